@@ -1,0 +1,23 @@
+from collections.abc import Iterator
+from typing import NamedTuple
+
+class FrameTuple(NamedTuple):
+    time_ns: int
+    id: int
+    data: bytes
+    channel: int
+    flags: int
+    nudge_ns: int
+
+class FrameBatch:
+    position: int
+    @property
+    def capacity(self) -> int: ...
+    def __init__(self, capacity: int) -> None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> FrameTuple: ...
+    def __iter__(self) -> Iterator[FrameTuple]: ...
+    def append(
+        self, time_ns: int, id: int, data: bytes | bytearray, *, channel: int = 0, flags: int = 0
+    ) -> None: ...
+    def clear(self) -> None: ...

@@ -1,0 +1,30 @@
+"""Data sheet of a row of samples and of a batch of rows.
+
+A row is `row_words` 64-bit words, as its record says: the head, `mask_words` words of validity (bit i of
+word i // 64: field i is there), one slot a field. Slots of fields that are not there hold anything.
+"""
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.schema cimport Schema
+
+cdef struct RowHead:             # HEAD_WORDS words
+    int64_t time_ns              # the frame's own stamp
+    uint32_t record              # index into the schema
+    uint16_t tags                # index of the encoder's tag set
+    uint16_t channel             # of the frame that made the row
+    uint32_t id                  # of that frame, with its ID_* bits
+    uint32_t nudge_ns            # of that frame; 0 in modelled rows
+
+cdef class SampleBatch:
+    cdef uint64_t* words
+    cdef size_t used             # words
+    cdef size_t room             # words
+    cdef Py_ssize_t rows
+    cdef readonly Schema schema
+
+    # A row's first word with `row_words` writable words behind it, head and mask zeroed, already
+    # counted; NULL without memory. Valid until the next call.
+    cdef uint64_t* add_row(self, uint32_t record) noexcept nogil
+    # Take the row just added back.
+    cdef void drop_row(self, uint32_t record) noexcept nogil

@@ -1,0 +1,44 @@
+"""Data sheet of a schema: how the rows of a SampleBatch look, and the bytes that name them."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+
+cdef enum:
+    HEAD_WORDS = 3               # words of samples.RowHead
+
+cdef enum SlotKind:
+    SLOT_INT = 0
+    SLOT_UINT = 1
+    SLOT_FLOAT = 2
+    SLOT_BOOL = 3
+
+cdef struct Field:
+    double factor
+    double offset
+    int64_t multiplier           # with `decimal`: (raw * multiplier + bias) / 10**decimals, never overflows
+    int64_t bias
+    uint32_t key                 # in Schema.text: the escaped `,name=`
+    uint16_t key_length
+    uint16_t name_length         # in Schema.text, right behind the key: the plain name of the signal (UTF-8)
+    uint8_t kind                 # SlotKind
+    uint8_t decimal
+    uint8_t decimals
+    uint8_t passes               # a change of it is never reduced away
+
+cdef struct Record:
+    uint32_t key                 # in Schema.text: the escaped measurement
+    uint32_t name                # in Schema.text: the plain name of the message (UTF-8)
+    uint16_t key_length
+    uint16_t name_length
+    uint32_t first_field
+    uint32_t field_count
+    uint32_t mask_words          # (field_count + 63) // 64
+    uint32_t row_words           # HEAD_WORDS + mask_words + field_count
+    uint8_t modelled
+
+cdef class Schema:
+    cdef Record* records
+    cdef Field* fields
+    cdef char* text
+    cdef readonly Py_ssize_t record_count
+    cdef readonly Py_ssize_t field_count
+    cdef readonly tuple specs    # the RecordSpecs it was made of

@@ -1,0 +1,95 @@
+"""A schema: what the rows of a SampleBatch look like, packed for the hot loops.
+
+Promises: every key is escaped for line protocol once, here; the arrays never move, so compiled stages
+keep pointers into them for as long as they hold the Schema.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
+
+
+def escape_measurement(str name):
+    """`name` as line protocol wants a measurement."""
+    return _escape(name, (",", " "))
+
+
+def escape_key(str name):
+    """`name` as line protocol wants a tag key, tag value or field key."""
+    return _escape(name, (",", "=", " "))
+
+
+cdef bytes _escape(str name, tuple specials):
+    # A line break cannot be escaped; a backslash at the end would escape what follows.
+    text = " ".join(name.splitlines()) if name.splitlines() != [name] else name
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else "_" for character in text)
+    for special in specials:
+        text = text.replace(special, "\\" + special)
+    if text.endswith("\\"):
+        text += "_"
+    return text.encode("utf-8", "replace")
+
+
+cdef object _pack_record(Record* record, spec, Py_ssize_t first_field, bytearray text):
+    measurement = escape_measurement(spec.measurement)
+    name = (spec.message or spec.measurement).encode("utf-8", "replace")
+    record.key = len(text)
+    record.key_length = len(measurement)
+    text += measurement
+    record.name = len(text)
+    record.name_length = len(name)
+    text += name
+    record.first_field = first_field
+    record.field_count = len(spec.fields)
+    record.mask_words = (record.field_count + 63) // 64
+    record.row_words = HEAD_WORDS + record.mask_words + record.field_count
+    record.modelled = spec.modelled
+
+
+cdef object _pack_field(Field* field, spec, bytearray text):
+    key = b"," + escape_key(spec.name) + b"="
+    name = (spec.signal or spec.name).encode("utf-8", "replace")
+    field.key = len(text)
+    field.key_length = len(key)
+    field.name_length = len(name)
+    text += key
+    text += name
+    field.kind = spec.kind
+    field.factor = spec.factor
+    field.offset = spec.offset
+    field.passes = spec.passes
+    if spec.scale is not None:
+        field.decimal = 1
+        field.multiplier = spec.scale.multiplier
+        field.bias = spec.scale.bias
+        field.decimals = spec.scale.decimals
+
+
+cdef class Schema:
+    """Made of RecordSpecs; a row's `record` is an index into them."""
+
+    def __cinit__(self, specs):
+        self.specs = tuple(specs)
+        self.record_count = len(self.specs)
+        self.field_count = sum(len(spec.fields) for spec in self.specs)
+        self.records = <Record*>calloc(max(self.record_count, 1), sizeof(Record))
+        self.fields = <Field*>calloc(max(self.field_count, 1), sizeof(Field))
+        if self.records == NULL or self.fields == NULL:
+            raise MemoryError
+        text = bytearray()
+        cdef Py_ssize_t next_field = 0
+        for index, spec in enumerate(self.specs):
+            _pack_record(&self.records[index], spec, next_field, text)
+            for field_spec in spec.fields:
+                _pack_field(&self.fields[next_field], field_spec, text)
+                next_field += 1
+        self.text = <char*>malloc(len(text) + 1)
+        if self.text == NULL:
+            raise MemoryError
+        memcpy(self.text, <char*>text, len(text))
+
+    def __dealloc__(self):
+        free(self.records)
+        free(self.fields)
+        free(self.text)

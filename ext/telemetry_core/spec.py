@@ -1,0 +1,97 @@
+"""What a plan is made of, as plain values: written by `telemetry.protocols`, read by the compiled core
+and by the readable reference decoder. They hold no bytes and no behaviour, so a plan can be cached.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class SlotKind(IntEnum):
+    """How the 64 bits of a slot are to be read."""
+
+    INT = 0  # int64, raw: value = raw * factor + offset
+    UINT = 1  # uint64, raw
+    FLOAT = 2  # double; value = double * factor + offset
+    BOOL = 3  # 0 or 1, written as a boolean
+
+
+@dataclass(frozen=True, slots=True)
+class DecimalScale:
+    """value = (raw * multiplier + bias) / 10**decimals, exact, and within int64 for every raw value."""
+
+    multiplier: int
+    bias: int
+    decimals: int  # 0..18
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a record: its name as it will stand in the database, and how its slot is read."""
+
+    name: str
+    kind: SlotKind
+    factor: float = 1.0
+    offset: float = 0.0
+    scale: DecimalScale | None = None  # None: the encoder writes the shortest decimal of the double
+    passes: bool = False  # a change of it is never reduced away (flags, value tables, texts)
+    signal: str = ""  # as the database names it, where `name` had to differ; else empty
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSpec:
+    """What one row is: a message of a bus's database, or a measurement of the data model."""
+
+    measurement: str
+    fields: tuple[FieldSpec, ...]
+    modelled: bool = False  # rows of one stamp are meant to merge: never nudged
+    message: str = ""  # as the database names it, where `measurement` had to differ; else empty
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When multiplexed signals are present: `selector` is, and its raw value lies in one of `ranges`."""
+
+    selector: int  # index of the selecting signal in its message
+    ranges: tuple[tuple[int, int], ...]  # inclusive
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSpec:
+    """Where one signal's bits are. The field and slot of the same index hold its value."""
+
+    start_bit: int  # little endian: of the least significant bit; big endian: of the most significant
+    bit_count: int  # in DBC numbering (bit n is bit n % 8 of byte n // 8)
+    little_endian: bool
+    signed: bool
+    is_float: bool  # bit_count is 16, 32 or 64
+    condition: int = -1  # index into the message's conditions, -1: always present
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSpec:
+    """One message: which frames it matches and where its signals are."""
+
+    name: str
+    arbitration_id: int  # without flag bits
+    extended: bool
+    byte_count: int  # as declared
+    signals: tuple[SignalSpec, ...]
+    conditions: tuple[Condition, ...]
+    record: int  # index into the plan's records
+    j1939: bool = False  # matched by PGN; "not available" and "error" are left out
+
+
+@dataclass(frozen=True, slots=True)
+class BusSpec:
+    """The messages that may occur on one bus."""
+
+    name: str
+    messages: tuple[MessageSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSpec:
+    """Everything the compiled core needs: how rows look, and how frames fill them."""
+
+    records: tuple[RecordSpec, ...]
+    buses: tuple[BusSpec, ...]

@@ -1,0 +1,64 @@
+"""One exception tree. Each error is one line: what, where, what to do; and carries its exit code.
+
+The codes are those of sysexits.h, so that systemd and scripts can tell a typing error in a
+configuration (78: do not restart) from a disk that refuses (74: do).
+"""
+
+from typing import ClassVar
+
+EXIT_OK = 0
+
+
+class TelemetryError(Exception):
+    """Base of all errors that a user can act upon.
+
+    what: the fault, in one clause; where: file:line, key path or device; hint: what to do about it.
+    """
+
+    exit_code: ClassVar[int] = 70  # EX_SOFTWARE
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.what}" if self.where else self.what
+        return " ".join((f"{line} ({self.hint})" if self.hint else line).split())
+
+
+class UsageError(TelemetryError):
+    """The command line makes no sense."""
+
+    exit_code = 64  # EX_USAGE
+
+
+class DataError(TelemetryError):
+    """An input file is not what it should be, as a whole."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class InputMissingError(TelemetryError):
+    """An input file cannot be opened or read."""
+
+    exit_code = 66  # EX_NOINPUT
+
+
+class UnavailableError(TelemetryError):
+    """A device, a server or a running service cannot be reached."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class StorageError(TelemetryError):
+    """The spool directory cannot be used at all, or an output cannot be written."""
+
+    exit_code = 74  # EX_IOERR
+
+
+class ConfigError(TelemetryError):
+    """A configuration or a database is wrong; nothing was touched."""
+
+    exit_code = 78  # EX_CONFIG
