@@ -69,6 +69,13 @@ cdef class FrameBatch:
             memcpy(frame.data, &data[0], data.shape[0])
         self.count += 1
 
+    def extend(self, FrameBatch other not None):
+        """Copy the frames of `other` behind those already here. Raises IndexError without room for all."""
+        if self.count + other.count > self.capacity:
+            raise IndexError("the batch has no room for these frames")
+        memcpy(&self.frames[self.count], other.frames, other.count * sizeof(Frame))
+        self.count += other.count
+
     def clear(self):
         """Forget all frames; the buffer stays."""
         self.count = 0
