@@ -23,8 +23,13 @@ cdef class SampleBatch:
     cdef Py_ssize_t rows
     cdef readonly Schema schema
 
+    cdef bint _make_room(self, size_t count) noexcept nogil
+
     # A row's first word with `row_words` writable words behind it, head and mask zeroed, already
     # counted; NULL without memory. Valid until the next call.
     cdef uint64_t* add_row(self, uint32_t record) noexcept nogil
     # Take the row just added back.
     cdef void drop_row(self, uint32_t record) noexcept nogil
+    # Add `count` words that are `rows` whole rows of this schema, taken from another batch. False without
+    # memory.
+    cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil

@@ -71,23 +71,36 @@ cdef class SampleBatch:
         self.used = 0
         self.rows = 0
 
-    cdef uint64_t* add_row(self, uint32_t record) noexcept nogil:
-        cdef Record* layout = &self.schema.records[record]
+    cdef bint _make_room(self, size_t count) noexcept nogil:
         cdef uint64_t* grown
         cdef size_t room
-        if self.used + layout.row_words > self.room:
-            room = 2 * self.room + layout.row_words
+        if self.used + count > self.room:
+            room = 2 * self.room + count
             grown = <uint64_t*>realloc(self.words, room * sizeof(uint64_t))
             if grown == NULL:
-                return NULL
+                return False
             self.words = grown
             self.room = room
+        return True
+
+    cdef uint64_t* add_row(self, uint32_t record) noexcept nogil:
+        cdef Record* layout = &self.schema.records[record]
+        if not self._make_room(layout.row_words):
+            return NULL
         cdef uint64_t* row = self.words + self.used
         memset(row, 0, (HEAD_WORDS + layout.mask_words) * sizeof(uint64_t))
         (<RowHead*>row).record = record
         self.used += layout.row_words
         self.rows += 1
         return row
+
+    cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil:
+        if not self._make_room(count):
+            return False
+        memcpy(self.words + self.used, words, count * sizeof(uint64_t))
+        self.used += count
+        self.rows += rows
+        return True
 
     cdef void drop_row(self, uint32_t record) noexcept nogil:
         self.used -= self.schema.records[record].row_words

@@ -1,0 +1,38 @@
+"""Events: what happened to the service, its sources and its sink, as points of the measurement `event`.
+
+Promises: a code is a word of the closed vocabulary (`telemetry.model.EVENT_CODES`), so that what is asked of
+the database does not depend on wording; two events of one stamp do not overwrite each other, since the code
+is a tag.
+"""
+
+from dataclasses import dataclass
+
+from telemetry.model import EVENT_CODES, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`active`: it is so from now on, or no longer. `source`: bus or port; empty: the service itself.
+
+    Raises ValueError when the code is not one of the vocabulary.
+    """
+
+    code: str
+    level: Level
+    active: bool
+    text: str
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in EVENT_CODES:
+            raise ValueError(f"no event is called {self.code!r}")
+
+
+def begins(code: str, text: str, source: str = "") -> Event:
+    """What `code` names is so from now on, or has happened; at the level that the vocabulary gives it."""
+    return Event(code, EVENT_CODES[code].level, active=True, text=text, source=source)
+
+
+def ends(code: str, text: str, source: str = "") -> Event:
+    """What `code` names is no longer so."""
+    return Event(code, Level.INFORMATION, active=False, text=text, source=source)

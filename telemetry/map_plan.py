@@ -1,0 +1,305 @@
+"""Packs resolved `[[map]]` assignments into the MapSpec that the compiled Mapper carries out.
+
+Promises: the rows of one frame come in a fixed order (tag set by tag set; cells before what is derived from
+them); decimal signals stay decimal through scale and offset, so that they print as short as in the database.
+Relies on `telemetry.mapping` for valid assignments, one for each field and bus.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal, Inexact
+from typing import NamedTuple
+
+from telemetry_core.map_spec import (
+    ABSENT,
+    BusMap,
+    CycleMap,
+    FlowRule,
+    MapSpec,
+    MessageMap,
+    OutputMap,
+    PartMap,
+    PowerRule,
+    SlotMap,
+    SpreadRule,
+    TargetMap,
+)
+from telemetry_core.spec import (
+    Condition,
+    DecimalScale,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+
+from telemetry.model import BATTERY, CELLS, CHARGER, METER, cells_record_spec, record_spec
+
+# In the order of the rows that one frame makes: what is derived from cells comes behind them.
+_ORDER = (CELLS.name, BATTERY.name, CHARGER.name, METER.name)
+MAPPED_MEASUREMENTS = tuple(sorted(_ORDER))
+
+_EXACT_INTEGERS = 2**53  # up to here a double is exact, and its quotient by a power of ten the nearest double
+_MAX_DECIMALS = 18
+_MAX_POWER_DECIMALS = 9  # with more than that a product is left as it is
+_EXACT = Context(prec=80, traps=[Inexact])
+
+Tag = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One signal of one message on one bus, and the field that it fills."""
+
+    name: str  # Message.Signal
+    where: str  # key path of its entry
+    bus: int
+    message: MessageSpec
+    signal: int
+    measurement: str
+    tag: Tag
+    field: str
+    scale: float
+    offset: float
+
+
+class _Key(NamedTuple):
+    """What tells one target from another."""
+
+    tag: Tag
+    measurement: str
+
+
+_Pair = tuple[Assignment, SlotMap]
+_Filled = dict[_Key, dict[str, list[SlotMap]]]  # by target and field: what fills it
+
+
+def build(assignments: Iterable[Assignment], spec: PlanSpec, threshold_a: float) -> MapSpec:
+    """The map that fills each assigned field, and what can be derived from these unless assigned itself."""
+    assignments = list(assignments)
+    records = {record.measurement: record for record in _records(assignments)}
+    pairs = [(one, _slot(one, spec, records[one.measurement])) for one in assignments]
+    filled: _Filled = {}
+    for assignment, slot in pairs:
+        fields = filled.setdefault(_Key(assignment.tag, assignment.measurement), {})
+        fields.setdefault(assignment.field, []).append(slot)
+        if assignment.measurement == CELLS.name:
+            filled.setdefault(_Key(assignment.tag, BATTERY.name), {})
+    tags = list(dict.fromkeys(key.tag for key in filled))
+    keys = sorted(filled, key=lambda key: (tags.index(key.tag), _ORDER.index(key.measurement)))
+    first_record = len(spec.records)
+    targets = tuple(
+        TargetMap(
+            record=first_record + list(records).index(key.measurement),
+            tag_set=tags.index(key.tag),
+            cell_count=_numbered(records[key.measurement], "v"),
+            power=_power(filled[key], records[key.measurement]),
+            flow=_flow(filled[key], records[key.measurement]),
+            spread=_spread(key, keys, filled, records[key.measurement]),
+        )
+        for key in keys
+    )
+    return MapSpec(
+        first_record=first_record,
+        records=tuple(records.values()),
+        tag_sets=tuple({name: value} for name, value in tags),
+        targets=targets,
+        buses=tuple(
+            _bus([pair for pair in pairs if pair[0].bus == bus], keys, targets)
+            for bus in range(len(spec.buses))
+        ),
+        threshold_a=threshold_a,
+    )
+
+
+def _records(assignments: Sequence[Assignment]) -> Iterable[RecordSpec]:
+    """The modelled records that are needed, cells sized by the highest number of any pack."""
+    needed = {assignment.measurement for assignment in assignments}
+    if CELLS.name in needed:
+        fields = [one.field for one in assignments if one.measurement == CELLS.name]
+        cells = max((int(field[1:]) for field in fields if field[0] == "v"), default=0)
+        sensors = max((int(field[1:]) for field in fields if field[0] == "t"), default=0)
+        yield cells_record_spec(cells, sensors)
+    if needed & {CELLS.name, BATTERY.name}:
+        yield record_spec(BATTERY)
+    if CHARGER.name in needed:
+        yield record_spec(CHARGER)
+    if METER.name in needed:
+        yield record_spec(METER)
+
+
+def _numbered(record: RecordSpec, prefix: str) -> int:
+    """How many fields of a record of cells are vNNN (or tNNN); 0 for other records."""
+    if record.measurement != CELLS.name:
+        return 0
+    return sum(field.name.startswith(prefix) for field in record.fields)
+
+
+def _indexes(record: RecordSpec) -> dict[str, int]:
+    return {field.name: index for index, field in enumerate(record.fields)}
+
+
+def _slot(assignment: Assignment, spec: PlanSpec, record: RecordSpec) -> SlotMap:
+    field = spec.records[assignment.message.record].fields[assignment.signal]
+    signal = assignment.message.signals[assignment.signal]
+    return SlotMap(
+        source=assignment.signal,
+        target=_indexes(record)[assignment.field],
+        scale=_decimal_scale(field, signal, assignment.scale, assignment.offset),
+        factor=field.factor * assignment.scale,
+        offset=field.offset * assignment.scale + assignment.offset,
+    )
+
+
+def _decimal_scale(field: FieldSpec, signal: SignalSpec, scale: float, offset: float) -> DecimalScale | None:
+    """The field's decimal scale with the entry's applied to it; None where doubles would not be exact."""
+    base = field.scale
+    if field.kind is SlotKind.BOOL and base is None and (field.factor, field.offset) == (1.0, 0.0):
+        base = DecimalScale(1, 0, 0)
+    if field.kind is SlotKind.FLOAT or base is None:
+        return None
+    try:
+        unit = _EXACT.multiply(Decimal(repr(scale)), Decimal(1).scaleb(-base.decimals))
+        multiplier = _EXACT.multiply(base.multiplier, unit)
+        bias = _EXACT.add(_EXACT.multiply(base.bias, unit), Decimal(repr(offset)))
+    except Inexact:
+        return None
+    decimals = max(_decimals(multiplier), _decimals(bias))
+    if decimals > _MAX_DECIMALS:
+        return None
+    whole = DecimalScale(
+        int(_EXACT.scaleb(multiplier, decimals)), int(_EXACT.scaleb(bias, decimals)), decimals
+    )
+    low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
+    high = low + (1 << signal.bit_count) - 1
+    largest = max(abs(raw * whole.multiplier + whole.bias) for raw in (low, 0, high))
+    return whole if largest <= _EXACT_INTEGERS else None
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.normalize(_EXACT).as_tuple().exponent
+    return max(0, -int(exponent))
+
+
+def _field_decimals(slots: Iterable[SlotMap]) -> int:
+    """How many decimals the finest of them gives; ABSENT when one has no fixed number."""
+    decimals = [ABSENT if slot.scale is None else slot.scale.decimals for slot in slots]
+    return ABSENT if ABSENT in decimals else max(decimals)
+
+
+def _power(filled: dict[str, list[SlotMap]], record: RecordSpec) -> PowerRule | None:
+    if not {"voltage_v", "current_a"} <= filled.keys() or "power_w" in filled:
+        return None
+    parts = [_field_decimals(filled["voltage_v"]), _field_decimals(filled["current_a"])]
+    is_decimal = ABSENT not in parts and sum(parts) <= _MAX_POWER_DECIMALS
+    index = _indexes(record)
+    return PowerRule(
+        voltage=index["voltage_v"],
+        current=index["current_a"],
+        power=index["power_w"],
+        decimals=sum(parts) if is_decimal else ABSENT,
+    )
+
+
+def _flow(filled: dict[str, list[SlotMap]], record: RecordSpec) -> FlowRule | None:
+    index = _indexes(record)
+    derived = {
+        name: index[name] for name in ("charging", "discharging") if name in index and name not in filled
+    }
+    if "current_a" not in filled or not derived:
+        return None
+    return FlowRule(
+        current=index["current_a"],
+        charging=derived.get("charging", ABSENT),
+        discharging=derived.get("discharging", ABSENT),
+    )
+
+
+def _spread(key: _Key, keys: list[_Key], filled: _Filled, record: RecordSpec) -> SpreadRule | None:
+    cells = _Key(key.tag, CELLS.name)
+    if key.measurement != BATTERY.name or cells not in filled:
+        return None
+    voltages = [slot for name, slots in filled[cells].items() if name[0] == "v" for slot in slots]
+    has_sensors = any(name[0] == "t" for name in filled[cells])
+    index = _indexes(record)
+
+    def derived(name: str, is_known: bool) -> int:
+        return index[name] if is_known and name not in filled[key] else ABSENT
+
+    return SpreadRule(
+        cells=keys.index(cells),
+        cell_min=derived("cell_min_v", bool(voltages)),
+        cell_max=derived("cell_max_v", bool(voltages)),
+        cell_delta=derived("cell_delta_v", bool(voltages)),
+        cell_min_index=derived("cell_min_index", bool(voltages)),
+        cell_max_index=derived("cell_max_index", bool(voltages)),
+        temp_min=derived("temp_min_c", has_sensors),
+        temp_max=derived("temp_max_c", has_sensors),
+        delta_decimals=_field_decimals(voltages) if voltages else ABSENT,
+    )
+
+
+def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetMap]) -> BusMap:
+    """The messages of one bus, and the cycles that its pages make."""
+    by_message: dict[int, dict[int, list[_Pair]]] = {}
+    for pair in pairs:
+        target = keys.index(_Key(pair[0].tag, pair[0].measurement))
+        by_message.setdefault(pair[0].message.record, {}).setdefault(target, []).append(pair)
+    cycles = _Cycles(by_message.values(), targets)
+    messages = []
+    for record, by_target in by_message.items():
+        outputs: dict[int, OutputMap] = {}
+        for target, of_target in by_target.items():
+            parts = _parts(of_target)
+            cycle, first_page = ABSENT, 0
+            if keys[target].measurement == CELLS.name:
+                cycle, first_page = cycles.add(target, of_target, len(parts))
+                outputs.setdefault(target + 1, OutputMap(target + 1, ABSENT, 0, ()))  # what is derived
+            outputs[target] = OutputMap(target, cycle, first_page, parts)
+        messages.append(MessageMap(record, tuple(outputs[target] for target in sorted(outputs))))
+    return BusMap(tuple(messages), cycles.maps())
+
+
+class _Cycles:
+    """Which pages of one bus are one reading.
+
+    Voltages make one cycle and temperatures another, since BMS send them at different rates; where one
+    message carries both they are one reading.
+    """
+
+    def __init__(self, messages: Iterable[dict[int, list[_Pair]]], targets: Sequence[TargetMap]) -> None:
+        self._joined = {
+            target
+            for by_target in messages
+            for target, pairs in by_target.items()
+            if targets[target].cell_count and len({pair[0].field[0] for pair in pairs}) == 2
+        }
+        self._pages: dict[tuple[int, str], int] = {}
+
+    def add(self, target: int, pairs: Sequence[_Pair], page_count: int) -> tuple[int, int]:
+        """The cycle that these pages belong to, and the number of the first of them in it."""
+        key = (target, "" if target in self._joined else pairs[0][0].field[0])
+        first_page = self._pages.setdefault(key, 0)
+        self._pages[key] += page_count
+        return list(self._pages).index(key), first_page
+
+    def maps(self) -> tuple[CycleMap, ...]:
+        return tuple(CycleMap(target, page_count) for (target, _), page_count in self._pages.items())
+
+
+def _parts(pairs: Sequence[_Pair]) -> tuple[PartMap, ...]:
+    """The slots of one message and target by the condition under which they are there."""
+    by_condition: dict[Condition, list[SlotMap]] = {}
+    for assignment, slot in pairs:
+        number = assignment.message.signals[assignment.signal].condition
+        condition = _ALWAYS if number < 0 else assignment.message.conditions[number]
+        by_condition.setdefault(condition, []).append(slot)
+    return tuple(
+        PartMap(condition.selector, condition.ranges, tuple(sorted(slots, key=lambda slot: slot.target)))
+        for condition, slots in by_condition.items()
+    )
+
+
+_ALWAYS = Condition(selector=ABSENT, ranges=())

@@ -1,0 +1,90 @@
+"""Small plans written by hand, for what works on rows: the bits of a signal do not matter here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from telemetry_core.spec import (
+    BusSpec,
+    Condition,
+    DecimalScale,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A signal of `bits` bits; `pages`: the values of the message's signal `Page` with which it comes."""
+
+    scale: DecimalScale | None = None
+    kind: SlotKind = SlotKind.INT
+    bits: int = 16
+    signed: bool = True
+    factor: float = 1.0
+    offset: float = 0.0
+    pages: Sequence[int] = ()
+    name_in_row: str = ""
+
+    def field(self, name: str) -> FieldSpec:
+        return FieldSpec(
+            name=self.name_in_row or name,
+            kind=self.kind,
+            factor=self.factor,
+            offset=self.offset,
+            scale=self.scale,
+            signal=name if self.name_in_row else "",
+        )
+
+
+def tenths(pages: Sequence[int] = ()) -> Signal:
+    """A signal of 16 bits in steps of 0.1."""
+    return Signal(DecimalScale(1, 0, 1), factor=0.1, pages=pages)
+
+
+def plan(buses: Mapping[str, Mapping[str, Mapping[str, Signal]]]) -> PlanSpec:
+    """Buses of messages of signals. A signal with pages needs a signal `Page` in its message."""
+    records: list[RecordSpec] = []
+    bus_specs = []
+    for bus_name, messages in buses.items():
+        specs = []
+        for name, signals in messages.items():
+            specs.append(_message(name, signals, len(records)))
+            records.append(RecordSpec(name, tuple(signal.field(key) for key, signal in signals.items())))
+        bus_specs.append(BusSpec(bus_name, tuple(specs)))
+    return PlanSpec(tuple(records), tuple(bus_specs))
+
+
+def _message(name: str, signals: Mapping[str, Signal], record: int) -> MessageSpec:
+    conditions: list[Condition] = []
+    specs = []
+    for signal in signals.values():
+        condition = -1
+        if signal.pages:
+            selector = list(signals).index("Page")
+            wanted = Condition(selector, tuple((page, page) for page in signal.pages))
+            if wanted not in conditions:
+                conditions.append(wanted)
+            condition = conditions.index(wanted)
+        specs.append(
+            SignalSpec(
+                start_bit=0,
+                bit_count=signal.bits,
+                little_endian=True,
+                signed=signal.signed,
+                is_float=signal.kind is SlotKind.FLOAT,
+                condition=condition,
+            )
+        )
+    return MessageSpec(
+        name=name,
+        arbitration_id=0x100 + record,
+        extended=False,
+        byte_count=8,
+        signals=tuple(specs),
+        conditions=tuple(conditions),
+        record=record,
+    )
