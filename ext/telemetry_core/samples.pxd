@@ -23,7 +23,8 @@ cdef class SampleBatch:
     cdef Py_ssize_t rows
     cdef readonly Schema schema
 
-    cdef bint _make_room(self, size_t count) noexcept nogil
+    # Make room for `count` words behind `used`; false without memory. May move `words`.
+    cdef bint make_room(self, size_t count) noexcept nogil
 
     # A row's first word with `row_words` writable words behind it, head and mask zeroed, already
     # counted; NULL without memory. Valid until the next call.

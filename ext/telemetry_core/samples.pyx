@@ -71,7 +71,7 @@ cdef class SampleBatch:
         self.used = 0
         self.rows = 0
 
-    cdef bint _make_room(self, size_t count) noexcept nogil:
+    cdef bint make_room(self, size_t count) noexcept nogil:
         cdef uint64_t* grown
         cdef size_t room
         if self.used + count > self.room:
@@ -85,7 +85,7 @@ cdef class SampleBatch:
 
     cdef uint64_t* add_row(self, uint32_t record) noexcept nogil:
         cdef Record* layout = &self.schema.records[record]
-        if not self._make_room(layout.row_words):
+        if not self.make_room(layout.row_words):
             return NULL
         cdef uint64_t* row = self.words + self.used
         memset(row, 0, (HEAD_WORDS + layout.mask_words) * sizeof(uint64_t))
@@ -95,7 +95,7 @@ cdef class SampleBatch:
         return row
 
     cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil:
-        if not self._make_room(count):
+        if not self.make_room(count):
             return False
         memcpy(self.words + self.used, words, count * sizeof(uint64_t))
         self.used += count

@@ -59,8 +59,10 @@ class Condition:
 class SignalSpec:
     """Where one signal's bits are. The field and slot of the same index hold its value."""
 
-    start_bit: int  # little endian: of the least significant bit; big endian: of the most significant
-    bit_count: int  # in DBC numbering (bit n is bit n % 8 of byte n // 8)
+    # In DBC numbering (bit n is bit n % 8 of byte n // 8): of the least significant bit when little endian,
+    # of the most significant when big endian.
+    start_bit: int
+    bit_count: int  # 1..64
     little_endian: bool
     signed: bool
     is_float: bool  # bit_count is 16, 32 or 64
@@ -78,7 +80,8 @@ class MessageSpec:
     signals: tuple[SignalSpec, ...]
     conditions: tuple[Condition, ...]
     record: int  # index into the plan's records
-    j1939: bool = False  # matched by PGN; "not available" and "error" are left out
+    by_pgn: bool = False  # J1939: matches by PGN whatever priority, destination and sender
+    drops_not_available: bool = False  # J1939: "not available" and "error" are left out
 
 
 @dataclass(frozen=True, slots=True)

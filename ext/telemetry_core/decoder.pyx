@@ -1,0 +1,372 @@
+"""The decoder: a batch of frames in, a batch of rows of raw signal values out.
+
+Promises: frames are taken in order, and rows stand in the order of their frames; every frame is counted
+once, as decoded, unknown or lost by reason; a signal is decoded when all of its bits are in the payload and
+its multiplexer selects it, whatever the rest of the message is like, and what is left out is counted by
+reason; no Python object is made and the GIL is not held. Relies on FrameBatch: bytes past `length` are zero.
+"""
+
+from libc.math cimport isfinite, ldexp
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from telemetry_core.frames cimport ID_ERROR, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch
+from telemetry_core.plan cimport (
+    MAX_CAPACITY,
+    SHAPE_PLAIN,
+    SPECIAL_BIG_9,
+    SPECIAL_FLOAT_16,
+    SPECIAL_FLOAT_32,
+    SPECIAL_FLOAT_64,
+    SPECIAL_LITTLE_9,
+    Bus,
+    Extra,
+    Group,
+    Interval,
+    Message,
+    Op,
+    Plan,
+    Selector,
+    Special,
+    find_message,
+)
+from telemetry_core.samples cimport RowHead, SampleBatch
+from telemetry_core.schema cimport HEAD_WORDS
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    #define swap64(word) __builtin_bswap64(word)
+    #define prefetch(address) __builtin_prefetch(address)
+    static inline uint64_t load64(const void *address) {
+        uint64_t word;
+        memcpy(&word, address, 8);
+    #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+    #endif
+        return word;
+    }
+    static inline int lowest_bit(uint64_t word) { return __builtin_ctzll(word); }
+    """
+    uint64_t swap64(uint64_t word) noexcept nogil
+    uint64_t load64(const void* address) noexcept nogil
+    void prefetch(const void* address) noexcept nogil
+    int lowest_bit(uint64_t word) noexcept nogil
+
+cdef enum:
+    BLOCK = 64                   # frames looked up ahead, so that their plans are in the cache when decoded
+    CHANNELS = 65536
+    BUFFER_WORDS = 2 * MAX_CAPACITY // 8 + 1
+
+
+cdef inline void run_in_order(const Op* ops, Py_ssize_t count, const uint8_t* buffer, uint64_t* slots) noexcept nogil:
+    cdef Py_ssize_t index
+    cdef uint64_t raw
+    for index in range(count):
+        raw = (load64(buffer + ops[index].offset) >> ops[index].shift) & ops[index].mask
+        slots[index] = (raw ^ ops[index].sign) - ops[index].sign
+
+
+cdef inline void run_scattered(const Op* ops, Py_ssize_t count, const uint8_t* buffer, uint64_t* slots) noexcept nogil:
+    cdef Py_ssize_t index
+    cdef uint64_t raw
+    for index in range(count):
+        raw = (load64(buffer + ops[index].offset) >> ops[index].shift) & ops[index].mask
+        slots[ops[index].slot] = (raw ^ ops[index].sign) - ops[index].sign
+
+
+cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable, Py_ssize_t capacity) noexcept nogil:
+    """The payload, zeros behind it, and the same bytes in reverse."""
+    cdef Py_ssize_t words = capacity // 8
+    cdef Py_ssize_t index
+    cdef uint64_t word
+    for index in range(words):
+        word = load64(data + 8 * index) if 8 * index < readable else 0
+        buffer[index] = word
+        buffer[2 * words - 1 - index] = swap64(word)
+
+
+cdef void drop_short(uint64_t* mask, const Message* message, Py_ssize_t length, Omitted* omitted) noexcept nogil:
+    """Take the signals out of `mask` whose bits are not all in the payload."""
+    cdef Py_ssize_t word
+    cdef uint64_t left
+    cdef int bit
+    for word in range(message.mask_words):
+        left = mask[word]
+        while left:
+            bit = lowest_bit(left)
+            left &= left - 1
+            if message.extra.ends[64 * word + bit] > length:
+                mask[word] &= ~(<uint64_t>1 << bit)
+                omitted.short_frame += 1
+
+
+cdef const Interval* find_interval(const Selector* selector, int64_t raw) noexcept nogil:
+    cdef Py_ssize_t low = 0
+    cdef Py_ssize_t high = selector.interval_count
+    cdef Py_ssize_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if selector.intervals[middle].high < raw:
+            low = middle + 1
+        else:
+            high = middle
+    if low < selector.interval_count and selector.intervals[low].low <= raw:
+        return &selector.intervals[low]
+    return NULL
+
+
+cdef void run_selectors(const Message* message, const uint8_t* buffer, Py_ssize_t length, uint64_t* mask,
+                        uint64_t* slots, Omitted* omitted) noexcept nogil:
+    cdef const Extra* extra = message.extra
+    cdef const Selector* selector
+    cdef const Interval* interval
+    cdef const Group* group
+    cdef Py_ssize_t number, index, word
+    for number in range(extra.selector_count):
+        selector = &extra.selectors[number]
+        if not (mask[selector.slot // 64] >> (selector.slot % 64)) & 1:
+            continue
+        interval = find_interval(selector, <int64_t>(slots[selector.slot] ^ selector.bias))
+        if interval == NULL:
+            omitted.unknown_multiplexer_value += 1
+            continue
+        for index in range(interval.group_count):
+            group = &extra.groups[selector.groups[interval.first_group + index]]
+            run_scattered(group.ops, group.op_count, buffer, slots)
+            for word in range(message.mask_words):
+                mask[word] |= group.mask[word]
+            if length < group.need_bytes:
+                drop_short(mask, message, length, omitted)
+
+
+cdef uint64_t nine_bytes(const Special* special, const uint8_t* buffer) noexcept nogil:
+    cdef uint64_t word = load64(buffer + special.byte)
+    cdef uint64_t last = buffer[special.byte + 8]
+    if special.kind == SPECIAL_LITTLE_9:
+        word = word >> special.shift | last << (64 - special.shift)
+    else:
+        word = swap64(word) << special.shift | last >> (8 - special.shift)
+    word &= special.mask
+    return (word ^ special.sign) - special.sign
+
+
+cdef double half_to_double(uint64_t bits) noexcept nogil:
+    """IEEE 754 binary16; infinities and NaN come out as such."""
+    cdef int exponent = (bits >> 10) & 0x1F
+    cdef double fraction = <double>(bits & 0x3FF)
+    cdef double value
+    if exponent == 0x1F:
+        value = (fraction + 1) * 1e308 * 1e308  # not finite: all that the caller asks
+    elif exponent == 0:
+        value = ldexp(fraction, -24)
+    else:
+        value = ldexp(fraction + 1024, exponent - 25)
+    return -value if bits & 0x8000 else value
+
+
+cdef double to_double(uint64_t bits, int kind) noexcept nogil:
+    cdef uint32_t low = <uint32_t>bits
+    cdef float single
+    cdef double value
+    if kind == SPECIAL_FLOAT_64:
+        memcpy(&value, &bits, 8)
+        return value
+    if kind == SPECIAL_FLOAT_32:
+        memcpy(&single, &low, 4)
+        return single
+    return half_to_double(bits)
+
+
+cdef void run_floats(const Extra* extra, uint64_t* mask, uint64_t* slots, Omitted* omitted) noexcept nogil:
+    cdef const Special* special
+    cdef Py_ssize_t number
+    cdef double value
+    for number in range(extra.special_count):
+        special = &extra.specials[number]
+        if special.kind < SPECIAL_FLOAT_16 or not (mask[special.slot // 64] >> (special.slot % 64)) & 1:
+            continue
+        value = to_double(slots[special.slot], special.kind)
+        if isfinite(value):
+            memcpy(&slots[special.slot], &value, 8)
+        else:
+            mask[special.slot // 64] &= ~(<uint64_t>1 << (special.slot % 64))
+            omitted.not_a_number += 1
+
+
+cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t* slots, Omitted* omitted) noexcept nogil:
+    cdef Py_ssize_t number
+    cdef uint16_t slot
+    for number in range(extra.limit_count):
+        slot = extra.limits[number].slot
+        if ((mask[slot // 64] >> (slot % 64)) & 1
+                and (slots[slot] & extra.limits[number].mask) >= extra.limits[number].limit):
+            mask[slot // 64] &= ~(<uint64_t>1 << (slot % 64))
+            omitted.not_available += 1
+
+
+cdef inline void decode_plain(const Message* message, const uint8_t* data, uint64_t* mask) noexcept nogil:
+    """Every signal is there: fill mask and slots behind it."""
+    cdef uint64_t words[2]
+    words[0] = load64(data)
+    words[1] = swap64(words[0])
+    mask[0] = message.mask
+    run_in_order(message.ops, message.op_count, <const uint8_t*>words, mask + 1)
+
+
+cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
+                     uint64_t* mask, Omitted* omitted) noexcept nogil:
+    """Fill mask and slots behind it; whether any signal is there. `data`: `readable` bytes, `length` of them payload."""
+    cdef uint64_t words[BUFFER_WORDS]
+    cdef const uint8_t* buffer = <const uint8_t*>words
+    cdef uint64_t* slots = mask + message.mask_words
+    cdef const Extra* extra = message.extra
+    cdef Py_ssize_t number
+    fill_buffer(words, data, readable, message.capacity)
+    words[2 * message.capacity // 8] = 0
+    for number in range(message.mask_words):
+        mask[number] = extra.mask[number]
+    if length < message.need_bytes:
+        drop_short(mask, message, length, omitted)
+    run_scattered(message.ops, message.op_count, buffer, slots)
+    for number in range(extra.special_count):
+        if extra.specials[number].kind <= SPECIAL_BIG_9:
+            slots[extra.specials[number].slot] = nine_bytes(&extra.specials[number], buffer)
+    run_selectors(message, buffer, length, mask, slots, omitted)
+    run_floats(extra, mask, slots, omitted)
+    drop_not_available(extra, mask, slots, omitted)
+    cdef uint64_t any_there = 0
+    for number in range(message.mask_words):
+        any_there |= mask[number]
+    return any_there != 0
+
+
+cdef class Decoder:
+    """Decodes frames of any number of channels by one Plan; keeps counts and nothing else."""
+
+    def __cinit__(self, Plan plan not None):
+        self.plan = plan
+        self.channels = <Channel*>calloc(CHANNELS, sizeof(Channel))
+        self.rows_made = <uint64_t*>calloc(max(plan.message_count, 1), sizeof(uint64_t))
+        if self.channels == NULL or self.rows_made == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.channels)
+        free(self.rows_made)
+
+    def bind(self, uint16_t channel, Py_ssize_t bus, uint16_t tags):
+        """Say what a channel is: index of its bus in the plan (-1: no database), index of its tag set."""
+        if not -1 <= bus < self.plan.bus_count:
+            raise IndexError(f"the plan has no bus {bus}")
+        self.channels[channel].bus_plus_one = <int>(bus + 1)
+        self.channels[channel].tags = tags
+
+    def decode(self, FrameBatch frames not None, SampleBatch samples not None):
+        """Append a row to `samples` for each frame that a database knows and that has a valid signal."""
+        if samples.schema is not self.plan.schema:
+            raise ValueError("the samples are of another schema than the plan's")
+        cdef Py_ssize_t start = 0
+        cdef bint enough = True
+        with nogil:
+            while start < frames.count and enough:
+                enough = self._decode_block(&frames.frames[start], min(BLOCK, frames.count - start), samples)
+                start += BLOCK
+        if not enough:
+            raise MemoryError
+
+    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, SampleBatch samples) noexcept nogil:
+        cdef const Message* found[BLOCK]
+        cdef const Message* message
+        cdef const Frame* frame
+        cdef Channel* channel
+        cdef size_t words = 0
+        cdef Py_ssize_t index
+        cdef uint64_t* row
+        cdef RowHead* head
+        for index in range(count):
+            message = self._find(&frames[index])
+            found[index] = message
+            if message != NULL:
+                words += message.row_words
+                prefetch(message.ops)
+        if not samples.make_room(words):
+            return False
+        row = samples.words + samples.used
+        for index in range(count):
+            message = found[index]
+            if message == NULL or message.row_words == 0:
+                continue
+            frame = &frames[index]
+            channel = &self.channels[frame.channel]
+            head = <RowHead*>row
+            head.time_ns = frame.time_ns
+            head.record = message.record
+            head.tags = channel.tags
+            head.channel = frame.channel
+            head.id = frame.id
+            head.nudge_ns = frame.nudge_ns
+            if message.shape == SHAPE_PLAIN and frame.length >= message.need_bytes:
+                decode_plain(message, frame.data, row + HEAD_WORDS)
+            elif not decode_any(message, frame.data, MAX_PAYLOAD, frame.length, row + HEAD_WORDS, &self.omitted_signals):
+                continue
+            self.rows_made[message - self.plan.messages] += 1
+            samples.rows += 1
+            row += message.row_words
+        samples.used = row - samples.words
+        return True
+
+    cdef inline const Message* _find(self, const Frame* frame) noexcept nogil:
+        """The frame's message, NULL when there is none; counts the frame."""
+        cdef Channel* channel = &self.channels[frame.channel]
+        cdef const Bus* bus
+        cdef uint32_t number
+        if frame.id & (ID_ERROR | ID_REMOTE):
+            if frame.id & ID_ERROR:
+                channel.error_frames += 1
+            else:
+                channel.remote_frames += 1
+            return NULL
+        if frame.length > MAX_PAYLOAD:
+            channel.bad_lengths += 1
+            return NULL
+        if channel.bus_plus_one:
+            bus = &self.plan.buses[channel.bus_plus_one - 1]
+            number = find_message(bus, frame.id)
+            if number:
+                channel.decoded += 1
+                return &bus.messages[number - 1]
+        channel.unknown += 1
+        return NULL
+
+    def counts(self, uint16_t channel):
+        """What became of the channel's frames, each in exactly one count."""
+        cdef Channel* counted = &self.channels[channel]
+        return {
+            "decoded": counted.decoded,
+            "unknown": counted.unknown,
+            "lost/error_frame": counted.error_frames,
+            "lost/remote_frame": counted.remote_frames,
+            "lost/bad_length": counted.bad_lengths,
+        }
+
+    def omitted(self):
+        """Signals left out of decoded frames, by reason."""
+        return {
+            "short_frame": self.omitted_signals.short_frame,
+            "not_a_number": self.omitted_signals.not_a_number,
+            "not_available": self.omitted_signals.not_available,
+            "unknown_multiplexer_value": self.omitted_signals.unknown_multiplexer_value,
+        }
+
+    def made(self):
+        """Rows by measurement, those of which there are any."""
+        cdef Py_ssize_t index
+        rows = {}
+        for index in range(self.plan.message_count):
+            if self.rows_made[index]:
+                measurement = self.plan.schema.specs[self.plan.messages[index].record].measurement
+                rows[measurement] = rows.get(measurement, 0) + self.rows_made[index]
+        return rows

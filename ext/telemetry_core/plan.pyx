@@ -1,0 +1,350 @@
+"""A decode plan: PlanSpec packed into flat arrays, made once and read by any number of decoders.
+
+Promises: all arithmetic that does not depend on a payload is done here; the structs never change and never
+move; a spec that makes no sense (a bit count of 0, a signal past the longest payload, conditions in a
+circle, an id twice on one bus) is a ValueError that names the message. Relies on the Schema having been
+made of the spec's records, with further ones behind them at most.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from telemetry_core.schema cimport Schema
+
+cdef enum:
+    CHUNK_BYTES = 65536
+    MAX_FIELDS = 65535
+
+INT64_LOWEST = -(1 << 63)
+INT64_HIGHEST = (1 << 63) - 1
+
+
+cdef class _Memory:
+    """Zeroed memory in large pieces, freed as one: what is used together lies together."""
+
+    cdef list pieces
+    cdef char* at
+    cdef size_t left
+
+    def __cinit__(self):
+        self.pieces = []
+        self.left = 0
+
+    cdef void* take(self, size_t size) except NULL:
+        cdef size_t rounded = (size + 15) & ~<size_t>15
+        cdef size_t piece_size
+        if rounded > self.left:
+            piece_size = max(rounded, <size_t>CHUNK_BYTES)
+            piece = _Piece()
+            self.at = <char*>(<_Piece>piece).claim(piece_size)
+            self.left = piece_size
+            self.pieces.append(piece)
+        cdef void* taken = self.at
+        self.at += rounded
+        self.left -= rounded
+        return taken
+
+
+cdef class _Piece:
+    cdef void* start
+
+    cdef void* claim(self, size_t size) except NULL:
+        self.start = calloc(1, max(size, 1))
+        if self.start == NULL:
+            raise MemoryError
+        return self.start
+
+    def __dealloc__(self):
+        free(self.start)
+
+
+def last_byte(signal):
+    """Bytes of payload that the signal needs."""
+    if signal.little_endian:
+        return (signal.start_bit + signal.bit_count + 7) // 8
+    return (_network_bit(signal) + signal.bit_count + 7) // 8
+
+
+cdef object _network_bit(signal):
+    """A Motorola signal's most significant bit, counted in the order in which bits are sent."""
+    return signal.start_bit // 8 * 8 + 7 - signal.start_bit % 8
+
+
+cdef bint _pack_op(Op* op, signal, Py_ssize_t slot, Py_ssize_t capacity) except -1:
+    """Fill `op`; False when the signal's bits lie in nine bytes, which needs a Special."""
+    cdef Py_ssize_t bits = signal.bit_count
+    cdef Py_ssize_t bit
+    if signal.little_endian:
+        bit = signal.start_bit
+    else:
+        bit = 16 * capacity - _network_bit(signal) - bits
+    op.slot = <uint16_t>slot
+    op.mask = (<uint64_t>0xFFFFFFFFFFFFFFFF) >> (64 - bits)
+    op.sign = (<uint64_t>1) << (bits - 1) if signal.signed and not signal.is_float else 0
+    if bit % 64 + bits <= 64:  # aligned: the load is served from the store that made the word
+        op.offset = <uint16_t>(bit // 64 * 8)
+        op.shift = <uint8_t>(bit % 64)
+        return True
+    op.offset = <uint16_t>(bit // 8)
+    op.shift = <uint8_t>(bit % 8)
+    return bit % 8 + bits <= 64
+
+
+cdef object _pack_nine(Special* special, signal, Py_ssize_t slot):
+    cdef Py_ssize_t bits = signal.bit_count
+    cdef Py_ssize_t first = signal.start_bit if signal.little_endian else _network_bit(signal)
+    special.slot = <uint16_t>slot
+    special.byte = <uint16_t>(first // 8)
+    special.mask = (<uint64_t>0xFFFFFFFFFFFFFFFF) >> (64 - bits)
+    special.sign = (<uint64_t>1) << (bits - 1) if signal.signed and not signal.is_float else 0
+    if signal.little_endian:
+        special.kind = SPECIAL_LITTLE_9
+        special.shift = <uint8_t>(first % 8)
+    else:
+        special.kind = SPECIAL_BIG_9
+        special.shift = <uint8_t>(first % 8 + bits - 64)
+
+
+cdef object _float_kinds = {16: SPECIAL_FLOAT_16, 32: SPECIAL_FLOAT_32, 64: SPECIAL_FLOAT_64}
+
+
+def first_not_available(int bit_count):
+    """The lowest raw value (as unsigned) that J1939-71 declares to be "error" or "not available"."""
+    if bit_count in (8, 16, 24, 32):
+        return 0xFE << (bit_count - 8)
+    return 2 if bit_count == 2 else (1 << bit_count) - 1
+
+
+def _elementary(ranges):
+    """Disjoint sorted (low, high, groups) out of [(low, high, group)], which may overlap."""
+    edges = {}
+    for low, high, group in ranges:
+        edges.setdefault(low, ([], []))[0].append(group)
+        edges.setdefault(high + 1, ([], []))[1].append(group)
+    pieces = []
+    active = {}
+    points = sorted(edges)
+    for index, point in enumerate(points):
+        starting, ending = edges[point]
+        for group in ending:
+            active[group] -= 1
+            if not active[group]:
+                del active[group]
+        for group in starting:
+            active[group] = active.get(group, 0) + 1
+        if active:
+            pieces.append((point, points[index + 1] - 1, sorted(active)))
+    return pieces
+
+
+def _depth(message, index, seen=()):
+    """How many selectors must be known before this signal is."""
+    condition = message.signals[index].condition
+    if condition < 0:
+        return 0
+    if index in seen:
+        raise ValueError(f"{message.name}: multiplexers select one another in a circle")
+    return 1 + _depth(message, message.conditions[condition].selector, (*seen, index))
+
+
+cdef object _pack_selector(Selector* selector, message, Py_ssize_t signal_index, list conditions, _Memory memory):
+    signal = message.signals[signal_index]
+    bias = 0
+    if signal.bit_count == 64 and not signal.signed:
+        selector.bias = (<uint64_t>1) << 63
+        bias = 1 << 63
+    ranges = []
+    for group in conditions:
+        for low, high in message.conditions[group].ranges:
+            low = max(low - bias, INT64_LOWEST)
+            high = min(high - bias, INT64_HIGHEST)
+            if low <= high:
+                ranges.append((low, high, group))
+    pieces = _elementary(ranges)
+    selector.slot = <uint16_t>signal_index
+    selector.interval_count = len(pieces)
+    selector.intervals = <Interval*>memory.take(len(pieces) * sizeof(Interval))
+    selector.groups = <uint32_t*>memory.take(sum(len(groups) for _, _, groups in pieces) * sizeof(uint32_t))
+    cdef uint32_t next_group = 0
+    for number, (low, high, groups) in enumerate(pieces):
+        selector.intervals[number].low = low
+        selector.intervals[number].high = high
+        selector.intervals[number].first_group = next_group
+        selector.intervals[number].group_count = len(groups)
+        for group in groups:
+            selector.groups[next_group] = group
+            next_group += 1
+
+
+cdef object _set_mask(uint64_t* mask, indexes):
+    for index in indexes:
+        mask[index // 64] |= (<uint64_t>1) << (index % 64)
+
+
+cdef object _check(message, fields):
+    if len(message.signals) != len(fields) or len(fields) > MAX_FIELDS:
+        raise ValueError(f"{message.name}: {len(message.signals)} signals for {len(fields)} fields")
+    for signal, field in zip(message.signals, fields):
+        if not 1 <= signal.bit_count <= 64 or signal.start_bit < 0 or last_byte(signal) > MAX_CAPACITY:
+            raise ValueError(f"{message.name}.{field.name}: bits {signal.start_bit}|{signal.bit_count} do not exist")
+        if signal.is_float and signal.bit_count not in _float_kinds:
+            raise ValueError(f"{message.name}.{field.name}: a float has 16, 32 or 64 bits")
+        if not -1 <= signal.condition < len(message.conditions):
+            raise ValueError(f"{message.name}.{field.name}: condition {signal.condition} does not exist")
+
+
+cdef class Plan:
+    """What a Decoder reads. Raises ValueError for a spec that makes no sense."""
+
+    def __cinit__(self, spec, Schema schema not None):
+        if schema.specs[: len(spec.records)] != spec.records:
+            raise ValueError("the schema was not made of the plan's records")
+        self.spec = spec
+        self.schema = schema
+        memory = _Memory()
+        self.memory = memory
+        self.bus_count = len(spec.buses)
+        self.message_count = sum(len(bus.messages) for bus in spec.buses)
+        self.buses = <Bus*>(<_Memory>memory).take(self.bus_count * sizeof(Bus))
+        self.messages = <Message*>(<_Memory>memory).take(self.message_count * sizeof(Message))
+        cdef Message* messages = self.messages
+        for number, bus in enumerate(spec.buses):
+            _pack_bus(&self.buses[number], bus, messages, memory)
+            for index, message in enumerate(bus.messages):
+                _check(message, spec.records[message.record].fields)
+                _pack_message(&messages[index], message, schema, memory)
+            messages += <Py_ssize_t>len(bus.messages)
+
+
+cdef object _pack_bus(Bus* bus, spec, Message* messages, _Memory memory):
+    bus.messages = messages
+    bus.standard = <uint32_t*>memory.take(STANDARD_IDS * sizeof(uint32_t))
+    extended = [message for message in spec.messages if message.extended]
+    size_bits = max(2, (6 * len(extended)).bit_length())  # three keys a message at most, half full
+    bus.extended_shift = 32 - size_bits
+    bus.extended = <IdEntry*>memory.take((1 << size_bits) * sizeof(IdEntry))
+    cdef uint32_t id
+    for number, message in enumerate(spec.messages):
+        id = message.arbitration_id
+        if message.extended:
+            if id > 0x1FFFFFFF or not _add_key(bus, id, number + 1):
+                raise ValueError(f"{spec.name}: id {id:X} of {message.name} is too large or there twice")
+        elif id >= STANDARD_IDS or bus.standard[id]:
+            raise ValueError(f"{spec.name}: id {id:X} of {message.name} is too large or there twice")
+        else:
+            bus.standard[id] = number + 1
+    for number, message in enumerate(spec.messages):
+        id = message.arbitration_id
+        if message.by_pgn and message.extended and not id & 0x02000000:
+            bus.by_pgn = 1
+            _add_key(bus, pgn_sender_key(id), number + 1)  # the first of several stands
+            _add_key(bus, pgn_key(id), number + 1)
+
+
+cdef bint _add_key(Bus* bus, uint32_t key, uint32_t message) noexcept:
+    """Whether the key was new."""
+    cdef uint32_t slot = id_slot(bus, key)
+    cdef uint32_t last = (<uint32_t>0xFFFFFFFF) >> bus.extended_shift
+    while bus.extended[slot].message:
+        if bus.extended[slot].key == key:
+            return False
+        slot = (slot + 1) & last
+    bus.extended[slot].key = key
+    bus.extended[slot].message = message
+    return True
+
+
+cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory):
+    cdef Py_ssize_t field_count = len(spec.signals)
+    message.record = spec.record
+    message.row_words = schema.records[message.record].row_words if field_count else 0
+    message.mask_words = (field_count + 63) // 64
+    message.shape = SHAPE_ANY
+    ends = [last_byte(signal) for signal in spec.signals]
+    message.capacity = max(8, (max(ends, default=0) + 7) // 8 * 8)
+    specials = [(index, signal) for index, signal in enumerate(spec.signals) if signal.is_float]
+    free_indexes = [index for index, signal in enumerate(spec.signals) if signal.condition < 0]
+    message.need_bytes = max((ends[index] for index in free_indexes), default=0)
+    message.ops = <Op*>memory.take(field_count * sizeof(Op))  # of all groups, one behind the other
+    nines = []
+    cdef Op* op = message.ops
+    op = _pack_ops(op, spec, free_indexes, message.capacity, nines)
+    message.op_count = op - message.ops
+    drops = spec.drops_not_available
+    if (message.capacity == 8 and field_count <= 64 and not spec.conditions and not specials and not drops
+            and message.op_count == field_count):
+        message.shape = SHAPE_PLAIN
+        message.mask = (<uint64_t>0xFFFFFFFFFFFFFFFF) >> (64 - field_count) if field_count else 0
+    cdef Extra* extra = <Extra*>memory.take(sizeof(Extra))
+    message.extra = extra
+    extra.mask = <uint64_t*>memory.take(message.mask_words * sizeof(uint64_t))
+    _set_mask(extra.mask, free_indexes)
+    extra.ends = <uint16_t*>memory.take(field_count * sizeof(uint16_t))
+    for index, end in enumerate(ends):
+        extra.ends[index] = end
+    _pack_groups(extra, message, op, spec, ends, nines, memory)
+    _pack_selectors(extra, spec, memory)
+    _pack_specials(extra, spec, nines, specials, memory)
+    if drops:
+        _pack_limits(extra, spec, memory)
+
+
+cdef Op* _pack_ops(Op* op, spec, indexes, Py_ssize_t capacity, list nines) except NULL:
+    for index in indexes:
+        if _pack_op(op, spec.signals[index], index, capacity):
+            op += 1
+        else:
+            nines.append(index)
+    return op
+
+
+cdef object _pack_groups(Extra* extra, Message* message, Op* op, spec, list ends, list nines, _Memory memory):
+    extra.groups = <Group*>memory.take(len(spec.conditions) * sizeof(Group))
+    members = [[] for _ in spec.conditions]
+    for index, signal in enumerate(spec.signals):
+        if signal.condition >= 0:
+            members[signal.condition].append(index)
+    cdef Group* group
+    for number, indexes in enumerate(members):
+        group = &extra.groups[number]
+        group.mask = <uint64_t*>memory.take(message.mask_words * sizeof(uint64_t))
+        _set_mask(group.mask, indexes)
+        group.ops = op
+        op = _pack_ops(op, spec, indexes, message.capacity, nines)
+        group.op_count = op - group.ops
+        group.need_bytes = max((ends[index] for index in indexes), default=0)
+
+
+cdef object _pack_selectors(Extra* extra, spec, _Memory memory):
+    by_selector = {}
+    for number, condition in enumerate(spec.conditions):
+        by_selector.setdefault(condition.selector, []).append(number)
+    ordered = sorted(by_selector, key=lambda index: _depth(spec, index))
+    extra.selectors = <Selector*>memory.take(len(ordered) * sizeof(Selector))
+    extra.selector_count = len(ordered)
+    for number, index in enumerate(ordered):
+        _pack_selector(&extra.selectors[number], spec, index, by_selector[index], memory)
+
+
+cdef object _pack_specials(Extra* extra, spec, list nines, list floats, _Memory memory):
+    extra.specials = <Special*>memory.take((len(nines) + len(floats)) * sizeof(Special))
+    extra.special_count = len(nines) + len(floats)
+    cdef Special* special = extra.specials
+    for index in nines:
+        _pack_nine(special, spec.signals[index], index)
+        special += 1
+    for index, signal in floats:
+        special.slot = index
+        special.kind = _float_kinds[signal.bit_count]
+        special += 1
+
+
+cdef object _pack_limits(Extra* extra, spec, _Memory memory):
+    extra.limits = <Limit*>memory.take(len(spec.signals) * sizeof(Limit))
+    for index, signal in enumerate(spec.signals):
+        if not signal.is_float:  # a float's own "not available" is NaN
+            limit = &extra.limits[extra.limit_count]
+            limit.slot = index
+            limit.mask = (<uint64_t>0xFFFFFFFFFFFFFFFF) >> <int>(64 - signal.bit_count)
+            limit.limit = first_not_available(signal.bit_count)
+            extra.limit_count += 1

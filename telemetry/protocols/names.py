@@ -1,0 +1,24 @@
+"""Names that a database may give and InfluxDB or the data model cannot take, settled when the plan is made.
+
+A field called `time` is dropped by InfluxDB without a word; a field called like a tag makes queries
+ambiguous; names beginning with `_` are InfluxDB's own. A measurement of the data model has fields of its own.
+"""
+
+TAGS = frozenset({"vehicle", "pack", "charger", "source", "code", "sa"})
+MEASUREMENTS = frozenset(
+    {"battery", "cells", "charger", "meter", "charging_session", "charging_curve", "event", "gateway"}
+)
+
+
+def field_name(signal: str) -> str:
+    """The field that holds a signal: its own name, or that with `_signal` behind it."""
+    if signal == "time" or signal in TAGS or signal.startswith("_"):
+        return f"{signal}_signal"
+    return signal or "unnamed"
+
+
+def measurement_name(message: str) -> str:
+    """The measurement that holds a message: its own name, or that with `can_` before it."""
+    if message in MEASUREMENTS:
+        return f"can_{message}"
+    return message or "unnamed"
