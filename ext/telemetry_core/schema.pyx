@@ -11,7 +11,8 @@ from libc.string cimport memcpy
 
 def escape_measurement(str name):
     """`name` as line protocol wants a measurement."""
-    return _escape(name, (",", " "))
+    escaped = _escape(name, (",", " "))
+    return b"_" + escaped if escaped.startswith(b"#") else escaped  # a line that begins with # is a comment
 
 
 def escape_key(str name):
@@ -20,14 +21,14 @@ def escape_key(str name):
 
 
 cdef bytes _escape(str name, tuple specials):
-    # A line break cannot be escaped; a backslash at the end would escape what follows.
+    # A line break cannot be escaped, nor an empty name written. A backslash before a special character is read in
+    # a different way by each server, so none is written but our own.
     text = " ".join(name.splitlines()) if name.splitlines() != [name] else name
+    text = text.replace("\\", "_") or "_"
     if not text.isprintable():
         text = "".join(character if character.isprintable() else "_" for character in text)
     for special in specials:
         text = text.replace(special, "\\" + special)
-    if text.endswith("\\"):
-        text += "_"
     return text.encode("utf-8", "replace")
 
 

@@ -1,0 +1,16 @@
+"""Data sheet of a buffer of lines."""
+
+from libc.stdint cimport int64_t
+
+cdef class LineBuffer:
+    cdef char* data
+    cdef size_t used             # bytes
+    cdef size_t room             # bytes
+    cdef Py_ssize_t line_count
+    cdef int64_t first_stamp_ns  # of the earliest and the latest line; meaningless without lines
+    cdef int64_t last_stamp_ns
+
+    # Where the next line goes, with `line_bytes` writable bytes; NULL without memory. Valid until the next call.
+    cdef char* reserve(self, size_t line_bytes) noexcept nogil
+    # A line was written there: it ends before `end`, its newline included.
+    cdef void commit(self, char* end, int64_t time_ns) noexcept nogil

@@ -1,0 +1,102 @@
+"""Lines of text on their way into a batch: a growing buffer, and new stamps for lines made before the time was
+known.
+
+Promises: every line in a buffer is whole, not empty and ended by a newline; `first_ns` and `last_ns` bound their
+stamps. Memory once used is kept.
+"""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy
+
+
+cdef class LineBuffer:
+    """Lines one behind the other. len() is bytes, `lines` their number."""
+
+    def __cinit__(self, size_t room=65536):
+        self.room = max(room, 256)
+        self.data = <char*>malloc(self.room)
+        if self.data == NULL:
+            raise MemoryError
+        self.clear()
+
+    def __dealloc__(self):
+        free(self.data)
+
+    def __len__(self):
+        return self.used
+
+    @property
+    def lines(self):
+        """How many lines it holds."""
+        return self.line_count
+
+    @property
+    def first_ns(self):
+        """The earliest stamp in it; 0 when it is empty."""
+        return self.first_stamp_ns if self.line_count else 0
+
+    @property
+    def last_ns(self):
+        """The latest stamp in it; 0 when it is empty."""
+        return self.last_stamp_ns if self.line_count else 0
+
+    cdef char* reserve(self, size_t line_bytes) noexcept nogil:
+        cdef char* grown
+        cdef size_t room
+        if self.used + line_bytes > self.room:
+            room = 2 * self.room + line_bytes
+            grown = <char*>realloc(self.data, room)
+            if grown == NULL:
+                return NULL
+            self.data = grown
+            self.room = room
+        return self.data + self.used
+
+    cdef void commit(self, char* end, int64_t time_ns) noexcept nogil:
+        self.used = end - self.data
+        self.line_count += 1
+        self.first_stamp_ns = min(self.first_stamp_ns, time_ns)
+        self.last_stamp_ns = max(self.last_stamp_ns, time_ns)
+
+    def append(self, bytes line not None, int64_t time_ns):
+        """Add one line, given without its newline. ValueError if it is empty or holds a newline."""
+        if not line or b"\n" in line:
+            raise ValueError("a line is not empty and holds no newline")
+        cdef size_t length = len(line)
+        cdef char* out = self.reserve(length + 1)
+        if out == NULL:
+            raise MemoryError
+        memcpy(out, <char*>line, length)
+        out[length] = b"\n"
+        self.commit(out + length + 1, time_ns)
+
+    def take(self):
+        """All lines; the buffer is empty after it."""
+        taken = PyBytes_FromStringAndSize(self.data, self.used)
+        self.clear()
+        return taken
+
+    def clear(self):
+        """Forget all lines; the memory stays."""
+        self.used = 0
+        self.line_count = 0
+        self.first_stamp_ns = INT64_MAX
+        self.last_stamp_ns = INT64_MIN
+
+
+def restamp(bytes lines not None, shift_ns):
+    """`lines` with `shift_ns` added to each line's stamp: for batches stamped relative to boot before the time was
+    known. Each line ends with a newline and carries a stamp; ValueError else, or if a stamp leaves 64 bits.
+    """
+    shifted = []
+    for line in lines.split(b"\n")[:-1]:
+        head, _, stamp = line.rpartition(b" ")
+        time_ns = int(stamp) + shift_ns
+        if not head or not INT64_MIN <= time_ns <= INT64_MAX:
+            raise ValueError("a line without a stamp, or with one out of range")
+        shifted.append(b"%b %d\n" % (head, time_ns))
+    if not lines.endswith(b"\n") and lines:
+        raise ValueError("the last line is cut off")
+    return b"".join(shifted)
