@@ -1,0 +1,45 @@
+# `make` alone says what there is. Everything is installed into .venv by tools/setup.sh first.
+PYTHON := .venv/bin/python
+BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests demo test test-native test-vcan lint format dist clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+setup: ## make .venv and compile the core
+	@tools/setup.sh
+
+setup-tests:
+	@tools/setup.sh tests
+
+demo: setup ## a simulated vehicle and charger through the real pipeline into a real InfluxDB, read back
+	.venv/bin/nev-telemetry demo
+
+test: test-native test-vcan ## all tests: unit, property, integration with real servers, faults, real CAN sockets
+
+test-native: setup-tests
+	$(PYTHON) -m pytest -m "not vcan"
+
+# Tests of CAN sockets run where vcan0 and vcan1 exist: on this kernel, or in User Mode Linux.
+test-vcan: setup-tests
+	$(BED) $(PYTHON) -m pytest -m vcan -p no:cacheprovider
+
+lint: setup ## ruff (rules and format) and mypy --strict
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: setup ## rewrite the sources in the one format
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+dist: setup ## sdist and wheel, in dist/
+	rm -rf dist
+	$(PYTHON) -m build --outdir dist .
+
+clean: ## everything that make made
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f ext/telemetry_core/*.so ext/telemetry_core/*.c ext/telemetry_core/*.cpp ext/telemetry_core/*.html
+	find . -name __pycache__ -prune -exec rm -rf {} +
