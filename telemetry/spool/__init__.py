@@ -1,0 +1,21 @@
+"""The durable queue: stores encoded batches, knows nothing of samples. `docs/spool.md` has the format."""
+
+from telemetry.spool.batch import EncodedBatch, Entry, TimeBase
+from telemetry.spool.deadletters import DeadLetters, Letter
+from telemetry.spool.filesystem import FileSystem, RealFileSystem
+from telemetry.spool.limits import SpoolLimits
+from telemetry.spool.spool import Gauges, Recovery, Spool
+
+__all__ = [
+    "DeadLetters",
+    "EncodedBatch",
+    "Entry",
+    "FileSystem",
+    "Gauges",
+    "Letter",
+    "RealFileSystem",
+    "Recovery",
+    "Spool",
+    "SpoolLimits",
+    "TimeBase",
+]

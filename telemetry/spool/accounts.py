@@ -1,0 +1,161 @@
+"""The accounts and positions that ride in each record: whole now and then, else only what has changed.
+
+A whole block names every counter; a block of changes gives differences by index into the sorted names, and
+positions as they are. It carries a check of the names it was made for, not of the block it follows: when a
+record between is damaged only that record's own differences are missing, and later ones still add up.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping
+
+_CHECK_BYTES = 2
+_MAX_WHOLE_BYTES = 1 << 22  # a hundred thousand names; more is damage that a CRC let through
+
+
+class AccountsTrail:
+    """Follows the accounts from record to record, for the writer and for whoever reads them back.
+
+    Reading raises ValueError for a block that is not well formed (one behind a good CRC always is).
+    """
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
+        self._check = b""  # empty: no whole block yet
+
+    @property
+    def accounts(self) -> Mapping[str, int]:
+        """As of the last block, written or read."""
+        return self._accounts
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """As of the last block, written or read."""
+        return self._positions
+
+    def whole(self, accounts: Mapping[str, int], positions: Mapping[str, int]) -> bytes:
+        """A block that needs no other before it."""
+        self._restart(dict(sorted(accounts.items())), dict(sorted(positions.items())))
+        out = bytearray()
+        for table in (self._accounts, self._positions):
+            _put(out, len(table))
+            for name, value in table.items():
+                encoded = name.encode()
+                _put(out, len(encoded))
+                out += encoded
+                _put(out, value)
+        return zlib.compress(out, 6)
+
+    def changes(self, accounts: Mapping[str, int], positions: Mapping[str, int]) -> bytes | None:
+        """What changed since the last block; None if there are other names now: a whole block is due."""
+        if not self._check:
+            return None
+        if accounts.keys() != self._accounts.keys() or positions.keys() != self._positions.keys():
+            return None
+        out = bytearray(self._check)
+        skipped = 0
+        for name, last in self._accounts.items():
+            value = accounts[name]
+            if value == last:
+                skipped += 1
+                continue
+            _put(out, skipped)
+            _put(out, value - last)
+            skipped = 0
+            self._accounts[name] = value
+        _put(out, -1)
+        skipped = 0
+        for name, last in self._positions.items():
+            value = positions[name]
+            if value == last:
+                skipped += 1
+                continue
+            _put(out, skipped)
+            _put(out, value)
+            skipped = 0
+            self._positions[name] = value
+        _put(out, -1)
+        return bytes(out)
+
+    def read_whole(self, block: bytes) -> None:
+        """Start over from a whole block."""
+        stream = zlib.decompressobj()
+        try:
+            plain = stream.decompress(block, _MAX_WHOLE_BYTES)
+        except zlib.error as error:
+            raise ValueError("accounts that do not decompress") from error
+        if not stream.eof:
+            raise ValueError("accounts that do not end")
+        numbers = _Numbers(plain)
+        tables: list[dict[str, int]] = []
+        for _ in range(2):
+            table: dict[str, int] = {}
+            for _ in range(numbers.next()):
+                name = numbers.text()
+                table[name] = numbers.next()
+            tables.append(table)
+        self._restart(*tables)
+
+    def read_changes(self, block: bytes) -> bool:
+        """Add a block of changes; False, and nothing done, if it was made for other names than these."""
+        if not self._check or block[:_CHECK_BYTES] != self._check:
+            return False
+        numbers = _Numbers(block, _CHECK_BYTES)
+        differences = dict(numbers.changes(list(self._accounts)))
+        values = dict(numbers.changes(list(self._positions)))
+        for name, difference in differences.items():
+            self._accounts[name] += difference
+        self._positions.update(values)
+        return True
+
+    def _restart(self, accounts: dict[str, int], positions: dict[str, int]) -> None:
+        self._accounts = accounts
+        self._positions = positions
+        names = "\n".join((*accounts, "", *positions))
+        self._check = zlib.crc32(names.encode()).to_bytes(4, "little")[:_CHECK_BYTES]
+
+
+def _put(out: bytearray, value: int) -> None:
+    """A signed integer: zigzag, 7 bits a byte, lowest first."""
+    rest = value << 1 if value >= 0 else (-value << 1) - 1
+    while rest > 0x7F:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out.append(rest)
+
+
+class _Numbers:
+    """Reads what `_put` wrote."""
+
+    def __init__(self, block: bytes, at: int = 0) -> None:
+        self._block = block
+        self._at = at
+
+    def next(self) -> int:
+        rest = shift = 0
+        while True:
+            if self._at >= len(self._block):
+                raise ValueError("accounts that end too early")
+            byte = self._block[self._at]
+            self._at += 1
+            rest |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return -((rest + 1) >> 1) if rest & 1 else rest >> 1
+            shift += 7
+
+    def text(self) -> str:
+        length = self.next()
+        if length < 0 or self._at + length > len(self._block):
+            raise ValueError("a name that ends too early")
+        start, self._at = self._at, self._at + length
+        return self._block[start : self._at].decode()
+
+    def changes(self, names: list[str]) -> Iterator[tuple[str, int]]:
+        """Pairs (names skipped, value), until -1."""
+        index = 0
+        while (skipped := self.next()) >= 0:
+            index += skipped
+            if index >= len(names):
+                raise ValueError("a change of a name that is not there")
+            yield names[index], self.next()
+            index += 1

@@ -1,0 +1,41 @@
+"""What the spool stores and hands out: encoded batches, as plain values."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class TimeBase(Enum):
+    """What the stamps of a batch's lines count from."""
+
+    UNIX = 0
+    BOOT = 1  # CLOCK_BOOTTIME of the boot named by `boot_id`: the wall clock was not known yet
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBatch:
+    """Line protocol, gzip-compressed once, and what one must know without opening it.
+
+    `ordered`: its rows replace earlier ones, so no newer batch that is ordered may overtake it.
+    """
+
+    payload: bytes
+    points: int  # lines; at least 1
+    first_ns: int
+    last_ns: int
+    ordered: bool = False
+    time_base: TimeBase = TimeBase.UNIX
+    boot_id: str = ""  # 32 hex digits with TimeBase.BOOT, else empty
+
+    def __post_init__(self) -> None:
+        if self.points < 1:
+            raise ValueError("a batch without points")
+        if (self.time_base is TimeBase.BOOT) != (len(self.boot_id) == 32):
+            raise ValueError("a boot id of 32 hex digits goes with the time base BOOT, and only with it")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A batch on its way out. `sequence` is the handle for acknowledging or releasing it."""
+
+    sequence: int
+    batch: EncodedBatch

@@ -1,0 +1,181 @@
+"""The few file operations that the spool is built of, so that tests can hand it a disk that lies.
+
+The spool relies on this and nothing more: what `sync` or `sync_directory` confirmed is on the medium;
+anything else written, created, renamed or unlinked may or may not be there after a power cut, whole or in
+pieces, in any order. All operations raise OSError.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Protocol
+
+_FILE_MODE = 0o600
+_DIRECTORY_MODE = 0o700
+
+
+class FileSystem(Protocol):
+    """Files are meant by descriptors (integers) once open."""
+
+    def make_directory(self, path: Path) -> None:
+        """Make it, with its parents, if it is missing; nobody but its owner may look into it."""
+        ...
+
+    def names(self, directory: Path) -> list[str]:
+        """What is in it, in no order."""
+        ...
+
+    def size(self, path: Path) -> int:
+        """Bytes."""
+        ...
+
+    def modified_ns(self, path: Path) -> int:
+        """Wall time of the last write, ns since 1970."""
+        ...
+
+    def create(self, path: Path) -> int:
+        """Open a new file for appending; FileExistsError if there is one."""
+        ...
+
+    def open_to_read(self, path: Path) -> int:
+        """Open for `read_at`."""
+        ...
+
+    def open_to_update(self, path: Path) -> int:
+        """Open an existing file for `read_at` and `write_at`."""
+        ...
+
+    def close(self, descriptor: int) -> None:
+        """Close."""
+        ...
+
+    def read_at(self, descriptor: int, count: int, offset: int) -> bytes:
+        """Up to `count` bytes; fewer only at the end of the file."""
+        ...
+
+    def append(self, descriptor: int, data: bytes | memoryview) -> int:
+        """Write at the end; may write less than all: how many bytes it was."""
+        ...
+
+    def write_at(self, descriptor: int, data: bytes, offset: int) -> int:
+        """Write in place; may write less than all."""
+        ...
+
+    def sync(self, descriptor: int) -> None:
+        """fdatasync: data and size are on the medium when it returns."""
+        ...
+
+    def sync_directory(self, path: Path) -> None:
+        """Names are on the medium when it returns."""
+        ...
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Atomically; replaces `target`."""
+        ...
+
+    def unlink(self, path: Path) -> None:
+        """Remove a name; the file goes with its last descriptor."""
+        ...
+
+    def free_bytes(self, path: Path) -> int:
+        """What an unprivileged process may still write."""
+        ...
+
+    def lock(self, path: Path) -> int:
+        """Make the file if missing and lock it for this process alone; BlockingIOError if another has it."""
+        ...
+
+
+class RealFileSystem:
+    """The operating system's."""
+
+    def make_directory(self, path: Path) -> None:
+        path.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        if path.stat().st_mode & 0o077:
+            path.chmod(_DIRECTORY_MODE)
+
+    def names(self, directory: Path) -> list[str]:
+        return os.listdir(directory)  # noqa: PTH208  names are wanted, not one Path object each
+
+    def size(self, path: Path) -> int:
+        return path.stat().st_size
+
+    def modified_ns(self, path: Path) -> int:
+        return path.stat().st_mtime_ns
+
+    def create(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+
+    def open_to_read(self, path: Path) -> int:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def open_to_update(self, path: Path) -> int:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def read_at(self, descriptor: int, count: int, offset: int) -> bytes:
+        return os.pread(descriptor, count, offset)
+
+    def append(self, descriptor: int, data: bytes | memoryview) -> int:
+        return os.write(descriptor, data)
+
+    def write_at(self, descriptor: int, data: bytes, offset: int) -> int:
+        return os.pwrite(descriptor, data, offset)
+
+    def sync(self, descriptor: int) -> None:
+        os.fdatasync(descriptor)
+
+    def sync_directory(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.rename(target)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink()
+
+    def free_bytes(self, path: Path) -> int:
+        figures = os.statvfs(path)
+        return figures.f_bavail * figures.f_frsize
+
+    def lock(self, path: Path) -> int:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+def append_all(filesystem: FileSystem, descriptor: int, data: bytes) -> None:
+    """Append the whole of `data`, however many writes it takes."""
+    rest = memoryview(data)
+    while rest:
+        written = filesystem.append(descriptor, rest)
+        if written <= 0:
+            raise OSError(28, "a write that wrote nothing")
+        rest = rest[written:]
+
+
+def replace_file(filesystem: FileSystem, path: Path, data: bytes) -> None:
+    """Put a whole file in place, so that either the old or the new one is there whatever happens."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        descriptor = filesystem.create(draft)
+    except FileExistsError:  # a crash left it
+        filesystem.unlink(draft)
+        descriptor = filesystem.create(draft)
+    try:
+        append_all(filesystem, descriptor, data)
+        filesystem.sync(descriptor)
+    finally:
+        filesystem.close(descriptor)
+    filesystem.rename(draft, path)
+    filesystem.sync_directory(path.parent)

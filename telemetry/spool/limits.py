@@ -1,0 +1,33 @@
+"""How much the spool may take, and how often it may write."""
+
+from dataclasses import dataclass
+
+_MIB = 1 << 20
+DEFAULT_CAP_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolLimits:
+    """Bytes and seconds. Beyond cap, age or free space the oldest segment is evicted, and counted."""
+
+    cap_bytes: int | None = None  # None: the smaller of 1 GiB and half of what is free or held already
+    max_age_s: float | None = None
+    keep_free_bytes: int = 64 * _MIB
+    segment_bytes: int = 8 * _MIB
+    commit_bytes: int = 512 * 1024
+    commit_s: float = 1.0
+    memory_bytes: int = 8 * _MIB  # while the disk refuses
+    retry_s: float = 1.0  # how soon a disk that refused is tried again; doubles up to
+    retry_max_s: float = 60.0
+    dead_bytes: int = 16 * _MIB
+    dead_files: int = 1000
+
+    def cap(self, free_bytes: int, held_bytes: int) -> int:
+        """The cap in bytes on a disk with that much left, of which the spool holds that much already."""
+        if self.cap_bytes is not None:
+            return self.cap_bytes
+        return min(DEFAULT_CAP_BYTES, (free_bytes + held_bytes) // 2)
+
+    def segment_size(self, cap_bytes: int) -> int:
+        """Where a segment ends: small enough that evicting one costs little of what the cap holds."""
+        return max(1, min(self.segment_bytes, cap_bytes // 8))

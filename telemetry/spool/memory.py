@@ -1,0 +1,110 @@
+"""Batches that are not on disk: those of the open commit, or, while the disk refuses, all that wait.
+
+Points settled from memory never get a place on disk. So that the accounts in each record balance, whatever is
+lost behind it, an item carries what was settled between the item before it and itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from telemetry.spool.batch import EncodedBatch
+from telemetry.spool.settled import Tally
+
+_COUNTER_BYTES = 100  # about what a counter costs in a Python mapping
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A batch in memory, with the accounts as of its position."""
+
+    sequence: int
+    batch: EncodedBatch
+    accounts: Mapping[str, int]
+    positions: Mapping[str, int]
+    appended_s: float
+    in_flight: bool = False
+    carried: Tally = field(default_factory=Tally)
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it occupies."""
+        return len(self.batch.payload) + _COUNTER_BYTES * (1 + len(self.accounts) + len(self.positions))
+
+
+class Memory:
+    """Items in order of their sequence."""
+
+    def __init__(self) -> None:
+        self._items: dict[int, Item] = {}
+        self._behind = Tally()  # settled behind the newest item
+        self.size_bytes = 0
+        self.payload_bytes = 0
+        self.points = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items.values())
+
+    def get(self, sequence: int) -> Item | None:
+        """The item, if it is here."""
+        return self._items.get(sequence)
+
+    @property
+    def newest(self) -> Item | None:
+        """The last one appended."""
+        return next(reversed(self._items.values()), None)
+
+    @property
+    def oldest(self) -> Item | None:
+        """The first one appended."""
+        return next(iter(self._items.values()), None)
+
+    def tally(self) -> Tally:
+        """What was settled from memory and is in no record yet."""
+        total = Tally()
+        for item in self._items.values():
+            total.add(item.carried)
+        total.add(self._behind)
+        return total
+
+    def append(self, item: Item, *, requeued: int = 0) -> None:
+        """Add the newest; `requeued` of its points are dead letters no more."""
+        item.carried, self._behind = self._behind, Tally()
+        item.carried.dead -= requeued
+        self._items[item.sequence] = item
+        self.size_bytes += item.size_bytes
+        self.payload_bytes += len(item.batch.payload)
+        self.points += item.batch.points
+
+    def settle(self, item: Item, kind: str, *, dead: int = 0) -> None:
+        """Its points are acknowledged or evicted (`kind`, a field of Tally), `dead` of them dead letters."""
+        tally = item.carried
+        tally.dead += dead
+        setattr(tally, kind, getattr(tally, kind) + item.batch.points - dead)
+        following = next((other for other in self if other.sequence > item.sequence), None)
+        (following.carried if following else self._behind).add(tally)
+        self._remove(item)
+
+    def stored(self, items: list[Item]) -> None:
+        """These, the oldest of all, are on disk now."""
+        for item in items:
+            self._remove(item)
+
+    def evict(self, limit_bytes: int) -> int:
+        """Drop the oldest that nobody is sending until the rest fits; gives how many points that cost."""
+        points = 0
+        for item in list(self):
+            if self.size_bytes <= limit_bytes:
+                break
+            if not item.in_flight:
+                points += item.batch.points
+                self.settle(item, "evicted")
+        return points
+
+    def _remove(self, item: Item) -> None:
+        del self._items[item.sequence]
+        self.size_bytes -= item.size_bytes
+        self.payload_bytes -= len(item.batch.payload)
+        self.points -= item.batch.points

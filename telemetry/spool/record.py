@@ -1,0 +1,176 @@
+r"""One record: a batch on disk, found again in whatever bytes surround it.
+
+A record is a fixed head, the accounts as of its position, and the compressed batch. All numbers are little
+endian.
+
+    offset  size  what
+         0     4  magic "nTs\x01" (the last byte is the format's version)
+         4     4  flags: 1 ordered, 2 stamps count from a boot (its id stands before the accounts),
+                  4 the accounts are whole
+         8     4  bytes of the same commit before this record
+        12     4  bytes of boot id and accounts
+        16     4  bytes of payload
+        20     4  points
+        24     8  sequence: grows from record to record, may skip
+        32     8  place: the points of all records before it, ever; so neighbours tell what a damaged one held
+        40     8  first stamp, ns
+        48     8  last stamp, ns
+        56     8  when it was stored, ns since 1970 by this machine's clock
+        64     4  CRC-32 of the payload
+        68     4  CRC-32 of bytes 0 to 67 and of boot id and accounts
+        72     …  boot id, accounts (see accounts.py), payload
+
+Two checks, because a flipped bit in the payload need not cost the accounts.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from telemetry.spool.batch import EncodedBatch, TimeBase
+
+MAGIC = b"nTs\x01"
+_FIXED = struct.Struct("<4sIIIIIQQqqqI")
+_CHECK = struct.Struct("<I")
+FIXED_BYTES = _FIXED.size + _CHECK.size
+MAX_ACCOUNTS_BYTES = 1 << 20
+_BOOT_ID_BYTES = 16
+
+_ORDERED = 1
+_BOOT_TIME = 2
+_WHOLE = 4
+_KNOWN_FLAGS = _ORDERED | _BOOT_TIME | _WHOLE
+
+
+@dataclass(frozen=True, slots=True)
+class RecordHead:
+    """All of a record but its accounts and its payload."""
+
+    sequence: int
+    place: int
+    points: int
+    first_ns: int
+    last_ns: int
+    stored_ns: int
+    commit_bytes: int  # of the same commit before it
+    ordered: bool
+    whole: bool  # the accounts are whole
+    boot_id: str  # empty: stamps count from 1970
+    accounts_bytes: int  # boot id included
+    payload_bytes: int
+    payload_crc: int
+
+    @property
+    def end(self) -> int:
+        """The place of the next record."""
+        return self.place + self.points
+
+    @property
+    def payload_offset(self) -> int:
+        """From the record's first byte."""
+        return FIXED_BYTES + self.accounts_bytes
+
+    @property
+    def record_bytes(self) -> int:
+        """All of it."""
+        return FIXED_BYTES + self.accounts_bytes + self.payload_bytes
+
+    def batch(self, payload: bytes) -> EncodedBatch | None:
+        """The batch, if these are its bytes."""
+        if len(payload) != self.payload_bytes or zlib.crc32(payload) != self.payload_crc:
+            return None
+        return EncodedBatch(
+            payload=payload,
+            points=self.points,
+            first_ns=self.first_ns,
+            last_ns=self.last_ns,
+            ordered=self.ordered,
+            time_base=TimeBase.BOOT if self.boot_id else TimeBase.UNIX,
+            boot_id=self.boot_id,
+        )
+
+
+def encode_record(
+    batch: EncodedBatch,
+    accounts: bytes,
+    *,
+    whole: bool,
+    sequence: int,
+    place: int,
+    stored_ns: int,
+    commit_bytes: int,
+) -> bytes:
+    """The bytes of one record. `accounts`: a block of accounts.py, `whole` or of changes."""
+    boot_id = bytes.fromhex(batch.boot_id)
+    flags = _ORDERED * batch.ordered | _BOOT_TIME * bool(boot_id) | _WHOLE * whole
+    fixed = _FIXED.pack(
+        MAGIC,
+        flags,
+        commit_bytes,
+        len(boot_id) + len(accounts),
+        len(batch.payload),
+        batch.points,
+        sequence,
+        place,
+        batch.first_ns,
+        batch.last_ns,
+        stored_ns,
+        zlib.crc32(batch.payload),
+    )
+    check = zlib.crc32(accounts, zlib.crc32(boot_id, zlib.crc32(fixed)))
+    return b"".join((fixed, _CHECK.pack(check), boot_id, accounts, batch.payload))
+
+
+def accounts_bytes(data: bytes) -> int | None:
+    """How many bytes follow the fixed head `data` before the payload; None if this is no record's head."""
+    if len(data) < FIXED_BYTES or not data.startswith(MAGIC):
+        return None
+    count = int.from_bytes(data[12:16], "little")
+    return count if count <= MAX_ACCOUNTS_BYTES else None
+
+
+def decode_head(data: bytes) -> tuple[RecordHead, bytes] | None:
+    """The head and the accounts block out of a record's first bytes; None unless the check holds.
+
+    `data`: at least FIXED_BYTES + accounts_bytes(data) bytes.
+    """
+    count = accounts_bytes(data)
+    if count is None or len(data) < FIXED_BYTES + count:
+        return None
+    tail = data[FIXED_BYTES : FIXED_BYTES + count]
+    (check,) = _CHECK.unpack_from(data, _FIXED.size)
+    if zlib.crc32(tail, zlib.crc32(data[: _FIXED.size])) != check:
+        return None
+    (
+        _magic,
+        flags,
+        commit_bytes,
+        _accounts_bytes,
+        payload_bytes,
+        points,
+        sequence,
+        place,
+        first_ns,
+        last_ns,
+        stored_ns,
+        payload_crc,
+    ) = _FIXED.unpack_from(data)
+    boot_bytes = _BOOT_ID_BYTES if flags & _BOOT_TIME else 0
+    if flags & ~_KNOWN_FLAGS or points < 1 or count < boot_bytes:
+        return None
+    head = RecordHead(
+        sequence=sequence,
+        place=place,
+        points=points,
+        first_ns=first_ns,
+        last_ns=last_ns,
+        stored_ns=stored_ns,
+        commit_bytes=commit_bytes,
+        ordered=bool(flags & _ORDERED),
+        whole=bool(flags & _WHOLE),
+        boot_id=tail[:boot_bytes].hex(),
+        accounts_bytes=count,
+        payload_bytes=payload_bytes,
+        payload_crc=payload_crc,
+    )
+    return head, tail[boot_bytes:]

@@ -1,0 +1,248 @@
+"""What a spool directory holds, whatever bytes are in it: the names, the slot and the last segment are read.
+
+Relies on: a segment is named by the place where the last good commit before it ended; the records of one
+commit say so. A record that is not sound is told apart by what is known to have been on disk. If the slot, a
+newer segment or a newer commit says that its place had been accepted, it is damage, and counted. Else it
+belongs to a commit that was torn and never accepted: it is cut off, and a source that can resume reads it
+again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from telemetry.spool.accounts import AccountsTrail
+from telemetry.spool.batch import EncodedBatch
+from telemetry.spool.filesystem import FileSystem
+from telemetry.spool.segment import Found, Segment, SegmentReader, parse_name
+from telemetry.spool.settled import Settled, Stretch, Tally
+from telemetry.spool.slots import Slot, read_slot
+
+_ENDLESS = 1 << 63
+OWN_PREFIX = "spool/"  # of the counters that the spool itself puts into a record's accounts
+UNKNOWN_MADE = "points/made/unknown"  # points whose record's accounts were damaged
+_KINDS = ("acknowledged", "evicted", "damaged", "dead")
+
+
+@dataclass(slots=True)
+class State:
+    """A spool as it was found."""
+
+    segments: list[Segment] = field(default_factory=list)
+    useless: list[Path] = field(default_factory=list)  # files without one record that counts
+    settled: Settled = field(default_factory=Settled)
+    from_memory: Tally = field(default_factory=Tally)  # settled without ever having had a place
+    accounts: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+    last_sequence: int = 0
+    end: int = 0  # the place of the next record
+    newest: tuple[Found, EncodedBatch] | None = None
+    clean: bool = True
+    damaged_points: int = 0  # found damaged now
+    torn_bytes: int = 0  # of a commit that was never accepted
+    generation: int = 0  # of the slot
+
+
+def own_counters(settled: Tally, from_memory: Tally) -> dict[str, int]:
+    """What the spool adds to the accounts of a record."""
+    counters = {}
+    for kind in _KINDS:
+        counters[f"{OWN_PREFIX}{kind}"] = getattr(settled, kind)
+        counters[f"{OWN_PREFIX}memory/{kind}"] = getattr(from_memory, kind)
+    return counters
+
+
+def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float) -> State:
+    """Look at a directory without changing anything. OSError only if it cannot be listed."""
+    state = State()
+    slot = read_slot(filesystem, directory)
+    _list_segments(state, filesystem, directory, unix_ns=unix_ns, monotonic_s=monotonic_s)
+    fresh = slot is None and not state.segments
+    tail = _read_tail(state, filesystem, slot or Slot())
+    if slot:
+        state.generation = slot.generation
+        state.last_sequence = max(slot.last_sequence, state.last_sequence)
+    state.clean = fresh or (slot is not None and slot.clean and slot.end == state.end)
+    own = _read_accounts(state, filesystem, tail.records)
+    for kind in _KINDS:
+        setattr(state.from_memory, kind, own.get(f"memory/{kind}", 0))
+
+    first = state.segments[0].place if state.segments else state.end
+    if slot:
+        state.settled = Settled(slot.stretches)
+        state.settled.clip(state.end)
+    elif first:
+        state.settled = Settled([Stretch(0, first, _spread(own, first))])
+    for start, end in [(0, first), *tail.holes]:
+        state.damaged_points += state.settled.settle(start, end, "damaged")
+    return state
+
+
+def _list_segments(
+    state: State, filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float
+) -> None:
+    for name in filesystem.names(directory):
+        parsed = parse_name(name)
+        if parsed is None:
+            continue
+        path = directory / name
+        try:
+            size = filesystem.size(path)
+            age_s = max(0.0, (unix_ns - filesystem.modified_ns(path)) / 1e9)
+        except OSError:
+            continue  # went meanwhile
+        state.segments.append(Segment(path, *parsed, _ENDLESS, size, monotonic_s - age_s))
+    state.segments.sort(key=lambda segment: (segment.place, segment.attempt))
+    kept = []
+    for index, segment in enumerate(state.segments):
+        if index + 1 < len(state.segments):
+            segment.end = state.segments[index + 1].place
+        if segment.end == segment.place:  # a later attempt holds its records
+            state.useless.append(segment.path)
+        else:
+            kept.append(segment)
+    state.segments = kept
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The last segment that holds anything."""
+
+    records: list[Found] = field(default_factory=list)  # whose heads are sound
+    holes: list[tuple[int, int]] = field(default_factory=list)  # accepted places without a sound record
+
+
+def _read_tail(state: State, filesystem: FileSystem, slot: Slot) -> _Tail:
+    """Settle where the spool ends, setting the useless segments behind that aside."""
+    accepted = slot.end
+    while state.segments:
+        segment = state.segments[-1]
+        accepted = max(accepted, segment.place)
+        reader = _open(filesystem, segment)
+        if reader:
+            try:
+                tail = _read_last(state, segment, reader, accepted)
+            finally:
+                reader.close()
+            if tail:
+                return tail
+        state.useless.append(segment.path)
+        state.segments.pop()
+    state.end = accepted
+    return _Tail(holes=[(0, accepted)])
+
+
+def _read_last(state: State, segment: Segment, reader: SegmentReader, accepted: int) -> _Tail | None:
+    found: list[Found] = []
+    sound: list[bool] = []
+    while record := reader.next():
+        found.append(record)
+        sound.append(reader.batch(record) is not None)
+    keep = _accepted_records(found, sound, accepted)
+    del found[keep:]
+    if not any(sound[:keep]):
+        return None
+    tail = _Tail(records=found)
+    place = segment.place
+    for record, is_sound in zip(found, sound, strict=False):
+        if is_sound:
+            tail.holes.append((place, record.head.place))
+            place = record.head.end
+            newest = record
+    batch = reader.batch(newest)
+    state.newest = (newest, batch) if batch else None
+    state.last_sequence = found[-1].head.sequence
+    state.end = segment.end = max(accepted, found[-1].head.end)
+    state.torn_bytes = segment.size_bytes - (found[-1].offset + found[-1].head.record_bytes)
+    tail.holes.append((place, state.end))
+    return tail
+
+
+def _accepted_records(found: list[Found], sound: list[bool], accepted: int) -> int:
+    """How many of the records count: all, but those of a torn last commit from the tear on."""
+    if not found:
+        return 0
+    commit_offset = found[-1].offset - found[-1].head.commit_bytes
+    offset = commit_offset
+    for index, (record, is_sound) in enumerate(zip(found, sound, strict=True)):
+        if record.offset < commit_offset:
+            continue
+        if record.offset != offset or not is_sound:
+            before = found[index - 1].head.end if index else 0
+            return index if before >= accepted or not index else len(found)
+        offset += record.head.record_bytes
+    return len(found)
+
+
+def _read_accounts(state: State, filesystem: FileSystem, tail: list[Found]) -> dict[str, int]:
+    """Follow the accounts to the end; gives the spool's own counters."""
+    trail = AccountsTrail()
+    unknown = 0
+    place: int | None = None  # None: no whole accounts yet
+    for found in _accounts_chain(state, filesystem, tail):
+        head = found.head
+        if head.whole:
+            trail.read_whole(found.accounts)
+            unknown = 0
+        elif place is not None:
+            unknown += head.place - place
+            if not trail.read_changes(found.accounts):
+                unknown += head.points
+        else:
+            continue
+        place = head.end
+    unknown += state.end - (place or 0)
+    own = {}
+    for name, value in trail.accounts.items():
+        if name.startswith(OWN_PREFIX):
+            own[name.removeprefix(OWN_PREFIX)] = value
+        else:
+            state.accounts[name] = value
+    if unknown:
+        state.accounts[UNKNOWN_MADE] = state.accounts.get(UNKNOWN_MADE, 0) + unknown
+    state.positions.update(trail.positions)
+    return own
+
+
+def _accounts_chain(state: State, filesystem: FileSystem, tail: list[Found]) -> Iterator[Found]:
+    """Records that lead to the present accounts: of the last segment, unless its first record is damaged."""
+    first = len(state.segments) - 1
+    earlier: list[list[Found]] = []
+    records = tail
+    while first > 0 and not (records and records[0].head.whole):
+        first -= 1
+        records = _heads(filesystem, state.segments[first])
+        earlier.append(records)
+    for records in reversed(earlier):
+        yield from records
+    yield from tail
+
+
+def _heads(filesystem: FileSystem, segment: Segment) -> list[Found]:
+    reader = _open(filesystem, segment)
+    if reader is None:
+        return []
+    try:
+        return list(iter(reader.next, None))
+    finally:
+        reader.close()
+
+
+def _open(filesystem: FileSystem, segment: Segment) -> SegmentReader | None:
+    try:
+        return SegmentReader(filesystem, segment)
+    except OSError:
+        return None
+
+
+def _spread(own: dict[str, int], points: int) -> Tally:
+    """What became of the points that are on disk no more, when only the records' own counters tell."""
+    known = {kind: own.get(kind, 0) for kind in _KINDS}
+    excess = sum(known.values()) - points
+    for kind in _KINDS:  # acknowledged ones first: they may be on disk still, and are sent again
+        surplus = min(max(excess, 0), known[kind])
+        known[kind] -= surplus
+        excess -= surplus
+    if excess < 0:
+        known["damaged"] -= excess
+    return Tally(**known)

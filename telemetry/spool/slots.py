@@ -1,0 +1,151 @@
+r"""The small file beside the segments that says what is settled.
+
+Two slots, written in turn, each with a CRC: a torn write costs the newer one and the older still holds. It
+is not synced when written, so after a power cut it may be old, and then some batches are sent again; it is
+synced before a segment is unlinked, so that what is gone is known to be settled.
+
+    offset  size  what (little endian)
+         0     4  magic "nTa\x01"
+         4     4  CRC-32 of the rest
+         8     8  generation: the higher of two good slots holds
+        16     8  sequence of the last record known to be on disk
+        24     8  place behind that record
+        32     4  1 after a clean stop, else 0
+        36     4  number of stretches
+        40    56  each: start, end, acknowledged, evicted, damaged, dead, pinned
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from telemetry.spool.filesystem import FileSystem, replace_file
+from telemetry.spool.settled import Stretch, Tally
+
+FILE_NAME = "acknowledged"
+ISLANDS = 16
+
+_MAGIC = b"nTa\x01"
+_CHECK = struct.Struct("<4sI")
+_HEAD = struct.Struct("<QQQII")
+_STRETCH = struct.Struct("<7Q")
+_SLOT_BYTES = 4096  # one page and one sector each, so that one torn write cannot hit both
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What the file says."""
+
+    generation: int = 0
+    last_sequence: int = 0
+    end: int = 0
+    clean: bool = False
+    stretches: list[Stretch] = field(default_factory=list)
+
+
+def encode_slot(slot: Slot) -> bytes:
+    """Its bytes, without padding."""
+    body = bytearray(
+        _HEAD.pack(slot.generation, slot.last_sequence, slot.end, int(slot.clean), len(slot.stretches))
+    )
+    for s in slot.stretches:
+        t = s.tally
+        body += _STRETCH.pack(s.start, s.end, t.acknowledged, t.evicted, t.damaged, t.dead, int(s.pinned))
+    return _CHECK.pack(_MAGIC, zlib.crc32(body)) + body
+
+
+def decode_slot(data: bytes) -> Slot | None:
+    """None unless the bytes are a whole slot that makes sense."""
+    if len(data) < _CHECK.size + _HEAD.size:
+        return None
+    magic, check = _CHECK.unpack_from(data)
+    generation, last_sequence, end, clean, count = _HEAD.unpack_from(data, _CHECK.size)
+    length = _CHECK.size + _HEAD.size + count * _STRETCH.size
+    if magic != _MAGIC or length > len(data) or zlib.crc32(data[_CHECK.size : length]) != check:
+        return None
+    stretches = []
+    for start, stop, acknowledged, evicted, damaged, dead, pinned in _STRETCH.iter_unpack(
+        data[_CHECK.size + _HEAD.size : length]
+    ):
+        tally = Tally(acknowledged, evicted, damaged, dead)
+        stretches.append(Stretch(start, stop, tally, bool(pinned)))
+    return Slot(generation, last_sequence, end, bool(clean), stretches)
+
+
+def read_slot(filesystem: FileSystem, directory: Path) -> Slot | None:
+    """The newest good slot; None if there is none."""
+    try:
+        descriptor = filesystem.open_to_read(directory / FILE_NAME)
+    except OSError:
+        return None
+    try:
+        slots = [
+            decode_slot(filesystem.read_at(descriptor, _SLOT_BYTES, offset)) for offset in (0, _SLOT_BYTES)
+        ]
+    except OSError:
+        return None
+    finally:
+        filesystem.close(descriptor)
+    return max((slot for slot in slots if slot), key=lambda slot: slot.generation, default=None)
+
+
+class SlotFile:
+    """Writes the slots in turn. A file that failed a write or a sync is replaced by a new one."""
+
+    def __init__(self, filesystem: FileSystem, directory: Path, generation: int) -> None:
+        self._filesystem = filesystem
+        self._path = directory / FILE_NAME
+        self._generation = generation
+        self._descriptor: int | None = None
+        self.bytes_written = 0
+        self.syncs = 0
+
+    @property
+    def next_generation(self) -> int:
+        """For the next slot to write."""
+        return self._generation + 1
+
+    def write(self, slot: Slot) -> None:
+        """Put `slot` (of the next generation) in place, unsynced; OSError if the disk refuses."""
+        data = encode_slot(slot)
+        if self._descriptor is None:
+            self._replace(data)
+        else:
+            offset = slot.generation % 2 * _SLOT_BYTES
+            try:
+                while data:
+                    written = self._filesystem.write_at(self._descriptor, data, offset)
+                    self.bytes_written += written
+                    offset, data = offset + written, data[written:]
+            except OSError:
+                self.close()
+                raise
+        self._generation = slot.generation
+
+    def sync(self) -> None:
+        """What was written last is on the medium; OSError if not."""
+        if self._descriptor is None:
+            return
+        self.syncs += 1
+        try:
+            self._filesystem.sync(self._descriptor)
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor is not None:
+            self._filesystem.close(self._descriptor)
+            self._descriptor = None
+
+    def _replace(self, data: bytes) -> None:
+        # both slots are given their blocks now: writing in place works on a full disk
+        image = bytearray(2 * _SLOT_BYTES)
+        offset = (self._generation + 1) % 2 * _SLOT_BYTES
+        image[offset : offset + len(data)] = data
+        self.bytes_written += len(image)
+        replace_file(self._filesystem, self._path, bytes(image))
+        self.syncs += 1
+        self._descriptor = self._filesystem.open_to_update(self._path)

@@ -1,0 +1,310 @@
+"""The part of the spool that is on disk: segments, what is settled of them, and the slot that says so.
+
+One thread at a time, except that `write` touches nothing but the file being written: it may run while
+another thread uses the rest. `make_room` and `write` raise OSError when the disk refuses;
+either way the commit is to be published or discarded.
+"""
+
+import contextlib
+import errno
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from telemetry.clock import Clock
+from telemetry.spool.accounts import AccountsTrail
+from telemetry.spool.batch import EncodedBatch
+from telemetry.spool.filesystem import FileSystem, append_all
+from telemetry.spool.limits import SpoolLimits
+from telemetry.spool.memory import Item
+from telemetry.spool.record import RecordHead, encode_record
+from telemetry.spool.recovery import State, own_counters
+from telemetry.spool.segment import Segment, SegmentReader, segment_path
+from telemetry.spool.settled import Tally
+from telemetry.spool.slots import ISLANDS, Slot, SlotFile
+
+
+@dataclass(slots=True)
+class Commit:
+    """Records about to be written, in one write."""
+
+    items: list[Item]
+    places: list[int]
+    data: bytes
+    end: int
+    from_memory: Tally
+    segment: Segment  # that they go to
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A batch found on disk."""
+
+    head: RecordHead
+    batch: EncodedBatch
+
+
+@dataclass(slots=True)
+class Written:
+    """What the disk was asked to take, since the spool was opened."""
+
+    segment_bytes: int = 0
+    payload_bytes: int = 0
+    syncs: int = 0
+    records: int = 0
+
+
+class Store:
+    """Places `0` to `end`; `settled` says what became of them."""
+
+    def __init__(
+        self, filesystem: FileSystem, directory: Path, *, clock: Clock, limits: SpoolLimits, state: State
+    ) -> None:
+        self._filesystem = filesystem
+        self._directory = directory
+        self._clock = clock
+        self._limits = limits
+        self._trail = AccountsTrail()
+        self._descriptor: int | None = None  # of the last segment, while records may be added to it
+        self._reader: SegmentReader | None = None
+        self._slots = SlotFile(filesystem, directory, state.generation)
+        self.segments = state.segments
+        self.settled = state.settled
+        self.from_memory = state.from_memory
+        self.end = state.end
+        self.last_sequence = state.last_sequence
+        self.written = Written()
+        self.cap_bytes = limits.cap(self._free_bytes(), self.size_bytes)
+        self._segment_bytes = limits.segment_size(self.cap_bytes)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all segments."""
+        return sum(segment.size_bytes for segment in self.segments)
+
+    @property
+    def waiting_points(self) -> int:
+        """On disk and not settled."""
+        return self.end - self.settled.points
+
+    @property
+    def bytes_written(self) -> int:
+        """Segments and slots, since the spool was opened."""
+        return self.written.segment_bytes + self._slots.bytes_written
+
+    @property
+    def syncs(self) -> int:
+        """Of segments and slots, since the spool was opened."""
+        return self.written.syncs + self._slots.syncs
+
+    def prepare(self, items: Iterable[Item]) -> Commit:
+        """The records of these items, and where they will go."""
+        items = list(items)
+        payload_bytes = sum(len(item.batch.payload) for item in items)
+        last = self.segments[-1] if self.segments else None
+        is_new = (
+            self._descriptor is None
+            or last is None
+            or (last.size_bytes > 0 and last.size_bytes + payload_bytes > self._segment_bytes)
+        )
+        if is_new:
+            self.seal()
+        place = self.end
+        sequence_places = []
+        data = bytearray()
+        from_memory = Tally()
+        from_memory.add(self.from_memory)
+        for item in items:
+            from_memory.add(item.carried)
+            accounts = {**item.accounts, **own_counters(self.settled.tally(), from_memory)}
+            whole = is_new and not data
+            block = None if whole else self._trail.changes(accounts, item.positions)
+            if block is None:
+                block, whole = self._trail.whole(accounts, item.positions), True
+            data += encode_record(
+                item.batch,
+                block,
+                whole=whole,
+                sequence=item.sequence,
+                place=place,
+                stored_ns=self._clock.unix_ns(),
+                commit_bytes=len(data),
+            )
+            sequence_places.append(place)
+            place += item.batch.points
+        segment = self._new_segment() if is_new or last is None else last
+        return Commit(items, sequence_places, bytes(data), place, from_memory, segment, is_new)
+
+    def write(self, commit: Commit) -> None:
+        """Put the records on the medium. When it fails the file is suspect: `discard`."""
+        if commit.is_new:
+            self._descriptor = self._filesystem.create(commit.segment.path)
+        if self._descriptor is None:
+            raise OSError(errno.EIO, "the segment was given up")
+        append_all(self._filesystem, self._descriptor, commit.data)
+        self.written.syncs += 1
+        self._filesystem.sync(self._descriptor)
+        if commit.is_new:
+            self.written.syncs += 1
+            self._filesystem.sync_directory(self._directory)
+
+    def publish(self, commit: Commit) -> None:
+        """The records count from now on."""
+        if commit.is_new:
+            self.segments.append(commit.segment)
+        segment = commit.segment
+        segment.size_bytes += len(commit.data)
+        segment.end = commit.end
+        segment.newest_s = self._clock.monotonic_s()
+        self.end = commit.end
+        self.last_sequence = commit.items[-1].sequence
+        self.from_memory = commit.from_memory
+        self.written.segment_bytes += len(commit.data)
+        self.written.records += len(commit.items)
+        self.written.payload_bytes += sum(len(item.batch.payload) for item in commit.items)
+
+    def discard(self, commit: Commit) -> None:
+        """The records do not count; what of them is in the file is cut off by the next segment's name."""
+        self.seal()
+        if commit.is_new:
+            with contextlib.suppress(OSError):  # it may not exist; if it stays, the next attempt outranks it
+                self._filesystem.unlink(commit.segment.path)
+
+    def seal(self) -> None:
+        """Add no more records to the last segment."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            with contextlib.suppress(OSError):  # nothing is pending: what counts was synced
+                self._filesystem.close(descriptor)
+
+    def make_room(self, need_bytes: int) -> None:
+        """Evict until `need_bytes` fit under the cap, the age and into the free space."""
+        limits = self._limits
+        if limits.max_age_s is not None:
+            oldest_s = self._clock.monotonic_s() - limits.max_age_s
+            while self.segments and self.segments[0].newest_s < oldest_s and self.evict_oldest():
+                pass
+        while self.size_bytes + need_bytes > self.cap_bytes and self.evict_oldest():
+            pass
+        while self._free_bytes() - need_bytes < limits.keep_free_bytes:
+            if not self.evict_oldest():
+                raise OSError(errno.ENOSPC, "too little of the disk is free")
+
+    def evict_oldest(self) -> bool:
+        """Give up the oldest segment; False if that gives no room.
+
+        The last one is not given up: the accounts live in it.
+        """
+        if len(self.segments) < 2:
+            return False
+        segment = self.segments[0]
+        self.settled.settle(segment.place, segment.end, "evicted")
+        try:
+            self._unlink(segment)
+        except OSError:
+            return False
+        return True
+
+    def oldest_age_s(self) -> float:
+        """Of the oldest segment in which something waits; 0 if nothing does."""
+        for segment in self.segments:
+            if not self.settled.covers(segment.place, segment.end):
+                return self._clock.monotonic_s() - segment.newest_s
+        return 0.0
+
+    def settle(self, start: int, end: int, kind: str, *, dead: int = 0) -> None:
+        """Settle these places (see Settled), and let go of segments that this leaves without a use."""
+        self.settled.settle(start, end, kind, dead=dead)
+        for segment in list(self.segments[:-1]):  # the accounts live in the last one
+            if segment.place >= end:
+                break
+            if segment.end > start and self.settled.covers(segment.place, segment.end):
+                if not self.settled.pin(segment.place, segment.end, ISLANDS):
+                    continue
+                with contextlib.suppress(OSError):  # it stays until the disk takes it, or the next start
+                    self._unlink(segment)
+                    continue
+        with contextlib.suppress(OSError):  # what the slot lags by is sent again
+            self.save()
+
+    def find(self, place: int) -> Stored | None:
+        """The first sound record at `place` or behind it, None if there is none.
+
+        Accepted places between that are found to hold nothing sound are settled as damaged.
+        """
+        while place < self.end:
+            segment = next((s for s in self.segments if s.end > place), None)
+            if segment is None or segment.place > place:
+                lost = segment.place if segment else self.end
+                self.settle(place, lost, "damaged")
+                place = lost
+                continue
+            reader = self._reader_of(segment)
+            found = reader.find(place) if reader else None
+            if found is None or found.head.place > place:
+                lost = found.head.place if found else segment.end
+                self.settle(place, lost, "damaged")
+                place = self.settled.next_open(lost)
+                continue
+            batch = reader.batch(found) if reader else None
+            if batch:
+                return Stored(found.head, batch)
+            self.settle(place, found.head.end, "damaged")
+            place = self.settled.next_open(found.head.end)
+        return None
+
+    def save(self, *, clean: bool = False) -> None:
+        """Write the slot, unsynced."""
+        self._slots.write(
+            Slot(self._slots.next_generation, self.last_sequence, self.end, clean, self.settled.kept(ISLANDS))
+        )
+
+    def sync_slot(self) -> None:
+        """The slot is on the medium."""
+        self._slots.sync()
+
+    def close(self) -> None:
+        """Close all files."""
+        self.seal()
+        self._close_reader()
+        self._slots.close()
+
+    def _unlink(self, segment: Segment) -> None:
+        """Remove a settled segment; first the slot says durably that it is settled, if the disk lets it."""
+        with contextlib.suppress(OSError):
+            self.save()
+            self.sync_slot()
+        if self._reader and self._reader.segment is segment:
+            self._close_reader()
+        self._filesystem.unlink(segment.path)
+        self.segments.remove(segment)
+
+    def _new_segment(self) -> Segment:
+        last = self.segments[-1] if self.segments else None
+        attempt = last.attempt + 1 if last and last.place == self.end else 0
+        with contextlib.suppress(OSError):  # then `create` tells
+            taken = set(self._filesystem.names(self._directory))
+            while segment_path(self._directory, self.end, attempt).name in taken:
+                attempt += 1
+        path = segment_path(self._directory, self.end, attempt)
+        return Segment(path, self.end, attempt, self.end, 0, self._clock.monotonic_s())
+
+    def _reader_of(self, segment: Segment) -> SegmentReader | None:
+        if self._reader is None or self._reader.segment is not segment:
+            self._close_reader()
+            try:
+                self._reader = SegmentReader(self._filesystem, segment)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.EIO):
+                    return None
+                raise
+        return self._reader
+
+    def _close_reader(self) -> None:
+        if self._reader:
+            self._reader.close()
+            self._reader = None
+
+    def _free_bytes(self) -> int:
+        return self._filesystem.free_bytes(self._directory)

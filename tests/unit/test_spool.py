@@ -1,0 +1,166 @@
+"""The queue as its two users see it."""
+
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from telemetry.errors import StorageError
+from telemetry.spool import EncodedBatch, Entry, Spool, SpoolLimits
+from tests.support.clock import FakeClock
+
+LIMITS = SpoolLimits(keep_free_bytes=0)
+
+
+def batch(first: int, points: int = 3, *, ordered: bool = False) -> EncodedBatch:
+    lines = b"".join(b"battery,vehicle=a soc_pct=%d %d\n" % (n, n) for n in range(first, first + points))
+    return EncodedBatch(
+        payload=gzip.compress(lines, 1, mtime=0),
+        points=points,
+        first_ns=first,
+        last_ns=first + points - 1,
+        ordered=ordered,
+    )
+
+
+class Feed:
+    """Appends numbered points and keeps the accounts that go with them."""
+
+    def __init__(self, spool: Spool, accounts: Mapping[str, int] | None = None) -> None:
+        self.spool = spool
+        self.accounts = {"points/made/battery": 0, "points/reduced": 0} | dict(accounts or {})
+
+    def put(self, points: int = 3, *, ordered: bool = False) -> int:
+        first = self.accounts["points/made/battery"]
+        self.accounts["points/made/battery"] += points
+        return self.spool.append(
+            batch(first, points, ordered=ordered), accounts=self.accounts, positions={"log": first + points}
+        )
+
+
+def assert_balanced(spool: Spool, accounts: Mapping[str, int]) -> None:
+    made = sum(value for name, value in accounts.items() if name.startswith("points/made/"))
+    gauges = spool.gauges()
+    waiting = gauges.waiting_disk_points + gauges.waiting_memory_points
+    assert made == accounts.get("points/reduced", 0) + waiting + sum(spool.counters().values())
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def sequences(*entries: Entry | None) -> list[int | None]:
+    return [entry.sequence if entry else None for entry in entries]
+
+
+def test_a_committed_batch_comes_back_as_it_was(tmp_path: Path, clock: FakeClock) -> None:
+    spool = Spool(tmp_path, clock=clock, limits=LIMITS)
+    feed = Feed(spool)
+    feed.put()
+    assert spool.next_live() is None
+    spool.commit()
+    entry = spool.next_live()
+    assert entry
+    assert entry.batch == batch(0)
+    assert spool.next_backlog() is None
+    spool.acknowledge(entry.sequence)
+    assert spool.next_live() is None
+    assert spool.counters()["points/acknowledged"] == 3
+    assert_balanced(spool, feed.accounts)
+    spool.close()
+
+
+def test_the_newest_goes_live_and_the_others_oldest_first(tmp_path: Path, clock: FakeClock) -> None:
+    spool = Spool(tmp_path, clock=clock, limits=LIMITS)
+    feed = Feed(spool)
+    for _ in range(4):
+        feed.put()
+        spool.commit()
+    assert sequences(spool.next_live(), spool.next_backlog(), spool.next_backlog()) == [4, 1, 2]
+    spool.release(1)
+    assert sequences(spool.next_live(), spool.next_backlog(), spool.next_backlog()) == [None, 1, 3]
+    spool.close()
+
+
+def test_what_was_committed_is_there_after_a_kill(tmp_path: Path, clock: FakeClock) -> None:
+    spool = Spool(tmp_path, clock=clock, limits=LIMITS)
+    feed = Feed(spool)
+    for _ in range(5):
+        feed.put()
+        spool.commit()
+    entry = spool.next_live()
+    assert entry
+    spool.acknowledge(entry.sequence)
+    committed = dict(feed.accounts)
+    feed.put()
+    abandon(spool)
+
+    again = Spool(tmp_path, clock=clock, limits=LIMITS)
+    assert not again.recovery.clean
+    assert again.recovery.accounts == committed
+    assert again.recovery.positions == {"log": 15}
+    assert again.recovery.last_sequence == 5
+    assert again.recovery.waiting_points == 12
+    assert_balanced(again, again.recovery.accounts)
+    assert sequences(again.next_live(), again.next_backlog()) == [None, 1]
+    again.close()
+    last = Spool(tmp_path, clock=clock, limits=LIMITS)
+    assert last.recovery.clean
+    last.close()
+
+
+def abandon(spool: Spool) -> None:
+    """As a kill would: nothing is written any more, the lock falls."""
+    spool._store.close()
+    spool._filesystem.close(spool._lock_file)
+
+
+def test_a_second_process_is_refused_in_one_line(tmp_path: Path, clock: FakeClock) -> None:
+    spool = Spool(tmp_path, clock=clock, limits=LIMITS)
+    with pytest.raises(StorageError, match="another process uses this spool"):
+        Spool(tmp_path, clock=clock, limits=LIMITS)
+    spool.close()
+
+
+def test_an_ordered_batch_goes_by_the_backlog_and_is_never_overtaken(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    spool = Spool(tmp_path, clock=clock, limits=LIMITS)
+    feed = Feed(spool)
+    for ordered in (True, True, False, True):
+        feed.put(ordered=ordered)
+    spool.commit()
+    assert sequences(spool.next_live(), spool.next_backlog(), spool.next_backlog()) == [None, 1, 3]
+    assert spool.next_backlog() is None
+    spool.acknowledge(1)
+    assert sequences(spool.next_backlog(), spool.next_backlog()) == [2, None]
+    spool.close()
+
+
+def test_settled_segments_are_unlinked_but_never_the_newest(tmp_path: Path, clock: FakeClock) -> None:
+    spool = Spool(tmp_path, clock=clock, limits=SpoolLimits(keep_free_bytes=0, segment_bytes=1))
+    feed = Feed(spool)
+    for _ in range(3):
+        feed.put()
+        spool.commit()
+    assert len(list(tmp_path.glob("*.segment"))) == 3
+    while entry := spool.next_live() or spool.next_backlog():
+        spool.acknowledge(entry.sequence)
+    assert len(list(tmp_path.glob("*.segment"))) == 1
+    assert_balanced(spool, feed.accounts)
+    spool.close()
+
+
+def test_beyond_the_cap_the_oldest_segment_is_evicted_and_counted(tmp_path: Path, clock: FakeClock) -> None:
+    limits = SpoolLimits(keep_free_bytes=0, cap_bytes=8000, segment_bytes=500)
+    spool = Spool(tmp_path, clock=clock, limits=limits)
+    feed = Feed(spool)
+    for _ in range(100):
+        feed.put()
+        spool.commit()
+        assert spool.gauges().disk_bytes <= 8000
+        assert_balanced(spool, feed.accounts)
+    assert spool.counters()["points/evicted"] > 0
+    spool.close()
