@@ -1,3 +1,38 @@
 """Fixtures and hooks of the whole suite."""
 
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.servers import (
+    DatabaseServer,
+    start_debian_influxdb,
+    start_influxdb2,
+    start_victoria_metrics,
+)
+
 pytest_plugins = ["tests.support.required"]
+
+
+@pytest.fixture(scope="session")
+def influxdb2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    """InfluxDB 2.8."""
+    server = start_influxdb2(tmp_path_factory.mktemp("influxdb2"))
+    with server.process:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influxdb1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    """Debian's InfluxDB 1.6.7; it asks for user and password."""
+    server = start_debian_influxdb(tmp_path_factory.mktemp("influxdb1"))
+    with server.process:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def victoria_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    """Debian's VictoriaMetrics; it keeps milliseconds and numbers only."""
+    server = start_victoria_metrics(tmp_path_factory.mktemp("victoria_metrics"))
+    with server.process:
+        yield server

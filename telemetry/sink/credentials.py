@@ -1,0 +1,130 @@
+"""Secrets: how they are held, and from which files they may be read.
+
+Promises: a `Secret` shows its value to `reveal()` alone, never in a text, a traceback or a pickle; a secret's
+file is refused when anyone but its owner may read it, or when the way to it goes through a symbolic link that
+somebody else could point elsewhere.
+"""
+
+import hmac
+import os
+import stat
+from pathlib import Path
+from typing import NoReturn
+
+from telemetry.errors import ConfigError
+
+_MAX_FILE_BYTES = 16 * 1024
+_MAX_LINKS = 40  # as the kernel's own limit
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class Secret:
+    """A token or password that prints as ***."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself: for the header it goes into, and nothing else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not to be written anywhere")
+
+
+def read_secret(path: Path) -> Secret:
+    """The one line of the file. Raises ConfigError if it cannot be read, or others could read it."""
+    descriptor = _open(path)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError("is no regular file", where=str(path))
+        if status.st_mode & _OTHERS:
+            raise ConfigError(
+                f"others may read it (mode {stat.S_IMODE(status.st_mode):04o})",
+                where=str(path),
+                hint=f"chmod 600 {path}",
+            )
+        _check_owner(status, path)
+        content = os.read(descriptor, _MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > _MAX_FILE_BYTES:
+        raise ConfigError(f"is larger than {_MAX_FILE_BYTES} bytes", where=str(path))
+    try:
+        value = content.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise ConfigError("is not UTF-8", where=str(path)) from None  # the error's text holds the content
+    if not value or "\n" in value:
+        raise ConfigError("must hold one line, the secret", where=str(path))
+    return Secret(value)
+
+
+def _open(path: Path) -> int:
+    real = _resolve(path)
+    try:
+        # Without O_NONBLOCK a FIFO would block for ever.
+        return os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _resolve(path: Path) -> Path:
+    """`path` without symbolic links; each of them must be such that nobody else can change it."""
+    left = list(reversed(Path(os.path.abspath(path)).parts[1:]))  # noqa: PTH100  resolve() would follow links
+    real = Path("/")
+    links = 0
+    try:
+        while left:
+            name = left.pop()
+            if name == "..":
+                real = real.parent
+                continue
+            status = (real / name).lstat()
+            if not stat.S_ISLNK(status.st_mode):
+                real /= name
+                continue
+            links += 1
+            if links > _MAX_LINKS:
+                raise ConfigError("too many symbolic links", where=str(path))
+            _check_owner(status, real / name)
+            _check_link_holder(real, path)
+            target = (real / name).readlink()
+            if target.is_absolute():
+                real = Path("/")
+            left.extend(reversed([part for part in target.parts if part != "/"]))
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return real
+
+
+def _check_link_holder(folder: Path, path: Path) -> None:
+    """In a folder that others may write to they could replace a link, unless the sticky bit forbids it."""
+    status = folder.stat()
+    _check_owner(status, folder)
+    if status.st_mode & _OTHERS_WRITE and not status.st_mode & stat.S_ISVTX:
+        raise ConfigError(
+            f"is reached through a symbolic link in {folder}, which others may write to", where=str(path)
+        )
+
+
+def _check_owner(status: os.stat_result, path: Path) -> None:
+    if status.st_uid not in (0, os.geteuid()):
+        raise ConfigError("belongs to another user", where=str(path))

@@ -1,0 +1,201 @@
+"""The database as the sender sees it: lines in, a verdict out, whatever API the server speaks.
+
+Promises: `api = auto` is settled by what the server answers and never by the version it claims; a missing
+bucket or database is created when that is allowed; credentials stand in headers only and are blotted out of
+whatever comes back. Imports influxdb-client (30 MB, 0.2 s) with the first request and not before.
+"""
+
+import gzip
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from telemetry.clock import Clock
+from telemetry.sink.credentials import Secret, read_secret
+from telemetry.sink.settings import Api, InfluxSettings
+from telemetry.sink.verdict import (
+    Acknowledged,
+    Answer,
+    Failure,
+    Hold,
+    HoldCause,
+    NoAnswer,
+    Verdict,
+    judge,
+)
+
+if TYPE_CHECKING:
+    from telemetry.sink.transport import Transport
+
+_EMPTY = gzip.compress(b"", mtime=0)
+_JSON = {"Content-Type": "application/json"}
+_MIN_BLOTTED_CHARACTERS = 4  # a shorter secret would blot out half of what a server says
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What came of one batch of lines: the last answer, what it means, and how long it took."""
+
+    answer: Answer | NoAnswer
+    verdict: Verdict
+    api: Api
+    latency_s: float
+
+
+class InfluxClient:
+    """One server. `write` is called from one thread; `abort` from any."""
+
+    def __init__(self, settings: InfluxSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._token = settings.token
+        self._password = settings.password
+        self._api = settings.api
+        self._transports: dict[Api, Transport] = {}
+        self._aborted = False
+        self._secrets_read = False
+
+    @property
+    def api(self) -> Api:
+        """As configured, or as found out; AUTO while it is not known."""
+        return self._api
+
+    def write(self, payload: bytes) -> Exchange:
+        """Send gzip-compressed line protocol with stamps in ns. Raises ConfigError: a secret's file."""
+        started_s = self._clock.monotonic_s()
+        api, answer = self._write(payload)
+        verdict = judge(answer)
+        if self._settings.create and isinstance(verdict, Hold) and verdict.cause is HoldCause.NOT_FOUND:
+            created = judge(self._create(api))
+            if isinstance(created, Acknowledged):
+                answer = self._write_to(api, payload)
+                verdict = judge(answer)
+            else:
+                verdict = replace(verdict, words=f"{verdict.words}; making it: {created}")
+        return Exchange(answer, verdict, api, self._clock.monotonic_s() - started_s)
+
+    def probe(self) -> Exchange:
+        """Ask as `write` does, with no lines: tells of address, certificate, credentials and bucket."""
+        return self.write(_EMPTY)
+
+    def reread_credentials(self) -> bool:
+        """Read the secrets' files again; whether anything changed. Raises ConfigError as `write` does."""
+        before = (self._token, self._password)
+        self._read_secrets()
+        changed = before != (self._token, self._password)
+        if changed:
+            self.close()
+        return changed
+
+    def abort(self) -> None:
+        """End the request that is in flight, and let no other begin. From any thread; returns at once."""
+        self._aborted = True
+        for transport in list(self._transports.values()):
+            transport.abort()
+
+    def close(self) -> None:
+        """Close the connections."""
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
+
+    def _write(self, payload: bytes) -> tuple[Api, Answer | NoAnswer]:
+        """Try what is known or likely; another API only where the server has no such endpoint."""
+        if self._settings.api is not Api.AUTO:
+            return self._settings.api, self._write_to(self._settings.api, payload)
+        first = Api.V1 if self._api is Api.V1 else Api.V2
+        answer = self._write_to(first, payload)
+        if not _no_endpoint(answer):
+            if isinstance(answer, Answer):
+                self._api = first
+            return first, answer
+        second = Api.V2 if first is Api.V1 else Api.V1
+        other = self._write_to(second, payload)
+        if not _no_endpoint(other):
+            if isinstance(other, Answer):
+                self._api = second
+            return second, other
+        self._api = Api.AUTO
+        return first, answer
+
+    def _write_to(self, api: Api, payload: bytes) -> Answer | NoAnswer:
+        settings = self._settings
+        query = {"precision": "ns"}
+        if api is Api.V1:
+            query["db"] = settings.v1_database
+            if settings.v1_retention_policy:
+                query["rp"] = settings.v1_retention_policy
+        else:
+            query["bucket"] = settings.v2_bucket
+            if settings.org:
+                query["org"] = settings.org
+        path = "/write" if api is Api.V1 else "/api/v2/write"
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
+        return self._request(api, "POST", path, query, headers, payload)
+
+    def _create(self, api: Api) -> Answer | NoAnswer:
+        """Make the database or bucket."""
+        settings = self._settings
+        organisation_id = self._organisation_id() if api is Api.V2 else ""
+        if organisation_id:
+            body = {"orgID": organisation_id, "name": settings.v2_bucket, "retentionRules": []}
+            return self._request(api, "POST", "/api/v2/buckets", {}, _JSON, json.dumps(body).encode())
+        # InfluxDB 1.8 writes by API v2 but makes databases by v1 only.
+        name = settings.v1_database.replace("\\", "\\\\").replace('"', '\\"')
+        return self._request(Api.V1, "POST", "/query", {"q": f'CREATE DATABASE "{name}"'}, {}, b"")
+
+    def _organisation_id(self) -> str:
+        answer = self._request(Api.V2, "GET", "/api/v2/orgs", {"org": self._settings.org}, _JSON, b"")
+        try:
+            if isinstance(answer, Answer) and answer.status == 200:
+                return str(json.loads(answer.body)["orgs"][0]["id"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            pass  # not what InfluxDB 2 answers
+        return ""
+
+    def _request(
+        self, api: Api, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
+    ) -> Answer | NoAnswer:
+        if api not in self._transports and not self._aborted:
+            self._transports[api] = self._connect(api)
+        if self._aborted:
+            return NoAnswer(Failure.ABORTED)
+        answer = self._transports[api].request(
+            method, path, query, headers, body, deadline_s=self._settings.request_deadline_s(len(body))
+        )
+        return self._blotted(answer)
+
+    def _connect(self, api: Api) -> "Transport":
+        from telemetry.sink.transport import Transport  # 30 MB: not before it is needed
+
+        if not self._secrets_read:
+            self._read_secrets()
+        token = self._token
+        pair = f"{self._settings.username}:{self._password.reveal() if self._password else ''}"
+        basic = bool(self._settings.username) and (api is Api.V1 or token is None)
+        if basic:
+            token = Secret(pair)
+        # InfluxDB 1.8 takes user and password as the token of its API v2.
+        return Transport(self._settings, token, basic=basic and api is Api.V1, clock=self._clock)
+
+    def _read_secrets(self) -> None:
+        if self._settings.token_file is not None:
+            self._token = read_secret(self._settings.token_file)
+        if self._settings.password_file is not None:
+            self._password = read_secret(self._settings.password_file)
+        self._secrets_read = True
+
+    def _blotted(self, answer: Answer | NoAnswer) -> Answer | NoAnswer:
+        """The answer without our secrets, which a server or a proxy may quote."""
+        if not isinstance(answer, Answer):
+            return answer
+        body = answer.body
+        for secret in (self._token, self._password):
+            if secret is not None and len(secret.reveal()) >= _MIN_BLOTTED_CHARACTERS:
+                body = body.replace(secret.reveal().encode(), b"***")
+        return replace(answer, body=body)
+
+
+def _no_endpoint(answer: Answer | NoAnswer) -> bool:
+    verdict = judge(answer)
+    return isinstance(verdict, Hold) and verdict.cause is HoldCause.NO_ENDPOINT

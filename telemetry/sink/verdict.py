@@ -1,0 +1,257 @@
+"""What an HTTP answer to a write means. Pure: an answer in, a verdict out; see docs/operations.md.
+
+Knows the wordings of InfluxDB 1.x (1.6.7, 1.8), 2.x (2.8), 3.x and VictoriaMetrics; never asks for a version.
+What is refused is described (`Refusal`) as far as the server names it; `isolate` finds the lines.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+
+MAX_RETRY_AFTER_S = 600.0
+MAX_WORDS = 1000  # characters of a server's words that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: `headers` with names in lower case, `body` as much of it as was read."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    received_s: float = 0.0  # wall time, seconds since 1970
+
+
+class Failure(Enum):
+    """Why there is no answer."""
+
+    NO_CONNECTION = "no connection"
+    BROKEN = "connection broken"
+    TIMEOUT = "no answer in time"
+    UNTRUSTED = "certificate not trusted"
+    ABORTED = "stopped"  # by ourselves
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The request may or may not have been carried out."""
+
+    failure: Failure
+    words: str = ""
+
+
+class HoldCause(Enum):
+    """Why nothing may be sent until somebody has changed something."""
+
+    CREDENTIALS = "credentials refused"
+    NO_ENDPOINT = "no such endpoint"
+    NOT_FOUND = "bucket, database or organisation missing"
+    REDIRECTED = "redirected elsewhere"
+    UNTRUSTED = "certificate not trusted"
+    REFUSED = "request refused"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldConflict:
+    """A field that exists with another type. An empty measurement is any; an empty type is unknown."""
+
+    measurement: str
+    field: str
+    refused_type: str = ""  # float, integer, unsigned, string or boolean
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the server says about the lines that it does not take.
+
+    quoted: for each line that does not parse, the text from its first character on: the line, `': `, why.
+    line_numbers: counted from 1 within the request. dropped: points, when it tells only how many.
+    """
+
+    words: str
+    quoted: tuple[str, ...] = ()
+    line_numbers: tuple[int, ...] = ()
+    conflict: FieldConflict | None = None
+    dropped: int = 0
+    beyond_retention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Every line is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Send the same again, not before `after_s`. sign: of a status 500, the same for identical answers."""
+
+    reason: str
+    after_s: float = 0.0
+    sign: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Send nothing until it is mended; ask now and then."""
+
+    cause: HoldCause
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Too large; send it in parts."""
+
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Some lines are refused for ever; others may be stored already."""
+
+    refusal: Refusal
+
+
+Verdict = Acknowledged | Retry | Hold | Split | Rejected
+
+_SPEAKS_OF_LINES = re.compile(r"partial write|field type conflict|retention", re.IGNORECASE)
+# InfluxDB 1.x answers 500 to a retention policy that does not exist.
+_SPEAKS_OF_NO_PLACE = re.compile(r"(retention policy|database) not found", re.IGNORECASE)
+_QUOTED = re.compile(r"unable to parse '")
+_CONFLICT = re.compile(
+    r'input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+)', re.DOTALL
+)
+_COLUMN_CONFLICT = re.compile(
+    r"column (?:type for column )?'?(?P<field>[^']*?)'?(?:,| is type) .*?"
+    r"(?:got|write has type) iox::column_type::field::(?P<type>\w+)",
+    re.DOTALL,
+)
+_LINE_NUMBER = re.compile(r"\b(?:error parsing|at|on|in) line (\d{1,9})")
+_DROPPED = re.compile(r"\bdropped=(\d{1,9})\b")
+_MESSAGE = re.compile(r'"(?:message|error)"\s*:\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)', re.DOTALL)
+_DELAY = re.compile(r"\d+(?:\.\d*)?(?:[eE]\+?\d+)?")
+
+
+def judge(answer: Answer | NoAnswer) -> Verdict:
+    """The verdict on an answer, or on having none."""
+    if isinstance(answer, NoAnswer):
+        if answer.failure is Failure.UNTRUSTED:
+            return Hold(HoldCause.UNTRUSTED, _shown(answer.words))
+        return Retry(_shown(f"{answer.failure.value} {answer.words}"))
+    status = answer.status
+    if 200 <= status < 300:
+        return Acknowledged()
+    message = _message(answer.body)
+    if status in (400, 422) or (status == 500 and _SPEAKS_OF_LINES.search(message)):
+        if _SPEAKS_OF_NO_PLACE.search(message):
+            return Hold(HoldCause.NOT_FOUND, _shown(message))
+        return Rejected(_refusal(answer.body, message))
+    if status in (401, 403):
+        return Hold(HoldCause.CREDENTIALS, _shown(message))
+    if status == 404:
+        cause = HoldCause.NOT_FOUND if _json_object(answer.body) else HoldCause.NO_ENDPOINT
+        return Hold(cause, _shown(message))
+    if status == 413:
+        return Split(_shown(message))
+    if 300 <= status < 400:
+        return Hold(HoldCause.REDIRECTED, _shown(answer.headers.get("location", "")))
+    if 400 <= status < 500 and status not in (408, 429):
+        return Hold(HoldCause.REFUSED, _shown(f"HTTP {status} {message}"))
+    return Retry(
+        _shown(f"HTTP {status} {message}"),
+        after_s=retry_after_s(answer),
+        sign=re.sub(rb"\d+", b"0", answer.body) if status == 500 else b"",
+    )
+
+
+def retry_after_s(answer: Answer) -> float:
+    """Seconds by the Retry-After header (RFC 9110, 10.2.3), 600 at most; 0 if there is none of use.
+
+    A date is compared with the server's own Date, since our clock may be wrong.
+    """
+    text = answer.headers.get("retry-after", "").strip()
+    if _DELAY.fullmatch(text):
+        return min(float(text), MAX_RETRY_AFTER_S)
+    until_s = _http_date_s(text)
+    if until_s is None:
+        return 0.0
+    now_s = _http_date_s(answer.headers.get("date", ""))
+    return min(max(until_s - (answer.received_s if now_s is None else now_s), 0.0), MAX_RETRY_AFTER_S)
+
+
+def _http_date_s(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+
+def _message(body: bytes) -> str:
+    """The message of a JSON answer, even of one that was cut off; else the text as it is."""
+    parsed = _json_object(body)
+    for key in ("message", "error"):
+        if isinstance(parsed.get(key), str):
+            return str(parsed[key])
+    text = body.decode("utf-8", "replace")
+    if not parsed and text.lstrip().startswith("{") and (cut_off := _MESSAGE.search(text)):
+        with contextlib.suppress(ValueError):
+            return str(json.loads(f'"{cut_off[1]}"', strict=False))
+    return text
+
+
+def _shown(words: str) -> str:
+    """One line, printable, bounded: fit for logs. (A surrogate from a JSON escape could not be written.)"""
+    kept = "".join(character if character.isprintable() else " " for character in words[:MAX_WORDS])
+    return " ".join(kept.split())
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _refusal(body: bytes, message: str) -> Refusal:
+    details = list(_details(body))
+    words = _shown(" ".join([message, *dict.fromkeys(reason for _, reason in details)]))
+    quoted = tuple(_QUOTED.split(message)[1:])
+    if quoted:  # the rest of the message may be anything, being taken from the lines
+        return Refusal(words, quoted=quoted)
+    numbers = {number for number, _ in details} | {int(text) for text in _LINE_NUMBER.findall(message)}
+    if numbers:
+        return Refusal(words, line_numbers=tuple(sorted(numbers)))
+    dropped = _DROPPED.findall(message)
+    return Refusal(
+        words,
+        conflict=_field_conflict(message),
+        dropped=int(dropped[-1]) if dropped else 0,
+        beyond_retention="retention policy" in message.lower(),
+    )
+
+
+def _details(body: bytes) -> Iterator[tuple[int, str]]:
+    """Numbers and reasons of lines as InfluxDB 3 lists them; InfluxDB Cloud gives the number of the first."""
+    parsed = _json_object(body)
+    data = parsed.get("data")
+    for detail in data if isinstance(data, list) else [data]:
+        if isinstance(detail, dict) and type(detail.get("line_number")) is int:
+            yield detail["line_number"], str(detail.get("error_message", ""))
+    if type(parsed.get("line")) is int:
+        yield parsed["line"], ""
+
+
+def _field_conflict(message: str) -> FieldConflict | None:
+    if found := _CONFLICT.search(message):
+        return FieldConflict(found["measurement"], found["field"], found["type"])
+    if found := _COLUMN_CONFLICT.search(message):
+        return FieldConflict("", found["field"], found["type"])
+    return None
