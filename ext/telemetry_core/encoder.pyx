@@ -32,7 +32,9 @@ cdef extern from "numbers.h" nogil:
     char* put_stamp(char* out, int64_t time_ns)
     char* put_arbitration_id(char* out, uint32_t id, bint extended)
     char* put_flag(char* out, bint flag)
-    int lowest_bit(uint64_t word)
+
+cdef extern from *:
+    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
 
 cdef enum:
     EXTENDED_ID = 0x80000000     # as in frames.pxd

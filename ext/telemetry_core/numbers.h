@@ -47,11 +47,6 @@ static inline char* put_exactly(char* out, const char* text, size_t length)
     return out + length;
 }
 
-static inline int lowest_bit(uint64_t word)
-{
-    return __builtin_ctzll(word);
-}
-
 static inline char* put_flag(char* out, bool flag)
 {
     memcpy(out, flag ? "true\0\0\0" : "false\0\0", 8);

@@ -1,0 +1,59 @@
+"""The reducer as a model: what `telemetry_core.reducer` promises, in as few lines as will say it."""
+
+from collections.abc import Iterable, Sequence
+
+from telemetry_core.samples import Row
+
+Raw = dict[str, int | float | bool]
+
+
+class ModelReducer:
+    """every_ns: the interval by measurement; passes: fields whose changes pass, by measurement."""
+
+    def __init__(self, every_ns: dict[str, int], passes: dict[str, set[str]]) -> None:
+        self._every_ns = every_ns
+        self._passes = passes
+        self._pending: dict[tuple[str, int], Row] = {}
+        self._seen: dict[tuple[str, int], Raw] = {}
+        self.reduced = 0
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
+    def reduce(self, rows: Iterable[Row]) -> list[Row]:
+        return [out for row in rows for out in self._reduce(row)]
+
+    def _reduce(self, row: Row) -> Sequence[Row]:
+        every_ns, key = self._every_ns[row.measurement], (row.measurement, row.tags)
+        if every_ns == 0:
+            return [row]
+        out = []
+        if key in self._pending and self._pending[key].time_ns // every_ns != row.time_ns // every_ns:
+            out.append(self._pending.pop(key))
+        flags = {name: row.raw[name] for name in row.raw if name in self._passes[row.measurement]}
+        changed = key not in self._seen or not flags.items() <= self._seen[key].items()
+        self._seen[key] = self._seen.get(key, {}) | flags
+        held = self._pending.pop(key, None)
+        self.reduced += held is not None
+        if not changed:
+            self._pending[key] = row._replace(raw=(held.raw if held else {}) | row.raw)
+            return out
+        out.append(row)
+        left = {name: held.raw[name] for name in held.raw if name not in row.raw} if held else {}
+        if held and left:
+            self._pending[key] = held._replace(raw=left)
+            self.reduced -= 1
+        return out
+
+    def flush(self, before_ns: int | None = None) -> set[tuple[str, int]]:
+        """The keys whose rows go."""
+        gone = {
+            key
+            for key, row in self._pending.items()
+            if before_ns is None
+            or row.time_ns // self._every_ns[key[0]] < before_ns // self._every_ns[key[0]]
+        }
+        for key in gone:
+            del self._pending[key]
+        return gone
