@@ -1,0 +1,94 @@
+"""What is being done with the battery during one phase of a scenario: standing, driving or charging.
+
+Each activity says what it requests of the BMS and which current flows in the next tick. It goes on until it
+has `finished`, which it does by itself (a full battery) or some time after `finish` (a car has to brake).
+"""
+
+from typing import Protocol
+
+from firmware_sim.bms import TICK_S, Bms, Request, State
+from firmware_sim.load import ConstantCurrentConstantVoltage, Vehicle
+
+
+class Activity(Protocol):
+    """One phase, tick by tick."""
+
+    request: Request
+
+    @property
+    def finished(self) -> bool:
+        """Nothing flows any more; the next activity may begin."""
+        ...
+
+    def finish(self) -> None:
+        """Come to an end."""
+        ...
+
+    def next_current_a(self, bms: Bms) -> float:
+        """The current over the next tick, within the BMS's limits."""
+        ...
+
+
+class Standing:
+    """Parked."""
+
+    request = Request.OFF
+
+    def __init__(self) -> None:
+        self.finished = False
+
+    def finish(self) -> None:
+        self.finished = True
+
+    def next_current_a(self, bms: Bms) -> float:  # noqa: ARG002  # the protocol's signature
+        return 0.0
+
+
+class Driving:
+    """On the road. The vehicle outlives the phase, so that one road leads into the next without a stop."""
+
+    request = Request.DRIVE
+
+    def __init__(self, vehicle: Vehicle, *, stop_at_end: bool) -> None:
+        self._vehicle = vehicle
+        self._stop_at_end = stop_at_end
+        self._finishing = False
+
+    @property
+    def finished(self) -> bool:
+        return self._finishing and (self._vehicle.standing or not self._stop_at_end)
+
+    def finish(self) -> None:
+        if not self._finishing and self._stop_at_end:
+            self._vehicle.stop()
+        self._finishing = True
+
+    def next_current_a(self, bms: Bms) -> float:
+        if bms.state is not State.DRIVE:
+            return 0.0
+        current_a = bms.pack.current_for_power(self._vehicle.power_w(TICK_S))
+        return min(max(current_a, -bms.discharge_limit_a), bms.charge_limit_a)
+
+
+class Charging:
+    """At a charger."""
+
+    request = Request.CHARGE
+
+    def __init__(self, charger: ConstantCurrentConstantVoltage, until_soc_pct: float) -> None:
+        self._charger = charger
+        self._until_soc_pct = until_soc_pct
+
+    @property
+    def finished(self) -> bool:
+        return self._charger.done
+
+    def finish(self) -> None:
+        self._charger.stop()
+
+    def next_current_a(self, bms: Bms) -> float:
+        if bms.state is not State.CHARGE:
+            return 0.0
+        if bms.pack.soc_pct >= self._until_soc_pct:
+            self._charger.stop()
+        return self._charger.next_current_a(bms.pack.voltage_v, bms.charge_limit_a, TICK_S)

@@ -1,0 +1,220 @@
+"""Where frames go: a CAN interface, a SEQPACKET socket in its place, or a candump log.
+
+Promises: `send` never raises for a bus that is busy, down or not listened to; a frame that nobody could get
+is counted in `not_sent`. A SEQPACKET client that reads too slowly holds the sender back, and is cut off only
+when it has taken nothing for STALL_S. Relies on `attend` being called now and then, to let clients in.
+"""
+
+import contextlib
+import errno
+import select
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from telemetry.errors import StorageError, UnavailableError
+
+SEND_BUFFER_BYTES = 8 * 1024 * 1024
+STALL_S = 10.0
+_WAIT_S = 0.05
+
+_SO_SNDBUFFORCE = 32  # linux/socket.h; beyond net.core.wmem_max with CAP_NET_ADMIN
+_CLASSIC_BYTES = 8
+_CLASSIC = struct.Struct("=IB3x8s")  # struct can_frame
+_FD = struct.Struct("=IBB2x64s")  # struct canfd_frame
+_FDF = 0x04  # canfd_frame.flags: CANFD_FDF
+_EFF_FLAG, _EFF_MASK = 0x80000000, 0x1FFFFFFF
+
+_BUSY = {errno.ENOBUFS, errno.EAGAIN}
+_DOWN = {errno.ENETDOWN, errno.ENODEV, errno.ENXIO}
+
+
+def pack_frame(id: int, data: bytes) -> bytes:
+    """`struct can_frame`, or `struct canfd_frame` for more than 8 bytes; `id` with its flag bits."""
+    if len(data) <= _CLASSIC_BYTES:
+        return _CLASSIC.pack(id, len(data), data)
+    return _FD.pack(id, len(data), _FDF, data)
+
+
+class Link(Protocol):
+    """What the player needs of a bus."""
+
+    not_sent: int
+
+    def send(self, id: int, data: bytes) -> None: ...
+
+    def attend(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class CanLink:
+    """A CAN interface, by a raw socket."""
+
+    def __init__(self, raw: socket.socket, sleep: Callable[[float], None]) -> None:
+        """`raw` is bound; `sleep` is called while its queue is full."""
+        self.not_sent = 0
+        self._socket = raw
+        self._sleep = sleep
+
+    @classmethod
+    def open(cls, interface: str, sleep: Callable[[float], None]) -> Self:
+        """Raises UnavailableError when there is no such interface."""
+        try:
+            raw = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
+        except (AttributeError, OSError) as error:
+            raise UnavailableError("this kernel has no CAN", hint="use --socket PATH instead") from error
+        try:
+            raw.bind((interface,))
+            raw.setblocking(False)
+            with contextlib.suppress(
+                OSError
+            ):  # a classic interface; none of our frames is longer than it takes
+                raw.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
+        except OSError as error:
+            raw.close()
+            hint = f"ip link add {interface} type vcan; ip link set {interface} up"
+            raise UnavailableError(f"cannot be used: {error.strerror}", where=interface, hint=hint) from error
+        return cls(raw, sleep)
+
+    def send(self, id: int, data: bytes) -> None:
+        frame = pack_frame(id, data)
+        waited_s = 0.0
+        while True:
+            try:
+                self._socket.send(frame)
+            except OSError as error:
+                if error.errno in _BUSY and waited_s < _WAIT_S:
+                    self._sleep(0.001)
+                    waited_s += 0.001
+                    continue
+                if error.errno not in _BUSY | _DOWN:
+                    raise
+                self.not_sent += 1
+            return
+
+    def attend(self) -> None:
+        """Nothing to do: a bus has no clients."""
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class SeqpacketLink:
+    """Listens on a path; whoever connects gets every frame from then on, as `struct can_frame`."""
+
+    def __init__(self, path: Path, stopped: Callable[[], bool]) -> None:
+        """`stopped` ends the wait for a slow client. Raises UnavailableError when the path cannot be used."""
+        self.not_sent = 0
+        self.clients: list[socket.socket] = []
+        self._path = path
+        self._stopped = stopped
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            _remove_stale(path)
+            self._listener.bind(str(path))
+            self._listener.listen(8)
+        except OSError as error:
+            self._listener.close()
+            raise UnavailableError(f"cannot listen: {error.strerror or error}", where=str(path)) from error
+        self._listener.setblocking(False)
+
+    def attend(self) -> None:
+        """Let waiting clients in."""
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            _raise_send_buffer(client)
+            client.setblocking(False)
+            self.clients.append(client)
+
+    def send(self, id: int, data: bytes) -> None:
+        if not self.clients:
+            self.not_sent += 1
+            return
+        frame = pack_frame(id, data)
+        for client in tuple(self.clients):
+            if not self._deliver(client, frame):
+                self.clients.remove(client)
+                client.close()
+
+    def _deliver(self, client: socket.socket, frame: bytes) -> bool:
+        """Whether the client is still there to take frames."""
+        waited_s = 0.0
+        while waited_s < STALL_S and not self._stopped():
+            try:
+                client.send(frame)
+            except BlockingIOError:
+                select.select([], [client], [], _WAIT_S)
+                waited_s += _WAIT_S
+            except OSError:  # gone: broken pipe, reset
+                return False
+            else:
+                return True
+        self.not_sent += 1
+        return False
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        self._listener.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+
+def _raise_send_buffer(client: socket.socket) -> None:
+    try:
+        client.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
+    except PermissionError:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+
+def _remove_stale(path: Path) -> None:
+    """Unlink a socket that nobody listens on any more; leave everything else."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+
+
+class CandumpLog:
+    """A log as `candump -L` writes it: `(seconds.microseconds) channel id#data`."""
+
+    def __init__(self, stream: TextIO, channel: str) -> None:
+        self._stream = stream
+        self._channel = channel
+
+    @classmethod
+    def open(cls, file: Path, channel: str = "can0") -> Self:
+        """Raises StorageError when the file cannot be written."""
+        try:
+            return cls(file.open("w", encoding="ascii", buffering=1 << 16), channel)
+        except OSError as error:
+            raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+
+    def write(self, time_ns: int, id: int, data: bytes) -> None:
+        """One line; the stamp is cut to microseconds."""
+        microseconds = time_ns // 1000
+        name = f"{id & _EFF_MASK:08X}" if id & _EFF_FLAG else f"{id:03X}"
+        mark = "#" if len(data) <= _CLASSIC_BYTES else "##1"
+        seconds = f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
+        self._stream.write(f"({seconds}) {self._channel} {name}{mark}{data.hex().upper()}\n")
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
