@@ -1,0 +1,101 @@
+"""Data sheet of a MapSpec packed for the hot loop: flat arrays that refer to each other by index.
+
+An index of ABSENT (-1): there is none.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.schema cimport Record, Schema
+
+cdef struct Slot:                # map_spec.SlotMap
+    double factor
+    double offset
+    double divisor               # with `decimal`: (raw * multiplier + bias) / divisor
+    int64_t multiplier
+    int64_t bias
+    uint32_t source
+    uint32_t target
+    uint8_t kind                 # SlotKind of the source
+    uint8_t decimal
+    uint8_t is_flag              # the target's slot is a flag
+
+cdef struct Range:               # inclusive; compared as signed or not, as its part says
+    uint64_t low
+    uint64_t high
+
+cdef struct Part:                # map_spec.PartMap
+    int32_t selector             # ABSENT: always there
+    uint32_t first_range
+    uint32_t range_count
+    uint32_t first_slot
+    uint32_t slot_count
+    uint8_t is_signed
+
+cdef struct Output:              # map_spec.OutputMap
+    uint32_t target
+    int32_t cycle                # among the cycles of its bus
+    uint32_t first_page          # of its parts, among the pages of its cycle
+    uint32_t first_part
+    uint32_t part_count
+
+cdef struct Message:             # map_spec.MessageMap
+    uint32_t first_output
+    uint32_t output_count
+
+cdef struct Target:              # map_spec.TargetMap; fields that are not derived are ABSENT
+    uint32_t record
+    uint16_t tag_set
+    uint32_t cell_count
+    int32_t voltage
+    int32_t current
+    int32_t power
+    int32_t charging
+    int32_t discharging
+    int32_t cell_min
+    int32_t cell_max
+    int32_t cell_delta
+    int32_t cell_min_index
+    int32_t cell_max_index
+    int32_t temp_min
+    int32_t temp_max
+    double power_unit            # 10**decimals of the power; 0: not rounded
+    double delta_unit
+
+cdef struct Cycle:               # map_spec.CycleMap
+    uint32_t target
+    uint32_t page_count
+    uint32_t value_count         # fields of its target's record
+    uint32_t first_page          # among the pages of all cycles of its bus
+    uint32_t first_value         # among their values
+
+cdef struct Bus:                 # map_spec.BusMap
+    int32_t* message_of_record   # index into the messages, by record of the schema
+    uint32_t first_cycle
+    uint32_t cycle_count
+    uint32_t page_count          # of all its cycles
+    uint32_t value_count
+
+cdef class MapTable:
+    cdef Slot* slots
+    cdef Range* ranges
+    cdef Part* parts
+    cdef Output* outputs
+    cdef Message* messages
+    cdef Target* targets
+    cdef Cycle* cycles
+    cdef Bus* buses
+    cdef Py_ssize_t slot_count
+    cdef Py_ssize_t range_count
+    cdef Py_ssize_t part_count
+    cdef Py_ssize_t output_count
+    cdef Py_ssize_t message_count
+    cdef Py_ssize_t target_count
+    cdef Py_ssize_t cycle_count
+    cdef Py_ssize_t bus_count
+    cdef Py_ssize_t tag_set_count
+
+    cdef object _pack_bus(self, Schema schema, Bus* bus, spec)
+    cdef object _pack_cycle(self, Schema schema, Bus* bus, spec)
+    cdef object _pack_output(self, Schema schema, Bus* bus, record, spec)
+    cdef object _pack_part(self, Schema schema, record, target_record, spec)
+    cdef object _pack_slot(self, Schema schema, Record* source, Record* target, spec)

@@ -1,0 +1,74 @@
+"""Data sheet of a mapper: what it remembers of each channel between two rows."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.map_table cimport Cycle, MapTable, Message, Output, Part, Target
+from telemetry_core.samples cimport SampleBatch
+from telemetry_core.schema cimport Schema
+
+cdef struct Reading:             # an input of a derived value
+    double value
+    int64_t time_ns
+    uint8_t is_known
+
+cdef struct PowerState:          # of one target
+    Reading voltage
+    Reading current
+
+cdef struct CycleState:          # of one cycle
+    int64_t last_ns              # of the last page
+    uint32_t seen_count          # pages
+    uint32_t fitted              # number of the highest cell that ever had a voltage
+
+cdef struct Channel:
+    int32_t bus                  # -1: not bound
+    uint16_t* tags               # of each tag set
+    PowerState* powers           # of each target
+    CycleState* cycles           # of each cycle of its bus
+    uint8_t* seen                # of each page of these cycles
+    uint8_t* present             # of each field of these cycles
+    double* values               # of each field of these cycles
+
+cdef struct Spread:              # of a cycle that has just been completed
+    double cell_min
+    double cell_max
+    double temp_min
+    double temp_max
+    uint32_t cell_min_index
+    uint32_t cell_max_index
+    uint8_t has_cells
+    uint8_t has_temperatures
+
+cdef class Mapper:
+    cdef readonly Schema schema
+    cdef readonly object spec            # the MapSpec it was made of
+    cdef readonly int64_t incomplete_cycles
+    cdef MapTable table
+    cdef Channel* channels
+    cdef Py_ssize_t channel_count
+    cdef int64_t* made_rows              # of each record of the map
+    cdef Py_ssize_t first_record         # of the map
+    cdef double threshold_a
+    cdef uint64_t input_age_ns
+    cdef uint64_t cycle_gap_ns
+
+    cdef object _make_channels(self, Py_ssize_t count)
+    cdef object _bind(self, Channel* channel, Py_ssize_t bus, tags)
+    cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil
+    cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
+                       SampleBatch out) noexcept nogil
+    cdef uint64_t* _begin_row(self, const uint64_t* row, Channel* channel, const Target* target,
+                              SampleBatch out) noexcept nogil
+    cdef void _end_row(self, uint64_t* made, const Target* target, SampleBatch out) noexcept nogil
+    cdef bint _is_there(self, const uint64_t* row, const Part* part) noexcept nogil
+    cdef bint _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
+                           const Spread* spread, SampleBatch out) noexcept nogil
+    cdef void _derive(self, uint64_t* made, const Target* target, PowerState* state) noexcept nogil
+    cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil
+    cdef void _write_spread(self, uint64_t* made, const Target* target, const Spread* spread) noexcept nogil
+    cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output) noexcept nogil
+    cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
+                           const Part* part) noexcept nogil
+    cdef void _restart(self, Channel* channel, CycleState* state, const Cycle* cycle) noexcept nogil
+    cdef bint _write_cells(self, const uint64_t* row, Channel* channel, const Output* output, Spread* spread,
+                           SampleBatch out) noexcept nogil

@@ -1,0 +1,437 @@
+"""The mapper: rows of the data model out of rows of messages.
+
+Promises: every row of the input is passed on, in order, and the rows made of it stand right behind it, so
+that the result does not depend on how rows were batched; no NaN, no infinity and no row without a field is
+made; what is remembered is remembered for each channel, and forgotten by `bind`; no Python object is made and
+the GIL is not held. Relies on MapTable for valid indexes.
+
+Time is that of the frames. An input of a derived value is used for rows at its own stamp and up to
+`input_age_ns` later, never for earlier ones: when time steps back, values are derived again as soon as all
+inputs have come again.
+"""
+
+from libc.math cimport isfinite, rint
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+from telemetry_core.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target
+from telemetry_core.samples cimport RowHead, SampleBatch
+from telemetry_core.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, Record, Schema
+
+cdef enum:
+    CHANNELS = 65536
+
+cdef double EXACT_INTEGERS = 9007199254740992.0  # 2**53: larger doubles are integers already
+
+
+cdef inline bint has_field(const uint64_t* row, uint32_t field) noexcept nogil:
+    return (row[HEAD_WORDS + field // 64] >> (field % 64)) & 1
+
+
+cdef inline void set_word(uint64_t* row, uint32_t mask_words, uint32_t field, uint64_t word) noexcept nogil:
+    row[HEAD_WORDS + field // 64] |= <uint64_t>1 << (field % 64)
+    row[HEAD_WORDS + mask_words + field] = word
+
+
+cdef inline void set_double(uint64_t* row, uint32_t mask_words, uint32_t field, double value) noexcept nogil:
+    cdef uint64_t word
+    memcpy(&word, &value, 8)
+    set_word(row, mask_words, field, word)
+
+
+cdef inline double get_double(const uint64_t* row, uint32_t mask_words, uint32_t field) noexcept nogil:
+    cdef double value
+    memcpy(&value, &row[HEAD_WORDS + mask_words + field], 8)
+    return value
+
+
+cdef inline double mapped_value(const Slot* slot, uint64_t raw) noexcept nogil:
+    cdef double number
+    if slot.kind == SLOT_BOOL:
+        raw = raw != 0
+    if slot.decimal:
+        return <double><int64_t>(raw * <uint64_t>slot.multiplier + <uint64_t>slot.bias) / slot.divisor
+    if slot.kind == SLOT_FLOAT:
+        memcpy(&number, &raw, 8)
+    elif slot.kind == SLOT_INT:
+        number = <double><int64_t>raw
+    else:
+        number = <double>raw
+    return number * slot.factor + slot.offset
+
+
+cdef inline double rounded(double value, double unit) noexcept nogil:
+    """`value` to the resolution of 1 / `unit`, as the nearest double; as it is when `unit` is 0."""
+    cdef double whole = value * unit
+    if unit == 0 or not -EXACT_INTEGERS < whole < EXACT_INTEGERS:
+        return value
+    return rint(whole) / unit
+
+
+cdef inline uint64_t distance(int64_t earlier, int64_t later) noexcept nogil:
+    """`later` - `earlier`, which must not be negative."""
+    return <uint64_t>later - <uint64_t>earlier
+
+
+cdef void free_channel(Channel* channel) noexcept nogil:
+    free(channel.tags)
+    free(channel.powers)
+    free(channel.cycles)
+    free(channel.seen)
+    free(channel.present)
+    free(channel.values)
+    memset(channel, 0, sizeof(Channel))
+    channel.bus = -1
+
+
+cdef class Mapper:
+    """Carries out a MapSpec. `schema`: of the plan's records and the map's."""
+
+    def __cinit__(self, Schema schema not None, spec):
+        self.schema = schema
+        self.spec = spec
+        self.table = MapTable(schema, spec)
+        self.first_record = spec.first_record
+        self.threshold_a = spec.threshold_a
+        self.input_age_ns = spec.input_age_ns
+        self.cycle_gap_ns = spec.cycle_gap_ns
+        self.made_rows = <int64_t*>calloc(max(len(spec.records), 1), sizeof(int64_t))
+        if self.made_rows == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        cdef Py_ssize_t number
+        for number in range(self.channel_count):
+            free_channel(&self.channels[number])
+        free(self.channels)
+        free(self.made_rows)
+
+    def bind(self, Py_ssize_t channel, Py_ssize_t bus, tags):
+        """Rows of `channel` are of the plan's bus `bus`; `tags[i]` is the encoder's index for tag set i there.
+
+        With bus -1 (no database) its rows are passed on and nothing is made of them. What was remembered of
+        the channel is forgotten. Raises ValueError when there is no such bus or not one index for each tag
+        set, IndexError when the channel is over 65535.
+        """
+        if not 0 <= channel < CHANNELS:
+            raise IndexError(channel)
+        if not -1 <= bus < self.table.bus_count:
+            raise ValueError(f"bus {bus} is not one of {self.table.bus_count}")
+        if bus >= 0 and len(tags) != self.table.tag_set_count:
+            raise ValueError(f"{len(tags)} indexes for {self.table.tag_set_count} tag sets")
+        self._make_channels(channel + 1)
+        free_channel(&self.channels[channel])
+        if bus >= 0:
+            self._bind(&self.channels[channel], bus, tags)
+
+    cdef object _make_channels(self, Py_ssize_t count):
+        if count <= self.channel_count:
+            return
+        cdef Channel* grown = <Channel*>realloc(self.channels, count * sizeof(Channel))
+        if grown == NULL:
+            raise MemoryError
+        self.channels = grown
+        memset(&grown[self.channel_count], 0, (count - self.channel_count) * sizeof(Channel))
+        while self.channel_count < count:
+            grown[self.channel_count].bus = -1
+            self.channel_count += 1
+
+    cdef object _bind(self, Channel* channel, Py_ssize_t bus, tags):
+        cdef Bus* layout = &self.table.buses[bus]
+        cdef Py_ssize_t number
+        channel.tags = <uint16_t*>calloc(max(self.table.tag_set_count, 1), sizeof(uint16_t))
+        channel.powers = <PowerState*>calloc(max(self.table.target_count, 1), sizeof(PowerState))
+        channel.cycles = <CycleState*>calloc(max(layout.cycle_count, 1), sizeof(CycleState))
+        channel.seen = <uint8_t*>calloc(max(layout.page_count, 1), 1)
+        channel.present = <uint8_t*>calloc(max(layout.value_count, 1), 1)
+        channel.values = <double*>calloc(max(layout.value_count, 1), sizeof(double))
+        if not (channel.tags and channel.powers and channel.cycles and channel.seen and channel.present
+                and channel.values):
+            free_channel(channel)
+            raise MemoryError
+        for number in range(self.table.tag_set_count):
+            channel.tags[number] = tags[number]
+        channel.bus = <int32_t>bus
+
+    def map(self, SampleBatch samples not None, SampleBatch out not None):
+        """Add the rows of `samples` to `out`, and behind each the rows made of it.
+
+        Raises ValueError unless both are of this mapper's schema and not the same batch.
+        """
+        if samples.schema is not self.schema or out.schema is not self.schema:
+            raise ValueError("the batches are not of the mapper's schema")
+        if samples is out:
+            raise ValueError("a batch cannot be mapped into itself")
+        cdef bint has_memory
+        with nogil:
+            has_memory = self._run(samples, out)
+        if not has_memory:
+            raise MemoryError
+
+    def made(self):
+        """How many rows of each measurement were made so far."""
+        return {spec.measurement: self.made_rows[number] for number, spec in enumerate(self.spec.records)}
+
+    cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil:
+        cdef size_t at = 0
+        cdef size_t run_begin = 0
+        cdef Py_ssize_t run_rows = 0
+        cdef Py_ssize_t number
+        cdef const uint64_t* row
+        cdef const RowHead* head
+        cdef Channel* channel
+        cdef int32_t message
+        for number in range(samples.rows):
+            row = samples.words + at
+            head = <const RowHead*>row
+            at += self.schema.records[head.record].row_words
+            run_rows += 1
+            if head.channel >= self.channel_count or self.channels[head.channel].bus < 0:
+                continue
+            channel = &self.channels[head.channel]
+            message = self.table.buses[channel.bus].message_of_record[head.record]
+            if message < 0:
+                continue
+            if not out.append_rows(samples.words + run_begin, at - run_begin, run_rows):
+                return False
+            run_begin = at
+            run_rows = 0
+            if not self._map_row(row, channel, &self.table.messages[message], out):
+                return False
+        return out.append_rows(samples.words + run_begin, at - run_begin, run_rows)
+
+    cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
+                       SampleBatch out) noexcept nogil:
+        cdef const Output* output
+        cdef Spread spread
+        cdef uint32_t number
+        memset(&spread, 0, sizeof(Spread))
+        for number in range(message.first_output, message.first_output + message.output_count):
+            output = &self.table.outputs[number]
+            if output.cycle >= 0:
+                if self._take_pages(row, channel, output):
+                    if not self._write_cells(row, channel, output, &spread, out):
+                        return False
+            else:
+                # A pack's plain output comes right behind that of its cells.
+                if not self._write_plain(row, channel, output, &spread, out):
+                    return False
+                memset(&spread, 0, sizeof(Spread))
+        return True
+
+    cdef uint64_t* _begin_row(self, const uint64_t* row, Channel* channel, const Target* target,
+                              SampleBatch out) noexcept nogil:
+        cdef uint64_t* made = out.add_row(target.record)
+        if made == NULL:
+            return NULL
+        (<RowHead*>made)[0] = (<const RowHead*>row)[0]
+        (<RowHead*>made).record = target.record
+        (<RowHead*>made).tags = channel.tags[target.tag_set]
+        (<RowHead*>made).nudge_ns = 0
+        return made
+
+    cdef void _end_row(self, uint64_t* made, const Target* target, SampleBatch out) noexcept nogil:
+        cdef uint32_t number
+        for number in range(self.schema.records[target.record].mask_words):
+            if made[HEAD_WORDS + number]:
+                self.made_rows[target.record - self.first_record] += 1
+                return
+        out.drop_row(target.record)
+
+    cdef bint _is_there(self, const uint64_t* row, const Part* part) noexcept nogil:
+        if part.selector < 0:
+            return True
+        if not has_field(row, part.selector):
+            return False
+        cdef const Record* layout = &self.schema.records[(<const RowHead*>row).record]
+        cdef uint64_t raw = row[HEAD_WORDS + layout.mask_words + part.selector]
+        cdef const Range* ranges = &self.table.ranges[part.first_range]
+        cdef uint32_t number
+        for number in range(part.range_count):
+            if part.is_signed:
+                if <int64_t>ranges[number].low <= <int64_t>raw <= <int64_t>ranges[number].high:
+                    return True
+            elif ranges[number].low <= raw <= ranges[number].high:
+                return True
+        return False
+
+    cdef bint _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
+                           const Spread* spread, SampleBatch out) noexcept nogil:
+        cdef bint has_spread = spread.has_cells or spread.has_temperatures
+        if output.part_count == 0 and not has_spread:
+            return True
+        cdef const Target* target = &self.table.targets[output.target]
+        cdef uint64_t* made = self._begin_row(row, channel, target, out)
+        if made == NULL:
+            return False
+        cdef const uint64_t* raw = row + HEAD_WORDS + self.schema.records[(<const RowHead*>row).record].mask_words
+        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
+        cdef const Part* part
+        cdef const Slot* slot
+        cdef uint32_t part_number, slot_number
+        cdef double value
+        for part_number in range(output.first_part, output.first_part + output.part_count):
+            part = &self.table.parts[part_number]
+            if not self._is_there(row, part):
+                continue
+            for slot_number in range(part.first_slot, part.first_slot + part.slot_count):
+                slot = &self.table.slots[slot_number]
+                if not has_field(row, slot.source):
+                    continue
+                value = mapped_value(slot, raw[slot.source])
+                if not isfinite(value):
+                    continue
+                if slot.is_flag:
+                    set_word(made, mask_words, slot.target, value != 0)
+                else:
+                    set_double(made, mask_words, slot.target, value)
+        self._derive(made, target, &channel.powers[output.target])
+        if has_spread:
+            self._write_spread(made, target, spread)
+        self._end_row(made, target, out)
+        return True
+
+    cdef void _derive(self, uint64_t* made, const Target* target, PowerState* state) noexcept nogil:
+        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
+        cdef int64_t time_ns = (<RowHead*>made).time_ns
+        cdef bint has_voltage = target.voltage >= 0 and has_field(made, target.voltage)
+        cdef bint has_current = target.current >= 0 and has_field(made, target.current)
+        cdef double power
+        if has_voltage:
+            state.voltage = Reading(get_double(made, mask_words, target.voltage), time_ns, True)
+        if has_current:
+            state.current = Reading(get_double(made, mask_words, target.current), time_ns, True)
+            if target.charging >= 0:
+                set_word(made, mask_words, target.charging, state.current.value > self.threshold_a)
+            if target.discharging >= 0:
+                set_word(made, mask_words, target.discharging, state.current.value < -self.threshold_a)
+        if target.power < 0 or not (has_voltage or has_current):
+            return
+        if self._is_recent(&state.voltage, time_ns) and self._is_recent(&state.current, time_ns):
+            power = rounded(state.voltage.value * state.current.value, target.power_unit)
+            if isfinite(power):
+                set_double(made, mask_words, target.power, power)
+
+    cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil:
+        return (reading.is_known and reading.time_ns <= time_ns
+                and distance(reading.time_ns, time_ns) <= self.input_age_ns)
+
+    cdef void _write_spread(self, uint64_t* made, const Target* target, const Spread* spread) noexcept nogil:
+        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
+        if spread.has_cells:
+            if target.cell_min >= 0:
+                set_double(made, mask_words, target.cell_min, spread.cell_min)
+            if target.cell_max >= 0:
+                set_double(made, mask_words, target.cell_max, spread.cell_max)
+            if target.cell_delta >= 0:
+                set_double(made, mask_words, target.cell_delta,
+                           rounded(spread.cell_max - spread.cell_min, target.delta_unit))
+            if target.cell_min_index >= 0:
+                set_double(made, mask_words, target.cell_min_index, spread.cell_min_index)
+            if target.cell_max_index >= 0:
+                set_double(made, mask_words, target.cell_max_index, spread.cell_max_index)
+        if spread.has_temperatures:
+            if target.temp_min >= 0:
+                set_double(made, mask_words, target.temp_min, spread.temp_min)
+            if target.temp_max >= 0:
+                set_double(made, mask_words, target.temp_max, spread.temp_max)
+
+    cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output) noexcept nogil:
+        """Put the row's pages into their cycle; whether it is complete now.
+
+        A row that brings only pages that the cycle has already begins a new one: a message may carry some
+        signals on every page, so it is not enough that one of its parts is there again.
+        """
+        cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
+        cdef CycleState* state = &channel.cycles[output.cycle]
+        cdef uint8_t* seen = channel.seen + cycle.first_page + output.first_page
+        cdef int64_t time_ns = (<const RowHead*>row).time_ns
+        cdef uint32_t number
+        cdef uint32_t there = 0
+        cdef uint32_t fresh = 0
+        for number in range(output.part_count):
+            if self._is_there(row, &self.table.parts[output.first_part + number]):
+                there += 1
+                fresh += not seen[number]
+        if there == 0:
+            return False
+        if state.seen_count and (fresh == 0 or distance(min(state.last_ns, time_ns), max(state.last_ns, time_ns))
+                                 > self.cycle_gap_ns):
+            self.incomplete_cycles += 1
+            self._restart(channel, state, cycle)
+        state.last_ns = time_ns
+        for number in range(output.part_count):
+            if self._is_there(row, &self.table.parts[output.first_part + number]):
+                state.seen_count += not seen[number]
+                seen[number] = True
+                self._take_values(row, channel, cycle, &self.table.parts[output.first_part + number])
+        return state.seen_count == cycle.page_count
+
+    cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
+                           const Part* part) noexcept nogil:
+        cdef const uint64_t* raw = row + HEAD_WORDS + self.schema.records[(<const RowHead*>row).record].mask_words
+        cdef const Slot* slot
+        cdef uint32_t number
+        cdef double value
+        for number in range(part.first_slot, part.first_slot + part.slot_count):
+            slot = &self.table.slots[number]
+            if not has_field(row, slot.source):
+                continue
+            value = mapped_value(slot, raw[slot.source])
+            if isfinite(value):
+                channel.values[cycle.first_value + slot.target] = value
+                channel.present[cycle.first_value + slot.target] = True
+
+    cdef void _restart(self, Channel* channel, CycleState* state, const Cycle* cycle) noexcept nogil:
+        state.seen_count = 0
+        memset(channel.seen + cycle.first_page, 0, cycle.page_count)
+        memset(channel.present + cycle.first_value, 0, cycle.value_count)
+
+    cdef bint _write_cells(self, const uint64_t* row, Channel* channel, const Output* output, Spread* spread,
+                           SampleBatch out) noexcept nogil:
+        """The row of a completed cycle, and its extremes; the next cycle begins."""
+        cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
+        cdef CycleState* state = &channel.cycles[output.cycle]
+        cdef const Target* target = &self.table.targets[output.target]
+        cdef const double* values = channel.values + cycle.first_value
+        cdef const uint8_t* present = channel.present + cycle.first_value
+        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
+        cdef uint64_t* made = self._begin_row(row, channel, target, out)
+        cdef uint32_t field
+        if made == NULL:
+            return False
+        for field in range(state.fitted, target.cell_count):
+            if present[field] and values[field] != 0:
+                state.fitted = field + 1
+        for field in range(cycle.value_count):
+            if not present[field]:
+                continue
+            if field >= target.cell_count:
+                note_temperature(spread, values[field])
+            elif field < state.fitted:
+                note_cell(spread, field + 1, values[field])
+            else:
+                continue  # a zero past the last fitted cell
+            set_double(made, mask_words, field, values[field])
+        self._restart(channel, state, cycle)
+        self._end_row(made, target, out)
+        return True
+
+
+cdef inline void note_cell(Spread* spread, uint32_t index, double voltage) noexcept nogil:
+    if not spread.has_cells or voltage < spread.cell_min:
+        spread.cell_min = voltage
+        spread.cell_min_index = index
+    if not spread.has_cells or voltage > spread.cell_max:
+        spread.cell_max = voltage
+        spread.cell_max_index = index
+    spread.has_cells = True
+
+
+cdef inline void note_temperature(Spread* spread, double temperature) noexcept nogil:
+    if not spread.has_temperatures or temperature < spread.temp_min:
+        spread.temp_min = temperature
+    if not spread.has_temperatures or temperature > spread.temp_max:
+        spread.temp_max = temperature
+    spread.has_temperatures = True

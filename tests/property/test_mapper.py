@@ -1,0 +1,157 @@
+"""The compiled mapper makes the rows of the readable one, whatever comes and however it is batched."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telemetry_core.mapper import Mapper
+from telemetry_core.samples import Row, SampleBatch
+from telemetry_core.schema import Schema
+from telemetry_core.spec import DecimalScale, FieldSpec, SlotKind
+
+from telemetry.mapping import MapEntry, resolve
+from tests.support.mapper_model import MapperModel
+from tests.support.plan_specs import Signal, plan, tenths
+
+FLAG = Signal(kind=SlotKind.BOOL, bits=1)
+FLOAT = Signal(kind=SlotKind.FLOAT)
+PAGE = Signal(bits=4, signed=False, kind=SlotKind.UINT)
+MILLIVOLTS = DecimalScale(1, 0, 3)
+PLAN = plan(
+    {
+        "traction": {
+            "Pack": {"Voltage": tenths(), "Current": tenths(), "SoC": Signal(factor=0.3, offset=1.0)},
+            "Flags": {
+                "Ready": Signal(kind=SlotKind.BOOL, bits=1),
+                "Word": Signal(kind=SlotKind.UINT, bits=64),
+            },
+            "Cells": {
+                "Page": PAGE,
+                "Ambient": Signal(),
+                **{f"Cell{n}": Signal(MILLIVOLTS, pages=[n // 2]) for n in range(6)},
+                "T3": tenths(pages=[1, 3]),
+            },
+            "Temps": {"T1": tenths(), "T2": FLOAT},
+        },
+        "charging": {
+            "Charger": {"Volts": FLOAT, "Amps": Signal(kind=SlotKind.UINT, factor=0.7), "Volts2": tenths()},
+            "Cells": {"Cell1": tenths(), "Cell9": FLOAT},
+        },
+    }
+)
+UNBOUND = 3
+POOL = [
+    MapEntry("Pack.Voltage", "battery.voltage_v"),
+    MapEntry("Pack.Current", "battery.current_a", scale=-1.0),
+    MapEntry("Pack.SoC", "battery.soc_pct", scale=0.1),
+    MapEntry("Pack.SoC", "battery.power_w", scale=0.25, offset=-3.0),
+    MapEntry("Flags.Ready", "battery.charging"),
+    MapEntry("Flags.Ready", "battery.balancing", scale=-1.0, offset=1.0),
+    MapEntry("Flags.Word", "battery.protection_word"),
+    MapEntry("Cells.Cell{n}", "cells.v{n}", bus="traction", index_from=0),
+    MapEntry("Cells.Cell{n}", "cells.v{n}", bus="charging"),
+    MapEntry("Cells.Cell1", "cells.v{n}".replace("{n}", "2"), bus="traction", pack="rear"),
+    MapEntry("Cells.Ambient", "battery.temp_ambient_c", scale=0.1),
+    MapEntry("Cells.Ambient", "cells.t9"),
+    MapEntry("Cells.T{n}", "cells.t{n}"),
+    MapEntry("Temps.T{n}", "cells.t{n}"),
+    MapEntry("Temps.T1", "battery.temp_max_c"),
+    MapEntry("Flags.Ready", "battery.cell_delta_v", scale=2.5),
+    MapEntry("Charger.Volts", "charger.voltage_v"),
+    MapEntry("Charger.Amps", "charger.current_a"),
+    MapEntry("Charger.Volts2", "meter.voltage_v", charger="left"),
+    MapEntry("Charger.Amps", "meter.current_a", charger="left", scale=0.5),
+]
+CHANNELS = ([0, 7, UNBOUND], [1, UNBOUND])  # of each bus
+BEGIN_NS = 1_700_000_000_000_000_000
+STEPS = st.sampled_from([0, 1, 10**8, 10**9, 2 * 10**9 + 1, 10**10, 10**10 + 1, -1, -(10**9), -(10**11)])
+
+Given = tuple[int, int, int, dict[str, int | float | bool]]  # record, channel, time, raw values
+
+
+def raw_values(field: FieldSpec, signal_bits: int, is_signed: bool) -> st.SearchStrategy[int | float | bool]:
+    if field.name == "Page":
+        return st.integers(0, 3)
+    if field.kind is SlotKind.FLOAT:
+        return st.floats(-500, 500) | st.sampled_from([math.nan, math.inf, -math.inf, 1e308])
+    if field.kind is SlotKind.BOOL:
+        return st.booleans()
+    low = -(1 << (signal_bits - 1)) if is_signed else 0
+    return st.just(0) | st.integers(low, low + (1 << signal_bits) - 1)
+
+
+def given_rows() -> st.SearchStrategy[list[Given]]:
+    kinds = []
+    for bus, channels in zip(PLAN.buses, CHANNELS, strict=True):
+        for message in bus.messages:
+            values = {
+                field.name: raw_values(field, signal.bit_count, signal.signed)
+                for field, signal in zip(PLAN.records[message.record].fields, message.signals, strict=True)
+            }
+            whole, some = st.fixed_dictionaries(values), st.fixed_dictionaries({}, optional=values)
+            kinds.append(st.tuples(st.just(message.record), st.sampled_from(channels), STEPS, whole | some))
+
+    def stamped(drawn: list[Given]) -> list[Given]:
+        times_ns = itertools.accumulate((step for _, _, step, _ in drawn), initial=BEGIN_NS)
+        return [
+            (record, channel, time_ns, values)
+            for (record, channel, _, values), time_ns in zip(drawn, times_ns, strict=False)
+        ]
+
+    return st.lists(st.one_of(kinds), max_size=40).map(stamped)
+
+
+def batch_of(schema: Schema, rows: Sequence[Given]) -> SampleBatch:
+    batch = SampleBatch(schema)
+    for record, channel, time_ns, values in rows:
+        batch.append(record, time_ns, values, tags=5, channel=channel, id=0x100 + record, nudge_ns=channel)
+    return batch
+
+
+def bits(rows: Sequence[Row]) -> list[str]:
+    """Rows as texts, so that NaN equals NaN and 1.0 differs from 1."""
+    return [repr(row) for row in rows]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sets(st.sampled_from(range(len(POOL)))), given_rows(), st.lists(st.integers(0, 40)))
+def test_any_rows_in_any_batches_are_mapped_as_by_the_readable_mapper(
+    chosen: set[int], rows: list[Given], cuts: list[int]
+) -> None:
+    spec = resolve([POOL[number] for number in sorted(chosen)], PLAN)
+    schema = Schema(PLAN.records + spec.records)
+    compiled, readable = Mapper(schema, spec), MapperModel(PLAN, spec)
+    for bus, channels in enumerate(CHANNELS):
+        for channel in set(channels) - {UNBOUND}:
+            tags = [10 * channel + number for number in range(len(spec.tag_sets))]
+            compiled.bind(channel, bus, tags)
+            readable.bind(channel, bus, tags)
+    out = SampleBatch(schema)
+    mapped: list[Row] = []
+    bounds = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
+    for begin, end in itertools.pairwise(bounds):
+        compiled.map(batch_of(schema, rows[begin:end]), out)
+        mapped.extend(out)
+        out.clear()
+    assert bits(mapped) == bits(list(readable.map(batch_of(schema, rows))))
+    assert compiled.made() == readable.made
+    assert compiled.incomplete_cycles == readable.incomplete_cycles
+    assert all(row.raw for row in mapped if row.measurement in compiled.made())
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_the_batch_size_changes_nothing(size: int) -> None:
+    spec = resolve([MapEntry("Cells.Cell{n}", "cells.v{n}", bus="traction", index_from=0)], PLAN)
+    schema = Schema(PLAN.records + spec.records)
+    mapper = Mapper(schema, spec)
+    mapper.bind(0, 0, [1])
+    cells = {f"Cell{number}": 3000 + number for number in range(6)}
+    rows: list[Given] = [(2, 0, step, {"Page": step % 4, **cells}) for step in range(100)]
+    out = SampleBatch(schema)
+    for begin in range(0, len(rows), size):
+        mapper.map(batch_of(schema, rows[begin : begin + size]), out)
+    assert len(out) == 150
+    assert mapper.made() == {"cells": 25, "battery": 25}

@@ -1,0 +1,204 @@
+"""A mapper that one can read: what telemetry_core.mapper promises, with Python values, row by row."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from telemetry_core.map_spec import ABSENT, MapSpec, MessageMap, OutputMap, PartMap, SlotMap, TargetMap
+from telemetry_core.samples import Row
+from telemetry_core.spec import PlanSpec, RecordSpec, SlotKind
+
+Number = int | float | bool
+
+
+@dataclass
+class _Cycle:
+    """One reading of a pack that comes in pages."""
+
+    page_count: int
+    seen: set[int] = field(default_factory=set)
+    values: dict[int, float] = field(default_factory=dict)
+    last_ns: int = 0
+    fitted: int = 0
+
+    def restart(self) -> None:
+        self.seen.clear()
+        self.values.clear()
+
+
+@dataclass
+class _Channel:
+    bus: int
+    tags: Sequence[int]
+    cycles: list[_Cycle]
+    readings: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)  # value and stamp
+
+
+class MapperModel:
+    """The same rows as Mapper, from the same MapSpec."""
+
+    def __init__(self, plan: PlanSpec, spec: MapSpec) -> None:
+        self._records = plan.records + spec.records
+        self._spec = spec
+        self._channels: dict[int, _Channel] = {}
+        self.made = {record.measurement: 0 for record in spec.records}
+        self.incomplete_cycles = 0
+
+    def bind(self, channel: int, bus: int, tags: Sequence[int]) -> None:
+        cycles = [_Cycle(cycle.page_count) for cycle in self._spec.buses[bus].cycles]
+        self._channels[channel] = _Channel(bus, tags, cycles)
+
+    def map(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            yield row
+            channel = self._channels.get(row.channel)
+            if channel is None:
+                continue
+            for message in self._spec.buses[channel.bus].messages:
+                if self._records[message.record].measurement == row.measurement:
+                    yield from self._map_row(row, channel, message)
+
+    def _map_row(self, row: Row, channel: _Channel, message: MessageMap) -> Iterator[Row]:
+        source = self._records[message.record]
+        spread: dict[str, float] = {}
+        for output in message.outputs:
+            target = self._spec.targets[output.target]
+            record = self._records[target.record]
+            parts = [
+                (number, part) for number, part in enumerate(output.parts) if _is_there(part, row, source)
+            ]
+            values: dict[int, Number] = {}
+            if output.cycle != ABSENT:
+                values.update(self._take_pages(row, source, channel, output, parts, target))
+                spread = _spread(values, target.cell_count)
+            else:
+                for _, part in parts:
+                    values.update(_values(part, row, source))
+                self._derive(values, row.time_ns, channel, output.target)
+                values.update(_spread_fields(target, spread))
+                spread = {}
+            if values:
+                yield self._row(row, channel, target, record, values)
+
+    def _row(
+        self, row: Row, channel: _Channel, target: TargetMap, record: RecordSpec, values: dict[int, Number]
+    ) -> Row:
+        self.made[record.measurement] += 1
+        named = {record.fields[index].name: values[index] for index in sorted(values)}
+        for known in record.fields:
+            if known.kind is SlotKind.BOOL and known.name in named:
+                named[known.name] = named[known.name] != 0
+        return Row(
+            row.time_ns, 0, record.measurement, channel.tags[target.tag_set], row.channel, row.id, named
+        )
+
+    def _take_pages(
+        self,
+        row: Row,
+        source: RecordSpec,
+        channel: _Channel,
+        output: OutputMap,
+        parts: Sequence[tuple[int, PartMap]],
+        target: TargetMap,
+    ) -> dict[int, float]:
+        """The values of the cycle when it is complete, else nothing."""
+        cycle = channel.cycles[output.cycle]
+        pages = {output.first_page + number for number, _ in parts}
+        if not pages:
+            return {}
+        is_old = abs(row.time_ns - cycle.last_ns) > self._spec.cycle_gap_ns
+        if cycle.seen and (pages <= cycle.seen or is_old):
+            self.incomplete_cycles += 1
+            cycle.restart()
+        cycle.last_ns = row.time_ns
+        cycle.seen |= pages
+        for _, part in parts:
+            cycle.values.update(_values(part, row, source))
+        if len(cycle.seen) < cycle.page_count:
+            return {}
+        cells = [index for index, value in cycle.values.items() if index < target.cell_count and value != 0]
+        cycle.fitted = max([cycle.fitted, *(index + 1 for index in cells)])
+        complete = {
+            index: value
+            for index, value in cycle.values.items()
+            if index < cycle.fitted or index >= target.cell_count
+        }
+        cycle.restart()
+        return complete
+
+    def _derive(self, values: dict[int, Number], time_ns: int, channel: _Channel, target_index: int) -> None:
+        target = self._spec.targets[target_index]
+        for index in list(values):
+            channel.readings[target_index, index] = (float(values[index]), time_ns)
+        if target.flow and target.flow.current in values:
+            current = values[target.flow.current]
+            if target.flow.charging != ABSENT:
+                values[target.flow.charging] = current > self._spec.threshold_a
+            if target.flow.discharging != ABSENT:
+                values[target.flow.discharging] = current < -self._spec.threshold_a
+        if target.power and {target.power.voltage, target.power.current} & values.keys():
+            inputs = [
+                channel.readings.get((target_index, index))
+                for index in (target.power.voltage, target.power.current)
+            ]
+            recent = [
+                reading[0]
+                for reading in inputs
+                if reading and 0 <= time_ns - reading[1] <= self._spec.input_age_ns
+            ]
+            if len(recent) == 2 and math.isfinite(recent[0] * recent[1]):
+                values[target.power.power] = _rounded(recent[0] * recent[1], target.power.decimals)
+
+
+def _is_there(part: PartMap, row: Row, source: RecordSpec) -> bool:
+    if part.selector == ABSENT:
+        return True
+    raw = row.raw.get(source.fields[part.selector].name)
+    return raw is not None and any(low <= raw <= high for low, high in part.ranges)
+
+
+def _values(part: PartMap, row: Row, source: RecordSpec) -> dict[int, float]:
+    values = {}
+    for slot in part.slots:
+        raw = row.raw.get(source.fields[slot.source].name)
+        if raw is not None and math.isfinite(value := _value(slot, raw)):
+            values[slot.target] = value
+    return values
+
+
+def _value(slot: SlotMap, raw: Number) -> float:
+    if slot.scale is None:
+        return float(raw) * slot.factor + slot.offset
+    return float(Fraction(int(raw) * slot.scale.multiplier + slot.scale.bias, 10**slot.scale.decimals))
+
+
+def _rounded(value: float, decimals: int) -> float:
+    if decimals == ABSENT or abs(value * 10.0**decimals) >= 2**53:
+        return value
+    return round(value * 10.0**decimals) / 10.0**decimals
+
+
+def _spread(values: dict[int, Number], cell_count: int) -> dict[str, float]:
+    cells = {index + 1: float(value) for index, value in sorted(values.items()) if index < cell_count}
+    temperatures = [float(value) for index, value in values.items() if index >= cell_count]
+    spread: dict[str, float] = {}
+    if cells:
+        lowest, highest = min(cells.values()), max(cells.values())
+        spread |= {"cell_min": lowest, "cell_max": highest, "cell_delta": highest - lowest}
+        spread["cell_min_index"] = next(number for number, value in cells.items() if value == lowest)
+        spread["cell_max_index"] = next(number for number, value in cells.items() if value == highest)
+    if temperatures:
+        spread |= {"temp_min": min(temperatures), "temp_max": max(temperatures)}
+    return spread
+
+
+def _spread_fields(target: TargetMap, spread: dict[str, float]) -> dict[int, float]:
+    if target.spread is None:
+        return {}
+    fields = {getattr(target.spread, name): float(value) for name, value in spread.items()}
+    if target.spread.cell_delta in fields:
+        delta = fields[target.spread.cell_delta]
+        fields[target.spread.cell_delta] = _rounded(delta, target.spread.delta_decimals)
+    fields.pop(ABSENT, None)
+    return fields
