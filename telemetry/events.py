@@ -7,7 +7,8 @@ is a tag.
 
 from dataclasses import dataclass
 
-from telemetry.model import EVENT_CODES, Level
+from telemetry import lineprotocol
+from telemetry.model import EVENT, EVENT_CODES, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,13 @@ def begins(code: str, text: str, source: str = "") -> Event:
 def ends(code: str, text: str, source: str = "") -> Event:
     """What `code` names is no longer so."""
     return Event(code, Level.INFORMATION, active=False, text=text, source=source)
+
+
+def line(event: Event, vehicle: str, time_ns: int) -> bytes:
+    """The event as one point of line protocol, without a newline; `time_ns` since 1970."""
+    return lineprotocol.line(
+        EVENT.name,
+        {"vehicle": vehicle, "source": event.source, "code": event.code},
+        {"level": float(event.level), "active": event.active, "text": event.text},
+        time_ns,
+    )

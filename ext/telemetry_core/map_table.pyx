@@ -4,6 +4,7 @@ Promises: every index in it was checked against the schema and against the other
 not; the arrays never move. Raises ValueError when a MapSpec does not belong to its schema.
 """
 
+cimport cython
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
@@ -60,6 +61,7 @@ cdef object _pack_target(Target* target, Schema schema, spec, Py_ssize_t tag_set
     target.delta_unit = 0.0 if spread.delta_decimals == ABSENT else 10.0 ** spread.delta_decimals
 
 
+@cython.final
 cdef class MapTable:
     """Made of a MapSpec; `schema` is of the plan's records and the map's."""
 

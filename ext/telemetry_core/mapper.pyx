@@ -10,6 +10,7 @@ Time is that of the frames. An input of a derived value is used for rows at its 
 inputs have come again.
 """
 
+cimport cython
 from libc.math cimport isfinite, rint
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
@@ -46,6 +47,7 @@ cdef inline double get_double(const uint64_t* row, uint32_t mask_words, uint32_t
     return value
 
 
+@cython.overflowcheck(False)  # a raw value that its signal cannot have wraps round, and is nobody's harm
 cdef inline double mapped_value(const Slot* slot, uint64_t raw) noexcept nogil:
     cdef double number
     if slot.kind == SLOT_BOOL:
@@ -69,6 +71,7 @@ cdef inline double rounded(double value, double unit) noexcept nogil:
     return rint(whole) / unit
 
 
+@cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
 cdef inline uint64_t distance(int64_t earlier, int64_t later) noexcept nogil:
     """`later` - `earlier`, which must not be negative."""
     return <uint64_t>later - <uint64_t>earlier
@@ -85,6 +88,7 @@ cdef void free_channel(Channel* channel) noexcept nogil:
     channel.bus = -1
 
 
+@cython.final
 cdef class Mapper:
     """Carries out a MapSpec. `schema`: of the plan's records and the map's."""
 
