@@ -37,6 +37,7 @@ cdef inline void set_word(uint64_t* row, uint32_t mask_words, uint32_t field, ui
 
 cdef inline void set_double(uint64_t* row, uint32_t mask_words, uint32_t field, double value) noexcept nogil:
     cdef uint64_t word
+    value += 0.0  # no negative zero
     memcpy(&word, &value, 8)
     set_word(row, mask_words, field, word)
 

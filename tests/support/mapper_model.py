@@ -85,10 +85,10 @@ class MapperModel:
         self, row: Row, channel: _Channel, target: TargetMap, record: RecordSpec, values: dict[int, Number]
     ) -> Row:
         self.made[record.measurement] += 1
-        named = {record.fields[index].name: values[index] for index in sorted(values)}
-        for known in record.fields:
-            if known.kind is SlotKind.BOOL and known.name in named:
-                named[known.name] = named[known.name] != 0
+        named: dict[str, Number] = {}
+        for index in sorted(values):
+            known = record.fields[index]
+            named[known.name] = values[index] != 0 if known.kind is SlotKind.BOOL else values[index] + 0.0
         return Row(
             row.time_ns, 0, record.measurement, channel.tags[target.tag_set], row.channel, row.id, named
         )
