@@ -79,3 +79,13 @@ cdef class FrameBatch:
     def clear(self):
         """Forget all frames; the buffer stays."""
         self.count = 0
+
+    def part(self, Py_ssize_t start, Py_ssize_t stop):
+        """A new batch of the frames from `start` to `stop` (exclusive), with its own position."""
+        if not 0 <= start < stop <= self.count:
+            raise IndexError(f"{start}:{stop} of {self.count} frames")
+        cdef FrameBatch taken = FrameBatch(stop - start)
+        memcpy(taken.frames, self.frames + start, (stop - start) * sizeof(Frame))
+        taken.count = stop - start
+        taken.position = self.position + start
+        return taken

@@ -1,0 +1,309 @@
+"""The configuration: one TOML file into frozen values; nothing else in the service reads configuration.
+
+Promises: an unknown key, a wrong type or unit, a missing file is one ConfigError with the key's path, before
+anything is opened or touched. Units stand in the names of keys. Secrets are never read from the file itself:
+a token or password stands in a file of its own or in the environment, and prints masked.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telemetry.errors import ConfigError
+from telemetry.mapping import MapEntry
+from telemetry.sink.credentials import Secret, read_secret
+from telemetry.sink.settings import Api, InfluxSettings
+from telemetry.toml_table import TomlTable
+
+MIB = 1024 * 1024
+NOT_NEGATIVE = -1e-12  # as the lower bound, which is exclusive
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")  # of sources: they are parts of counter names
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedTime:
+    """A simulator's time: stamp = origin_ns + scale x (kernel stamp - wall_ns)."""
+
+    scale: float
+    origin_ns: int
+    wall_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """The databases of one bus and how they are used."""
+
+    files: tuple[Path, ...]
+    first_wins: bool = False
+    j1939: bool = False
+    keep_not_available: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CanSettings:
+    """[[can]]: a SocketCAN interface, or a simulator's SEQPACKET socket in its place."""
+
+    name: str
+    databases: DatabaseSettings
+    interface: str | None
+    socket: Path | None
+    receive_buffer_bytes: int
+    hardware_stamps: bool
+    simulated_time: SimulatedTime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PythonCanSettings:
+    """[[python_can]]: any interface of python-can, with python-can's own options."""
+
+    name: str
+    databases: DatabaseSettings
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """[[replay]]: a log, at recorded speed times `speed`, or as fast as possible (None)."""
+
+    name: str
+    databases: DatabaseSettings
+    channel_databases: Mapping[str, tuple[Path, ...]]  # instead of `databases`, for channels of these names
+    file: Path
+    speed: float | None
+
+
+SourceSettings = CanSettings | PythonCanSettings | ReplaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolSettings:
+    """[spool]: where batches wait, and how much room they may take."""
+
+    directory: Path
+    cap_bytes: int | None
+    max_age_s: float | None
+    keep_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReduceSettings:
+    """[reduce]: seconds between rows of one measurement; 0 sends everything."""
+
+    every_s: float
+    every_s_by_measurement: Mapping[str, float]
+
+    def every_ns(self, measurement: str) -> int:
+        """The interval of one measurement, in ns."""
+        return round(self.every_s_by_measurement.get(measurement, self.every_s) * 1e9)
+
+
+SEND_ALL = ReduceSettings(0.0, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a configuration file says."""
+
+    file: Path
+    vehicle: str
+    wait_for_clock: bool
+    gateway_every_s: float
+    cache_directory: Path
+    influx: InfluxSettings
+    spool: SpoolSettings
+    reduce: ReduceSettings
+    sources: tuple[SourceSettings, ...]
+    map: tuple[MapEntry, ...]
+
+
+def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Config:
+    """Read and validate `file`. Raises ConfigError; opens no device and no connection."""
+    top = TomlTable.load(file)
+    environment = os.environ if environment is None else environment
+    spool = _spool(top.take_table("spool"))
+    config = Config(
+        file=file,
+        vehicle=top.take_text("vehicle"),
+        wait_for_clock=top.take_text("clock", "system", one_of=("system", "wait")) == "wait",
+        gateway_every_s=top.take_number("gateway_every_s", 10.0, above=0.0, most=86_400.0),
+        cache_directory=top.take_optional_path("cache_directory") or spool.directory / "plans",
+        influx=_influx(top.take_table("influx"), environment),
+        spool=spool,
+        reduce=_reduce(top.take_table("reduce")),
+        sources=_sources(top),
+        map=tuple(_map_entry(table) for table in top.take_tables("map")),
+    )
+    top.close()
+    return config
+
+
+def _sources(top: TomlTable) -> tuple[SourceSettings, ...]:
+    readers: dict[str, Callable[[TomlTable, str], SourceSettings]]
+    readers = {"can": _can, "python_can": _python_can, "replay": _replay}
+    found: dict[str, SourceSettings] = {}
+    for kind, reader in readers.items():
+        for table in top.take_tables(kind):
+            name = table.take_text("name")
+            if not NAME.fullmatch(name):
+                raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
+            if name in found:
+                raise table.wrong("name", f"another source is already called {name!r}")
+            found[name] = reader(table, name)
+            table.close()
+    if not found:
+        raise ConfigError(
+            "names no source", where=top.where(), hint="add [[can]], [[python_can]] or [[replay]]"
+        )
+    return tuple(found.values())
+
+
+def _databases(table: TomlTable) -> DatabaseSettings:
+    return DatabaseSettings(
+        files=_files(table, "databases"),
+        first_wins=table.take_flag("first_wins"),
+        j1939=table.take_flag("j1939"),
+        keep_not_available=table.take_flag("keep_not_available"),
+    )
+
+
+def _files(table: TomlTable, key: str) -> tuple[Path, ...]:
+    files = table.take_paths(key)
+    for file in files:
+        if not file.is_file():
+            raise table.wrong(key, f"no such file: {file}")
+    return files
+
+
+def _can(table: TomlTable, name: str) -> CanSettings:
+    interface, socket = table.take_optional_text("interface"), table.take_optional_path("socket")
+    if interface is not None and socket is not None:
+        raise table.wrong("socket", "stands beside interface", "keep one of the two")
+    if socket is None:
+        interface = interface or name
+        if len(interface.encode()) > 15:
+            raise table.wrong("interface", f"{interface!r} is longer than 15 bytes, as no interface name is")
+    return CanSettings(
+        name=name,
+        databases=_databases(table),
+        interface=interface,
+        socket=socket,
+        receive_buffer_bytes=table.take_integer("receive_buffer_kib", 16 * 1024, least=64, most=1024 * 1024)
+        * 1024,
+        hardware_stamps=table.take_flag("hardware_stamps"),
+        simulated_time=_simulated_time(table),
+    )
+
+
+def _simulated_time(table: TomlTable) -> SimulatedTime | None:
+    if "time_scale" not in table:
+        return None
+    nanoseconds = {"least": 0, "most": 2**63 - 1}
+    return SimulatedTime(
+        scale=table.take_number("time_scale", above=0.0, most=100_000.0),
+        origin_ns=table.take_integer("time_origin_ns", **nanoseconds),
+        wall_ns=table.take_integer("time_wall_ns", **nanoseconds),
+    )
+
+
+def _python_can(table: TomlTable, name: str) -> PythonCanSettings:
+    options = dict(table.take_table("options").take_rest())
+    if "interface" not in options:
+        raise table.wrong(
+            "options.interface", "is missing", "the python-can interface, such as slcan or gs_usb"
+        )
+    return PythonCanSettings(name=name, databases=_databases(table), options=options)
+
+
+def _replay(table: TomlTable, name: str) -> ReplaySettings:
+    file = table.take_path("file")
+    if not file.is_file():
+        raise table.wrong("file", f"no such file: {file}")
+    channels = table.take_table("channel_databases")
+    return ReplaySettings(
+        name=name,
+        databases=_databases(table),
+        channel_databases={channel: _files(channels, channel) for channel in channels.names()},
+        file=file,
+        speed=table.take_optional_number("speed", above=0.0, most=100_000.0),
+    )
+
+
+def _influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSettings:
+    """[influx]; what it leaves out comes from influxdb-client's own environment variables."""
+
+    def given(key: str, variable: str = "") -> str:
+        return table.take_optional_text(key) or environment.get(variable, "")
+
+    token_file = table.take_optional_path("token_file")
+    password_file = table.take_optional_path("password_file")
+    token = environment.get("INFLUXDB_V2_TOKEN", "")
+    url = given("url", "INFLUXDB_V2_URL")
+    if not url:
+        raise table.wrong("url", "is missing", "the server's address, here or in INFLUXDB_V2_URL")
+    settings = InfluxSettings(
+        url=url,
+        api=Api(table.take_text("api", "auto", one_of=tuple(Api))),
+        org=given("org", "INFLUXDB_V2_ORG"),
+        bucket=given("bucket", "INFLUXDB_V2_BUCKET"),
+        database=given("database"),
+        retention_policy=given("retention_policy"),
+        token=Secret(token) if token and token_file is None else None,
+        token_file=token_file,
+        username=given("username"),
+        password_file=password_file,
+        ca_file=table.take_optional_path("ca_file"),
+        unsafe_skip_tls_verification=table.take_flag("unsafe_skip_tls_verification"),
+        create=table.take_flag("create"),
+        proxy=given("proxy"),
+    )
+    settings.check(table.where())
+    for secret_file in (token_file, password_file):
+        if secret_file is not None:
+            read_secret(secret_file)  # refused now rather than when the first batch is sent
+    table.close()
+    return settings
+
+
+def _spool(table: TomlTable) -> SpoolSettings:
+    cap_mib = table.take_optional_number("cap_mib", above=0.0, most=16 * MIB)
+    max_age_h = table.take_optional_number("max_age_h", above=0.0)
+    settings = SpoolSettings(
+        directory=table.take_path("directory"),
+        cap_bytes=None if cap_mib is None else round(cap_mib * MIB),
+        max_age_s=None if max_age_h is None else max_age_h * 3600.0,
+        keep_free_bytes=round(
+            table.take_number("keep_free_mib", 64.0, above=NOT_NEGATIVE, most=16 * MIB) * MIB
+        ),
+    )
+    table.close()
+    return settings
+
+
+def _reduce(table: TomlTable) -> ReduceSettings:
+    day = 86_400.0
+    every_s = table.take_number("every_s", 0.0, above=NOT_NEGATIVE, most=day)
+    exceptions = table.take_table("measurements")
+    by_measurement = {
+        name: exceptions.take_number(name, above=NOT_NEGATIVE, most=day) for name in exceptions.names()
+    }
+    table.close()
+    return ReduceSettings(every_s=every_s, every_s_by_measurement=by_measurement)
+
+
+def _map_entry(table: TomlTable) -> MapEntry:
+    entry = MapEntry(
+        signal=table.take_text("signal"),
+        to=table.take_text("to"),
+        scale=table.take_number("scale", 1.0),
+        offset=table.take_number("offset", 0.0),
+        index_from=table.take_integer("index_from", 1, least=0, most=1),
+        bus=table.take_optional_text("bus"),
+        pack=table.take_text("pack", "main"),
+        charger=table.take_optional_text("charger"),
+        where=table.where(),
+    )
+    table.close()
+    return entry

@@ -1,0 +1,96 @@
+"""The three accounts: a flat mapping of counter names to integers, and the arithmetic on it.
+
+Promises: counters only grow; a snapshot taken by the pipeline between two batches has nothing in flight in
+it, so that what a restart finds in the spool balances. Relies on each stage to count what it does itself:
+this module reads their counters and adds what earlier runs had counted.
+
+Names (docs/architecture.md has the table): `bus/SOURCE/…`, `frames/SOURCE/…`, `points/…`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+Counters = Mapping[str, int]
+
+# What a point may have become once it is made; `points/made/*` equals their sum and what waits.
+POINT_ENDS = ("acknowledged", "reduced", "evicted", "damaged", "dead")
+
+
+class Ledger:
+    """Sums the counters of earlier runs (`base`) and of the stages of this one."""
+
+    def __init__(self, base: Counters) -> None:
+        self._base = dict(base)
+        self._stages: list[Callable[[], Counters]] = []
+        self._suppressed: dict[str, int] = {}
+
+    def add_stage(self, counters: Callable[[], Counters]) -> None:
+        """`counters` gives what one stage has counted since it was made."""
+        self._stages.append(counters)
+
+    def counted(self) -> dict[str, int]:
+        """What this run's stages have counted, whether or not it was counted before."""
+        return add(*(counters() for counters in self._stages))
+
+    def suppress(self, repeated: Counters) -> None:
+        """Take out what was counted for frames that an earlier run had counted already."""
+        self._suppressed = add(self._suppressed, repeated)
+
+    def snapshot(self) -> dict[str, int]:
+        """All counters, of earlier runs and of this one."""
+        return subtract(add(self._base, self.counted()), self._suppressed)
+
+
+def add(*parts: Counters) -> dict[str, int]:
+    """The sum, name by name."""
+    total: dict[str, int] = {}
+    for part in parts:
+        for name, count in part.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def subtract(whole: Counters, part: Counters) -> dict[str, int]:
+    """`whole` less `part`, name by name; names that come to nothing are left out."""
+    total = dict(whole)
+    for name, count in part.items():
+        total[name] = total.get(name, 0) - count
+    return {name: count for name, count in total.items() if count}
+
+
+def total(counters: Counters, prefix: str) -> int:
+    """The sum of all counters whose name begins with `prefix`."""
+    return sum(count for name, count in counters.items() if name.startswith(prefix))
+
+
+def sources(counters: Counters) -> list[str]:
+    """The sources that occur in the accounts, sorted."""
+    return sorted({name.split("/")[1] for name in counters if name.startswith(("bus/", "frames/"))})
+
+
+def frames_in_flight(counters: Counters, source: str) -> int:
+    """Frames of `source` that were read and have not been accounted for yet."""
+    return counters.get(f"bus/{source}/read", 0) - total(counters, f"frames/{source}/")
+
+
+def points_unaccounted(counters: Counters, waiting: int) -> int:
+    """Points made that are neither waiting (memory and disk) nor in any of the ends; 0 when all is well."""
+    ends = sum(counters.get(f"points/{end}", 0) for end in POINT_ENDS)
+    return total(counters, "points/made/") - ends - waiting
+
+
+def imbalances(counters: Counters, waiting_points: int, in_flight: Mapping[str, int]) -> Iterable[str]:
+    """One sentence for each account that does not balance; none when all do.
+
+    waiting_points: in memory and on disk; in_flight: frames by source that are known to be on their way.
+    """
+    for source in sources(counters):
+        missing = frames_in_flight(counters, source) - in_flight.get(source, 0)
+        if missing:
+            yield f"frames of {source}: {missing} of those read are not accounted for"
+        offered = counters.get(f"bus/{source}/offered")
+        taken = counters.get(f"bus/{source}/read", 0) + counters.get(f"bus/{source}/kernel_dropped", 0)
+        if offered is not None and taken > offered:
+            yield f"bus {source}: {taken} frames read and dropped, but only {offered} offered"
+    missing = points_unaccounted(counters, waiting_points)
+    if missing:
+        yield f"points: {missing} of those made are not accounted for"

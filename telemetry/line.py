@@ -1,0 +1,121 @@
+"""From frames to line protocol: the compiled stages in their order, and the tags they write.
+
+Promises: what comes out depends on the frames alone, not on how they were batched. Relies on being called
+from one thread. Has no clock, no thread and no file of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from telemetry_core.decoder import Decoder
+from telemetry_core.encoder import Encoder
+from telemetry_core.frames import FrameBatch
+from telemetry_core.lines import LineBuffer
+from telemetry_core.map_spec import MapSpec
+from telemetry_core.mapper import Mapper
+from telemetry_core.plan import Plan
+from telemetry_core.reducer import Reducer
+from telemetry_core.samples import SampleBatch
+from telemetry_core.schema import Schema, escape_key
+from telemetry_core.spec import PlanSpec, RecordSpec
+
+from telemetry.config import SEND_ALL, ReduceSettings
+from telemetry.ledger import add
+
+
+class _Copying(Protocol):
+    """A stage that reads one batch of samples and writes another."""
+
+    def __call__(self, samples: SampleBatch, out: SampleBatch) -> None: ...
+
+
+def tag_text(tags: Mapping[str, str]) -> bytes:
+    """`,key=value,…`, escaped and sorted by key, as the encoder puts it behind the measurement."""
+    return b"".join(b"," + escape_key(key) + b"=" + escape_key(tags[key]) for key in sorted(tags))
+
+
+class Line:
+    """Decoder, mapper, reducer and encoder of one pipeline."""
+
+    def __init__(
+        self, plan: PlanSpec, mapping: MapSpec | None, *, vehicle: str, reduce: ReduceSettings = SEND_ALL
+    ) -> None:
+        """mapping: None when nothing is mapped."""
+        modelled: tuple[RecordSpec, ...] = mapping.records if mapping else ()
+        schema = Schema(plan.records + modelled)
+        self._vehicle = vehicle
+        self._decoder = Decoder(Plan(plan, schema))
+        self._mapper = Mapper(schema, mapping) if mapping else None
+        self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
+        every_ns = [reduce.every_ns(spec.measurement) for spec in schema.specs]
+        self._reducer = Reducer(schema, every_ns) if any(every_ns) else None
+        self._encoder = Encoder(schema)
+        self._samples = SampleBatch(schema)
+        self._mapped = SampleBatch(schema)
+        self._reduced = SampleBatch(schema)
+        self._tag_sets = 0
+        self._source_of_channel: dict[int, str] = {}
+
+    def bind(self, channel: int, *, bus: int, source: str, tag: str) -> None:
+        """Tell the stages of a channel: the plan's bus (-1: none), the source it counts for, its tag."""
+        common = {"vehicle": self._vehicle, "source": tag}
+        self._source_of_channel[channel] = source
+        self._decoder.bind(channel, bus, self._add_tags(common))
+        if self._mapper is not None:
+            self._mapper.bind(channel, bus, [self._add_tags({**common, **tags}) for tags in self._map_tags])
+
+    def _add_tags(self, tags: Mapping[str, str]) -> int:
+        index = self._tag_sets
+        self._encoder.set_tags(index, tag_text(tags))
+        self._tag_sets += 1
+        return index
+
+    def process(self, frames: FrameBatch, lines: LineBuffer, *, shift_ns: int = 0) -> None:
+        """Decode, map, reduce and encode `frames` into `lines`; `shift_ns` is added to each stamp."""
+        self._samples.clear()
+        self._decoder.decode(frames, self._samples)
+        samples = self._samples
+        if self._mapper is not None:
+            samples = _through(self._mapper.map, samples, self._mapped)
+        if self._reducer is not None:
+            samples = _through(self._reducer.reduce, samples, self._reduced)
+        self._encoder.shift_ns = shift_ns
+        self._encoder.encode(samples, lines)
+
+    def flush(self, lines: LineBuffer, *, before_ns: int | None = None) -> None:
+        """Encode the rows that the reducer holds: of intervals that ended before `before_ns`, or all."""
+        if self._reducer is None:
+            return
+        self._reduced.clear()
+        self._reducer.flush(self._reduced, before_ns)
+        self._encoder.encode(self._reduced, lines)
+
+    @property
+    def pending(self) -> int:
+        """Points that the reducer holds."""
+        return self._reducer.pending if self._reducer else 0
+
+    @property
+    def incomplete_cycles(self) -> int:
+        """Cycles of cell pages that were not complete."""
+        return self._mapper.incomplete_cycles if self._mapper else 0
+
+    def counted(self) -> dict[str, int]:
+        """Frames and points by name, as the accounts call them; points held by the reducer are left out."""
+        counters: dict[str, int] = {}
+        for channel, source in self._source_of_channel.items():
+            frames = {
+                f"frames/{source}/{name}": count for name, count in self._decoder.counts(channel).items()
+            }
+            counters = add(counters, frames)
+        made = add(self._decoder.made(), self._mapper.made() if self._mapper else {})
+        if self._reducer is not None:
+            made = add(made, {name: -count for name, count in self._reducer.pending_by_measurement().items()})
+            counters["points/reduced"] = self._reducer.reduced
+        return add(counters, {f"points/made/{name}": count for name, count in made.items()})
+
+
+def _through(stage: _Copying, samples: SampleBatch, out: SampleBatch) -> SampleBatch:
+    out.clear()
+    stage(samples, out)
+    return out

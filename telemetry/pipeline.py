@@ -1,0 +1,168 @@
+"""The pipeline thread's work: deliveries in, durable batches out, and the accounts as of each batch.
+
+Promises: a batch is closed at 5,000 lines, 512 KiB or one second, whichever comes first, and always between
+two deliveries, so that its position and its accounts are exact. A log that is read again is processed from
+its start and what an earlier run had stored is thrown away, so that every stage is as it was.
+
+Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from telemetry_core.frames import FrameBatch
+from telemetry_core.lines import LineBuffer
+
+from telemetry.clock import Clock
+from telemetry.compress import compress
+from telemetry.ledger import Counters, Ledger, subtract
+from telemetry.line import Line
+from telemetry.spool.batch import EncodedBatch, TimeBase
+
+BATCH_LINES = 5000
+BATCH_BYTES = 512 * 1024
+BATCH_AGE_S = 1.0
+
+
+class BatchStore(Protocol):
+    """What the pipeline needs of the spool."""
+
+    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int: ...
+
+    def commit(self) -> None: ...
+
+    def commit_due(self) -> bool: ...
+
+
+class Pipeline:
+    """Takes deliveries and rare points; cuts, compresses and stores batches."""
+
+    def __init__(
+        self, line: Line, store: BatchStore, ledger: Ledger, clock: Clock, positions: Mapping[str, int]
+    ) -> None:
+        """positions: how many frames of each log are in the store already."""
+        self._line = line
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+        self._stored = dict(positions)
+        self._positions = dict(positions)
+        self._delivered: dict[str, int] = {}
+        self._lost_before: dict[str, dict[str, int]] = {}
+        self._rare_points: dict[str, int] = {}
+        self._open = LineBuffer()
+        self._discarded = LineBuffer()
+        self._opened_s = clock.monotonic_s()
+        self._time_base = TimeBase.UNIX
+        ledger.add_stage(line.counted)
+        ledger.add_stage(self._counted)
+
+    def process(
+        self,
+        source: str,
+        frames: FrameBatch,
+        lost_before: Counters,
+        *,
+        resumable: bool,
+        time_known: bool = True,
+    ) -> None:
+        """Process one delivery.
+
+        lost_before: by reason, what the source itself had lost when it had read these frames; resumable: the
+        source's positions mean something to a later run; time_known: the frames' stamps count from 1970.
+        """
+        if resumable:
+            done = min(max(self._stored.get(source, 0) - frames.position, 0), len(frames))
+            if done:
+                self._repeat(frames.part(0, done) if done < len(frames) else frames)
+            if done < len(frames):
+                self._take(frames.part(done, len(frames)) if done else frames, time_known=True)
+            self._positions[source] = max(frames.position + len(frames), self._stored.get(source, 0))
+        else:
+            self._take(frames, time_known=time_known)
+        self._delivered[source] = self._delivered.get(source, 0) + len(frames)
+        self.count_losses(source, lost_before)
+        if self._open.lines >= BATCH_LINES or len(self._open) >= BATCH_BYTES:
+            self.cut()
+
+    def count_losses(self, source: str, lost: Counters) -> None:
+        """What `source` itself has lost so far, by reason, and `kernel_dropped`."""
+        self._lost_before[source] = dict(lost)
+
+    def _take(self, frames: FrameBatch, *, time_known: bool) -> None:
+        self._switch(TimeBase.UNIX if time_known else TimeBase.BOOT)
+        # The kernel stamps with the wall clock even while that is wrong; the time since boot is right.
+        shift_ns = 0 if time_known else self._clock.boot_ns() - self._clock.unix_ns()
+        self._line.process(frames, self._open, shift_ns=shift_ns)
+
+    def _repeat(self, frames: FrameBatch) -> None:
+        before = self._line.counted()
+        self._line.process(frames, self._discarded)
+        self._discarded.clear()
+        repeated = subtract(self._line.counted(), before)
+        self._ledger.suppress({name: count for name, count in repeated.items() if name.startswith("points/")})
+
+    def add_point(self, measurement: str, line: bytes, time_ns: int, *, time_known: bool = True) -> None:
+        """Add one point of the service's own."""
+        self._switch(TimeBase.UNIX if time_known else TimeBase.BOOT)
+        self._open.append(line, time_ns)
+        self._rare_points[measurement] = self._rare_points.get(measurement, 0) + 1
+
+    def tick(self, flush_before_ns: int | None = None) -> None:
+        """Close the open batch when it is old, commit when that is due.
+
+        flush_before_ns: rows held by the reducer whose interval ended before this go out (live buses that
+        fell silent); None leaves them.
+        """
+        if flush_before_ns is not None:
+            self._line.flush(self._open, before_ns=flush_before_ns)
+        if self._clock.monotonic_s() - self._opened_s >= BATCH_AGE_S:
+            self.cut()
+        if self._store.commit_due():
+            self._store.commit()
+
+    def finish(self) -> None:
+        """Everything that is held anywhere goes to the store, committed."""
+        self._line.flush(self._open)
+        self.cut()
+        self._store.commit()
+
+    def cut(self) -> None:
+        """Close the open batch and hand it to the store."""
+        self._opened_s = self._clock.monotonic_s()
+        points = self._open.lines
+        if not points:
+            return
+        first_ns, last_ns = self._open.first_ns, self._open.last_ns
+        batch = EncodedBatch(
+            payload=compress(self._open.take()),
+            points=points,
+            first_ns=first_ns,
+            last_ns=last_ns,
+            time_base=self._time_base,
+            boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
+        )
+        self._store.append(batch, accounts=self._ledger.snapshot(), positions=self._positions)
+        if self._store.commit_due():
+            self._store.commit()
+
+    def _switch(self, time_base: TimeBase) -> None:
+        if time_base is not self._time_base:
+            self.cut()
+            self._time_base = time_base
+
+    @property
+    def points_waiting(self) -> int:
+        """Points in the open batch; those that the reducer holds are not counted as made yet."""
+        return self._open.lines
+
+    def _counted(self) -> dict[str, int]:
+        counters = {f"points/made/{name}": count for name, count in self._rare_points.items()}
+        for source, lost in self._lost_before.items():
+            for name, count in lost.items():
+                counters[f"{'frames' if name.startswith('lost/') else 'bus'}/{source}/{name}"] = count
+            delivered = self._delivered.get(source, 0)
+            counters[f"bus/{source}/read"] = delivered + sum(
+                count for name, count in lost.items() if name.startswith("lost/")
+            )
+        return counters

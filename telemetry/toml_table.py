@@ -1,0 +1,173 @@
+"""Reads a TOML file key by key, typed: what is wrong is one line with the file and the key's path.
+
+Promises: every key is either read or reported (`close`), with the nearest name that would have been right;
+numbers are checked for range, booleans are not numbers, and nothing is converted silently.
+"""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from telemetry.errors import ConfigError
+
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+
+class TomlTable:
+    """One table of the file; the `take_…` methods remove the key they read."""
+
+    def __init__(self, file: Path, path: str, values: Mapping[str, Any]) -> None:
+        self._file = file
+        self._path = path
+        self._values = dict(values)
+        self._known: set[str] = set()
+
+    @classmethod
+    def load(cls, file: Path) -> "TomlTable":
+        """The file's top table. Raises ConfigError when it cannot be read or is no TOML."""
+        try:
+            with file.open("rb") as stream:
+                content = stream.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+        if len(content) > MAX_FILE_BYTES:
+            raise ConfigError(f"is larger than {MAX_FILE_BYTES} bytes", where=str(file))
+        try:
+            return cls(file, "", tomllib.loads(content.decode("utf-8")))
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(file)) from error
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
+
+    def where(self, key: str = "") -> str:
+        """`file: path.to.key`, for messages."""
+        path = ".".join(part for part in (self._path, key) if part)
+        return f"{self._file}: {path}" if path else str(self._file)
+
+    def wrong(self, key: str, what: str, hint: str = "") -> ConfigError:
+        """The error to raise when the value of `key` makes no sense."""
+        return ConfigError(what, where=self.where(key), hint=hint)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def take_text(self, key: str, default: str | None = None, *, one_of: tuple[str, ...] = ()) -> str:
+        """A string that is not empty."""
+        value = self._take(key, default)
+        if not isinstance(value, str) or not value:
+            raise self.wrong(key, f"must be text, not {_describe(value)}")
+        if one_of and value not in one_of:
+            raise self.wrong(key, f"must be one of {', '.join(one_of)}, not {value!r}")
+        return value
+
+    def take_optional_text(self, key: str) -> str | None:
+        """A string that is not empty, or None when the key is absent."""
+        self._known.add(key)
+        return self.take_text(key) if key in self._values else None
+
+    def take_path(self, key: str, default: str | None = None) -> Path:
+        """A path, relative to the configuration file's folder."""
+        return self._file.parent / Path(self.take_text(key, default)).expanduser()
+
+    def take_optional_path(self, key: str) -> Path | None:
+        """A path, relative to the configuration file's folder, or None when the key is absent."""
+        self._known.add(key)
+        return self.take_path(key) if key in self._values else None
+
+    def take_paths(self, key: str) -> tuple[Path, ...]:
+        """A list of paths, relative to the configuration file's folder; empty when the key is absent."""
+        values = self._take(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
+            raise self.wrong(key, f"must be a list of file names, not {_describe(values)}")
+        return tuple(self._file.parent / Path(value).expanduser() for value in values)
+
+    def take_flag(self, key: str, default: bool = False) -> bool:
+        """true or false."""
+        value = self._take(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(key, f"must be true or false, not {_describe(value)}")
+        return value
+
+    def take_number(
+        self, key: str, default: float | None = None, *, above: float = -math.inf, most: float = math.inf
+    ) -> float:
+        """A finite number with above < number <= most."""
+        value = self._take(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.wrong(key, f"must be a number, not {_describe(value)}")
+        if not above < value <= most:
+            raise self.wrong(key, f"must be above {above:g} and at most {most:g}, not {value:g}")
+        return float(value)
+
+    def take_optional_number(
+        self, key: str, *, above: float = -math.inf, most: float = math.inf
+    ) -> float | None:
+        """Like take_number, or None when the key is absent."""
+        self._known.add(key)
+        return self.take_number(key, above=above, most=most) if key in self._values else None
+
+    def take_integer(self, key: str, default: int | None = None, *, least: int, most: int) -> int:
+        """An integer with least <= integer <= most."""
+        value = self._take(key, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(key, f"must be an integer, not {_describe(value)}")
+        if not least <= value <= most:
+            raise self.wrong(key, f"must be from {least} to {most}, not {value}")
+        return value
+
+    def take_table(self, key: str) -> "TomlTable":
+        """A table; empty when the key is absent."""
+        value = self._take(key, {})
+        if not isinstance(value, dict):
+            raise self.wrong(key, f"must be a table [{key}], not {_describe(value)}")
+        return TomlTable(self._file, ".".join(part for part in (self._path, key) if part), value)
+
+    def take_tables(self, key: str) -> list["TomlTable"]:
+        """The tables of [[key]]; an empty list when there are none."""
+        values = self._take(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            raise self.wrong(key, f"must be tables [[{key}]], not {_describe(values)}")
+        return [TomlTable(self._file, f"{key}[{index}]", value) for index, value in enumerate(values)]
+
+    def names(self) -> list[str]:
+        """The keys that have not been read yet."""
+        return list(self._values)
+
+    def take_rest(self) -> Iterator[tuple[str, Any]]:
+        """All keys that are left, with their values as they are: for options that are passed through."""
+        rest, self._values = self._values, {}
+        return iter(rest.items())
+
+    def close(self) -> None:
+        """Raises ConfigError when a key is left that nobody has read."""
+        for key in self._values:
+            near = difflib.get_close_matches(key, sorted(self._known), n=1)
+            known = ", ".join(sorted(self._known))
+            raise self.wrong(
+                key, "unknown key", f"did you mean {near[0]}?" if near else f"known are: {known}"
+            )
+
+    def _take(self, key: str, default: Any) -> Any:
+        self._known.add(key)
+        if key in self._values:
+            return self._values.pop(key)
+        if default is None:
+            raise self.wrong(key, "is missing")
+        return default
+
+
+def _describe(value: object) -> str:
+    names = {
+        bool: "true/false",
+        int: "an integer",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "a table",
+    }
+    if isinstance(value, str) and not value:
+        return "an empty text"
+    return names.get(type(value), type(value).__name__)

@@ -1,0 +1,160 @@
+from pathlib import Path
+
+import pytest
+
+from telemetry.config import CanSettings, Config, PythonCanSettings, ReplaySettings, load_config
+from telemetry.errors import ConfigError
+from telemetry.sink.settings import Api
+
+MINIMAL = """
+vehicle = "van-7"
+[influx]
+url = "http://127.0.0.1:8086"
+database = "fleet"
+[spool]
+directory = "spool"
+[[can]]
+name = "can0"
+"""
+
+
+def load(tmp_path: Path, text: str, environment: dict[str, str] | None = None) -> Config:
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    return load_config(file, environment or {})
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert caught.value.exit_code == 78
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.removeprefix(f"{tmp_path / 'gateway.toml'}: ")
+
+
+def test_ten_lines_are_a_configuration(tmp_path: Path) -> None:
+    config = load(tmp_path, MINIMAL)
+    assert (config.vehicle, config.wait_for_clock, config.reduce.every_s) == ("van-7", False, 0.0)
+    assert config.spool.directory == tmp_path / "spool"
+    assert config.cache_directory == tmp_path / "spool" / "plans"
+    (source,) = config.sources
+    assert isinstance(source, CanSettings)
+    assert (source.name, source.interface, source.socket) == ("can0", "can0", None)
+
+
+def test_every_kind_of_source_is_read_with_its_own_keys(tmp_path: Path) -> None:
+    for name in ("a.dbc", "b.dbc", "drive.log"):
+        (tmp_path / name).write_text("")
+    config = load(
+        tmp_path,
+        MINIMAL
+        + """
+databases = ["a.dbc"]
+[[can]]
+name = "sim"
+socket = "bus.sock"
+time_scale = 60
+time_origin_ns = 1
+time_wall_ns = 2
+[[python_can]]
+name = "stick"
+options = { interface = "slcan", channel = "/dev/ttyACM0", bitrate = 500000 }
+[[replay]]
+name = "log"
+file = "drive.log"
+speed = 2
+channel_databases = { can1 = ["b.dbc"] }
+""",
+    )
+    can, sim, stick, log = config.sources
+    assert isinstance(can, CanSettings)
+    assert can.databases.files == (tmp_path / "a.dbc",)
+    assert isinstance(sim, CanSettings)
+    assert sim.socket == tmp_path / "bus.sock"
+    assert sim.simulated_time is not None
+    assert (sim.simulated_time.scale, sim.simulated_time.origin_ns, sim.simulated_time.wall_ns) == (
+        60.0,
+        1,
+        2,
+    )
+    assert isinstance(stick, PythonCanSettings)
+    assert stick.options == {"interface": "slcan", "channel": "/dev/ttyACM0", "bitrate": 500000}
+    assert isinstance(log, ReplaySettings)
+    assert (log.speed, log.channel_databases) == (2.0, {"can1": (tmp_path / "b.dbc",)})
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("vehicle = 'x'\ncolour = 'red'\n[spool]\ndirectory = 's'", "colour: unknown key (known are: "),
+        (
+            "vehicle = 'x'\n[spool]\ndirectory = 's'\ncap_mb = 5",
+            "spool.cap_mb: unknown key (did you mean cap_mib?)",
+        ),
+        ("vehicle = 'x'\n[spool]\ndirectory = 's'\ncap_mib = -5", "spool.cap_mib: must be above 0"),
+        ("vehicle = 'x'\n[spool]\n", "spool.directory: is missing"),
+        ("vehicle = 7\n[spool]\ndirectory = 's'", "vehicle: must be text, not an integer"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_by_its_path(tmp_path: Path, line: str, message: str) -> None:
+    rest = "\n[influx]\nurl = 'http://h:1'\ndatabase = 'd'\n[[can]]\nname = 'can0'\n"
+    assert refused(tmp_path, line + rest).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("[[can]]\nname = 'a/b'", "can[1].name: 'a/b' must be letters"),
+        ("[[can]]\nname = 'can0'", "can[1].name: another source is already called 'can0'"),
+        ("[[can]]\nname = 'b'\ndatabases = ['absent.dbc']", "can[1].databases: no such file: "),
+        ("[[can]]\nname = 'b'\ninterface = 'c'\nsocket = 's'", "can[1].socket: stands beside interface"),
+        (
+            "[[can]]\nname = 'b'\ninterface = 'sixteen_letters_'",
+            "can[1].interface: 'sixteen_letters_' is longer",
+        ),
+        ("[[python_can]]\nname = 'b'", "python_can[0].options.interface: is missing"),
+        ("[[replay]]\nname = 'b'\nfile = 'absent.log'", "replay[0].file: no such file: "),
+        ("[[replay]]\nname = 'b'\nfile = 'gateway.toml'\nspeed = 0", "replay[0].speed: must be above 0"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(tmp_path: Path, source: str, message: str) -> None:
+    assert refused(tmp_path, MINIMAL + source).startswith(message)
+
+
+def test_a_service_without_a_source_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, MINIMAL.replace('[[can]]\nname = "can0"\n', "")).startswith("names no source")
+
+
+def test_the_standard_variables_fill_in_what_the_file_leaves_out(tmp_path: Path) -> None:
+    text = MINIMAL.replace('url = "http://127.0.0.1:8086"\ndatabase = "fleet"\n', 'api = "v2"\n')
+    variables = {
+        "INFLUXDB_V2_URL": "https://influx.example:8086",
+        "INFLUXDB_V2_ORG": "fleet",
+        "INFLUXDB_V2_BUCKET": "vans",
+        "INFLUXDB_V2_TOKEN": "canary-token",
+    }
+    influx = load(tmp_path, text, variables).influx
+    assert (influx.url, influx.api, influx.org, influx.bucket) == (
+        "https://influx.example:8086",
+        Api.V2,
+        "fleet",
+        "vans",
+    )
+    assert influx.token is not None
+    assert influx.token.reveal() == "canary-token"
+    assert "canary-token" not in repr(influx)
+
+
+def test_a_token_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("canary-token\n")
+    token.chmod(0o644)
+    with pytest.raises(ConfigError, match="others may read it") as caught:
+        load(tmp_path, MINIMAL.replace('database = "fleet"', 'database = "fleet"\ntoken_file = "token"'))
+    assert "canary-token" not in str(caught.value)
+
+
+def test_loading_touches_nothing(tmp_path: Path) -> None:
+    load(tmp_path, MINIMAL)
+    assert [path.name for path in tmp_path.iterdir()] == ["gateway.toml"]

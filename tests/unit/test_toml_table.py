@@ -1,0 +1,89 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from telemetry.errors import ConfigError
+from telemetry.toml_table import TomlTable
+
+
+def table(tmp_path: Path, text: str) -> TomlTable:
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    return TomlTable.load(file)
+
+
+def test_each_kind_of_value_is_read_as_it_stands(tmp_path: Path) -> None:
+    top = table(
+        tmp_path,
+        'a = "x"\nb = true\nc = 1.5\nd = 7\ne = ["p", "/q"]\n[f]\ng = 1\n[[h]]\ni = "1"\n[[h]]\ni = "2"\n',
+    )
+    assert top.take_text("a") == "x"
+    assert top.take_flag("b") is True
+    assert top.take_number("c") == 1.5
+    assert top.take_integer("d", least=0, most=9) == 7
+    assert top.take_paths("e") == (tmp_path / "p", Path("/q"))
+    assert top.take_table("f").take_number("g") == 1.0
+    assert [each.take_text("i") for each in top.take_tables("h")] == ["1", "2"]
+    top.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = 1", "a: must be text, not an integer"),
+        ("a = ''", "a: must be text, not an empty text"),
+        ("b = 1", "b: must be true or false, not an integer"),
+        ("c = true", "c: must be a number, not true/false"),
+        ("c = nan", "c: must be a number, not a number"),
+        ("c = 11", "c: must be above 0 and at most 10, not 11"),
+        ("d = 1.5", "d: must be an integer, not a number"),
+        ("d = 10", "d: must be from 0 to 9, not 10"),
+        ("e = 'x'", "e: must be a list of file names, not text"),
+        ("f = 1", "f: must be a table [f], not an integer"),
+        ("h = 1", "h: must be tables [[h]], not an integer"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_with_its_key(tmp_path: Path, text: str, message: str) -> None:
+    top = table(tmp_path, text)
+    readers: dict[str, Callable[[], object]] = {
+        "a": lambda: top.take_text("a"),
+        "b": lambda: top.take_flag("b"),
+        "c": lambda: top.take_number("c", above=0, most=10),
+        "d": lambda: top.take_integer("d", least=0, most=9),
+        "e": lambda: top.take_paths("e"),
+        "f": lambda: top.take_table("f"),
+        "h": lambda: top.take_tables("h"),
+    }
+    with pytest.raises(ConfigError) as caught:
+        readers[text[0]]()
+    assert str(caught.value) == f"{tmp_path / 'gateway.toml'}: {message}"
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path: Path) -> None:
+    top = table(tmp_path, "[spool]\ndirectry = 'x'\n").take_table("spool")
+    top.take_optional_text("directory")
+    with pytest.raises(ConfigError, match=r"spool\.directry: unknown key \(did you mean directory\?\)"):
+        top.close()
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="vehicle: is missing"):
+        table(tmp_path, "").take_text("vehicle")
+
+
+@pytest.mark.parametrize(
+    "content", [b"a = ", b"\xff\xfe", b"a = " + b"[" * 100_000, b"#" * (5 * 1024 * 1024)]
+)
+def test_a_file_that_is_no_toml_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        TomlTable.load(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        TomlTable.load(tmp_path / "absent.toml")
