@@ -5,6 +5,7 @@ a fault, which stays latched until the request is off. Knows no bus and no clock
 TICK_S of simulated time; `broadcast.py` puts it on a bus.
 """
 
+import math
 from enum import Enum, IntEnum
 
 from firmware_sim.alarms import THRESHOLDS, Level, judge
@@ -17,8 +18,8 @@ CELL_EMPTY_V = 3.0
 MAX_CHARGE_A = 250.0
 MAX_DISCHARGE_A = 450.0
 _CLOSED_ABOVE = 0.97  # of the pack's voltage on the link: the main contactors may close
-_PRECHARGE_TIME_CONSTANT_S = 0.12
-_DISCHARGE_TIME_CONSTANT_S = 0.8  # the link drains by itself
+_PRECHARGE_TIME_CONSTANT_S = 0.15
+_DRAIN_TIME_CONSTANT_S = 0.8  # the link drains by itself
 _OPEN_BELOW_A = 2.0  # contactors are opened without load
 _COOLING_ON_C, _COOLING_OFF_C = 30.0, 26.0
 _BALANCE_ABOVE_V, _BALANCE_DELTA_V, _BLEED_A = 4.0, 0.005, 0.12
@@ -137,11 +138,10 @@ class Bms:
         if self.contactors_closed:
             self.link_voltage_v = self.pack.voltage_v
         elif self.state is State.PRECHARGE:
-            self.link_voltage_v += (
-                (self.pack.voltage_v - self.link_voltage_v) * TICK_S / _PRECHARGE_TIME_CONSTANT_S
-            )
+            missing_v = self.pack.voltage_v - self.link_voltage_v
+            self.link_voltage_v += missing_v * (1.0 - math.exp(-TICK_S / _PRECHARGE_TIME_CONSTANT_S))
         else:
-            self.link_voltage_v -= self.link_voltage_v * TICK_S / _DISCHARGE_TIME_CONSTANT_S
+            self.link_voltage_v *= math.exp(-TICK_S / _DRAIN_TIME_CONSTANT_S)
 
     def _cool(self) -> None:
         if self.temp_max_c > _COOLING_ON_C:

@@ -17,6 +17,9 @@ VEHICLE_DBC = Path(__file__).with_name("vehicle.dbc")
 
 Frame = tuple[int, int, bytes]  # time in ns, arbitration id with CAN_EFF_FLAG, payload
 
+_CELL_SIGNALS = tuple(f"Cell{number:02d}Voltage" for number in range(1, 97))
+_MODULE_SIGNALS = tuple(f"Module{number:02d}Temperature" for number in range(1, 13))
+
 _SERIAL_NUMBER = 0x4E455601
 _SOFTWARE_VERSION = 12
 
@@ -66,7 +69,7 @@ def _cell_extremes(bms: Bms) -> dict[str, float]:
 
 
 def _cell_voltages(bms: Bms) -> dict[str, float]:
-    return {f"Cell{number:02d}Voltage": voltage for number, voltage in enumerate(bms.cell_voltages_v, 1)}
+    return dict(zip(_CELL_SIGNALS, bms.cell_voltages_v, strict=True))
 
 
 def _temperatures(bms: Bms) -> dict[str, float]:
@@ -81,10 +84,7 @@ def _temperatures(bms: Bms) -> dict[str, float]:
 
 
 def _module_temperatures(bms: Bms) -> dict[str, float]:
-    return {
-        f"Module{number:02d}Temperature": celsius
-        for number, celsius in enumerate(bms.pack.module_temperatures_c, 1)
-    }
+    return dict(zip(_MODULE_SIGNALS, bms.pack.module_temperatures_c, strict=True))
 
 
 def _alarms(bms: Bms) -> dict[str, float]:

@@ -12,10 +12,9 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from telemetry.errors import StorageError, UnavailableError
+from telemetry.errors import UnavailableError
 
 SEND_BUFFER_BYTES = 8 * 1024 * 1024
 STALL_S = 10.0
@@ -43,6 +42,11 @@ class Link(Protocol):
     """What the player needs of a bus."""
 
     not_sent: int
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody is there to hear; a bus does not know, so it always is."""
+        ...
 
     def send(self, id: int, data: bytes) -> None: ...
 
@@ -96,6 +100,10 @@ class CanLink:
                 self.not_sent += 1
             return
 
+    @property
+    def heard(self) -> bool:
+        return True
+
     def attend(self) -> None:
         """Nothing to do: a bus has no clients."""
 
@@ -121,6 +129,10 @@ class SeqpacketLink:
             self._listener.close()
             raise UnavailableError(f"cannot listen: {error.strerror or error}", where=str(path)) from error
         self._listener.setblocking(False)
+
+    @property
+    def heard(self) -> bool:
+        return bool(self.clients)
 
     def attend(self) -> None:
         """Let waiting clients in."""
@@ -188,33 +200,14 @@ def _remove_stale(path: Path) -> None:
 class CandumpLog:
     """A log as `candump -L` writes it: `(seconds.microseconds) channel id#data`."""
 
-    def __init__(self, stream: TextIO, channel: str) -> None:
+    def __init__(self, stream: TextIO, channel: str = "can0") -> None:
         self._stream = stream
         self._channel = channel
 
-    @classmethod
-    def open(cls, file: Path, channel: str = "can0") -> Self:
-        """Raises StorageError when the file cannot be written."""
-        try:
-            return cls(file.open("w", encoding="ascii", buffering=1 << 16), channel)
-        except OSError as error:
-            raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
-
     def write(self, time_ns: int, id: int, data: bytes) -> None:
-        """One line; the stamp is cut to microseconds."""
+        """One line; the stamp is cut to microseconds. Raises OSError when it cannot be written."""
         microseconds = time_ns // 1000
         name = f"{id & _EFF_MASK:08X}" if id & _EFF_FLAG else f"{id:03X}"
         mark = "#" if len(data) <= _CLASSIC_BYTES else "##1"
         seconds = f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
         self._stream.write(f"({seconds}) {self._channel} {name}{mark}{data.hex().upper()}\n")
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

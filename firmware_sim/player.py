@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from firmware_sim.broadcast import Frame
-from firmware_sim.links import Link
+from firmware_sim.links import CandumpLog, Link
 
 _NS_PER_S = 1_000_000_000
 _EARLY_NS = 300_000  # a frame due within this time is sent at once: sleeping is no finer
-_NAP_NS = 50_000_000  # the longest sleep: a stop signal and a new client are seen this soon
+_NAP_NS = 20_000_000  # the longest sleep: a stop signal and a new client are seen this soon
+_ATTEND_EVERY = 256  # frames: new clients are let in even while there is no time to sleep
 _BEHIND_NS = 500_000_000
 _SAY_EVERY_NS = 5_000_000_000
 
@@ -33,6 +34,14 @@ class SimulatedClock:
     def simulated_at(self, wall_ns: int) -> int:
         """What simulated time it is at `wall_ns`."""
         return self.origin_ns + round((wall_ns - self.wall_ns) * self.scale)
+
+
+def record(frames: Iterable[Frame], log: CandumpLog, origin_ns: int, stopped: Callable[[], bool]) -> None:
+    """Write all frames, or until stopped, as fast as possible; their time 0 is `origin_ns`."""
+    for at_ns, id, data in frames:
+        if stopped():
+            return
+        log.write(origin_ns + at_ns, id, data)
 
 
 class Player:
@@ -60,15 +69,21 @@ class Player:
         self._say_after_ns = 0
 
     def play(self, frames: Iterable[Frame]) -> int:
-        """Play all frames, or until stopped, from the present simulated time on, but not before the origin.
+        """Play all frames, or until stopped: as soon as somebody listens, but not before the origin.
 
         Returns the simulated time of the frames' own time 0.
         """
+        self._link.attend()
+        while not self._link.heard and not self._stopped():
+            self._sleep(_NAP_NS / _NS_PER_S)
+            self._link.attend()
         start_ns = max(self._clock.origin_ns, self._clock.simulated_at(self._unix_ns()))
         for at_ns, id, data in frames:
             self._wait_until(self._clock.wall_at(start_ns + at_ns))
             if self._stopped():
                 break
+            if self.sent % _ATTEND_EVERY == 0:
+                self._link.attend()
             self._link.send(id, data)
             self.sent += 1
         return start_ns

@@ -1,0 +1,140 @@
+"""A scenario: which battery, and what happens to it. One TOML file, validated key by key into frozen values.
+
+Promises: whatever is wrong with the file is one ConfigError that names the key. The scenarios that come with
+the package are found by their bare name.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from firmware_sim.load import Profile
+from firmware_sim.plant import PackSpec
+from telemetry.errors import ConfigError, InputMissingError
+from telemetry.toml_table import TomlTable
+
+SCENARIOS = Path(__file__).with_name("scenarios")
+
+_DAY_S = 86_400.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Parked: contactors open."""
+
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """On the road for `duration_s`, and until the vehicle has come to a stop."""
+
+    duration_s: float
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """At a charger until full, until `until_soc_pct`, or for `duration_s` at most."""
+
+    duration_s: float
+    max_power_w: float
+    until_soc_pct: float
+
+
+Phase = Stand | Drive | Charge
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything a scenario file says."""
+
+    name: str
+    starts_at_ns: int  # simulated time of the first frame where nobody says otherwise, ns since 1970
+    pack: PackSpec
+    phases: tuple[Phase, ...]
+
+
+def scenario_names() -> list[str]:
+    """The scenarios that come with the package."""
+    return sorted(file.stem for file in SCENARIOS.glob("*.toml"))
+
+
+def find_scenario(name_or_file: str) -> Path:
+    """The file of a scenario, given by file name or by the bare name of one that comes with the package."""
+    file = Path(name_or_file)
+    if file.suffix != ".toml" and file.name == name_or_file:
+        file = SCENARIOS / f"{name_or_file}.toml"
+    if not file.is_file():
+        known = ", ".join(scenario_names())
+        raise InputMissingError(
+            "no such scenario", where=name_or_file, hint=f"a .toml file, or one of {known}"
+        )
+    return file
+
+
+def load_scenario(file: Path) -> Scenario:
+    """Read and validate `file`. Raises ConfigError."""
+    top = TomlTable.load(file)
+    scenario = Scenario(
+        name=file.stem,
+        starts_at_ns=_instant_ns(top, "starts_at"),
+        pack=_pack(top.take_table("pack")),
+        phases=tuple(_phase(table) for table in top.take_tables("phase")),
+    )
+    top.close()
+    if not scenario.phases:
+        raise ConfigError("has no phase", where=str(file), hint='add [[phase]] with do = "drive"')
+    return scenario
+
+
+def parse_instant(text: str) -> int:
+    """An ISO 8601 time with its zone, as ns since 1970. Raises ValueError with what is wrong."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no ISO 8601 time such as 2026-03-02T07:30:00Z") from error
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone: write Z behind it for UTC")
+    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _instant_ns(table: TomlTable, key: str) -> int:
+    try:
+        return parse_instant(table.take_text(key))
+    except ValueError as error:
+        raise table.wrong(key, str(error)) from error
+
+
+def _pack(table: TomlTable) -> PackSpec:
+    new = PackSpec()
+    spec = PackSpec(
+        start_soc_pct=table.take_number("start_soc_pct", new.start_soc_pct, above=0.0, most=100.0),
+        soh_pct=table.take_number("soh_pct", new.soh_pct, above=50.0, most=100.0),
+        cycles=table.take_number("cycles", new.cycles, above=-1e-9, most=6500.0),
+        start_temp_c=table.take_number("start_temp_c", new.start_temp_c, above=-30.0, most=45.0),
+        ambient_c=table.take_number("ambient_c", new.ambient_c, above=-40.0, most=50.0),
+    )
+    table.close()
+    return spec
+
+
+def _phase(table: TomlTable) -> Phase:
+    kind = table.take_text("do", one_of=("stand", "drive", "charge"))
+    duration_s = table.take_number("duration_s", above=0.0, most=7.0 * _DAY_S)
+    phase: Phase
+    if kind == "drive":
+        phase = Drive(
+            duration_s, Profile(table.take_text("road", one_of=tuple(road.value for road in Profile)))
+        )
+    elif kind == "charge":
+        phase = Charge(
+            duration_s,
+            max_power_w=1000.0 * table.take_number("max_power_kw", above=0.0, most=350.0),
+            until_soc_pct=table.take_number("until_soc_pct", 100.0, above=0.0, most=100.0),
+        )
+    else:
+        phase = Stand(duration_s)
+    table.close()
+    return phase

@@ -1,0 +1,166 @@
+"""`nev-telemetry sim SCENARIO`: a simulated vehicle on a CAN bus, a socket or into a log."""
+
+import argparse
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from firmware_sim.links import CandumpLog, CanLink, Link, SeqpacketLink
+from firmware_sim.player import Player, SimulatedClock, record
+from firmware_sim.scenario import find_scenario, load_scenario, parse_instant, scenario_names
+from firmware_sim.simulation import Simulation
+from telemetry.errors import EXIT_OK, StorageError
+
+HELP = "a simulated ECU on a bus, a socket or into a log"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "scenario", metavar="SCENARIO", help=f"a .toml file, or one of {', '.join(scenario_names())}"
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--can", metavar="IFACE", help="send on this CAN interface")
+    where.add_argument(
+        "--socket", metavar="PATH", type=Path, help="listen there, and begin with the first client"
+    )
+    where.add_argument("--output", metavar="FILE", type=Path, help="write a candump log, as fast as possible")
+    parser.add_argument(
+        "--time-scale", metavar="X", type=_positive, default=1.0, help="simulated seconds a second"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=1, help="another pack, another road (default 1)"
+    )
+    parser.add_argument(
+        "--duration", metavar="S", type=_positive, help="simulated seconds; repeats the scenario if longer"
+    )
+    parser.add_argument(
+        "--time-origin", metavar="T", type=_instant_ns, help="simulated time, ns since 1970 or ISO 8601 …"
+    )
+    parser.add_argument(
+        "--time-wall", metavar="W", type=_instant_ns, help="… at this wall time (default for both: now)"
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", type=Path, help="write what the plant knows about itself (JSON)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play the scenario to its end or until a signal."""
+    scenario = load_scenario(find_scenario(arguments.scenario))
+    simulation = Simulation(scenario, arguments.seed, duration_s=arguments.duration)
+    with _stop_signals() as stop:
+        if arguments.output is not None:
+            origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
+            played = _record(simulation, origin_ns, arguments.output, stop)
+        else:
+            with closing(_open_link(arguments, stop)) as link:
+                played = _play(simulation, _clock(arguments), link, stop)
+    if arguments.report is not None:
+        _write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
+    return EXIT_OK
+
+
+class _Stop:
+    """Set by a signal; asked between two frames."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __call__(self) -> bool:
+        return self.requested
+
+    def request(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's signature
+        self.requested = True
+
+
+@contextmanager
+def _stop_signals() -> Iterator[_Stop]:
+    stop = _Stop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, stop.request) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _record(simulation: Simulation, origin_ns: int, file: Path, stop: _Stop) -> dict[str, object]:
+    try:
+        with file.open("w", encoding="ascii") as stream:
+            record(simulation.frames(), CandumpLog(stream), origin_ns, stop)
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+    return {"time_start_ns": origin_ns} | simulation.truth().as_dict()
+
+
+def _play(simulation: Simulation, clock: SimulatedClock, link: Link, stop: _Stop) -> dict[str, object]:
+    # What the service's source needs to know, as its configuration wants it.
+    print(f"time_scale = {clock.scale}")
+    print(f"time_origin_ns = {clock.origin_ns}")
+    print(f"time_wall_ns = {clock.wall_ns}", flush=True)
+    player = Player(link, clock, unix_ns=time.time_ns, sleep=time.sleep, stopped=stop, on_behind=_say_behind)
+    start_ns = player.play(simulation.frames())
+    return {
+        "time_scale": clock.scale,
+        "time_origin_ns": clock.origin_ns,
+        "time_wall_ns": clock.wall_ns,
+        "time_start_ns": start_ns,
+        "frames_sent": player.sent - link.not_sent,
+        "behind_max_s": player.behind_max_s,
+    } | simulation.truth().as_dict()
+
+
+def _clock(arguments: argparse.Namespace) -> SimulatedClock:
+    now_ns = time.time_ns()
+    return SimulatedClock(
+        scale=arguments.time_scale,
+        origin_ns=now_ns if arguments.time_origin is None else arguments.time_origin,
+        wall_ns=now_ns if arguments.time_wall is None else arguments.time_wall,
+    )
+
+
+def _open_link(arguments: argparse.Namespace, stop: _Stop) -> Link:
+    if arguments.can is not None:
+        return CanLink.open(arguments.can, time.sleep)
+    return SeqpacketLink(arguments.socket, stop)
+
+
+def _say_behind(seconds: float) -> None:
+    print(
+        f"sim: {seconds:.1f} s behind: the machine or the reader is too slow for this --time-scale",
+        file=sys.stderr,
+    )
+
+
+def _write_report(file: Path, report: dict[str, object]) -> None:
+    try:
+        file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 < number < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
+    return number
+
+
+def _instant_ns(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,181 @@
+"""`nev-telemetry sim` as a user starts it: a process, a socket, signals, a report."""
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import can
+import pytest
+
+from telemetry.__main__ import main
+
+_FRAME = struct.Struct("=IB3x8s")
+_TIMEOUT_S = 30.0
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "telemetry", "sim", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def connect(process: "subprocess.Popen[str]", path: Path) -> tuple[socket.socket, list[str]]:
+    """A client, and the lines that the simulator prints when it listens."""
+    assert process.stdout is not None
+    announced = [process.stdout.readline() for _ in range(3)]
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client.settimeout(_TIMEOUT_S)
+    client.connect(str(path))
+    return client, announced
+
+
+def receive_all(client: socket.socket) -> list[tuple[int, bytes]]:
+    frames = []
+    while message := client.recv(100):
+        id, length, data = _FRAME.unpack(message)
+        frames.append((id, data[:length]))
+    return frames
+
+
+def read_report(file: Path) -> dict[str, Any]:
+    report = json.loads(file.read_text("utf-8"))
+    assert isinstance(report, dict)
+    return report
+
+
+def test_a_socket_gets_exactly_the_frames_that_a_log_of_the_same_seed_holds(tmp_path: Path) -> None:
+    log, path, report_file = tmp_path / "sim.log", tmp_path / "bus", tmp_path / "report.json"
+    common = ["drive", "--seed", "5", "--duration", "20"]
+    assert main(["sim", *common, "--output", str(log)]) == 0
+    process = start(*common, "--socket", str(path), "--time-scale", "100", "--report", str(report_file))
+    client, announced = connect(process, path)
+    with client:
+        received = receive_all(client)
+    _, errors = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 0, errors
+    logged = [
+        (message.arbitration_id | message.is_extended_id << 31, bytes(message.data))
+        for message in can.CanutilsLogReader(log)
+    ]
+    assert received == logged
+    report = read_report(report_file)
+    assert report["frames_sent"] == report["frames_total"] == len(logged)
+    assert sum(report["frames"].values()) == len(logged)
+    assert dict(line.strip().split(" = ") for line in announced) == {
+        "time_scale": "100.0",
+        "time_origin_ns": str(report["time_origin_ns"]),
+        "time_wall_ns": str(report["time_wall_ns"]),
+    }
+    assert not path.exists()
+
+
+def test_a_log_is_stamped_with_the_scenarios_own_time_or_with_the_given_one(tmp_path: Path) -> None:
+    log = tmp_path / "sim.log"
+    assert main(["sim", "drive", "--duration", "1", "--output", str(log)]) == 0
+    assert log.read_text("ascii").startswith("(1772436600.000000) can0 300#")
+    again = ["--time-origin", "2026-01-01T00:00:00Z"]
+    assert main(["sim", "drive", "--duration", "1", "--output", str(log), *again]) == 0
+    assert log.read_text("ascii").startswith("(1767225600.000000) can0 300#")
+
+
+def test_a_report_tells_what_the_plant_knows(tmp_path: Path) -> None:
+    report_file = tmp_path / "report.json"
+    arguments = ["--duration", "60", "--output", os.devnull, "--report", str(report_file)]
+    assert main(["sim", "charge", *arguments]) == 0
+    report = read_report(report_file)
+    assert report["soc_end_pct"] > report["soc_start_pct"]
+    assert report["energy_in_wh"] > 500.0
+    assert report["energy_out_wh"] == 0.0
+    assert 3.0 < report["cell_min_v"] < report["cell_max_v"] < 4.2
+    assert report["frames"]["BMS_Health"] == 60
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_with_the_report_written(tmp_path: Path, number: signal.Signals) -> None:
+    path, report_file = tmp_path / "bus", tmp_path / "report.json"
+    process = start("drive", "--socket", str(path), "--report", str(report_file))
+    client, _ = connect(process, path)
+    with client:
+        received = [client.recv(100)]
+        process.send_signal(number)
+        received += [_FRAME.pack(id, len(data), data) for id, data in receive_all(client)]
+    _, errors = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 0, errors
+    assert read_report(report_file)["frames_sent"] == len(received)
+    assert not path.exists()
+
+
+def test_a_signal_ends_the_wait_for_the_first_client(tmp_path: Path) -> None:
+    path = tmp_path / "bus"
+    process = start("drive", "--socket", str(path))
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("time_scale")
+    process.terminate()
+    _, errors = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 0, errors
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "what"),
+    [
+        (["flight", "--output", os.devnull], 66, "no such scenario"),
+        (["drive", "--can", "nosuchcan0"], 69, "CAN|nosuchcan0"),
+        (["drive", "--output", "/nonexistent/sim.log"], 74, "/nonexistent/sim.log: cannot be written"),
+        (["drive", "--duration", "1", "--output", "/dev/full"], 74, "/dev/full: cannot be written"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, what: str
+) -> None:
+    assert main(["sim", *arguments]) == code
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert any(word in errors for word in what.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--duration", "-1"], "is no number above zero"),
+        (["--time-scale", "fast"], "'fast' is no number above zero"),
+        (["--time-origin", "yesterday"], "'yesterday' is no ISO 8601 time"),
+        (["--time-wall", "2026-01-01T00:00:00"], "has no time zone"),
+        (["--can", "can0"], "not allowed with argument"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_a_usage_error(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], what: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["sim", "drive", "--output", os.devnull, *arguments])
+    assert caught.value.code == 64
+    assert what in capsys.readouterr().err
+
+
+@pytest.mark.vcan
+def test_a_can_interface_gets_exactly_the_frames_that_a_log_of_the_same_seed_holds(tmp_path: Path) -> None:
+    log, report_file = tmp_path / "sim.log", tmp_path / "report.json"
+    common = ["drive", "--seed", "5", "--duration", "10"]
+    assert main(["sim", *common, "--output", str(log)]) == 0
+    logged = [(message.arbitration_id, bytes(message.data)) for message in can.CanutilsLogReader(log)]
+    with can.Bus(interface="socketcan", channel="vcan0") as bus:
+        process = start(*common, "--can", "vcan0", "--time-scale", "10", "--report", str(report_file))
+        received: list[tuple[int, bytes]] = []
+        while len(received) < len(logged) and (message := bus.recv(_TIMEOUT_S)) is not None:
+            received.append((message.arbitration_id, bytes(message.data)))
+    _, errors = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 0, errors
+    assert received == logged
+    assert read_report(report_file)["frames_sent"] == len(logged)
