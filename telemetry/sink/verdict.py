@@ -253,5 +253,5 @@ def _field_conflict(message: str) -> FieldConflict | None:
     if found := _CONFLICT.search(message):
         return FieldConflict(found["measurement"], found["field"], found["type"])
     if found := _COLUMN_CONFLICT.search(message):
-        return FieldConflict("", found["field"], found["type"])
+        return FieldConflict("", found["field"], found["type"].replace("uinteger", "unsigned"))
     return None

@@ -1,0 +1,58 @@
+"""Whether the wall clock may be trusted, and what turns stamps that count from boot into wall time.
+
+Promises: once known, the time stays known for the rest of the boot, and the shift stays the same to the
+nanosecond, in this process and, through a small file, in later ones: a batch that is sent twice gets the same
+stamps twice. Relies on the kernel's flag (adjtimex), which falls again after hours without a reference.
+"""
+
+import contextlib
+import json
+from pathlib import Path
+
+from telemetry.clock import Clock
+
+FILE_NAME = "boot-time.json"
+
+
+class BootTime:
+    """The time base of this boot."""
+
+    def __init__(self, clock: Clock, directory: Path | None, *, wait_for_clock: bool) -> None:
+        """directory: where to remember the shift. wait_for_clock: do not trust the clock until it is set."""
+        self._clock = clock
+        self._file = directory / FILE_NAME if directory else None
+        self._wait_for_clock = wait_for_clock
+        self._shift_ns = self._remembered()
+
+    def known(self) -> bool:
+        """Whether the wall time is known."""
+        return not self._wait_for_clock or self.shift_ns() is not None
+
+    def shift_ns(self) -> int | None:
+        """What to add to a stamp that counts from this boot; None while that is not known."""
+        if self._shift_ns is None and (not self._wait_for_clock or self._clock.synchronised()):
+            self._shift_ns = self._clock.unix_ns() - self._clock.boot_ns()
+            self._remember(self._shift_ns)
+        return self._shift_ns
+
+    def _remembered(self) -> int | None:
+        if self._file is None:
+            return None
+        try:
+            stored = json.loads(self._file.read_bytes())
+            if stored["boot_id"] == self._clock.boot_id() and type(stored["shift_ns"]) is int:
+                return int(stored["shift_ns"])
+        except (OSError, ValueError, LookupError, TypeError):
+            pass  # not there, or torn by a crash: it is found anew
+        return None
+
+    def _remember(self, shift_ns: int) -> None:
+        if self._file is None:
+            return
+        draft = self._file.with_name(self._file.name + ".new")
+        content = json.dumps({"boot_id": self._clock.boot_id(), "shift_ns": shift_ns})
+        with contextlib.suppress(
+            OSError
+        ):  # a disk that refuses: a restart may then stamp a little differently
+            draft.write_text(content, "ascii")
+            draft.replace(self._file)

@@ -1,0 +1,37 @@
+"""What the sink needs of the queue before it: `telemetry.spool.Spool` has it, and so has a list in tests."""
+
+from typing import Protocol
+
+from telemetry.spool.batch import Entry
+
+
+class Queue(Protocol):
+    """Batches on their way out. What was handed out is in flight until it is acknowledged or released."""
+
+    def next_live(self) -> Entry | None:
+        """The newest batch, unless it is ordered, settled or in flight."""
+        ...
+
+    def next_backlog(self) -> Entry | None:
+        """The oldest batch but the newest that is not in flight."""
+        ...
+
+    def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
+        """These lines of a batch in flight are dead letters."""
+        ...
+
+    def acknowledge(self, sequence: int) -> None:
+        """All lines of it that were not refused are in the database."""
+        ...
+
+    def release(self, sequence: int) -> None:
+        """It was not sent, or not as a whole: it waits again."""
+        ...
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until batches arrive; False if none did in time."""
+        ...
+
+    def wake(self) -> None:
+        """Let `wait` return now."""
+        ...

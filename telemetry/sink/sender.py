@@ -1,0 +1,210 @@
+"""Takes batches from the queue and gets them into the database; decides what to do about each answer.
+
+Promises: one request in flight; a batch that is refused never blocks those behind it; nothing is given up for
+a fault that is not its own; while the server refuses everything it is asked once a minute, with the secrets
+read anew; while it is in trouble, after ever longer waits. Relies on injected time and randomness; `step`
+makes one decision, and `run` calls it from the sink's thread.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from telemetry_core.lines import restamp
+
+from telemetry.clock import Clock
+from telemetry.compress import compress, decompress
+from telemetry.errors import ConfigError, DataError
+from telemetry.events import Event, begins, ends
+from telemetry.sink.boot_time import BootTime
+from telemetry.sink.delivery import MAX_BATCH_BYTES, Delivery
+from telemetry.sink.influx import Exchange
+from telemetry.sink.isolate import Reason
+from telemetry.sink.lanes import Lanes
+from telemetry.sink.queue import Queue
+from telemetry.sink.retry import Backoff
+from telemetry.sink.settings import Api
+from telemetry.sink.state import SinkState
+from telemetry.sink.verdict import Acknowledged, Answer, Hold, HoldCause, Rejected, Retry, Split
+from telemetry.spool.batch import Entry, TimeBase
+
+HOLD_S = 60.0
+LOOK_AGAIN_S = 1.0  # for batches that wait for the time, or that nobody woke us for
+UNREACHABLE_AFTER_S = 10.0  # of failing, before it is an event
+REFUSED_EVENT_S = 60.0  # at most one event of dead letters in this time: each is a point itself
+
+
+class Client(Protocol):
+    """What the sender needs of `InfluxClient`."""
+
+    @property
+    def api(self) -> Api: ...
+
+    def write(self, payload: bytes) -> Exchange: ...
+
+    def reread_credentials(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Sender:
+    """See the module. `step` and `run` belong to one thread; `state` may be read from any."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        client: Client,
+        clock: Clock,
+        backoff: Backoff,
+        boot_time: BootTime,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._queue = queue
+        self._client = client
+        self._clock = clock
+        self._backoff = backoff
+        self._boot_time = boot_time
+        self._on_event = on_event
+        self._lanes = Lanes(queue, self._prepare)
+        self._not_before_s = clock.monotonic_s()
+        self._unreachable_told = False
+        self._refused_told_s: float | None = None
+        self.state = SinkState(api=client.api)
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop` is set; then give back to the queue what was not sent."""
+        while not stop.is_set():
+            wait_s = self.step()
+            if self.state.idle:
+                self._queue.wait(wait_s)
+            elif wait_s > 0.0:
+                self._clock.wait(stop, wait_s)
+        self._lanes.release()
+        self._client.close()
+
+    def step(self) -> float:
+        """Send one request, or find that none is due. Seconds until the next step makes sense."""
+        wait_s = self._not_before_s - self._clock.monotonic_s()
+        if wait_s > 0.0:
+            return wait_s
+        delivery = self._lanes.choose()
+        self._note(looks=self.state.looks + 1, idle=delivery is None)
+        if delivery is None:
+            return LOOK_AGAIN_S
+        if delivery.done:
+            self._settle()
+            return 0.0
+        payload = delivery.payload
+        try:
+            if self.state.held:
+                self._client.reread_credentials()
+            exchange = self._client.write(payload)
+        except ConfigError as error:
+            self._hold(str(error))
+            return HOLD_S
+        self._note_exchange(exchange, len(payload))
+        self._judge(delivery, exchange)
+        self._settle()
+        return max(self._not_before_s - self._clock.monotonic_s(), 0.0)
+
+    def _judge(self, delivery: Delivery, exchange: Exchange) -> None:
+        match exchange.verdict:
+            case Acknowledged() as verdict:
+                self._server_is_well()
+                delivery.told(verdict)
+                self._lanes.accepted(delivery)
+            case Rejected() | Split() as verdict:
+                self._server_is_well()
+                delivery.told(verdict)
+            case Hold(HoldCause.REFUSED, words):
+                self._request_refused(delivery, words)
+            case Hold(cause, words):
+                self._hold(f"{cause.value}: {words}" if words else cause.value)
+            case Retry() as verdict:
+                self._retry(delivery, verdict)
+
+    def _request_refused(self, delivery: Delivery, words: str) -> None:
+        """A status 4xx that is none of the known ones. It concerns one batch if others are accepted."""
+        others_were_accepted = self._lanes.is_set_aside(delivery) and delivery.doubt is None
+        delivery.told_refused(words)
+        if not self._lanes.set_aside(delivery):
+            self._lanes.suspect_is_next = True
+        if not delivery.done and not others_were_accepted:
+            self._hold(f"{HoldCause.REFUSED.value}: {words}")
+
+    def _retry(self, delivery: Delivery, verdict: Retry) -> None:
+        if delivery.told_retry(verdict):
+            return
+        self._lanes.in_trouble(delivery)
+        if delivery.doubt is not None:
+            self._lanes.set_aside(delivery)
+        now_s = self._clock.monotonic_s()
+        wait_s = max(self._backoff.next_delay_s(), verdict.after_s, HOLD_S if self.state.held else 0.0)
+        self._not_before_s = now_s + wait_s
+        since_s = now_s if self.state.failing_since_s is None else self.state.failing_since_s
+        self._note(failing_since_s=since_s, failure=verdict.reason)
+        if now_s - since_s >= UNREACHABLE_AFTER_S and not self._unreachable_told:
+            self._unreachable_told = True
+            self._on_event(begins("sink_unreachable", verdict.reason))
+
+    def _hold(self, reason: str) -> None:
+        now_s = self._clock.monotonic_s()
+        self._not_before_s = now_s + HOLD_S
+        if reason != self.state.held:
+            self._on_event(begins("sink_hold", reason))
+        since_s = now_s if self.state.failing_since_s is None else self.state.failing_since_s
+        self._note(held=reason, failing_since_s=since_s, failure=reason)
+
+    def _server_is_well(self) -> None:
+        self._backoff.reset()
+        if self.state.held:
+            self._on_event(ends("sink_hold", "the server takes batches again"))
+        if self._unreachable_told:
+            self._unreachable_told = False
+            self._on_event(ends("sink_unreachable", "the server answers again"))
+        self._note(held="", failing_since_s=None, failure="")
+
+    def _settle(self) -> None:
+        for delivery in self._lanes.settle_done():
+            dead_points = sum(len(dead.lines) for dead in delivery.dead)
+            self._note(
+                acknowledged_points=self.state.acknowledged_points
+                + delivery.entry.batch.points
+                - dead_points,
+                dead_points=self.state.dead_points + dead_points,
+            )
+            now_s = self._clock.monotonic_s()
+            told_s = self._refused_told_s
+            if dead_points and (told_s is None or now_s - told_s >= REFUSED_EVENT_S):
+                self._refused_told_s = now_s
+                first = delivery.dead[0]
+                self._on_event(begins("sink_refused", f"{dead_points} points: {first.reason}: {first.words}"))
+
+    def _prepare(self, entry: Entry) -> Delivery | None:
+        """How `entry` is to be sent; None while its stamps count from boot and the time is not known."""
+        batch = entry.batch
+        if batch.time_base is TimeBase.UNIX:
+            return Delivery(entry, batch.payload)
+        shift_ns = self._boot_time.shift_ns()
+        if shift_ns is None:
+            return None
+        try:
+            stamped = compress(restamp(decompress(batch.payload, MAX_BATCH_BYTES), shift_ns))
+        except (DataError, ValueError) as error:
+            unusable = Delivery(entry, batch.payload)
+            unusable.give_up(Reason.UNREADABLE, str(error))
+            return unusable
+        return Delivery(entry, stamped)
+
+    def _note_exchange(self, exchange: Exchange, size_bytes: int) -> None:
+        self._note(
+            api=self._client.api,
+            requests=self.state.requests + 1,
+            bytes_sent=self.state.bytes_sent + size_bytes,
+            last_status=exchange.answer.status if isinstance(exchange.answer, Answer) else 0,
+            last_latency_s=exchange.latency_s,
+        )
+
+    def _note(self, **changes: object) -> None:
+        self.state = replace(self.state, **changes)  # type: ignore[arg-type]  # names and types as in SinkState

@@ -1,0 +1,23 @@
+"""What the sink says of itself: one frozen value, replaced as a whole, to be read from any thread."""
+
+from dataclasses import dataclass
+
+from telemetry.sink.settings import Api
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """Counters run since the sender was made; nothing secret is in it."""
+
+    api: Api = Api.AUTO  # as configured, or as found out
+    requests: int = 0
+    bytes_sent: int = 0  # compressed lines
+    acknowledged_points: int = 0
+    dead_points: int = 0
+    last_status: int = 0  # of HTTP; 0: no answer
+    last_latency_s: float = 0.0
+    failing_since_s: float | None = None  # monotonic; the server does not take anything since
+    failure: str = ""  # why
+    held: str = ""  # why nothing is sent until somebody has mended it; empty: it is not so
+    looks: int = 0  # into the queue
+    idle: bool = True  # nothing that could be sent was waiting at the last look
