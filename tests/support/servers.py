@@ -10,6 +10,7 @@ import itertools
 import json
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -28,6 +29,7 @@ PASSWORD = "pass-word canary"
 TOKEN = "canary-token-of-the-tests"
 _BUILD = Path(__file__).parent / "influxd2" / "build"
 _BUILD_TIMEOUT_S = 1800.0
+_SEARCHABLE_S = 10.0
 
 Kind = Literal["influxdb2", "influxdb1", "victoria_metrics"]
 
@@ -134,14 +136,27 @@ class Database:
         assert answer.status == 200, answer
         return json.loads(answer.body)["results"][0]
 
-    def _exported(self, measurement: str) -> Points:
+    def _export(self, selector: str) -> list[dict[str, Any]]:
         self.server.request("GET", "/internal/force_flush")
-        pattern = "{__name__=~" + json.dumps(f"{measurement}_.*" if measurement else ".*") + "}"
-        answer = self.server.request("GET", "/api/v1/export?" + urlencode({"match[]": pattern}))
+        answer = self.server.request("GET", "/api/v1/export?" + urlencode({"match[]": selector}))
         assert answer.status == 200, answer
+        return [json.loads(line) for line in answer.body.splitlines()]
+
+    def _wait_until_searchable(self) -> None:
+        """VictoriaMetrics shows a new series after a second: wait for one that is newer than all others."""
+        marker = f"marker{next(_numbers)}"
+        assert self.server.request("POST", "/write", f"{marker} v=1".encode()).status == 204
+        deadline_s = time.monotonic() + _SEARCHABLE_S
+        while not self._export(f"{marker}_v"):
+            assert time.monotonic() < deadline_s, "VictoriaMetrics does not show what was written"
+            time.sleep(0.05)
+
+    def _exported(self, measurement: str) -> Points:
+        self._wait_until_searchable()
         found: Points = {}
-        for line in answer.body.splitlines():
-            series = json.loads(line)
+        for series in self._export(
+            "{__name__=~" + json.dumps(f"{measurement}_.*" if measurement else ".*") + "}"
+        ):
             labels = dict(series["metric"])
             if labels.pop("db", self.name) != self.name:
                 continue
