@@ -1,0 +1,116 @@
+"""Databases into a plan without paying for the parser: in a child process, and once for each content.
+
+Promises: the caller never imports cantools (21 MB, 0.3 s); a database that sends the parser into the woods
+costs bounded time and memory and is a ConfigError; a damaged cache is made anew; a cache that cannot be
+written costs a line in the log and nothing else. The key is a SHA-256 of contents, names and options, so a
+changed database or a new version is never answered from the cache.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from telemetry import __version__
+from telemetry.errors import ConfigError
+from telemetry.protocols.databases import BusDatabases, LoadedPlan
+from telemetry.protocols.plan_codec import decoded, encoded
+
+FORMAT_VERSION = 1
+PARSE_TIMEOUT_S = 120
+PARSE_MEMORY_BYTES = 2 * 1024**3
+
+LOG = logging.getLogger(__name__)
+
+
+def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> LoadedPlan:
+    """The plan for `buses`, from the cache or from a parser's process. Raises ConfigError."""
+    if cache_directory is None:
+        return _parse(buses)
+    path = cache_directory / f"{_key(buses)}.json"
+    try:
+        return decoded(path.read_bytes())
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        LOG.warning("%s: cached plan is of no use, parsing again: %s", path, error)
+    plan = _parse(buses)
+    _store(path, encoded(plan))
+    return plan
+
+
+def _key(buses: Sequence[BusDatabases]) -> str:
+    digest = hashlib.sha256(f"{FORMAT_VERSION} {__version__}".encode())
+    for bus in buses:
+        digest.update(json.dumps(asdict(bus), default=str).encode())
+        for file in bus.databases:
+            try:
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+            except OSError as error:
+                raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+    return digest.hexdigest()
+
+
+def _store(path: Path, content: bytes) -> None:
+    """Write all or nothing: a reader sees the old file or the new one."""
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError as error:
+        LOG.warning("%s: the plan cannot be cached: %s", path, error.strerror)
+
+
+def _parse(buses: Sequence[BusDatabases]) -> LoadedPlan:
+    request = json.dumps([asdict(bus) for bus in buses], default=str)
+    files = ", ".join(str(file) for bus in buses for file in bus.databases)
+    # The child finds the packages where this process found them.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "telemetry.protocols.plan_cache"],
+            input=request.encode(),
+            capture_output=True,
+            timeout=PARSE_TIMEOUT_S,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"takes more than {PARSE_TIMEOUT_S} s to parse", where=files) from None
+    if child.returncode == ConfigError.exit_code:
+        raise ConfigError(**json.loads(child.stdout))
+    if child.returncode != 0:
+        words = child.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise ConfigError(f"the parser failed (status {child.returncode}): {words[-1]}", where=files)
+    return decoded(child.stdout)
+
+
+def _child() -> int:
+    """Parse what stdin asks for; the plan, or what is wrong, goes to stdout."""
+    resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES, PARSE_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (PARSE_TIMEOUT_S, PARSE_TIMEOUT_S))
+    from telemetry.protocols.dbc import build_plan
+
+    try:
+        plan = build_plan([_bus(request) for request in json.load(sys.stdin)])
+    except ConfigError as error:
+        json.dump({"what": error.what, "where": error.where, "hint": error.hint}, sys.stdout)
+        return error.exit_code
+    sys.stdout.buffer.write(encoded(plan))
+    return 0
+
+
+def _bus(request: dict[str, Any]) -> BusDatabases:
+    return BusDatabases(**{**request, "databases": tuple(Path(file) for file in request["databases"])})
+
+
+if __name__ == "__main__":
+    sys.exit(_child())
