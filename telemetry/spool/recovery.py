@@ -43,11 +43,11 @@ class State:
     generation: int = 0  # of the slot
 
 
-def own_counters(settled: Tally, from_memory: Tally) -> dict[str, int]:
-    """What the spool adds to the accounts of a record."""
+def own_counters(base: Tally, from_memory: Tally) -> dict[str, int]:
+    """What the spool adds to the accounts of a record; `base` is for when the slot is lost."""
     counters = {}
     for kind in _KINDS:
-        counters[f"{OWN_PREFIX}{kind}"] = getattr(settled, kind)
+        counters[f"{OWN_PREFIX}{kind}"] = getattr(base, kind)
         counters[f"{OWN_PREFIX}memory/{kind}"] = getattr(from_memory, kind)
     return counters
 
@@ -138,7 +138,7 @@ def _read_last(state: State, segment: Segment, reader: SegmentReader, accepted: 
     while record := reader.next():
         found.append(record)
         sound.append(reader.batch(record) is not None)
-    keep = _accepted_records(found, sound, accepted)
+    keep = _accepted_records(segment, found, sound, accepted)
     del found[keep:]
     if not any(sound[:keep]):
         return None
@@ -158,7 +158,7 @@ def _read_last(state: State, segment: Segment, reader: SegmentReader, accepted: 
     return tail
 
 
-def _accepted_records(found: list[Found], sound: list[bool], accepted: int) -> int:
+def _accepted_records(segment: Segment, found: list[Found], sound: list[bool], accepted: int) -> int:
     """How many of the records count: all, but those of a torn last commit from the tear on."""
     if not found:
         return 0
@@ -168,8 +168,8 @@ def _accepted_records(found: list[Found], sound: list[bool], accepted: int) -> i
         if record.offset < commit_offset:
             continue
         if record.offset != offset or not is_sound:
-            before = found[index - 1].head.end if index else 0
-            return index if before >= accepted or not index else len(found)
+            end = found[index - 1].head.end if index else segment.place
+            return index if end >= accepted else len(found)
         offset += record.head.record_bytes
     return len(found)
 

@@ -70,6 +70,11 @@ class Settled:
             total.add(stretch.tally)
         return total
 
+    def base(self) -> Tally:
+        """Of the points settled from place 0 up, without a gap."""
+        first = self._stretches[0] if self._stretches else None
+        return first.tally if first and first.start == 0 else Tally()
+
     def next_open(self, place: int) -> int:
         """The first place from `place` on that is not settled."""
         index = bisect_right(self._stretches, place, key=_START) - 1

@@ -1,8 +1,8 @@
 r"""The small file beside the segments that says what is settled.
 
-Two slots, written in turn, each with a CRC: a torn write costs the newer one and the older still holds. It
-is not synced when written, so after a power cut it may be old, and then some batches are sent again; it is
-synced before a segment is unlinked, so that what is gone is known to be settled.
+Two slots, each with a CRC. Writing is not synced, so after a power cut a slot may be old or torn, and then
+some batches are sent again. It is synced before a segment is unlinked, so that what is gone is known to be
+settled; after a sync writing goes on in the other slot, so that the synced one is never at risk.
 
     offset  size  what (little endian)
          0     4  magic "nTa\x01"
@@ -91,12 +91,14 @@ def read_slot(filesystem: FileSystem, directory: Path) -> Slot | None:
 
 
 class SlotFile:
-    """Writes the slots in turn. A file that failed a write or a sync is replaced by a new one."""
+    """Writes the slots. A file that failed a write or a sync is suspect, and replaced by a new one."""
 
     def __init__(self, filesystem: FileSystem, directory: Path, generation: int) -> None:
         self._filesystem = filesystem
         self._path = directory / FILE_NAME
         self._generation = generation
+        self._offset = 0  # of the slot that is written
+        self._is_synced = True
         self._descriptor: int | None = None
         self.bytes_written = 0
         self.syncs = 0
@@ -112,7 +114,8 @@ class SlotFile:
         if self._descriptor is None:
             self._replace(data)
         else:
-            offset = slot.generation % 2 * _SLOT_BYTES
+            offset = self._offset
+            self._is_synced = False
             try:
                 while data:
                     written = self._filesystem.write_at(self._descriptor, data, offset)
@@ -125,7 +128,7 @@ class SlotFile:
 
     def sync(self) -> None:
         """What was written last is on the medium; OSError if not."""
-        if self._descriptor is None:
+        if self._descriptor is None or self._is_synced:
             return
         self.syncs += 1
         try:
@@ -133,6 +136,8 @@ class SlotFile:
         except OSError:
             self.close()
             raise
+        self._offset = _SLOT_BYTES - self._offset
+        self._is_synced = True
 
     def close(self) -> None:
         """Close the file."""
@@ -142,10 +147,10 @@ class SlotFile:
 
     def _replace(self, data: bytes) -> None:
         # both slots are given their blocks now: writing in place works on a full disk
-        image = bytearray(2 * _SLOT_BYTES)
-        offset = (self._generation + 1) % 2 * _SLOT_BYTES
-        image[offset : offset + len(data)] = data
+        image = data.ljust(2 * _SLOT_BYTES, b"\0")
         self.bytes_written += len(image)
-        replace_file(self._filesystem, self._path, bytes(image))
-        self.syncs += 1
+        self.syncs += 2
+        replace_file(self._filesystem, self._path, image)
         self._descriptor = self._filesystem.open_to_update(self._path)
+        self._offset = _SLOT_BYTES
+        self._is_synced = True

@@ -144,6 +144,7 @@ class Spool:
             for path in state.useless:
                 self._filesystem.unlink(path)
             self._dead_letters.remove_unless(self._is_settled)
+            self._store.drop_settled(0, self._store.end)
             self._store.save()
             self._store.sync_slot()
 
@@ -362,7 +363,9 @@ class Spool:
         with self._lock:
             flight = self._in_flight[sequence]
             if flight.place is not None:
-                self._store.settle(flight.place, flight.end, "acknowledged", dead=flight.dead)
+                settled = self._store.settle(flight.place, flight.end, "acknowledged", dead=flight.dead)
+                if settled < flight.dead:  # it was evicted meanwhile, and counted as that
+                    self._drop_letters(sequence)
             elif self._writing and any(item.sequence == sequence for item in self._writing.items):
                 flight.acknowledged = True  # settled as soon as it is known where it is
                 return
@@ -377,11 +380,14 @@ class Spool:
         with self._lock:
             flight = self._in_flight.pop(sequence)
             if flight.dead:
-                with contextlib.suppress(OSError):
-                    self._dead_letters.remove_of(sequence)
+                self._drop_letters(sequence)
             item = self._memory.get(sequence)
             if item:
                 item.in_flight = False
+
+    def _drop_letters(self, sequence: int) -> None:
+        with contextlib.suppress(OSError):
+            self._dead_letters.remove_of(sequence)
 
     def _is_settled(self, letter: Letter) -> bool:
         if letter.from_memory:

@@ -117,7 +117,7 @@ class Store:
         from_memory.add(self.from_memory)
         for item in items:
             from_memory.add(item.carried)
-            accounts = {**item.accounts, **own_counters(self.settled.tally(), from_memory)}
+            accounts = {**item.accounts, **own_counters(self.settled.base(), from_memory)}
             whole = is_new and not data
             block = None if whole else self._trail.changes(accounts, item.positions)
             if block is None:
@@ -163,6 +163,8 @@ class Store:
         self.written.segment_bytes += len(commit.data)
         self.written.records += len(commit.items)
         self.written.payload_bytes += sum(len(item.batch.payload) for item in commit.items)
+        with contextlib.suppress(OSError):  # it only tells damage at the very end from a torn commit
+            self.save()
 
     def discard(self, commit: Commit) -> None:
         """The records do not count; what of them is in the file is cut off by the next segment's name."""
@@ -181,6 +183,7 @@ class Store:
     def make_room(self, need_bytes: int) -> None:
         """Evict until `need_bytes` fit under the cap, the age and into the free space."""
         limits = self._limits
+        self.drop_settled(0, self.end)
         if limits.max_age_s is not None:
             oldest_s = self._clock.monotonic_s() - limits.max_age_s
             while self.segments and self.segments[0].newest_s < oldest_s and self.evict_oldest():
@@ -213,20 +216,25 @@ class Store:
                 return self._clock.monotonic_s() - segment.newest_s
         return 0.0
 
-    def settle(self, start: int, end: int, kind: str, *, dead: int = 0) -> None:
+    def settle(self, start: int, end: int, kind: str, *, dead: int = 0) -> int:
         """Settle these places (see Settled), and let go of segments that this leaves without a use."""
-        self.settled.settle(start, end, kind, dead=dead)
-        for segment in list(self.segments[:-1]):  # the accounts live in the last one
-            if segment.place >= end:
-                break
-            if segment.end > start and self.settled.covers(segment.place, segment.end):
-                if not self.settled.pin(segment.place, segment.end, ISLANDS):
-                    continue
-                with contextlib.suppress(OSError):  # it stays until the disk takes it, or the next start
-                    self._unlink(segment)
-                    continue
+        points = self.settled.settle(start, end, kind, dead=dead)
+        self.drop_settled(start, end)
         with contextlib.suppress(OSError):  # what the slot lags by is sent again
             self.save()
+        return points
+
+    def drop_settled(self, start: int, end: int) -> None:
+        """Unlink the segments with a part of these places if all of them is settled."""
+        for segment in self.segments[:-1]:  # the accounts live in the last one
+            if (
+                segment.place < end
+                and segment.end > start
+                and self.settled.covers(segment.place, segment.end)
+                and self.settled.pin(segment.place, segment.end, ISLANDS)
+            ):
+                with contextlib.suppress(OSError):  # it is tried again with the next commit
+                    self._unlink(segment)
 
     def find(self, place: int) -> Stored | None:
         """The first sound record at `place` or behind it, None if there is none.

@@ -1,49 +1,16 @@
 """The queue as its two users see it."""
 
-import gzip
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from telemetry.errors import StorageError
-from telemetry.spool import EncodedBatch, Entry, Spool, SpoolLimits
+from telemetry.spool import Entry, Spool, SpoolLimits
 from tests.support.clock import FakeClock
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Feed, assert_balanced, batch, drain
 
 LIMITS = SpoolLimits(keep_free_bytes=0)
-
-
-def batch(first: int, points: int = 3, *, ordered: bool = False) -> EncodedBatch:
-    lines = b"".join(b"battery,vehicle=a soc_pct=%d %d\n" % (n, n) for n in range(first, first + points))
-    return EncodedBatch(
-        payload=gzip.compress(lines, 1, mtime=0),
-        points=points,
-        first_ns=first,
-        last_ns=first + points - 1,
-        ordered=ordered,
-    )
-
-
-class Feed:
-    """Appends numbered points and keeps the accounts that go with them."""
-
-    def __init__(self, spool: Spool, accounts: Mapping[str, int] | None = None) -> None:
-        self.spool = spool
-        self.accounts = {"points/made/battery": 0, "points/reduced": 0} | dict(accounts or {})
-
-    def put(self, points: int = 3, *, ordered: bool = False) -> int:
-        first = self.accounts["points/made/battery"]
-        self.accounts["points/made/battery"] += points
-        return self.spool.append(
-            batch(first, points, ordered=ordered), accounts=self.accounts, positions={"log": first + points}
-        )
-
-
-def assert_balanced(spool: Spool, accounts: Mapping[str, int]) -> None:
-    made = sum(value for name, value in accounts.items() if name.startswith("points/made/"))
-    gauges = spool.gauges()
-    waiting = gauges.waiting_disk_points + gauges.waiting_memory_points
-    assert made == accounts.get("points/reduced", 0) + waiting + sum(spool.counters().values())
 
 
 @pytest.fixture
@@ -84,8 +51,9 @@ def test_the_newest_goes_live_and_the_others_oldest_first(tmp_path: Path, clock:
     spool.close()
 
 
-def test_what_was_committed_is_there_after_a_kill(tmp_path: Path, clock: FakeClock) -> None:
-    spool = Spool(tmp_path, clock=clock, limits=LIMITS)
+def test_what_was_committed_is_there_after_a_kill(clock: FakeClock) -> None:
+    disk = SimulatedDisk()
+    spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
     feed = Feed(spool)
     for _ in range(5):
         feed.put()
@@ -95,9 +63,9 @@ def test_what_was_committed_is_there_after_a_kill(tmp_path: Path, clock: FakeClo
     spool.acknowledge(entry.sequence)
     committed = dict(feed.accounts)
     feed.put()
-    abandon(spool)
+    disk.kill()
 
-    again = Spool(tmp_path, clock=clock, limits=LIMITS)
+    again = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
     assert not again.recovery.clean
     assert again.recovery.accounts == committed
     assert again.recovery.positions == {"log": 15}
@@ -106,15 +74,7 @@ def test_what_was_committed_is_there_after_a_kill(tmp_path: Path, clock: FakeClo
     assert_balanced(again, again.recovery.accounts)
     assert sequences(again.next_live(), again.next_backlog()) == [None, 1]
     again.close()
-    last = Spool(tmp_path, clock=clock, limits=LIMITS)
-    assert last.recovery.clean
-    last.close()
-
-
-def abandon(spool: Spool) -> None:
-    """As a kill would: nothing is written any more, the lock falls."""
-    spool._store.close()
-    spool._filesystem.close(spool._lock_file)
+    assert Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk).recovery.clean
 
 
 def test_a_second_process_is_refused_in_one_line(tmp_path: Path, clock: FakeClock) -> None:
@@ -146,8 +106,7 @@ def test_settled_segments_are_unlinked_but_never_the_newest(tmp_path: Path, cloc
         feed.put()
         spool.commit()
     assert len(list(tmp_path.glob("*.segment"))) == 3
-    while entry := spool.next_live() or spool.next_backlog():
-        spool.acknowledge(entry.sequence)
+    assert len(list(drain(spool))) == 3
     assert len(list(tmp_path.glob("*.segment"))) == 1
     assert_balanced(spool, feed.accounts)
     spool.close()

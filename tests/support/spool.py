@@ -1,0 +1,70 @@
+"""A pipeline and a sink in miniature: numbered points go into a spool, and what comes out is noted."""
+
+import gzip
+from collections.abc import Iterator, Mapping
+
+from telemetry.spool import EncodedBatch, Entry, Spool, TimeBase
+
+
+def batch(
+    first: int, points: int = 3, *, ordered: bool = False, boot_id: str = "", padding: int = 0
+) -> EncodedBatch:
+    """The points `first` to `first + points`, each stamped with its number; incompressible padding added."""
+    lines = b"".join(b"battery,vehicle=a soc_pct=%d %d\n" % (n, n) for n in range(first, first + points))
+    return EncodedBatch(
+        payload=gzip.compress(lines, 1, mtime=0) + gzip.compress(b"", 1, mtime=0) * (padding // 20),
+        points=points,
+        first_ns=first,
+        last_ns=first + points - 1,
+        ordered=ordered,
+        time_base=TimeBase.BOOT if boot_id else TimeBase.UNIX,
+        boot_id=boot_id,
+    )
+
+
+def points_of(entry: Entry) -> list[int]:
+    """The numbers of its points."""
+    return [int(line.rsplit(b" ", 1)[1]) for line in gzip.decompress(entry.batch.payload).splitlines()]
+
+
+class Feed:
+    """Appends numbered points and keeps the accounts that go with them."""
+
+    def __init__(self, spool: Spool, accounts: Mapping[str, int] | None = None) -> None:
+        self.spool = spool
+        self.accounts = {"points/made/battery": 0, "points/reduced": 0} | dict(accounts or {})
+        self.next_point = 0
+
+    def put(self, points: int = 3, *, ordered: bool = False, boot_id: str = "", padding: int = 0) -> int:
+        """Append a batch; its sequence number."""
+        first = self.next_point
+        self.next_point += points
+        self.accounts["points/made/battery"] += points
+        return self.spool.append(
+            batch(first, points, ordered=ordered, boot_id=boot_id, padding=padding),
+            accounts=self.accounts,
+            positions={"log": self.next_point},
+        )
+
+
+def assert_balanced(spool: Spool, accounts: Mapping[str, int]) -> None:
+    """G1, for the points."""
+    made = sum(value for name, value in accounts.items() if name.startswith("points/made/"))
+    gauges = spool.gauges()
+    waiting = gauges.waiting_disk_points + gauges.waiting_memory_points
+    counters = spool.counters()
+    assert min(counters.values()) >= 0
+    assert min(gauges.waiting_disk_points, gauges.waiting_memory_points) >= 0
+    assert made == accounts.get("points/reduced", 0) + waiting + sum(counters.values())
+
+
+def drain(spool: Spool) -> Iterator[Entry]:
+    """Send everything, live first, to a server that takes it all."""
+    while entry := spool.next_live() or spool.next_backlog():
+        yield entry
+        spool.acknowledge(entry.sequence)
+
+
+def drained_points(spool: Spool) -> list[int]:
+    """All points that come out, in order of their number."""
+    return sorted(point for entry in drain(spool) for point in points_of(entry))
