@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-native test-vcan lint format dist clean
+.PHONY: help setup setup-tests demo test test-native test-vcan lint format bench bench-page bench-smoke dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -34,6 +34,15 @@ lint: setup ## ruff (rules and format) and mypy --strict
 format: setup ## rewrite the sources in the one format
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+bench: setup ## ratios against peers, measured in one run
+	$(PYTHON) -m benchmarks
+
+bench-page: setup ## the same, into docs/benchmarks.md
+	$(PYTHON) -m benchmarks --markdown docs/benchmarks.md
+
+bench-smoke: setup ## the benchmarks' code on little data, without looking at the times
+	$(PYTHON) -m benchmarks --smoke
 
 dist: setup ## sdist and wheel, in dist/
 	rm -rf dist

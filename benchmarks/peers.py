@@ -1,0 +1,64 @@
+"""What a user would pick instead of the compiled core, as contenders over the same frames.
+
+cantools decodes, influxdb-client's Point writes the lines (of values decoded beforehand), python-can reads
+the log. Each is used as its documentation shows, without tricks for or against it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import can
+from cantools.database.namedsignalvalue import NamedSignalValue
+from influxdb_client.client.write.point import Point
+
+from benchmarks.measure import Contender
+from benchmarks.workload import Workload
+
+
+def cantools_decode(workload: Workload, frames: int) -> Contender:
+    """`Database.decode_message`, as it comes."""
+    chosen = [(frame.id, frame.data) for frame in workload.frames[:frames]]
+    decode = workload.database.decode_message
+
+    def run() -> None:
+        for frame_id, data in chosen:
+            decode(frame_id, data)
+
+    return Contender("cantools", len(chosen), run)
+
+
+def influx_point(workload: Workload, frames: int) -> Contender:
+    """A `Point` a frame, to line protocol; nothing is decoded while the clock runs."""
+    decoded = []
+    for frame in workload.frames[:frames]:
+        message = workload.database.get_message_by_frame_id(frame.id)
+        values = message.decode(frame.data, decode_choices=False)
+        assert isinstance(values, dict)
+        decoded.append((message.name, frame.time_ns, as_fields(values)))
+
+    def run() -> None:
+        for name, time_ns, fields in decoded:
+            point = Point(name)  # type: ignore[no-untyped-call]  # the client has no annotations
+            point.tag("vehicle", "bench").tag("source", "can0").time(time_ns)
+            for key, value in fields.items():
+                point.field(key, value)
+            point.to_line_protocol()
+
+    return Contender("influxdb-client Point", len(decoded), run)
+
+
+def as_fields(values: Mapping[str, object]) -> dict[str, float]:
+    """Decoded values as InfluxDB should get them: floats, named values by their number."""
+    return {
+        key: float(value.value if isinstance(value, NamedSignalValue) else value)  # type: ignore[arg-type]
+        for key, value in values.items()
+    }
+
+
+def candump_reader(log: Path, frames: int) -> Contender:
+    """python-can's reader, which makes a `Message` of each line; nothing is decoded."""
+
+    def run() -> None:
+        assert sum(1 for _ in can.CanutilsLogReader(log)) == frames
+
+    return Contender("python-can candump reader", frames, run)

@@ -1,0 +1,69 @@
+"""What a benchmark run found, as text for the terminal and as Markdown: the same tables in both."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+PEERS = ("cantools", "python-can", "influxdb-client", "opendbc", "cython", "isal")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table: a heading, what is to be known to read it, and rows of as many cells as `columns`."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def as_text(self) -> str:
+        table = [self.columns, *self.rows]
+        widths = [max(len(row[column]) for row in table) for column in range(len(self.columns))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table
+        ]
+        return "\n".join([self.title, "-" * len(self.title), *(line.rstrip() for line in lines)]) + "\n"
+
+    def as_markdown(self) -> str:
+        table = [self.columns, ("---",) * len(self.columns), *self.rows]
+        lines = [f"| {' | '.join(row)} |" for row in table]
+        return "\n".join([f"## {self.title}", "", self.note, "", *lines]) + "\n"
+
+
+def markdown_page(sections: Iterable[Section]) -> str:
+    """The page of one run, with the machine and the versions it was measured with."""
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    head = f"""# Benchmarks
+
+Written by `make bench-page`. Only the ratios mean anything: a shared machine has slow phases, so everything
+in one table was measured in turns, round by round, in one run. A *goal* is the ratio to reach.
+
+Measured on {today} on {_machine()}: {", ".join(_versions())}.
+"""
+    return "\n".join([head, *(section.as_markdown() for section in sections)])
+
+
+def _machine() -> str:
+    model = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores of {model}, {memory_gib:.0f} GiB, Linux {platform.release()}"
+
+
+def _versions() -> Iterable[str]:
+    yield f"CPython {platform.python_version()}"
+    gcc = subprocess.run(["gcc", "-dumpfullversion"], capture_output=True, text=True, check=True)
+    yield f"gcc {gcc.stdout.strip()}"
+    for name in PEERS:
+        try:
+            yield f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue  # isal has no wheel on every architecture

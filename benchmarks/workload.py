@@ -1,0 +1,110 @@
+"""The workload of every benchmark: an electric car's bus with random ids and payloads, the same on every run.
+
+The database is opendbc's `tesla_can.dbc` less one `VAL_` that names a signal it does not declare (cantools
+refuses the file with it): 44 messages, 572 signals. Ids and payloads are uniformly random, from a fixed
+seed: the worst case for a branch predictor, so no contender gains by guessing what comes next.
+"""
+
+import importlib.resources
+import random
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cantools.database
+from cantools.database import DecodeError
+from cantools.database.can import Database, Message
+from telemetry_core.frames import FrameBatch
+from telemetry_core.plan import Plan
+from telemetry_core.schema import Schema
+from telemetry_core.spec import PlanSpec
+
+from telemetry.protocols.databases import BusDatabases
+from telemetry.protocols.dbc import build_plan
+
+SEED = 20261124
+FIRST_STAMP_NS = 1_760_000_000_000_000_000
+FRAME_PERIOD_NS = 125_000  # 8,000 frames/s
+BATCH_FRAMES = 4096
+TAGS = b",source=can0,vehicle=bench"
+CAN_FRAME = struct.Struct("=IB3x8s")  # struct can_frame
+
+_ORPHAN = re.compile(r"^VAL_ 568 UI_mapSpeedLimit .*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of the workload."""
+
+    time_ns: int
+    id: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The database and the frames, with what each contender needs to begin."""
+
+    dbc: Path
+    database: Database
+    plan_spec: PlanSpec
+    frames: tuple[Frame, ...]
+
+    def plan(self) -> Plan:
+        """A fresh compiled plan and its schema."""
+        return Plan(self.plan_spec, Schema(self.plan_spec.records))
+
+    def batches(self) -> list[FrameBatch]:
+        """All frames in batches of BATCH_FRAMES."""
+        batches = []
+        for start in range(0, len(self.frames), BATCH_FRAMES):
+            batch = FrameBatch(BATCH_FRAMES)
+            for frame in self.frames[start : start + BATCH_FRAMES]:
+                batch.append(frame.time_ns, frame.id, frame.data)
+            batches.append(batch)
+        return batches
+
+    def can_frames(self) -> bytes:
+        """All frames as an array of `struct can_frame`."""
+        return b"".join(CAN_FRAME.pack(frame.id, len(frame.data), frame.data) for frame in self.frames)
+
+    def write_candump(self, path: Path) -> None:
+        """All frames as a candump log."""
+        with path.open("w", encoding="ascii") as log:
+            log.writelines(
+                f"({frame.time_ns // 1_000_000_000}.{frame.time_ns // 1000 % 1_000_000:06d})"
+                f" can0 {frame.id:03X}#{frame.data.hex().upper()}\n"
+                for frame in self.frames
+            )
+
+
+def load_workload(frame_count: int, folder: Path) -> Workload:
+    """The workload of `frame_count` frames; its database is written into `folder`."""
+    source = importlib.resources.files("opendbc") / "dbc" / "tesla_can.dbc"
+    dbc = folder / "workload.dbc"
+    dbc.write_text(_ORPHAN.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
+    database = cantools.database.load_file(dbc, strict=False)
+    assert isinstance(database, Database)
+    spec = build_plan([BusDatabases("can0", (dbc,))]).spec
+    return Workload(dbc, database, spec, tuple(_frames(database, frame_count)))
+
+
+def _frames(database: Database, count: int) -> Iterator[Frame]:
+    chance = random.Random(SEED)
+    for number in range(count):
+        message = chance.choice(database.messages)
+        data = chance.randbytes(message.length)
+        while message.is_multiplexed() and not _selects_signals(message, data):
+            data = chance.randbytes(message.length)
+        yield Frame(FIRST_STAMP_NS + number * FRAME_PERIOD_NS, message.frame_id, data)
+
+
+def _selects_signals(message: Message, data: bytes) -> bool:
+    """Whether the multiplexer has a value that the database knows; cantools refuses the frame otherwise."""
+    try:
+        message.decode(data)
+    except DecodeError:
+        return False
+    return True
