@@ -5,12 +5,14 @@ bucket or database is created when that is allowed; credentials stand in headers
 whatever comes back. Imports influxdb-client (30 MB, 0.2 s) with the first request and not before.
 """
 
+import base64
 import gzip
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from telemetry.clock import Clock
+from telemetry.errors import ConfigError
 from telemetry.sink.credentials import Secret, read_secret
 from telemetry.sink.settings import Api, InfluxSettings
 from telemetry.sink.verdict import (
@@ -170,13 +172,20 @@ class InfluxClient:
 
         if not self._secrets_read:
             self._read_secrets()
-        token = self._token
-        pair = f"{self._settings.username}:{self._password.reveal() if self._password else ''}"
-        basic = bool(self._settings.username) and (api is Api.V1 or token is None)
-        if basic:
-            token = Secret(pair)
+        token, basic = self._credentials(api)
+        return Transport(self._settings, token, basic=basic, clock=self._clock)
+
+    def _credentials(self, api: Api) -> tuple[Secret | None, bool]:
+        """What stands in the header, and whether by HTTP basic authentication."""
+        if self._token is not None and not _fits_a_header(self._token):
+            raise ConfigError("the token is not printable ASCII", where="influx")
+        if not self._settings.username or (api is Api.V2 and self._token is not None):
+            return self._token, False
+        pair = Secret(f"{self._settings.username}:{self._password.reveal() if self._password else ''}")
+        if api is Api.V1:
+            return pair, True
         # InfluxDB 1.8 takes user and password as the token of its API v2.
-        return Transport(self._settings, token, basic=basic and api is Api.V1, clock=self._clock)
+        return (pair if _fits_a_header(pair) else None), False
 
     def _read_secrets(self) -> None:
         if self._settings.token_file is not None:
@@ -189,11 +198,21 @@ class InfluxClient:
         """The answer without our secrets, which a server or a proxy may quote."""
         if not isinstance(answer, Answer):
             return answer
-        body = answer.body
-        for secret in (self._token, self._password):
-            if secret is not None and len(secret.reveal()) >= _MIN_BLOTTED_CHARACTERS:
-                body = body.replace(secret.reveal().encode(), b"***")
-        return replace(answer, body=body)
+        body, headers = answer.body, dict(answer.headers)
+        for text in self._secret_texts():
+            body = body.replace(text.encode(), b"***")
+            headers = {name: value.replace(text, "***") for name, value in headers.items()}
+        return replace(answer, body=body, headers=headers)
+
+    def _secret_texts(self) -> list[str]:
+        password = self._password.reveal() if self._password else ""
+        pair = base64.b64encode(f"{self._settings.username}:{password}".encode()).decode()
+        texts = [self._token.reveal() if self._token else "", password, pair if password else ""]
+        return [text for text in texts if len(text) >= _MIN_BLOTTED_CHARACTERS]
+
+
+def _fits_a_header(secret: Secret) -> bool:
+    return secret.reveal().isascii() and secret.reveal().isprintable()
 
 
 def _no_endpoint(answer: Answer | NoAnswer) -> bool:

@@ -31,6 +31,7 @@ from telemetry.spool.batch import Entry, TimeBase
 
 HOLD_S = 60.0
 LOOK_AGAIN_S = 1.0  # for batches that wait for the time, or that nobody woke us for
+TICK_S = 1e-6  # a wait that is shorter is over
 UNREACHABLE_AFTER_S = 10.0  # of failing, before it is an event
 REFUSED_EVENT_S = 60.0  # at most one event of dead letters in this time: each is a point itself
 
@@ -86,7 +87,7 @@ class Sender:
     def step(self) -> float:
         """Send one request, or find that none is due. Seconds until the next step makes sense."""
         wait_s = self._not_before_s - self._clock.monotonic_s()
-        if wait_s > 0.0:
+        if wait_s > TICK_S:
             return wait_s
         delivery = self._lanes.choose()
         self._note(looks=self.state.looks + 1, idle=delivery is None)

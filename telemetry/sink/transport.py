@@ -228,6 +228,8 @@ class Transport:
             redirect=False,
             preload_content=False,
         )
+        if self._guard.failure():
+            raise http.client.IncompleteRead(b"")  # what looks like the end of the head is our shutting down
         try:
             content = response.read(MAX_ANSWER_BYTES, decode_content=False)
         except (HTTPError, OSError):

@@ -227,8 +227,8 @@ def _refusal(body: bytes, message: str) -> Refusal:
     if quoted:  # the rest of the message may be anything, being taken from the lines
         return Refusal(words, quoted=quoted)
     numbers = {number for number, _ in details} | {int(text) for text in _LINE_NUMBER.findall(message)}
-    if numbers:
-        return Refusal(words, line_numbers=tuple(sorted(numbers)))
+    if line_numbers := tuple(sorted(number for number in numbers if number > 0)):
+        return Refusal(words, line_numbers=line_numbers)
     dropped = _DROPPED.findall(message)
     return Refusal(
         words,

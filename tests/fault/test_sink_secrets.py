@@ -1,0 +1,104 @@
+"""No secret in any log, traceback, event or status, at debug level, through every kind of fault."""
+
+import base64
+import logging
+import traceback
+from collections.abc import Iterator
+
+import pytest
+
+from telemetry.errors import ConfigError
+from telemetry.events import Event
+from telemetry.sink.boot_time import BootTime
+from telemetry.sink.credentials import Secret
+from telemetry.sink.influx import InfluxClient
+from telemetry.sink.retry import Backoff
+from telemetry.sink.sender import Sender
+from telemetry.sink.settings import Api, InfluxSettings
+from tests.support import scripted_server as acts
+from tests.support.clock import FakeClock
+from tests.support.list_queue import ListQueue
+from tests.support.scripted_server import Act, Connection, ScriptedServer
+
+TOKEN = "canary-token-4711"
+PASSWORD = "canary-password-4711"
+PAIR = base64.b64encode(f"operator:{PASSWORD}".encode()).decode()
+SECRETS = (TOKEN, PASSWORD, PAIR)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+def quote_everything(status: int) -> Act:
+    """Answer with all that was sent: head, query and all."""
+
+    def act(connection: Connection) -> None:
+        request = connection.read_request()
+        quoted = repr(request).encode()
+        connection.answer(status, {"Location": f"http://other/?token={TOKEN}&{PAIR}"}, quoted)
+
+    return act
+
+
+FAULTS: tuple[Act, ...] = (
+    *(quote_everything(status) for status in (301, 400, 401, 403, 404, 413, 418, 422, 429, 500, 503)),
+    acts.reset_after(10),
+    acts.store_and_reset,
+    acts.say_nothing,
+    acts.answer_partly_and_close(b"\xff\xff"),
+    acts.answer_partly_and_close(b"HTTP/1.1 500 " + TOKEN.encode() + b"\r\nbad header\r\n\r\n"),
+)
+
+
+@pytest.mark.parametrize("api", [Api.V1, Api.V2, Api.AUTO])
+def test_no_secret_is_ever_shown(server: ScriptedServer, caplog: pytest.LogCaptureFixture, api: Api) -> None:
+    settings = InfluxSettings(
+        url=server.url,
+        api=api,
+        org="o",
+        bucket="b",
+        token=Secret(TOKEN),
+        username="operator",
+        password=Secret(PASSWORD),
+        create=True,
+        request_timeout_s=0.2,
+    )
+    clock, queue, events = FakeClock(), ListQueue(), list[Event]()
+    client = InfluxClient(settings, clock)
+    boot_time = BootTime(clock, None, wait_for_clock=False)
+    sender = Sender(queue, client, clock, Backoff(lambda: 0.5), boot_time, events.append)
+    shown: list[str] = [repr(settings), repr(client), repr(sender)]
+    for fault in FAULTS:
+        for name in (
+            None,
+            "urllib3",
+            "influxdb_client",
+        ):  # influxdb-client sets levels of its own when it is made
+            caplog.set_level(logging.DEBUG, name)
+        server.script(fault, fault)
+        queue.put_lines(b"m v=1 1", b"m v=2 2")
+        for _ in range(6):
+            clock.advance(sender.step())
+            shown += [repr(sender.state), repr(sender)]
+    client.close()
+    shown += [repr(event) for event in events]
+    shown += [repr(queue.dead)]
+    shown += [record.getMessage() + repr(record.args) for record in caplog.records]
+    assert len(caplog.records) > len(FAULTS)
+    assert [secret for secret in SECRETS for text in shown if secret in text] == []
+    sent = " ".join(request.headers["authorization"] for request in server.requests)
+    assert TOKEN in sent or PAIR in sent
+    assert not any(secret in request.target for secret in SECRETS for request in server.requests)
+
+
+@pytest.mark.parametrize("token", [TOKEN + "\n", TOKEN + "ä", TOKEN + "\x00", "\r\nX: " + TOKEN])
+def test_a_token_that_fits_no_header_is_one_line_that_does_not_show_it(token: str) -> None:
+    client = InfluxClient(
+        InfluxSettings(url="http://127.0.0.1:1", bucket="b", token=Secret(token)), FakeClock()
+    )
+    with pytest.raises(ConfigError) as caught:
+        client.probe()
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))

@@ -1,0 +1,98 @@
+"""Stopping the sink: at once, whatever the server does; and with everything sent where it can be."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from telemetry.clock import SystemClock
+from telemetry.sink.settings import Api, InfluxSettings
+from telemetry.sink.sink import Sink
+from tests.support import scripted_server as acts
+from tests.support.list_queue import ListQueue
+from tests.support.scripted_server import Act, ScriptedServer
+
+GRACE_S = 0.3
+STOP_S = 1.0  # with room for a slow machine; the promise is grace + 0.2 s
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+def sink_to(url: str, queue: ListQueue, failures: list[Exception] | None = None) -> Sink:
+    settings = InfluxSettings(url=url, api=Api.V2, bucket="b", request_timeout_s=30.0)
+    on_failure = (failures if failures is not None else []).append
+    return Sink(queue, settings, SystemClock(), on_event=lambda _: None, on_failure=on_failure)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    clock, never = SystemClock(), threading.Event()
+    deadline_s = clock.monotonic_s() + 10.0
+    while not condition():
+        assert clock.monotonic_s() < deadline_s
+        never.wait(0.005)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(acts.say_nothing, id="says nothing"),
+        pytest.param(acts.read_nothing, id="reads nothing"),
+        pytest.param(acts.drip(b"HTTP/1.1 204 No Content\r\nX-Filler: "), id="drips"),
+        pytest.param(acts.answer(503, {"Retry-After": "600"}), id="asks for ten minutes"),
+        pytest.param(acts.answer(401), id="refuses everything"),
+    ],
+)
+def test_stopping_takes_no_longer_than_the_grace(server: ScriptedServer, fault: Act) -> None:
+    queue = ListQueue()
+    queue.put_lines(*[b"m v=%d %d" % (index, index) for index in range(1000)])
+    server.script(fault)
+    sink = sink_to(server.url, queue)
+    sink.start()
+    wait_for(lambda: server.connections_made > 0)
+    started_s = SystemClock().monotonic_s()
+    sink.stop(GRACE_S)
+    assert SystemClock().monotonic_s() - started_s < GRACE_S + STOP_S
+    wait_for(lambda: not queue.in_flight)
+    queue.assert_balance()
+    assert queue.acknowledged == []
+
+
+def test_stopping_takes_no_longer_where_nobody_listens() -> None:
+    with ScriptedServer() as closed:
+        url = closed.url
+    queue = ListQueue()
+    queue.put_lines(b"m v=1 1")
+    sink = sink_to(url, queue)
+    sink.start()
+    wait_for(lambda: sink.state.failing_since_s is not None)
+    sink.stop(GRACE_S)
+    assert queue.in_flight == set()
+
+
+def test_what_waits_is_sent_before_the_sink_stops(server: ScriptedServer) -> None:
+    queue = ListQueue()
+    sink = sink_to(server.url, queue)
+    sink.start()
+    wait_for(lambda: sink.state.looks > 0)
+    lines = [b"m v=%d %d" % (index, index) for index in range(40)]
+    for line in lines:
+        queue.put_lines(line)
+    sink.stop(5.0)
+    assert server.stored == set(lines)
+
+
+def test_a_fault_of_the_program_is_handed_on() -> None:
+    class BrokenQueue(ListQueue):
+        def next_live(self) -> None:
+            raise RuntimeError("a fault of the program")
+
+    failures: list[Exception] = []
+    sink = sink_to("http://127.0.0.1:1", BrokenQueue(), failures)
+    sink.start()
+    wait_for(lambda: bool(failures))
+    sink.stop(GRACE_S)
+    assert str(failures[0]) == "a fault of the program"
