@@ -46,6 +46,7 @@ cdef class Mapper:
     cdef MapTable table
     cdef Channel* channels
     cdef Py_ssize_t channel_count
+    cdef uint32_t* parts_there           # scratch: what _find_parts found
     cdef int64_t* made_rows              # of each record of the map
     cdef Py_ssize_t first_record         # of the map
     cdef double threshold_a
@@ -60,7 +61,7 @@ cdef class Mapper:
     cdef uint64_t* _begin_row(self, const uint64_t* row, Channel* channel, const Target* target,
                               SampleBatch out) noexcept nogil
     cdef void _end_row(self, uint64_t* made, const Target* target, SampleBatch out) noexcept nogil
-    cdef bint _is_there(self, const uint64_t* row, const Part* part) noexcept nogil
+    cdef uint32_t _find_parts(self, const uint64_t* row, const Output* output) noexcept nogil
     cdef bint _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
                            const Spread* spread, SampleBatch out) noexcept nogil
     cdef void _derive(self, uint64_t* made, const Target* target, PowerState* state) noexcept nogil

@@ -18,7 +18,7 @@ from libc.string cimport memcpy, memset
 
 from telemetry_core.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target
 from telemetry_core.samples cimport RowHead, SampleBatch
-from telemetry_core.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, Record, Schema
+from telemetry_core.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_INT, Record, Schema
 
 cdef enum:
     CHANNELS = 65536
@@ -51,8 +51,6 @@ cdef inline double get_double(const uint64_t* row, uint32_t mask_words, uint32_t
 @cython.overflowcheck(False)  # a raw value that its signal cannot have wraps round, and is nobody's harm
 cdef inline double mapped_value(const Slot* slot, uint64_t raw) noexcept nogil:
     cdef double number
-    if slot.kind == SLOT_BOOL:
-        raw = raw != 0
     if slot.decimal:
         return <double><int64_t>(raw * <uint64_t>slot.multiplier + <uint64_t>slot.bias) / slot.divisor
     if slot.kind == SLOT_FLOAT:
@@ -76,6 +74,27 @@ cdef inline double rounded(double value, double unit) noexcept nogil:
 cdef inline uint64_t distance(int64_t earlier, int64_t later) noexcept nogil:
     """`later` - `earlier`, which must not be negative."""
     return <uint64_t>later - <uint64_t>earlier
+
+
+cdef inline const uint64_t* raw_slots(Schema schema, const uint64_t* row) noexcept nogil:
+    return row + HEAD_WORDS + schema.records[(<const RowHead*>row).record].mask_words
+
+
+cdef inline bint is_there(const uint64_t* row, const uint64_t* raw, const Part* part,
+                          const Range* ranges) noexcept nogil:
+    if part.selector < 0:
+        return True
+    if not has_field(row, part.selector):
+        return False
+    cdef uint64_t selected = raw[part.selector]
+    cdef uint32_t number
+    for number in range(part.first_range, part.first_range + part.range_count):
+        if part.is_signed:
+            if <int64_t>ranges[number].low <= <int64_t>selected <= <int64_t>ranges[number].high:
+                return True
+        elif ranges[number].low <= selected <= ranges[number].high:
+            return True
+    return False
 
 
 cdef void free_channel(Channel* channel) noexcept nogil:
@@ -102,7 +121,8 @@ cdef class Mapper:
         self.input_age_ns = spec.input_age_ns
         self.cycle_gap_ns = spec.cycle_gap_ns
         self.made_rows = <int64_t*>calloc(max(len(spec.records), 1), sizeof(int64_t))
-        if self.made_rows == NULL:
+        self.parts_there = <uint32_t*>calloc(max(self.table.part_count, 1), sizeof(uint32_t))
+        if self.made_rows == NULL or self.parts_there == NULL:
             raise MemoryError
 
     def __dealloc__(self):
@@ -111,6 +131,7 @@ cdef class Mapper:
             free_channel(&self.channels[number])
         free(self.channels)
         free(self.made_rows)
+        free(self.parts_there)
 
     def bind(self, Py_ssize_t channel, Py_ssize_t bus, tags):
         """Rows of `channel` are of the plan's bus `bus`; `tags[i]` is the encoder's index for tag set i there.
@@ -244,22 +265,16 @@ cdef class Mapper:
                 return
         out.drop_row(target.record)
 
-    cdef bint _is_there(self, const uint64_t* row, const Part* part) noexcept nogil:
-        if part.selector < 0:
-            return True
-        if not has_field(row, part.selector):
-            return False
-        cdef const Record* layout = &self.schema.records[(<const RowHead*>row).record]
-        cdef uint64_t raw = row[HEAD_WORDS + layout.mask_words + part.selector]
-        cdef const Range* ranges = &self.table.ranges[part.first_range]
+    cdef uint32_t _find_parts(self, const uint64_t* row, const Output* output) noexcept nogil:
+        """Fill `parts_there` with the numbers of those parts of `output` that are in the row; how many."""
+        cdef const uint64_t* raw = raw_slots(self.schema, row)
+        cdef uint32_t count = 0
         cdef uint32_t number
-        for number in range(part.range_count):
-            if part.is_signed:
-                if <int64_t>ranges[number].low <= <int64_t>raw <= <int64_t>ranges[number].high:
-                    return True
-            elif ranges[number].low <= raw <= ranges[number].high:
-                return True
-        return False
+        for number in range(output.part_count):
+            if is_there(row, raw, &self.table.parts[output.first_part + number], self.table.ranges):
+                self.parts_there[count] = number
+                count += 1
+        return count
 
     cdef bint _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
                            const Spread* spread, SampleBatch out) noexcept nogil:
@@ -270,16 +285,14 @@ cdef class Mapper:
         cdef uint64_t* made = self._begin_row(row, channel, target, out)
         if made == NULL:
             return False
-        cdef const uint64_t* raw = row + HEAD_WORDS + self.schema.records[(<const RowHead*>row).record].mask_words
+        cdef const uint64_t* raw = raw_slots(self.schema, row)
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words
         cdef const Part* part
         cdef const Slot* slot
         cdef uint32_t part_number, slot_number
         cdef double value
-        for part_number in range(output.first_part, output.first_part + output.part_count):
-            part = &self.table.parts[part_number]
-            if not self._is_there(row, part):
-                continue
+        for part_number in range(self._find_parts(row, output)):
+            part = &self.table.parts[output.first_part + self.parts_there[part_number]]
             for slot_number in range(part.first_slot, part.first_slot + part.slot_count):
                 slot = &self.table.slots[slot_number]
                 if not has_field(row, slot.source):
@@ -352,30 +365,28 @@ cdef class Mapper:
         cdef CycleState* state = &channel.cycles[output.cycle]
         cdef uint8_t* seen = channel.seen + cycle.first_page + output.first_page
         cdef int64_t time_ns = (<const RowHead*>row).time_ns
-        cdef uint32_t number
-        cdef uint32_t there = 0
+        cdef uint32_t count = self._find_parts(row, output)
         cdef uint32_t fresh = 0
-        for number in range(output.part_count):
-            if self._is_there(row, &self.table.parts[output.first_part + number]):
-                there += 1
-                fresh += not seen[number]
-        if there == 0:
+        cdef uint32_t number
+        if count == 0:
             return False
+        for number in range(count):
+            fresh += not seen[self.parts_there[number]]
         if state.seen_count and (fresh == 0 or distance(min(state.last_ns, time_ns), max(state.last_ns, time_ns))
                                  > self.cycle_gap_ns):
             self.incomplete_cycles += 1
             self._restart(channel, state, cycle)
+            fresh = count
         state.last_ns = time_ns
-        for number in range(output.part_count):
-            if self._is_there(row, &self.table.parts[output.first_part + number]):
-                state.seen_count += not seen[number]
-                seen[number] = True
-                self._take_values(row, channel, cycle, &self.table.parts[output.first_part + number])
+        state.seen_count += fresh
+        for number in range(count):
+            seen[self.parts_there[number]] = True
+            self._take_values(row, channel, cycle, &self.table.parts[output.first_part + self.parts_there[number]])
         return state.seen_count == cycle.page_count
 
     cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
                            const Part* part) noexcept nogil:
-        cdef const uint64_t* raw = row + HEAD_WORDS + self.schema.records[(<const RowHead*>row).record].mask_words
+        cdef const uint64_t* raw = raw_slots(self.schema, row)
         cdef const Slot* slot
         cdef uint32_t number
         cdef double value

@@ -185,6 +185,19 @@ def test_power_that_is_mapped_is_not_derived() -> None:
     assert "power_w" not in bench.fields("Amps", 0, Current=10)
 
 
+def test_a_power_past_all_numbers_is_left_out() -> None:
+    bench = Bench(MapEntry("Amps.Float", "battery.voltage_v"), MapEntry("Volts.Voltage", "battery.current_a"))
+    bench.put("Amps", 0, Float=1e308)
+    assert bench.fields("Volts", 0, Voltage=1000)["current_a"] == 100.0
+    assert "power_w" not in bench.fields("Volts", 0, Voltage=1000)
+
+
+def test_a_power_of_nothing_has_no_sign() -> None:
+    bench = Bench(VOLTAGE, CURRENT)
+    bench.put("Volts", 0, Voltage=0)
+    assert str(bench.fields("Amps", 0, Current=-10)["power_w"]) == "0.0"
+
+
 def test_each_channel_has_its_own_inputs() -> None:
     bench = Bench(VOLTAGE, CURRENT)
     bench.bind(1, first_tags=7)
@@ -328,6 +341,20 @@ def test_temperatures_at_another_rate_leave_the_cells_alone() -> None:
 def test_a_temperature_of_zero_is_a_temperature() -> None:
     cells, _ = Bench(TEMPERATURES).put("Temps", 0, T1=0, T2=0)
     assert cells.raw == {"t001": 0.0, "t002": 0.0}
+
+
+def test_packs_that_share_a_message_keep_their_extremes_apart() -> None:
+    front = [MapEntry(f"Cells.Cell{n}", f"cells.v{n}", pack="front") for n in (1, 2)]
+    rear = [MapEntry(f"Cells.Cell{n}", f"cells.v{n - 2}", pack="rear") for n in (3, 4)]
+    bench = Bench(*front, *rear)
+    assert [(row.measurement, row.tags) for row in bench.pages([0], 0, [3700] * 6)] == [
+        ("cells", 1),
+        ("battery", 1),
+    ]
+    assert [(row.measurement, row.tags) for row in bench.pages([1], 1, [3700] * 6)] == [
+        ("cells", 2),
+        ("battery", 2),
+    ]
 
 
 def test_cells_of_several_messages_are_one_reading() -> None:
