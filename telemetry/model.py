@@ -277,6 +277,7 @@ _EVENT_TABLE = (
     EventCode(11, "source_back", Level.INFORMATION, "a bus or port that was lost is back"),
     EventCode(12, "source_end", Level.INFORMATION, "a log has been read to its end"),
     EventCode(13, "frames_dropped", Level.WARNING, "the kernel or a queue dropped frames"),
+    EventCode(14, "log_damaged", Level.WARNING, "a log holds what is no frame; it was skipped"),
     EventCode(20, "bus_off", Level.CRITICAL, "the CAN controller has left the bus after too many errors"),
     EventCode(21, "bus_restarted", Level.INFORMATION, "the CAN controller is on the bus again"),
     EventCode(22, "error_warning", Level.WARNING, "an error counter of the CAN controller is over 96"),

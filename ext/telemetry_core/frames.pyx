@@ -71,7 +71,7 @@ cdef class FrameBatch:
 
     def extend(self, FrameBatch other not None):
         """Copy the frames of `other` behind those already here. Raises IndexError without room for all."""
-        if self.count + other.count > self.capacity:
+        if other.count > self.capacity - self.count:
             raise IndexError("the batch has no room for these frames")
         memcpy(&self.frames[self.count], other.frames, other.count * sizeof(Frame))
         self.count += other.count

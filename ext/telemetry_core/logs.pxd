@@ -19,9 +19,11 @@ cdef class CandumpReader:
     cdef char* buffer
     cdef Py_ssize_t begin        # first byte not yet parsed
     cdef Py_ssize_t end          # behind the last byte read
-    cdef bint at_end             # the stream has no more
+    cdef bint has_all            # the stream has no more
     cdef bint discarding         # inside a line that is too long
     cdef int64_t line            # lines taken so far
+    cdef int64_t unsettled       # damaged lines since the last frame
+    cdef int64_t first_damaged
     cdef ChannelName names[MAX_CHANNELS]
     cdef int name_count
     cdef int last_name           # the newest line's
@@ -30,11 +32,14 @@ cdef class CandumpReader:
     cdef readonly int64_t frames_read
     cdef readonly int64_t damaged_lines
     cdef readonly int64_t first_damaged_line
+    cdef readonly int64_t next_ns
+    cdef readonly bint at_end
 
     cdef object fill(self)
     cdef object name_channel(self)
-    cdef int parse(self, FrameBatch batch) noexcept nogil
-    cdef int parse_line(self, const char* at, const char* end, FrameBatch batch) noexcept nogil
+    cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil
+    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil
     cdef int parse_frame(self, const char* at, const char* end, Frame* frame) noexcept nogil
     cdef int find_channel(self, const char* name, Py_ssize_t length) noexcept nogil
-    cdef void damaged(self) noexcept nogil
+    cdef void damaged(self, int64_t line) noexcept nogil
+    cdef void settle(self) noexcept nogil

@@ -11,7 +11,7 @@ error frames with their bit 29 set (can-utils, lib.c).
 
 from cpython.buffer cimport PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
@@ -31,7 +31,8 @@ cdef enum LineResult:
     LINE_NEW_CHANNEL
 
 cdef enum ParseResult:
-    BATCH_FULL
+    ENOUGH
+    NOT_DUE
     NEEDS_BYTES
     NEEDS_CHANNEL
 
@@ -234,7 +235,8 @@ cdef class CandumpReader:
     """Frames of one log. `stream` has `readinto`; `channel_of` numbers each channel's name once.
 
     The log's own order is kept. `frames_read`, `damaged_lines` and `first_damaged_line` (counted from 1; 0:
-    none) tell how far it is.
+    none) tell how far it is; a damaged line counts from the next frame on, so that all three depend on
+    nothing but `frames_read`, until `at_end`. `next_ns`: stamp of the frame that was not due.
     """
 
     def __cinit__(self, stream, channel_of):
@@ -247,25 +249,34 @@ cdef class CandumpReader:
     def __dealloc__(self):
         free(self.buffer)
 
-    def read(self, FrameBatch batch not None):
-        """Fill `batch` behind what it holds; the number of frames added, 0 only at the end of the log.
+    def read(self, FrameBatch batch not None, Py_ssize_t limit=-1, int64_t until_ns=INT64_MAX):
+        """Fill `batch` behind what it holds; the number of frames added.
 
-        An empty batch gets its `position`. What `stream` and `channel_of` raise passes through; frames
-        read before that are in the batch and counted.
+        limit: add no more than so many (-1: as many as there is room for). until_ns: stop before a frame
+        with a later stamp. 0: at the end of the log (`at_end`), or the next frame is not due. An empty batch
+        gets its `position`. What `stream` and `channel_of` raise passes through; frames read before that are
+        in the batch and counted.
         """
         cdef Py_ssize_t before = batch.count
+        cdef Py_ssize_t full = batch.capacity if limit < 0 else min(batch.capacity, before + limit)
         cdef int result
         if batch.count == 0:
             batch.position = self.frames_read
         while True:
             with nogil:
-                result = self.parse(batch)
+                result = self.parse(batch, full, until_ns)
             if result == NEEDS_CHANNEL:
                 self.name_channel()
-            elif result == BATCH_FULL or self.at_end:
-                return batch.count - before
+            elif result == ENOUGH or result == NOT_DUE:
+                break
+            elif self.has_all:
+                if batch.count == before:
+                    self.at_end = True
+                    self.settle()
+                break
             else:
                 self.fill()
+        return batch.count - before
 
     cdef object fill(self):
         # Move what is left to the front and read behind it.
@@ -280,7 +291,7 @@ cdef class CandumpReader:
         if not 0 <= got <= BUFFER_BYTES - left:
             raise ValueError(f"readinto() filled {got} of {BUFFER_BYTES - left} bytes")
         self.end += got
-        self.at_end = got == 0
+        self.has_all = got == 0
 
     cdef object name_channel(self):
         cdef ChannelName* name = &self.names[self.name_count]
@@ -290,66 +301,71 @@ cdef class CandumpReader:
         memcpy(name.text, self.new_name, self.new_name_length)
         self.name_count += 1
 
-    cdef int parse(self, FrameBatch batch) noexcept nogil:
-        # Take lines out of the window until the batch is full or something is needed from Python.
+    cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil:
+        # Take lines out of the window until the batch holds `full` frames or something else is needed.
         cdef const char* line
         cdef const char* line_end
+        cdef bint torn
         cdef int result
-        while batch.count < batch.capacity:
+        while batch.count < full:
             line = self.buffer + self.begin
             line_end = <const char*>memchr(line, c'\n', self.end - self.begin)
             if line_end == NULL:
-                if not self.at_end and self.end - self.begin <= MAX_LINE:
-                    return NEEDS_BYTES
-                if not self.at_end:
+                if not self.has_all and self.end - self.begin > MAX_LINE:
                     if not self.discarding:
-                        self.line += 1
-                        self.damaged()
+                        self.damaged(self.line + 1)
                         self.discarding = True
                     self.begin = self.end
-                    return NEEDS_BYTES
-                if self.begin == self.end:
+                if not self.has_all or self.begin == self.end:
                     return NEEDS_BYTES
                 line_end = self.buffer + self.end
-            if self.discarding:
-                self.discarding = False
-            else:
-                self.line += 1
-                result = self.parse_line(line, line_end, batch)
+            if not self.discarding:
+                torn = False
+                result = self.parse_line(line, line_end, &batch.frames[batch.count], &torn)
                 if result == LINE_NEW_CHANNEL:
-                    self.line -= 1
                     return NEEDS_CHANNEL
-                if result == LINE_DAMAGED:
-                    self.damaged()
+                if result == LINE_FRAME and batch.frames[batch.count].time_ns > until_ns:
+                    self.next_ns = batch.frames[batch.count].time_ns
+                    return NOT_DUE
+                if torn:
+                    self.damaged(self.line + 1)
+                if result == LINE_FRAME:
+                    batch.count += 1
+                    self.frames_read += 1
+                    self.settle()
+            self.discarding = False
+            self.line += 1
             self.begin = min(line_end - self.buffer + 1, self.end)
-        return BATCH_FULL
+        return ENOUGH
 
-    cdef void damaged(self) noexcept nogil:
-        self.damaged_lines += 1
-        if self.first_damaged_line == 0:
-            self.first_damaged_line = self.line
+    cdef inline void damaged(self, int64_t line) noexcept nogil:
+        if self.damaged_lines + self.unsettled == 0:
+            self.first_damaged = line
+        self.unsettled += 1
 
-    cdef int parse_line(self, const char* at, const char* end, FrameBatch batch) noexcept nogil:
+    cdef inline void settle(self) noexcept nogil:
+        # Count the damaged lines before the frame just taken, or before the end.
+        if self.unsettled:
+            self.damaged_lines += self.unsettled
+            self.unsettled = 0
+            self.first_damaged_line = self.first_damaged
+
+    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil:
         # One line; where it is damaged, the frame that begins at a later bracket in it.
         cdef int result
-        cdef bint torn = False
         if end - at > MAX_LINE:
+            torn[0] = True
             return LINE_DAMAGED
         at = _skip_spaces(at, end)
         if at == end:
             return LINE_BLANK
-        result = self.parse_frame(at, end, &batch.frames[batch.count])
+        result = self.parse_frame(at, end, frame)
         while result == LINE_DAMAGED:
-            torn = True
+            torn[0] = True
             at = <const char*>memchr(at + 1, c'(', end - at - 1)
             if at == NULL:
-                return LINE_DAMAGED
-            result = self.parse_frame(at, end, &batch.frames[batch.count])
-        if result == LINE_FRAME:
-            batch.count += 1
-            self.frames_read += 1
-            if torn:
-                self.damaged()
+                break
+            result = self.parse_frame(at, end, frame)
         return result
 
     cdef int parse_frame(self, const char* at, const char* end, Frame* frame) noexcept nogil:

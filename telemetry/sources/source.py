@@ -14,23 +14,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from telemetry_core.frames import FrameBatch
 
+from telemetry.events import Event
+
 if TYPE_CHECKING:
     from telemetry.sources.channel import BatchChannel
-
-# Codes of the events that sources make; part of the closed vocabulary of the measurement `event`.
-SOURCE_LOST = "source_lost"
-SOURCE_BACK = "source_back"
-SOURCE_FAILED = "source_failed"
-LOG_DAMAGED = "log_damaged"
-BUS_OFF = "bus_off"
-ERROR_PASSIVE = "error_passive"
-ERROR_WARNING = "error_warning"
-BUS_RESTARTED = "bus_restarted"
-
-# Levels of events.
-INFO = "info"
-WARNING = "warning"
-ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +35,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class SourceEvent:
-    """A change of a source's state. `active`: the state that `code` names begins; else it ends."""
+    """An event of a source on its way to the pipeline; `event.source` is the source's name."""
 
-    source: str
-    code: str
-    active: bool
-    level: str
-    text: str
+    event: Event
     time_ns: int
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return self.event.source
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ import threading
 import pytest
 from telemetry_core.frames import FrameBatch
 
+from telemetry.events import begins
 from telemetry.sources.channel import MAX_EVENTS, BatchChannel
-from telemetry.sources.source import INFO, SOURCE_LOST, Delivery, Item, SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.source import Delivery, Item, SourceEnded, SourceEvent, StopSignal
 
 
 def frames(channel: BatchChannel, count: int, position: int = 0) -> FrameBatch:
@@ -24,7 +25,7 @@ def delivery(
 
 
 def event(source: str = "a") -> SourceEvent:
-    return SourceEvent(source, SOURCE_LOST, True, INFO, "unplugged", 1)
+    return SourceEvent(begins("source_lost", "unplugged", source), 1)
 
 
 def drained(channel: BatchChannel) -> list[Item]:

@@ -1,0 +1,186 @@
+"""What a source does to the stamps of its frames: simulated time, hardware clocks, and telling equal ones apart.
+
+`Nudger` sets frames of one message that share a stamp 1 ns apart: InfluxDB keeps one point for each series
+and stamp, and coarse clocks give many frames the same. Promises: frames of one (channel, id) with one stamp the
+first gets `nudge_ns` 0, the next 1, and so on, in their order, whatever the batches are; a stamp that comes
+again within the last 4 distinct ones of its id goes on where it was (stamps of real logs step backwards).
+Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of those before them as many again.
+"""
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.math cimport llrint
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from telemetry_core.frames cimport Frame, FrameBatch
+
+cdef enum:
+    FIRST_SIZE_BITS = 9
+    LAST_SIZE_BITS = 16          # 4 MiB a table, at most half full
+    STEP_NS = 100000000
+    DRIFT = 5000                 # 1 / 200 ppm
+
+cdef uint64_t IN_USE = <uint64_t>1 << 63
+cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15
+
+
+cdef bint _allocate(Table* table, int size_bits) noexcept nogil:
+    cdef Recent* entries = <Recent*>calloc(<size_t>1 << size_bits, sizeof(Recent))
+    if entries == NULL:
+        return False
+    table.entries = entries
+    table.size = <size_t>1 << size_bits
+    table.shift = 64 - size_bits
+    table.count = 0
+    return True
+
+
+cdef inline Recent* _find(Table* table, uint64_t key) noexcept nogil:
+    # The entry of `key`, or the empty one where it belongs.
+    cdef size_t index = (key * GOLDEN) >> table.shift
+    while table.entries[index].key != key and table.entries[index].key != 0:
+        index = (index + 1) & (table.size - 1)
+    return &table.entries[index]
+
+
+cdef void _move(Table* old, Table* new) noexcept nogil:
+    cdef size_t index
+    for index in range(old.size):
+        if old.entries[index].key != 0:
+            _find(new, old.entries[index].key)[0] = old.entries[index]
+    new.count = old.count
+
+
+cdef void _clear(Table* table) noexcept nogil:
+    memset(table.entries, 0, table.size * sizeof(Recent))
+    table.count = 0
+
+
+cdef inline uint32_t _count(Recent* entry, int64_t time_ns) noexcept nogil:
+    # How many frames of this identifier had this stamp before; the stamp becomes the first of the four.
+    cdef uint32_t before = 0
+    cdef int index = 0
+    if entry.stamps[0] != time_ns or entry.seen[0] == 0:
+        index = 1
+        while index < STAMPS and (entry.stamps[index] != time_ns or entry.seen[index] == 0):
+            index += 1
+        if index < STAMPS:
+            before = entry.seen[index]
+        else:
+            index = STAMPS - 1
+        while index > 0:
+            entry.stamps[index] = entry.stamps[index - 1]
+            entry.seen[index] = entry.seen[index - 1]
+            index -= 1
+        entry.stamps[0] = time_ns
+    else:
+        before = entry.seen[0]
+    entry.seen[0] = before + 1
+    return before
+
+
+cdef class Nudger:
+    """One for each source. `nudged`: frames whose stamp was not their own any more."""
+
+    def __cinit__(self):
+        if not _allocate(&self.current, FIRST_SIZE_BITS):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.current.entries)
+        free(self.previous.entries)
+
+    def nudge(self, FrameBatch batch not None, Py_ssize_t start=0):
+        """Set `nudge_ns` of the frames of `batch` from index `start` on. Each frame may come only once."""
+        if not 0 <= start <= batch.count:
+            raise IndexError(start)
+        with nogil:
+            self.apply(batch, start)
+
+    cdef void apply(self, FrameBatch batch, Py_ssize_t start) noexcept nogil:
+        cdef Py_ssize_t index
+        cdef Frame* frame
+        for index in range(start, batch.count):
+            frame = &batch.frames[index]
+            frame.nudge_ns = _count(
+                self.entry_of(IN_USE | <uint64_t>frame.channel << 32 | frame.id), frame.time_ns)
+            self.nudged += frame.nudge_ns != 0
+
+    cdef Recent* entry_of(self, uint64_t key) noexcept nogil:
+        cdef Recent* entry = _find(&self.current, key)
+        cdef Recent* older
+        if entry.key == key:
+            return entry
+        if 2 * self.current.count >= self.current.size:
+            self.make_room()
+            entry = _find(&self.current, key)
+        self.current.count += 1
+        entry.key = key
+        if self.previous.entries != NULL:
+            older = _find(&self.previous, key)
+            if older.key == key:
+                entry[0] = older[0]
+        return entry
+
+    cdef void make_room(self) noexcept nogil:
+        cdef Table table
+        cdef int size_bits = 64 - self.current.shift
+        if size_bits < LAST_SIZE_BITS and _allocate(&table, size_bits + 1):
+            _move(&self.current, &table)
+            free(self.current.entries)
+            self.current = table
+            return
+        table = self.previous
+        self.previous = self.current
+        self.current = table
+        if self.current.entries != NULL:
+            _clear(&self.current)
+        elif not _allocate(&self.current, size_bits):
+            self.current = self.previous
+            self.previous.entries = NULL
+            _clear(&self.current)
+
+
+cdef class TimeMap:
+    """Simulated time: stamp = origin_ns + scale * (stamp - wall_ns). For simulators that run faster than the clock."""
+
+    def __cinit__(self, double scale, int64_t origin_ns, int64_t wall_ns):
+        if not 0 < scale < 1e6:
+            raise ValueError(f"a time scale lies between 0 and 1e6, not at {scale}")
+        self.scale = scale
+        self.origin_ns = origin_ns
+        self.wall_ns = wall_ns
+
+    def map(self, FrameBatch batch not None, Py_ssize_t start=0):
+        """Rewrite the stamps of `batch` from index `start` on, in place."""
+        cdef Py_ssize_t index
+        if not 0 <= start <= batch.count:
+            raise IndexError(start)
+        with nogil:
+            for index in range(start, batch.count):
+                batch.frames[index].time_ns = self.origin_ns + llrint(
+                    self.scale * <double>(batch.frames[index].time_ns - self.wall_ns))
+
+
+cdef class HardwareClock:
+    """Puts stamps of a CAN controller's own clock on the time line of the kernel's software stamps.
+
+    A controller counts from its reset, and drifts. A frame's software stamp is never early: the smallest
+    distance seen between the two is the best guess at the offset. It follows drift upward by 200 ppm at most;
+    a distance greater by 0.1 s or more (a reset, a step of the wall clock) is the new offset.
+    """
+
+    def stamp(self, int64_t software_ns, int64_t hardware_ns):
+        """The time of a frame, ns, from its two stamps."""
+        return self.anchored(software_ns, hardware_ns)
+
+    cdef int64_t anchored(self, int64_t software_ns, int64_t hardware_ns) noexcept nogil:
+        cdef int64_t distance = software_ns - hardware_ns
+        cdef int64_t elapsed = max(hardware_ns - self.last_hardware_ns, 0)
+        if not self.is_anchored or distance - self.offset_ns >= STEP_NS:
+            self.offset_ns = distance
+            self.is_anchored = True
+        else:
+            self.offset_ns = min(distance, self.offset_ns + elapsed // DRIFT)
+        self.last_hardware_ns = hardware_ns
+        return hardware_ns + self.offset_ns

@@ -1,0 +1,154 @@
+"""A recorded log as a source: as fast as the pipeline takes it, or as it was recorded, times a factor.
+
+Promises: nothing is lost (the source waits for the pipeline); the same log gives the same frames with the
+same stamps and nudges on every run. Resuming: the log is read from its start again, without waiting up to
+`start_position`, and a batch ends exactly there, so that what the pipeline made of the frames before it can
+be thrown away with every stage in the state it was in.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from telemetry_core.frames import FrameBatch
+from telemetry_core.stamps import Nudger
+
+from telemetry.clock import Clock
+from telemetry.errors import TelemetryError
+from telemetry.events import begins
+from telemetry.sources.channel import BatchChannel
+from telemetry.sources.logs import Log
+from telemetry.sources.reconnect import put_all, put_end
+from telemetry.sources.source import Delivery, SourceEvent, StopSignal
+
+SHORTEST_WAIT_S = 0.01  # frames gather, as on a live bus
+STEP_BACK_NS = 10**9
+STEP_AHEAD_NS = 3600 * 10**9
+
+logger = logging.getLogger(__name__)
+
+
+class Pace:
+    """Which frames are due, at `speed` times the speed at which they were recorded. Knows no log.
+
+    A clock that was set while recording (stamps that step back by more than a second or ahead by more than
+    an hour) is no reason to rush or to wait: from there on it starts anew.
+    """
+
+    def __init__(self, clock: Clock, speed: float) -> None:
+        self._clock = clock
+        self._speed = speed
+        self._start_s = 0.0
+        self._start_ns: int | None = None
+
+    def due_ns(self) -> int:
+        """Frames with stamps up to this one are due; before the first frame is known none is."""
+        if self._start_ns is None:
+            return -1
+        return self._start_ns + round((self._clock.monotonic_s() - self._start_s) * self._speed * 1e9)
+
+    def wait_s(self, next_ns: int) -> float:
+        """How long to wait for the frame with stamp next_ns; 0: it is due."""
+        if self._start_ns is None or next_ns - self.due_ns() > STEP_AHEAD_NS:
+            self._restart(next_ns)
+        ahead_s = (next_ns - self.due_ns()) / 1e9 / self._speed
+        return max(ahead_s, SHORTEST_WAIT_S) if ahead_s > 0 else 0.0
+
+    def passed(self, last_ns: int, due_ns: int) -> None:
+        """The last frame taken, of those due, had this stamp."""
+        if due_ns - last_ns > STEP_BACK_NS:
+            self._restart(last_ns)
+
+    def _restart(self, time_ns: int) -> None:
+        self._start_s = self._clock.monotonic_s()
+        self._start_ns = time_ns
+
+
+class ReplaySource:
+    """Frames of one log file. speed: 1.0 as recorded, None as fast as possible."""
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        clock: Clock,
+        channel_of: Callable[[str], int],
+        *,
+        speed: float | None = None,
+        start_position: int = 0,
+    ) -> None:
+        """channel_of: numbers each channel's name; called in the source's thread."""
+        if speed is not None and speed <= 0:
+            raise ValueError(f"a speed is above 0, not {speed}")
+        self.name = name
+        self.status = "not started"
+        self._path = path
+        self._clock = clock
+        self._channel_of = channel_of
+        self._pace = None if speed is None else Pace(clock, speed)
+        self._start_position = start_position
+        self._nudger = Nudger()
+        self._delivered = 0
+        self._damaged = 0
+
+    def counts(self) -> Mapping[str, int]:
+        """See `Source.counts`; `lost/damaged` are lines, or objects of a binary log, that are no frame."""
+        return {
+            "read": self._delivered + self._damaged,
+            "lost/damaged": self._damaged,
+            "nudged": self._nudger.nudged,
+        }
+
+    def run(self, output: BatchChannel, stop: StopSignal) -> None:
+        """See `Source.run`."""
+        self.status = "reading"
+        try:
+            with Log(self._path, self._channel_of) as log:
+                self._replay(log, output, stop)
+            self.status = "stopped" if stop.is_set() else "ended"
+        except TelemetryError as error:
+            self._fail(str(error), output)
+        except Exception as error:
+            logger.exception("a source failed")
+            self._fail(f"internal error: {type(error).__name__}: {error}", output)
+        put_end(self.name, self.counts(), output)
+
+    def _replay(self, log: Log, output: BatchChannel, stop: StopSignal) -> None:
+        while not stop.is_set():
+            batch = output.take_empty()
+            if self._take(log, batch):
+                sealed = self._delivered == self._start_position
+                if not output.put_waiting(Delivery(self.name, batch, self.counts(), sealed), stop):
+                    return
+                continue
+            output.give_back(batch)
+            if log.at_end:
+                put_all(self._end_events(log), output)
+                return
+            if self._pace is not None:
+                self._clock.wait(stop.event, self._pace.wait_s(log.next_ns))
+
+    def _take(self, log: Log, batch: FrameBatch) -> int:
+        """Read what is due into `batch`, and count it."""
+        resuming = self._start_position - self._delivered
+        if self._pace is None or resuming > 0:
+            frames = log.read(batch, resuming if resuming > 0 else -1)
+        else:
+            due_ns = self._pace.due_ns()
+            frames = log.read(batch, -1, due_ns)
+            if frames:
+                self._pace.passed(batch[frames - 1].time_ns, due_ns)
+        self._nudger.nudge(batch)
+        self._delivered += frames
+        self._damaged = log.damaged
+        return frames
+
+    def _end_events(self, log: Log) -> list[SourceEvent]:
+        events = [begins("log_damaged", warning, self.name) for warning in log.warnings()]
+        events.append(begins("source_end", f"{self._path.name}: {log.frames_read} frames", self.name))
+        now_ns = self._clock.unix_ns()
+        return [SourceEvent(event, now_ns) for event in events]
+
+    def _fail(self, reason: str, output: BatchChannel) -> None:
+        self.status = reason
+        put_all([SourceEvent(begins("source_lost", reason, self.name), self._clock.unix_ns())], output)

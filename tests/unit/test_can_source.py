@@ -1,0 +1,217 @@
+"""The live CAN source: a link that goes and comes back, and a pipeline that falls behind."""
+
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from telemetry_core.socketcan import set_stamp_options
+from telemetry_core.stamps import TimeMap
+
+from telemetry.sources.can import SocketCanSource
+from telemetry.sources.can_sockets import CanUnixSocket
+from telemetry.sources.channel import BatchChannel
+from telemetry.sources.source import Delivery, Item, SourceEnded, SourceEvent, StopSignal
+from tests.support.can_frames import classic, error, seqpacket_pair
+from tests.support.clock import FakeClock
+
+TIMEOUT_S = 10.0
+
+
+class ScriptedLink:
+    """Opens to one end of a socket pair, or fails, as the script says; in the end it stops the source."""
+
+    description = "can7"
+
+    def __init__(self, stop: StopSignal, script: list[socket.socket | Exception]) -> None:
+        self._stop = stop
+        self._script = script
+        self.opened = 0
+
+    def open(self) -> socket.socket:
+        self.opened += 1
+        if not self._script:
+            self._stop.set()
+            raise OSError(errno.ENODEV, "No such device")
+        step = self._script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def is_up(self) -> bool:
+        return True
+
+
+def wire_with(*messages: bytes) -> socket.socket:
+    """A socket that gives these messages, and then its end."""
+    sender, receiver = seqpacket_pair()
+    set_stamp_options(receiver.fileno())
+    for message in messages:
+        sender.send(message)
+    sender.close()
+    return receiver
+
+
+def run_script(
+    *script: socket.socket | Exception,
+    channel: BatchChannel | None = None,
+    time_map: TimeMap | None = None,
+) -> tuple[list[Item], SocketCanSource]:
+    """Everything that the source gives before the script is at its end."""
+    channel = channel or BatchChannel()
+    with StopSignal() as stop:
+        source = SocketCanSource(
+            "bus", ScriptedLink(stop, list(script)), FakeClock(), channel=2, time_map=time_map
+        )
+        source.run(channel, stop)
+    items = []
+    while (item := channel.get(0)) is not None:
+        items.append(item)
+    return items, source
+
+
+def events_of(items: list[Item]) -> list[tuple[str, bool]]:
+    return [(item.event.code, item.event.active) for item in items if isinstance(item, SourceEvent)]
+
+
+def ids_of(items: list[Item]) -> list[int]:
+    return [frame.id for item in items if isinstance(item, Delivery) for frame in item.batch]
+
+
+def test_frames_are_delivered_and_counted() -> None:
+    items, source = run_script(wire_with(classic(1, b"a"), classic(2, b"b"), b"bad"))
+    assert ids_of(items) == [1, 2]
+    delivery = items[0]
+    assert isinstance(delivery, Delivery)
+    assert delivery.counts["read"] == 3
+    assert source.counts() == {
+        "read": 3,
+        "kernel_dropped": 0,
+        "lost/bad_length": 1,
+        "lost/queue_overflow": 0,
+        "nudged": 0,
+        "controller_overflows": 0,
+    }
+    assert items[-1] == SourceEnded("bus", source.counts())
+
+
+def test_a_lost_link_is_an_event_and_its_return_tells_the_gap() -> None:
+    items, source = run_script(
+        wire_with(classic(1, b"")),
+        OSError(errno.ENODEV, "No such device"),
+        OSError(errno.ENODEV, "No such device"),
+        wire_with(classic(2, b"")),
+    )
+    assert ids_of(items) == [1, 2]
+    assert events_of(items) == [
+        ("source_lost", True),
+        ("source_lost", False),
+        ("source_back", True),
+        ("source_lost", True),
+    ]
+    back = next(item for item in items if isinstance(item, SourceEvent) and item.event.code == "source_back")
+    assert back.event.text == "back after 0.7 s (No such device)"  # waited 0.1, 0.2 and 0.4 s
+    assert source.counts()["read"] == 2
+    assert source.status == "waiting for can7: No such device"
+
+
+def test_an_interface_that_is_not_there_yet_is_waited_for() -> None:
+    items, _ = run_script(OSError(errno.ENODEV, "No such device"), wire_with(classic(1, b"")))
+    assert ids_of(items) == [1]
+    assert events_of(items)[0] == ("source_lost", True)
+
+
+def test_a_fault_of_our_own_does_not_end_the_source(caplog: pytest.LogCaptureFixture) -> None:
+    items, _ = run_script(ZeroDivisionError("oops"), wire_with(classic(1, b"")))
+    assert ids_of(items) == [1]
+    lost = items[0]
+    assert isinstance(lost, SourceEvent)
+    assert lost.event.text == "internal error: ZeroDivisionError: oops"
+    assert "a source failed" in caplog.text
+
+
+def test_frames_that_find_no_room_are_counted_once_the_batch_is_full() -> None:
+    channel = BatchChannel(capacity_frames=8, batch_frames=8)
+    items, source = run_script(wire_with(*(classic(id, b"") for id in range(30))), channel=channel)
+    delivered = ids_of(items)
+    assert delivered == list(range(8))
+    counts = source.counts()
+    assert (counts["read"], counts["lost/queue_overflow"]) == (30, 22)
+    assert ("frames_dropped", True) in events_of(items)
+
+
+def test_positions_go_on_past_what_was_lost() -> None:
+    channel = BatchChannel(capacity_frames=8, batch_frames=8)
+    taken: list[Item] = []
+
+    class Slow(BatchChannel):
+        def put(self, item: Item) -> bool:
+            if isinstance(item, Delivery) and item.batch.position == 8:
+                return False
+            taken.append(item)
+            return True
+
+    slow = Slow(capacity_frames=8, batch_frames=8)
+    run_script(wire_with(*(classic(id, b"") for id in range(24))), channel=slow)
+    positions = [item.batch.position for item in taken if isinstance(item, Delivery)]
+    assert positions == [0, 16]
+    assert channel.frames_waiting == 0
+
+
+def test_equal_stamps_of_one_id_are_nudged() -> None:
+    frozen = TimeMap(1e-9, 5, 0)  # a clock so slow that all stamps are one
+    items, source = run_script(wire_with(*(classic(1, b"") for _ in range(3))), time_map=frozen)
+    frames = [frame for item in items if isinstance(item, Delivery) for frame in item.batch]
+    assert [frame.nudge_ns for frame in frames] == [0, 1, 2]
+    assert len({frame.time_ns for frame in frames}) == 1
+    assert source.counts()["nudged"] == 2
+
+
+def test_error_frames_become_events_and_stay_frames() -> None:
+    items, _ = run_script(wire_with(error(0x4, 0x08), classic(1, b""), error(0x40)))
+    assert len(ids_of(items)) == 3
+    assert events_of(items)[0] == ("bus_off", True)
+
+
+@contextmanager
+def running(source: SocketCanSource, channel: BatchChannel) -> Iterator[StopSignal]:
+    with StopSignal() as stop:
+        thread = threading.Thread(target=source.run, args=(channel, stop))
+        thread.start()
+        try:
+            yield stop
+        finally:
+            stop.set()
+            thread.join(TIMEOUT_S)
+            assert not thread.is_alive()
+
+
+def await_item(channel: BatchChannel, wanted: Callable[[Item], bool]) -> Item:
+    while (item := channel.get(TIMEOUT_S)) is not None:
+        if wanted(item):
+            return item
+    raise AssertionError("it never came")
+
+
+def test_a_simulator_that_restarts_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "bus.sock"
+    source = SocketCanSource("bus", CanUnixSocket(path), FakeClock())
+    channel = BatchChannel()
+    with running(source, channel):
+        for id in (1, 2):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+                listener.bind(str(path))
+                listener.listen()
+                listener.settimeout(TIMEOUT_S)
+                simulator, _ = listener.accept()
+                with simulator:
+                    simulator.send(classic(id, b""))
+                    item = await_item(channel, lambda item: isinstance(item, Delivery))
+                    assert ids_of([item]) == [id]
+                    assert source.status == "receiving"
+            path.unlink()
+        await_item(channel, lambda item: isinstance(item, SourceEvent) and item.event.active)
+    await_item(channel, lambda item: isinstance(item, SourceEnded))

@@ -1,0 +1,246 @@
+"""ASC, BLF and TRC logs, as python-can writes them and as others do."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import can
+import pytest
+from telemetry_core.frames import FrameBatch, FrameTuple
+
+from telemetry.errors import DataError, InputMissingError
+from telemetry.sources.logs import Log
+from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
+
+START_S = 1_700_000_000
+
+ASC_HEADER = """date Tue Nov 14 10:13:20.500 pm 2023
+base hex  timestamps absolute
+no internal events logged
+"""
+
+
+class Numbering(dict[str, int]):
+    """Numbers names in the order in which they appear."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = len(self)
+        return self[name]
+
+
+def read(path: Path, limit: int = -1) -> tuple[list[FrameTuple], Log, Numbering]:
+    names = Numbering()
+    frames: list[FrameTuple] = []
+    with Log(path, names.__getitem__) as log:
+        batch = FrameBatch(4)
+        while not log.at_end:
+            log.read(batch, limit)
+            frames += batch
+            batch.clear()
+    return frames, log, names
+
+
+MESSAGES = [
+    can.Message(START_S + 0.25, 0x123, is_extended_id=False, data=b"\x01\x02", channel=0),
+    can.Message(START_S + 0.5, 0x1ABCDEF0, data=bytes(range(8)), channel=1),
+    can.Message(START_S + 1, 0x7, is_extended_id=False, is_remote_frame=True, dlc=4, channel=0),
+    can.Message(
+        START_S + 2.000001,
+        0x8,
+        is_extended_id=False,
+        is_fd=True,
+        bitrate_switch=True,
+        data=bytes(24),
+        channel=1,
+    ),
+]
+
+
+def write_blf(path: Path) -> None:
+    with can.BLFWriter(path) as writer:
+        for message in MESSAGES:
+            writer.on_message_received(message)
+
+
+def test_a_blf_log_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    write_blf(path)
+    frames, log, names = read(path)
+    assert frames == [
+        FrameTuple(START_S * 10**9 + 250_000_000, 0x123, b"\x01\x02", 0, 0, 0),
+        FrameTuple(START_S * 10**9 + 500_000_000, 0x1ABCDEF0 | EXTENDED, bytes(range(8)), 1, 0, 0),
+        FrameTuple(START_S * 10**9 + 1_000_000_000, 0x7 | REMOTE, bytes(4), 0, 0, 0),
+        FrameTuple(START_S * 10**9 + 2_000_001_000, 0x8, bytes(24), 1, FD | BRS, 0),
+    ]
+    assert list(names) == ["can0", "can1"]
+    assert log.warnings() == []
+
+
+def test_a_blf_log_that_was_cut_off_keeps_what_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    write_blf(path)
+    whole = path.read_bytes()
+    for size in range(144, len(whole), 7):
+        path.write_bytes(whole[:size])
+        frames, _, _ = read(path)
+        assert len(frames) <= 4
+
+
+def test_what_is_no_blf_log_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    path.write_bytes(b"something else" * 100)
+    with pytest.raises(DataError, match=r"drive\.blf: is no BLF log"):
+        read(path)
+
+
+def test_an_asc_log_counts_from_its_header_in_utc(tmp_path: Path) -> None:
+    path = tmp_path / "drive.asc"
+    path.write_text(
+        ASC_HEADER
+        + "   0.250000 1  123             Rx   d 2 01 02\n"
+        + "   0.500001 2  1ABCDEF0x       Rx   d 8 00 01 02 03 04 05 06 07\n"
+        + "   1.000000 1  7               Rx   r 4\n"
+        + "   1.500000 1  ErrorFrame\n"
+        + "   2.000000 Statistic: D 1 R 0\n"
+        + "   3.000000 CANFD   2 Rx        8                                   1 0 c 24 "
+        + "00 " * 24
+        + " 0 0 3000 0 0 0 0 0\n"
+    )
+    frames, log, names = read(path)
+    base_ns = START_S * 10**9 + 500_000_000
+    assert [frame.time_ns - base_ns for frame in frames] == [
+        250_000_000,
+        500_001_000,
+        1_000_000_000,
+        1_500_000_000,
+        3_000_000_000,
+    ]
+    assert [frame.id for frame in frames] == [0x123, 0x1ABCDEF0 | EXTENDED, 0x7 | REMOTE, ERROR, 0x8]
+    assert [frame.channel for frame in frames] == [0, 1, 0, 0, 1]
+    assert list(names) == ["can0", "can1"]
+    assert log.damaged == 0
+
+
+@pytest.mark.parametrize(
+    ("date", "time_ns"),
+    [
+        ("Tue Nov 14 10:13:20.500 pm 2023", START_S * 10**9 + 500_000_000),
+        ("Tue Nov 14 10:13:20 pm 2023", START_S * 10**9),
+        ("Tue Nov 14 22:13:20.000001 2023", START_S * 10**9 + 1000),
+        ("Die Dez 12 22:13:20 2023", 1_702_419_200 * 10**9),
+        ("Die Mär 14 22:13:20 2023", 1_678_832_000 * 10**9),
+        ("at some time", 0),
+    ],
+)
+def test_the_date_of_an_asc_log_is_read_in_all_its_forms(tmp_path: Path, date: str, time_ns: int) -> None:
+    path = tmp_path / "drive.ASC"
+    path.write_text(f"date {date}\nbase hex timestamps absolute\nno internal events logged\n0.0 1 1 Rx d 0\n")
+    frames, _, _ = read(path)
+    assert frames[0].time_ns == time_ns
+
+
+def test_a_trigger_block_starts_anew(tmp_path: Path) -> None:
+    path = tmp_path / "drive.asc"
+    path.write_text(ASC_HEADER + "Begin TriggerBlock Tue Nov 14 10:13:30.000 pm 2023\n1.0 1 1 Rx d 0\n")
+    assert read(path)[0][0].time_ns == (START_S + 11) * 10**9
+
+
+def test_an_asc_log_with_relative_stamps_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "drive.asc"
+    path.write_text(ASC_HEADER.replace("absolute", "relative"))
+    with pytest.raises(DataError, match=r"drive\.asc:2: each stamp counts from the line before"):
+        read(path)
+
+
+def test_a_damaged_asc_line_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "drive.asc"
+    path.write_text(
+        ASC_HEADER + "0.1 1 1 Rx d 1 01\n0.2 1 2 Rx d 1 ZZ\n0.3 1 3 Rx d 1 03\n0.4 1 4 Rx d 1 04\n"
+    )
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [1, 3, 4]
+    assert log.warnings() == [f"{path}:5: no frame, skipped"]
+
+
+TRC_HEADER = ";$FILEVERSION=2.1\n;$STARTTIME=45244.9259259259\n;$COLUMNS=N,O,T,B,I,d,R,L,D\n"
+
+
+def test_a_trc_log_counts_from_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(
+        TRC_HEADER
+        + "      1       250.000 DT  1      0123 Rx -  2    01 02\n"
+        + "      2       500.000 DT  2  1ABCDEF0 Rx -  1    FF\n"
+    )
+    frames, _, names = read(path)
+    assert [frame.id for frame in frames] == [0x123, 0x1ABCDEF0 | EXTENDED]
+    assert [frame.data for frame in frames] == [b"\x01\x02", b"\xff"]
+    assert frames[0].time_ns == pytest.approx(START_S * 10**9 + 250_000_000, abs=2000)
+    assert list(names) == ["can0", "can1"]
+
+
+def test_a_damaged_trc_line_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "drive.trc"
+    rows = ["250.0 DT 1 0001 Rx - 1 01", "oops DT 1 0002 Rx - 1 02", "300.0 DT 1 0003 Rx - 1 03"]
+    path.write_text(TRC_HEADER + "".join(f"{number} {row}\n" for number, row in enumerate(rows, 1)))
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [1, 3]
+    assert log.warnings() == [f"{path}:5: no frame, skipped"]
+
+
+def test_an_impossible_length_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 9 " + "00 " * 9 + "\n2 251.0 DT 1 0002 Rx - 0\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [2]
+    assert log.damaged == 1
+
+
+def pack(path: Path) -> Path:
+    packed = path.with_name(path.name + ".gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    return packed
+
+
+@pytest.mark.parametrize("name", ["drive.asc", "drive.blf", "drive.trc", "drive.log"])
+def test_every_format_is_read_gzipped_too(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    writers: dict[str, Callable[[Path], object]] = {
+        "drive.asc": lambda path: path.write_text(ASC_HEADER + "0.1 1 1 Rx d 1 01\n"),
+        "drive.blf": write_blf,
+        "drive.trc": lambda path: path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\n"),
+        "drive.log": lambda path: path.write_text("(1.0) can0 001#01\n"),
+    }
+    writers[name](path)
+    frames, _, _ = read(path)
+    assert frames
+    assert read(pack(path))[0] == frames
+
+
+def test_a_limit_and_a_due_time_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    write_blf(path)
+    with Log(path, Numbering().__getitem__) as log:
+        batch = FrameBatch(4)
+        assert log.read(batch, 1) == 1
+        assert log.read(batch, -1, START_S * 10**9 + 600_000_000) == 1
+        assert log.read(batch, -1, START_S * 10**9 + 600_000_000) == 0
+        assert (log.next_ns, log.at_end) == (START_S * 10**9 + 1_000_000_000, False)
+        assert log.read(batch) == 2
+        assert log.read(FrameBatch(1)) == 0
+        assert log.at_end
+
+
+def test_progress_is_known_in_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "drive.log"
+    path.write_text("(1.0) can0 001#01\n" * 10)
+    with Log(path, Numbering().__getitem__) as log:
+        log.read(FrameBatch(100))
+        assert log.bytes_read == log.total_bytes == 180
+
+
+def test_a_missing_log_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError, match="No such file"):
+        read(tmp_path / "missing.log")
+    with pytest.raises(InputMissingError, match="directory"):
+        read(tmp_path)
