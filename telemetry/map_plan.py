@@ -94,7 +94,7 @@ def build(assignments: Iterable[Assignment], spec: PlanSpec, threshold_a: float)
         TargetMap(
             record=first_record + list(records).index(key.measurement),
             tag_set=tags.index(key.tag),
-            cell_count=_numbered(records[key.measurement], "v"),
+            cell_count=_cell_count(records[key.measurement]),
             power=_power(filled[key], records[key.measurement]),
             flow=_flow(filled[key], records[key.measurement]),
             spread=_spread(key, keys, filled, records[key.measurement]),
@@ -130,11 +130,11 @@ def _records(assignments: Sequence[Assignment]) -> Iterable[RecordSpec]:
         yield record_spec(METER)
 
 
-def _numbered(record: RecordSpec, prefix: str) -> int:
-    """How many fields of a record of cells are vNNN (or tNNN); 0 for other records."""
+def _cell_count(record: RecordSpec) -> int:
+    """How many fields of a record of cells are vNNN; 0 for other records."""
     if record.measurement != CELLS.name:
         return 0
-    return sum(field.name.startswith(prefix) for field in record.fields)
+    return sum(field.name.startswith("v") for field in record.fields)
 
 
 def _indexes(record: RecordSpec) -> dict[str, int]:

@@ -104,7 +104,10 @@ def _assignments(entry: MapEntry, spec: PlanSpec, catalogue: Sequence[_Candidate
             where=f"{entry.where}.to",
             hint='as in signal = "Cells.Cell{n}_V", to = "cells.v{n}"',
         )
-    found = _numbered_signals(entry, on_bus) if target.is_family else _one_signal(entry, on_bus, catalogue)
+    if target.is_family:
+        found = _numbered_signals(entry, on_bus)
+    else:
+        found = _one_signal(entry, on_bus, _buses_with_message(entry, spec, catalogue))
     for candidate, signal, number in found:
         yield Assignment(
             name=f"{candidate.message.name}.{candidate.signals[signal]}",
@@ -197,20 +200,25 @@ def _on_bus(entry: MapEntry, spec: PlanSpec, catalogue: Sequence[_Candidate]) ->
     return [candidate for candidate in catalogue if candidate.bus == names.index(entry.bus)]
 
 
+def _buses_with_message(entry: MapEntry, spec: PlanSpec, catalogue: Sequence[_Candidate]) -> list[str]:
+    """Names of the buses that the entry's message is on, for the hint when it is not on the entry's own."""
+    having = {one.bus for one in catalogue if entry.signal.startswith(one.message.name + ".")}
+    return [spec.buses[bus].name for bus in sorted(having)]
+
+
 def _one_signal(
-    entry: MapEntry, on_bus: Sequence[_Candidate], catalogue: Sequence[_Candidate]
+    entry: MapEntry, on_bus: Sequence[_Candidate], buses: Sequence[str]
 ) -> Iterator[tuple[_Candidate, int, int]]:
-    """The signal of that name, once for each bus that has it."""
+    """The signal of that name, once for each bus that has it. `buses`: those that have its message."""
     where = f"{entry.where}.signal"
     if "." not in entry.signal:
         raise ConfigError(f'"{entry.signal}" is not a Message.Signal', where=where, hint='as "Pack.Voltage"')
     named = [one for one in on_bus if entry.signal.startswith(one.message.name + ".")]
     if not named:
         message = entry.signal.partition(".")[0]
-        elsewhere = any(entry.signal.startswith(one.message.name + ".") for one in catalogue)
         what = f'no message "{message}" ' + (f"on {entry.bus}" if entry.bus else "in any database")
-        hint = "another bus has it" if elsewhere else _nearest(message, [one.message.name for one in on_bus])
-        raise ConfigError(what, where=where, hint=hint)
+        near = _nearest(message, [one.message.name for one in on_bus])
+        raise ConfigError(what, where=where, hint=f"it is on {' and '.join(buses)}" if buses else near)
     count = 0
     for candidate in named:
         signal = entry.signal.removeprefix(candidate.message.name + ".")

@@ -220,7 +220,7 @@ REFUSED = [
     ([MapEntry("Zzzz.SoC", "battery.soc_pct")], 'map[0].signal: no message "Zzzz" in any database'),
     (
         [MapEntry("Charger.Volts", "charger.voltage_v", bus="traction")],
-        'map[0].signal: no message "Charger" on traction (another bus has it)',
+        'map[0].signal: no message "Charger" on traction (it is on charging)',
     ),
     (
         [MapEntry("Pack.voltage", "battery.voltage_v")],
