@@ -1,0 +1,130 @@
+"""From settings to sources: what each kind of source is made of, and which databases describe it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from telemetry_core.stamps import TimeMap
+
+from telemetry.channels import ChannelTable
+from telemetry.clock import Clock
+from telemetry.config import (
+    CanSettings,
+    Config,
+    DatabaseSettings,
+    PythonCanSettings,
+    ReplaySettings,
+    SourceSettings,
+)
+from telemetry.protocols.databases import BusDatabases
+from telemetry.sources.can import SocketCanSource
+from telemetry.sources.can_sockets import CanInterface, CanLink, CanUnixSocket
+from telemetry.sources.pythoncan import PythonCanSource
+from telemetry.sources.replay import ReplaySource
+from telemetry.sources.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A source and what the pipeline must know of it.
+
+    resumable: its positions mean something to a later run. own_time: its stamps do not come from this
+    machine's clock (logs, simulators).
+    """
+
+    source: Source
+    settings: SourceSettings
+    resumable: bool
+    own_time: bool
+
+    @property
+    def name(self) -> str:
+        """As configured."""
+        return self.settings.name
+
+    def bus_of(self, channel: str) -> str:
+        """The name of the plan's bus that describes this channel."""
+        settings = self.settings
+        if isinstance(settings, ReplaySettings) and channel in settings.channel_databases:
+            return _channel_bus(settings.name, channel)
+        return settings.name
+
+    def tag_of(self, channel: str) -> str:
+        """The tag `source`: a bus's configured name; for a log the channel's name, as the log has it."""
+        return channel if self.resumable else self.name
+
+
+def bus_databases(config: Config) -> list[BusDatabases]:
+    """The databases of each bus that has any."""
+    return [bus for settings in config.sources for bus in _buses(settings) if bus.databases]
+
+
+def assemble_sources(
+    config: Config, channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
+) -> list[Assembled]:
+    """The configured sources, none of them opened yet. positions: frames of each log that are done."""
+    return [_assemble(settings, channels, clock, positions) for settings in config.sources]
+
+
+def _assemble(
+    settings: SourceSettings, channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
+) -> Assembled:
+    match settings:
+        case CanSettings():
+            return _can(settings, channels, clock)
+        case PythonCanSettings():
+            channel = channels.number(settings.name, settings.name)
+            source = PythonCanSource(settings.name, settings.options, clock, channel=channel)
+            return Assembled(source, settings, resumable=False, own_time=False)
+        case ReplaySettings():
+            replay = ReplaySource(
+                settings.name,
+                settings.file,
+                clock,
+                lambda channel: channels.number(settings.name, channel),
+                speed=settings.speed,
+                start_position=positions.get(settings.name, 0),
+            )
+            return Assembled(replay, settings, resumable=True, own_time=True)
+
+
+def _can(settings: CanSettings, channels: ChannelTable, clock: Clock) -> Assembled:
+    time = settings.simulated_time
+    source = SocketCanSource(
+        settings.name,
+        _link(settings),
+        clock,
+        channel=channels.number(settings.name, settings.name),
+        time_map=TimeMap(time.scale, time.origin_ns, time.wall_ns) if time else None,
+    )
+    return Assembled(source, settings, resumable=False, own_time=time is not None)
+
+
+def _link(settings: CanSettings) -> CanLink:
+    if settings.socket is not None:
+        return CanUnixSocket(settings.socket)
+    return CanInterface(
+        settings.interface or settings.name,
+        hardware_stamps=settings.hardware_stamps,
+        receive_buffer_bytes=settings.receive_buffer_bytes,
+    )
+
+
+def _buses(settings: SourceSettings) -> Iterator[BusDatabases]:
+    databases = settings.databases
+    yield _bus(settings.name, databases)
+    if isinstance(settings, ReplaySettings):
+        for channel, files in settings.channel_databases.items():
+            options = DatabaseSettings(
+                files, databases.first_wins, databases.j1939, databases.keep_not_available
+            )
+            yield _bus(_channel_bus(settings.name, channel), options)
+
+
+def _bus(name: str, databases: DatabaseSettings) -> BusDatabases:
+    return BusDatabases(
+        name, databases.files, databases.first_wins, databases.j1939, databases.keep_not_available
+    )
+
+
+def _channel_bus(source: str, channel: str) -> str:
+    return f"{source}/{channel}"

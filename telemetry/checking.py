@@ -1,0 +1,162 @@
+"""What `check` finds out about a configuration without starting anything.
+
+Promises: opens no bus, writes nothing (but a cached plan), sends nothing but a question to the server. Gives
+findings, one line each; what it cannot know (how much a day) it says it cannot know.
+"""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from telemetry.assembly import Assembled, assemble_sources, bus_databases
+from telemetry.channels import ChannelTable
+from telemetry.clock import SystemClock
+from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
+from telemetry.line import Line
+from telemetry.mapping import resolve
+from telemetry.protocols.databases import LoadedPlan
+from telemetry.protocols.plan_cache import load_plan
+from telemetry.rate import Rate, measure
+from telemetry.sink.influx import InfluxClient
+from telemetry.sink.verdict import Acknowledged, Hold, HoldCause
+from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.limits import SpoolLimits
+
+DAY_S = 86_400.0
+MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
+MAX_FIELDS = 500
+
+
+class Level(Enum):
+    """How much a finding matters."""
+
+    FACT = ""
+    WARNING = "warning: "
+    FAULT = "fault: "  # the service would start, but would not do its work
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `check`."""
+
+    level: Level
+    text: str
+
+    def __str__(self) -> str:
+        return self.level.value + self.text
+
+
+def check(config: Config) -> Iterator[Finding]:
+    """All findings, in the order of the data. Raises ConfigError where `run` would."""
+    plan = load_plan(bus_databases(config), config.cache_directory)
+    mapping = resolve(config.map, plan.spec) if config.map else None
+    yield Finding(Level.FACT, f"{config.file}: vehicle {config.vehicle}")
+    yield from _plan_findings(plan)
+    if mapping is not None:
+        written = sorted({record.measurement for record in mapping.records})
+        yield Finding(Level.FACT, f"mapped: {len(config.map)} entries write {', '.join(written)}")
+    for settings in config.sources:
+        yield from _source_findings(settings)
+    yield from _spool_findings(config)
+    yield from _rate_findings(config, plan)
+    yield from _server_findings(config)
+
+
+def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
+    for warning in plan.warnings:
+        yield Finding(Level.WARNING, warning)
+    for bus in plan.spec.buses:
+        signals = sum(len(message.signals) for message in bus.messages)
+        yield Finding(Level.FACT, f"bus {bus.name}: {len(bus.messages)} messages, {signals} signals")
+    measurements = {record.measurement for record in plan.spec.records}
+    if len(measurements) > MAX_MEASUREMENTS:
+        yield Finding(Level.WARNING, f"{len(measurements)} measurements; InfluxDB 3 takes {MAX_MEASUREMENTS}")
+    for record in plan.spec.records:
+        if len(record.fields) > MAX_FIELDS:
+            counted = f"{len(record.fields)} fields; InfluxDB 3 takes {MAX_FIELDS}"
+            yield Finding(Level.WARNING, f"measurement {record.measurement}: {counted}")
+
+
+def _source_findings(settings: SourceSettings) -> Iterator[Finding]:
+    name = settings.name
+    if not settings.databases.files and not getattr(settings, "channel_databases", {}):
+        yield Finding(
+            Level.WARNING, f"source {name}: has no database; its frames are counted and not decoded"
+        )
+    if isinstance(settings, CanSettings) and settings.socket is not None:
+        there = settings.socket.is_socket()
+        level = Level.FACT if there else Level.WARNING
+        yield Finding(level, f"source {name}: socket {settings.socket}{'' if there else ' is not there yet'}")
+    elif isinstance(settings, CanSettings):
+        there = settings.interface in {interface for _, interface in socket.if_nameindex()}
+        level = Level.FACT if there else Level.WARNING
+        yield Finding(
+            level, f"source {name}: interface {settings.interface}{'' if there else ' is not there yet'}"
+        )
+    elif isinstance(settings, ReplaySettings):
+        yield Finding(Level.FACT, f"source {name}: log {settings.file}")
+    else:
+        yield Finding(Level.FACT, f"source {name}: python-can interface {settings.options['interface']}")
+
+
+def _spool_findings(config: Config) -> Iterator[Finding]:
+    cap_bytes, free_bytes = _room(config)
+    room = f"at most {cap_bytes / 1e6:.0f} MB, {free_bytes / 1e6:.0f} MB are free"
+    yield Finding(
+        Level.FACT if cap_bytes < free_bytes else Level.WARNING, f"spool {config.spool.directory}: {room}"
+    )
+
+
+def _room(config: Config) -> tuple[int, int]:
+    """The spool's cap and what the disk has free, in bytes."""
+    existing = config.spool.directory.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    free_bytes = RealFileSystem().free_bytes(existing)
+    return SpoolLimits(cap_bytes=config.spool.cap_bytes).cap(free_bytes, 0), free_bytes
+
+
+def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
+    """What a log says of points and bytes; a live bus has to be seen first."""
+    for source in assemble_sources(config, ChannelTable(), SystemClock(), {}):
+        if not isinstance(source.settings, ReplaySettings):
+            continue
+        rate = _rate(config, plan, source, source.settings)
+        if rate is None:
+            yield Finding(Level.WARNING, f"source {source.name}: no rate can be told from its log")
+            continue
+        a_day_mb = rate.bytes_per_s * DAY_S / 1e6
+        outage_h = _room(config)[0] / rate.bytes_per_s / 3600.0
+        yield Finding(
+            Level.FACT,
+            f"source {source.name}: {rate.points_per_s:.0f} points/s,"
+            f" {a_day_mb:.1f} MB a day compressed; the spool holds {outage_h:.1f} h of it",
+        )
+
+
+def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:
+    mapping = resolve(config.map, plan.spec) if config.map else None
+    line = Line(plan.spec, mapping, vehicle=config.vehicle, reduce=config.reduce)
+    buses = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
+    channels = ChannelTable()
+
+    def bind(name: str) -> int:
+        number = channels.number(source.name, name)
+        line.bind(number, bus=buses.get(source.bus_of(name), -1), source=source.name, tag=source.tag_of(name))
+        return number
+
+    return measure(line, settings.file, bind)
+
+
+def _server_findings(config: Config) -> Iterator[Finding]:
+    settings = replace(config.influx, create=False)  # a question changes nothing
+    exchange = InfluxClient(settings, SystemClock()).probe()
+    url = config.influx.url
+    match exchange.verdict:
+        case Acknowledged():
+            yield Finding(Level.FACT, f"server {url}: takes data by API {exchange.api}")
+        case Hold(cause=HoldCause.NOT_FOUND) if config.influx.create:
+            yield Finding(Level.FACT, f"server {url}: the bucket or database is missing and will be made")
+        case verdict:
+            yield Finding(Level.FAULT, f"server {url}: {verdict}")

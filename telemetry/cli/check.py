@@ -1,0 +1,24 @@
+"""`nev-telemetry check CONFIG`: validates everything without starting."""
+
+import argparse
+from pathlib import Path
+
+from telemetry.checking import Level, check
+from telemetry.config import load_config
+from telemetry.errors import EXIT_OK, UnavailableError
+
+HELP = "validate a configuration without starting anything"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """CONFIG."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="the configuration, TOML")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is found; exit 69 when the service would not do its work as things are."""
+    has_fault = False
+    for finding in check(load_config(arguments.config)):
+        print(finding)
+        has_fault |= finding.level is Level.FAULT
+    return UnavailableError.exit_code if has_fault else EXIT_OK

@@ -1,0 +1,83 @@
+"""kill -9 at random instants under load (G2, G6): what is in the database afterwards is what would be there
+without it. NEV_TELEMETRY_KILLS says how many kills; the release check takes 200."""
+
+import contextlib
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from telemetry.ledger import imbalances
+from tests.support.gateway import Gateway
+from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
+from tests.support.servers import Database, DatabaseServer, Points
+
+KILLS = int(os.environ.get("NEV_TELEMETRY_KILLS", "6"))
+LOG_S = 240.0
+SECONDS_PER_LIFE = 0.8
+OWN_MEASUREMENTS = ("gateway", "event")
+REDUCED = "[reduce]\nevery_s = 1.0\n"
+
+
+@pytest.fixture(scope="module")
+def fine_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record_drive(tmp_path_factory.mktemp("log") / "fine.log", LOG_S)
+
+
+@pytest.fixture(scope="module")
+def coarse_log(fine_log: Path) -> Path:
+    return coarsen(fine_log, fine_log.with_name("coarse.log"))
+
+
+def vehicle_points(database: Database) -> Points:
+    return {
+        point: value
+        for point, value in database.points().items()
+        if point.measurement not in OWN_MEASUREMENTS
+    }
+
+
+def replay(log: Path, speed: float | None = None) -> str:
+    at_speed = f"speed = {speed}\n" if speed else ""
+    return f'[[replay]]\nname = "log"\nfile = "{log}"\ndatabases = ["{VEHICLE_DBC}"]\n{at_speed}' + MAP
+
+
+MAP = """
+[[map]]
+signal = "BMS_CellVoltages.Cell{n}Voltage"
+to = "cells.v{n}"
+"""
+
+
+@pytest.mark.server("influxdb1")
+@pytest.mark.parametrize("top", ["", REDUCED], ids=["raw", "reduced"])
+@pytest.mark.parametrize("log_name", ["fine_log", "coarse_log"])
+def test_a_service_killed_at_random_instants_leaves_the_database_of_an_undisturbed_run(
+    top: str, log_name: str, influxdb1: DatabaseServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    log = request.getfixturevalue(log_name)
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "killed").mkdir()
+    calm = Gateway(tmp_path / "calm", influxdb1.fresh_database(), replay(log), top)
+    calm_accounts = calm.run()
+
+    # Slow enough for the log to last until the last kill.
+    speed = LOG_S / (KILLS * SECONDS_PER_LIFE)
+    killed = Gateway(tmp_path / "killed", influxdb1.fresh_database(), replay(log, speed), top)
+    chance = random.Random(20261125)
+    for _ in range(KILLS):
+        process = killed.start()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(0.2, 2 * SECONDS_PER_LIFE))
+        process.kill()
+        process.wait()
+    accounts = killed.run()
+
+    assert vehicle_points(killed.database) == vehicle_points(calm.database)
+    for each in (calm_accounts, accounts):
+        assert list(imbalances(each.counters, each.waiting_points, {})) == []
+        assert (each.waiting_points, each.clean) == (0, True)
+    for name in ("bus/log/read", "frames/log/decoded", "points/made/BMS_PackState", "points/reduced"):
+        assert accounts.counters.get(name) == calm_accounts.counters.get(name), name

@@ -1,0 +1,120 @@
+"""The gateway as its users run it: `nev-telemetry run` as a process, a configuration file, a spool."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from telemetry.clock import SystemClock
+from telemetry.ledger import add
+from telemetry.spool.limits import SpoolLimits
+from telemetry.spool.spool import Spool
+from telemetry.status import query_status
+from tests.support.servers import Database
+
+RUN_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class FinalAccounts:
+    """What the spool says after a run: all counters, and how many points still wait."""
+
+    counters: dict[str, int]
+    waiting_points: int
+    clean: bool
+
+
+@dataclass
+class Gateway:
+    """One gateway in `directory`: `sources` are the [[can]], [[replay]] … tables as TOML."""
+
+    directory: Path
+    database: Database
+    sources: str
+    top: str = ""  # keys and tables before the sources, such as [reduce]
+    url: str = ""  # instead of the server's own: a proxy in between
+    options: str = ""  # further lines of [influx]
+    process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "gateway.toml"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "log"
+
+    def write_config(self) -> None:
+        server = self.database.server
+        credentials = f'org = "{server.org}"\n' if server.org else ""
+        for name, secret in (("token", server.token), ("password", server.password)):
+            if secret and not (name == "password" and server.token):
+                file = self.directory / name
+                file.write_text(secret + "\n")
+                file.chmod(0o600)
+                credentials += f'{name}_file = "{name}"\n'
+        if server.username and not server.token:
+            credentials += f'username = "{server.username}"\n'
+        self.config.write_text(
+            f'vehicle = "van"\n{self.top}\n[influx]\nurl = "{self.url or server.url}"\n'
+            f'database = "{self.database.name}"\n{credentials}{self.options}\n'
+            f'[spool]\ndirectory = "spool"\n{self.sources}'
+        )
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Start the service; its output goes to `log`, behind that of earlier runs."""
+        if not self.config.exists():
+            self.write_config()
+        environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "telemetry", "run", "-v", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+            )
+        return self.process
+
+    def wait(self, timeout_s: float = RUN_TIMEOUT_S) -> int:
+        """Until the service ends by itself; its exit code."""
+        assert self.process is not None
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"still running after {timeout_s} s:\n{self.output()}") from None
+
+    def terminate(self) -> int:
+        """SIGTERM, once; its exit code. G8: within 5 s (10 here, for a machine that is busy)."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait(10.0)
+
+    def run(self) -> FinalAccounts:
+        """Run to the end of all logs."""
+        self.start()
+        code = self.wait()
+        assert code == 0, self.output()
+        return self.final_accounts()
+
+    def status(self) -> dict[str, Any]:
+        return query_status(self.directory / "spool")
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def final_accounts(self) -> FinalAccounts:
+        """Open the spool as the next run would, and look."""
+        spool = Spool(self.directory / "spool", clock=SystemClock(), limits=SpoolLimits())
+        try:
+            recovery = spool.recovery
+            return FinalAccounts(
+                add(recovery.accounts, spool.counters()), recovery.waiting_points, recovery.clean
+            )
+        finally:
+            spool.close()

@@ -1,0 +1,23 @@
+"""A recorded drive of our own: the simulator's frames as a candump log."""
+
+from pathlib import Path
+
+from telemetry.__main__ import main
+
+VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "vehicle.dbc"
+
+
+def record_drive(path: Path, duration_s: float, seed: int = 1) -> Path:
+    """Write `duration_s` of simulated driving, about 194 frames/s, to `path`."""
+    code = main(["sim", "drive", "--output", str(path), "--duration", str(duration_s), "--seed", str(seed)])
+    assert code == 0
+    return path
+
+
+def coarsen(log: Path, coarse: Path, step_s: float = 0.1) -> Path:
+    """`log` with stamps cut to multiples of `step_s`, as coarse adapters write them."""
+    with log.open() as lines, coarse.open("w") as out:
+        for line in lines:
+            stamp, rest = line[1:].split(")", 1)
+            out.write(f"({int(float(stamp) / step_s) * step_s:.6f}){rest}")
+    return coarse
