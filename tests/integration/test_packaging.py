@@ -57,8 +57,7 @@ def test_the_wheel_starts_in_an_empty_environment(packages: Path, tmp_path: Path
     (wheel,) = packages.glob("*.whl")
     venv.create(tmp_path / "empty", with_pip=True)
     run(tmp_path / "empty/bin/python", "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
-    program = "import telemetry, telemetry_core.encoder; print(telemetry.__version__)"
-    version = run(tmp_path / "empty/bin/python", "-c", program, cwd=tmp_path)
+    version = run(tmp_path / "empty/bin/nev-telemetry", "--version", cwd=tmp_path)
     assert version.split()[-1] == telemetry.__version__
 
 
