@@ -7,11 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.core import measure_core
+from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
 from benchmarks.report import Section, markdown_page
 from benchmarks.workload import load_workload
-
-FRAMES = 200_000
-SMOKE_FRAMES = 5_000
 
 
 def main() -> int:
@@ -22,22 +20,34 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the page of this run into FILE")
     parser.add_argument("--only", choices=tuple(PARTS), action="append", help="one part (may be repeated)")
     arguments = parser.parse_args()
-    sections = []
+    sections: list[Section] = []
     for name in arguments.only or PARTS:
         with tempfile.TemporaryDirectory(prefix="nev-telemetry-bench-") as folder:
-            section = PARTS[name](Path(folder), arguments.smoke)
-        print(section.as_text(), flush=True)
-        sections.append(section)
+            found = PARTS[name](Path(folder), arguments.smoke)
+        for section in found:
+            print(section.as_text(), flush=True)
+        sections += found
     if arguments.markdown:
         arguments.markdown.write_text(markdown_page(sections), encoding="utf-8")
     return 0
 
 
-def _core(folder: Path, smoke: bool) -> Section:
-    return measure_core(load_workload(SMOKE_FRAMES if smoke else FRAMES, folder), folder, 1 if smoke else 11)
+def _core(folder: Path, smoke: bool) -> list[Section]:
+    return [measure_core(load_workload(5_000 if smoke else 200_000, folder), folder, 1 if smoke else 11)]
 
 
-PARTS: dict[str, Callable[[Path, bool], Section]] = {"core": _core}
+def _gateway(folder: Path, smoke: bool) -> list[Section]:
+    loads = [
+        (Load(2_000, 20_000), Load(2_000, 20_000)),
+        (Load(8_000, 80_000), Load(8_000, 80_000)),
+        (Load(FLAT_OUT, 1_000_000), Load(FLAT_OUT, 50_000)),
+    ]
+    if smoke:
+        loads = [(Load(8_000, 4_000), Load(8_000, 4_000))]
+    return measure_gateway(load_workload(5_000 if smoke else 100_000, folder), folder, loads)
+
+
+PARTS: dict[str, Callable[[Path, bool], list[Section]]] = {"core": _core, "gateway": _gateway}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,0 +1,223 @@
+"""The whole way, from the bus to the acknowledged write: the gateway against the naive pipeline, as
+processes.
+
+CPU a frame is the process's own CPU time (all its threads) between the first frame sent and the last point
+acknowledged, after a warm-up. The bus is a feeder's socket and the server accepts everything; both are
+outside of the measured process.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.feeder import Feeder
+from benchmarks.null_server import NullServer
+from benchmarks.report import Section
+from benchmarks.workload import Workload
+
+WARM_UP_FRAMES = 2_000
+ARRIVAL_TIMEOUT_S = 120.0
+FLAT_OUT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Frames of the workload at an even pace, or as fast as they are taken."""
+
+    frames_per_s: int
+    frames: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.frames_per_s:,} frames/s" if self.frames_per_s else "flat out"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One pipeline under one load."""
+
+    frames: int
+    cpu_ns: int
+    wall_s: float  # from the first frame sent to the last point acknowledged
+    resident_bytes: int
+    disk_bytes: int
+    sent_bytes: int
+
+    @property
+    def cpu_us_a_frame(self) -> float:
+        return self.cpu_ns / self.frames / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A program that reads the feeder's socket and writes to the server."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+
+Maker = Callable[[Workload, Path, Path, str], Pipeline]
+
+
+def gateway_pipeline(workload: Workload, folder: Path, bus: Path, url: str) -> Pipeline:
+    """`nev-telemetry run`, with every row sent."""
+    config = folder / "gateway.toml"
+    config.write_text(f"""
+vehicle = "bench"
+cache_directory = "{workload.dbc.parent / "plans"}"
+[influx]
+url = "{url}"
+api = "v2"
+org = "bench"
+bucket = "bench"
+[spool]
+directory = "{folder / "spool"}"
+[[can]]
+name = "can0"
+socket = "{bus}"
+databases = ["{workload.dbc}"]
+""")
+    command = (sys.executable, "-m", "telemetry", "run", str(config))
+    return Pipeline("gateway", command, {"INFLUXDB_V2_TOKEN": "none"})
+
+
+def naive_pipeline(workload: Workload, _folder: Path, bus: Path, url: str) -> Pipeline:
+    """python-can, cantools, Point and the batching WriteApi."""
+    return Pipeline("naive", (sys.executable, "-m", "benchmarks.naive", str(bus), str(workload.dbc), url), {})
+
+
+@contextmanager
+def started(pipeline: Pipeline, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The pipeline's process; it is ended at the end, and what it printed is shown if it ended by itself."""
+    log = folder / f"{pipeline.name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            pipeline.command,
+            env=os.environ | pipeline.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+        assert process.poll() is None, f"{pipeline.name} ended:\n{log.read_text(errors='replace')[-2000:]}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def measure(make: Maker, workload: Workload, load: Load, folder: Path) -> Run:
+    """One pipeline, from its start to its end, under one load; `folder` is its own."""
+    folder.mkdir()
+    can_frames = workload.can_frames()
+    chosen = (can_frames * (load.frames // len(workload.frames) + 1))[: load.frames * 16]
+    with Feeder(folder) as feeder, NullServer(workload) as server:
+        pipeline = make(workload, folder, feeder.path, server.url)
+        with started(pipeline, folder) as process:
+            feeder.accept()
+            feeder.send(can_frames[: WARM_UP_FRAMES * 16], 2_000)
+            _wait_for(server, WARM_UP_FRAMES)
+            cpu_ns, disk, sent = _cpu_ns(process), _disk_bytes(process), server.received_bytes
+            start_s = time.monotonic()
+            feeder.send(chosen, load.frames_per_s)
+            _wait_for(server, WARM_UP_FRAMES + load.frames)
+            return Run(
+                frames=load.frames,
+                cpu_ns=_cpu_ns(process) - cpu_ns,
+                wall_s=server.last_write_s - start_s,
+                resident_bytes=_resident_bytes(process),
+                disk_bytes=_disk_bytes(process) - disk,
+                sent_bytes=server.received_bytes - sent,
+            )
+
+
+def start_to_first_frame_s(make: Maker, workload: Workload, folder: Path) -> float:
+    """Seconds from the process's start until it has taken the first frame from the bus."""
+    folder.mkdir()
+    with Feeder(folder) as feeder, NullServer(workload) as server:
+        pipeline = make(workload, folder, feeder.path, server.url)
+        start_s = time.monotonic()
+        with started(pipeline, folder):
+            feeder.accept()
+            feeder.send(workload.can_frames()[:16], FLAT_OUT)
+            while feeder.unread_bytes():
+                time.sleep(0.001)
+            return time.monotonic() - start_s
+
+
+def _wait_for(server: NullServer, points: int) -> None:
+    deadline_s = time.monotonic() + ARRIVAL_TIMEOUT_S
+    while server.points() < points:
+        assert time.monotonic() < deadline_s, f"{server.points()} of {points} points arrived"
+        time.sleep(0.2)
+    assert server.points() == points, "more points than frames"
+
+
+def _cpu_ns(process: subprocess.Popen[bytes]) -> int:
+    """CPU time of all threads: the process's own CPU clock (<linux/posix-timers.h>, CPUCLOCK_SCHED)."""
+    return time.clock_gettime_ns((~process.pid << 3) | 2)
+
+
+def _resident_bytes(process: subprocess.Popen[bytes]) -> int:
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _disk_bytes(process: subprocess.Popen[bytes]) -> int:
+    """What it made the kernel write to disk, in whole pages."""
+    for line in Path(f"/proc/{process.pid}/io").read_text().splitlines():
+        if line.startswith("write_bytes:"):
+            return int(line.split()[1])
+    raise AssertionError("no write_bytes in /proc/PID/io")
+
+
+def measure_gateway(workload: Workload, folder: Path, loads: Sequence[tuple[Load, Load]]) -> list[Section]:
+    """Both pipelines under each load (the gateway's and the naive one's), one after the other."""
+    rows = []
+    for load, naive_load in loads:
+        ours = measure(gateway_pipeline, workload, load, folder / f"gateway-{load.frames_per_s}")
+        naive = measure(naive_pipeline, workload, naive_load, folder / f"naive-{load.frames_per_s}")
+        rows.append(
+            (
+                load.name,
+                f"{ours.cpu_us_a_frame:.2f}",
+                f"{naive.cpu_us_a_frame:.2f}",
+                f"{naive.cpu_us_a_frame / ours.cpu_us_a_frame:.1f}",
+                f"{ours.frames / ours.wall_s:,.0f}",
+                f"{naive.frames / naive.wall_s:,.0f}",
+                f"{ours.resident_bytes / 1e6:.0f}",
+                f"{naive.resident_bytes / 1e6:.0f}",
+                f"{ours.disk_bytes / ours.sent_bytes:.2f}",
+            )
+        )
+    first_s = [
+        start_to_first_frame_s(make, workload, folder / f"start-{number}")
+        for number, make in enumerate((gateway_pipeline, naive_pipeline))
+    ]
+    return [
+        Section(
+            "Receive to acknowledged write",
+            "*Gateway*: `nev-telemetry run`, every row sent, spooled and compressed. *Naive*: python-can, "
+            "cantools, `Point` and the batching `WriteApi`. CPU is that of the process alone; goal: 20. "
+            "Frames/s count until the last point is acknowledged, which at an even pace includes waiting for "
+            "the last batch. Disk: bytes written for each byte sent (compressed).",
+            (
+                *("load", "gateway us/frame", "naive us/frame", "ratio"),
+                *("gateway frames/s", "naive frames/s", "gateway MB", "naive MB", "disk"),
+            ),
+            tuple(rows),
+        ),
+        Section(
+            "Start to first frame",
+            "From the start of the process until it takes the first frame from the bus; the gateway with its "
+            "plan in the cache. Goal: 0.5 s.",
+            ("gateway s", "naive s"),
+            ((f"{first_s[0]:.2f}", f"{first_s[1]:.2f}"),),
+        ),
+    ]
