@@ -35,13 +35,13 @@ format: setup ## rewrite the sources in the one format
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: setup ## ratios against peers, measured in one run
+bench: setup-tests ## ratios against peers, measured in one run
 	$(PYTHON) -m benchmarks
 
-bench-page: setup ## the same, into docs/benchmarks.md
+bench-page: setup-tests ## the same, into docs/benchmarks.md
 	$(PYTHON) -m benchmarks --markdown docs/benchmarks.md
 
-bench-smoke: setup ## the benchmarks' code on little data, without looking at the times
+bench-smoke: setup-tests ## the benchmarks' code on little data, without looking at the times
 	$(PYTHON) -m benchmarks --smoke
 
 dist: setup ## sdist and wheel, in dist/

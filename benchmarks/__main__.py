@@ -6,7 +6,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.core import measure_core
+from benchmarks.callgrind import measure_instructions
+from benchmarks.comparison import measure_core
 from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
 from benchmarks.report import Section, markdown_page
 from benchmarks.workload import load_workload
@@ -19,35 +20,51 @@ def main() -> int:
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the page of this run into FILE")
     parser.add_argument("--only", choices=tuple(PARTS), action="append", help="one part (may be repeated)")
+    parser.add_argument(
+        "--record", action="store_true", help="keep the instruction counts as those to compare with"
+    )
     arguments = parser.parse_args()
     sections: list[Section] = []
     for name in arguments.only or PARTS:
         with tempfile.TemporaryDirectory(prefix="nev-telemetry-bench-") as folder:
-            found = PARTS[name](Path(folder), arguments.smoke)
+            found = PARTS[name](Path(folder), arguments)
         for section in found:
             print(section.as_text(), flush=True)
         sections += found
     if arguments.markdown:
         arguments.markdown.write_text(markdown_page(sections), encoding="utf-8")
-    return 0
+    failures = [failure for section in sections for failure in section.failures]
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return 1 if failures else 0
 
 
-def _core(folder: Path, smoke: bool) -> list[Section]:
+def _core(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
     return [measure_core(load_workload(5_000 if smoke else 200_000, folder), folder, 1 if smoke else 11)]
 
 
-def _gateway(folder: Path, smoke: bool) -> list[Section]:
+def _gateway(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     loads = [
         (Load(2_000, 20_000), Load(2_000, 20_000)),
         (Load(8_000, 80_000), Load(8_000, 80_000)),
         (Load(FLAT_OUT, 1_000_000), Load(FLAT_OUT, 50_000)),
     ]
+    smoke = arguments.smoke
     if smoke:
         loads = [(Load(8_000, 4_000), Load(8_000, 4_000))]
     return measure_gateway(load_workload(5_000 if smoke else 100_000, folder), folder, loads)
 
 
-PARTS: dict[str, Callable[[Path, bool], list[Section]]] = {"core": _core, "gateway": _gateway}
+def _instructions(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    return [measure_instructions(load_workload(20_000, folder), folder, record=arguments.record)]
+
+
+PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
+    "core": _core,
+    "instructions": _instructions,
+    "gateway": _gateway,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

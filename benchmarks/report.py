@@ -14,12 +14,13 @@ PEERS = ("cantools", "python-can", "influxdb-client", "opendbc", "cython", "isal
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table: a heading, what is to be known to read it, and rows of as many cells as `columns`."""
+    """One table: heading, what is to be known to read it, rows; and what makes the run a failure."""
 
     title: str
     note: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    failures: tuple[str, ...] = ()
 
     def as_text(self) -> str:
         table = [self.columns, *self.rows]

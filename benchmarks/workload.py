@@ -17,18 +17,15 @@ import cantools.database
 from cantools.database import DecodeError
 from cantools.database.can import Database, Message
 from telemetry_core.frames import FrameBatch
-from telemetry_core.plan import Plan
-from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
 
+from benchmarks.core import BATCH_FRAMES
 from telemetry.protocols.databases import BusDatabases
 from telemetry.protocols.dbc import build_plan
 
 SEED = 20261124
 FIRST_STAMP_NS = 1_760_000_000_000_000_000
 FRAME_PERIOD_NS = 125_000  # 8,000 frames/s
-BATCH_FRAMES = 4096
-TAGS = b",source=can0,vehicle=bench"
 CAN_FRAME = struct.Struct("=IB3x8s")  # struct can_frame
 
 _ORPHAN = re.compile(r"^VAL_ 568 UI_mapSpeedLimit .*\n", re.MULTILINE)
@@ -51,10 +48,6 @@ class Workload:
     database: Database
     plan_spec: PlanSpec
     frames: tuple[Frame, ...]
-
-    def plan(self) -> Plan:
-        """A fresh compiled plan and its schema."""
-        return Plan(self.plan_spec, Schema(self.plan_spec.records))
 
     def batches(self) -> list[FrameBatch]:
         """All frames in batches of BATCH_FRAMES."""

@@ -2,7 +2,7 @@
 # Makes .venv: the project installed in place, its compiled core, the development tools. Safe to run again.
 #
 #   tools/setup.sh          what `make demo` needs
-#   tools/setup.sh tests    and the system programs that the tests use
+#   tools/setup.sh tests    and the system programs that tests and benchmarks use
 #
 # What is missing of Python, its headers and a C++ compiler comes by apt-get (as root or by `sudo -n`); where that
 # is impossible, one line says what to install. Nothing outside the clone is touched but by apt-get and caches.
@@ -65,6 +65,7 @@ python=$(find_python)
 if [ "${1:-}" = tests ]; then
     wanted=()
     command -v strace >/dev/null || wanted+=(strace)
+    command -v valgrind >/dev/null || wanted+=(valgrind)
     [ -x /sbin/modprobe ] || [ -x /usr/sbin/modprobe ] || wanted+=(kmod)
     [ -x /sbin/ip ] || [ -x /usr/sbin/ip ] || wanted+=(iproute2)
     command -v cansend >/dev/null || wanted+=(can-utils)
@@ -76,7 +77,7 @@ if [ "${1:-}" = tests ]; then
         if may_install; then
             install_packages "${wanted[@]}"
         else
-            say "without ${wanted[*]} the tests that need them are skipped; apt-get install ${wanted[*]}"
+            say "what needs ${wanted[*]} is skipped: apt-get install ${wanted[*]}"
         fi
     fi
 fi

@@ -1,0 +1,102 @@
+"""Instructions a frame, counted by callgrind: the guard against slow creep, since they do not vary with the
+load.
+
+Each stage is given as a ratio to the C reference in the same run and compared with the ratio on record for
+this architecture (instructions.json): more than PLAY above it is a failure. Compilers differ a little,
+hence the play. After a deliberate change `python -m benchmarks --only instructions --record` writes new
+ones.
+"""
+
+import json
+import os
+import pickle
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.c_reference import CReference
+from benchmarks.report import Section
+from benchmarks.workload import Workload
+
+RECORD = Path(__file__).parent / "instructions.json"
+PLAY = 0.15
+REFERENCE = "C decode"
+
+_ALL_REQUIRED = os.environ.get("NEV_TELEMETRY_REQUIRE") == "all"
+_NAME = re.compile(r"^desc: Trigger: Client Request: (.*)$", re.MULTILINE)
+_TOTAL = re.compile(r"^summary: (\d+)", re.MULTILINE)
+
+
+def measure_instructions(workload: Workload, folder: Path, *, record: bool) -> Section:
+    """Instructions a frame of each stage against the record, or as the new record."""
+    title = "Instructions"
+    if shutil.which("valgrind") is None:
+        missing = "valgrind is not installed: no instructions counted"
+        return Section(title, missing, ("not measured",), ((missing,),), (missing,) if _ALL_REQUIRED else ())
+    counts = _count(workload, folder)
+    ratios = {name: count / counts[REFERENCE] for name, count in counts.items()}
+    if record:
+        _write_record(ratios)
+    before = _records().get(platform.machine(), {})
+    return Section(
+        title,
+        "Counted by callgrind; the ratio is to *C decode* in the same run.",
+        ("what", "instructions a frame", "ratio", "on record"),
+        tuple(
+            (
+                name,
+                f"{count / len(workload.frames):,.0f}",
+                f"{ratios[name]:.3f}",
+                f"{before[name]:.3f}" if name in before else "",
+            )
+            for name, count in counts.items()
+        ),
+        tuple(
+            f"{name}: {ratios[name]:.3f} times the instructions of {REFERENCE}, {before[name]:.3f} on record"
+            for name in counts
+            if ratios[name] > before.get(name, ratios[name]) * (1 + PLAY)
+        ),
+    )
+
+
+def _count(workload: Workload, folder: Path) -> dict[str, int]:
+    """Instructions of all frames by stage, in the order in which they were counted."""
+    CReference(workload.database, folder)
+    client = Path(__file__).parent / "callgrind.c"
+    subprocess.run(["gcc", "-O2", "-fPIC", "-shared", "-o", folder / "callgrind.so", client], check=True)
+    (folder / "plan.pickle").write_bytes(pickle.dumps(workload.plan_spec))
+    (folder / "frames.bin").write_bytes(workload.can_frames())
+    workload.write_candump(folder / "workload.log")
+    subprocess.run(
+        [
+            *("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"),
+            f"--callgrind-out-file={folder}/counts",
+            *(sys.executable, "-m", "benchmarks.counted", folder),
+        ],
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+        check=True,
+    )
+    counts = {}
+    for number in range(1, 100):
+        dump = folder / f"counts.{number}"
+        if not dump.exists():
+            break
+        text = dump.read_text()
+        name, total = _NAME.search(text), _TOTAL.search(text)
+        if name is not None and total is not None:
+            counts[name[1]] = int(total[1])
+    return counts
+
+
+def _records() -> dict[str, dict[str, float]]:
+    records: dict[str, dict[str, float]] = json.loads(RECORD.read_text())
+    return records
+
+
+def _write_record(ratios: dict[str, float]) -> None:
+    records = _records()
+    records[platform.machine()] = {name: round(ratio, 3) for name, ratio in ratios.items()}
+    RECORD.write_text(json.dumps(records, indent=2) + "\n")

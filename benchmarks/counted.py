@@ -1,0 +1,51 @@
+"""Runs under callgrind: each compiled stage once over the same frames, bracketed so that it is counted alone.
+
+    valgrind --tool=callgrind --instr-atstart=no python -m benchmarks.counted FOLDER
+
+FOLDER holds what benchmarks/callgrind.py put there. Imports, plans and batches are made before the counting
+begins.
+"""
+
+import ctypes
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from telemetry_core.frames import FrameBatch
+from telemetry_core.logs import CandumpReader
+
+from benchmarks.core import BATCH_FRAMES, Core
+
+
+def main(folder: Path) -> None:
+    client = ctypes.CDLL(str(folder / "callgrind.so"))
+    reference = ctypes.CDLL(str(folder / "reference.so"))
+    core = Core(pickle.loads((folder / "plan.pickle").read_bytes()))  # noqa: S301  our own
+    can_frames = (folder / "frames.bin").read_bytes()
+    log = folder / "workload.log"
+    batches = _batches(log)
+
+    def counted(name: str, run: Callable[[], object]) -> None:
+        run()  # what is made on first use is made
+        client.begin()
+        run()
+        client.end(name.encode())
+
+    counted("C decode", lambda: reference.decode_frames(can_frames, ctypes.c_size_t(len(can_frames) // 16)))
+    counted("decode", lambda: core.decode(batches))
+    counted("decode + encode", lambda: core.decode_and_encode(batches))
+    counted("candump log to lines", lambda: core.candump_to_lines(log))
+
+
+def _batches(log: Path) -> list[FrameBatch]:
+    batches = []
+    with log.open("rb", buffering=0) as stream:
+        reader = CandumpReader(stream, lambda _name: 0)
+        while reader.read(batch := FrameBatch(BATCH_FRAMES)):
+            batches.append(batch)
+    return batches
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
