@@ -116,9 +116,13 @@ class Pipeline:
         """
         if flush_before_ns is not None:
             self._line.flush(self._open, before_ns=flush_before_ns)
-        if self._clock.monotonic_s() - self._opened_s >= BATCH_AGE_S:
+        now_s = self._clock.monotonic_s()
+        if not self._open.lines:
+            self._opened_s = now_s
+        if now_s - self._opened_s >= BATCH_AGE_S:
             self.cut()
-        if self._store.commit_due():
+            self._store.commit()  # what is a second old waits no longer
+        elif self._store.commit_due():
             self._store.commit()
 
     def finish(self) -> None:

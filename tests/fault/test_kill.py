@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.ledger import imbalances
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, influx_table
 from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
 from tests.support.servers import Database, DatabaseServer, Points
 
@@ -58,24 +58,25 @@ def test_a_service_killed_at_random_instants_leaves_the_database_of_an_undisturb
     top: str, log_name: str, influxdb1: DatabaseServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     log = request.getfixturevalue(log_name)
-    (tmp_path / "calm").mkdir()
-    (tmp_path / "killed").mkdir()
-    calm = Gateway(tmp_path / "calm", influxdb1.fresh_database(), replay(log), top)
-    calm_accounts = calm.run()
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    calm.mkdir()
+    killed.mkdir()
+    calm_database, killed_database = influxdb1.fresh_database(), influxdb1.fresh_database()
+    calm_accounts = Gateway(calm, influx_table(calm_database, calm), replay(log), top).run()
 
     # Slow enough for the log to last until the last kill.
     speed = LOG_S / (KILLS * SECONDS_PER_LIFE)
-    killed = Gateway(tmp_path / "killed", influxdb1.fresh_database(), replay(log, speed), top)
+    gateway = Gateway(killed, influx_table(killed_database, killed), replay(log, speed), top)
     chance = random.Random(20261125)
     for _ in range(KILLS):
-        process = killed.start()
+        process = gateway.start()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(0.2, 2 * SECONDS_PER_LIFE))
         process.kill()
         process.wait()
-    accounts = killed.run()
+    accounts = gateway.run()
 
-    assert vehicle_points(killed.database) == vehicle_points(calm.database)
+    assert vehicle_points(killed_database) == vehicle_points(calm_database)
     for each in (calm_accounts, accounts):
         assert list(imbalances(each.counters, each.waiting_points, {})) == []
         assert (each.waiting_points, each.clean) == (0, True)

@@ -28,16 +28,36 @@ class FinalAccounts:
     clean: bool
 
 
+def influx_table(database: Database, directory: Path, url: str = "") -> str:
+    """[influx] for `database`, its secrets in files in `directory`; url: of a proxy in between."""
+    server = database.server
+    lines = ["[influx]", f'url = "{url or server.url}"', f'database = "{database.name}"']
+    if server.token:
+        lines += [f'org = "{server.org}"', f'token_file = "{_secret_file(directory, server.token)}"']
+    elif server.username:
+        lines += [f'username = "{server.username}"']
+        lines += [f'password_file = "{_secret_file(directory, server.password)}"']
+    return "\n".join(lines) + "\n"
+
+
+def _secret_file(directory: Path, secret: str) -> Path:
+    file = directory / "secret"
+    file.write_text(secret + "\n")
+    file.chmod(0o600)
+    return file
+
+
 @dataclass
 class Gateway:
-    """One gateway in `directory`: `sources` are the [[can]], [[replay]] … tables as TOML."""
+    """One gateway with all its files in `directory`.
+
+    influx, sources: the tables [influx] and [[can]], [[replay]] …; top: keys and tables before them.
+    """
 
     directory: Path
-    database: Database
+    influx: str
     sources: str
-    top: str = ""  # keys and tables before the sources, such as [reduce]
-    url: str = ""  # instead of the server's own: a proxy in between
-    options: str = ""  # further lines of [influx]
+    top: str = ""
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     @property
@@ -49,21 +69,8 @@ class Gateway:
         return self.directory / "log"
 
     def write_config(self) -> None:
-        server = self.database.server
-        credentials = f'org = "{server.org}"\n' if server.org else ""
-        for name, secret in (("token", server.token), ("password", server.password)):
-            if secret and not (name == "password" and server.token):
-                file = self.directory / name
-                file.write_text(secret + "\n")
-                file.chmod(0o600)
-                credentials += f'{name}_file = "{name}"\n'
-        if server.username and not server.token:
-            credentials += f'username = "{server.username}"\n'
-        self.config.write_text(
-            f'vehicle = "van"\n{self.top}\n[influx]\nurl = "{self.url or server.url}"\n'
-            f'database = "{self.database.name}"\n{credentials}{self.options}\n'
-            f'[spool]\ndirectory = "spool"\n{self.sources}'
-        )
+        spool = '[spool]\ndirectory = "spool"\n'
+        self.config.write_text(f'vehicle = "van"\n{self.top}\n{self.influx}\n{spool}\n{self.sources}')
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the service; its output goes to `log`, behind that of earlier runs."""
