@@ -60,6 +60,11 @@ class Delivery:
         return compress(b"".join(line + b"\n" for line in self._isolation.piece))
 
     @property
+    def needs_comparison(self) -> bool:
+        """Whether another batch must be accepted, or not, before this one can go on."""
+        return self.doubt in (Doubt.SERVER_ERROR, Doubt.DEAD_LINES)
+
+    @property
     def isolating(self) -> bool:
         """Whether it is sent in pieces."""
         return self._isolation is not None

@@ -6,7 +6,7 @@ suspect, so that none blocks those behind it. Pure but for the queue.
 
 from collections.abc import Callable
 
-from telemetry.sink.delivery import Delivery, Doubt
+from telemetry.sink.delivery import Delivery
 from telemetry.sink.queue import Queue
 from telemetry.spool.batch import Entry
 
@@ -24,21 +24,19 @@ class Lanes:
         self.suspect_is_next = False
 
     def choose(self) -> Delivery | None:
-        """The delivery to go on with; None if there is nothing that can be sent now."""
+        """The delivery to go on with; None if there is nothing that can be sent now.
+
+        The suspect, if it is still in doubt, only if there is no other, or when its turn is asked for.
+        """
         suspect = self._suspect
         if suspect is not None and self.suspect_is_next:
             self.suspect_is_next = False
-            if suspect.doubt is not Doubt.DEAD_LINES:
-                return suspect
+            return suspect
         if (live := self._choose_live()) is not None:
             return live
         if suspect is not None and suspect.doubt is None:
             return suspect
-        if (backlog := self._choose_backlog()) is not None:
-            return backlog
-        if suspect is not None and suspect.doubt is Doubt.DEAD_LINES:
-            suspect.others_are_not()
-        return suspect
+        return self._choose_backlog() or suspect
 
     def set_aside(self, delivery: Delivery) -> bool:
         """Make it the suspect, which waits for others to be tried; False if there is another one."""

@@ -26,7 +26,7 @@ from telemetry.sink.queue import Queue
 from telemetry.sink.retry import Backoff
 from telemetry.sink.settings import Api
 from telemetry.sink.state import SinkState
-from telemetry.sink.verdict import Acknowledged, Answer, Hold, HoldCause, Rejected, Retry, Split
+from telemetry.sink.verdict import Acknowledged, Answer, Hold, HoldCause, Rejected, Retry, Split, Verdict
 from telemetry.spool.batch import Entry, TimeBase
 
 HOLD_S = 60.0
@@ -71,6 +71,7 @@ class Sender:
         self._not_before_s = clock.monotonic_s()
         self._unreachable_told = False
         self._refused_told_s: float | None = None
+        self._known_good = b""  # what was accepted last, and may be sent again without harm
         self.state = SinkState(api=client.api)
 
     def run(self, stop: threading.Event) -> None:
@@ -93,36 +94,59 @@ class Sender:
         self._note(looks=self.state.looks + 1, idle=delivery is None)
         if delivery is None:
             return LOOK_AGAIN_S
-        if delivery.done:
-            self._settle()
-            return 0.0
-        payload = delivery.payload
         try:
-            if self.state.held:
-                self._client.reread_credentials()
-            exchange = self._client.write(payload)
+            if delivery.needs_comparison:
+                self._compare(delivery)
+            elif not delivery.done:
+                self._send(delivery)
         except ConfigError as error:
             self._hold(str(error))
-            return HOLD_S
-        self._note_exchange(exchange, len(payload))
-        self._judge(delivery, exchange)
         self._settle()
         return max(self._not_before_s - self._clock.monotonic_s(), 0.0)
 
-    def _judge(self, delivery: Delivery, exchange: Exchange) -> None:
-        match exchange.verdict:
-            case Acknowledged() as verdict:
+    def _send(self, delivery: Delivery) -> None:
+        payload = delivery.payload
+        verdict = self._write(payload)
+        if isinstance(verdict, Acknowledged) and not delivery.entry.batch.ordered:
+            self._known_good = payload
+        self._judge(delivery, verdict)
+
+    def _compare(self, suspect: Delivery) -> None:
+        """No other batch is left to compare the suspect with: one that was accepted is sent once more."""
+        verdict = self._write(self._known_good) if self._known_good else None
+        match verdict:
+            case Acknowledged():
+                self._server_is_well()
+                suspect.others_are_accepted()
+            case Retry():
+                suspect.others_are_not()
+                self._be_patient(verdict)
+            case Hold(cause, words):
+                self._hold(f"{cause.value}: {words}")
+            case _:
+                suspect.others_are_not()
+
+    def _write(self, payload: bytes) -> Verdict:
+        if self.state.held:
+            self._client.reread_credentials()
+        exchange = self._client.write(payload)
+        self._note_exchange(exchange, len(payload))
+        return exchange.verdict
+
+    def _judge(self, delivery: Delivery, verdict: Verdict) -> None:
+        match verdict:
+            case Acknowledged():
                 self._server_is_well()
                 delivery.told(verdict)
                 self._lanes.accepted(delivery)
-            case Rejected() | Split() as verdict:
+            case Rejected() | Split():
                 self._server_is_well()
                 delivery.told(verdict)
             case Hold(HoldCause.REFUSED, words):
                 self._request_refused(delivery, words)
             case Hold(cause, words):
                 self._hold(f"{cause.value}: {words}" if words else cause.value)
-            case Retry() as verdict:
+            case Retry():
                 self._retry(delivery, verdict)
 
     def _request_refused(self, delivery: Delivery, words: str) -> None:
@@ -140,6 +164,9 @@ class Sender:
         self._lanes.in_trouble(delivery)
         if delivery.doubt is not None:
             self._lanes.set_aside(delivery)
+        self._be_patient(verdict)
+
+    def _be_patient(self, verdict: Retry) -> None:
         now_s = self._clock.monotonic_s()
         wait_s = max(self._backoff.next_delay_s(), verdict.after_s, HOLD_S if self.state.held else 0.0)
         self._not_before_s = now_s + wait_s

@@ -1,5 +1,6 @@
 """What the sink must know about its database: plain frozen values, filled by the configuration."""
 
+import ssl
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -60,8 +61,13 @@ class InfluxSettings:
                 )
         if (self.password or self.password_file) and not self.username:
             raise ConfigError("a password without a username", where=where)
-        if self.ca_file is not None and not self.ca_file.is_file():
-            raise ConfigError("is no file", where=f"{where}.ca_file")
+        if self.ca_file is not None:
+            try:
+                ssl.create_default_context(cafile=str(self.ca_file))
+            except OSError as error:  # ssl.SSLError is one
+                raise ConfigError(
+                    f"holds no certificate: {error.strerror}", where=f"{where}.ca_file"
+                ) from error
 
     def request_deadline_s(self, size_bytes: int) -> float:
         """How long a whole request of `size_bytes` may take, answer included."""

@@ -17,7 +17,6 @@ import ssl
 import threading
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import urllib3
@@ -53,7 +52,6 @@ class _Guard:
         self._over = False  # the request in flight was ended
         self._closed_for_good = False
         self._watched: socket.socket | None = None
-        self._let_go = False
 
     def begin(self) -> int:
         """A request begins; its number, for `end`."""
@@ -91,23 +89,19 @@ class _Guard:
             self._forget()
             # A second descriptor: TLS takes the first one away from its Python object.
             self._watched = socket.socket(fileno=os.dup(connected.fileno()))
-            self._let_go = False
             if self._over:
                 self._shut_down()
-
-    def let_go(self) -> None:
-        """The connection is closed; an answer that ends with it may still be coming."""
-        with self._lock:
-            self._let_go = True
-            if not self._in_flight:
-                self._forget()
 
     def finish(self) -> None:
         """The request in flight is over."""
         with self._lock:
             self._in_flight = False
-            if self._let_go:
-                self._forget()
+
+    def drop(self) -> None:
+        """Close the socket, for both sides."""
+        with self._lock:
+            self._shut_down()
+            self._forget()
 
     def _forget(self) -> None:
         if self._watched is not None:
@@ -120,34 +114,14 @@ class _Guard:
                 self._watched.shutdown(socket.SHUT_RDWR)
 
 
-class _GuardedConnection(HTTPConnection):
-    """Shows its socket to the guard."""
+def _guarded_pools(guard: _Guard) -> dict[str, type]:
+    """Kinds of connection pools, by scheme, whose connections show their sockets to `guard`."""
 
-    guard: ClassVar[_Guard]
-
-    def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
-        self.guard.watch(connected)
-        return connected
-
-    def send(self, data: Any) -> None:
-        try:
-            super().send(data)
-        except ConnectionResetError as error:
-            # A server that refuses a body (413) may answer and reset before it has read all of it. After a
-            # broken pipe urllib3 reads what came back; after a reset it would not.
-            raise BrokenPipeError(*error.args) from error
-
-    def close(self) -> None:
-        super().close()
-        self.guard.let_go()
-
-
-def _guarded_pools(the_guard: _Guard) -> dict[str, type]:
-    """Kinds of connection pools, by scheme, whose connections show their sockets to `the_guard`."""
-
-    class Connection(_GuardedConnection):
-        guard = the_guard
+    class Connection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            connected = super()._new_conn()
+            guard.watch(connected)
+            return connected
 
     class TlsConnection(Connection, HTTPSConnection):
         pass
@@ -238,6 +212,7 @@ class Transport:
             content = b""  # what was asked for is done, whatever came after the status
         if self._guard.failure() or len(content) == MAX_ANSWER_BYTES:
             response.close()  # what is left is not worth reading: the next request makes a new connection
+            self._guard.drop()
         return Answer(
             status=response.status,
             headers={name.lower(): text for name, text in response.headers.items()},
@@ -252,7 +227,7 @@ class Transport:
     def close(self) -> None:
         """Close the connection."""
         self._pool.clear()
-        self._guard.let_go()
+        self._guard.drop()
 
 
 def _no_answer(error: Exception) -> NoAnswer:

@@ -123,6 +123,11 @@ class ScriptedServer:
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.connections_made = 0
 
+    @property
+    def open_connections(self) -> int:
+        """How many clients have not left."""
+        return len(self._connections)
+
     def script(self, *acts: Act) -> None:
         """What to do with the next requests, one act each."""
         self._acts.extend(acts)
@@ -209,11 +214,12 @@ def read_nothing(connection: Connection) -> None:
     connection.server.closing.wait()
 
 
-def drip(data: bytes) -> Act:
-    """Read the request, then send `data` byte by byte, and its last byte for ever."""
+def drip(data: bytes, *, at_once: bytes = b"") -> Act:
+    """Read the request, send `at_once`, then `data` byte by byte, and its last byte for ever."""
 
     def act(connection: Connection) -> None:
         connection.read_request()
+        connection.send(at_once)
         for index in range(len(data) + 1_000_000):
             connection.send(data[min(index, len(data) - 1) :][:1])
             if connection.server.closing.wait(DRIP_S):

@@ -297,6 +297,27 @@ def test_an_identical_500_for_every_batch_is_the_servers_trouble(rig: Rig) -> No
     assert rig.queue.acknowledged_points == 60
 
 
+def test_the_last_batch_is_compared_with_one_that_was_accepted_before(rig: Rig) -> None:
+    rig.server.behave = poison
+    rig.queue.put_lines(*lines(5, "before"))
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(20), b"poison v=1 1")
+    rig.run_until_idle()
+    assert rig.queue.dead_lines() == [b"poison v=1 1"]
+    assert rig.server.stored == {*lines(5, "before"), *lines(20)}
+
+
+def test_rows_that_may_have_been_replaced_are_not_sent_again_to_compare(rig: Rig) -> None:
+    rig.server.behave = poison
+    rig.queue.put_lines(*lines(5, "before"), ordered=True)
+    rig.run_until_idle()
+    rig.queue.put_lines(b"poison v=1 1")
+    for _ in range(50):
+        rig.step()
+    assert sum(lines(5, "before") == sent for sent in rig.server.requests) == 1
+    assert rig.queue.dead == {}
+
+
 def test_an_identical_500_for_the_only_batch_is_never_its_fault(rig: Rig) -> None:
     rig.server.answers(*[BROKEN] * 50)
     rig.queue.put_lines(*lines(20))
@@ -314,22 +335,62 @@ def test_500s_that_differ_are_never_the_batchs_fault(rig: Rig) -> None:
     assert rig.queue.dead == {}
 
 
-def test_a_server_that_falls_ill_during_isolation_costs_no_good_line(rig: Rig) -> None:
-    """Ten times 500 and another batch accepted: isolation begins; then the trouble is the server's again."""
+class IllServer:
+    """Answers 500 to everything, or to everything but lines named `proof`, until it is cured."""
+
+    def __init__(self) -> None:
+        self.cured = False
+        self.takes_proof = True
+
+    def __call__(self, sent: Sequence[bytes]) -> Reply | None:
+        return None if self.cured or (self.takes_proof and sent[0].startswith(b"proof")) else BROKEN
+
+
+def isolate_in_vain(rig: Rig, ill: IllServer) -> None:
+    """Ten times 500, then another batch is accepted: isolation; but the server refuses every piece."""
+    rig.server.behave = ill
     rig.queue.put_lines(*lines(20))
-    rig.queue.put_lines(*lines(5, "newest"))
-    accepted = [False]
+    rig.queue.put_lines(*lines(1, "proof"))
+    while len(rig.server.requests) < 1 + MOST_ALIKE:
+        rig.step()
+    rig.queue.put_lines(*lines(1, "proof"))
+    rig.step()
+    ill.takes_proof = False
+    while sum(len(sent) == 1 for sent in rig.server.requests) < 2 + 20:
+        rig.step()
 
-    def behave(sent: Sequence[bytes]) -> Reply | None:
-        if len(rig.server.requests) > 300 or (b"newest v=0 0" in sent and not accepted[0]):
-            accepted[0] = True
-            return None
-        return BROKEN
 
-    rig.server.behave = behave
+def test_a_server_that_falls_ill_during_isolation_costs_no_good_line(rig: Rig) -> None:
+    ill = IllServer()
+    isolate_in_vain(rig, ill)
+    for _ in range(20):
+        rig.step()
+    assert rig.queue.dead == {}
+    ill.cured = True
     rig.run_until_idle()
     assert rig.queue.dead == {}
-    assert rig.server.stored == {*lines(20), *lines(5, "newest")}
+    assert rig.server.stored >= set(lines(20))
+
+
+def test_dead_lines_that_are_in_doubt_are_none_if_another_batch_meets_the_same_trouble(rig: Rig) -> None:
+    ill = IllServer()
+    isolate_in_vain(rig, ill)
+    rig.queue.put_lines(*lines(1, "third"))
+    rig.step()
+    assert rig.server.requests[-1] == lines(1, "third")
+    ill.cured = True
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    assert rig.server.stored >= {*lines(20), *lines(1, "third")}
+
+
+def test_dead_lines_that_are_in_doubt_are_dead_if_another_batch_is_accepted(rig: Rig) -> None:
+    ill = IllServer()
+    isolate_in_vain(rig, ill)
+    ill.takes_proof = True
+    rig.queue.put_lines(*lines(1, "proof"))
+    rig.run_until_idle()
+    assert rig.queue.dead_lines() == sorted(lines(20))
 
 
 # -- another 4xx

@@ -1,5 +1,6 @@
 """What of the database's settings is refused, and what follows from them."""
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ CANARY = "canary-secret"
         ({"bucket": ""}, "names no bucket and no database"),
         ({"token": Secret(CANARY), "token_file": Path("t")}, "token and token_file are both given"),
         ({"password": Secret(CANARY)}, "a password without a username"),
-        ({"ca_file": Path("/nowhere/ca.pem")}, r"\[influx\].ca_file: is no file"),
+        ({"ca_file": Path("/nowhere/ca.pem")}, r"\[influx\].ca_file: holds no certificate: No such file"),
+        ({"ca_file": Path(__file__)}, r"\[influx\].ca_file: holds no certificate"),
         ({"proxy": f"http://user:{CANARY}@proxy"}, r"\[influx\].proxy: must not hold a user or password"),
     ],
 )
@@ -33,8 +35,7 @@ def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object]
     settings = InfluxSettings(**{"url": "http://host:8086", "bucket": "b", **values})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=message) as caught:
         settings.check("[influx]")
-    assert CANARY not in str(caught.value)
-    assert caught.value.__cause__ is None
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("url", ["http://host", "https://[::1]:8086", "https://host/behind/a/proxy/"])
