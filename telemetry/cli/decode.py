@@ -1,0 +1,129 @@
+"""`nev-telemetry decode LOG…`: logs to csv, line protocol or ndjson. Values go to stdout, words to stderr."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from telemetry.decoding import Database, LogDecoder, OutputFormat, Progress, plan_channels
+from telemetry.errors import EXIT_OK, StorageError, UsageError
+from telemetry.protocols.plan_cache import load_plan
+from telemetry.sources.logs import Log
+
+HELP = "logs to csv, line protocol or ndjson"
+PROGRESS_INTERVAL_S = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "logs", metavar="LOG", nargs="+", type=Path, help="candump, .asc, .blf or .trc, also .gz; -: stdin"
+    )
+    parser.add_argument(
+        "--dbc",
+        metavar="[CHANNEL=]FILE",
+        action="append",
+        default=[],
+        type=_database,
+        help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; repeatable",
+    )
+    parser.add_argument("--format", choices=[*OutputFormat], default=OutputFormat.CSV, help="default csv")
+    parser.add_argument("--vehicle", metavar="NAME", default="unknown", help="the tag of --format lp")
+    parser.add_argument(
+        "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
+    )
+    parser.add_argument(
+        "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="instead of stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Decode all logs in the order given."""
+    channels = plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)
+    plan = load_plan(channels.databases, _cache_directory())
+    _warn(plan.warnings)
+    decoder = LogDecoder(plan.spec, channels, OutputFormat(arguments.format), vehicle=arguments.vehicle)
+    progress = _ProgressLine(sys.stderr.isatty())
+    with _output(arguments.output, arguments.logs) as write:
+        for number, path in enumerate(arguments.logs):
+            with Log(path, decoder.number_of) as log:
+                if number == 0 and decoder.header:
+                    write(decoder.header)
+                decoder.decode(log, write, progress.show)
+                progress.clear()
+                _warn(log.warnings())
+    _warn(decoder.warnings())
+    progress.finish(decoder.summary())
+    return EXIT_OK
+
+
+class _ProgressLine:
+    """One line on a terminal that is written over; nothing elsewhere."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        self._is_terminal = is_terminal
+        self._next_s = time.monotonic() + PROGRESS_INTERVAL_S
+
+    def show(self, progress: Progress) -> None:
+        if not self._is_terminal or time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + PROGRESS_INTERVAL_S
+        share = f"{progress.bytes_read / progress.total_bytes:4.0%} " if progress.total_bytes else ""
+        sys.stderr.write(f"\r\033[K{progress.path.name}: {share}{progress.frames} frames")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self._is_terminal:
+            sys.stderr.write("\r\033[K")
+
+    def finish(self, summary: str) -> None:
+        if self._is_terminal:
+            sys.stderr.write(f"{summary}\n")
+
+
+@contextmanager
+def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[Callable[[bytes], object]]:
+    if file is not None and file.exists() and any(log.exists() and file.samefile(log) for log in logs):
+        raise UsageError("is a log that is to be read", where=str(file), hint="give another --output")
+    try:
+        if file is None:
+            yield sys.stdout.buffer.write
+            sys.stdout.buffer.flush()
+        else:
+            with file.open("wb") as stream:
+                yield stream.write
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if file is None:
+            _discard_stdout()
+        raise StorageError(
+            f"cannot be written: {error.strerror}", where="stdout" if file is None else str(file)
+        ) from error
+
+
+def _discard_stdout() -> None:
+    """What is still buffered must not fail again at interpreter exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+
+
+def _database(text: str) -> Database:
+    channel, equals, file = text.partition("=")
+    if equals and "/" not in channel and not Path(text).exists():
+        return Database(Path(file), channel)
+    return Database(Path(text))
+
+
+def _cache_directory() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nev-telemetry" / "plans"

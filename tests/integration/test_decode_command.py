@@ -1,0 +1,203 @@
+"""`nev-telemetry decode` as people run it."""
+
+import csv
+import gzip
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cantools
+import pytest
+from cantools.database.can import Database
+
+from telemetry.protocols.mend import mend
+from tests.support.lineprotocol import parse_lines
+
+DATA = Path(__file__).parents[1] / "data"
+LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+RECORDINGS = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")  # a folder with kona/pcan.log and kona/pcan.dbc
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    cache = tmp_path_factory.mktemp("cache")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_CACHE_HOME": str(cache)}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "telemetry", "decode", *arguments]
+
+
+def decode(
+    environment: dict[str, str], *arguments: str, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command(*arguments), env=environment, input=stdin, capture_output=True, check=False, timeout=60
+    )
+
+
+def test_csv_is_what_it_has_always_been(environment: dict[str, str]) -> None:
+    done = decode(environment, LOG, "--dbc", DBC)
+    assert done.returncode == 0
+    assert done.stdout == (DATA / "drive.csv").read_bytes()
+    assert done.stderr.decode().splitlines()[0] == f"warning: {LOG}:9: no frame, skipped"
+
+
+def test_line_protocol_is_read_by_a_strict_parser(environment: dict[str, str]) -> None:
+    done = decode(environment, LOG, "--dbc", DBC, "--format", "lp", "--vehicle", "car 7")
+    assert done.stdout == (DATA / "drive.lp").read_bytes()
+    points = parse_lines(done.stdout)
+    assert {point.tags["vehicle"] for point in points} == {"car 7"}
+    assert len({(point.measurement, tuple(point.tags.items()), point.time_ns) for point in points}) == len(
+        points
+    )
+
+
+def test_ndjson_has_an_object_a_frame_with_the_stamps_of_csv(environment: dict[str, str]) -> None:
+    done = decode(environment, LOG, "--dbc", DBC, "--format", "ndjson")
+    objects = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = list(csv.DictReader((DATA / "drive.csv").read_text().splitlines()))
+    assert [
+        (str(row["time_ns"]), row["channel"], row["id"], row["message"], signal)
+        for row in objects
+        for signal in row["signals"]
+    ] == [(row["time_ns"], row["channel"], row["id"], row["message"], row["signal"]) for row in rows]
+
+
+def test_several_logs_are_one_output_with_one_header(environment: dict[str, str], tmp_path: Path) -> None:
+    packed = tmp_path / "drive.log.gz"
+    packed.write_bytes(gzip.compress(Path(LOG).read_bytes()))
+    done = decode(environment, LOG, str(packed), "--dbc", DBC)
+    header, rows = (DATA / "drive.csv").read_bytes().split(b"\n", 1)
+    assert done.stdout == header + b"\n" + rows + rows
+
+
+def test_a_log_comes_through_stdin_too(environment: dict[str, str]) -> None:
+    done = decode(environment, "-", "--dbc", DBC, stdin=Path(LOG).read_bytes())
+    assert done.stdout == (DATA / "drive.csv").read_bytes()
+
+
+def test_output_goes_into_a_file(environment: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "drive.csv"
+    done = decode(environment, LOG, "--dbc", DBC, "-o", str(out))
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert out.read_bytes() == (DATA / "drive.csv").read_bytes()
+
+
+def test_a_capture_of_nothing_but_damage_gives_the_header_alone(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "noise.log"
+    log.write_bytes(bytes(range(256)) * 10)
+    done = decode(environment, str(log), "--dbc", DBC)
+    assert (done.returncode, done.stdout) == (0, b"time_ns,channel,id,message,signal,value\n")
+
+
+def test_an_id_in_two_databases_is_refused_unless_the_first_wins(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    other = tmp_path / "other.dbc"
+    other.write_text(Path(DBC).read_text().replace("PackState", "Impostor"))
+    done = decode(environment, LOG, "--dbc", DBC, "--dbc", str(other))
+    assert (done.returncode, done.stdout) == (78, b"")
+    assert b"drive.dbc" in done.stderr
+    assert b"other.dbc" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    done = decode(environment, LOG, "--dbc", DBC, "--dbc", str(other), "--first-wins")
+    assert done.stdout == (DATA / "drive.csv").read_bytes()
+
+
+def test_a_database_of_one_channel_stays_with_it(environment: dict[str, str]) -> None:
+    done = decode(environment, LOG, "--dbc", f"can1={DBC}")
+    assert {row["channel"] for row in csv.DictReader(done.stdout.decode().splitlines())} == {"can1"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["missing.log", "--dbc", DBC], 66, "missing.log: No such file or directory"),
+        ([LOG, "--dbc", "missing.dbc"], 78, "missing.dbc: cannot be read"),
+        ([LOG, "--dbc", DBC, "-o", "/missing/out.csv"], 74, "/missing/out.csv: cannot be written"),
+        ([LOG, "--format", "xml"], 64, "invalid choice"),
+        ([], 64, "required: LOG"),
+    ],
+)
+def test_a_fault_is_one_line_and_a_code(
+    environment: dict[str, str], arguments: list[str], code: int, words: str
+) -> None:
+    done = decode(environment, *arguments)
+    assert done.returncode == code
+    assert words in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+    assert done.stdout == b""
+
+
+def test_a_log_is_never_overwritten_by_its_own_values(environment: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "drive.log"
+    log.write_bytes(Path(LOG).read_bytes())
+    done = decode(environment, str(log), "--dbc", DBC, "-o", str(log))
+    assert done.returncode == 64
+    assert log.read_bytes() == Path(LOG).read_bytes()
+
+
+def test_a_full_disk_is_one_line_and_a_code(environment: dict[str, str]) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device, opened for a child
+        done = subprocess.run(
+            command(LOG, "--dbc", DBC), env=environment, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 74
+    last = done.stderr.decode().splitlines()[-1]
+    assert last == "nev-telemetry: stdout: cannot be written: No space left on device"
+
+
+def test_a_reader_that_goes_away_is_no_fault(environment: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "long.log"
+    log.write_text("(1.0) can0 100#AC0F39FDCB400003\n" * 200_000)
+    with subprocess.Popen(
+        command(str(log), "--dbc", DBC), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 141
+        assert process.stderr.read() == b""
+
+
+def expected_rows(log: Path, database: Database) -> Iterator[tuple[str, str, str, str, float]]:
+    """(channel, id, message, signal, value) by cantools, for a candump log."""
+    messages = {(message.frame_id, message.is_extended_frame): message for message in database.messages}
+    for line in log.read_text().splitlines():
+        _, channel, frame = line.split()
+        id, _, payload = frame.partition("#")
+        message = messages.get((int(id, 16), len(id) > 3))
+        if message is None:
+            continue
+        values = message.decode(bytes.fromhex(payload), decode_choices=False, allow_truncated=True)
+        assert isinstance(values, dict)
+        for signal in message.signals:
+            if signal.name in values:
+                value = values[signal.name]
+                assert isinstance(value, int | float)
+                yield channel, id, message.name, signal.name, value
+
+
+@pytest.mark.skipif(not RECORDINGS, reason="NEV_TELEMETRY_RECORDINGS names no folder of recordings")
+def test_a_recorded_drive_equals_cantools_on_the_mended_database(environment: dict[str, str]) -> None:
+    log, dbc = Path(RECORDINGS) / "kona" / "pcan.log", Path(RECORDINGS) / "kona" / "pcan.dbc"
+    done = decode(environment, str(log), "--dbc", str(dbc))
+    assert done.returncode == 0
+    rows = list(csv.reader(done.stdout.decode().splitlines()))[1:]
+    database = cantools.database.load_string(mend(dbc.read_text("cp1252")).text, "dbc", strict=False)
+    assert isinstance(database, Database)
+    expected = list(expected_rows(log, database))
+    assert len(rows) == len(expected) == 228_895
+    assert [tuple(row[1:5]) for row in rows] == [row[:4] for row in expected]
+    values = [(float(row[5]), want[4]) for row, want in zip(rows, expected, strict=True)]
+    assert all(math.isclose(value, want, rel_tol=1e-9) for value, want in values)
+    again = decode(environment, str(log), "--dbc", str(dbc))
+    assert again.stdout == done.stdout
