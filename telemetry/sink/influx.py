@@ -64,21 +64,27 @@ class InfluxClient:
 
     def write(self, payload: bytes) -> Exchange:
         """Send gzip-compressed line protocol with stamps in ns. Raises ConfigError: a secret's file."""
-        started_s = self._clock.monotonic_s()
-        api, answer = self._write(payload)
-        verdict = judge(answer)
-        if self._settings.create and isinstance(verdict, Hold) and verdict.cause is HoldCause.NOT_FOUND:
-            created = judge(self._create(api))
-            if isinstance(created, Acknowledged):
-                answer = self._write_to(api, payload)
-                verdict = judge(answer)
-            else:
-                verdict = replace(verdict, words=f"{verdict.words}; making it: {created}")
-        return Exchange(answer, verdict, api, self._clock.monotonic_s() - started_s)
+        exchange = self._ask(payload)
+        verdict = exchange.verdict
+        if (
+            not self._settings.create
+            or not isinstance(verdict, Hold)
+            or verdict.cause is not HoldCause.NOT_FOUND
+        ):
+            return exchange
+        created = judge(self._create(exchange.api))
+        if isinstance(created, Acknowledged):
+            return self._ask(payload)
+        return replace(exchange, verdict=replace(verdict, words=f"{verdict.words}; making it: {created}"))
 
     def probe(self) -> Exchange:
-        """Ask as `write` does, with no lines: tells of address, certificate, credentials and bucket."""
-        return self.write(_EMPTY)
+        """Ask without lines: tells of address, certificate, credentials and bucket. Changes nothing."""
+        return self._ask(_EMPTY)
+
+    def _ask(self, payload: bytes) -> Exchange:
+        started_s = self._clock.monotonic_s()
+        api, answer = self._write(payload)
+        return Exchange(answer, judge(answer), api, self._clock.monotonic_s() - started_s)
 
     def reread_credentials(self) -> bool:
         """Read the secrets' files again; whether anything changed. Raises ConfigError as `write` does."""

@@ -89,6 +89,7 @@ def test_a_folder_on_the_way_may_be_such_a_link_too(token: Path, tmp_path: Path)
         read_secret(folder / "link" / "token")
 
 
+@pytest.mark.optional
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_link_or_a_file_of_another_user_is_refused(token: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from telemetry.compress import compress
 from telemetry.sink.credentials import Secret
 from telemetry.sink.influx import InfluxClient
 from telemetry.sink.settings import Api, InfluxSettings
@@ -18,6 +19,7 @@ Reply = tuple[int, bytes]
 NO_SUCH_PAGE = (404, b"404 page not found\n")
 NO_BUCKET = (404, b'{"code":"not found","message":"bucket not found"}')
 GOOD = (204, b"")
+LINES = compress(b"m v=1 1\n")
 
 
 class Site:
@@ -97,6 +99,12 @@ def test_a_missing_bucket_is_not_made_unless_that_is_allowed(connect: Connect) -
     assert site.asked == ["/api/v2/write"]
 
 
+def test_asking_makes_nothing(connect: Connect) -> None:
+    site = Site({"/api/v2/write": NO_BUCKET})
+    assert isinstance(connect(site.act, create=True).probe().verdict, Hold)
+    assert site.asked == ["/api/v2/write"]
+
+
 def test_a_missing_bucket_is_made_in_its_organisation(connect: Connect, server: ScriptedServer) -> None:
     writes = iter([NO_BUCKET, GOOD])
     site = Site(
@@ -106,7 +114,7 @@ def test_a_missing_bucket_is_made_in_its_organisation(connect: Connect, server: 
             "/api/v2/buckets": (201, b"{}"),
         }
     )
-    assert connect(site.act, create=True, org="fleet").probe().verdict == Acknowledged()
+    assert connect(site.act, create=True, org="fleet").write(LINES).verdict == Acknowledged()
     assert site.asked == ["/api/v2/write", "/api/v2/orgs", "/api/v2/buckets", "/api/v2/write"]
     assert server.requests[2].body == b'{"orgID": "0815", "name": "cars", "retentionRules": []}'
 
@@ -119,14 +127,14 @@ def test_where_buckets_cannot_be_made_a_database_is(
     writes = iter([NO_BUCKET, GOOD])
     site = Site({"/api/v2/write": lambda: next(writes), "/api/v2/orgs": orgs, "/query": (200, b"{}")})
     client = connect(site.act, create=True, bucket='ca"rs/weekly')
-    assert client.probe().verdict == Acknowledged()
+    assert client.write(LINES).verdict == Acknowledged()
     query = parse_qs(urlsplit(server.requests[2].target).query)
     assert query == {"q": ['CREATE DATABASE "ca\\"rs"']}
 
 
 def test_a_bucket_that_cannot_be_made_holds_and_says_why(connect: Connect) -> None:
     site = Site({"/api/v2/write": NO_BUCKET, "/query": (403, b'{"error":"not an admin"}')})
-    verdict = connect(site.act, create=True).probe().verdict
+    verdict = connect(site.act, create=True).write(LINES).verdict
     assert isinstance(verdict, Hold)
     assert verdict.cause is HoldCause.NOT_FOUND
     assert "not an admin" in verdict.words
