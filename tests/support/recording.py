@@ -1,6 +1,9 @@
 """A recorded drive of our own: the simulator's frames as a candump log."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from telemetry.__main__ import main
 
@@ -21,3 +24,11 @@ def coarsen(log: Path, coarse: Path, step_s: float = 0.1) -> Path:
             stamp, rest = line[1:].split(")", 1)
             out.write(f"({int(float(stamp) / step_s) * step_s:.6f}){rest}")
     return coarse
+
+
+def recordings() -> Path:
+    """The folder of other people's recordings, which this project does not contain; without it, a skip."""
+    folder = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")
+    if not folder:
+        pytest.skip("NEV_TELEMETRY_RECORDINGS names no folder of recordings")
+    return Path(folder)
