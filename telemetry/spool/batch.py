@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from telemetry.compress import decompress
+
+_MAX_LINES_BYTES = 256 * 1024 * 1024  # of one batch; what is larger is damage
+
 
 class TimeBase(Enum):
     """What the stamps of a batch's lines count from."""
@@ -39,3 +43,8 @@ class Entry:
 
     sequence: int
     batch: EncodedBatch
+
+
+def lines_of(batch: EncodedBatch) -> bytes:
+    """The lines that it holds. DataError if they do not decompress."""
+    return decompress(batch.payload, _MAX_LINES_BYTES)

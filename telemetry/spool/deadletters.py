@@ -11,15 +11,18 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_type_hints
 
-from telemetry.spool.filesystem import FileSystem, append_all
+from telemetry.spool.filesystem import FileSystem, read_file, replace_file
+from telemetry.spool.rows import row_keys, without_rows
 
 DIRECTORY_NAME = "dead"
+REQUEUE = "requeue"  # where letters lie that were handed over to be sent again
 NO_TIME = "no_time"  # the reason of batches whose boot ended before the time was known
 
 _NAME = re.compile(r"\d{15}\.\d{4}\.letter")
 _MAX_WORDS = 500  # characters of the server's
-_HEAD_BYTES = 4096
+_HEAD_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +42,26 @@ class Letter:
     stored_ns: int
 
 
+_FIELD_TYPES = get_type_hints(Letter)
+
+
 class DeadLetters:
-    """The letters of one spool. OSError where the disk refuses."""
+    """The letters of one spool. OSError where the disk refuses.
+
+    Files may go meanwhile: a command may hand them over to be sent again (see requeue.py).
+    """
 
     def __init__(self, filesystem: FileSystem, directory: Path, *, max_bytes: int, max_files: int) -> None:
         self._filesystem = filesystem
         self._directory = directory / DIRECTORY_NAME
+        self._handed_over = directory / REQUEUE
         self._max_bytes = max_bytes
         self._max_files = max_files
         self._sizes: dict[str, int] = {}
-        filesystem.make_directory(self._directory)
-        for name in sorted(filesystem.names(self._directory)):
-            if _NAME.fullmatch(name):
+        self._ordered: set[str] = set()
+        for name in letter_names(filesystem, self._directory):
+            with contextlib.suppress(FileNotFoundError):
                 self._sizes[name] = filesystem.size(self._directory / name)
-
-    def __len__(self) -> int:
-        return len(self._sizes)
 
     @property
     def size_bytes(self) -> int:
@@ -62,77 +69,108 @@ class DeadLetters:
         return sum(self._sizes.values())
 
     @property
-    def names(self) -> list[str]:
-        """The files, oldest record first."""
-        return sorted(self._sizes)
+    def has_ordered(self) -> bool:
+        """Whether rows of ordered batches are among them."""
+        return bool(self._ordered)
 
     def add(self, letter: Letter, lines: bytes) -> str:
-        """Keep these lines; its name. Durable when it returns."""
-        head = json.dumps(asdict(letter) | {"words": letter.words[:_MAX_WORDS]}, ensure_ascii=True).encode()
-        data = head + b"\n" + lines
+        """Keep these lines; the letter's name. Durable when it returns."""
         part = 0
         while (name := f"{letter.sequence:015d}.{part:04d}.letter") in self._sizes:
             part += 1
-        path = self._directory / name
-        descriptor = self._filesystem.create(path)
-        try:
-            append_all(self._filesystem, descriptor, data)
-            self._filesystem.sync(descriptor)
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._filesystem.unlink(path)
-            raise
-        finally:
-            self._filesystem.close(descriptor)
-        self._filesystem.sync_directory(self._directory)
+        data = encode_letter(letter, lines)
+        self._filesystem.make_directory(self._directory)
+        replace_file(self._filesystem, self._directory / name, data)
         self._sizes[name] = len(data)
-        while len(self) > 1 and (len(self) > self._max_files or self.size_bytes > self._max_bytes):
-            self.remove(self.names[0])
+        if letter.ordered:
+            self._ordered.add(name)
+        while len(self._sizes) > 1 and (
+            len(self._sizes) > self._max_files or self.size_bytes > self._max_bytes
+        ):
+            self._remove(min(self._sizes))
         return name
-
-    def read(self, name: str) -> tuple[Letter, bytes] | None:
-        """A letter and its lines; None if it cannot be read as one."""
-        try:
-            data = self._read(name, self._sizes[name])
-        except (OSError, KeyError):
-            return None
-        letter = _head(data)
-        return (letter, data[data.index(b"\n") + 1 :]) if letter else None
-
-    def remove(self, name: str) -> None:
-        """Remove a letter."""
-        self._filesystem.unlink(self._directory / name)
-        del self._sizes[name]
 
     def remove_of(self, sequence: int) -> None:
         """Remove all letters of a record."""
-        for name in self.names:
+        for name in sorted(self._sizes):
             if name.startswith(f"{sequence:015d}."):
-                self.remove(name)
+                self._remove(name)
 
-    def remove_unless(self, holds: Callable[[Letter], bool]) -> None:
+    def check(self, holds: Callable[[Letter], bool]) -> None:
         """Remove the letters that do not hold; those that cannot be read stay, for somebody to look at."""
-        for name in self.names:
-            try:
-                letter = _head(self._read(name, _HEAD_BYTES))
-            except OSError:
-                continue
+        for name in sorted(self._sizes):
+            letter = read_head(self._filesystem, self._directory / name)
             if letter and not holds(letter):
-                self.remove(name)
+                self._remove(name)
+            elif letter and letter.ordered:
+                self._ordered.add(name)
+        for name in letter_names(self._filesystem, self._handed_over):
+            letter = read_head(self._filesystem, self._handed_over / name)
+            if letter and letter.ordered:
+                self._ordered.add(name)
 
-    def _read(self, name: str, count: int) -> bytes:
-        descriptor = self._filesystem.open_to_read(self._directory / name)
-        try:
-            return self._filesystem.read_at(descriptor, count, 0)
-        finally:
-            self._filesystem.close(descriptor)
+    def drop_replaced(self, sequence: int, lines: bytes) -> None:
+        """Take out the rows of ordered letters that `lines`, of a later record, have replaced."""
+        keys = row_keys(lines)
+        for name in sorted(self._ordered):
+            for directory in (self._directory, self._handed_over):
+                read = read_letter(self._filesystem, directory / name)
+                if read is None or read[0].sequence >= sequence:
+                    continue
+                left = without_rows(read[1], keys)
+                if not left:
+                    self._filesystem.unlink(directory / name)
+                elif left != read[1]:
+                    replace_file(self._filesystem, directory / name, encode_letter(read[0], left))
+
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._filesystem.unlink(self._directory / name)
+        del self._sizes[name]
+        self._ordered.discard(name)
 
 
-def _head(data: bytes) -> Letter | None:
+def letter_names(filesystem: FileSystem, directory: Path) -> list[str]:
+    """The letters in a directory, oldest record first."""
+    try:
+        names = filesystem.names(directory)
+    except FileNotFoundError:  # there has not been one yet
+        return []
+    return sorted(name for name in names if _NAME.fullmatch(name))
+
+
+def encode_letter(letter: Letter, lines: bytes) -> bytes:
+    """The file of a letter; `points` is counted from the lines."""
+    points = lines.count(b"\n") + (not lines.endswith(b"\n"))
+    head = asdict(letter) | {"words": letter.words[:_MAX_WORDS], "points": points}
+    return json.dumps(head).encode() + b"\n" + lines
+
+
+def read_letter(filesystem: FileSystem, path: Path) -> tuple[Letter, bytes] | None:
+    """A letter and its lines; None if the file is gone, or cannot be read as a letter."""
+    try:
+        data = read_file(filesystem, path)
+    except OSError:
+        return None
+    letter = _decode_head(data)
+    return (letter, data[data.index(b"\n") + 1 :]) if letter else None
+
+
+def read_head(filesystem: FileSystem, path: Path) -> Letter | None:
+    """A letter without its lines."""
+    try:
+        return _decode_head(read_file(filesystem, path, _HEAD_BYTES))
+    except OSError:
+        return None
+
+
+def _decode_head(data: bytes) -> Letter | None:
     head, newline, _ = data.partition(b"\n")
     if not newline:
         return None
     try:
-        return Letter(**json.loads(head))
+        fields = json.loads(head)
+        letter = Letter(**fields)
     except (ValueError, TypeError):
         return None
+    return letter if all(type(value) is _FIELD_TYPES[name] for name, value in fields.items()) else None

@@ -18,7 +18,15 @@ class FileSystem(Protocol):
     """Files are meant by descriptors (integers) once open."""
 
     def make_directory(self, path: Path) -> None:
-        """Make it, with its parents, if it is missing; nobody but its owner may look into it."""
+        """Make it, with its parents, if it is missing; only its owner may enter it."""
+        ...
+
+    def is_private(self, path: Path) -> bool:
+        """Whether only its owner may enter this directory."""
+        ...
+
+    def make_private(self, path: Path) -> None:
+        """Let only its owner enter this directory."""
         ...
 
     def names(self, directory: Path) -> list[str]:
@@ -82,7 +90,7 @@ class FileSystem(Protocol):
         ...
 
     def lock(self, path: Path) -> int:
-        """Make the file if missing and lock it for this process alone; BlockingIOError if another has it."""
+        """Lock this directory for this process alone; BlockingIOError if another has it."""
         ...
 
 
@@ -91,8 +99,12 @@ class RealFileSystem:
 
     def make_directory(self, path: Path) -> None:
         path.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
-        if path.stat().st_mode & 0o077:
-            path.chmod(_DIRECTORY_MODE)
+
+    def is_private(self, path: Path) -> bool:
+        return not path.stat().st_mode & 0o077
+
+    def make_private(self, path: Path) -> None:
+        path.chmod(_DIRECTORY_MODE)
 
     def names(self, directory: Path) -> list[str]:
         return os.listdir(directory)  # noqa: PTH208  names are wanted, not one Path object each
@@ -145,7 +157,7 @@ class RealFileSystem:
         return figures.f_bavail * figures.f_frsize
 
     def lock(self, path: Path) -> int:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -162,6 +174,15 @@ def append_all(filesystem: FileSystem, descriptor: int, data: bytes) -> None:
         if written <= 0:
             raise OSError(28, "a write that wrote nothing")
         rest = rest[written:]
+
+
+def read_file(filesystem: FileSystem, path: Path, limit_bytes: int = 1 << 30) -> bytes:
+    """What is in it, up to `limit_bytes`."""
+    descriptor = filesystem.open_to_read(path)
+    try:
+        return filesystem.read_at(descriptor, min(limit_bytes, filesystem.size(path)), 0)
+    finally:
+        filesystem.close(descriptor)
 
 
 def replace_file(filesystem: FileSystem, path: Path, data: bytes) -> None:

@@ -69,10 +69,10 @@ class Memory:
         total.add(self._behind)
         return total
 
-    def append(self, item: Item, *, requeued: int = 0) -> None:
-        """Add the newest; `requeued` of its points are dead letters no more."""
-        item.carried, self._behind = self._behind, Tally()
-        item.carried.dead -= requeued
+    def append(self, item: Item) -> None:
+        """Add the newest."""
+        item.carried.add(self._behind)
+        self._behind = Tally()
         self._items[item.sequence] = item
         self.size_bytes += item.size_bytes
         self.payload_bytes += len(item.batch.payload)

@@ -15,13 +15,12 @@ from telemetry.spool.accounts import AccountsTrail
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.segment import Found, Segment, SegmentReader, parse_name
-from telemetry.spool.settled import Settled, Stretch, Tally
+from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
 from telemetry.spool.slots import Slot, read_slot
 
 _ENDLESS = 1 << 63
 OWN_PREFIX = "spool/"  # of the counters that the spool itself puts into a record's accounts
 UNKNOWN_MADE = "points/made/unknown"  # points whose record's accounts were damaged
-_KINDS = ("acknowledged", "evicted", "damaged", "dead")
 
 
 @dataclass(slots=True)
@@ -46,7 +45,7 @@ class State:
 def own_counters(base: Tally, from_memory: Tally) -> dict[str, int]:
     """What the spool adds to the accounts of a record; `base` is for when the slot is lost."""
     counters = {}
-    for kind in _KINDS:
+    for kind in KINDS:
         counters[f"{OWN_PREFIX}{kind}"] = getattr(base, kind)
         counters[f"{OWN_PREFIX}memory/{kind}"] = getattr(from_memory, kind)
     return counters
@@ -64,7 +63,7 @@ def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monoton
         state.last_sequence = max(slot.last_sequence, state.last_sequence)
     state.clean = fresh or (slot is not None and slot.clean and slot.end == state.end)
     own = _read_accounts(state, filesystem, tail.records)
-    for kind in _KINDS:
+    for kind in KINDS:
         setattr(state.from_memory, kind, own.get(f"memory/{kind}", 0))
 
     first = state.segments[0].place if state.segments else state.end
@@ -75,7 +74,18 @@ def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monoton
         state.settled = Settled([Stretch(0, first, _spread(own, first))])
     for start, end in [(0, first), *tail.holes]:
         state.damaged_points += state.settled.settle(start, end, "damaged")
+    _count_twice(state)
     return state
+
+
+def _count_twice(state: State) -> None:
+    """Without a slot, requeued points may wait twice: as what they were before they died, and as requeued."""
+    settled = state.settled.tally()
+    for kind in KINDS:
+        missing = -getattr(settled, kind) - getattr(state.from_memory, kind)
+        if missing > 0:
+            setattr(state.from_memory, kind, getattr(state.from_memory, kind) + missing)
+            state.accounts[UNKNOWN_MADE] = state.accounts.get(UNKNOWN_MADE, 0) + missing
 
 
 def _list_segments(
@@ -237,9 +247,9 @@ def _open(filesystem: FileSystem, segment: Segment) -> SegmentReader | None:
 
 def _spread(own: dict[str, int], points: int) -> Tally:
     """What became of the points that are on disk no more, when only the records' own counters tell."""
-    known = {kind: own.get(kind, 0) for kind in _KINDS}
+    known = {kind: own.get(kind, 0) for kind in KINDS}
     excess = sum(known.values()) - points
-    for kind in _KINDS:  # acknowledged ones first: they may be on disk still, and are sent again
+    for kind in KINDS:  # acknowledged ones first: they may be on disk still, and are sent again
         surplus = min(max(excess, 0), known[kind])
         known[kind] -= surplus
         excess -= surplus

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from operator import attrgetter
 
+KINDS = ("acknowledged", "evicted", "damaged", "dead")
+
 
 @dataclass(slots=True)
 class Tally:
-    """Settled points, by what became of them."""
+    """Settled points, by what became of them. (With negative numbers: what is taken back.)"""
 
     acknowledged: int = 0
     evicted: int = 0
@@ -27,10 +29,18 @@ class Tally:
         self.damaged += other.damaged
         self.dead += other.dead
 
-    @property
-    def total(self) -> int:
-        """Of all kinds."""
-        return self.acknowledged + self.evicted + self.damaged + self.dead
+    def revived(self, points: int) -> "Tally":
+        """What to add when so many dead points live again.
+
+        Where it had been lost that they died, they were counted as something else.
+        """
+        back = Tally()
+        for kind in ("dead", "damaged", "evicted", "acknowledged"):
+            taken = min(points, max(getattr(self, kind), 0))
+            setattr(back, kind, -taken)
+            points -= taken
+        back.dead -= points
+        return back
 
 
 @dataclass(slots=True)
@@ -85,6 +95,16 @@ class Settled:
     def covers(self, start: int, end: int) -> bool:
         """Whether all of these places are settled."""
         return self.next_open(start) >= end
+
+    def open_points(self, start: int, end: int) -> int:
+        """How many of these places are not settled."""
+        points = 0
+        while (start := self.next_open(start)) < end:
+            index = bisect_right(self._stretches, start, key=_START)
+            stop = min(end, self._stretches[index].start) if index < len(self._stretches) else end
+            points += stop - start
+            start = stop
+        return points
 
     def settle(self, start: int, end: int, kind: str, *, dead: int = 0) -> int:
         """Settle what is open of these places as `kind`, a field of Tally; `dead` of it as dead letters.

@@ -11,24 +11,31 @@ lock is not held while the disk is written, so a slow disk does not keep the sin
 
 import contextlib
 import errno
-import gzip
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry.clock import Clock
+from telemetry.compress import compress
 from telemetry.errors import StorageError
-from telemetry.spool.batch import EncodedBatch, Entry, TimeBase
-from telemetry.spool.deadletters import NO_TIME, DeadLetters, Letter
+from telemetry.spool.batch import EncodedBatch, Entry
+from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
+from telemetry.spool.deadletters import REQUEUE, DeadLetters
 from telemetry.spool.filesystem import FileSystem, RealFileSystem
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item, Memory
+from telemetry.spool.outbox import Outbox
 from telemetry.spool.recovery import read_state
-from telemetry.spool.settled import Tally
-from telemetry.spool.store import Commit, Store
+from telemetry.spool.requeue import Requeue
+from telemetry.spool.segment import parse_name
+from telemetry.spool.settled import KINDS, Tally
+from telemetry.spool.slots import FILE_NAME as SLOTS
+from telemetry.spool.store import Store
 
-LOCK_NAME = "lock"
+OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock"}
+LOOK_EVERY_S = 5.0  # for dead letters that were handed over
+LETTERS_A_LOOK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +69,6 @@ class Gauges:
     volatile: str  # why the disk refuses; empty if it does not
 
 
-@dataclass(slots=True)
-class _InFlight:
-    """A batch that was handed out."""
-
-    entry: Entry
-    place: int | None  # None: not on disk
-    dead: int = 0  # points that were refused so far
-    acknowledged: bool = False  # while it was being written to disk
-
-    @property
-    def end(self) -> int:
-        """The place behind it."""
-        return (self.place or 0) + self.entry.batch.points
-
-
-@dataclass(frozen=True, slots=True)
-class _Newest:
-    """The newest record on disk."""
-
-    entry: Entry
-    place: int
-
-
 class Spool:
     """See the module."""
 
@@ -105,12 +89,12 @@ class Spool:
         self._arrival = threading.Condition(self._lock)
         self._arrived = False
         self._memory = Memory()
-        self._writing: Commit | None = None
-        self._in_flight: dict[int, _InFlight] = {}
         self._refusal = ""  # why the spool is volatile
         self._retry_at_s = 0.0
         self._retry_s = self._limits.retry_s
+        self._look_at_s = 0.0  # for letters that were handed over
         self._closed = False
+        self._is_fed = False  # a pipeline has appended to it
         self._lock_file = lock_directory(self._filesystem, directory)
         try:
             state = read_state(
@@ -123,18 +107,21 @@ class Spool:
                 max_bytes=self._limits.dead_bytes,
                 max_files=self._limits.dead_files,
             )
+            self._requeue = Requeue(self._filesystem, directory, last_sequence=state.last_sequence)
         except OSError as error:
             self._filesystem.close(self._lock_file)
             raise unusable(directory, error) from error
-        self._sequence = state.last_sequence
-        self._newest: _Newest | None = None
+        self._outbox = Outbox(self._store, self._memory, self._dead_letters, clock)
         if state.newest:
-            head = state.newest[0].head
-            self._newest = _Newest(Entry(head.sequence, state.newest[1]), head.place)
+            found, batch = state.newest
+            self._outbox.set_newest(found.head.sequence, batch, found.head.place)
+        self._sequence = state.last_sequence
+        self._accounts: Mapping[str, int] = state.accounts  # as appended last
+        self._positions: Mapping[str, int] = state.positions
         self.recovery = Recovery(
             clean=state.clean,
-            accounts=state.accounts,
-            positions=state.positions,
+            accounts=dict(state.accounts),
+            positions=dict(state.positions),
             last_sequence=state.last_sequence,
             waiting_points=self._store.waiting_points,
             damaged_points=state.damaged_points,
@@ -143,7 +130,7 @@ class Spool:
         with contextlib.suppress(OSError):  # a disk that refuses shows at the first commit
             for path in state.useless:
                 self._filesystem.unlink(path)
-            self._dead_letters.remove_unless(self._is_settled)
+            self._dead_letters.check(self._outbox.is_settled)
             self._store.drop_settled(0, self._store.end)
             self._store.save()
             self._store.sync_slot()
@@ -158,21 +145,35 @@ class Spool:
         `accounts` and `positions`: all of them, as of the end of this batch.
         """
         with self._lock:
-            self._sequence += 1
-            item = Item(self._sequence, batch, dict(accounts), dict(positions), self._clock.monotonic_s())
-            self._memory.append(item)
-            if self._refusal:
-                self._memory.evict(self._limits.memory_bytes)
-                self._notify()
-            return item.sequence
+            self._is_fed = True
+            self._accounts, self._positions = dict(accounts), dict(positions)
+            return self._append(batch, Tally())
+
+    def _append(self, batch: EncodedBatch, revived: Tally) -> int:
+        self._sequence += 1
+        item = Item(
+            self._sequence,
+            batch,
+            self._accounts,
+            self._positions,
+            appended_s=self._clock.monotonic_s(),
+            carried=revived,
+        )
+        self._memory.append(item)
+        if self._refusal:
+            self._memory.evict(self._limits.memory_bytes)
+            self._notify()
+        return item.sequence
 
     def commit_due(self) -> bool:
         """Whether it is time for `commit`."""
         with self._lock:
+            now_s = self._clock.monotonic_s()
+            if now_s >= self._look_at_s:
+                return True
             oldest = self._memory.oldest
             if oldest is None:
                 return False
-            now_s = self._clock.monotonic_s()
             if self._refusal:
                 return now_s >= self._retry_at_s
             return (
@@ -186,6 +187,8 @@ class Spool:
         If the disk refuses, the spool is volatile afterwards; nothing is raised.
         """
         with self._commit_lock:
+            with self._lock, contextlib.suppress(OSError):
+                self._append_requeued()
             while (error := self._commit_once()) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 with self._lock:
                     if not self._store.evict_oldest():
@@ -200,45 +203,76 @@ class Spool:
                 return None
             if self._refusal and self._clock.monotonic_s() < self._retry_at_s:
                 return None
-            commit = self._store.prepare(list(self._memory))
+            commit = self._store.prepare(self._memory)
             try:
                 self._store.make_room(len(commit.data))
             except OSError as error:
                 self._store.discard(commit)
                 return error
-            self._writing = commit
+            self._outbox.writing(commit.items)
         failure: OSError | None = None
         try:
             self._store.write(commit)
         except OSError as error:
             failure = error
         with self._lock:
-            self._writing = None
             if failure:
                 self._store.discard(commit)
+                self._outbox.written(None)
             else:
-                self._publish(commit)
-            for flight in [f for f in self._in_flight.values() if f.acknowledged]:
-                self.acknowledge(flight.entry.sequence)
+                self._store.publish(commit)
+                self._memory.stored(commit.items)
+                self._outbox.written(commit)
+                self._refusal = ""
+                self._retry_s = self._limits.retry_s
+                self._outbox.memory_is_open = False
+                self._notify()
         return failure
-
-    def _publish(self, commit: Commit) -> None:
-        self._store.publish(commit)
-        self._memory.stored(commit.items)
-        for item, place in zip(commit.items, commit.places, strict=True):
-            if item.in_flight:
-                self._in_flight[item.sequence].place = place
-        self._newest = _Newest(Entry(item.sequence, item.batch), place)
-        self._refusal = ""
-        self._retry_s = self._limits.retry_s
-        self._notify()
 
     def _be_volatile(self, error: OSError) -> None:
         self._retry_at_s = self._clock.monotonic_s() + self._retry_s
         self._retry_s = min(2 * self._retry_s, self._limits.retry_max_s)
         self._refusal = error.strerror or str(error)
+        self._outbox.memory_is_open = True
         self._memory.evict(self._limits.memory_bytes)
         self._notify()
+
+    def _append_requeued(self) -> None:
+        """Append the dead letters that a command has handed over, now and then."""
+        for sequence in self._requeue.claimed():
+            if self._memory.get(sequence) is None:
+                self._requeue.done(sequence)
+        now_s = self._clock.monotonic_s()
+        if now_s < self._look_at_s or self._closed:
+            return
+        self._look_at_s = now_s + LOOK_EVERY_S
+        waiting = self._requeue.waiting()[:LETTERS_A_LOOK]
+        if waiting:  # that they had died must be as durable as that they live
+            self._store.save()
+            self._store.sync_slot()
+        for name in waiting:
+            read = self._requeue.read(name)
+            if read is None:
+                continue  # it stays, for somebody to look at
+            letter, lines = read
+            if letter.ordered and self._newer_may_wait():
+                continue
+            self._requeue.claim(name, self._sequence + 1)
+            points = lines.count(b"\n") + (not lines.endswith(b"\n"))
+            self._append(
+                EncodedBatch(
+                    payload=compress(lines),
+                    points=points,
+                    first_ns=letter.first_ns,
+                    last_ns=letter.last_ns,
+                    ordered=letter.ordered,
+                ),
+                self._tally().revived(points),
+            )
+
+    def _newer_may_wait(self) -> bool:
+        """Whether rows may be on their way that a requeued ordered row must not come behind."""
+        return self._store.waiting_points > 0 or any(item.batch.ordered for item in self._memory)
 
     # -- the sink's side
 
@@ -258,141 +292,30 @@ class Spool:
     def next_live(self) -> Entry | None:
         """The newest batch, unless it is ordered, settled or in flight."""
         with self._lock:
-            item = self._memory.newest if self._refusal else None
-            if item:
-                return (
-                    None
-                    if item.batch.ordered or item.in_flight
-                    else self._take(Entry(item.sequence, item.batch))
-                )
-            newest = self._newest
-            if newest is None or newest.entry.batch.ordered or newest.entry.sequence in self._in_flight:
-                return None
-            if self._store.settled.covers(newest.place, newest.place + 1) or self._is_past(
-                newest.entry, newest.place
-            ):
-                return None
-            return self._take(newest.entry, newest.place)
+            return self._outbox.next_live()
 
     def next_backlog(self) -> Entry | None:
         """The oldest batch but the newest; an ordered one only while no other ordered one is in flight."""
         with self._lock:
-            ordered_flies = any(flight.entry.batch.ordered for flight in self._in_flight.values())
-            return self._next_on_disk(ordered_flies) or self._next_in_memory(ordered_flies)
-
-    def _next_on_disk(self, ordered_flies: bool) -> Entry | None:
-        ends = {flight.place: flight.end for flight in self._in_flight.values() if flight.place is not None}
-        if self._newest and not self._newest.entry.batch.ordered and not (self._refusal and self._memory):
-            ends[self._newest.place] = self._newest.place + self._newest.entry.batch.points
-        place = 0
-        while (place := self._store.settled.next_open(place)) < self._store.end:
-            if place in ends:
-                place = ends[place]
-                continue
-            try:
-                stored = self._store.find(place)
-            except OSError:
-                return None  # out of descriptors or memory: later
-            if stored is None:
-                return None
-            place = stored.head.place
-            entry = Entry(stored.head.sequence, stored.batch)
-            if place in ends:
-                continue
-            if (ordered_flies and stored.batch.ordered) or self._is_past(entry, place):
-                place = stored.head.end
-                continue
-            return self._take(entry, place)
-        return None
-
-    def _next_in_memory(self, ordered_flies: bool) -> Entry | None:
-        if not self._refusal:
-            return None
-        newest = self._memory.newest
-        for item in self._memory:
-            ordered = item.batch.ordered
-            if not item.in_flight and not (ordered and ordered_flies) and (item is not newest or ordered):
-                return self._take(Entry(item.sequence, item.batch))
-        return None
-
-    def _take(self, entry: Entry, place: int | None = None) -> Entry:
-        self._in_flight[entry.sequence] = _InFlight(entry, place)
-        item = self._memory.get(entry.sequence)
-        if item:
-            item.in_flight = True
-        return entry
-
-    def _is_past(self, entry: Entry, place: int) -> bool:
-        """Whether its stamps count from a boot that is over; then it is a dead letter now."""
-        batch = entry.batch
-        if batch.time_base is TimeBase.UNIX or batch.boot_id == self._clock.boot_id():
-            return False
-        self._take(entry, place)
-        self.refuse(entry.sequence, gzip.decompress(batch.payload), reason=NO_TIME, words="")
-        self.acknowledge(entry.sequence)
-        return True
+            return self._outbox.next_backlog()
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
         """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`.
 
-        `words`: the server's. A disk that refuses loses the lines, but not the count.
+        `words`: the server's. KeyError unless it is in flight.
         """
-        points = lines.count(b"\n") + (not lines.endswith(b"\n"))
         with self._lock:
-            flight = self._in_flight[sequence]
-            batch = flight.entry.batch
-            letter = Letter(
-                sequence=sequence,
-                place=self._store.end if flight.place is None else flight.place,
-                from_memory=flight.place is None,
-                reason=reason,
-                words=words,
-                points=points,
-                first_ns=batch.first_ns,
-                last_ns=batch.last_ns,
-                boot_id=batch.boot_id,
-                ordered=batch.ordered,
-                stored_ns=self._clock.unix_ns(),
-            )
-            flight.dead += points
-            with contextlib.suppress(OSError):
-                self._dead_letters.add(letter, lines)
+            self._outbox.refuse(sequence, lines, reason=reason, words=words)
 
     def acknowledge(self, sequence: int) -> None:
         """The server has it, or what is not refused of it. KeyError unless it is in flight."""
         with self._lock:
-            flight = self._in_flight[sequence]
-            if flight.place is not None:
-                settled = self._store.settle(flight.place, flight.end, "acknowledged", dead=flight.dead)
-                if settled < flight.dead:  # it was evicted meanwhile, and counted as that
-                    self._drop_letters(sequence)
-            elif self._writing and any(item.sequence == sequence for item in self._writing.items):
-                flight.acknowledged = True  # settled as soon as it is known where it is
-                return
-            else:
-                item = self._memory.get(sequence)
-                if item:
-                    self._memory.settle(item, "acknowledged", dead=flight.dead)
-            del self._in_flight[sequence]
+            self._outbox.acknowledge(sequence)
 
     def release(self, sequence: int) -> None:
         """It was not sent: put it back. KeyError unless it is in flight."""
         with self._lock:
-            flight = self._in_flight.pop(sequence)
-            if flight.dead:
-                self._drop_letters(sequence)
-            item = self._memory.get(sequence)
-            if item:
-                item.in_flight = False
-
-    def _drop_letters(self, sequence: int) -> None:
-        with contextlib.suppress(OSError):
-            self._dead_letters.remove_of(sequence)
-
-    def _is_settled(self, letter: Letter) -> bool:
-        if letter.from_memory:
-            return letter.place < self._store.end
-        return self._store.settled.covers(letter.place, letter.place + 1)
+            self._outbox.release(sequence)
 
     def _notify(self) -> None:
         self._arrived = True
@@ -403,15 +326,14 @@ class Spool:
     def counters(self) -> dict[str, int]:
         """What became of the points that do not wait any more, since the spool was made."""
         with self._lock:
-            total = Tally()
-            for tally in (self._store.settled.tally(), self._store.from_memory, self._memory.tally()):
-                total.add(tally)
-            return {
-                "points/acknowledged": total.acknowledged,
-                "points/evicted": total.evicted,
-                "points/damaged": total.damaged,
-                "points/dead": total.dead,
-            }
+            tally = self._tally()
+            return {f"points/{kind}": getattr(tally, kind) for kind in KINDS}
+
+    def _tally(self) -> Tally:
+        total = Tally()
+        for tally in (self._store.settled.tally(), self._store.from_memory, self._memory.tally()):
+            total.add(tally)
+        return total
 
     def gauges(self) -> Gauges:
         """How the spool is now."""
@@ -433,14 +355,18 @@ class Spool:
             )
 
     def close(self) -> None:
-        """Commit and mark the spool as orderly stopped."""
+        """Commit and mark the spool as orderly stopped.
+
+        If it was not when it was opened, only after a pipeline has used it: who only drains a spool leaves it
+        to the pipeline to say what was lost.
+        """
         self.commit()
         with self._commit_lock, self._lock:
             if self._closed:
                 return
             self._closed = True
             with contextlib.suppress(OSError):  # then the next start finds it not clean
-                self._store.save(clean=not self._memory)
+                self._store.save(clean=not self._memory and (self._is_fed or self.recovery.clean))
                 self._store.sync_slot()
             self._store.close()
             self._filesystem.close(self._lock_file)
@@ -451,13 +377,27 @@ def lock_directory(filesystem: FileSystem, directory: Path) -> int:
     """Make the directory if it is missing, and have it for this process alone."""
     try:
         filesystem.make_directory(directory)
-        return filesystem.lock(directory / LOCK_NAME)
+        if not filesystem.is_private(directory):
+            _make_private(filesystem, directory)
+        return filesystem.lock(directory)
     except BlockingIOError as error:
         raise StorageError(
             "another process uses this spool", where=str(directory), hint="stop it, or give another directory"
         ) from error
     except OSError as error:
         raise unusable(directory, error) from error
+
+
+def _make_private(filesystem: FileSystem, directory: Path) -> None:
+    """Close it to others, unless somebody has other things in there."""
+    strange = [name for name in filesystem.names(directory) if name not in OUR_NAMES and not parse_name(name)]
+    if strange:
+        raise StorageError(
+            f"others may enter this directory, and {min(strange)} in it is not the spool's",
+            where=str(directory),
+            hint="chmod 700 it, or give a directory of its own",
+        )
+    filesystem.make_private(directory)
 
 
 def unusable(directory: Path, error: OSError) -> StorageError:

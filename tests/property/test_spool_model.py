@@ -4,6 +4,7 @@ The model is small: which points had been accepted (their commit returned and th
 which the server has got. Everything else is asked of the spool.
 """
 
+import contextlib
 import errno
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,11 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from telemetry.errors import DataError
 from telemetry.spool import Entry, Spool, SpoolLimits
+from telemetry.spool.deadletters import letter_names
+from telemetry.spool.requeue import hand_over
+from telemetry.spool.spool import LOOK_EVERY_S
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.spool import Feed, assert_balanced, drain, points_of
@@ -53,6 +58,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.in_flight.clear()
         self.ordered.clear()
         self.open.clear()
+        self.fed = False
         self.disk.fault = no_fault
         self.disk.read_only = False
         self.spool = Spool(DIRECTORY, clock=self.clock, limits=self.limits, filesystem=self.disk)
@@ -63,25 +69,29 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @rule(points=st.integers(1, 4), ordered=st.booleans(), padding=st.sampled_from([0, 0, 600]))
     def append(self, points: int, ordered: bool, padding: int) -> None:
-        self.feed.put(points, ordered=ordered, padding=padding)
-        self.open |= set(range(self.next_point, self.next_point + points))
-        self.next_point += points
+        self.put(points, ordered=ordered, padding=padding)
+
+    def put(self, points: int, *, ordered: bool = False, boot_id: str = "", padding: int = 0) -> None:
+        self.fed = True
+        self.open |= set(range(self.feed.next_point, self.feed.next_point + points))
+        self.feed.put(points, ordered=ordered, boot_id=boot_id, padding=padding)
+        self.next_point = self.feed.next_point
+
+    @rule(points=st.integers(1, 4))
+    def append_while_the_time_is_not_known(self, points: int) -> None:
+        self.put(points, boot_id=self.clock.boot_id())
 
     @rule(points=st.integers(1, 5))
     def reduce(self, points: int) -> None:
         self.feed.accounts["points/made/battery"] += points
         self.feed.accounts["points/reduced"] += points
-        self.open.add(self.next_point)
-        self.feed.put(1)
-        self.next_point += 1
+        self.put(1)
 
     @rule(name=st.sampled_from(["points/made/cells", "points/made/charger"]))
     def make_a_point_of_a_new_measurement(self, name: str) -> None:
         self.feed.accounts[name] = self.feed.accounts.get(name, 0) + 1
         self.feed.accounts["points/made/battery"] -= 1
-        self.open.add(self.next_point)
-        self.feed.put(1)
-        self.next_point += 1
+        self.put(1)
 
     @rule()
     def commit(self) -> None:
@@ -136,6 +146,15 @@ class SpoolMachine(RuleBasedStateMachine):
         entry = self.in_flight.pop(data.draw(st.sampled_from(sorted(self.in_flight))))
         self.spool.release(entry.sequence)
 
+    @rule(boot_time_ns=st.sampled_from([None, 0]))
+    def requeue_dead_letters(self, boot_time_ns: int | None) -> None:
+        for name in letter_names(self.disk, DIRECTORY / "dead"):
+            with contextlib.suppress(DataError, OSError):
+                hand_over(self.disk, DIRECTORY, name, boot_time_ns=boot_time_ns)
+        self.clock.advance(LOOK_EVERY_S)
+        self.spool.commit()
+        self.note_commit()
+
     @rule(seconds=st.sampled_from([0.5, 2.0, 100.0]))
     def let_time_pass(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -146,13 +165,22 @@ class SpoolMachine(RuleBasedStateMachine):
         self.note_commit()
         stayed_in_memory = self.spool.gauges().waiting_memory_points
         can_say_so = not self.disk.read_only and self.disk.fault is no_fault
+        is_clean = not stayed_in_memory and (self.spool.recovery.clean or self.fed)
         self.reopen()
         if not self.spoiled and (can_say_so or stayed_in_memory):
-            assert self.spool.recovery.clean == (not stayed_in_memory)
+            assert self.spool.recovery.clean == is_clean
 
     @rule()
     def kill(self) -> None:
         self.disk.kill()
+        self.reopen()
+
+    @rule()
+    def reboot(self) -> None:
+        self.spool.close()
+        self.note_commit()
+        self.clock.reboot()
+        self.spoiled = True  # of stamps that count from the boot before dead letters are made
         self.reopen()
 
     @precondition(lambda self: self.damages != "any segment")
@@ -167,7 +195,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.disk.cut_at = self.disk.operations + after
         try:
             for _ in range(2):
-                self.append(points, ordered=False, padding=300)
+                self.put(points, padding=300)
             self.commit()
             for entry in drain(self.spool):
                 self.delivered |= set(points_of(entry))

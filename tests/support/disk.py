@@ -103,6 +103,12 @@ class SimulatedDisk:
         self._step("make_directory", path)
         self._directories.add(path)
 
+    def is_private(self, path: Path) -> bool:
+        return path in self._directories
+
+    def make_private(self, path: Path) -> None:
+        raise AssertionError(f"{path} is private from the beginning")
+
     def names(self, directory: Path) -> list[str]:
         self._step("names", directory)
         return [path.name for path in self._names if path.parent == directory]
@@ -187,9 +193,7 @@ class SimulatedDisk:
         self._step("lock", path)
         if path in self._locks.values():
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
-        if path not in self._names:
-            self._change(_Renaming(path, File()))
-        descriptor = self._descriptor(path, self._file(path))
+        descriptor = self._descriptor(path, File())
         self._locks[descriptor] = path
         return descriptor
 

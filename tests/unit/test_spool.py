@@ -73,7 +73,32 @@ def test_what_was_committed_is_there_after_a_kill(clock: FakeClock) -> None:
     assert again.recovery.waiting_points == 12
     assert_balanced(again, again.recovery.accounts)
     assert sequences(again.next_live(), again.next_backlog()) == [None, 1]
-    again.close()
+
+
+def test_after_an_orderly_stop_the_spool_is_clean(clock: FakeClock) -> None:
+    disk = SimulatedDisk()
+    spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
+    assert spool.recovery.clean
+    Feed(spool).put()
+    spool.close()
+    again = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
+    assert again.recovery.clean
+    assert again.recovery.waiting_points == 3
+
+
+def test_who_only_drains_leaves_it_to_the_next_service_to_report_a_kill(clock: FakeClock) -> None:
+    disk = SimulatedDisk()
+    spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
+    Feed(spool).put()
+    spool.commit()
+    disk.kill()
+    drainer = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
+    assert len(list(drain(drainer))) == 1
+    drainer.close()
+    service = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
+    assert not service.recovery.clean
+    Feed(service, service.recovery.accounts).put()
+    service.close()
     assert Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk).recovery.clean
 
 

@@ -1,0 +1,214 @@
+"""The two lanes out of the spool, and what is in flight.
+
+Live is the newest batch; backlog is every other, oldest first. Ordered batches go by the backlog alone, one
+in flight at a time. What is in flight is handed out again only after `release`. While the disk refuses, what
+waits in memory is handed out too; else only what is on disk.
+
+One thread at a time: the spool's lock sees to it.
+"""
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from telemetry.clock import Clock
+from telemetry.errors import DataError
+from telemetry.spool.batch import EncodedBatch, Entry, TimeBase, lines_of
+from telemetry.spool.deadletters import NO_TIME, DeadLetters, Letter
+from telemetry.spool.memory import Item, Memory
+from telemetry.spool.store import Commit, Store
+
+
+@dataclass(slots=True)
+class _InFlight:
+    """A batch that was handed out."""
+
+    entry: Entry
+    place: int | None  # None: not on disk
+    dead: int = 0  # points that were refused so far
+    is_answered: bool = False  # acknowledged while it was being written to disk
+
+    @property
+    def end(self) -> int:
+        """The place behind it."""
+        return (self.place or 0) + self.entry.batch.points
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest record on disk."""
+
+    entry: Entry
+    place: int
+
+
+class Outbox:
+    """See the module."""
+
+    def __init__(self, store: Store, memory: Memory, dead_letters: DeadLetters, clock: Clock) -> None:
+        self._store = store
+        self._memory = memory
+        self._dead_letters = dead_letters
+        self._clock = clock
+        self._in_flight: dict[int, _InFlight] = {}
+        self._newest: _Newest | None = None
+        self._being_written: frozenset[int] = frozenset()
+        self.memory_is_open = False  # what is in memory is handed out
+
+    def set_newest(self, sequence: int, batch: EncodedBatch, place: int) -> None:
+        """The newest record on disk."""
+        self._newest = _Newest(Entry(sequence, batch), place)
+
+    def writing(self, items: Iterable[Item]) -> None:
+        """These are being written: it is not known yet where they will be."""
+        self._being_written = frozenset(item.sequence for item in items)
+
+    def written(self, commit: Commit | None) -> None:
+        """They have their places now; None: they could not be written."""
+        self._being_written = frozenset()
+        if commit:
+            for item, place in zip(commit.items, commit.places, strict=True):
+                if item.in_flight:
+                    self._in_flight[item.sequence].place = place
+            self.set_newest(item.sequence, item.batch, place)
+        for flight in [flight for flight in self._in_flight.values() if flight.is_answered]:
+            self.acknowledge(flight.entry.sequence)
+
+    def next_live(self) -> Entry | None:
+        """The newest batch, unless it is ordered, settled or in flight."""
+        item = self._memory.newest if self.memory_is_open else None
+        if item:
+            return None if item.batch.ordered or item.in_flight else self._take_item(item)
+        newest = self._newest
+        if newest is None or newest.entry.batch.ordered or newest.entry.sequence in self._in_flight:
+            return None
+        if self._store.settled.covers(newest.place, newest.place + 1):
+            return None
+        if self._bury_if_past(newest.entry, newest.place):
+            return None
+        return self._take(newest.entry, newest.place)
+
+    def next_backlog(self) -> Entry | None:
+        """The oldest batch but the newest; an ordered one only while no other ordered one is in flight."""
+        ordered_flies = any(flight.entry.batch.ordered for flight in self._in_flight.values())
+        return self._next_on_disk(ordered_flies) or self._next_in_memory(ordered_flies)
+
+    def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
+        """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`."""
+        flight = self._in_flight[sequence]
+        batch = flight.entry.batch
+        points = lines.count(b"\n") + (not lines.endswith(b"\n"))
+        flight.dead += points
+        letter = Letter(
+            sequence=sequence,
+            place=self._store.end if flight.place is None else flight.place,
+            from_memory=flight.place is None,
+            reason=reason,
+            words=words,
+            points=points,
+            first_ns=batch.first_ns,
+            last_ns=batch.last_ns,
+            boot_id=batch.boot_id,
+            ordered=batch.ordered,
+            stored_ns=self._clock.unix_ns(),
+        )
+        with contextlib.suppress(OSError):  # a disk that refuses loses the lines, but not the count
+            self._dead_letters.add(letter, lines)
+
+    def acknowledge(self, sequence: int) -> None:
+        """The server has it, or what is not refused of it. KeyError unless it is in flight."""
+        flight = self._in_flight[sequence]
+        if sequence in self._being_written:
+            flight.is_answered = True
+            return
+        del self._in_flight[sequence]
+        item = self._memory.get(sequence)
+        if flight.place is not None:
+            settled = self._store.settle(flight.place, flight.end, "acknowledged", dead=flight.dead)
+            if settled < flight.dead:  # it was evicted meanwhile, and counted as that
+                self._drop_letters(sequence)
+        elif item:
+            self._memory.settle(item, "acknowledged", dead=flight.dead)
+        if flight.entry.batch.ordered and self._dead_letters.has_ordered:
+            with contextlib.suppress(OSError, DataError):
+                self._dead_letters.drop_replaced(sequence, lines_of(flight.entry.batch))
+
+    def release(self, sequence: int) -> None:
+        """It was not sent: put it back. KeyError unless it is in flight."""
+        flight = self._in_flight.pop(sequence)
+        if flight.dead:
+            self._drop_letters(sequence)
+        item = self._memory.get(sequence)
+        if item:
+            item.in_flight = False
+
+    def is_settled(self, letter: Letter) -> bool:
+        """Whether the record that a letter belongs to is settled; if not, it will be sent again."""
+        if letter.from_memory:
+            return letter.place < self._store.end
+        return self._store.settled.covers(letter.place, letter.place + 1)
+
+    def _next_on_disk(self, ordered_flies: bool) -> Entry | None:
+        ends = {flight.place: flight.end for flight in self._in_flight.values() if flight.place is not None}
+        newest = self._newest
+        if newest and not newest.entry.batch.ordered and not (self.memory_is_open and self._memory):
+            ends[newest.place] = newest.place + newest.entry.batch.points
+        place = 0
+        while (place := self._store.settled.next_open(place)) < self._store.end:
+            if place in ends:
+                place = ends[place]
+                continue
+            try:
+                stored = self._store.find(place)
+            except OSError:
+                return None  # out of descriptors or memory: later
+            if stored is None:
+                return None
+            place = stored.head.place
+            if place in ends:
+                continue
+            entry = Entry(stored.head.sequence, stored.batch)
+            if (ordered_flies and stored.batch.ordered) or self._bury_if_past(entry, place):
+                place = stored.head.end
+                continue
+            return self._take(entry, place)
+        return None
+
+    def _next_in_memory(self, ordered_flies: bool) -> Entry | None:
+        if not self.memory_is_open:
+            return None
+        newest = self._memory.newest
+        for item in self._memory:
+            ordered = item.batch.ordered
+            if not item.in_flight and not (ordered and ordered_flies) and (item is not newest or ordered):
+                return self._take_item(item)
+        return None
+
+    def _take(self, entry: Entry, place: int) -> Entry:
+        self._in_flight[entry.sequence] = _InFlight(entry, place)
+        return entry
+
+    def _take_item(self, item: Item) -> Entry:
+        entry = Entry(item.sequence, item.batch)
+        self._in_flight[item.sequence] = _InFlight(entry, None)
+        item.in_flight = True
+        return entry
+
+    def _bury_if_past(self, entry: Entry, place: int) -> bool:
+        """Make it a dead letter if its stamps count from a boot that is over; whether it was."""
+        batch = entry.batch
+        if batch.time_base is TimeBase.UNIX or batch.boot_id == self._clock.boot_id():
+            return False
+        try:
+            lines = lines_of(batch)
+        except DataError:
+            self._store.settle(place, place + batch.points, "damaged")
+            return True
+        self._take(entry, place)
+        self.refuse(entry.sequence, lines, reason=NO_TIME, words="")
+        self.acknowledge(entry.sequence)
+        return True
+
+    def _drop_letters(self, sequence: int) -> None:
+        with contextlib.suppress(OSError):
+            self._dead_letters.remove_of(sequence)

@@ -1,0 +1,99 @@
+"""Dead letters on their way back: a command hands them over in a directory, the spool takes them from there.
+
+So it does not matter whether the service runs. A letter that is about to be appended gets the sequence
+number of its new record into its name first: after a crash that tells whether it had got to disk. A letter of
+ordered rows waits here until nothing newer waits in the spool, and meanwhile loses the rows replaced since.
+"""
+
+import contextlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from telemetry_core.lines import restamp
+
+from telemetry.errors import DataError
+from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
+from telemetry.spool.deadletters import REQUEUE as DIRECTORY_NAME
+from telemetry.spool.deadletters import Letter, encode_letter, letter_names, read_letter
+from telemetry.spool.filesystem import FileSystem, replace_file
+
+_CLAIMED = re.compile(r"(\d{15}\.\d{4}\.letter)\.(\d+)")
+
+
+class Requeue:
+    """The spool's side. OSError where the disk refuses."""
+
+    def __init__(self, filesystem: FileSystem, directory: Path, *, last_sequence: int) -> None:
+        """last_sequence: of the last record on disk."""
+        self._filesystem = filesystem
+        self._directory = directory / DIRECTORY_NAME
+        self._claimed: dict[int, Path] = {}
+        with contextlib.suppress(OSError):  # there is no such directory, or the disk refuses
+            for name in filesystem.names(self._directory):
+                claimed = _CLAIMED.fullmatch(name)
+                if claimed and int(claimed[2]) <= last_sequence:
+                    filesystem.unlink(self._directory / name)
+                elif claimed:
+                    filesystem.rename(self._directory / name, self._directory / claimed[1])
+
+    def waiting(self) -> list[str]:
+        """The names of letters that were handed over."""
+        return letter_names(self._filesystem, self._directory)
+
+    def read(self, name: str) -> tuple[Letter, bytes] | None:
+        """A letter and its lines; None if it cannot be read as one."""
+        return read_letter(self._filesystem, self._directory / name)
+
+    def claim(self, name: str, sequence: int) -> None:
+        """It will be appended with this sequence number."""
+        dead = self._directory.with_name(DEAD)
+        with contextlib.suppress(FileNotFoundError):  # a command that was killed may have left it there too
+            self._filesystem.unlink(dead / name)
+        self._filesystem.sync_directory(dead)  # that it went must not be taken back
+        claimed = self._directory / f"{name}.{sequence}"
+        self._filesystem.rename(self._directory / name, claimed)
+        self._filesystem.sync_directory(self._directory)
+        self._claimed[sequence] = claimed
+
+    def claimed(self) -> list[int]:
+        """The sequence numbers of letters that were appended."""
+        return list(self._claimed)
+
+    def done(self, sequence: int) -> None:
+        """It is on disk or settled."""
+        path = self._claimed.pop(sequence)
+        with contextlib.suppress(OSError):  # then the next start sees to it
+            self._filesystem.unlink(path)
+
+
+def hand_over(filesystem: FileSystem, directory: Path, name: str, *, boot_time_ns: int | None) -> int:
+    """Hand a dead letter over to the spool in `directory`; gives its points.
+
+    boot_time_ns: when the boot began that its stamps count from, ns since 1970. Raises DataError if that is
+    needed and not given, or if the letter cannot be read.
+    """
+    source = directory / DEAD / name
+    target = directory / DIRECTORY_NAME / name
+    read = read_letter(filesystem, source)
+    if read is None:
+        raise DataError("cannot be read as a dead letter", where=str(source))
+    letter, lines = read
+    filesystem.make_directory(target.parent)
+    if not letter.boot_id:
+        filesystem.rename(source, target)
+        filesystem.sync_directory(target.parent)
+        return letter.points
+    if boot_time_ns is None:
+        raise DataError(
+            "its stamps count from a boot that is over", where=name, hint="give --boot-time, when it began"
+        )
+    first_ns, last_ns = letter.first_ns + boot_time_ns, letter.last_ns + boot_time_ns
+    stamped = replace(letter, first_ns=first_ns, last_ns=last_ns, boot_id="")
+    try:
+        restamped = restamp(lines, boot_time_ns)
+    except ValueError as error:
+        raise DataError(f"cannot be stamped: {error}", where=name) from error
+    replace_file(filesystem, target, encode_letter(stamped, restamped))
+    filesystem.unlink(source)
+    return letter.points

@@ -1,0 +1,25 @@
+"""As much of line protocol as it takes to see that a row replaces another: same series, same stamp.
+
+Relies on lines as our encoder writes them: one point a line, a stamp at the end. A line that is not like that
+is a row of its own.
+"""
+
+import re
+
+_ROW = re.compile(rb"((?:[^\\ ]|\\.)+) .* (-?\d+)", re.DOTALL)
+
+
+def row_key(line: bytes) -> bytes:
+    """Measurement, tags and stamp of a line; the line itself if it is not well formed."""
+    row = _ROW.fullmatch(line)
+    return row[1] + b" " + row[2] if row else line
+
+
+def row_keys(lines: bytes) -> set[bytes]:
+    """Of all lines."""
+    return {row_key(line) for line in lines.splitlines()}
+
+
+def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
+    """The lines whose row is none of these."""
+    return b"".join(line + b"\n" for line in lines.splitlines() if row_key(line) not in keys)

@@ -1,0 +1,149 @@
+"""Looking at a spool without changing anything, whether or not a service uses it.
+
+While one does, what is shown may be a moment old, and segments may go while they are read: they were settled.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from telemetry.clock import Clock
+from telemetry.errors import InputMissingError
+from telemetry.spool.batch import EncodedBatch
+from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
+from telemetry.spool.deadletters import REQUEUE, Letter, letter_names, read_letter
+from telemetry.spool.filesystem import FileSystem
+from telemetry.spool.recovery import read_state
+from telemetry.spool.segment import Found, Segment, SegmentReader, parse_name
+from telemetry.spool.settled import Settled
+from telemetry.spool.slots import FILE_NAME as SLOTS
+from telemetry.spool.slots import read_slot
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSummary:
+    """What one segment holds."""
+
+    name: str
+    size_bytes: int
+    place: int
+    end: int
+    waiting_points: int
+    age_s: float  # since it was written last
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLetter:
+    """A dead letter and where it lies."""
+
+    name: str
+    letter: Letter
+    handed_over: bool  # to be sent again
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something in a segment that is not as it should be."""
+
+    name: str
+    what: str
+    points: int  # that it is about
+    costs: bool  # points that had not been settled
+
+
+class SpoolView:
+    """One spool. Raises InputMissingError if there is none in `directory`."""
+
+    def __init__(self, filesystem: FileSystem, directory: Path, clock: Clock) -> None:
+        self._filesystem = filesystem
+        self._directory = directory
+        self._now_s = clock.monotonic_s()
+        try:
+            names = filesystem.names(directory)
+            self._state = read_state(filesystem, directory, unix_ns=clock.unix_ns(), monotonic_s=self._now_s)
+        except OSError as error:
+            raise InputMissingError(
+                f"cannot be read: {error.strerror}", where=str(directory), hint="give the spool's directory"
+            ) from error
+        if SLOTS not in names and not any(parse_name(name) for name in names):
+            raise InputMissingError("holds no spool", where=str(directory), hint="give the spool's directory")
+
+    @property
+    def waiting_points(self) -> int:
+        """On disk, and not settled."""
+        return self._state.end - self._state.settled.points
+
+    @property
+    def last_sequence(self) -> int:
+        """Of the last record."""
+        return self._state.last_sequence
+
+    def segments(self) -> Iterator[SegmentSummary]:
+        """Oldest first."""
+        settled = self._state.settled
+        for segment in self._state.segments:
+            waiting = settled.open_points(segment.place, segment.end)
+            age_s = self._now_s - segment.newest_s
+            yield SegmentSummary(
+                segment.path.name, segment.size_bytes, segment.place, segment.end, waiting, age_s
+            )
+
+    def letters(self) -> Iterator[NamedLetter]:
+        """Dead letters, those first that are handed over."""
+        for folder in (REQUEUE, DEAD):
+            for name in letter_names(self._filesystem, self._directory / folder):
+                read = read_letter(self._filesystem, self._directory / folder / name)
+                if read:
+                    yield NamedLetter(name, read[0], folder == REQUEUE)
+
+    def letter_lines(self, named: NamedLetter) -> bytes:
+        """The lines of a dead letter; none if it went meanwhile."""
+        folder = REQUEUE if named.handed_over else DEAD
+        read = read_letter(self._filesystem, self._directory / folder / named.name)
+        return read[1] if read else b""
+
+    def waiting(self) -> Iterator[EncodedBatch]:
+        """What waits, oldest first. Damaged records are passed over."""
+        for segment in self._state.segments:
+            if self._state.settled.covers(segment.place, segment.end):
+                continue
+            for found, batch in self._records(segment):
+                if batch and not self._state.settled.covers(found.head.place, found.head.end):
+                    yield batch
+
+    def verify(self) -> Iterator[Finding]:
+        """Read every byte, and say what is not sound."""
+        slot = read_slot(self._filesystem, self._directory)
+        settled = Settled(slot.stretches if slot else [])
+        if slot is None:
+            yield Finding(SLOTS, "says nothing: what was acknowledged is sent again", 0, costs=False)
+        for segment in self._state.segments:
+            name = segment.path.name
+            place = segment.place
+            for found, batch in self._records(segment):
+                if lost := settled.open_points(place, found.head.place):
+                    yield Finding(name, "records are missing", lost, costs=True)
+                if batch is None:
+                    lost = settled.open_points(found.head.place, found.head.end)
+                    yield Finding(name, "a record is damaged", found.head.points, costs=lost > 0)
+                place = found.head.end
+            if lost := settled.open_points(place, segment.end):
+                yield Finding(name, "records are missing", lost, costs=True)
+        if self._state.torn_bytes:
+            yield Finding(
+                self._state.segments[-1].path.name,
+                f"{self._state.torn_bytes} bytes of a commit that was never accepted",
+                0,
+                costs=False,
+            )
+
+    def _records(self, segment: Segment) -> Iterator[tuple[Found, EncodedBatch | None]]:
+        try:
+            reader = SegmentReader(self._filesystem, segment)
+        except OSError:
+            return
+        try:
+            while found := reader.next():
+                yield found, reader.batch(found)
+        finally:
+            reader.close()
