@@ -4,6 +4,7 @@ Promises: opens no bus, writes nothing (but a cached plan), sends nothing but a 
 findings, one line each; what it cannot know (how much a day) it says it cannot know.
 """
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from telemetry.protocols.databases import LoadedPlan
 from telemetry.protocols.plan_cache import load_plan
 from telemetry.rate import Rate, measure
 from telemetry.sink.influx import InfluxClient
-from telemetry.sink.verdict import Acknowledged, Hold, HoldCause
+from telemetry.sink.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.limits import SpoolLimits
 
@@ -95,7 +96,7 @@ def _source_findings(settings: SourceSettings) -> Iterator[Finding]:
             level, f"source {name}: interface {settings.interface}{'' if there else ' is not there yet'}"
         )
     elif isinstance(settings, ReplaySettings):
-        yield Finding(Level.FACT, f"source {name}: log {settings.file}")
+        yield Finding(Level.FACT, f"source {name}: reads the log {settings.file}")
     else:
         yield Finding(Level.FACT, f"source {name}: python-can interface {settings.options['interface']}")
 
@@ -151,12 +152,17 @@ def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplayS
 
 def _server_findings(config: Config) -> Iterator[Finding]:
     settings = replace(config.influx, create=False)  # a question changes nothing
-    exchange = InfluxClient(settings, SystemClock()).probe()
+    with contextlib.closing(InfluxClient(settings, SystemClock())) as client:
+        exchange = client.probe()
     url = config.influx.url
     match exchange.verdict:
         case Acknowledged():
             yield Finding(Level.FACT, f"server {url}: takes data by API {exchange.api}")
         case Hold(cause=HoldCause.NOT_FOUND) if config.influx.create:
             yield Finding(Level.FACT, f"server {url}: the bucket or database is missing and will be made")
+        case Hold(words=words):
+            yield Finding(Level.FAULT, f"server {url}: {words}")
+        case Retry(reason=reason):
+            yield Finding(Level.FAULT, f"server {url}: {reason}")
         case verdict:
-            yield Finding(Level.FAULT, f"server {url}: {verdict}")
+            yield Finding(Level.FAULT, f"server {url}: answers an empty write with {verdict}")

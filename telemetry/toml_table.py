@@ -155,7 +155,8 @@ class TomlTable:
         if key in self._values:
             return self._values.pop(key)
         if default is None:
-            raise self.wrong(key, "is missing")
+            near = difflib.get_close_matches(key, list(self._values), n=1)
+            raise self.wrong(key, "is missing", f"is {near[0]} meant to be it?" if near else "")
         return default
 
 

@@ -67,9 +67,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path: Path) ->
         top.close()
 
 
-def test_a_missing_key_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="vehicle: is missing"):
+def test_a_missing_key_is_named_with_the_one_that_may_be_meant(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"vehicle: is missing$"):
         table(tmp_path, "").take_text("vehicle")
+    with pytest.raises(ConfigError, match=r"vehicle: is missing \(is vehicel meant to be it\?\)"):
+        table(tmp_path, "vehicel = 1").take_text("vehicle")
 
 
 @pytest.mark.parametrize(

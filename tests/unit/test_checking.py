@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from telemetry.checking import Finding, Level, check
+from telemetry.config import load_config
+from telemetry.errors import ConfigError
+from tests.support.recording import VEHICLE_DBC, record_drive
+from tests.support.scripted_server import ScriptedServer, answer
+
+
+def findings(tmp_path: Path, sources: str, url: str = "http://127.0.0.1:1", rest: str = "") -> list[Finding]:
+    file = tmp_path / "gateway.toml"
+    influx = f'[influx]\nurl = "{url}"\ndatabase = "d"\n'
+    file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "spool"\n{sources}\n{rest}')
+    return list(check(load_config(file, {})))
+
+
+def texts(found: list[Finding], level: Level) -> str:
+    return "\n".join(finding.text for finding in found if finding.level is level)
+
+
+def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_told(tmp_path: Path) -> None:
+    record_drive(tmp_path / "drive.log", 20.0)
+    source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    facts = texts(findings(tmp_path, source), Level.FACT)
+    assert "source log: 194 points/s, " in facts
+    assert " MB a day compressed; the spool holds " in facts
+    assert "bus log: 11 messages, 176 signals" in facts
+
+
+def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    assert f"server {server.url}: takes data by API v2" in texts(found, Level.FACT)
+    assert texts(found, Level.FAULT) == ""
+
+
+def test_a_server_that_cannot_be_reached_or_refuses_is_a_fault(tmp_path: Path) -> None:
+    assert "Connection refused" in texts(findings(tmp_path, '[[can]]\nname = "can9"'), Level.FAULT)
+    with ScriptedServer() as server:
+        server.script(answer(401, {}, b'{"code":"unauthorized","message":"unauthorized access"}'))
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    assert "unauthorized access" in texts(found, Level.FAULT)
+
+
+def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
+    warnings = texts(
+        findings(tmp_path, '[[can]]\nname = "can9"\n[[can]]\nname = "sim"\nsocket = "bus.sock"'),
+        Level.WARNING,
+    )
+    assert "source can9: has no database; its frames are counted and not decoded" in warnings
+    assert "source can9: interface can9 is not there yet" in warnings
+    assert f"source sim: socket {tmp_path}/bus.sock is not there yet" in warnings
+
+
+def test_a_map_that_leads_nowhere_is_a_configuration_error(tmp_path: Path) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    wrong = '[[map]]\nsignal = "BMS_PackPower.PackVolts"\nto = "battery.voltage_v"\n'
+    with pytest.raises(ConfigError, match=r"map\[0\]\.signal.*PackVoltage"):
+        findings(tmp_path, source, rest=wrong)
+
+
+def test_nothing_is_touched_but_the_cached_plan(tmp_path: Path) -> None:
+    findings(tmp_path, f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n')
+    touched = [
+        path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*")) if path.is_file()
+    ]
+    assert [name for name in touched if not name.startswith("spool/plans/")] == ["gateway.toml"]
