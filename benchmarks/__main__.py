@@ -10,6 +10,7 @@ from benchmarks.callgrind import measure_instructions
 from benchmarks.comparison import measure_core
 from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
 from benchmarks.report import Section, markdown_page
+from benchmarks.scaling import measure_scaling
 from benchmarks.workload import load_workload
 
 
@@ -56,12 +57,17 @@ def _gateway(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_gateway(load_workload(5_000 if smoke else 100_000, folder), folder, loads)
 
 
+def _scaling(_folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    return [measure_scaling(5_000 if arguments.smoke else 100_000, 1 if arguments.smoke else 11)]
+
+
 def _instructions(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return [measure_instructions(load_workload(20_000, folder), folder, record=arguments.record)]
 
 
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "core": _core,
+    "scaling": _scaling,
     "instructions": _instructions,
     "gateway": _gateway,
 }
