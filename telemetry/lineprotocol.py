@@ -37,8 +37,9 @@ def line(
 
 def tag_set(tags: Mapping[str, str]) -> bytes:
     """`tags` as they follow a measurement: `,key=value,key=value`, sorted by key, without the empty ones."""
-    pairs = sorted((escape_key(key), escape_key(value)) for key, value in tags.items() if value)
-    return b"".join(b",%b=%b" % pair for pair in pairs)
+    return b"".join(
+        b",%b=%b" % (escape_key(key), escape_key(value)) for key, value in sorted(tags.items()) if value
+    )
 
 
 def _value(value: float | bool | str | None) -> bytes:

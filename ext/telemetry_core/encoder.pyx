@@ -1,191 +1,85 @@
 # distutils: language = c++
 """Rows as text: line protocol for the database, csv and ndjson for people and other programs.
 
-Promises: a number is printed by its signal's own resolution (fixed decimals by integer arithmetic where its scale
-allows, else the shortest text that reads back to the double; whole numbers exact to 64 bits); numbers are floats to
-the database, flags booleans; what is not finite is left out and counted; a row without any value gives no line and
-is counted. Relies on the Schema's escaped keys. Nothing here allocates per row.
+Promises: a number is printed by its signal's own resolution: fixed decimals, by integer arithmetic, where its
+scale allows, else the shortest text that reads back to the double; whole numbers are exact to 64 bits. To the
+database a number is a float, a flag a boolean. What is not finite is left out and counted; a row of which
+nothing can be written gives no line and is counted. Relies on the Schema's escaped keys. No memory is taken
+per row.
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy
 
+from telemetry_core.frames cimport ID_EXTENDED, ID_MASK
 from telemetry_core.lines cimport LineBuffer
-from telemetry_core.samples cimport RowHead, SampleBatch
-from telemetry_core.schema cimport (
-    HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_UINT, Field, Record, Schema,
+from telemetry_core.printing cimport (
+    FORM_FLAG, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records, put_fields, put_key, put_value,
 )
+from telemetry_core.samples cimport RowHead, SampleBatch
+from telemetry_core.schema cimport HEAD_WORDS, Field, Record, Schema
+from telemetry_core.texts cimport TEXT_SLACK, Texts, put_literal, put_text_of
 
 import json
 
 cdef extern from "numbers.h" nogil:
-    cdef enum:
-        NUMBER_ROOM
-        TEXT_SLACK
-    char* put_text(char* out, const char* text, size_t length)
-    char* put_exactly(char* out, const char* text, size_t length)
-    char* put_decimal(char* out, int64_t scaled, unsigned decimals)
-    char* put_whole(char* out, bint negative, uint64_t magnitude, int64_t factor, int64_t offset)
-    char* put_double(char* out, double number)
+    struct StampHead:
+        int64_t base_ns
+    void set_stamp_head(StampHead* head, int64_t stamp_ns)
     char* put_stamp(char* out, int64_t time_ns)
+    char* put_line_end(char* out, int64_t stamp_ns, StampHead* head)
     char* put_arbitration_id(char* out, uint32_t id, bint extended)
-    char* put_flag(char* out, bint flag)
-
-cdef extern from *:
-    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
 
 cdef enum:
-    EXTENDED_ID = 0x80000000     # as in frames.pxd
-    EXTENDED_MASK = 0x1FFFFFFF
-    STANDARD_MASK = 0x7FF
+    STANDARD_ID_MASK = 0x7FF
+    JSON_NAMES_ROOM = 64         # what _put_json_head writes by itself
 
 CSV_HEADER = "time_ns,channel,id,message,signal,value"
 
-# Beyond this a double no longer holds every whole number.
-cdef double WHOLE_LIMIT = 9007199254740992.0
 
-
-@cython.final
-cdef class Texts:
-    """Byte strings by number, each with TEXT_SLACK readable bytes behind its end. One never put is `default`."""
-
-    def __cinit__(self, Py_ssize_t count=0, bytes default=b""):
-        self.longest = 0
-        self._set(&self.unset, default)
-        self._grow(count)
-
-    def __dealloc__(self):
-        cdef Py_ssize_t index
-        for index in range(self.count):
-            free(self.items[index].data)
-        free(self.items)
-        free(self.unset.data)
-
-    cdef object _grow(self, Py_ssize_t count):
-        cdef Text* grown = <Text*>realloc(self.items, max(count, 1) * sizeof(Text))
-        if grown == NULL:
-            raise MemoryError
-        self.items = grown
-        while self.count < count:
-            grown[self.count].data = NULL
-            self.count += 1
-            self._set(&grown[self.count - 1], self.unset.data[:self.unset.length])
-
-    cdef object _set(self, Text* item, bytes text):
-        cdef char* data = <char*>calloc(1, len(text) + TEXT_SLACK)
-        if data == NULL:
-            raise MemoryError
-        memcpy(data, <char*>text, len(text))
-        free(item.data)
-        item.data = data
-        item.length = len(text)
-        self.longest = max(self.longest, len(text))
-
-    cdef object put(self, Py_ssize_t index, bytes text):
-        if index >= self.count:
-            self._grow(index + 1)
-        self._set(&self.items[index], text)
-
-    cdef inline char* copy(self, char* out, Py_ssize_t index) noexcept nogil:
-        cdef Text* item = &self.items[index] if index < self.count else &self.unset
-        return put_text(out, item.data, item.length)
-
-
-cdef inline bint _is_whole(double number) noexcept:
-    return -WHOLE_LIMIT <= number <= WHOLE_LIMIT and number == <double><int64_t>number
-
-
-cdef void _plan_field(FieldPlan* plan, Field* field, uint32_t index, const char* text) noexcept:
-    cdef bint whole = _is_whole(field.factor) and _is_whole(field.offset)
-    memcpy(plan.key, text + field.key, min(<size_t>field.key_length, <size_t>KEY_HEAD))
-    plan.key_at = field.key
-    plan.key_length = field.key_length
-    plan.field = index
-    if field.kind == SLOT_BOOL:
-        plan.form = FORM_FLAG
-    elif field.kind == SLOT_FLOAT:
-        plan.form = FORM_FLOAT
-    elif field.decimal:
-        plan.form = FORM_DECIMAL
-        plan.multiplier = field.multiplier
-        plan.bias = field.bias
-        plan.decimals = field.decimals
-    elif whole:
-        plan.form = FORM_WHOLE_INT if field.kind == SLOT_INT else FORM_WHOLE_UINT
-        plan.multiplier = <int64_t>field.factor
-        plan.bias = <int64_t>field.offset
-    else:
-        plan.form = FORM_INT if field.kind == SLOT_INT else FORM_UINT
-
-
-cdef char* _put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil:
-    # What is not decimal. NULL: not finite.
-    cdef double number
-    if plan.form == FORM_FLAG:
-        return put_flag(out, slot != 0)
-    if plan.form == FORM_WHOLE_UINT:
-        return put_whole(out, False, slot, plan.multiplier, plan.bias)
-    if plan.form == FORM_WHOLE_INT:
-        if <int64_t>slot < 0:
-            return put_whole(out, True, 0 - slot, plan.multiplier, plan.bias)
-        return put_whole(out, False, slot, plan.multiplier, plan.bias)
-    if plan.form == FORM_FLOAT:
-        memcpy(&number, &slot, 8)
-    elif plan.form == FORM_INT:
-        number = <double><int64_t>slot
-    else:
-        number = <double>slot
-    return put_double(out, number * field.factor + field.offset)
-
-
-cdef inline char* _put_value(char* out, FieldPlan* plan, Field* fields, uint64_t slot) noexcept nogil:
-    if plan.form == FORM_DECIMAL:
-        return put_decimal(out, <int64_t>(slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias), plan.decimals)
-    return _put_other(out, plan, &fields[plan.field], slot)
+cdef inline bint _has(uint64_t* row, uint32_t index) noexcept nogil:
+    return (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1
 
 
 cdef inline char* _put_id(char* out, uint32_t id) noexcept nogil:
-    if id & EXTENDED_ID:
-        return put_arbitration_id(out, id & EXTENDED_MASK, True)
-    return put_arbitration_id(out, id & STANDARD_MASK, False)
+    if id & ID_EXTENDED:
+        return put_arbitration_id(out, id & ID_MASK, True)
+    return put_arbitration_id(out, id & STANDARD_ID_MASK, False)
 
 
 @cython.final
 cdef class Encoder:
     """Writes rows of one Schema. `shift_ns` is added to each stamp of line protocol.
 
-    `left_out` counts values that were not finite, `empty_rows` rows that gave no line.
+    `left_out` counts values that were not finite.
     """
 
     def __cinit__(self, Schema schema not None):
         self.schema = schema
         self.tag_sets = Texts()
         self.csv_channels = Texts()
-        self.json_channels = Texts(0, b'""')
-        self.measurements = Texts(schema.record_count)
-        self.plans = <FieldPlan*>calloc(max(schema.field_count, 1), sizeof(FieldPlan))
-        self.line_bytes = <uint32_t*>calloc(max(schema.record_count, 1), sizeof(uint32_t))
-        if self.plans == NULL or self.line_bytes == NULL:
-            raise MemoryError
-        cdef Py_ssize_t index
-        cdef Record* record
-        for index in range(schema.field_count):
-            _plan_field(&self.plans[index], &schema.fields[index], index, schema.text)
-        for index in range(schema.record_count):
-            record = &schema.records[index]
-            self.measurements.put(index, schema.text[record.key:record.key + record.key_length])
-            self.line_bytes[index] = record.key_length + 2 * NUMBER_ROOM + 2 * TEXT_SLACK + sum(
-                [schema.fields[field].key_length + NUMBER_ROOM
-                 for field in range(record.first_field, record.first_field + record.field_count)])
+        self.json_channels = Texts(b'""')
+        self.plans = plan_fields(schema)
+        self.records = plan_records(schema)
 
     def __dealloc__(self):
         free(self.plans)
-        free(self.line_bytes)
+        free(self.records)
+
+    def empty_by_measurement(self):
+        """How many rows gave no line, since nothing of them could be written: by measurement, no zeros."""
+        counts = {}
+        cdef Py_ssize_t index
+        for index in range(self.schema.record_count):
+            if self.records[index].empty_rows:
+                measurement = self.schema.specs[index].measurement
+                counts[measurement] = counts.get(measurement, 0) + self.records[index].empty_rows
+        return counts
 
     def set_tags(self, uint16_t index, bytes text not None):
-        """What tag set `index` stands for: escaped `,key=value,key=value`, sorted by key; empty for no tags."""
+        """What tag set `index` stands for: escaped `,key=value,…`, sorted by key; empty for no tags."""
         if (text and not text.startswith(b",")) or b"\n" in text:
             raise ValueError("tags begin with a comma and hold no newline")
         self.tag_sets.put(index, text)
@@ -209,58 +103,58 @@ cdef class Encoder:
             raise MemoryError
 
     cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
+        # All in local variables: the compiler must take each byte written for a change of any object's.
         cdef uint64_t* row = samples.words
-        cdef Py_ssize_t number
-        cdef RowHead* head
-        cdef Record* record
-        cdef char* out
+        cdef uint64_t* end_of_rows = row + samples.used
+        cdef char* out = lines.data + lines.used
+        cdef char* end_of_room = lines.data + lines.room
+        cdef RecordPlan* records = self.records
+        cdef FieldPlan* plans = self.plans
+        cdef Field* fields = self.schema.fields
+        cdef const char* text = self.schema.text
+        cdef size_t longest_tags = self.tag_sets.longest
+        cdef int64_t shift_ns = self.shift_ns
+        cdef int64_t first_ns = lines.first_stamp_ns
+        cdef int64_t last_ns = lines.last_stamp_ns
+        cdef Py_ssize_t line_count = 0
+        cdef char* line
         cdef char* body
+        cdef RowHead* head
+        cdef RecordPlan* record
         cdef int64_t stamp_ns
-        for number in range(samples.rows):
+        cdef StampHead stamp_head
+        set_stamp_head(&stamp_head, 0)
+        while row < end_of_rows:
             head = <RowHead*>row
-            record = &self.schema.records[head.record]
-            out = lines.reserve(self.line_bytes[head.record] + self.tag_sets.longest)
-            if out == NULL:
-                return False
-            out = self.measurements.copy(out, head.record)
-            out = self.tag_sets.copy(out, head.tags)
+            record = &records[head.record]
+            if <size_t>(end_of_room - out) < record.line_bytes + longest_tags:
+                lines.used = out - lines.data
+                out = lines.reserve(record.line_bytes + longest_tags)
+                if out == NULL:
+                    break
+                end_of_room = lines.data + lines.room
+            line = out
+            out = put_key(out, record.key, record.key_length, text + record.key_at)
+            out = put_text_of(out, self.tag_sets, head.tags)
             body = out
-            out = self._put_fields(out, row, record)
+            out = put_fields(out, row, record, plans, fields, text, &self.left_out)
             if out == body:
-                self.empty_rows += 1
+                record.empty_rows += 1
+                out = line
             else:
                 body[0] = c" "
-                out[0] = c" "
-                stamp_ns = head.time_ns + head.nudge_ns + self.shift_ns
-                out = put_stamp(out + 1, stamp_ns)
-                out[0] = c"\n"
-                lines.commit(out + 1, stamp_ns)
+                stamp_ns = head.time_ns + head.nudge_ns + shift_ns
+                out = put_line_end(out, stamp_ns, &stamp_head)
+                first_ns = min(first_ns, stamp_ns)
+                last_ns = max(last_ns, stamp_ns)
+                line_count += 1
             row += record.row_words
-        return True
-
-    cdef char* _put_fields(self, char* out, uint64_t* row, Record* record) noexcept nogil:
-        cdef FieldPlan* plans = self.plans + record.first_field
-        cdef FieldPlan* plan
-        cdef uint64_t* slots = row + HEAD_WORDS + record.mask_words
-        cdef uint32_t word
-        cdef uint32_t index
-        cdef uint64_t mask
-        cdef char* end
-        for word in range(record.mask_words):
-            mask = row[HEAD_WORDS + word]
-            while mask:
-                index = 64 * word + lowest_bit(mask)
-                mask &= mask - 1
-                plan = &plans[index]
-                memcpy(out, plan.key, KEY_HEAD)
-                if plan.key_length > KEY_HEAD:
-                    memcpy(out, self.schema.text + plan.key_at, plan.key_length)
-                end = _put_value(out + plan.key_length, plan, self.schema.fields, slots[index])
-                if end == NULL:
-                    self.left_out += 1
-                else:
-                    out = end
-        return out
+        if out != NULL:
+            lines.used = out - lines.data
+        lines.line_count += line_count
+        lines.first_stamp_ns = first_ns
+        lines.last_stamp_ns = last_ns
+        return out != NULL
 
     def encode_csv(self, SampleBatch samples not None, LineBuffer lines not None):
         """Append one csv row a field, as CSV_HEADER says, with the frame's own stamp; flags as 0 and 1."""
@@ -274,8 +168,8 @@ cdef class Encoder:
             raise MemoryError
 
     cdef object _name_for_csv(self):
-        messages = Texts(self.schema.record_count)
-        signals = Texts(self.schema.field_count)
+        messages = Texts()
+        signals = Texts()
         cdef Py_ssize_t field = 0
         for record, spec in enumerate(self.schema.specs):
             messages.put(record, _csv_text(spec.message or spec.measurement) + b",")
@@ -290,43 +184,55 @@ cdef class Encoder:
         cdef Py_ssize_t number
         cdef RowHead* head
         cdef Record* record
-        cdef FieldPlan* plan
-        cdef uint64_t slot
         cdef uint32_t index
+        cdef char* first
         cdef char* out
-        cdef size_t most = (self.csv_channels.longest + self.csv_messages.longest + self.csv_signals.longest
-                            + 3 * NUMBER_ROOM + 3 * TEXT_SLACK)
+        cdef char* end
+        cdef size_t head_length
+        cdef size_t line_bytes = (self.csv_channels.longest + self.csv_messages.longest
+                                  + self.csv_signals.longest + 3 * NUMBER_ROOM + 3 * TEXT_SLACK)
         for number in range(samples.rows):
             head = <RowHead*>row
             record = &self.schema.records[head.record]
-            for index in range(record.field_count):
-                if not (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1:
+            first = lines.reserve(line_bytes * (record.field_count + 1))
+            if first == NULL:
+                return False
+            head_length = self._put_csv_head(first, head) - first
+            out = first
+            for index in range(record.first_field, record.first_field + record.field_count):
+                if not _has(row, index - record.first_field):
                     continue
-                out = lines.reserve(most)
-                if out == NULL:
-                    return False
-                out = put_stamp(out, head.time_ns)
-                out[0] = c","
-                out = self.csv_channels.copy(out + 1, head.channel)
-                out[0] = c","
-                out = _put_id(out + 1, head.id)
-                out[0] = c","
-                out = self.csv_messages.copy(out + 1, head.record)
-                out = self.csv_signals.copy(out, record.first_field + index)
-                plan = &self.plans[record.first_field + index]
-                slot = row[HEAD_WORDS + record.mask_words + index]
-                if plan.form == FORM_FLAG:
-                    out[0] = c"1" if slot else c"0"
-                    out += 1
-                else:
-                    out = _put_value(out, plan, self.schema.fields, slot)
-                if out == NULL:
+                if out != first:
+                    memcpy(out, first, head_length)
+                end = put_text_of(out + head_length, self.csv_signals, index)
+                end = self._put_csv_value(end, index,
+                                          row[HEAD_WORDS + record.mask_words + index - record.first_field])
+                if end == NULL:
                     self.left_out += 1
-                else:
-                    out[0] = c"\n"
-                    lines.commit(out + 1, head.time_ns)
+                    continue
+                end[0] = c"\n"
+                out = end + 1
+                lines.commit(out, head.time_ns)
+            if out == first:
+                self.records[head.record].empty_rows += 1
             row += record.row_words
         return True
+
+    cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil:
+        # What all rows of one frame begin with.
+        out = put_stamp(out, head.time_ns)
+        out[0] = c","
+        out = put_text_of(out + 1, self.csv_channels, head.channel)
+        out[0] = c","
+        out = _put_id(out + 1, head.id)
+        out[0] = c","
+        return put_text_of(out + 1, self.csv_messages, head.record)
+
+    cdef char* _put_csv_value(self, char* out, uint32_t field, uint64_t slot) noexcept nogil:
+        if self.plans[field].form != FORM_FLAG:
+            return put_value(out, &self.plans[field], &self.schema.fields[field], slot)
+        out[0] = c"1" if slot else c"0"
+        return out + 1
 
     def encode_ndjson(self, SampleBatch samples not None, LineBuffer lines not None):
         """Append one JSON object a row: time_ns (the frame's own), channel, id, message, signals by name."""
@@ -340,8 +246,8 @@ cdef class Encoder:
             raise MemoryError
 
     cdef object _name_for_json(self):
-        messages = Texts(self.schema.record_count)
-        signals = Texts(self.schema.field_count)
+        messages = Texts()
+        signals = Texts()
         cdef Py_ssize_t field = 0
         for record, spec in enumerate(self.schema.specs):
             messages.put(record, _json_text(spec.message or spec.measurement))
@@ -360,39 +266,41 @@ cdef class Encoder:
         cdef char* out
         cdef char* body
         cdef char* end
-        cdef size_t frame = (self.json_channels.longest + self.json_messages.longest + 2 * NUMBER_ROOM
-                             + 128 + 6 * TEXT_SLACK)
-        cdef size_t field = self.json_signals.longest + NUMBER_ROOM + TEXT_SLACK
+        cdef size_t head_bytes = (self.json_channels.longest + self.json_messages.longest
+                                  + JSON_NAMES_ROOM + 2 * NUMBER_ROOM + 2 * TEXT_SLACK)
+        cdef size_t field_bytes = self.json_signals.longest + NUMBER_ROOM + TEXT_SLACK
         for number in range(samples.rows):
             head = <RowHead*>row
             record = &self.schema.records[head.record]
-            out = lines.reserve(frame + record.field_count * field)
+            out = lines.reserve(head_bytes + record.field_count * field_bytes)
             if out == NULL:
                 return False
-            out = put_stamp(put_exactly(out, b'{"time_ns":', 11), head.time_ns)
-            out = self.json_channels.copy(put_exactly(out, b',"channel":', 11), head.channel)
-            out = _put_id(put_exactly(out, b',"id":"', 7), head.id)
-            out = self.json_messages.copy(put_exactly(out, b'","message":', 12), head.record)
-            out = put_exactly(out, b',"signals":', 11)
-            body = out
-            for index in range(record.field_count):
-                if not (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1:
+            body = self._put_json_head(out, head)
+            out = body
+            for index in range(record.first_field, record.first_field + record.field_count):
+                if not _has(row, index - record.first_field):
                     continue
-                end = self.json_signals.copy(out, record.first_field + index)
-                end = _put_value(end, &self.plans[record.first_field + index], self.schema.fields,
-                                 row[HEAD_WORDS + record.mask_words + index])
+                end = put_text_of(out, self.json_signals, index)
+                end = put_value(end, &self.plans[index], &self.schema.fields[index],
+                                 row[HEAD_WORDS + record.mask_words + index - record.first_field])
                 if end == NULL:
                     self.left_out += 1
                 else:
                     out = end
             if out == body:
-                self.empty_rows += 1
+                self.records[head.record].empty_rows += 1
             else:
                 body[0] = c"{"
-                out = put_exactly(out, b"}}\n", 3)
-                lines.commit(out, head.time_ns)
+                lines.commit(put_literal(out, b"}}\n"), head.time_ns)
             row += record.row_words
         return True
+
+    cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil:
+        out = put_stamp(put_literal(out, b'{"time_ns":'), head.time_ns)
+        out = put_text_of(put_literal(out, b',"channel":'), self.json_channels, head.channel)
+        out = _put_id(put_literal(out, b',"id":"'), head.id)
+        out = put_text_of(put_literal(out, b'","message":'), self.json_messages, head.record)
+        return put_literal(out, b',"signals":')
 
 
 cdef bytes _csv_text(str name):

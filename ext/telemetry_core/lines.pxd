@@ -10,7 +10,7 @@ cdef class LineBuffer:
     cdef int64_t first_stamp_ns  # of the earliest and the latest line; meaningless without lines
     cdef int64_t last_stamp_ns
 
-    # Where the next line goes, with `line_bytes` writable bytes; NULL without memory. Valid until the next call.
+    # Where the next line goes: `line_bytes` writable bytes, valid until the next call; NULL without memory.
     cdef char* reserve(self, size_t line_bytes) noexcept nogil
     # A line was written there: it ends before `end`, its newline included.
     cdef void commit(self, char* end, int64_t time_ns) noexcept nogil

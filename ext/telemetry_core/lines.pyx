@@ -1,8 +1,8 @@
-"""Lines of text on their way into a batch: a growing buffer, and new stamps for lines made before the time was
-known.
+"""Lines of text on their way into a batch: a growing buffer, and new stamps for lines made before the time
+was known.
 
-Promises: every line in a buffer is whole, not empty and ended by a newline; `first_ns` and `last_ns` bound their
-stamps. Memory once used is kept.
+Promises: every line in a buffer is whole, not empty and ended by a newline; `first_ns` and `last_ns` bound
+their stamps. Memory once used is kept.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -87,8 +87,9 @@ cdef class LineBuffer:
 
 
 def restamp(bytes lines not None, shift_ns):
-    """`lines` with `shift_ns` added to each line's stamp: for batches stamped relative to boot before the time was
-    known. Each line ends with a newline and carries a stamp; ValueError else, or if a stamp leaves 64 bits.
+    """`lines` with `shift_ns` added to each line's stamp: for batches stamped relative to boot.
+
+    Each line ends with a newline and carries a stamp; ValueError else, or if a stamp leaves 64 bits.
     """
     shifted = []
     for line in lines.split(b"\n")[:-1]:

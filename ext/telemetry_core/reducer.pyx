@@ -1,13 +1,14 @@
 """Which rows are worth sending: the last value of each field in each interval of frame time.
 
-A *key* is a record with one tag set. Rows of a key within one interval are merged into one pending row: the last
-value of each field, with the head (stamp, id, channel) of the last row. It goes out when a row of another interval
-comes, later or earlier, or when it is flushed. A row goes out at once, as it is, if it is the first of its key or
-if a field whose changes pass (flags, value tables) differs from the one last seen: what it carries is no longer
-pending.
+A *key* is a record with one tag set. Rows of a key within one interval are merged into one pending row: the
+last value of each field, with the head (stamp, id, channel) of the last row. It goes out when a row of
+another interval comes, later or earlier, or when it is flushed. A row goes out at once, as it is, if it is
+the first of its key or if a field whose changes pass (flags, value tables) differs from the one last seen:
+what it carries is no longer pending.
 
-Promises: rows in = rows out + `reduced` + `pending` at every moment; the same rows come out whatever the sizes of
-the batches. Time a row does not depend on how many keys there are; memory is one row and its last values a key.
+Promises: rows in = rows out + `reduced` + `pending` at every moment; the same rows come out whatever the
+sizes of batches. Time a row does not depend on how many keys there are; memory is one row and its last values
+a key.
 """
 
 cimport cython
@@ -48,8 +49,11 @@ cdef class Reducer:
         if any(each < 0 for each in every_ns):
             raise ValueError("an interval is negative")
         self.schema = schema
+        cdef Py_ssize_t index
         cdef Py_ssize_t count = max(schema.record_count, 1)
-        cdef size_t mask_words = sum([schema.records[index].mask_words for index in range(schema.record_count)])
+        cdef size_t mask_words = 0
+        for index in range(schema.record_count):
+            mask_words += schema.records[index].mask_words
         self.every_ns = <int64_t*>calloc(count, sizeof(int64_t))
         self.passes_at = <size_t*>calloc(count, sizeof(size_t))
         self.passes = <uint64_t*>calloc(max(mask_words, 1), sizeof(uint64_t))
@@ -58,7 +62,6 @@ cdef class Reducer:
         if self.every_ns == NULL or self.passes_at == NULL or self.passes == NULL or self.table == NULL:
             raise MemoryError
         cdef size_t at = 0
-        cdef Py_ssize_t index
         cdef uint32_t field
         cdef Record* record
         for index in range(schema.record_count):

@@ -90,7 +90,7 @@ def test_what_is_not_finite_is_left_out_and_a_row_of_nothing_gives_no_line(raw: 
         encode(samples, lines)
         assert lines.take() == b""
         assert encoder.left_out == number
-    assert encoder.empty_rows == 2
+        assert encoder.empty_by_measurement() == {"m": number}
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_line_protocol_has_tags_sparse_fields_and_shifted_stamps(
         b'Say\\ "hi"\\,\\ all a\\,b\\=c\\ d=1,time_signal=-2 2100\n'
         b"Pack_State,vehicle=v1 Closed=false 600\n"
     )
-    assert (encoder.left_out, encoder.empty_rows) == (1, 1)
+    assert (encoder.left_out, encoder.empty_by_measurement()) == (1, {"can_battery": 1})
 
 
 def test_csv_is_as_the_contract_says(samples: SampleBatch, encoder: Encoder) -> None:

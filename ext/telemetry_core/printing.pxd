@@ -1,0 +1,104 @@
+"""Data sheet of printing: what is prepared of each record and field, and the hot loop over it."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from telemetry_core.schema cimport HEAD_WORDS, Field, Schema
+
+cdef extern from "numbers.h" nogil:
+    cdef enum:
+        NUMBER_ROOM              # bytes that a number may write, whatever its length
+        SMALL_NUMBERS
+    char* put_small(char* out, uint64_t number)
+    char* put_decimal(char* out, int64_t scaled, unsigned decimals)
+
+cdef extern from *:
+    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+
+cdef enum:
+    KEY_HEAD = 32                # bytes of a key that are copied at once
+
+cdef enum Form:                  # how a slot becomes text
+    FORM_DECIMAL = 0             # (raw * multiplier + bias) / 10**decimals, within int64
+    FORM_FLAG = 1                # true, false
+    FORM_WHOLE_INT = 2           # int64 * multiplier + bias, exact as far as it fits 64 bits
+    FORM_WHOLE_UINT = 3          # uint64 likewise
+    FORM_INT = 4                 # int64 * factor + offset, in double precision
+    FORM_UINT = 5                # uint64 likewise
+    FORM_FLOAT = 6               # double likewise
+
+cdef struct FieldPlan:           # one cache line
+    char key[KEY_HEAD]           # the beginning of the escaped `,name=`
+    int64_t multiplier
+    int64_t bias
+    uint32_t small_limit         # scaled numbers below it are printed as they are
+    uint16_t key_length
+    uint8_t form                 # Form
+    uint8_t decimals
+    uint32_t key_at              # the whole key, in Schema.text
+    uint32_t reserved
+
+cdef struct RecordPlan:          # one cache line
+    char key[KEY_HEAD]           # the beginning of the escaped measurement
+    uint32_t key_at              # the whole, in Schema.text
+    uint32_t key_length
+    uint32_t first_field
+    uint32_t mask_words
+    uint32_t row_words
+    uint32_t line_bytes          # room that a line may need, tags apart
+    uint64_t empty_rows
+
+cdef RecordPlan* plan_records(Schema schema) except NULL
+cdef FieldPlan* plan_fields(Schema schema) except NULL
+
+# What is not decimal; NULL if it is not finite.
+cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil
+
+# One value, with NUMBER_ROOM bytes from `out`; its end, or NULL if it is not finite.
+cdef inline char* put_value(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil:
+    cdef uint64_t scaled = slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias
+    if scaled < plan.small_limit:
+        return put_small(out, scaled)
+    if plan.form == FORM_DECIMAL:
+        return put_decimal(out, <int64_t>scaled, plan.decimals)
+    return put_other(out, plan, field, slot)
+
+cdef inline char* put_key(char* out, const char* head, size_t length, const char* whole) noexcept nogil:
+    memcpy(out, head, KEY_HEAD)
+    if length > KEY_HEAD:
+        memcpy(out + KEY_HEAD, whole + KEY_HEAD, length - KEY_HEAD)
+    return out + length
+
+# `,name=value` of each field that the row has and that can be written.
+cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, FieldPlan* plans, Field* fields,
+                              const char* text, int64_t* left_out) noexcept nogil:
+    # Fields that are there, run by run: a row is mostly one run.
+    cdef FieldPlan* plan
+    cdef FieldPlan* end_of_run
+    cdef uint64_t* slot
+    cdef uint32_t word
+    cdef uint64_t present
+    cdef int count
+    cdef char* end
+    for word in range(record.mask_words):
+        present = row[HEAD_WORDS + word]
+        plan = plans + record.first_field + 64 * word
+        slot = row + HEAD_WORDS + record.mask_words + 64 * word
+        while present:
+            count = lowest_bit(present)
+            plan += count
+            slot += count
+            present >>= count
+            count = lowest_bit(~present) if ~present else 64
+            present = present >> (count - 1) >> 1
+            end_of_run = plan + count
+            while plan < end_of_run:
+                end = put_key(out, plan.key, plan.key_length, text + plan.key_at)
+                end = put_value(end, plan, &fields[plan - plans], slot[0])
+                if end == NULL:
+                    left_out[0] += 1
+                else:
+                    out = end
+                plan += 1
+                slot += 1
+    return out
