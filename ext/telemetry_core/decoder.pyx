@@ -11,8 +11,9 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from telemetry_core.frames cimport ID_ERROR, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch
+from telemetry_core.frames cimport ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch
 from telemetry_core.plan cimport (
+    LINE_BYTES,
     MAX_CAPACITY,
     SHAPE_PLAIN,
     SPECIAL_BIG_9,
@@ -20,7 +21,8 @@ from telemetry_core.plan cimport (
     SPECIAL_FLOAT_32,
     SPECIAL_FLOAT_64,
     SPECIAL_LITTLE_9,
-    Bus,
+    STANDARD_IDS,
+    UNPACK_STEP,
     Extra,
     Group,
     Interval,
@@ -29,52 +31,31 @@ from telemetry_core.plan cimport (
     Plan,
     Selector,
     Special,
-    find_message,
+    find_extended,
+    message_at,
 )
 from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS
 
+cdef extern from "unpack.h":
+    uint64_t load64(const void* address) noexcept nogil
+    void unpack_in_order(const Op* ops, unsigned count, const uint8_t* buffer, uint64_t* slots) noexcept nogil
+    void unpack_scattered(const Op* ops, unsigned count, const uint8_t* buffer, uint64_t* slots) noexcept nogil
+
 cdef extern from *:
     """
-    #include <stdint.h>
-    #include <string.h>
     #define swap64(word) __builtin_bswap64(word)
+    #define lowest_bit(word) __builtin_ctzll(word)
     #define prefetch(address) __builtin_prefetch(address)
-    static inline uint64_t load64(const void *address) {
-        uint64_t word;
-        memcpy(&word, address, 8);
-    #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap64(word);
-    #endif
-        return word;
-    }
-    static inline int lowest_bit(uint64_t word) { return __builtin_ctzll(word); }
     """
     uint64_t swap64(uint64_t word) noexcept nogil
-    uint64_t load64(const void* address) noexcept nogil
-    void prefetch(const void* address) noexcept nogil
     int lowest_bit(uint64_t word) noexcept nogil
+    void prefetch(const void* address) noexcept nogil
 
 cdef enum:
     BLOCK = 64                   # frames looked up ahead, so that their plans are in the cache when decoded
     CHANNELS = 65536
     BUFFER_WORDS = 2 * MAX_CAPACITY // 8 + 1
-
-
-cdef inline void run_in_order(const Op* ops, Py_ssize_t count, const uint8_t* buffer, uint64_t* slots) noexcept nogil:
-    cdef Py_ssize_t index
-    cdef uint64_t raw
-    for index in range(count):
-        raw = (load64(buffer + ops[index].offset) >> ops[index].shift) & ops[index].mask
-        slots[index] = (raw ^ ops[index].sign) - ops[index].sign
-
-
-cdef inline void run_scattered(const Op* ops, Py_ssize_t count, const uint8_t* buffer, uint64_t* slots) noexcept nogil:
-    cdef Py_ssize_t index
-    cdef uint64_t raw
-    for index in range(count):
-        raw = (load64(buffer + ops[index].offset) >> ops[index].shift) & ops[index].mask
-        slots[ops[index].slot] = (raw ^ ops[index].sign) - ops[index].sign
 
 
 cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable, Py_ssize_t capacity) noexcept nogil:
@@ -88,17 +69,17 @@ cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable
         buffer[2 * words - 1 - index] = swap64(word)
 
 
-cdef void drop_short(uint64_t* mask, const Message* message, Py_ssize_t length, Omitted* omitted) noexcept nogil:
+cdef void drop_short(uint64_t* mask, const Extra* extra, Py_ssize_t length, Omitted* omitted) noexcept nogil:
     """Take the signals out of `mask` whose bits are not all in the payload."""
     cdef Py_ssize_t word
     cdef uint64_t left
     cdef int bit
-    for word in range(message.mask_words):
+    for word in range(extra.mask_words):
         left = mask[word]
         while left:
             bit = lowest_bit(left)
             left &= left - 1
-            if message.extra.ends[64 * word + bit] > length:
+            if extra.ends[64 * word + bit] > length:
                 mask[word] &= ~(<uint64_t>1 << bit)
                 omitted.short_frame += 1
 
@@ -118,9 +99,8 @@ cdef const Interval* find_interval(const Selector* selector, int64_t raw) noexce
     return NULL
 
 
-cdef void run_selectors(const Message* message, const uint8_t* buffer, Py_ssize_t length, uint64_t* mask,
+cdef void run_selectors(const Extra* extra, const uint8_t* buffer, Py_ssize_t length, uint64_t* mask,
                         uint64_t* slots, Omitted* omitted) noexcept nogil:
-    cdef const Extra* extra = message.extra
     cdef const Selector* selector
     cdef const Interval* interval
     cdef const Group* group
@@ -135,11 +115,11 @@ cdef void run_selectors(const Message* message, const uint8_t* buffer, Py_ssize_
             continue
         for index in range(interval.group_count):
             group = &extra.groups[selector.groups[interval.first_group + index]]
-            run_scattered(group.ops, group.op_count, buffer, slots)
-            for word in range(message.mask_words):
+            unpack_scattered(group.ops, group.op_count, buffer, slots)
+            for word in range(extra.mask_words):
                 mask[word] |= group.mask[word]
             if length < group.need_bytes:
-                drop_short(mask, message, length, omitted)
+                drop_short(mask, extra, length, omitted)
 
 
 cdef uint64_t nine_bytes(const Special* special, const uint8_t* buffer) noexcept nogil:
@@ -213,7 +193,7 @@ cdef inline void decode_plain(const Message* message, const uint8_t* data, uint6
     words[0] = load64(data)
     words[1] = swap64(words[0])
     mask[0] = message.mask
-    run_in_order(message.ops, message.op_count, <const uint8_t*>words, mask + 1)
+    unpack_in_order(message.ops, message.op_count, <const uint8_t*>words, mask + 1)
 
 
 cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
@@ -221,24 +201,24 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
     """Fill mask and slots behind it; whether any signal is there. `data`: `readable` bytes, `length` of them payload."""
     cdef uint64_t words[BUFFER_WORDS]
     cdef const uint8_t* buffer = <const uint8_t*>words
-    cdef uint64_t* slots = mask + message.mask_words
-    cdef const Extra* extra = message.extra
+    cdef const Extra* extra = <const Extra*>message.extra
+    cdef uint64_t* slots = mask + extra.mask_words
     cdef Py_ssize_t number
-    fill_buffer(words, data, readable, message.capacity)
-    words[2 * message.capacity // 8] = 0
-    for number in range(message.mask_words):
+    fill_buffer(words, data, readable, extra.capacity)
+    words[2 * extra.capacity // 8] = 0
+    for number in range(extra.mask_words):
         mask[number] = extra.mask[number]
     if length < message.need_bytes:
-        drop_short(mask, message, length, omitted)
-    run_scattered(message.ops, message.op_count, buffer, slots)
+        drop_short(mask, extra, length, omitted)
+    unpack_scattered(message.ops, message.op_count, buffer, slots)
     for number in range(extra.special_count):
         if extra.specials[number].kind <= SPECIAL_BIG_9:
             slots[extra.specials[number].slot] = nine_bytes(&extra.specials[number], buffer)
-    run_selectors(message, buffer, length, mask, slots, omitted)
+    run_selectors(extra, buffer, length, mask, slots, omitted)
     run_floats(extra, mask, slots, omitted)
     drop_not_available(extra, mask, slots, omitted)
     cdef uint64_t any_there = 0
-    for number in range(message.mask_words):
+    for number in range(extra.mask_words):
         any_there |= mask[number]
     return any_there != 0
 
@@ -248,21 +228,23 @@ cdef class Decoder:
 
     def __cinit__(self, Plan plan not None):
         self.plan = plan
-        self.channels = <Channel*>calloc(CHANNELS, sizeof(Channel))
-        self.rows_made = <uint64_t*>calloc(max(plan.message_count, 1), sizeof(uint64_t))
-        if self.channels == NULL or self.rows_made == NULL:
+        self.bindings = <Binding*>calloc(CHANNELS, sizeof(Binding))
+        self.channel_counts = <Counts*>calloc(CHANNELS, sizeof(Counts))
+        self.rows_made = <uint64_t*>calloc(max(plan.schema.record_count, 1), sizeof(uint64_t))
+        if self.bindings == NULL or self.channel_counts == NULL or self.rows_made == NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        free(self.channels)
+        free(self.bindings)
+        free(self.channel_counts)
         free(self.rows_made)
 
     def bind(self, uint16_t channel, Py_ssize_t bus, uint16_t tags):
         """Say what a channel is: index of its bus in the plan (-1: no database), index of its tag set."""
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
-        self.channels[channel].bus_plus_one = <int>(bus + 1)
-        self.channels[channel].tags = tags
+        self.bindings[channel].bus = <uint16_t>(bus + 1)
+        self.bindings[channel].tags = tags
 
     def decode(self, FrameBatch frames not None, SampleBatch samples not None):
         """Append a row to `samples` for each frame that a database knows and that has a valid signal."""
@@ -281,30 +263,39 @@ cdef class Decoder:
         cdef const Message* found[BLOCK]
         cdef const Message* message
         cdef const Frame* frame
-        cdef Channel* channel
-        cdef size_t words = 0
-        cdef Py_ssize_t index
+        cdef uint32_t line
+        cdef Py_ssize_t index, rows = 0
         cdef uint64_t* row
+        cdef uint64_t* end
         cdef RowHead* head
         for index in range(count):
-            message = self._find(&frames[index])
+            frame = &frames[index]
+            if frame.id < STANDARD_IDS and frame.length <= MAX_PAYLOAD:  # no flag bit is set
+                line = self.plan.buses[self.bindings[frame.channel].bus].standard[frame.id]
+                self.channel_counts[frame.channel].matched[line != 0] += 1
+            else:
+                line = self._find_any(frame)
+            message = message_at(self.plan.lines, line)
             found[index] = message
-            if message != NULL:
-                words += message.row_words
-                prefetch(message.ops)
-        if not samples.make_room(words):
-            return False
+            prefetch(message)
+            prefetch(<const char*>message + LINE_BYTES)
         row = samples.words + samples.used
+        end = samples.words + samples.room
         for index in range(count):
             message = found[index]
-            if message == NULL or message.row_words == 0:
+            if message.row_words == 0:
                 continue
+            if <size_t>(end - row) < message.row_words + UNPACK_STEP:
+                samples.used = row - samples.words
+                if not samples.make_room(message.row_words + UNPACK_STEP):
+                    return False
+                row = samples.words + samples.used
+                end = samples.words + samples.room
             frame = &frames[index]
-            channel = &self.channels[frame.channel]
             head = <RowHead*>row
             head.time_ns = frame.time_ns
             head.record = message.record
-            head.tags = channel.tags
+            head.tags = self.bindings[frame.channel].tags
             head.channel = frame.channel
             head.id = frame.id
             head.nudge_ns = frame.nudge_ns
@@ -312,44 +303,38 @@ cdef class Decoder:
                 decode_plain(message, frame.data, row + HEAD_WORDS)
             elif not decode_any(message, frame.data, MAX_PAYLOAD, frame.length, row + HEAD_WORDS, &self.omitted_signals):
                 continue
-            self.rows_made[message - self.plan.messages] += 1
-            samples.rows += 1
+            self.rows_made[message.record] += 1
+            rows += 1
             row += message.row_words
         samples.used = row - samples.words
+        samples.rows += rows
         return True
 
-    cdef inline const Message* _find(self, const Frame* frame) noexcept nogil:
-        """The frame's message, NULL when there is none; counts the frame."""
-        cdef Channel* channel = &self.channels[frame.channel]
-        cdef const Bus* bus
-        cdef uint32_t number
-        if frame.id & (ID_ERROR | ID_REMOTE):
-            if frame.id & ID_ERROR:
-                channel.error_frames += 1
-            else:
-                channel.remote_frames += 1
-            return NULL
-        if frame.length > MAX_PAYLOAD:
-            channel.bad_lengths += 1
-            return NULL
-        if channel.bus_plus_one:
-            bus = &self.plan.buses[channel.bus_plus_one - 1]
-            number = find_message(bus, frame.id)
-            if number:
-                channel.decoded += 1
-                return &bus.messages[number - 1]
-        channel.unknown += 1
-        return NULL
+    cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil:
+        """The line of the message that a frame of any kind is; counts the frame."""
+        cdef Counts* counts = &self.channel_counts[frame.channel]
+        cdef uint32_t line = 0
+        if frame.id & ID_ERROR:
+            counts.error_frames += 1
+        elif frame.id & ID_REMOTE:
+            counts.remote_frames += 1
+        elif frame.length > MAX_PAYLOAD:
+            counts.bad_lengths += 1
+        else:
+            if frame.id & ID_EXTENDED:
+                line = find_extended(&self.plan.buses[self.bindings[frame.channel].bus], frame.id & ID_MASK)
+            counts.matched[line != 0] += 1
+        return line
 
     def counts(self, uint16_t channel):
         """What became of the channel's frames, each in exactly one count."""
-        cdef Channel* counted = &self.channels[channel]
+        cdef Counts* counts = &self.channel_counts[channel]
         return {
-            "decoded": counted.decoded,
-            "unknown": counted.unknown,
-            "lost/error_frame": counted.error_frames,
-            "lost/remote_frame": counted.remote_frames,
-            "lost/bad_length": counted.bad_lengths,
+            "decoded": counts.matched[1],
+            "unknown": counts.matched[0],
+            "lost/error_frame": counts.error_frames,
+            "lost/remote_frame": counts.remote_frames,
+            "lost/bad_length": counts.bad_lengths,
         }
 
     def omitted(self):
@@ -363,10 +348,9 @@ cdef class Decoder:
 
     def made(self):
         """Rows by measurement, those of which there are any."""
-        cdef Py_ssize_t index
+        cdef Py_ssize_t record
         rows = {}
-        for index in range(self.plan.message_count):
-            if self.rows_made[index]:
-                measurement = self.plan.schema.specs[self.plan.messages[index].record].measurement
-                rows[measurement] = rows.get(measurement, 0) + self.rows_made[index]
+        for record, spec in enumerate(self.plan.spec.records):
+            if self.rows_made[record]:
+                rows[spec.measurement] = rows.get(spec.measurement, 0) + self.rows_made[record]
         return rows

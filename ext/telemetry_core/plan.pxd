@@ -1,34 +1,23 @@
 """Data sheet of a decode plan: which message a frame is, and where its signals are, packed for the loop.
 
-Every value is got in one way: eight bytes are loaded from a buffer that holds the payload as it came and,
-behind it, the payload with its bytes reversed (so that a Motorola signal is little endian there), then
-shifted, masked and sign-extended. In an eight-byte message the buffer is two words.
+unpack.h has the innermost structs. Messages lie on cache lines of one array, and an id leads straight to its
+line: looking a frame up costs one table entry and the message itself, however large the database is.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.schema cimport Schema
 
 cdef enum:
+    LINE_BYTES = 64
     STANDARD_IDS = 2048
+    EXTENDED_DATA_PAGE = 0x02000000  # bit of an id that is not J1939's
+    AMBIGUOUS = 0x80000000           # flag of IdEntry.line: other extended messages have the same PGN
     MAX_CAPACITY = 1792          # bytes of payload: the longest J1939 transport message, in whole words
 
 cdef enum Shape:
-    SHAPE_PLAIN = 0              # 8 bytes, 64 fields at most, one op a field in their order, no Extra
+    SHAPE_PLAIN = 0              # 8 bytes, 64 fields at most, one op a field in their order
     SHAPE_ANY = 1
-
-cdef struct Op:                  # slot = (((load64(buffer + offset) >> shift) & mask) ^ sign) - sign
-    uint64_t mask
-    uint64_t sign                # the sign bit, 0 when unsigned
-    uint16_t offset
-    uint16_t slot
-    uint8_t shift
-
-cdef struct Group:               # the signals of one condition
-    uint64_t* mask               # mask_words words
-    Op* ops
-    uint16_t op_count
-    uint16_t need_bytes          # a payload of so many bytes holds all its signals
 
 cdef struct Interval:            # of a selector's raw values, and what it selects
     int64_t low
@@ -50,9 +39,9 @@ cdef enum SpecialKind:
     SPECIAL_FLOAT_32 = 3
     SPECIAL_FLOAT_64 = 4
 
-cdef struct Special:             # what an Op alone cannot do; floats come after the nine-byte signals
+cdef struct Special:             # what an Op alone cannot do
     uint64_t mask
-    uint64_t sign
+    uint64_t sign                # the sign bit, 0 when unsigned
     uint16_t slot
     uint16_t byte
     uint8_t shift
@@ -63,36 +52,50 @@ cdef struct Limit:               # J1939: raw bits of this value or above mean "
     uint64_t limit
     uint16_t slot
 
+cdef extern from "unpack.h":
+    enum:
+        UNPACK_STEP
+    ctypedef struct Op:
+        uint8_t left
+        uint8_t right
+        uint8_t clear
+        uint16_t offset
+        uint16_t slot
+    ctypedef struct Message:
+        uint64_t mask
+        void* extra
+        uint32_t record
+        uint32_t row_words
+        uint16_t op_count
+        uint16_t need_bytes
+        uint8_t shape
+        Op* ops
+
+cdef struct Group:               # the signals of one condition
+    uint64_t* mask               # mask_words words
+    Op* ops
+    uint16_t op_count
+    uint16_t need_bytes          # a payload of so many bytes holds all its signals
+
 cdef struct Extra:
     uint64_t* mask               # mask_words words: the unconditional signals
     uint16_t* ends               # for each field: bytes of payload that it needs
     Group* groups
     Selector* selectors          # a selector comes after the one that it depends on
-    Special* specials
+    Special* specials            # those of nine bytes before the floats
     Limit* limits
+    uint16_t mask_words
+    uint16_t capacity            # payload bytes of the buffer, a multiple of 8
     uint16_t selector_count
     uint16_t special_count
     uint16_t limit_count
 
-cdef struct Message:
-    uint64_t mask                # first mask word of the unconditional signals
-    Op* ops                      # of the unconditional signals
-    Extra* extra
-    uint32_t record
-    uint32_t row_words           # 0: nothing to decode
-    uint16_t op_count
-    uint16_t need_bytes          # a payload of so many bytes holds all unconditional signals
-    uint16_t capacity            # payload bytes of the buffer, a multiple of 8
-    uint16_t mask_words
-    uint8_t shape
-
 cdef struct IdEntry:
-    uint32_t key                 # an extended id, or a J1939 key: see plan.pyx
-    uint32_t message             # index into Bus.messages plus 1; 0: free
+    uint32_t key                 # an extended id, or one of the J1939 keys below
+    uint32_t line                # of the message; 0: free
 
 cdef struct Bus:
-    Message* messages
-    uint32_t* standard           # STANDARD_IDS indexes plus 1
+    uint32_t* standard           # STANDARD_IDS lines, 0 when unknown
     IdEntry* extended            # open addressing, at most half full
     uint32_t extended_shift      # 32 - log2 of its size
     uint8_t by_pgn               # whether any message is matched by PGN
@@ -102,9 +105,13 @@ cdef class Plan:
     cdef readonly Schema schema
     cdef readonly Py_ssize_t bus_count
     cdef readonly Py_ssize_t message_count
-    cdef Bus* buses
-    cdef Message* messages       # of all buses, one bus behind the other
+    cdef Bus* buses              # [0] knows no message; [n + 1] is the n-th of the spec
+    cdef char* lines             # of LINE_BYTES each; [0] is the message of no frame: it has no rows
     cdef object memory           # owns all that the structs point to
+
+
+cdef inline Message* message_at(char* lines, uint32_t line) noexcept nogil:
+    return <Message*>(lines + <size_t>line * LINE_BYTES)
 
 
 cdef inline uint32_t id_slot(const Bus* bus, uint32_t key) noexcept nogil:
@@ -114,9 +121,9 @@ cdef inline uint32_t id_slot(const Bus* bus, uint32_t key) noexcept nogil:
 cdef inline uint32_t find_key(const Bus* bus, uint32_t key) noexcept nogil:
     cdef uint32_t slot = id_slot(bus, key)
     cdef uint32_t last = (<uint32_t>0xFFFFFFFF) >> bus.extended_shift
-    while bus.extended[slot].message and bus.extended[slot].key != key:
+    while bus.extended[slot].line and bus.extended[slot].key != key:
         slot = (slot + 1) & last
-    return bus.extended[slot].message
+    return bus.extended[slot].line
 
 
 # Keys of J1939 messages share the table with extended ids (29 bits): bit 30 marks PGN and source address,
@@ -133,15 +140,16 @@ cdef inline uint32_t pgn_sender_key(uint32_t id) noexcept nogil:
     return <uint32_t>0x40000000 | (pgn_key(id) & 0x1FFFF) << 8 | (id & 0xFF)
 
 
-# Index plus 1 of the message that a frame of this id is; 0: in no database. `id`: with ID_EXTENDED or with
-# no flag bit.
-cdef inline uint32_t find_message(const Bus* bus, uint32_t id) noexcept nogil:
+# Line of the message that an extended id is; 0: unknown. The exact id comes first, then PGN and sender, then
+# the PGN alone, which is looked up first: seldom does anything else share it.
+cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
+    cdef uint32_t same_pgn = 0
     cdef uint32_t found
-    if not id & <uint32_t>0x80000000:
-        return bus.standard[id] if id < STANDARD_IDS else 0
-    id &= 0x1FFFFFFF
+    if bus.by_pgn and not id & EXTENDED_DATA_PAGE:
+        same_pgn = find_key(bus, pgn_key(id))
+        if same_pgn and not same_pgn & AMBIGUOUS:
+            return same_pgn
     found = find_key(bus, id)
-    if found or not bus.by_pgn or id & 0x02000000:  # extended data page: not J1939
-        return found
-    found = find_key(bus, pgn_sender_key(id))
-    return found if found else find_key(bus, pgn_key(id))
+    if not found and same_pgn:
+        found = find_key(bus, pgn_sender_key(id))
+    return found if found else same_pgn & ~<uint32_t>AMBIGUOUS

@@ -9,7 +9,10 @@ made of the spec's records, with further ones behind them at most.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
+from telemetry_core.frames cimport ID_MASK
 from telemetry_core.schema cimport Schema
+
+from telemetry_core.spec import BusSpec
 
 cdef enum:
     CHUNK_BYTES = 65536
@@ -20,7 +23,7 @@ INT64_HIGHEST = (1 << 63) - 1
 
 
 cdef class _Memory:
-    """Zeroed memory in large pieces, freed as one: what is used together lies together."""
+    """Zeroed memory in large pieces, freed as one: what is made together lies together."""
 
     cdef list pieces
     cdef char* at
@@ -43,6 +46,12 @@ cdef class _Memory:
         self.at += rounded
         self.left -= rounded
         return taken
+
+
+    cdef char* take_lines(self, size_t count) except NULL:
+        """So many cache lines, on a boundary of such."""
+        cdef size_t start = <size_t>self.take((count + 1) * LINE_BYTES)
+        return <char*>((start + LINE_BYTES - 1) // LINE_BYTES * LINE_BYTES)
 
 
 cdef class _Piece:
@@ -78,16 +87,17 @@ cdef bint _pack_op(Op* op, signal, Py_ssize_t slot, Py_ssize_t capacity) except 
         bit = signal.start_bit
     else:
         bit = 16 * capacity - _network_bit(signal) - bits
+    # Aligned where it can be: the load is then served from the store that made the word.
+    cdef Py_ssize_t unit = 64 if bit % 64 + bits <= 64 else 8
+    cdef Py_ssize_t shift = bit % unit
+    if shift + bits > 64:
+        return False
     op.slot = <uint16_t>slot
-    op.mask = (<uint64_t>0xFFFFFFFFFFFFFFFF) >> (64 - bits)
-    op.sign = (<uint64_t>1) << (bits - 1) if signal.signed and not signal.is_float else 0
-    if bit % 64 + bits <= 64:  # aligned: the load is served from the store that made the word
-        op.offset = <uint16_t>(bit // 64 * 8)
-        op.shift = <uint8_t>(bit % 64)
-        return True
-    op.offset = <uint16_t>(bit // 8)
-    op.shift = <uint8_t>(bit % 8)
-    return bit % 8 + bits <= 64
+    op.offset = <uint16_t>(bit // unit * unit // 8)
+    op.left = <uint8_t>(64 - bits - shift)
+    op.right = <uint8_t>(64 - bits)
+    op.clear = 0 if signal.signed and not signal.is_float else op.right
+    return True
 
 
 cdef object _pack_nine(Special* special, signal, Py_ssize_t slot):
@@ -108,7 +118,7 @@ cdef object _pack_nine(Special* special, signal, Py_ssize_t slot):
 cdef object _float_kinds = {16: SPECIAL_FLOAT_16, 32: SPECIAL_FLOAT_32, 64: SPECIAL_FLOAT_64}
 
 
-def first_not_available(int bit_count):
+def first_not_available(bit_count):
     """The lowest raw value (as unsigned) that J1939-71 declares to be "error" or "not available"."""
     if bit_count in (8, 16, 24, 32):
         return 0xFE << (bit_count - 8)
@@ -205,100 +215,120 @@ cdef class Plan:
         self.memory = memory
         self.bus_count = len(spec.buses)
         self.message_count = sum(len(bus.messages) for bus in spec.buses)
-        self.buses = <Bus*>(<_Memory>memory).take(self.bus_count * sizeof(Bus))
-        self.messages = <Message*>(<_Memory>memory).take(self.message_count * sizeof(Message))
-        cdef Message* messages = self.messages
-        for number, bus in enumerate(spec.buses):
-            _pack_bus(&self.buses[number], bus, messages, memory)
-            for index, message in enumerate(bus.messages):
-                _check(message, spec.records[message.record].fields)
-                _pack_message(&messages[index], message, schema, memory)
-            messages += <Py_ssize_t>len(bus.messages)
+        self.buses = <Bus*>(<_Memory>memory).take((self.bus_count + 1) * sizeof(Bus))
+        messages = [message for bus in spec.buses for message in bus.messages]
+        lines = [_line_count(message) for message in messages]
+        self.lines = <char*>(<_Memory>memory).take_lines(sum(lines) + 1)
+        _pack_bus(&self.buses[0], BusSpec("", ()), 1, memory)
+        cdef uint32_t line = 1
+        for number, bus in enumerate(spec.buses, start=1):
+            line = _pack_bus(&self.buses[number], bus, line, memory)
+        line = 1
+        for message, count in zip(messages, lines):
+            _check(message, spec.records[message.record].fields)
+            _pack_message(message_at(self.lines, line), message, schema, memory)
+            line += <uint32_t>count
 
 
-cdef object _pack_bus(Bus* bus, spec, Message* messages, _Memory memory):
-    bus.messages = messages
-    bus.standard = <uint32_t*>memory.take(STANDARD_IDS * sizeof(uint32_t))
+cdef object _line_count(message):
+    """How many cache lines the message takes, two at least: as many are fetched ahead."""
+    ops = sum(signal.condition < 0 for signal in message.signals) + UNPACK_STEP
+    return max(2, -(-(sizeof(Message) + ops * sizeof(Op)) // LINE_BYTES))
+
+
+cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, _Memory memory) except 0:
+    """Enter the messages of a bus, the first of which is on `line`; the line behind the last."""
     extended = [message for message in spec.messages if message.extended]
     size_bits = max(2, (6 * len(extended)).bit_length())  # three keys a message at most, half full
     bus.extended_shift = 32 - size_bits
     bus.extended = <IdEntry*>memory.take((1 << size_bits) * sizeof(IdEntry))
-    cdef uint32_t id
-    for number, message in enumerate(spec.messages):
-        id = message.arbitration_id
-        if message.extended:
-            if id > 0x1FFFFFFF or not _add_key(bus, id, number + 1):
-                raise ValueError(f"{spec.name}: id {id:X} of {message.name} is too large or there twice")
-        elif id >= STANDARD_IDS or bus.standard[id]:
-            raise ValueError(f"{spec.name}: id {id:X} of {message.name} is too large or there twice")
-        else:
-            bus.standard[id] = number + 1
-    for number, message in enumerate(spec.messages):
-        id = message.arbitration_id
-        if message.by_pgn and message.extended and not id & 0x02000000:
-            bus.by_pgn = 1
-            _add_key(bus, pgn_sender_key(id), number + 1)  # the first of several stands
-            _add_key(bus, pgn_key(id), number + 1)
+    bus.standard = <uint32_t*>memory.take(STANDARD_IDS * sizeof(uint32_t))
+    lines = []
+    for message in spec.messages:
+        lines.append(line)
+        line += <uint32_t>_line_count(message)
+    with_one_pgn = {}
+    for message in extended:
+        with_one_pgn.setdefault(pgn_key(message.arbitration_id), []).append(message)
+    for first_line, message in zip(lines, spec.messages):
+        _add_ids(bus, spec.name, message, first_line, with_one_pgn)
+    return line
 
 
-cdef bint _add_key(Bus* bus, uint32_t key, uint32_t message) noexcept:
+cdef object _add_ids(Bus* bus, name, message, uint32_t line, dict with_one_pgn):
+    """Enter what frames of the message may be looked up by; of several messages the first stands."""
+    cdef uint32_t id = message.arbitration_id
+    cdef uint32_t pgn = pgn_key(id)
+    added = False
+    if not message.extended:
+        added = id < STANDARD_IDS and not bus.standard[id]
+        if added:
+            bus.standard[id] = line
+    elif id <= ID_MASK:
+        added = _add_key(bus, id, line)
+    if not added:
+        raise ValueError(f"{name}: id {id:X} of {message.name} is too large or there twice")
+    if message.by_pgn and message.extended and not id & EXTENDED_DATA_PAGE:
+        bus.by_pgn = 1
+        _add_key(bus, pgn_sender_key(id), line)
+        _add_key(bus, pgn, line | (AMBIGUOUS if len(with_one_pgn[pgn]) > 1 else 0))
+
+
+cdef bint _add_key(Bus* bus, uint32_t key, uint32_t line) noexcept:
     """Whether the key was new."""
     cdef uint32_t slot = id_slot(bus, key)
     cdef uint32_t last = (<uint32_t>0xFFFFFFFF) >> bus.extended_shift
-    while bus.extended[slot].message:
+    while bus.extended[slot].line:
         if bus.extended[slot].key == key:
             return False
         slot = (slot + 1) & last
     bus.extended[slot].key = key
-    bus.extended[slot].message = message
+    bus.extended[slot].line = line
     return True
 
 
 cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory):
     cdef Py_ssize_t field_count = len(spec.signals)
+    cdef Extra* extra = <Extra*>memory.take(sizeof(Extra))
+    ends = [last_byte(signal) for signal in spec.signals]
+    free_indexes = [index for index, signal in enumerate(spec.signals) if signal.condition < 0]
+    message.extra = extra
     message.record = spec.record
     message.row_words = schema.records[message.record].row_words if field_count else 0
-    message.mask_words = (field_count + 63) // 64
-    message.shape = SHAPE_ANY
-    ends = [last_byte(signal) for signal in spec.signals]
-    message.capacity = max(8, (max(ends, default=0) + 7) // 8 * 8)
-    specials = [(index, signal) for index, signal in enumerate(spec.signals) if signal.is_float]
-    free_indexes = [index for index, signal in enumerate(spec.signals) if signal.condition < 0]
     message.need_bytes = max((ends[index] for index in free_indexes), default=0)
-    message.ops = <Op*>memory.take(field_count * sizeof(Op))  # of all groups, one behind the other
-    nines = []
-    cdef Op* op = message.ops
-    op = _pack_ops(op, spec, free_indexes, message.capacity, nines)
-    message.op_count = op - message.ops
-    drops = spec.drops_not_available
-    if (message.capacity == 8 and field_count <= 64 and not spec.conditions and not specials and not drops
-            and message.op_count == field_count):
-        message.shape = SHAPE_PLAIN
-        message.mask = (<uint64_t>0xFFFFFFFFFFFFFFFF) >> (64 - field_count) if field_count else 0
-    cdef Extra* extra = <Extra*>memory.take(sizeof(Extra))
-    message.extra = extra
-    extra.mask = <uint64_t*>memory.take(message.mask_words * sizeof(uint64_t))
+    extra.mask_words = (field_count + 63) // 64
+    extra.capacity = max(8, (max(ends, default=0) + 7) // 8 * 8)
+    extra.mask = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))
     _set_mask(extra.mask, free_indexes)
     extra.ends = <uint16_t*>memory.take(field_count * sizeof(uint16_t))
     for index, end in enumerate(ends):
         extra.ends[index] = end
-    _pack_groups(extra, message, op, spec, ends, nines, memory)
+    nines = []
+    message.op_count = _pack_ops(message.ops, spec, free_indexes, extra.capacity, nines)
+    _pack_groups(extra, spec, ends, nines, memory)
     _pack_selectors(extra, spec, memory)
-    _pack_specials(extra, spec, nines, specials, memory)
-    if drops:
+    _pack_specials(extra, spec, nines, memory)
+    if spec.drops_not_available:
         _pack_limits(extra, spec, memory)
+    message.shape = SHAPE_ANY
+    if (extra.capacity == 8 and extra.mask_words == 1 and message.op_count == field_count
+            and not extra.selector_count and not extra.special_count and not extra.limit_count):
+        message.shape = SHAPE_PLAIN
+        message.mask = extra.mask[0]
 
 
-cdef Op* _pack_ops(Op* op, spec, indexes, Py_ssize_t capacity, list nines) except NULL:
+cdef Py_ssize_t _pack_ops(Op* ops, spec, indexes, Py_ssize_t capacity, list nines) except -1:
+    """Fill `ops`, and `nines` with what takes a Special; how many ops there are."""
+    cdef Py_ssize_t count = 0
     for index in indexes:
-        if _pack_op(op, spec.signals[index], index, capacity):
-            op += 1
+        if _pack_op(&ops[count], spec.signals[index], index, capacity):
+            count += 1
         else:
             nines.append(index)
-    return op
+    return count
 
 
-cdef object _pack_groups(Extra* extra, Message* message, Op* op, spec, list ends, list nines, _Memory memory):
+cdef object _pack_groups(Extra* extra, spec, list ends, list nines, _Memory memory):
     extra.groups = <Group*>memory.take(len(spec.conditions) * sizeof(Group))
     members = [[] for _ in spec.conditions]
     for index, signal in enumerate(spec.signals):
@@ -307,11 +337,10 @@ cdef object _pack_groups(Extra* extra, Message* message, Op* op, spec, list ends
     cdef Group* group
     for number, indexes in enumerate(members):
         group = &extra.groups[number]
-        group.mask = <uint64_t*>memory.take(message.mask_words * sizeof(uint64_t))
+        group.mask = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))
         _set_mask(group.mask, indexes)
-        group.ops = op
-        op = _pack_ops(op, spec, indexes, message.capacity, nines)
-        group.op_count = op - group.ops
+        group.ops = <Op*>memory.take(len(indexes) * sizeof(Op))
+        group.op_count = _pack_ops(group.ops, spec, indexes, extra.capacity, nines)
         group.need_bytes = max((ends[index] for index in indexes), default=0)
 
 
@@ -326,7 +355,8 @@ cdef object _pack_selectors(Extra* extra, spec, _Memory memory):
         _pack_selector(&extra.selectors[number], spec, index, by_selector[index], memory)
 
 
-cdef object _pack_specials(Extra* extra, spec, list nines, list floats, _Memory memory):
+cdef object _pack_specials(Extra* extra, spec, list nines, _Memory memory):
+    floats = [(index, signal) for index, signal in enumerate(spec.signals) if signal.is_float]
     extra.specials = <Special*>memory.take((len(nines) + len(floats)) * sizeof(Special))
     extra.special_count = len(nines) + len(floats)
     cdef Special* special = extra.specials

@@ -4,15 +4,14 @@ A field called `time` is dropped by InfluxDB without a word; a field called like
 ambiguous; names beginning with `_` are InfluxDB's own. A measurement of the data model has fields of its own.
 """
 
-TAGS = frozenset({"vehicle", "pack", "charger", "source", "code", "sa"})
-MEASUREMENTS = frozenset(
-    {"battery", "cells", "charger", "meter", "charging_session", "charging_curve", "event", "gateway"}
-)
+from telemetry.model import MEASUREMENTS, TAGS
+
+_TAGS = frozenset(TAGS) | {"sa"}  # sa: the J1939 source address
 
 
 def field_name(signal: str) -> str:
     """The field that holds a signal: its own name, or that with `_signal` behind it."""
-    if signal == "time" or signal in TAGS or signal.startswith("_"):
+    if signal == "time" or signal in _TAGS or signal.startswith("_"):
         return f"{signal}_signal"
     return signal or "unnamed"
 

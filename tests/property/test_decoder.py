@@ -1,0 +1,61 @@
+"""The compiled decoder against the readable one, on any plan and any frames."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.protocols.reference import ReferenceDecoder
+from telemetry_core.frames import FrameTuple
+from tests.support.decoders import CompiledDecoder, both
+from tests.support.plans import ERROR, EXTENDED, REMOTE, random_id, random_payload, random_plan
+
+SEEDS = st.integers(0, 1 << 64)
+
+
+def random_frames(random: Random, count: int) -> list[FrameTuple]:
+    frames = []
+    for number in range(count):
+        extended = random.random() < 0.6
+        id = random_id(random, extended) | (EXTENDED if extended else 0)
+        if random.random() < 0.05:
+            id |= random.choice((ERROR, REMOTE, ERROR | REMOTE))
+        frames.append(FrameTuple(number, id, random_payload(random), random.randint(0, 3), 0, 0))
+    return frames
+
+
+def assert_alike(compiled: CompiledDecoder, reference: ReferenceDecoder, frames: list[FrameTuple]) -> None:
+    assert compiled.decode(frames) == reference.decode(frames)
+    for channel in range(5):
+        assert compiled.counts(channel) == reference.counts(channel)
+    assert compiled.omitted() == reference.omitted()
+    assert compiled.made() == reference.made()
+
+
+@given(SEEDS)
+def test_both_decoders_say_the_same_of_any_frames_under_any_plan(seed: int) -> None:
+    random = Random(seed)
+    compiled, reference = both(random_plan(random))
+    assert_alike(compiled, reference, random_frames(random, 50))
+
+
+def test_both_decoders_say_the_same_of_a_thousand_seeded_plans() -> None:
+    random = Random(20261124)
+    for _ in range(1000):
+        compiled, reference = both(random_plan(random))
+        assert_alike(compiled, reference, random_frames(random, 60))
+
+
+@given(SEEDS, st.integers(1, 130))
+def test_every_frame_is_in_exactly_one_count_whatever_the_batch_size(seed: int, batch_size: int) -> None:
+    random = Random(seed)
+    spec = random_plan(random)
+    frames = random_frames(random, 130)
+    whole, split = CompiledDecoder(spec, 200), CompiledDecoder(spec, batch_size)
+    for decoder in (whole, split):
+        decoder.bind(0, 0, 1)
+    assert whole.decode(frames) == split.decode(frames)
+    for channel in range(4):
+        assert whole.counts(channel) == split.counts(channel)
+        offered = sum(frame.channel == channel for frame in frames)
+        assert sum(whole.counts(channel).values()) == offered

@@ -1,0 +1,112 @@
+"""Plans out of a random number generator: any layout, any multiplexing, any float."""
+
+from random import Random
+
+from telemetry_core.spec import (
+    BusSpec,
+    Condition,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+
+EXTENDED = 0x80000000
+REMOTE = 0x40000000
+ERROR = 0x20000000
+
+
+def random_plan(random: Random, most_buses: int = 3, most_messages: int = 6) -> PlanSpec:
+    """A plan of a few buses, each with a few messages of up to 80 signals."""
+    records: list[RecordSpec] = []
+    buses = []
+    for bus in range(random.randint(1, most_buses)):
+        ids = set()
+        messages = []
+        for _ in range(random.randint(0, most_messages)):
+            extended = random.random() < 0.5
+            arbitration_id = random_id(random, extended)
+            if (extended, arbitration_id) in ids:
+                continue
+            ids.add((extended, arbitration_id))
+            messages.append(_random_message(random, records, arbitration_id, extended))
+        buses.append(BusSpec(f"bus{bus}", tuple(messages)))
+    return PlanSpec(tuple(records), tuple(buses))
+
+
+def random_id(random: Random, extended: bool) -> int:
+    """Few different ones, so that PGNs meet."""
+    if not extended:
+        return random.choice((0, 1, 0x123, 0x7FF))
+    page = random.choice((0, 1, 2, 3))
+    pdu_format = random.choice((0x10, 0xEF, 0xF0, 0xFF))
+    specific = random.choice((0x00, 0x21, 0xFF))
+    return random.choice((3, 6)) << 26 | page << 24 | pdu_format << 16 | specific << 8 | random.choice((0, 0xFE))
+
+
+def _random_message(random: Random, records: list[RecordSpec], arbitration_id: int, extended: bool) -> MessageSpec:
+    name = f"M{len(records)}"
+    byte_count = random.choice((1, 2, 8, 8, 8, 8, 12, 64, 200))
+    signals: list[SignalSpec] = []
+    conditions: list[Condition] = []
+    multiplexed = random.random() < 0.4
+    for index in range(random.choice((0, 1, 3, 8, 20, 80))):
+        if multiplexed and signals and len(conditions) < 8 and random.random() < 0.5:
+            conditions.append(_random_condition(random, signals))
+        condition = random.randrange(-1, len(conditions))
+        signals.append(_random_signal(random, byte_count, condition, may_be_float=index % 4 == 3))
+    fields = tuple(
+        FieldSpec(f"s{index}", SlotKind.FLOAT if signal.is_float else _integer_kind(signal))
+        for index, signal in enumerate(signals)
+    )
+    records.append(RecordSpec(name, fields))
+    return MessageSpec(
+        name=name,
+        arbitration_id=arbitration_id,
+        extended=extended,
+        byte_count=byte_count,
+        signals=tuple(signals),
+        conditions=tuple(conditions),
+        record=len(records) - 1,
+        by_pgn=extended and random.random() < 0.5,
+        drops_not_available=random.random() < 0.3,
+    )
+
+
+def _integer_kind(signal: SignalSpec) -> SlotKind:
+    return SlotKind.UINT if signal.bit_count == 64 and not signal.signed else SlotKind.INT
+
+
+def _random_signal(random: Random, byte_count: int, condition: int, may_be_float: bool) -> SignalSpec:
+    is_float = may_be_float and random.random() < 0.5
+    bit_count = random.choice((16, 32, 64)) if is_float else random.choice((1, 2, 3, 8, 12, 16, 33, 60, 64))
+    return SignalSpec(
+        start_bit=random.randrange(8 * byte_count),  # may reach past the message: that is legal
+        bit_count=bit_count,
+        little_endian=random.random() < 0.5,
+        signed=random.random() < 0.5,
+        is_float=is_float,
+        condition=condition,
+    )
+
+
+def _random_condition(random: Random, signals: list[SignalSpec]) -> Condition:
+    integers = [index for index, signal in enumerate(signals) if not signal.is_float]
+    ranges = []
+    for _ in range(random.randint(0, 3)):
+        low = random.choice((-8, -1, 0, 0, 1, 2, 3, 100, 1 << 63))
+        ranges.append((low, low + random.choice((0, 0, 1, 5, 1 << 40))))
+    return Condition(random.choice(integers), tuple(ranges))
+
+
+def random_payload(random: Random) -> bytes:
+    """Of any length a frame may have; often with small numbers or with all bits set."""
+    length = random.choice((0, 1, 3, 7, 8, 8, 8, 8, 12, 20, 48, 64))
+    kind = random.random()
+    if kind < 0.2:
+        return bytes(random.choice((0, 0, 1, 2)) for _ in range(length))
+    if kind < 0.3:
+        return bytes(random.choice((0xFF, 0xFE, 0x7F, 0xF8)) for _ in range(length))
+    return random.randbytes(length)
