@@ -1,24 +1,254 @@
-"""DBC text that cantools refuses, mended in memory before it sees it."""
+"""DBC text that cantools refuses, mended in memory before it sees it.
 
+Promises: what makes sense is kept, and only that statement is left out which makes none; each fault is told
+with its line. The mended text holds what a decode plan needs and nothing else. Notes are read from every
+file, also from those that cantools accepts, of what it loses: a selector's long name, and multiplexer ranges
+(it lists each value).
+"""
+
+import itertools
 import re
 from dataclasses import dataclass, field
 
-from cantools.database.can import Message
+from telemetry.protocols.statements import KEYWORDS, Statement, statements
 
-_MESSAGE = re.compile(r"^\s*BO_\s+(\d+)\s+(\w+)\s*:")
+EXTENDED = 0x80000000  # of a DBC's ids
+HIGHEST_ID = 0x1FFFFFFF
+PSEUDO_MESSAGE_ID = 0xC0000000  # Vector's place for signals without a message
+LONGEST_LIST = 1024  # of multiplexer values, before cantools is shown one of them only
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_MESSAGE = re.compile(r"BO_\s+(\d+)\s+(\S+?)\s*:\s*(\d+)")
+_SIGNAL = re.compile(
+    r"SG_\s+(\S+?)(?:\s+(M|m\d+M?))?\s*:\s*(\d+)\s*\|\s*(\d+)\s*@\s*([01])\s*([-+])"
+    rf"\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
+)
+_VALUES = re.compile(r'VAL_\s+(\d+)\s+(\S+)((?:\s+[-+]?\d+\s*"(?:\\"|[^"])*")*)\s*;?\s*$')
+_VARIABLE_VALUES = re.compile(r"VAL_\s+[A-Za-z_]\w*\s")
+_VALUE_TYPE = re.compile(r"SIG_VALTYPE_\s+(\d+)\s+(\S+?)\s*:?\s+([0-3])\s*;?\s*$")
+_MULTIPLEXING = re.compile(
+    r"SG_MUL_VAL_\s+(\d+)\s+(\S+)\s+(\S+)\s+(\d+\s*-\s*\d+(?:\s*,\s*\d+\s*-\s*\d+)*)\s*;?\s*$"
+)
+_RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
+_ATTRIBUTES = "VFrameFormat|ProtocolType|SystemSignalLongSymbol|SystemMessageLongSymbol"
+_DEFINITION = re.compile(
+    rf'BA_DEF_\s+(?:(?:BO_|SG_)\s+)?"({_ATTRIBUTES})"\s+(?:ENUM\s+"[^"]*"(?:\s*,\s*"[^"]*")*|STRING|INT\s+\d+\s+\d+)\s*;'
+)
+_DEFAULT = re.compile(rf'BA_DEF_DEF_\s+"({_ATTRIBUTES})"\s+("[^"]*"|\d+)\s*;')
+_ATTRIBUTE = re.compile(
+    rf'BA_\s+"({_ATTRIBUTES})"\s+(?:BO_\s+(\d+)\s+|SG_\s+(\d+)\s+(\S+)\s+)?("[^"]*"|\d+)\s*;'
+)
+_COMMENT = re.compile(r"CM_\s+(?:BO_\s+(\d+)|SG_\s+(\d+)\s+(\S+))\s")
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a file says and cantools does not pass on, by the message's id with the bit of extended ones."""
+
+    lines: dict[int, int] = field(default_factory=dict)  # of each message
+    long_names: dict[int, dict[str, str]] = field(default_factory=dict)  # by the short name
+    ranges: dict[int, dict[str, tuple[tuple[int, int], ...]]] = field(default_factory=dict)  # likewise
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A statement that was left out or mended."""
+
+    line: int
+    kind: str
+    statement: str
 
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A text, and what was done to it."""
+    """A text for cantools, and what was done to it."""
 
     text: str
-    warnings: tuple[tuple[int, str], ...] = ()  # line, what
-    lines: dict[str, int] = field(default_factory=dict)
+    faults: tuple[Fault, ...]
+    names: dict[str, str]  # a name that stands in for one which cantools cannot read: that one
 
-    def line_of(self, message: Message) -> int:
-        return self.lines.get(message.name, 1)
+
+def read_notes(text: str) -> Notes:
+    """Of any file: nothing is judged."""
+    notes = Notes()
+    for statement in statements(text):
+        if statement.keyword == "BO_" and (match := _MESSAGE.match(statement.text)):
+            notes.lines[dbc_id(int(match[1]))] = statement.line
+        elif statement.keyword == "BA_" and (match := _ATTRIBUTE.match(statement.text)):
+            if match[1] == "SystemSignalLongSymbol" and match[3]:
+                notes.long_names.setdefault(dbc_id(int(match[3])), {})[match[4]] = match[5].strip('"')
+        elif statement.keyword == "SG_MUL_VAL_" and (match := _MULTIPLEXING.match(statement.text)):
+            ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(match[4]))
+            notes.ranges.setdefault(dbc_id(int(match[1])), {})[match[2]] = ranges
+    return notes
+
+
+def dbc_id(id: int) -> int:
+    """With the bit of extended ids, which some files leave out."""
+    return id | EXTENDED if 0x7FF < id <= HIGHEST_ID else id
+
+
+def shorten_lists(text: str) -> str:
+    """Without multiplexer ranges so long that cantools, which lists each value, would run out of memory."""
+
+    def shorten(match: re.Match[str]) -> str:
+        low, high = int(match[1]), int(match[2])
+        return f"{low}-{low}" if high - low >= LONGEST_LIST else match[0]
+
+    def shorten_statement(match: re.Match[str]) -> str:
+        return _RANGE.sub(shorten, match[0])
+
+    return re.sub(r"^\s*SG_MUL_VAL_[^;]*;", shorten_statement, text, flags=re.MULTILINE)
 
 
 def mend(text: str) -> Mended:
-    return Mended(text)
+    """All that a decode plan needs, in a form that cantools reads."""
+    return _Mending().run(text)
+
+
+class _Mending:
+    """One pass: messages and signals first, as everything else refers to them."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._signals: dict[int, set[str]] = {}
+        self._definitions: set[str] = set()
+        self._names: dict[str, str] = {}
+        self._message: int | None = None
+        self._out: list[str] = []
+
+    def run(self, text: str) -> Mended:
+        found = list(statements(text))
+        self._check_symbols(found)
+        layout = {"BO_": self._header, "SG_": self._signal}
+        others = {
+            "VAL_": self._values,
+            "SIG_VALTYPE_": self._value_type,
+            "SG_MUL_VAL_": self._multiplexing,
+            "BA_DEF_": self._definition,
+            "BA_DEF_DEF_": self._default,
+            "BA_": self._attribute,
+            "CM_": self._comment,
+        }
+        for rules in (layout, others):
+            for statement in found:
+                if statement.keyword in rules:
+                    self._out.append(rules[statement.keyword](statement))
+        text = "\n".join(line for line in self._out if line)
+        return Mended(text, tuple(self._faults), {stand_in: name for name, stand_in in self._names.items()})
+
+    def _fault(self, kind: str, statement: Statement) -> str:
+        self._faults.append(Fault(statement.line, kind, " ".join(statement.text.split())[:80]))
+        return ""
+
+    def _check_symbols(self, found: list[Statement]) -> None:
+        for statement, following in itertools.pairwise(found):
+            if statement.keyword == "NS_" and following.keyword not in ("BS_", "BU_"):
+                self._fault("not followed by BS_ and BU_, which is mended", statement)
+
+    def _name(self, name: str, statement: Statement) -> str:
+        if _PLAIN_NAME.fullmatch(name) and name not in KEYWORDS:
+            return name
+        if name not in self._names:
+            self._names[name] = f"mended_name_{len(self._names)}"
+            self._fault("an unusual name, kept as it is", statement)
+        return self._names[name]
+
+    def _header(self, statement: Statement) -> str:
+        self._message = None
+        match = _MESSAGE.match(statement.text)
+        if match is None:
+            return self._fault("not a message, left out with its signals", statement)
+        id = int(match[1])
+        if id == PSEUDO_MESSAGE_ID:
+            return ""
+        if id & ~EXTENDED > HIGHEST_ID:
+            return self._fault("an id of more than 29 bits, left out with its signals", statement)
+        if id != dbc_id(id):
+            self._fault("an extended id without bit 31, taken as extended", statement)
+        self._message = dbc_id(id)
+        self._signals.setdefault(self._message, set())
+        return f"BO_ {self._message} {self._name(match[2], statement)} : {match[3]} Vector__XXX"
+
+    def _signal(self, statement: Statement) -> str:
+        if self._message is None:
+            return ""
+        match = _SIGNAL.match(statement.text)
+        if match is None:
+            return self._fault("not a signal, left out", statement)
+        if int(match[4]) == 0:
+            return self._fault("a signal of no bits, left out", statement)
+        self._signals[self._message].add(match[1])
+        name = f"{self._name(match[1], statement)} {match[2] or ''}"
+        place = f"{match[3]}|{match[4]}@{match[5]}{match[6]}"
+        factor, offset = (_as_number(number) for number in (match[7], match[8]))
+        return f' SG_ {name}: {place} ({factor},{offset}) [0|0] "" Vector__XXX'
+
+    def _known(self, id: str, name: str | None) -> bool:
+        if int(id) == PSEUDO_MESSAGE_ID:
+            return True
+        signals = self._signals.get(dbc_id(int(id)))
+        return signals is not None and (name is None or name in signals)
+
+    def _values(self, statement: Statement) -> str:
+        match = _VALUES.match(statement.text)
+        if match is None:
+            is_variable = _VARIABLE_VALUES.match(statement.text)
+            return "" if is_variable else self._fault("not a value table, left out", statement)
+        if not self._known(match[1], match[2]):
+            return self._fault("of no message or signal, left out", statement)
+        return f"VAL_ {dbc_id(int(match[1]))} {self._name(match[2], statement)} {match[3]} ;"
+
+    def _value_type(self, statement: Statement) -> str:
+        match = _VALUE_TYPE.match(statement.text)
+        if match is None:
+            return self._fault("not a value type, left out", statement)
+        if not self._known(match[1], match[2]):
+            return self._fault("of no message or signal, left out", statement)
+        return f"SIG_VALTYPE_ {dbc_id(int(match[1]))} {self._name(match[2], statement)} : {match[3]};"
+
+    def _multiplexing(self, statement: Statement) -> str:
+        match = _MULTIPLEXING.match(statement.text)
+        if match is None:
+            return self._fault("not a multiplexing range, left out", statement)
+        if not (self._known(match[1], match[2]) and self._known(match[1], match[3])):
+            return self._fault("of no message or signal, left out", statement)
+        names = f"{self._name(match[2], statement)} {self._name(match[3], statement)}"
+        return f"SG_MUL_VAL_ {dbc_id(int(match[1]))} {names} {match[4]};"
+
+    def _definition(self, statement: Statement) -> str:
+        match = _DEFINITION.match(statement.text)
+        if match is None:
+            return ""
+        self._definitions.add(match[1])
+        return match[0]
+
+    def _default(self, statement: Statement) -> str:
+        match = _DEFAULT.match(statement.text)
+        return match[0] if match and match[1] in self._definitions else ""
+
+    def _attribute(self, statement: Statement) -> str:
+        match = _ATTRIBUTE.match(statement.text)
+        if match is None or match[1] not in self._definitions:
+            return ""
+        id = match[2] or match[3]
+        if id and not self._known(id, match[4]):
+            return self._fault("of no message or signal, left out", statement)
+        place = ""
+        if match[3]:
+            place = f"SG_ {dbc_id(int(id))} {self._name(match[4], statement)} "
+        elif match[2]:
+            place = f"BO_ {dbc_id(int(id))} "
+        return f'BA_ "{match[1]}" {place}{match[5]};'
+
+    def _comment(self, statement: Statement) -> str:
+        match = _COMMENT.match(statement.text)
+        if match and not self._known(match[1] or match[2], match[3]):
+            self._fault("of no message or signal, left out", statement)
+        return ""
+
+
+def _as_number(text: str) -> str:
+    """As cantools' grammar wants it: with a digit before the point."""
+    return re.sub(r"^([-+]?)\.", r"\g<1>0.", text)

@@ -4,20 +4,23 @@ Relies on cantools' public Message and Signal only. What cannot be decoded (a si
 factor of 0, a multiplexed signal without its multiplexer) is left out alone and reported.
 """
 
-import math
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from cantools.database.can import Message, Signal
+from cantools.database.can import Signal
 from telemetry_core.spec import Condition, FieldSpec, SignalSpec, SlotKind
 
 from telemetry.protocols.names import field_name
+from telemetry.protocols.parse import ParsedMessage, Ranges
 from telemetry.protocols.scaling import decimal_scale
 
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
 _FLOAT_BITS = (16, 32, 64)
+_LARGEST = 1e300
+_BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
-Warn = Callable[[str], None]
+Tell = Callable[[str, str], None]  # kind of fault, signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,15 @@ class MessageLayout:
     conditions: tuple[Condition, ...]
 
 
-def lay_out(message: Message, warn: Warn) -> MessageLayout:
+def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
     """Fields and bits of a message, signals in the order of `Message.signals`."""
-    kept = _with_their_selectors([signal for signal in message.signals if _is_decodable(signal, warn)], warn)
+    message = parsed.message
+    kept = [signal for signal in message.signals if _is_decodable(signal, tell)]
+    kept = _with_their_selectors(kept, tell)
     conditions: dict[Condition, int] = {}
     signals = []
     for signal in kept:
-        condition = _condition(signal, kept)
+        condition = _condition(signal, kept, parsed.ranges)
         number = -1 if condition is None else conditions.setdefault(condition, len(conditions))
         signals.append(
             SignalSpec(
@@ -47,75 +52,97 @@ def lay_out(message: Message, warn: Warn) -> MessageLayout:
                 condition=number,
             )
         )
-    return MessageLayout(_fields(kept, warn), tuple(signals), tuple(conditions))
+    _tell_of_places(message.length, kept, signals, tell)
+    return MessageLayout(_fields(kept, signals, tuple(conditions), tell), tuple(signals), tuple(conditions))
 
 
-def _is_decodable(signal: Signal, warn: Warn) -> bool:
-    reason = ""
+def _is_decodable(signal: Signal, tell: Tell) -> bool:
+    kind = ""
+    factor, offset = signal.conversion.scale, signal.conversion.offset
     if not 1 <= signal.length <= 64:
-        reason = f"{signal.length} bits, of 64 at most"
+        kind = "a signal of more than 64 bits, or of none, left out"
     elif signal.conversion.is_float and signal.length not in _FLOAT_BITS:
-        reason = f"a float of {signal.length} bits"
-    elif _last_byte(signal) > LONGEST_PAYLOAD_BYTES or signal.start < 0:
-        reason = f"bit {signal.start} is in no payload"
-    elif not signal.conversion.scale:
-        reason = "a factor of 0"
-    elif not (math.isfinite(signal.conversion.scale) and math.isfinite(signal.conversion.offset)):
-        reason = "factor and offset must be finite"
-    if reason:
-        warn(f"signal {signal.name}: {reason}: left out")
-    return not reason
+        kind = "a float not of 16, 32 or 64 bits, left out"
+    elif signal.start < 0 or _first_and_last_bit(signal)[1] >= 8 * LONGEST_PAYLOAD_BYTES:
+        kind = "a signal behind the end of any payload, left out"
+    elif not factor:
+        kind = "a factor of 0, left out"
+    elif not (abs(factor) < _LARGEST and abs(offset) < _LARGEST):
+        kind = "a factor or offset without bounds, left out"
+    if kind:
+        tell(kind, signal.name)
+    return not kind
 
 
-def _last_byte(signal: Signal) -> int:
-    if signal.byte_order == "little_endian":
-        return (signal.start + signal.length + 7) // 8
-    return (signal.start // 8 * 8 + 7 - signal.start % 8 + signal.length + 7) // 8
+def _first_and_last_bit(signal: Signal) -> tuple[int, int]:
+    """In the order of transmission of the signal's byte order."""
+    first = signal.start
+    if signal.byte_order == "big_endian":
+        first = signal.start // 8 * 8 + 7 - signal.start % 8
+    return first, first + signal.length - 1
 
 
-def _with_their_selectors(signals: list[Signal], warn: Warn) -> list[Signal]:
+def _with_their_selectors(signals: list[Signal], tell: Tell) -> list[Signal]:
     """`signals` without those whose multiplexer, or its multiplexer, is not there or leads in a circle."""
     by_name = {signal.name: signal for signal in reversed(signals)}
 
-    def fault(signal: Signal) -> str:
+    def has_selectors(signal: Signal) -> bool:
         seen = set()
         while signal.multiplexer_signal is not None:
-            if not signal.multiplexer_ids:
-                return f"no value of {signal.multiplexer_signal} selects it"
-            if signal.name in seen:
-                return "its multiplexers select one another in a circle"
-            seen.add(signal.name)
             selector = by_name.get(signal.multiplexer_signal)
-            if selector is None or selector.conversion.is_float:
-                return f"its multiplexer {signal.multiplexer_signal} is not there"
-            signal = selector
-        return ""
+            unusable = selector is None or selector.conversion.is_float or signal.name in seen
+            if unusable or not signal.multiplexer_ids:
+                return False
+            seen.add(signal.name)
+            signal = by_name[signal.multiplexer_signal]
+        return True
 
-    faults = [fault(signal) for signal in signals]
-    for signal, reason in zip(signals, faults, strict=True):
-        if reason:
-            warn(f"signal {signal.name}: {reason}: left out")
-    return [signal for signal, reason in zip(signals, faults, strict=True) if not reason]
+    kept = [signal for signal in signals if has_selectors(signal)]
+    for signal in signals:
+        if signal not in kept:
+            tell("a multiplexed signal that nothing selects, left out", signal.name)
+    return kept
 
 
-def _condition(signal: Signal, signals: list[Signal]) -> Condition | None:
+def _tell_of_places(byte_count: int, signals: list[Signal], places: list[SignalSpec], tell: Tell) -> None:
+    """Of signals that reach behind the message or over another one: all of them are decoded."""
+    taken: dict[int, int] = {}  # bits by condition
+    for signal, place in zip(signals, places, strict=True):
+        first, last = _first_and_last_bit(signal)
+        if last >= 8 * byte_count:
+            tell(
+                "a signal behind the end of its message, decoded from frames that are long enough",
+                signal.name,
+            )
+        bits = ((1 << signal.length) - 1) << first
+        if signal.byte_order == "big_endian":  # the first bit of a byte is its highest
+            bits = int.from_bytes(bits.to_bytes(last // 8 + 1, "little").translate(_BITS_REVERSED), "little")
+        if bits & (taken.get(-1, 0) | taken.get(place.condition, 0)):
+            tell("a signal that overlaps another one, both decoded", signal.name)
+        taken[place.condition] = taken.get(place.condition, 0) | bits
+
+
+def _condition(signal: Signal, signals: list[Signal], ranges: Mapping[str, Ranges]) -> Condition | None:
     if signal.multiplexer_signal is None:
         return None
     names = [candidate.name for candidate in signals]
-    selector = signals[names.index(signal.multiplexer_signal)]
-    values = signal.multiplexer_ids or ()
-    if selector.is_signed:  # databases write the selector's bits as an unsigned number
-        values = [
-            value - (1 << selector.length) if value >> (selector.length - 1) else value for value in values
-        ]
-    return Condition(names.index(signal.multiplexer_signal), merge_ranges((value, value) for value in values))
+    index = names.index(signal.multiplexer_signal)
+    selector = signals[index]
+    values = list(ranges.get(signal.name, ())) + [(value, value) for value in signal.multiplexer_ids or ()]
+    if selector.is_signed:
+        values = _as_signed(values, selector.length)
+    return Condition(index, merge_ranges(values))
 
 
-def _as_signed(value: int, bit_count: int) -> int:
-    return value - (1 << bit_count) if value >> (bit_count - 1) else value
+def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[int, int]]:
+    """Databases write a selector's bits as an unsigned number, also where it is signed."""
+    middle, end = 1 << (bit_count - 1), 1 << bit_count
+    low_half = [(low, min(high, middle - 1)) for low, high in ranges if low < middle]
+    high_half = [(max(low, middle) - end, high - end) for low, high in ranges if high >= middle]
+    return low_half + high_half
 
 
-def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
     """Sorted, disjoint, inclusive."""
     merged: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
@@ -126,14 +153,30 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ..
     return tuple(merged)
 
 
-def _fields(signals: list[Signal], warn: Warn) -> tuple[FieldSpec, ...]:
+def _fields(
+    signals: list[Signal], places: list[SignalSpec], conditions: tuple[Condition, ...], tell: Tell
+) -> tuple[FieldSpec, ...]:
+    """One a signal. Signals of one name that exclude one another have fields of one name."""
     fields = []
-    for signal in signals:
+    taken: dict[str, list[int]] = {}
+    for signal, place in zip(signals, places, strict=True):
         name = field_name(signal.name)
         if name != signal.name:
-            warn(f"signal {signal.name}: the name is reserved: written as {name}")
+            tell("a reserved name, written with _signal", signal.name)
+        while not all(_exclude(other, place.condition, conditions) for other in taken.get(name, [])):
+            name = f"{name}_{place.start_bit}"
+            tell("a name twice, written with the start bit", signal.name)
+        taken.setdefault(name, []).append(place.condition)
         fields.append(_field(signal, name))
     return tuple(fields)
+
+
+def _exclude(one: int, other: int, conditions: tuple[Condition, ...]) -> bool:
+    """Whether no frame meets both conditions."""
+    if one < 0 or other < 0 or conditions[one].selector != conditions[other].selector:
+        return False
+    ranges = [*conditions[one].ranges, *conditions[other].ranges]
+    return all(high < low for (_, high), (low, _) in itertools.pairwise(sorted(ranges)))
 
 
 def _field(signal: Signal, name: str) -> FieldSpec:

@@ -107,9 +107,7 @@ def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
         for message in bus.messages
         if message.by_pgn and pgn_of(message.arbitration_id) == pgn_of(arbitration_id)
     ]
-    same_sender = [
-        message for message in same_pgn if message.arbitration_id & 0xFF == arbitration_id & 0xFF
-    ]
+    same_sender = [message for message in same_pgn if message.arbitration_id & 0xFF == arbitration_id & 0xFF]
     return next(iter(same_sender + same_pgn), None)
 
 

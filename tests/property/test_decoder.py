@@ -4,9 +4,9 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
+from telemetry_core.frames import FrameTuple
 
 from telemetry.protocols.reference import ReferenceDecoder
-from telemetry_core.frames import FrameTuple
 from tests.support.decoders import CompiledDecoder, both
 from tests.support.plans import ERROR, EXTENDED, REMOTE, random_id, random_payload, random_plan
 

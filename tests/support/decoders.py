@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from telemetry.protocols.reference import ReferenceDecoder
 from telemetry_core.decoder import Decoder
 from telemetry_core.frames import FrameBatch, FrameTuple
 from telemetry_core.plan import Plan
 from telemetry_core.samples import Row, SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
+
+from telemetry.protocols.reference import ReferenceDecoder
 
 
 class AnyDecoder(Protocol):
@@ -40,9 +41,7 @@ class CompiledDecoder:
         for frame in frames:
             if len(self._frames) == self._frames.capacity:
                 self._flush()
-            self._frames.append(
-                frame.time_ns, frame.id, frame.data, channel=frame.channel, flags=frame.flags
-            )
+            self._frames.append(frame.time_ns, frame.id, frame.data, channel=frame.channel, flags=frame.flags)
         self._flush()
         return list(self._samples)
 

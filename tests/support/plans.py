@@ -43,10 +43,14 @@ def random_id(random: Random, extended: bool) -> int:
     page = random.choice((0, 1, 2, 3))
     pdu_format = random.choice((0x10, 0xEF, 0xF0, 0xFF))
     specific = random.choice((0x00, 0x21, 0xFF))
-    return random.choice((3, 6)) << 26 | page << 24 | pdu_format << 16 | specific << 8 | random.choice((0, 0xFE))
+    return (
+        random.choice((3, 6)) << 26 | page << 24 | pdu_format << 16 | specific << 8 | random.choice((0, 0xFE))
+    )
 
 
-def _random_message(random: Random, records: list[RecordSpec], arbitration_id: int, extended: bool) -> MessageSpec:
+def _random_message(
+    random: Random, records: list[RecordSpec], arbitration_id: int, extended: bool
+) -> MessageSpec:
     name = f"M{len(records)}"
     byte_count = random.choice((1, 2, 8, 8, 8, 8, 12, 64, 200))
     signals: list[SignalSpec] = []

@@ -1,0 +1,32 @@
+"""What there is to say about databases: one line for each kind of fault in each file, not one a fault."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Kind:
+    first_line: int | None
+    first_subject: str
+    count: int
+
+
+class Findings:
+    """Collects faults; each has a file, a line where one is known, a kind and a subject."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, str], _Kind] = {}
+
+    def add(self, file: str, line: int | None, kind: str, subject: str) -> None:
+        """`kind`: what is wrong and what became of it; `subject`: the first one's statement or name."""
+        found = self._kinds.setdefault((file, kind), _Kind(line, subject, 0))
+        found.count += 1
+
+    def lines(self) -> tuple[str, ...]:
+        """`file:line: kind: subject (and n more)`."""
+        return tuple(_line(file, kind, found) for (file, kind), found in self._kinds.items())
+
+
+def _line(file: str, kind: str, found: _Kind) -> str:
+    where = file if found.first_line is None else f"{file}:{found.first_line}"
+    more = f" (and {found.count - 1} more)" if found.count > 1 else ""
+    return f"{where}: {kind}: {found.first_subject}{more}"

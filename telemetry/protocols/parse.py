@@ -1,0 +1,134 @@
+"""One database file into messages, by cantools; a DBC that it refuses is mended first.
+
+Promises: what comes out is what the file says, also where cantools loses it (names that it cannot read, long
+names of multiplexers, very long multiplexer ranges). Raises ConfigError for a file that is missing, of an
+unknown kind, or beyond mending.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cantools.database
+from cantools.database.can import Database, Message
+
+from telemetry.errors import ConfigError
+from telemetry.protocols.findings import Findings
+from telemetry.protocols.mend import EXTENDED, Notes, mend, read_notes, shorten_lists
+
+FORMATS = {".dbc": "dbc", ".arxml": "arxml", ".kcd": "kcd", ".sym": "sym"}
+_J1939_FRAME_FORMATS = ("J1939PG", "J1939PGN")  # the second is a common slip
+_LINE = re.compile(r"\bline:? (\d+)")
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMessage:
+    """A message of a file, and what the file says of it beyond cantools."""
+
+    message: Message
+    file: Path
+    line: int | None
+    ranges: Mapping[str, Ranges]  # of multiplexed signals by name, where cantools lacks them
+    declares_j1939: bool
+
+
+def parse(file: Path, findings: Findings) -> list[ParsedMessage]:
+    """All messages of a file."""
+    kind = FORMATS.get(file.suffix.lower())
+    if kind is None:
+        raise ConfigError("not a database", where=str(file), hint=f"known are {', '.join(FORMATS)}")
+    text = _read(file)
+    if kind == "dbc":
+        return _parse_dbc(file, text, findings)
+    database = _load(file, text, kind)
+    return [_restore(message, file, database, Notes(), {}) for message in database.messages]
+
+
+def _read(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _parse_dbc(file: Path, text: str, findings: Findings) -> list[ParsedMessage]:
+    notes = read_notes(text)
+    text = shorten_lists(text)
+    names: Mapping[str, str] = {}
+    try:
+        database = _load(file, text, "dbc")
+    except ConfigError as refusal:
+        mended = mend(text)
+        names = mended.names
+        database = _load(file, mended.text, "dbc")
+        if not database.messages:
+            raise
+        for fault in mended.faults:
+            findings.add(str(file), fault.line, fault.kind, fault.statement)
+        if not mended.faults:
+            findings.add(refusal.where, None, "mended", refusal.what)
+    return [_restore(message, file, database, notes, names) for message in database.messages]
+
+
+def _restore(
+    message: Message, file: Path, database: Database, notes: Notes, names: Mapping[str, str]
+) -> ParsedMessage:
+    """Give the message back what mending and cantools took from it."""
+    id = message.frame_id | (EXTENDED if message.is_extended_frame else 0)
+    long_names = notes.long_names.get(id, {})
+    short_names = {long: short for short, long in long_names.items()}
+    noted = notes.ranges.get(id, {})
+    ranges = {}
+    message.name = names.get(message.name, message.name)
+    for signal in message.signals:
+        signal.name = names.get(signal.name, signal.name)
+        if signal.multiplexer_signal is None:
+            continue
+        selector = names.get(signal.multiplexer_signal, signal.multiplexer_signal)
+        signal.multiplexer_signal = long_names.get(selector, selector)
+        short_name = short_names.get(signal.name, signal.name)
+        if short_name in noted:
+            ranges[signal.name] = noted[short_name]
+    return ParsedMessage(
+        message, file, notes.lines.get(id), ranges, message.is_extended_frame and _is_j1939(message, database)
+    )
+
+
+def _is_j1939(message: Message, database: Database) -> bool:
+    """By VFrameFormat, of the message or by default; by ProtocolType where the file knows no VFrameFormat."""
+    if message.protocol == "j1939":
+        return True
+    if message.dbc is None or database.dbc is None:
+        return False
+    definition = database.dbc.attribute_definitions.get("VFrameFormat")
+    if definition is None:
+        attributes = database.dbc.attributes
+        return (
+            bool(attributes and "ProtocolType" in attributes) and attributes["ProtocolType"].value == "J1939"
+        )
+    attributes = message.dbc.attributes
+    if not attributes or "VFrameFormat" not in attributes:
+        return definition.default_value in _J1939_FRAME_FORMATS
+    value, choices = attributes["VFrameFormat"].value, definition.choices
+    return isinstance(value, int) and 0 <= value < len(choices) and choices[value] in _J1939_FRAME_FORMATS
+
+
+def _load(file: Path, text: str, kind: str) -> Database:
+    logging.getLogger("cantools").setLevel(logging.ERROR)  # its warnings name no file: ours do
+    try:
+        database = cantools.database.load_string(text, kind, strict=False)
+    except Exception as error:
+        what = f"cannot be read as {kind}: {error}"
+        line = _LINE.search(str(error))
+        raise ConfigError(what, where=f"{file}:{line[1]}" if line else str(file)) from error
+    if not isinstance(database, Database):
+        raise ConfigError("not a database of CAN messages", where=str(file))
+    return database

@@ -1,0 +1,69 @@
+"""DBC text cut into statements, however broken it is.
+
+Promises: every line of the text is in one statement at most, in order; a statement begins on a line of its
+own with a keyword; one whose string never ends does not swallow the messages behind it. Line numbers count
+from 1. The list of new symbols (`NS_`) names keywords and is no statement.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+KEYWORDS = frozenset(
+    (
+        *("VERSION", "NS_", "BS_", "BU_", "VAL_TABLE_", "BO_", "SG_", "BO_TX_BU_", "EV_", "ENVVAR_DATA_"),
+        *("SGTYPE_", "SIG_GROUP_", "CM_", "BA_DEF_", "BA_DEF_REL_", "BA_DEF_SGTYPE_", "BA_DEF_DEF_"),
+        *("BA_DEF_DEF_REL_", "BA_", "BA_REL_", "BA_SGTYPE_", "VAL_", "SIG_TYPE_REF_", "SIG_VALTYPE_"),
+        *(
+            "SIGTYPE_VALTYPE_",
+            "SG_MUL_VAL_",
+            "CAT_DEF_",
+            "CAT_",
+            "FILTER",
+            "EV_DATA_",
+            "SGTYPE_VAL_",
+            "NS_DESC_",
+        ),
+        *("BU_SG_REL_", "BU_EV_REL_", "BU_BO_REL_"),
+    )
+)
+_BEGINNING = re.compile(rf"\s*({'|'.join(sorted(KEYWORDS, key=len, reverse=True))})(?=[\s:]|$)")
+_HEADER = re.compile(r'\s*(?:BO_\s+\d+\s+\S+\s*:\s*\d+|SG_\s+\S+[^":]*:\s*\d+\s*\|\s*\d+\s*@)')
+_ESCAPED_QUOTE = '\\"'
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement; `text` begins with the keyword and may have several lines."""
+
+    line: int
+    keyword: str
+    text: str
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """All statements of a DBC file."""
+    pending: list[str] = []
+    keyword, first_line = "", 0
+    in_string = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        beginning = _BEGINNING.match(line)
+        if beginning is None or (in_string and not _HEADER.match(line)) or _is_new_symbol(keyword, line):
+            if pending:
+                pending.append(line)
+                in_string ^= _has_odd_quotes(line)
+            continue
+        if pending:
+            yield Statement(first_line, keyword, "\n".join(pending))
+        pending, keyword, first_line = [line.strip()], beginning[1], number
+        in_string = _has_odd_quotes(line)
+    if pending:
+        yield Statement(first_line, keyword, "\n".join(pending))
+
+
+def _is_new_symbol(keyword: str, line: str) -> bool:
+    return keyword == "NS_" and len(line.split()) <= 1 and ":" not in line
+
+
+def _has_odd_quotes(line: str) -> bool:
+    return line.replace(_ESCAPED_QUOTE, "").count('"') % 2 == 1
