@@ -2,7 +2,8 @@
 
 Promises: the caller never imports cantools (21 MB, 0.3 s); a database that sends the parser into the woods
 costs bounded time and memory and is a ConfigError; a damaged cache is made anew; a cache that cannot be
-written costs a line in the log and nothing else. The key is a SHA-256 of contents, names and options, so a
+written costs a line in the log and nothing else. A file is the SHA-256 of the plan, a line end, and the plan,
+so that no flipped bit is taken for a factor. The key is a SHA-256 of contents, names and options, so a
 changed database or a new version is never answered from the cache.
 """
 
@@ -23,7 +24,7 @@ from telemetry.errors import ConfigError
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.plan_codec import decoded, encoded
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PARSE_TIMEOUT_S = 120
 PARSE_MEMORY_BYTES = 2 * 1024**3
 
@@ -36,14 +37,26 @@ def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> Lo
         return _parse(buses)
     path = cache_directory / f"{_key(buses)}.json"
     try:
-        return decoded(path.read_bytes())
+        return decoded(_whole(path.read_bytes()))
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
         LOG.warning("%s: cached plan is of no use, parsing again: %s", path, error)
     plan = _parse(buses)
-    _store(path, encoded(plan))
+    content = encoded(plan)
+    _store(path, _digest(content) + b"\n" + content)
     return plan
+
+
+def _whole(content: bytes) -> bytes:
+    digest, _, plan = content.partition(b"\n")
+    if digest != _digest(plan):
+        raise ValueError("damaged")
+    return plan
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _key(buses: Sequence[BusDatabases]) -> str:

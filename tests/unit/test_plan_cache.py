@@ -67,9 +67,12 @@ def test_a_damaged_cache_is_made_anew(bus: BusDatabases, tmp_path: Path) -> None
     plan = load_plan([bus], tmp_path / "plans")
     (cached,) = (tmp_path / "plans").iterdir()
     whole = cached.read_bytes()
-    cached.write_bytes(whole[: len(whole) // 2])
-    assert load_plan([bus], tmp_path / "plans") == plan
-    assert cached.read_bytes() == whole
+    flipped = whole.replace(b"0.1", b"0.3")
+    for damaged in (b"", whole[: len(whole) // 2], flipped):
+        assert damaged != whole
+        cached.write_bytes(damaged)
+        assert load_plan([bus], tmp_path / "plans") == plan
+        assert cached.read_bytes() == whole
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_a_warning(
