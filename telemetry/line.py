@@ -21,6 +21,7 @@ from telemetry_core.spec import PlanSpec, RecordSpec
 
 from telemetry.config import SEND_ALL, ReduceSettings
 from telemetry.ledger import add
+from telemetry.reduce.interval import check_measurements
 
 
 class _Copying(Protocol):
@@ -40,9 +41,10 @@ class Line:
     def __init__(
         self, plan: PlanSpec, mapping: MapSpec | None, *, vehicle: str, reduce: ReduceSettings = SEND_ALL
     ) -> None:
-        """mapping: None when nothing is mapped."""
+        """mapping: None when nothing is mapped. ConfigError if `reduce` names a measurement there is not."""
         modelled: tuple[RecordSpec, ...] = mapping.records if mapping else ()
         schema = Schema(plan.records + modelled)
+        check_measurements(reduce.every_s_by_measurement, schema.specs)
         self._vehicle = vehicle
         self._decoder = Decoder(Plan(plan, schema))
         self._mapper = Mapper(schema, mapping) if mapping else None
@@ -109,9 +111,11 @@ class Line:
             }
             counters = add(counters, frames)
         made = add(self._decoder.made(), self._mapper.made() if self._mapper else {})
+        no_points = self._encoder.empty_by_measurement()
         if self._reducer is not None:
-            made = add(made, {name: -count for name, count in self._reducer.pending_by_measurement().items()})
+            no_points = add(no_points, self._reducer.pending_by_measurement())
             counters["points/reduced"] = self._reducer.reduced
+        made = add(made, {name: -count for name, count in no_points.items()})
         return add(counters, {f"points/made/{name}": count for name, count in made.items()})
 
 

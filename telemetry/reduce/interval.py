@@ -1,28 +1,23 @@
-"""How often a measurement is worth a point, as `[reduce]` says; the work is `telemetry_core.reducer`'s."""
+"""What `[reduce]` may name; the work is `telemetry_core.reducer`'s."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 from telemetry_core.spec import RecordSpec
 
 from telemetry.errors import ConfigError
+from telemetry.model import MEASUREMENTS
 
 
-def every_ns(every_s: float, every_s_by_measurement: Mapping[str, float]) -> Callable[[RecordSpec], int]:
-    """The interval of a record in ns, 0 where everything is sent: its measurement's own, else `every_s`."""
+def check_measurements(names: Iterable[str], records: Iterable[RecordSpec]) -> None:
+    """ConfigError if an interval is given for a measurement that there is not: it would never be used.
 
-    def interval_ns(record: RecordSpec) -> int:
-        return round(1e9 * every_s_by_measurement.get(record.measurement, every_s))
-
-    return interval_ns
-
-
-def check_measurements(every_s_by_measurement: Mapping[str, float], records: Iterable[RecordSpec]) -> None:
-    """ConfigError if an interval is given for a measurement that none of `records` makes: a typing error."""
-    known = {record.measurement for record in records}
-    for measurement in every_s_by_measurement:
-        if measurement not in known:
+    There are those of the data model, and those that `records` make: the databases' messages.
+    """
+    known = {record.measurement for record in records} | MEASUREMENTS.keys()
+    for name in names:
+        if name not in known:
             raise ConfigError(
-                f"no source makes a measurement {measurement!r}",
+                f"there is no measurement {name!r}",
                 where="reduce.measurements",
-                hint="names are those of the databases' messages and of the data model",
+                hint="the names of the databases' messages and of the data model, in their case",
             )

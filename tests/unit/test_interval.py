@@ -1,22 +1,20 @@
-"""Intervals by measurement, as `[reduce]` gives them."""
+"""Which measurements `[reduce]` may name."""
 
 import pytest
 from telemetry_core.spec import RecordSpec
 
 from telemetry.errors import ConfigError
-from telemetry.reduce.interval import check_measurements, every_ns
+from telemetry.reduce.interval import check_measurements
 
-BATTERY = RecordSpec("battery", ())
-CELLS = RecordSpec("cells", ())
-
-
-def test_a_measurement_s_own_interval_comes_before_the_common_one() -> None:
-    interval_ns = every_ns(1.0, {"cells": 0.25, "charger": 5.0})
-    assert (interval_ns(BATTERY), interval_ns(CELLS)) == (1_000_000_000, 250_000_000)
-    assert every_ns(1.0, {"cells": 0.0})(CELLS) == 0
+PACK = RecordSpec("Pack_State", ())
 
 
-def test_a_measurement_that_nobody_makes_is_an_error() -> None:
-    check_measurements({"cells": 1.0}, [BATTERY, CELLS])
-    with pytest.raises(ConfigError, match=r"reduce\.measurements: no source makes a measurement 'cell'"):
-        check_measurements({"cell": 1.0}, [BATTERY, CELLS])
+def test_messages_and_measurements_of_the_data_model_may_be_named() -> None:
+    check_measurements(["Pack_State", "cells", "battery"], [PACK])
+    check_measurements([], [])
+
+
+@pytest.mark.parametrize("name", ["Pack", "pack_state", "cell"])
+def test_an_interval_that_would_never_be_used_is_an_error(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"reduce\.measurements: there is no measurement '{name}'"):
+        check_measurements([name], [PACK])

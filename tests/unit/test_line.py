@@ -1,0 +1,39 @@
+"""The stages in a row: points that nothing is written of, and what a configuration may ask for."""
+
+import struct
+
+import pytest
+from telemetry_core.frames import FrameBatch
+from telemetry_core.lines import LineBuffer
+from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, RecordSpec, SignalSpec, SlotKind
+
+from telemetry.config import ReduceSettings
+from telemetry.errors import ConfigError
+from telemetry.line import Line
+
+PLAN = PlanSpec(
+    records=(RecordSpec("Probe", (FieldSpec("kelvin", SlotKind.FLOAT),)),),
+    buses=(
+        BusSpec(
+            "can0",
+            (MessageSpec("Probe", 0x100, False, 4, (SignalSpec(0, 32, True, False, True),), (), record=0),),
+        ),
+    ),
+)
+
+
+def test_a_row_of_which_nothing_can_be_written_is_no_point() -> None:
+    line, frames, lines = Line(PLAN, None, vehicle="van"), FrameBatch(8), LineBuffer()
+    line.bind(0, bus=0, source="log", tag="can0")
+    for time_ns, kelvin in enumerate((273.5, float("nan"), float("inf"))):
+        frames.append(time_ns, 0x100, struct.pack("<f", kelvin))
+    line.process(frames, lines)
+    assert lines.take() == b"Probe,source=can0,vehicle=van kelvin=273.5 0\n"
+    assert line.counted()["points/made/Probe"] == 1
+    assert line.counted()["frames/log/decoded"] == 3
+
+
+def test_an_interval_for_a_measurement_that_there_is_not_is_refused() -> None:
+    Line(PLAN, None, vehicle="van", reduce=ReduceSettings(0.0, {"Probe": 1.0, "battery": 5.0}))
+    with pytest.raises(ConfigError, match="no measurement 'Prob'"):
+        Line(PLAN, None, vehicle="van", reduce=ReduceSettings(1.0, {"Prob": 1.0}))
