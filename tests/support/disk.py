@@ -45,6 +45,9 @@ class SimulatedDisk:
         self.capacity_bytes = capacity_bytes
         self.read_only = False
         self.fault: Callable[[str, Path], int | None] = _no_fault  # gives an errno, or None
+        self.unreadable: tuple[Path, int, int] | None = (
+            None  # a file and the offsets from … to of bad sectors
+        )
         self.operations = 0
         self.cut_at: int | None = None  # operation at which the power goes
         self.bytes_read = 0
@@ -146,6 +149,10 @@ class SimulatedDisk:
     def read_at(self, descriptor: int, count: int, offset: int) -> bytes:
         path, file = self._open[descriptor]
         self._step("read_at", path)
+        if self.unreadable and path == self.unreadable[0]:
+            _, start, end = self.unreadable
+            if offset < end and offset + count > start:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
         data = bytes(file.seen[offset : offset + count])
         self.bytes_read += len(data)
         return data

@@ -1,0 +1,203 @@
+"""Whatever becomes of the bytes of a spool, it opens, and counts what it lost (G1, G3)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from telemetry.spool import Spool, SpoolLimits
+from tests.support.clock import FakeClock
+from tests.support.disk import PowerCutError, SimulatedDisk
+from tests.support.spool import Feed, assert_balanced, drained_points
+
+DIRECTORY = Path("/spool")
+POINTS = 3  # of each record
+LIMITS = SpoolLimits(keep_free_bytes=0, segment_bytes=500)
+
+
+def open_spool(disk: SimulatedDisk, limits: SpoolLimits = LIMITS) -> Spool:
+    return Spool(DIRECTORY, clock=FakeClock(), limits=limits, filesystem=disk)
+
+
+def small_spool(*, clean: bool) -> SimulatedDisk:
+    """Eight records in several segments; the newest is acknowledged, and two that were oldest."""
+    disk = SimulatedDisk()
+    spool = open_spool(disk)
+    feed = Feed(spool)
+    for number in range(8):
+        feed.put(POINTS)
+        if number != 4:  # two records in one commit
+            spool.commit()
+    for entry in (spool.next_live(), spool.next_backlog(), spool.next_backlog()):
+        assert entry
+        spool.acknowledge(entry.sequence)
+    if clean:
+        spool.close()
+    disk.kill()
+    return disk
+
+
+WAITING = list(range(2 * POINTS, 7 * POINTS))
+SEGMENTS = sorted(path for path in small_spool(clean=True).files() if path.suffix == ".segment")
+
+
+@pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
+@pytest.mark.parametrize("path", [*SEGMENTS, DIRECTORY / "acknowledged"], ids=lambda path: path.name)
+def test_a_flipped_byte_costs_at_most_the_record_it_is_in(path: Path, clean: bool) -> None:
+    disk = small_spool(clean=clean)
+    untouched = disk.files()
+    for offset, byte in enumerate(untouched[path]):
+        if path not in SEGMENTS and not byte and offset % 50:
+            continue  # most of the slots is padding
+        disk = restored(untouched)
+        disk.flip(path, offset, 0x10)
+        spool = open_spool(disk)
+        assert_balanced(spool, spool.recovery.accounts)
+        delivered = drained_points(spool)
+        lost = set(WAITING) - set(delivered)
+        assert len(lost) <= POINTS
+        assert len({point // POINTS for point in lost}) <= 1
+        assert spool.counters()["points/damaged"] >= len(lost)
+        if path.name == "acknowledged":
+            assert not lost
+        assert_balanced(spool, spool.recovery.accounts)
+
+
+def restored(files: dict[Path, bytes]) -> SimulatedDisk:
+    """A disk with these files on its medium."""
+    disk = SimulatedDisk()
+    disk.make_directory(DIRECTORY)
+    for path, content in files.items():
+        descriptor = disk.create(path)
+        disk.append(descriptor, content)
+        disk.sync(descriptor)
+    disk.sync_directory(DIRECTORY)
+    disk.kill()
+    return disk
+
+
+def torn_commits() -> Iterator[tuple[dict[Path, bytes], int]]:
+    """A spool with two good commits, and as much of a third of two records as there may be."""
+    disk = SimulatedDisk()
+    spool = open_spool(disk, SpoolLimits(keep_free_bytes=0))
+    feed = Feed(spool)
+    for _ in range(2):
+        feed.put(POINTS)
+        spool.commit()
+    good = disk.files()
+    feed.put(POINTS)
+    feed.put(POINTS)
+    disk.fault = cut_the_power_at_a_sync
+    with pytest.raises(PowerCutError):
+        spool.commit()
+    whole = disk.files()
+    (path,) = (path for path in whole if path.suffix == ".segment")
+    assert len(whole[path]) > len(good[path])
+    for length in range(len(good[path]), len(whole[path])):
+        yield {**good, path: whole[path][:length]}, length - len(good[path])
+
+
+def cut_the_power_at_a_sync(operation: str, path: Path) -> None:
+    if operation == "sync":
+        raise PowerCutError
+
+
+def test_a_commit_torn_at_any_length_costs_nothing_that_was_accepted() -> None:
+    lengths = 0
+    for files, torn_bytes in torn_commits():
+        lengths += 1
+        spool = open_spool(restored(files))
+        recovery = spool.recovery
+        assert not recovery.clean
+        assert recovery.damaged_points == 0
+        assert recovery.torn_bytes <= torn_bytes
+        assert recovery.waiting_points in (2 * POINTS, 3 * POINTS)
+        assert recovery.positions == {"log": recovery.waiting_points}
+        assert_balanced(spool, recovery.accounts)
+
+        feed = Feed(spool, recovery.accounts)
+        feed.next_point = recovery.waiting_points
+        feed.put(POINTS)
+        spool.commit()
+        assert drained_points(spool) == list(range(recovery.waiting_points + POINTS))
+        assert spool.counters()["points/damaged"] == 0
+        assert_balanced(spool, feed.accounts)
+    assert lengths > 100
+
+
+@pytest.mark.parametrize("path", [*SEGMENTS, DIRECTORY / "acknowledged"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0", b"\0" * 9000, b"nTs\x01" * 3000, b"\xff" * 5000, b"not a spool\n" * 100],
+    ids=["empty", "zero", "zeros", "magic", "ones", "text"],
+)
+def test_a_file_may_hold_anything(path: Path, content: bytes) -> None:
+    files = small_spool(clean=True).files()
+    held = [point for point in WAITING if path not in SEGMENTS]
+    spool = open_spool(restored({**files, path: content}))
+    assert_balanced(spool, spool.recovery.accounts)
+    delivered = drained_points(spool)
+    assert set(held) <= set(delivered)
+    assert spool.counters()["points/damaged"] >= len(set(WAITING) - set(delivered))
+    assert_balanced(spool, spool.recovery.accounts)
+
+
+def test_files_of_others_are_left_alone() -> None:
+    files = {
+        **small_spool(clean=True).files(),
+        DIRECTORY / "notes.txt": b"keep",
+        DIRECTORY / "x.segment": b"me",
+    }
+    disk = restored(files)
+    spool = open_spool(disk)
+    assert drained_points(spool) == WAITING
+    spool.close()
+    assert disk.files()[DIRECTORY / "notes.txt"] == b"keep"
+    assert disk.files()[DIRECTORY / "x.segment"] == b"me"
+
+
+def test_a_lost_segment_is_counted_and_the_others_go_on() -> None:
+    files = small_spool(clean=True).files()
+    lost = SEGMENTS[1]
+    spool = open_spool(restored({path: content for path, content in files.items() if path != lost}))
+    assert_balanced(spool, spool.recovery.accounts)
+    delivered = drained_points(spool)
+    missing = set(WAITING) - set(delivered)
+    assert 0 < len(missing) == spool.counters()["points/damaged"]
+    assert delivered == sorted(set(WAITING) - missing)
+
+
+def test_when_the_last_segments_first_record_is_damaged_the_accounts_come_from_the_one_before() -> None:
+    disk = small_spool(clean=True)
+    before = open_spool(disk)
+    before.close()
+    disk.kill()
+    last = SEGMENTS[-1]
+    disk.flip(last, 20)
+    spool = open_spool(disk)
+    accounts = dict(spool.recovery.accounts)
+    unknown = accounts.pop("points/made/unknown")
+    assert unknown == POINTS
+    assert accounts["points/made/battery"] == 8 * POINTS - unknown
+    assert_balanced(spool, spool.recovery.accounts)
+
+
+def test_the_start_on_a_large_backlog_reads_the_last_segment_alone() -> None:
+    disk = SimulatedDisk()
+    limits = SpoolLimits(keep_free_bytes=0, segment_bytes=50_000)
+    spool = open_spool(disk, limits)
+    feed = Feed(spool)
+    for _ in range(300):
+        feed.put(POINTS, padding=5000)
+        spool.commit()
+    spool.close()
+    disk.kill()
+    files = [path for path in disk.files() if path.suffix == ".segment"]
+    size = sum(len(content) for content in disk.files().values())
+    assert len(files) > 20
+    disk.bytes_read = 0
+    operations = disk.operations
+    again = open_spool(disk, limits)
+    assert again.recovery.waiting_points == 300 * POINTS
+    assert disk.bytes_read < 2 * 50_000 + 20_000 < size / 10
+    assert disk.operations - operations < 3 * len(files) + 100

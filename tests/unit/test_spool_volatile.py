@@ -1,0 +1,164 @@
+"""While the disk refuses: what is said, what flows, what is counted, and how it ends."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from telemetry.spool import Spool, SpoolLimits
+from tests.support.clock import FakeClock
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Feed, assert_balanced, drained_points, points_of
+
+DIRECTORY = Path("/spool")
+LIMITS = SpoolLimits(keep_free_bytes=0)
+
+
+class Bench:
+    """A spool on a disk that can be made to refuse."""
+
+    def __init__(self, limits: SpoolLimits = LIMITS) -> None:
+        self.clock = FakeClock()
+        self.disk = SimulatedDisk()
+        self.limits = limits
+        self.spool = self.open()
+        self.feed = Feed(self.spool)
+
+    def open(self) -> Spool:
+        return Spool(DIRECTORY, clock=self.clock, limits=self.limits, filesystem=self.disk)
+
+    def refuse(self, *operations: str, number: int = errno.EIO) -> None:
+        self.disk.fault = lambda operation, _path: number if operation in operations else None
+
+    def work_again(self) -> None:
+        self.disk.fault = lambda _operation, _path: None
+
+    def put(self, batches: int = 1) -> None:
+        for _ in range(batches):
+            self.feed.put()
+            self.spool.commit()
+            assert_balanced(self.spool, self.feed.accounts)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.mark.parametrize("operation", ["create", "append", "sync", "sync_directory"])
+def test_what_the_disk_refuses_flows_from_memory_newest_and_oldest_first(
+    bench: Bench, operation: str
+) -> None:
+    bench.refuse(operation)
+    bench.put(4)
+    assert bench.spool.gauges().volatile == "Input/output error"
+    assert bench.spool.gauges().waiting_disk_points == 0
+    live, backlog = bench.spool.next_live(), bench.spool.next_backlog()
+    assert live
+    assert backlog
+    assert (points_of(live)[0], points_of(backlog)[0]) == (9, 0)
+    bench.spool.acknowledge(live.sequence)
+    assert bench.spool.counters()["points/acknowledged"] == 3
+    assert_balanced(bench.spool, bench.feed.accounts)
+
+
+def test_the_disk_is_tried_again_at_growing_intervals_and_takes_what_still_waits(bench: Bench) -> None:
+    bench.refuse("append")
+    bench.put()
+    tries = []
+    for second in range(200):
+        bench.clock.advance(1.0)
+        before = bench.disk.operations
+        if bench.spool.commit_due():
+            bench.spool.commit()
+        if bench.disk.operations - before > 4:
+            tries.append(second + 1)
+    assert tries[:6] == [1, 3, 7, 15, 31, 63]
+    assert tries[-1] - tries[-2] == 60
+    bench.work_again()
+    bench.clock.advance(60.0)
+    assert bench.spool.commit_due()
+    bench.spool.commit()
+    assert not bench.spool.gauges().volatile
+    assert bench.spool.gauges().waiting_memory_points == 0
+    bench.disk.kill()
+    assert drained_points(bench.open()) == [0, 1, 2]
+
+
+def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
+    bench = Bench(SpoolLimits(keep_free_bytes=0, memory_bytes=3000))
+    bench.refuse("append")
+    bench.put(50)
+    gauges = bench.spool.gauges()
+    assert gauges.memory_bytes <= 3000
+    assert bench.spool.counters()["points/evicted"] == 150 - gauges.waiting_memory_points > 0
+    assert drained_points(bench.spool) == list(range(150 - gauges.waiting_memory_points, 150))
+    assert_balanced(bench.spool, bench.feed.accounts)
+
+
+def test_what_was_settled_from_memory_stays_counted_after_a_kill(bench: Bench) -> None:
+    bench.put()
+    bench.refuse("append")
+    bench.put(3)
+    for entry in (bench.spool.next_live(), bench.spool.next_backlog()):
+        assert entry
+        bench.spool.acknowledge(entry.sequence)
+    bench.work_again()
+    bench.clock.advance(2.0)
+    bench.put()
+    bench.disk.kill()
+    again = bench.open()
+    assert again.counters()["points/acknowledged"] == 6
+    assert_balanced(again, again.recovery.accounts)
+    assert drained_points(again) == [3, 4, 5, 6, 7, 8, 12, 13, 14]
+
+
+def test_a_batch_in_flight_from_memory_may_be_acknowledged_after_it_was_stored(bench: Bench) -> None:
+    bench.refuse("append")
+    bench.put()
+    entry = bench.spool.next_live()
+    assert entry
+    bench.work_again()
+    bench.clock.advance(2.0)
+    bench.spool.commit()
+    assert bench.spool.gauges().waiting_disk_points == 3
+    bench.spool.acknowledge(entry.sequence)
+    assert bench.spool.gauges().waiting_disk_points == 0
+    assert_balanced(bench.spool, bench.feed.accounts)
+
+
+def test_a_file_that_failed_a_sync_never_gets_another_record(bench: Bench) -> None:
+    bench.put(2)
+    (first,) = (path for path in bench.disk.files() if path.suffix == ".segment")
+    bench.refuse("sync")
+    bench.put()
+    suspect = bench.disk.files()[first]
+    bench.work_again()
+    bench.clock.advance(2.0)
+    bench.put()
+    assert bench.disk.files()[first] == suspect
+    bench.disk.kill()
+    assert drained_points(bench.open()) == list(range(12))
+
+
+def test_a_stop_that_cannot_store_what_waits_is_not_a_clean_one(bench: Bench) -> None:
+    bench.put()
+    bench.refuse("append")
+    bench.put()
+    bench.spool.close()
+    bench.work_again()
+    again = bench.open()
+    assert not again.recovery.clean
+    assert again.recovery.positions == {"log": 3}
+    assert_balanced(again, again.recovery.accounts)
+
+
+def test_less_free_space_than_is_to_be_left_is_a_full_disk() -> None:
+    bench = Bench(SpoolLimits(keep_free_bytes=50_000))
+    bench.disk.capacity_bytes = 55_000
+    bench.put(100)
+    assert bench.spool.gauges().volatile == "too little of the disk is free"
+    bench.disk.capacity_bytes = 1_000_000
+    bench.clock.advance(100.0)
+    bench.put()
+    assert not bench.spool.gauges().volatile
