@@ -7,6 +7,7 @@ stamps twice. Relies on the kernel's flag (adjtimex), which falls again after ho
 
 import contextlib
 import json
+import threading
 from pathlib import Path
 
 from telemetry.clock import Clock
@@ -15,13 +16,14 @@ FILE_NAME = "boot-time.json"
 
 
 class BootTime:
-    """The time base of this boot."""
+    """The time base of this boot. May be asked from any thread."""
 
     def __init__(self, clock: Clock, directory: Path | None, *, wait_for_clock: bool) -> None:
         """directory: where to remember the shift. wait_for_clock: do not trust the clock until it is set."""
         self._clock = clock
         self._file = directory / FILE_NAME if directory else None
         self._wait_for_clock = wait_for_clock
+        self._lock = threading.Lock()  # the pipeline asks too
         self._shift_ns = self._remembered()
 
     def known(self) -> bool:
@@ -30,10 +32,11 @@ class BootTime:
 
     def shift_ns(self) -> int | None:
         """What to add to a stamp that counts from this boot; None while that is not known."""
-        if self._shift_ns is None and (not self._wait_for_clock or self._clock.synchronised()):
-            self._shift_ns = self._clock.unix_ns() - self._clock.boot_ns()
-            self._remember(self._shift_ns)
-        return self._shift_ns
+        with self._lock:
+            if self._shift_ns is None and (not self._wait_for_clock or self._clock.synchronised()):
+                self._shift_ns = self._clock.unix_ns() - self._clock.boot_ns()
+                self._remember(self._shift_ns)
+            return self._shift_ns
 
     def _remembered(self) -> int | None:
         if self._file is None:

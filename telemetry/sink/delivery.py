@@ -25,6 +25,7 @@ class Doubt(Enum):
     SERVER_ERROR = "it, or the server"  # the same answer 500 many times
     REQUEST = "it, or every request"  # another status 4xx
     DEAD_LINES = "dead lines, or trouble again"  # isolated by answers 500, the last of which nothing followed
+    ALL_LINES = "all its lines, or all lines"  # every piece was refused, and no line named
 
 
 class Delivery:
@@ -33,7 +34,6 @@ class Delivery:
     def __init__(self, entry: Entry, payload: bytes) -> None:
         """payload: gzip-compressed lines, the entry's own or restamped ones."""
         self.entry = entry
-        self.doubt: Doubt | None = None
         self._whole = payload
         self._isolation: Isolation | None = None
         self._accepted_whole = False
@@ -41,6 +41,7 @@ class Delivery:
         self._forget_errors()
 
     def _forget_errors(self) -> None:
+        self.doubt: Doubt | None = None
         self._sign = b""  # of the latest answer 500
         self._words = ""
         self._alike = 0  # how many in a row had that sign
@@ -62,7 +63,7 @@ class Delivery:
     @property
     def needs_comparison(self) -> bool:
         """Whether another batch must be accepted, or not, before this one can go on."""
-        return self.doubt in (Doubt.SERVER_ERROR, Doubt.DEAD_LINES)
+        return self.doubt in (Doubt.SERVER_ERROR, Doubt.DEAD_LINES, Doubt.ALL_LINES)
 
     @property
     def isolating(self) -> bool:
@@ -87,6 +88,8 @@ class Delivery:
             self._accepted_whole = True
         else:
             self._tell_isolation(verdict)
+            if self._isolated().all_refused_unnamed:
+                self.doubt = Doubt.ALL_LINES
 
     def told_retry(self, verdict: Retry) -> bool:
         """What came of `payload`: a server's trouble. True if the lines are to blame, as far as one knows."""
@@ -124,13 +127,23 @@ class Delivery:
             self._tell_isolation(Rejected(Refusal(self._words)))
         self.doubt = None
 
+    def others_are_unknown(self) -> None:
+        """There is no other batch that could be tried."""
+        if self.doubt is Doubt.ALL_LINES:
+            self.doubt = None  # as the answers say
+        self.others_are_not()
+
     def others_are_not(self) -> None:
-        """The server was in trouble with another batch too, or there was none to try."""
-        if self.doubt is Doubt.DEAD_LINES:
-            self._isolation = None
-        if self.doubt is not Doubt.REQUEST:
+        """The server was in trouble with another batch too."""
+        if self.doubt in (Doubt.DEAD_LINES, Doubt.ALL_LINES):
+            self.start_over()
+        elif self.doubt is Doubt.SERVER_ERROR:
             self._forget_errors()
-            self.doubt = None
+
+    def start_over(self) -> None:
+        """What the server said of it means nothing: send the whole again."""
+        self._isolation = None
+        self._forget_errors()
 
     @property
     def _all_sent(self) -> bool:

@@ -58,6 +58,12 @@ class Isolation:
         """The lines to send next; none when every line has found its end."""
         return self._current
 
+    @property
+    def all_refused_unnamed(self) -> bool:
+        """Whether every line is dead though the server has named none and accepted none."""
+        unnamed = all(dead.reason in (Reason.REFUSED, Reason.NOT_ISOLATED) for dead in self.dead)
+        return not self._current and self.accepted == 0 and unnamed
+
     def told(self, verdict: Acknowledged | Rejected | Split) -> None:
         """What the piece was answered."""
         if self._requests_left is not None:

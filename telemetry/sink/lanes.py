@@ -61,6 +61,11 @@ class Lanes:
         if self._suspect is not None and self._suspect is not delivery:
             self._suspect.others_are_not()
 
+    def start_over(self) -> None:
+        """Forget what the server said of those that are under way."""
+        for delivery in self._under_way():
+            delivery.start_over()
+
     def settle_done(self) -> list[Delivery]:
         """Settle in the queue what is done; those deliveries."""
         settled = [delivery for delivery in self._under_way() if delivery.done]

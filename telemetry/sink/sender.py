@@ -72,6 +72,7 @@ class Sender:
         self._unreachable_told = False
         self._refused_told_s: float | None = None
         self._known_good = b""  # what was accepted last, and may be sent again without harm
+        self._distrusted = 0  # how many times in a row the server has refused that
         self.state = SinkState(api=client.api)
 
     def run(self, stop: threading.Event) -> None:
@@ -95,7 +96,9 @@ class Sender:
         if delivery is None:
             return LOOK_AGAIN_S
         try:
-            if delivery.needs_comparison:
+            if self._distrusted % 2:  # in turns with batches that wait: one of them may be taken sooner
+                self._takes_known_good()
+            elif delivery.needs_comparison:
                 self._compare(delivery)
             elif not delivery.done:
                 self._send(delivery)
@@ -113,18 +116,38 @@ class Sender:
 
     def _compare(self, suspect: Delivery) -> None:
         """No other batch is left to compare the suspect with: one that was accepted is sent once more."""
-        verdict = self._write(self._known_good) if self._known_good else None
+        if not self._known_good:
+            suspect.others_are_unknown()
+        elif self._takes_known_good():
+            suspect.others_are_accepted()
+        else:
+            suspect.others_are_not()
+
+    def _takes_known_good(self) -> bool:
+        """Whether the server takes what it has accepted before."""
+        verdict = self._write(self._known_good)
         match verdict:
-            case Acknowledged():
-                self._server_is_well()
-                suspect.others_are_accepted()
             case Retry():
-                suspect.others_are_not()
                 self._be_patient(verdict)
-            case Hold(cause, words):
+                return False
+            case Hold(cause, words) if cause is not HoldCause.REFUSED:
                 self._hold(f"{cause.value}: {words}")
-            case _:
-                suspect.others_are_not()
+                return False
+            case Hold(_, words):
+                self._distrust(words)
+                return False
+            case Rejected(refusal) if not refusal.names_lines:
+                self._distrust(refusal.words)
+                return False
+            case _:  # accepted; or too old by now, or too large: it is a database that says so
+                self._server_is_well()
+                return True
+
+    def _distrust(self, words: str) -> None:
+        """The server refuses what it took before: what it refused meanwhile says nothing of those lines."""
+        self._distrusted += 1
+        self._lanes.start_over()
+        self._hold(f"what was accepted before is refused: {words}")
 
     def _write(self, payload: bytes) -> Verdict:
         if self.state.held:
@@ -140,14 +163,25 @@ class Sender:
                 delivery.told(verdict)
                 self._lanes.accepted(delivery)
             case Rejected() | Split():
-                self._server_is_well()
-                delivery.told(verdict)
+                self._lines_refused(delivery, verdict)
             case Hold(HoldCause.REFUSED, words):
                 self._request_refused(delivery, words)
             case Hold(cause, words):
                 self._hold(f"{cause.value}: {words}" if words else cause.value)
             case Retry():
                 self._retry(delivery, verdict)
+
+    def _lines_refused(self, delivery: Delivery, verdict: Rejected | Split) -> None:
+        """An answer that speaks of no line may come from anything that stands before the database."""
+        if isinstance(verdict, Rejected):
+            if verdict.refusal.names_lines:
+                self._server_is_well()
+            elif self._distrusted:
+                self._distrust(verdict.refusal.words)
+                return
+        delivery.told(verdict)
+        if delivery.doubt is not None:
+            self._lanes.set_aside(delivery)
 
     def _request_refused(self, delivery: Delivery, words: str) -> None:
         """A status 4xx that is none of the known ones. It concerns one batch if others are accepted."""
@@ -185,6 +219,7 @@ class Sender:
         self._note(held=reason, failing_since_s=since_s, failure=reason)
 
     def _server_is_well(self) -> None:
+        self._distrusted = 0
         self._backoff.reset()
         if self.state.held:
             self._on_event(ends("sink_hold", "the server takes batches again"))

@@ -64,6 +64,8 @@ class Sink:
 
     def stop(self, grace_s: float) -> None:
         """Send what waits for up to `grace_s` while the server takes it, then end."""
+        if self._thread.ident is None:
+            return  # it was never started
         deadline_s = self._clock.monotonic_s() + grace_s
         looks_before = self.state.looks
         never = threading.Event()

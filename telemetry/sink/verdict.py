@@ -81,6 +81,11 @@ class Refusal:
     dropped: int = 0
     beyond_retention: bool = False
 
+    @property
+    def names_lines(self) -> bool:
+        """Whether it says anything about which lines, or how many."""
+        return bool(self.quoted or self.line_numbers or self.conflict or self.dropped)
+
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
@@ -123,6 +128,8 @@ Verdict = Acknowledged | Retry | Hold | Split | Rejected
 _SPEAKS_OF_LINES = re.compile(r"partial write|field type conflict|retention", re.IGNORECASE)
 # InfluxDB 1.x answers 500 to a retention policy that does not exist.
 _SPEAKS_OF_NO_PLACE = re.compile(r"(retention policy|database) not found", re.IGNORECASE)
+# A full cache passes; InfluxDB 1.x may put it into the words of a partial write.
+_SPEAKS_OF_MEMORY = re.compile(r"cache-max-memory-size exceeded")
 _QUOTED = re.compile(r"unable to parse '")
 _CONFLICT = re.compile(
     r'input field "(?P<field>.*?)" on measurement "(?P<measurement>.*?)" is type (?P<type>\w+)', re.DOTALL
@@ -148,7 +155,8 @@ def judge(answer: Answer | NoAnswer) -> Verdict:
     if 200 <= status < 300:
         return Acknowledged()
     message = _message(answer.body)
-    if status in (400, 422) or (status == 500 and _SPEAKS_OF_LINES.search(message)):
+    speaks_of_lines = status in (400, 422) or (status == 500 and _SPEAKS_OF_LINES.search(message))
+    if speaks_of_lines and not _SPEAKS_OF_MEMORY.search(message):
         if _SPEAKS_OF_NO_PLACE.search(message):
             return Hold(HoldCause.NOT_FOUND, _shown(message))
         return Rejected(_refusal(answer.body, message))
@@ -161,7 +169,7 @@ def judge(answer: Answer | NoAnswer) -> Verdict:
         return Split(_shown(message))
     if 300 <= status < 400:
         return Hold(HoldCause.REDIRECTED, _shown(answer.headers.get("location", "")))
-    if 400 <= status < 500 and status not in (408, 429):
+    if 400 <= status < 500 and status not in (400, 408, 422, 429):
         return Hold(HoldCause.REFUSED, _shown(f"HTTP {status} {message}"))
     return Retry(
         _shown(f"HTTP {status} {message}"),

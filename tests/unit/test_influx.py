@@ -1,6 +1,9 @@
 """How the client finds the server's API, makes what is missing, and finds its credentials."""
 
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -171,6 +174,12 @@ def test_the_password_file_is_read_with_the_first_request(
     assert not client.reread_credentials()
     file.write_text("q\n")
     assert client.reread_credentials()
+
+
+def test_the_heavy_library_is_not_imported_before_the_first_request() -> None:
+    program = "import sys, telemetry.sink.sink; sys.exit('influxdb_client' in sys.modules)"
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
 
 
 def test_an_aborted_client_sends_nothing_more(connect: Connect, server: ScriptedServer) -> None:

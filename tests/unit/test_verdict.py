@@ -116,6 +116,12 @@ def test_a_500_that_speaks_of_lines_rejects_them(message: str) -> None:
     assert refusal(500, json.dumps({"error": message})).words == message
 
 
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_full_cache_passes(status: int) -> None:
+    body = b'{"error":"partial write: engine: cache-max-memory-size exceeded: (107/100) dropped=0"}'
+    assert isinstance(judge(Answer(status, {}, body)), Retry)
+
+
 # -- Retry-After (600 s at most; RFC 9110, 10.2.3)
 
 

@@ -1,0 +1,51 @@
+"""A sender with everything around it made up, and driven step by step in injected time."""
+
+from telemetry.events import Event
+from telemetry.sink.boot_time import BootTime
+from telemetry.sink.retry import Backoff
+from telemetry.sink.sender import Sender
+from tests.support.clock import FakeClock
+from tests.support.list_queue import ListQueue
+from tests.support.model_server import ModelServer
+
+
+class SenderRig:
+    """A sender with everything around it made up."""
+
+    def __init__(self, *, wait_for_clock: bool = False) -> None:
+        self.clock = FakeClock()
+        self.queue = ListQueue()
+        self.server = ModelServer()
+        self.events: list[Event] = []
+        self.sender = Sender(
+            self.queue,
+            self.server,
+            self.clock,
+            Backoff(lambda: 0.5),
+            BootTime(self.clock, None, wait_for_clock=wait_for_clock),
+            self.events.append,
+        )
+
+    def step(self) -> float:
+        """One step, and the wait that it asks for."""
+        wait_s = self.sender.step()
+        self.clock.advance(wait_s)
+        return wait_s
+
+    def run_until_idle(self, most_steps: int = 10_000) -> int:
+        """Steps until nothing is left; how many it took."""
+        for count in range(most_steps):
+            self.step()
+            if self.sender.state.idle:
+                self.queue.assert_balance()
+                return count
+        raise AssertionError(f"not idle after {most_steps} steps")
+
+    @property
+    def codes(self) -> list[tuple[str, bool]]:
+        return [(event.code, event.active) for event in self.events]
+
+
+def lines(count: int, name: str = "m") -> list[bytes]:
+    """So many lines of a measurement."""
+    return [b"%s v=%d %d" % (name.encode(), index, index) for index in range(count)]
