@@ -186,6 +186,7 @@ def expected_rows(log: Path, database: Database) -> Iterator[tuple[str, str, str
                 yield channel, id, message.name, signal.name, value
 
 
+@pytest.mark.optional
 @pytest.mark.skipif(not RECORDINGS, reason="NEV_TELEMETRY_RECORDINGS names no folder of recordings")
 def test_a_recorded_drive_equals_cantools_on_the_mended_database(environment: dict[str, str]) -> None:
     log, dbc = Path(RECORDINGS) / "kona" / "pcan.log", Path(RECORDINGS) / "kona" / "pcan.dbc"
