@@ -69,6 +69,7 @@ class SocketCanSource:
         """See `Source.run`."""
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
+        outbox.send(self.counts)
         outbox.drop()
         put_end(self.name, self.counts(), output)
 
