@@ -62,19 +62,20 @@ def test_a_service_killed_at_random_instants_leaves_the_database_of_an_undisturb
     calm.mkdir()
     killed.mkdir()
     calm_database, killed_database = influxdb1.fresh_database(), influxdb1.fresh_database()
-    calm_accounts = Gateway(calm, influx_table(calm_database, calm), replay(log), top).run()
+    with Gateway(calm, influx_table(calm_database, calm), replay(log), top) as gateway:
+        calm_accounts = gateway.run()
 
     # Slow enough for the log to last until the last kill.
     speed = LOG_S / (KILLS * SECONDS_PER_LIFE)
-    gateway = Gateway(killed, influx_table(killed_database, killed), replay(log, speed), top)
     chance = random.Random(20261125)
-    for _ in range(KILLS):
-        process = gateway.start()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(chance.uniform(0.2, 2 * SECONDS_PER_LIFE))
-        process.kill()
-        process.wait()
-    accounts = gateway.run()
+    with Gateway(killed, influx_table(killed_database, killed), replay(log, speed), top) as gateway:
+        for _ in range(KILLS):
+            process = gateway.start()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0.2, 2 * SECONDS_PER_LIFE))
+            process.kill()
+            process.wait()
+        accounts = gateway.run()
 
     assert vehicle_points(killed_database) == vehicle_points(calm_database)
     for each in (calm_accounts, accounts):

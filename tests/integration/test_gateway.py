@@ -82,12 +82,12 @@ def test_every_frame_of_a_live_bus_is_in_the_database_and_accounted_for(
 ) -> None:
     server: DatabaseServer = request.getfixturevalue(kind)
     database = server.fresh_database()
-    gateway = Gateway(tmp_path, influx_table(database, tmp_path), bus(tmp_path))
-    gateway.start()
-    listener.accept()
-    offered = listener.send(frames)
-    wait_until(lambda: account(gateway, "frames/bus/unknown") == 1, "the last frame")
-    assert gateway.terminate() == 0, gateway.output()
+    with Gateway(tmp_path, influx_table(database, tmp_path), bus(tmp_path)) as gateway:
+        gateway.start()
+        listener.accept()
+        offered = listener.send(frames)
+        wait_until(lambda: account(gateway, "frames/bus/unknown") == 1, "the last frame")
+        assert gateway.terminate() == 0, gateway.output()
 
     accounts = gateway.final_accounts()
     assert_balanced(accounts, offered)
@@ -119,9 +119,11 @@ def scripted_influx(server: ScriptedServer, tmp_path: Path) -> str:
 def test_one_sigterm_ends_the_service_whatever_the_server_does_and_nothing_is_lost(
     act: Callable[..., None], frames: list[tuple[int, bytes]], listener: FrameListener, tmp_path: Path
 ) -> None:
-    with ScriptedServer() as server:
+    with (
+        ScriptedServer() as server,
+        Gateway(tmp_path, scripted_influx(server, tmp_path), bus(tmp_path)) as gateway,
+    ):
         server.script(*[act] * 1000)
-        gateway = Gateway(tmp_path, scripted_influx(server, tmp_path), bus(tmp_path))
         gateway.start()
         listener.accept()
         offered = listener.send(frames)
@@ -138,8 +140,10 @@ def test_one_sigterm_ends_the_service_whatever_the_server_does_and_nothing_is_lo
 def test_a_bus_that_goes_and_comes_back_is_two_events_and_costs_no_frame(
     frames: list[tuple[int, bytes]], listener: FrameListener, tmp_path: Path
 ) -> None:
-    with ScriptedServer() as server:
-        gateway = Gateway(tmp_path, scripted_influx(server, tmp_path), bus(tmp_path))
+    with (
+        ScriptedServer() as server,
+        Gateway(tmp_path, scripted_influx(server, tmp_path), bus(tmp_path)) as gateway,
+    ):
         gateway.start()
         listener.accept()
         offered = listener.send(frames)

@@ -69,15 +69,26 @@ def play_through(server: DatabaseServer, log: Path, dbc: Path, channel: str, tmp
     """The check itself, for one log and one server."""
     database = server.fresh_database()
     source = f'[[can]]\nname = "vcan0"\ndatabases = ["{dbc}"]\n'
-    gateway = Gateway(tmp_path, influx_table(database, tmp_path), source)
     frames = frames_of(log, channel)
+    with Gateway(tmp_path, influx_table(database, tmp_path), source) as gateway:
+        run_on(gateway, frames)
+    check_what_came(gateway, database, frames, expected_series(log, dbc, channel, tmp_path))
+
+
+def run_on(gateway: Gateway, frames: list[tuple[int, bytes]]) -> None:
+    """Start the gateway, play the frames onto its bus, and stop it when all is delivered."""
     gateway.start()
-    wait_until((tmp_path / "spool" / "status.sock").exists)
+    wait_until((gateway.directory / "spool" / "status.sock").exists)
     wait_until(lambda: gateway.status()["state"]["source/vcan0"] == "receiving")
     send_onto("vcan0", frames)
     wait_until(lambda: taken(gateway) == len(frames) and all_delivered(gateway))
     assert gateway.terminate() == 0, gateway.output()
 
+
+def check_what_came(
+    gateway: Gateway, database: Database, frames: list[tuple[int, bytes]], expected: Series
+) -> None:
+    """The accounts balance, and the database holds each signal's sequence of values."""
     accounts = gateway.final_accounts()
     counters = {**accounts.counters, "bus/vcan0/offered": len(frames)}
     assert list(imbalances(counters, accounts.waiting_points, {})) == []
@@ -86,7 +97,7 @@ def play_through(server: DatabaseServer, log: Path, dbc: Path, channel: str, tmp
     made = total(counters, "points/made/")
     assert counters["points/acknowledged"] == made
     assert counters["frames/vcan0/decoded"] + counters.get("frames/vcan0/unknown", 0) == len(frames)
-    expected, stored = expected_series(log, dbc, channel, tmp_path), stored_series(database)
+    stored = stored_series(database)
     assert stored.keys() == expected.keys()
     for name, values in expected.items():
         assert stored[name] == pytest.approx(values, rel=1e-9), name

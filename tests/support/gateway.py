@@ -7,7 +7,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from telemetry.clock import SystemClock
 from telemetry.ledger import add
@@ -49,7 +50,7 @@ def _secret_file(directory: Path, secret: str) -> Path:
 
 @dataclass
 class Gateway:
-    """One gateway with all its files in `directory`.
+    """One gateway with all its files in `directory`. As a context manager it leaves nothing running.
 
     influx, sources: the tables [influx] and [[can]], [[replay]] …; top: keys and tables before them.
     """
@@ -59,6 +60,16 @@ class Gateway:
     sources: str
     top: str = ""
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     @property
     def config(self) -> Path:
@@ -93,7 +104,6 @@ class Gateway:
         try:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            self.process.kill()
             raise AssertionError(f"still running after {timeout_s} s:\n{self.output()}") from None
 
     def terminate(self) -> int:
