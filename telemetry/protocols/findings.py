@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+LONGEST_SUBJECT = 200  # characters
+
 
 @dataclass(slots=True)
 class _Kind:
@@ -29,4 +31,10 @@ class Findings:
 def _line(file: str, kind: str, found: _Kind) -> str:
     where = file if found.first_line is None else f"{file}:{found.first_line}"
     more = f" (and {found.count - 1} more)" if found.count > 1 else ""
-    return f"{where}: {kind}: {found.first_subject}{more}"
+    return f"{where}: {kind}: {printable(found.first_subject)}{more}"
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without control characters and not too long to read, whatever a file holds."""
+    words = "".join(character if character.isprintable() else " " for character in text[:LONGEST_SUBJECT])
+    return " ".join(words.split()) + ("..." if len(text) > LONGEST_SUBJECT else "")

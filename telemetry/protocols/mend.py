@@ -18,27 +18,42 @@ PSEUDO_MESSAGE_ID = 0xC0000000  # Vector's place for signals without a message
 LONGEST_LIST = 1024  # of multiplexer values, before cantools is shown one of them only
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_MESSAGE = re.compile(r"BO_\s+(\d+)\s+(\S+?)\s*:\s*(\d+)")
+_ID = re.compile(r"BO_\s+\+?(\d{1,10})\s")
+_MESSAGE = re.compile(r"BO_\s+(\d{1,10})\s+(\S+?)\s*:\s*(\d{1,5})(?!\d)")
 _SIGNAL = re.compile(
-    r"SG_\s+(\S+?)(?:\s+(M|m\d+M?))?\s*:\s*(\d+)\s*\|\s*(\d+)\s*@\s*([01])\s*([-+])"
+    r"SG_\s+(\S+?)(?:\s+(M|m\d{1,20}M?))?\s*:\s*(\d{1,6})\s*\|\s*(\d{1,6})\s*@\s*([01])\s*([-+])"
     rf"\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
 )
-_VALUES = re.compile(r'VAL_\s+(\d+)\s+(\S+)((?:\s+[-+]?\d+\s*"(?:\\"|[^"])*")*)\s*;?\s*$')
+_VALUES = re.compile(r'VAL_\s+(\d{1,10})\s+(\S+)((?:\s+[-+]?\d{1,20}\s*"(?:\\"|[^"])*")*)\s*;?\s*$')
 _VARIABLE_VALUES = re.compile(r"VAL_\s+[A-Za-z_]\w*\s")
-_VALUE_TYPE = re.compile(r"SIG_VALTYPE_\s+(\d+)\s+(\S+?)\s*:?\s+([0-3])\s*;?\s*$")
+_VALUE_TYPE = re.compile(r"SIG_VALTYPE_\s+(\d{1,10})\s+(\S+?)\s*:?\s+([0-3])\s*;?\s*$")
 _MULTIPLEXING = re.compile(
-    r"SG_MUL_VAL_\s+(\d+)\s+(\S+)\s+(\S+)\s+(\d+\s*-\s*\d+(?:\s*,\s*\d+\s*-\s*\d+)*)\s*;?\s*$"
+    r"SG_MUL_VAL_\s+(\d{1,10})\s+(\S+)\s+(\S+)\s+(\d{1,20}\s*-\s*\d{1,20}(?:\s*,\s*\d{1,20}\s*-\s*\d{1,20})*)\s*;?\s*$"
 )
-_RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
+_RANGE = re.compile(r"(?<!\d)(\d{1,4000})\s*-\s*(\d{1,4000})(?!\d)")
+_RANGES = re.compile(r"SG_MUL_VAL_\s(?:(?!SG_MUL_VAL_)[^;])*;")
+# The parser makes room for each bit of a message, so it must not see more than any payload has.
+_ABSURD_SIZE = re.compile(
+    r'BA_[A-Z_]*\s[^;]{0,300}[\s"]\d{1,9}\.?\d{0,9}[eE]\+?\d{4}|'
+    r"BO_\s[^:]{0,300}:\s*[-+]?\d{6}|SG_\s[^:]{0,300}:\s*[-+]?(?:\d{7}|\d{1,6}\s*\|\s*[-+]?\d{7})"
+)
 _ATTRIBUTES = "VFrameFormat|ProtocolType|SystemSignalLongSymbol|SystemMessageLongSymbol"
 _DEFINITION = re.compile(
     rf'BA_DEF_\s+(?:(?:BO_|SG_)\s+)?"({_ATTRIBUTES})"\s+(?:ENUM\s+"[^"]*"(?:\s*,\s*"[^"]*")*|STRING|INT\s+\d+\s+\d+)\s*;'
 )
-_DEFAULT = re.compile(rf'BA_DEF_DEF_\s+"({_ATTRIBUTES})"\s+("[^"]*"|\d+)\s*;')
+_DEFAULT = re.compile(rf'BA_DEF_DEF_\s+"({_ATTRIBUTES})"\s+("[^"]*"|\d{{1,10}})\s*;')
 _ATTRIBUTE = re.compile(
-    rf'BA_\s+"({_ATTRIBUTES})"\s+(?:BO_\s+(\d+)\s+|SG_\s+(\d+)\s+(\S+)\s+)?("[^"]*"|\d+)\s*;'
+    rf'BA_\s+"({_ATTRIBUTES})"\s+'
+    r'(?:BO_\s+(\d{1,10})\s+|SG_\s+(\d{1,10})\s+(\S+)\s+)?("[^"]*"|\d{1,10})\s*;'
 )
-_COMMENT = re.compile(r"CM_\s+(?:BO_\s+(\d+)|SG_\s+(\d+)\s+(\S+))\s")
+_COMMENT = re.compile(r"CM_\s+(?:BO_\s+(\d{1,10})|SG_\s+(\d{1,10})\s+(\S+))\s")
+_UNDERSTOOD = frozenset(
+    (
+        *("VERSION", "NS_", "BS_", "BU_", "VAL_TABLE_", "BO_", "SG_", "BO_TX_BU_", "EV_", "ENVVAR_DATA_"),
+        *("SIG_GROUP_", "CM_", "BA_DEF_", "BA_DEF_REL_", "BA_DEF_DEF_", "BA_DEF_DEF_REL_", "BA_", "BA_REL_"),
+        *("VAL_", "SIG_VALTYPE_", "SG_MUL_VAL_"),
+    )
+)
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -73,7 +88,7 @@ def read_notes(text: str) -> Notes:
     """Of any file: nothing is judged."""
     notes = Notes()
     for statement in statements(text):
-        if statement.keyword == "BO_" and (match := _MESSAGE.match(statement.text)):
+        if statement.keyword == "BO_" and (match := _ID.match(statement.text)):
             notes.lines[dbc_id(int(match[1]))] = statement.line
         elif statement.keyword == "BA_" and (match := _ATTRIBUTE.match(statement.text)):
             if match[1] == "SystemSignalLongSymbol" and match[3]:
@@ -99,7 +114,12 @@ def shorten_lists(text: str) -> str:
     def shorten_statement(match: re.Match[str]) -> str:
         return _RANGE.sub(shorten, match[0])
 
-    return re.sub(r"^\s*SG_MUL_VAL_[^;]*;", shorten_statement, text, flags=re.MULTILINE)
+    return _RANGES.sub(shorten_statement, text)
+
+
+def has_absurd_sizes(text: str) -> bool:
+    """Whether a length or a place is beyond any payload, for which cantools would fill the memory."""
+    return _ABSURD_SIZE.search(text) is not None
 
 
 def mend(text: str) -> Mended:
@@ -115,11 +135,14 @@ class _Mending:
         self._signals: dict[int, set[str]] = {}
         self._definitions: set[str] = set()
         self._names: dict[str, str] = {}
+        self._stand_in = "mended_name_"
         self._message: int | None = None
         self._out: list[str] = []
 
     def run(self, text: str) -> Mended:
         found = list(statements(text))
+        while self._stand_in in text:
+            self._stand_in += "_"
         self._check_symbols(found)
         layout = {"BO_": self._header, "SG_": self._signal}
         others = {
@@ -135,6 +158,9 @@ class _Mending:
             for statement in found:
                 if statement.keyword in rules:
                     self._out.append(rules[statement.keyword](statement))
+        for statement in found:
+            if statement.keyword not in _UNDERSTOOD:
+                self._fault("not a statement that is known, left out", statement)
         text = "\n".join(line for line in self._out if line)
         return Mended(text, tuple(self._faults), {stand_in: name for name, stand_in in self._names.items()})
 
@@ -151,7 +177,7 @@ class _Mending:
         if _PLAIN_NAME.fullmatch(name) and name not in KEYWORDS:
             return name
         if name not in self._names:
-            self._names[name] = f"mended_name_{len(self._names)}"
+            self._names[name] = f"{self._stand_in}{len(self._names)}"
             self._fault("an unusual name, kept as it is", statement)
         return self._names[name]
 
@@ -169,7 +195,7 @@ class _Mending:
             self._fault("an extended id without bit 31, taken as extended", statement)
         self._message = dbc_id(id)
         self._signals.setdefault(self._message, set())
-        return f"BO_ {self._message} {self._name(match[2], statement)} : {match[3]} Vector__XXX"
+        return f"BO_ {self._message} {self._name(match[2], statement)} : {int(match[3])} Vector__XXX"
 
     def _signal(self, statement: Statement) -> str:
         if self._message is None:
@@ -196,16 +222,20 @@ class _Mending:
         if match is None:
             is_variable = _VARIABLE_VALUES.match(statement.text)
             return "" if is_variable else self._fault("not a value table, left out", statement)
+        if int(match[1]) == PSEUDO_MESSAGE_ID:
+            return ""
         if not self._known(match[1], match[2]):
-            return self._fault("of no message or signal, left out", statement)
+            return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
         return f"VAL_ {dbc_id(int(match[1]))} {self._name(match[2], statement)} {match[3]} ;"
 
     def _value_type(self, statement: Statement) -> str:
         match = _VALUE_TYPE.match(statement.text)
         if match is None:
             return self._fault("not a value type, left out", statement)
+        if int(match[1]) == PSEUDO_MESSAGE_ID:
+            return ""
         if not self._known(match[1], match[2]):
-            return self._fault("of no message or signal, left out", statement)
+            return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
         return f"SIG_VALTYPE_ {dbc_id(int(match[1]))} {self._name(match[2], statement)} : {match[3]};"
 
     def _multiplexing(self, statement: Statement) -> str:
@@ -213,7 +243,7 @@ class _Mending:
         if match is None:
             return self._fault("not a multiplexing range, left out", statement)
         if not (self._known(match[1], match[2]) and self._known(match[1], match[3])):
-            return self._fault("of no message or signal, left out", statement)
+            return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
         names = f"{self._name(match[2], statement)} {self._name(match[3], statement)}"
         return f"SG_MUL_VAL_ {dbc_id(int(match[1]))} {names} {match[4]};"
 
@@ -234,7 +264,7 @@ class _Mending:
             return ""
         id = match[2] or match[3]
         if id and not self._known(id, match[4]):
-            return self._fault("of no message or signal, left out", statement)
+            return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
         place = ""
         if match[3]:
             place = f"SG_ {dbc_id(int(id))} {self._name(match[4], statement)} "
@@ -245,7 +275,7 @@ class _Mending:
     def _comment(self, statement: Statement) -> str:
         match = _COMMENT.match(statement.text)
         if match and not self._known(match[1] or match[2], match[3]):
-            self._fault("of no message or signal, left out", statement)
+            self._fault(f"{statement.keyword} of no message or signal, left out", statement)
         return ""
 
 

@@ -15,8 +15,17 @@ import cantools.database
 from cantools.database.can import Database, Message
 
 from telemetry.errors import ConfigError
-from telemetry.protocols.findings import Findings
-from telemetry.protocols.mend import EXTENDED, Notes, mend, read_notes, shorten_lists
+from telemetry.protocols.encodings import text_of
+from telemetry.protocols.findings import Findings, printable
+from telemetry.protocols.mend import (
+    EXTENDED,
+    Mended,
+    Notes,
+    has_absurd_sizes,
+    mend,
+    read_notes,
+    shorten_lists,
+)
 
 FORMATS = {".dbc": "dbc", ".arxml": "arxml", ".kcd": "kcd", ".sym": "sym"}
 _J1939_FRAME_FORMATS = ("J1939PG", "J1939PGN")  # the second is a common slip
@@ -50,32 +59,56 @@ def parse(file: Path, findings: Findings) -> list[ParsedMessage]:
 
 def _read(file: Path) -> str:
     try:
-        content = file.read_bytes()
+        return text_of(file.read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
 
 
 def _parse_dbc(file: Path, text: str, findings: Findings) -> list[ParsedMessage]:
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     notes = read_notes(text)
     text = shorten_lists(text)
     names: Mapping[str, str] = {}
     try:
+        if has_absurd_sizes(text):
+            raise ConfigError("sizes that no payload has", where=f"{file}:1")
         database = _load(file, text, "dbc")
     except ConfigError as refusal:
         mended = mend(text)
         names = mended.names
-        database = _load(file, mended.text, "dbc")
-        if not database.messages:
-            raise
+        database = _load_mended(file, mended, refusal, findings)
         for fault in mended.faults:
             findings.add(str(file), fault.line, fault.kind, fault.statement)
         if not mended.faults:
             findings.add(refusal.where, None, "mended", refusal.what)
     return [_restore(message, file, database, notes, names) for message in database.messages]
+
+
+def _load_mended(file: Path, mended: Mended, refusal: ConfigError, findings: Findings) -> Database:
+    """Attributes are the last thing that may be wrong: without them the messages are still there."""
+    try:
+        database = _load(file, mended.text, "dbc")
+    except ConfigError as error:
+        if not mended.text:
+            raise _hopeless(file, mended, refusal) from error
+        lines = (line for line in mended.text.split("\n") if not line.startswith("BA_"))
+        try:
+            database = _load(file, "\n".join(lines), "dbc")
+        except ConfigError:
+            raise refusal from error
+        findings.add(f"{file}:1", None, "attributes that make no sense, all left out", error.what)
+    if not database.messages:
+        raise _hopeless(file, mended, refusal)
+    return database
+
+
+def _hopeless(file: Path, mended: Mended, refusal: ConfigError) -> ConfigError:
+    if not mended.faults:
+        return refusal
+    fault = mended.faults[0]
+    what = f"no message in it makes sense: {fault.kind}: {printable(fault.statement)}"
+    return ConfigError(what, where=f"{file}:{fault.line}")
 
 
 def _restore(
@@ -126,9 +159,9 @@ def _load(file: Path, text: str, kind: str) -> Database:
     try:
         database = cantools.database.load_string(text, kind, strict=False)
     except Exception as error:
-        what = f"cannot be read as {kind}: {error}"
+        what = f"cannot be read as {kind}: {printable(str(error))}"
         line = _LINE.search(str(error))
-        raise ConfigError(what, where=f"{file}:{line[1]}" if line else str(file)) from error
+        raise ConfigError(what, where=f"{file}:{line[1] if line else 1}") from error
     if not isinstance(database, Database):
         raise ConfigError("not a database of CAN messages", where=str(file))
     return database

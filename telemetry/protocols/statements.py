@@ -29,12 +29,16 @@ KEYWORDS = frozenset(
 )
 _BEGINNING = re.compile(rf"\s*({'|'.join(sorted(KEYWORDS, key=len, reverse=True))})(?=[\s:]|$)")
 _HEADER = re.compile(r'\s*(?:BO_\s+\d+\s+\S+\s*:\s*\d+|SG_\s+\S+[^":]*:\s*\d+\s*\|\s*\d+\s*@)')
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 _ESCAPED_QUOTE = '\\"'
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement; `text` begins with the keyword and may have several lines."""
+    """One statement; `text` begins with the keyword and may have several lines.
+
+    keyword: empty for a line that belongs to no statement.
+    """
 
     line: int
     keyword: str
@@ -46,8 +50,14 @@ def statements(text: str) -> Iterator[Statement]:
     pending: list[str] = []
     keyword, first_line = "", 0
     in_string = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_NEWLINE.split(text), start=1):
         beginning = _BEGINNING.match(line)
+        if beginning is None and not in_string and _is_stray(line, keyword, pending):
+            if pending:
+                yield Statement(first_line, keyword, "\n".join(pending))
+            pending, keyword, first_line = [], "", 0
+            yield Statement(number, "", line)
+            continue
         if beginning is None or (in_string and not _HEADER.match(line)) or _is_new_symbol(keyword, line):
             if pending:
                 pending.append(line)
@@ -59,6 +69,17 @@ def statements(text: str) -> Iterator[Statement]:
         in_string = _has_odd_quotes(line)
     if pending:
         yield Statement(first_line, keyword, "\n".join(pending))
+
+
+def _is_stray(line: str, keyword: str, pending: list[str]) -> bool:
+    """A line that goes on with nothing: behind a whole statement, or before the first one."""
+    if not line.strip() or line.lstrip().startswith("//"):
+        return False
+    if not pending:
+        return True
+    if keyword in ("BO_", "SG_"):
+        return _HEADER.match(pending[0]) is not None and (keyword == "BO_" or '"' in pending[-1])
+    return pending[-1].rstrip().endswith(";")
 
 
 def _is_new_symbol(keyword: str, line: str) -> bool:

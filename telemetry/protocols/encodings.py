@@ -1,0 +1,27 @@
+"""Which encoding a database's bytes are in, where the file does not say: UTF-8, GB 18030, else cp1252.
+
+UTF-8 proves itself. Files from China are in GBK or GB 18030; but so, by their bytes, are many files in
+cp1252: `°C` is a rare Chinese character. What tells them apart: Chinese text consists of the common
+characters, both of whose bytes are above 0xA0 (GB 2312); accented letters and degree signs stand between
+ASCII ones.
+"""
+
+_COMMON_SHARE = 0.8  # of the characters that are not ASCII
+
+
+def text_of(content: bytes) -> str:
+    """`content` as text. Never fails: what cp1252 does not define becomes U+FFFD."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding == "utf-8-sig" or _is_chinese(text):
+            return text
+    return content.decode("cp1252", "replace")
+
+
+def _is_chinese(text: str) -> bool:
+    wide = "".join(character for character in text if not character.isascii())
+    common = len(wide.encode("gb2312", "ignore")) // 2
+    return common >= _COMMON_SHARE * len(wide)
