@@ -187,20 +187,29 @@ def _requeue(directory: Path, arguments: argparse.Namespace) -> int:
 
 
 def _drain(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
+    show = _show_progress if sys.stderr.isatty() else _show_nothing
+    with _stop_signals() as stop:
+        end = drain(config, SystemClock(), stop, timeout_s=arguments.timeout, on_progress=show)
+    print(f"{end.acknowledged_points} points delivered, {end.dead_points} made dead letters")
+    return EXIT_OK
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
         del number, frame
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
-    show = _show_progress if sys.stderr.isatty() else _show_nothing
-    end = drain(
-        load_config(arguments.config), SystemClock(), stop, timeout_s=arguments.timeout, on_progress=show
-    )
-    print(f"{end.acknowledged_points} points delivered, {end.dead_points} made dead letters")
-    return EXIT_OK
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _show_progress(progress: Progress) -> None:

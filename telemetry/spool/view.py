@@ -117,6 +117,9 @@ class SpoolView:
         settled = Settled(slot.stretches if slot else [])
         if slot is None:
             yield Finding(SLOTS, "says nothing: what was acknowledged is sent again", 0, costs=False)
+        first = self._state.segments[0].place if self._state.segments else self._state.end
+        if lost := settled.open_points(0, first):
+            yield Finding(str(self._directory), "segments are missing", lost, costs=True)
         for segment in self._state.segments:
             name = segment.path.name
             place = segment.place

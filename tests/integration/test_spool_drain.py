@@ -1,0 +1,121 @@
+"""`nev-telemetry spool drain` against a server on a socket."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+from telemetry.clock import SystemClock
+from telemetry.config import load_config
+from telemetry.drain import Progress, drain
+from telemetry.spool import Spool, SpoolLimits
+from tests.support.scripted_server import Connection, ScriptedServer
+from tests.support.spool import Feed
+
+LIMITS = SpoolLimits(keep_free_bytes=0)
+LINES = {b"battery,vehicle=a soc_pct=%d %d" % (n, n) for n in range(30)}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A spool in which ten batches wait, left by a service that was killed."""
+    directory = tmp_path / "spool"
+    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    feed = Feed(spool)
+    for _ in range(10):
+        feed.put()
+        spool.commit()
+    spool.close()
+    return directory
+
+
+@pytest.fixture
+def server() -> ScriptedServer:
+    return ScriptedServer()
+
+
+def config(tmp_path: Path, url: str) -> Path:
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        f'vehicle = "van"\n[influx]\nurl = "{url}"\napi = "v1"\ndatabase = "d"\n'
+        '[spool]\ndirectory = "spool"\nkeep_free_mib = 0\n'
+        '[[can]]\nname = "can0"\ninterface = "can0"\n'
+    )
+    return file
+
+
+def test_all_that_waits_is_delivered(
+    tmp_path: Path, directory: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server:
+        assert main(["spool", "drain", str(config(tmp_path, server.url))]) == 0
+        assert server.stored == LINES
+    assert capsys.readouterr().out == "30 points delivered, 0 made dead letters\n"
+    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    assert spool.recovery.waiting_points == 0
+    assert spool.counters()["points/acknowledged"] == 30
+    spool.close()
+
+
+def test_what_the_server_refuses_becomes_dead_letters_that_can_be_requeued(
+    tmp_path: Path, directory: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(config(tmp_path, server.url))
+    with server:
+        server.script(refuse_first_line)
+        assert main(["spool", "drain", file]) == 0
+        assert capsys.readouterr().out == "29 points delivered, 1 made dead letters\n"
+        assert len(server.stored) == 29
+        assert main(["spool", "requeue", "--all", file]) == 0
+        assert main(["spool", "drain", file]) == 0
+        assert server.stored == LINES
+    assert not list(directory.glob("*/*.letter*"))
+
+
+def refuse_first_line(connection: Connection) -> None:
+    first, *others = connection.read_request().lines
+    connection.server.stored.update(others)
+    connection.answer(400, body=b'{"error":"unable to parse \'%s\': bad"}' % first)
+
+
+def test_a_server_that_is_down_is_said_and_nothing_is_lost(
+    tmp_path: Path, directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["spool", "drain", "--timeout", "0.3", str(config(tmp_path, "http://127.0.0.1:9"))]) == 69
+    errors = capsys.readouterr().err
+    assert "30 points still wait" in errors
+    assert errors.count("\n") == 1
+    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    assert spool.recovery.waiting_points == 30
+    spool.close()
+
+
+def test_a_spool_in_use_is_left_to_its_service(
+    tmp_path: Path, directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    assert main(["spool", "drain", str(config(tmp_path, "http://127.0.0.1:9"))]) == 74
+    assert "another process uses this spool" in capsys.readouterr().err
+    spool.close()
+
+
+def test_a_signal_ends_it(tmp_path: Path, directory: Path) -> None:
+    killer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    killer.start()
+    assert main(["spool", "drain", str(config(tmp_path, "http://127.0.0.1:9"))]) == 69
+    killer.join()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_progress_is_told(tmp_path: Path, directory: Path, server: ScriptedServer) -> None:
+    told: list[Progress] = []
+    with server:
+        loaded = load_config(config(tmp_path, server.url))
+        end = drain(loaded, SystemClock(), threading.Event(), timeout_s=30.0, on_progress=told.append)
+    assert told[0].waiting_points == 30
+    assert told[-1].waiting_points == 0
+    assert (end.acknowledged_points, end.dead_points, end.trouble) == (30, 0, "")

@@ -1,0 +1,140 @@
+"""`nev-telemetry spool …` on real files."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+from telemetry.clock import SystemClock
+from telemetry.errors import StorageError
+from telemetry.spool import Spool, SpoolLimits
+from tests.support.spool import Feed, drained_points
+
+LINES = [f"battery,vehicle=a soc_pct={n} {n}" for n in range(6)]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Two batches that wait, and a third whose three lines are dead letters, one of them without a time."""
+    directory = tmp_path / "spool"
+    spool = Spool(directory, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    feed = Feed(spool)
+    for _ in range(2):
+        feed.put()
+    feed.put(1)
+    feed.put(2, boot_id="1" * 32)
+    spool.commit()
+    assert spool.next_live() is None  # of a boot that is over: dead now
+    entries = [spool.next_backlog() for _ in range(3)]
+    assert entries[2]
+    spool.refuse(entries[2].sequence, b"battery bad=1 6\n", reason="parse", words="unable to parse")
+    spool.acknowledge(entries[2].sequence)
+    spool.close()
+    return directory
+
+
+def test_list_shows_what_waits_and_the_dead_letters(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["spool", "list", str(directory)]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith("6 points wait")
+    assert "000000000000000.0.segment" in output
+    assert "unable to parse" in output
+    assert "no_time" in output
+    assert main(["spool", "list", "--json", str(directory)]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["waiting_points"] == 6
+    assert {letter["letter"]["reason"] for letter in content["dead_letters"]} == {"parse", "no_time"}
+
+
+def test_export_writes_line_protocol(
+    directory: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["spool", "export", str(directory)]) == 0
+    assert capsysbinary.readouterr().out.decode().splitlines() == LINES
+    file = tmp_path / "lines"
+    assert main(["spool", "export", "--dead", "-o", str(file), str(directory)]) == 0
+    assert file.read_text() == "battery bad=1 6\n"
+    assert b"2 points whose stamps count from a boot" in capsysbinary.readouterr().err
+    assert main(["spool", "export", "-o", str(tmp_path / "no" / "where"), str(directory)]) == 74
+
+
+def test_verify_ends_with_65_when_points_are_lost(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["spool", "verify", str(directory)]) == 0
+    assert capsys.readouterr().out == "6 points wait, 0 are lost by damage\n"
+    (segment,) = directory.glob("*.segment")
+    content = bytearray(segment.read_bytes())
+    content[5] ^= 1
+    segment.write_bytes(content)
+    assert main(["spool", "verify", str(directory)]) == 65
+    output = capsys.readouterr().out
+    assert f"{segment.name}: records are missing (3 points)\n" in output
+    assert output.endswith("3 points wait, 3 are lost by damage\n")
+
+
+def test_requeue_hands_letters_over_to_the_next_who_opens_the_spool(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["spool", "requeue", "--reason", "parse", str(directory)]) == 0
+    assert "1 points are handed over" in capsys.readouterr().out
+    assert main(["spool", "requeue", "--all", str(directory)]) == 65
+    assert "--boot-time" in capsys.readouterr().err
+    assert main(["spool", "requeue", "--all", "--boot-time", "1970-01-01T00:00:01Z", str(directory)]) == 0
+    spool = Spool(directory, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool.commit()
+    assert drained_points(spool) == [0, 1, 2, 3, 4, 5, 6, 1_000_000_007, 1_000_000_008]
+    assert spool.counters()["points/dead"] == 0
+    spool.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (["requeue"], 64, "nothing to requeue"),
+        (["requeue", "nobody"], 64, "no such dead letter"),
+        (["requeue", "--boot-time", "2026-01-01T00:00:00"], 64, "no time zone"),
+        (["requeue", "--boot-time", "yesterday"], 64, "is not a time"),
+    ],
+)
+def test_a_requeue_that_makes_no_sense_is_one_line(
+    directory: Path, words: list[str], code: int, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        ended = main(["spool", *words[:1], str(directory), *words[1:]])
+    except SystemExit as error:  # argparse
+        ended = int(str(error.code))
+    errors = capsys.readouterr().err
+    assert ended == code
+    assert complaint in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_directory_that_holds_no_spool_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["spool", "list", str(tmp_path)]) == 66
+    assert "holds no spool" in capsys.readouterr().err
+
+
+def test_nobody_else_can_read_a_spool(directory: Path) -> None:
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    for path in directory.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+
+
+def test_a_directory_that_others_may_enter_is_closed_unless_it_holds_something_else(tmp_path: Path) -> None:
+    open_directory = tmp_path / "open"
+    open_directory.mkdir(mode=0o755)
+    Spool(open_directory, clock=SystemClock()).close()
+    assert stat.S_IMODE(open_directory.stat().st_mode) == 0o700
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    (shared / "thesis.txt").touch()
+    with pytest.raises(StorageError, match=r"thesis\.txt in it is not the spool's"):
+        Spool(shared, clock=SystemClock())
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755

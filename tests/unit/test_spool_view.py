@@ -1,0 +1,104 @@
+"""Looking at a spool from outside."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from telemetry.errors import InputMissingError
+from telemetry.spool import Spool, SpoolLimits
+from telemetry.spool.batch import lines_of
+from telemetry.spool.view import SpoolView
+from tests.support.clock import FakeClock
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Feed, batch
+
+DIRECTORY = Path("/spool")
+LIMITS = SpoolLimits(keep_free_bytes=0, segment_bytes=500)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def disk(clock: FakeClock) -> SimulatedDisk:
+    """Six batches, the newest acknowledged, one line of the oldest refused; a service still uses it."""
+    disk = SimulatedDisk(now_ns=clock.unix_ns)
+    spool = Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=disk)
+    feed = Feed(spool)
+    for _ in range(6):
+        feed.put()
+        spool.commit()
+        clock.advance(60.0)
+    live, oldest = spool.next_live(), spool.next_backlog()
+    assert live
+    assert oldest
+    spool.acknowledge(live.sequence)
+    spool.refuse(oldest.sequence, b"m bad=1 1\n", reason="parse", words="no")
+    spool.acknowledge(oldest.sequence)
+    return disk
+
+
+def view(disk: SimulatedDisk, clock: FakeClock) -> SpoolView:
+    return SpoolView(disk, DIRECTORY, clock)
+
+
+def test_it_shows_what_waits_while_a_service_uses_the_spool(disk: SimulatedDisk, clock: FakeClock) -> None:
+    before = disk.files()
+    seen = view(disk, clock)
+    assert seen.waiting_points == 12
+    assert [lines_of(waiting) for waiting in seen.waiting()] == [lines_of(batch(n)) for n in (3, 6, 9, 12)]
+    segments = list(seen.segments())
+    assert sum(segment.waiting_points for segment in segments) == 12
+    assert [segment.age_s for segment in segments] == sorted((s.age_s for s in segments), reverse=True)
+    (named,) = seen.letters()
+    assert (named.letter.reason, named.letter.points, named.handed_over) == ("parse", 1, False)
+    assert seen.letter_lines(named) == b"m bad=1 1\n"
+    assert list(seen.verify()) == []
+    assert disk.files() == before
+
+
+def flip_payload(disk: SimulatedDisk, path: Path) -> None:
+    disk.flip(path, len(disk.files()[path]) - 1)
+
+
+def flip_head(disk: SimulatedDisk, path: Path) -> None:
+    disk.flip(path, 30)
+
+
+@pytest.mark.parametrize("damage", [flip_payload, flip_head, SimulatedDisk.remove])
+@pytest.mark.parametrize("which", [0, 1, -1])
+def test_it_tells_damage_that_costs_points_from_damage_that_does_not(
+    disk: SimulatedDisk, clock: FakeClock, damage: Callable[[SimulatedDisk, Path], None], which: int
+) -> None:
+    path = sorted(path for path in disk.files() if path.suffix == ".segment")[which]
+    damage(disk, path)
+    costly = [finding for finding in view(disk, clock).verify() if finding.costs]
+    exported = sum(waiting.points for waiting in view(disk, clock).waiting())
+    again = Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=killed(disk))
+    drained = 0
+    while entry := again.next_live() or again.next_backlog():
+        drained += entry.batch.points
+        again.acknowledge(entry.sequence)
+    assert drained == exported
+    assert sum(finding.points for finding in costly) == 12 - drained
+
+
+def killed(disk: SimulatedDisk) -> SimulatedDisk:
+    disk.kill()
+    return disk
+
+
+def test_without_its_slots_everything_is_sent_again(disk: SimulatedDisk, clock: FakeClock) -> None:
+    disk.remove(DIRECTORY / "acknowledged")
+    findings = list(view(disk, clock).verify())
+    assert [(finding.name, finding.costs) for finding in findings] == [("acknowledged", False)]
+
+
+def test_a_directory_without_a_spool_is_said_to_be_none(clock: FakeClock, tmp_path: Path) -> None:
+    disk = SimulatedDisk()
+    disk.make_directory(DIRECTORY)
+    with pytest.raises(InputMissingError, match="holds no spool"):
+        view(disk, clock)
