@@ -3,6 +3,9 @@
 One environment variable, TELEMETRY_CORE_DEBUG=1, gives a debug build: bounds and initialisation checks, line
 tracing, and annotated HTML beside each source. It computes the same: integer arithmetic wraps and divides as
 in C in both builds, since the decoder relies on it.
+
+Another, TELEMETRY_CORE_IN_PLACE=1, is for tools/setup.sh: the core has been compiled in place already, and
+installing the project in place need not do it again.
 """
 
 import os
@@ -28,19 +31,21 @@ DIRECTIVES = {
     "embedsignature": True,
 }
 
+extensions = cythonize(
+    [
+        Extension(
+            "telemetry_core.*",
+            ["ext/telemetry_core/*.pyx"],
+            include_dirs=["ext/telemetry_core"],
+            extra_compile_args=COMPILE_ARGS,
+            define_macros=[("CYTHON_TRACE", "1")] if DEBUG else [],
+        )
+    ],
+    include_path=["ext"],
+    compiler_directives=DIRECTIVES,
+    annotate=DEBUG,
+)
 setup(
-    ext_modules=cythonize(
-        [
-            Extension(
-                "telemetry_core.*",
-                ["ext/telemetry_core/*.pyx"],
-                include_dirs=["ext/telemetry_core"],
-                extra_compile_args=COMPILE_ARGS,
-                define_macros=[("CYTHON_TRACE", "1")] if DEBUG else [],
-            )
-        ],
-        include_path=["ext"],
-        compiler_directives=DIRECTIVES,
-        annotate=DEBUG,
-    )
+    ext_modules=[] if os.environ.get("TELEMETRY_CORE_IN_PLACE") == "1" else extensions,
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )

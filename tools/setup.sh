@@ -101,12 +101,12 @@ fi
 build=$(sha256sum setup.py; .venv/bin/python -VV; echo "debug=${TELEMETRY_CORE_DEBUG:-0}")
 force=()
 [ "$(cat .venv/build.stamp 2>/dev/null)" = "$build" ] || force=(--force)
-step "compiling the core" .venv/bin/python setup.py build_ext --inplace -j "$(nproc)" "${force[@]}"
+step "compiling the core" .venv/bin/python setup.py build_ext --inplace "${force[@]}"
 printf '%s\n' "$build" >.venv/build.stamp
 
 if [ "$(cat .venv/dependencies.stamp 2>/dev/null)" != "$dependencies" ]; then
     step "installing nev-telemetry in place, with its dependencies" \
-        .venv/bin/python -m pip install -q --no-build-isolation -e '.[dev]'
+        env TELEMETRY_CORE_IN_PLACE=1 .venv/bin/python -m pip install -q --no-build-isolation -e '.[dev]'
     printf '%s\n' "$dependencies" >.venv/dependencies.stamp
 fi
 say "ready"

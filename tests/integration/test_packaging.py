@@ -93,7 +93,7 @@ def test_compiled_modules_show_no_symbol_but_their_entry(packages: Path, tmp_pat
 
 def test_the_cores_unit_tests_pass_in_a_debug_build_with_bounds_checks(tmp_path: Path) -> None:
     copy = clean_copy(tmp_path / "copy")
-    run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", "-j2", cwd=copy, TELEMETRY_CORE_DEBUG="1")
+    run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=copy, TELEMETRY_CORE_DEBUG="1")
     modules = core_sources(".pyx")
     assert len(list((copy / "ext/telemetry_core").glob("*.html"))) == len(modules)
     tests = [
