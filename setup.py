@@ -38,6 +38,7 @@ extensions = cythonize(
             ["ext/telemetry_core/*.pyx"],
             include_dirs=["ext/telemetry_core"],
             extra_compile_args=COMPILE_ARGS,
+            extra_link_args=["-Wl,--version-script=ext/telemetry_core/exports.map"],
             define_macros=[("CYTHON_TRACE", "1")] if DEBUG else [],
         )
     ],
