@@ -75,6 +75,8 @@ def test_a_service_killed_at_random_instants_leaves_the_database_of_an_undisturb
                 process.wait(chance.uniform(0.2, 2 * SECONDS_PER_LIFE))
             process.kill()
             process.wait()
+        gateway.sources = replay(log)  # what is left as fast as possible
+        gateway.write_config()
         accounts = gateway.run()
 
     assert vehicle_points(killed_database) == vehicle_points(calm_database)
