@@ -7,7 +7,9 @@ and only when such a log is read.
 """
 
 import io
+import math
 import re
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TextIO, cast
@@ -33,6 +35,8 @@ _ASC_DATES = (
     "%m %d %H:%M:%S.%f %Y",
     "%m %d %H:%M:%S %Y",
 )
+_BLF_SIGNATURE = b"LOBJ"
+_BLF_HEADER = struct.Struct("<4sHHLL")  # signature, header's size and version, object's size and type
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {  # in English, and in German as Vector's tools write them there
     **{name: number for number, name in enumerate(_MONTH_NAMES, 1)},
@@ -63,7 +67,9 @@ class Format(Protocol):
         """Called before the reader is iterated again."""
         ...
 
-    def stamp_ns(self, message: "can.Message") -> int: ...
+    def stamp_ns(self, message: "can.Message") -> int:
+        """Below 0: impossible."""
+        ...
 
     def channel(self, message: "can.Message") -> int:
         """Counted from 0."""
@@ -106,7 +112,7 @@ class MessageReader:
         if not before:
             batch.position = self.frames_read
         while len(batch) < full:
-            message = self._next or next(self._messages, None)
+            message = self._next if self._next is not None else next(self._messages, None)
             if message is None:
                 if len(batch) == before:
                     self.at_end = True
@@ -117,7 +123,7 @@ class MessageReader:
                 self._next, self.next_ns = message, time_ns
                 break
             self._next = None
-            if append_message(batch, message, time_ns, self._number_of(message)):
+            if time_ns >= 0 and append_message(batch, message, time_ns, self._number_of(message)):
                 self.frames_read += 1
                 self._settle()
             else:
@@ -204,7 +210,7 @@ class _Asc:
         self._lines.insert(_ASC_HEADER_END)  # the reader looks for a header first, which is long past
 
     def stamp_ns(self, message: "can.Message") -> int:
-        return self._start_ns + round(message.timestamp * 1e6) * 1000
+        return _stamp_ns(message, self._start_ns)
 
     def channel(self, message: "can.Message") -> int:
         return _channel(message.channel, 0)
@@ -239,7 +245,7 @@ class _Trc:
         pass  # the reader's search for a header ends at the next line, and keeps it
 
     def stamp_ns(self, message: "can.Message") -> int:
-        return round(message.timestamp * 1e6) * 1000
+        return _stamp_ns(message)
 
     def channel(self, message: "can.Message") -> int:
         return _channel(message.channel, 1)
@@ -270,9 +276,20 @@ class _Blf:
     def __init__(self, content: io.BufferedReader, where: str) -> None:
         import can
 
+        class Reader(can.BLFReader):
+            # As it is, python-can's reader reads an object of no size again for ever, and after damage puts
+            # the tail of the container before it in front of every later one.
+            def _parse_container(self, data: bytes) -> Iterator[can.Message]:
+                data, self._tail = self._tail + data, b""
+                sound = _sound_bytes(data)
+                yield from super()._parse_container(data[:sound])
+                if sound < len(data):
+                    self._tail = b""
+                    raise ValueError("an object smaller than its header")
+
         self._objects = _Objects(content)
         try:
-            self.reader = can.BLFReader(cast(BinaryIO, self._objects))
+            self.reader = Reader(cast(BinaryIO, self._objects))
         except Exception as error:
             raise DataError("is no BLF log", where=where, hint=str(error)) from error
 
@@ -286,10 +303,28 @@ class _Blf:
         pass  # the reader goes on with the next object
 
     def stamp_ns(self, message: "can.Message") -> int:
-        return round(message.timestamp * 1e6) * 1000
+        return _stamp_ns(message)
 
     def channel(self, message: "can.Message") -> int:
         return _channel(message.channel, 0)
+
+
+def _sound_bytes(container: bytes) -> int:
+    """Bytes before the first object that is smaller than its own header; all, if there is none."""
+    place = container.find(_BLF_SIGNATURE)
+    while 0 <= place <= len(container) - _BLF_HEADER.size:
+        *_, size, _ = _BLF_HEADER.unpack_from(container, place)
+        if size < _BLF_HEADER.size:
+            return place
+        place = container.find(_BLF_SIGNATURE, place + size)
+    return len(container)
+
+
+def _stamp_ns(message: "can.Message", start_ns: int = 0) -> int:
+    if not math.isfinite(message.timestamp):
+        return -1
+    time_ns = start_ns + round(message.timestamp * 1e6) * 1000
+    return time_ns if time_ns <= LATEST_NS else -1
 
 
 def _channel(channel: object, first: int) -> int:

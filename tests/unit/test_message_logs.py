@@ -196,6 +196,30 @@ def test_an_impossible_length_is_damage(tmp_path: Path) -> None:
     assert log.damaged == 1
 
 
+@pytest.mark.parametrize("stamp", ["nan", "inf", "1e300", "-5.0"])
+def test_an_impossible_stamp_is_damage(tmp_path: Path, stamp: str) -> None:
+    path = tmp_path / "drive.trc"
+    header = TRC_HEADER.replace("45244.9259259259", "25569")  # 1970
+    path.write_text(header + f"1 {stamp} DT 1 0001 Rx - 0\n2 251.0 DT 1 0002 Rx - 0\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [2]
+    assert log.damaged == 1
+
+
+def test_an_object_of_no_size_does_not_keep_the_reader_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    with can.BLFWriter(path, compression_level=0) as writer:
+        for message in MESSAGES:
+            writer.on_message_received(message)
+    content = bytearray(path.read_bytes())
+    third = content.index(b"LOBJ", content.index(b"LOBJ", content.index(b"LOBJ", 150) + 4) + 4)
+    content[third + 8 : third + 12] = bytes(4)  # the object's size
+    path.write_bytes(content)
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [0x123, 0x1ABCDEF0 | EXTENDED]
+    assert log.damaged == 1
+
+
 def pack(path: Path) -> Path:
     packed = path.with_name(path.name + ".gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
