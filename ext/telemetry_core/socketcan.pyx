@@ -113,8 +113,8 @@ cdef inline bint _fill_frame(Frame* frame, const uint8_t* message, unsigned int 
 cdef class CanReader:
     """Reads one socket. Both descriptors stay the caller's, who keeps them open for as long.
 
-    `channel` goes into each frame. Counts since it was made: `messages_read` (frames good and bad), `kernel_dropped` (a lower bound: known
-    with the next message), `bad_length`, `error_frames`.
+    `channel` goes into each frame. Counts since it was made: `messages_read` (frames good and bad),
+    `kernel_dropped` (a lower bound: known with the next message), `bad_length`, `error_frames`.
     """
 
     def __cinit__(self, int fd, int stop_fd, uint16_t channel=0):

@@ -1,14 +1,15 @@
 """What a source does to the stamps of its frames: simulated time, hardware clocks, and telling equal ones apart.
 
 `Nudger` sets frames of one message that share a stamp 1 ns apart: InfluxDB keeps one point for each series
-and stamp, and coarse clocks give many frames the same. Promises: frames of one (channel, id) with one stamp the
-first gets `nudge_ns` 0, the next 1, and so on, in their order, whatever the batches are; a stamp that comes
-again within the last 4 distinct ones of its id goes on where it was (stamps of real logs step backwards).
-Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of those before them as many again.
+and stamp, and coarse clocks give many frames the same. Promises: of the frames of one (channel, id) with
+one stamp the first gets `nudge_ns` 0, the next 1, and so on, in their order, whatever the batches are; a
+stamp that comes again within the last 4 distinct ones of its id goes on where it was (stamps of real logs
+step backwards). Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of those before them
+as many again.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.math cimport llrint
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
