@@ -59,7 +59,6 @@ class Player:
     ) -> None:
         """`on_behind` is told seconds of wall time, now and then, while they are half a second or more."""
         self.sent = 0
-        self.behind_max_s = 0.0
         self._link = link
         self._clock = clock
         self._unix_ns = unix_ns
@@ -67,6 +66,12 @@ class Player:
         self._stopped = stopped
         self._on_behind = on_behind
         self._say_after_ns = 0
+        self._late_max_ns = 0
+
+    @property
+    def late_max_s(self) -> float:
+        """The most that a frame was late, in wall time."""
+        return self._late_max_ns / _NS_PER_S
 
     def play(self, frames: Iterable[Frame]) -> int:
         """Play all frames, or until stopped: as soon as somebody listens, but not before the origin.
@@ -90,15 +95,16 @@ class Player:
 
     def _wait_until(self, due_ns: int) -> None:
         early_ns = due_ns - self._unix_ns()
+        if -early_ns > self._late_max_ns:
+            self._late_max_ns = -early_ns
         if early_ns < -_BEHIND_NS:
-            self._fall_behind(-early_ns)
+            self._say_behind(-early_ns)
         while early_ns > _EARLY_NS and not self._stopped():
             self._link.attend()
             self._sleep(min(early_ns, _NAP_NS) / _NS_PER_S)
             early_ns = due_ns - self._unix_ns()
 
-    def _fall_behind(self, late_ns: int) -> None:
-        self.behind_max_s = max(self.behind_max_s, late_ns / _NS_PER_S)
+    def _say_behind(self, late_ns: int) -> None:
         now_ns = self._unix_ns()
         if now_ns >= self._say_after_ns:
             self._say_after_ns = now_ns + _SAY_EVERY_NS

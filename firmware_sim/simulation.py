@@ -21,7 +21,7 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The plant's own view, to compare measurements with."""
+    """The plant's own view, to compare measurements with. Cells and temperature: as of the last frames."""
 
     frames: dict[str, int]  # by message
     frames_total: int
@@ -69,7 +69,6 @@ class Simulation:
 
     def truth(self) -> Truth:
         """As of now; whole once `frames` is exhausted."""
-        voltages = self.pack.cell_voltages_v()
         frames = self._broadcast.sent()
         return Truth(
             frames=frames,
@@ -79,9 +78,9 @@ class Simulation:
             soc_end_pct=self.pack.soc_pct,
             energy_in_wh=self.pack.energy_in_wh,
             energy_out_wh=self.pack.energy_out_wh,
-            cell_min_v=min(voltages),
-            cell_max_v=max(voltages),
-            temp_max_c=max(self.pack.module_temperatures_c),
+            cell_min_v=self.bms.cell_min_v,
+            cell_max_v=self.bms.cell_max_v,
+            temp_max_c=self.bms.temp_max_c,
         )
 
     def _phases(self) -> Iterator[tuple[Phase, Phase | None]]:

@@ -85,18 +85,20 @@ def start_server(
     ready_path: str,
     timeout_s: float = 30.0,
     environment: Mapping[str, str] | None = None,
+    niceness: int = 0,
 ) -> ServerProcess:
     """Start the program `arguments(port)` and wait until GET `ready_path` is answered with 2xx.
 
-    The program's output goes to `folder`/server.log. Raises UnavailableError with its last line when it ends
-    by itself or is not ready after `timeout_s`.
+    niceness: 0 to 19, how far it shall stand back behind other processes. The program's output goes to
+    `folder`/server.log. Raises UnavailableError with its last line when it ends by itself or is not ready
+    after `timeout_s`.
     """
     log = folder / "server.log"
     for _ in range(_START_ATTEMPTS):
         port = _free_port()
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*_ends_with_parent(), *arguments(port)],
+                [*ends_with_parent("KILL"), "nice", f"-n{niceness}", *arguments(port)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -111,7 +113,9 @@ def start_server(
     raise UnavailableError(f"did not start: {last_words[-1][:300]}", where=str(arguments(0)[0]))
 
 
-def start_influxdb1(folder: Path, cache: Path, clock: Clock, *, auth_enabled: bool = False) -> ServerProcess:
+def start_influxdb1(
+    folder: Path, cache: Path, clock: Clock, *, auth_enabled: bool = False, niceness: int = 0
+) -> ServerProcess:
     """Debian's InfluxDB 1.6.7, with its data in `folder`.
 
     auth_enabled: requests need a user; the request that makes the first one (CREATE USER) does not.
@@ -128,11 +132,12 @@ def start_influxdb1(folder: Path, cache: Path, clock: Clock, *, auth_enabled: bo
         )
         return [str(program), "-config", str(configuration)]
 
-    return start_server(arguments, folder, clock, ready_path="/ping")
+    return start_server(arguments, folder, clock, ready_path="/ping", niceness=niceness)
 
 
-def _ends_with_parent() -> list[str]:
-    return ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+def ends_with_parent(signal_name: str) -> list[str]:
+    """What to put before a command so that it gets this signal when its parent ends, however that ends."""
+    return ["setpriv", "--pdeathsig", signal_name, "--"] if shutil.which("setpriv") else []
 
 
 def _free_port() -> int:

@@ -114,7 +114,7 @@ def _play(simulation: Simulation, clock: SimulatedClock, link: Link, stop: _Stop
         "time_wall_ns": clock.wall_ns,
         "time_start_ns": start_ns,
         "frames_sent": player.sent - link.not_sent,
-        "behind_max_s": player.behind_max_s,
+        "late_max_s": player.late_max_s,
     } | simulation.truth().as_dict()
 
 

@@ -101,7 +101,7 @@ def test_being_behind_is_said_now_and_then_and_caught_up() -> None:
 
     player = world.player(clock())
     player.play(slow_then_fast())
-    assert player.behind_max_s == pytest.approx(10.0, abs=0.1)
+    assert player.late_max_s == pytest.approx(10.0, abs=0.1)
     assert 2 <= len(world.said) <= 5
     assert world.sent[-1][0] - WALL_NS == pytest.approx(20.0 * _S, abs=20_000_000)
 

@@ -1,0 +1,50 @@
+"""`nev-telemetry demo`: a simulated vehicle through the real pipeline into InfluxDB, and read back."""
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from telemetry.clock import SystemClock
+from telemetry.demo.screen import Screen
+from telemetry.demo.stage import Options, perform
+from telemetry.errors import EXIT_OK
+
+HELP = "a simulated vehicle through the real pipeline into InfluxDB, and read back"
+EXIT_DIFFERENT = 1  # what came back is not what was sent
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All of them have defaults."""
+    parser.description = (
+        f"{HELP}. Into Debian's influxdb, fetched without root and run in a temporary folder, or into the"
+        " server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back."
+    )
+    parser.add_argument(
+        "--scenario", default="drive-and-charge", metavar="NAME", help="as for sim (default %(default)s)"
+    )
+    parser.add_argument(
+        "--time-scale", type=float, default=60.0, metavar="X", help="simulated seconds a second (default 60)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="another pack, another road (default 1)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """About half a minute; Ctrl-C and SIGTERM end it and all it started."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    options = Options(arguments.scenario, arguments.time_scale, arguments.seed)
+    as_it_should_be = perform(options, os.environ, Screen(sys.stdout), SystemClock())
+    return EXIT_OK if as_it_should_be else EXIT_DIFFERENT
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """End by an exception, so that everything is cleaned up; a second signal would only disturb that."""
+    del number, frame
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt

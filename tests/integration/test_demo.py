@@ -1,0 +1,188 @@
+"""`nev-telemetry demo` as a user starts it: real processes, a real database, and nothing left behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import DatabaseServer
+
+# Short, and slow enough that a busy machine keeps the pace.
+SCENARIO = """\
+starts_at = "2026-03-02T07:30:00Z"
+[pack]
+start_soc_pct = 50.0
+start_temp_c = 25.0
+[[phase]]
+do = "drive"
+road = "urban"
+duration_s = 40.0
+[[phase]]
+do = "charge"
+max_power_kw = 60.0
+duration_s = 40.0
+[[phase]]
+do = "stand"
+duration_s = 5.0
+"""
+TIMEOUT_S = 120.0
+
+
+@dataclass
+class Demo:
+    """A demonstration whose temporary files lie in `folder`."""
+
+    folder: Path
+
+    def start(self, environment: Mapping[str, str] = {}, **options: str) -> "subprocess.Popen[str]":
+        scenario = self.folder / "short.toml"
+        scenario.write_text(SCENARIO, "ascii")
+        settings = {"scenario": str(scenario), "time-scale": "20"} | options
+        ours = {name: text for name, text in os.environ.items() if not name.startswith("INFLUXDB_V2_")}
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "telemetry",
+                "demo",
+                *(f"--{name}={text}" for name, text in settings.items()),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+            env={**ours, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(self.folder), **environment},
+        )
+
+    def run(self, environment: Mapping[str, str] = {}) -> tuple[int, str]:
+        """Exit code and report."""
+        process = self.start(environment)
+        output, errors = process.communicate(timeout=TIMEOUT_S)
+        assert errors == ""
+        return process.returncode, output
+
+    def processes(self) -> dict[str, int]:
+        """Ids of the processes that have to do with this demonstration, by `nev-telemetry`'s command."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            except OSError:
+                continue  # it has just ended
+            if any(str(self.folder) in word for word in words):
+                found[next((name for name in ("demo", "sim", "run") if name in words), words[0])] = int(
+                    entry.name
+                )
+        return found
+
+    def wait_until_it_runs(self, process: "subprocess.Popen[str]") -> None:
+        """Until the first live line is there, and all processes are (one that execs has no words)."""
+        assert process.stdout is not None
+        while "frames" not in process.stdout.readline():
+            assert process.poll() is None
+        while self.processes().keys() < {"demo", "sim", "run"}:
+            assert process.poll() is None
+
+    def leftovers(self) -> list[Path]:
+        return list(self.folder.glob("nev-demo-*"))
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    # Not tmp_path: the path of a socket may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield Demo(Path(folder))
+
+
+def check(demo: Demo, code: int, output: str) -> None:
+    """Every frame and point arrived, whatever the pace of this machine made of the energies."""
+    wrong = [line for line in output.splitlines() if "NOT AS IT SHOULD BE" in line]
+    assert [line for line in wrong if "energy" not in line] == [], output
+    assert code == (1 if wrong else 0)
+    assert "BMS_PackPower" in output
+    assert "lost 0" in output
+    assert demo.leftovers() == []
+    assert demo.processes() == {}
+
+
+@pytest.mark.server("influxdb1")
+def test_it_brings_a_database_of_its_own_and_shows_what_is_in_it(
+    demo: Demo, influxdb1: DatabaseServer
+) -> None:
+    del influxdb1  # that it starts says that Debian's package can be had here
+    code, output = demo.run()
+    check(demo, code, output)
+    assert "read back from InfluxDB" in output
+    assert "waiting 0" in output
+
+
+@pytest.mark.server("influxdb2")
+def test_it_uses_the_server_that_the_environment_names(demo: Demo, influxdb2: DatabaseServer) -> None:
+    environment = {
+        "INFLUXDB_V2_URL": influxdb2.url,
+        "INFLUXDB_V2_ORG": influxdb2.org,
+        "INFLUXDB_V2_TOKEN": influxdb2.token,
+        "INFLUXDB_V2_BUCKET": "demonstration",
+    }
+    code, output = demo.run(environment)
+    check(demo, code, output)
+    assert influxdb2.token not in output
+    assert f"database   {influxdb2.url}" in output
+
+
+def without_apt(demo: Demo) -> dict[str, str]:
+    """An environment in which no database can be had."""
+    programs = demo.folder / "bin"
+    programs.mkdir()
+    for name in ("setpriv", "nice"):
+        found = shutil.which(name)
+        if found is not None:
+            (programs / name).symlink_to(found)
+    return {"PATH": str(programs), "XDG_CACHE_HOME": str(demo.folder / "cache")}
+
+
+def test_without_any_database_it_reads_the_spool(demo: Demo) -> None:
+    code, output = demo.run(without_apt(demo))
+    check(demo, code, output)
+    assert "database   none: " in output
+    assert "read back from the spool" in output
+    assert "acknowledged 0" in output
+
+
+@pytest.mark.vcan
+def test_on_a_real_can_bus_too(demo: Demo) -> None:
+    code, output = demo.run(without_apt(demo))
+    check(demo, code, output)
+    assert "on can vcan0" in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_running_and_nothing_behind(demo: Demo, number: signal.Signals) -> None:
+    process = demo.start(without_apt(demo), **{"time-scale": "1"})
+    demo.wait_until_it_runs(process)
+    os.killpg(process.pid, number)  # as a terminal does
+    _, errors = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 130
+    assert errors == ""
+    assert demo.processes() == {}
+    assert demo.leftovers() == []
+
+
+def test_a_gateway_that_dies_ends_it_with_one_line(demo: Demo) -> None:
+    process = demo.start(without_apt(demo), **{"time-scale": "1"})
+    demo.wait_until_it_runs(process)
+    os.kill(demo.processes()["run"], signal.SIGKILL)
+    _, errors = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 69
+    assert errors.startswith("nev-telemetry: gateway: ended with -9")
+    assert errors.count("\n") == 1
+    assert demo.processes() == {}
+    assert demo.leftovers() == []

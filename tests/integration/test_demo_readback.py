@@ -1,0 +1,137 @@
+"""telemetry/demo/readback.py and spool_readback.py: the same points give the same numbers from both."""
+
+import gzip
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from telemetry.clock import SystemClock
+from telemetry.demo.readback import InfluxReadback, Live, Measured, Readback
+from telemetry.demo.spool_readback import SpoolReadback
+from telemetry.errors import UnavailableError
+from telemetry.sink.credentials import Secret
+from telemetry.sink.influx import InfluxClient
+from telemetry.sink.settings import InfluxSettings
+from telemetry.sink.verdict import Acknowledged
+from telemetry.spool.batch import EncodedBatch
+from telemetry.spool.spool import Spool
+from tests.support.servers import DatabaseServer
+
+NOW_NS = SystemClock().unix_ns() // 1_000_000_000 * 1_000_000_000
+HOUR_S = 3600
+
+
+def power_w(second: int) -> float:
+    """An hour of 1 kW out, then half an hour of 2 kW in."""
+    return -1000.0 if second < HOUR_S else 2000.0
+
+
+def points(vehicle: str, factor: float = 1.0) -> list[str]:
+    lines = []
+    for second in range(0, HOUR_S * 3 // 2 + 1, 10):
+        time_ns = NOW_NS - (2 * HOUR_S - second) * 1_000_000_000
+        tags = f"pack=main,source=can,vehicle={vehicle}"
+        lines.append(f"battery,{tags} voltage_v=350.0,power_w={factor * power_w(second)} {time_ns}")
+        lines.append(f"battery,{tags} soc_pct={80.0 - second / 1000.0},balancing=false {time_ns + 1}")
+        lines.append(f"battery,{tags} cell_min_v=3.5,cell_max_v={3.6 + second / 1e5} {time_ns + 2}")
+        lines.append(f"BMS_Identity,source=can,vehicle={vehicle} CellCount=96.0 {time_ns}")
+    return lines
+
+
+EXPECTED = Measured(
+    soc_start_pct=80.0,
+    soc_end_pct=74.6,
+    energy_in_wh=1000.0,
+    energy_out_wh=1000.0,
+    cell_min_v=3.5,
+    cell_max_v=3.654,
+)
+
+
+def check(readback: Readback) -> None:
+    counts = readback.field_counts(["battery", "BMS_Identity", "cells"])
+    assert counts["battery"]["voltage_v"] == counts["battery"]["balancing"] == 541
+    assert counts["BMS_Identity"] == {"CellCount": 541}
+    assert counts["cells"] == {}
+    measured = readback.measured()
+    for name in ("soc_start_pct", "soc_end_pct", "cell_min_v", "cell_max_v"):
+        assert math.isclose(getattr(measured, name), getattr(EXPECTED, name), rel_tol=1e-9)
+    # Where the power changes its sign between two points, 10 s of it belong to either side.
+    assert measured.energy_in_wh == pytest.approx(EXPECTED.energy_in_wh, abs=5.0)
+    assert measured.energy_out_wh == pytest.approx(EXPECTED.energy_out_wh, abs=5.0)
+
+
+def write(settings: InfluxSettings, lines: list[str]) -> None:
+    client = InfluxClient(settings, SystemClock())
+    try:
+        assert client.write(gzip.compress("\n".join(lines).encode())).verdict == Acknowledged()
+    finally:
+        client.close()
+
+
+@pytest.fixture(params=["influxdb1", "influxdb2"])
+def settings(request: pytest.FixtureRequest) -> InfluxSettings:
+    server: DatabaseServer = request.getfixturevalue(request.param)
+    database = server.fresh_database()
+    return InfluxSettings(
+        url=server.url,
+        org=server.org,
+        bucket=database.name,
+        token=Secret(server.token) if server.token else None,
+        username="" if server.token else server.username,
+        password=None if server.token else Secret(server.password),
+    )
+
+
+@pytest.fixture
+def readback(settings: InfluxSettings) -> Iterator[InfluxReadback]:
+    readback = InfluxReadback(settings, "mine", SystemClock())
+    yield readback
+    readback.close()
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_a_database_gives_the_numbers_of_one_vehicle(
+    settings: InfluxSettings, readback: InfluxReadback
+) -> None:
+    write(settings, points("mine"))
+    write(settings, points("another", factor=3.0))
+    check(readback)
+    assert readback.live() == Live(soc_pct=74.6, power_w=2000.0, cell_min_v=3.5, cell_max_v=3.654)
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_a_database_without_points_says_so(readback: InfluxReadback) -> None:
+    assert readback.live() is None
+    assert readback.field_counts(["battery"]) == {"battery": {}}
+    with pytest.raises(UnavailableError, match="holds no points of mine"):
+        readback.measured()
+
+
+def test_a_server_that_does_not_answer_is_one_line() -> None:
+    readback = InfluxReadback(InfluxSettings(url="http://127.0.0.1:9", database="nev"), "mine", SystemClock())
+    with pytest.raises(UnavailableError, match=r"^http://127\.0\.0\.1:9: does not answer"):
+        readback.live()
+    readback.close()
+
+
+def test_a_spool_gives_the_same_numbers_and_keeps_its_points(tmp_path: Path) -> None:
+    lines = points("mine")
+    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    for start in range(0, len(lines), 200):
+        some = lines[start : start + 200]
+        payload = gzip.compress(("\n".join(some) + "\n").encode())
+        batch = EncodedBatch(payload=payload, points=len(some), first_ns=NOW_NS, last_ns=NOW_NS)
+        spool.append(batch, accounts={}, positions={})
+        spool.commit()
+    spool.close()
+    for _ in range(2):
+        check(SpoolReadback(tmp_path / "spool", SystemClock()))
+
+
+def test_a_spool_without_points_says_so(tmp_path: Path) -> None:
+    readback = SpoolReadback(tmp_path / "spool", SystemClock())
+    with pytest.raises(UnavailableError, match=r"holds no battery\.power_w"):
+        readback.measured()

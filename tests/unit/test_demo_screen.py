@@ -1,0 +1,39 @@
+"""telemetry/demo/screen.py: one rewritten line in a terminal, few lines elsewhere."""
+
+import io
+
+from telemetry.demo.screen import Screen, bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminals_line_is_rewritten_and_cleared_before_a_note() -> None:
+    stream = Terminal()
+    screen = Screen(stream)
+    screen.live("one", 0.0)
+    screen.live("two", 0.1)
+    screen.note("done")
+    assert stream.getvalue() == "\r\x1b[Kone\r\x1b[Ktwo\r\x1b[Kdone\n"
+
+
+def test_a_line_never_wraps() -> None:
+    stream = Terminal()
+    Screen(stream).live("x" * 5000, 0.0)
+    assert len(stream.getvalue()) < 1000
+
+
+def test_elsewhere_a_line_is_written_every_few_seconds() -> None:
+    stream = io.StringIO()
+    screen = Screen(stream)
+    for tenth in range(120):
+        screen.live(f"at {tenth / 10}", tenth / 10)
+    assert stream.getvalue().splitlines() == ["at 0.0", "at 5.0", "at 10.0"]
+
+
+def test_a_bar_fills_up_and_never_over() -> None:
+    assert bar(0.0) == "[" + "." * 24 + "]"
+    assert bar(0.5) == "[" + "#" * 12 + "." * 12 + "]"
+    assert bar(1.7) == "[" + "#" * 24 + "]"
