@@ -10,7 +10,7 @@ from typing import NoReturn
 from telemetry.clock import SystemClock
 from telemetry.demo.screen import Screen
 from telemetry.demo.stage import Options, perform
-from telemetry.errors import EXIT_OK
+from telemetry.errors import EXIT_OK, UsageError
 
 HELP = "a simulated vehicle through the real pipeline into InfluxDB, and read back"
 EXIT_DIFFERENT = 1  # what came back is not what was sent
@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """About half a minute; Ctrl-C and SIGTERM end it and all it started."""
+    if not 0.0 < arguments.time_scale < 1e6:
+        raise UsageError(f"{arguments.time_scale:g} is no number above zero", where="--time-scale")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     options = Options(arguments.scenario, arguments.time_scale, arguments.seed)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.__main__ import main
 from tests.support.servers import DatabaseServer
 
 # Short, and slow enough that a busy machine keeps the pace.
@@ -162,6 +163,12 @@ def test_on_a_real_can_bus_too(demo: Demo) -> None:
     code, output = demo.run(without_apt(demo))
     check(demo, code, output)
     assert "on can vcan0" in output
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "nan"])
+def test_a_time_scale_that_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str], scale: str) -> None:
+    assert main(["demo", f"--time-scale={scale}"]) == 64
+    assert capsys.readouterr().err.startswith("nev-telemetry: --time-scale: ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
