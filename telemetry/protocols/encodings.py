@@ -2,10 +2,11 @@
 
 UTF-8 proves itself. Files from China are in GBK or GB 18030; but so, by their bytes, are many files in
 cp1252: `°C` is a rare Chinese character. What tells them apart: Chinese text consists of the common
-characters, both of whose bytes are above 0xA0 (GB 2312); accented letters and degree signs stand between
-ASCII ones.
+characters, both of whose bytes are above 0xA0 and the first below 0xD8 (level 1 of GB 2312); accented letters
+and degree signs stand between ASCII ones, or are small letters above 0xDF (`Größe`).
 """
 
+_LEVEL_2 = 0xD8  # lead byte from which on the characters of GB 2312 are rare ones
 _COMMON_SHARE = 0.8  # of the characters that are not ASCII
 
 
@@ -23,5 +24,5 @@ def text_of(content: bytes) -> str:
 
 def _is_chinese(text: str) -> bool:
     wide = "".join(character for character in text if not character.isascii())
-    common = len(wide.encode("gb2312", "ignore")) // 2
+    common = sum(lead < _LEVEL_2 for lead in wide.encode("gb2312", "ignore")[::2])
     return common >= _COMMON_SHARE * len(wide)

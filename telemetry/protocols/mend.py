@@ -30,6 +30,7 @@ _VALUE_TYPE = re.compile(r"SIG_VALTYPE_\s+(\d{1,10})\s+(\S+?)\s*:?\s+([0-3])\s*;
 _MULTIPLEXING = re.compile(
     r"SG_MUL_VAL_\s+(\d{1,10})\s+(\S+)\s+(\S+)\s+(\d{1,20}\s*-\s*\d{1,20}(?:\s*,\s*\d{1,20}\s*-\s*\d{1,20})*)\s*;?\s*$"
 )
+_SMALL_MARK = re.compile(r"^([ \t]*SG_[ \t]+\S+[ \t]+)m(?=[ \t]*:)", re.MULTILINE)
 _RANGE = re.compile(r"(?<!\d)(\d{1,4000})\s*-\s*(\d{1,4000})(?!\d)")
 _RANGES = re.compile(r"SG_MUL_VAL_\s(?:(?!SG_MUL_VAL_)[^;])*;")
 # The parser makes room for each bit of a message, so it must not see more than any payload has.
@@ -115,6 +116,11 @@ def shorten_lists(text: str) -> str:
         return _RANGE.sub(shorten, match[0])
 
     return _RANGES.sub(shorten_statement, text)
+
+
+def mark_multiplexers(text: str) -> str:
+    """With `M` where a multiplexer is marked `m`: cantools would not take it for one."""
+    return _SMALL_MARK.sub(r"\1M", text)
 
 
 def has_absurd_sizes(text: str) -> bool:

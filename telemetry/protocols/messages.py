@@ -111,7 +111,7 @@ def _tell_of_places(byte_count: int, signals: list[Signal], places: list[SignalS
         first, last = _first_and_last_bit(signal)
         if last >= 8 * byte_count:
             tell(
-                "a signal behind the end of its message, decoded from frames that are long enough",
+                "a signal behind the end of its message, decoded where a frame has it",
                 signal.name,
             )
         bits = ((1 << signal.length) - 1) << first

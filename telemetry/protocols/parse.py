@@ -22,6 +22,7 @@ from telemetry.protocols.mend import (
     Mended,
     Notes,
     has_absurd_sizes,
+    mark_multiplexers,
     mend,
     read_notes,
     shorten_lists,
@@ -68,7 +69,7 @@ def _parse_dbc(file: Path, text: str, findings: Findings) -> list[ParsedMessage]
     if "\n" not in text:
         text = text.replace("\r", "\n")
     notes = read_notes(text)
-    text = shorten_lists(text)
+    text = mark_multiplexers(shorten_lists(text))
     names: Mapping[str, str] = {}
     try:
         if has_absurd_sizes(text):

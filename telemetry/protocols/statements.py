@@ -64,11 +64,11 @@ def statements(text: str) -> Iterator[Statement]:
                 in_string ^= _has_odd_quotes(line)
             continue
         if pending:
-            yield Statement(first_line, keyword, "\n".join(pending))
+            yield Statement(first_line, keyword, "\n".join(pending).rstrip())
         pending, keyword, first_line = [line.strip()], beginning[1], number
         in_string = _has_odd_quotes(line)
     if pending:
-        yield Statement(first_line, keyword, "\n".join(pending))
+        yield Statement(first_line, keyword, "\n".join(pending).rstrip())
 
 
 def _is_stray(line: str, keyword: str, pending: list[str]) -> bool:

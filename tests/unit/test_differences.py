@@ -1,0 +1,133 @@
+"""Where we differ from cantools on purpose: the table in docs/decoder.md, each row with what both do."""
+
+import math
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import cantools.database
+import pytest
+from cantools.database import DecodeError
+from cantools.database.can import Database
+from telemetry_core.frames import FrameTuple
+
+from telemetry.protocols.dbc import BusDatabases, build_plan
+from tests.support.decoders import CompiledDecoder
+
+
+class Both:
+    """One message of one database, decoded by cantools and by us."""
+
+    def __init__(self, file: Path, body: str, byte_count: int = 8) -> None:
+        file.write_text(f'VERSION ""\nBU_: ECU\nBO_ 256 M: {byte_count} ECU\n{body}', "ascii")
+        database = cantools.database.load_file(file, strict=False)
+        assert isinstance(database, Database)
+        self._message = database.messages[0]
+        self.spec = build_plan([BusDatabases("main", (file,))]).spec
+
+    def cantools(self, payload: bytes, *, scaling: bool = False) -> Mapping[str, object]:
+        decoded = self._message.decode(payload, decode_choices=False, scaling=scaling)
+        assert isinstance(decoded, dict)
+        return decoded
+
+    def ours(self, payload: bytes) -> Mapping[str, object]:
+        decoder = CompiledDecoder(self.spec)
+        decoder.bind(0, 0, 0)
+        (row,) = decoder.decode([FrameTuple(0, 256, payload, 0, 0, 0)])
+        return row.raw
+
+
+def signal(place: str, name: str = "A", marker: str = "", scale: str = "(1,0)") -> str:
+    return f' SG_ {name} {marker} : {place} {scale} [0|0] "" ECU\n'
+
+
+def test_overlapping_signals(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("7|16@0+") + signal("3|8@0+", "B"))
+    with pytest.raises(DecodeError):
+        both.cantools(bytes.fromhex("1234000000000000"))
+    assert both.ours(bytes.fromhex("1234000000000000")) == {"A": 0x1234, "B": 0x23}
+
+
+def test_a_signal_behind_the_end_of_its_message(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|8@1+") + signal("64|8@1+", "B"))
+    with pytest.raises(DecodeError):
+        both.cantools(bytes(9))
+    assert both.ours(bytes(8)) == {"A": 0}
+    assert both.ours(bytes(8) + b"\x07") == {"A": 0, "B": 7}
+
+
+def test_a_short_frame(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|8@1+") + signal("56|8@1+", "B"))
+    with pytest.raises(DecodeError):
+        both.cantools(b"\x01\x02")
+    assert both.ours(b"\x01\x02") == {"A": 1}
+
+
+def test_an_unknown_multiplexer_value(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|8@1+", "S", "M") + signal("8|8@1+", "A", "m1"))
+    with pytest.raises(DecodeError):
+        both.cantools(b"\x02" + bytes(7))
+    assert both.ours(b"\x02" + bytes(7)) == {"S": 2}
+
+
+def test_a_scaled_selector(tmp_path: Path) -> None:
+    body = signal("0|8@1+", "S", "M", "(2,0)") + signal("8|8@1+", "A", "m1") + signal("16|8@1+", "B", "m2")
+    both = Both(tmp_path / "a.dbc", body)
+    payload = bytes.fromhex("0105060000000000")
+    assert both.cantools(payload, scaling=True) == {"S": 2, "B": 6}  # by the scaled value
+    assert both.ours(payload) == {"S": 1, "A": 5}  # by the bits
+
+
+def test_a_signed_selector(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|4@1-", "S", "M") + signal("8|8@1+", "A", "m15"))
+    payload = bytes.fromhex("0f05000000000000")
+    with pytest.raises(DecodeError):
+        both.cantools(payload)
+    assert both.ours(payload) == {"S": -1, "A": 5}
+
+
+def test_a_selector_with_a_long_name(tmp_path: Path) -> None:
+    body = signal("0|8@1+", "S", "M") + signal("8|8@1+", "A", "m1")
+    body += 'BA_DEF_ SG_ "SystemSignalLongSymbol" STRING ;\n'
+    body += 'BA_ "SystemSignalLongSymbol" SG_ 256 S "Selector";\n'
+    both = Both(tmp_path / "a.dbc", body)
+    payload = bytes.fromhex("0105000000000000")
+    assert both.cantools(payload) == {"Selector": 1}
+    assert both.ours(payload) == {"Selector": 1, "A": 5}
+
+
+def test_a_multiplexer_that_is_marked_by_a_small_letter(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|8@1+", "S", "m") + signal("8|8@1+", "A", "m1"))
+    assert both.cantools(bytes.fromhex("0205000000000000")) == {"S": 2, "A": 5}  # not multiplexed at all
+    assert both.ours(bytes.fromhex("0205000000000000")) == {"S": 2}
+    assert both.ours(bytes.fromhex("0105000000000000")) == {"S": 1, "A": 5}
+
+
+def test_what_is_not_a_number(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|32@1-") + signal("32|8@1+", "B") + "SIG_VALTYPE_ 256 A : 1;\n")
+    payload = struct.pack("<f4x", math.nan)
+    decoded = both.cantools(payload)["A"]
+    assert isinstance(decoded, float)
+    assert math.isnan(decoded)
+    assert both.ours(payload) == {"B": 0}
+
+
+def test_a_factor_of_zero(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|8@1+", scale="(0,0)") + signal("8|8@1+", "B"))
+    assert both.cantools(bytes(8)) == {"A": 0, "B": 0}
+    assert both.ours(bytes(8)) == {"B": 0}
+
+
+def test_a_signal_of_more_than_64_bits(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|56@1+") + signal("56|80@1+", "Text"), byte_count=17)
+    assert both.cantools(bytes(17)) == {"A": 0, "Text": 0}
+    assert both.ours(bytes(17)) == {"A": 0}
+
+
+def test_decimals_of_the_factor(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|8@1+", scale="(0.1,0)"))
+    payload = b"\x03" + bytes(7)
+    assert both.cantools(payload, scaling=True) == {"A": 0.30000000000000004}
+    (field,) = both.spec.records[0].fields
+    assert field.scale is not None
+    assert 3 * field.scale.multiplier / 10**field.scale.decimals == 0.3
