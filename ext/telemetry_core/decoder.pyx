@@ -40,7 +40,8 @@ from telemetry_core.schema cimport HEAD_WORDS
 cdef extern from "unpack.h":
     uint64_t load64(const void* address) noexcept nogil
     void unpack_in_order(const Op* ops, unsigned count, const uint8_t* buffer, uint64_t* slots) noexcept nogil
-    void unpack_scattered(const Op* ops, unsigned count, const uint8_t* buffer, uint64_t* slots) noexcept nogil
+    void unpack_scattered(
+        const Op* ops, unsigned count, const uint8_t* buffer, uint64_t* slots) noexcept nogil
 
 cdef extern from *:
     """
@@ -58,7 +59,8 @@ cdef enum:
     BUFFER_WORDS = 2 * MAX_CAPACITY // 8 + 1
 
 
-cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable, Py_ssize_t capacity) noexcept nogil:
+cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable,
+                      Py_ssize_t capacity) noexcept nogil:
     """The payload, zeros behind it, and the same bytes in reverse."""
     cdef Py_ssize_t words = capacity // 8
     cdef Py_ssize_t index
@@ -176,7 +178,8 @@ cdef void run_floats(const Extra* extra, uint64_t* mask, uint64_t* slots, Omitte
             omitted.not_a_number += 1
 
 
-cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t* slots, Omitted* omitted) noexcept nogil:
+cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t* slots,
+                             Omitted* omitted) noexcept nogil:
     cdef Py_ssize_t number
     cdef uint16_t slot
     for number in range(extra.limit_count):
@@ -198,7 +201,9 @@ cdef inline void decode_plain(const Message* message, const uint8_t* data, uint6
 
 cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
                      uint64_t* mask, Omitted* omitted) noexcept nogil:
-    """Fill mask and slots behind it; whether any signal is there. `data`: `readable` bytes, `length` of them payload."""
+    """Fill mask and slots behind it; whether any signal is there. Of `data` so many bytes may be read as
+    `readable` says, and `length` are payload.
+    """
     cdef uint64_t words[BUFFER_WORDS]
     cdef const uint8_t* buffer = <const uint8_t*>words
     cdef const Extra* extra = <const Extra*>message.extra
@@ -301,7 +306,8 @@ cdef class Decoder:
             head.nudge_ns = frame.nudge_ns
             if message.shape == SHAPE_PLAIN and frame.length >= message.need_bytes:
                 decode_plain(message, frame.data, row + HEAD_WORDS)
-            elif not decode_any(message, frame.data, MAX_PAYLOAD, frame.length, row + HEAD_WORDS, &self.omitted_signals):
+            elif not decode_any(message, frame.data, MAX_PAYLOAD, frame.length, row + HEAD_WORDS,
+                                &self.omitted_signals):
                 continue
             self.rows_made[message.record] += 1
             rows += 1

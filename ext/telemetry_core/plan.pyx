@@ -47,7 +47,6 @@ cdef class _Memory:
         self.left -= rounded
         return taken
 
-
     cdef char* take_lines(self, size_t count) except NULL:
         """So many cache lines, on a boundary of such."""
         cdef size_t start = <size_t>self.take((count + 1) * LINE_BYTES)
@@ -157,7 +156,8 @@ def _depth(message, index, seen=()):
     return 1 + _depth(message, message.conditions[condition].selector, (*seen, index))
 
 
-cdef object _pack_selector(Selector* selector, message, Py_ssize_t signal_index, list conditions, _Memory memory):
+cdef object _pack_selector(Selector* selector, message, Py_ssize_t signal_index, list conditions,
+                           _Memory memory):
     signal = message.signals[signal_index]
     bias = 0
     if signal.bit_count == 64 and not signal.signed:
@@ -196,7 +196,8 @@ cdef object _check(message, fields):
         raise ValueError(f"{message.name}: {len(message.signals)} signals for {len(fields)} fields")
     for signal, field in zip(message.signals, fields):
         if not 1 <= signal.bit_count <= 64 or signal.start_bit < 0 or last_byte(signal) > MAX_CAPACITY:
-            raise ValueError(f"{message.name}.{field.name}: bits {signal.start_bit}|{signal.bit_count} do not exist")
+            bits = f"{signal.start_bit}|{signal.bit_count}"
+            raise ValueError(f"{message.name}.{field.name}: bits {bits} do not exist")
         if signal.is_float and signal.bit_count not in _float_kinds:
             raise ValueError(f"{message.name}.{field.name}: a float has 16, 32 or 64 bits")
         if not -1 <= signal.condition < len(message.conditions):

@@ -32,7 +32,7 @@ typedef struct {
     Op ops[];
 } Message;
 
-/* UNPACK_STEP ops at a time are run in order: so many there must be behind the last, and slots to write to. */
+/* So many ops at a time are run in order: as many there must be behind the last, and slots to write to. */
 enum { UNPACK_STEP = 4 };
 
 static inline uint64_t load64(const void *address)
@@ -47,7 +47,8 @@ static inline uint64_t load64(const void *address)
 
 #define ONES(n) UINT64_MAX >> (n)
 #define ONES_8(n) \
-    ONES(n), ONES((n) + 1), ONES((n) + 2), ONES((n) + 3), ONES((n) + 4), ONES((n) + 5), ONES((n) + 6), ONES((n) + 7)
+    ONES(n), ONES((n) + 1), ONES((n) + 2), ONES((n) + 3), \
+    ONES((n) + 4), ONES((n) + 5), ONES((n) + 6), ONES((n) + 7)
 static const uint64_t unpack_masks[64] = {
     ONES_8(0), ONES_8(8), ONES_8(16), ONES_8(24), ONES_8(32), ONES_8(40), ONES_8(48), ONES_8(56),
 };
