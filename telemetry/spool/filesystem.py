@@ -18,7 +18,7 @@ class FileSystem(Protocol):
     """Files are meant by descriptors (integers) once open."""
 
     def make_directory(self, path: Path) -> None:
-        """Make it, with its parents, if it is missing; only its owner may enter it."""
+        """Make it, with its parents, if it is missing; durably, and only its owner may enter it."""
         ...
 
     def is_private(self, path: Path) -> bool:
@@ -98,7 +98,13 @@ class RealFileSystem:
     """The operating system's."""
 
     def make_directory(self, path: Path) -> None:
-        path.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        missing = []
+        while not path.is_dir():
+            missing.append(path)
+            path = path.parent
+        for directory in reversed(missing):
+            directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+            self.sync_directory(directory.parent)
 
     def is_private(self, path: Path) -> bool:
         return not path.stat().st_mode & 0o077

@@ -59,6 +59,11 @@ class Outbox:
         """The newest record on disk."""
         self._newest = _Newest(Entry(sequence, batch), place)
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a commit is on its way to disk."""
+        return bool(self._being_written)
+
     def writing(self, items: Iterable[Item]) -> None:
         """These are being written: it is not known yet where they will be."""
         self._being_written = frozenset(item.sequence for item in items)

@@ -93,6 +93,7 @@ class Spool:
         self._retry_at_s = 0.0
         self._retry_s = self._limits.retry_s
         self._look_at_s = 0.0  # for letters that were handed over
+        self._letters: list[str] = []  # that were found
         self._closed = False
         self._is_fed = False  # a pipeline has appended to it
         self._lock_file = lock_directory(self._filesystem, directory)
@@ -161,16 +162,17 @@ class Spool:
         )
         self._memory.append(item)
         if self._refusal:
-            self._memory.evict(self._limits.memory_bytes)
+            self._bound_memory()
             self._notify()
         return item.sequence
 
     def commit_due(self) -> bool:
         """Whether it is time for `commit`."""
         with self._lock:
-            now_s = self._clock.monotonic_s()
-            if now_s >= self._look_at_s:
+            self._look_for_letters()
+            if self._letters:
                 return True
+            now_s = self._clock.monotonic_s()
             oldest = self._memory.oldest
             if oldest is None:
                 return False
@@ -188,7 +190,8 @@ class Spool:
         """
         with self._commit_lock:
             with self._lock, contextlib.suppress(OSError):
-                self._append_requeued()
+                self._look_for_letters()
+                self._append_letters()
             while (error := self._commit_once()) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 with self._lock:
                     if not self._store.evict_oldest():
@@ -196,6 +199,9 @@ class Spool:
             with self._lock:
                 if error:
                     self._be_volatile(error)
+                for sequence in self._requeue.claimed():
+                    if self._memory.get(sequence) is None:
+                        self._requeue.done(sequence)
 
     def _commit_once(self) -> OSError | None:
         with self._lock:
@@ -205,7 +211,7 @@ class Spool:
                 return None
             commit = self._store.prepare(self._memory)
             try:
-                self._store.make_room(len(commit.data))
+                self._store.make_room(len(commit.data), beside_bytes=self._dead_letters.size_bytes)
             except OSError as error:
                 self._store.discard(commit)
                 return error
@@ -234,23 +240,29 @@ class Spool:
         self._retry_s = min(2 * self._retry_s, self._limits.retry_max_s)
         self._refusal = error.strerror or str(error)
         self._outbox.memory_is_open = True
-        self._memory.evict(self._limits.memory_bytes)
+        self._bound_memory()
         self._notify()
 
-    def _append_requeued(self) -> None:
-        """Append the dead letters that a command has handed over, now and then."""
-        for sequence in self._requeue.claimed():
-            if self._memory.get(sequence) is None:
-                self._requeue.done(sequence)
+    def _bound_memory(self) -> None:
+        if not self._outbox.is_writing:  # what is being written is not to be touched
+            # what waits must fit under the cap when the disk takes it
+            self._memory.evict(min(self._limits.memory_bytes, self._store.cap_bytes // 2))
+
+    def _look_for_letters(self) -> None:
+        """Look, now and then, whether a command has handed dead letters over."""
         now_s = self._clock.monotonic_s()
-        if now_s < self._look_at_s or self._closed:
-            return
-        self._look_at_s = now_s + LOOK_EVERY_S
-        waiting = self._requeue.waiting()[:LETTERS_A_LOOK]
-        if waiting:  # that they had died must be as durable as that they live
+        if now_s >= self._look_at_s and not self._closed:
+            self._look_at_s = now_s + LOOK_EVERY_S
+            with contextlib.suppress(OSError):  # out of descriptors, or a disk that refuses: later
+                self._letters = self._requeue.waiting()[:LETTERS_A_LOOK]
+
+    def _append_letters(self) -> None:
+        """Append the letters that were found."""
+        letters, self._letters = self._letters, []
+        if letters:  # that they had died must be as durable as that they live
             self._store.save()
             self._store.sync_slot()
-        for name in waiting:
+        for name in letters:
             read = self._requeue.read(name)
             if read is None:
                 continue  # it stays, for somebody to look at
@@ -377,6 +389,8 @@ def lock_directory(filesystem: FileSystem, directory: Path) -> int:
     """Make the directory if it is missing, and have it for this process alone."""
     try:
         filesystem.make_directory(directory)
+        with contextlib.suppress(OSError):  # not ours, or read-only
+            filesystem.sync_directory(directory.parent)
         if not filesystem.is_private(directory):
             _make_private(filesystem, directory)
         return filesystem.lock(directory)

@@ -1,8 +1,8 @@
 """The part of the spool that is on disk: segments, what is settled of them, and the slot that says so.
 
-One thread at a time, except that `write` touches nothing but the file being written: it may run while
-another thread uses the rest. `make_room` and `write` raise OSError when the disk refuses;
-either way the commit is to be published or discarded.
+One thread at a time, except that `write` touches nothing but the file being written: it may run while another
+thread uses the rest. A commit is prepared, room is made for it, it is written and published; if the disk
+refuses (OSError) it is discarded.
 """
 
 import contextlib
@@ -68,6 +68,8 @@ class Store:
         self._trail = AccountsTrail()
         self._descriptor: int | None = None  # of the last segment, while records may be added to it
         self._reader: SegmentReader | None = None
+        self._oldest: RecordHead | None = None  # of the records that wait, when it was looked for last
+        self._last_commit = state.end  # its place
         self._slots = SlotFile(filesystem, directory, state.generation)
         self.segments = state.segments
         self.settled = state.settled
@@ -157,6 +159,7 @@ class Store:
         segment.size_bytes += len(commit.data)
         segment.end = commit.end
         segment.newest_s = self._clock.monotonic_s()
+        self._last_commit = self.end
         self.end = commit.end
         self.last_sequence = commit.items[-1].sequence
         self.from_memory = commit.from_memory
@@ -180,15 +183,18 @@ class Store:
             with contextlib.suppress(OSError):  # nothing is pending: what counts was synced
                 self._filesystem.close(descriptor)
 
-    def make_room(self, need_bytes: int) -> None:
-        """Evict until `need_bytes` fit under the cap, the age and into the free space."""
+    def make_room(self, need_bytes: int, *, beside_bytes: int) -> None:
+        """Evict until `need_bytes` fit under the cap, the age and into the free space.
+
+        beside_bytes: what else counts towards the cap.
+        """
         limits = self._limits
         self.drop_settled(0, self.end)
         if limits.max_age_s is not None:
             oldest_s = self._clock.monotonic_s() - limits.max_age_s
             while self.segments and self.segments[0].newest_s < oldest_s and self.evict_oldest():
                 pass
-        while self.size_bytes + need_bytes > self.cap_bytes and self.evict_oldest():
+        while self.size_bytes + beside_bytes + need_bytes > self.cap_bytes and self.evict_oldest():
             pass
         while self._free_bytes() - need_bytes < limits.keep_free_bytes:
             if not self.evict_oldest():
@@ -210,11 +216,16 @@ class Store:
         return True
 
     def oldest_age_s(self) -> float:
-        """Of the oldest segment in which something waits; 0 if nothing does."""
-        for segment in self.segments:
-            if not self.settled.covers(segment.place, segment.end):
-                return self._clock.monotonic_s() - segment.newest_s
-        return 0.0
+        """How long ago the oldest record that waits was stored; 0 if none does."""
+        place = self.settled.next_open(0)
+        if place >= self.end:
+            return 0.0
+        if place >= self._last_commit:
+            return self._clock.monotonic_s() - self.segments[-1].newest_s
+        if self._oldest is None or self._oldest.end <= place or self._oldest.place > place:
+            self._oldest = self._head_from(place)
+        stored_ns = self._oldest.stored_ns if self._oldest else self._clock.unix_ns()
+        return max(0.0, (self._clock.unix_ns() - stored_ns) / 1e9)
 
     def settle(self, start: int, end: int, kind: str, *, dead: int = 0) -> int:
         """Settle these places (see Settled), and let go of segments that this leaves without a use."""
@@ -246,7 +257,7 @@ class Store:
             if segment is None or segment.place > place:
                 lost = segment.place if segment else self.end
                 self.settle(place, lost, "damaged")
-                place = lost
+                place = self.settled.next_open(lost)
                 continue
             reader = self._reader_of(segment)
             found = reader.find(place) if reader else None
@@ -261,6 +272,16 @@ class Store:
             self.settle(place, found.head.end, "damaged")
             place = self.settled.next_open(found.head.end)
         return None
+
+    def _head_from(self, place: int) -> RecordHead | None:
+        """Of the first record at `place` or behind it, in the segment that should have it."""
+        segment = next((s for s in self.segments if s.place <= place < s.end), None)
+        try:
+            reader = self._reader_of(segment) if segment else None
+        except OSError:
+            return None
+        found = reader.find(place) if reader else None
+        return found.head if found else None
 
     def save(self, *, clean: bool = False) -> None:
         """Write the slot, unsynced."""
@@ -285,7 +306,8 @@ class Store:
             self.sync_slot()
         if self._reader and self._reader.segment is segment:
             self._close_reader()
-        self._filesystem.unlink(segment.path)
+        with contextlib.suppress(FileNotFoundError):
+            self._filesystem.unlink(segment.path)
         self.segments.remove(segment)
 
     def _new_segment(self) -> Segment:

@@ -1,14 +1,16 @@
 """The queue as its two users see it."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from telemetry.clock import SystemClock
 from telemetry.errors import StorageError
 from telemetry.spool import Entry, Spool, SpoolLimits
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
-from tests.support.spool import Feed, assert_balanced, batch, drain
+from tests.support.spool import Feed, assert_balanced, batch, drain, points_of
 
 LIMITS = SpoolLimits(keep_free_bytes=0)
 
@@ -122,6 +124,74 @@ def test_an_ordered_batch_goes_by_the_backlog_and_is_never_overtaken(
     spool.acknowledge(1)
     assert sequences(spool.next_backlog(), spool.next_backlog()) == [2, None]
     spool.close()
+
+
+def test_a_pipeline_and_a_sink_may_use_it_at_once(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0, segment_bytes=5000))
+    feed = Feed(spool)
+    sent: set[int] = set()
+
+    def send() -> None:
+        while len(sent) < 900:
+            entry = spool.next_live() or spool.next_backlog()
+            if entry is None:
+                spool.wait(10.0)
+            elif entry.sequence % 7:
+                sent.update(points_of(entry))
+                spool.acknowledge(entry.sequence)
+            else:
+                sent.update(points_of(entry))
+                spool.refuse(entry.sequence, b"m bad=1 1\n", reason="parse", words="")
+                spool.acknowledge(entry.sequence)
+
+    sink = threading.Thread(target=send)
+    sink.start()
+    for _ in range(300):
+        feed.put()
+        spool.commit()
+    sink.join()
+    assert sent == set(range(900))
+    assert spool.counters()["points/dead"] == 42
+    assert spool.gauges().waiting_disk_points == 0
+    assert_balanced(spool, feed.accounts)
+    spool.close()
+
+
+def test_the_oldest_that_waits_has_its_age_wherever_it_is(clock: FakeClock) -> None:
+    spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=SimulatedDisk(now_ns=clock.unix_ns))
+    feed = Feed(spool)
+    assert spool.gauges().oldest_age_s == 0.0
+    for _ in range(3):
+        feed.put()
+        spool.commit()
+        clock.advance(60.0)
+    assert spool.gauges().oldest_age_s == 180.0
+    for entry, age_s in (
+        (spool.next_backlog(), 120.0),
+        (spool.next_backlog(), 60.0),
+        (spool.next_live(), 0.0),
+    ):
+        assert entry
+        spool.acknowledge(entry.sequence)
+        assert spool.gauges().oldest_age_s == age_s
+    spool.close()
+
+
+def test_data_older_than_the_age_allowed_is_evicted(clock: FakeClock) -> None:
+    limits = SpoolLimits(keep_free_bytes=0, segment_bytes=1, max_age_s=100.0)
+    disk = SimulatedDisk(now_ns=clock.unix_ns)
+    spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
+    feed = Feed(spool)
+    for _ in range(3):
+        feed.put()
+        spool.commit()
+        clock.advance(45.0)
+    assert spool.counters()["points/evicted"] == 0
+    clock.step(1e9)  # the wall clock may jump as it likes
+    feed.put()
+    spool.commit()
+    assert spool.counters()["points/evicted"] == 3
+    assert_balanced(spool, feed.accounts)
 
 
 def test_settled_segments_are_unlinked_but_never_the_newest(tmp_path: Path, clock: FakeClock) -> None:

@@ -127,6 +127,44 @@ def test_a_batch_in_flight_from_memory_may_be_acknowledged_after_it_was_stored(b
     assert_balanced(bench.spool, bench.feed.accounts)
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_batch_may_be_acknowledged_while_it_is_being_written(bench: Bench, fails: bool) -> None:
+    bench.refuse("append")
+    bench.put()
+    entry = bench.spool.next_live()
+    assert entry
+    sequence = entry.sequence
+
+    def acknowledge_and_refuse(operation: str, _path: Path) -> int | None:
+        if operation == "append":
+            bench.spool.acknowledge(sequence)
+            return errno.EIO if fails else None
+        return None
+
+    bench.disk.fault = acknowledge_and_refuse
+    bench.clock.advance(2.0)
+    bench.spool.commit()
+    assert bool(bench.spool.gauges().volatile) == fails
+    assert bench.spool.counters()["points/acknowledged"] == 3
+    assert_balanced(bench.spool, bench.feed.accounts)
+    assert drained_points(bench.spool) == []
+
+
+def test_on_a_full_disk_old_segments_make_room_for_new_records() -> None:
+    bench = Bench(SpoolLimits(keep_free_bytes=0, segment_bytes=1))
+    bench.put(6)
+
+    def full(operation: str, _path: Path) -> int | None:
+        segments = [path for path in bench.disk.files() if path.suffix == ".segment"]
+        return errno.ENOSPC if operation == "append" and len(segments) > 4 else None
+
+    bench.disk.fault = full
+    bench.put()
+    assert not bench.spool.gauges().volatile
+    assert bench.spool.counters()["points/evicted"] == 9
+    assert drained_points(bench.spool) == list(range(9, 21))
+
+
 def test_a_file_that_failed_a_sync_never_gets_another_record(bench: Bench) -> None:
     bench.put(2)
     (first,) = (path for path in bench.disk.files() if path.suffix == ".segment")
