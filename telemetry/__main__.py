@@ -63,12 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments_given = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in arguments_given if not word.startswith("-")), None)
-    arguments = _parser(command).parse_args(arguments_given)
     try:
+        arguments = _parser(command).parse_args(arguments_given)
         code = load_command(arguments.command).run(arguments)
         sys.stdout.flush()
     except TelemetryError as error:
-        if arguments.verbose:
+        if not {"-v", "--verbose"}.isdisjoint(arguments_given):
             traceback.print_exc()
         sys.stderr.write(f"nev-telemetry: {error}\n")
         return error.exit_code
