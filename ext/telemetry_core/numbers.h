@@ -130,6 +130,12 @@ static inline char* put_decimal(char* out, int64_t scaled, unsigned decimals)
     return out + (decimals - trailing) + (trailing < decimals);
 }
 
+/* raw * multiplier + bias, of 64 bits, signed or not: what a DecimalScale never takes out of them. */
+static inline uint64_t scale_raw(uint64_t raw, int64_t multiplier, int64_t bias)
+{
+    return raw * (uint64_t)multiplier + (uint64_t)bias;
+}
+
 /* The shortest text that reads back to `number`; NULL if it is not finite. */
 static inline char* put_double(char* out, double number)
 {
@@ -140,9 +146,11 @@ static inline char* put_double(char* out, double number)
     return std::to_chars(out, out + NUMBER_ROOM, number).ptr;
 }
 
-/* +-magnitude * factor + offset: exact as far as it fits 64 bits, then as put_double. */
-static inline char* put_whole(char* out, bool negative, uint64_t magnitude, int64_t factor, int64_t offset)
+/* raw * factor + offset: exact as far as it fits 64 bits and a sign, then as put_double. */
+static inline char* put_whole(char* out, uint64_t raw, bool is_signed, int64_t factor, int64_t offset)
 {
+    const bool negative = is_signed && (int64_t)raw < 0;
+    const uint64_t magnitude = negative ? 0 - raw : raw;
     const uint64_t steps = factor < 0 ? 0 - (uint64_t)factor : (uint64_t)factor;
     const uint64_t shift = offset < 0 ? 0 - (uint64_t)offset : (uint64_t)offset;
     const bool product_negative = negative != (factor < 0);
@@ -158,8 +166,8 @@ static inline char* put_whole(char* out, bool negative, uint64_t magnitude, int6
         sum_negative = !product_negative;
     }
     if (overflow) {
-        const double raw = negative ? -(double)magnitude : (double)magnitude;
-        return put_double(out, raw * (double)factor + (double)offset);
+        const double number = negative ? -(double)magnitude : (double)magnitude;
+        return put_double(out, number * (double)factor + (double)offset);
     }
     *out = '-';
     return put_unsigned(out + (sum_negative && sum != 0), sum);

@@ -9,6 +9,7 @@ cdef extern from "numbers.h" nogil:
     cdef enum:
         NUMBER_ROOM              # bytes that a number may write, whatever its length
         SMALL_NUMBERS
+    uint64_t scale_raw(uint64_t raw, int64_t multiplier, int64_t bias)
     char* put_small(char* out, uint64_t number)
     char* put_decimal(char* out, int64_t scaled, unsigned decimals)
 
@@ -56,7 +57,7 @@ cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) no
 
 # One value, with NUMBER_ROOM bytes from `out`; its end, or NULL if it is not finite.
 cdef inline char* put_value(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil:
-    cdef uint64_t scaled = slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias
+    cdef uint64_t scaled = scale_raw(slot, plan.multiplier, plan.bias)
     if scaled < plan.small_limit:
         return put_small(out, scaled)
     if plan.form == FORM_DECIMAL:

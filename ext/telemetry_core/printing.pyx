@@ -15,7 +15,7 @@ cdef extern from "stdlib.h":
     void* aligned_alloc(size_t alignment, size_t size)
 
 cdef extern from "numbers.h" nogil:
-    char* put_whole(char* out, bint negative, uint64_t magnitude, int64_t factor, int64_t offset)
+    char* put_whole(char* out, uint64_t raw, bint is_signed, int64_t factor, int64_t offset)
     char* put_double(char* out, double number)
     char* put_flag(char* out, bint flag)
 
@@ -93,11 +93,9 @@ cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) no
     if plan.form == FORM_FLAG:
         return put_flag(out, slot != 0)
     if plan.form == FORM_WHOLE_UINT:
-        return put_whole(out, False, slot, plan.multiplier, plan.bias)
+        return put_whole(out, slot, False, plan.multiplier, plan.bias)
     if plan.form == FORM_WHOLE_INT:
-        if <int64_t>slot < 0:
-            return put_whole(out, True, 0 - slot, plan.multiplier, plan.bias)
-        return put_whole(out, False, slot, plan.multiplier, plan.bias)
+        return put_whole(out, slot, True, plan.multiplier, plan.bias)
     if plan.form == FORM_FLOAT:
         memcpy(&number, &slot, 8)
     elif plan.form == FORM_INT:

@@ -31,6 +31,7 @@ cdef inline int64_t _interval(int64_t time_ns, int64_t every_ns) noexcept nogil:
     return time_ns // every_ns if time_ns >= 0 else -1 - (-1 - time_ns) // every_ns
 
 
+@cython.overflowcheck(False)
 cdef inline size_t _hash(uint32_t record, uint16_t tags) noexcept nogil:
     # Fibonacci hashing: the product's high half is well mixed.
     return <size_t>(((<uint64_t>record << 16 | tags) * <uint64_t>0x9E3779B97F4A7C15) >> 32)
