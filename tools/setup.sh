@@ -65,6 +65,7 @@ python=$(find_python)
 if [ "${1:-}" = tests ]; then
     wanted=()
     command -v strace >/dev/null || wanted+=(strace)
+    [ -x /sbin/mkfs.ext4 ] || [ -x /usr/sbin/mkfs.ext4 ] || wanted+=(e2fsprogs)
     command -v valgrind >/dev/null || wanted+=(valgrind)
     [ -x /sbin/modprobe ] || [ -x /usr/sbin/modprobe ] || wanted+=(kmod)
     [ -x /sbin/ip ] || [ -x /usr/sbin/ip ] || wanted+=(iproute2)
@@ -107,6 +108,9 @@ printf '%s\n' "$build" >.venv/build.stamp
 if [ "$(cat .venv/dependencies.stamp 2>/dev/null)" != "$dependencies" ]; then
     step "installing nev-telemetry in place, with its dependencies" \
         env TELEMETRY_CORE_IN_PLACE=1 .venv/bin/python -m pip install -q --no-build-isolation -e '.[dev]'
+    # Used for its databases alone: neither its dependencies nor the versions of Python it asks for matter.
+    step "fetching the published databases of opendbc" \
+        .venv/bin/python -m pip install -q --no-deps --ignore-requires-python opendbc==0.3.1
     printf '%s\n' "$dependencies" >.venv/dependencies.stamp
 fi
 say "ready"

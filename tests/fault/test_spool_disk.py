@@ -74,10 +74,11 @@ def test_a_writer_that_is_killed_at_random_instants_loses_nothing_that_was_accep
             if number == commits:
                 break
         process.kill()
-        rest, _ = process.communicate()  # what it said before it died
-        for line in rest.splitlines(keepends=True):
-            if line.endswith("\n"):
-                accepted = int(json.loads(line)["points"])
+        with process:
+            assert process.stdout
+            for line in process.stdout:  # what it said before it died
+                if line.endswith("\n"):
+                    accepted = int(json.loads(line)["points"])
     assert accepted > KILLS
     check_after_a_crash(tmp_path, clock, accepted)
 

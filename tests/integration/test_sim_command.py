@@ -132,7 +132,11 @@ def test_a_signal_ends_the_wait_for_the_first_client(tmp_path: Path) -> None:
     [
         (["flight", "--output", os.devnull], 66, "no such scenario"),
         (["drive", "--can", "nosuchcan0"], 69, "CAN|nosuchcan0"),
-        (["drive", "--output", "/nonexistent/sim.log"], 74, "/nonexistent/sim.log: cannot be written"),
+        (
+            ["drive", "--output", "/proc/nonexistent/sim.log"],
+            74,
+            "/proc/nonexistent/sim.log: cannot be written",
+        ),
         (["drive", "--duration", "1", "--output", "/dev/full"], 74, "/dev/full: cannot be written"),
     ],
 )

@@ -19,8 +19,12 @@ default_md = sha256
 policy = anything
 unique_subject = no
 copy_extensions = copy
+x509_extensions = identifiers
 [anything]
 commonName = supplied
+[identifiers]
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 """
 
 
@@ -71,7 +75,9 @@ def make_authority(folder: Path) -> Authority:
         "-keyout",
         str(folder / "ca.key"),
     ]
-    _openssl("req", "-x509", *key, "-subj", "/CN=authority of the tests", "-out", str(folder / "ca.pem"))
+    usage = ["-addext", "keyUsage=critical,keyCertSign"]  # Python 3.13 insists
+    subject = ["-subj", "/CN=authority of the tests"]
+    _openssl("req", "-x509", *key, *subject, *usage, "-out", str(folder / "ca.pem"))
     return Authority(folder)
 
 
