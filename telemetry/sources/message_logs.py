@@ -232,8 +232,13 @@ class _Trc:
     def __init__(self, content: io.BufferedReader) -> None:
         import can
 
+        class Reader(can.TRCReader):
+            # As it is, python-can's reader prints a line that it cannot read to stderr, and goes on.
+            def _parse_line(self, line: str) -> can.Message | None:
+                return self._parse_cols(tuple(line.split(maxsplit=self._num_columns)))
+
         self._lines = _Lines(content)
-        self.reader = can.TRCReader(cast(TextIO, self._lines))
+        self.reader = Reader(cast(TextIO, self._lines))
 
     def progress(self) -> int:
         return self._lines.number

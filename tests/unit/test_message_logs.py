@@ -188,6 +188,17 @@ def test_a_damaged_trc_line_costs_only_itself(tmp_path: Path) -> None:
     assert log.warnings() == [f"{path}:5: no frame, skipped"]
 
 
+def test_a_trc_line_that_is_no_frame_is_counted_and_not_printed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\njunk\n2 300.0 DT 1 0003 Rx - 1 03\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [1, 3]
+    assert log.warnings() == [f"{path}:5: no frame, skipped"]
+    assert caplog.messages == []
+
+
 def test_an_impossible_length_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "drive.trc"
     path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 9 " + "00 " * 9 + "\n2 251.0 DT 1 0002 Rx - 0\n")
