@@ -5,15 +5,18 @@ findings, one line each; what it cannot know (how much a day) it says it cannot 
 """
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 
 from telemetry.assembly import Assembled, assemble_sources, bus_databases
 from telemetry.channels import ChannelTable
 from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
+from telemetry.errors import one_line
 from telemetry.line import Line
 from telemetry.mapping import resolve
 from telemetry.protocols.databases import LoadedPlan
@@ -45,7 +48,7 @@ class Finding:
     text: str
 
     def __str__(self) -> str:
-        return self.level.value + self.text
+        return self.level.value + one_line(self.text)
 
 
 def check(config: Config) -> Iterator[Finding]:
@@ -98,10 +101,21 @@ def _source_findings(settings: SourceSettings) -> Iterator[Finding]:
     elif isinstance(settings, ReplaySettings):
         yield Finding(Level.FACT, f"source {name}: reads the log {settings.file}")
     else:
-        yield Finding(Level.FACT, f"source {name}: python-can interface {settings.options['interface']}")
+        yield _python_can_finding(name, str(settings.options["interface"]))
+
+
+def _python_can_finding(name: str, interface: str) -> Finding:
+    from can.interfaces import VALID_INTERFACES  # python-can is slow to import, and seldom needed
+
+    if interface in VALID_INTERFACES:
+        return Finding(Level.FACT, f"source {name}: python-can interface {interface}")
+    return Finding(Level.FAULT, f"source {name}: python-can has no interface {interface}")
 
 
 def _spool_findings(config: Config) -> Iterator[Finding]:
+    existing = _existing(config.spool.directory)
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        yield Finding(Level.FAULT, f"spool {config.spool.directory}: nothing can be made in {existing}")
     cap_bytes, free_bytes = _room(config)
     room = f"at most {cap_bytes / 1e6:.0f} MB, {free_bytes / 1e6:.0f} MB are free"
     yield Finding(
@@ -111,11 +125,16 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
 
 def _room(config: Config) -> tuple[int, int]:
     """The spool's cap and what the disk has free, in bytes."""
-    existing = config.spool.directory.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    free_bytes = RealFileSystem().free_bytes(existing)
+    free_bytes = RealFileSystem().free_bytes(_existing(config.spool.directory))
     return SpoolLimits(cap_bytes=config.spool.cap_bytes).cap(free_bytes, 0), free_bytes
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that there is."""
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
 
 
 def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:

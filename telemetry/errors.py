@@ -9,6 +9,11 @@ from typing import ClassVar
 EXIT_OK = 0
 
 
+def one_line(text: str) -> str:
+    """`text` as a terminal may be shown it: files and servers are quoted in it, with whatever they hold."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
+
 class TelemetryError(Exception):
     """Base of all errors that a user can act upon.
 
@@ -25,7 +30,7 @@ class TelemetryError(Exception):
 
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}" if self.where else self.what
-        return " ".join((f"{line} ({self.hint})" if self.hint else line).split())
+        return one_line(f"{line} ({self.hint})" if self.hint else line)
 
 
 class UsageError(TelemetryError):

@@ -67,3 +67,14 @@ def test_nothing_is_touched_but_the_cached_plan(tmp_path: Path) -> None:
         path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*")) if path.is_file()
     ]
     assert [name for name in touched if not name.startswith("spool/plans/")] == ["gateway.toml"]
+
+
+def test_a_spool_where_nothing_can_be_made_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file")
+    faults = texts(findings(tmp_path, '[[can]]\nname = "can9"'), Level.FAULT)
+    assert f"spool {tmp_path}/spool: nothing can be made in {tmp_path}/spool" in faults
+
+
+def test_a_python_can_interface_that_there_is_not_is_a_fault(tmp_path: Path) -> None:
+    source = '[[python_can]]\nname = "usb"\noptions = { interface = "slcam" }'
+    assert "source usb: python-can has no interface slcam" in texts(findings(tmp_path, source), Level.FAULT)
