@@ -127,7 +127,9 @@ class SeqpacketLink:
             self._listener.listen(8)
         except OSError as error:
             self._listener.close()
-            raise UnavailableError(f"cannot listen: {error.strerror or error}", where=str(path)) from error
+            raise UnavailableError(
+                f"cannot listen: {error.strerror or error}", where=str(path), hint="give another path"
+            ) from error
         self._listener.setblocking(False)
 
     @property

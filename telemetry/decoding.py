@@ -67,7 +67,8 @@ def plan_channels(databases: Sequence[Database], *, first_wins: bool, j1939: boo
 
     def add_bus(channel: str) -> int:
         files = dict.fromkeys(database.file for database in databases if database.channel in ("", channel))
-        name = channel or "of every other channel"
+        others = any(database.channel for database in databases)
+        name = channel or ("of every other channel" if others else "of every channel")
         buses.append(BusDatabases(name, tuple(files), first_wins=first_wins, j1939=j1939))
         return len(buses) - 1
 
@@ -150,6 +151,8 @@ class LogDecoder:
     def warnings(self) -> list[str]:
         """What was left out and why, for people; one line each."""
         lines = []
+        if not self.frames_read:
+            lines.append("no frames in what was read")
         for channel in self._numbers:
             if self._channels.bus_of(channel) == NO_BUS:
                 lines.append(f"{channel}: no database (--dbc {channel}=FILE)")

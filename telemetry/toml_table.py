@@ -96,8 +96,10 @@ class TomlTable:
     ) -> float:
         """A finite number with above < number <= most."""
         value = self._take(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(key, f"must be a number, not {_describe(value)}")
+        if not math.isfinite(value):
+            raise self.wrong(key, f"must be a finite number, not {value}")
         if not above < value <= most:
             raise self.wrong(key, f"must be above {above:g} and at most {most:g}, not {value:g}")
         return float(value)

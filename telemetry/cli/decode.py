@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from telemetry.decoding import Database, LogDecoder, OutputFormat, Progress, plan_channels
-from telemetry.errors import EXIT_OK, StorageError, UsageError
+from telemetry.errors import EXIT_OK, StorageError, UsageError, one_line
 from telemetry.protocols.plan_cache import load_plan
 from telemetry.sources.logs import Log
 
@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_database,
         help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; repeatable",
     )
-    parser.add_argument("--format", choices=[*OutputFormat], default=OutputFormat.CSV, help="default csv")
+    parser.add_argument(
+        "--format", choices=[str(name) for name in OutputFormat], default="csv", help="default csv"
+    )
     parser.add_argument("--vehicle", metavar="NAME", default="unknown", help="the tag of --format lp")
     parser.add_argument(
         "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
@@ -100,26 +102,19 @@ def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[Callable[[bytes
         raise
     except OSError as error:
         if file is None:
-            _discard_stdout()
-        raise StorageError(
-            f"cannot be written: {error.strerror}", where="stdout" if file is None else str(file)
-        ) from error
-
-
-def _discard_stdout() -> None:
-    """What is still buffered must not fail again at interpreter exit."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+            raise
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
 
 
 def _warn(warnings: Sequence[str]) -> None:
     for warning in warnings:
-        sys.stderr.write(f"warning: {warning}\n")
+        sys.stderr.write(f"warning: {one_line(warning)}\n")
 
 
 def _database(text: str) -> Database:
     channel, equals, file = text.partition("=")
+    if not text or (equals and not (channel and file)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FILE or CHANNEL=FILE")
     if equals and "/" not in channel and not Path(text).exists():
         return Database(Path(file), channel)
     return Database(Path(text))

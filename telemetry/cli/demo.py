@@ -1,6 +1,7 @@
 """`nev-telemetry demo`: a simulated vehicle through the real pipeline into InfluxDB, and read back."""
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -26,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scenario", default="drive-and-charge", metavar="NAME", help="as for sim (default %(default)s)"
     )
     parser.add_argument(
-        "--time-scale", type=float, default=60.0, metavar="X", help="simulated seconds a second (default 60)"
+        "--time-scale",
+        type=_positive,
+        default=60.0,
+        metavar="X",
+        help="simulated seconds a second (default 60)",
     )
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="another pack, another road (default 1)"
@@ -42,6 +47,16 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(arguments.scenario, arguments.time_scale, arguments.seed)
     as_it_should_be = perform(options, os.environ, Screen(sys.stdout), SystemClock())
     return EXIT_OK if as_it_should_be else EXIT_DIFFERENT
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 < number < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
+    return number
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

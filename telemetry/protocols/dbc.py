@@ -68,7 +68,7 @@ def _settle(bus: BusDatabases, findings: Findings) -> list[ParsedMessage]:
             name, id = parsed.message.name, key[1]
             what = f"id {id:X} is {name} here and {other.message.name} in {other.file} (bus {bus.name})"
             if not bus.first_wins:
-                hint = "leave one out, or let the first database win"
+                hint = "leave one out, or take the first one's: first_wins = true, or --first-wins"
                 raise ConfigError(what, where=str(file), hint=hint)
             findings.add(str(file), parsed.line, "an id of an earlier database, left out", what)
     return list(settled.values())

@@ -38,7 +38,7 @@ def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> Lo
     path = cache_directory / f"{_key(buses)}.json"
     try:
         return decoded(_whole(path.read_bytes()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:
         LOG.warning("%s: cached plan is of no use, parsing again: %s", path, error)

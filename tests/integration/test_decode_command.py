@@ -136,6 +136,29 @@ def test_a_fault_is_one_line_and_a_code(
     assert done.stdout == b""
 
 
+def test_a_wrong_format_is_told_with_the_formats_there_are(environment: dict[str, str]) -> None:
+    done = decode(environment, LOG, "--dbc", DBC, "--format", "xml")
+    assert done.returncode == 64
+    assert b"(choose from 'csv', 'lp', 'ndjson')" in done.stderr
+
+
+@pytest.mark.parametrize("database", ["can0=", "=ev.dbc", ""])
+def test_half_a_database_is_a_wrong_command_line(environment: dict[str, str], database: str) -> None:
+    done = decode(environment, LOG, "--dbc", database)
+    assert done.returncode == 64
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_log_without_a_frame_is_readable_but_worth_a_warning(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "empty.asc"
+    log.touch()
+    done = decode(environment, str(log), "--dbc", DBC)
+    assert (done.returncode, done.stdout) == (0, (DATA / "drive.csv").read_bytes().splitlines(True)[0])
+    assert done.stderr == b"warning: no frames in what was read\n"
+
+
 def test_a_log_is_never_overwritten_by_its_own_values(environment: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     log.write_bytes(Path(LOG).read_bytes())

@@ -35,7 +35,7 @@ def test_each_kind_of_value_is_read_as_it_stands(tmp_path: Path) -> None:
         ("a = ''", "a: must be text, not an empty text"),
         ("b = 1", "b: must be true or false, not an integer"),
         ("c = true", "c: must be a number, not true/false"),
-        ("c = nan", "c: must be a number, not a number"),
+        ("c = nan", "c: must be a finite number, not nan"),
         ("c = 11", "c: must be above 0 and at most 10, not 11"),
         ("d = 1.5", "d: must be an integer, not a number"),
         ("d = 10", "d: must be from 0 to 9, not 10"),
