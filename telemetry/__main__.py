@@ -1,7 +1,9 @@
 """The command `nev-telemetry`: finds the command's module, runs it, turns errors into one line and a code."""
 
 import argparse
+import errno
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -10,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from telemetry import __version__
-from telemetry.errors import TelemetryError
+from telemetry.errors import StorageError, TelemetryError, one_line
 
 COMMANDS = {
     "run": "the gateway service",
@@ -21,6 +23,7 @@ COMMANDS = {
     "sim": "a simulated ECU on a bus, a socket or into a log",
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
 }
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
@@ -63,22 +66,56 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments_given = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in arguments_given if not word.startswith("-")), None)
+    verbose = not {"-v", "--verbose"}.isdisjoint(arguments_given)
+    _warnings_as_words()
     try:
+        if sys.stdout is None:  # as Python has it when the descriptor is closed
+            raise StorageError("is closed", where="stdout", hint="redirect it")
         arguments = _parser(command).parse_args(arguments_given)
         code = load_command(arguments.command).run(arguments)
         sys.stdout.flush()
     except TelemetryError as error:
-        if not {"-v", "--verbose"}.isdisjoint(arguments_given):
-            traceback.print_exc()
-        sys.stderr.write(f"nev-telemetry: {error}\n")
-        return error.exit_code
+        return _refused(error, verbose)
     except BrokenPipeError:
-        # The reader went away; what is still buffered must not raise again at interpreter exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()  # its reader went away
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - a fault of the program has its exit code, whatever it is
+        if isinstance(error, OSError) and error.errno in DISK_FULL and error.filename is None:
+            _discard_stdout()  # commands name the files that they open: this was their output
+            full = StorageError(f"cannot be written: {error.strerror}", where="stdout")
+            return _refused(full, verbose)
+        traceback.print_exc()
+        return _refused(
+            TelemetryError(f"a fault in the program: {type(error).__name__}", hint="please report it")
+        )
     return code
+
+
+def _refused(error: TelemetryError, verbose: bool = False) -> int:
+    if verbose:
+        traceback.print_exc()
+    sys.stderr.write(f"nev-telemetry: {error}\n")
+    return error.exit_code
+
+
+def _discard_stdout() -> None:
+    """What is still buffered must not raise again at interpreter exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+class _Words(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"warning: {one_line(record.getMessage())}"
+
+
+def _warnings_as_words() -> None:
+    """What is logged by a command that sets up no log looks like its other warnings."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Words())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,21 @@
+import errno
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
 import pytest
 
 from telemetry import __version__
 from telemetry.__main__ import COMMANDS, main
+from telemetry.errors import TelemetryError
+
+
+def raising(error: Exception) -> Callable[[object], NoReturn]:
+    def run(arguments: object) -> NoReturn:
+        del arguments
+        raise error
+
+    return run
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,3 +51,36 @@ def test_an_error_is_one_line_and_its_own_exit_code(capsys: pytest.CaptureFixtur
 def test_the_traceback_of_an_error_is_there_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "-v", "/nonexistent.toml"]) == 78
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_behind_stdout_is_one_line_and_exit_74(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("telemetry.cli.status.run", raising(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr("telemetry.__main__._discard_stdout", lambda: None)
+    assert main(["status", "x.toml"]) == 74
+    assert capsys.readouterr().err == "nev-telemetry: stdout: cannot be written: No space left on device\n"
+
+
+def test_a_fault_in_the_program_keeps_its_traceback_and_is_exit_70(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("telemetry.cli.status.run", raising(ZeroDivisionError()))
+    assert main(["status", "x.toml"]) == 70
+    words = capsys.readouterr().err.splitlines()
+    assert words[0].startswith("Traceback")
+    assert words[-1] == "nev-telemetry: a fault in the program: ZeroDivisionError (please report it)"
+
+
+def test_a_closed_stdout_is_refused_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("telemetry.cli.status.run", raising(AssertionError()))
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["status", "x.toml"]) == 74
+    assert capsys.readouterr().err == "nev-telemetry: stdout: is closed (redirect it)\n"
+
+
+def test_what_an_error_quotes_cannot_steer_a_terminal() -> None:
+    error = TelemetryError("no message: \x1b[2J\x07\u202ename\n2", where="junk.dbc:1")
+    assert str(error) == "junk.dbc:1: no message: ?[2J??name 2"
