@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, cast
 
 from telemetry import __version__
@@ -66,10 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments_given = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in arguments_given if not word.startswith("-")), None)
+    if sys.stderr is None:  # as Python has it when the descriptor is closed
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     verbose = not {"-v", "--verbose"}.isdisjoint(arguments_given)
     _warnings_as_words()
     try:
-        if sys.stdout is None:  # as Python has it when the descriptor is closed
+        if sys.stdout is None:
             raise StorageError("is closed", where="stdout", hint="redirect it")
         arguments = _parser(command).parse_args(arguments_given)
         code = load_command(arguments.command).run(arguments)

@@ -84,3 +84,10 @@ def test_a_closed_stdout_is_refused_before_anything_is_done(
 def test_what_an_error_quotes_cannot_steer_a_terminal() -> None:
     error = TelemetryError("no message: \x1b[2J\x07\u202ename\n2", where="junk.dbc:1")
     assert str(error) == "junk.dbc:1: no message: ?[2J??name 2"
+
+
+def test_a_closed_stderr_costs_only_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["status", "/nonexistent.toml"]) == 78
+    with sys.stderr:  # what it put in the place of stderr
+        monkeypatch.undo()
