@@ -110,7 +110,7 @@ def run_outage(log: Path, database: Path, folder: Path, url: str, hours: float, 
 
     def step(batch: FrameBatch) -> None:
         clock.advance(max(batch[len(batch) - 1].time_ns - clock.unix_ns(), 0) / 1e9)
-        pipeline.process("bus", batch, {}, resumable=False)
+        pipeline.process("bus", batch, {})
         pipeline.tick()
 
     step(batch)

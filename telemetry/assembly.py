@@ -1,6 +1,6 @@
 """From settings to sources: what each kind of source is made of, and which databases describe it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from telemetry_core.stamps import TimeMap
@@ -18,6 +18,7 @@ from telemetry.config import (
 from telemetry.protocols.databases import BusDatabases
 from telemetry.sources.can import SocketCanSource
 from telemetry.sources.can_sockets import CanInterface, CanLink, CanUnixSocket
+from telemetry.sources.identity import belongs_to, position_name
 from telemetry.sources.pythoncan import PythonCanSource
 from telemetry.sources.replay import ReplaySource
 from telemetry.sources.source import Source
@@ -27,13 +28,13 @@ from telemetry.sources.source import Source
 class Assembled:
     """A source and what the pipeline must know of it.
 
-    resumable: its positions mean something to a later run. own_time: its stamps do not come from this
-    machine's clock (logs, simulators).
+    resume_as: what its position is called; empty if positions mean nothing to a later run. own_time: its
+    stamps do not come from this machine's clock (logs, simulators).
     """
 
     source: Source
     settings: SourceSettings
-    resumable: bool
+    resume_as: str
     own_time: bool
 
     @property
@@ -50,7 +51,7 @@ class Assembled:
 
     def tag_of(self, channel: str) -> str:
         """The tag `source`: a bus's configured name; for a log the channel's name, as the log has it."""
-        return channel if self.resumable else self.name
+        return channel if self.resume_as else self.name
 
 
 def bus_databases(config: Config) -> list[BusDatabases]:
@@ -65,6 +66,16 @@ def assemble_sources(
     return [_assemble(settings, channels, clock, positions) for settings in config.sources]
 
 
+def without_replaced(positions: Mapping[str, int], sources: Iterable[Assembled]) -> dict[str, int]:
+    """`positions` less those of logs that a source of `sources` does not read any more."""
+    present = [source for source in sources if source.resume_as]
+    return {
+        name: frames
+        for name, frames in positions.items()
+        if not any(belongs_to(name, source.name) and name != source.resume_as for source in present)
+    }
+
+
 def _assemble(
     settings: SourceSettings, channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
 ) -> Assembled:
@@ -74,17 +85,18 @@ def _assemble(
         case PythonCanSettings():
             channel = channels.number(settings.name, settings.name)
             source = PythonCanSource(settings.name, settings.options, clock, channel=channel)
-            return Assembled(source, settings, resumable=False, own_time=False)
+            return Assembled(source, settings, resume_as="", own_time=False)
         case ReplaySettings():
+            resume_as = position_name(settings.name, settings.file)
             replay = ReplaySource(
                 settings.name,
                 settings.file,
                 clock,
                 lambda channel: channels.number(settings.name, channel),
                 speed=settings.speed,
-                start_position=positions.get(settings.name, 0),
+                start_position=positions.get(resume_as, 0),
             )
-            return Assembled(replay, settings, resumable=True, own_time=True)
+            return Assembled(replay, settings, resume_as, own_time=True)
 
 
 def _can(settings: CanSettings, channels: ChannelTable, clock: Clock) -> Assembled:
@@ -96,7 +108,7 @@ def _can(settings: CanSettings, channels: ChannelTable, clock: Clock) -> Assembl
         channel=channels.number(settings.name, settings.name),
         time_map=TimeMap(time.scale, time.origin_ns, time.wall_ns) if time else None,
     )
-    return Assembled(source, settings, resumable=False, own_time=time is not None)
+    return Assembled(source, settings, resume_as="", own_time=time is not None)
 
 
 def _link(settings: CanSettings) -> CanLink:

@@ -57,14 +57,19 @@ class Line:
         self._reduced = SampleBatch(schema)
         self._tag_sets = 0
         self._source_of_channel: dict[int, str] = {}
+        self._tags_of_source: dict[str, set[int]] = {}
 
     def bind(self, channel: int, *, bus: int, source: str, tag: str) -> None:
         """Tell the stages of a channel: the plan's bus (-1: none), the source it counts for, its tag."""
         common = {"vehicle": self._vehicle, "source": tag}
         self._source_of_channel[channel] = source
-        self._decoder.bind(channel, bus, self._add_tags(common))
+        own_tags = self._add_tags(common)
+        self._decoder.bind(channel, bus, own_tags)
+        mapped_tags: list[int] = []
         if self._mapper is not None:
-            self._mapper.bind(channel, bus, [self._add_tags({**common, **tags}) for tags in self._map_tags])
+            mapped_tags = [self._add_tags({**common, **tags}) for tags in self._map_tags]
+            self._mapper.bind(channel, bus, mapped_tags)
+        self._tags_of_source.setdefault(source, set()).update((own_tags, *mapped_tags))
 
     def _add_tags(self, tags: Mapping[str, str]) -> int:
         index = self._tag_sets
@@ -84,12 +89,25 @@ class Line:
         self._encoder.shift_ns = shift_ns
         self._encoder.encode(samples, lines)
 
-    def flush(self, lines: LineBuffer, *, before_ns: int | None = None) -> None:
-        """Encode the rows that the reducer holds: of intervals that ended before `before_ns`, or all."""
+    def flush(
+        self,
+        lines: LineBuffer,
+        *,
+        source: str | None = None,
+        before_ns: int | None = None,
+        shift_ns: int = 0,
+    ) -> None:
+        """Encode the rows that the reducer holds.
+
+        source: only rows of this source; before_ns: only rows of intervals that ended before it; shift_ns: as
+        when they were processed.
+        """
         if self._reducer is None:
             return
         self._reduced.clear()
-        self._reducer.flush(self._reduced, before_ns)
+        tags = None if source is None else self._tags_of_source.get(source, ())
+        self._reducer.flush(self._reduced, before_ns, tags)
+        self._encoder.shift_ns = shift_ns
         self._encoder.encode(self._reduced, lines)
 
     @property

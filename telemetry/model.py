@@ -250,6 +250,10 @@ GATEWAY = Measurement(
         _number("points_dead", "points among the dead letters"),
         _number("points_waiting_memory", "points waiting in memory"),
         _number("points_waiting_disk", "points waiting on disk"),
+        _number(
+            "points_never_on_disk", "points that were sent from memory alone, since the disk refused them"
+        ),
+        _number("frames_waiting", "frames read that wait for the pipeline"),
         _number("incomplete_cycles", "cycles of cell pages that were not complete"),
         _number("spool_bytes", "size of the spool on disk"),
         _number("spool_oldest_s", "age of the oldest batch that waits"),

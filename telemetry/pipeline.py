@@ -2,12 +2,13 @@
 
 Promises: a batch is closed at 5,000 lines, 512 KiB or one second, whichever comes first, and always between
 two deliveries, so that its position and its accounts are exact. A log that is read again is processed from
-its start and what an earlier run had stored is thrown away, so that every stage is as it was.
+its start and what an earlier run had stored is thrown away, so that every stage is as it was; for the same
+reason what the reducer holds of a log goes out only at the log's end, not when the service stops.
 
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from telemetry_core.frames import FrameBatch
@@ -18,10 +19,12 @@ from telemetry.compress import compress
 from telemetry.ledger import Counters, Ledger, subtract
 from telemetry.line import Line
 from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.stamping import AS_THEY_ARE, ClockStamps, Stamping
 
 BATCH_LINES = 5000
 BATCH_BYTES = 512 * 1024
 BATCH_AGE_S = 1.0
+SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
 
 
 class BatchStore(Protocol):
@@ -38,7 +41,14 @@ class Pipeline:
     """Takes deliveries and rare points; cuts, compresses and stores batches."""
 
     def __init__(
-        self, line: Line, store: BatchStore, ledger: Ledger, clock: Clock, positions: Mapping[str, int]
+        self,
+        line: Line,
+        store: BatchStore,
+        ledger: Ledger,
+        clock: Clock,
+        positions: Mapping[str, int],
+        *,
+        wait_for_clock: bool = False,
     ) -> None:
         """positions: how many frames of each log are in the store already."""
         self._line = line
@@ -54,6 +64,8 @@ class Pipeline:
         self._discarded = LineBuffer()
         self._opened_s = clock.monotonic_s()
         self._time_base = TimeBase.UNIX
+        self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
+        self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the reducer holds
         ledger.add_stage(line.counted)
         ledger.add_stage(self._counted)
 
@@ -63,23 +75,29 @@ class Pipeline:
         frames: FrameBatch,
         lost_before: Counters,
         *,
-        resumable: bool,
+        resume_as: str = "",
+        own_time: bool = False,
         time_known: bool = True,
     ) -> None:
         """Process one delivery.
 
-        lost_before: by reason, what the source itself had lost when it had read these frames; resumable: the
-        source's positions mean something to a later run; time_known: the frames' stamps count from 1970.
+        lost_before: by reason, what the source itself had lost when it had read these frames; resume_as: what
+        the position of a log is called, empty if the source cannot resume; own_time: the frames' stamps do
+        not come from this machine's clock; time_known: whether that clock may be trusted.
         """
-        if resumable:
-            done = min(max(self._stored.get(source, 0) - frames.position, 0), len(frames))
+        if resume_as:
+            stored = self._stored.get(resume_as, 0)
+            done = min(max(stored - frames.position, 0), len(frames))
             if done:
                 self._repeat(frames.part(0, done) if done < len(frames) else frames)
             if done < len(frames):
-                self._take(frames.part(done, len(frames)) if done else frames, time_known=True)
-            self._positions[source] = max(frames.position + len(frames), self._stored.get(source, 0))
+                self._take(source, frames.part(done, len(frames)) if done else frames, AS_THEY_ARE)
+            self._positions[resume_as] = max(frames.position + len(frames), stored)
+        elif own_time:
+            self._take(source, frames, AS_THEY_ARE)
         else:
-            self._take(frames, time_known=time_known)
+            for part, stamping in self._clock_stamps.parts(frames, time_known=time_known):
+                self._take(source, part, stamping)
         self._delivered[source] = self._delivered.get(source, 0) + len(frames)
         self.count_losses(source, lost_before)
         if self._open.lines >= BATCH_LINES or len(self._open) >= BATCH_BYTES:
@@ -89,11 +107,25 @@ class Pipeline:
         """What `source` itself has lost so far, by reason, and `kernel_dropped`."""
         self._lost_before[source] = dict(lost)
 
-    def _take(self, frames: FrameBatch, *, time_known: bool) -> None:
-        self._switch(TimeBase.UNIX if time_known else TimeBase.BOOT)
-        # The kernel stamps with the wall clock even while that is wrong; the time since boot is right.
-        shift_ns = 0 if time_known else self._clock.boot_ns() - self._clock.unix_ns()
-        self._line.process(frames, self._open, shift_ns=shift_ns)
+    def end(self, source: str, lost: Counters, *, is_complete: bool) -> None:
+        """Nothing more comes of `source`; is_complete: a log, and read to its end."""
+        self.count_losses(source, lost)
+        if is_complete:
+            self._flush(source)
+
+    def _take(self, source: str, frames: FrameBatch, stamping: Stamping) -> None:
+        if not stamping.continues(self._stampings.get(source, stamping)):
+            self._flush(source)
+        self._stampings[source] = stamping
+        self._switch(stamping.base)
+        self._line.process(frames, self._open, shift_ns=stamping.shift_ns)
+
+    def _flush(self, source: str, before_ns: int | None = None) -> None:
+        stamping = self._stampings.get(source)
+        if stamping is None or not self._line.pending:
+            return
+        self._switch(stamping.base)
+        self._line.flush(self._open, source=source, before_ns=before_ns, shift_ns=stamping.shift_ns)
 
     def _repeat(self, frames: FrameBatch) -> None:
         before = self._line.counted()
@@ -108,14 +140,16 @@ class Pipeline:
         self._open.append(line, time_ns)
         self._rare_points[measurement] = self._rare_points.get(measurement, 0) + 1
 
-    def tick(self, flush_before_ns: int | None = None) -> None:
+    def tick(self, live: Iterable[str] = ()) -> None:
         """Close the open batch when it is old, commit when that is due.
 
-        flush_before_ns: rows held by the reducer whose interval ended before this go out (live buses that
-        fell silent); None leaves them.
+        live: sources whose stamps are this machine's time; what the reducer holds of them goes out even if
+        they have fallen silent.
         """
-        if flush_before_ns is not None:
-            self._line.flush(self._open, before_ns=flush_before_ns)
+        self._clock_stamps.look()
+        before_ns = self._clock.unix_ns() - SILENCE_GRACE_NS
+        for source in live:
+            self._flush(source, before_ns)
         now_s = self._clock.monotonic_s()
         if not self._open.lines:
             self._opened_s = now_s
@@ -125,9 +159,10 @@ class Pipeline:
         elif self._store.commit_due():
             self._store.commit()
 
-    def finish(self) -> None:
-        """Everything that is held anywhere goes to the store, committed."""
-        self._line.flush(self._open)
+    def finish(self, live: Iterable[str] = ()) -> None:
+        """Everything that would be lost otherwise goes to the store, committed."""
+        for source in live:
+            self._flush(source)
         self.cut()
         self._store.commit()
 

@@ -6,16 +6,14 @@ spool, sink, all within STOP_S whatever the server does. One thread per source, 
 for the sink, one for the status socket.
 """
 
-import contextlib
 import logging
-import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
-from types import FrameType
+from dataclasses import dataclass
 from typing import Any
 
-from telemetry.assembly import Assembled, assemble_sources, bus_databases
+from telemetry import __version__
+from telemetry.assembly import Assembled, assemble_sources, bus_databases, without_replaced
 from telemetry.channels import ChannelTable
 from telemetry.clock import Clock, SystemClock
 from telemetry.config import Config
@@ -36,24 +34,38 @@ from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSig
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
 from telemetry.status import StatusServer
+from telemetry.watch import ClockWatch, SpoolWatch
 
 LOG = logging.getLogger("telemetry.service")
 
 POLL_S = 0.1
 SOURCES_STOP_S = 1.5
 SINK_STOP_S = 1.5
-SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
 STATUS_EVERY_S = 0.5
+OLD_EVENT_NS = 60_000_000_000  # nothing that is told now happened earlier than this
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """The accounts and what else is known of the service, of one moment."""
+
+    counters: dict[str, int]
+    gauges: dict[str, float]
+    volatile: str  # why the disk refuses
+    taken_s: float  # monotonic
 
 
 class Service:
     """One run of the service with one configuration."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
-        """Raises TelemetryError when the configuration, a database or the spool cannot be used."""
+    def __init__(self, config: Config, clock: Clock | None = None, stop: StopSignal | None = None) -> None:
+        """Raises TelemetryError when the configuration, a database or the spool cannot be used.
+
+        stop: ends `run`, in order.
+        """
         self._config = config
         self._clock = clock or SystemClock()
-        self._stop = StopSignal()
+        self._stop = stop or StopSignal()
         self._events: deque[tuple[Event, int]] = deque(maxlen=1000)
         self._channels = ChannelTable()
         self._bound = 0
@@ -77,7 +89,16 @@ class Service:
         positions = self._spool.recovery.positions
         self._sources = assemble_sources(config, self._channels, self._clock, positions)
         self._ledger = Ledger(self._earlier_accounts())
-        self._pipeline = Pipeline(self._line, self._spool, self._ledger, self._clock, positions)
+        self._pipeline = Pipeline(
+            self._line,
+            self._spool,
+            self._ledger,
+            self._clock,
+            without_replaced(positions, self._sources),
+            wait_for_clock=config.wait_for_clock,
+        )
+        self._live = [source.name for source in self._sources if not source.resume_as]
+        self._on_wall_time = [source.name for source in self._sources if not source.own_time]
         self._sink = Sink(
             self._spool,
             config.influx,
@@ -87,11 +108,19 @@ class Service:
             directory=config.spool.directory,
             wait_for_clock=config.wait_for_clock,
         )
+        self._time_known = self._sink.time_known()
+        self._clock_watch = ClockWatch(self._clock)
+        found = self._spool.counters()
+        self._spool_watch = SpoolWatch(
+            evicted=found["points/evicted"],
+            damaged=found["points/damaged"] - self._spool.recovery.damaged_points,
+        )
         self._failure: Exception | None = None
         self._status = StatusServer(config.spool.directory, self._describe)
-        self._published: dict[str, int] = {}
-        self._written_rate, self._sync_rate = HourlyRate(), HourlyRate()
         self._started_s = self._clock.monotonic_s()
+        self._written_rate, self._sync_rate = HourlyRate(), HourlyRate()
+        self._rates: dict[str, float] = {}
+        self._published = self._take_figures()
         self._next_gateway_s = self._clock.monotonic_s() + config.gateway_every_s
         self._next_status_s = 0.0
 
@@ -100,7 +129,7 @@ class Service:
         afresh = tuple(
             f"{account}/{source.name}/"
             for source in self._sources
-            if source.resumable
+            if source.resume_as
             for account in ("bus", "frames")
         )
         accounts = self._spool.recovery.accounts
@@ -113,29 +142,25 @@ class Service:
     # -- running
 
     def run(self) -> None:
-        """Until `stop`, SIGTERM or SIGINT; or, when all sources are logs, until all is delivered."""
-        with self._signals():
-            self._report_recovery()
-            self._status.start()
-            threads = [
-                threading.Thread(
-                    target=source.source.run, args=(self._output, self._stop), name=source.name, daemon=True
-                )
-                for source in self._sources
-            ]
-            for thread in threads:
-                thread.start()
-            self._sink.start()
-            LOG.info("running: %s", ", ".join(source.name for source in self._sources))
-            try:
-                self._run_until_stopped()
-            finally:
-                self._shut_down()
+        """Until stopped; or, when all sources are logs, until all is delivered."""
+        self._report_start()
+        self._status.start()
+        for source in self._sources:
+            threading.Thread(
+                target=source.source.run, args=(self._output, self._stop), name=source.name, daemon=True
+            ).start()
+        self._sink.start()
+        LOG.info("running: %s", ", ".join(source.name for source in self._sources))
+        try:
+            self._run_until_stopped()
+        finally:
+            self._stop.set()
+            self._shut_down()
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
-        """Stop, in order. From any thread, and from a signal handler."""
+        """Stop, in order. From any thread."""
         self._stop.set()
 
     def _fail(self, error: Exception) -> None:
@@ -143,33 +168,16 @@ class Service:
         self._failure = error
         self.stop()
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        def handle(number: int, frame: FrameType | None) -> None:
-            del number, frame
-            self.stop()
-
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
     def _run_until_stopped(self) -> None:
         running = {source.name for source in self._sources}
         while running and not self._stop.is_set():
             self._step(running)
         if not self._stop.is_set():
             LOG.info("all logs are read; delivering what is left")
-            self._pipeline.finish()
+            self._pipeline.finish(self._live)
             while self._waiting_points() and not self._stop.is_set():
                 self._clock.wait(self._stop.event, POLL_S)
-                self._pipeline.tick()
-                self._publish()
+                self._tick()
         self._stop.set()
         deadline_s = self._clock.monotonic_s() + SOURCES_STOP_S
         while running and self._clock.monotonic_s() < deadline_s:
@@ -186,7 +194,11 @@ class Service:
                 self._write_event(item.event, item.time_ns)
             case SourceEnded():
                 running.discard(item.source)
-                self._pipeline.count_losses(item.source, item.counts)
+                self._pipeline.end(item.source, item.counts, is_complete=item.is_complete)
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._next_gateway_s:
+            self._next_gateway_s = now_s + self._config.gateway_every_s
+            self._write_gateway_points()
         self._tick()
 
     def _take(self, delivery: Delivery) -> None:
@@ -196,8 +208,9 @@ class Service:
             delivery.source,
             delivery.batch,
             delivery.counts,
-            resumable=source.resumable,
-            time_known=source.own_time or self._time_known(),
+            resume_as=source.resume_as,
+            own_time=source.own_time,
+            time_known=self._time_known,
         )
         self._output.give_back(delivery.batch)
 
@@ -212,24 +225,31 @@ class Service:
         return next(source for source in self._sources if source.name == name)
 
     def _tick(self) -> None:
-        while self._events:
-            self._write_event(*self._events.popleft())
+        self._time_known = self._sink.time_known()
+        for event in self._clock_watch.observe(time_known=self._time_known):
+            self._add_event(event)
+        self._write_events()
+        self._pipeline.tick(self._on_wall_time)
         now_s = self._clock.monotonic_s()
-        if now_s >= self._next_gateway_s:
-            self._next_gateway_s = now_s + self._config.gateway_every_s
-            self._write_gateway_points()
-        live = not any(source.own_time for source in self._sources) and self._time_known()
-        self._pipeline.tick(self._clock.unix_ns() - SILENCE_GRACE_NS if live else None)
         if now_s >= self._next_status_s:
             self._next_status_s = now_s + STATUS_EVERY_S
             self._publish()
+            self._watch_spool(now_s)
 
-    def _time_known(self) -> bool:
-        return self._sink.time_known()
+    def _watch_spool(self, now_s: float) -> None:
+        figures = self._published
+        for event in self._spool_watch.observe(
+            volatile=figures.volatile,
+            evicted=figures.counters["points/evicted"],
+            damaged=figures.counters["points/damaged"],
+            now_s=now_s,
+        ):
+            self._add_event(event)
 
     # -- what the service says of itself
 
-    def _report_recovery(self) -> None:
+    def _report_start(self) -> None:
+        self._add_event(begins("service_start", f"version {__version__}"))
         recovery = self._spool.recovery
         if recovery.waiting_points:
             LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
@@ -241,69 +261,84 @@ class Service:
     def _add_event(self, event: Event) -> None:
         """From any thread."""
         self._log(event)
-        self._events.append((event, self._clock.unix_ns()))
+        self._events.append((event, self._clock.boot_ns()))
 
     def _log(self, event: Event) -> None:
         level = logging.WARNING if event.level > Level.INFORMATION else logging.INFO
         LOG.log(level, "%s%s: %s", f"{event.source}: " if event.source else "", event.code, event.text)
 
-    def _write_event(self, event: Event, time_ns: int) -> None:
-        self._add_point("event", event_line(event, self._config.vehicle, self._own_time_ns(time_ns)), time_ns)
+    def _write_events(self) -> None:
+        while self._events:
+            event, boot_ns = self._events.popleft()
+            self._write_event(event, boot_ns - self._clock.boot_ns() + self._clock.unix_ns())
+
+    def _write_event(self, event: Event, unix_ns: int) -> None:
+        time_ns = self._own_time_ns(unix_ns)
+        self._add_point("event", event_line(event, self._config.vehicle, time_ns), time_ns)
 
     def _write_gateway_points(self) -> None:
-        time_ns = self._clock.unix_ns()
+        time_ns = self._own_time_ns(self._clock.unix_ns())
         spool, now_s = self._spool.gauges(), self._clock.monotonic_s()
-        gauges = {
-            **self._gauges(),
+        self._rates = {
             "spool_written_bytes_per_h": self._written_rate.add(now_s, spool.bytes_written),
             "spool_syncs_per_h": self._sync_rate.add(now_s, spool.syncs),
         }
-        for text in gateway_lines(self._config.vehicle, self._own_time_ns(time_ns), self._counters(), gauges):
+        figures = self._take_figures()
+        for text in gateway_lines(self._config.vehicle, time_ns, figures.counters, figures.gauges):
             self._add_point(GATEWAY, text, time_ns)
 
     def _own_time_ns(self, unix_ns: int) -> int:
-        """`unix_ns` on the time base that batches have now."""
-        return unix_ns if self._time_known() else unix_ns - self._clock.unix_ns() + self._clock.boot_ns()
+        """`unix_ns`, a time of now, on the time base that batches have now."""
+        age_ns = self._clock.unix_ns() - unix_ns
+        if self._config.wait_for_clock and abs(age_ns) > OLD_EVENT_NS:
+            age_ns = 0  # the clock was set meanwhile
+        return (self._clock.unix_ns() if self._time_known else self._clock.boot_ns()) - age_ns
 
     def _add_point(self, measurement: str, line: bytes, time_ns: int) -> None:
-        self._pipeline.add_point(measurement, line, self._own_time_ns(time_ns), time_known=self._time_known())
-
-    def _counters(self) -> dict[str, int]:
-        return add(self._ledger.snapshot(), self._spool.counters())
+        self._pipeline.add_point(measurement, line, time_ns, time_known=self._time_known)
 
     def _waiting_points(self) -> int:
         gauges = self._spool.gauges()
         return gauges.waiting_disk_points + gauges.waiting_memory_points
 
-    def _gauges(self) -> dict[str, float]:
-        spool = self._spool.gauges()
-        return {
+    def _take_figures(self) -> "_Figures":
+        """For the pipeline's thread: all numbers, of one moment, so that they balance."""
+        counters, spool = self._spool.snapshot()
+        now_s = self._clock.monotonic_s()
+        gauges = {
             "points_waiting_memory": spool.waiting_memory_points + self._pipeline.points_waiting,
             "points_waiting_disk": spool.waiting_disk_points,
             "spool_bytes": spool.disk_bytes,
             "spool_oldest_s": spool.oldest_age_s,
             "spool_volatile": bool(spool.volatile),
+            **self._rates,
+            "points_never_on_disk": spool.never_on_disk_points,
+            "frames_waiting": self._output.frames_waiting,
             "sink_held": bool(self._sink.state.held),
             "incomplete_cycles": self._line.incomplete_cycles,
-            "uptime_s": self._clock.monotonic_s() - self._started_s,
+            "uptime_s": now_s - self._started_s,
             **process_gauges(),
         }
+        return _Figures(add(self._ledger.snapshot(), counters), gauges, spool.volatile, now_s)
 
     def _publish(self) -> None:
-        self._published = self._counters()
+        self._published = self._take_figures()
 
     def _describe(self) -> dict[str, Any]:
         states = {f"source/{source.name}": source.source.status for source in self._sources}
-        sink, spool = self._sink.state, self._spool.gauges()
+        sink, figures = self._sink.state, self._published
         states["sink"] = sink.held or sink.failure or f"API {sink.api}, last answer {sink.last_status}"
-        states["spool"] = spool.volatile or "on disk"
-        return describe(self._config.vehicle, self._published, self._gauges(), states)
+        states["spool"] = figures.volatile or "on disk"
+        gauges = {**figures.gauges, "status_age_s": self._clock.monotonic_s() - figures.taken_s}
+        return describe(self._config.vehicle, figures.counters, gauges, states)
 
     # -- stopping
 
     def _shut_down(self) -> None:
+        self._add_event(begins("service_stop", "stopped in order" if self._failure is None else "a fault"))
+        self._write_events()
         self._write_gateway_points()
-        self._pipeline.finish()
+        self._pipeline.finish(self._live)
         self._sink.stop(SINK_STOP_S)
         self._publish()
         self._status.close()

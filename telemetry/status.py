@@ -2,18 +2,23 @@
 
 Promises: works whatever the server, the disk or the bus do, since it only reads what other threads have
 published; one client at a time, each with a second at most; nothing secret is in it. The socket lies in the
-spool's directory, which only the service's own user may enter.
+spool's directory, which only the service's own user may enter and whose path may be of any length. On a disk
+on which no socket can be made the service runs without.
 """
 
 import contextlib
 import json
+import logging
+import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from telemetry.errors import DataError, UnavailableError
+
+LOG = logging.getLogger(__name__)
 
 SOCKET_NAME = "status.sock"
 CLIENT_TIMEOUT_S = 1.0
@@ -31,11 +36,16 @@ class StatusServer:
 
     def start(self) -> None:
         """Bind and begin to answer. A socket left by a killed service is replaced."""
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
-        self._listener.bind(str(self._path))
-        self._path.chmod(0o600)
-        self._listener.listen(8)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+            with _address(self._path) as address:
+                self._listener.bind(address)
+            self._path.chmod(0o600)
+            self._listener.listen(8)
+        except OSError as error:
+            LOG.warning("%s: no status: %s", self._path, error.strerror or error)
+            return
         self._thread.start()
 
     def close(self) -> None:
@@ -43,9 +53,10 @@ class StatusServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             self._path.unlink()
-        self._thread.join(CLIENT_TIMEOUT_S + 1.0)
+        if self._thread.ident is not None:
+            self._thread.join(CLIENT_TIMEOUT_S + 1.0)
 
     def _serve(self) -> None:
         while True:
@@ -53,9 +64,24 @@ class StatusServer:
                 client, _ = self._listener.accept()
             except OSError:
                 return  # closed
-            with client, contextlib.suppress(OSError):
-                client.settimeout(CLIENT_TIMEOUT_S)
-                client.sendall(json.dumps(self._describe()).encode())
+            with client:
+                try:
+                    client.settimeout(CLIENT_TIMEOUT_S)
+                    client.sendall(json.dumps(self._describe()).encode())
+                except OSError:
+                    continue  # the client's trouble
+                except Exception:
+                    LOG.exception("the status cannot be told")
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """A name of `path` that fits into the 108 bytes of a socket's address, as long as it is open."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
 
 
 def query_status(directory: Path) -> dict[str, Any]:
@@ -65,7 +91,8 @@ def query_status(directory: Path) -> dict[str, Any]:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(3.0)
-            client.connect(str(path))
+            with _address(path) as address:
+                client.connect(address)
             while chunk := client.recv(65536):
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:

@@ -98,8 +98,11 @@ cdef class Reducer:
         if not done:
             raise MemoryError
 
-    def flush(self, SampleBatch out not None, before_ns=None):
-        """Append to `out` the pending rows whose interval ended by `before_ns`; all of them if it is None."""
+    def flush(self, SampleBatch out not None, before_ns=None, tags=None):
+        """Append to `out` the pending rows whose interval ended by `before_ns`; all of them if it is None.
+
+        tags: only rows of these tag sets; None: of all.
+        """
         self._check(out)
         cdef int64_t end_ns = 0 if before_ns is None else before_ns
         cdef bint every_row = before_ns is None
@@ -107,7 +110,9 @@ cdef class Reducer:
         cdef Held* held
         for index in range(self.held_count):
             held = &self.held[index]
-            if held.pending and (every_row or held.interval < _interval(end_ns, self.every_ns[held.record])):
+            if not held.pending or not (tags is None or held.tags in tags):
+                continue
+            if every_row or held.interval < _interval(end_ns, self.every_ns[held.record]):
                 if not self._emit(held, out):
                     raise MemoryError
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from telemetry.config import load_config
 from telemetry.service import Service
+from telemetry.sources.source import StopSignal
+from telemetry.stopping import SignalWatch
 
 HELP = "the gateway service"
 
@@ -23,5 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         level=logging.DEBUG if arguments.verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    Service(load_config(arguments.config)).run()
+    stop = StopSignal()
+    with SignalWatch(stop.set):
+        Service(load_config(arguments.config), stop=stop).run()
     return 0

@@ -126,6 +126,8 @@ def put_all(events: list[SourceEvent], output: BatchChannel) -> None:
             logger.warning("%s: %s", event.source, event.event.text)
 
 
-def put_end(source: str, counts: Mapping[str, int], output: BatchChannel) -> None:
+def put_end(
+    source: str, counts: Mapping[str, int], output: BatchChannel, *, is_complete: bool = False
+) -> None:
     """The last item of a source."""
-    output.put(SourceEnded(source, counts))
+    output.put(SourceEnded(source, counts, is_complete))

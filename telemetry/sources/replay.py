@@ -102,16 +102,18 @@ class ReplaySource:
     def run(self, output: BatchChannel, stop: StopSignal) -> None:
         """See `Source.run`."""
         self.status = "reading"
+        is_complete = False
         try:
             with Log(self._path, self._channel_of) as log:
                 self._replay(log, output, stop)
-            self.status = "stopped" if stop.is_set() else "ended"
+            is_complete = not stop.is_set()
+            self.status = "ended" if is_complete else "stopped"
         except TelemetryError as error:
             self._fail(str(error), output)
         except Exception as error:
             logger.exception("a source failed")
             self._fail(f"internal error: {type(error).__name__}: {error}", output)
-        put_end(self.name, self.counts(), output)
+        put_end(self.name, self.counts(), output, is_complete=is_complete)
 
     def _replay(self, log: Log, output: BatchChannel, stop: StopSignal) -> None:
         while not stop.is_set():

@@ -48,10 +48,11 @@ class SourceEvent:
 
 @dataclass(frozen=True, slots=True)
 class SourceEnded:
-    """Nothing more will come: a log is at its end, or the source was stopped."""
+    """Nothing more will come: a log is at its end (is_complete), or the source was stopped or has failed."""
 
     source: str
     counts: Mapping[str, int]
+    is_complete: bool = False
 
 
 Item = Delivery | SourceEvent | SourceEnded

@@ -66,6 +66,7 @@ class Gauges:
     payload_bytes: int
     bytes_written: int
     syncs: int
+    never_on_disk_points: int  # settled from memory while the disk refused, since the spool was made
     volatile: str  # why the disk refuses; empty if it does not
 
 
@@ -341,6 +342,11 @@ class Spool:
             tally = self._tally()
             return {f"points/{kind}": getattr(tally, kind) for kind in KINDS}
 
+    def snapshot(self) -> tuple[dict[str, int], Gauges]:
+        """`counters` and `gauges` of one moment: with no point in both, or in neither."""
+        with self._lock:
+            return self.counters(), self.gauges()
+
     def _tally(self) -> Tally:
         total = Tally()
         for tally in (self._store.settled.tally(), self._store.from_memory, self._memory.tally()):
@@ -350,7 +356,9 @@ class Spool:
     def gauges(self) -> Gauges:
         """How the spool is now."""
         with self._lock:
-            store = self._store
+            store, never_on_disk = self._store, Tally()
+            never_on_disk.add(self._store.from_memory)
+            never_on_disk.add(self._memory.tally())
             return Gauges(
                 waiting_disk_points=store.waiting_points,
                 waiting_memory_points=self._memory.points,
@@ -363,6 +371,7 @@ class Spool:
                 payload_bytes=store.written.payload_bytes,
                 bytes_written=store.bytes_written,
                 syncs=store.syncs,
+                never_on_disk_points=max(0, never_on_disk.acknowledged),
                 volatile=self._refusal,
             )
 

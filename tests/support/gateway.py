@@ -52,13 +52,15 @@ def _secret_file(directory: Path, secret: str) -> Path:
 class Gateway:
     """One gateway with all its files in `directory`. As a context manager it leaves nothing running.
 
-    influx, sources: the tables [influx] and [[can]], [[replay]] …; top: keys and tables before them.
+    influx, sources: the tables [influx] and [[can]], [[replay]] …; top: keys and tables before them; spool:
+    keys of [spool] besides its directory.
     """
 
     directory: Path
     influx: str
     sources: str
     top: str = ""
+    spool: str = ""
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def __enter__(self) -> Self:
@@ -80,7 +82,7 @@ class Gateway:
         return self.directory / "log"
 
     def write_config(self) -> None:
-        spool = '[spool]\ndirectory = "spool"\n'
+        spool = f'[spool]\ndirectory = "spool"\n{self.spool}\n'
         self.config.write_text(f'vehicle = "van"\n{self.top}\n{self.influx}\n{spool}\n{self.sources}')
 
     def start(self) -> "subprocess.Popen[bytes]":

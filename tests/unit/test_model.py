@@ -29,7 +29,8 @@ UNITLESS = {
     "gateway": {
         *("offered", "read", "kernel_dropped", "decoded", "absorbed", "unknown", "lost_REASON", "in_flight"),
         *("points_made", "points_acknowledged", "points_reduced", "points_evicted", "points_damaged"),
-        *("points_dead", "points_waiting_memory", "points_waiting_disk", "incomplete_cycles"),
+        *("points_dead", "points_waiting_memory", "points_waiting_disk", "points_never_on_disk"),
+        *("frames_waiting", "incomplete_cycles"),
     },
 }
 

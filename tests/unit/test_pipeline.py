@@ -5,6 +5,7 @@ import pytest
 from telemetry_core.frames import FrameBatch
 from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, RecordSpec, SignalSpec, SlotKind
 
+from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.line import Line
 from telemetry.pipeline import BATCH_LINES, Pipeline
@@ -51,17 +52,24 @@ class Bench:
     """A pipeline with one log on channel 0 and everything it needs."""
 
     def __init__(
-        self, positions: Mapping[str, int] | None = None, base: Mapping[str, int] | None = None
+        self,
+        positions: Mapping[str, int] | None = None,
+        base: Mapping[str, int] | None = None,
+        *,
+        wait_for_clock: bool = False,
+        every_s: float = 0.0,
     ) -> None:
         self.clock = FakeClock()
         self.store = ListedStore()
         self.ledger = Ledger(base or {})
-        line = Line(PLAN, None, vehicle="van")
+        line = Line(PLAN, None, vehicle="van", reduce=ReduceSettings(every_s, {}))
         line.bind(0, bus=0, source="log", tag="can0")
-        self.pipeline = Pipeline(line, self.store, self.ledger, self.clock, positions or {})
+        self.pipeline = Pipeline(
+            line, self.store, self.ledger, self.clock, positions or {}, wait_for_clock=wait_for_clock
+        )
 
-    def process(self, frames: FrameBatch, *, resumable: bool = True, time_known: bool = True) -> None:
-        self.pipeline.process("log", frames, {}, resumable=resumable, time_known=time_known)
+    def process(self, frames: FrameBatch, *, resume_as: str = "log", time_known: bool = True) -> None:
+        self.pipeline.process("log", frames, {}, resume_as=resume_as, time_known=time_known)
 
 
 def frames(first: int, count: int, id: int = KNOWN) -> FrameBatch:
@@ -125,19 +133,103 @@ def test_a_log_read_again_continues_behind_what_is_stored(stored: int) -> None:
     assert again.ledger.snapshot() == whole.ledger.snapshot()
 
 
+def live(*stamps_ns: int) -> FrameBatch:
+    batch = FrameBatch(len(stamps_ns))
+    for stamp_ns in stamps_ns:
+        batch.append(stamp_ns, KNOWN, b"\x01")
+    return batch
+
+
 def test_frames_stamped_before_the_time_was_known_go_into_batches_of_their_own() -> None:
-    bench = Bench()
+    bench = Bench(wait_for_clock=True)
     bench.clock.advance(5.0)
-    offset_ns = bench.clock.unix_ns() - bench.clock.boot_ns()
-    early = FrameBatch(1)
-    early.append(bench.clock.unix_ns(), KNOWN, b"\x01")
-    bench.process(early, resumable=False, time_known=False)
-    bench.process(frames(0, 1), resumable=False)
+    boot_ns = bench.clock.boot_ns()
+    bench.process(live(bench.clock.unix_ns()), resume_as="", time_known=False)
+    bench.clock.advance(1.0)
+    bench.process(live(bench.clock.unix_ns()), resume_as="")
     bench.pipeline.finish()
     first, second = (batch for batch, _, _ in bench.store.batches)
     assert (first.time_base, first.boot_id) == (TimeBase.BOOT, bench.clock.boot_id())
-    assert first.first_ns == early[0].time_ns - offset_ns
-    assert (second.time_base, second.first_ns) == (TimeBase.UNIX, 0)
+    assert first.first_ns == boot_ns
+    assert (second.time_base, second.first_ns) == (TimeBase.UNIX, bench.clock.unix_ns())
+
+
+@pytest.mark.parametrize("step_s", [1e8, -1e8, 2.0, -2.0])
+@pytest.mark.parametrize("time_known", [False, True])
+def test_frames_that_waited_while_the_clock_was_set_get_the_time_they_came(
+    step_s: float, time_known: bool
+) -> None:
+    bench = Bench(wait_for_clock=True)
+    bench.clock.advance(1000.0)
+    bench.pipeline.tick()
+    before_ns, before_boot_ns = bench.clock.unix_ns(), bench.clock.boot_ns()
+    bench.clock.advance(0.2)
+    bench.clock.step(step_s)
+    bench.clock.advance(0.2)
+    after_ns, after_boot_ns = bench.clock.unix_ns(), bench.clock.boot_ns()
+    bench.process(live(before_ns, after_ns), resume_as="", time_known=time_known)
+    bench.pipeline.finish()
+    ((batch, _, _),) = bench.store.batches
+    expected = (after_ns - 400_000_000, after_ns) if time_known else (before_boot_ns, after_boot_ns)
+    assert (batch.first_ns, batch.last_ns) == expected
+
+
+def test_a_clock_that_is_not_waited_for_is_taken_as_it_is() -> None:
+    bench = Bench()
+    stamp_ns = bench.clock.unix_ns()
+    bench.clock.step(1e8)
+    bench.process(live(stamp_ns), resume_as="")
+    bench.pipeline.finish()
+    assert bench.store.batches[0][0].first_ns == stamp_ns
+
+
+def test_what_the_reducer_holds_when_the_clock_is_set_keeps_the_time_it_came() -> None:
+    bench = Bench(wait_for_clock=True, every_s=60.0)
+    bench.clock.advance(1000.0)
+    first_ns = bench.clock.unix_ns()
+    bench.process(live(first_ns, first_ns + 1), resume_as="", time_known=False)  # one passes, one is held
+    held_boot_ns = bench.clock.boot_ns() + 1
+    bench.clock.advance(1.0)
+    bench.clock.step(1e8)
+    bench.process(live(bench.clock.unix_ns()), resume_as="", time_known=True)
+    bench.pipeline.finish(["log"])
+    early, late = (batch for batch, _, _ in bench.store.batches)
+    assert (early.time_base, early.last_ns) == (TimeBase.BOOT, held_boot_ns)
+    assert (late.time_base, late.first_ns) == (TimeBase.UNIX, bench.clock.unix_ns())
+
+
+def test_a_silent_live_bus_gives_what_the_reducer_holds_of_it() -> None:
+    bench = Bench(every_s=1.0)
+    stamp_ns = bench.clock.unix_ns()
+    bench.process(live(stamp_ns, stamp_ns + 1), resume_as="")
+    bench.clock.advance(1.5)
+    bench.pipeline.tick(["log"])
+    assert bench.pipeline.points_waiting == 0  # the first row went into a batch that is a second old
+    bench.clock.advance(1.5)
+    bench.pipeline.tick(["log"])
+    bench.pipeline.finish()
+    assert bench.store.text.count(b"\n") == 2
+
+
+def test_what_the_reducer_holds_of_a_log_goes_out_at_its_end_and_not_when_the_service_stops() -> None:
+    bench = Bench(every_s=1.0)
+    bench.process(frames(0, 3))
+    bench.pipeline.tick(["bus"])
+    bench.pipeline.finish(["bus"])
+    assert bench.store.text.count(b"\n") == 1  # the first of a key passes
+    bench.pipeline.end("log", {}, is_complete=False)
+    bench.pipeline.finish()
+    assert bench.store.text.count(b"\n") == 1
+    bench.pipeline.end("log", {}, is_complete=True)
+    bench.pipeline.finish()
+    assert bench.store.text.count(b"\n") == 2
+
+
+def test_another_log_of_the_same_source_starts_from_its_first_frame() -> None:
+    bench = Bench({"log@old": 5})
+    bench.process(frames(0, 3), resume_as="log@new")
+    bench.pipeline.finish()
+    assert bench.store.text.count(b"\n") == 3
 
 
 def test_points_of_the_service_itself_are_counted_as_made() -> None:
@@ -150,7 +242,7 @@ def test_points_of_the_service_itself_are_counted_as_made() -> None:
 
 def test_losses_of_the_source_are_in_the_accounts_with_their_reason() -> None:
     bench = Bench()
-    bench.pipeline.process("log", frames(0, 2), {"lost/bad_line": 3, "kernel_dropped": 4}, resumable=True)
+    bench.pipeline.process("log", frames(0, 2), {"lost/bad_line": 3, "kernel_dropped": 4}, resume_as="log")
     assert bench.ledger.snapshot() == {
         "bus/log/read": 5,
         "bus/log/kernel_dropped": 4,

@@ -1,0 +1,27 @@
+"""What a log's position is called in the accounts: its source, and which log it was.
+
+Promises: a log that was replaced by another, or a source that is pointed at another one, starts from its
+first frame, whatever an earlier log of that source had come to; a log that has grown, or has moved, goes on
+where it was. Relies on logs of different recordings to differ at their beginning: each has stamps there.
+"""
+
+import hashlib
+from pathlib import Path
+
+HEAD_BYTES = 256  # four frames of a candump log, the header of any other
+_DIGITS = 12
+
+
+def position_name(source: str, log: Path) -> str:
+    """`SOURCE@DIGITS`. A log that cannot be read has no position: its source will say why."""
+    try:
+        with log.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError:
+        return f"{source}@unreadable"
+    return f"{source}@{hashlib.sha256(head).hexdigest()[:_DIGITS]}"
+
+
+def belongs_to(position: str, source: str) -> bool:
+    """Whether a position of this name is one of a log of `source`."""
+    return position.startswith(f"{source}@")
