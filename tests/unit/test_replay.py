@@ -80,7 +80,7 @@ def test_a_log_larger_than_the_channel_arrives_whole_and_in_order(log: Path) -> 
     assert [frame.id for frame in frames_of(items)] == list(range(30))
     assert [item.batch.position for item in items if isinstance(item, Delivery)] == list(range(0, 30, 4))
     assert events_of(items) == [("source_end", "drive.log: 30 frames")]
-    assert items[-1] == SourceEnded("log", {"read": 30, "lost/damaged": 0, "nudged": 0})
+    assert items[-1] == SourceEnded("log", {"read": 30, "lost/damaged": 0, "nudged": 0}, is_complete=True)
     assert source.status == "ended"
 
 
