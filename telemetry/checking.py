@@ -16,7 +16,7 @@ from telemetry.assembly import Assembled, assemble_sources, bus_databases
 from telemetry.channels import ChannelTable
 from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
-from telemetry.errors import one_line
+from telemetry.errors import DataError, InputMissingError, one_line
 from telemetry.line import Line
 from telemetry.mapping import resolve
 from telemetry.protocols.databases import LoadedPlan
@@ -142,7 +142,11 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
     for source in assemble_sources(config, ChannelTable(), SystemClock(), {}):
         if not isinstance(source.settings, ReplaySettings):
             continue
-        rate = _rate(config, plan, source, source.settings)
+        try:
+            rate = _rate(config, plan, source, source.settings)
+        except (DataError, InputMissingError) as error:
+            yield Finding(Level.FAULT, f"source {source.name}: {error}")
+            continue
         if rate is None:
             yield Finding(Level.WARNING, f"source {source.name}: no rate can be told from its log")
             continue

@@ -11,7 +11,7 @@ from pathlib import Path
 from telemetry.decoding import Database, LogDecoder, OutputFormat, Progress, plan_channels
 from telemetry.errors import EXIT_OK, StorageError, UsageError, one_line
 from telemetry.protocols.plan_cache import load_plan
-from telemetry.sources.logs import Log
+from telemetry.sources.logs import Log, require_log
 
 HELP = "logs to csv, line protocol or ndjson"
 PROGRESS_INTERVAL_S = 0.2
@@ -45,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode all logs in the order given."""
+    for path in arguments.logs:
+        require_log(path)
     channels = plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)
     plan = load_plan(channels.databases, _cache_directory())
     _warn(plan.warnings)

@@ -6,9 +6,11 @@ reader, the others through `message_logs`. The name's ending tells the format: `
 other candump; `.gz` behind it: gzipped.
 """
 
+import errno
 import gzip
 import io
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Callable
@@ -192,6 +194,18 @@ class _Content(io.RawIOBase):
         except (OSError, EOFError, zlib.error) as error:
             self.problem = " ".join(str(error).split())
             return 0
+
+
+def require_log(path: Path) -> None:
+    """Raise InputMissingError now, and not when the logs before this one have been read."""
+    if path == STDIN:
+        return
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        raise InputMissingError(error.strerror or str(error), where=str(path)) from error
+    if is_directory:
+        raise InputMissingError(os.strerror(errno.EISDIR), where=str(path))
 
 
 def _open(path: Path) -> io.FileIO:

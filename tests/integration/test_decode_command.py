@@ -159,6 +159,15 @@ def test_a_log_without_a_frame_is_readable_but_worth_a_warning(
     assert done.stderr == b"warning: no frames in what was read\n"
 
 
+@pytest.mark.parametrize("second", ["no such.log", "."])
+def test_a_log_that_is_not_there_is_told_before_the_first_is_decoded(
+    environment: dict[str, str], second: str
+) -> None:
+    done = decode(environment, LOG, second, "--dbc", DBC)
+    assert (done.returncode, done.stdout) == (66, b"")
+    assert done.stderr.startswith(f"nev-telemetry: {second}: ".encode())
+
+
 def test_a_log_is_never_overwritten_by_its_own_values(environment: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     log.write_bytes(Path(LOG).read_bytes())

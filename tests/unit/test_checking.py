@@ -78,3 +78,11 @@ def test_a_spool_where_nothing_can_be_made_is_a_fault(tmp_path: Path) -> None:
 def test_a_python_can_interface_that_there_is_not_is_a_fault(tmp_path: Path) -> None:
     source = '[[python_can]]\nname = "usb"\noptions = { interface = "slcam" }'
     assert "source usb: python-can has no interface slcam" in texts(findings(tmp_path, source), Level.FAULT)
+
+
+def test_a_log_that_cannot_be_read_is_a_fault_and_the_server_is_asked_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "drive.blf").write_text("no BLF log")
+    source = '[[replay]]\nname = "log"\nfile = "drive.blf"'
+    faults = texts(findings(tmp_path, source), Level.FAULT)
+    assert f"source log: {tmp_path}/drive.blf: is no BLF log" in faults
+    assert "Connection refused" in faults
