@@ -1,5 +1,6 @@
 """Dead letters: kept, bounded, and sent again."""
 
+import errno
 import json
 from pathlib import Path
 from random import Random
@@ -155,6 +156,7 @@ def test_a_power_cut_at_any_step_of_requeueing_neither_loses_nor_counts_twice(se
         bench.disk.cut_power(Random(seed))
         bench.restart()
         assert_balanced(bench.spool, bench.spool.recovery.accounts)
+        assert "points/made/unknown" not in bench.spool.recovery.accounts  # it does not wait twice
         for entry in drain(bench.spool):  # it may wait again as what it was before it was refused
             delivered += points_of(entry)
         bench.requeue()
@@ -165,6 +167,23 @@ def test_a_power_cut_at_any_step_of_requeueing_neither_loses_nor_counts_twice(se
         if finished:
             return
     raise AssertionError("it never came to an end")
+
+
+def test_a_letter_that_had_got_to_disk_before_a_kill_is_not_taken_again(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m good=1 1")
+    bench.disk.fault = lambda operation, path: (
+        errno.EIO if (operation, path.parent.name) == NO_CLEANING else None
+    )
+    bench.requeue()
+    bench.disk.fault = lambda _operation, _path: None
+    assert [path.name for path in bench.disk.files() if path.parent.name == "requeue"]
+    bench.restart()
+    bench.look()
+    assert bench.spool.gauges().waiting_disk_points == 1
+    assert not [path.name for path in bench.disk.files() if path.parent.name == "requeue"]
+
+
+NO_CLEANING = ("unlink", "requeue")
 
 
 def test_batches_of_a_boot_that_is_over_are_dead_until_it_is_said_when_it_began(bench: Bench) -> None:

@@ -1,0 +1,61 @@
+"""A server that is down for long: flat memory, nothing evicted, a backlog that drains in order (G5)."""
+
+import tracemalloc
+from pathlib import Path
+
+import telemetry.spool
+from telemetry.spool import Spool, SpoolLimits
+from tests.support.clock import FakeClock
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import Feed, assert_balanced, drain, points_of
+
+OWN_FILES = tracemalloc.Filter(inclusive=True, filename_pattern=f"{Path(telemetry.spool.__file__).parent}/*")
+LIMITS = SpoolLimits(keep_free_bytes=0, segment_bytes=100_000)
+
+
+def own_bytes() -> int:
+    """What the spool's own code has allocated and still holds."""
+    snapshot = tracemalloc.take_snapshot().filter_traces([OWN_FILES])
+    return sum(statistic.size for statistic in snapshot.statistics("filename"))
+
+
+def test_memory_is_flat_while_the_server_is_down_and_while_it_catches_up() -> None:
+    disk = SimulatedDisk()
+    spool = Spool(Path("/spool"), clock=FakeClock(), limits=LIMITS, filesystem=disk)
+    feed = Feed(spool)
+    tracemalloc.start()
+    try:
+        sizes = []
+        for _ in range(2):
+            for _ in range(600):
+                feed.put(padding=1000)
+                spool.commit()
+            sizes.append(own_bytes())
+        delivered: list[int] = []
+        for number, entry in enumerate(drain(spool)):
+            delivered += points_of(entry)
+            if number == 600:
+                sizes.append(own_bytes())
+    finally:
+        tracemalloc.stop()
+    assert max(sizes) - sizes[0] < 100_000
+    assert delivered[3:] == list(range(feed.next_point - 3))  # live first, then oldest first
+    assert spool.counters()["points/evicted"] == 0
+    assert_balanced(spool, feed.accounts)
+
+
+def test_where_the_live_lane_ran_ahead_sixteen_islands_survive_a_kill() -> None:
+    disk = SimulatedDisk()
+    spool = Spool(Path("/spool"), clock=FakeClock(), limits=LIMITS, filesystem=disk)
+    feed = Feed(spool)
+    for number in range(1000):
+        feed.put()
+        spool.commit()
+        if number % 2 and (entry := spool.next_live()):
+            spool.acknowledge(entry.sequence)
+    assert len(spool._store.settled.kept(10_000)) == 500
+    assert_balanced(spool, feed.accounts)
+    disk.kill()
+    again = Spool(Path("/spool"), clock=FakeClock(), limits=LIMITS, filesystem=disk)
+    assert_balanced(again, again.recovery.accounts)
+    assert again.recovery.waiting_points == 3 * (1000 - 16)
