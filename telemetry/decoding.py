@@ -22,7 +22,7 @@ from telemetry_core.spec import PlanSpec
 from telemetry_core.stamps import Nudger
 
 from telemetry.ledger import add
-from telemetry.line import tag_text
+from telemetry.lineprotocol import tag_set
 from telemetry.protocols.databases import BusDatabases
 from telemetry.sources.logs import Log
 
@@ -145,7 +145,7 @@ class LogDecoder:
             number = self._numbers[channel] = len(self._numbers)
             self._decoder.bind(number, self._channels.bus_of(channel), number)
             self._encoder.set_channel(number, channel)
-            self._encoder.set_tags(number, tag_text({"vehicle": self._vehicle, "source": channel}))
+            self._encoder.set_tags(number, tag_set({"vehicle": self._vehicle, "source": channel}))
         return self._numbers[channel]
 
     def warnings(self) -> list[str]:

@@ -16,11 +16,12 @@ from telemetry_core.mapper import Mapper
 from telemetry_core.plan import Plan
 from telemetry_core.reducer import Reducer
 from telemetry_core.samples import SampleBatch
-from telemetry_core.schema import Schema, escape_key
+from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec, RecordSpec
 
 from telemetry.config import SEND_ALL, ReduceSettings
 from telemetry.ledger import add
+from telemetry.lineprotocol import tag_set
 from telemetry.reduce.interval import check_measurements
 
 
@@ -28,11 +29,6 @@ class _Copying(Protocol):
     """A stage that reads one batch of samples and writes another."""
 
     def __call__(self, samples: SampleBatch, out: SampleBatch) -> None: ...
-
-
-def tag_text(tags: Mapping[str, str]) -> bytes:
-    """`,key=value,…`, escaped and sorted by key, as the encoder puts it behind the measurement."""
-    return b"".join(b"," + escape_key(key) + b"=" + escape_key(tags[key]) for key in sorted(tags))
 
 
 class Line:
@@ -73,7 +69,7 @@ class Line:
 
     def _add_tags(self, tags: Mapping[str, str]) -> int:
         index = self._tag_sets
-        self._encoder.set_tags(index, tag_text(tags))
+        self._encoder.set_tags(index, tag_set(tags))
         self._tag_sets += 1
         return index
 
