@@ -167,8 +167,10 @@ def test_on_a_real_can_bus_too(demo: Demo) -> None:
 
 @pytest.mark.parametrize("scale", ["0", "-1", "nan"])
 def test_a_time_scale_that_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str], scale: str) -> None:
-    assert main(["demo", f"--time-scale={scale}"]) == 64
-    assert capsys.readouterr().err.startswith("nev-telemetry: --time-scale: ")
+    with pytest.raises(SystemExit) as caught:
+        main(["demo", f"--time-scale={scale}"])
+    assert caught.value.code == 64
+    assert capsys.readouterr().err.startswith("nev-telemetry demo: argument --time-scale: ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
