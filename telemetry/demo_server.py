@@ -62,19 +62,24 @@ class ServerProcess:
 
     def stop(self, grace_s: float = 5.0) -> None:
         """End the process by its id: SIGTERM, then SIGKILL after `grace_s`."""
-        if self.running():
-            self._process.terminate()
-            try:
-                self._process.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._process.wait()
+        end_process(self._process, grace_s)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def end_process(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
+    """SIGTERM, and SIGKILL after `grace_s`; returns when the process has ended."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
 
 
 def start_server(

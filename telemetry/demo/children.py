@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from telemetry.demo_server import ends_with_parent
+from telemetry.demo_server import end_process, ends_with_parent
 from telemetry.errors import UnavailableError
 
 _URGENT = -15  # niceness
@@ -64,13 +64,7 @@ class Child:
 
     def stop(self, grace_s: float = 10.0) -> None:
         """SIGTERM, and SIGKILL after `grace_s`; returns when it has ended."""
-        if self.running:
-            self._process.terminate()
-            try:
-                self._process.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._process.wait()
+        end_process(self._process, grace_s)
 
     def __enter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ Every test ends with the database holding exactly the points that were made, les
 """
 
 import random
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -255,8 +256,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def over_tls(request: pytest.FixtureRequest) -> Iterator[Callable[..., Rig]]:
     servers: list[ScriptedServer] = []
 
-    def start(context: object, **settings: object) -> Rig:
-        server = ScriptedServer(context)  # type: ignore[arg-type]
+    def start(context: ssl.SSLContext, **settings: object) -> Rig:
+        server = ScriptedServer(context)
         servers.append(server.__enter__())
         return Rig(server, **settings)
 
