@@ -1,6 +1,6 @@
 """Data sheet of the decoder: what it counts, and where."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.frames cimport Frame, FrameBatch
 from telemetry_core.plan cimport Plan
@@ -14,7 +14,6 @@ cdef struct Counts:
     uint64_t matched[2]          # [0] frames in no database, [1] frames decoded
     uint64_t error_frames
     uint64_t remote_frames
-    uint64_t bad_lengths
 
 cdef struct Omitted:             # signals left out, by reason
     uint64_t short_frame
@@ -29,5 +28,6 @@ cdef class Decoder:
     cdef uint64_t* rows_made     # of each record
     cdef Omitted omitted_signals
 
-    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, SampleBatch samples) noexcept nogil
+    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
+                            SampleBatch samples) noexcept nogil
     cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil

@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from telemetry_core.frames cimport ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch
+from telemetry_core.frames cimport ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch, payload
 from telemetry_core.plan cimport (
     LINE_BYTES,
     MAX_CAPACITY,
@@ -259,15 +259,18 @@ cdef class Decoder:
         cdef bint enough = True
         with nogil:
             while start < frames.count and enough:
-                enough = self._decode_block(&frames.frames[start], min(BLOCK, frames.count - start), samples)
+                enough = self._decode_block(&frames.frames[start], min(BLOCK, frames.count - start),
+                                            frames.payloads, samples)
                 start += BLOCK
         if not enough:
             raise MemoryError
 
-    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, SampleBatch samples) noexcept nogil:
+    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
+                            SampleBatch samples) noexcept nogil:
         cdef const Message* found[BLOCK]
         cdef const Message* message
         cdef const Frame* frame
+        cdef const uint8_t* data
         cdef uint32_t line
         cdef Py_ssize_t index, rows = 0
         cdef uint64_t* row
@@ -275,7 +278,7 @@ cdef class Decoder:
         cdef RowHead* head
         for index in range(count):
             frame = &frames[index]
-            if frame.id < STANDARD_IDS and frame.length <= MAX_PAYLOAD:  # no flag bit is set
+            if frame.id < STANDARD_IDS:  # no flag bit is set
                 line = self.plan.buses[self.bindings[frame.channel].bus].standard[frame.id]
                 self.channel_counts[frame.channel].matched[line != 0] += 1
             else:
@@ -304,9 +307,10 @@ cdef class Decoder:
             head.channel = frame.channel
             head.id = frame.id
             head.nudge_ns = frame.nudge_ns
+            data = payload(frame, payloads)
             if message.shape == SHAPE_PLAIN and frame.length >= message.need_bytes:
-                decode_plain(message, frame.data, row + HEAD_WORDS)
-            elif not decode_any(message, frame.data, MAX_PAYLOAD, frame.length, row + HEAD_WORDS,
+                decode_plain(message, data, row + HEAD_WORDS)
+            elif not decode_any(message, data, max(MAX_PAYLOAD, frame.length), frame.length, row + HEAD_WORDS,
                                 &self.omitted_signals):
                 continue
             self.rows_made[message.record] += 1
@@ -324,8 +328,6 @@ cdef class Decoder:
             counts.error_frames += 1
         elif frame.id & ID_REMOTE:
             counts.remote_frames += 1
-        elif frame.length > MAX_PAYLOAD:
-            counts.bad_lengths += 1
         else:
             if frame.id & ID_EXTENDED:
                 line = find_extended(&self.plan.buses[self.bindings[frame.channel].bus], frame.id & ID_MASK)
@@ -340,7 +342,6 @@ cdef class Decoder:
             "unknown": counts.matched[0],
             "lost/error_frame": counts.error_frames,
             "lost/remote_frame": counts.remote_frames,
-            "lost/bad_length": counts.bad_lengths,
         }
 
     def omitted(self):

@@ -1,6 +1,7 @@
 """Data sheet of a frame and of a batch of frames."""
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 cdef enum:
     ID_EXTENDED = 0x80000000     # the three top bits of `id`, as in SocketCAN's struct can_frame
@@ -12,13 +13,14 @@ cdef enum:
     FLAG_BRS = 2                 # FD: bit rate switched
     FLAG_ESI = 4                 # FD: sender is error passive
 
-    MAX_PAYLOAD = 64
+    MAX_PAYLOAD = 64             # of a CAN frame; what is longer was put together of several, or is no CAN frame
+    MAX_LONG_PAYLOAD = 65535
 
 cdef struct Frame:
     int64_t time_ns              # as the source stamped it, since 1970 (or since boot: see clock.py)
     uint32_t nudge_ns            # added by the encoder where frames of one message share one stamp
     uint32_t id                  # arbitration id and ID_* bits
-    uint16_t length              # payload bytes, 0..64
+    uint16_t length              # payload bytes; over MAX_PAYLOAD: `data` says where they are, see `payload`
     uint16_t channel             # index into the pipeline's channel table
     uint8_t flags                # FLAG_*
     uint8_t reserved[3]
@@ -29,3 +31,20 @@ cdef class FrameBatch:
     cdef readonly Py_ssize_t capacity
     cdef Py_ssize_t count
     cdef public int64_t position # how many frames of the source came before frames[0]
+    cdef uint8_t* payloads       # those over MAX_PAYLOAD, each with zeros up to a multiple of eight bytes
+    cdef size_t payloads_used    # bytes
+    cdef size_t payloads_room
+
+    # Add a frame of `length` payload bytes, all else zero; NULL when full or without memory. The payload is
+    # to be written to `payload(frame)`.
+    cdef Frame* add(self, uint16_t length) noexcept nogil
+    cdef bint _make_room(self, size_t count) noexcept nogil
+    cdef _copy(self, FrameBatch other, Py_ssize_t start, Py_ssize_t stop)
+
+cdef inline const uint8_t* payload(const Frame* frame, const uint8_t* payloads) noexcept nogil:
+    """The bytes of a frame of the batch whose `payloads` these are; zeros follow up to a multiple of eight."""
+    cdef uint64_t offset
+    if frame.length <= MAX_PAYLOAD:
+        return frame.data
+    memcpy(&offset, frame.data, sizeof(offset))
+    return payloads + offset

@@ -1,11 +1,12 @@
 """A batch of frames: one flat buffer, filled by a source and read by the decoder.
 
 Promises: no Python object per frame unless one asks for it by index; the bytes of `data` past `length`
-are zero; a reader may load eight bytes at any offset of `data` of any frame.
+are zero; a reader may load eight bytes at any offset of `data` of any frame. A payload over 64 bytes (a
+message of a serial port, a transport session) lies in a second buffer that all such frames share.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from typing import NamedTuple
@@ -40,6 +41,7 @@ cdef class FrameBatch:
 
     def __dealloc__(self):
         free(self.frames)
+        free(self.payloads)
 
     def __len__(self):
         return self.count
@@ -48,44 +50,91 @@ cdef class FrameBatch:
         if not 0 <= index < self.count:
             raise IndexError(index)
         cdef Frame* frame = &self.frames[index]
-        return FrameTuple(frame.time_ns, frame.id, (<char*>frame.data)[:frame.length], frame.channel,
-                          frame.flags, frame.nudge_ns)
+        cdef const char* data = <const char*>payload(frame, self.payloads)
+        return FrameTuple(frame.time_ns, frame.id, data[:frame.length], frame.channel, frame.flags, frame.nudge_ns)
 
     def append(self, int64_t time_ns, uint32_t id, const uint8_t[::1] data not None, *,
                uint16_t channel=0, uint8_t flags=0):
-        """Add one frame. Raises ValueError when the payload is over 64 bytes, IndexError when full."""
-        if data.shape[0] > MAX_PAYLOAD:
-            raise ValueError(f"a frame carries at most {MAX_PAYLOAD} bytes, not {data.shape[0]}")
+        """Add one frame. Raises ValueError when the payload is over 65,535 bytes, IndexError when full."""
+        if data.shape[0] > MAX_LONG_PAYLOAD:
+            raise ValueError(f"a frame carries at most {MAX_LONG_PAYLOAD} bytes, not {data.shape[0]}")
         if self.count >= self.capacity:
             raise IndexError("the batch is full")
-        cdef Frame* frame = &self.frames[self.count]
-        memset(frame, 0, sizeof(Frame))
+        cdef Frame* frame = self.add(<uint16_t>data.shape[0])
+        if frame == NULL:
+            raise MemoryError
         frame.time_ns = time_ns
         frame.id = id
-        frame.length = <uint16_t>data.shape[0]
         frame.channel = channel
         frame.flags = flags
         if data.shape[0]:
-            memcpy(frame.data, &data[0], data.shape[0])
+            memcpy(<uint8_t*>payload(frame, self.payloads), &data[0], data.shape[0])
+
+    cdef Frame* add(self, uint16_t length) noexcept nogil:
+        cdef Frame* frame = &self.frames[self.count]
+        cdef size_t padded = (length + 7) // 8 * 8
+        cdef uint64_t offset = self.payloads_used
+        if self.count >= self.capacity:
+            return NULL
+        if length > MAX_PAYLOAD and not self._make_room(padded):
+            return NULL
+        memset(frame, 0, sizeof(Frame))
+        frame.length = length
+        if length > MAX_PAYLOAD:
+            memcpy(frame.data, &offset, sizeof(offset))
+            memset(self.payloads + offset, 0, padded)
+            self.payloads_used += padded
         self.count += 1
+        return frame
+
+    cdef bint _make_room(self, size_t count) noexcept nogil:
+        cdef size_t room = self.payloads_used + count
+        cdef uint8_t* grown
+        if room > self.payloads_room:
+            room += room // 2
+            grown = <uint8_t*>realloc(self.payloads, room)
+            if grown == NULL:
+                return False
+            self.payloads = grown
+            self.payloads_room = room
+        return True
 
     def extend(self, FrameBatch other not None):
         """Copy the frames of `other` behind those already here. Raises IndexError without room for all."""
         if other.count > self.capacity - self.count:
             raise IndexError("the batch has no room for these frames")
-        memcpy(&self.frames[self.count], other.frames, other.count * sizeof(Frame))
-        self.count += other.count
+        self._copy(other, 0, other.count)
 
     def clear(self):
-        """Forget all frames; the buffer stays."""
+        """Forget all frames; the buffers stay."""
         self.count = 0
+        self.payloads_used = 0
 
     def part(self, Py_ssize_t start, Py_ssize_t stop):
         """A new batch of the frames from `start` to `stop` (exclusive), with its own position."""
         if not 0 <= start < stop <= self.count:
             raise IndexError(f"{start}:{stop} of {self.count} frames")
         cdef FrameBatch taken = FrameBatch(stop - start)
-        memcpy(taken.frames, self.frames + start, (stop - start) * sizeof(Frame))
-        taken.count = stop - start
+        taken._copy(self, start, stop)
         taken.position = self.position + start
         return taken
+
+    cdef _copy(self, FrameBatch other, Py_ssize_t start, Py_ssize_t stop):
+        """Append frames of `other`, for which there is room."""
+        cdef Frame* copies = &self.frames[self.count]
+        cdef Py_ssize_t index
+        cdef size_t size
+        cdef uint64_t offset
+        memcpy(copies, other.frames + start, (stop - start) * sizeof(Frame))
+        if other.payloads_used:
+            for index in range(stop - start):
+                if copies[index].length <= MAX_PAYLOAD:
+                    continue
+                size = (copies[index].length + 7) // 8 * 8
+                if not self._make_room(size):
+                    raise MemoryError
+                offset = self.payloads_used
+                memcpy(self.payloads + offset, payload(&other.frames[start + index], other.payloads), size)
+                memcpy(copies[index].data, &offset, sizeof(offset))
+                self.payloads_used += size
+        self.count += stop - start

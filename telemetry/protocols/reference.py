@@ -17,7 +17,6 @@ EXTENDED = 0x80000000  # the flag bits of an id, as in SocketCAN
 REMOTE = 0x40000000
 ERROR = 0x20000000
 ID_MASK = 0x1FFFFFFF
-LONGEST_FRAME_BYTES = 64
 
 _FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}
 
@@ -53,7 +52,7 @@ class ReferenceDecoder:
         return rows
 
     def counts(self, channel: int) -> dict[str, int]:
-        names = ("decoded", "unknown", "lost/error_frame", "lost/remote_frame", "lost/bad_length")
+        names = ("decoded", "unknown", "lost/error_frame", "lost/remote_frame")
         counted = self._counts.get(channel, Counter())
         return {name: counted[name] for name in names}
 
@@ -69,8 +68,6 @@ class ReferenceDecoder:
             return "lost/error_frame", None
         if frame.id & REMOTE:
             return "lost/remote_frame", None
-        if len(frame.data) > LONGEST_FRAME_BYTES:
-            return "lost/bad_length", None
         bus, _ = self._channels.get(frame.channel, (-1, 0))
         message = find_message(self.spec.buses[bus], frame.id) if bus >= 0 else None
         return ("unknown", None) if message is None else ("decoded", message)
