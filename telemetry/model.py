@@ -282,6 +282,10 @@ _EVENT_TABLE = (
     EventCode(12, "source_end", Level.INFORMATION, "a log has been read to its end"),
     EventCode(13, "frames_dropped", Level.WARNING, "the kernel or a queue dropped frames"),
     EventCode(14, "log_damaged", Level.WARNING, "a log holds what is no frame; it was skipped"),
+    EventCode(
+        15, "values_unknown", Level.WARNING, "a device has told nothing for 10 s: its values are unknown"
+    ),
+    EventCode(16, "device_offline", Level.WARNING, "a device has told nothing for 60 s"),
     EventCode(20, "bus_off", Level.CRITICAL, "the CAN controller has left the bus after too many errors"),
     EventCode(21, "bus_restarted", Level.INFORMATION, "the CAN controller is on the bus again"),
     EventCode(22, "error_warning", Level.WARNING, "an error counter of the CAN controller is over 96"),
@@ -299,6 +303,35 @@ _EVENT_TABLE = (
     EventCode(50, "sink_hold", Level.CRITICAL, "the server refuses everything: batches are held"),
     EventCode(51, "sink_unreachable", Level.WARNING, "the server cannot be reached or does not answer"),
     EventCode(52, "sink_refused", Level.WARNING, "the server refused points: they are dead letters"),
+    EventCode(100, "cell_overvoltage", Level.CRITICAL, "a cell's voltage is too high"),
+    EventCode(101, "cell_undervoltage", Level.CRITICAL, "a cell's voltage is too low"),
+    EventCode(102, "pack_overvoltage", Level.CRITICAL, "the pack's voltage is too high"),
+    EventCode(103, "pack_undervoltage", Level.CRITICAL, "the pack's voltage is too low"),
+    EventCode(104, "charge_overtemperature", Level.CRITICAL, "the battery is too hot to be charged"),
+    EventCode(105, "charge_undertemperature", Level.WARNING, "the battery is too cold to be charged"),
+    EventCode(106, "discharge_overtemperature", Level.CRITICAL, "the battery is too hot to be discharged"),
+    EventCode(107, "discharge_undertemperature", Level.WARNING, "the battery is too cold to be discharged"),
+    EventCode(108, "charge_overcurrent", Level.CRITICAL, "the current into the battery is too high"),
+    EventCode(109, "discharge_overcurrent", Level.CRITICAL, "the current out of the battery is too high"),
+    EventCode(110, "short_circuit", Level.CRITICAL, "the pack's output is shorted"),
+    EventCode(111, "bms_fault", Level.CRITICAL, "the BMS itself is at fault"),
+    EventCode(112, "switch_locked", Level.WARNING, "a switch of the BMS is locked by command"),
+    EventCode(113, "charge_timeout", Level.WARNING, "charging, or a phase of it, took too long"),
+    EventCode(114, "cell_imbalance", Level.WARNING, "the cells' voltages lie too far apart"),
+    EventCode(115, "sensor_fault", Level.WARNING, "a sensor is missing or tells what cannot be"),
+    EventCode(116, "soc_low", Level.WARNING, "the state of charge is low"),
+    EventCode(117, "insulation_low", Level.CRITICAL, "the insulation to the chassis is too low"),
+    EventCode(118, "communication_lost", Level.WARNING, "a device says that it does not hear another one"),
+    EventCode(119, "overtemperature", Level.CRITICAL, "something is too hot; the text says what"),
+    EventCode(120, "undertemperature", Level.WARNING, "something is too cold; the text says what"),
+    EventCode(121, "charger_fault", Level.CRITICAL, "the charger is at fault"),
+    EventCode(122, "balancing_fault", Level.WARNING, "balancing does not work"),
+    EventCode(123, "soc_high", Level.WARNING, "the state of charge is high"),
+    EventCode(124, "input_fault", Level.WARNING, "the charger's supply is missing, too high or too low"),
+    EventCode(125, "overload", Level.WARNING, "more power is drawn than the device can give"),
+    EventCode(
+        190, "limit", Level.WARNING, "a limit of the configuration that no other code tells of is crossed"
+    ),
 )
 EVENT_CODES = {code.name: code for code in _EVENT_TABLE}
 

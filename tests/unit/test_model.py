@@ -71,6 +71,9 @@ def test_event_codes_keep_their_numbers() -> None:
     assert EVENT_CODES["unclean_stop"].number == 3
     assert EVENT_CODES["bus_off"].number == 20
     assert EVENT_CODES["spool_volatile"].number == 40
+    assert EVENT_CODES["cell_overvoltage"].number == 100
+    assert EVENT_CODES["bms_fault"].number == 111
+    assert EVENT_CODES["balancing_fault"].number == 122
 
 
 @pytest.mark.parametrize("measurement", [BATTERY, CHARGER, METER], ids=lambda measurement: measurement.name)
