@@ -121,8 +121,11 @@ class Config:
 
 def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Config:
     """Read and validate `file`. Raises ConfigError; opens no device and no connection."""
-    top = TomlTable.load(file)
-    environment = os.environ if environment is None else environment
+    return read_config(file, TomlTable.load(file), os.environ if environment is None else environment)
+
+
+def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> Config:
+    """The same, from the file's top table: every key that there is is asked for here or below."""
     spool = _spool(top.take_table("spool"))
     config = Config(
         file=file,

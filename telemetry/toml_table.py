@@ -7,7 +7,8 @@ numbers are checked for range, booleans are not numbers, and nothing is converte
 import difflib
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,47 @@ from telemetry.errors import ConfigError
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class AskedKey:
+    """What is asked of one key, whether or not the file has it: the configuration reference is made of these.
+
+    table: its path, `can[0]` for the first [[can]], empty for the top. kind: text, path, … as the methods'
+    names say. default: None if there is none. above < value, least <= value <= most.
+    """
+
+    table: str
+    key: str
+    kind: str
+    required: bool
+    default: Any = None
+    one_of: tuple[str, ...] = ()
+    above: float = -math.inf
+    least: float = -math.inf
+    most: float = math.inf
+
+
 class TomlTable:
     """One table of the file; the `take_…` methods remove the key they read."""
 
-    def __init__(self, file: Path, path: str, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        file: Path,
+        path: str,
+        values: Mapping[str, Any],
+        on_asked: Callable[[AskedKey], None] | None = None,
+    ) -> None:
         self._file = file
         self._path = path
         self._values = dict(values)
         self._known: set[str] = set()
+        self._on_asked = on_asked
 
     @classmethod
-    def load(cls, file: Path) -> "TomlTable":
-        """The file's top table. Raises ConfigError when it cannot be read or is no TOML."""
+    def load(cls, file: Path, on_asked: Callable[[AskedKey], None] | None = None) -> "TomlTable":
+        """The file's top table. Raises ConfigError when it cannot be read or is no TOML.
+
+        on_asked: is told of every key that is asked for, in this table and in those below it.
+        """
         try:
             with file.open("rb") as stream:
                 content = stream.read(MAX_FILE_BYTES + 1)
@@ -36,7 +66,7 @@ class TomlTable:
         if len(content) > MAX_FILE_BYTES:
             raise ConfigError(f"is larger than {MAX_FILE_BYTES} bytes", where=str(file))
         try:
-            return cls(file, "", tomllib.loads(content.decode("utf-8")))
+            return cls(file, "", tomllib.loads(content.decode("utf-8")), on_asked)
         except UnicodeDecodeError as error:
             raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(file)) from error
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -56,6 +86,10 @@ class TomlTable:
 
     def take_text(self, key: str, default: str | None = None, *, one_of: tuple[str, ...] = ()) -> str:
         """A string that is not empty."""
+        self._asked(key, "text", default is None, default, one_of=one_of)
+        return self._text(key, default, one_of)
+
+    def _text(self, key: str, default: str | None, one_of: tuple[str, ...] = ()) -> str:
         value = self._take(key, default)
         if not isinstance(value, str) or not value:
             raise self.wrong(key, f"must be text, not {_describe(value)}")
@@ -65,27 +99,33 @@ class TomlTable:
 
     def take_optional_text(self, key: str) -> str | None:
         """A string that is not empty, or None when the key is absent."""
-        self._known.add(key)
-        return self.take_text(key) if key in self._values else None
+        self._asked(key, "text", False)
+        return self._text(key, None) if key in self._values else None
 
     def take_path(self, key: str, default: str | None = None) -> Path:
         """A path, relative to the configuration file's folder."""
-        return self._file.parent / Path(self.take_text(key, default)).expanduser()
+        self._asked(key, "path", default is None, default)
+        return self._full_path(self._text(key, default))
 
     def take_optional_path(self, key: str) -> Path | None:
         """A path, relative to the configuration file's folder, or None when the key is absent."""
-        self._known.add(key)
-        return self.take_path(key) if key in self._values else None
+        self._asked(key, "path", False)
+        return self._full_path(self._text(key, None)) if key in self._values else None
+
+    def _full_path(self, text: str) -> Path:
+        return self._file.parent / Path(text).expanduser()
 
     def take_paths(self, key: str) -> tuple[Path, ...]:
         """A list of paths, relative to the configuration file's folder; empty when the key is absent."""
+        self._asked(key, "paths", False)
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
             raise self.wrong(key, f"must be a list of file names, not {_describe(values)}")
-        return tuple(self._file.parent / Path(value).expanduser() for value in values)
+        return tuple(self._full_path(value) for value in values)
 
     def take_flag(self, key: str, default: bool = False) -> bool:
         """true or false."""
+        self._asked(key, "flag", False, default)
         value = self._take(key, default)
         if not isinstance(value, bool):
             raise self.wrong(key, f"must be true or false, not {_describe(value)}")
@@ -95,6 +135,10 @@ class TomlTable:
         self, key: str, default: float | None = None, *, above: float = -math.inf, most: float = math.inf
     ) -> float:
         """A finite number with above < number <= most."""
+        self._asked(key, "number", default is None, default, above=above, most=most)
+        return self._number(key, default, above, most)
+
+    def _number(self, key: str, default: float | None, above: float, most: float) -> float:
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(key, f"must be a number, not {_describe(value)}")
@@ -108,11 +152,12 @@ class TomlTable:
         self, key: str, *, above: float = -math.inf, most: float = math.inf
     ) -> float | None:
         """Like take_number, or None when the key is absent."""
-        self._known.add(key)
-        return self.take_number(key, above=above, most=most) if key in self._values else None
+        self._asked(key, "number", False, above=above, most=most)
+        return self._number(key, None, above, most) if key in self._values else None
 
     def take_integer(self, key: str, default: int | None = None, *, least: int, most: int) -> int:
         """An integer with least <= integer <= most."""
+        self._asked(key, "integer", default is None, default, least=least, most=most)
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, f"must be an integer, not {_describe(value)}")
@@ -122,17 +167,24 @@ class TomlTable:
 
     def take_table(self, key: str) -> "TomlTable":
         """A table; empty when the key is absent."""
+        self._asked(key, "table", False)
         value = self._take(key, {})
         if not isinstance(value, dict):
             raise self.wrong(key, f"must be a table [{key}], not {_describe(value)}")
-        return TomlTable(self._file, ".".join(part for part in (self._path, key) if part), value)
+        return TomlTable(
+            self._file, ".".join(part for part in (self._path, key) if part), value, self._on_asked
+        )
 
     def take_tables(self, key: str) -> list["TomlTable"]:
         """The tables of [[key]]; an empty list when there are none."""
+        self._asked(key, "tables", False)
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise self.wrong(key, f"must be tables [[{key}]], not {_describe(values)}")
-        return [TomlTable(self._file, f"{key}[{index}]", value) for index, value in enumerate(values)]
+        return [
+            TomlTable(self._file, f"{key}[{index}]", value, self._on_asked)
+            for index, value in enumerate(values)
+        ]
 
     def names(self) -> list[str]:
         """The keys that have not been read yet."""
@@ -152,8 +204,35 @@ class TomlTable:
                 key, "unknown key", f"did you mean {near[0]}?" if near else f"known are: {known}"
             )
 
-    def _take(self, key: str, default: Any) -> Any:
+    def _asked(
+        self,
+        key: str,
+        kind: str,
+        required: bool,
+        default: Any = None,
+        *,
+        one_of: tuple[str, ...] = (),
+        above: float = -math.inf,
+        least: float = -math.inf,
+        most: float = math.inf,
+    ) -> None:
         self._known.add(key)
+        if self._on_asked is not None:
+            self._on_asked(
+                AskedKey(
+                    self._path,
+                    key,
+                    kind,
+                    required,
+                    default,
+                    one_of=one_of,
+                    above=above,
+                    least=least,
+                    most=most,
+                )
+            )
+
+    def _take(self, key: str, default: Any) -> Any:
         if key in self._values:
             return self._values.pop(key)
         if default is None:

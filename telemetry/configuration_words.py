@@ -1,0 +1,160 @@
+"""What each key of the configuration means, in words, for `telemetry.configuration_reference`.
+
+The order is that of the page. A default is given here only where the code's own says too little: one that
+depends on something else.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Words(NamedTuple):
+    """default: in words, where it is no plain value."""
+
+    default: str
+    meaning: str
+
+
+def _words(meaning: str, default: str = "") -> Words:
+    return Words(default, meaning)
+
+
+_SOURCE: Mapping[str, Words] = {
+    "name": _words("the tag `source`; letters, digits and `_ . : -`, 64 at most; each name once"),
+}
+_DATABASES: Mapping[str, Words] = {
+    "databases": _words("DBC, ARXML, KCD, SYM; without any, frames are counted and not decoded", "none"),
+    "first_wins": _words("of an id in two databases the first one is taken; else that is an error"),
+    "j1939": _words("extended ids are matched by PGN even where the database does not declare J1939"),
+    "keep_not_available": _words('J1939 "error" and "not available" are values like any other'),
+}
+
+WORDS: Mapping[str, Mapping[str, Words]] = {
+    "top": {
+        "vehicle": _words("the tag `vehicle` of every point"),
+        "clock": _words(
+            '`"wait"`: the time is not known until the kernel says that its clock is synchronised; until then'
+            " batches wait, stamped relative to boot"
+        ),
+        "gateway_every_s": _words("how often the service writes its own state (`gateway`)"),
+        "cache_directory": _words("compiled databases", "`plans` in the spool's folder"),
+    },
+    "influx": {
+        "url": _words("`http://` or `https://`, without credentials", "`INFLUXDB_V2_URL`, else required"),
+        "api": _words(
+            "`/write?db=` (v1), `/api/v2/write` (v2), or found out from what the server answers (auto)"
+        ),
+        "org": _words("API v2: the organisation", "`INFLUXDB_V2_ORG`"),
+        "bucket": _words(
+            "API v2; stands in for `database`; one of them must be given", "`INFLUXDB_V2_BUCKET`"
+        ),
+        "database": _words("API v1; stands in for `bucket`"),
+        "retention_policy": _words("API v1", "the database's own"),
+        "token_file": _words(
+            "a file with one line that nobody else may read; read again when the server refuses it",
+            "the token is in `INFLUXDB_V2_TOKEN`",
+        ),
+        "username": _words("API v1"),
+        "password_file": _words("API v1; like `token_file`"),
+        "create": _words("make the bucket or database when it is missing"),
+        "ca_file": _words("certificates to trust", "the system's"),
+        "unsafe_skip_tls_verification": _words("what its name says"),
+        "proxy": _words("`http://…`, without credentials"),
+    },
+    "spool": {
+        "directory": _words("made if missing, for this user only"),
+        "cap_mib": _words(
+            "the oldest data is evicted beyond it, counted",
+            "the smaller of 1 GiB and half of what is free or held already",
+        ),
+        "max_age_h": _words("data older than this is evicted, counted", "none"),
+        "keep_free_mib": _words("always left free on the disk"),
+    },
+    "reduce": {
+        "every_s": _words("the interval; 0: send everything"),
+        "measurements": _words(
+            "intervals of single measurements, in s: `measurements = { Cells = 10.0, Alarms = 0.0 }`", "none"
+        ),
+    },
+    "can": {
+        **_SOURCE,
+        "interface": _words("the network interface; may appear later, and go and come back", "`name`"),
+        "socket": _words("instead: a UNIX SEQPACKET socket that carries `struct can_frame`"),
+        **_DATABASES,
+        "receive_buffer_kib": _words("asked of the kernel; a warning says when it gives less"),
+        "hardware_stamps": _words("the controller's own clock, re-anchored"),
+        "time_scale": _words(
+            "for simulators that run faster than the clock: simulated seconds a second", "real time"
+        ),
+        "time_origin_ns": _words("with `time_scale`: the simulated time …"),
+        "time_wall_ns": _words("with `time_scale`: … at this time of the wall clock"),
+    },
+    "python_can": {
+        **_SOURCE,
+        "options": _words(
+            'python-can\'s own: `options = { interface = "slcan", channel = "/dev/ttyACM0" }`;'
+            " `interface` must be among them",
+            "required",
+        ),
+        **_DATABASES,
+    },
+    "replay": {
+        **_SOURCE,
+        "file": _words("`candump`, `.asc`, `.blf`, `.trc`, each also `.gz`"),
+        "speed": _words("times the recorded speed", "as fast as possible"),
+        **_DATABASES,
+        "channel_databases": _words(
+            'for channels with databases of their own: `channel_databases = { can1 = ["chassis.dbc"] }`',
+            "none",
+        ),
+    },
+    "map": {
+        "signal": _words("`Message.Signal`, as the database names them; `{n}` stands for a number"),
+        "to": _words("`measurement.field` of the [data model](data-model.md)"),
+        "scale": _words(
+            "from the signal's unit to the field's; -1 where the database counts discharging positive"
+        ),
+        "offset": _words("added after scaling"),
+        "index_from": _words("0 where the database counts cells from 0"),
+        "bus": _words("the source whose databases are meant", "all"),
+        "pack": _words("the tag `pack`"),
+        "charger": _words("the tag `charger`, of fields of `charger` and `meter`", '`"main"`'),
+    },
+}
+
+# Has every table, and every key that is asked for only beside another one.
+EVERYTHING = """\
+vehicle = "van-7"
+
+[influx]
+url = "http://127.0.0.1:8086"
+database = "fleet"
+token_file = "token"
+
+[spool]
+directory = "spool"
+
+[reduce]
+every_s = 1.0
+measurements = { Cells = 10.0 }
+
+[[can]]
+name = "can0"
+databases = ["ev.dbc"]
+time_scale = 60.0
+time_origin_ns = 1772434800000000000
+time_wall_ns = 1772434800000000000
+
+[[python_can]]
+name = "stick"
+options = { interface = "slcan", channel = "/dev/ttyACM0" }
+
+[[replay]]
+name = "log"
+file = "drive.log"
+channel_databases = { can1 = ["chassis.dbc"] }
+
+[[map]]
+signal = "BMS_Pack.PackVoltage"
+to = "battery.voltage_v"
+"""
