@@ -16,18 +16,21 @@ from libc.string cimport memcpy
 from telemetry_core.frames cimport ID_EXTENDED, ID_MASK
 from telemetry_core.lines cimport LineBuffer
 from telemetry_core.printing cimport (
-    FORM_FLAG, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records, put_fields, put_key, put_value,
+    FORM_FLAG, FORM_TEXT, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records, put_fields, put_key, put_value,
 )
 from telemetry_core.samples cimport RowHead, SampleBatch
-from telemetry_core.schema cimport HEAD_WORDS, Field, Record, Schema
+from telemetry_core.schema cimport HEAD_WORDS, Field, FieldText, Record, Schema, find_text
 from telemetry_core.texts cimport TEXT_SLACK, Texts, put_literal, put_text_of
 
 import json
+
+from telemetry_core.schema import csv_text
 
 cdef extern from "numbers.h" nogil:
     struct StampHead:
         int64_t base_ns
     void set_stamp_head(StampHead* head, int64_t stamp_ns)
+    char* put_whole(char* out, uint64_t raw, bint is_signed, int64_t factor, int64_t offset)
     char* put_stamp(char* out, int64_t time_ns)
     char* put_line_end(char* out, int64_t stamp_ns, StampHead* head)
     char* put_arbitration_id(char* out, uint32_t id, bint extended)
@@ -86,7 +89,7 @@ cdef class Encoder:
 
     def set_channel(self, uint16_t index, str name not None):
         """What channel `index` is called in csv and ndjson."""
-        self.csv_channels.put(index, _csv_text(name))
+        self.csv_channels.put(index, csv_text(name))
         self.json_channels.put(index, _json_text(name))
 
     cdef object _check(self, SampleBatch samples):
@@ -172,9 +175,9 @@ cdef class Encoder:
         signals = Texts()
         cdef Py_ssize_t field = 0
         for record, spec in enumerate(self.schema.specs):
-            messages.put(record, _csv_text(spec.message or spec.measurement) + b",")
+            messages.put(record, csv_text(spec.message or spec.measurement) + b",")
             for field_spec in spec.fields:
-                signals.put(field, _csv_text(field_spec.signal or field_spec.name) + b",")
+                signals.put(field, csv_text(field_spec.signal or field_spec.name) + b",")
                 field += 1
         self.csv_signals = signals
         self.csv_messages = messages
@@ -190,7 +193,7 @@ cdef class Encoder:
         cdef char* end
         cdef size_t head_length
         cdef size_t line_bytes = (self.csv_channels.longest + self.csv_messages.longest
-                                  + self.csv_signals.longest + 3 * NUMBER_ROOM + 3 * TEXT_SLACK)
+                                  + self.csv_signals.longest + self.schema.longest_text + 3 * NUMBER_ROOM + 3 * TEXT_SLACK)
         for number in range(samples.rows):
             head = <RowHead*>row
             record = &self.schema.records[head.record]
@@ -229,10 +232,17 @@ cdef class Encoder:
         return put_text_of(out + 1, self.csv_messages, head.record)
 
     cdef char* _put_csv_value(self, char* out, uint32_t field, uint64_t slot) noexcept nogil:
-        if self.plans[field].form != FORM_FLAG:
-            return put_value(out, &self.plans[field], &self.schema.fields[field], slot)
-        out[0] = c"1" if slot else c"0"
-        return out + 1
+        cdef const FieldText* found
+        if self.plans[field].form == FORM_FLAG:
+            out[0] = c"1" if slot else c"0"
+            return out + 1
+        if self.plans[field].form == FORM_TEXT:
+            found = find_text(&self.schema.fields[field], <int64_t>slot)
+            if found == NULL:
+                return put_whole(out, slot, True, 1, 0)
+            memcpy(out, found.plain, found.plain_length)
+            return out + found.plain_length
+        return put_value(out, &self.plans[field], &self.schema.fields[field], slot)
 
     def encode_ndjson(self, SampleBatch samples not None, LineBuffer lines not None):
         """Append one JSON object a row: time_ns (the frame's own), channel, id, message, signals by name."""
@@ -268,7 +278,7 @@ cdef class Encoder:
         cdef char* end
         cdef size_t head_bytes = (self.json_channels.longest + self.json_messages.longest
                                   + JSON_NAMES_ROOM + 2 * NUMBER_ROOM + 2 * TEXT_SLACK)
-        cdef size_t field_bytes = self.json_signals.longest + NUMBER_ROOM + TEXT_SLACK
+        cdef size_t field_bytes = self.json_signals.longest + self.schema.longest_text + NUMBER_ROOM + TEXT_SLACK
         for number in range(samples.rows):
             head = <RowHead*>row
             record = &self.schema.records[head.record]
@@ -301,13 +311,6 @@ cdef class Encoder:
         out = _put_id(put_literal(out, b',"id":"'), head.id)
         out = put_text_of(put_literal(out, b'","message":'), self.json_messages, head.record)
         return put_literal(out, b',"signals":')
-
-
-cdef bytes _csv_text(str name):
-    # RFC 4180, 2.6 and 2.7.
-    if any(special in name for special in ',"\r\n'):
-        name = '"' + name.replace('"', '""') + '"'
-    return name.encode("utf-8", "replace")
 
 
 cdef bytes _json_text(str name):

@@ -27,6 +27,7 @@ cdef enum Form:                  # how a slot becomes text
     FORM_INT = 4                 # int64 * factor + offset, in double precision
     FORM_UINT = 5                # uint64 likewise
     FORM_FLOAT = 6               # double likewise
+    FORM_TEXT = 7                # int64: what its field's table has for it
 
 cdef struct FieldPlan:           # one cache line
     char key[KEY_HEAD]           # the beginning of the escaped `,name=`

@@ -8,8 +8,10 @@ the Schema living as long as its plans.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from telemetry_core.schema cimport SLOT_BOOL, SLOT_FLOAT, SLOT_INT, Field, Record, Schema
-from telemetry_core.texts cimport TEXT_SLACK
+from telemetry_core.schema cimport (
+    SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, Field, FieldText, Record, Schema, find_text,
+)
+from telemetry_core.texts cimport TEXT_SLACK, put_literal
 
 cdef extern from "stdlib.h":
     void* aligned_alloc(size_t alignment, size_t size)
@@ -34,6 +36,8 @@ cdef void _plan_field(FieldPlan* plan, Field* field, const char* text) noexcept:
     plan.key_length = field.key_length
     if field.kind == SLOT_BOOL:
         plan.form = FORM_FLAG
+    elif field.kind == SLOT_TEXT:
+        plan.form = FORM_TEXT
     elif field.kind == SLOT_FLOAT:
         plan.form = FORM_FLOAT
     elif field.decimal:
@@ -50,6 +54,13 @@ cdef void _plan_field(FieldPlan* plan, Field* field, const char* text) noexcept:
         plan.form = FORM_INT if field.kind == SLOT_INT else FORM_UINT
 
 
+cdef uint32_t longest_of(const Field* field) noexcept:
+    cdef uint32_t index, longest = 0
+    for index in range(field.text_count):
+        longest = max(longest, field.texts[index].quoted_length)
+    return longest
+
+
 cdef void _plan_record(RecordPlan* plan, Record* record, Field* fields, const char* text) noexcept:
     cdef uint32_t index
     memcpy(plan.key, text + record.key, min(<size_t>record.key_length, <size_t>KEY_HEAD))
@@ -60,7 +71,7 @@ cdef void _plan_record(RecordPlan* plan, Record* record, Field* fields, const ch
     plan.row_words = record.row_words
     plan.line_bytes = record.key_length + 2 * NUMBER_ROOM + 2 * TEXT_SLACK
     for index in range(record.first_field, record.first_field + record.field_count):
-        plan.line_bytes += fields[index].key_length + NUMBER_ROOM
+        plan.line_bytes += fields[index].key_length + NUMBER_ROOM + longest_of(&fields[index])
 
 
 cdef void* _cache_lines(size_t count, size_t size) except NULL:
@@ -88,10 +99,20 @@ cdef RecordPlan* plan_records(Schema schema) except NULL:
     return plans
 
 
+cdef char* put_quoted(char* out, const Field* field, int64_t raw) noexcept nogil:
+    cdef const FieldText* found = find_text(field, raw)
+    if found == NULL:
+        return put_literal(put_whole(put_literal(out, b'"'), <uint64_t>raw, True, 1, 0), b'"')
+    memcpy(out, found.quoted, found.quoted_length)
+    return out + found.quoted_length
+
+
 cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil:
     cdef double number
     if plan.form == FORM_FLAG:
         return put_flag(out, slot != 0)
+    if plan.form == FORM_TEXT:
+        return put_quoted(out, field, <int64_t>slot)
     if plan.form == FORM_WHOLE_UINT:
         return put_whole(out, slot, False, plan.multiplier, plan.bias)
     if plan.form == FORM_WHOLE_INT:

@@ -10,6 +10,14 @@ cdef enum SlotKind:
     SLOT_UINT = 1
     SLOT_FLOAT = 2
     SLOT_BOOL = 3
+    SLOT_TEXT = 4
+
+cdef struct FieldText:           # what a field of texts writes for one raw value
+    int64_t raw
+    const char* quoted           # as line protocol and JSON want it, with its quotes
+    const char* plain            # as csv wants it
+    uint32_t quoted_length
+    uint32_t plain_length
 
 cdef struct Field:
     double factor
@@ -23,6 +31,8 @@ cdef struct Field:
     uint8_t decimal
     uint8_t decimals
     uint8_t passes               # a change of it is never reduced away
+    uint32_t text_count
+    const FieldText* texts       # sorted by raw value
 
 cdef struct Record:
     uint32_t key                 # in Schema.text: the escaped measurement
@@ -39,6 +49,14 @@ cdef class Schema:
     cdef Record* records
     cdef Field* fields
     cdef char* text
+    cdef FieldText* field_texts
+    cdef list kept               # the bytes that they point into
+    cdef readonly Py_ssize_t longest_text  # bytes of the longest of them
     cdef readonly Py_ssize_t record_count
     cdef readonly Py_ssize_t field_count
     cdef readonly tuple specs    # the RecordSpecs it was made of
+
+    cdef object _pack_texts(self)
+
+# What `field` writes for a raw value; NULL when its table has no text for it.
+cdef const FieldText* find_text(const Field* field, int64_t raw) noexcept nogil

@@ -32,6 +32,22 @@ cdef bytes _escape(str name, tuple specials):
     return text.encode("utf-8", "replace")
 
 
+def csv_text(str text):
+    """`text` as one value of a csv row: RFC 4180, 2.6 and 2.7."""
+    if any(special in text for special in ',"\r\n'):
+        text = '"' + text.replace('"', '""') + '"'
+    return text.encode("utf-8", "replace")
+
+
+cdef str _printable(str text):
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+cdef bytes _quoted(str text):
+    # The same for line protocol and for JSON: of printable characters both escape these two alone.
+    return ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"').encode("utf-8", "replace")
+
+
 cdef object _pack_record(Record* record, spec, Py_ssize_t first_field, bytearray text):
     measurement = escape_measurement(spec.measurement)
     name = (spec.message or spec.measurement).encode("utf-8", "replace")
@@ -67,6 +83,21 @@ cdef object _pack_field(Field* field, spec, bytearray text):
         field.decimals = spec.scale.decimals
 
 
+cdef const FieldText* find_text(const Field* field, int64_t raw) noexcept nogil:
+    cdef uint32_t low = 0
+    cdef uint32_t high = field.text_count
+    cdef uint32_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if field.texts[middle].raw < raw:
+            low = middle + 1
+        else:
+            high = middle
+    if low < field.text_count and field.texts[low].raw == raw:
+        return &field.texts[low]
+    return NULL
+
+
 cdef class Schema:
     """Made of RecordSpecs; a row's `record` is an index into them."""
 
@@ -89,8 +120,36 @@ cdef class Schema:
         if self.text == NULL:
             raise MemoryError
         memcpy(self.text, <char*>text, len(text))
+        self.kept = []
+        self._pack_texts()
 
     def __dealloc__(self):
         free(self.records)
         free(self.fields)
         free(self.text)
+        free(self.field_texts)
+
+    cdef object _pack_texts(self):
+        cdef Py_ssize_t field = 0
+        cdef FieldText* packed
+        self.field_texts = <FieldText*>calloc(
+            max(sum(len(field.texts) for spec in self.specs for field in spec.fields), 1), sizeof(FieldText))
+        if self.field_texts == NULL:
+            raise MemoryError
+        packed = self.field_texts
+        for spec in self.specs:
+            for field_spec in spec.fields:
+                self.fields[field].texts = packed
+                self.fields[field].text_count = len(field_spec.texts)
+                for raw, words in sorted(field_spec.texts):
+                    words = _printable(words)
+                    quoted, plain = _quoted(words), csv_text(words)
+                    self.kept.append((quoted, plain))
+                    packed.raw = raw
+                    packed.quoted = quoted
+                    packed.plain = plain
+                    packed.quoted_length = len(quoted)
+                    packed.plain_length = len(plain)
+                    self.longest_text = max(self.longest_text, len(quoted), len(plain))
+                    packed += 1
+                field += 1

@@ -13,6 +13,7 @@ class SlotKind(IntEnum):
     UINT = 1  # uint64, raw
     FLOAT = 2  # double; value = double * factor + offset
     BOOL = 3  # 0 or 1, written as a boolean
+    TEXT = 4  # int64, raw; written as the text that `FieldSpec.texts` has for it, as digits without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class FieldSpec:
     scale: DecimalScale | None = None  # None: the encoder writes the shortest decimal of the double
     passes: bool = False  # a change of it is never reduced away (flags, value tables, texts)
     signal: str = ""  # as the database names it, where `name` had to differ; else empty
+    texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT: raw value and text
 
 
 @dataclass(frozen=True, slots=True)

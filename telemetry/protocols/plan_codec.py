@@ -61,6 +61,7 @@ def _record_row(record: RecordSpec) -> tuple[Any, ...]:
             field.scale and (field.scale.multiplier, field.scale.bias, field.scale.decimals),
             field.passes,
             field.signal,
+            field.texts,
         )
         for field in record.fields
     ]
@@ -70,8 +71,17 @@ def _record_row(record: RecordSpec) -> tuple[Any, ...]:
 def _record(row: list[Any]) -> RecordSpec:
     measurement, rows, modelled, message = row
     fields = tuple(
-        FieldSpec(name, _KINDS[kind], factor, offset, scale and DecimalScale(*scale), passes, signal)
-        for name, kind, factor, offset, scale, passes, signal in rows
+        FieldSpec(
+            name,
+            _KINDS[kind],
+            factor,
+            offset,
+            scale and DecimalScale(*scale),
+            passes,
+            signal,
+            tuple([(raw, text) for raw, text in texts]),
+        )
+        for name, kind, factor, offset, scale, passes, signal, texts in rows
     )
     return RecordSpec(measurement, fields, modelled, message)
 

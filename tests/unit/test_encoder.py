@@ -231,3 +231,38 @@ def test_rows_of_another_schema_are_refused(schema: Schema) -> None:
     for method in methods:
         with pytest.raises(ValueError, match="schema"):
             method(other, LineBuffer())
+
+
+TEXTS = ((-1, "n/a"), (0, "off"), (3, 'bulk, "fast"\n'), (2**40, "back\\slash"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "line", "csv", "json_value"),
+    [
+        (0, b'"off"', b"off", "off"),
+        (-1, b'"n/a"', b"n/a", "n/a"),
+        (3, b'"bulk, \\"fast\\" "', b'"bulk, ""fast"" "', 'bulk, "fast" '),
+        (2**40, b'"back\\\\slash"', b"back\\slash", "back\\slash"),
+        (17, b'"17"', b"17", "17"),
+        (-(2**63), b'"-9223372036854775808"', b"-9223372036854775808", "-9223372036854775808"),
+    ],
+)
+def test_a_text_is_what_its_table_has_for_the_raw_value_and_its_digits_without_one(
+    raw: int, line: bytes, csv: bytes, json_value: str
+) -> None:
+    field = FieldSpec("phase", SlotKind.TEXT, passes=True, texts=TEXTS)
+    samples, encoder, lines = one_field(field, raw)
+    encoder.encode(samples, lines)
+    assert lines.take() == b"m phase=" + line + b" 1\n"
+    encoder.encode_csv(samples, lines)
+    assert lines.take().split(b"phase,")[1] == csv + b"\n"
+    encoder.encode_ndjson(samples, lines)
+    assert json.loads(lines.take())["signals"] == {"phase": json_value}
+
+
+def test_a_long_text_finds_room() -> None:
+    field = FieldSpec("phase", SlotKind.TEXT, texts=((1, "x" * 10_000),))
+    samples, encoder, lines = one_field(field, 1)
+    for encode in (encoder.encode, encoder.encode_csv, encoder.encode_ndjson):
+        encode(samples, lines)
+        assert b"x" * 10_000 in lines.take()
