@@ -31,16 +31,41 @@ class _Copying(Protocol):
     def __call__(self, samples: SampleBatch, out: SampleBatch) -> None: ...
 
 
+class LineObserver(Protocol):
+    """Who looks at the rows on their way, behind the mapper."""
+
+    def start(self, schema: Schema) -> None:
+        """All rows will be of this schema."""
+        ...
+
+    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """A channel, its source, its tag `source`, and the tag sets of the modelled rows of its frames."""
+        ...
+
+    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
+        """These frames became these rows; both are the line's again afterwards."""
+        ...
+
+
 class Line:
     """Decoder, mapper, reducer and encoder of one pipeline."""
 
     def __init__(
-        self, plan: PlanSpec, mapping: MapSpec | None, *, vehicle: str, reduce: ReduceSettings = SEND_ALL
+        self,
+        plan: PlanSpec,
+        mapping: MapSpec | None,
+        *,
+        vehicle: str,
+        reduce: ReduceSettings = SEND_ALL,
+        observer: LineObserver | None = None,
     ) -> None:
         """mapping: None when nothing is mapped. ConfigError if `reduce` names a measurement there is not."""
         modelled: tuple[RecordSpec, ...] = mapping.records if mapping else ()
         schema = Schema(plan.records + modelled)
         check_measurements(reduce.every_s_by_measurement, schema.specs)
+        self._observer = observer
+        if observer is not None:
+            observer.start(schema)
         self._vehicle = vehicle
         self._decoder = Decoder(Plan(plan, schema))
         self._mapper = Mapper(schema, mapping) if mapping else None
@@ -61,10 +86,14 @@ class Line:
         self._source_of_channel[channel] = source
         own_tags = self._add_tags(common)
         self._decoder.bind(channel, bus, own_tags)
-        mapped_tags: list[int] = []
+        mapped_tags: dict[int, Mapping[str, str]] = {}
         if self._mapper is not None:
-            mapped_tags = [self._add_tags({**common, **tags}) for tags in self._map_tags]
-            self._mapper.bind(channel, bus, mapped_tags)
+            mapped_tags = {
+                self._add_tags(tags): tags for tags in ({**common, **own} for own in self._map_tags)
+            }
+            self._mapper.bind(channel, bus, list(mapped_tags))
+        if self._observer is not None:
+            self._observer.bind(channel, source=source, tag=tag, tags=mapped_tags)
         self._tags_of_source.setdefault(source, set()).update((own_tags, *mapped_tags))
 
     def _add_tags(self, tags: Mapping[str, str]) -> int:
@@ -80,6 +109,8 @@ class Line:
         samples = self._samples
         if self._mapper is not None:
             samples = _through(self._mapper.map, samples, self._mapped)
+        if self._observer is not None:
+            self._observer.observe(frames, samples)
         if self._reducer is not None:
             samples = _through(self._reducer.reduce, samples, self._reduced)
         self._encoder.shift_ns = shift_ns

@@ -23,6 +23,8 @@ from telemetry.gateway import MEASUREMENT as GATEWAY
 from telemetry.gateway import HourlyRate, describe, gateway_lines
 from telemetry.ledger import Ledger, add
 from telemetry.line import Line
+from telemetry.live import LiveSnapshot, LiveState
+from telemetry.live_view import live_view
 from telemetry.mapping import resolve
 from telemetry.model import Level
 from telemetry.pipeline import Pipeline
@@ -52,6 +54,7 @@ class _Figures:
     counters: dict[str, int]
     gauges: dict[str, float]
     volatile: str  # why the disk refuses
+    live: LiveSnapshot
     taken_s: float  # monotonic
 
 
@@ -75,7 +78,10 @@ class Service:
             LOG.warning("%s", warning)
         mapping = resolve(config.map, plan.spec) if config.map else None
         self._bus_numbers = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
-        self._line = Line(plan.spec, mapping, vehicle=config.vehicle, reduce=config.reduce)
+        self._live_state = LiveState(self._clock)
+        self._line = Line(
+            plan.spec, mapping, vehicle=config.vehicle, reduce=config.reduce, observer=self._live_state
+        )
         self._output = BatchChannel()
         self._spool = Spool(
             config.spool.directory,
@@ -274,6 +280,7 @@ class Service:
 
     def _write_event(self, event: Event, unix_ns: int) -> None:
         time_ns = self._own_time_ns(unix_ns)
+        self._live_state.add_event(event, unix_ns)
         self._add_point("event", event_line(event, self._config.vehicle, time_ns), time_ns)
 
     def _write_gateway_points(self) -> None:
@@ -319,18 +326,29 @@ class Service:
             "uptime_s": now_s - self._started_s,
             **process_gauges(),
         }
-        return _Figures(add(self._ledger.snapshot(), counters), gauges, spool.volatile, now_s)
+        return _Figures(
+            add(self._ledger.snapshot(), counters),
+            gauges,
+            spool.volatile,
+            self._live_state.snapshot(),
+            now_s,
+        )
 
     def _publish(self) -> None:
         self._published = self._take_figures()
 
-    def _describe(self) -> dict[str, Any]:
+    def _describe(self, request: str) -> dict[str, Any]:
+        """What the status socket answers. request: `messages` to have the last values of all messages too."""
+        if request == "messages":
+            self._live_state.ask_for_messages()
         states = {f"source/{source.name}": source.source.status for source in self._sources}
         sink, figures = self._sink.state, self._published
         states["sink"] = sink.held or sink.failure or f"API {sink.api}, last answer {sink.last_status}"
         states["spool"] = figures.volatile or "on disk"
-        gauges = {**figures.gauges, "status_age_s": self._clock.monotonic_s() - figures.taken_s}
-        return describe(self._config.vehicle, figures.counters, gauges, states)
+        now_s = self._clock.monotonic_s()
+        gauges = {**figures.gauges, "status_age_s": now_s - figures.taken_s}
+        status = describe(self._config.vehicle, figures.counters, gauges, states)
+        return {**status, "live": live_view(figures.live, now_s, status)}
 
     # -- stopping
 

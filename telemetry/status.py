@@ -1,9 +1,12 @@
 """The status socket: a running service answers each connection with one JSON object and closes it.
 
+A client may send one line first that says what it wants beside the usual; a client that says nothing gets the
+usual after REQUEST_TIMEOUT_S.
+
 Promises: works whatever the server, the disk or the bus do, since it only reads what other threads have
-published; one client at a time, each with a second at most; nothing secret is in it. The socket lies in the
-spool's directory, which only the service's own user may enter and whose path may be of any length. On a disk
-on which no socket can be made the service runs without.
+published; one client at a time, each with little more than a second at most; nothing secret is in it. The
+socket lies in the spool's directory, which only the service's own user may enter and whose path may be of any
+length. On a disk on which no socket can be made the service runs without.
 """
 
 import contextlib
@@ -22,13 +25,18 @@ LOG = logging.getLogger(__name__)
 
 SOCKET_NAME = "status.sock"
 CLIENT_TIMEOUT_S = 1.0
+REQUEST_TIMEOUT_S = 0.2
+MAX_REQUEST_BYTES = 64
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 
 class StatusServer:
-    """Serves `describe()` on a UNIX socket in `directory`, from a thread of its own."""
+    """Serves `describe(request)` on a UNIX socket in `directory`, from a thread of its own.
 
-    def __init__(self, directory: Path, describe: Callable[[], Mapping[str, Any]]) -> None:
+    request: the line that the client sent, or nothing.
+    """
+
+    def __init__(self, directory: Path, describe: Callable[[str], Mapping[str, Any]]) -> None:
         self._path = directory / SOCKET_NAME
         self._describe = describe
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -66,12 +74,22 @@ class StatusServer:
                 return  # closed
             with client:
                 try:
+                    request = _receive_line(client)
                     client.settimeout(CLIENT_TIMEOUT_S)
-                    client.sendall(json.dumps(self._describe()).encode())
+                    client.sendall(json.dumps(self._describe(request)).encode())
                 except OSError:
                     continue  # the client's trouble
                 except Exception:
                     LOG.exception("the status cannot be told")
+
+
+def _receive_line(client: socket.socket) -> str:
+    """What the client says before it waits for its answer; only one line that comes at once counts."""
+    client.settimeout(REQUEST_TIMEOUT_S)
+    try:
+        return client.recv(MAX_REQUEST_BYTES).decode("ascii", "replace").strip()
+    except TimeoutError:
+        return ""
 
 
 @contextlib.contextmanager
@@ -84,8 +102,11 @@ def _address(path: Path) -> Iterator[str]:
         os.close(directory)
 
 
-def query_status(directory: Path) -> dict[str, Any]:
-    """What the service whose spool is in `directory` says of itself. Raises UnavailableError."""
+def query_status(directory: Path, request: str = "status") -> dict[str, Any]:
+    """What the service whose spool is in `directory` says of itself. Raises UnavailableError.
+
+    request: `messages` to have the last values of all messages in it, from the second answer on.
+    """
     path = directory / SOCKET_NAME
     answer = bytearray()
     try:
@@ -93,6 +114,7 @@ def query_status(directory: Path) -> dict[str, Any]:
             client.settimeout(3.0)
             with _address(path) as address:
                 client.connect(address)
+            client.sendall(request.encode("ascii") + b"\n")
             while chunk := client.recv(65536):
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:

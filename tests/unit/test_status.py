@@ -10,7 +10,7 @@ from telemetry.status import SOCKET_NAME, StatusServer, query_status
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[StatusServer]:
-    server = StatusServer(tmp_path, lambda: {"vehicle": "van"})
+    server = StatusServer(tmp_path, lambda _request: {"vehicle": "van"})
     server.start()
     yield server
     server.close()
@@ -37,7 +37,7 @@ def test_the_socket_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_socket_left_by_a_killed_service_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
         left.bind(str(tmp_path / SOCKET_NAME))
-    server = StatusServer(tmp_path, lambda: {"vehicle": "again"})
+    server = StatusServer(tmp_path, lambda _request: {"vehicle": "again"})
     server.start()
     assert query_status(tmp_path) == {"vehicle": "again"}
     server.close()
@@ -50,7 +50,7 @@ def test_no_service_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_is_no_status_is_refused(tmp_path: Path) -> None:
-    server = StatusServer(tmp_path, lambda: [1])  # type: ignore[arg-type, return-value]  # a service gone wrong
+    server = StatusServer(tmp_path, lambda _request: [1])  # type: ignore[arg-type, return-value]  # a service gone wrong
     server.start()
     try:
         with pytest.raises(DataError):

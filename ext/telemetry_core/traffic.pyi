@@ -1,0 +1,15 @@
+from typing import NamedTuple
+
+from telemetry_core.frames import FrameBatch
+
+class ChannelTraffic(NamedTuple):
+    frames: int
+    nominal_bits: int
+    data_bits: int
+    time_ns: int
+    observed_ns: int
+
+class Traffic:
+    def __init__(self) -> None: ...
+    def count(self, frames: FrameBatch, observed_ns: int) -> None: ...
+    def of(self, channel: int) -> ChannelTraffic: ...
