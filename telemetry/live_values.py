@@ -14,6 +14,9 @@ def reader(spec: FieldSpec) -> Reader:
     """How a slot of this field is read."""
     if spec.kind is SlotKind.BOOL:
         return bool
+    if spec.kind is SlotKind.TEXT:
+        texts = dict(spec.texts)
+        return lambda raw: texts.get(int(raw), str(raw))
     scale = spec.scale
     if scale is not None and spec.kind is not SlotKind.FLOAT:
         divisor = 10**scale.decimals
