@@ -70,7 +70,7 @@ class Line:
         self._decoder = Decoder(Plan(plan, schema))
         self._mapper = Mapper(schema, mapping) if mapping else None
         self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
-        every_ns = [reduce.every_ns(spec.measurement) for spec in schema.specs]
+        every_ns = [0 if spec.hidden else reduce.every_ns(spec.measurement) for spec in schema.specs]
         self._reducer = Reducer(schema, every_ns) if any(every_ns) else None
         self._encoder = Encoder(schema)
         self._samples = SampleBatch(schema)

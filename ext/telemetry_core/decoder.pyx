@@ -354,10 +354,10 @@ cdef class Decoder:
         }
 
     def made(self):
-        """Rows by measurement, those of which there are any."""
+        """Rows by measurement, those of which there are any; hidden ones are no points."""
         cdef Py_ssize_t record
         rows = {}
         for record, spec in enumerate(self.plan.spec.records):
-            if self.rows_made[record]:
+            if self.rows_made[record] and not spec.hidden:
                 rows[spec.measurement] = rows.get(spec.measurement, 0) + self.rows_made[record]
         return rows

@@ -72,11 +72,14 @@ cdef class Encoder:
         free(self.records)
 
     def empty_by_measurement(self):
-        """How many rows gave no line, since nothing of them could be written: by measurement, no zeros."""
+        """How many rows gave no line, since nothing of them could be written: by measurement, no zeros.
+
+        Hidden rows are none of these.
+        """
         counts = {}
         cdef Py_ssize_t index
         for index in range(self.schema.record_count):
-            if self.records[index].empty_rows:
+            if self.records[index].empty_rows and not self.schema.records[index].hidden:
                 measurement = self.schema.specs[index].measurement
                 counts[measurement] = counts.get(measurement, 0) + self.records[index].empty_rows
         return counts
@@ -160,7 +163,10 @@ cdef class Encoder:
         return out != NULL
 
     def encode_csv(self, SampleBatch samples not None, LineBuffer lines not None):
-        """Append one csv row a field, as CSV_HEADER says, with the frame's own stamp; flags as 0 and 1."""
+        """Append one csv row a field, as CSV_HEADER says, with the frame's own stamp; flags as 0 and 1.
+
+        Rows of the data model have no id: several messages may have gone into one.
+        """
         self._check(samples)
         if self.csv_messages is None:
             self._name_for_csv()
@@ -197,6 +203,9 @@ cdef class Encoder:
         for number in range(samples.rows):
             head = <RowHead*>row
             record = &self.schema.records[head.record]
+            if record.hidden:
+                row += record.row_words
+                continue
             first = lines.reserve(line_bytes * (record.field_count + 1))
             if first == NULL:
                 return False
@@ -227,7 +236,9 @@ cdef class Encoder:
         out[0] = c","
         out = put_text_of(out + 1, self.csv_channels, head.channel)
         out[0] = c","
-        out = _put_id(out + 1, head.id)
+        out += 1
+        if not self.schema.records[head.record].modelled:
+            out = _put_id(out, head.id)
         out[0] = c","
         return put_text_of(out + 1, self.csv_messages, head.record)
 
@@ -282,6 +293,9 @@ cdef class Encoder:
         for number in range(samples.rows):
             head = <RowHead*>row
             record = &self.schema.records[head.record]
+            if record.hidden:
+                row += record.row_words
+                continue
             out = lines.reserve(head_bytes + record.field_count * field_bytes)
             if out == NULL:
                 return False
@@ -308,7 +322,9 @@ cdef class Encoder:
     cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil:
         out = put_stamp(put_literal(out, b'{"time_ns":'), head.time_ns)
         out = put_text_of(put_literal(out, b',"channel":'), self.json_channels, head.channel)
-        out = _put_id(put_literal(out, b',"id":"'), head.id)
+        out = put_literal(out, b',"id":"')
+        if not self.schema.records[head.record].modelled:
+            out = _put_id(out, head.id)
         out = put_text_of(put_literal(out, b'","message":'), self.json_messages, head.record)
         return put_literal(out, b',"signals":')
 

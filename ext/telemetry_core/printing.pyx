@@ -67,7 +67,7 @@ cdef void _plan_record(RecordPlan* plan, Record* record, Field* fields, const ch
     plan.key_at = record.key
     plan.key_length = record.key_length
     plan.first_field = record.first_field
-    plan.mask_words = record.mask_words
+    plan.mask_words = 0 if record.hidden else record.mask_words  # of what is hidden no field is looked at
     plan.row_words = record.row_words
     plan.line_bytes = record.key_length + 2 * NUMBER_ROOM + 2 * TEXT_SLACK
     for index in range(record.first_field, record.first_field + record.field_count):

@@ -44,6 +44,7 @@ cdef struct Record:
     uint32_t mask_words          # (field_count + 63) // 64
     uint32_t row_words           # HEAD_WORDS + mask_words + field_count
     uint8_t modelled
+    uint8_t hidden               # rows of it are never written
 
 cdef class Schema:
     cdef Record* records

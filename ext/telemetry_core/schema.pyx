@@ -62,6 +62,7 @@ cdef object _pack_record(Record* record, spec, Py_ssize_t first_field, bytearray
     record.mask_words = (record.field_count + 63) // 64
     record.row_words = HEAD_WORDS + record.mask_words + record.field_count
     record.modelled = spec.modelled
+    record.hidden = spec.hidden
 
 
 cdef object _pack_field(Field* field, spec, bytearray text):

@@ -47,6 +47,7 @@ class RecordSpec:
     fields: tuple[FieldSpec, ...]
     modelled: bool = False  # rows of one stamp are meant to merge: never nudged
     message: str = ""  # as the database names it, where `measurement` had to differ; else empty
+    hidden: bool = False  # rows of it are only mapped from: neither written nor counted as points
 
 
 @dataclass(frozen=True, slots=True)

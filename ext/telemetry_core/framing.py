@@ -1,0 +1,98 @@
+"""What a framer is told of a protocol, as plain values: where messages begin and end on a serial line, what
+makes them good, and which bytes are handed on. Written by `telemetry.protocols`, read by the compiled framers
+and by their readable models in the tests.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Check(IntEnum):
+    """How a message's check is made of the bytes from `check_from` to the last of its data."""
+
+    NEGATED_SUM_16 = 0  # two bytes, high first: what is missing to 65536
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyShape:
+    """How the data of one kind of reply become the payload of its frame."""
+
+    id: int
+    # (offset, length) of pieces that the payload begins with, before all of the data: for a value whose words
+    # lie in another order than a signal can read.
+    ahead: tuple[tuple[int, int], ...] = ()
+    # The byte at this offset counts the items behind `head_bytes` of data. What follows the last item is not
+    # handed on: newer devices append what older ones do not know.
+    count_at: int | None = None
+    head_bytes: int = 0
+    item_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFraming:
+    """Binary messages that say their own length: start, kind, status, length, data, check, end.
+
+    Offsets count from the message's first byte; the length is one byte, that of the data alone.
+    """
+
+    start: int
+    kind_at: int  # what was asked for: the id of the frame
+    status_at: int
+    length_at: int
+    data_at: int
+    check: Check
+    check_from: int
+    end: int
+    good_status: int
+    error_status: int  # a reply that refuses
+    request_kinds: tuple[int, ...]  # at `kind_at` of a request: what an adapter echoes
+    replies: tuple[ReplyShape, ...] = ()  # those whose data are not handed on as they are
+
+
+class ValueForm(IntEnum):
+    """How the text of a field becomes 32 bits."""
+
+    NONE = 0  # known, and no number: left out
+    INTEGER = 1  # decimal, signed
+    HEX = 2  # 0x…, unsigned
+    SWITCH = 3  # ON: 1, OFF: 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextLabel:
+    """One field of a text block."""
+
+    name: str  # as on the wire, with its case
+    form: ValueForm
+
+
+@dataclass(frozen=True, slots=True)
+class TextKind:
+    """A kind of device: `id` is the id of its frames.
+
+    It is known by any of `labels`; else by the value of `product` being in one of `products` (inclusive).
+    """
+
+    id: int
+    labels: tuple[str, ...]
+    products: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextFraming:
+    """Blocks of `label TAB value` lines that end with a checksum byte, HEX messages between and within them.
+
+    The payload of a block: one bit a label, whether it is there (bit n of byte n // 8, padded to whole
+    bytes), then four bytes a label, little endian, zero where it is not there.
+    """
+
+    labels: tuple[TextLabel, ...]  # 64 at most carry a number
+    product: str  # the label that tells the device's model
+    kinds: tuple[TextKind, ...]  # in this order; else that of the block before, at first the first
+    silence_ns: int  # after so long without a byte a block starts over
+    longest_block_bytes: int
+
+    @property
+    def numbers(self) -> tuple[TextLabel, ...]:
+        """The labels that have a place in the payload, in its order."""
+        return tuple(label for label in self.labels if label.form is not ValueForm.NONE)

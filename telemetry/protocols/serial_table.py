@@ -1,0 +1,169 @@
+"""What a serial protocol is: a table of plain values, from which everything that handles it is made.
+
+Promises: a protocol looks like a bus with a database and a map of its own, so that its messages go through
+the decoder, the mapper, the reducer and the encoder like any frame; rows of its messages are hidden, only
+what they mean is sent. Adding a device is adding a table (docs/serial.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from telemetry_core.framer import Framer, MessageFramer
+from telemetry_core.framing import MessageFraming, TextFraming
+from telemetry_core.spec import BusSpec, Condition, FieldSpec, MessageSpec, RecordSpec, SignalSpec, SlotKind
+from telemetry_core.text_framer import TextFramer
+
+from telemetry.mapping import MapEntry
+from telemetry.model import EVENT_CODES, MEASUREMENTS, Level
+from telemetry.protocols.scaling import decimal_scale
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent to the device, how often, and the id of the frame that answers it."""
+
+    data: bytes
+    every_s: float
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An event that is active while `signal`, masked, has one of `values`; unknown while it is absent."""
+
+    signal: str  # Message.Signal
+    mask: int
+    values: tuple[int, ...]
+    code: str
+    measurement: str = "battery"  # whose tag the event carries: battery (pack) or charger (charger)
+
+    @property
+    def level(self) -> Level:
+        """As the vocabulary has it."""
+        return EVENT_CODES[self.code].level
+
+    def is_active(self, raw: int) -> bool:
+        """Whether a raw value of the signal means the alarm."""
+        return raw & self.mask in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """One signal of the protocol and the field of the data model that it fills; `{n}` as in MapEntry."""
+
+    signal: str  # Message.Signal
+    to: str  # measurement.field
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One value within the payload of a message; value = raw * factor + offset."""
+
+    name: str
+    start_bit: int  # as in SignalSpec
+    bit_count: int
+    little_endian: bool = False
+    signed: bool = False
+    factor: float = 1.0
+    offset: float = 0.0
+    present: str = ""  # the signal, of one bit, that is 1 when this one is there; empty: always
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One kind of message: `id` of its frames and what is in their payload."""
+
+    name: str
+    id: int
+    signals: tuple[Signal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SerialProtocol:
+    """One protocol. `requests` is empty where the device talks by itself."""
+
+    name: str  # as in `--protocol NAME` and in the configuration
+    title: str
+    baud_rate: int
+    framing: MessageFraming | TextFraming
+    messages: tuple[Message, ...]
+    mapped: tuple[Mapped, ...]
+    alarms: tuple[Alarm, ...]
+    requests: tuple[Request, ...] = ()
+
+    def make_framer(self, channel: int = 0) -> Framer:
+        """A framer for one port; its frames are of `channel`."""
+        if isinstance(self.framing, TextFraming):
+            return TextFramer(self.framing, channel)
+        return MessageFramer(self.framing, channel)
+
+    @property
+    def records(self) -> tuple[RecordSpec, ...]:
+        """How rows of the messages look, one record a message, hidden."""
+        return tuple(_record(message) for message in self.messages)
+
+    def bus(self, name: str, first_record: int = 0) -> BusSpec:
+        """The messages as a bus called `name`; first_record: index of `records[0]` in the plan's records."""
+        return BusSpec(
+            name, tuple(_spec(message, first_record + n) for n, message in enumerate(self.messages))
+        )
+
+    def map_entries(self, bus: str, *, pack: str = "main", charger: str = "main") -> tuple[MapEntry, ...]:
+        """What the messages on the bus of that name mean, for `telemetry.mapping.resolve`."""
+        return tuple(
+            replace(entry, pack=pack) if _is_of_pack(entry.to) else replace(entry, charger=charger)
+            for entry in (
+                MapEntry(one.signal, one.to, bus=bus, where=f"protocol {self.name}") for one in self.mapped
+            )
+        )
+
+
+def _is_of_pack(to: str) -> bool:
+    return "pack" in MEASUREMENTS[to.partition(".")[0]].tags
+
+
+def _record(message: Message) -> RecordSpec:
+    fields = tuple(
+        FieldSpec(
+            signal.name,
+            SlotKind.INT if signal.signed else SlotKind.UINT,
+            signal.factor,
+            signal.offset,
+            decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed),
+        )
+        for signal in message.signals
+    )
+    return RecordSpec(message.name, fields, hidden=True)
+
+
+def _spec(message: Message, record: int) -> MessageSpec:
+    conditions = _conditions(message.signals)
+    signals = tuple(
+        SignalSpec(
+            signal.start_bit,
+            signal.bit_count,
+            signal.little_endian,
+            signal.signed,
+            is_float=False,
+            condition=_condition_of(signal, message.signals, conditions),
+        )
+        for signal in message.signals
+    )
+    byte_count = max(
+        ((signal.start_bit + signal.bit_count + 7) // 8 for signal in message.signals), default=0
+    )
+    return MessageSpec(message.name, message.id, False, byte_count, signals, tuple(conditions), record)
+
+
+def _conditions(signals: Sequence[Signal]) -> list[Condition]:
+    """For each selecting bit what is there when it is 1, and when it is 0, so that that is no unknown value."""
+    names = [signal.name for signal in signals]
+    selectors = dict.fromkeys(names.index(signal.present) for signal in signals if signal.present)
+    return [Condition(selector, ((bit, bit),)) for selector in selectors for bit in (1, 0)]
+
+
+def _condition_of(signal: Signal, signals: Sequence[Signal], conditions: Sequence[Condition]) -> int:
+    if not signal.present:
+        return -1
+    selector = [other.name for other in signals].index(signal.present)
+    return conditions.index(Condition(selector, ((1, 1),)))
