@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.fleet_lines import load_fleet
 from tests.support.servers import (
+    Database,
     DatabaseServer,
     start_debian_influxdb,
     start_influxdb2,
@@ -36,3 +38,19 @@ def victoria_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datab
     server = start_victoria_metrics(tmp_path_factory.mktemp("victoria_metrics"))
     with server.process:
         yield server
+
+
+@pytest.fixture(scope="session")
+def fleet_in_influxdb2(influxdb2: DatabaseServer) -> Database:
+    """The fleet of tests/support/fleet.py, for tests that read only."""
+    database = influxdb2.fresh_database()
+    load_fleet(database)
+    return database
+
+
+@pytest.fixture(scope="session")
+def fleet_in_influxdb1(influxdb1: DatabaseServer) -> Database:
+    """The same in Debian's InfluxDB."""
+    database = influxdb1.fresh_database()
+    load_fleet(database)
+    return database

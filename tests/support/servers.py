@@ -66,9 +66,11 @@ class DatabaseServer:
     def url(self) -> str:
         return self.process.url
 
-    def request(self, method: str, path: str, body: bytes = b"", **query: str) -> HttpAnswer:
+    def request(
+        self, method: str, path: str, body: bytes = b"", *, content_type: str = "", **query: str
+    ) -> HttpAnswer:
         """One request with the server's credentials."""
-        headers = {}
+        headers = {"Content-Type": content_type} if content_type else {}
         if self.token:
             headers["Authorization"] = f"Token {self.token}"
         elif self.username:
