@@ -7,7 +7,8 @@ has `finished`, which it does by itself (a full battery) or some time after `fin
 from typing import Protocol
 
 from firmware_sim.bms import TICK_S, Bms, Request, State
-from firmware_sim.load import ConstantCurrentConstantVoltage, Vehicle
+from firmware_sim.charger import Charger, Phase
+from firmware_sim.load import Vehicle
 
 
 class Activity(Protocol):
@@ -71,19 +72,25 @@ class Driving:
 
 
 class Charging:
-    """At a charger."""
+    """At a charger, which is plugged in with the phase and out again with its end."""
 
     request = Request.CHARGE
 
-    def __init__(self, charger: ConstantCurrentConstantVoltage, until_soc_pct: float) -> None:
+    def __init__(self, charger: Charger, supply_w: float, until_soc_pct: float) -> None:
         self._charger = charger
         self._until_soc_pct = until_soc_pct
+        self._finishing = False
+        charger.plug_in(supply_w)
 
     @property
     def finished(self) -> bool:
-        return self._charger.done
+        over = self._charger.phase is Phase.DONE or (
+            self._finishing and self._charger.phase in (Phase.FAULT, Phase.IDLE)
+        )
+        return over and self._charger.current_a == 0.0
 
     def finish(self) -> None:
+        self._finishing = True
         self._charger.stop()
 
     def next_current_a(self, bms: Bms) -> float:
@@ -91,4 +98,4 @@ class Charging:
             return 0.0
         if bms.pack.soc_pct >= self._until_soc_pct:
             self._charger.stop()
-        return self._charger.next_current_a(bms.pack.voltage_v, bms.charge_limit_a, TICK_S)
+        return self._charger.current_a

@@ -58,6 +58,7 @@ THRESHOLDS = (
     Threshold("DischargeOvercurrent", "discharge_a", 500.0, 550.0, 600.0, 10.0),
     Threshold("InsulationLow", "insulation_kohm", 500.0, 200.0, 40.0, 20.0),
     Threshold("PrechargeFailed", "precharge_s", 2.0, 2.5, 3.0, 0.1),
+    Threshold("SensorLost", "lost_sensors", 1.0, 2.0, 6.0, 0.5),
 )
 
 

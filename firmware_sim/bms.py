@@ -9,11 +9,15 @@ import math
 from enum import Enum, IntEnum
 
 from firmware_sim.alarms import THRESHOLDS, Level, judge
+from firmware_sim.charger import NO_REQUEST, ChargeRequest
 from firmware_sim.plant import Pack
 
 TICK_S = 0.1
 
-CELL_FULL_V = 4.17  # the charge limit keeps every cell at or below it
+INSULATION_KOHM = 2400.0  # of a vehicle that is dry and whole
+
+CELL_FULL_V = 4.19  # the charge limit keeps every cell at or below it
+CELL_CHARGE_V = 4.17  # the mean that a charger is asked for
 CELL_EMPTY_V = 3.0
 MAX_CHARGE_A = 250.0
 MAX_DISCHARGE_A = 450.0
@@ -24,6 +28,7 @@ _OPEN_BELOW_A = 2.0  # contactors are opened without load
 _COOLING_ON_C, _COOLING_OFF_C = 30.0, 26.0
 _BALANCE_ABOVE_V, _BALANCE_DELTA_V, _BLEED_A = 4.0, 0.005, 0.12
 _FLOWS_ABOVE_A = 0.5
+_FULL_BELOW_A, _FULL_AFTER_S = 8.0, 5.0  # a full cell lets no more than that in for so long: the end
 
 
 class State(IntEnum):
@@ -54,10 +59,13 @@ class Bms:
         self.pack = pack
         self.state = State.OFF
         self.link_voltage_v = 0.0
-        self.insulation_kohm = 2400.0
+        self.insulation_kohm = INSULATION_KOHM
+        self.lost_sensors: set[int] = set()  # module temperature sensors, counted from 0
+        self.charge_request = NO_REQUEST
         self.latched_fault = 0  # 1-based index into THRESHOLDS
         self.levels: dict[str, Level] = {}
         self._precharge_s = 0.0
+        self._full_s = 0.0
         self._read()
 
     @property
@@ -73,6 +81,22 @@ class Bms:
     def discharging(self) -> bool:
         return self.pack.current_a < -_FLOWS_ABOVE_A
 
+    @property
+    def voltage_v(self) -> float:
+        """Where a charger is connected: behind the contactors."""
+        return self.link_voltage_v
+
+    def current_at(self, voltage_v: float) -> float:
+        """The current that would bring the link to this voltage; zero when the contactors are open."""
+        return self.pack.current_at(voltage_v) if self.contactors_closed else 0.0
+
+    def module_readings_c(self) -> list[float | None]:
+        """Of each module's sensor; None where it is lost."""
+        modules = self.pack.module_temperatures_c
+        if not self.lost_sensors:
+            return list(modules)
+        return [None if at in self.lost_sensors else reading for at, reading in enumerate(modules)]
+
     def tick(self, request: Request) -> None:
         """Look at the pack, judge, and change state where `request` or a fault demands it."""
         self._read()
@@ -82,13 +106,16 @@ class Bms:
         self._cool()
         self._balance()
         self._limit()
+        self._ask_for_charge()
 
     def _read(self) -> None:
         self.cell_voltages_v = self.pack.cell_voltages_v()
         self.cell_min_v = min(self.cell_voltages_v)
         self.cell_max_v = max(self.cell_voltages_v)
-        self.temp_min_c = min(self.pack.module_temperatures_c)
-        self.temp_max_c = max(self.pack.module_temperatures_c)
+        sensors = [reading for reading in self.module_readings_c() if reading is not None]
+        if sensors:  # without any, the last readings stand, and the alarm opens the contactors
+            self.temp_min_c = min(sensors)
+            self.temp_max_c = max(sensors)
         self.charge_limit_a = 0.0
         self.discharge_limit_a = 0.0
 
@@ -104,6 +131,7 @@ class Bms:
             "discharge_a": -self.pack.current_a,
             "insulation_kohm": self.insulation_kohm,
             "precharge_s": self._precharge_s,
+            "lost_sensors": len(self.lost_sensors),
         }
         self.levels = judge(readings, self.levels)
 
@@ -168,3 +196,18 @@ class Bms:
         to_empty_a = max(-self.pack.current_to_fall_to(CELL_EMPTY_V), 0.0)
         self.charge_limit_a = min(MAX_CHARGE_A * warm * hot, to_full_a)
         self.discharge_limit_a = min(MAX_DISCHARGE_A * hot, to_empty_a)
+
+    def _ask_for_charge(self) -> None:
+        """Of the charger: limit and voltage, until a full cell has let next to nothing in for a while."""
+        if self.state is not State.CHARGE:
+            self._full_s = 0.0
+            self.charge_request = NO_REQUEST
+            return
+        if self._full_s < _FULL_AFTER_S:
+            tapered = self.pack.current_to_reach(CELL_FULL_V) < _FULL_BELOW_A
+            self._full_s = self._full_s + TICK_S if tapered else 0.0
+        self.charge_request = ChargeRequest(
+            enabled=self._full_s < _FULL_AFTER_S,
+            voltage_v=CELL_CHARGE_V * self.pack.spec.cells,
+            current_a=self.charge_limit_a,
+        )

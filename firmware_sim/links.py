@@ -26,6 +26,7 @@ _CLASSIC = struct.Struct("=IB3x8s")  # struct can_frame
 _FD = struct.Struct("=IBB2x64s")  # struct canfd_frame
 _FDF = 0x04  # canfd_frame.flags: CANFD_FDF
 _EFF_FLAG, _EFF_MASK = 0x80000000, 0x1FFFFFFF
+_ERR_FLAG = 0x20000000
 
 _BUSY = {errno.ENOBUFS, errno.EAGAIN}
 _DOWN = {errno.ENETDOWN, errno.ENODEV, errno.ENXIO}
@@ -58,11 +59,14 @@ class Link(Protocol):
 class CanLink:
     """A CAN interface, by a raw socket."""
 
-    def __init__(self, raw: socket.socket, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, raw: socket.socket, sleep: Callable[[float], None], *, takes_error_frames: bool = False
+    ) -> None:
         """`raw` is bound; `sleep` is called while its queue is full."""
         self.not_sent = 0
         self._socket = raw
         self._sleep = sleep
+        self._takes_error_frames = takes_error_frames
 
     @classmethod
     def open(cls, interface: str, sleep: Callable[[float], None]) -> Self:
@@ -82,9 +86,13 @@ class CanLink:
             raw.close()
             hint = f"ip link add {interface} type vcan; ip link set {interface} up"
             raise UnavailableError(f"cannot be used: {error.strerror}", where=interface, hint=hint) from error
-        return cls(raw, sleep)
+        # Error frames are made by a controller; a virtual bus has none, and passes on what it is given.
+        return cls(raw, sleep, takes_error_frames=interface.startswith("vcan"))
 
     def send(self, id: int, data: bytes) -> None:
+        if id & _ERR_FLAG and not self._takes_error_frames:
+            self.not_sent += 1
+            return
         frame = pack_frame(id, data)
         waited_s = 0.0
         while True:
@@ -109,6 +117,26 @@ class CanLink:
 
     def close(self) -> None:
         self._socket.close()
+
+
+class NoLink:
+    """No bus at all: for a simulator whose serial ports alone are wanted."""
+
+    def __init__(self) -> None:
+        self.not_sent = 0
+
+    @property
+    def heard(self) -> bool:
+        return True
+
+    def send(self, id: int, data: bytes) -> None:  # noqa: ARG002  # the protocol's signature
+        self.not_sent += 1
+
+    def attend(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
 
 
 class SeqpacketLink:
@@ -209,7 +237,7 @@ class CandumpLog:
     def write(self, time_ns: int, id: int, data: bytes) -> None:
         """One line; the stamp is cut to microseconds. Raises OSError when it cannot be written."""
         microseconds = time_ns // 1000
-        name = f"{id & _EFF_MASK:08X}" if id & _EFF_FLAG else f"{id:03X}"
+        name = f"{id & (_EFF_MASK | _ERR_FLAG):08X}" if id & (_EFF_FLAG | _ERR_FLAG) else f"{id:03X}"
         mark = "#" if len(data) <= _CLASSIC_BYTES else "##1"
         seconds = f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
         self._stream.write(f"({seconds}) {self._channel} {name}{mark}{data.hex().upper()}\n")

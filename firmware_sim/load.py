@@ -1,4 +1,4 @@
-"""What the vehicle asks of its battery: power while it drives, current while it charges.
+"""What the vehicle asks of its battery while it drives.
 
 Promises: power in watts, positive into the battery (regeneration), the same for the same seed. Relies on
 being called once a tick. A drive is made of manoeuvres (speed up, cruise, slow down, stand), as traffic makes
@@ -103,40 +103,3 @@ class Vehicle:
         if wheels_w >= 0.0:
             return -min(wheels_w / _TRACTION_EFFICIENCY, _MAX_TRACTION_W) - _AUXILIARIES_W
         return min(-wheels_w * _REGENERATION_EFFICIENCY, _MAX_REGENERATION_W) - _AUXILIARIES_W
-
-
-class ConstantCurrentConstantVoltage:
-    """A charger that gives what the BMS allows, up to its own power; done when the current has tapered off.
-
-    The BMS's limit falls as the first cell nears its full voltage, so that the voltage stays and the current
-    tapers by itself.
-    """
-
-    _RAMP_A_PER_S = 40.0
-    _DONE_BELOW_A = 8.0
-
-    def __init__(self, max_power_w: float) -> None:
-        self._max_power_w = max_power_w
-        self._current_a = 0.0
-        self._stopping = False
-
-    @property
-    def done(self) -> bool:
-        """Asked to stop, or the battery full: and no current flows any more."""
-        return self._stopping and self._current_a == 0.0
-
-    def stop(self) -> None:
-        """Let the current down to zero."""
-        self._stopping = True
-
-    def next_current_a(self, voltage_v: float, limit_a: float, tick_s: float) -> float:
-        """The current over the next tick, at `voltage_v` between the terminals and the BMS's `limit_a`."""
-        ramp_a = self._RAMP_A_PER_S * tick_s
-        if self._stopping:
-            self._current_a = max(min(limit_a, self._current_a - ramp_a), 0.0)
-            return self._current_a
-        wanted_a = min(self._max_power_w / voltage_v, limit_a)
-        if wanted_a < min(self._current_a, self._DONE_BELOW_A):
-            self._stopping = True
-        self._current_a = min(wanted_a, self._current_a + ramp_a)
-        return self._current_a

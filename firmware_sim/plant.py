@@ -70,6 +70,7 @@ class Pack:
         self._resistance_new_ohm = [
             spec.cell_resistance_ohm * draw.gauss(1.0, spec.resistance_spread) for _ in cells
         ]
+        self._heated_w = [0.0 for _ in modules]
         self._own_leak_a = [spec.self_discharge_a * draw.uniform(0.5, 1.5) for _ in cells]
         start = [spec.start_soc_pct / 100.0 + draw.gauss(0.0, spec.charge_spread) for _ in cells]
         self._exposure = [draw.uniform(0.8, 1.25) for _ in modules]  # outer modules lose more heat
@@ -130,6 +131,10 @@ class Pack:
         discriminant = self._electromotive_v**2 + 4.0 * self._resistance_ohm * power_w
         return (math.sqrt(max(discriminant, 0.0)) - self._electromotive_v) / (2.0 * self._resistance_ohm)
 
+    def current_at(self, voltage_v: float) -> float:
+        """The current at which the terminals stand at `voltage_v` now; negative where they are above it."""
+        return (voltage_v - self._electromotive_v) / self._resistance_ohm
+
     def current_to_reach(self, cell_v: float) -> float:
         """The current that brings the first cell to `cell_v` now; positive while all cells are below it."""
         return min((cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest())
@@ -139,6 +144,24 @@ class Pack:
         return max((cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest())
 
     # --- what can be done
+
+    def shift_charge(self, cell: int, share: float) -> None:
+        """Move this cell (counted from 0) by a share of its capacity, up or down, as years of leaking do."""
+        charge = self.charges_ah[cell] + share * self.capacities_ah[cell]
+        self.charges_ah[cell] = min(max(charge, 0.0), self.capacities_ah[cell])
+        self._look_up()
+
+    def weaken(self, cell: int, *, capacity: float, resistance: float) -> None:
+        """Multiply this cell's capacity and resistance; its state of charge stays."""
+        self._capacity_new_ah[cell] *= capacity
+        self._resistance_new_ohm[cell] *= resistance
+        self.charges_ah[cell] *= capacity
+        self._set_age()
+        self._look_up()
+
+    def heat_module(self, module: int, power_w: float) -> None:
+        """From now on something heats this module (counted from 0) from outside; 0: no longer."""
+        self._heated_w[module] = power_w
 
     def balance(self, cells: frozenset[int], bleed_a: float) -> None:
         """From now on bleed these cells (counted from 0) with `bleed_a`, and no others."""
@@ -223,7 +246,8 @@ class Pack:
             heat_w = square_a2 * sum(self._resistances_ohm[module * size : (module + 1) * size])
             loss_w = spec.module_to_ambient_w_per_k * exposure * (temperature - spec.ambient_c)
             loss_w += coolant_w_per_k * (temperature - spec.coolant_c)
-            temperatures.append(temperature + (heat_w - loss_w) * duration_s / capacity_j_per_k)
+            gain_w = heat_w + self._heated_w[module] - loss_w
+            temperatures.append(temperature + gain_w * duration_s / capacity_j_per_k)
             self.heat_wh += heat_w * duration_s / _SECONDS_PER_HOUR
         self.module_temperatures_c = temperatures
         self.heat_wh += self.current_a**2 * spec.contact_resistance_ohm * duration_s / _SECONDS_PER_HOUR

@@ -14,7 +14,7 @@ from firmware_sim.links import CandumpLog, Link
 _NS_PER_S = 1_000_000_000
 _EARLY_NS = 300_000  # a frame due within this time is sent at once: sleeping is no finer
 _NAP_NS = 20_000_000  # the longest sleep: a stop signal and a new client are seen this soon
-_ATTEND_EVERY = 256  # frames: new clients are let in even while there is no time to sleep
+_ATTEND_EVERY = 256  # frames: clients and ports are served even while there is no time to sleep
 _BEHIND_NS = 500_000_000
 _SAY_EVERY_NS = 5_000_000_000
 
@@ -56,8 +56,12 @@ class Player:
         sleep: Callable[[float], None],
         stopped: Callable[[], bool],
         on_behind: Callable[[float], None],
+        attend: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_behind` is told seconds of wall time, now and then, while they are half a second or more."""
+        """`on_behind` is told seconds of wall time, now and then, while they are half a second or more.
+
+        attend: serves what else wants to be served; called often, while there is no time to sleep too.
+        """
         self.sent = 0
         self._link = link
         self._clock = clock
@@ -65,6 +69,7 @@ class Player:
         self._sleep = sleep
         self._stopped = stopped
         self._on_behind = on_behind
+        self._attend = attend
         self._say_after_ns = 0
         self._late_max_ns = 0
 
@@ -89,6 +94,7 @@ class Player:
                 break
             if self.sent % _ATTEND_EVERY == 0:
                 self._link.attend()
+                self._attend()
             self._link.send(id, data)
             self.sent += 1
         return start_ns

@@ -1,15 +1,18 @@
-"""A scenario: which battery, and what happens to it. One TOML file, validated key by key into frozen values.
+"""A scenario: which batteries, what happens to them, and what goes wrong: one TOML file, as frozen values.
 
-Promises: whatever is wrong with the file is one ConfigError that names the key. The scenarios that come with
-the package are found by their bare name.
+Promises: the file is validated key by key; whatever is wrong with it is one ConfigError that names the key.
+The scenarios that come with the package are found by their bare name.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from firmware_sim.faults import Fault
 from firmware_sim.load import Profile
 from firmware_sim.plant import PackSpec
+from firmware_sim.scenario_faults import read_fault
+from firmware_sim.service_battery import ServiceSpec
 from telemetry.errors import ConfigError, InputMissingError
 from telemetry.toml_table import TomlTable
 
@@ -51,9 +54,17 @@ class Scenario:
     """Everything a scenario file says."""
 
     name: str
+    about: str  # in one line
     starts_at_ns: int  # simulated time of the first frame where nobody says otherwise, ns since 1970
     pack: PackSpec
+    service: ServiceSpec
     phases: tuple[Phase, ...]
+    faults: tuple[Fault, ...]
+
+    @property
+    def planned_s(self) -> float:
+        """How long it takes; a drive is over a little later, a full battery earlier."""
+        return sum(phase.duration_s for phase in self.phases)
 
 
 def scenario_names() -> list[str]:
@@ -77,11 +88,15 @@ def find_scenario(name_or_file: str) -> Path:
 def load_scenario(file: Path) -> Scenario:
     """Read and validate `file`. Raises ConfigError."""
     top = TomlTable.load(file)
+    pack = _pack(top.take_table("pack"))
     scenario = Scenario(
         name=file.stem,
+        about=top.take_text("about", "a scenario of your own"),
         starts_at_ns=_instant_ns(top, "starts_at"),
-        pack=_pack(top.take_table("pack")),
+        pack=pack,
+        service=_service(top.take_table("service"), pack),
         phases=tuple(_phase(table) for table in top.take_tables("phase")),
+        faults=tuple(read_fault(table) for table in top.take_tables("fault")),
     )
     top.close()
     if not scenario.phases:
@@ -115,6 +130,19 @@ def _pack(table: TomlTable) -> PackSpec:
         cycles=table.take_number("cycles", new.cycles, above=-1e-9, most=6500.0),
         start_temp_c=table.take_number("start_temp_c", new.start_temp_c, above=-30.0, most=45.0),
         ambient_c=table.take_number("ambient_c", new.ambient_c, above=-40.0, most=50.0),
+    )
+    table.close()
+    return spec
+
+
+def _service(table: TomlTable, pack: PackSpec) -> ServiceSpec:
+    """The second battery stands beside the first: as warm, in the same air."""
+    new = ServiceSpec()
+    spec = ServiceSpec(
+        start_soc_pct=table.take_number("start_soc_pct", new.start_soc_pct, above=0.0, most=100.0),
+        start_temp_c=pack.start_temp_c,
+        ambient_c=pack.ambient_c,
+        solar_peak_w=table.take_number("solar_peak_w", new.solar_peak_w, above=-1e-9, most=2000.0),
     )
     table.close()
     return spec

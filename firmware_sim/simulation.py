@@ -1,19 +1,30 @@
-"""A scenario played through: pack, BMS and load, tick by tick, into frames in simulated time.
+"""A scenario played through: batteries, ECUs, load and charger, tick by tick, into frames in simulated time.
 
-Promises: a pure generator; the same scenario and seed give the same frames, byte for byte, whatever plays
-them. All values in a frame are of the tick at or before it. `truth` is what the plant knows about itself.
+Promises: pure; the same scenario and seed give the same frames, byte for byte, whatever plays them. All
+values in a frame are of the tick at or before it. `truth` is what the plant knows about itself in the end,
+`observe` sees it tick by tick.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import cycle, pairwise
 
 from firmware_sim.activity import Activity, Charging, Driving, Standing
 from firmware_sim.bms import TICK_S, Bms
-from firmware_sim.broadcast import Broadcast, Frame
-from firmware_sim.load import ConstantCurrentConstantVoltage, Vehicle
+from firmware_sim.bms_messages import bms_messages
+from firmware_sim.broadcast import VEHICLE_DBC, Broadcast, Frame
+from firmware_sim.bus_faults import BusFaults
+from firmware_sim.charger import Charger, ChargerSpec
+from firmware_sim.charger_messages import charger_messages
+from firmware_sim.jbd_replies import JbdLine
+from firmware_sim.layout import load_layouts
+from firmware_sim.load import Vehicle
 from firmware_sim.plant import Pack
+from firmware_sim.plant_faults import PlantFaults
 from firmware_sim.scenario import Charge, Drive, Phase, Scenario, Stand
+from firmware_sim.serial_line import SerialDevice
+from firmware_sim.service_battery import ServiceBattery
+from firmware_sim.vedirect_blocks import VeDirectLine
 
 _TICK_NS = round(TICK_S * 1e9)
 _NS_PER_S = 1_000_000_000
@@ -21,10 +32,11 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The plant's own view, to compare measurements with. Cells and temperature: as of the last frames."""
+    """The plant's own view, to compare measurements with. Cells, temperature, service battery: at the end."""
 
-    frames: dict[str, int]  # by message
-    frames_total: int
+    frames: dict[str, int]  # of vehicle.dbc's messages, as they went out
+    frames_total: int  # and all others
+    frames_spoiled: dict[str, int]  # by what a fault did
     duration_s: float
     soc_start_pct: float
     soc_end_pct: float
@@ -33,6 +45,11 @@ class Truth:
     cell_min_v: float
     cell_max_v: float
     temp_max_c: float
+    charger_wh: float  # by the charger's own meter
+    service_soc_pct: float
+    service_in_wh: float
+    service_out_wh: float
+    solar_wh: float
 
     def as_dict(self) -> dict[str, object]:
         """For a report."""
@@ -40,40 +57,66 @@ class Truth:
 
 
 class Simulation:
-    """One pack and its BMS through the phases of a scenario."""
+    """A vehicle through the phases of a scenario: traction battery, charger, service battery, sun."""
 
-    def __init__(self, scenario: Scenario, seed: int, *, duration_s: float | None = None) -> None:
-        """Ends with the scenario, or after `duration_s`: the phases then begin again as often as needed."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        *,
+        duration_s: float | None = None,
+        observe: Callable[["Simulation"], None] | None = None,
+    ) -> None:
+        """Ends with the scenario, or after `duration_s`: the phases then begin again as often as needed.
+
+        observe: called in each tick, when the values of its frames are settled.
+        """
         self.pack = Pack(scenario.pack, seed)
         self.bms = Bms(self.pack)
+        self.charger = Charger(ChargerSpec(), scenario.pack.ambient_c)
+        self.service = ServiceBattery(scenario.service, seed)
+        self.now_ns = 0  # the end of the present tick
         self._scenario = scenario
+        self._observe = observe
         self._vehicle = Vehicle(seed)
-        self._broadcast = Broadcast(self.bms)
+        self._broadcast = Broadcast({**bms_messages(self.bms), **charger_messages(self.charger)})
+        self._plant_faults = PlantFaults(scenario.faults, self.bms, self.charger, self.service.bms)
+        self._bus_faults = BusFaults(scenario.faults, load_layouts(VEHICLE_DBC), seed)
         self._duration_ns = None if duration_s is None else round(duration_s * _NS_PER_S)
         self._soc_start_pct = self.pack.soc_pct
-        self._now_ns = 0
+
+    def serial_devices(self) -> dict[str, SerialDevice]:
+        """What can be asked or listened to on a serial port, by name."""
+        return {"jbd": JbdLine(self.service.bms), "vedirect": VeDirectLine(self.service.solar)}
 
     def frames(self) -> Iterator[Frame]:
         """All frames, at ns from the simulation's start."""
+        for _ in self.ticks():
+            frames = self._broadcast.frames_until(self.now_ns)
+            yield from self._bus_faults.through(frames, self.now_ns)
+
+    def ticks(self) -> Iterator[None]:
+        """Tick by tick to the end: for those who want the plant without its frames."""
         for phase, following in self._phases():
             activity = self._begin(phase, following)
-            ends_ns = self._now_ns + round(phase.duration_s * _NS_PER_S)
+            ends_ns = self.now_ns + round(phase.duration_s * _NS_PER_S)
             while not activity.finished:
-                self.bms.tick(activity.request)
-                yield from self._broadcast.frames_until(self._tick_end_ns())
-                if self._now_ns == self._duration_ns:
+                self._tick(activity)
+                yield
+                if self.now_ns == self._duration_ns:
                     return
-                if self._now_ns >= ends_ns:
+                if self.now_ns >= ends_ns:
                     activity.finish()
                 self.pack.step(activity.next_current_a(self.bms), TICK_S)
 
     def truth(self) -> Truth:
         """As of now; whole once `frames` is exhausted."""
-        frames = self._broadcast.sent()
+        service = self.service.pack
         return Truth(
-            frames=frames,
-            frames_total=sum(frames.values()),
-            duration_s=self._now_ns / _NS_PER_S,
+            frames=dict(self._bus_faults.sent),
+            frames_total=self._bus_faults.frames_total,
+            frames_spoiled=dict(self._bus_faults.spoiled),
+            duration_s=self.now_ns / _NS_PER_S,
             soc_start_pct=self._soc_start_pct,
             soc_end_pct=self.pack.soc_pct,
             energy_in_wh=self.pack.energy_in_wh,
@@ -81,7 +124,24 @@ class Simulation:
             cell_min_v=self.bms.cell_min_v,
             cell_max_v=self.bms.cell_max_v,
             temp_max_c=self.bms.temp_max_c,
+            charger_wh=self.charger.energy_wh,
+            service_soc_pct=service.soc_pct,
+            service_in_wh=service.energy_in_wh,
+            service_out_wh=service.energy_out_wh,
+            solar_wh=self.service.solar.charger.energy_wh,
         )
+
+    def _tick(self, activity: Activity) -> None:
+        """Settle the values of the next TICK_S."""
+        self._plant_faults.apply(self.now_ns)
+        self.bms.tick(activity.request)
+        silent = self._bus_faults.silent("BMS_ChargeRequest", self.now_ns)
+        self.charger.tick(None if silent else self.bms.charge_request, self.bms, TICK_S)
+        self.service.tick(TICK_S)
+        end_ns = self.now_ns + _TICK_NS
+        self.now_ns = end_ns if self._duration_ns is None else min(end_ns, self._duration_ns)
+        if self._observe is not None:
+            self._observe(self)
 
     def _phases(self) -> Iterator[tuple[Phase, Phase | None]]:
         """Each phase with the one that follows it."""
@@ -97,11 +157,6 @@ class Simulation:
                 self._vehicle.enter(phase.profile)
                 return Driving(self._vehicle, stop_at_end=not isinstance(following, Drive))
             case Charge():
-                return Charging(ConstantCurrentConstantVoltage(phase.max_power_w), phase.until_soc_pct)
+                return Charging(self.charger, phase.max_power_w, phase.until_soc_pct)
             case Stand():
                 return Standing()
-
-    def _tick_end_ns(self) -> int:
-        end_ns = self._now_ns + _TICK_NS
-        self._now_ns = end_ns if self._duration_ns is None else min(end_ns, self._duration_ns)
-        return self._now_ns

@@ -1,4 +1,4 @@
-"""`nev-telemetry sim SCENARIO`: a simulated vehicle on a CAN bus, a socket or into a log."""
+"""`nev-telemetry sim SCENARIO`: a simulated vehicle on a bus, on serial ports, or into a log."""
 
 import argparse
 import json
@@ -11,26 +11,43 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from firmware_sim.links import CandumpLog, CanLink, Link, SeqpacketLink
+from firmware_sim.faults import SERIAL_DEVICES
+from firmware_sim.links import CandumpLog, CanLink, Link, NoLink, SeqpacketLink
 from firmware_sim.player import Player, SimulatedClock, record
-from firmware_sim.scenario import find_scenario, load_scenario, parse_instant, scenario_names
+from firmware_sim.scenario import Scenario, find_scenario, load_scenario, parse_instant, scenario_names
+from firmware_sim.serial_faults import SerialFaults
+from firmware_sim.serial_line import SerialLine, SerialLines
+from firmware_sim.serial_port import PtyPort
 from firmware_sim.simulation import Simulation
-from telemetry.errors import EXIT_OK, StorageError
+from firmware_sim.truth import TruthLog
+from telemetry.errors import EXIT_OK, StorageError, UsageError
 
-HELP = "a simulated ECU on a bus, a socket or into a log"
+HELP = "a simulated vehicle on a bus, on serial ports or into a log"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "scenario", metavar="SCENARIO", help=f"a .toml file, or one of {', '.join(scenario_names())}"
+        "scenario",
+        metavar="SCENARIO",
+        nargs="?",
+        help=f"a .toml file, or one of {', '.join(scenario_names())}",
     )
-    where = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument("--list", action="store_true", help="the scenarios that come with the package")
+    where = parser.add_mutually_exclusive_group()
     where.add_argument("--can", metavar="IFACE", help="send on this CAN interface")
     where.add_argument(
         "--socket", metavar="PATH", type=Path, help="listen there, and begin with the first client"
     )
     where.add_argument("--output", metavar="FILE", type=Path, help="write a candump log, as fast as possible")
+    parser.add_argument(
+        "--serial-link",
+        metavar="[DEVICE=]PATH",
+        type=_serial_link,
+        action="append",
+        default=[],
+        help=f"a serial device behind this link: {' or '.join(SERIAL_DEVICES)} (default jbd); repeatable",
+    )
     parser.add_argument(
         "--time-scale", metavar="X", type=_positive, default=1.0, help="simulated seconds a second"
     )
@@ -49,22 +66,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", metavar="FILE", type=Path, help="write what the plant knows about itself (JSON)"
     )
+    parser.add_argument(
+        "--truth", metavar="FILE", type=Path, help="write it for each simulated second, too (CSV)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Play the scenario to its end or until a signal."""
+    if arguments.list:
+        _print_scenarios()
+        return EXIT_OK
+    _check(arguments)
     scenario = load_scenario(find_scenario(arguments.scenario))
-    simulation = Simulation(scenario, arguments.seed, duration_s=arguments.duration)
-    with _stop_signals() as stop:
+    with _stop_signals() as stop, _truth_log(arguments.truth) as log:
+        observe = None if log is None else log.observe
+        simulation = Simulation(scenario, arguments.seed, duration_s=arguments.duration, observe=observe)
         if arguments.output is not None:
             origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
             played = _record(simulation, origin_ns, arguments.output, stop)
         else:
-            with closing(_open_link(arguments, stop)) as link:
-                played = _play(simulation, _clock(arguments), link, stop)
+            lines = _serial_lines(arguments, scenario, simulation)
+            with closing(_open_link(arguments, stop)) as link, closing(lines):
+                lines.open()
+                played = _play(simulation, _clock(arguments), link, lines, stop)
     if arguments.report is not None:
         _write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
     return EXIT_OK
+
+
+def _print_scenarios() -> None:
+    for name in scenario_names():
+        scenario = load_scenario(find_scenario(name))
+        print(f"{name:<18}{scenario.planned_s / 60.0:>5.0f} min  {scenario.about}")
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for what argparse cannot tell."""
+    if arguments.scenario is None:
+        raise UsageError("is missing", where="SCENARIO", hint="--list shows those that come with the package")
+    buses = (arguments.can, arguments.socket, arguments.output)
+    if not arguments.serial_link and all(bus is None for bus in buses):
+        raise UsageError("say where: --can, --socket, --serial-link or --output", where="sim")
+    if arguments.serial_link and arguments.output is not None:
+        raise UsageError("a log has no serial port", where="--serial-link")
+    names = [name for name, _ in arguments.serial_link]
+    if len(names) != len(set(names)):
+        raise UsageError("a device has one port", where="--serial-link")
 
 
 class _Stop:
@@ -92,6 +139,28 @@ def _stop_signals() -> Iterator[_Stop]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _truth_log(file: Path | None) -> Iterator[TruthLog | None]:
+    if file is None:
+        yield None
+        return
+    try:
+        stream = file.open("w", encoding="ascii")
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+    with stream:
+        yield TruthLog(stream, str(file))
+
+
+def _serial_lines(arguments: argparse.Namespace, scenario: Scenario, simulation: Simulation) -> SerialLines:
+    devices = simulation.serial_devices()
+    lines = [
+        SerialLine(name, devices[name], PtyPort(path), SerialFaults(name, scenario.faults, arguments.seed))
+        for name, path in arguments.serial_link
+    ]
+    return SerialLines(lines, lambda: simulation.now_ns)
+
+
 def _record(simulation: Simulation, origin_ns: int, file: Path, stop: _Stop) -> dict[str, object]:
     try:
         with file.open("w", encoding="ascii") as stream:
@@ -101,12 +170,22 @@ def _record(simulation: Simulation, origin_ns: int, file: Path, stop: _Stop) -> 
     return {"time_start_ns": origin_ns} | simulation.truth().as_dict()
 
 
-def _play(simulation: Simulation, clock: SimulatedClock, link: Link, stop: _Stop) -> dict[str, object]:
+def _play(
+    simulation: Simulation, clock: SimulatedClock, link: Link, lines: SerialLines, stop: _Stop
+) -> dict[str, object]:
     # What the service's source needs to know, as its configuration wants it.
     print(f"time_scale = {clock.scale}")
     print(f"time_origin_ns = {clock.origin_ns}")
     print(f"time_wall_ns = {clock.wall_ns}", flush=True)
-    player = Player(link, clock, unix_ns=time.time_ns, sleep=time.sleep, stopped=stop, on_behind=_say_behind)
+    player = Player(
+        link,
+        clock,
+        unix_ns=time.time_ns,
+        sleep=lines.wait,
+        stopped=stop,
+        on_behind=_say_behind,
+        attend=lines.attend,
+    )
     start_ns = player.play(simulation.frames())
     return {
         "time_scale": clock.scale,
@@ -115,6 +194,7 @@ def _play(simulation: Simulation, clock: SimulatedClock, link: Link, stop: _Stop
         "time_start_ns": start_ns,
         "frames_sent": player.sent - link.not_sent,
         "late_max_s": player.late_max_s,
+        "serial": lines.counts(),
     } | simulation.truth().as_dict()
 
 
@@ -130,7 +210,7 @@ def _clock(arguments: argparse.Namespace) -> SimulatedClock:
 def _open_link(arguments: argparse.Namespace, stop: _Stop) -> Link:
     if arguments.can is not None:
         return CanLink.open(arguments.can, time.sleep)
-    return SeqpacketLink(arguments.socket, stop)
+    return NoLink() if arguments.socket is None else SeqpacketLink(arguments.socket, stop)
 
 
 def _say_behind(seconds: float) -> None:
@@ -145,6 +225,16 @@ def _write_report(file: Path, report: dict[str, object]) -> None:
         file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+
+
+def _serial_link(text: str) -> tuple[str, Path]:
+    """`jbd=/tmp/bms` or `/tmp/bms`."""
+    name, equals, path = text.partition("=")
+    if not equals:
+        name, path = SERIAL_DEVICES[0], text
+    if name not in SERIAL_DEVICES or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is no DEVICE=PATH of {' or '.join(SERIAL_DEVICES)}")
+    return name, Path(path)
 
 
 def _positive(text: str) -> float:

@@ -1,8 +1,8 @@
-"""firmware_sim/load.py: a drive that a road could have seen, and a charger that tapers."""
+"""firmware_sim/load.py: a drive that a road could have seen."""
 
 import pytest
 
-from firmware_sim.load import ConstantCurrentConstantVoltage, Profile, Vehicle
+from firmware_sim.load import Profile, Vehicle
 
 TICK_S = 0.1
 
@@ -55,44 +55,3 @@ def test_a_stop_ends_at_a_standstill_where_only_the_auxiliaries_draw() -> None:
         power_w = vehicle.power_w(TICK_S)
     assert vehicle.standing
     assert power_w == pytest.approx(-650.0)
-
-
-def test_a_charger_ramps_up_to_its_power_and_never_passes_the_limit() -> None:
-    charger = ConstantCurrentConstantVoltage(max_power_w=40_000.0)
-    currents = [charger.next_current_a(400.0, 80.0, TICK_S) for _ in range(100)]
-    assert currents[0] < 10.0
-    assert currents == sorted(currents)
-    assert currents[-1] == 80.0
-    assert charger.next_current_a(400.0, 500.0, TICK_S) <= 84.0
-    for _ in range(100):
-        assert charger.next_current_a(400.0, 500.0, TICK_S) <= 100.0
-
-
-def test_a_charger_is_done_when_the_limit_has_tapered_off() -> None:
-    charger = ConstantCurrentConstantVoltage(max_power_w=40_000.0)
-    limit_a = 90.0
-    ticks = 0
-    while not charger.done:
-        charger.next_current_a(400.0, limit_a, TICK_S)
-        limit_a *= 0.99
-        ticks += 1
-        assert ticks < 1000
-    assert limit_a < 8.0
-
-
-def test_a_charger_that_is_stopped_lets_its_current_down() -> None:
-    charger = ConstantCurrentConstantVoltage(max_power_w=40_000.0)
-    for _ in range(50):
-        charger.next_current_a(400.0, 90.0, TICK_S)
-    charger.stop()
-    falling = [charger.next_current_a(400.0, 90.0, TICK_S) for _ in range(50)]
-    assert falling == sorted(falling, reverse=True)
-    assert falling[0] > 80.0
-    assert charger.done
-
-
-def test_a_charger_waits_for_a_limit_above_zero() -> None:
-    charger = ConstantCurrentConstantVoltage(max_power_w=40_000.0)
-    for _ in range(50):
-        assert charger.next_current_a(400.0, 0.0, TICK_S) == 0.0
-    assert not charger.done

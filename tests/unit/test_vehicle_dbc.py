@@ -11,7 +11,10 @@ import pytest
 from cantools.database.can import Database, Message
 
 from firmware_sim.bms import TICK_S, Bms, Request
-from firmware_sim.broadcast import VALUES, VEHICLE_DBC, Broadcast, Frame
+from firmware_sim.bms_messages import bms_messages
+from firmware_sim.broadcast import VEHICLE_DBC, Broadcast, Frame, Values
+from firmware_sim.charger import Charger, ChargerSpec
+from firmware_sim.charger_messages import charger_messages
 from firmware_sim.layout import CAN_EFF_FLAG, load_layouts
 from firmware_sim.plant import Pack, PackSpec
 from telemetry.errors import ConfigError
@@ -33,15 +36,24 @@ def message_of(id: int) -> Message:
     return DATABASE.get_message_by_frame_id(id & ~CAN_EFF_FLAG)
 
 
-def watch(seconds: float) -> Iterator[tuple[Bms, Frame]]:
-    """Each frame with the BMS as it is at that moment."""
+def messages() -> tuple[Bms, Charger, dict[str, Values]]:
+    """A battery that is charged, its charger, and what gives the values of their messages."""
     bms = Bms(Pack(PackSpec(start_temp_c=25.0), seed=1))
-    broadcast = Broadcast(bms)
+    charger = Charger(ChargerSpec(start_s=0.5), ambient_c=15.0)
+    charger.plug_in(50_000.0)
+    return bms, charger, {**bms_messages(bms), **charger_messages(charger)}
+
+
+def watch(seconds: float) -> Iterator[tuple[dict[str, Values], Frame]]:
+    """Each frame with what gives the values of that moment."""
+    bms, charger, values = messages()
+    broadcast = Broadcast(values)
     for tick in range(round(seconds / TICK_S)):
-        bms.tick(Request.DRIVE)
+        bms.tick(Request.CHARGE)
+        charger.tick(bms.charge_request, bms, TICK_S)
         for frame in broadcast.frames_until((tick + 1) * _TICK_NS):
-            yield bms, frame
-        bms.pack.step(-60.0 if bms.contactors_closed else 0.0, TICK_S)
+            yield values, frame
+        bms.pack.step(charger.current_a, TICK_S)
 
 
 def play(seconds: float) -> list[Frame]:
@@ -49,14 +61,18 @@ def play(seconds: float) -> list[Frame]:
 
 
 def test_every_message_of_the_database_is_filled_and_no_other() -> None:
-    assert set(VALUES) == {message.name for message in DATABASE.messages} == set(load_layouts(VEHICLE_DBC))
+    assert (
+        set(messages()[2])
+        == {message.name for message in DATABASE.messages}
+        == set(load_layouts(VEHICLE_DBC))
+    )
 
 
 def test_every_signal_decodes_to_the_value_within_half_its_resolution() -> None:
     compared: set[str] = set()
-    for bms, (_, id, data) in watch(3.0):
+    for values, (_, id, data) in watch(3.0):
         message = message_of(id)
-        expected = VALUES[message.name](bms)
+        expected = values[message.name]()
         decoded = message.decode(data, decode_choices=False)
         assert isinstance(decoded, dict)
         for name in decoded.keys() & expected.keys():
@@ -106,7 +122,7 @@ def test_alive_counters_run_through_all_sixteen_values_without_a_gap() -> None:
         message = message_of(id)
         if "Counter" in message.signal_tree:
             counters.setdefault(message.name, []).append(data[1] & 0xF)
-    assert len(counters) == 8
+    assert len(counters) == 12
     for values in counters.values():
         assert values == [number % 16 for number in range(len(values))]
 

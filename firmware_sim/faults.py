@@ -1,0 +1,175 @@
+"""What goes wrong in a scenario, and when: frozen values, read from its [[fault]] tables.
+
+`plant_faults.py` does it to batteries, sensors and chargers, `bus_faults.py` to frames, `serial_faults.py` to
+bytes. Each fault is named after what is seen of it on a bench.
+"""
+
+from dataclasses import dataclass
+
+BUS = "can"  # the whole bus, as the name of what a fault is on
+SERIAL_DEVICES = ("jbd", "vedirect")
+
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When: from `at_s` of simulated time on for `duration_s`, and again every `every_s` if given."""
+
+    at_s: float
+    duration_s: float
+    every_s: float | None = None
+
+    def round(self, now_ns: int) -> int | None:
+        """The number of the repetition that is going on, from 0; None: it is not."""
+        since_s = now_ns / _NS_PER_S - self.at_s
+        if since_s < 0.0:
+            return None
+        number = 0 if self.every_s is None else int(since_s // self.every_s)
+        begun_s = since_s - number * (self.every_s or 0.0)
+        return number if begun_s < self.duration_s else None
+
+    def active(self, now_ns: int) -> bool:
+        """Whether it is going on."""
+        return self.round(now_ns) is not None
+
+
+# --- in the plant
+
+
+@dataclass(frozen=True, slots=True)
+class CellImbalance:
+    """A cell's charge moves by a share of its capacity, at once."""
+
+    window: Window
+    cell: int  # from 1
+    charge_pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class WeakCell:
+    """A cell has less capacity and more resistance than it had."""
+
+    window: Window
+    cell: int  # from 1
+    capacity_pct: float
+    resistance_pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class OverTemperature:
+    """Something heats a module from outside."""
+
+    window: Window
+    module: int  # from 1
+    heat_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class SensorLoss:
+    """A temperature sensor's wire is broken."""
+
+    window: Window
+    on: str  # "bms" or "jbd"
+    sensor: int  # from 1
+
+
+@dataclass(frozen=True, slots=True)
+class InsulationFault:
+    """The insulation's resistance falls."""
+
+    window: Window
+    resistance_kohm: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerFault:
+    """The charger's power stage fails, or its cooling."""
+
+    window: Window
+    cooling_only: bool
+
+
+PlantFault = CellImbalance | WeakCell | OverTemperature | SensorLoss | InsulationFault | ChargerFault
+
+
+# --- on a bus or a line; `on`: "can", a message, a node ("BMS", "CHG"), or a serial device
+
+
+@dataclass(frozen=True, slots=True)
+class CounterError:
+    """The alive counter of a message stands still."""
+
+    window: Window
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksumError:
+    """A share of the messages carries a wrong checksum."""
+
+    window: Window
+    on: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class BusOff:
+    """The controller leaves the bus: an error frame, nothing, and a restart."""
+
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing is said."""
+
+    window: Window
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """On a bus frames that no database knows and frames that are too short; on a line, bytes of noise."""
+
+    window: Window
+    on: str
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LostBytes:
+    """A share of the bytes is lost on the line."""
+
+    window: Window
+    on: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unplug:
+    """The port is pulled out, and another one plugged in at the end of the window."""
+
+    window: Window
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """A share of the requests to a JBD board is answered with an error."""
+
+    window: Window
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class HexMessages:
+    """A share of the VE.Direct blocks has a HEX message in the middle."""
+
+    window: Window
+    share: float
+
+
+BusFault = CounterError | ChecksumError | BusOff | Silence | Garbage
+LineFault = ChecksumError | Silence | Garbage | LostBytes | Unplug | ErrorReply | HexMessages
+Fault = PlantFault | BusFault | LineFault

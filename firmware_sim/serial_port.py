@@ -1,0 +1,113 @@
+"""A serial port that is not there: a pseudo terminal behind a symbolic link that the user names.
+
+Promises: `write` and `read` never wait and never raise for a port that nobody has open; what is sent while
+nobody has is gone, as on a real line. `unplug` takes port and link away, whoever uses them; `plug_in` makes a
+new one behind the same link. A file that is no link of ours is never replaced.
+"""
+
+import contextlib
+import os
+import select
+import tty
+from pathlib import Path
+
+from telemetry.errors import UnavailableError
+
+_READ_BYTES = 4096
+_TERMINALS = "/dev/pts/"
+
+
+class PtyPort:
+    """The device's end. Opened by `plug_in`; close it with `unplug`."""
+
+    def __init__(self, link: Path) -> None:
+        self.link = link
+        self._master: int | None = None
+        self._terminal = ""
+        self._raw = False
+
+    @property
+    def plugged(self) -> bool:
+        return self._master is not None
+
+    def plug_in(self) -> None:
+        """Make the port. Raises UnavailableError when the link cannot be made."""
+        master, terminal = os.openpty()
+        os.set_blocking(master, False)
+        self._terminal = os.ttyname(terminal)
+        os.close(terminal)  # so that it can be told whether somebody else has it open
+        try:
+            _point(self.link, self._terminal)
+        except OSError as error:
+            os.close(master)
+            hint = "give a path where a symbolic link may be made"
+            raise UnavailableError(
+                f"cannot be linked to a port: {error.strerror or error}", where=str(self.link), hint=hint
+            ) from error
+        self._master = master
+        self._raw = False
+
+    def unplug(self) -> None:
+        """Pull it out: whoever has it open gets an error or an end of file."""
+        if self._master is None:
+            return
+        with contextlib.suppress(OSError):
+            if self.link.readlink() == Path(self._terminal):
+                self.link.unlink()
+        os.close(self._master)
+        self._master = None
+
+    def fileno(self) -> int | None:
+        """To wait for bytes on; None while nobody has the port open, and none can come."""
+        return self._master if self._open_elsewhere() else None
+
+    def read(self) -> bytes:
+        """What has come; empty: nothing."""
+        if self._master is None or not self._open_elsewhere():
+            return b""
+        try:
+            return os.read(self._master, _READ_BYTES)
+        except OSError:  # nothing to read, or closed just now
+            return b""
+
+    def write(self, data: bytes) -> bool:
+        """Whether all of it went to somebody who has the port open; what does not fit is lost."""
+        if self._master is None or not self._open_elsewhere():
+            return False
+        try:
+            return os.write(self._master, data) == len(data)
+        except OSError:  # nobody reads, or closed just now
+            return False
+
+    def _open_elsewhere(self) -> bool:
+        """Whether somebody has it open. A terminal forgets its settings with its last user, so that it is
+        made raw again for the next one."""
+        if self._master is None:
+            return False
+        poll = select.poll()
+        poll.register(self._master, select.POLLIN)
+        if any(event & select.POLLHUP for _, event in poll.poll(0)):
+            self._raw = False
+            return False
+        if not self._raw:
+            self._make_raw()
+        return self._raw
+
+    def _make_raw(self) -> None:
+        with contextlib.suppress(OSError):
+            terminal = os.open(self._terminal, os.O_RDWR | os.O_NOCTTY)
+            try:
+                tty.setraw(terminal)
+                self._raw = True
+            finally:
+                os.close(terminal)
+
+
+def _point(link: Path, target: str) -> None:
+    """Make `link`, in the place of a link to a terminal that is gone. Raises OSError."""
+    if link.is_symlink() and str(link.readlink()).startswith(_TERMINALS):
+        fresh = link.with_name(f".{link.name}.{os.getpid()}")
+        fresh.symlink_to(target)
+        fresh.replace(link)
+    else:
+        link.symlink_to(target)
