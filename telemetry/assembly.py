@@ -63,7 +63,7 @@ def assemble_sources(
     config: Config, channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
 ) -> list[Assembled]:
     """The configured sources, none of them opened yet. positions: frames of each log that are done."""
-    return [_assemble(settings, channels, clock, positions) for settings in config.sources]
+    return [assemble_source(settings, channels, clock, positions) for settings in config.sources]
 
 
 def without_replaced(positions: Mapping[str, int], sources: Iterable[Assembled]) -> dict[str, int]:
@@ -76,9 +76,10 @@ def without_replaced(positions: Mapping[str, int], sources: Iterable[Assembled])
     }
 
 
-def _assemble(
+def assemble_source(
     settings: SourceSettings, channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
 ) -> Assembled:
+    """One source, not opened yet; see `assemble_sources`."""
     match settings:
         case CanSettings():
             return _can(settings, channels, clock)

@@ -63,9 +63,10 @@ class Line:
         modelled: tuple[RecordSpec, ...] = mapping.records if mapping else ()
         schema = Schema(plan.records + modelled)
         check_measurements(reduce.every_s_by_measurement, schema.specs)
-        self._observer = observer
+        self._schema = schema
+        self._observer: LineObserver | None = None
         if observer is not None:
-            observer.start(schema)
+            self.set_observer(observer)
         self._vehicle = vehicle
         self._decoder = Decoder(Plan(plan, schema))
         self._mapper = Mapper(schema, mapping) if mapping else None
@@ -79,6 +80,11 @@ class Line:
         self._tag_sets = 0
         self._source_of_channel: dict[int, str] = {}
         self._tags_of_source: dict[str, set[int]] = {}
+
+    def set_observer(self, observer: LineObserver) -> None:
+        """Let `observer` see all that comes from now on. Before anything is bound."""
+        self._observer = observer
+        observer.start(self._schema)
 
     def bind(self, channel: int, *, bus: int, source: str, tag: str) -> None:
         """Tell the stages of a channel: the plan's bus (-1: none), the source it counts for, its tag."""

@@ -117,15 +117,19 @@ class LiveState:
         self._traffic = Traffic()
         self._events: deque[TimedEvent] = deque(maxlen=MAX_EVENTS)
         self._asked_s = float("-inf")
-        self._messages: Latest | None = None
         self._counted: deque[_Counted] = deque()
+        self._messages: Latest | None
         self.start(Schema(()))
 
     # -- observing, by the pipeline's thread
 
     def start(self, schema: Schema) -> None:
-        """Rows will be of this schema."""
+        """Rows will be of this schema, and channels are bound anew; what was known before is forgotten."""
         self._schema = schema
+        self._channels.clear()
+        self._tags.clear()
+        self._counted.clear()
+        self._messages = None
         self._readers: dict[int, list[tuple[str, Reader]]] = {}
         modelled = [index for index, spec in enumerate(schema.specs) if spec.modelled]
         self._message_records = [index for index, spec in enumerate(schema.specs) if not spec.modelled]

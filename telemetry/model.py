@@ -277,6 +277,8 @@ _EVENT_TABLE = (
     EventCode(1, "service_start", Level.INFORMATION, "the service has started"),
     EventCode(2, "service_stop", Level.INFORMATION, "the service stops as it was told"),
     EventCode(3, "unclean_stop", Level.WARNING, "the last run was cut off; what it had in memory is gone"),
+    EventCode(4, "config_reloaded", Level.INFORMATION, "a changed configuration has taken effect"),
+    EventCode(5, "config_refused", Level.WARNING, "a changed configuration is wrong: the old one goes on"),
     EventCode(10, "source_lost", Level.WARNING, "a bus or port is gone or silent"),
     EventCode(11, "source_back", Level.INFORMATION, "a bus or port that was lost is back"),
     EventCode(12, "source_end", Level.INFORMATION, "a log has been read to its end"),

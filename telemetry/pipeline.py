@@ -16,7 +16,7 @@ from telemetry_core.lines import LineBuffer
 
 from telemetry.clock import Clock
 from telemetry.compress import compress
-from telemetry.ledger import Counters, Ledger, subtract
+from telemetry.ledger import Counters, Ledger, add, subtract
 from telemetry.line import Line
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.stamping import AS_THEY_ARE, ClockStamps, Stamping
@@ -59,6 +59,8 @@ class Pipeline:
         self._positions = dict(positions)
         self._delivered: dict[str, int] = {}
         self._lost_before: dict[str, dict[str, int]] = {}
+        self._lost_earlier: dict[str, dict[str, int]] = {}  # before a source began anew
+        self._retired: dict[str, int] = {}  # what lines before this one have counted
         self._rare_points: dict[str, int] = {}
         self._open = LineBuffer()
         self._discarded = LineBuffer()
@@ -66,7 +68,7 @@ class Pipeline:
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
         self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the reducer holds
-        ledger.add_stage(line.counted)
+        ledger.add_stage(lambda: add(self._retired, self._line.counted()))
         ledger.add_stage(self._counted)
 
     def process(
@@ -105,13 +107,39 @@ class Pipeline:
 
     def count_losses(self, source: str, lost: Counters) -> None:
         """What `source` itself has lost so far, by reason, and `kernel_dropped`."""
-        self._lost_before[source] = dict(lost)
+        self._lost_before[source] = add(self._lost_earlier.get(source, {}), lost)
 
     def end(self, source: str, lost: Counters, *, is_complete: bool) -> None:
         """Nothing more comes of `source`; is_complete: a log, and read to its end."""
         self.count_losses(source, lost)
         if is_complete:
             self._flush(source)
+
+    def replace_line(self, line: Line) -> None:
+        """From the next delivery on everything goes through `line`; what the old one holds goes out first."""
+        for source in self._stampings:
+            self._flush(source)
+        self._stampings.clear()
+        self._retired = add(self._retired, self._line.counted())
+        self._line = line
+
+    def start_over(self, source: str, resume_as: str, positions: Mapping[str, int]) -> None:
+        """`source` begins anew in this run, its own counts at zero and a log at its first frame.
+
+        resume_as: as for `process`; positions: those of all logs, less what nobody reads any more.
+        """
+        self._lost_earlier[source] = self._lost_before.get(source, {})
+        self._positions = dict(positions)
+        if resume_as:
+            self._stored[resume_as] = self._positions.get(resume_as, 0)
+            afresh = (f"bus/{source}/", f"frames/{source}/")
+            counters = self._ledger.snapshot().items()
+            self._ledger.suppress({name: count for name, count in counters if name.startswith(afresh)})
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """How many frames of each log are done."""
+        return self._positions
 
     def _take(self, source: str, frames: FrameBatch, stamping: Stamping) -> None:
         if not stamping.continues(self._stampings.get(source, stamping)):

@@ -13,23 +13,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from telemetry import __version__
-from telemetry.assembly import Assembled, assemble_sources, bus_databases, without_replaced
+from telemetry.assembly import Assembled, assemble_source, assemble_sources, without_replaced
 from telemetry.channels import ChannelTable
 from telemetry.clock import Clock, SystemClock
-from telemetry.config import Config
+from telemetry.config import Config, SourceSettings
+from telemetry.errors import TelemetryError
 from telemetry.events import Event, begins
 from telemetry.events import line as event_line
 from telemetry.gateway import MEASUREMENT as GATEWAY
 from telemetry.gateway import HourlyRate, describe, gateway_lines
 from telemetry.ledger import Ledger, add
-from telemetry.line import Line
 from telemetry.live import LiveSnapshot, LiveState
 from telemetry.live_view import live_view
-from telemetry.mapping import resolve
 from telemetry.model import Level
+from telemetry.notify import Supervisor
 from telemetry.pipeline import Pipeline
+from telemetry.prepared import Prepared, prepare
 from telemetry.process import process_gauges
-from telemetry.protocols.plan_cache import load_plan
+from telemetry.reload import Reload
+from telemetry.running import RunningSources
 from telemetry.sink.sink import Sink
 from telemetry.sources.channel import BatchChannel
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
@@ -61,27 +63,37 @@ class _Figures:
 class Service:
     """One run of the service with one configuration."""
 
-    def __init__(self, config: Config, clock: Clock | None = None, stop: StopSignal | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock | None = None,
+        stop: StopSignal | None = None,
+        *,
+        reload: threading.Event | None = None,
+        supervisor: Supervisor | None = None,
+    ) -> None:
         """Raises TelemetryError when the configuration, a database or the spool cannot be used.
 
-        stop: ends `run`, in order.
+        stop: ends `run`, in order; reload: set to have the configuration read again; supervisor: is told how
+        things are.
         """
         self._config = config
         self._clock = clock or SystemClock()
         self._stop = stop or StopSignal()
+        self._reload = Reload(reload or threading.Event())
+        self._next: Prepared | None = (
+            None  # a new configuration, until the sources that it changes have ended
+        )
+        self._adopt_at_s = 0.0
+        self._supervisor = supervisor or Supervisor(self._clock)
         self._events: deque[tuple[Event, int]] = deque(maxlen=1000)
         self._channels = ChannelTable()
         self._bound = 0
 
-        plan = load_plan(bus_databases(config), config.cache_directory)
-        for warning in plan.warnings:
-            LOG.warning("%s", warning)
-        mapping = resolve(config.map, plan.spec) if config.map else None
-        self._bus_numbers = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
+        prepared = prepare(config)
+        self._line, self._bus_numbers = prepared.line, prepared.bus_numbers
         self._live_state = LiveState(self._clock)
-        self._line = Line(
-            plan.spec, mapping, vehicle=config.vehicle, reduce=config.reduce, observer=self._live_state
-        )
+        self._line.set_observer(self._live_state)
         self._output = BatchChannel()
         self._spool = Spool(
             config.spool.directory,
@@ -93,7 +105,8 @@ class Service:
             ),
         )
         positions = self._spool.recovery.positions
-        self._sources = assemble_sources(config, self._channels, self._clock, positions)
+        assembled = assemble_sources(config, self._channels, self._clock, positions)
+        self._sources = RunningSources(assembled, self._output, self._assemble_again)
         self._ledger = Ledger(self._earlier_accounts())
         self._pipeline = Pipeline(
             self._line,
@@ -103,8 +116,6 @@ class Service:
             without_replaced(positions, self._sources),
             wait_for_clock=config.wait_for_clock,
         )
-        self._live = [source.name for source in self._sources if not source.resume_as]
-        self._on_wall_time = [source.name for source in self._sources if not source.own_time]
         self._sink = Sink(
             self._spool,
             config.influx,
@@ -151,16 +162,15 @@ class Service:
         """Until stopped; or, when all sources are logs, until all is delivered."""
         self._report_start()
         self._status.start()
-        for source in self._sources:
-            threading.Thread(
-                target=source.source.run, args=(self._output, self._stop), name=source.name, daemon=True
-            ).start()
+        self._sources.start()
+        self._supervisor.ready(self._summary())
         self._sink.start()
         LOG.info("running: %s", ", ".join(source.name for source in self._sources))
         try:
             self._run_until_stopped()
         finally:
             self._stop.set()
+            self._sources.stop()
             self._shut_down()
         if self._failure is not None:
             raise self._failure
@@ -175,21 +185,24 @@ class Service:
         self.stop()
 
     def _run_until_stopped(self) -> None:
-        running = {source.name for source in self._sources}
-        while running and not self._stop.is_set():
-            self._step(running)
+        while (self._sources.any_running or self._next) and not self._stop.is_set():
+            self._step()
+            self._follow_reload()
         if not self._stop.is_set():
             LOG.info("all logs are read; delivering what is left")
-            self._pipeline.finish(self._live)
+            self._pipeline.finish(self._live())
             while self._waiting_points() and not self._stop.is_set():
                 self._clock.wait(self._stop.event, POLL_S)
                 self._tick()
+                self._supervisor.went_round(took=False, waiting=False)
         self._stop.set()
+        self._supervisor.stopping()
+        self._sources.stop()
         deadline_s = self._clock.monotonic_s() + SOURCES_STOP_S
-        while running and self._clock.monotonic_s() < deadline_s:
-            self._step(running)
+        while self._sources.any_running and self._clock.monotonic_s() < deadline_s:
+            self._step()
 
-    def _step(self, running: set[str]) -> None:
+    def _step(self) -> None:
         """Take one item, or find that there is none for a while; then do what time asks for."""
         item = self._output.get(POLL_S)
         match item:
@@ -199,17 +212,20 @@ class Service:
                 self._log(item.event)
                 self._write_event(item.event, item.time_ns)
             case SourceEnded():
-                running.discard(item.source)
                 self._pipeline.end(item.source, item.counts, is_complete=item.is_complete)
+                self._sources.ended(item.source)
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
             self._next_gateway_s = now_s + self._config.gateway_every_s
             self._write_gateway_points()
         self._tick()
+        self._supervisor.went_round(
+            took=item is not None, waiting=item is None and self._output.frames_waiting > 0
+        )
 
     def _take(self, delivery: Delivery) -> None:
         self._bind_new_channels()
-        source = self._source(delivery.source)
+        source = self._sources[delivery.source]
         self._pipeline.process(
             delivery.source,
             delivery.batch,
@@ -222,20 +238,65 @@ class Service:
 
     def _bind_new_channels(self) -> None:
         for channel in self._channels.since(self._bound):
-            source = self._source(channel.source)
+            source = self._sources.get(channel.source)
+            self._bound += 1
+            if source is None:
+                continue  # it was removed, and nothing comes of it any more
             bus = self._bus_numbers.get(source.bus_of(channel.name), -1)
             self._line.bind(channel.number, bus=bus, source=channel.source, tag=source.tag_of(channel.name))
-            self._bound += 1
 
-    def _source(self, name: str) -> Assembled:
-        return next(source for source in self._sources if source.name == name)
+    def _live(self) -> list[str]:
+        return [source.name for source in self._sources if not source.resume_as]
+
+    # -- another configuration
+
+    def _follow_reload(self) -> None:
+        """Take the next step towards a new configuration if one is asked for, or under way."""
+        if self._next is not None:
+            if not self._sources.retiring or self._clock.monotonic_s() >= self._adopt_at_s:
+                self._adopt(self._next)
+                self._next = None
+            return
+        if self._reload.begin(self._config):
+            self._supervisor.reloading()
+        match self._reload.take():
+            case Prepared() as prepared:
+                self._sources.retire(prepared.config.sources)
+                self._adopt_at_s = self._clock.monotonic_s() + SOURCES_STOP_S
+                self._next = prepared
+            case TelemetryError() as error:
+                self._add_event(begins("config_refused", f"{error}; the old configuration goes on"))
+                self._supervisor.ready()
+
+    def _adopt(self, new: Prepared) -> None:
+        """Between two batches: what the old line holds goes out, then everything is as `new` has it."""
+        self._bind_new_channels()
+        self._pipeline.replace_line(new.line)
+        new.line.set_observer(self._live_state)
+        self._config, self._line, self._bus_numbers, self._bound = new.config, new.line, new.bus_numbers, 0
+        self._sources.adopt(new.config.sources)
+        self._bind_new_channels()
+        self._next_gateway_s = min(
+            self._next_gateway_s, self._clock.monotonic_s() + new.config.gateway_every_s
+        )
+        names = ", ".join(source.name for source in self._sources)
+        self._add_event(begins("config_reloaded", f"{new.config.file.name}: {names}"))
+        self._supervisor.ready(self._summary())
+
+    def _assemble_again(self, settings: SourceSettings) -> Assembled:
+        """A source that begins while the service runs: anew, or for the first time."""
+        positions = self._pipeline.positions
+        source = assemble_source(settings, self._channels, self._clock, positions)
+        kept = without_replaced(positions, [source])
+        self._pipeline.start_over(source.name, source.resume_as, kept)
+        return source
 
     def _tick(self) -> None:
         self._time_known = self._sink.time_known()
         for event in self._clock_watch.observe(time_known=self._time_known):
             self._add_event(event)
         self._write_events()
-        self._pipeline.tick(self._on_wall_time)
+        self._pipeline.tick(source.name for source in self._sources if not source.own_time)
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_status_s:
             self._next_status_s = now_s + STATUS_EVERY_S
@@ -336,14 +397,24 @@ class Service:
 
     def _publish(self) -> None:
         self._published = self._take_figures()
+        self._supervisor.status(self._summary())
+
+    def _summary(self) -> str:
+        """One line of how things are, for people."""
+        sources = ", ".join(f"{source.name} {source.source.status}" for source in self._sources)
+        return f"{sources}; server: {self._sink_state()}; spool: {self._published.volatile or 'on disk'}"
+
+    def _sink_state(self) -> str:
+        sink = self._sink.state
+        return sink.held or sink.failure or f"API {sink.api}, last answer {sink.last_status}"
 
     def _describe(self, request: str) -> dict[str, Any]:
         """What the status socket answers. request: `messages` to have the last values of all messages too."""
         if request == "messages":
             self._live_state.ask_for_messages()
         states = {f"source/{source.name}": source.source.status for source in self._sources}
-        sink, figures = self._sink.state, self._published
-        states["sink"] = sink.held or sink.failure or f"API {sink.api}, last answer {sink.last_status}"
+        figures = self._published
+        states["sink"] = self._sink_state()
         states["spool"] = figures.volatile or "on disk"
         now_s = self._clock.monotonic_s()
         gauges = {**figures.gauges, "status_age_s": now_s - figures.taken_s}
@@ -356,7 +427,7 @@ class Service:
         self._add_event(begins("service_stop", "stopped in order" if self._failure is None else "a fault"))
         self._write_events()
         self._write_gateway_points()
-        self._pipeline.finish(self._live)
+        self._pipeline.finish(self._live())
         self._sink.stop(SINK_STOP_S)
         self._publish()
         self._status.close()

@@ -2,10 +2,14 @@
 
 import argparse
 import logging
+import os
 import sys
+import threading
 from pathlib import Path
 
+from telemetry.clock import SystemClock
 from telemetry.config import load_config
+from telemetry.notify import Supervisor
 from telemetry.service import Service
 from telemetry.sources.source import StopSignal
 from telemetry.stopping import SignalWatch
@@ -19,13 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Until SIGTERM or SIGINT; when all sources are logs, until they are read and delivered."""
+    """Until SIGTERM or SIGINT; when all sources are logs, until they are read and delivered.
+
+    SIGHUP: read the configuration again.
+    """
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.DEBUG if arguments.verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    stop = StopSignal()
-    with SignalWatch(stop.set):
-        Service(load_config(arguments.config), stop=stop).run()
+    stop, reload = StopSignal(), threading.Event()
+    clock = SystemClock()
+    supervisor = Supervisor.from_environment(clock, os.environ, os.getpid())
+    with SignalWatch(stop.set, on_hangup=reload.set):
+        Service(load_config(arguments.config), clock, stop, reload=reload, supervisor=supervisor).run()
     return 0

@@ -251,3 +251,70 @@ def test_losses_of_the_source_are_in_the_accounts_with_their_reason() -> None:
         "points/made/Pack": 2,
     }
     assert list(imbalances(bench.ledger.snapshot(), 2, {})) == []
+
+
+def another_line(vehicle: str) -> Line:
+    line = Line(PLAN, None, vehicle=vehicle)
+    line.bind(0, bus=0, source="log", tag="can0")
+    return line
+
+
+def test_what_the_old_line_holds_goes_out_before_the_new_one_takes_over() -> None:
+    bench = Bench(every_s=1.0)
+    bench.process(frames(0, 3), resume_as="")
+    bench.pipeline.replace_line(another_line("bus"))
+    bench.process(frames(3, 1), resume_as="")
+    bench.pipeline.finish()
+    assert bench.store.text == (
+        b"Pack,source=can0,vehicle=van level=0 0\n"
+        b"Pack,source=can0,vehicle=van level=2 2000\n"
+        b"Pack,source=can0,vehicle=bus level=3 3000\n"
+    )
+
+
+def test_accounts_go_on_over_a_new_line() -> None:
+    bench = Bench(every_s=1.0)
+    bench.process(frames(0, 5), resume_as="")
+    bench.process(frames(5, 2, id=UNKNOWN), resume_as="")
+    bench.pipeline.replace_line(another_line("bus"))
+    bench.process(frames(7, 4), resume_as="")
+    bench.pipeline.finish()
+    counters = bench.ledger.snapshot()
+    assert counters["frames/log/decoded"] == 9
+    assert counters["frames/log/unknown"] == 2
+    assert counters["points/made/Pack"] == 9
+    assert list(imbalances(counters, counters["points/made/Pack"] - counters["points/reduced"], {})) == []
+
+
+def test_a_live_source_that_begins_anew_goes_on_counting() -> None:
+    bench = Bench()
+    bench.pipeline.process("log", frames(0, 3), {"lost/bad_length": 2, "kernel_dropped": 1})
+    bench.pipeline.start_over("log", "", bench.pipeline.positions)
+    bench.pipeline.process("log", frames(0, 3), {"lost/bad_length": 1, "kernel_dropped": 0})
+    counters = bench.ledger.snapshot()
+    assert counters["bus/log/read"] == 9
+    assert counters["frames/log/lost/bad_length"] == 3
+    assert counters["bus/log/kernel_dropped"] == 1
+    assert list(imbalances(counters, 6, {})) == []
+
+
+def test_a_log_that_begins_anew_is_sent_once_and_counted_once() -> None:
+    bench = Bench()
+    bench.process(frames(0, 6))
+    bench.pipeline.start_over("log", "log", bench.pipeline.positions)
+    bench.process(frames(0, 10))
+    bench.pipeline.finish()
+    assert bench.store.text.count(b"\n") == 10
+    counters = bench.ledger.snapshot()
+    assert (counters["bus/log/read"], counters["frames/log/decoded"]) == (10, 10)
+    assert list(imbalances(counters, 10, {})) == []
+
+
+def test_another_log_in_its_place_leaves_no_position_of_the_old_one() -> None:
+    bench = Bench()
+    bench.process(frames(0, 6), resume_as="log@1")
+    bench.pipeline.start_over("log", "log@2", {})
+    bench.process(frames(0, 2), resume_as="log@2")
+    bench.pipeline.finish()
+    assert bench.pipeline.positions == {"log@2": 2}
+    assert bench.store.text.count(b"\n") == 8

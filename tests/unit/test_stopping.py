@@ -1,6 +1,7 @@
 """Signals that end the service: at once, once, and whatever else hangs."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -50,3 +51,44 @@ def test_a_process_that_hangs_is_ended() -> None:
     )
     assert ended.returncode == EXIT_STUCK
     assert b"still busy" in ended.stderr
+
+
+def test_each_hangup_is_a_call_and_the_end_still_is_one() -> None:
+    hangups, ended = threading.Semaphore(0), threading.Event()
+    with SignalWatch(ended.set, limit_s=60.0, on_hangup=hangups.release):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert hangups.acquire(timeout=10.0)
+        assert not ended.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert ended.wait(10.0)
+
+
+IN_A_TERMINAL = """
+import fcntl, os, termios, threading
+from telemetry.stopping import SignalWatch
+fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+ended = threading.Event()
+with SignalWatch(ended.set, limit_s=60.0, on_hangup=lambda: os.write(1, b"reload\\n")):
+    os.write(1, b"up\\n")
+    ended.wait()
+os.write(1, b"ended\\n")
+"""
+
+
+def test_a_terminal_that_goes_away_ends_what_was_started_from_it() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", IN_A_TERMINAL],
+        env=environment,
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        start_new_session=True,
+    ) as process:
+        os.close(slave)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        os.close(master)
+        assert process.stdout.read() == b"ended\n"

@@ -1,0 +1,125 @@
+"""What the service tells systemd: ready, reloading, stopping, alive, and one line of status (sd_notify(3)).
+
+Promises: nothing here fails or holds the service up for longer than SEND_TIMEOUT_S: a supervisor that does
+not listen costs one line in the log. The watchdog is fed by the pipeline's own loop, and only when that got
+on: there is no timer that could go on ticking beside a pipeline that hangs. Children do not inherit the
+socket. Relies on the protocol alone (a datagram of NAME=value lines), not on a library.
+"""
+
+import logging
+import socket
+from collections.abc import MutableMapping
+
+from telemetry.clock import Clock
+from telemetry.errors import one_line
+
+LOG = logging.getLogger(__name__)
+
+SEND_TIMEOUT_S = 0.5
+STATUS_EVERY_S = 5.0
+
+
+class Notifier:
+    """The socket that NOTIFY_SOCKET names; without one, nothing is sent."""
+
+    def __init__(self, address: str = "") -> None:
+        """address: a path, or the name of an abstract socket behind an `@`; empty: nobody listens."""
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._socket: socket.socket | None = None
+        if address.startswith(("/", "@")):
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            self._socket.settimeout(SEND_TIMEOUT_S)
+        elif address:
+            LOG.warning("NOTIFY_SOCKET=%s: neither a path nor an abstract socket; nothing is told", address)
+
+    def send(self, *assignments: str) -> None:
+        """Send `NAME=value` lines, as one datagram."""
+        if self._socket is None:
+            return
+        try:
+            self._socket.sendto("\n".join(assignments).encode(), self._address)
+        except OSError as error:  # TimeoutError is one
+            LOG.warning("%s: not told to the service manager: %s", assignments[0], error.strerror or error)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class Watchdog:
+    """When to say that the pipeline lives: at half the period, and only after it got on."""
+
+    def __init__(self, period_s: float | None) -> None:
+        """period_s: after which silence the service is killed; None: nobody watches."""
+        self._every_s = None if period_s is None else period_s / 2.0
+        self._next_s = float("-inf")
+        self._got_on = False
+
+    def went_round(self, now_s: float, *, took: bool, waiting: bool) -> bool:
+        """The pipeline's loop went round; whether to say so now.
+
+        took: something was processed; waiting: something is left to process. A loop that turns without
+        taking what waits is no progress.
+        """
+        self._got_on |= took or not waiting
+        if self._every_s is None or not self._got_on or now_s < self._next_s:
+            return False
+        self._got_on = False
+        self._next_s = now_s + self._every_s
+        return True
+
+
+class Supervisor:
+    """The service manager, as the pipeline's thread sees it."""
+
+    def __init__(self, clock: Clock, notifier: Notifier | None = None, period_s: float | None = None) -> None:
+        self._clock = clock
+        self._notifier = notifier or Notifier()
+        self._watchdog = Watchdog(period_s)
+        self._status = ""
+        self._next_status_s = float("-inf")
+
+    @classmethod
+    def from_environment(
+        cls, clock: Clock, environment: MutableMapping[str, str], process_id: int
+    ) -> "Supervisor":
+        """From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, taken out so that no child uses them."""
+        address = environment.pop("NOTIFY_SOCKET", "")
+        period_us = environment.pop("WATCHDOG_USEC", "")
+        watched = environment.pop("WATCHDOG_PID", str(process_id))
+        is_watched = watched == str(process_id) and period_us.isdecimal() and int(period_us) > 0
+        return cls(clock, Notifier(address), int(period_us) / 1e6 if is_watched else None)
+
+    def ready(self, status: str = "") -> None:
+        """All sources run and the spool accepts; or, after `reloading`, that is over."""
+        self._notifier.send("READY=1", *([self._status_line(status)] if status else []))
+
+    def reloading(self) -> None:
+        """A signal asked for the configuration to be read again; `ready` must follow."""
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={int(self._clock.monotonic_s() * 1e6)}")
+
+    def stopping(self) -> None:
+        """The service is on its way to an orderly end."""
+        self._notifier.send("STOPPING=1", self._status_line("stopping"))
+
+    def went_round(self, *, took: bool, waiting: bool) -> None:
+        """See `Watchdog.went_round`."""
+        if self._watchdog.went_round(self._clock.monotonic_s(), took=took, waiting=waiting):
+            self._notifier.send("WATCHDOG=1")
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`; told when it has changed, each STATUS_EVERY_S at most."""
+        now_s = self._clock.monotonic_s()
+        if text != self._status and now_s >= self._next_status_s:
+            self._next_status_s = now_s + STATUS_EVERY_S
+            self._notifier.send(self._status_line(text))
+
+    def _status_line(self, text: str) -> str:
+        self._status = text
+        return f"STATUS={one_line(text)}"
+
+    def close(self) -> None:
+        """Nothing more is told."""
+        self._notifier.close()

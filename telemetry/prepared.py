@@ -1,0 +1,36 @@
+"""What follows from a configuration before any device, disk or server is touched: the stages of the line.
+
+Promises: `prepare` raises TelemetryError for whatever is wrong, and changes nothing; so that the service can
+prepare a new configuration beside the running one, and go on with the old when the new one is wrong.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from telemetry.assembly import bus_databases
+from telemetry.config import Config
+from telemetry.line import Line
+from telemetry.mapping import resolve
+from telemetry.protocols.plan_cache import load_plan
+
+LOG = logging.getLogger("telemetry.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A configuration and its line. bus_numbers: the plan's number of each bus, by name."""
+
+    config: Config
+    line: Line
+    bus_numbers: Mapping[str, int]
+
+
+def prepare(config: Config) -> Prepared:
+    """Load the databases, resolve the map, compile the stages."""
+    plan = load_plan(bus_databases(config), config.cache_directory)
+    for warning in plan.warnings:
+        LOG.warning("%s", warning)
+    mapping = resolve(config.map, plan.spec) if config.map else None
+    line = Line(plan.spec, mapping, vehicle=config.vehicle, reduce=config.reduce)
+    return Prepared(config, line, {bus.name: number for number, bus in enumerate(plan.spec.buses)})

@@ -1,0 +1,52 @@
+"""A service manager's end of NOTIFY_SOCKET: collects what a service tells."""
+
+import socket
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+DEADLINE_S = 30.0
+
+
+class NotifySocket:
+    """Listens at `address`: a path, or a name in the abstract space behind an `@`."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
+        self.received: list[list[str]] = []
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Take what has come, waiting for the first of it."""
+        self._socket.settimeout(timeout_s)
+        try:
+            while True:
+                self.received.append(self._socket.recv(65536).decode().split("\n"))
+                self._socket.settimeout(0.0)
+        except (TimeoutError, BlockingIOError):
+            return
+
+    def wait_for(self, wanted: Callable[[list[str]], bool], what: str) -> list[str]:
+        """The next message that `wanted` likes; the ones before it are passed over."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline_s:
+            while self.received:
+                message = self.received.pop(0)
+                if wanted(message):
+                    return message
+            self.poll(0.1)
+        raise AssertionError(f"{what} was not told in {DEADLINE_S} s")
+
+    def wait_for_line(self, line: str) -> list[str]:
+        """The next message with this line in it."""
+        return self.wait_for(lambda message: line in message, line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._socket.close()

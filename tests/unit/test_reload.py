@@ -1,0 +1,153 @@
+"""A configuration that is read again: what takes effect, what is refused, and one at a time."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from telemetry.config import Config, load_config
+from telemetry.errors import ConfigError, TelemetryError
+from telemetry.prepared import Prepared, prepare
+from telemetry.reload import TAKES_EFFECT, Reload, needs_restart, prepare_again
+
+BASE = """
+vehicle = "van"
+[influx]
+url = "http://localhost:8086"
+database = "d"
+[spool]
+directory = "spool"
+[[can]]
+name = "bus"
+"""
+
+
+def config(file: Path, text: str = BASE) -> Config:
+    file.write_text(text)
+    return load_config(file, {})
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Config:
+    return config(tmp_path / "gateway.toml")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('directory = "spool"', 'directory = "elsewhere"', "spool.directory"),
+        ('directory = "spool"', 'directory = "spool"\ncap_mib = 10', "spool.cap_bytes"),
+        ("8086", "8087", "influx.url"),
+        ('vehicle = "van"', 'vehicle = "van"\nclock = "wait"', "clock"),
+    ],
+)
+def test_what_cannot_change_while_the_service_runs_is_refused_by_name(
+    running: Config, before: str, after: str, key: str
+) -> None:
+    running.file.write_text(BASE.replace(before, after))
+    with pytest.raises(ConfigError, match=f"gateway.toml: {key}: a change takes effect after a restart only"):
+        prepare_again(running)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("van", "bus 7"),
+        ('vehicle = "van"', 'vehicle = "van"\ngateway_every_s = 1.0'),
+        ('name = "bus"', 'name = "bus"\ninterface = "can1"'),
+        ('vehicle = "van"', 'vehicle = "van"\nreduce = { every_s = 1.0 }'),
+        ("", ""),
+    ],
+)
+def test_what_concerns_the_line_takes_effect(running: Config, before: str, after: str) -> None:
+    assert needs_restart(running, config(running.file, BASE.replace(before, after))) == ""
+
+
+def test_what_takes_effect_are_keys_of_the_configuration() -> None:
+    assert {field.name for field in fields(Config)} >= TAKES_EFFECT
+
+
+def test_a_file_that_is_no_toml_is_refused_with_its_line(running: Config) -> None:
+    running.file.write_text("vehicle = van")
+    with pytest.raises(ConfigError, match=r"gateway.toml: is not valid TOML: .*line 1"):
+        prepare_again(running)
+
+
+class Reading:
+    """A reader that waits for the test."""
+
+    def __init__(self, outcome: Callable[[], Prepared]) -> None:
+        self.go_on = threading.Event()
+        self.calls = 0
+        self._outcome = outcome
+
+    def __call__(self, _running: Config) -> Prepared:
+        self.calls += 1
+        self.go_on.wait()
+        return self._outcome()
+
+
+def taken(reload: Reload) -> Prepared | TelemetryError:
+    while (result := reload.take()) is None:
+        pass
+    return result
+
+
+def test_it_is_read_beside_the_line_and_handed_over_once(running: Config) -> None:
+    asked, prepared = threading.Event(), prepare(running)
+    reading = Reading(lambda: prepared)
+    reload = Reload(asked, reading)
+    assert not reload.begin(running)
+    asked.set()
+    assert reload.begin(running)
+    assert reload.take() is None
+    reading.go_on.set()
+    assert taken(reload) is prepared
+    assert reload.take() is None
+    assert not reload.begin(running)
+
+
+def test_a_second_request_waits_for_the_first(running: Config) -> None:
+    asked, prepared = threading.Event(), prepare(running)
+    reading = Reading(lambda: prepared)
+    reload = Reload(asked, reading)
+    asked.set()
+    assert reload.begin(running)
+    asked.set()
+    assert not reload.begin(running)
+    reading.go_on.set()
+    taken(reload)
+    assert reload.begin(running)
+    taken(reload)
+    assert reading.calls == 2
+
+
+def test_why_it_is_wrong_is_handed_over(running: Config) -> None:
+    def wrong() -> Prepared:
+        raise ConfigError("unknown key", where="gateway.toml: vehicel")
+
+    asked = threading.Event()
+    asked.set()
+    reading = Reading(wrong)
+    reading.go_on.set()
+    reload = Reload(asked, reading)
+    reload.begin(running)
+    assert str(taken(reload)) == "gateway.toml: vehicel: unknown key"
+
+
+def test_a_fault_of_the_program_does_not_end_the_service(
+    running: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault() -> Prepared:
+        raise ZeroDivisionError
+
+    asked = threading.Event()
+    asked.set()
+    reading = Reading(fault)
+    reading.go_on.set()
+    reload = Reload(asked, reading)
+    reload.begin(running)
+    assert "a fault in the program: ZeroDivisionError" in str(taken(reload))
+    assert "ZeroDivisionError" in caplog.text
