@@ -18,7 +18,8 @@ from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
 from telemetry.errors import DataError, InputMissingError, one_line
 from telemetry.line import Line
-from telemetry.mapping import resolve
+from telemetry.model import EVENT
+from telemetry.modelling import model
 from telemetry.protocols.databases import LoadedPlan
 from telemetry.protocols.plan_cache import load_plan
 from telemetry.rate import Rate, measure
@@ -54,12 +55,13 @@ class Finding:
 def check(config: Config) -> Iterator[Finding]:
     """All findings, in the order of the data. Raises ConfigError where `run` would."""
     plan = load_plan(bus_databases(config), config.cache_directory)
-    mapping = resolve(config.map, plan.spec) if config.map else None
+    modelling = model(config.map, config.limits, plan.spec)
     yield Finding(Level.FACT, f"{config.file}: vehicle {config.vehicle}")
     yield from _plan_findings(plan)
-    if mapping is not None:
-        written = sorted({record.measurement for record in mapping.records})
-        yield Finding(Level.FACT, f"mapped: {len(config.map)} entries write {', '.join(written)}")
+    if config.map:
+        written = {record.measurement for record in modelling.map.records} if modelling.map else set()
+        written |= {EVENT.name} if modelling.alarms else set()
+        yield Finding(Level.FACT, f"mapped: {len(config.map)} entries write {', '.join(sorted(written))}")
     for settings in config.sources:
         yield from _source_findings(settings)
     yield from _spool_findings(config)
@@ -160,8 +162,8 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
 
 
 def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:
-    mapping = resolve(config.map, plan.spec) if config.map else None
-    line = Line(plan.spec, mapping, vehicle=config.vehicle, reduce=config.reduce)
+    modelling = model(config.map, config.limits, plan.spec)
+    line = Line(plan.spec, modelling.map, modelling.alarms, vehicle=config.vehicle, reduce=config.reduce)
     buses = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
     channels = ChannelTable()
 

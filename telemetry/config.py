@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from telemetry.errors import ConfigError
-from telemetry.mapping import MapEntry
+from telemetry.limits import Limit, read_limit
+from telemetry.map_entry import MapEntry, read_map_entry
 from telemetry.sink.credentials import Secret, read_secret
 from telemetry.sink.settings import Api, InfluxSettings
 from telemetry.toml_table import TomlTable
@@ -117,6 +118,7 @@ class Config:
     reduce: ReduceSettings
     sources: tuple[SourceSettings, ...]
     map: tuple[MapEntry, ...]
+    limits: tuple[Limit, ...]
 
 
 def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -137,7 +139,8 @@ def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> C
         spool=spool,
         reduce=_reduce(top.take_table("reduce")),
         sources=_sources(top),
-        map=tuple(_map_entry(table) for table in top.take_tables("map")),
+        map=tuple(read_map_entry(table) for table in top.take_tables("map")),
+        limits=tuple(read_limit(table) for table in top.take_tables("limit")),
     )
     top.close()
     return config
@@ -294,19 +297,3 @@ def _reduce(table: TomlTable) -> ReduceSettings:
     }
     table.close()
     return ReduceSettings(every_s=every_s, every_s_by_measurement=by_measurement)
-
-
-def _map_entry(table: TomlTable) -> MapEntry:
-    entry = MapEntry(
-        signal=table.take_text("signal"),
-        to=table.take_text("to"),
-        scale=table.take_number("scale", 1.0),
-        offset=table.take_number("offset", 0.0),
-        index_from=table.take_integer("index_from", 1, least=0, most=1),
-        bus=table.take_optional_text("bus"),
-        pack=table.take_text("pack", "main"),
-        charger=table.take_optional_text("charger"),
-        where=table.where(),
-    )
-    table.close()
-    return entry

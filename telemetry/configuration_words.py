@@ -110,7 +110,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
     },
     "map": {
         "signal": _words("`Message.Signal`, as the database names them; `{n}` stands for a number"),
-        "to": _words("`measurement.field` of the [data model](data-model.md)"),
+        "to": _words("`measurement.field` of the [data model](data-model.md), or `event.CODE`"),
         "scale": _words(
             "from the signal's unit to the field's; -1 where the database counts discharging positive"
         ),
@@ -119,6 +119,29 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "bus": _words("the source whose databases are meant", "all"),
         "pack": _words("the tag `pack`"),
         "charger": _words("the tag `charger`, of fields of `charger` and `meter`", '`"main"`'),
+        "values": _words(
+            "into a text: what each raw value, or word of the database's value table, is:"
+            ' `values = { 3 = "cc", Float = "float" }`',
+            "the words of the value table",
+        ),
+        "bit": _words("of an alarm: the one bit that means it", "any value but 0"),
+        "when": _words(
+            "of an alarm: the raw values, or their words in the database's value table, that mean it",
+            "any value but 0",
+        ),
+        "level": _words("of an alarm", "the code's"),
+        "text": _words("of an alarm: for people", "the code's meaning and the signal"),
+    },
+    "limit": {
+        "field": _words("`measurement.field`; `cells.v*` and `cells.t*` stand for all cells and sensors"),
+        "above": _words("the limit, in the field's unit: a higher value crosses it", "one of the two"),
+        "below": _words("the limit, in the field's unit: a lower value crosses it", "one of the two"),
+        "hysteresis": _words("how far the value must come back until the event ends"),
+        "for_s": _words("how long it must be crossed, in each row, until the event begins"),
+        "code": _words("the event's code, from the [data model](data-model.md), 100 or higher"),
+        "level": _words("how much it matters", "the code's"),
+        "pack": _words("the tag `pack` of the rows that are meant", "all"),
+        "charger": _words("the tag `charger` of the rows that are meant", "all"),
     },
 }
 
@@ -157,4 +180,9 @@ channel_databases = { can1 = ["chassis.dbc"] }
 [[map]]
 signal = "BMS_Pack.PackVoltage"
 to = "battery.voltage_v"
+
+[[limit]]
+field = "cells.v*"
+above = 4.2
+code = "cell_overvoltage"
 """

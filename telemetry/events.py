@@ -1,4 +1,4 @@
-"""Events: what happened to the service, its sources and its sink, as points of the measurement `event`.
+"""Events: what happened to the service, its sources, its sink and the batteries, as points of `event`.
 
 Promises: a code is a word of the closed vocabulary (`telemetry.model.EVENT_CODES`), so that what is asked of
 the database does not depend on wording; two events of one stamp do not overwrite each other, since the code
@@ -15,6 +15,8 @@ from telemetry.model import EVENT, EVENT_CODES, Level
 class Event:
     """`active`: it is so from now on, or no longer. `source`: bus or port; empty: the service itself.
 
+    `pack`, `charger`: whose alarm it is; empty: it is about none.
+
     Raises ValueError when the code is not one of the vocabulary.
     """
 
@@ -23,6 +25,8 @@ class Event:
     active: bool
     text: str
     source: str = ""
+    pack: str = ""
+    charger: str = ""
 
     def __post_init__(self) -> None:
         if self.code not in EVENT_CODES:
@@ -43,7 +47,13 @@ def line(event: Event, vehicle: str, time_ns: int) -> bytes:
     """The event as one point of line protocol, without a newline; `time_ns` since 1970."""
     return lineprotocol.line(
         EVENT.name,
-        {"vehicle": vehicle, "source": event.source, "code": event.code},
+        {
+            "vehicle": vehicle,
+            "pack": event.pack,
+            "charger": event.charger,
+            "source": event.source,
+            "code": event.code,
+        },
         {"level": float(event.level), "active": event.active, "text": event.text},
         time_ns,
     )

@@ -18,10 +18,15 @@ from telemetry_core.reducer import Reducer
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec, RecordSpec
+from telemetry_core.watcher import Transition, Watcher
 
+from telemetry.alarms import Alarm, AlarmTeller
 from telemetry.config import SEND_ALL, ReduceSettings
+from telemetry.events import Event
+from telemetry.events import line as event_line
 from telemetry.ledger import add
 from telemetry.lineprotocol import tag_set
+from telemetry.model import EVENT
 from telemetry.reduce.interval import check_measurements
 
 
@@ -46,14 +51,19 @@ class LineObserver(Protocol):
         """These frames became these rows; both are the line's again afterwards."""
         ...
 
+    def add_event(self, event: Event, time_ns: int) -> None:
+        """An event that these rows told, and its stamp."""
+        ...
+
 
 class Line:
-    """Decoder, mapper, reducer and encoder of one pipeline."""
+    """Decoder, mapper, watcher, reducer and encoder of one pipeline."""
 
     def __init__(
         self,
         plan: PlanSpec,
         mapping: MapSpec | None,
+        alarms: Sequence[Alarm] = (),
         *,
         vehicle: str,
         reduce: ReduceSettings = SEND_ALL,
@@ -71,6 +81,9 @@ class Line:
         self._decoder = Decoder(Plan(plan, schema))
         self._mapper = Mapper(schema, mapping) if mapping else None
         self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
+        self._watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
+        self._teller = AlarmTeller(alarms)
+        self._events_made = 0
         every_ns = [0 if spec.hidden else reduce.every_ns(spec.measurement) for spec in schema.specs]
         self._reducer = Reducer(schema, every_ns) if any(every_ns) else None
         self._encoder = Encoder(schema)
@@ -79,6 +92,7 @@ class Line:
         self._reduced = SampleBatch(schema)
         self._tag_sets = 0
         self._source_of_channel: dict[int, str] = {}
+        self._tag_of_channel: dict[int, str] = {}
         self._tags_of_source: dict[str, set[int]] = {}
 
     def set_observer(self, observer: LineObserver) -> None:
@@ -90,6 +104,7 @@ class Line:
         """Tell the stages of a channel: the plan's bus (-1: none), the source it counts for, its tag."""
         common = {"vehicle": self._vehicle, "source": tag}
         self._source_of_channel[channel] = source
+        self._tag_of_channel[channel] = tag
         own_tags = self._add_tags(common)
         self._decoder.bind(channel, bus, own_tags)
         mapped_tags: dict[int, Mapping[str, str]] = {}
@@ -98,6 +113,8 @@ class Line:
                 self._add_tags(tags): tags for tags in ({**common, **own} for own in self._map_tags)
             }
             self._mapper.bind(channel, bus, list(mapped_tags))
+        if self._watcher is not None:
+            self._watcher.bind(channel, bus, own_tags, list(mapped_tags))
         if self._observer is not None:
             self._observer.bind(channel, source=source, tag=tag, tags=mapped_tags)
         self._tags_of_source.setdefault(source, set()).update((own_tags, *mapped_tags))
@@ -109,7 +126,7 @@ class Line:
         return index
 
     def process(self, frames: FrameBatch, lines: LineBuffer, *, shift_ns: int = 0) -> None:
-        """Decode, map, reduce and encode `frames` into `lines`; `shift_ns` is added to each stamp."""
+        """Decode, map, watch, reduce and encode `frames` into `lines`; `shift_ns` is added to each stamp."""
         self._samples.clear()
         self._decoder.decode(frames, self._samples)
         samples = self._samples
@@ -117,10 +134,32 @@ class Line:
             samples = _through(self._mapper.map, samples, self._mapped)
         if self._observer is not None:
             self._observer.observe(frames, samples)
+        self._encoder.shift_ns = shift_ns
+        transitions = self._watcher.watch(samples) if self._watcher is not None else []
+        if transitions:
+            self._write_with_events(samples, transitions, lines)
+        else:
+            self._write(samples, lines)
+
+    def _write(self, samples: SampleBatch, lines: LineBuffer) -> None:
         if self._reducer is not None:
             samples = _through(self._reducer.reduce, samples, self._reduced)
-        self._encoder.shift_ns = shift_ns
         self._encoder.encode(samples, lines)
+
+    def _write_with_events(
+        self, samples: SampleBatch, transitions: Sequence[Transition], lines: LineBuffer
+    ) -> None:
+        """Each event right behind the row that told it, so that batches make no difference."""
+        *parts, rest = samples.split([transition.row + 1 for transition in transitions])
+        for part, transition in zip(parts, transitions, strict=True):
+            self._write(part, lines)
+            event, time_ns = self._teller.tell(transition, self._tag_of_channel[transition.channel])
+            time_ns += self._encoder.shift_ns
+            lines.append(event_line(event, self._vehicle, time_ns), time_ns)
+            self._events_made += 1
+            if self._observer is not None:
+                self._observer.add_event(event, time_ns)
+        self._write(rest, lines)
 
     def flush(
         self,
@@ -162,6 +201,8 @@ class Line:
             }
             counters = add(counters, frames)
         made = add(self._decoder.made(), self._mapper.made() if self._mapper else {})
+        if self._events_made:
+            made = add(made, {EVENT.name: self._events_made})
         no_points = self._encoder.empty_by_measurement()
         if self._reducer is not None:
             no_points = add(no_points, self._reducer.pending_by_measurement())

@@ -272,7 +272,9 @@ MEASUREMENTS = {
     for measurement in (BATTERY, CELLS, CHARGER, METER, CHARGING_SESSION, CHARGING_CURVE, EVENT, GATEWAY)
 }
 
-# 1-99: the gateway and its sources. From 100: batteries and chargers.
+FIRST_ALARM = (
+    100  # event codes up to here are the gateway's and its sources', from here batteries' and chargers'
+)
 _EVENT_TABLE = (
     EventCode(1, "service_start", Level.INFORMATION, "the service has started"),
     EventCode(2, "service_stop", Level.INFORMATION, "the service stops as it was told"),

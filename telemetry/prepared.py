@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from telemetry.assembly import bus_databases
 from telemetry.config import Config
 from telemetry.line import Line
-from telemetry.mapping import resolve
+from telemetry.modelling import model
 from telemetry.protocols.plan_cache import load_plan
 
 LOG = logging.getLogger("telemetry.service")
@@ -27,10 +27,10 @@ class Prepared:
 
 
 def prepare(config: Config) -> Prepared:
-    """Load the databases, resolve the map, compile the stages."""
+    """Load the databases, resolve map and limits, compile the stages."""
     plan = load_plan(bus_databases(config), config.cache_directory)
     for warning in plan.warnings:
         LOG.warning("%s", warning)
-    mapping = resolve(config.map, plan.spec) if config.map else None
-    line = Line(plan.spec, mapping, vehicle=config.vehicle, reduce=config.reduce)
+    modelling = model(config.map, config.limits, plan.spec)
+    line = Line(plan.spec, modelling.map, modelling.alarms, vehicle=config.vehicle, reduce=config.reduce)
     return Prepared(config, line, {bus.name: number for number, bus in enumerate(plan.spec.buses)})

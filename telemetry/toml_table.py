@@ -97,10 +97,20 @@ class TomlTable:
             raise self.wrong(key, f"must be one of {', '.join(one_of)}, not {value!r}")
         return value
 
-    def take_optional_text(self, key: str) -> str | None:
+    def take_optional_text(self, key: str, *, one_of: tuple[str, ...] = ()) -> str | None:
         """A string that is not empty, or None when the key is absent."""
-        self._asked(key, "text", False)
-        return self._text(key, None) if key in self._values else None
+        self._asked(key, "text", False, one_of=one_of)
+        return self._text(key, None, one_of) if key in self._values else None
+
+    def take_values(self, key: str) -> tuple[int | str, ...]:
+        """Integers and texts, in a list or one alone; empty when the key is absent."""
+        self._asked(key, "values", False)
+        value = self._take(key, [])
+        values = value if isinstance(value, list) else [value]
+        for one in values:
+            if isinstance(one, bool) or not isinstance(one, int | str) or one == "":
+                raise self.wrong(key, f"must be integers or texts, not {_describe(one)}")
+        return tuple(values)
 
     def take_path(self, key: str, default: str | None = None) -> Path:
         """A path, relative to the configuration file's folder."""
@@ -158,6 +168,14 @@ class TomlTable:
     def take_integer(self, key: str, default: int | None = None, *, least: int, most: int) -> int:
         """An integer with least <= integer <= most."""
         self._asked(key, "integer", default is None, default, least=least, most=most)
+        return self._integer(key, default, least, most)
+
+    def take_optional_integer(self, key: str, *, least: int, most: int) -> int | None:
+        """Like take_integer, or None when the key is absent."""
+        self._asked(key, "integer", False, least=least, most=most)
+        return self._integer(key, None, least, most) if key in self._values else None
+
+    def _integer(self, key: str, default: int | None, least: int, most: int) -> int:
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, f"must be an integer, not {_describe(value)}")

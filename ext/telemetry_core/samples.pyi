@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from telemetry_core.schema import Schema
@@ -29,4 +29,5 @@ class SampleBatch:
         id: int = 0,
         nudge_ns: int = 0,
     ) -> None: ...
+    def split(self, ends: Iterable[int]) -> list[SampleBatch]: ...
     def clear(self) -> None: ...

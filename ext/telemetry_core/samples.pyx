@@ -71,6 +71,30 @@ cdef class SampleBatch:
         self.used = 0
         self.rows = 0
 
+    def split(self, ends):
+        """Copies of its rows in as many batches as there are `ends`, and one more behind the last.
+
+        ends: numbers of rows, ascending; batch i ends before row ends[i]. ValueError if they do not ascend or are
+        too many.
+        """
+        cdef size_t begin = 0
+        cdef size_t end = 0
+        cdef Py_ssize_t done = 0
+        cdef Py_ssize_t until, row
+        cdef SampleBatch part
+        parts = []
+        for until in [*ends, self.rows]:
+            if not done <= until <= self.rows:
+                raise ValueError(f"a part from row {done} to row {until} of {self.rows}")
+            for row in range(done, until):
+                end += self.schema.records[(<RowHead*>(self.words + end)).record].row_words
+            part = SampleBatch(self.schema, end - begin)
+            if not part.append_rows(self.words + begin, end - begin, until - done):
+                raise MemoryError
+            parts.append(part)
+            begin, done = end, until
+        return parts
+
     cdef bint make_room(self, size_t count) noexcept nogil:
         cdef uint64_t* grown
         cdef size_t room

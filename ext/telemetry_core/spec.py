@@ -70,6 +70,7 @@ class SignalSpec:
     signed: bool
     is_float: bool  # bit_count is 16, 32 or 64
     condition: int = -1  # index into the message's conditions, -1: always present
+    choices: tuple[tuple[int, str], ...] = ()  # the value table: raw value and word, ascending
 
 
 @dataclass(frozen=True, slots=True)

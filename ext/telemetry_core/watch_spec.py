@@ -1,5 +1,5 @@
-"""What is watched for, as plain values: written by `telemetry.alarms`, read by the compiled Watcher and by its
-readable model in the tests. Records and fields are indexes into the schema.
+"""What is watched for, as plain values: written by `telemetry.alarm_map` and `telemetry.limits`, read by the
+compiled Watcher and by its readable model in the tests. Records and fields are indexes into the schema.
 """
 
 from dataclasses import dataclass

@@ -50,6 +50,7 @@ def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
                 signed=signal.is_signed,
                 is_float=signal.conversion.is_float,
                 condition=number,
+                choices=_choices(signal),
             )
         )
     _tell_of_places(message.length, kept, signals, tell)
@@ -132,6 +133,16 @@ def _condition(signal: Signal, signals: list[Signal], ranges: Mapping[str, Range
     if selector.is_signed:
         values = _as_signed(values, selector.length)
     return Condition(index, merge_ranges(values))
+
+
+def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
+    """The value table. Databases write negative values as unsigned numbers, too."""
+    end = 1 << signal.length
+    words = {}
+    for value, word in (signal.conversion.choices or {}).items():
+        raw = value - end if signal.is_signed and end // 2 <= value < end else value
+        words[raw] = str(word)
+    return tuple(sorted(words.items()))
 
 
 def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[int, int]]:

@@ -100,6 +100,7 @@ def _message_row(message: MessageSpec) -> tuple[Any, ...]:
                 signal.signed,
                 signal.is_float,
                 signal.condition,
+                signal.choices,
             )
             for signal in message.signals
         ],
@@ -117,7 +118,7 @@ def _message(row: list[Any]) -> MessageSpec:
         arbitration_id,
         extended,
         byte_count,
-        tuple([SignalSpec(*signal) for signal in signals]),
+        tuple([_signal(row) for row in signals]),
         tuple(
             Condition(selector, tuple((low, high) for low, high in ranges)) for selector, ranges in conditions
         ),
@@ -125,3 +126,9 @@ def _message(row: list[Any]) -> MessageSpec:
         by_pgn,
         drops,
     )
+
+
+def _signal(row: list[Any]) -> SignalSpec:
+    start_bit, bit_count, little_endian, signed, is_float, condition, choices = row
+    words = tuple([(raw, word) for raw, word in choices]) if choices else ()
+    return SignalSpec(start_bit, bit_count, little_endian, signed, is_float, condition, words)

@@ -13,7 +13,7 @@ from telemetry_core.framing import MessageFraming, TextFraming
 from telemetry_core.spec import BusSpec, Condition, FieldSpec, MessageSpec, RecordSpec, SignalSpec, SlotKind
 from telemetry_core.text_framer import TextFramer
 
-from telemetry.mapping import MapEntry
+from telemetry.map_entry import MapEntry
 from telemetry.model import EVENT_CODES, MEASUREMENTS, Level
 from telemetry.protocols.scaling import decimal_scale
 
@@ -156,7 +156,7 @@ def _spec(message: Message, record: int) -> MessageSpec:
 
 
 def _conditions(signals: Sequence[Signal]) -> list[Condition]:
-    """For each selecting bit what is there when it is 1, and when it is 0, so that that is no unknown value."""
+    """For each selecting bit what is there when it is 1, and when it is 0: that is no unknown value."""
     names = [signal.name for signal in signals]
     selectors = dict.fromkeys(names.index(signal.present) for signal in signals if signal.present)
     return [Condition(selector, ((bit, bit),)) for selector in selectors for bit in (1, 0)]

@@ -12,7 +12,8 @@ from telemetry_core.plan import Plan
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 
-from telemetry.mapping import MapEntry, resolve
+from telemetry.map_entry import MapEntry
+from telemetry.mapping import resolve
 from telemetry.protocols.databases import BusDatabases
 from telemetry.protocols.dbc import build_plan
 

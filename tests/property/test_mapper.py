@@ -12,7 +12,8 @@ from telemetry_core.samples import Row, SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import DecimalScale, FieldSpec, SlotKind
 
-from telemetry.mapping import MapEntry, resolve
+from telemetry.map_entry import MapEntry
+from telemetry.mapping import resolve
 from tests.support.mapper_model import MapperModel
 from tests.support.plan_specs import Signal, plan, tenths
 

@@ -18,7 +18,8 @@ from telemetry_core.spec import (
 
 from telemetry.line import Line
 from telemetry.live import BitRate, LiveState
-from telemetry.mapping import MapEntry, resolve
+from telemetry.map_entry import MapEntry
+from telemetry.mapping import resolve
 from tests.support.clock import FakeClock
 
 PACK_ID, CELLS_ID, CHARGER_ID = 0x100, 0x101, 0x102

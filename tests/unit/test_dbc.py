@@ -74,6 +74,13 @@ def test_changes_of_flags_and_of_signals_with_a_value_table_always_pass(load: Lo
     ]
 
 
+def test_a_value_table_is_kept_by_raw_value(load: Load) -> None:
+    text = message("Gear : 1|3@1+ (1,0)", "Trim : 8|4@1- (1,0)")
+    spec, _ = only(load(text + 'VAL_ 256 Gear 1 "R" 0 "P" ;\nVAL_ 256 Trim 15 "low" -2 "lower" 7 "high" ;\n'))
+    assert spec.signals[0].choices == ((0, "P"), (1, "R"))
+    assert spec.signals[1].choices == ((-2, "lower"), (-1, "low"), (7, "high"))
+
+
 def test_a_float_signal_has_a_float_slot(load: Load) -> None:
     text = message("Torque : 0|32@1- (2,0)") + "SIG_VALTYPE_ 256 Torque : 1;\n"
     spec, fields = only(load(text))

@@ -8,7 +8,8 @@ from telemetry_core.map_spec import MapSpec, OutputMap, PartMap, TargetMap
 from telemetry_core.map_table import MapTable
 from telemetry_core.schema import Schema
 
-from telemetry.mapping import MapEntry, resolve
+from telemetry.map_entry import MapEntry
+from telemetry.mapping import resolve
 from tests.support.plan_specs import Signal, plan, tenths
 
 PLAN = plan(

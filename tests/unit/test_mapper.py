@@ -10,7 +10,8 @@ from telemetry_core.samples import Row, SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import DecimalScale, PlanSpec, SlotKind
 
-from telemetry.mapping import MapEntry, resolve
+from telemetry.map_entry import MapEntry
+from telemetry.mapping import resolve
 from tests.support.plan_specs import Signal, plan, tenths
 
 SECOND = 1_000_000_000

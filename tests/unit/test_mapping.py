@@ -8,7 +8,8 @@ from telemetry_core.schema import Schema
 from telemetry_core.spec import DecimalScale, PlanSpec, SlotKind
 
 from telemetry.errors import ConfigError
-from telemetry.mapping import MapEntry, resolve
+from telemetry.map_entry import MapEntry
+from telemetry.mapping import resolve
 from tests.support.plan_specs import Signal, plan, tenths
 
 PACK = {

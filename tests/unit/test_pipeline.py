@@ -1,4 +1,3 @@
-import gzip
 from collections.abc import Mapping
 
 import pytest
@@ -9,8 +8,9 @@ from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.line import Line
 from telemetry.pipeline import BATCH_LINES, Pipeline
-from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.spool.batch import TimeBase
 from tests.support.clock import FakeClock
+from tests.support.listed_store import ListedStore
 
 KNOWN, UNKNOWN = 0x100, 0x200
 PLAN = PlanSpec(
@@ -22,30 +22,6 @@ PLAN = PlanSpec(
         ),
     ),
 )
-
-
-class ListedStore:
-    """Keeps what the pipeline stores, with the accounts as of each batch."""
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[EncodedBatch, dict[str, int], dict[str, int]]] = []
-        self.commits = 0
-
-    def append(
-        self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]
-    ) -> int:
-        self.batches.append((batch, dict(accounts), dict(positions)))
-        return len(self.batches)
-
-    def commit(self) -> None:
-        self.commits += 1
-
-    def commit_due(self) -> bool:
-        return False
-
-    @property
-    def text(self) -> bytes:
-        return b"".join(gzip.decompress(batch.payload) for batch, _, _ in self.batches)
 
 
 class Bench:

@@ -21,6 +21,7 @@ BO_ 256 Pack: 8 ECU
  SG_ time m2 : 8|16@1- (0.01,-40) [0|0] "A" ECU
 BO_ 2566869221 Limits: 8 ECU
  SG_ Maximum : 7|16@0+ (1,0) [0|0] "" ECU
+VAL_ 2566869221 Maximum 0 "none" 65535 "unknown" ;
 """
 
 

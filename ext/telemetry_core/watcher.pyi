@@ -1,0 +1,24 @@
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from telemetry_core.samples import SampleBatch
+from telemetry_core.schema import Schema
+from telemetry_core.watch_spec import RuleSpec
+
+class Transition(NamedTuple):
+    row: int
+    time_ns: int
+    channel: int
+    rule: int
+    active: bool
+    value: float
+    member: int
+
+class Watcher:
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def rules(self) -> tuple[RuleSpec, ...]: ...
+    def __init__(self, schema: Schema, rules: Iterable[RuleSpec]) -> None: ...
+    def bind(self, channel: int, bus: int, own_tags: int, map_tags: Sequence[int]) -> None: ...
+    def watch(self, samples: SampleBatch) -> list[Transition]: ...

@@ -1,0 +1,94 @@
+"""`[[map]]` entries to `event.CODE`: which bit, flag or value of which signal is which alarm.
+
+Promises: every entry is resolved against the databases and the vocabulary, or refused with its key path and
+the nearest name that exists. Protocols with a table of their own use the same entries.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from telemetry_core.spec import PlanSpec, SignalSpec
+from telemetry_core.watch_spec import BitTest, RuleSpec, ValueTest
+
+from telemetry.alarms import Alarm, level_of
+from telemetry.catalogue import Catalogue, Found, nearest
+from telemetry.errors import ConfigError
+from telemetry.map_entry import NUMBER, MapEntry
+from telemetry.mapping import is_alarm
+from telemetry.model import EVENT_CODES, FIRST_ALARM
+
+ALARM_CODES = {name: code for name, code in EVENT_CODES.items() if code.number >= FIRST_ALARM}
+_ANY_BIT = (1 << 64) - 1
+
+
+def mapped_alarms(entries: Iterable[MapEntry], spec: PlanSpec) -> Iterator[Alarm]:
+    """The alarms among `entries`. Raises ConfigError."""
+    catalogue = Catalogue(spec)
+    for entry in entries:
+        if is_alarm(entry):
+            yield from _alarms(entry, catalogue)
+
+
+def checked_code(code: str, where: str) -> str:
+    """`code`, which must be a word of the vocabulary for batteries and chargers. Raises ConfigError."""
+    if code in ALARM_CODES:
+        return code
+    if code in EVENT_CODES:
+        raise ConfigError(f"{code} is told by the service itself", where=where)
+    raise ConfigError(f'no event is called "{code}"', where=where, hint=nearest(code, ALARM_CODES))
+
+
+def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
+    code = checked_code(entry.to.partition(".")[2], f"{entry.where}.to")
+    if NUMBER in entry.signal:
+        raise ConfigError("one signal is one alarm", where=f"{entry.where}.signal")
+    if (entry.scale, entry.offset) != (1.0, 0.0) or entry.values:
+        raise ConfigError(
+            "an alarm has no scale, offset or values",
+            where=entry.where,
+            hint="bit or when says what means it",
+        )
+    for found in catalogue.one(entry):
+        yield Alarm(
+            rule=RuleSpec(found.message.record, found.index, _test(entry, found), bus=found.bus),
+            code=code,
+            level=level_of(code, entry.level),
+            text=entry.text or f"{EVENT_CODES[code].meaning} ({found.name})",
+            pack="" if entry.charger else entry.pack,
+            charger=entry.charger or "",
+        )
+
+
+def _test(entry: MapEntry, found: Found) -> BitTest | ValueTest:
+    signal = found.signal
+    if signal.is_float:
+        raise ConfigError(f"{found.name} is a float, which has no bits", where=f"{entry.where}.signal")
+    if entry.bit is not None and entry.when:
+        raise ConfigError("stands beside when", where=f"{entry.where}.bit", hint="keep one of the two")
+    if entry.when:
+        return ValueTest(tuple(raw_value(value, found, f"{entry.where}.when") for value in entry.when))
+    if entry.bit is None:
+        return BitTest(_ANY_BIT)
+    if entry.bit >= signal.bit_count:
+        raise ConfigError(
+            f"{found.name} has bits 0 to {signal.bit_count - 1}, not {entry.bit}", where=f"{entry.where}.bit"
+        )
+    return BitTest(1 << entry.bit)
+
+
+def raw_value(value: int | str, found: Found, where: str) -> int:
+    """The raw value that `value`, or the word `value` of the signal's value table, is. Raises ConfigError."""
+    if isinstance(value, str):
+        raw_by_word = {word: raw for raw, word in found.signal.choices}
+        if value not in raw_by_word:
+            hint = nearest(value, raw_by_word) if raw_by_word else "its values have no words: write numbers"
+            raise ConfigError(f'{found.name} has no value "{value}"', where=where, hint=hint)
+        return raw_by_word[value]
+    low, high = _raw_range(found.signal)
+    if not low <= value <= high:
+        raise ConfigError(f"{found.name} is {low} to {high} (raw), not {value}", where=where)
+    return value
+
+
+def _raw_range(signal: SignalSpec) -> tuple[int, int]:
+    low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
+    return low, low + (1 << signal.bit_count) - 1

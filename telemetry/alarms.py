@@ -1,0 +1,75 @@
+"""Alarms: what is watched for in the rows, and the events that it makes when it begins and when it ends.
+
+Promises: what is told depends on the rows alone; two events of one alarm, or of two alarms with one code,
+never overwrite one another in the database: where their stamps are the same the later one is set 1 ns behind.
+Relies on `telemetry_core.watcher` for transitions only, never repetitions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telemetry_core.watch_spec import RuleSpec, ValueTest
+from telemetry_core.watcher import Transition
+
+from telemetry.events import Event
+from telemetry.model import EVENT_CODES, Level
+
+MAX_NUDGE_NS = 1000  # stamps so near behind one another are those of one moment
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One rule and what it means. pack, charger: the event's tags; empty: without that tag."""
+
+    rule: RuleSpec
+    code: str
+    level: Level
+    text: str  # of a limit: the field's name; {n} stands for the number of the cell or sensor
+    pack: str = ""
+    charger: str = ""
+    limit: str = ""  # such as "above 4.2 V"; empty: no limit
+    unit: str = ""  # of the value that crosses a limit
+
+    def words(self, transition: Transition) -> str:
+        """The text of the event."""
+        if self.limit:
+            subject = self.text.replace("{n}", str(transition.member + 1))
+            is_now = self.limit if transition.active else f"no longer {self.limit}"
+            return f"{subject} is {transition.value:.6g}{self.unit and ' '}{self.unit}, {is_now}"
+        if not transition.active:
+            return f"no longer: {self.text}"
+        if isinstance(self.rule.test, ValueTest) and len(self.rule.test.values) > 1:
+            return f"{self.text} ({transition.value:.0f})"
+        return self.text
+
+
+class AlarmTeller:
+    """Makes events of transitions."""
+
+    def __init__(self, alarms: Sequence[Alarm]) -> None:
+        self._alarms = alarms
+        self._last_ns: dict[tuple[str, ...], int] = {}  # by the tags of the event
+
+    def tell(self, transition: Transition, source: str) -> tuple[Event, int]:
+        """The event of one transition on a channel whose tag is `source`, and its stamp."""
+        alarm = self._alarms[transition.rule]
+        event = Event(
+            alarm.code,
+            alarm.level if transition.active else Level.INFORMATION,
+            active=transition.active,
+            text=alarm.words(transition),
+            source=source,
+            pack=alarm.pack,
+            charger=alarm.charger,
+        )
+        series = (event.code, event.source, event.pack, event.charger)
+        time_ns, last_ns = transition.time_ns, self._last_ns.get(series)
+        if last_ns is not None and time_ns <= last_ns < time_ns + MAX_NUDGE_NS:
+            time_ns = last_ns + 1
+        self._last_ns[series] = time_ns
+        return event, time_ns
+
+
+def level_of(code: str, name: str | None) -> Level:
+    """The level of that name; None: the one that the vocabulary gives the code."""
+    return EVENT_CODES[code].level if name is None else Level[name.upper()]

@@ -1,0 +1,63 @@
+"""One `[[map]]` of the configuration: which signal is which field, or which alarm."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from telemetry.model import Level
+from telemetry.toml_table import TomlTable
+
+LEVEL_NAMES = tuple(level.name.lower() for level in Level)
+NUMBER = "{n}"  # in a signal's name: any number
+MAIN = "main"  # pack and charger, until they are named
+
+
+@dataclass(frozen=True, slots=True)
+class MapEntry:
+    """Into a number or flag: value = signal * scale + offset. Into a text or an event: by the raw value.
+
+    A value of `when`, or a key of `values`, is a raw value or its word in the database's value table.
+    """
+
+    signal: str  # Message.Signal, as the database names them
+    to: str  # measurement.field, or event.CODE
+    scale: float = 1.0
+    offset: float = 0.0
+    bus: str | None = None  # None: every bus that has the message
+    pack: str = MAIN
+    charger: str | None = None
+    index_from: int = 1  # what the database calls the first cell or sensor
+    values: Mapping[int | str, str] = field(default_factory=dict)  # into a text: what each value is
+    bit: int | None = None  # of an alarm: the one bit that means it; None: any value but 0
+    when: tuple[int | str, ...] = ()  # of an alarm: the values that mean it
+    level: str | None = None  # of an alarm; None: as the vocabulary has it
+    text: str = ""  # of an alarm: for people; empty: as the vocabulary has it
+    where: str = "map[0]"  # key path, for messages
+
+
+def read_map_entry(table: TomlTable) -> MapEntry:
+    """One `[[map]]`. Raises ConfigError; what the databases hold is not looked at."""
+    values = table.take_table("values")
+    entry = MapEntry(
+        signal=table.take_text("signal"),
+        to=table.take_text("to"),
+        scale=table.take_number("scale", 1.0),
+        offset=table.take_number("offset", 0.0),
+        index_from=table.take_integer("index_from", 1, least=0, most=1),
+        bus=table.take_optional_text("bus"),
+        pack=table.take_text("pack", MAIN),
+        charger=table.take_optional_text("charger"),
+        values={_number_or_word(name): values.take_text(name) for name in values.names()},
+        bit=table.take_optional_integer("bit", least=0, most=63),
+        when=table.take_values("when"),
+        level=table.take_optional_text("level", one_of=LEVEL_NAMES),
+        text=table.take_optional_text("text") or "",
+        where=table.where(),
+    )
+    table.close()
+    return entry
+
+
+def _number_or_word(name: str) -> int | str:
+    """Keys of TOML are texts, also where they are written as numbers."""
+    return int(name) if re.fullmatch(r"-?[0-9]{1,19}", name) else name

@@ -1,0 +1,28 @@
+"""What the databases' signals mean: fields of the data model, and alarms. One place that makes both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telemetry_core.map_spec import MapSpec
+from telemetry_core.spec import PlanSpec
+
+from telemetry.alarm_map import mapped_alarms
+from telemetry.alarms import Alarm
+from telemetry.limits import Limit, limit_alarms
+from telemetry.map_entry import MapEntry
+from telemetry.mapping import resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Modelling:
+    """map: None when no field is filled."""
+
+    map: MapSpec | None
+    alarms: tuple[Alarm, ...]
+
+
+def model(entries: Sequence[MapEntry], limits: Sequence[Limit], spec: PlanSpec) -> Modelling:
+    """What `entries` and `limits` mean for the messages of `spec`. Raises ConfigError."""
+    found = resolve(entries, spec)
+    mapping = found if found.targets else None
+    return Modelling(mapping, (*mapped_alarms(entries, spec), *limit_alarms(limits, mapping)))

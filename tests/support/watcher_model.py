@@ -1,0 +1,83 @@
+"""A watcher that one can read: what telemetry_core.watcher promises, with Python values, row by row."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from telemetry_core.map_spec import ABSENT
+from telemetry_core.samples import Row
+from telemetry_core.spec import RecordSpec
+from telemetry_core.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
+from telemetry_core.watcher import Transition
+
+
+@dataclass
+class _State:
+    tags: int
+    active: bool = False
+    since_ns: int | None = None
+
+
+class WatcherModel:
+    """The same transitions as Watcher, from the same rules."""
+
+    def __init__(self, records: Sequence[RecordSpec], rules: Sequence[RuleSpec]) -> None:
+        self._records = records
+        self._rules = rules
+        self._states: dict[tuple[int, int], _State] = {}  # by channel and rule
+
+    def bind(self, channel: int, bus: int, own_tags: int, map_tags: Sequence[int]) -> None:
+        for number, rule in enumerate(self._rules):
+            self._states.pop((channel, number), None)
+            if rule.bus in (ABSENT, bus):
+                tags = own_tags if rule.tag_set == ABSENT else map_tags[rule.tag_set]
+                self._states[channel, number] = _State(tags)
+
+    def watch(self, rows: Iterable[Row]) -> Iterator[Transition]:
+        for number, row in enumerate(rows):
+            for index, rule in enumerate(self._rules):
+                state = self._states.get((row.channel, index))
+                record = self._records[rule.record]
+                if record.measurement != row.measurement or state is None or state.tags != row.tags:
+                    continue
+                names = [field.name for field in record.fields[rule.field : rule.field + rule.field_count]]
+                seen = {place: row.raw[name] for place, name in enumerate(names) if name in row.raw}
+                if seen:
+                    value, member = _worst(seen, rule.test)
+                    if _turns(rule.test, state, value, row.time_ns):
+                        yield Transition(
+                            number, row.time_ns, row.channel, index, state.active, float(value), member
+                        )
+
+
+def _worst(seen: dict[int, int | float | bool], test: object) -> tuple[int | float | bool, int]:
+    """The value that is farthest beyond, the first of equal ones."""
+    wants_highest = not isinstance(test, LimitTest) or test.is_upper
+    value = max(seen.values()) if wants_highest else min(seen.values())
+    return value, next(place for place, other in seen.items() if other == value)
+
+
+def _turns(
+    test: BitTest | ValueTest | LimitTest, state: _State, value: int | float | bool, time_ns: int
+) -> bool:
+    match test:
+        case BitTest():
+            is_beyond = bool(int(value) & test.mask)
+            is_back, for_ns = not is_beyond, 0
+        case ValueTest():
+            is_beyond = value in test.values
+            is_back, for_ns = not is_beyond, 0
+        case LimitTest():
+            is_beyond = value > test.limit if test.is_upper else value < test.limit
+            is_back = value <= test.release if test.is_upper else value >= test.release
+            for_ns = test.for_ns
+    if state.active:
+        state.active = not is_back
+        state.since_ns = None
+        return is_back
+    if not is_beyond:
+        state.since_ns = None
+        return False
+    if state.since_ns is None or time_ns < state.since_ns:
+        state.since_ns = time_ns
+    state.active = time_ns - state.since_ns >= for_ns
+    return state.active

@@ -1,0 +1,205 @@
+"""Alarms and limits on their way through the line: where their points stand, and what is counted."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from telemetry_core.frames import FrameBatch
+from telemetry_core.lines import LineBuffer
+from telemetry_core.spec import (
+    BusSpec,
+    DecimalScale,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+
+from telemetry.config import ReduceSettings
+from telemetry.ledger import Ledger, imbalances
+from telemetry.limits import Limit
+from telemetry.line import Line
+from telemetry.map_entry import MapEntry
+from telemetry.modelling import model
+from telemetry.pipeline import Pipeline
+from tests.support.clock import FakeClock
+from tests.support.listed_store import ListedStore
+
+SECOND = 1_000_000_000
+PLAN = PlanSpec(
+    records=(
+        RecordSpec(
+            "Pack",
+            (
+                FieldSpec("soc", SlotKind.INT, scale=DecimalScale(1, 0, 0)),
+                FieldSpec("faults", SlotKind.INT, scale=DecimalScale(1, 0, 0)),
+                FieldSpec("temp", SlotKind.INT, factor=0.1, scale=DecimalScale(1, 0, 1)),
+            ),
+        ),
+    ),
+    buses=(
+        BusSpec(
+            "can0",
+            (
+                MessageSpec(
+                    "Pack",
+                    0x100,
+                    False,
+                    4,
+                    (
+                        SignalSpec(0, 8, True, False, False),
+                        SignalSpec(8, 8, True, False, False),
+                        SignalSpec(16, 16, True, True, False),
+                    ),
+                    (),
+                    record=0,
+                ),
+            ),
+        ),
+    ),
+)
+ENTRIES = [
+    MapEntry("Pack.soc", "battery.soc_pct"),
+    MapEntry("Pack.temp", "battery.temp_max_c"),
+    MapEntry("Pack.faults", "event.cell_overvoltage", bit=0),
+    MapEntry("Pack.faults", "event.short_circuit", bit=1),
+    MapEntry("Pack.faults", "event.cell_overvoltage", bit=2, text="second string"),
+]
+LIMITS = [
+    Limit("battery.soc_pct", is_upper=False, value=10.0, code="soc_low", hysteresis=2.0),
+    Limit("battery.temp_max_c", is_upper=False, value=-10.0, code="undertemperature"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One frame."""
+
+    seconds: float
+    soc: int = 50
+    faults: int = 0
+    temp_c: float = 20.0
+
+
+DRIVE = [
+    Step(0.0),
+    Step(0.1, faults=3),
+    Step(0.2, faults=3),
+    Step(0.3, faults=7, soc=9),
+    Step(0.3, faults=0, soc=9),
+    Step(1.4, soc=11, temp_c=-10.0),
+    Step(1.5, soc=12, temp_c=-10.1),
+    Step(2.6, temp_c=-9.9),
+]
+
+
+def frames(steps: Sequence[Step], position: int = 0) -> FrameBatch:
+    batch = FrameBatch(max(len(steps), 1))
+    batch.position = position
+    for step in steps:
+        payload = struct.pack("<BBh", step.soc, step.faults, round(step.temp_c * 10))
+        batch.append(round(step.seconds * SECOND), 0x100, payload)
+    return batch
+
+
+def line_of(every_s: float = 0.0) -> Line:
+    modelling = model(ENTRIES, LIMITS, PLAN)
+    line = Line(PLAN, modelling.map, modelling.alarms, vehicle="van", reduce=ReduceSettings(every_s, {}))
+    line.bind(0, bus=0, source="log", tag="can0")
+    return line
+
+
+def written(steps: Sequence[Step], size: int, every_s: float = 0.0) -> bytes:
+    line, lines = line_of(every_s), LineBuffer()
+    for begin in range(0, len(steps), size):
+        line.process(frames(steps[begin : begin + size]), lines)
+    line.flush(lines)
+    return lines.take()
+
+
+def events(text: bytes) -> list[str]:
+    return [row.decode() for row in text.split(b"\n") if row.startswith(b"event,")]
+
+
+def test_each_alarm_begins_and_ends_once_with_its_own_stamp() -> None:
+    tags = "pack=main,source=can0,vehicle=van"
+    high, short = "a cell's voltage is too high (Pack.faults)", "the pack's output is shorted (Pack.faults)"
+    soc, cold = "battery.soc_pct is", "battery.temp_max_c is"
+    limit, back = "below -10 °C", "no longer below -10 °C"
+    assert events(written(DRIVE, 100)) == [
+        f'event,code=cell_overvoltage,{tags} level=2,active=true,text="{high}" 100000000',
+        f'event,code=short_circuit,{tags} level=2,active=true,text="{short}" 100000000',
+        f'event,code=cell_overvoltage,{tags} level=2,active=true,text="second string" 300000000',
+        f'event,code=soc_low,{tags} level=1,active=true,text="{soc} 9 %, below 10 %" 300000000',
+        f'event,code=cell_overvoltage,{tags} level=0,active=false,text="no longer: {high}" 300000001',
+        f'event,code=short_circuit,{tags} level=0,active=false,text="no longer: {short}" 300000000',
+        f'event,code=cell_overvoltage,{tags} level=0,active=false,text="no longer: second string" 300000002',
+        f'event,code=soc_low,{tags} level=0,active=false,text="{soc} 12 %, no longer below 10 %" 1500000000',
+        f'event,code=undertemperature,{tags} level=1,active=true,text="{cold} -10.1 °C, {limit}" 1500000000',
+        f'event,code=undertemperature,{tags} level=0,active=false,text="{cold} -9.9 °C, {back}" 2600000000',
+    ]
+
+
+@pytest.mark.parametrize("every_s", [0.0, 1.0])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_events_stand_where_they_stand_however_frames_are_batched(size: int, every_s: float) -> None:
+    assert written(DRIVE, size, every_s) == written(DRIVE, 100, every_s)
+
+
+def test_an_event_stands_right_behind_the_row_that_told_it() -> None:
+    measurements = [row.partition(b",")[0] for row in written(DRIVE[:4], 100).split(b"\n")]
+    assert measurements == [
+        *(b"Pack", b"battery"),
+        *(b"Pack", b"event", b"event", b"battery"),
+        *(b"Pack", b"battery"),
+        *(b"Pack", b"event", b"battery", b"event"),
+        b"",
+    ]
+
+
+def test_events_are_never_reduced_away() -> None:
+    everything = written(DRIVE, 100)
+    reduced = written(DRIVE, 100, every_s=3600.0)
+    assert events(reduced) == events(everything)
+    assert len(reduced.split(b"\n")) < len(everything.split(b"\n"))
+
+
+def test_limits_see_what_is_reduced_away() -> None:
+    steps = [Step(0.0), Step(0.1, soc=5), Step(0.2)]
+    assert [row.partition(" ")[2].partition(",text")[0] for row in events(written(steps, 1, 60.0))] == [
+        "level=1,active=true",
+        "level=0,active=false",
+    ]
+
+
+def test_events_are_counted_as_made() -> None:
+    line, lines = line_of(), LineBuffer()
+    line.process(frames(DRIVE), lines)
+    counted = line.counted()
+    assert counted["points/made/event"] == 10
+    assert sum(count for name, count in counted.items() if name.startswith("points/made/")) == lines.lines
+
+
+def test_stamps_of_events_are_shifted_like_those_of_their_rows() -> None:
+    line, lines = line_of(), LineBuffer()
+    line.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
+    assert [row.rpartition(" ")[2] for row in events(lines.take())] == ["5100000000", "5100000000"]
+    assert (lines.first_ns, lines.last_ns) == (0, 0)
+
+
+@pytest.mark.parametrize("stored", range(len(DRIVE) + 1))
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_a_resumed_log_tells_each_event_once_and_the_accounts_balance(stored: int, size: int) -> None:
+    whole = written(DRIVE, 100)
+    line, store, ledger = line_of(), ListedStore(), Ledger({})
+    pipeline = Pipeline(line, store, ledger, FakeClock(), {"log": stored})
+    for begin in range(0, len(DRIVE), size):
+        pipeline.process("log", frames(DRIVE[begin : begin + size], begin), {}, resume_as="log")
+    pipeline.finish()
+    before = written(DRIVE[:stored], 100) if stored else b""
+    assert before + store.text == whole
+    assert ledger.snapshot().get("points/made/event", 0) == len(events(store.text))
+    assert list(imbalances(ledger.snapshot(), store.text.count(b"\n"), {})) == []
