@@ -43,6 +43,16 @@ class NotifySocket:
         """The next message with this line in it."""
         return self.wait_for(lambda message: line in message, line)
 
+    def poll_until_silent(self, silence_s: float) -> None:
+        """Until nothing has come for so long."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline_s:
+            self.received.clear()
+            self.poll(silence_s)
+            if not self.received:
+                return
+        raise AssertionError(f"never silent for {silence_s} s")
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,0 +1,238 @@
+"""SIGHUP to a running service under load: the unchanged loses no frame, what is wrong changes nothing."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from telemetry.ledger import imbalances, total
+from tests.support.gateway import Gateway
+from tests.support.recording import VEHICLE_DBC, record_drive
+from tests.support.scripted_server import ScriptedServer
+from tests.support.seqpacket import FrameListener
+
+FRAME = (0x300, bytes.fromhex("7700019600000000"))
+MEASUREMENT = b"BMS_PackPower"
+DEADLINE_S = 30.0
+
+
+class Load:
+    """Sends frames to a bus from a thread of its own until it is told to stop."""
+
+    def __init__(self, listener: FrameListener) -> None:
+        self.sent = 0
+        self._listener = listener
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """How many were sent in all."""
+        self._stop.set()
+        self._thread.join()
+        return self.sent
+
+    def _send(self) -> None:
+        while not self._stop.wait(0.002):
+            self.sent += self._listener.send([FRAME] * 20)
+
+
+def influx(server: ScriptedServer) -> str:
+    return f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
+
+
+def bus(name: str, socket: Path, *databases: Path) -> str:
+    files = ", ".join(f'"{file}"' for file in databases)
+    return f'[[can]]\nname = "{name}"\nsocket = "{socket}"\ndatabases = [{files}]\n'
+
+
+def wait_until(condition: Callable[[], bool], gateway: Gateway, what: str) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, f"{what} has not come: {gateway.output()}"
+        time.sleep(0.02)
+
+
+def account(gateway: Gateway, name: str) -> int:
+    return int(gateway.status()["accounts"].get(name, 0))
+
+
+def reload(gateway: Gateway, sources: str | None = None, top: str | None = None) -> str:
+    """Write another configuration, have it read, and give the line that says what came of it."""
+    gateway.sources = gateway.sources if sources is None else sources
+    gateway.top = gateway.top if top is None else top
+    gateway.write_config()
+    return hang_up(gateway)
+
+
+def hang_up(gateway: Gateway) -> str:
+    assert gateway.process is not None
+    before = len(told(gateway))
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(told(gateway)) > before, gateway, "an answer to SIGHUP")
+    assert len(told(gateway)) == before + 1
+    return told(gateway)[-1]
+
+
+def told(gateway: Gateway) -> list[str]:
+    words = ("config_reloaded", "config_refused")
+    return [line for line in gateway.output().splitlines() if any(word in line for word in words)]
+
+
+def end(gateway: Gateway) -> dict[str, int]:
+    """Stop it; its accounts, which balance."""
+    assert gateway.terminate() == 0, gateway.output()
+    accounts = gateway.final_accounts()
+    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
+    assert accounts.clean
+    return accounts.counters
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as opened:
+        yield opened
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[FrameListener]:
+    with FrameListener(tmp_path / "steady.sock") as opened:
+        yield opened
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, server: ScriptedServer, listener: FrameListener) -> Iterator[Gateway]:
+    """Running, with one bus."""
+    with Gateway(tmp_path, influx(server), bus("steady", tmp_path / "steady.sock", VEHICLE_DBC)) as made:
+        made.start()
+        listener.accept()
+        listener.send([FRAME])
+        status = made.directory / "spool" / "status.sock"
+        wait_until(status.exists, made, "the status socket")
+        wait_until(lambda: account(made, "frames/steady/decoded") == 1, made, "the first frame")
+        yield made
+
+
+def test_an_unchanged_bus_loses_no_frame_while_everything_around_it_changes(
+    tmp_path: Path, gateway: Gateway, listener: FrameListener, server: ScriptedServer
+) -> None:
+    steady = bus("steady", tmp_path / "steady.sock", VEHICLE_DBC)
+    log = record_drive(tmp_path / "drive.log", 2.0)
+    replay = f'[[replay]]\nname = "drive"\nfile = "{log}"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    with (
+        FrameListener(tmp_path / "a.sock") as a,
+        FrameListener(tmp_path / "b.sock") as b,
+        Load(listener) as load,
+    ):
+        assert "config_reloaded" in reload(gateway, steady + bus("other", tmp_path / "a.sock", VEHICLE_DBC))
+        a.accept()
+        from_a = a.send([FRAME] * 100)
+        wait_until(lambda: account(gateway, "frames/other/decoded") == from_a, gateway, "frames of a")
+        # the same name, another device; a log beside it; another vehicle; reduced
+        changed = steady + bus("other", tmp_path / "b.sock", VEHICLE_DBC) + replay
+        assert "config_reloaded" in reload(gateway, changed, "reduce = { every_s = 0.05 }")
+        b.accept()
+        from_b = b.send([FRAME] * 50)
+        wait_until(
+            lambda: account(gateway, "frames/other/decoded") == from_a + from_b, gateway, "frames of b"
+        )
+        wait_until(lambda: account(gateway, "frames/drive/decoded") > 0, gateway, "the log")
+        assert "config_reloaded" in reload(gateway, steady, "gateway_every_s = 1.0")  # all of it away again
+        before = account(gateway, "bus/steady/read")
+        wait_until(lambda: account(gateway, "bus/steady/read") > before + 1000, gateway, "more frames")
+        assert "config_reloaded" in hang_up(gateway)  # nothing changed
+        sent = load.stop() + 1
+    wait_until(lambda: account(gateway, "frames/steady/decoded") == sent, gateway, "the last frame")
+    counters = end(gateway)
+    assert counters["bus/steady/read"] == counters["frames/steady/decoded"] == sent
+    assert counters["bus/other/read"] == counters["frames/other/decoded"] == from_a + from_b
+    assert total(counters, "frames/steady/lost/") == 0
+    assert "steady: source_lost" not in gateway.output()
+    assert counters["points/acknowledged"] + counters["points/reduced"] == total(counters, "points/made/")
+    rows = [line for line in server.stored if line.startswith(MEASUREMENT + b",source=steady")]
+    assert len(rows) + counters["points/reduced"] >= sent
+
+
+def test_a_bus_whose_databases_change_keeps_its_connection_and_its_frames(
+    tmp_path: Path, gateway: Gateway, listener: FrameListener, server: ScriptedServer
+) -> None:
+    socket = tmp_path / "steady.sock"
+    with Load(listener) as load:
+        assert "config_reloaded" in reload(gateway, bus("steady", socket))
+        wait_until(lambda: account(gateway, "frames/steady/unknown") > 100, gateway, "unknown frames")
+        assert "config_reloaded" in reload(gateway, bus("steady", socket, VEHICLE_DBC))
+        decoded = account(gateway, "frames/steady/decoded")
+        wait_until(lambda: account(gateway, "frames/steady/decoded") > decoded + 100, gateway, "known frames")
+        sent = load.stop() + 1
+    wait_until(lambda: account(gateway, "bus/steady/read") == sent, gateway, "the last frame")
+    counters = end(gateway)
+    assert counters["frames/steady/decoded"] + counters["frames/steady/unknown"] == sent
+    rows = [line for line in server.stored if line.startswith(MEASUREMENT)]
+    assert len(rows) == counters["frames/steady/decoded"]
+
+
+def test_a_new_vehicle_name_stands_on_rows_from_then_on(
+    gateway: Gateway, listener: FrameListener, server: ScriptedServer
+) -> None:
+    text = gateway.config.read_text()
+    gateway.config.write_text(text.replace('vehicle = "van"', 'vehicle = "bus7"'))
+    assert "config_reloaded" in hang_up(gateway)
+    listener.send([FRAME])
+    wait_until(lambda: account(gateway, "frames/steady/decoded") == 2, gateway, "the second frame")
+    end(gateway)
+    rows = [line for line in server.stored if line.startswith(MEASUREMENT)]
+    rows.sort(key=lambda row: int(row.rsplit(b" ", 1)[1]))
+    assert [b"vehicle=bus7" in row for row in rows] == [False, True]
+    codes = [line for line in server.stored if b"code=config_reloaded" in line]
+    assert len(codes) == 1
+    assert b"vehicle=bus7" in codes[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ('vehicle = "van"', 'vehicle = "van', "gateway.toml: is not valid TOML"),
+        (
+            'vehicle = "van"',
+            'vehicel = "van"',
+            "gateway.toml: vehicle: is missing (is vehicel meant to be it?)",
+        ),
+        (
+            'directory = "spool"',
+            'directory = "other"',
+            "gateway.toml: spool.directory: a change takes effect after",
+        ),
+        (f'"{VEHICLE_DBC}"', '"missing.dbc"', "no such file"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line_and_the_old_one_goes_on(
+    before: str, after: str, why: str, gateway: Gateway, listener: FrameListener, server: ScriptedServer
+) -> None:
+    with Load(listener) as load:
+        text = gateway.config.read_text()
+        assert before in text
+        gateway.config.write_text(text.replace(before, after))
+        line = hang_up(gateway)
+        assert "config_refused" in line
+        assert why in line
+        assert "the old configuration goes on" in line
+        decoded = account(gateway, "frames/steady/decoded")
+        wait_until(lambda: account(gateway, "frames/steady/decoded") > decoded + 100, gateway, "more frames")
+        gateway.config.write_text(text)
+        assert "config_reloaded" in hang_up(gateway)
+        sent = load.stop() + 1
+    wait_until(lambda: account(gateway, "frames/steady/decoded") == sent, gateway, "the last frame")
+    counters = end(gateway)
+    assert counters["bus/steady/read"] == sent
+    assert len([line for line in server.stored if b"code=config_refused" in line]) == 1
+    assert "Traceback" not in gateway.output()
+    assert not (gateway.directory / "other").exists()
