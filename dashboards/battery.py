@@ -1,0 +1,84 @@
+"""The dashboard `battery`: how each pack is, what it does, what it went through."""
+
+from grafana_foundation_sdk.builders import stat, timeseries
+from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.frame import dashboard, packs, vehicles
+from dashboards.influx import Language, Values
+from dashboards.panels import NO_LIMITS, YES_NO, Asked, Limits, Panels, falling, rising
+from dashboards.units import unit_of
+
+
+def battery(language: Language) -> Dashboard:
+    """All packs of the chosen vehicles."""
+    panels = Panels(language)
+
+    def now(title: str, field: str, limits: Limits = NO_LIMITS) -> stat.Panel:
+        asked = Asked(language.latest(Values("battery", field)))
+        return panels.number(title, asked, unit=unit_of("battery", field), limits=limits)
+
+    def course(
+        title: str, field: str, *, function: str = "mean", limits: Limits = NO_LIMITS, description: str = ""
+    ) -> timeseries.Panel:
+        asked = [Asked(language.over_time(Values("battery", field), function))]
+        unit = unit_of("battery", field)
+        return panels.lines(title, asked, unit=unit, limits=limits, description=description)
+
+    power = Values("battery", "power_w")
+    return dashboard(
+        language,
+        "battery",
+        "State of charge, power, temperatures and alarms of each pack.",
+        [vehicles(language), packs(language)],
+        [
+            (
+                "Now",
+                [
+                    now("State of charge", "soc_pct", falling(10.0, 20.0)),
+                    now("Power", "power_w"),
+                    now("Hottest sensor", "temp_max_c", rising(45.0, 55.0)),
+                    now("Cell delta", "cell_delta_v", rising(0.03, 0.05)),
+                    now("State of health", "soh_pct", falling(70.0, 80.0)),
+                    now("Insulation", "insulation_kohm", falling(100.0, 500.0)),
+                ],
+            ),
+            (
+                "Course",
+                [
+                    course("State of charge", "soc_pct").min(0.0).max(100.0),
+                    course("Power", "power_w", description="Positive into the battery.").axis_centered_zero(
+                        True
+                    ),
+                    course("Voltage", "voltage_v"),
+                    course(
+                        "Current", "current_a", description="Positive into the battery."
+                    ).axis_centered_zero(True),
+                    course("Hottest sensor", "temp_max_c", function="max", limits=rising(45.0, 55.0)),
+                    course("Coldest sensor", "temp_min_c", function="min", limits=falling(-10.0, 0.0)),
+                ],
+            ),
+            (
+                "Energy and states",
+                [
+                    panels.bars(
+                        "Energy into the battery, a day",
+                        [Asked(language.energy_per_day(power, 1))],
+                        unit=units.KiloWattHour,
+                        description="Charging, and what comes back while braking.",
+                    ),
+                    panels.bars(
+                        "Energy out of the battery, a day",
+                        [Asked(language.energy_per_day(power, -1))],
+                        unit=units.KiloWattHour,
+                    ),
+                    panels.states(
+                        "Charging",
+                        [Asked(language.over_time(Values("battery", "charging"), "last"))],
+                        mappings=YES_NO,
+                    ),
+                    panels.rows("Events", language.events(), description="Level: 1 warning, 2 critical."),
+                ],
+            ),
+        ],
+    )

@@ -1,0 +1,119 @@
+"""The dashboard `charging`: chargers, and what charging does to the packs.
+
+`charging_session` is in the data model and is not written yet: what is told of single charges comes from
+`battery`.
+"""
+
+from grafana_foundation_sdk.builders import timeseries
+from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.frame import dashboard, packs, vehicles
+from dashboards.influx import Language, Values
+from dashboards.panels import CHARGER, PACK, Asked, Panels, falling, rising
+from dashboards.units import unit_of
+
+_BY_CHARGER = ("vehicle", "charger")
+
+
+def _charger(field: str) -> Values:
+    return Values("charger", field, by=_BY_CHARGER, where=("vehicle",))
+
+
+def charging(language: Language) -> Dashboard:
+    """All chargers and packs of the chosen vehicles."""
+    panels = Panels(language)
+
+    def wanted_and_given(title: str, quantity: str) -> timeseries.Panel:
+        given, wanted = _charger(quantity), _charger(f"requested_{quantity}")
+        return panels.lines(
+            title,
+            [
+                Asked(language.over_time(given), f"given {CHARGER}"),
+                Asked(language.over_time(wanted), f"asked for {CHARGER}"),
+            ],
+            unit=unit_of("charger", quantity),
+        )
+
+    return dashboard(
+        language,
+        "charging",
+        "Chargers, charging power, energy, and how long it takes.",
+        [vehicles(language), packs(language)],
+        [
+            (
+                "Now",
+                [
+                    panels.words("Phase", Asked(language.latest(_charger("phase")), CHARGER)),
+                    panels.number(
+                        "Charger's power",
+                        Asked(language.latest(_charger("power_w")), CHARGER),
+                        unit=units.Watt,
+                    ),
+                    panels.number(
+                        "Charger's temperature",
+                        Asked(language.latest(_charger("temp_c")), CHARGER),
+                        unit=unit_of("charger", "temp_c"),
+                        limits=rising(70.0, 85.0),
+                    ),
+                    panels.number(
+                        "Energy given",
+                        Asked(language.growth(_charger("energy_wh")), CHARGER),
+                        unit=unit_of("charger", "energy_wh"),
+                        description="Within the time range, as the charger counts it.",
+                    ),
+                    panels.number(
+                        "State of charge",
+                        Asked(language.latest(Values("battery", "soc_pct"))),
+                        unit=unit_of("battery", "soc_pct"),
+                        limits=falling(10.0, 20.0),
+                    ),
+                    panels.number(
+                        "Coldest sensor",
+                        Asked(language.latest(Values("battery", "temp_min_c"))),
+                        unit=unit_of("battery", "temp_min_c"),
+                        limits=falling(0.0, 5.0),
+                        description="Below 0 °C lithium cells are harmed by charging.",
+                    ),
+                ],
+            ),
+            (
+                "Course",
+                [
+                    panels.lines(
+                        "Charger's power",
+                        [Asked(language.over_time(_charger("power_w"), "max"), CHARGER)],
+                        unit=unit_of("charger", "power_w"),
+                    ),
+                    panels.lines(
+                        "State of charge",
+                        [Asked(language.over_time(Values("battery", "soc_pct")))],
+                        unit=unit_of("battery", "soc_pct"),
+                        lowest=0.0,
+                        highest=100.0,
+                    ),
+                    wanted_and_given("Current", "current_a"),
+                    wanted_and_given("Voltage", "voltage_v"),
+                ],
+            ),
+            (
+                "Day by day",
+                [
+                    panels.bars(
+                        "Energy into the battery, a day",
+                        [Asked(language.energy_per_day(Values("battery", "power_w"), 1))],
+                        unit=units.KiloWattHour,
+                    ),
+                    panels.bars(
+                        "From 20 to 80 %, a day",
+                        [Asked(language.minutes_per_day_between(20.0, 80.0), PACK)],
+                        unit=units.Minutes,
+                        description="Minutes in which the pack was charged between 20 and 80 %.",
+                    ),
+                    panels.states(
+                        "Phase", [Asked(language.over_time(_charger("phase"), "last"), CHARGER)], mappings=[]
+                    ),
+                ],
+            ),
+        ],
+    )

@@ -1,0 +1,113 @@
+"""Dashboards' questions in Flux, for InfluxDB 2.x. The bucket is the data source's default one."""
+
+import json
+
+from dashboards.influx import BuiltQuery, InfluxQuery, Values
+
+
+class Flux:
+    """See `dashboards.influx.Language`."""
+
+    name = "flux"
+    title = "Flux"
+
+    def over_time(self, values: Values, function: str = "mean") -> str:
+        return _query(
+            *_rows(values),
+            f"aggregateWindow(every: v.windowPeriod, fn: {function}, createEmpty: false)",
+            _keep("_time", "_value", *values.by),
+        )
+
+    def latest(self, values: Values) -> str:
+        return _query(*_rows(values), "last()", _keep("_time", "_value", *values.by))
+
+    def rate(self, values: Values) -> str:
+        return _query(
+            *_rows(values),
+            "aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)",
+            "derivative(unit: 1s, nonNegative: true)",
+            _keep("_time", "_value", *values.by),
+        )
+
+    def growth(self, values: Values) -> str:
+        return _query(*_rows(values), "spread()", _keep("_value", *values.by))
+
+    def energy_per_day(self, values: Values, sign: int) -> str:
+        kept = "r._value > 0.0" if sign > 0 else "r._value < 0.0"
+        kilo = "r._value / 1000.0" if sign > 0 else "-r._value / 1000.0"
+        return _query(
+            *_rows(values),
+            f"map(fn: (r) => ({{r with _value: if {kept} then {kilo} else 0.0}}))",
+            'aggregateWindow(every: 1d, createEmpty: false, timeSrc: "_start",'
+            " fn: (column, tables=<-) => tables |> integral(unit: 1h, column: column))",
+            _keep("_time", "_value", *values.by),
+        )
+
+    def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
+        return _query(
+            *_rows(Values("battery", "soc_pct|current_a")),
+            "aggregateWindow(every: 1m, fn: last, createEmpty: false)",
+            'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
+            f"filter(fn: (r) => r.current_a > 0.5 and r.soc_pct >= {soc_from} and r.soc_pct < {soc_to})",
+            'aggregateWindow(every: 1d, fn: count, column: "soc_pct", createEmpty: false, timeSrc: "_start")',
+            _keep("_time", "soc_pct", "vehicle", "pack"),
+        )
+
+    def fields_over_time(self, measurement: str, letter: str) -> str:
+        return _query(
+            *_rows(Values(measurement, f"{letter}[0-9]+")),
+            "aggregateWindow(every: v.windowPeriod, fn: mean, createEmpty: false)",
+            _keep("_time", "_value", "_field"),
+        )
+
+    def fields_now(self, measurement: str, letter: str) -> str:
+        return _query(
+            *_rows(Values(measurement, f"{letter}[0-9]+")), "last()", _keep("_time", "_value", "_field")
+        )
+
+    def events(self) -> str:
+        return _query(
+            *_rows(Values("event", "level|active|text", where=("vehicle",))),
+            # A common type, so that one column can hold all three.
+            "map(fn: (r) => ({r with _value: string(v: r._value)}))",
+            'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
+            "group()",
+            'sort(columns: ["_time"], desc: true)',
+            "limit(n: 200)",
+            'drop(columns: ["_start", "_stop", "_measurement"])',
+        )
+
+    def tag_values(self, tag: str, measurement: str, where: tuple[str, ...] = ()) -> str:
+        chosen = "".join(f" and {_matches(variable)}" for variable in where)
+        return (
+            'import "influxdata/influxdb/schema"\n\n'
+            f'schema.tagValues(bucket: v.defaultBucket, tag: "{tag}", start: v.timeRangeStart,'
+            f' predicate: (r) => r._measurement == "{measurement}"{chosen})'
+        )
+
+    def query(self, ref_id: str, text: str, *, as_table: bool) -> BuiltQuery:
+        return BuiltQuery(InfluxQuery(ref_id, text, is_flux=True, result_format="table" if as_table else ""))
+
+
+def _query(*steps: str) -> str:
+    return "from(bucket: v.defaultBucket)\n" + "\n".join(f"  |> {step}" for step in steps)
+
+
+def _rows(values: Values) -> tuple[str, ...]:
+    """A field that is a pattern stands for all fields that match it."""
+    is_pattern = not values.field.isidentifier()
+    field = f"r._field =~ /^({values.field})$/" if is_pattern else f'r._field == "{values.field}"'
+    chosen = " and ".join(_matches(variable) for variable in values.where)
+    return (
+        "range(start: v.timeRangeStart, stop: v.timeRangeStop)",
+        f'filter(fn: (r) => r._measurement == "{values.measurement}" and {field})',
+        f"filter(fn: (r) => {chosen})",
+    )
+
+
+def _matches(variable: str) -> str:
+    return f"r.{variable} =~ /^${{{variable}:regex}}$/"
+
+
+def _keep(*columns: str) -> str:
+    return f"keep(columns: {json.dumps(columns)})"

@@ -1,0 +1,106 @@
+"""What all dashboards share: data source, variables, time range, links between them, panel numbers."""
+
+from collections.abc import Iterable
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import (
+    Dashboard,
+    DashboardCursorSync,
+    DashboardLinkType,
+    Panel,
+    VariableHide,
+    VariableModel,
+    VariableRefresh,
+    VariableSort,
+)
+
+from dashboards.influx import DATASOURCE, Language
+
+TAG = "nev-telemetry"
+ROWS_END_AT = 24  # columns of Grafana's grid
+
+Row = tuple[str, Iterable[Builder[Panel]]]
+
+
+def dashboard(
+    language: Language,
+    name: str,
+    description: str,
+    variables: Iterable[Builder[VariableModel]],
+    rows: Iterable[Row],
+) -> Dashboard:
+    """A dashboard of rows of panels; its uid stays the same for ever, so that links and bookmarks do."""
+    built = (
+        builders.Dashboard(f"{name.capitalize()} ({language.title})")
+        .uid(f"nev-{name}-{language.name}")
+        .description(description)
+        .tags([TAG, language.name])
+        .timezone("browser")
+        .time("now-7d", "now")
+        .refresh("1m")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .link(
+            builders.DashboardLink("More")
+            .type(DashboardLinkType.DASHBOARDS)
+            .tags([TAG, language.name])
+            .as_dropdown(True)
+            .include_vars(True)
+            .keep_time(True)
+        )
+        .with_variable(builders.DatasourceVariable("datasource").label("Data source").type("influxdb"))
+    )
+    for variable in variables:
+        built.with_variable(variable)
+    number = 0
+    for title, panels in rows:
+        number += 1
+        built.with_row(builders.Row(title).id(number))
+        for panel in panels:
+            number += 1
+            built.with_panel(_Numbered(panel, number))
+    return built.build()
+
+
+class _Numbered(Builder[Panel]):
+    """A panel with its number, which Grafana wants to be unique in a dashboard."""
+
+    def __init__(self, panel: Builder[Panel], number: int) -> None:
+        self._panel = panel
+        self._number = number
+
+    def build(self) -> Panel:
+        panel = self._panel.build()
+        panel.id_val = self._number
+        return panel
+
+
+def vehicles(language: Language, *, several: bool = True) -> builders.QueryVariable:
+    """The variable `vehicle`."""
+    return _variable("vehicle", "Vehicle", language.tag_values("vehicle", "gateway"), several=several)
+
+
+def packs(language: Language, *, several: bool = True) -> builders.QueryVariable:
+    """The variable `pack`: of the chosen vehicles."""
+    query = language.tag_values("pack", "battery", where=("vehicle",))
+    return _variable("pack", "Pack", query, several=several)
+
+
+def sources(language: Language) -> builders.QueryVariable:
+    """The variable `source`: buses and ports of the chosen vehicles."""
+    query = language.tag_values("source", "gateway", where=("vehicle",))
+    return _variable("source", "Source", query, several=True)
+
+
+def _variable(name: str, label: str, query: str, *, several: bool) -> builders.QueryVariable:
+    return (
+        builders.QueryVariable(name)
+        .label(label)
+        .datasource(DATASOURCE)
+        .query(query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.NATURAL_ASC)
+        .hide(VariableHide.DONT_HIDE)
+        .multi(several)
+        .include_all(several)
+    )

@@ -1,0 +1,96 @@
+"""The two languages in which a dashboard asks InfluxDB, and the query as Grafana's SDK wants it.
+
+Promises: both languages ask the same, so one description of a dashboard serves both; series carry the tags
+that they are grouped by as labels. Relies on Grafana to fill in the time range, the interval and the
+variables (`vehicle`, `pack`, `source`) of the dashboard.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+
+DATASOURCE = DataSourceRef(type_val="influxdb", uid="${datasource}")
+
+
+@dataclass(frozen=True)
+class InfluxQuery(Dataquery):
+    """One query of a panel, as Grafana's data source for InfluxDB keeps it: the SDK has no type for it."""
+
+    ref_id: str
+    query: str
+    is_flux: bool
+    result_format: str
+
+    def to_json(self) -> dict[str, object]:
+        """The SDK's encoder calls this."""
+        fields: dict[str, object] = {"refId": self.ref_id, "datasource": DATASOURCE, "query": self.query}
+        if self.is_flux:
+            return fields
+        return {**fields, "rawQuery": True, "resultFormat": self.result_format}
+
+
+@dataclass(frozen=True)
+class BuiltQuery(Builder[Dataquery]):
+    """What a panel's `with_target` takes."""
+
+    query: InfluxQuery
+
+    def build(self) -> Dataquery:
+        """The query itself: it needs no building."""
+        return self.query
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One field of a measurement.
+
+    by: one series for each set of these tags; where: the dashboard's variables that choose.
+    """
+
+    measurement: str
+    field: str
+    by: tuple[str, ...] = ("vehicle", "pack")
+    where: tuple[str, ...] = ("vehicle", "pack")
+
+
+class Language(Protocol):
+    """What a dashboard asks. `mean` and the like are functions that both languages have by that name."""
+
+    name: str
+    title: str
+
+    def over_time(self, values: Values, function: str = "mean") -> str:
+        """One value for each interval of the panel."""
+
+    def latest(self, values: Values) -> str:
+        """The last value within the time range."""
+
+    def rate(self, values: Values) -> str:
+        """Growth of a counter a second; a counter that begins anew gives nothing."""
+
+    def growth(self, values: Values) -> str:
+        """How much a counter grew within the time range."""
+
+    def energy_per_day(self, values: Values, sign: int) -> str:
+        """kWh of each day out of a power in W: what is positive (sign 1) or what is negative (-1)."""
+
+    def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
+        """Minutes of each day in which a pack was charged within these percents."""
+
+    def fields_over_time(self, measurement: str, letter: str) -> str:
+        """All of the numbered fields `vNNN` or `tNNN` of a pack."""
+
+    def fields_now(self, measurement: str, letter: str) -> str:
+        """The last value of each of them."""
+
+    def events(self) -> str:
+        """A table of events, newest first: time, vehicle, pack, source, code, level, active, text."""
+
+    def tag_values(self, tag: str, measurement: str, where: tuple[str, ...] = ()) -> str:
+        """What a variable may be."""
+
+    def query(self, ref_id: str, text: str, *, as_table: bool) -> BuiltQuery:
+        """For a panel."""

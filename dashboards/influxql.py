@@ -1,0 +1,87 @@
+"""Dashboards' questions in InfluxQL, for InfluxDB 1.x."""
+
+from dashboards.influx import BuiltQuery, InfluxQuery, Values
+
+
+class InfluxQL:
+    """See `dashboards.influx.Language`."""
+
+    name = "influxql"
+    title = "InfluxQL"
+
+    def over_time(self, values: Values, function: str = "mean") -> str:
+        return _select(f'{function}("{values.field}")', values, "time($__interval)", end="fill(none)")
+
+    def latest(self, values: Values) -> str:
+        return _select(f'last("{values.field}")', values)
+
+    def rate(self, values: Values) -> str:
+        counted = f'non_negative_derivative(last("{values.field}"), 1s)'
+        return _select(counted, values, "time($__interval)", end="fill(none)")
+
+    def growth(self, values: Values) -> str:
+        return _select(f'spread("{values.field}")', values)
+
+    def energy_per_day(self, values: Values, sign: int) -> str:
+        of_this_sign = f'"{values.field}" > 0' if sign > 0 else f'"{values.field}" < 0'
+        by_minute = _select(f'mean("{values.field}") AS w', values, "time(1m)", also=of_this_sign)
+        tags = _tags(values.by)
+        return (
+            f'SELECT sum("w") / {sign * 60_000} FROM ({by_minute}) WHERE $timeFilter'
+            f" GROUP BY time(1d), {tags} fill(none)"
+        )
+
+    def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
+        state = 'last("soc_pct") AS soc, last("current_a") AS a'
+        by_minute = _select(state, Values("battery", ""), "time(1m)")
+        return (
+            f'SELECT count("soc") FROM ({by_minute}) WHERE $timeFilter'
+            f' AND "a" > 0.5 AND "soc" >= {soc_from} AND "soc" < {soc_to}'
+            ' GROUP BY time(1d), "vehicle", "pack" fill(none)'
+        )
+
+    def fields_over_time(self, measurement: str, letter: str) -> str:
+        return _select(
+            f"mean(/^{letter}[0-9]+$/)",
+            Values(measurement, "", by=()),
+            "time($__interval)",
+            end="fill(none)",
+        )
+
+    def fields_now(self, measurement: str, letter: str) -> str:
+        return _select(f"last(/^{letter}[0-9]+$/)", Values(measurement, "", by=()))
+
+    def events(self) -> str:
+        return (
+            'SELECT "vehicle", "pack", "source", "code", "level", "active", "text" FROM "event"'
+            f" WHERE $timeFilter AND {_matches('vehicle')} ORDER BY time DESC LIMIT 200"
+        )
+
+    def tag_values(self, tag: str, measurement: str, where: tuple[str, ...] = ()) -> str:
+        chosen = " AND ".join(_matches(variable) for variable in where)
+        condition = f" WHERE {chosen}" if chosen else ""
+        return f'SHOW TAG VALUES FROM "{measurement}" WITH KEY = "{tag}"{condition}'
+
+    def query(self, ref_id: str, text: str, *, as_table: bool) -> BuiltQuery:
+        result_format = "table" if as_table else "time_series"
+        return BuiltQuery(InfluxQuery(ref_id, text, is_flux=False, result_format=result_format))
+
+
+def _select(what: str, values: Values, *groups: str, also: str = "", end: str = "") -> str:
+    conditions = [
+        "$timeFilter",
+        *(_matches(variable) for variable in values.where),
+        *([also] if also else []),
+    ]
+    parts = [f'SELECT {what} FROM "{values.measurement}" WHERE {" AND ".join(conditions)}']
+    if grouped := [*groups, *([_tags(values.by)] if values.by else [])]:
+        parts.append(f"GROUP BY {', '.join(grouped)}")
+    return " ".join([*parts, *([end] if end else [])])
+
+
+def _matches(variable: str) -> str:
+    return f'"{variable}" =~ /^${{{variable}:regex}}$/'
+
+
+def _tags(tags: tuple[str, ...]) -> str:
+    return ", ".join(f'"{tag}"' for tag in tags)

@@ -1,0 +1,118 @@
+"""What Grafana does to a dashboard's queries before it sends them: variables, time range, interval.
+
+Follows its data source for InfluxDB: in Flux `v.…` is replaced word by word, in InfluxQL `$timeFilter` and
+`$__interval`; `${NAME:regex}` becomes a group of alternatives when several values are chosen.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telemetry.debian_package import cache_folder
+
+FOLDER = Path(__file__).parents[2] / "dashboards"
+FILES = sorted(FOLDER.glob("flux/*.json")) + sorted(FOLDER.glob("influxql/*.json"))
+INTERVAL = "10m"
+_BUILD_TIMEOUT_S = 600.0
+_SCHEMA = Path(__file__).parent / "grafana_schema"
+_VARIABLE = re.compile(r"\$\{(\w+):regex\}")
+
+Choices = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """What the dashboard shows."""
+
+    start: datetime
+    stop: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One query of one panel."""
+
+    panel: str
+    ref_id: str
+    query: str
+
+
+def load(file: Path) -> dict[str, Any]:
+    dashboard = json.loads(file.read_text("utf-8"))
+    assert isinstance(dashboard, dict)
+    return dashboard
+
+
+def panels(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All panels but rows."""
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def targets(dashboard: Mapping[str, Any]) -> Iterator[Target]:
+    """All queries of all panels."""
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            yield Target(panel["title"], target["refId"], target["query"])
+
+
+def variable_queries(dashboard: Mapping[str, Any]) -> Iterator[Target]:
+    """The queries that tell what a variable may be."""
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            yield Target("variable", variable["name"], variable["query"])
+
+
+def flux_of(query: str, choices: Choices, shown: TimeRange, bucket: str) -> str:
+    """A query in Flux as it is sent."""
+    values = {
+        "v.defaultBucket": json.dumps(bucket),
+        "v.timeRangeStart": f"{shown.start:%FT%TZ}",
+        "v.timeRangeStop": f"{shown.stop:%FT%TZ}",
+        "v.windowPeriod": INTERVAL,
+    }
+    for name, value in values.items():
+        query = query.replace(name, value)
+    return _chosen(query, choices)
+
+
+def influxql_of(query: str, choices: Choices, shown: TimeRange) -> str:
+    """A query in InfluxQL as it is sent."""
+    start_ms, stop_ms = (round(moment.timestamp() * 1000) for moment in (shown.start, shown.stop))
+    query = query.replace("$timeFilter", f"time >= {start_ms}ms and time <= {stop_ms}ms")
+    return _chosen(query.replace("$__interval", INTERVAL), choices)
+
+
+def _chosen(query: str, choices: Choices) -> str:
+    return _VARIABLE.sub(lambda match: _alternatives(choices[match[1]]), query)
+
+
+def _alternatives(values: Sequence[str]) -> str:
+    escaped = [re.sub(r"([\\^$*+?.()|\[\]{}/])", r"\\\1", value) for value in values]
+    return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
+
+
+def schema_checker() -> Path:
+    """The program that checks dashboards against Grafana's schema, built once; skips without Go."""
+    if shutil.which("go") is None:
+        pytest.skip("Grafana's schema cannot be had: no go")
+    program = cache_folder() / "grafana-schema-0.0.22"
+    if not program.is_file():
+        finished = subprocess.run(
+            ["go", "build", "-mod=readonly", "-o", str(program), "."],
+            cwd=_SCHEMA,
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_TIMEOUT_S,
+            check=False,
+        )
+        if finished.returncode != 0:
+            pytest.skip(f"Grafana's schema cannot be had: {finished.stderr.strip()[-300:]}")
+    return program
