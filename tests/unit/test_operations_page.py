@@ -1,0 +1,97 @@
+"""docs/operations.md leaves out no counter, gauge, event code, exit code or warning that the code has."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from telemetry import errors
+from telemetry.model import EVENT_CODES, GATEWAY
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
+CODE = {file: file.read_text("utf-8") for file in sorted((ROOT / "telemetry").rglob("*.py"))}
+COUNTING = re.compile(
+    r"^ {4}def (?:counts|omitted)\(.*?(?=^(?: {4})?(?:cdef|def|class|@)|\Z)", re.MULTILINE | re.DOTALL
+)
+COUNTED = re.compile(r'"([a-z_]+(?:/[a-z_]+)?)"\s*(?::|\] =)')
+
+
+def table_rows(heading: str) -> list[str]:
+    """The first cells of the rows of all tables under a heading."""
+    section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+    text = next(part for part in section if part.startswith(heading))
+    return [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+
+
+def names_in(rows: list[str]) -> set[str]:
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def counters() -> Iterator[str]:
+    """What sources, framers and the decoder count, in Python and in Cython."""
+    files = [*(ROOT / "telemetry").rglob("*.py"), *(ROOT / "ext" / "telemetry_core").glob("*.pyx")]
+    for file in files:
+        text = file.read_text("utf-8")
+        yield from re.findall(r'"(lost/[a-z_]+)"', text)
+        for function in COUNTING.findall(text):
+            yield from COUNTED.findall(function)
+
+
+def warnings_in_the_log() -> Iterator[str]:
+    """The longest piece of each text that is logged as a warning."""
+    for text in CODE.values():
+        for node in ast.walk(ast.parse(text)):
+            match node:
+                case ast.Call(ast.Attribute(attr="warning"), [ast.Constant(str() as words), *_]):
+                    yield max((piece.strip(" :") for piece in re.split(r"%\w", words)), key=len)
+
+
+def exit_codes() -> Iterator[int]:
+    yield from (error.exit_code for error in (errors.TelemetryError, *errors.TelemetryError.__subclasses__()))
+    for file, text in CODE.items():
+        for name in re.findall(r"^(EXIT_[A-Z_]+) = ", text, re.MULTILINE):
+            module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+            yield int(getattr(importlib.import_module(module), name))
+
+
+def test_every_exit_code_is_told() -> None:
+    told = set(table_rows("Exit codes")) - {"code", "---"}
+    assert told == {str(code) for code in exit_codes()}
+
+
+def test_every_counter_is_told() -> None:
+    counted = {name.removeprefix("lost/") for name in counters()}
+    assert {"read", "nudged", "queue_overflow", "bad_checksum", "unknown", "short_frame"} <= counted
+    told = {name.rsplit("/", 1)[-1] for name in names_in(table_rows("The accounts"))}
+    assert counted - told == set()
+
+
+def test_every_end_of_a_point_and_every_field_of_gateway_is_told() -> None:
+    accounts = {name.replace("/", "_") for name in names_in(table_rows("The accounts"))}
+    accounts = {name.removeprefix("bus_SOURCE_").removeprefix("frames_SOURCE_") for name in accounts}
+    told = accounts | names_in(table_rows("Gauges")) | {"points_made", "lost_REASON"}
+    assert {field.name for field in GATEWAY.fields} - told == set()
+
+
+def test_every_event_has_its_remedy() -> None:
+    told = [name for row in table_rows("Events") for name in re.findall(r"`([^`]+)`", row)]
+    assert sorted(told) == sorted(EVENT_CODES)
+
+
+@pytest.mark.parametrize("words", sorted(set(filter(None, warnings_in_the_log()))))
+def test_every_warning_of_the_log_is_told(words: str) -> None:
+    told = " ".join(table_rows("Warnings"))
+    assert all(part in told for part in words.split(": ")[-1].split("; ")), words
+
+
+def test_every_fault_of_a_database_is_told() -> None:
+    told = " ".join(table_rows("Warnings"))
+    messages = CODE[ROOT / "telemetry" / "protocols" / "messages.py"]
+    kinds = re.findall(r'kind = "([^"]+)"', messages)
+    kinds += re.findall(r'findings\.add\(.*? "([a-z][^"]+)", ', "".join(CODE.values()))
+    assert len(kinds) > 5
+    assert [kind for kind in kinds if kind not in told] == []
