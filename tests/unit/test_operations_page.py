@@ -51,7 +51,9 @@ def warnings_in_the_log() -> Iterator[str]:
 
 
 def exit_codes() -> Iterator[int]:
-    yield from (error.exit_code for error in (errors.TelemetryError, *errors.TelemetryError.__subclasses__()))
+    yield errors.TelemetryError.exit_code
+    for error in errors.TelemetryError.__subclasses__():
+        yield error.exit_code
     for file, text in CODE.items():
         for name in re.findall(r"^(EXIT_[A-Z_]+) = ", text, re.MULTILINE):
             module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
