@@ -1,4 +1,7 @@
-"""`nev-telemetry decode LOG…`: logs to csv, line protocol or ndjson. Values go to stdout, words to stderr."""
+"""`nev-telemetry decode LOG…`: logs to csv, line protocol or ndjson. Values go to stdout, words to stderr.
+
+With `--protocol NAME` the logs are text captures of serial ports.
+"""
 
 import argparse
 import os
@@ -8,10 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from telemetry.capture_decoding import CaptureDecoder
 from telemetry.decoding import Database, LogDecoder, OutputFormat, Progress, plan_channels
 from telemetry.errors import EXIT_OK, StorageError, UsageError, one_line
 from telemetry.protocols.plan_cache import load_plan
-from telemetry.sources.logs import Log, require_log
+from telemetry.protocols.serial_protocol import PROTOCOLS
+from telemetry.sources.captures import Capture
+from telemetry.sources.content import require_file
+from telemetry.sources.logs import Log
 
 HELP = "logs to csv, line protocol or ndjson"
 PROGRESS_INTERVAL_S = 0.2
@@ -21,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
         "logs", metavar="LOG", nargs="+", type=Path, help="candump, .asc, .blf or .trc, also .gz; -: stdin"
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=sorted(PROTOCOLS),
+        help="the logs are text captures of serial ports: lines `(epoch.us) port RX|TX hex`",
     )
     parser.add_argument(
         "--dbc",
@@ -46,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Decode all logs in the order given."""
     for path in arguments.logs:
-        require_log(path)
+        require_file(path)
+    if arguments.protocol is not None:
+        return _decode_captures(arguments)
     channels = plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)
     plan = load_plan(channels.databases, _cache_directory())
     _warn(plan.warnings)
@@ -60,6 +74,25 @@ def run(arguments: argparse.Namespace) -> int:
                 decoder.decode(log, write, progress.show)
                 progress.clear()
                 _warn(log.warnings())
+    _warn(decoder.warnings())
+    progress.finish(decoder.summary())
+    return EXIT_OK
+
+
+def _decode_captures(arguments: argparse.Namespace) -> int:
+    if arguments.dbc or arguments.first_wins or arguments.j1939:
+        raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
+    decoder = CaptureDecoder(
+        PROTOCOLS[arguments.protocol], OutputFormat(arguments.format), vehicle=arguments.vehicle
+    )
+    progress = _ProgressLine(sys.stderr.isatty())
+    with _output(arguments.output, arguments.logs) as write:
+        write(decoder.header)
+        for path in arguments.logs:
+            with Capture(path) as capture:
+                decoder.decode(capture, write, progress.show)
+                progress.clear()
+                _warn(capture.warnings())
     _warn(decoder.warnings())
     progress.finish(decoder.summary())
     return EXIT_OK

@@ -35,7 +35,7 @@ class Alarm:
     mask: int
     values: tuple[int, ...]
     code: str
-    measurement: str = "battery"  # whose tag the event carries: battery (pack) or charger (charger)
+    tag: str = "pack"  # whose alarm it is: pack or charger
 
     @property
     def level(self) -> Level:

@@ -162,9 +162,9 @@ _ERRORS = {  # numbers of ERR
 }
 
 
-def _reason_alarms(message: str, measurement: str) -> tuple[Alarm, ...]:
+def _reason_alarms(message: str, tag: str) -> tuple[Alarm, ...]:
     return tuple(
-        Alarm(f"{message}.AR", 1 << bit, (1 << bit,), code, measurement)
+        Alarm(f"{message}.AR", 1 << bit, (1 << bit,), code, tag)
         for bit, code in enumerate(_REASONS)
         if code is not None
     )
@@ -191,7 +191,7 @@ VEDIRECT = SerialProtocol(
         Mapped("VedirectCharger.H19", "charger.energy_wh"),
     ),
     alarms=(
-        *_reason_alarms("VedirectMonitor", "battery"),
+        *_reason_alarms("VedirectMonitor", "pack"),
         *_reason_alarms("VedirectCharger", "charger"),
         *(
             Alarm("VedirectCharger.ERR", 0xFFFF, numbers, code, "charger")

@@ -6,13 +6,6 @@ reader, the others through `message_logs`. The name's ending tells the format: `
 other candump; `.gz` behind it: gzipped.
 """
 
-import errno
-import gzip
-import io
-import os
-import stat
-import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -21,10 +14,9 @@ from typing import Protocol, Self
 from telemetry_core.frames import FrameBatch
 from telemetry_core.logs import CandumpReader
 
-from telemetry.errors import DataError, InputMissingError
+from telemetry.errors import DataError
+from telemetry.sources.content import Content
 from telemetry.sources.message_logs import LATEST_NS, MessageReader, open_format
-
-STDIN = Path("-")
 
 
 class FrameReader(Protocol):
@@ -68,12 +60,11 @@ class Log:
     def __init__(self, path: Path, channel_of: Callable[[str], int]) -> None:
         """channel_of: gives each channel's name its number, once. Raises InputMissingError, DataError."""
         self.path = path
-        self._file = _open(path)
+        self._content = Content(path)
         try:
-            self._content = _Content(_Inflated(self._file) if path.suffix.lower() == ".gz" else self._file)
             self._reader = self._reader_of(channel_of)
         except BaseException:
-            self._file.close()
+            self._content.close()
             raise
 
     @property
@@ -89,12 +80,12 @@ class Log:
     @property
     def bytes_read(self) -> int:
         """Bytes of the file so far, compressed ones where it is compressed; 0 where that is unknown."""
-        return self._file.tell() if self._file.seekable() else 0
+        return self._content.bytes_read
 
     @property
     def total_bytes(self) -> int:
         """Size of the file; 0 where that is unknown."""
-        return os.fstat(self._file.fileno()).st_size if self._file.seekable() else 0
+        return self._content.total_bytes
 
     @property
     def at_end(self) -> bool:
@@ -125,7 +116,7 @@ class Log:
 
     def close(self) -> None:
         """Give the file back."""
-        self._file.close()
+        self._content.close()
 
     def __enter__(self) -> Self:
         return self
@@ -172,58 +163,3 @@ class _Candump:
     @property
     def next_ns(self) -> int:
         return self._reader.next_ns
-
-
-class _Stream(Protocol):
-    def readinto(self, buffer: memoryview, /) -> int | None: ...
-
-
-class _Content(io.RawIOBase):
-    """The bytes of a log as long as they can be had; then its end, and `problem` says why."""
-
-    def __init__(self, stream: "_Stream") -> None:
-        self._stream = stream
-        self.problem = ""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # the stub has any buffer
-        try:
-            return self._stream.readinto(buffer) or 0
-        except (OSError, EOFError, zlib.error) as error:
-            self.problem = " ".join(str(error).split())
-            return 0
-
-
-def require_log(path: Path) -> None:
-    """Raise InputMissingError now, and not when the logs before this one have been read."""
-    if path == STDIN:
-        return
-    try:
-        is_directory = stat.S_ISDIR(path.stat().st_mode)
-    except OSError as error:
-        raise InputMissingError(error.strerror or str(error), where=str(path)) from error
-    if is_directory:
-        raise InputMissingError(os.strerror(errno.EISDIR), where=str(path))
-
-
-def _open(path: Path) -> io.FileIO:
-    try:
-        if path == STDIN:
-            return io.FileIO(sys.stdin.fileno(), closefd=False)
-        return io.FileIO(path)
-    except OSError as error:
-        raise InputMissingError(error.strerror or str(error), where=str(path)) from error
-
-
-class _Inflated:
-    """A gzipped file's content; what comes before a damaged place is given first."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        self._gzip = gzip.GzipFile(fileobj=io.BufferedReader(file), mode="rb")
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        piece = self._gzip.read1(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)

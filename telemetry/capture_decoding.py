@@ -1,0 +1,191 @@
+"""Text captures of serial ports into csv, line protocol or ndjson: `nev-telemetry decode --protocol NAME`.
+
+Promises: the output depends on the capture, the protocol and the format alone; memory is constant. What a
+message means stands in the rows of the data model, in the order of the messages; behind the rows of a message
+comes an event for each alarm that it reports, as often as it reports it: a capture shows what was said, while
+the service tells when an alarm begins and ends. Each row has the stamp of the line that brought its message's
+last byte; requests and their echoes give no rows.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from telemetry_core.decoder import Decoder
+from telemetry_core.encoder import CSV_HEADER, Encoder
+from telemetry_core.framer import Framer
+from telemetry_core.frames import FrameBatch
+from telemetry_core.lines import LineBuffer
+from telemetry_core.mapper import Mapper
+from telemetry_core.plan import Plan
+from telemetry_core.samples import SampleBatch
+from telemetry_core.schema import Schema
+from telemetry_core.spec import FieldSpec, PlanSpec, RecordSpec, SlotKind
+
+from telemetry.decoding import OutputFormat, Progress
+from telemetry.ledger import add
+from telemetry.lineprotocol import line, tag_set
+from telemetry.mapping import resolve
+from telemetry.model import EVENT, EVENT_CODES
+from telemetry.protocols.serial_table import Alarm, SerialProtocol
+from telemetry.sources.captures import Capture
+
+_BUS = "capture"
+_TAGS = {"pack": "main", "charger": "main"}
+_BATCH_MESSAGES = 512
+_SLICE_BYTES = 1024  # fed at a time, so that what they complete has room in a batch
+_REPORT_PIECES = 1000
+
+_EVENT_RECORD = RecordSpec(
+    EVENT.name,
+    (
+        FieldSpec("code", SlotKind.UINT),
+        FieldSpec("level", SlotKind.UINT),
+        FieldSpec("active", SlotKind.BOOL),
+    ),
+    modelled=True,
+)
+
+
+class CaptureDecoder:
+    """Decodes captures one after the other, as if they were one; a framer for each port."""
+
+    def __init__(self, protocol: SerialProtocol, output_format: OutputFormat, *, vehicle: str) -> None:
+        plan = PlanSpec((*protocol.records, _EVENT_RECORD), (protocol.bus(_BUS),))
+        mapping = resolve(protocol.map_entries(_BUS), plan)
+        schema = Schema((*plan.records, *mapping.records))
+        self._protocol = protocol
+        self._format = output_format
+        self._vehicle = vehicle
+        self._decoder = Decoder(Plan(plan, schema))
+        self._mapper = Mapper(schema, mapping)
+        self._map_tags = mapping.tag_sets
+        self._encoder = Encoder(schema)
+        self._encode = {
+            OutputFormat.CSV: self._encoder.encode_csv,
+            OutputFormat.LINE_PROTOCOL: self._encoder.encode,
+            OutputFormat.NDJSON: self._encoder.encode_ndjson,
+        }[output_format]
+        self._event_record = len(protocol.records)
+        self._frames = FrameBatch(_BATCH_MESSAGES)
+        self._samples = SampleBatch(schema)
+        self._mapped = SampleBatch(schema)
+        self._lines = LineBuffer()
+        self._framers: dict[str, Framer] = {}
+        self._bytes_received = 0
+
+    @property
+    def header(self) -> bytes:
+        """What comes before the first row."""
+        return CSV_HEADER.encode() + b"\n" if self._format is OutputFormat.CSV else b""
+
+    def decode(
+        self, capture: Capture, write: Callable[[bytes], object], report: Callable[[Progress], None]
+    ) -> None:
+        """Write what all messages of `capture` mean; `report` is called now and then."""
+        for piece in capture:
+            if piece.is_received:
+                self._bytes_received += len(piece.data)
+                framer = self._framer_of(piece.port)
+                for start in range(0, len(piece.data), _SLICE_BYTES):
+                    framer.feed(piece.data[start : start + _SLICE_BYTES], piece.time_ns, self._frames)
+                    self._write_frames(write)
+            if capture.pieces_read % _REPORT_PIECES == 0:
+                report(self._progress(capture))
+        for framer in self._framers.values():
+            framer.finish(self._frames)
+            self._write_frames(write)
+        report(self._progress(capture))
+
+    def warnings(self) -> list[str]:
+        """What was left out and why, for people; one line each."""
+        found = self._found()
+        lines = [] if self._framers else ["nothing was received in what was read"]
+        lines += [
+            f"messages left out ({_words(name.removeprefix('lost/'))}): {count}"
+            for name, count in found.items()
+            if count and name.startswith("lost/")
+        ]
+        unknown = self._counts().get("unknown", 0)
+        if unknown:
+            lines.append(f"messages of a kind that {self._protocol.name} does not know: {unknown}")
+        for name in ("unknown_labels", "unreadable_values", "garbage_bytes"):
+            if found.get(name):
+                lines.append(f"{_words(name)}: {found[name]}")
+        if self._encoder.left_out:
+            lines.append(f"values left out (not finite): {self._encoder.left_out}")
+        return lines
+
+    def summary(self) -> str:
+        """One line: bytes received and what was in them."""
+        found = self._found()
+        return (
+            f"{self._bytes_received} bytes received: {found.get('messages', 0)} messages, "
+            f"{found.get('garbage_bytes', 0)} bytes of none"
+        )
+
+    def _framer_of(self, port: str) -> Framer:
+        if port not in self._framers:
+            number = len(self._framers)
+            self._framers[port] = self._protocol.make_framer(number)
+            common = {"vehicle": self._vehicle, "source": port}
+            first_tags = number * (1 + len(self._map_tags))
+            self._encoder.set_channel(number, port)
+            for index, tags in enumerate(({}, *self._map_tags), start=first_tags):
+                self._encoder.set_tags(index, tag_set({**common, **tags}))
+            self._decoder.bind(number, 0, first_tags)
+            self._mapper.bind(number, 0, range(first_tags + 1, first_tags + 1 + len(self._map_tags)))
+        return self._framers[port]
+
+    def _write_frames(self, write: Callable[[bytes], object]) -> None:
+        """One frame at a time, so that its events come right behind its rows."""
+        ports = list(self._framers)
+        for index in range(len(self._frames)):
+            frame = self._frames.part(index, index + 1)
+            self._samples.clear()
+            self._mapped.clear()
+            self._decoder.decode(frame, self._samples)
+            self._mapper.map(self._samples, self._mapped)
+            time_ns, channel = frame[0].time_ns, frame[0].channel
+            alarms = list(self._alarms())
+            if self._format is not OutputFormat.LINE_PROTOCOL:
+                for alarm in alarms:
+                    values = {"code": EVENT_CODES[alarm.code].number, "level": alarm.level, "active": True}
+                    self._mapped.append(self._event_record, time_ns, values, channel=channel)
+            self._encode(self._mapped, self._lines)
+            if len(self._lines):
+                write(self._lines.take())
+            if self._format is OutputFormat.LINE_PROTOCOL:
+                for alarm in alarms:
+                    write(self._event_line(alarm, ports[channel], time_ns) + b"\n")
+        self._frames.clear()
+
+    def _alarms(self) -> Iterator[Alarm]:
+        """What the message that was just decoded reports."""
+        for row in self._samples:
+            for alarm in self._protocol.alarms:
+                message, _, signal = alarm.signal.partition(".")
+                if message == row.measurement and signal in row.raw and alarm.is_active(int(row.raw[signal])):
+                    yield alarm
+
+    def _event_line(self, alarm: Alarm, port: str, time_ns: int) -> bytes:
+        return line(
+            EVENT.name,
+            {"vehicle": self._vehicle, "source": port, "code": alarm.code, alarm.tag: _TAGS[alarm.tag]},
+            {"level": float(alarm.level), "active": True, "text": EVENT_CODES[alarm.code].meaning},
+            time_ns,
+        )
+
+    def _progress(self, capture: Capture) -> Progress:
+        return Progress(
+            capture.path, capture.bytes_read, capture.total_bytes, self._found().get("messages", 0)
+        )
+
+    def _found(self) -> Counter[str]:
+        return Counter(add(*(framer.counts() for framer in self._framers.values())))
+
+    def _counts(self) -> dict[str, int]:
+        return add(*(self._decoder.counts(number) for number in range(len(self._framers))))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

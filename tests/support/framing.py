@@ -1,0 +1,56 @@
+"""Serial bytes for tests: messages and blocks that are right, and framers fed in pieces."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from telemetry_core.framer import Framer
+from telemetry_core.frames import FrameBatch, FrameTuple
+
+from telemetry.protocols.serial_table import SerialProtocol
+
+
+def jbd_message(register: int, data: bytes, status: int = 0) -> bytes:
+    """A reply of a JBD, as it is on the wire."""
+    covered = bytes((status, len(data))) + data
+    return bytes((0xDD, register)) + covered + (-sum(covered) % 65536).to_bytes(2, "big") + b"\x77"
+
+
+def vedirect_block(fields: Mapping[str, str] | Sequence[tuple[str, str]]) -> bytes:
+    """A text block with the checksum byte that it needs."""
+    pairs = fields.items() if isinstance(fields, Mapping) else fields
+    text = b"".join(b"\r\n%b\t%b" % (label.encode(), value.encode()) for label, value in pairs)
+    text += b"\r\nChecksum\t"
+    return text + bytes((-sum(text) % 256,))
+
+
+def block_with_sum(fields: Mapping[str, str], checksum: int) -> bytes:
+    """The same with a serial number such that the checksum byte is `checksum`."""
+    for number in range(10_000):
+        block = vedirect_block({**fields, "SER#": f"HQ{number:04d}"})
+        if block[-1] == checksum:
+            return block
+    raise AssertionError(checksum)
+
+
+def feed_pieces(
+    framer: Framer, pieces: Iterable[bytes], *, finish: bool = True, capacity: int = 4096
+) -> list[FrameTuple]:
+    """All frames; each piece is stamped with the number of bytes up to its end."""
+    frames = FrameBatch(capacity)
+    fed = 0
+    for piece in pieces:
+        fed += len(piece)
+        framer.feed(piece, fed, frames)
+    if finish:
+        framer.finish(frames)
+    return list(frames)
+
+
+def frames_of(protocol: SerialProtocol, data: bytes, *, finish: bool = False) -> list[FrameTuple]:
+    """The frames of `data`, fed whole."""
+    return feed_pieces(protocol.make_framer(), [data], finish=finish)
+
+
+def pieces_of(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    """`data` cut at these places."""
+    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[begin:end] for begin, end in zip(places, places[1:], strict=False)]
