@@ -52,7 +52,9 @@ def format_piece(piece: Piece) -> bytes:
     seconds, rest_ns = divmod(piece.time_ns, 10**9)
     port = re.sub(r"[^!-~]+", "_", piece.port) or "_"
     direction = "RX" if piece.is_received else "TX"
-    return f"({seconds}.{rest_ns // 1000:06d}) {port} {direction} {piece.data.hex().upper()}\n".encode("ascii")
+    return f"({seconds}.{rest_ns // 1000:06d}) {port} {direction} {piece.data.hex().upper()}\n".encode(
+        "ascii"
+    )
 
 
 class Capture:

@@ -4,6 +4,7 @@ What the compiled ones are tested against: the same messages, the same counts, f
 (id, payload, index of its last byte).
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
@@ -110,10 +111,8 @@ class TextModel:
         self._kind = framing.kinds[0].id
         self.counts: Counter[str] = Counter()
         self.found: list[Found] = []
-        try:
+        with contextlib.suppress(EOFError):
             self._read_all()
-        except EOFError:
-            pass
 
     def _next(self) -> int:
         if self._at == len(self._data):
