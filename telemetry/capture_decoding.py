@@ -20,17 +20,21 @@ from telemetry_core.plan import Plan
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import FieldSpec, PlanSpec, RecordSpec, SlotKind
+from telemetry_core.watch_spec import BitTest, LimitTest, ValueTest
 
+from telemetry.alarm_map import mapped_alarms
+from telemetry.alarms import Alarm
 from telemetry.decoding import OutputFormat, Progress
+from telemetry.events import Event
+from telemetry.events import line as event_line
 from telemetry.ledger import add
-from telemetry.lineprotocol import line, tag_set
+from telemetry.lineprotocol import tag_set
 from telemetry.mapping import resolve
 from telemetry.model import EVENT, EVENT_CODES
-from telemetry.protocols.serial_table import Alarm, SerialProtocol
+from telemetry.protocols.serial_table import SerialProtocol
 from telemetry.sources.captures import Capture
 
 _BUS = "capture"
-_TAGS = {"pack": "main", "charger": "main"}
 _BATCH_MESSAGES = 512
 _SLICE_BYTES = 1024  # fed at a time, so that what they complete has room in a batch
 _REPORT_PIECES = 1000
@@ -51,7 +55,8 @@ class CaptureDecoder:
 
     def __init__(self, protocol: SerialProtocol, output_format: OutputFormat, *, vehicle: str) -> None:
         plan = PlanSpec((*protocol.records, _EVENT_RECORD), (protocol.bus(_BUS),))
-        mapping = resolve(protocol.map_entries(_BUS), plan)
+        entries = protocol.map_entries(_BUS)
+        mapping = resolve(entries, plan)
         schema = Schema((*plan.records, *mapping.records))
         self._protocol = protocol
         self._format = output_format
@@ -65,7 +70,8 @@ class CaptureDecoder:
             OutputFormat.LINE_PROTOCOL: self._encoder.encode,
             OutputFormat.NDJSON: self._encoder.encode_ndjson,
         }[output_format]
-        self._event_record = len(protocol.records)
+        self._alarms = tuple(mapped_alarms(entries, plan))
+        self._records = plan.records
         self._frames = FrameBatch(_BATCH_MESSAGES)
         self._samples = SampleBatch(schema)
         self._mapped = SampleBatch(schema)
@@ -146,11 +152,11 @@ class CaptureDecoder:
             self._decoder.decode(frame, self._samples)
             self._mapper.map(self._samples, self._mapped)
             time_ns, channel = frame[0].time_ns, frame[0].channel
-            alarms = list(self._alarms())
+            alarms = list(self._reported())
             if self._format is not OutputFormat.LINE_PROTOCOL:
                 for alarm in alarms:
                     values = {"code": EVENT_CODES[alarm.code].number, "level": alarm.level, "active": True}
-                    self._mapped.append(self._event_record, time_ns, values, channel=channel)
+                    self._mapped.append(self._records.index(_EVENT_RECORD), time_ns, values, channel=channel)
             self._encode(self._mapped, self._lines)
             if len(self._lines):
                 write(self._lines.take())
@@ -159,21 +165,26 @@ class CaptureDecoder:
                     write(self._event_line(alarm, ports[channel], time_ns) + b"\n")
         self._frames.clear()
 
-    def _alarms(self) -> Iterator[Alarm]:
-        """What the message that was just decoded reports."""
+    def _reported(self) -> Iterator[Alarm]:
+        """The alarms that the message just decoded reports."""
         for row in self._samples:
-            for alarm in self._protocol.alarms:
-                message, _, signal = alarm.signal.partition(".")
-                if message == row.measurement and signal in row.raw and alarm.is_active(int(row.raw[signal])):
+            for alarm in self._alarms:
+                record = self._records[alarm.rule.record]
+                raw = row.raw.get(record.fields[alarm.rule.field].name)
+                if row.measurement == record.measurement and raw is not None and _means(alarm, int(raw)):
                     yield alarm
 
     def _event_line(self, alarm: Alarm, port: str, time_ns: int) -> bytes:
-        return line(
-            EVENT.name,
-            {"vehicle": self._vehicle, "source": port, "code": alarm.code, alarm.tag: _TAGS[alarm.tag]},
-            {"level": float(alarm.level), "active": True, "text": EVENT_CODES[alarm.code].meaning},
-            time_ns,
+        event = Event(
+            alarm.code,
+            alarm.level,
+            active=True,
+            text=alarm.text,
+            source=port,
+            pack=alarm.pack,
+            charger=alarm.charger,
         )
+        return event_line(event, self._vehicle, time_ns)
 
     def _progress(self, capture: Capture) -> Progress:
         return Progress(
@@ -185,6 +196,16 @@ class CaptureDecoder:
 
     def _counts(self) -> dict[str, int]:
         return add(*(self._decoder.counts(number) for number in range(len(self._framers))))
+
+
+def _means(alarm: Alarm, raw: int) -> bool:
+    match alarm.rule.test:
+        case BitTest(mask):
+            return bool(raw & mask)
+        case ValueTest(values):
+            return raw in values
+        case LimitTest():
+            return False  # no protocol has any
 
 
 def _words(name: str) -> str:

@@ -8,7 +8,7 @@ Source of the facts: the vendor's "General Protocol V4", as open drivers read it
 
 from telemetry_core.framing import Check, MessageFraming, ReplyShape
 
-from telemetry.protocols.serial_table import Alarm, Mapped, Message, Request, SerialProtocol, Signal
+from telemetry.protocols.serial_table import Mapped, Message, Request, SerialProtocol, Signal
 
 BASIC = 0x03
 CELLS = 0x04
@@ -121,9 +121,7 @@ JBD = SerialProtocol(
         Mapped("JbdBasic.balance_word", "battery.balance_word"),
         Mapped("JbdBasic.temperature{n}", "cells.t{n}"),
         Mapped("JbdCells.cell{n}", "cells.v{n}"),
-    ),
-    alarms=tuple(
-        Alarm("JbdBasic.protection", 1 << bit, (1 << bit,), code) for bit, code in enumerate(_PROTECTION)
+        *(Mapped("JbdBasic.protection", f"event.{code}", bit=bit) for bit, code in enumerate(_PROTECTION)),
     ),
     requests=(
         Request(request(BASIC), _POLL_S, BASIC),

@@ -6,15 +6,15 @@ what they mean is sent. Adding a device is adding a table (docs/serial.md).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from telemetry_core.framer import Framer, MessageFramer
 from telemetry_core.framing import MessageFraming, TextFraming
 from telemetry_core.spec import BusSpec, Condition, FieldSpec, MessageSpec, RecordSpec, SignalSpec, SlotKind
 from telemetry_core.text_framer import TextFramer
 
-from telemetry.map_entry import MapEntry
-from telemetry.model import EVENT_CODES, MEASUREMENTS, Level
+from telemetry.map_entry import MAIN, MapEntry
+from telemetry.model import EVENT, MEASUREMENTS
 from telemetry.protocols.scaling import decimal_scale
 
 
@@ -28,31 +28,18 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """An event that is active while `signal`, masked, has one of `values`; unknown while it is absent."""
-
-    signal: str  # Message.Signal
-    mask: int
-    values: tuple[int, ...]
-    code: str
-    tag: str = "pack"  # whose alarm it is: pack or charger
-
-    @property
-    def level(self) -> Level:
-        """As the vocabulary has it."""
-        return EVENT_CODES[self.code].level
-
-    def is_active(self, raw: int) -> bool:
-        """Whether a raw value of the signal means the alarm."""
-        return raw & self.mask in self.values
-
-
-@dataclass(frozen=True, slots=True)
 class Mapped:
-    """One signal of the protocol and the field of the data model that it fills; `{n}` as in MapEntry."""
+    """What one signal means: the field of the data model that it fills, or the alarm that it reports.
+
+    `to` is measurement.field or event.CODE; with `{n}` in both, signals by number, as in a `[[map]]`.
+    """
 
     signal: str  # Message.Signal
-    to: str  # measurement.field
+    to: str
+    bit: int | None = None  # of an alarm: the bit that means it
+    when: tuple[int, ...] = ()  # of an alarm: the raw values that mean it
+    tag: str = "pack"  # of an alarm: whose it is, pack or charger
+    words: tuple[tuple[int, str], ...] = ()  # of a text: what it is for each raw value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +75,6 @@ class SerialProtocol:
     framing: MessageFraming | TextFraming
     messages: tuple[Message, ...]
     mapped: tuple[Mapped, ...]
-    alarms: tuple[Alarm, ...]
     requests: tuple[Request, ...] = ()
 
     def make_framer(self, channel: int = 0) -> Framer:
@@ -108,18 +94,27 @@ class SerialProtocol:
             name, tuple(_spec(message, first_record + n) for n, message in enumerate(self.messages))
         )
 
-    def map_entries(self, bus: str, *, pack: str = "main", charger: str = "main") -> tuple[MapEntry, ...]:
-        """What the messages on the bus of that name mean, for `telemetry.mapping.resolve`."""
+    def map_entries(self, bus: str, *, pack: str = MAIN, charger: str = MAIN) -> tuple[MapEntry, ...]:
+        """What the messages on the bus of that name mean, for `telemetry.modelling.model`."""
         return tuple(
-            replace(entry, pack=pack) if _is_of_pack(entry.to) else replace(entry, charger=charger)
-            for entry in (
-                MapEntry(one.signal, one.to, bus=bus, where=f"protocol {self.name}") for one in self.mapped
+            MapEntry(
+                one.signal,
+                one.to,
+                bus=bus,
+                pack=pack if _tag(one) == "pack" else MAIN,
+                charger=charger if _tag(one) == "charger" else None,
+                values=dict(one.words),
+                bit=one.bit,
+                when=one.when,
+                where=f"protocol {self.name}",
             )
+            for one in self.mapped
         )
 
 
-def _is_of_pack(to: str) -> bool:
-    return "pack" in MEASUREMENTS[to.partition(".")[0]].tags
+def _tag(mapped: Mapped) -> str:
+    measurement = MEASUREMENTS[mapped.to.partition(".")[0]]
+    return mapped.tag if measurement is EVENT else ("pack" if "pack" in measurement.tags else "charger")
 
 
 def _record(message: Message) -> RecordSpec:

@@ -8,7 +8,7 @@ Source of the facts: Victron, "VE.Direct Protocol"; the bits of AR and the numbe
 
 from telemetry_core.framing import TextFraming, TextKind, TextLabel, ValueForm
 
-from telemetry.protocols.serial_table import Alarm, Mapped, Message, SerialProtocol, Signal
+from telemetry.protocols.serial_table import Mapped, Message, SerialProtocol, Signal
 
 MONITOR = 1
 CHARGER = 2
@@ -162,9 +162,9 @@ _ERRORS = {  # numbers of ERR
 }
 
 
-def _reason_alarms(message: str, tag: str) -> tuple[Alarm, ...]:
+def _alarms(message: str, tag: str) -> tuple[Mapped, ...]:
     return tuple(
-        Alarm(f"{message}.AR", 1 << bit, (1 << bit,), code, tag)
+        Mapped(f"{message}.AR", f"event.{code}", bit=bit, tag=tag)
         for bit, code in enumerate(_REASONS)
         if code is not None
     )
@@ -189,12 +189,10 @@ VEDIRECT = SerialProtocol(
         Mapped("VedirectCharger.V", "charger.voltage_v"),
         Mapped("VedirectCharger.I", "charger.current_a"),
         Mapped("VedirectCharger.H19", "charger.energy_wh"),
-    ),
-    alarms=(
-        *_reason_alarms("VedirectMonitor", "pack"),
-        *_reason_alarms("VedirectCharger", "charger"),
+        *_alarms("VedirectMonitor", "pack"),
+        *_alarms("VedirectCharger", "charger"),
         *(
-            Alarm("VedirectCharger.ERR", 0xFFFF, numbers, code, "charger")
+            Mapped("VedirectCharger.ERR", f"event.{code}", when=numbers, tag="charger")
             for code, numbers in _ERRORS.items()
         ),
     ),

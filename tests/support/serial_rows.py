@@ -2,14 +2,19 @@
 
 from telemetry_core.decoder import Decoder
 from telemetry_core.frames import FrameBatch
+from telemetry_core.lines import LineBuffer
 from telemetry_core.mapper import Mapper
 from telemetry_core.plan import Plan
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
 
+from telemetry.line import Line
 from telemetry.mapping import resolve
+from telemetry.model import EVENT_CODES
+from telemetry.modelling import model
 from telemetry.protocols.serial_table import SerialProtocol
+from tests.support.lineprotocol import parse_line
 
 Row = tuple[str, dict[str, int | float | bool]]  # measurement and values
 
@@ -33,18 +38,14 @@ def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
 
 
 def alarms_of(protocol: SerialProtocol, data: bytes) -> list[str]:
-    """The codes of the alarms that the messages of `data` report."""
+    """The codes of the alarms that the messages of `data` report, in the order of the vocabulary."""
     plan = PlanSpec(protocol.records, (protocol.bus("port"),))
-    schema = Schema(plan.records)
-    decoder = Decoder(Plan(plan, schema))
-    decoder.bind(0, 0, 0)
-    frames, samples = FrameBatch(64), SampleBatch(schema)
-    protocol.make_framer().feed(data, 0, frames)
-    decoder.decode(frames, samples)
-    return [
-        alarm.code
-        for row in samples
-        for alarm in protocol.alarms
-        for signal in [alarm.signal.removeprefix(row.measurement + ".")]
-        if signal in row.raw and alarm.is_active(int(row.raw[signal]))
-    ]
+    modelling = model(protocol.map_entries("port"), (), plan)
+    line = Line(plan, modelling.map, modelling.alarms, vehicle="car")
+    line.bind(0, bus=0, source="port", tag="port")
+    frames, lines = FrameBatch(64), LineBuffer()
+    protocol.make_framer().feed(data, 10**18, frames)
+    line.process(frames, lines)
+    points = [parse_line(text) for text in lines.take().splitlines()]
+    codes = {point.tags["code"] for point in points if point.measurement == "event"}
+    return [code for code in EVENT_CODES if code in codes]

@@ -5,9 +5,11 @@ from telemetry_core.frames import FrameBatch
 from telemetry_core.lines import LineBuffer
 from telemetry_core.spec import PlanSpec
 
+from telemetry.alarm_map import mapped_alarms
 from telemetry.line import Line
 from telemetry.mapping import resolve
 from telemetry.model import EVENT_CODES
+from telemetry.modelling import model
 from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.protocols.serial_table import SerialProtocol
 from tests.support.framing import jbd_message, vedirect_block
@@ -32,12 +34,11 @@ def test_every_entry_of_the_map_finds_its_signal(protocol: SerialProtocol) -> No
 
 
 @ALL
-def test_every_alarm_names_a_signal_and_a_word_of_the_vocabulary(protocol: SerialProtocol) -> None:
-    signals = {f"{message.name}.{one.name}" for message in protocol.messages for one in message.signals}
-    for alarm in protocol.alarms:
-        assert alarm.signal in signals
-        assert EVENT_CODES[alarm.code].level is alarm.level
-        assert alarm.tag in ("pack", "charger")
+def test_every_alarm_is_of_a_pack_or_of_a_charger(protocol: SerialProtocol) -> None:
+    spec = PlanSpec(protocol.records, (protocol.bus("port"),))
+    alarms = tuple(mapped_alarms(protocol.map_entries("port", pack="rear", charger="roof"), spec))
+    assert {(alarm.pack, alarm.charger) for alarm in alarms} <= {("rear", ""), ("", "roof")}
+    assert all(alarm.level is EVENT_CODES[alarm.code].level for alarm in alarms)
 
 
 @ALL
@@ -68,7 +69,8 @@ def test_packs_and_chargers_are_tagged_as_configured() -> None:
 def test_two_protocols_go_through_one_line_and_only_what_they_mean_comes_out() -> None:
     jbd, vedirect = PROTOCOLS["jbd"], PROTOCOLS["vedirect"]
     spec = PlanSpec(jbd.records + vedirect.records, (jbd.bus("bms"), vedirect.bus("solar", len(jbd.records))))
-    line = Line(spec, resolve(jbd.map_entries("bms") + vedirect.map_entries("solar"), spec), vehicle="car")
+    modelling = model(jbd.map_entries("bms") + vedirect.map_entries("solar"), (), spec)
+    line = Line(spec, modelling.map, modelling.alarms, vehicle="car")
     line.bind(0, bus=0, source="bms", tag="bms")
     line.bind(1, bus=1, source="solar", tag="solar")
     frames, lines = FrameBatch(10), LineBuffer()
