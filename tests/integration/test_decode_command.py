@@ -234,3 +234,50 @@ def test_a_recorded_drive_equals_cantools_on_the_mended_database(environment: di
     assert all(math.isclose(value, want, rel_tol=1e-9) for value, want in values)
     again = decode(environment, str(log), "--dbc", str(dbc))
     assert again.stdout == done.stdout
+
+
+CAPTURE = str(DATA / "jbd.txt")
+
+
+@pytest.mark.parametrize("output_format", ["csv", "lp", "ndjson"])
+@pytest.mark.parametrize("protocol", ["jbd", "vedirect"])
+def test_captures_of_serial_ports_are_decoded_by_protocol(
+    environment: dict[str, str], protocol: str, output_format: str
+) -> None:
+    capture = DATA / f"{protocol}.txt"
+    done = decode(
+        environment, "--protocol", protocol, str(capture), "--format", output_format, "--vehicle", "car 7"
+    )
+    assert done.returncode == 0
+    assert done.stdout == (DATA / f"{protocol}.{output_format}").read_bytes()
+
+
+def test_captures_come_gzipped_and_through_stdin_too(environment: dict[str, str], tmp_path: Path) -> None:
+    packed = tmp_path / "jbd.txt.gz"
+    packed.write_bytes(gzip.compress(Path(CAPTURE).read_bytes()))
+    expected = (DATA / "jbd.csv").read_bytes()
+    assert decode(environment, "--protocol", "jbd", str(packed)).stdout == expected
+    assert decode(environment, "--protocol", "jbd", "-", stdin=Path(CAPTURE).read_bytes()).stdout == expected
+
+
+def test_a_damaged_line_of_a_capture_is_one_warning(environment: dict[str, str]) -> None:
+    done = decode(environment, "--protocol", "jbd", CAPTURE)
+    assert done.stderr.decode().splitlines()[0] == f"warning: {CAPTURE}:9: no line of a capture, skipped"
+
+
+def test_a_capture_of_nothing_good_gives_the_header_and_success(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_text("(1.0) ttyUSB0 RX DD0400020CE4FFFF77\n")
+    done = decode(environment, "--protocol", "jbd", str(bad))
+    assert (done.returncode, done.stdout) == (0, b"time_ns,channel,id,message,signal,value\n")
+    assert "warning: messages left out (bad checksum): 1" in done.stderr.decode().splitlines()
+
+
+def test_a_protocol_and_a_database_exclude_one_another(environment: dict[str, str]) -> None:
+    done = decode(environment, "--protocol", "jbd", CAPTURE, "--dbc", DBC)
+    assert done.returncode == 64
+    assert done.stderr.decode() == (
+        "nev-telemetry: --protocol: stands beside options of CAN (leave those out)\n"
+    )

@@ -1,0 +1,118 @@
+"""What `decode --protocol` makes of captures, apart from its command line."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.capture_decoding import CaptureDecoder
+from telemetry.decoding import OutputFormat, Progress
+from telemetry.protocols.serial_protocol import PROTOCOLS
+from telemetry.sources.captures import Capture, Piece, format_piece
+from tests.support.framing import jbd_message, vedirect_block
+from tests.support.lineprotocol import parse_lines
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def decode(
+    path: Path, protocol: str = "jbd", output_format: OutputFormat = OutputFormat.CSV
+) -> tuple[str, CaptureDecoder, list[Progress]]:
+    decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car 7")
+    out = [decoder.header]
+    reports: list[Progress] = []
+    with Capture(path) as capture:
+        decoder.decode(capture, out.append, reports.append)
+    return b"".join(out).decode(), decoder, reports
+
+
+def received(path: Path, *messages: bytes) -> Path:
+    lines = [format_piece(Piece(number * 10**9, "p", True, data)) for number, data in enumerate(messages)]
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("output_format", OutputFormat)
+@pytest.mark.parametrize("protocol", ["jbd", "vedirect"])
+def test_a_capture_gives_what_was_checked_by_hand(protocol: str, output_format: OutputFormat) -> None:
+    text, _, _ = decode(DATA / f"{protocol}.txt", protocol, output_format)
+    assert text == (DATA / f"{protocol}.{output_format}").read_text()
+
+
+@pytest.mark.parametrize("protocol", ["jbd", "vedirect"])
+def test_every_line_of_line_protocol_is_one_that_servers_take(protocol: str) -> None:
+    text, _, _ = decode(DATA / f"{protocol}.txt", protocol, OutputFormat.LINE_PROTOCOL)
+    assert {line.measurement for line in parse_lines(text.encode())} <= {
+        "battery",
+        "cells",
+        "charger",
+        "event",
+    }
+
+
+def test_what_is_left_out_is_told_by_reason() -> None:
+    _, decoder, _ = decode(DATA / "jbd.txt")
+    assert decoder.warnings() == [
+        "messages left out (bad checksum): 1",
+        "messages left out (error reply): 1",
+        "garbage bytes: 19",
+    ]
+    assert decoder.summary() == "270 bytes received: 7 messages, 19 bytes of none"
+
+
+def test_a_capture_of_bad_messages_gives_the_header_alone(tmp_path: Path) -> None:
+    bad = jbd_message(4, bytes.fromhex("0CE40CE5"))[:-2] + b"\x00\x77"
+    text, decoder, _ = decode(received(tmp_path / "c.txt", bad, bad))
+    assert text == "time_ns,channel,id,message,signal,value\n"
+    assert decoder.warnings()[0] == "messages left out (bad checksum): 2"
+
+
+def test_messages_of_an_unknown_kind_are_told(tmp_path: Path) -> None:
+    _, decoder, _ = decode(received(tmp_path / "c.txt", jbd_message(0xAA, bytes(24))))
+    assert decoder.warnings() == ["messages of a kind that jbd does not know: 1"]
+
+
+def test_labels_and_values_that_are_left_out_are_told(tmp_path: Path) -> None:
+    block = vedirect_block({"V": "much", "NEW": "1"})
+    _, decoder, _ = decode(received(tmp_path / "c.txt", block), "vedirect")
+    assert decoder.warnings() == ["unknown labels: 1", "unreadable values: 1"]
+
+
+def test_a_capture_without_anything_received_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text("(1.0) p TX DDA50300FFFD77\n")
+    text, decoder, _ = decode(path)
+    assert text.count("\n") == 1
+    assert decoder.warnings() == ["nothing was received in what was read"]
+
+
+def test_a_message_that_is_unfinished_at_the_end_hides_none_before_it(tmp_path: Path) -> None:
+    cells = jbd_message(4, bytes.fromhex("0CE40CE5"))
+    text, _, _ = decode(received(tmp_path / "c.txt", b"\xdd\x03\x00\xff", cells))
+    assert "1000000000,p,,cells,v001,3.3\n" in text
+
+
+def test_ports_are_channels_of_their_own(tmp_path: Path) -> None:
+    cells = jbd_message(4, bytes.fromhex("0CE40CE5"))
+    path = tmp_path / "c.txt"
+    path.write_bytes(
+        format_piece(Piece(1, "a", True, cells[:5]))
+        + format_piece(Piece(2000, "b", True, cells))
+        + format_piece(Piece(3000, "a", True, cells[5:]))
+    )
+    text, _, _ = decode(path)
+    assert [row.split(",")[:2] for row in text.splitlines()[1:] if ",v001," in row] == [
+        ["2000", "b"],
+        ["3000", "a"],
+    ]
+
+
+def test_more_messages_in_a_line_than_a_batch_holds_are_all_decoded(tmp_path: Path) -> None:
+    text, _, _ = decode(received(tmp_path / "c.txt", jbd_message(4, bytes.fromhex("0CE4")) * 2000))
+    assert text.count(",v001,3.3\n") == 2000
+
+
+def test_progress_is_told_in_bytes_and_messages(tmp_path: Path) -> None:
+    path = received(tmp_path / "c.txt", *[jbd_message(4, bytes.fromhex("0CE4"))] * 2500)
+    _, _, reports = decode(path)
+    assert [report.frames for report in reports] == [1000, 2000, 2500]
+    assert reports[-1].bytes_read == reports[-1].total_bytes == path.stat().st_size
