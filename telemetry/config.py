@@ -15,7 +15,7 @@ from typing import Any
 from telemetry.errors import ConfigError
 from telemetry.limits import Limit, read_limit
 from telemetry.map_entry import MapEntry, read_map_entry
-from telemetry.sink.credentials import Secret, read_secret
+from telemetry.sink.credentials import Secret, handed_over, read_secret
 from telemetry.sink.settings import Api, InfluxSettings
 from telemetry.toml_table import TomlTable
 
@@ -243,8 +243,11 @@ def _influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSettings:
     def given(key: str, variable: str = "") -> str:
         return table.take_optional_text(key) or environment.get(variable, "")
 
-    token_file = table.take_optional_path("token_file")
-    password_file = table.take_optional_path("password_file")
+    def secret_file(key: str) -> Path | None:
+        file = table.take_optional_path(key)
+        return file and handed_over(file, environment)
+
+    token_file, password_file = secret_file("token_file"), secret_file("password_file")
     token = environment.get("INFLUXDB_V2_TOKEN", "")
     url = given("url", "INFLUXDB_V2_URL")
     if not url:
@@ -266,9 +269,9 @@ def _influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSettings:
         proxy=given("proxy"),
     )
     settings.check(table.where())
-    for secret_file in (token_file, password_file):
-        if secret_file is not None:
-            read_secret(secret_file)  # refused now rather than when the first batch is sent
+    for file in (token_file, password_file):
+        if file is not None:
+            read_secret(file)  # refused now rather than when the first batch is sent
     table.close()
     return settings
 

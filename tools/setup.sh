@@ -70,6 +70,8 @@ if [ "${1:-}" = tests ]; then
     [ -x /sbin/modprobe ] || [ -x /usr/sbin/modprobe ] || wanted+=(kmod)
     [ -x /sbin/ip ] || [ -x /usr/sbin/ip ] || wanted+=(iproute2)
     command -v cansend >/dev/null || wanted+=(can-utils)
+    command -v systemd-analyze >/dev/null || wanted+=(systemd)
+    for shell in zsh fish; do command -v "$shell" >/dev/null || wanted+=("$shell"); done
     # A kernel without the module vcan: the tests of CAN sockets run in User Mode Linux (tests/support/vcan.py).
     if ! PATH="$PATH:/usr/sbin:/sbin" modprobe -nq vcan 2>/dev/null && [ "$(uname -m)" = x86_64 ]; then
         command -v linux.uml >/dev/null || wanted+=(user-mode-linux)

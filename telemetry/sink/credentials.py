@@ -2,12 +2,15 @@
 
 Promises: a `Secret` shows its value to `reveal()` alone, never in a text, a traceback or a pickle; a secret's
 file is refused when anyone but its owner may read it, or when the way to it goes through a symbolic link that
-somebody else could point elsewhere.
+somebody else could point elsewhere. What systemd hands over (LoadCredential) takes the place of the file of
+the same name.
 """
 
 import hmac
 import os
 import stat
+import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +20,8 @@ _MAX_FILE_BYTES = 16 * 1024
 _MAX_LINKS = 40  # as the kernel's own limit
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_ACL = "system.posix_acl_access"
+_ACL_USER_OBJ, _ACL_USER, _ACL_MASK = 0x01, 0x02, 0x10  # linux/posix_acl.h
 
 
 class Secret:
@@ -49,6 +54,17 @@ class Secret:
         raise TypeError("a secret is not to be written anywhere")
 
 
+def handed_over(path: Path, environment: Mapping[str, str]) -> Path:
+    """The service manager's copy of `path`, where it has handed over one of that name; else `path`.
+
+    systemd.exec(5), LoadCredential: files in $CREDENTIALS_DIRECTORY, readable for the service alone. So a
+    configuration may name a file of root's, which commands read from root's shell and the service cannot.
+    """
+    directory = environment.get("CREDENTIALS_DIRECTORY")
+    copy = Path(directory, path.name) if directory else path
+    return copy if copy.exists() else path
+
+
 def read_secret(path: Path) -> Secret:
     """The one line of the file. Raises ConfigError if it cannot be read, or others could read it."""
     descriptor = _open(path)
@@ -56,7 +72,7 @@ def read_secret(path: Path) -> Secret:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError("is no regular file", where=str(path))
-        if status.st_mode & _OTHERS:
+        if _others_may_read(descriptor, status):
             raise ConfigError(
                 f"others may read it (mode {stat.S_IMODE(status.st_mode):04o})",
                 where=str(path),
@@ -75,6 +91,19 @@ def read_secret(path: Path) -> Secret:
     if not value or "\n" in value:
         raise ConfigError("must hold one line, the secret", where=str(path))
     return Secret(value)
+
+
+def _others_may_read(descriptor: int, status: os.stat_result) -> bool:
+    """By the mode; or by the access control list, if there is one: the group's bits are a mask then."""
+    try:
+        entries = list(struct.iter_unpack("<HHI", os.getxattr(descriptor, _ACL)[4:]))
+    except OSError:
+        return bool(status.st_mode & _OTHERS)
+    ours = {_ACL_USER_OBJ, _ACL_MASK}
+    return any(
+        permissions and tag not in ours and (tag, id) != (_ACL_USER, os.geteuid())
+        for tag, permissions, id in entries
+    )
 
 
 def _open(path: Path) -> int:

@@ -2,12 +2,13 @@
 
 import os
 import pickle
+import struct
 from pathlib import Path
 
 import pytest
 
 from telemetry.errors import ConfigError
-from telemetry.sink.credentials import Secret, read_secret
+from telemetry.sink.credentials import Secret, handed_over, read_secret
 
 CANARY = "canary-secret"
 
@@ -132,3 +133,53 @@ def test_content_that_is_no_secret_is_refused_and_not_shown(token: Path, content
         read_secret(token)
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def grant(file: Path, *entries: tuple[int, int, int]) -> None:
+    """Give `file` an access control list: (tag, permissions, id), tags as in linux/posix_acl.h."""
+    packed = b"".join(struct.pack("<HHI", tag, permissions, id) for tag, permissions, id in entries)
+    try:
+        os.setxattr(file, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+    except OSError as error:
+        pytest.skip(f"no access control lists here: {error.strerror}")
+
+
+NOBODY_IN_PARTICULAR = 0xFFFFFFFF
+OWNER, GROUP, MASK, OTHERS = 0x01, 0x04, 0x10, 0x20
+
+
+@pytest.mark.optional
+def test_a_file_that_a_list_opens_to_us_alone_is_read_whatever_its_mode_says(token: Path) -> None:
+    mine = (0x02, 4, os.geteuid())
+    rest = [
+        (GROUP, 0, NOBODY_IN_PARTICULAR),
+        (MASK, 4, NOBODY_IN_PARTICULAR),
+        (OTHERS, 0, NOBODY_IN_PARTICULAR),
+    ]
+    grant(token, (OWNER, 4, NOBODY_IN_PARTICULAR), mine, *rest)
+    assert token.stat().st_mode & 0o070, "as systemd hands credentials over on a tmpfs"
+    assert read_secret(token).reveal() == CANARY
+
+
+@pytest.mark.optional
+@pytest.mark.parametrize("whom", [(0x02, 4, 4711), (0x08, 4, 4711)])
+def test_a_file_that_a_list_opens_to_somebody_else_is_refused(
+    token: Path, whom: tuple[int, int, int]
+) -> None:
+    rest = [
+        (GROUP, 0, NOBODY_IN_PARTICULAR),
+        (MASK, 4, NOBODY_IN_PARTICULAR),
+        (OTHERS, 0, NOBODY_IN_PARTICULAR),
+    ]
+    entries = sorted([whom, *rest])
+    grant(token, (OWNER, 4, NOBODY_IN_PARTICULAR), *entries)
+    with pytest.raises(ConfigError, match="others may read it"):
+        read_secret(token)
+
+
+def test_what_the_service_manager_hands_over_takes_the_place_of_the_file_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "token").touch()
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert handed_over(Path("/etc/nev-telemetry/token"), environment) == tmp_path / "token"
+    assert handed_over(Path("/etc/nev-telemetry/other"), environment) == Path("/etc/nev-telemetry/other")
+    assert handed_over(Path("/etc/nev-telemetry/token"), {}) == Path("/etc/nev-telemetry/token")

@@ -1,0 +1,189 @@
+"""The files in packaging/, checked by systemd itself; and the unit, run by a real systemd."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support import systemd_machine
+
+ROOT = Path(__file__).parents[2]
+PACKAGING = ROOT / "packaging"
+UNIT = PACKAGING / "systemd" / "nev-telemetry.service"
+NETWORKD = Path("/usr/lib/systemd/systemd-networkd")
+COMMAND = "/opt/nev-telemetry/bin/nev-telemetry"
+MOST_EXPOSED = 25  # tenths of systemd's scale from 0 to 10; 2.0 with systemd 252
+
+
+def tool(*command: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+
+@pytest.fixture
+def analyze() -> str:
+    found = shutil.which("systemd-analyze")
+    if found is None:
+        pytest.skip("no systemd-analyze: apt-get install systemd")
+    return found
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """The unit with a command that exists here, which is the only thing that it cannot find."""
+    file = tmp_path / UNIT.name
+    file.write_text(UNIT.read_text().replace(COMMAND, "/bin/true"))
+    return file
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(analyze: str, unit: Path) -> None:
+    done = tool(analyze, "verify", "--man=no", unit)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_systemd_would_find_a_key_that_it_does_not_know(analyze: str, unit: Path) -> None:
+    unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
+    done = tool(analyze, "verify", "--man=no", unit)
+    assert "WatchdogSecs" in done.stderr
+
+
+def test_the_unit_is_no_more_exposed_than_on_record(analyze: str) -> None:
+    done = tool(analyze, "security", "--no-pager", "--offline=yes", f"--threshold={MOST_EXPOSED}", UNIT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    score = re.search(r"exposure level for nev-telemetry.service: ([\d.]+)", done.stdout)
+    assert score is not None, done.stdout
+    print(f"systemd-analyze security: {score[1]}")  # noqa: T201  for the log of the run
+
+
+def read_by_networkd(folder: Path, *, extra: str = "") -> list[str]:
+    """What systemd-networkd says when it reads the files of `folder`, in a network namespace of its own."""
+    script = f"""
+        set -eu
+        mount -t tmpfs tmpfs /run
+        mkdir -p /run/systemd/network
+        cp {folder}/* /run/systemd/network/
+        printf '{extra}' >/run/systemd/network/90-extra.network
+        exec {NETWORKD}
+    """
+    with subprocess.Popen(
+        ["unshare", "--net", "--mount", "bash", "-c", script],
+        env={**os.environ, "SYSTEMD_LOG_LEVEL": "debug", "SYSTEMD_LOG_TARGET": "console"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as daemon:
+        assert daemon.stderr is not None
+        lines = []
+        for line in daemon.stderr:
+            lines.append(line.strip())
+            if "Enumeration completed" in line:
+                daemon.kill()
+                return lines
+    pytest.skip(f"systemd-networkd does not run here: {lines[-1] if lines else 'it says nothing'}")
+
+
+@pytest.mark.optional
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for namespaces")
+@pytest.mark.skipif(not NETWORKD.exists(), reason="no systemd-networkd: apt-get install systemd")
+@pytest.mark.parametrize("kind", ["classic", "fd", "vcan"])
+def test_networkd_finds_nothing_wrong_with_the_files_for_can0(kind: str) -> None:
+    lines = read_by_networkd(PACKAGING / "networkd" / kind, extra="[CAN]\\nBitRat=1\\n")
+    blamed = [line for line in lines if line.startswith("/run/systemd/network/")]
+    assert all("90-extra.network" in line for line in blamed), blamed
+    assert any("Unknown key 'BitRat'" in line or "Unknown key name 'BitRat'" in line for line in blamed), (
+        "it would not tell"
+    )
+
+
+@pytest.mark.optional
+def test_udev_finds_nothing_wrong_with_the_rules() -> None:
+    udevadm = shutil.which("udevadm")
+    if udevadm is None or "verify" not in tool(udevadm, "--help").stdout:
+        pytest.skip("udevadm cannot verify rules (since systemd 254); the next test reads them")
+    done = tool(udevadm, "verify", "--resolve-names=never", "--no-style", PACKAGING / "udev")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_for_serial_adapters_are_matches_and_assignments_that_udev_knows() -> None:
+    """udev(7); for the versions of udevadm that cannot verify."""
+    matches = {"ACTION", "SUBSYSTEM", "KERNEL", "SUBSYSTEMS", "DRIVERS"}
+    assignments = {"GOTO", "GROUP", "MODE", "LABEL", "ENV{ID_MM_DEVICE_IGNORE}", "ATTR{device/latency_timer}"}
+    (rules,) = (PACKAGING / "udev").glob("*.rules")
+    lines = [line for line in rules.read_text().splitlines() if line and not line.startswith("#")]
+    labels, jumps = set(), set()
+    for line in lines:
+        parts = re.findall(r'([A-Z_a-z{}/]+)(==|!=|=|\+=|:=)"([^"]*)"(?:, |$)', line)
+        assert ", ".join(f'{key}{operator}"{value}"' for key, operator, value in parts) == line
+        for key, operator, value in parts:
+            assert key in (matches if operator in ("==", "!=") else assignments)
+            labels |= {value} if key == "LABEL" else set()
+            jumps |= {value} if key == "GOTO" else set()
+    assert labels == jumps
+
+
+def test_the_kernel_may_grant_the_receive_buffer_that_a_bus_asks_for_by_default() -> None:
+    settings = (PACKAGING / "sysctl.d" / "60-nev-telemetry.conf").read_text()
+    values = dict(line.split(" = ") for line in settings.splitlines() if line and not line.startswith("#"))
+    assert values == {"net.core.rmem_max": str(16 * 1024 * 1024)}
+
+
+PROBE = """
+say() { printf 'probe: %s\\n' "$*"; }
+unit=nev-telemetry.service
+config=/etc/nev-telemetry/gateway.toml
+command=/opt/nev-telemetry/bin/nev-telemetry
+wait_for() {
+    for _ in $(seq 100); do journalctl -q -u $unit --grep "$1" && return; sleep 0.1; done
+    say "no $1"
+}
+
+systemctl start systemd-journald.service
+mkdir /etc/systemd/system/$unit.d
+cat >/etc/systemd/system/$unit.d/clock.conf <<'END'
+[Service]
+ExecStartPre=/opt/nev-telemetry/bin/python -c "import ctypes; \\
+    print('adjtimex:', ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(256)))"
+END
+systemctl daemon-reload
+systemctl start $unit && say started
+systemctl show -p StatusText $unit
+$command check $config >/dev/null; say "check $?"  # root reads the token's own file
+$command status $config | grep source/can0
+systemctl reload $unit && wait_for config_reloaded
+echo nonsense >>$config
+systemctl reload $unit && wait_for config_refused
+systemctl is-active $unit
+systemctl stop $unit && say stopped
+systemctl start $unit
+say "wrong: $(systemctl show -p ExecMainStatus,NRestarts --value $unit | xargs)"
+stat -c '%a %n' /var/lib/private/nev-telemetry
+journalctl -q -u $unit | grep -o 'adjtimex: .*' | head -1
+journalctl -q -u $unit | grep -c secret-token
+say end
+"""
+
+
+@pytest.mark.optional
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for namespaces")
+def test_a_real_systemd_runs_reloads_and_stops_the_hardened_service(tmp_path: Path) -> None:
+    try:
+        told = systemd_machine.run(PROBE, tmp_path)
+    except systemd_machine.NoSystemdError as error:
+        pytest.skip(f"no systemd can be started here: {error}")
+    lines = [line for line in told.splitlines() if line]
+    assert "probe: started" in lines
+    assert "StatusText=can0" in told
+    assert "config_reloaded: gateway.toml: can0" in told
+    assert "config_refused" in told
+    assert "is not valid TOML" in told
+    assert "probe: no " not in told
+    assert lines[lines.index("probe: stopped") - 1] == "active"
+    assert "probe: wrong: 0 78" in told, "a wrong configuration is not tried again"
+    assert "700 /var/lib/private/nev-telemetry" in lines
+    clock = int(lines[-3].removeprefix("adjtimex: "))
+    assert 0 <= clock <= 5, "it may be asked whether the clock is synchronised"
+    assert lines[-2:] == ["0", "probe: end"], "a secret in the journal"
