@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-native test-vcan lint format bench bench-page bench-smoke dist clean
+.PHONY: help setup setup-tests demo test test-native test-vcan test-arm lint format bench bench-page bench-smoke dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -25,6 +25,10 @@ test-native: setup-tests
 # Tests of CAN sockets run where vcan0 and vcan1 exist: on this kernel, or in User Mode Linux.
 test-vcan: setup-tests
 	$(BED) $(PYTHON) -m pytest -m vcan -p no:cacheprovider
+
+ARCH ?= aarch64
+test-arm: ## the wheel built, unit and property tests run in an emulated Debian (root; ARCH=armhf for 32 bits)
+	tools/test-arm.sh $(ARCH)
 
 lint: setup ## ruff (rules and format) and mypy --strict
 	.venv/bin/ruff check .

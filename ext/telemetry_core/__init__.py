@@ -3,3 +3,9 @@
 Imports nothing from `telemetry`. Each module has a `.pxd` (its data sheet, for other compiled modules)
 and a `.pyi` (its contract, for Python).
 """
+
+import sys
+
+if sys.byteorder != "little":
+    # Signals are shifted out of payloads as they lie in memory (unpack.h, which does not compile there either).
+    raise ImportError("telemetry_core runs on little-endian processors only, and this one is big-endian")

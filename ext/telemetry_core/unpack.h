@@ -11,6 +11,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "telemetry_core runs on little-endian processors only: eight bytes of a payload are loaded as one integer"
+#endif
+
 typedef struct {
     uint8_t left;    /* bits to shift left */
     uint8_t right;   /* bits to shift right then */

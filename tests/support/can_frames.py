@@ -3,6 +3,9 @@
 import socket
 import struct
 
+import pytest
+from telemetry_core.socketcan import set_stamp_options
+
 EXTENDED = 0x80000000
 REMOTE = 0x40000000
 ERROR = 0x20000000
@@ -30,3 +33,19 @@ def error(classes: int, controller: int = 0) -> bytes:
 def seqpacket_pair() -> tuple[socket.socket, socket.socket]:
     """Two connected ends that keep message borders."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _kernel_has_stamp_options() -> bool:
+    sender, receiver = seqpacket_pair()
+    with sender, receiver:
+        try:
+            set_stamp_options(receiver.fileno())
+        except OSError:
+            return False
+    return True
+
+
+needs_stamp_options = pytest.mark.skipif(
+    not _kernel_has_stamp_options(),
+    reason="no SO_TIMESTAMPNS or SO_RXQ_OVFL here: a program that emulates Linux",
+)

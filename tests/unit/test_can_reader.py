@@ -22,8 +22,11 @@ from tests.support.can_frames import (
     classic,
     error,
     fd,
+    needs_stamp_options,
     seqpacket_pair,
 )
+
+pytestmark = needs_stamp_options
 
 
 class Wire:

@@ -15,8 +15,10 @@ from telemetry.sources.can import SocketCanSource
 from telemetry.sources.can_sockets import CanUnixSocket
 from telemetry.sources.channel import BatchChannel
 from telemetry.sources.source import Delivery, Item, SourceEnded, SourceEvent, StopSignal
-from tests.support.can_frames import classic, error, seqpacket_pair
+from tests.support.can_frames import classic, error, needs_stamp_options, seqpacket_pair
 from tests.support.clock import FakeClock
+
+pytestmark = needs_stamp_options
 
 TIMEOUT_S = 10.0
 
