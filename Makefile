@@ -27,7 +27,7 @@ test-vcan: setup-tests
 	$(BED) $(PYTHON) -m pytest -m vcan -p no:cacheprovider
 
 ARCH ?= aarch64
-test-arm: ## the wheel built, unit and property tests run in an emulated Debian (root; ARCH=armhf for 32 bits)
+test-arm: ## the wheel and its unit and property tests in an emulated Debian (root; ARCH=armhf: 32 bits)
 	tools/test-arm.sh $(ARCH)
 
 lint: setup ## ruff (rules and format) and mypy --strict

@@ -7,5 +7,5 @@ and a `.pyi` (its contract, for Python).
 import sys
 
 if sys.byteorder != "little":
-    # Signals are shifted out of payloads as they lie in memory (unpack.h, which does not compile there either).
+    # Signals are shifted out of payloads as they lie in memory; unpack.h does not compile there either.
     raise ImportError("telemetry_core runs on little-endian processors only, and this one is big-endian")
