@@ -1,8 +1,9 @@
 """From settings to sources: what each kind of source is made of, and which databases describe it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from telemetry_core.spec import PlanSpec
 from telemetry_core.stamps import TimeMap
 
 from telemetry.channels import ChannelTable
@@ -15,13 +16,19 @@ from telemetry.config import (
     ReplaySettings,
     SourceSettings,
 )
-from telemetry.protocols.databases import BusDatabases
+from telemetry.map_entry import MapEntry
+from telemetry.protocols.databases import BusDatabases, LoadedPlan
+from telemetry.protocols.plan_cache import load_plan
+from telemetry.serial_assembly import serial_map_entries, serial_source, with_serial
+from telemetry.serial_settings import SerialSettings
 from telemetry.sources.can import SocketCanSource
 from telemetry.sources.can_sockets import CanInterface, CanLink, CanUnixSocket
 from telemetry.sources.identity import belongs_to, position_name
 from telemetry.sources.pythoncan import PythonCanSource
 from telemetry.sources.replay import ReplaySource
 from telemetry.sources.source import Source
+
+NO_DATABASES = LoadedPlan(PlanSpec((), ()), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +61,20 @@ class Assembled:
         return channel if self.resume_as else self.name
 
 
-def bus_databases(config: Config) -> list[BusDatabases]:
-    """The databases of each bus that has any."""
-    return [bus for settings in config.sources for bus in _buses(settings) if bus.databases]
+def load_whole_plan(config: Config) -> LoadedPlan:
+    """The plan for all buses and ports: of databases, and of protocols that are their own. ConfigError."""
+    databases = [bus for settings in config.sources for bus in _buses(settings) if bus.databases]
+    plan = load_plan(databases, config.cache_directory) if databases else NO_DATABASES
+    return replace(plan, spec=with_serial(plan.spec, _serials(config)))
+
+
+def map_entries(config: Config) -> tuple[MapEntry, ...]:
+    """What the configuration maps, and what protocols map by themselves."""
+    return (*config.map, *serial_map_entries(_serials(config)))
+
+
+def _serials(config: Config) -> list[SerialSettings]:
+    return [settings for settings in config.sources if isinstance(settings, SerialSettings)]
 
 
 def assemble_sources(
@@ -87,6 +105,9 @@ def assemble_source(
             channel = channels.number(settings.name, settings.name)
             source = PythonCanSource(settings.name, settings.options, clock, channel=channel)
             return Assembled(source, settings, resume_as="", own_time=False)
+        case SerialSettings():
+            serial = serial_source(settings, channels, clock)
+            return Assembled(serial, settings, resume_as="", own_time=settings.simulated_time is not None)
         case ReplaySettings():
             resume_as = position_name(settings.name, settings.file)
             replay = ReplaySource(
@@ -123,6 +144,8 @@ def _link(settings: CanSettings) -> CanLink:
 
 
 def _buses(settings: SourceSettings) -> Iterator[BusDatabases]:
+    if isinstance(settings, SerialSettings):
+        return
     databases = settings.databases
     yield _bus(settings.name, databases)
     if isinstance(settings, ReplaySettings):

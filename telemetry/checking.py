@@ -6,13 +6,14 @@ findings, one line each; what it cannot know (how much a day) it says it cannot 
 
 import contextlib
 import os
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from telemetry.assembly import Assembled, assemble_sources, bus_databases
+from telemetry.assembly import Assembled, assemble_sources, load_whole_plan, map_entries
 from telemetry.channels import ChannelTable
 from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
@@ -21,14 +22,17 @@ from telemetry.line import Line
 from telemetry.model import EVENT
 from telemetry.modelling import model
 from telemetry.protocols.databases import LoadedPlan
-from telemetry.protocols.plan_cache import load_plan
+from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.rate import Rate, measure
+from telemetry.serial_settings import SerialSettings
 from telemetry.sink.influx import InfluxClient
 from telemetry.sink.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.limits import SpoolLimits
 
 DAY_S = 86_400.0
+_NUMBERED_PORT = re.compile("/dev/tty(USB|ACM)[0-9]+")
+_BY_ID = Path("/dev/serial/by-id")
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
 
@@ -54,14 +58,15 @@ class Finding:
 
 def check(config: Config) -> Iterator[Finding]:
     """All findings, in the order of the data. Raises ConfigError where `run` would."""
-    plan = load_plan(bus_databases(config), config.cache_directory)
-    modelling = model(config.map, config.limits, plan.spec)
+    plan = load_whole_plan(config)
+    entries = map_entries(config)
+    modelling = model(entries, config.limits, plan.spec)
     yield Finding(Level.FACT, f"{config.file}: vehicle {config.vehicle}")
     yield from _plan_findings(plan)
-    if config.map:
+    if entries:
         written = {record.measurement for record in modelling.map.records} if modelling.map else set()
         written |= {EVENT.name} if modelling.alarms else set()
-        yield Finding(Level.FACT, f"mapped: {len(config.map)} entries write {', '.join(sorted(written))}")
+        yield Finding(Level.FACT, f"mapped: {len(entries)} entries write {', '.join(sorted(written))}")
     for settings in config.sources:
         yield from _source_findings(settings)
     yield from _spool_findings(config)
@@ -86,6 +91,9 @@ def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
 
 def _source_findings(settings: SourceSettings) -> Iterator[Finding]:
     name = settings.name
+    if isinstance(settings, SerialSettings):
+        yield from _serial_findings(settings)
+        return
     if not settings.databases.files and not getattr(settings, "channel_databases", {}):
         yield Finding(
             Level.WARNING, f"source {name}: has no database; its frames are counted and not decoded"
@@ -104,6 +112,33 @@ def _source_findings(settings: SourceSettings) -> Iterator[Finding]:
         yield Finding(Level.FACT, f"source {name}: reads the log {settings.file}")
     else:
         yield _python_can_finding(name, str(settings.options["interface"]))
+
+
+def _serial_findings(settings: SerialSettings) -> Iterator[Finding]:
+    """What can be told of a port without opening it."""
+    where = f"source {settings.name}: port {settings.port}"
+    said = f"{PROTOCOLS[settings.protocol].title}, {settings.baud_rate} baud"
+    if "://" in settings.port:
+        yield Finding(Level.FACT, f"{where}: {said}")
+        return
+    port = Path(settings.port)
+    if not port.exists():
+        yield Finding(Level.WARNING, f"{where} is not there yet: {said}")
+    elif not os.access(port, os.R_OK | os.W_OK):
+        yield Finding(Level.FAULT, f"{where}: permission denied (add this user to the group dialout)")
+    else:
+        yield Finding(Level.FACT, f"{where}: {said}")
+    if _NUMBERED_PORT.fullmatch(settings.port):
+        yield Finding(
+            Level.WARNING,
+            f"{where}: its number may change when it is plugged in again (take {_lasting_name(port)})",
+        )
+
+
+def _lasting_name(port: Path) -> str:
+    """The link of udev that leads to a port, whatever its number."""
+    links = (link for link in sorted(_BY_ID.glob("*")) if link.resolve() == port)
+    return str(next(links, f"its link in {_BY_ID}"))
 
 
 def _python_can_finding(name: str, interface: str) -> Finding:
@@ -162,7 +197,7 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
 
 
 def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:
-    modelling = model(config.map, config.limits, plan.spec)
+    modelling = model(map_entries(config), config.limits, plan.spec)
     line = Line(plan.spec, modelling.map, modelling.alarms, vehicle=config.vehicle, reduce=config.reduce)
     buses = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
     channels = ChannelTable()

@@ -15,6 +15,7 @@ from typing import Any
 from telemetry.errors import ConfigError
 from telemetry.limits import Limit, read_limit
 from telemetry.map_entry import MapEntry, read_map_entry
+from telemetry.serial_settings import SerialSettings, SimulatedTime, read_serial, read_simulated_time
 from telemetry.sink.credentials import Secret, handed_over, read_secret
 from telemetry.sink.settings import Api, InfluxSettings
 from telemetry.toml_table import TomlTable
@@ -22,15 +23,6 @@ from telemetry.toml_table import TomlTable
 MIB = 1024 * 1024
 NOT_NEGATIVE = -1e-12  # as the lower bound, which is exclusive
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")  # of sources: they are parts of counter names
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedTime:
-    """A simulator's time: stamp = origin_ns + scale x (kernel stamp - wall_ns)."""
-
-    scale: float
-    origin_ns: int
-    wall_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +68,7 @@ class ReplaySettings:
     speed: float | None
 
 
-SourceSettings = CanSettings | PythonCanSettings | ReplaySettings
+SourceSettings = CanSettings | PythonCanSettings | SerialSettings | ReplaySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +140,7 @@ def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> C
 
 def _sources(top: TomlTable) -> tuple[SourceSettings, ...]:
     readers: dict[str, Callable[[TomlTable, str], SourceSettings]]
-    readers = {"can": _can, "python_can": _python_can, "replay": _replay}
+    readers = {"can": _can, "python_can": _python_can, "serial": read_serial, "replay": _replay}
     found: dict[str, SourceSettings] = {}
     for kind, reader in readers.items():
         for table in top.take_tables(kind):
@@ -161,7 +153,7 @@ def _sources(top: TomlTable) -> tuple[SourceSettings, ...]:
             table.close()
     if not found:
         raise ConfigError(
-            "names no source", where=top.where(), hint="add [[can]], [[python_can]] or [[replay]]"
+            "names no source", where=top.where(), hint="add [[can]], [[python_can]], [[serial]] or [[replay]]"
         )
     return tuple(found.values())
 
@@ -199,18 +191,7 @@ def _can(table: TomlTable, name: str) -> CanSettings:
         receive_buffer_bytes=table.take_integer("receive_buffer_kib", 16 * 1024, least=64, most=1024 * 1024)
         * 1024,
         hardware_stamps=table.take_flag("hardware_stamps"),
-        simulated_time=_simulated_time(table),
-    )
-
-
-def _simulated_time(table: TomlTable) -> SimulatedTime | None:
-    if "time_scale" not in table:
-        return None
-    nanoseconds = {"least": 0, "most": 2**63 - 1}
-    return SimulatedTime(
-        scale=table.take_number("time_scale", above=0.0, most=100_000.0),
-        origin_ns=table.take_integer("time_origin_ns", **nanoseconds),
-        wall_ns=table.take_integer("time_wall_ns", **nanoseconds),
+        simulated_time=read_simulated_time(table),
     )
 
 

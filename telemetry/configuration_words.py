@@ -28,6 +28,13 @@ _DATABASES: Mapping[str, Words] = {
     "j1939": _words("extended ids are matched by PGN even where the database does not declare J1939"),
     "keep_not_available": _words('J1939 "error" and "not available" are values like any other'),
 }
+_SIMULATED_TIME: Mapping[str, Words] = {
+    "time_scale": _words(
+        "for simulators that run faster than the clock: simulated seconds a second", "real time"
+    ),
+    "time_origin_ns": _words("with `time_scale`: the simulated time …"),
+    "time_wall_ns": _words("with `time_scale`: … at this time of the wall clock"),
+}
 
 WORDS: Mapping[str, Mapping[str, Words]] = {
     "top": {
@@ -83,11 +90,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         **_DATABASES,
         "receive_buffer_kib": _words("asked of the kernel; a warning says when it gives less"),
         "hardware_stamps": _words("the controller's own clock, re-anchored"),
-        "time_scale": _words(
-            "for simulators that run faster than the clock: simulated seconds a second", "real time"
-        ),
-        "time_origin_ns": _words("with `time_scale`: the simulated time …"),
-        "time_wall_ns": _words("with `time_scale`: … at this time of the wall clock"),
+        **_SIMULATED_TIME,
     },
     "python_can": {
         **_SOURCE,
@@ -97,6 +100,25 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "required",
         ),
         **_DATABASES,
+    },
+    "serial": {
+        **_SOURCE,
+        "port": _words(
+            "a path, best a link in `/dev/serial/by-id`, which stays when the number changes; or a URL of"
+            " pyserial: `socket://HOST:PORT`, `rfc2217://HOST:PORT`"
+        ),
+        "protocol": _words("what the device speaks, see [serial devices](serial.md)"),
+        "baud_rate": _words("bits a second", "the protocol's"),
+        "pack": _words("the tag `pack`"),
+        "charger": _words("the tag `charger`, of fields of `charger`"),
+        "poll_every_s": _words(
+            "how often values are asked for; what changes seldom keeps its proportion", "the protocol's"
+        ),
+        "reply_timeout_s": _words("how long an answer may take; more over a slow network", "the protocol's"),
+        "invert_current": _words("for devices whose firmware counts discharging positive"),
+        "capture": _words("a text file to which all that is sent and received is appended", "none"),
+        "capture_mib": _words("how much the capture may take, with the older file `….1` beside it"),
+        **_SIMULATED_TIME,
     },
     "replay": {
         **_SOURCE,
@@ -171,6 +193,14 @@ time_wall_ns = 1772434800000000000
 [[python_can]]
 name = "stick"
 options = { interface = "slcan", channel = "/dev/ttyACM0" }
+
+[[serial]]
+name = "bms"
+port = "/dev/serial/by-id/usb-BMS"
+protocol = "jbd"
+time_scale = 60.0
+time_origin_ns = 1772434800000000000
+time_wall_ns = 1772434800000000000
 
 [[replay]]
 name = "log"

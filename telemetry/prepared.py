@@ -8,11 +8,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from telemetry.assembly import bus_databases
+from telemetry.assembly import load_whole_plan, map_entries
 from telemetry.config import Config
 from telemetry.line import Line
 from telemetry.modelling import model
-from telemetry.protocols.plan_cache import load_plan
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -28,9 +27,9 @@ class Prepared:
 
 def prepare(config: Config) -> Prepared:
     """Load the databases, resolve map and limits, compile the stages."""
-    plan = load_plan(bus_databases(config), config.cache_directory)
+    plan = load_whole_plan(config)
     for warning in plan.warnings:
         LOG.warning("%s", warning)
-    modelling = model(config.map, config.limits, plan.spec)
+    modelling = model(map_entries(config), config.limits, plan.spec)
     line = Line(plan.spec, modelling.map, modelling.alarms, vehicle=config.vehicle, reduce=config.reduce)
     return Prepared(config, line, {bus.name: number for number, bus in enumerate(plan.spec.buses)})

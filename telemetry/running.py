@@ -14,7 +14,8 @@ from telemetry.config import SourceSettings
 from telemetry.sources.channel import BatchChannel
 from telemetry.sources.source import StopSignal
 
-_OF_THE_LINE = {"databases", "channel_databases"}  # settings that the device knows nothing of
+# Settings that the device knows nothing of.
+_OF_THE_LINE = {"databases", "channel_databases", "pack", "charger", "invert_current"}
 
 
 class RunningSources:

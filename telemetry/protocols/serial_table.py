@@ -76,6 +76,8 @@ class SerialProtocol:
     messages: tuple[Message, ...]
     mapped: tuple[Mapped, ...]
     requests: tuple[Request, ...] = ()
+    reply_timeout_s: float = 0.5  # from a request to its whole answer
+    rest_s: float = 0.02  # of the line between an answer and the next request
 
     def make_framer(self, channel: int = 0) -> Framer:
         """A framer for one port; its frames are of `channel`."""

@@ -1,0 +1,240 @@
+"""What is said on a serial line, and when: a state machine without port and thread, in injected time.
+
+Promises: one request is outstanding at a time, and the next is sent only when it was answered or has timed
+out; what comes in while none is outstanding answers nothing and is discarded, counted, so that no late answer
+passes for a new one; requests that were missed are not made up for in a burst. A device that talks by itself
+is never asked. Relies on a caller that sends what `due` gives and passes in whatever comes, and on a framer
+that knows the echo of a request from an answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from telemetry.clock import Clock
+
+RETRY_S = (
+    5.0  # what is asked more seldom is asked again so soon when it got no answer, then after twice that …
+)
+FAILED_ROUNDS = 10  # requests in a row on which not a byte came: the port is opened anew
+SILENT_S = 10.0  # of a device that talks by itself: the port is opened anew
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One request: its bytes, the id of the message that answers it, how often it is sent, its time-out."""
+
+    request: bytes
+    answer_id: int
+    every_s: float
+    timeout_s: float
+
+
+class Conversation(Protocol):
+    """With one device, over all openings of its port."""
+
+    @property
+    def timeouts(self) -> int:
+        """Requests that were not answered in time."""
+        ...
+
+    @property
+    def discarded_bytes(self) -> int:
+        """Bytes that came while nothing was asked."""
+        ...
+
+    def opened(self) -> None:
+        """The port was opened: begin anew."""
+        ...
+
+    def is_late(self) -> bool:
+        """Whether the answer has not come in time: whatever the framer still holds is all there will be."""
+        ...
+
+    def due(self) -> bytes | None:
+        """The request to send now, if any. Before it is sent, what has come so far goes to `received`."""
+        ...
+
+    def asked(self) -> None:
+        """The request that was due is sent."""
+        ...
+
+    def wait_s(self) -> float:
+        """How long nothing is to be done unless bytes come."""
+        ...
+
+    def received(self, data: bytes) -> bytes:
+        """What of `data` is for the framer."""
+        ...
+
+    def took(self, message_id: int) -> None:
+        """The framer has found a good message."""
+        ...
+
+    def is_deaf(self) -> bool:
+        """Whether the port has read nothing for so long that it is to be opened anew."""
+        ...
+
+
+class Listening:
+    """A device that talks by itself."""
+
+    timeouts = 0
+    discarded_bytes = 0
+
+    def __init__(self, clock: Clock, silent_s: float = SILENT_S) -> None:
+        self._clock = clock
+        self._silent_s = silent_s
+        self._heard_s = 0.0
+
+    def opened(self) -> None:
+        """See `Conversation.opened`."""
+        self._heard_s = self._clock.monotonic_s()
+
+    def is_late(self) -> bool:
+        """See `Conversation.is_late`: never."""
+        return False
+
+    def due(self) -> bytes | None:
+        """See `Conversation.due`: never."""
+        return None
+
+    def asked(self) -> None:
+        """See `Conversation.asked`: never."""
+
+    def wait_s(self) -> float:
+        """See `Conversation.wait_s`."""
+        return max(self._heard_s + self._silent_s - self._clock.monotonic_s(), 0.0)
+
+    def received(self, data: bytes) -> bytes:
+        """See `Conversation.received`: everything."""
+        self._heard_s = self._clock.monotonic_s()
+        return data
+
+    def took(self, message_id: int) -> None:
+        """See `Conversation.took`."""
+
+    def is_deaf(self) -> bool:
+        """See `Conversation.is_deaf`."""
+        return self._clock.monotonic_s() >= self._heard_s + self._silent_s
+
+
+class _Schedule:
+    """When one request is due, and how often it has failed."""
+
+    __slots__ = ("due_s", "failures", "poll")
+
+    def __init__(self, poll: Poll) -> None:
+        self.poll = poll
+        self.due_s = 0.0
+        self.failures = 0
+
+    def restart(self, now_s: float) -> None:
+        """Due now."""
+        self.due_s = now_s
+        self.failures = 0
+
+    def answered(self, now_s: float) -> None:
+        """Due again an interval after it was due; what was missed meanwhile is not made up for."""
+        self.failures = 0
+        self.due_s = max(self.due_s + self.poll.every_s, now_s)
+
+    def failed(self, now_s: float) -> None:
+        """Due again after an interval; a long one is cut short, less so each time."""
+        retry_s = min(self.poll.every_s, RETRY_S * 2.0 ** min(self.failures, 20))
+        self.failures += 1
+        self.due_s = max(self.due_s + retry_s, now_s)
+
+
+class Asking:
+    """A device that answers requests."""
+
+    def __init__(self, polls: Sequence[Poll], gap_s: float, clock: Clock) -> None:
+        """gap_s: the line rests for so long between an answer, or its time-out, and the next request."""
+        if not polls:
+            raise ValueError("nothing to ask")
+        self._schedules = [_Schedule(poll) for poll in polls]
+        self._gap_s = gap_s
+        self._clock = clock
+        self._rests_until_s = 0.0
+        self._outstanding: _Schedule | None = None
+        self._gives_up_s = 0.0
+        self._is_heard = False
+        self._unheard_rounds = 0
+        self.timeouts = 0
+        self.discarded_bytes = 0
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a request is outstanding."""
+        return self._outstanding is not None
+
+    def opened(self) -> None:
+        """See `Conversation.opened`."""
+        now_s = self._clock.monotonic_s()
+        for schedule in self._schedules:
+            schedule.restart(now_s)
+        self._rests_until_s = now_s
+        self._unheard_rounds = 0
+        self._outstanding = None
+
+    def is_late(self) -> bool:
+        """See `Conversation.is_late`."""
+        return self._outstanding is not None and self._clock.monotonic_s() >= self._gives_up_s
+
+    def due(self) -> bytes | None:
+        """See `Conversation.due`."""
+        if self._outstanding is not None:
+            if not self.is_late():
+                return None
+            self._time_out(self._outstanding)
+        soonest = self._soonest()
+        if self._clock.monotonic_s() < max(soonest.due_s, self._rests_until_s):
+            return None
+        return soonest.poll.request
+
+    def asked(self) -> None:
+        """See `Conversation.asked`."""
+        self._outstanding = self._soonest()
+        self._gives_up_s = self._clock.monotonic_s() + self._outstanding.poll.timeout_s
+        self._is_heard = False
+
+    def wait_s(self) -> float:
+        """See `Conversation.wait_s`."""
+        if self._outstanding is None:
+            next_s = max(self._soonest().due_s, self._rests_until_s)
+        else:
+            next_s = self._gives_up_s
+        return max(next_s - self._clock.monotonic_s(), 0.0)
+
+    def received(self, data: bytes) -> bytes:
+        """See `Conversation.received`."""
+        if self._outstanding is None:
+            self.discarded_bytes += len(data)
+            return b""
+        self._is_heard = True
+        return data
+
+    def took(self, message_id: int) -> None:
+        """See `Conversation.took`; a message that was not asked for answers nothing."""
+        if self._outstanding is not None and message_id == self._outstanding.poll.answer_id:
+            self._unheard_rounds = 0
+            self._outstanding.answered(self._clock.monotonic_s())
+            self._end_round()
+
+    def is_deaf(self) -> bool:
+        """See `Conversation.is_deaf`."""
+        return self._unheard_rounds >= FAILED_ROUNDS
+
+    def _soonest(self) -> _Schedule:
+        return min(self._schedules, key=lambda schedule: schedule.due_s)
+
+    def _time_out(self, schedule: _Schedule) -> None:
+        self.timeouts += 1
+        self._unheard_rounds = 0 if self._is_heard else self._unheard_rounds + 1
+        schedule.failed(self._clock.monotonic_s())
+        self._end_round()
+
+    def _end_round(self) -> None:
+        self._rests_until_s = self._clock.monotonic_s() + self._gap_s
+        self._outstanding = None

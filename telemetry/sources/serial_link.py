@@ -1,0 +1,210 @@
+"""Opens serial ports through pyserial: a path, a link such as /dev/serial/by-id/…, or one of its URLs.
+
+Promises: whatever way a device has of being gone (nothing to read though readable, EIO, ENODEV, a hang-up, a
+closed connection) is one OSError; a port is opened for us alone, with DTR and RTS asserted (isolated cables
+draw their power from them) and, where Linux grants it, without the 16 ms for which USB adapters hold bytes
+back; reading ends at once when the source is stopped. Relies on pyserial, which is imported when a port is
+opened.
+"""
+
+import errno
+import io
+import logging
+import math
+import select
+import termios
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from telemetry.sources.source import StopSignal
+
+if TYPE_CHECKING:
+    from serial import Serial  # all that serial_for_url gives have its methods
+
+READ_BYTES = 4096
+WRITE_TIMEOUT_S = 2.0
+SLICE_S = 0.05  # how long a read may last on a port that has no descriptor to wait for: rfc2217, loop
+
+logger = logging.getLogger(__name__)
+
+
+class SerialPort(Protocol):
+    """An open port."""
+
+    def receive(self, timeout_s: float) -> bytes:
+        """What has come, or comes within `timeout_s`; empty: nothing. Raises OSError: the device is gone."""
+        ...
+
+    def send(self, data: bytes) -> None:
+        """Raises OSError when the device is gone or does not take them."""
+        ...
+
+
+class SerialLink(Protocol):
+    """A way to a device that can be opened again and again."""
+
+    @property
+    def description(self) -> str:
+        """For people: path or URL."""
+        ...
+
+    def open(self, stop: StopSignal) -> AbstractContextManager[SerialPort]:
+        """The port, open; `stop` ends its waits. Raises OSError while that is impossible."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PyserialLink:
+    """port: as pyserial's serial_for_url takes it; a link is resolved each time the port is opened."""
+
+    port: str
+    baud_rate: int
+
+    @property
+    def description(self) -> str:
+        return self.port
+
+    @contextmanager
+    def open(self, stop: StopSignal) -> Iterator[SerialPort]:
+        """See `SerialLink.open`."""
+        try:
+            opened = self._open()
+        except (OSError, ValueError, termios.error) as error:
+            raise _cannot_open(self.port, error) from error
+        try:
+            yield _waiting_port(opened, stop)
+        finally:
+            _close(opened)
+
+    def _open(self) -> "Serial":
+        import serial
+
+        opened: Serial = serial.serial_for_url(
+            self.port, do_not_open=True, baudrate=self.baud_rate, timeout=SLICE_S, exclusive=True
+        )
+        if not self.port.lower().startswith(
+            "rfc2217:"
+        ):  # which has a time-out of its own, and refuses others
+            opened.write_timeout = WRITE_TIMEOUT_S
+        opened.open()
+        if isinstance(opened, serial.Serial):
+            try:
+                opened.set_low_latency_mode(True)
+            except ValueError as error:  # no such chip, or not allowed: it works without
+                logger.debug("%s: %s", self.port, error)
+        return opened
+
+
+def check_port(port: str) -> str:
+    """What is wrong with the name of a port, as far as it can be told without opening it; empty: nothing."""
+    import serial
+
+    try:
+        serial.serial_for_url(port, do_not_open=True)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _close(opened: "Serial") -> None:
+    connection = getattr(opened, "_socket", None)  # pyserial forgets it unclosed if the other end is gone
+    try:
+        opened.close()
+    except (OSError, termios.error) as error:
+        logger.debug("%s", error)
+    if connection is not None:
+        connection.close()
+
+
+def _waiting_port(opened: "Serial", stop: StopSignal) -> SerialPort:
+    try:
+        descriptor = opened.fileno()
+    except io.UnsupportedOperation:
+        return _SlicedPort(opened)
+    opened.timeout = 0
+    return _PolledPort(opened, descriptor, stop)
+
+
+class _PolledPort:
+    """A device, or a socket: waits for its descriptor or for the stop, whichever comes first."""
+
+    def __init__(self, opened: "Serial", descriptor: int, stop: StopSignal) -> None:
+        self._port = opened
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+        self._poll.register(stop.fileno(), select.POLLIN)
+
+    def receive(self, timeout_s: float) -> bytes:
+        """See `SerialPort.receive`."""
+        ready = self._poll.poll(math.ceil(timeout_s * 1000))
+        if all(descriptor != self._descriptor for descriptor, _ in ready):
+            return b""
+        with _one_error():
+            data = self._port.read(READ_BYTES)
+        if not data:
+            raise _gone()
+        return data
+
+    def send(self, data: bytes) -> None:
+        """See `SerialPort.send`."""
+        with _one_error():
+            self._port.write(data)
+
+
+class _SlicedPort:
+    """A port without a descriptor: a read lasts no longer than SLICE_S, so that a stop is seen."""
+
+    def __init__(self, opened: "Serial") -> None:
+        self._port = opened
+
+    def receive(self, timeout_s: float) -> bytes:
+        """See `SerialPort.receive`; waits SLICE_S at most."""
+        with _one_error():
+            waiting = self._port.in_waiting
+            return self._port.read(waiting or 1) if waiting or timeout_s > 0 else b""
+
+    def send(self, data: bytes) -> None:
+        """See `SerialPort.send`."""
+        with _one_error():
+            self._port.write(data)
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """termios has an error of its own, which is no OSError, and pyserial's have no errno."""
+    try:
+        yield
+    except (OSError, termios.error) as error:
+        logger.debug("%s", error)
+        raise _gone() from error
+
+
+def _gone() -> OSError:
+    return OSError(errno.ENODEV, "the device is gone")
+
+
+_WHY_NOT_OPEN = {
+    errno.EACCES: "permission denied: add this user to the group dialout",
+    errno.EPERM: "permission denied: add this user to the group dialout",
+    errno.ENOENT: "there is no such port",
+    errno.ENODEV: "there is no such port",
+    errno.ENXIO: "there is no such port",
+    errno.EAGAIN: "another program has the port open",
+    errno.EBUSY: "another program has the port open",
+    errno.ENOTTY: "it is no serial port",
+}
+
+
+def _cannot_open(port: str, error: Exception) -> OSError:
+    """One clause for people; pyserial's own words repeat the port and hold numbers of errors."""
+    number = error.errno if isinstance(error, OSError) else None
+    cause = error.__context__
+    if number is None and isinstance(cause, OSError):
+        number = cause.errno
+    if number is None and isinstance(cause, termios.error):
+        number = cause.args[0]
+    words = _WHY_NOT_OPEN.get(number or 0) or (cause.strerror if isinstance(cause, OSError) else None)
+    return OSError(number or errno.EIO, f"{port}: {words or error}")

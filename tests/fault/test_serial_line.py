@@ -1,0 +1,138 @@
+"""Hours of a bad serial line, simulated: every good message once, nothing stale, accounts that balance."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from telemetry.ledger import imbalances
+from telemetry.sources.source import StopSignal
+from tests.support.clock import FakeClock
+from tests.support.lineprotocol import Number, parse_line
+from tests.support.serial_line import BASIC, CELLS, SimulatedLine, wire_bytes
+from tests.support.serial_rig import TIMEOUT_S, SerialRig, WholeLine
+
+HOURS = 8
+REPLUG_EVERY_S = 600.0
+OUTAGES_S = (0.5, 3.0, 6.0, 15.0, 61.0, 90.0)
+
+MakeLine = Callable[[FakeClock, StopSignal, Callable[[], None]], SimulatedLine]
+
+
+def bad_line(hours: float, *, lost_share: float = 0.01, echoes: bool = False) -> MakeLine:
+    """Replugged every ten minutes; each hundredth byte is lost, of requests and replies alike."""
+    chance = random.Random(7)
+    begins_s = [REPLUG_EVERY_S * number + 0.123 for number in range(1, round(hours * 3600 / REPLUG_EVERY_S))]
+    outages = [(begin_s, begin_s + chance.choice(OUTAGES_S)) for begin_s in begins_s]
+    return lambda clock, stop, every_minute: SimulatedLine(
+        clock,
+        stop,
+        ends_s=hours * 3600.0,
+        lost_share=lost_share,
+        outages=outages,
+        every_minute=every_minute,
+        echoes=echoes,
+    )
+
+
+def assert_everything_good_was_told_once_and_nothing_stale(rig: SerialRig, line: SimulatedLine) -> None:
+    assert [(told.register, told.data) for told in rig.told] == [
+        (reply.register, reply.data) for reply in line.whole
+    ]
+    for told, reply in zip(rig.told, line.whole, strict=True):
+        assert told.at_s == pytest.approx(reply.arrived_s, abs=1e-6)
+        assert told.at_s - reply.as_of_s < TIMEOUT_S
+        assert not any(begin_s <= told.at_s < end_s for begin_s, end_s in line.outages)
+
+
+def assert_every_byte_is_accounted_for(rig: SerialRig, line: SimulatedLine) -> None:
+    counts = rig.counts
+    good_bytes = sum(wire_bytes(told.data) for told in rig.told)
+    echo_bytes = 7 * counts["echoes"]
+    assert counts["read_bytes"] == line.read_bytes
+    assert line.read_bytes == good_bytes + echo_bytes + counts["garbage_bytes"] + counts["discarded_bytes"]
+
+
+def test_eight_hours_with_a_replug_every_ten_minutes_and_one_byte_in_a_hundred_lost() -> None:
+    rig = SerialRig()
+    line = rig.run(bad_line(HOURS))
+    assert len(line.whole) > 30_000
+    assert_everything_good_was_told_once_and_nothing_stale(rig, line)
+    assert_every_byte_is_accounted_for(rig, line)
+
+    outages = len(line.outages)
+    assert line.opened == outages + 1
+    codes = rig.codes()
+    assert codes["source_lost", True] == codes["source_lost", False] == codes["source_back", True] == outages
+    over = {
+        limit_s: sum(end_s - begin_s > limit_s for begin_s, end_s in line.outages) for limit_s in (10, 60)
+    }
+    assert codes["values_unknown", True] == codes["values_unknown", False] == over[10]
+    assert codes["device_offline", True] == codes["device_offline", False] == over[60]
+    assert rig.counts["silences"] == over[10]
+    assert rig.counts["read"] == len(rig.told) + rig.counts["lost/bad_checksum"]
+    assert (
+        0 <= line.requests - len(rig.told) - rig.counts["timeouts"] <= outages + 1
+    )  # asked as it was pulled out
+    assert rig.counts["reopened"] == 0
+
+
+def test_through_the_whole_line_each_good_message_is_one_row_of_its_own_stamp_and_the_accounts_balance() -> (
+    None
+):
+    whole = WholeLine()
+    rig = SerialRig(whole.take)
+    line = rig.run(bad_line(1.0, echoes=True))
+    whole.finish(rig.counts)
+    assert_everything_good_was_told_once_and_nothing_stale(rig, line)
+    assert_every_byte_is_accounted_for(rig, line)
+
+    rows = [parse_line(text) for text in whole.store.text.splitlines()]
+    for register, measurement, field in ((BASIC, "battery", "remaining_ah"), (CELLS, "cells", "v003")):
+        replies = [reply for reply in line.whole if reply.register == register]
+        found = [row for row in rows if row.measurement == measurement and field in row.fields]
+        assert len(found) == len({row.time_ns for row in found}) == len(replies)
+    remaining = [
+        int.from_bytes(reply.data[4:6], "big") / 100 for reply in line.whole if reply.register == BASIC
+    ]
+    told = [row.fields["remaining_ah"] for row in rows if "remaining_ah" in row.fields]
+    assert [float(value) for value in told if isinstance(value, Number)] == pytest.approx(remaining)
+
+    accounts = whole.ledger.snapshot()
+    assert list(imbalances(accounts, whole.stored_points, {})) == []
+    assert accounts["bus/bms/read"] == len(rig.told) + rig.counts["lost/bad_checksum"]
+    assert accounts["frames/bms/decoded"] == len(rig.told)
+
+
+def test_a_late_answer_is_told_once_or_discarded_and_what_is_told_is_never_older_than_two_time_outs() -> None:
+    chance = random.Random(3)
+    rig = SerialRig()
+    line = rig.run(
+        lambda clock, stop, every_minute: SimulatedLine(
+            clock,
+            stop,
+            ends_s=3600.0,
+            lost_share=0.002,
+            every_minute=every_minute,
+            answers_after=lambda: chance.choice([0.03, 0.03, 0.03, 0.4, 0.6, 0.8]),
+        )
+    )
+    as_of_s = {(reply.register, reply.data): reply.as_of_s for reply in line.whole}
+    told = [(told.register, told.data) for told in rig.told]
+    assert len(told) == len(set(told))
+    assert set(told) < as_of_s.keys()
+    assert all(told.at_s - as_of_s[told.register, told.data] < 2 * TIMEOUT_S for told in rig.told)
+    assert rig.counts["discarded_bytes"] > 0
+    assert_every_byte_is_accounted_for(rig, line)
+
+
+def test_an_adapter_that_reads_nothing_any_more_is_opened_again() -> None:
+    rig = SerialRig()
+    line = rig.run(
+        lambda clock, stop, every_minute: SimulatedLine(
+            clock, stop, ends_s=3600.0, every_minute=every_minute, deaf_after_s=300.0
+        )
+    )
+    assert rig.counts["reopened"] == line.opened - 1 == 3600 // 310
+    assert rig.codes()["source_lost", True] == 0
+    assert_everything_good_was_told_once_and_nothing_stale(rig, line)

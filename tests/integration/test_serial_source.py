@@ -1,0 +1,241 @@
+"""The serial source in its thread, on real ports: a pty that is pulled out, TCP, RFC 2217."""
+
+import itertools
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from telemetry.clock import SystemClock
+from telemetry.protocols.serial_protocol import PROTOCOLS
+from telemetry.sources.capture_file import CaptureFile
+from telemetry.sources.captures import Capture
+from telemetry.sources.channel import BatchChannel
+from telemetry.sources.conversation import Asking, Conversation, Listening, Poll
+from telemetry.sources.serial import SerialSource
+from telemetry.sources.serial_link import PyserialLink
+from telemetry.sources.silence import Silence
+from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from tests.support.serial_line import BASIC, CELLS, REGISTERS, Battery, reply, request
+from tests.support.serial_pty import PtyDevice, answering, talking
+
+PATIENCE_S = 20.0
+POLLS = (Poll(request(BASIC), BASIC, 0.02, 5.0), Poll(request(CELLS), CELLS, 0.02, 5.0))
+NEVER_SILENT = 3600.0
+
+
+class Running:
+    """A source in its thread, and what comes out of it."""
+
+    def __init__(
+        self,
+        port: str,
+        conversation: Conversation,
+        protocol: str = "jbd",
+        *,
+        unknown_s: float = NEVER_SILENT,
+        capture: CaptureFile | None = None,
+    ) -> None:
+        clock = SystemClock()
+        self.source = SerialSource(
+            "port",
+            PyserialLink(port, 9600),
+            conversation,
+            PROTOCOLS[protocol].make_framer(),
+            Silence("port", clock, unknown_s=unknown_s, offline_s=NEVER_SILENT),
+            clock,
+            capture=capture,
+        )
+        self.frames: list[tuple[int, bytes]] = []
+        self.codes: list[tuple[str, bool]] = []
+        self._channel = BatchChannel()
+        self._stop = StopSignal()
+        self._thread = threading.Thread(target=self.source.run, args=(self._channel, self._stop), daemon=True)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Take what comes until `condition` holds."""
+        while not condition():
+            item = self._channel.get(PATIENCE_S)
+            assert item is not None, f"nothing more comes; events {self.codes}, {self.source.status}"
+            match item:
+                case Delivery():
+                    self.frames += [(frame.id, frame.data) for frame in item.batch]
+                case SourceEvent():
+                    self.codes.append((item.event.code, item.event.active))
+                case SourceEnded():
+                    self.codes.append(("ended", True))
+
+    def more_frames(self, count: int = 3) -> None:
+        """Take what comes until there are so many more."""
+        wanted = len(self.frames) + count
+        self.until(lambda: len(self.frames) >= wanted)
+
+    def told(self, code: str, active: bool = True) -> None:
+        """Take what comes until this event has come."""
+        self.until(lambda: (code, active) in self.codes)
+
+    def __enter__(self) -> "Running":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+        self.told("ended")
+        self._stop.close()
+
+
+def asking() -> Asking:
+    return Asking(POLLS, 0.0, SystemClock())
+
+
+@pytest.fixture
+def battery() -> Callable[[bytes], bytes]:
+    """Answers requests."""
+    inside = Battery()
+
+    def answer(asked: bytes) -> bytes:
+        register = REGISTERS[asked]
+        return reply(register, inside.data(register))
+
+    return answer
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[PtyDevice]:
+    with PtyDevice(tmp_path / "by-id") as plugged_in:
+        yield plugged_in
+
+
+def test_a_device_that_is_pulled_out_and_comes_back_under_another_number_goes_on(
+    device: PtyDevice, battery: Callable[[bytes], bytes]
+) -> None:
+    with Running(str(device.link), asking()) as running:
+        with answering(device.fileno(), battery):
+            running.more_frames()
+        number = device.link.readlink()
+        device.unplug()
+        running.told("source_lost")
+        assert running.source.status.startswith(f"waiting for {device.link}: ")
+        device.plug_in(other_than=number)
+        with answering(device.fileno(), battery):
+            running.told("source_back")
+            running.more_frames()
+    assert running.codes == [
+        ("source_lost", True),
+        ("source_lost", False),
+        ("source_back", True),
+        ("ended", True),
+    ]
+    told = [data[4:] if id == BASIC else data for id, data in running.frames]
+    assert len(told) == len(set(told)), "nothing is told twice"
+    assert {id for id, _ in running.frames} == {BASIC, CELLS}
+
+
+def test_a_device_that_falls_silent_behind_an_open_port_is_told_of_and_never_repeated(
+    device: PtyDevice, battery: Callable[[bytes], bytes]
+) -> None:
+    polls = [Poll(poll.request, poll.answer_id, poll.every_s, 0.05) for poll in POLLS]
+    conversation = Asking(polls, 0.0, SystemClock())
+    with Running(str(device.link), conversation, unknown_s=0.3) as running:
+        with answering(device.fileno(), battery):
+            running.more_frames()
+        running.told("values_unknown")
+        frames = len(running.frames)
+        running.until(lambda: running.source.counts()["timeouts"] > 0)
+        assert len(running.frames) == frames
+        with answering(device.fileno(), battery):
+            running.told("values_unknown", active=False)
+            running.more_frames()
+    assert ("source_lost", True) not in running.codes
+
+
+def vedirect_block(number: int) -> bytes:
+    text = b"\r\nPID\t0xA053\r\nV\t%d\r\nI\t-450\r\nChecksum\t" % (13_000 + number)
+    return text + bytes([-sum(text) & 0xFF])
+
+
+def test_a_device_that_talks_by_itself_is_listened_to_and_may_be_pulled_out(device: PtyDevice) -> None:
+    numbers = itertools.count()
+
+    def say() -> bytes:
+        return vedirect_block(next(numbers))
+
+    with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
+        with talking(device.fileno(), say):
+            running.more_frames()
+        device.unplug()
+        running.told("source_lost")
+        device.plug_in()
+        with talking(device.fileno(), say):
+            running.told("source_back")
+            running.more_frames()
+    told = [data for _, data in running.frames]
+    assert len(told) == len(set(told))
+
+
+def test_a_terminal_server_that_hangs_up_is_connected_to_again(battery: Callable[[bytes], bytes]) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        Running(f"socket://127.0.0.1:{server.getsockname()[1]}", asking()) as running,
+    ):
+        for _ in range(2):
+            connection, _ = server.accept()
+            with connection, answering(connection.fileno(), battery):
+                running.more_frames()
+        running.told("source_back")
+
+
+def test_everything_that_goes_over_the_line_is_in_the_capture(
+    device: PtyDevice, battery: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    capture = CaptureFile(tmp_path / "capture.log", 1024 * 1024, SystemClock())
+    with Running(str(device.link), asking(), capture=capture) as running, answering(device.fileno(), battery):
+        running.more_frames(10)
+    with Capture(tmp_path / "capture.log") as pieces:
+        found = list(pieces)
+    assert {piece.port for piece in found} == {"port"}
+    assert found[0].data == request(BASIC)
+    assert not found[0].is_received
+    received = b"".join(piece.data for piece in found if piece.is_received)
+    counts = running.source.counts()
+    assert len(received) == counts["read_bytes"]
+    assert counts["capture_lost"] == 0
+    assert all(data[4:] in received if id == BASIC else data in received for id, data in running.frames)
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name)..:DeprecationWarning")  # pyserial's own
+def test_a_port_behind_rfc_2217_is_a_port_like_any_other(battery: Callable[[bytes], bytes]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = threading.Thread(target=serve_rfc2217, args=(server, battery), daemon=True)
+        serving.start()
+        with Running(f"rfc2217://127.0.0.1:{server.getsockname()[1]}", asking()) as running:
+            running.more_frames()
+        serving.join(PATIENCE_S)
+        assert not serving.is_alive()
+
+
+def serve_rfc2217(server: socket.socket, battery: Callable[[bytes], bytes]) -> None:
+    """One client, by pyserial's own server side of the protocol, in front of a port that answers at once."""
+    from serial.rfc2217 import PortManager
+    from serial.urlhandler.protocol_loop import Serial
+
+    connection, _ = server.accept()
+    port = Serial("loop://")
+    with connection, port:
+        manager = PortManager(port, _Writing(connection))  # type: ignore[arg-type] # any that has their methods
+        while data := connection.recv(1024):
+            requests = b"".join(manager.filter(data))
+            if requests:
+                port.write(battery(requests))
+                connection.sendall(b"".join(manager.escape(port.read(port.in_waiting))))
+
+
+class _Writing:
+    """What a PortManager writes its part of the protocol to."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.write = connection.sendall

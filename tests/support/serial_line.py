@@ -1,0 +1,191 @@
+"""A serial line in simulated time: a JBD battery at the far end, an adapter that is pulled out now and then,
+bytes that get lost. Hours of it take seconds, and what came over it whole is known."""
+
+import errno
+import math
+import random
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from telemetry.sources.source import StopSignal
+from tests.support.clock import FakeClock
+
+BASIC, CELLS, MODEL = 0x03, 0x04, 0x05
+BYTE_S = 10 / 9600
+ANSWERS_AFTER_S = 0.03
+DATA_BYTES = {BASIC: 31, CELLS: 34, MODEL: 12}
+
+
+def request(register: int) -> bytes:
+    return bytes([0xDD, 0xA5, register, 0]) + (-register & 0xFFFF).to_bytes(2, "big") + b"\x77"
+
+
+def reply(register: int, data: bytes) -> bytes:
+    """A JBD reply: the check is the negated sum of status, length and data."""
+    check = -(len(data) + sum(data)) & 0xFFFF
+    return bytes([0xDD, register, 0, len(data)]) + data + check.to_bytes(2, "big") + b"\x77"
+
+
+def wire_bytes(data: bytes) -> int:
+    """How many bytes the reply with these data is."""
+    return len(reply(0, data))
+
+
+REGISTERS = {request(register): register for register in DATA_BYTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the battery said: the data of one register, as of `as_of_s`, and when the last byte was read."""
+
+    register: int
+    data: bytes
+    as_of_s: float
+    arrived_s: float
+
+
+class Battery:
+    """Answers each whole request with data that it never gives twice."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def data(self, register: int) -> bytes:
+        """Voltages count up, so that each answer can be told from all others."""
+        self._count += 1
+        count = self._count.to_bytes(4, "big")
+        if register == BASIC:
+            head = bytes([0x19, 0xDF]) + b"\xf8\x24" + count + b"\x00\x02" + bytes(8)
+            return head + bytes([0x12, 87, 3, 17, 4]) + b"\x0b\x98\x0b\xa9\x0b\x96\x0b\x97"
+        if register == CELLS:
+            return count + b"".join((3600 + cell).to_bytes(2, "big") for cell in range(15))
+        return count + b"JBD-SP17"
+
+
+@dataclass(slots=True)
+class _Byte:
+    """One byte on its way. ends: the reply that is whole once this byte is there: register, data, as_of_s."""
+
+    at_s: float
+    byte: int
+    ends: tuple[int, bytes, float] | None = None
+
+
+@dataclass
+class SimulatedLine:
+    """A `SerialLink` in the time of `clock`.
+
+    lost_share: of all bytes, both ways. outages: (from, to) in s, rising: the adapter is pulled out. ends_s:
+    then `stop` is set. every_minute: is called once in each minute, between two reads. answers_after: how
+    long the battery thinks. echoes: the adapter gives back what is sent. deaf_after_s: so long after it was
+    opened the port reads nothing any more, without an error.
+    """
+
+    clock: FakeClock
+    stop: StopSignal
+    ends_s: float
+    lost_share: float = 0.0
+    outages: list[tuple[float, float]] = field(default_factory=list)
+    every_minute: Callable[[], None] = lambda: None
+    answers_after: Callable[[], float] = lambda: ANSWERS_AFTER_S
+    echoes: bool = False
+    deaf_after_s: float = math.inf
+    seed: int = 20261125
+    description: str = "simulated line"
+
+    def __post_init__(self) -> None:
+        self.whole: list[Reply] = []  # replies of which every byte arrived
+        self.opened = 0
+        self.read_bytes = 0
+        self.requests = 0
+        self._deaf_from_s = math.inf
+        self._battery = Battery()
+        self._chance = random.Random(self.seed)
+        self._coming: list[_Byte] = []  # on their way to us
+        self._outages = deque(self.outages)
+        self._next_minute_s = 60.0
+
+    @contextmanager
+    def open(self, stop: StopSignal) -> Iterator["SimulatedLine"]:
+        assert stop is self.stop
+        self._look_at_clock()
+        if self._is_pulled_out():
+            raise OSError(errno.ENOENT, "there is no such port")
+        self.opened += 1
+        self._coming.clear()
+        self._deaf_from_s = self.clock.monotonic_s() + self.deaf_after_s
+        yield self
+
+    def receive(self, timeout_s: float) -> bytes:
+        """As the adapter does it: what has gathered since the first byte came."""
+        now_s = self.clock.monotonic_s()
+        until_s = now_s
+        if timeout_s > 0:
+            until_s += max(timeout_s, 0.001)
+            if self._coming and self._coming[0].at_s <= until_s:
+                until_s = max(self._coming[0].at_s, now_s) + self._chance.choice([0.0, 0.005, 0.016])
+        if now_s < self._outage_s()[0] <= until_s:
+            until_s = self._outage_s()[0]
+        self.clock.advance(until_s - now_s)
+        self._look_at_clock()
+        if self._is_pulled_out():
+            raise OSError(errno.ENODEV, "the device is gone")
+        return self._arrived()
+
+    def _arrived(self) -> bytes:
+        now_s = self.clock.monotonic_s()
+        count = next((n for n, one in enumerate(self._coming) if one.at_s > now_s), len(self._coming))
+        arrived, self._coming = self._coming[:count], self._coming[count:]
+        if now_s >= self._deaf_from_s:
+            return b""
+        self.read_bytes += len(arrived)
+        self.whole += [Reply(*one.ends, now_s) for one in arrived if one.ends is not None]
+        return bytes(one.byte for one in arrived)
+
+    def send(self, data: bytes) -> None:
+        if self._is_pulled_out():
+            raise OSError(errno.ENODEV, "the device is gone")
+        now_s = self.clock.monotonic_s()
+        self.requests += 1
+        if self.echoes:
+            self._bring(data, now_s, None)
+        register = REGISTERS.get(bytes(byte for byte in data if not self._is_lost()))
+        if register is not None:
+            as_of_s = now_s + len(data) * BYTE_S
+            said = self._battery.data(register)
+            self._bring(reply(register, said), as_of_s + self.answers_after(), (register, said, as_of_s))
+
+    def _bring(self, message: bytes, from_s: float, ends: tuple[int, bytes, float] | None) -> None:
+        """Put a message on the line; `ends` comes with its last byte if none of it is lost."""
+        if self._coming:
+            from_s = max(from_s, self._coming[-1].at_s)
+        arriving = [
+            _Byte(from_s + (index + 1) * BYTE_S, byte)
+            for index, byte in enumerate(message)
+            if not self._is_lost()
+        ]
+        if len(arriving) == len(message):
+            arriving[-1].ends = ends
+        self._coming += arriving
+
+    def _is_lost(self) -> bool:
+        return self._chance.random() < self.lost_share
+
+    def _is_pulled_out(self) -> bool:
+        return self._outage_s()[0] <= self.clock.monotonic_s()
+
+    def _outage_s(self) -> tuple[float, float]:
+        """The present outage, or the next one."""
+        while self._outages and self._outages[0][1] <= self.clock.monotonic_s():
+            self._outages.popleft()
+        return self._outages[0] if self._outages else (math.inf, math.inf)
+
+    def _look_at_clock(self) -> None:
+        now_s = self.clock.monotonic_s()
+        if now_s >= self._next_minute_s:
+            self._next_minute_s = now_s + 60.0
+            self.every_minute()
+        if now_s >= self.ends_s:
+            self.stop.set()

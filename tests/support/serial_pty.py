@@ -1,0 +1,117 @@
+"""A serial device of a test: a real pty behind a symbolic link, as udev puts one in /dev/serial/by-id."""
+
+import os
+import pty
+import select
+import threading
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+DEADLINE_S = 10.0
+REQUEST_BYTES = 7
+PAUSE_S = 0.02
+
+
+class PtyDevice:
+    """The far end of the port at `link`. Unplugging hangs up; plugging in again takes another pty."""
+
+    def __init__(self, link: Path) -> None:
+        self.link = link
+        self._far: int | None = None
+        self._near: int | None = None
+        self.plug_in()
+
+    def plug_in(self, *, other_than: Path | None = None) -> None:
+        """A new pty, never `other_than`, and the link leads to it."""
+        taken = [pty.openpty()]
+        while Path(os.ttyname(taken[-1][1])) == other_than:
+            taken.append(pty.openpty())
+        self._far, self._near = taken.pop()
+        for descriptor in (one for pair in taken for one in pair):
+            os.close(descriptor)
+        tty.setraw(self._near)
+        fresh = self.link.with_name(self.link.name + ".new")
+        fresh.symlink_to(os.ttyname(self._near))
+        fresh.replace(self.link)
+
+    def unplug(self, *, keep_link: bool = False) -> None:
+        """The pty is gone, and with it the link, unless udev is slow."""
+        if not keep_link:
+            self.link.unlink(missing_ok=True)
+        self._close()
+
+    def _close(self) -> None:
+        for descriptor in (self._near, self._far):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._near = self._far = None
+
+    def fileno(self) -> int:
+        """The device's end."""
+        assert self._far is not None
+        return self._far
+
+    def write(self, data: bytes) -> None:
+        """Bytes from the device."""
+        os.write(self.fileno(), data)
+
+    def read(self, count: int) -> bytes:
+        """`count` bytes that were sent to the device."""
+        data = b""
+        while len(data) < count:
+            ready, _, _ = select.select([self], [], [], DEADLINE_S)
+            assert ready, f"only {data!r} came"
+            data += os.read(self.fileno(), count - len(data))
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close()
+
+
+@contextmanager
+def answering(descriptor: int, answer: Callable[[bytes], bytes]) -> Iterator[None]:
+    """A thread that sends `answer(request)` for each request for a JBD device that comes on `descriptor`."""
+    stop = os.eventfd(0)
+
+    def serve() -> None:
+        pending = b""
+        while stop not in (ready := select.select([descriptor, stop], [], [])[0]):
+            assert ready
+            pending += os.read(descriptor, 4096)
+            while len(pending) >= REQUEST_BYTES:
+                os.write(descriptor, answer(pending[:REQUEST_BYTES]))
+                pending = pending[REQUEST_BYTES:]
+
+    yield from _beside(serve, lambda: os.eventfd_write(stop, 1))
+    os.close(stop)
+
+
+@contextmanager
+def talking(descriptor: int, say: Callable[[], bytes]) -> Iterator[None]:
+    """A thread that sends what `say` gives, again and again."""
+    stop = threading.Event()
+
+    def talk() -> None:
+        while not stop.wait(PAUSE_S):
+            os.write(descriptor, say())
+
+    yield from _beside(talk, stop.set)
+
+
+def _beside(serve: Callable[[], None], stop: Callable[[], object]) -> Iterator[None]:
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop()
+        thread.join()

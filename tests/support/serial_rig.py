@@ -1,0 +1,137 @@
+"""A serial source on a simulated line and, if wanted, the pipeline to a store behind it, in one thread."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from telemetry_core.spec import PlanSpec
+
+from telemetry.ledger import Ledger
+from telemetry.line import Line
+from telemetry.modelling import model
+from telemetry.pipeline import Pipeline
+from telemetry.protocols.serial_protocol import PROTOCOLS
+from telemetry.serial_assembly import serial_map_entries, with_serial
+from telemetry.serial_settings import SerialSettings
+from telemetry.sources.channel import BatchChannel
+from telemetry.sources.conversation import Asking, Poll
+from telemetry.sources.serial import SerialSource
+from telemetry.sources.silence import Silence
+from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from tests.support.clock import FakeClock
+from tests.support.listed_store import ListedStore
+from tests.support.serial_line import BASIC, CELLS, MODEL, SimulatedLine, request
+
+TIMEOUT_S = 0.5
+GAP_S = 0.02
+POLLS = (
+    Poll(request(BASIC), BASIC, 1.0, TIMEOUT_S),
+    Poll(request(CELLS), CELLS, 1.0, TIMEOUT_S),
+    Poll(request(MODEL), MODEL, 60.0, TIMEOUT_S),
+)
+AHEAD_BYTES = 4  # of a BASIC frame's payload, before the data as they were on the wire
+SETTINGS = SerialSettings(
+    name="bms",
+    port="/dev/bms",
+    protocol="jbd",
+    baud_rate=9600,
+    pack="main",
+    charger="main",
+    poll_every_s=None,
+    reply_timeout_s=None,
+    invert_current=False,
+    capture=None,
+    capture_bytes=0,
+    simulated_time=None,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One frame of the source: the data as they were on the wire, and its stamp since the start."""
+
+    register: int
+    data: bytes
+    at_s: float
+
+
+class SerialRig:
+    """Runs a source until the line's end. deliver: what is to be done with each delivery besides."""
+
+    def __init__(self, deliver: Callable[[Delivery], None] = lambda _: None) -> None:
+        self.clock = FakeClock()
+        self.told: list[Told] = []
+        self.events: list[SourceEvent] = []
+        self.ended: list[SourceEnded] = []
+        self._began_ns = self.clock.unix_ns()
+        self._channel = BatchChannel()
+        self._deliver = deliver
+
+    def run(
+        self, make_line: Callable[[FakeClock, StopSignal, Callable[[], None]], SimulatedLine]
+    ) -> SimulatedLine:
+        """make_line: of the clock, the stop, and what is to be called every minute."""
+        with StopSignal() as stop:
+            line = make_line(self.clock, stop, self._drain)
+            source = SerialSource(
+                "bms",
+                line,
+                Asking(POLLS, GAP_S, self.clock),
+                PROTOCOLS["jbd"].make_framer(),
+                Silence("bms", self.clock),
+                self.clock,
+            )
+            source.run(self._channel, stop)
+        self._drain()
+        return line
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What the source had counted when it ended."""
+        return self.ended[0].counts
+
+    def codes(self) -> Counter[tuple[str, bool]]:
+        """How often each event began and ended."""
+        return Counter((item.event.code, item.event.active) for item in self.events)
+
+    def _drain(self) -> None:
+        while (item := self._channel.get(0)) is not None:
+            match item:
+                case Delivery():
+                    for frame in item.batch:
+                        data = frame.data[AHEAD_BYTES:] if frame.id == BASIC else frame.data
+                        at_s = (frame.time_ns - self._began_ns) / 1e9
+                        self.told.append(Told(frame.id, data, at_s))
+                    self._deliver(item)
+                    self._channel.give_back(item.batch)
+                case SourceEvent():
+                    self.events.append(item)
+                case SourceEnded():
+                    self.ended.append(item)
+
+
+class WholeLine:
+    """The pipeline behind a serial source, as the service builds it, and the accounts."""
+
+    def __init__(self, settings: SerialSettings = SETTINGS) -> None:
+        plan = with_serial(PlanSpec((), ()), [settings])
+        modelling = model(tuple(serial_map_entries([settings])), (), plan)
+        line = Line(plan, modelling.map, modelling.alarms, vehicle="van")
+        line.bind(0, bus=0, source=settings.name, tag=settings.name)
+        self.store = ListedStore()
+        self.ledger = Ledger({})
+        self._pipeline = Pipeline(line, self.store, self.ledger, FakeClock(), {})
+
+    def take(self, delivery: Delivery) -> None:
+        """As the service does it."""
+        self._pipeline.process(delivery.source, delivery.batch, delivery.counts)
+
+    def finish(self, counts: Mapping[str, int]) -> None:
+        """The source has ended."""
+        self._pipeline.end("bms", counts, is_complete=False)
+        self._pipeline.finish()
+
+    @property
+    def stored_points(self) -> int:
+        """Points that the store has taken."""
+        return sum(batch.points for batch, _, _ in self.store.batches)
