@@ -72,6 +72,7 @@ if [ "${1:-}" = tests ]; then
     command -v cansend >/dev/null || wanted+=(can-utils)
     command -v systemd-analyze >/dev/null || wanted+=(systemd)
     for shell in zsh fish; do command -v "$shell" >/dev/null || wanted+=("$shell"); done
+    command -v curl >/dev/null || wanted+=(curl)
     # A kernel without the module vcan: the tests of CAN sockets run in User Mode Linux (tests/support/vcan.py).
     if ! PATH="$PATH:/usr/sbin:/sbin" modprobe -nq vcan 2>/dev/null && [ "$(uname -m)" = x86_64 ]; then
         command -v linux.uml >/dev/null || wanted+=(user-mode-linux)

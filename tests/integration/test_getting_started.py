@@ -1,0 +1,108 @@
+"""The getting-started pages do what they promise, command by command."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+from telemetry.clock import SystemClock
+from telemetry.debian_package import cache_folder
+from telemetry.demo_server import start_influxdb1
+from telemetry.errors import UnavailableError
+from tests.support.getting_started import DOCUMENTED_SERVER, ROOT, blocks, commands_done_before, follow
+
+LOG, LAPTOP, PI = "getting-started-log.md", "getting-started-laptop.md", "getting-started-raspberry-pi.md"
+LOG_TIMEOUT_S = 120.0
+LAPTOP_TIMEOUT_S = 240.0  # in User Mode Linux everything is slow
+
+
+@pytest.fixture
+def open_influxdb1(tmp_path: Path) -> Iterator[str]:
+    """HOST:PORT of Debian's InfluxDB as it is after `apt-get install`: without users."""
+    if shutil.which("curl") is None:
+        pytest.skip("the pages read back with curl")
+    folder = tmp_path / "influxdb"
+    folder.mkdir()
+    try:
+        process = start_influxdb1(folder, cache_folder(), SystemClock())
+    except UnavailableError as error:
+        pytest.skip(f"InfluxDB 1.6.7: {error}")
+    with process:
+        yield f"127.0.0.1:{process.port}"
+
+
+@pytest.mark.server("influxdb1")
+def test_the_page_about_logs_does_what_it_promises(open_influxdb1: str, tmp_path: Path) -> None:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    follow(LOG, folder, open_influxdb1, LOG_TIMEOUT_S)
+
+
+@pytest.mark.vcan
+@pytest.mark.server("influxdb1")
+@pytest.mark.skipif(os.geteuid() != 0, reason="the page makes a network interface: as root")
+def test_the_page_about_laptops_does_what_it_promises(open_influxdb1: str, tmp_path: Path) -> None:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    delete = ["ip", "link", "delete", "vcan0"]  # the page makes it anew
+    subprocess.run(delete, check=True, env={**os.environ, "PATH": path})
+    follow(LAPTOP, folder, open_influxdb1, LAPTOP_TIMEOUT_S)
+
+
+@pytest.mark.parametrize("page", [LOG, LAPTOP])
+def test_only_setting_up_and_installing_is_not_run(page: str) -> None:
+    targets = (ROOT / "Makefile").read_text("utf-8")
+    for command in commands_done_before(page):
+        assert command in ("make setup", "source .venv/bin/activate") or command.startswith(
+            "sudo apt-get install "
+        )
+    assert "\nsetup:" in targets
+
+
+@pytest.mark.server("influxdb1")
+def test_the_configuration_of_the_page_about_the_pi_passes_check(
+    open_influxdb1: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the Pi's own paths, moved into a folder; its bus is not there."""
+    text = next(block.text for block in blocks(PI) if block.argument == "gateway.toml")
+    for place in ("/etc/nev-telemetry", "/var/lib/nev-telemetry"):
+        assert place in text
+        text = text.replace(place, str(tmp_path))
+    (tmp_path / "gateway.toml").write_text(text.replace(DOCUMENTED_SERVER, open_influxdb1))
+    (tmp_path / "ev.dbc").write_text((ROOT / "firmware_sim" / "vehicle.dbc").read_text("utf-8"))
+    (tmp_path / "influx-token").write_text("password\n")
+    (tmp_path / "influx-token").chmod(0o600)
+    assert main(["check", str(tmp_path / "gateway.toml")]) == 0
+    said = capsys.readouterr().out
+    assert "mapped: 2 entries write battery" in said
+    assert "the bucket or database is missing and will be made" in said
+
+
+def test_every_file_that_the_page_about_the_pi_installs_is_there() -> None:
+    commands = "".join(block.text for block in blocks(PI) if block.language == "sh")
+    named = re.findall(r"(?<= )(?:packaging|dashboards)/\S+", commands)
+    assert len(named) == 7
+    assert [name for name in named if not list(ROOT.glob(name))] == []
+
+
+def test_the_overlays_of_the_page_about_the_pi_are_whole() -> None:
+    """As the firmware's README of overlays has them: parameter=value, no blanks."""
+    overlays = [block.text.splitlines() for block in blocks(PI) if block.argument == "config.txt"]
+    for spi, overlay in overlays:
+        assert spi == "dtparam=spi=on"
+        assert re.fullmatch(r"dtoverlay=mcp251\w+-?\w*(,spi0-0)?,oscillator=\d+000000,interrupt=\d+", overlay)
+
+
+def test_the_service_of_the_page_about_the_pi_reads_what_the_page_writes() -> None:
+    """The unit's own paths are those of the page."""
+    unit = (ROOT / "packaging" / "systemd" / "nev-telemetry.service").read_text("utf-8")
+    assert "run /etc/nev-telemetry/gateway.toml" in unit
+    assert "/opt/nev-telemetry/bin/nev-telemetry" in unit
+    assert "LoadCredential=influx-token:/etc/nev-telemetry/influx-token" in unit
+    assert "StateDirectory=nev-telemetry\n" in unit
