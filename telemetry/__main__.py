@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "the gateway service",
     "check": "validate a configuration without starting anything",
     "status": "the accounts of a running service",
+    "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
     "decode": "logs to csv, line protocol or ndjson",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
     "sim": "a simulated ECU on a bus, a socket or into a log",

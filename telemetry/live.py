@@ -10,7 +10,7 @@ Has no thread and no socket.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from telemetry_core.frames import FrameBatch
@@ -132,7 +132,9 @@ class LiveState:
         self._messages = None
         self._readers: dict[int, list[tuple[str, Reader]]] = {}
         modelled = [index for index, spec in enumerate(schema.specs) if spec.modelled]
-        self._message_records = [index for index, spec in enumerate(schema.specs) if not spec.modelled]
+        self._message_records = [
+            index for index, spec in enumerate(schema.specs) if not (spec.modelled or spec.hidden)
+        ]
         self._modelled = Latest(schema, modelled)
         self._any_modelled = bool(modelled)
 
@@ -221,23 +223,22 @@ class LiveState:
     def _message_entities(
         self, messages: Latest, before: _Counted, counted: _Counted
     ) -> tuple[MessageEntity, ...]:
-        passed_s = counted.at_s - before.at_s
         rows_before = before.messages + (0,) * len(counted.messages)
-        came = [max(now - then, 0) for now, then in zip(counted.messages, rows_before, strict=False)]
-        return tuple(
-            MessageEntity(
-                self._entity(messages[index], counted.channels),
-                rate_per_s=came[index] / passed_s if passed_s > 0 else 0.0,
-            )
-            for index in range(min(len(messages), MAX_MESSAGES))
-        )
+        found = []
+        for index in range(min(len(messages), MAX_MESSAGES)):
+            row = messages[index]
+            passed_s = _passed_s(before, counted, [row.channel])
+            came = max(row.rows - rows_before[index], 0)
+            rate_per_s = came / passed_s if passed_s > 0 else 0.0
+            found.append(MessageEntity(self._entity(row, counted.channels), rate_per_s))
+        return tuple(found)
 
     def _source_traffic(self, before: _Counted, counted: _Counted) -> Iterator[SourceTraffic]:
-        passed_s = counted.at_s - before.at_s
         by_source: dict[str, list[int]] = {}
         for number, channel in self._channels.items():
             by_source.setdefault(channel.source, []).append(number)
         for source, numbers in by_source.items():
+            passed_s = _passed_s(before, counted, numbers)
             sums = [0, 0, 0]
             for number in numbers:
                 now, then = counted.channels[number], before.channels.get(number)
@@ -248,6 +249,15 @@ class LiveState:
             is_one_bus = len(numbers) == 1
             load_pct = bit_rate.load_pct(nominal, data) if bit_rate and is_one_bus else None
             yield SourceTraffic(source, frames, load_pct)
+
+
+def _passed_s(before: _Counted, counted: _Counted, channels: Iterable[int]) -> float:
+    """The time between the two: ours, or that of the stamps where it ran faster, as in a replayed log."""
+    passed_ns = 0
+    for number in channels:
+        now, then = counted.channels[number], before.channels.get(number)
+        passed_ns = max(passed_ns, now.time_ns - (then.time_ns if then and then.frames else now.first_ns))
+    return max(counted.at_s - before.at_s, passed_ns / 1e9)
 
 
 def _known_s(time_ns: int, observed_ns: int, newest: ChannelTraffic) -> float:

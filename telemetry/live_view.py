@@ -132,6 +132,8 @@ def _event(timed: TimedEvent) -> dict[str, Any]:
         "active": event.active,
         "text": event.text,
         "source": event.source,
+        "pack": event.pack,
+        "charger": event.charger,
     }
 
 

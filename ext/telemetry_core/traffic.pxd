@@ -8,6 +8,7 @@ cdef struct Counted:             # of one channel
     uint64_t frames
     uint64_t nominal_bits        # at the nominal bit rate: arbitration, and all of a frame that does not switch
     uint64_t data_bits           # at the data bit rate of CAN FD
+    int64_t first_ns             # stamp of the first frame
     int64_t time_ns              # stamp of the last frame
     int64_t observed_ns
 

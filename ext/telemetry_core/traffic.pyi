@@ -6,6 +6,7 @@ class ChannelTraffic(NamedTuple):
     frames: int
     nominal_bits: int
     data_bits: int
+    first_ns: int
     time_ns: int
     observed_ns: int
 

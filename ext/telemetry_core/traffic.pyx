@@ -49,11 +49,12 @@ cdef enum:
 
 
 class ChannelTraffic(NamedTuple):
-    """What one channel carried so far, with stamp and time of observation of its last frame."""
+    """What one channel carried so far: stamps of its first and last frame, when the last one was observed."""
 
     frames: int
     nominal_bits: int
     data_bits: int
+    first_ns: int
     time_ns: int
     observed_ns: int
 
@@ -82,6 +83,8 @@ cdef class Traffic:
             for number in range(frames.count):
                 frame = &frames.frames[number]
                 counted = &self.channels[frame.channel]
+                if counted.frames == 0:
+                    counted.first_ns = frame.time_ns
                 counted.frames += 1
                 counted.time_ns = frame.time_ns
                 counted.observed_ns = observed_ns
@@ -110,5 +113,5 @@ cdef class Traffic:
     def of(self, uint16_t channel):
         """What `channel` carried so far."""
         cdef Counted* counted = &self.channels[channel]
-        return ChannelTraffic(counted.frames, counted.nominal_bits, counted.data_bits, counted.time_ns,
-                              counted.observed_ns)
+        return ChannelTraffic(counted.frames, counted.nominal_bits, counted.data_bits, counted.first_ns,
+                              counted.time_ns, counted.observed_ns)

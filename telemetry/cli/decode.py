@@ -4,7 +4,6 @@ With `--protocol NAME` the logs are text captures of serial ports.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from telemetry.capture_decoding import CaptureDecoder
 from telemetry.decoding import Database, LogDecoder, OutputFormat, Progress, plan_channels
 from telemetry.errors import EXIT_OK, StorageError, UsageError, one_line
-from telemetry.protocols.plan_cache import load_plan
+from telemetry.protocols.plan_cache import load_plan, user_cache_directory
 from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.sources.captures import Capture
 from telemetry.sources.content import require_file
@@ -62,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.protocol is not None:
         return _decode_captures(arguments)
     channels = plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)
-    plan = load_plan(channels.databases, _cache_directory())
+    plan = load_plan(channels.databases, user_cache_directory())
     _warn(plan.warnings)
     decoder = LogDecoder(plan.spec, channels, OutputFormat(arguments.format), vehicle=arguments.vehicle)
     progress = _ProgressLine(sys.stderr.isatty())
@@ -153,7 +152,3 @@ def _database(text: str) -> Database:
     if equals and "/" not in channel and not Path(text).exists():
         return Database(Path(file), channel)
     return Database(Path(text))
-
-
-def _cache_directory() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nev-telemetry" / "plans"

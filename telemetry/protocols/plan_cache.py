@@ -31,6 +31,11 @@ PARSE_MEMORY_BYTES = 2 * 1024**3
 LOG = logging.getLogger(__name__)
 
 
+def user_cache_directory() -> Path:
+    """Where commands without a spool keep plans."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nev-telemetry" / "plans"
+
+
 def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> LoadedPlan:
     """The plan for `buses`, from the cache or from a parser's process. Raises ConfigError."""
     if cache_directory is None:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping
+from typing import Any
 
 from telemetry_core.frames import FrameBatch
 from telemetry_core.lines import LineBuffer
@@ -76,3 +77,114 @@ class LiveRig:
         stamp_ns = self.clock.unix_ns() if time_ns is None else time_ns
         frames.append(stamp_ns, id, struct.pack(f"<{len(words)}h", *words))
         self.line.process(frames, self._lines)
+
+
+def example() -> dict[str, Any]:
+    """A vehicle as `telemetry.live_view` tells of it: 96 cells, a charger, a bus, a lost port."""
+    cells: list[float | None] = [3.95 + (number * 37 % 23) / 1000 for number in range(96)]
+    cells[40] = None
+    return {
+        "time_ns": 1_700_000_000_500_000_000,
+        "vehicle": "van 7",
+        "packs": [
+            {
+                "pack": "main",
+                "source": "can0",
+                "age_s": 0.1,
+                "battery": {
+                    "voltage_v": 383.16,
+                    "current_a": -6.2,
+                    "power_w": -2375.6,
+                    "soc_pct": 78.2,
+                    "soh_pct": 96.0,
+                    "cell_min_v": 3.95,
+                    "cell_max_v": 3.972,
+                    "cell_delta_v": 0.022,
+                    "cell_min_index": 1.0,
+                    "cell_max_index": 14.0,
+                    "temp_min_c": 14.0,
+                    "temp_max_c": 17.5,
+                    "discharging": True,
+                    "charging": False,
+                    "charge_enabled": False,
+                    "insulation_kohm": 2400.0,
+                    "protection_word": 8.0,
+                },
+                "cells_v": cells,
+                "temps_c": [14.0, 14.5, None, 17.5],
+                "stale": ["soh_pct", "insulation_kohm"],
+            }
+        ],
+        "chargers": [
+            {
+                "charger": "main",
+                "source": "ttyUSB0",
+                "age_s": 35.0,
+                "values": {"voltage_v": 28.1, "current_a": 12.0, "phase": "bulk"},
+                "stale": ["voltage_v", "current_a", "phase"],
+            }
+        ],
+        "sources": [
+            {
+                "source": "can0",
+                "state": "receiving",
+                "frames_per_s": 1940.4,
+                "bus_load_pct": 44.2,
+                "read": 12_345_678,
+                "decoded": 12_345_000,
+                "unknown": 675,
+                "lost": {"error_frame": 3},
+            },
+            {
+                "source": "ttyUSB0",
+                "state": "waiting for /dev/ttyUSB0: no such device",
+                "frames_per_s": 0.0,
+                "bus_load_pct": None,
+                "read": 10,
+                "decoded": 10,
+                "unknown": 0,
+                "lost": {},
+            },
+        ],
+        "events": [
+            {
+                "time_ns": 1_699_999_965_000_000_000,
+                "code": "source_lost",
+                "level": 1,
+                "active": True,
+                "text": "no such device",
+                "source": "ttyUSB0",
+                "pack": "",
+                "charger": "main",
+            },
+            {
+                "time_ns": 1_699_999_000_000_000_000,
+                "code": "service_start",
+                "level": 0,
+                "active": True,
+                "text": "version 0.1.0",
+                "source": "",
+                "pack": "",
+                "charger": "",
+            },
+        ],
+        "accounts": {
+            "bus/can0/read": 12_345_678,
+            "bus/ttyUSB0/read": 10,
+            "frames/can0/decoded": 12_345_000,
+            "frames/can0/lost/error_frame": 3,
+            "frames/can0/unknown": 675,
+            "frames/ttyUSB0/decoded": 10,
+            "points/acknowledged": 24_000_000,
+            "points/dead": 2,
+            "points/made/battery": 24_000_514,
+        },
+        "gauges": {
+            "points_waiting_memory": 512,
+            "points_waiting_disk": 0,
+            "spool_bytes": 3_670_016,
+            "memory_bytes": 61_341_696,
+            "status_age_s": 0.3,
+        },
+        "state": {"sink": "API v2, last answer 204", "spool": "on disk", "source/can0": "receiving"},
+    }

@@ -83,6 +83,19 @@ def test_frames_and_load_are_those_of_the_past_seconds() -> None:
     assert rig.state.snapshot().traffic[0].frames_per_s == 0.0
 
 
+def test_in_a_log_that_is_read_fast_rates_are_those_of_its_stamps() -> None:
+    rig = LiveRig()
+    rig.state.ask_for_messages()
+    rig.state.snapshot()
+    for number in range(101):
+        rig.send(CELLS_ID, 1, 2, 3, time_ns=number * S_NS // 10)
+    rig.clock.advance(0.1)
+    snapshot = rig.state.snapshot()
+    assert snapshot.traffic[0].frames_per_s == pytest.approx(10.1)
+    assert snapshot.messages is not None
+    assert snapshot.messages[0].rate_per_s == pytest.approx(10.1)
+
+
 def test_without_a_bit_rate_there_is_no_load() -> None:
     rig = LiveRig()
     rig.send(CELLS_ID, 1, 2, 3)

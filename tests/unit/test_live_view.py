@@ -105,6 +105,8 @@ def test_accounts_gauges_states_and_events_stand_beside() -> None:
             "active": True,
             "text": "too many errors",
             "source": "can0",
+            "pack": "",
+            "charger": "",
         }
     ]
 

@@ -48,7 +48,7 @@ def test_a_short_payload_of_can_fd_has_the_shorter_checksum() -> None:
 
 @pytest.mark.parametrize(("id", "length"), [(ERROR | 0x20, 8), (0, 65), (0, 4000), (0x123, 12)])
 def test_what_no_can_frame_is_counts_and_takes_no_time(id: int, length: int) -> None:
-    assert traffic_of(id, length) == ChannelTraffic(1, 0, 0, 5, 7)
+    assert traffic_of(id, length) == ChannelTraffic(1, 0, 0, 5, 5, 7)
 
 
 def test_channels_are_counted_apart() -> None:
@@ -57,6 +57,6 @@ def test_channels_are_counted_apart() -> None:
         frames.append(time_ns, 0x123, b"", channel=channel)
     traffic.count(frames, 1)
     traffic.count(frames, 2)
-    assert traffic.of(0) == ChannelTraffic(4, 4 * 49, 0, 2, 2)
-    assert traffic.of(65535) == ChannelTraffic(2, 2 * 49, 0, 1, 2)
-    assert traffic.of(7) == ChannelTraffic(0, 0, 0, 0, 0)
+    assert traffic.of(0) == ChannelTraffic(4, 4 * 49, 0, 0, 2, 2)
+    assert traffic.of(65535) == ChannelTraffic(2, 2 * 49, 0, 1, 1, 2)
+    assert traffic.of(7) == ChannelTraffic(0, 0, 0, 0, 0, 0)

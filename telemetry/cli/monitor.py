@@ -1,0 +1,161 @@
+"""`nev-telemetry monitor`: live values in a terminal, of a running service, a bus, a port or a log."""
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from telemetry.clock import SystemClock
+from telemetry.config import load_config
+from telemetry.errors import EXIT_OK, UnavailableError, UsageError
+from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
+from telemetry.monitor.direct import DirectFeed
+from telemetry.monitor.feeds import Feed, Json, ServiceFeed
+from telemetry.monitor.layout import Page, plain_lines, screen
+from telemetry.monitor.session import Session, look_once
+from telemetry.monitor.text import glyphs_for
+from telemetry.protocols.serial_protocol import PROTOCOLS
+
+HELP = "live values in a terminal: of a running service, a bus, a port or a log"
+PLAIN_EVERY_S = 2.0
+PICTURE_COLUMNS, PICTURE_LINES = 100, 32
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where values come from, what says what they mean, and how they are shown."""
+    parser.add_argument(
+        "config", type=Path, nargs="?", metavar="CONFIG", help="of a running service; or its spool folder"
+    )
+    direct = parser.add_argument_group("without a service")
+    which = direct.add_mutually_exclusive_group()
+    which.add_argument(
+        "--can",
+        metavar="BUS",
+        help="an interface (can0), or one of python-can's as KIND:CHANNEL (slcan:/dev/ttyACM0)",
+    )
+    which.add_argument("--serial", metavar="PORT", help="a serial port; see --protocol")
+    which.add_argument("--log", type=Path, metavar="FILE", help="a log, as for decode")
+    direct.add_argument(
+        "--dbc",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a database of the bus; repeatable",
+    )
+    direct.add_argument("--map", type=Path, metavar="CONFIG", help="a configuration, for its [[map]]")
+    direct.add_argument("--protocol", choices=sorted(PROTOCOLS), help="what is spoken on --serial")
+    direct.add_argument("--bitrate", type=int, metavar="BIT/S", help="of --can, for the load of the bus")
+    direct.add_argument(
+        "--speed",
+        type=float,
+        metavar="X",
+        help="of --log: 1 as recorded (default in a terminal), 10 ten times as fast",
+    )
+    parser.add_argument("--messages", action="store_true", help="begin with the messages (key m)")
+    parser.add_argument("--once", action="store_true", help="print what is known now, and end")
+    parser.add_argument("--json", action="store_true", help="the same as one JSON object")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="the same as a picture")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show until `q` or Ctrl-C; print once where there is no terminal."""
+    is_once = arguments.once or arguments.json or arguments.svg is not None
+    is_once |= not (sys.stdin.isatty() and sys.stdout.isatty())
+    page = Page.MESSAGES if arguments.messages else Page.OVERVIEW
+    is_drawn = not is_once and os.environ.get("TERM", "dumb") != "dumb"
+    if is_drawn or arguments.svg:
+        _require_rich()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
+    feed = _feed(arguments, is_once=is_once)
+    try:
+        if is_once:
+            _once(feed, page, arguments)
+        elif is_drawn:
+            _draw(feed, page)
+        else:
+            _print_again_and_again(feed, page)
+    except KeyboardInterrupt:
+        if is_once:
+            raise
+    finally:
+        feed.close()
+    return EXIT_OK
+
+
+def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
+    clock = SystemClock()
+    if arguments.config is not None:
+        if arguments.can or arguments.serial or arguments.log:
+            raise UsageError("CONFIG is of a running service, and stands alone")
+        is_directory = arguments.config.is_dir()
+        directory = arguments.config if is_directory else load_config(arguments.config).spool.directory
+        return ServiceFeed(directory, clock)
+    if arguments.can:
+        sources = can_table(arguments.can, arguments.dbc, arguments.bitrate)
+    elif arguments.serial:
+        if arguments.protocol is None:
+            raise UsageError("--serial needs --protocol", hint=" or ".join(sorted(PROTOCOLS)))
+        sources = serial_table(arguments.serial, arguments.protocol)
+    elif arguments.log:
+        speed = arguments.speed or (None if is_once else 1.0)
+        sources = log_table(arguments.log, arguments.dbc, speed)
+    else:
+        raise UsageError("nothing to look at", hint="CONFIG of a running service, --can, --serial or --log")
+    return DirectFeed(bench_config(sources, arguments.map), clock)
+
+
+def _once(feed: Feed, page: Page, arguments: argparse.Namespace) -> None:
+    live = look_once(feed, page)
+    if arguments.svg:
+        from telemetry.monitor.terminal import write_picture
+
+        drawn = screen(live, PICTURE_COLUMNS, PICTURE_LINES, glyphs_for("utf-8"), page=page)
+        write_picture(drawn.lines, PICTURE_COLUMNS, arguments.svg)
+    elif arguments.json:
+        print(json.dumps(live, indent=2))
+    else:
+        _print(live, page)
+
+
+def _print(live: Json, page: Page) -> None:
+    glyphs = glyphs_for(sys.stdout.encoding, terminal=os.environ.get("TERM", ""))
+    for line in plain_lines(live, shutil.get_terminal_size().columns, glyphs, page=page):
+        print(line)
+    sys.stdout.flush()
+
+
+def _draw(feed: Feed, page: Page) -> None:
+    from telemetry.monitor.terminal import Terminal
+
+    glyphs = glyphs_for(sys.stdout.encoding, terminal=os.environ.get("TERM", ""))
+    logging.basicConfig(handlers=[logging.NullHandler()])  # sources log beside their events
+    with Terminal().opened() as terminal:
+        Session(feed, terminal, glyphs, page).run()
+
+
+def _print_again_and_again(feed: Feed, page: Page) -> None:
+    while True:
+        _print(feed.read(with_messages=True), page)
+        print(flush=True)
+        time.sleep(PLAIN_EVERY_S)
+
+
+def _require_rich() -> None:
+    try:
+        import rich  # noqa: F401 - only asked for here
+    except ImportError:
+        raise UnavailableError(
+            "drawing needs the package rich", hint="pip install 'nev-telemetry[monitor]', or --once"
+        ) from None
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,89 @@
+"""What is asked for on the command line, as the configuration that a service would have for it.
+
+So that a bus on the bench is read, decoded and mapped exactly as by the service, by the same code. Pure, but
+for reading the file that the map is taken from.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from telemetry.config import NAME, Config, read_config
+from telemetry.errors import ConfigError
+from telemetry.protocols.plan_cache import user_cache_directory
+from telemetry.toml_table import TomlTable
+
+FROM_CONFIGURATION = ("vehicle", "map", "limit")  # what --map takes from a configuration
+
+Table = dict[str, Any]
+
+
+def can_table(bus: str, databases: Sequence[Path], bitrate: int | None) -> dict[str, list[Table]]:
+    """`bus`: an interface of the kernel, a simulator's socket, or KIND:CHANNEL for one of python-can's."""
+    files = _texts(databases)
+    kind, colon, channel = bus.partition(":")
+    if "/" in kind:
+        return {
+            "can": [{"name": _name(Path(bus).stem), "socket": str(Path(bus).absolute()), "databases": files}]
+        }
+    if colon:
+        options: Table = {"interface": kind, "channel": channel}
+        if bitrate is not None:
+            options["bitrate"] = bitrate
+        return {"python_can": [{"name": _name(kind), "options": options, "databases": files}]}
+    return {"can": [{"name": _name(bus), "interface": bus, "databases": files}]}
+
+
+def log_table(log: Path, databases: Sequence[Path], speed: float | None) -> dict[str, list[Table]]:
+    """`speed`: 1.0 as recorded; None: as fast as possible."""
+    table: Table = {"name": _name(log.name), "file": str(log.absolute()), "databases": _texts(databases)}
+    if speed is not None:
+        table["speed"] = speed
+    return {"replay": [table]}
+
+
+def serial_table(port: str, protocol: str) -> dict[str, list[Table]]:
+    """A serial port and what is spoken there."""
+    return {"serial": [{"name": _name(Path(port).name), "port": port, "protocol": protocol}]}
+
+
+def bench_config(sources: Mapping[str, list[Table]], map_file: Path | None) -> Config:
+    """A configuration of `sources` alone; map_file: of which configuration the map is. Raises ConfigError."""
+    document: Table = {
+        "vehicle": "bench",
+        "influx": {"url": "http://localhost", "database": "unused"},
+        "spool": {"directory": "unused"},
+        "cache_directory": str(user_cache_directory()),
+        **(_taken_from(map_file) if map_file else {}),
+        **sources,
+    }
+    where = map_file or Path("monitor")
+    return read_config(where, TomlTable(where, "", document), {})
+
+
+def _taken_from(file: Path) -> Table:
+    """The map and what else says what values mean. Entries for one bus hold for the one that is looked at."""
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+    except ValueError as error:
+        raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
+    taken = {key: document[key] for key in FROM_CONFIGURATION if key in document}
+    if isinstance(taken.get("map"), list):
+        taken["map"] = [
+            {key: value for key, value in entry.items() if key != "bus"} if isinstance(entry, dict) else entry
+            for entry in taken["map"]
+        ]
+    return taken
+
+
+def _texts(files: Sequence[Path]) -> list[str]:
+    return [str(file.absolute()) for file in files]
+
+
+def _name(text: str) -> str:
+    """`text` as a source may be called."""
+    name = "".join(letter if NAME.fullmatch("x" + letter) else "_" for letter in text)[:64].lstrip("_.:-")
+    return name or "source"

@@ -1,0 +1,146 @@
+"""A feed of the monitor's own: a bus, a port or a log, read here, without a service.
+
+Promises: the service's own sources and stages do the work, so that what is shown is what would be written;
+but nothing is: there is no spool and no server. The thread that decodes is its own, and publishes what it
+knows every PUBLISH_EVERY_S; any other may `read`.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from telemetry_core.lines import LineBuffer
+
+from telemetry.assembly import assemble_sources
+from telemetry.channels import ChannelTable
+from telemetry.clock import Clock
+from telemetry.config import Config, ReplaySettings
+from telemetry.errors import UnavailableError
+from telemetry.gateway import describe
+from telemetry.ledger import add
+from telemetry.live import LiveState
+from telemetry.live_view import live_view
+from telemetry.monitor.feeds import SETTLE_S
+from telemetry.prepared import prepare
+from telemetry.sources.channel import BatchChannel
+from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+
+POLL_S = 0.1
+PUBLISH_EVERY_S = 0.25
+STOP_S = 1.5
+
+LOG = logging.getLogger(__name__)
+
+
+class DirectFeed:
+    """The sources of `config`, read and decoded here; its [influx] and [spool] are not used."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        """Begins to read. Raises TelemetryError when a database or the map cannot be used."""
+        self._vehicle = config.vehicle
+        self._clock = clock
+        prepared = prepare(config)
+        self._line, self._bus_numbers = prepared.line, prepared.bus_numbers
+        self._state = LiveState(clock)
+        self._line.set_observer(self._state)
+        self._lines = LineBuffer()
+        self._channels = ChannelTable()
+        self._bound = 0
+        self._sources = {each.name: each for each in assemble_sources(config, self._channels, clock, {})}
+        self._running = set(self._sources)
+        self._delivered = dict.fromkeys(self._sources, 0)
+        self._source_counts: dict[str, Mapping[str, int]] = {}
+        self._output = BatchChannel()
+        self._stop = StopSignal()
+        self._ended = threading.Event()
+        self._failure: Exception | None = None
+        self._publish()
+        self._threads = [
+            threading.Thread(target=each.source.run, args=(self._output, self._stop), name=name, daemon=True)
+            for name, each in self._sources.items()
+        ]
+        self._threads.append(threading.Thread(target=self._run, name="monitor", daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def read(self, *, with_messages: bool) -> dict[str, Any]:
+        """See `Feed.read`."""
+        if self._failure is not None:
+            raise UnavailableError(f"reading has failed: {self._failure}")
+        snapshot, counters = self._published
+        states = {f"source/{name}": each.source.status for name, each in self._sources.items()}
+        view = live_view(snapshot, self._clock.monotonic_s(), describe(self._vehicle, counters, {}, states))
+        if not with_messages:
+            del view["messages"]
+        return view
+
+    def settle(self, *, with_messages: bool) -> None:  # noqa: ARG002 - they are always there
+        """Logs that are not paced are read to their end; everything else is watched for SETTLE_S."""
+        is_finite = all(
+            isinstance(each.settings, ReplaySettings) and each.settings.speed is None
+            for each in self._sources.values()
+        )
+        if is_finite:
+            self._ended.wait()
+        else:
+            self._clock.wait(self._ended, SETTLE_S)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(STOP_S)
+
+    # -- the thread that decodes
+
+    def _run(self) -> None:
+        try:
+            while self._running and not self._stop.is_set():
+                self._step()
+            self._publish()
+        except Exception as error:
+            self._failure = error
+            LOG.debug("reading has failed", exc_info=True)
+        self._ended.set()
+
+    def _step(self) -> None:
+        """Take what comes within PUBLISH_EVERY_S, then publish."""
+        until_s = self._clock.monotonic_s() + PUBLISH_EVERY_S
+        while self._running and self._clock.monotonic_s() < until_s:
+            match self._output.get(POLL_S):
+                case Delivery() as delivery:
+                    self._take(delivery)
+                case SourceEvent() as told:
+                    self._state.add_event(told.event, told.time_ns)
+                case SourceEnded() as ended:
+                    self._source_counts[ended.source] = ended.counts
+                    self._running.discard(ended.source)
+        self._publish()
+
+    def _take(self, delivery: Delivery) -> None:
+        for channel in self._channels.since(self._bound):
+            source = self._sources[channel.source]
+            bus = self._bus_numbers.get(source.bus_of(channel.name), -1)
+            self._line.bind(channel.number, bus=bus, source=channel.source, tag=source.tag_of(channel.name))
+            self._bound += 1
+        self._line.process(delivery.batch, self._lines)
+        self._lines.clear()
+        self._delivered[delivery.source] += len(delivery.batch)
+        self._source_counts[delivery.source] = delivery.counts
+        self._output.give_back(delivery.batch)
+
+    def _publish(self) -> None:
+        self._state.ask_for_messages()
+        self._published = (self._state.snapshot(), add(self._line.counted(), self._bus_counts()))
+
+    def _bus_counts(self) -> dict[str, int]:
+        """Frames read, dropped and lost, as far as the line cannot count them."""
+        counters: dict[str, int] = {}
+        for name, delivered in self._delivered.items():
+            counts = self._source_counts.get(name, {})
+            lost = {reason: count for reason, count in counts.items() if reason.startswith("lost/")}
+            counters[f"bus/{name}/read"] = delivered + sum(lost.values())
+            counters[f"bus/{name}/kernel_dropped"] = counts.get("kernel_dropped", 0)
+            counters |= {f"frames/{name}/{reason}": count for reason, count in lost.items()}
+        return counters

@@ -1,0 +1,57 @@
+"""Where the values of the monitor come from: any feed gives the JSON of `telemetry.live_view`."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from telemetry.clock import Clock
+from telemetry.errors import DataError
+from telemetry.status import query_status
+
+SETTLE_S = 2.0
+
+Json = Mapping[str, Any]
+
+
+class Feed(Protocol):
+    """Values to show."""
+
+    def read(self, *, with_messages: bool) -> Json:
+        """The present state. Raises UnavailableError while there is none."""
+        ...
+
+    def settle(self, *, with_messages: bool) -> None:
+        """Wait until one look is worth it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class ServiceFeed:
+    """What the service says whose spool is in `directory`."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+
+    def read(self, *, with_messages: bool) -> Json:
+        """See `Feed.read`."""
+        status = query_status(self._directory, "messages" if with_messages else "status")
+        live = status.get("live")
+        if not isinstance(live, dict):
+            raise DataError(
+                "tells no live values", where=str(self._directory), hint="is it an older version?"
+            )
+        return live
+
+    def settle(self, *, with_messages: bool) -> None:
+        """A service remembers messages only from when it is asked on."""
+        live = self.read(with_messages=with_messages)
+        if with_messages and not live.get("messages"):
+            self._clock.wait(threading.Event(), SETTLE_S)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,84 @@
+"""The monitor at work: look, draw, wait for a key, until told to stop. Screen and feed are passed in."""
+
+from typing import Protocol
+
+from telemetry.errors import UnavailableError
+from telemetry.monitor.feeds import Feed, Json
+from telemetry.monitor.layout import Page, screen, trouble
+from telemetry.monitor.text import Glyphs, Line
+
+REDRAW_S = 0.5
+
+
+class Drawable(Protocol):
+    """What a terminal must be able to do."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    def draw(self, lines: tuple[Line, ...]) -> None: ...
+
+    def key(self, timeout_s: float) -> str: ...
+
+
+class Session:
+    """One user in front of one screen."""
+
+    def __init__(self, feed: Feed, terminal: Drawable, glyphs: Glyphs, page: Page) -> None:
+        self._feed = feed
+        self._terminal = terminal
+        self._glyphs = glyphs
+        self._page = page
+        self._first = 0
+        self._last_first = 0
+        self._has_nothing_mapped = True
+
+    def run(self) -> None:
+        """Until `q`."""
+        while True:
+            width, height = self._terminal.size
+            self._draw(width, height)
+            match self._terminal.key(REDRAW_S):
+                case "q" | "Q":
+                    return
+                case "m":
+                    self._page = Page.OVERVIEW if self._page is Page.MESSAGES else Page.MESSAGES
+                    self._first = 0
+                case "up":
+                    self._scroll(-1)
+                case "down":
+                    self._scroll(1)
+                case "page up":
+                    self._scroll(-(height - 2))
+                case "page down":
+                    self._scroll(height - 2)
+
+    def _scroll(self, lines: int) -> None:
+        self._first = min(max(self._first + lines, 0), self._last_first)
+
+    def _draw(self, width: int, height: int) -> None:
+        wants_messages = self._page is Page.MESSAGES or self._has_nothing_mapped
+        try:
+            live = self._feed.read(with_messages=wants_messages)
+        except UnavailableError as error:
+            self._terminal.draw(trouble(str(error), width, self._glyphs).lines)
+            return
+        self._has_nothing_mapped = has_nothing_mapped(live)
+        shown = screen(live, width, height, self._glyphs, page=self._page, first=self._first)
+        self._first, self._last_first = shown.first, shown.last_first
+        self._terminal.draw(shown.lines)
+
+
+def has_nothing_mapped(live: Json) -> bool:
+    """Whether messages are all there is to show."""
+    return not live["packs"] and not live["chargers"]
+
+
+def look_once(feed: Feed, page: Page) -> Json:
+    """One look that is worth it."""
+    feed.settle(with_messages=page is Page.MESSAGES)
+    live = feed.read(with_messages=page is Page.MESSAGES)
+    if has_nothing_mapped(live) and "messages" not in live:
+        feed.settle(with_messages=True)
+        live = feed.read(with_messages=True)
+    return live

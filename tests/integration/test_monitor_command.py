@@ -1,0 +1,192 @@
+"""`nev-telemetry monitor` as its users run it: in a terminal, in a pipe, over a log, a bus and a service."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway import Gateway
+from tests.support.pty_screen import PtyScreen
+from tests.support.recording import VEHICLE_DBC, record_drive
+from tests.support.scripted_server import ScriptedServer
+from tests.support.seqpacket import FrameListener
+
+PACK_POWER = (0x300, bytes.fromhex("77000f2700000000"))  # 99.99 V
+MAP = """vehicle = "van"
+[[map]]
+signal = "BMS_PackPower.PackVoltage"
+to = "battery.voltage_v"
+[[map]]
+signal = "BMS_CellVoltages.Cell{n}Voltage"
+to = "cells.v{n}"
+"""
+COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38|48)[0-9;]*m")
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The arguments for 5 s of driving, with a map."""
+    directory = tmp_path_factory.mktemp("log")
+    (directory / "map.toml").write_text(MAP)
+    drive = record_drive(directory / "drive.log", 5.0)
+    return ["--log", str(drive), "--dbc", str(VEHICLE_DBC), "--map", str(directory / "map.toml")]
+
+
+def run(arguments: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "telemetry", "monitor", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+    )
+
+
+def terminal(arguments: list[str], **environment: str) -> PtyScreen:
+    return PtyScreen(
+        ["monitor", *arguments], {"TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **environment}
+    )
+
+
+def test_a_log_is_drawn_follows_the_size_and_leaves_the_terminal_as_it_was(log: list[str]) -> None:
+    with terminal(log) as screen:
+        shown = screen.wait_for(lambda lines: any(line.startswith("pack main") for line in lines), "the pack")
+        assert len(shown) == 24
+        assert max(map(len, shown)) == 80
+        screen.resize(120, 40)
+        screen.wait_for(lambda lines: len(lines) == 40 and max(map(len, lines)) == 120, "the new size")
+        screen.send("m")
+        screen.wait_for(lambda lines: any("BMS_PackPower" in line for line in lines), "the messages")
+        screen.send("q")
+        assert screen.wait() == 0
+        assert screen.is_restored
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_and_leaves_the_terminal_as_it_was(log: list[str], number: signal.Signals) -> None:
+    with terminal(log) as screen:
+        screen.wait_for(lambda lines: any(line.startswith("pack main") for line in lines), "the pack")
+        screen.signal(number)
+        assert screen.wait() == 0
+        assert screen.is_restored
+
+
+def test_without_colour_nothing_is_coloured_and_everything_is_there(log: list[str]) -> None:
+    with terminal(log, NO_COLOR="1") as screen:
+        screen.wait_for(lambda lines: any("lowest" in line for line in lines), "the cells")
+        screen.send("q")
+        assert screen.wait() == 0
+        assert not COLOUR.search(screen.output)
+    with terminal(log) as screen:
+        screen.wait_for(lambda lines: any("lowest" in line for line in lines), "the cells")
+        assert COLOUR.search(screen.output)
+
+
+def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(log: list[str]) -> None:
+    with terminal(log, TERM="dumb") as screen:
+        screen.wait_for(lambda lines: any(line.startswith("pack main") for line in lines), "the pack")
+        screen.send("\x03")
+        assert screen.wait() == 0
+        assert "\x1b" not in screen.output.replace("^C", "")
+        assert screen.output.isascii()
+
+
+def test_in_a_pipe_a_log_is_read_to_its_end_and_shown_once(log: list[str]) -> None:
+    ended = run(log)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("nev-telemetry van  2026-")
+    assert any(line.startswith("pack main") for line in lines)
+    assert any("ended" in line for line in lines)
+    assert "\x1b" not in ended.stdout
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_same_as_json(log: list[str]) -> None:
+    live = json.loads(run([*log, "--json"]).stdout)
+    assert live["vehicle"] == "van"
+    assert len(live["packs"][0]["cells_v"]) == 96
+    assert live["packs"][0]["battery"]["voltage_v"] > 300
+    assert live["sources"][0]["decoded"] == live["sources"][0]["read"] > 900
+
+
+def test_the_same_as_a_picture_that_asks_no_other_host(log: list[str], tmp_path: Path) -> None:
+    ended = run([*log, "--svg", str(tmp_path / "screen.svg")])
+    assert ended.returncode == 0, ended.stderr
+    picture = (tmp_path / "screen.svg").read_text()
+    assert "SOC" not in picture
+    assert "main" in picture
+    assert re.findall(r"https?://[^\"']*", picture) == ["http://www.w3.org/2000/svg"]
+    assert len(picture) < 60_000
+
+
+def test_without_rich_one_line_says_what_to_install(log: list[str], tmp_path: Path) -> None:
+    (tmp_path / "rich.py").write_text("raise ImportError\n")
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    with terminal(log, PYTHONPATH=path) as screen:
+        assert screen.wait() == 69
+        assert screen.output.count("\n") == 1
+        assert "pip install 'nev-telemetry[monitor]'" in screen.output
+    assert run(log, PYTHONPATH=path).returncode == 0
+
+
+def test_a_bus_is_watched_without_a_map(tmp_path: Path) -> None:
+    with (
+        FrameListener(tmp_path / "bus.sock") as listener,
+        terminal(["--can", str(tmp_path / "bus.sock"), "--dbc", str(VEHICLE_DBC)]) as screen,
+    ):
+        listener.accept()
+        listener.send([PACK_POWER] * 10)
+        shown = screen.wait_for(lambda lines: any("PackVoltage 99.99" in line for line in lines), "99.99 V")
+        assert any(line.startswith("BMS_PackPower · bus") for line in shown)
+        screen.send("q")
+        assert screen.wait() == 0
+
+
+def test_a_service_is_watched_over_its_stop(tmp_path: Path) -> None:
+    with FrameListener(tmp_path / "bus.sock") as listener, ScriptedServer() as server:
+        influx = f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
+        bus = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
+        with Gateway(tmp_path, influx, bus + MAP.partition("\n")[2]) as gateway:
+            gateway.start()
+            listener.accept()
+            listener.send([PACK_POWER] * 10)
+            while not (tmp_path / "spool" / "status.sock").exists():
+                time.sleep(0.02)
+            with terminal([str(gateway.config)]) as screen:
+                shown = screen.wait_for(lambda lines: any("99.99 V" in line for line in lines), "99.99 V")
+                assert any(line.startswith(" bus  receiving") for line in shown)
+                assert any("service start" in line for line in shown)
+                by_folder = run([str(tmp_path / "spool")])
+                assert " 99.99 V" in by_folder.stdout
+                assert gateway.terminate() == 0, gateway.output()
+                shown = screen.wait_for(
+                    lambda lines: any("no service answers" in line for line in lines), "its end"
+                )
+                assert not any("99.99" in line for line in shown)
+                screen.send("q")
+                assert screen.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "nothing to look at"),
+        (["spool", "--can", "can0"], "stands alone"),
+        (["--serial", "/dev/ttyUSB0"], "--protocol"),
+        (["--log", "missing.log"], "missing.log"),
+        (["missing"], "missing"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(arguments: list[str], words: str) -> None:
+    ended = run(arguments)
+    assert ended.returncode in (64, 66, 69, 78)
+    assert ended.stderr.count("\n") == 1
+    assert words in ended.stderr
