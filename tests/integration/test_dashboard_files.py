@@ -124,6 +124,13 @@ def test_all_uids_differ_and_fit() -> None:
     assert all(len(uid) <= 40 for uid in uids)
 
 
+def test_provisioning_and_pages_name_one_place_for_the_dashboards() -> None:
+    place = "/var/lib/grafana/dashboards/nev-telemetry"
+    pages = (FOLDER / "README.md", FOLDER.parent / "docs" / "getting-started-raspberry-pi.md")
+    for file in (FOLDER / "provisioning" / "dashboards.yaml", *pages):
+        assert place in file.read_text("utf-8"), file
+
+
 @pytest.mark.parametrize(
     ("measurement", "field", "unit"),
     [
