@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -22,6 +22,7 @@ COMMANDS = {
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
     "decode": "logs to csv, line protocol or ndjson",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
+    "completion": "a script that lets bash, zsh or fish complete this command",
     "sim": "a simulated ECU on a bus, a socket or into a log",
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
 }
@@ -52,14 +53,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(64, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def _parser(command: str | None) -> argparse.ArgumentParser:
+def build_parser(full: Container[str | None]) -> argparse.ArgumentParser:
+    """The command line; full: the commands that have their own arguments in it, at an import each."""
     parser = _Parser(prog="nev-telemetry", description="Battery and charging telemetry into InfluxDB.")
     parser.add_argument("--version", action="version", version=f"nev-telemetry {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary, description=summary)
         subparser.add_argument("-v", "--verbose", action="store_true", help="log more; tracebacks of errors")
-        if name == command:
+        if name in full:
             load_command(name).add_arguments(subparser)
     return parser
 
@@ -75,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if sys.stdout is None:
             raise StorageError("is closed", where="stdout", hint="redirect it")
-        arguments = _parser(command).parse_args(arguments_given)
+        arguments = build_parser([command]).parse_args(arguments_given)
         code = load_command(arguments.command).run(arguments)
         sys.stdout.flush()
     except TelemetryError as error:

@@ -1,0 +1,205 @@
+"""Shell completion: the shape of our command line, and what real shells offer for it."""
+
+import argparse
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import COMMANDS, build_parser
+from telemetry.cli.completion import PROGRAM, SCRIPTS
+from telemetry.completion.shape import Command, Option, Value, shape
+
+DEADLINE_S = 30.0
+
+
+def demonstration() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=PROGRAM)
+    commands = parser.add_subparsers()
+    look = commands.add_parser("look", help="look: [at] it's \\ all")
+    look.add_argument("--format", choices=("csv", "lp"), help="how")
+    look.add_argument("-o", "--output", type=Path, metavar="FILE", help="50 %% of it")
+    look.add_argument("--seed", type=int, help="any number")
+    look.add_argument("--hidden", help=argparse.SUPPRESS)
+    look.add_argument("logs", nargs="+", metavar="LOG")
+    deep = commands.add_parser("deep", help="more").add_subparsers()
+    deep.add_parser("one", help="the first")
+    deep.add_parser("two").add_argument("kind", choices=("left", "right"))
+    return parser
+
+
+def test_the_shape_has_every_option_argument_and_command() -> None:
+    program = shape(demonstration())
+    look, deep = program.commands
+    assert [command.path for command in program.all()] == ["", "/look", "/deep", "/deep/one", "/deep/two"]
+    assert look == Command(
+        ("look",),
+        "look: [at] it's \\ all",
+        (
+            Option(("-h", "--help"), "show this help message and exit", None),
+            Option(("--format",), "how", Value("FORMAT", ("csv", "lp"))),
+            Option(("-o", "--output"), "50 % of it", Value("FILE", is_path=True)),
+            Option(("--seed",), "any number", Value("SEED")),
+        ),
+        (Value("LOG", is_path=True),),
+        (),
+    )
+    assert deep.commands[1].arguments == (Value("kind".upper(), ("left", "right")),)
+
+
+def test_our_own_command_line_is_all_in_it() -> None:
+    program = shape(build_parser(COMMANDS))
+    assert [command.name for command in program.commands] == list(COMMANDS)
+    decode = next(command for command in program.commands if command.name == "decode")
+    flags = {flag: option.value for option in decode.options for flag in option.flags}
+    assert flags["--dbc"] is not None
+    assert flags["--dbc"].is_path
+    assert {command.name for command in program.all()} >= {"requeue", "drain", "list"}
+
+
+@pytest.fixture(params=["bash", "zsh", "fish"])
+def shell(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if shutil.which(name) is None:
+        pytest.skip(f"no {name}: apt-get install {name}")
+    return name
+
+
+def scripted(name: str, program: argparse.ArgumentParser, folder: Path) -> Path:
+    file = folder / f"completion.{name}"
+    file.write_text(SCRIPTS[name](shape(program), PROGRAM))
+    return file
+
+
+def test_the_shell_can_read_its_script(shell: str, tmp_path: Path) -> None:
+    for number, program in enumerate((demonstration(), build_parser(COMMANDS))):
+        (tmp_path / str(number)).mkdir()
+        file = scripted(shell, program, tmp_path / str(number))
+        done = subprocess.run([shell, "-n", file], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+INTERACTIVE = {
+    "bash": (
+        ["bash", "--norc", "--noprofile", "-i"],
+        "bind 'set enable-bracketed-paste off'\nsource {script}\n",
+    ),
+    "zsh": (
+        ["zsh", "-f", "-i"],
+        "autoload -Uz compinit && compinit -u -D\nunsetopt zle_bracketed_paste\nsource {script}\n",
+    ),
+}
+
+
+def typed(shell: str, script: Path, text: str) -> list[str]:
+    """The words on an interactive shell's command line after `text` and Tab; in bash and zsh."""
+    command, setup = INTERACTIVE[shell]
+    master, slave = pty.openpty()
+    environment = {
+        **os.environ,
+        "TERM": "dumb",
+        "PS1": "",
+        "HOME": str(script.parent),
+        "HISTFILE": "/dev/null",
+    }
+    with subprocess.Popen(
+        command,
+        cwd=script.parent,
+        env=environment,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    ) as process:
+        os.close(slave)
+        try:
+            show = "show() { printf '<%s>' \"$@\"; printf '%s%s\\n' EN D; }\n"
+            os.write(master, (setup.format(script=script) + show + "printf 'REA%s\\n' DY\n").encode())
+            read_until(master, "READY")
+            os.write(master, text.encode() + b"\t")
+            os.write(master, b"\x01show \r")  # to the line's begin; then the completed line is its arguments
+            shown = read_until(master, "END").rpartition("END")[0].rpartition("\n")[2]
+        finally:
+            process.kill()
+            os.close(master)
+    return shown.strip().strip("<>").split("><")
+
+
+def read_until(descriptor: int, end: str) -> str:
+    deadline_s, text = time.monotonic() + DEADLINE_S, ""
+    while end not in text:
+        assert time.monotonic() < deadline_s, text
+        text += os.read(descriptor, 4096).decode(errors="replace")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("nev-telemetry lo", ["look"]),
+        ("nev-telemetry look --fo", ["look", "--format"]),
+        ("nev-telemetry look --format c", ["look", "--format", "csv"]),
+        ("nev-telemetry look drive", ["look", "drive.log"]),
+        ("nev-telemetry look --output drive", ["look", "--output", "drive.log"]),
+        ("nev-telemetry look --seed drive", ["look", "--seed", "drive"]),
+        ("nev-telemetry deep on", ["deep", "one"]),
+        ("nev-telemetry deep two le", ["deep", "two", "left"]),
+    ],
+)
+@pytest.mark.parametrize("interactive", ["bash", "zsh"])
+def test_tab_completes_in_an_interactive_shell(
+    interactive: str, text: str, expected: list[str], tmp_path: Path
+) -> None:
+    if shutil.which(interactive) is None:
+        pytest.skip(f"no {interactive}: apt-get install {interactive}")
+    (tmp_path / "drive.log").touch()
+    script = scripted(interactive, demonstration(), tmp_path)
+    assert typed(interactive, script, text) == ["nev-telemetry", *expected]
+
+
+def test_a_value_behind_an_equals_sign_completes_in_bash(tmp_path: Path) -> None:
+    script = scripted("bash", demonstration(), tmp_path)
+    assert typed("bash", script, "nev-telemetry look --format=c") == ["nev-telemetry", "look", "--format=csv"]
+
+
+def offered_by_fish(script: Path, text: str) -> list[str]:
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", f"source {script}; complete -C {text!r}"],
+        cwd=script.parent,
+        env={**os.environ, "HOME": str(script.parent), "TERM": "dumb"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish: apt-get install fish")
+def test_fish_offers_what_fits(tmp_path: Path) -> None:
+    (tmp_path / "drive.log").touch()
+    script = scripted("fish", demonstration(), tmp_path)
+    assert offered_by_fish(script, "nev-telemetry ") == ["deep", "look"]
+    assert offered_by_fish(script, "nev-telemetry look --fo") == ["--format"]
+    assert offered_by_fish(script, "nev-telemetry look --format ") == ["csv", "lp"]
+    assert offered_by_fish(script, "nev-telemetry look dri") == ["drive.log"]
+    assert offered_by_fish(script, "nev-telemetry look --output dri") == ["drive.log"]
+    assert offered_by_fish(script, "nev-telemetry look --seed dri") == []
+    assert offered_by_fish(script, "nev-telemetry deep t") == ["two"]
+    assert offered_by_fish(script, "nev-telemetry deep two ") == ["left", "right"]
+
+
+def test_the_command_prints_the_script(shell: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-m", "telemetry", "completion", shell],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == SCRIPTS[shell](shape(build_parser(COMMANDS)), PROGRAM)
