@@ -19,6 +19,7 @@ from telemetry.config import (
 from telemetry.map_entry import MapEntry
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.plan_cache import load_plan
+from telemetry.protocols.transport import IsoTpId
 from telemetry.serial_assembly import serial_map_entries, serial_source, with_serial
 from telemetry.serial_settings import SerialSettings
 from telemetry.sources.can import SocketCanSource
@@ -55,6 +56,11 @@ class Assembled:
         if isinstance(settings, ReplaySettings) and channel in settings.channel_databases:
             return _channel_bus(settings.name, channel)
         return settings.name
+
+    @property
+    def isotp(self) -> tuple[IsoTpId, ...]:
+        """Ids of its frames that are parts of longer messages."""
+        return () if isinstance(self.settings, SerialSettings) else self.settings.databases.isotp
 
     def tag_of(self, channel: str) -> str:
         """The tag `source`: a bus's configured name; for a log the channel's name, as the log has it."""

@@ -15,6 +15,7 @@ from typing import Any
 from telemetry.errors import ConfigError
 from telemetry.limits import Limit, read_limit
 from telemetry.map_entry import MapEntry, read_map_entry
+from telemetry.protocols.transport import IsoTpId, parse_isotp_id
 from telemetry.serial_settings import SerialSettings, SimulatedTime, read_serial, read_simulated_time
 from telemetry.sink.credentials import Secret, handed_over, read_secret
 from telemetry.sink.settings import Api, InfluxSettings
@@ -33,6 +34,7 @@ class DatabaseSettings:
     first_wins: bool = False
     j1939: bool = False
     keep_not_available: bool = False
+    isotp: tuple[IsoTpId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,18 @@ def _databases(table: TomlTable) -> DatabaseSettings:
         first_wins=table.take_flag("first_wins"),
         j1939=table.take_flag("j1939"),
         keep_not_available=table.take_flag("keep_not_available"),
+        isotp=tuple(_isotp(entry) for entry in table.take_tables("isotp")),
     )
+
+
+def _isotp(table: TomlTable) -> IsoTpId:
+    try:
+        id = parse_isotp_id(table.take_text("id"))
+    except ValueError as error:
+        raise table.wrong("id", str(error), "3 digits, or 8 for an id of 29 bits") from error
+    entry = IsoTpId(id, table.take_flag("extended_addressing"), table.take_flag("with_length"))
+    table.close()
+    return entry
 
 
 def _files(table: TomlTable, key: str) -> tuple[Path, ...]:

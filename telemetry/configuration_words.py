@@ -92,6 +92,13 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "hardware_stamps": _words("the controller's own clock, re-anchored"),
         **_SIMULATED_TIME,
     },
+    "can.isotp": {
+        "id": _words("in hexadecimal: up to 3 digits, or 8 for an id of 29 bits"),
+        "extended_addressing": _words("the first byte of each frame is an address"),
+        "with_length": _words(
+            "the payload is preceded by the low byte of its length, as some published databases count"
+        ),
+    },
     "python_can": {
         **_SOURCE,
         "options": _words(
@@ -189,6 +196,9 @@ databases = ["ev.dbc"]
 time_scale = 60.0
 time_origin_ns = 1772434800000000000
 time_wall_ns = 1772434800000000000
+
+[[can.isotp]]
+id = "7E8"
 
 [[python_can]]
 name = "stick"

@@ -6,7 +6,7 @@ of one message that share a stamp are set 1 ns apart, over all logs, since a dat
 Relies on the plan's loader for the databases and on `Log` for the formats.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -20,10 +20,12 @@ from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
 from telemetry_core.stamps import Nudger
+from telemetry_core.transport import Transport
 
 from telemetry.ledger import add
 from telemetry.lineprotocol import tag_set
 from telemetry.protocols.databases import BusDatabases
+from telemetry.protocols.transport import SENDERS, IsoTpId, listen, listens_for_j1939
 from telemetry.sources.logs import Log
 
 BATCH_FRAMES = 4096
@@ -59,7 +61,9 @@ class ChannelPlan:
         return self.by_channel.get(channel, self.otherwise)
 
 
-def plan_channels(databases: Sequence[Database], *, first_wins: bool, j1939: bool) -> ChannelPlan:
+def plan_channels(
+    databases: Sequence[Database], *, first_wins: bool, j1939: bool, keep_not_available: bool = False
+) -> ChannelPlan:
     """One bus for each channel that has databases of its own, one for the others; files as given."""
     buses: list[BusDatabases] = []
     by_channel: dict[str, int] = {}
@@ -69,7 +73,7 @@ def plan_channels(databases: Sequence[Database], *, first_wins: bool, j1939: boo
         files = dict.fromkeys(database.file for database in databases if database.channel in ("", channel))
         others = any(database.channel for database in databases)
         name = channel or ("of every other channel" if others else "of every channel")
-        buses.append(BusDatabases(name, tuple(files), first_wins=first_wins, j1939=j1939))
+        buses.append(BusDatabases(name, tuple(files), first_wins, j1939, keep_not_available))
         return len(buses) - 1
 
     for database in databases:
@@ -100,13 +104,18 @@ class LogDecoder:
         output_format: OutputFormat,
         *,
         vehicle: str,
+        isotp: Sequence[IsoTpId] = (),
         batch_frames: int = BATCH_FRAMES,
     ) -> None:
         schema = Schema(plan.records)
         self._channels = channels
         self._format = output_format
         self._vehicle = vehicle
-        self._decoder = Decoder(Plan(plan, schema))
+        packed = Plan(plan, schema)
+        self._buses = plan.buses
+        self._isotp = isotp
+        self._transport = Transport(packed)
+        self._decoder = Decoder(packed)
         self._encoder = Encoder(schema)
         self._encode = {
             OutputFormat.CSV: self._encoder.encode_csv,
@@ -118,6 +127,7 @@ class LogDecoder:
         self._samples = SampleBatch(schema)
         self._lines = LineBuffer()
         self._numbers: dict[str, int] = {}
+        self._tag_sets = 0
         self.frames_read = 0
 
     @property
@@ -133,7 +143,7 @@ class LogDecoder:
             self.frames_read += len(self._frames)
             self._nudger.nudge(self._frames)
             self._samples.clear()
-            self._decoder.decode(self._frames, self._samples)
+            self._decoder.decode(self._transport.reassemble(self._frames), self._samples)
             self._encode(self._samples, self._lines)
             if len(self._lines):
                 write(self._lines.take())
@@ -143,10 +153,25 @@ class LogDecoder:
         """The number of a channel, which is bound to its bus the first time."""
         if channel not in self._numbers:
             number = self._numbers[channel] = len(self._numbers)
-            self._decoder.bind(number, self._channels.bus_of(channel), number)
+            bus = self._channels.bus_of(channel)
+            j1939 = listens_for_j1939(self._buses, bus)
+            listen(self._transport, number, bus, j1939=j1939, isotp=self._isotp)
+            tags = {"vehicle": self._vehicle, "source": channel}
+            own_tags = self._add_tags(tags)
+            senders = [self._add_tags({**tags, "sa": f"{sender:02X}"}) for sender in range(SENDERS * j1939)]
+            self._decoder.bind(number, bus, own_tags, senders[0] if senders else None)
             self._encoder.set_channel(number, channel)
-            self._encoder.set_tags(number, tag_set({"vehicle": self._vehicle, "source": channel}))
         return self._numbers[channel]
+
+    def _add_tags(self, tags: Mapping[str, str]) -> int:
+        self._encoder.set_tags(self._tag_sets, tag_set(tags))
+        self._tag_sets += 1
+        return self._tag_sets - 1
+
+    def finish(self) -> None:
+        """All logs are read: what transport sessions have of their messages is no message."""
+        for number in self._numbers.values():
+            self._transport.end_sessions(number)
 
     def warnings(self) -> list[str]:
         """What was left out and why, for people; one line each."""
@@ -159,10 +184,13 @@ class LogDecoder:
         for channel in self._channels.by_channel:
             if channel not in self._numbers:
                 lines.append(f"{channel}: has a database, but no frames")
-        frames = add(*(self._decoder.counts(number) for number in self._numbers.values()))
-        for reason, count in frames.items():
+        for reason, count in self._frames_by_fate().items():
             if count and reason.startswith("lost/"):
                 lines.append(f"frames left out ({_words(reason.removeprefix('lost/'))}): {count}")
+        sessions = add(*(self._transport.session_counts(number) for number in self._numbers.values()))
+        for reason, count in sessions.items():
+            if count and reason not in ("complete", "orphans"):
+                lines.append(f"transport sessions without a message ({_words(reason)}): {count}")
         omitted = add(self._decoder.omitted(), {"not_finite": self._encoder.left_out})
         for reason, count in omitted.items():
             if count:
@@ -171,10 +199,17 @@ class LogDecoder:
 
     def summary(self) -> str:
         """One line: frames read and what became of them."""
-        frames = add(*(self._decoder.counts(number) for number in self._numbers.values()))
-        return (
-            f"{self.frames_read} frames: {frames.get('decoded', 0)} decoded, "
-            f"{frames.get('unknown', 0)} in no database"
+        frames = self._frames_by_fate()
+        fates = {"decoded": "decoded", "absorbed": "in transport sessions", "unknown": "in no database"}
+        told = [f"{frames.get(fate, 0)} {words}" for fate, words in fates.items() if frames.get(fate)]
+        return f"{self.frames_read} frames: {', '.join(told) or 'none decoded'}"
+
+    def _frames_by_fate(self) -> dict[str, int]:
+        return add(
+            *(
+                add(self._decoder.counts(number), self._transport.counts(number))
+                for number in self._numbers.values()
+            )
         )
 
 

@@ -18,6 +18,7 @@ from telemetry_core.reducer import Reducer
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec, RecordSpec
+from telemetry_core.transport import Transport
 from telemetry_core.watcher import Transition, Watcher
 
 from telemetry.alarms import Alarm, AlarmTeller
@@ -27,6 +28,7 @@ from telemetry.events import line as event_line
 from telemetry.ledger import add
 from telemetry.lineprotocol import tag_set
 from telemetry.model import EVENT
+from telemetry.protocols.transport import SENDERS, IsoTpId, listen, listens_for_j1939
 from telemetry.reduce.interval import check_measurements
 
 
@@ -78,7 +80,9 @@ class Line:
         if observer is not None:
             self.set_observer(observer)
         self._vehicle = vehicle
-        self._decoder = Decoder(Plan(plan, schema))
+        self._plan = Plan(plan, schema)
+        self._transport = Transport(self._plan)
+        self._decoder = Decoder(self._plan)
         self._mapper = Mapper(schema, mapping) if mapping else None
         self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
         self._watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
@@ -100,13 +104,21 @@ class Line:
         self._observer = observer
         observer.start(self._schema)
 
-    def bind(self, channel: int, *, bus: int, source: str, tag: str) -> None:
-        """Tell the stages of a channel: the plan's bus (-1: none), the source it counts for, its tag."""
+    def bind(self, channel: int, *, bus: int, source: str, tag: str, isotp: Sequence[IsoTpId] = ()) -> None:
+        """Tell the stages of a channel: the plan's bus (-1: none), the source it counts for, its tag.
+
+        isotp: ids of this channel whose frames are parts of longer messages.
+        """
         common = {"vehicle": self._vehicle, "source": tag}
         self._source_of_channel[channel] = source
         self._tag_of_channel[channel] = tag
         own_tags = self._add_tags(common)
-        self._decoder.bind(channel, bus, own_tags)
+        j1939 = listens_for_j1939(self._plan.spec.buses, bus)
+        listen(self._transport, channel, bus, j1939=j1939, isotp=isotp)
+        sender_tags = [
+            self._add_tags({**common, "sa": f"{sender:02X}"}) for sender in range(SENDERS if j1939 else 0)
+        ]
+        self._decoder.bind(channel, bus, own_tags, sender_tags[0] if sender_tags else None)
         mapped_tags: dict[int, Mapping[str, str]] = {}
         if self._mapper is not None:
             mapped_tags = {
@@ -114,10 +126,10 @@ class Line:
             }
             self._mapper.bind(channel, bus, list(mapped_tags))
         if self._watcher is not None:
-            self._watcher.bind(channel, bus, own_tags, list(mapped_tags))
+            self._watcher.bind(channel, bus, own_tags, list(mapped_tags), 1 + len(sender_tags))
         if self._observer is not None:
             self._observer.bind(channel, source=source, tag=tag, tags=mapped_tags)
-        self._tags_of_source.setdefault(source, set()).update((own_tags, *mapped_tags))
+        self._tags_of_source.setdefault(source, set()).update((own_tags, *sender_tags, *mapped_tags))
 
     def _add_tags(self, tags: Mapping[str, str]) -> int:
         index = self._tag_sets
@@ -128,7 +140,7 @@ class Line:
     def process(self, frames: FrameBatch, lines: LineBuffer, *, shift_ns: int = 0) -> None:
         """Decode, map, watch, reduce and encode `frames` into `lines`; `shift_ns` is added to each stamp."""
         self._samples.clear()
-        self._decoder.decode(frames, self._samples)
+        self._decoder.decode(self._transport.reassemble(frames), self._samples)
         samples = self._samples
         if self._mapper is not None:
             samples = _through(self._mapper.map, samples, self._mapped)
@@ -182,6 +194,12 @@ class Line:
         self._encoder.shift_ns = shift_ns
         self._encoder.encode(self._reduced, lines)
 
+    def end_sessions(self, source: str) -> None:
+        """Nothing more comes of `source`: transport sessions that are open are lost, and counted as such."""
+        for channel, its_source in self._source_of_channel.items():
+            if its_source == source:
+                self._transport.end_sessions(channel)
+
     @property
     def pending(self) -> int:
         """Points that the reducer holds."""
@@ -196,10 +214,15 @@ class Line:
         """Frames and points by name, as the accounts call them; points held by the reducer are left out."""
         counters: dict[str, int] = {}
         for channel, source in self._source_of_channel.items():
-            frames = {
-                f"frames/{source}/{name}": count for name, count in self._decoder.counts(channel).items()
-            }
-            counters = add(counters, frames)
+            frames = add(self._decoder.counts(channel), self._transport.counts(channel))
+            sessions = self._transport.session_counts(channel)
+            counters = add(
+                counters,
+                {f"frames/{source}/{name}": count for name, count in frames.items()},
+                {f"sessions/{source}/{name}": count for name, count in sessions.items() if count},
+                # Read, as the accounts have it, is what something has become of.
+                {f"bus/{source}/read": -self._transport.open_frames(channel)},
+            )
         made = add(self._decoder.made(), self._mapper.made() if self._mapper else {})
         if self._events_made:
             made = add(made, {EVENT.name: self._events_made})

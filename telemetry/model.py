@@ -102,6 +102,7 @@ TAGS = {
     "pack": "the battery's identity; until one is known the configured slot (`main`)",
     "charger": "the configured inlet (`main` if none is named)",
     "code": "the event's word of the vocabulary below",
+    "sa": "the sender's address (two hexadecimal digits), on messages that are matched by J1939 PGN",
 }
 
 BATTERY = Measurement(

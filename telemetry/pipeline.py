@@ -112,6 +112,7 @@ class Pipeline:
     def end(self, source: str, lost: Counters, *, is_complete: bool) -> None:
         """Nothing more comes of `source`; is_complete: a log, and read to its end."""
         self.count_losses(source, lost)
+        self._line.end_sessions(source)
         if is_complete:
             self._flush(source)
 

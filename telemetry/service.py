@@ -243,7 +243,13 @@ class Service:
             if source is None:
                 continue  # it was removed, and nothing comes of it any more
             bus = self._bus_numbers.get(source.bus_of(channel.name), -1)
-            self._line.bind(channel.number, bus=bus, source=channel.source, tag=source.tag_of(channel.name))
+            self._line.bind(
+                channel.number,
+                bus=bus,
+                source=channel.source,
+                tag=source.tag_of(channel.name),
+                isotp=source.isotp,
+            )
 
     def _live(self) -> list[str]:
         return [source.name for source in self._sources if not source.resume_as]

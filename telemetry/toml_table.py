@@ -189,9 +189,7 @@ class TomlTable:
         value = self._take(key, {})
         if not isinstance(value, dict):
             raise self.wrong(key, f"must be a table [{key}], not {_describe(value)}")
-        return TomlTable(
-            self._file, ".".join(part for part in (self._path, key) if part), value, self._on_asked
-        )
+        return self._below(key, value)
 
     def take_tables(self, key: str) -> list["TomlTable"]:
         """The tables of [[key]]; an empty list when there are none."""
@@ -199,10 +197,11 @@ class TomlTable:
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise self.wrong(key, f"must be tables [[{key}]], not {_describe(values)}")
-        return [
-            TomlTable(self._file, f"{key}[{index}]", value, self._on_asked)
-            for index, value in enumerate(values)
-        ]
+        return [self._below(f"{key}[{index}]", value) for index, value in enumerate(values)]
+
+    def _below(self, key: str, value: dict[str, Any]) -> "TomlTable":
+        path = ".".join(part for part in (self._path, key) if part)
+        return TomlTable(self._file, path, value, self._on_asked)
 
     def names(self) -> list[str]:
         """The keys that have not been read yet."""

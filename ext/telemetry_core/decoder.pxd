@@ -9,9 +9,12 @@ from telemetry_core.samples cimport SampleBatch
 cdef struct Binding:
     uint16_t bus                 # index into Plan.buses
     uint16_t tags
+    uint16_t sender_tags         # that of J1939's address 0, those of the others behind it
+    uint8_t has_sender_tags
 
 cdef struct Counts:
     uint64_t matched[2]          # [0] frames in no database, [1] frames decoded
+    uint64_t payloads[2]         # likewise of what is no frame but the payload of several
     uint64_t error_frames
     uint64_t remote_frames
 

@@ -11,7 +11,9 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from telemetry_core.frames cimport ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch, payload
+from telemetry_core.frames cimport (
+    FLAG_BY_PGN, FLAG_PAYLOAD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch, payload,
+)
 from telemetry_core.plan cimport (
     LINE_BYTES,
     MAX_CAPACITY,
@@ -23,6 +25,7 @@ from telemetry_core.plan cimport (
     SPECIAL_LITTLE_9,
     STANDARD_IDS,
     UNPACK_STEP,
+    Bus,
     Extra,
     Group,
     Interval,
@@ -228,6 +231,12 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
     return any_there != 0
 
 
+cdef inline uint16_t sender_tags(const Binding* binding, uint32_t id) noexcept nogil:
+    if not binding.has_sender_tags:
+        return binding.tags
+    return binding.sender_tags + <uint16_t>(id & 0xFF)
+
+
 cdef class Decoder:
     """Decodes frames of any number of channels by one Plan; keeps counts and nothing else."""
 
@@ -244,12 +253,17 @@ cdef class Decoder:
         free(self.channel_counts)
         free(self.rows_made)
 
-    def bind(self, uint16_t channel, Py_ssize_t bus, uint16_t tags):
-        """Say what a channel is: index of its bus in the plan (-1: no database), index of its tag set."""
+    def bind(self, uint16_t channel, Py_ssize_t bus, uint16_t tags, sender_tags=None):
+        """Say what a channel is: index of its bus in the plan (-1: no database), index of its tag set.
+
+        sender_tags: index of the first of 256 tag sets, by source address, for what is matched by PGN.
+        """
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
         self.bindings[channel].bus = <uint16_t>(bus + 1)
         self.bindings[channel].tags = tags
+        self.bindings[channel].has_sender_tags = sender_tags is not None
+        self.bindings[channel].sender_tags = 0 if sender_tags is None else sender_tags
 
     def decode(self, FrameBatch frames not None, SampleBatch samples not None):
         """Append a row to `samples` for each frame that a database knows and that has a valid signal."""
@@ -278,7 +292,7 @@ cdef class Decoder:
         cdef RowHead* head
         for index in range(count):
             frame = &frames[index]
-            if frame.id < STANDARD_IDS:  # no flag bit is set
+            if frame.id < STANDARD_IDS and frame.flags < FLAG_PAYLOAD:  # no flag bit of the id is set
                 line = self.plan.buses[self.bindings[frame.channel].bus].standard[frame.id]
                 self.channel_counts[frame.channel].matched[line != 0] += 1
             else:
@@ -304,6 +318,8 @@ cdef class Decoder:
             head.time_ns = frame.time_ns
             head.record = message.record
             head.tags = self.bindings[frame.channel].tags
+            if message.by_pgn or frame.flags & FLAG_BY_PGN:
+                head.tags = sender_tags(&self.bindings[frame.channel], frame.id)
             head.channel = frame.channel
             head.id = frame.id
             head.nudge_ns = frame.nudge_ns
@@ -323,15 +339,24 @@ cdef class Decoder:
     cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil:
         """The line of the message that a frame of any kind is; counts the frame."""
         cdef Counts* counts = &self.channel_counts[frame.channel]
+        cdef uint16_t number = self.bindings[frame.channel].bus
+        cdef const Bus* bus = &self.plan.buses[number]
         cdef uint32_t line = 0
         if frame.id & ID_ERROR:
             counts.error_frames += 1
         elif frame.id & ID_REMOTE:
             counts.remote_frames += 1
         else:
+            if frame.flags & FLAG_BY_PGN:
+                bus = &self.plan.buses_by_pgn[number]
             if frame.id & ID_EXTENDED:
-                line = find_extended(&self.plan.buses[self.bindings[frame.channel].bus], frame.id & ID_MASK)
-            counts.matched[line != 0] += 1
+                line = find_extended(bus, frame.id & ID_MASK)
+            elif frame.id < STANDARD_IDS:
+                line = bus.standard[frame.id]
+            if frame.flags & FLAG_PAYLOAD:
+                counts.payloads[line != 0] += 1
+            else:
+                counts.matched[line != 0] += 1
         return line
 
     def counts(self, uint16_t channel):
@@ -343,6 +368,11 @@ cdef class Decoder:
             "lost/error_frame": counts.error_frames,
             "lost/remote_frame": counts.remote_frames,
         }
+
+    def payloads(self, uint16_t channel):
+        """Payloads of several frames that a message was found for, and others; none of them is a frame."""
+        cdef Counts* counts = &self.channel_counts[channel]
+        return {"decoded": counts.payloads[1], "unknown": counts.payloads[0]}
 
     def omitted(self):
         """Signals left out of decoded frames, by reason."""

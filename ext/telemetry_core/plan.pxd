@@ -69,6 +69,7 @@ cdef extern from "unpack.h":
         uint16_t op_count
         uint16_t need_bytes
         uint8_t shape
+        uint8_t by_pgn
         Op* ops
 
 cdef struct Group:               # the signals of one condition
@@ -106,6 +107,7 @@ cdef class Plan:
     cdef readonly Py_ssize_t bus_count
     cdef readonly Py_ssize_t message_count
     cdef Bus* buses              # [0] knows no message; [n + 1] is the n-th of the spec
+    cdef Bus* buses_by_pgn       # the same with every extended message matched by PGN: for whole payloads
     cdef char* lines             # of LINE_BYTES each; [0] is the message of no frame: it has no rows
     cdef object memory           # owns all that the structs point to
 

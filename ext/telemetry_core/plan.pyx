@@ -220,10 +220,13 @@ cdef class Plan:
         messages = [message for bus in spec.buses for message in bus.messages]
         lines = [_line_count(message) for message in messages]
         self.lines = <char*>(<_Memory>memory).take_lines(sum(lines) + 1)
-        _pack_bus(&self.buses[0], BusSpec("", ()), 1, memory)
+        self.buses_by_pgn = <Bus*>(<_Memory>memory).take((self.bus_count + 1) * sizeof(Bus))
         cdef uint32_t line = 1
-        for number, bus in enumerate(spec.buses, start=1):
-            line = _pack_bus(&self.buses[number], bus, line, memory)
+        cdef uint32_t next_line
+        for number, bus in enumerate((BusSpec("", ()), *spec.buses)):
+            next_line = _pack_bus(&self.buses[number], bus, line, False, memory)
+            _pack_bus(&self.buses_by_pgn[number], bus, line, True, memory)
+            line = next_line
         line = 1
         for message, count in zip(messages, lines):
             _check(message, spec.records[message.record].fields)
@@ -237,7 +240,7 @@ cdef object _line_count(message):
     return max(2, -(-(sizeof(Message) + ops * sizeof(Op)) // LINE_BYTES))
 
 
-cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, _Memory memory) except 0:
+cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory memory) except 0:
     """Enter the messages of a bus, the first of which is on `line`; the line behind the last."""
     extended = [message for message in spec.messages if message.extended]
     size_bits = max(2, (6 * len(extended)).bit_length())  # three keys a message at most, half full
@@ -252,11 +255,11 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, _Memory memory) except 0:
     for message in extended:
         with_one_pgn.setdefault(pgn_key(message.arbitration_id), []).append(message)
     for first_line, message in zip(lines, spec.messages):
-        _add_ids(bus, spec.name, message, first_line, with_one_pgn)
+        _add_ids(bus, spec.name, message, first_line, all_by_pgn or message.by_pgn, with_one_pgn)
     return line
 
 
-cdef object _add_ids(Bus* bus, name, message, uint32_t line, dict with_one_pgn):
+cdef object _add_ids(Bus* bus, name, message, uint32_t line, bint by_pgn, dict with_one_pgn):
     """Enter what frames of the message may be looked up by; of several messages the first stands."""
     cdef uint32_t id = message.arbitration_id
     cdef uint32_t pgn = pgn_key(id)
@@ -269,7 +272,7 @@ cdef object _add_ids(Bus* bus, name, message, uint32_t line, dict with_one_pgn):
         added = _add_key(bus, id, line)
     if not added:
         raise ValueError(f"{name}: id {id:X} of {message.name} is too large or there twice")
-    if message.by_pgn and message.extended and not id & EXTENDED_DATA_PAGE:
+    if by_pgn and message.extended and not id & EXTENDED_DATA_PAGE:
         bus.by_pgn = 1
         _add_key(bus, pgn_sender_key(id), line)
         _add_key(bus, pgn, line | (AMBIGUOUS if len(with_one_pgn[pgn]) > 1 else 0))
@@ -297,6 +300,7 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
     message.record = spec.record
     message.row_words = schema.records[message.record].row_words if field_count else 0
     message.need_bytes = max((ends[index] for index in free_indexes), default=0)
+    message.by_pgn = spec.by_pgn
     extra.mask_words = (field_count + 63) // 64
     extra.capacity = max(8, (max(ends, default=0) + 7) // 8 * 8)
     extra.mask = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))

@@ -33,6 +33,7 @@ typedef struct {
     uint16_t op_count;
     uint16_t need_bytes; /* a payload of so many bytes holds all unconditional signals */
     uint8_t shape;
+    uint8_t by_pgn;      /* J1939: who has sent it is worth a tag */
     Op ops[];
 } Message;
 

@@ -29,7 +29,8 @@ cdef struct RuleRange:           # of one record, in `packed`
     uint32_t count
 
 cdef struct State:               # of one rule on one channel
-    int32_t tags                 # of the rows that are meant; -1: none
+    uint32_t tags                # of the rows that are meant: the first of `tag_count` tag sets
+    uint32_t tag_count
     uint8_t active
     uint8_t pending              # beyond the limit, not yet long enough
     int64_t since_ns             # beyond it since then

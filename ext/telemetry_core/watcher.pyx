@@ -56,6 +56,10 @@ cdef inline bint has_field(const uint64_t* row, uint32_t field) noexcept nogil:
     return (row[HEAD_WORDS + field // 64] >> (field % 64)) & 1
 
 
+cdef inline bint is_meant(const State* state, const RowHead* head) noexcept nogil:
+    return state.tags <= head.tags < state.tags + state.tag_count
+
+
 @cython.final
 cdef class Watcher:
     """Looks at rows of `schema` by RuleSpecs. ValueError when a rule does not fit the schema."""
@@ -131,10 +135,11 @@ cdef class Watcher:
         """The rules, as they were given."""
         return self.rules_spec
 
-    def bind(self, channel, bus, own_tags, map_tags):
+    def bind(self, channel, bus, own_tags, map_tags, own_tag_count=1):
         """Watch the rows of `channel`: of the plan's bus `bus` (-1: none); what was known of it is forgotten.
 
-        own_tags: the tag set of its messages' rows; map_tags: of its modelled rows, by the map's tag sets.
+        own_tags: the first of the `own_tag_count` tag sets that its messages' rows may have; map_tags: of its
+        modelled rows, by the map's tag sets.
         """
         if not 0 <= channel < CHANNELS:
             raise ValueError(f"channel {channel} is not one of {CHANNELS}")
@@ -155,13 +160,14 @@ cdef class Watcher:
         cdef Py_ssize_t number
         for number in range(self.rule_count):
             rule = &self.packed[number]
-            states[number].tags = -1
             if rule.bus >= 0 and rule.bus != bus:
                 continue
             if rule.tag_set < 0:
                 states[number].tags = own_tags
+                states[number].tag_count = own_tag_count
             elif rule.tag_set < len(map_tags):
                 states[number].tags = map_tags[rule.tag_set]
+                states[number].tag_count = 1
         free(self.channels[<size_t>channel])
         self.channels[<size_t>channel] = states
 
@@ -202,7 +208,7 @@ cdef class Watcher:
             if range_of.count and head.channel < self.channel_count and self.channels[head.channel] != NULL:
                 states = self.channels[head.channel]
                 for rule in range(range_of.first, range_of.first + range_of.count):
-                    if states[rule].tags != head.tags or not self._see(row, &self.packed[rule], &seen):
+                    if not is_meant(&states[rule], head) or not self._see(row, &self.packed[rule], &seen):
                         continue
                     if self._turns(&self.packed[rule], &states[rule], &seen, head.time_ns):
                         change = Change(head.time_ns, seen.value, number, rule, seen.member, head.channel,

@@ -15,6 +15,7 @@ from telemetry.decoding import Database, LogDecoder, OutputFormat, Progress, pla
 from telemetry.errors import EXIT_OK, StorageError, UsageError, one_line
 from telemetry.protocols.plan_cache import load_plan, user_cache_directory
 from telemetry.protocols.serial_protocol import PROTOCOLS
+from telemetry.protocols.transport import IsoTpId, parse_isotp_id
 from telemetry.sources.captures import Capture
 from telemetry.sources.content import require_file
 from telemetry.sources.logs import Log
@@ -51,6 +52,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
     )
+    parser.add_argument(
+        "--keep-not-available", action="store_true", help='J1939 "error" and "not available" are values too'
+    )
+    parser.add_argument(
+        "--isotp",
+        metavar="ID",
+        action="append",
+        default=[],
+        type=_isotp_id,
+        help="an id (hexadecimal, 3 or 8 digits) whose frames are parts of ISO-TP messages; repeatable",
+    )
+    parser.add_argument(
+        "--isotp-length",
+        action="store_true",
+        help="ISO-TP payloads are preceded by the low byte of their length",
+    )
+    parser.add_argument(
+        "--isotp-extended-addressing", action="store_true", help="ISO-TP frames begin with an address"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="instead of stdout")
 
 
@@ -60,10 +80,24 @@ def run(arguments: argparse.Namespace) -> int:
         require_file(path)
     if arguments.protocol is not None:
         return _decode_captures(arguments)
-    channels = plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)
+    channels = plan_channels(
+        arguments.dbc,
+        first_wins=arguments.first_wins,
+        j1939=arguments.j1939,
+        keep_not_available=arguments.keep_not_available,
+    )
     plan = load_plan(channels.databases, user_cache_directory())
     _warn(plan.warnings)
-    decoder = LogDecoder(plan.spec, channels, OutputFormat(arguments.format), vehicle=arguments.vehicle)
+    decoder = LogDecoder(
+        plan.spec,
+        channels,
+        OutputFormat(arguments.format),
+        vehicle=arguments.vehicle,
+        isotp=[
+            IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
+            for id in dict.fromkeys(arguments.isotp)
+        ],
+    )
     progress = _ProgressLine(sys.stderr.isatty())
     with _output(arguments.output, arguments.logs) as write:
         for number, path in enumerate(arguments.logs):
@@ -73,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
                 decoder.decode(log, write, progress.show)
                 progress.clear()
                 _warn(log.warnings())
+    decoder.finish()
     _warn(decoder.warnings())
     progress.finish(decoder.summary())
     return EXIT_OK
@@ -152,3 +187,10 @@ def _database(text: str) -> Database:
     if equals and "/" not in channel and not Path(text).exists():
         return Database(Path(file), channel)
     return Database(Path(text))
+
+
+def _isotp_id(text: str) -> int:
+    try:
+        return parse_isotp_id(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -24,9 +24,9 @@ def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_told(tmp_path:
     record_drive(tmp_path / "drive.log", 20.0)
     source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
     facts = texts(findings(tmp_path, source), Level.FACT)
-    assert "source log: 194 points/s, " in facts
+    assert "source log: 218 points/s, " in facts
     assert " MB a day compressed; the spool holds " in facts
-    assert "bus log: 11 messages, 176 signals" in facts
+    assert "bus log: 15 messages, 198 signals" in facts
 
 
 def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:

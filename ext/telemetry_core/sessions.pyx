@@ -1,0 +1,105 @@
+"""Transport sessions: a bounded table of what is half there, and the count of what became of each.
+
+Promises: at most MAX_SESSIONS at once, the one that has been silent longest gives way; a session has one end,
+which is counted by reason together with the frames that it took; times are those of the frames, so that a log
+gives the same sessions at any speed, and where time steps back nothing expires.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memset
+
+
+cdef class Sessions:
+
+    def __cinit__(self):
+        self.items = <Session*>calloc(MAX_SESSIONS, sizeof(Session))
+        self.counts = <SessionCounts*>calloc(CHANNELS, sizeof(SessionCounts))
+        if self.items == NULL or self.counts == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        cdef Py_ssize_t index
+        for index in range(self.count):
+            free(self.items[index].payload)
+        free(self.items)
+        free(self.counts)
+
+    cdef Session* find(self, uint16_t channel, bint is_j1939, uint32_t key) noexcept nogil:
+        cdef Py_ssize_t index
+        cdef Session* session
+        for index in range(self.count):
+            session = &self.items[index]
+            if session.key == key and session.channel == channel and session.is_j1939 == is_j1939:
+                return session
+        return NULL
+
+    cdef Session* open(self, uint16_t channel, bint is_j1939, uint32_t key, uint32_t room) noexcept nogil:
+        cdef Session* session = self.find(channel, is_j1939, key)
+        if session != NULL:
+            self.end(session, END_RESTARTED)
+        elif self.count == MAX_SESSIONS:
+            self.end(self._oldest(), END_EVICTED)
+        session = &self.items[self.count]
+        memset(session, 0, sizeof(Session))
+        if not self.make_room(session, room):
+            return NULL
+        session.channel = channel
+        session.is_j1939 = is_j1939
+        session.key = key
+        self.count += 1
+        return session
+
+    cdef Session* _oldest(self) noexcept nogil:
+        cdef Session* oldest = &self.items[0]
+        cdef Py_ssize_t index
+        for index in range(self.count):
+            if self.items[index].is_done:
+                return &self.items[index]
+            if self.items[index].last_ns < oldest.last_ns:
+                oldest = &self.items[index]
+        return oldest
+
+    cdef bint make_room(self, Session* session, uint32_t room) noexcept nogil:
+        cdef uint8_t* grown
+        if room > session.room:
+            grown = <uint8_t*>realloc(session.payload, room)
+            if grown == NULL:
+                return False
+            session.payload = grown
+            session.room = room
+        return True
+
+    cdef void count_frame(self, Session* session) noexcept nogil:
+        if session.is_done:
+            self.counts[session.channel].absorbed += 1
+        else:
+            session.frames += 1
+
+    cdef void complete(self, Session* session) noexcept nogil:
+        self.counts[session.channel].ends[END_COMPLETE] += 1
+        self.counts[session.channel].absorbed += session.frames
+        session.frames = 0
+        session.is_done = True
+        free(session.payload)
+        session.payload = NULL
+        session.room = 0
+
+    cdef void end(self, Session* session, int how) noexcept nogil:
+        if not session.is_done:
+            self.counts[session.channel].ends[how] += 1
+            self.counts[session.channel].lost += session.frames
+        free(session.payload)
+        self.count -= 1
+        session[0] = self.items[self.count]
+        self.items[self.count].payload = NULL
+
+    cdef void expire(self, uint16_t channel, int64_t now_ns) noexcept nogil:
+        cdef Py_ssize_t index = self.count
+        cdef Session* session
+        while index:
+            index -= 1
+            session = &self.items[index]
+            if (session.channel == channel and now_ns > session.last_ns
+                    and <uint64_t>now_ns - <uint64_t>session.last_ns > <uint64_t>session.limit_ns):
+                self.end(session, END_TIMEOUT)

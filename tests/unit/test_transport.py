@@ -1,0 +1,351 @@
+"""Transport sessions as a listener hears them: worked cases, every interleaving, every loss, every abort."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pytest
+from telemetry_core.decoder import Decoder
+from telemetry_core.frames import FrameBatch, FrameTuple
+from telemetry_core.plan import Plan
+from telemetry_core.samples import SampleBatch
+from telemetry_core.schema import Schema
+from telemetry_core.spec import (
+    BusSpec,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+from telemetry_core.transport import Transport
+
+EXTENDED = 0x80000000
+SECOND_NS = 1_000_000_000
+PAYLOAD, BY_PGN = 8, 16
+NO_BUS = PlanSpec((), (BusSpec("", ()),))
+
+BCS = (
+    "1CEC56F4#1009000200001100",
+    "1CECF456#110201FFFF001100",
+    "1CEB56F4#01FE0E5A0E51414D",
+    "1CEB56F4#022B00FFFFFFFFFF",
+    "1CECF456#13090002FF001100",
+)
+BCS_PAYLOAD = ("181156F4", "FE0E5A0E51414D2B00")
+
+
+class Wire:
+    """A transport stage that hears one channel; what goes on, as candump would write it."""
+
+    def __init__(
+        self, *, isotp: Sequence[tuple[int, bool, bool]] = (), spec: PlanSpec = NO_BUS, j1939: bool = True
+    ) -> None:
+        self.plan = Plan(spec, Schema(spec.records))
+        self.transport = Transport(self.plan)
+        self.transport.bind(0, 0, j1939=j1939, isotp=isotp)
+        self.time_ns = 1_700_000_000 * SECOND_NS
+
+    def hear(self, *texts: str, after_ns: int = 1_000_000) -> list[tuple[str, str]]:
+        out = []
+        for text in texts:
+            self.time_ns += after_ns
+            batch = FrameBatch(1)
+            id, _, data = text.partition("#")
+            batch.append(self.time_ns, _id(id), bytes.fromhex(data))
+            out += [_text(frame) for frame in self.transport.reassemble(batch)]
+        return out
+
+    def payloads(self, *texts: str, after_ns: int = 1_000_000) -> list[tuple[str, str]]:
+        """What is not simply one of the frames that were heard."""
+        heard = {tuple(text.upper().split("#")) for text in texts}
+        return [out for out in self.hear(*texts, after_ns=after_ns) if out not in heard]
+
+    @property
+    def ends(self) -> dict[str, int]:
+        return {name: count for name, count in self.transport.session_counts(0).items() if count}
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        counts = self.transport.counts(0)
+        return counts["absorbed"], counts["lost/incomplete_session"]
+
+
+def _id(text: str) -> int:
+    return int(text, 16) | (EXTENDED if len(text) == 8 else 0)
+
+
+def _text(frame: FrameTuple) -> tuple[str, str]:
+    id = f"{frame.id & 0x1FFFFFFF:08X}" if frame.id & EXTENDED else f"{frame.id:03X}"
+    return id, frame.data.hex().upper()
+
+
+def bam(sender: int, payload: bytes, pgn: int = 0xFECA) -> list[str]:
+    packets = -(-len(payload) // 7)
+    size = len(payload).to_bytes(2, "little")
+    announce = bytes([32, *size, packets, 255]) + pgn.to_bytes(3, "little")
+    frames = [f"1CECFF{sender:02X}#{announce.hex()}"]
+    for number in range(packets):
+        part = payload[7 * number : 7 * number + 7].ljust(7, b"\xff")
+        frames.append(f"1CEBFF{sender:02X}#{number + 1:02X}{part.hex()}")
+    return frames
+
+
+def interleavings(sequences: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    if not any(sequences):
+        yield []
+    for index, sequence in enumerate(sequences):
+        if sequence:
+            rest = [*sequences[:index], sequence[1:], *sequences[index + 1 :]]
+            for tail in interleavings(rest):
+                yield [sequence[0], *tail]
+
+
+# -- J1939: the reference's worked cases
+
+
+def test_a_request_to_send_session_gives_its_payload_at_the_last_packet() -> None:
+    wire = Wire()
+    assert wire.hear(*BCS[:3]) == []
+    assert wire.hear(BCS[3]) == [BCS_PAYLOAD]
+    assert wire.hear(BCS[4]) == []
+    assert wire.ends == {"complete": 1}
+    assert wire.counts == (5, 0)
+
+
+def test_other_frames_between_the_packets_change_nothing() -> None:
+    wire = Wire()
+    assert wire.hear(*BCS[:3], "181056F4#0102030405060708", *BCS[3:]) == [
+        ("181056F4", "0102030405060708"),
+        BCS_PAYLOAD,
+    ]
+
+
+def test_a_packet_that_was_asked_for_again_completes_the_session_once() -> None:
+    wire = Wire()
+    one, two, three = (text.replace("1CEBFF", "1CEB56") for text in bam(0xF4, bytes(range(16)))[1:])
+    begin = "1CEC56F4#10100003FF001100"
+    again = "1CECF456#110202FFFF001100"
+    assert wire.hear(begin, "1CECF456#110301FFFF001100", one, three, again, two) == [
+        ("181156F4", bytes(range(16)).hex().upper())
+    ]
+    assert wire.hear(three) == []
+    assert wire.ends == {"complete": 1}
+    assert wire.counts == (7, 0)
+
+
+def test_a_new_request_ends_the_session_before_it() -> None:
+    wire = Wire()
+    found = wire.payloads(BCS[0], BCS[2], "1CEC56F4#10090002FF000200", *BCS[2:4])
+    assert found == [("180256F4", "FE0E5A0E51414D2B00")]
+    assert wire.ends == {"complete": 1, "restarted": 1}
+    assert wire.counts == (3, 2)
+
+
+def test_silence_ends_a_session_and_its_late_packet_is_an_orphan() -> None:
+    wire = Wire()
+    assert wire.hear(BCS[0], BCS[2]) == []
+    assert wire.hear(BCS[3], after_ns=751_000_000) == [("1CEB56F4", "022B00FFFFFFFFFF")]
+    assert wire.ends == {"timeout": 1, "orphans": 1}
+    assert wire.counts == (0, 2)
+
+
+def test_time_that_steps_back_ends_no_session() -> None:
+    wire = Wire()
+    wire.hear(BCS[0], BCS[2])
+    assert wire.hear(BCS[3], after_ns=-10 * SECOND_NS) == [BCS_PAYLOAD]
+
+
+@pytest.mark.parametrize(
+    "abort", ["1CECF456#FF03FFFFFF001100", "1CEC56F4#FF03FFFFFF001100", "1CECF456#FFFFFFFFFFFFFFFF"]
+)
+@pytest.mark.parametrize("heard", [1, 2, 3])
+def test_an_abort_of_either_side_at_any_point_ends_the_session(abort: str, heard: int) -> None:
+    wire = Wire()
+    assert wire.hear(*BCS[:heard], abort) == []
+    assert wire.ends == {"aborted": 1}
+    assert wire.counts == (0, heard + 1)
+    assert wire.hear(BCS[3]) == [("1CEB56F4", "022B00FFFFFFFFFF")]
+
+
+def test_an_abort_of_another_message_ends_nothing() -> None:
+    wire = Wire()
+    wire.hear(*BCS[:3])
+    assert wire.hear("1CECF456#FF03FFFFFF000200", BCS[3])[-1] == BCS_PAYLOAD
+
+
+def test_a_broadcast_and_a_directed_session_of_one_sender_are_told_apart() -> None:
+    wire = Wire()
+    broadcast = bam(0xF4, bytes(range(10)))
+    found = wire.hear(broadcast[0], BCS[0], broadcast[1], BCS[2], BCS[3], broadcast[2])
+    assert found == [BCS_PAYLOAD, ("18FECAF4", bytes(range(10)).hex().upper())]
+
+
+def test_channels_with_the_same_addresses_are_independent() -> None:
+    transport = Transport(Plan(NO_BUS, Schema(())))
+    batch = FrameBatch(20)
+    for channel in (0, 1):
+        transport.bind(channel, 0, j1939=True)
+    for number, text in enumerate(BCS[:4]):
+        for channel in (0, 1):
+            id, _, data = text.partition("#")
+            batch.append(number, _id(id), bytes.fromhex(data), channel=channel)
+    assert [(frame.channel, _text(frame)) for frame in transport.reassemble(batch)] == [
+        (0, BCS_PAYLOAD),
+        (1, BCS_PAYLOAD),
+    ]
+
+
+# -- J1939: every order, every loss
+
+
+def test_three_sessions_are_told_apart_in_every_order_of_their_frames() -> None:
+    sessions = [bam(1, b"A" * 9), bam(2, b"B" * 14, 0xFEE5), [BCS[0], BCS[2], BCS[3]]]
+    expected = {("18FECA01", "41" * 9), ("18FEE502", "42" * 14), BCS_PAYLOAD}
+    wire = Wire()
+    count = 0
+    for frames in interleavings(sessions):
+        found = wire.hear(*frames, after_ns=1000)
+        assert len(found) == 3
+        assert set(found) == expected
+        count += 1
+    assert count == 1680
+    assert wire.ends == {"complete": 3 * count}
+
+
+@pytest.mark.parametrize("lost", range(16))
+def test_a_lost_packet_costs_its_own_message_alone(lost: int) -> None:
+    wire = Wire()
+    whole, other = bam(1, bytes(range(100))), bam(2, b"B" * 14)
+    damaged = [text for number, text in enumerate(whole) if number != lost]
+    found = wire.payloads(*damaged, *other)
+    assert found == [("18FECA02", "42" * 14)]
+    assert wire.payloads(*whole) == [("18FECA01", bytes(range(100)).hex().upper())]
+    assert wire.ends == ({"complete": 2, "orphans": 15} if lost == 0 else {"complete": 2, "restarted": 1})
+
+
+def test_a_packet_missing_when_the_receiver_acknowledges_was_lost_by_the_listener() -> None:
+    wire = Wire()
+    assert wire.hear(*BCS[:3], BCS[4]) == []
+    assert wire.ends == {"lost_packets": 1}
+    assert wire.counts == (0, 4)
+
+
+def test_the_longest_message_is_whole() -> None:
+    payload = bytes(number % 251 for number in range(1785))
+    assert Wire().hear(*bam(7, payload)) == [("18FECA07", payload.hex().upper())]
+
+
+@pytest.mark.parametrize(
+    "announce", ["20FA0602FFCAFE00", "20000000FFCAFE00", "20090003FFCAFE00", "20FFFFFFFFCAFE00"]
+)
+def test_an_announcement_that_cannot_be_goes_on_as_a_frame(announce: str) -> None:
+    wire = Wire()
+    assert wire.hear(f"1CECFF01#{announce}") == [("1CECFF01", announce)]
+    assert wire.ends == {"malformed": 1}
+
+
+def test_a_flood_of_announcements_is_bounded_and_counted() -> None:
+    wire = Wire()
+    for number in range(300):
+        wire.hear(f"1CEC{number % 250:02X}{number // 250:02X}#10090002FFCAFE00", after_ns=1000)
+    assert wire.ends == {"evicted": 44}
+    assert wire.transport.open_frames(0) == 256
+    wire.transport.end_sessions(0)
+    assert wire.counts == (0, 300)
+    assert wire.ends == {"evicted": 44, "unfinished": 256}
+
+
+# -- ISO-TP
+
+SINGLE = (0x7E8, False, False)
+
+
+def test_an_isotp_message_is_exact_to_its_announced_length() -> None:
+    wire = Wire(isotp=[SINGLE])
+    frames = ["7E8#100B62F190313233", "7E8#2134353637380000"]
+    assert wire.hear(*frames) == [("7E8", "62F1903132333435363738")]
+    assert wire.counts == (2, 0)
+
+
+def test_single_frames_of_both_forms_and_with_an_address_in_front() -> None:
+    wire = Wire(isotp=[SINGLE, (0x600, True, False)])
+    assert wire.hear("7E8#0341057BAAAAAAAA") == [("7E8", "41057B")]
+    assert wire.hear("7E8#0009" + "62F190414243444546" + "AA" * 5) == [("7E8", "62F190414243444546")]
+    assert wire.hear("600#F10341057BAAAAAA") == [("600", "41057B")]
+
+
+def test_the_low_byte_of_the_length_comes_in_front_when_asked_for() -> None:
+    wire = Wire(isotp=[(0x7E8, False, True)])
+    assert wire.hear("7E8#0341057BAAAAAAAA") == [("7E8", "0341057B")]
+    long = ["7E8#110462F1900000", *(f"7E8#2{number % 16:X}" + "00" * 7 for number in range(1, 38))]
+    assert wire.hear("7E8#1104" + "55" * 6, *long[1:])[0][1].startswith("0455")
+
+
+def test_a_length_of_32_bits_is_taken_and_a_monstrous_one_refused() -> None:
+    wire = Wire(isotp=[SINGLE])
+    size = 5000
+    head = "7E8#1000" + size.to_bytes(4, "big").hex() + "AB" * 58
+    rest = [f"7E8#2{number % 16:X}" + "AB" * 63 for number in range(1, 1 + -(-(size - 58) // 63))]
+    assert wire.hear(head, *rest) == [("7E8", "AB" * size)]
+    assert wire.hear("7E8#1000FFFFFFFFAAAA", "7E8#21" + "AA" * 7) == []
+    assert wire.ends == {"complete": 1, "too_long": 1, "orphans": 1}
+
+
+def test_a_consecutive_frame_out_of_order_ends_the_message() -> None:
+    wire = Wire(isotp=[SINGLE])
+    assert wire.hear("7E8#1014" + "00" * 6, "7E8#21" + "01" * 7, "7E8#23" + "02" * 7) == []
+    assert wire.ends == {"lost_packets": 1}
+    assert wire.counts == (0, 3)
+
+
+def test_a_consecutive_frame_that_the_wire_repeats_is_taken_once() -> None:
+    wire = Wire(isotp=[SINGLE])
+    second = "7E8#2101020304050607"
+    assert wire.hear("7E8#1014A0A1A2A3A4A5", second, second, "7E8#2208090A0B0C0D0E") == [
+        ("7E8", "A0A1A2A3A4A50102030405060708090A0B0C0D0E")
+    ]
+
+
+def test_ids_that_are_not_named_are_left_alone() -> None:
+    wire = Wire(isotp=[SINGLE])
+    assert wire.hear("7E9#0341057BAAAAAAAA") == [("7E9", "0341057BAAAAAAAA")]
+
+
+# -- what the decoder makes of payloads
+
+
+def message(id: int, bits: Iterable[tuple[int, int]], *, extended: bool, by_pgn: bool = False) -> MessageSpec:
+    signals = tuple(SignalSpec(start, count, True, False, False) for start, count in bits)
+    return MessageSpec("M", id, extended, 9, signals, (), 0, by_pgn=by_pgn)
+
+
+def spec(specced: MessageSpec) -> PlanSpec:
+    fields = tuple(FieldSpec(f"s{index}", SlotKind.INT) for index in range(len(specced.signals)))
+    return PlanSpec((RecordSpec("M", fields),), (BusSpec("", (specced,)),))
+
+
+def test_a_payload_is_matched_by_pgn_whatever_the_database_declares_and_tagged_by_its_sender() -> None:
+    wire = Wire(spec=spec(message(0x1811FE34, [(0, 8), (56, 16)], extended=True)))
+    decoder = Decoder(wire.plan)
+    decoder.bind(0, 0, 5, 100)
+    batch = FrameBatch(10)
+    for text in BCS:
+        id, _, data = text.partition("#")
+        batch.append(7, _id(id), bytes.fromhex(data))
+    samples = SampleBatch(wire.plan.schema)
+    decoder.decode(wire.transport.reassemble(batch), samples)
+    (row,) = samples
+    assert row.raw == {"s0": 0xFE, "s1": 0x2B}
+    assert (row.id, row.tags, row.time_ns) == (EXTENDED | 0x181156F4, 100 + 0xF4, 7)
+    assert decoder.payloads(0) == {"decoded": 1, "unknown": 0}
+    assert decoder.counts(0)["decoded"] == decoder.counts(0)["unknown"] == 0
+
+
+def test_a_transport_frame_that_the_database_knows_is_decoded_and_put_together() -> None:
+    wire = Wire(spec=spec(message(0x1CEB56F4, [(0, 8)], extended=True)))
+    assert wire.hear(*BCS[:4]) == [
+        ("1CEB56F4", "01FE0E5A0E51414D"),
+        ("1CEB56F4", "022B00FFFFFFFFFF"),
+        BCS_PAYLOAD,
+    ]
+    assert wire.counts == (2, 0)
