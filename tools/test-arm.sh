@@ -20,7 +20,8 @@ case "${1:-aarch64}" in
     *) fail "not an architecture: $1 (aarch64 or armhf)" ;;
 esac
 release=${DEBIAN_RELEASE:-bookworm}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# Where this machine's own Debian comes from; debootstrap knows where else.
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' 2>/dev/null | sed -n 1p)}
 root=${XDG_CACHE_HOME:-$HOME/.cache}/nev-telemetry/arm/$release-$debian
 formats=/proc/sys/fs/binfmt_misc
 
@@ -33,7 +34,7 @@ if [ "${TEST_ARM_NAMESPACE:-}" != own ]; then
     if [ ${#missing[@]} -gt 0 ]; then
         say "installing ${missing[*]} by apt-get"
         apt-get -q update >/dev/null
-        DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "${missing[@]}" >/dev/null
+        DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}" >/dev/null
     fi
     mkdir -p "$(dirname "$root")"
     export TEST_ARM_NAMESPACE=own
@@ -56,7 +57,7 @@ if [ ! -e "$root/made" ]; then
     say "making Debian $release for $debian in $root (minutes)"
     rm -rf "$root"
     debootstrap --arch="$debian" --variant=minbase --include=python3,python3-venv,python3-dev,gcc,g++,git \
-        "$release" "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; fail "debootstrap failed"; }
+        "$release" "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; fail "debootstrap failed"; }
     touch "$root/made"
 fi
 mount -t proc proc "$root/proc"
