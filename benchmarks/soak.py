@@ -167,7 +167,7 @@ def described(samples: list[Sample], frames_per_s: int, late_s: float) -> str:
         f"{last.at_s / 60.0:.1f} min at {frames_per_s:,} frames/s: {last.frames:,} read; messages: {serial}",
         f"feeder: {late_s:.1f} s late in all",
         f"points: {made:,} made, {acknowledged:,} acknowledged, {last.waiting_points:,.0f} waiting",
-        f"memory, MB: {memory[0]:.1f} warm, {min(memory):.1f} to {max(memory):.1f}, {memory[-1]:.1f} at the end",
+        f"memory: {memory[0]:.1f} MB, {min(memory):.1f} to {max(memory):.1f}, {memory[-1]:.1f} at the end",
         f"CPU: {cpu_us:.2f} us a frame, everything included",
     )
     return "\n".join(lines)
