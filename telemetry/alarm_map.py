@@ -6,11 +6,11 @@ the nearest name that exists. Protocols with a table of their own use the same e
 
 from collections.abc import Iterable, Iterator
 
-from telemetry_core.spec import PlanSpec, SignalSpec
+from telemetry_core.spec import PlanSpec
 from telemetry_core.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.alarms import Alarm, level_of
-from telemetry.catalogue import Catalogue, Found, nearest
+from telemetry.catalogue import Catalogue, Found, nearest, raw_value
 from telemetry.errors import ConfigError
 from telemetry.map_entry import NUMBER, MapEntry
 from telemetry.mapping import is_alarm
@@ -73,22 +73,3 @@ def _test(entry: MapEntry, found: Found) -> BitTest | ValueTest:
             f"{found.name} has bits 0 to {signal.bit_count - 1}, not {entry.bit}", where=f"{entry.where}.bit"
         )
     return BitTest(1 << entry.bit)
-
-
-def raw_value(value: int | str, found: Found, where: str) -> int:
-    """The raw value that `value`, or the word `value` of the signal's value table, is. Raises ConfigError."""
-    if isinstance(value, str):
-        raw_by_word = {word: raw for raw, word in found.signal.choices}
-        if value not in raw_by_word:
-            hint = nearest(value, raw_by_word) if raw_by_word else "its values have no words: write numbers"
-            raise ConfigError(f'{found.name} has no value "{value}"', where=where, hint=hint)
-        return raw_by_word[value]
-    low, high = _raw_range(found.signal)
-    if not low <= value <= high:
-        raise ConfigError(f"{found.name} is {low} to {high} (raw), not {value}", where=where)
-    return value
-
-
-def _raw_range(signal: SignalSpec) -> tuple[int, int]:
-    low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
-    return low, low + (1 << signal.bit_count) - 1

@@ -1,4 +1,4 @@
-"""Signals by name: what `Message.Signal` of a `[[map]]` entry is in the databases.
+"""Signals and their values by name: what `Message.Signal` of a `[[map]]` entry is in the databases.
 
 Promises: a name that is not there is refused with the entry's key path and the nearest name that is. An entry
 names one signal (`Pack.Voltage`) or, with `{n}`, a numbered family (`Cells.Cell{n}_V`: Cell1, Cell01 and
@@ -158,3 +158,22 @@ def nearest(name: str, known: Iterable[str]) -> str:
     longer = [candidate for candidate in by_folded if folded and candidate.startswith(folded)]
     close = longer or difflib.get_close_matches(folded, by_folded, n=1)
     return f'did you mean "{by_folded[close[0]]}"?' if close else ""
+
+
+def raw_value(value: int | str, found: Found, where: str) -> int:
+    """The raw value that `value`, or the word `value` of the signal's value table, is. Raises ConfigError."""
+    if isinstance(value, str):
+        raw_by_word = {word: raw for raw, word in found.signal.choices}
+        if value not in raw_by_word:
+            hint = nearest(value, raw_by_word) if raw_by_word else "its values have no words: write numbers"
+            raise ConfigError(f'{found.name} has no value "{value}"', where=where, hint=hint)
+        return raw_by_word[value]
+    low, high = _raw_range(found.signal)
+    if not low <= value <= high:
+        raise ConfigError(f"{found.name} is {low} to {high} (raw), not {value}", where=where)
+    return value
+
+
+def _raw_range(signal: SignalSpec) -> tuple[int, int]:
+    low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
+    return low, low + (1 << signal.bit_count) - 1

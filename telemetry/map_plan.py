@@ -63,6 +63,7 @@ class Assignment:
     field: str
     scale: float
     offset: float
+    words: tuple[tuple[int, str], ...] = ()  # into a text: what each raw value is
 
 
 class _Key(NamedTuple):
@@ -125,9 +126,19 @@ def _records(assignments: Sequence[Assignment]) -> Iterable[RecordSpec]:
     if needed & {CELLS.name, BATTERY.name}:
         yield record_spec(BATTERY)
     if CHARGER.name in needed:
-        yield record_spec(CHARGER)
+        yield record_spec(CHARGER, _texts(assignments, CHARGER.name))
     if METER.name in needed:
         yield record_spec(METER)
+
+
+def _texts(assignments: Iterable[Assignment], measurement: str) -> dict[str, list[str]]:
+    """The words of each text field, once each, in the order in which they occur."""
+    texts: dict[str, list[str]] = {}
+    for one in assignments:
+        if one.measurement == measurement and one.words:
+            words = texts.setdefault(one.field, [])
+            words += [word for word in dict.fromkeys(word for _, word in one.words) if word not in words]
+    return texts
 
 
 def _cell_count(record: RecordSpec) -> int:
@@ -144,12 +155,15 @@ def _indexes(record: RecordSpec) -> dict[str, int]:
 def _slot(assignment: Assignment, spec: PlanSpec, record: RecordSpec) -> SlotMap:
     field = spec.records[assignment.message.record].fields[assignment.signal]
     signal = assignment.message.signals[assignment.signal]
+    target = _indexes(record)[assignment.field]
+    numbers = {word: number for number, word in record.fields[target].texts}
     return SlotMap(
         source=assignment.signal,
-        target=_indexes(record)[assignment.field],
+        target=target,
         scale=_decimal_scale(field, signal, assignment.scale, assignment.offset),
         factor=field.factor * assignment.scale,
         offset=field.offset * assignment.scale + assignment.offset,
+        words=tuple((raw, numbers[word]) for raw, word in assignment.words),
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from telemetry_core.map_spec import MapSpec
 from telemetry_core.spec import PlanSpec
 
-from telemetry.catalogue import Catalogue, checked_number, nearest
+from telemetry.catalogue import Catalogue, Found, checked_number, nearest, raw_value
 from telemetry.errors import ConfigError
 from telemetry.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.map_plan import MAPPED_MEASUREMENTS, Assignment, build
@@ -33,6 +33,7 @@ class _Target:
     measurement: Measurement
     field: str
     is_family: bool
+    is_text: bool = False
 
 
 def resolve(entries: Iterable[MapEntry], spec: PlanSpec, *, threshold_a: float = 0.5) -> MapSpec:
@@ -85,6 +86,7 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             field=numbered_field(target.field, found.number) if target.is_family else target.field,
             scale=entry.scale,
             offset=entry.offset,
+            words=_words(entry, found) if target.is_text else (),
         )
 
 
@@ -111,9 +113,28 @@ def _target(entry: MapEntry) -> _Target:
         raise ConfigError(
             f'{name} has no field "{field_name}"', where=where, hint=nearest(field_name, fields)
         )
-    if fields[field_name].kind is Kind.TEXT:
-        raise ConfigError(f"{entry.to} is a text, and a signal is a number", where=where)
-    return _Target(measurement, field_name, is_family=False)
+    is_text = fields[field_name].kind is Kind.TEXT
+    if entry.values and not is_text:
+        raise ConfigError(f"are words, and {entry.to} is none", where=f"{entry.where}.values")
+    if is_text and (entry.scale, entry.offset) != (1.0, 0.0):
+        raise ConfigError("a text has no scale and no offset", where=entry.where)
+    return _Target(measurement, field_name, is_family=False, is_text=is_text)
+
+
+def _words(entry: MapEntry, found: Found) -> tuple[tuple[int, str], ...]:
+    """What each raw value is: as the entry says, else as the database does."""
+    if found.signal.is_float:
+        raise ConfigError(f"{found.name} is a float, which has no words", where=f"{entry.where}.signal")
+    where = f"{entry.where}.values"
+    given = {raw_value(value, found, where): word for value, word in entry.values.items()}
+    words = tuple(sorted(given.items())) or found.signal.choices
+    if not words:
+        raise ConfigError(
+            f"{entry.to} is a text, and {found.name} has no words",
+            where=where,
+            hint='what each value is, as { 3 = "bulk" }',
+        )
+    return words
 
 
 def _cells_target(field_name: str, where: str) -> _Target:

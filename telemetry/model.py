@@ -7,7 +7,7 @@ numbers and names are kept for ever.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -346,10 +346,14 @@ def numbered_field(prefix: str, number: int) -> str:
     return f"{prefix}{number:03d}"
 
 
-def record_spec(measurement: Measurement) -> RecordSpec:
-    """Rows of battery, charger or meter: all fields but texts, which have no slot."""
-    slotted = (field for field in measurement.fields if field.kind is not Kind.TEXT)
-    fields = tuple(_field_spec(field.name, field.kind) for field in slotted)
+def record_spec(measurement: Measurement, texts: Mapping[str, Sequence[str]] | None = None) -> RecordSpec:
+    """Rows of battery, charger or meter.
+
+    texts: what the text fields may say, by field; a slot holds the index. Other text fields have no slot.
+    """
+    words = texts or {}
+    slotted = (field for field in measurement.fields if field.kind is not Kind.TEXT or field.name in words)
+    fields = tuple(_field_spec(field.name, field.kind, words.get(field.name, ())) for field in slotted)
     return RecordSpec(measurement.name, fields, modelled=True)
 
 
@@ -360,9 +364,11 @@ def cells_record_spec(cell_count: int, sensor_count: int) -> RecordSpec:
     return RecordSpec(CELLS.name, tuple(_field_spec(name, Kind.FLOAT) for name in names), modelled=True)
 
 
-def _field_spec(name: str, kind: Kind) -> FieldSpec:
-    is_flag = kind is Kind.BOOL
-    return FieldSpec(name, SlotKind.BOOL if is_flag else SlotKind.FLOAT, passes=is_flag)
+_SLOT_KINDS = {Kind.FLOAT: SlotKind.FLOAT, Kind.BOOL: SlotKind.BOOL, Kind.TEXT: SlotKind.TEXT}
+
+
+def _field_spec(name: str, kind: Kind, words: Sequence[str] = ()) -> FieldSpec:
+    return FieldSpec(name, _SLOT_KINDS[kind], passes=kind is not Kind.FLOAT, texts=tuple(enumerate(words)))
 
 
 def documentation() -> str:

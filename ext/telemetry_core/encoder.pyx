@@ -214,6 +214,8 @@ cdef class Encoder:
             for index in range(record.first_field, record.first_field + record.field_count):
                 if not _has(row, index - record.first_field):
                     continue
+                if record.modelled and self.plans[index].form == FORM_TEXT:
+                    continue  # whoever reads csv expects numbers
                 if out != first:
                     memcpy(out, first, head_length)
                 end = put_text_of(out + head_length, self.csv_signals, index)

@@ -14,7 +14,8 @@ class SlotMap:
     """One field of a message row into one field of a modelled row.
 
     With `scale` (and an integer or flag as source): value = (raw * multiplier + bias) / 10**decimals, one
-    division, so that it prints short. Without: value = raw * factor + offset.
+    division, so that it prints short. Without: value = raw * factor + offset. With `words` (into a text): the
+    slot for each raw value; a raw value that is none of them fills nothing.
     """
 
     source: int  # index of the field in the message's record
@@ -22,6 +23,7 @@ class SlotMap:
     scale: DecimalScale | None
     factor: float
     offset: float
+    words: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

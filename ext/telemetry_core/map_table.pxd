@@ -18,6 +18,12 @@ cdef struct Slot:                # map_spec.SlotMap
     uint8_t kind                 # SlotKind of the source
     uint8_t decimal
     uint8_t is_flag              # the target's slot is a flag
+    uint32_t first_word          # of the target's slot where that is a text
+    uint32_t word_count
+
+cdef struct Word:                # of SlotMap.words
+    uint64_t raw
+    uint64_t slot
 
 cdef struct Range:               # inclusive; compared as signed or not, as its part says
     uint64_t low
@@ -77,6 +83,7 @@ cdef struct Bus:                 # map_spec.BusMap
 
 cdef class MapTable:
     cdef Slot* slots
+    cdef Word* words
     cdef Range* ranges
     cdef Part* parts
     cdef Output* outputs
@@ -85,6 +92,7 @@ cdef class MapTable:
     cdef Cycle* cycles
     cdef Bus* buses
     cdef Py_ssize_t slot_count
+    cdef Py_ssize_t word_count
     cdef Py_ssize_t range_count
     cdef Py_ssize_t part_count
     cdef Py_ssize_t output_count

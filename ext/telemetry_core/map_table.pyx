@@ -8,7 +8,7 @@ cimport cython
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from telemetry_core.schema cimport SLOT_BOOL, SLOT_INT, Record, Schema
+from telemetry_core.schema cimport SLOT_BOOL, SLOT_INT, SLOT_TEXT, Record, Schema
 
 from telemetry_core.map_spec import ABSENT, FlowRule, PowerRule, SpreadRule
 
@@ -81,7 +81,9 @@ cdef class MapTable:
         self.outputs = <Output*>_zeroed(len(outputs), sizeof(Output))
         self.parts = <Part*>_zeroed(len(parts), sizeof(Part))
         self.ranges = <Range*>_zeroed(sum(len(part.ranges) for part in parts), sizeof(Range))
-        self.slots = <Slot*>_zeroed(sum(len(part.slots) for part in parts), sizeof(Slot))
+        slots = [slot for part in parts for slot in part.slots]
+        self.slots = <Slot*>_zeroed(len(slots), sizeof(Slot))
+        self.words = <Word*>_zeroed(sum(len(slot.words) for slot in slots), sizeof(Word))
         for number, target in enumerate(spec.targets):
             _pack_target(&self.targets[number], schema, target, self.tag_set_count)
         for number, bus in enumerate(spec.buses):
@@ -99,6 +101,7 @@ cdef class MapTable:
         free(self.parts)
         free(self.ranges)
         free(self.slots)
+        free(self.words)
 
     cdef object _pack_bus(self, Schema schema, Bus* bus, spec):
         bus.first_cycle = <uint32_t>self.cycle_count
@@ -175,3 +178,11 @@ cdef class MapTable:
             slot.multiplier = spec.scale.multiplier
             slot.bias = spec.scale.bias
             slot.divisor = 10.0 ** spec.scale.decimals
+        if bool(spec.words) != (schema.fields[target.first_field + slot.target].kind == SLOT_TEXT):
+            raise ValueError("words are for texts, and texts need them")
+        slot.first_word = <uint32_t>self.word_count
+        slot.word_count = len(spec.words)
+        for raw, word in spec.words:
+            self.words[self.word_count].raw = <uint64_t>(raw & _WORD)
+            self.words[self.word_count].slot = word
+            self.word_count += 1

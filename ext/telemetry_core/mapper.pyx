@@ -16,7 +16,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
-from telemetry_core.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target
+from telemetry_core.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
 from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_INT, Record, Schema
 
@@ -60,6 +60,15 @@ cdef inline double mapped_value(const Slot* slot, uint64_t raw) noexcept nogil:
     else:
         number = <double>raw
     return number * slot.factor + slot.offset
+
+
+cdef inline const Word* find_word(const Slot* slot, const Word* words, uint64_t raw) noexcept nogil:
+    """What the raw value means; NULL: nothing that is known."""
+    cdef uint32_t number
+    for number in range(slot.first_word, slot.first_word + slot.word_count):
+        if words[number].raw == raw:
+            return &words[number]
+    return NULL
 
 
 cdef inline double rounded(double value, double unit) noexcept nogil:
@@ -289,6 +298,7 @@ cdef class Mapper:
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words
         cdef const Part* part
         cdef const Slot* slot
+        cdef const Word* word
         cdef uint32_t part_number, slot_number
         cdef double value
         for part_number in range(self._find_parts(row, output)):
@@ -296,6 +306,11 @@ cdef class Mapper:
             for slot_number in range(part.first_slot, part.first_slot + part.slot_count):
                 slot = &self.table.slots[slot_number]
                 if not has_field(row, slot.source):
+                    continue
+                if slot.word_count:
+                    word = find_word(slot, self.table.words, raw[slot.source])
+                    if word != NULL:
+                        set_word(made, mask_words, slot.target, word.slot)
                     continue
                 value = mapped_value(slot, raw[slot.source])
                 if not isfinite(value):

@@ -151,6 +151,17 @@ _REASONS = (  # bits of AR, of monitors and of inverters
     "short_circuit",
     "switch_locked",  # by the BMS
 )
+_PHASES = (  # numbers of CS
+    (0, "off"),
+    (2, "fault"),
+    (3, "bulk"),
+    (4, "absorption"),
+    (5, "float"),
+    (7, "equalise"),
+    (245, "starting"),
+    (247, "auto-equalise"),
+    (252, "external control"),
+)
 _ERRORS = {  # numbers of ERR
     "pack_overvoltage": (2,),
     "overtemperature": (17, 26),
@@ -188,6 +199,7 @@ VEDIRECT = SerialProtocol(
         Mapped("VedirectMonitor.T", "cells.t1"),
         Mapped("VedirectCharger.V", "charger.voltage_v"),
         Mapped("VedirectCharger.I", "charger.current_a"),
+        Mapped("VedirectCharger.CS", "charger.phase", words=_PHASES),
         Mapped("VedirectCharger.H19", "charger.energy_wh"),
         *_alarms("VedirectMonitor", "pack"),
         *_alarms("VedirectCharger", "charger"),

@@ -63,6 +63,7 @@ POOL = [
     MapEntry("Flags.Ready", "battery.cell_delta_v", scale=2.5),
     MapEntry("Charger.Volts", "charger.voltage_v"),
     MapEntry("Charger.Amps", "charger.current_a"),
+    MapEntry("Charger.Amps", "charger.phase", values={0: "off", 7: "bulk", -2: "off"}),
     MapEntry("Charger.Volts2", "meter.voltage_v", charger="left"),
     MapEntry("Charger.Amps", "meter.current_a", charger="left", scale=0.5),
 ]

@@ -88,7 +88,7 @@ class MapperModel:
         named: dict[str, Number] = {}
         for index in sorted(values):
             known = record.fields[index]
-            named[known.name] = values[index] != 0 if known.kind is SlotKind.BOOL else values[index] + 0.0
+            named[known.name] = _told(known.kind, values[index])
         return Row(
             row.time_ns, 0, record.measurement, channel.tags[target.tag_set], row.channel, row.id, named
         )
@@ -151,6 +151,12 @@ class MapperModel:
                 values[target.power.power] = _rounded(recent[0] * recent[1], target.power.decimals)
 
 
+def _told(kind: SlotKind, value: Number) -> Number:
+    if kind is SlotKind.BOOL:
+        return value != 0
+    return int(value) if kind is SlotKind.TEXT else value + 0.0
+
+
 def _is_there(part: PartMap, row: Row, source: RecordSpec) -> bool:
     if part.selector == ABSENT:
         return True
@@ -159,10 +165,13 @@ def _is_there(part: PartMap, row: Row, source: RecordSpec) -> bool:
 
 
 def _values(part: PartMap, row: Row, source: RecordSpec) -> dict[int, float]:
-    values = {}
+    values: dict[int, float] = {}
     for slot in part.slots:
         raw = row.raw.get(source.fields[slot.source].name)
-        if raw is not None and math.isfinite(value := _value(slot, raw)):
+        if slot.words:
+            if raw in (words := dict(slot.words)):
+                values[slot.target] = words[int(raw)]
+        elif raw is not None and math.isfinite(value := _value(slot, raw)):
             values[slot.target] = value
     return values
 

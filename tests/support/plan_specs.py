@@ -28,6 +28,7 @@ class Signal:
     offset: float = 0.0
     pages: Sequence[int] = ()
     name_in_row: str = ""
+    choices: Sequence[tuple[int, str]] = ()
 
     def field(self, name: str) -> FieldSpec:
         return FieldSpec(
@@ -77,6 +78,7 @@ def _message(name: str, signals: Mapping[str, Signal], record: int) -> MessageSp
                 signed=signal.signed,
                 is_float=signal.kind is SlotKind.FLOAT,
                 condition=condition,
+                choices=tuple(signal.choices),
             )
         )
     return MessageSpec(

@@ -1,10 +1,13 @@
 """What the bytes of a serial device come to in the data model, as Python values."""
 
+from collections.abc import Mapping
+
 from telemetry_core.decoder import Decoder
 from telemetry_core.frames import FrameBatch
 from telemetry_core.lines import LineBuffer
 from telemetry_core.mapper import Mapper
 from telemetry_core.plan import Plan
+from telemetry_core.samples import Row as SampleRow
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
@@ -16,7 +19,8 @@ from telemetry.modelling import model
 from telemetry.protocols.serial_table import SerialProtocol
 from tests.support.lineprotocol import parse_line
 
-Row = tuple[str, dict[str, int | float | bool]]  # measurement and values
+Value = float | bool | str
+Row = tuple[str, dict[str, Value]]  # measurement and values
 
 
 def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
@@ -33,8 +37,17 @@ def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
     framer.finish(frames)
     decoder.decode(frames, samples)
     mapper.map(samples, mapped)
-    hidden = {record.measurement for record in protocol.records}
-    return [(row.measurement, row.raw) for row in mapped if row.measurement not in hidden]
+    texts = {
+        record.measurement: {field.name: dict(field.texts) for field in record.fields}
+        for record in mapping.records
+    }
+    return [
+        (row.measurement, _told(row, texts[row.measurement])) for row in mapped if row.measurement in texts
+    ]
+
+
+def _told(row: SampleRow, texts: Mapping[str, Mapping[int, str]]) -> dict[str, Value]:
+    return {name: texts[name][int(raw)] if texts[name] else raw for name, raw in row.raw.items()}
 
 
 def alarms_of(protocol: SerialProtocol, data: bytes) -> list[str]:

@@ -7,7 +7,7 @@ from telemetry.model import EVENT_CODES
 from telemetry.protocols.jbd import BASIC, CELLS, JBD, MODEL, request
 from telemetry.protocols.reference import ReferenceDecoder
 from tests.support.framing import frames_of, jbd_message
-from tests.support.serial_rows import alarms_of, rows_of
+from tests.support.serial_rows import Value, alarms_of, rows_of
 
 # The vendor's own example of a reply to 0x03.
 EXAMPLE = bytes.fromhex("DD03001F19DFF8240DA50FA00002249100000000000012570311040B980BA90B960B97F89A77")
@@ -30,11 +30,11 @@ def basic(
     return jbd_message(BASIC, data + tail)
 
 
-def battery(message: bytes) -> dict[str, int | float | bool]:
+def battery(message: bytes) -> dict[str, Value]:
     return dict(rows_of(JBD, message))["battery"]
 
 
-def cells(message: bytes) -> dict[str, int | float | bool]:
+def cells(message: bytes) -> dict[str, Value]:
     return dict(rows_of(JBD, message)).get("cells", {})
 
 

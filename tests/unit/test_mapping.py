@@ -201,12 +201,28 @@ def test_the_spread_of_cells_is_derived_unless_mapped() -> None:
     assert spread.cell_max != ABSENT
 
 
+def test_a_text_has_the_words_of_the_entry_or_else_those_of_the_database() -> None:
+    phases = Signal(choices=[(3, "Bulk"), (5, "Float")])
+    spec = plan({"left": {"L": {"Phase": phases}}, "right": {"R": {"Phase": phases}}})
+    entries = [
+        MapEntry("L.Phase", "charger.phase"),
+        MapEntry("R.Phase", "charger.phase", values={"Bulk": "constant current", 5: "Float", -1: "off"}),
+    ]
+    mapping = resolve(entries, spec)
+    (record,) = mapping.records
+    (texts,) = [dict(field.texts) for field in record.fields if field.name == "phase"]
+    slots = [bus.messages[0].outputs[0].parts[0].slots[0] for bus in mapping.buses]
+    told = [{raw: texts[number] for raw, number in slot.words} for slot in slots]
+    assert told == [{3: "Bulk", 5: "Float"}, {3: "constant current", 5: "Float", -1: "off"}]
+
+
 def test_nothing_mapped_is_an_empty_map() -> None:
     spec = resolve([], CAR)
     assert (spec.records, spec.targets, spec.tag_sets) == ((), (), ())
 
 
 FAMILY = "Cells.Cell{n}_V"
+WORDS = 'what each value is, as { 3 = "bulk" }'
 MAPPABLE = "signals can be mapped to battery, cells, charger, meter"
 AS_IN = 'as in signal = "Cells.Cell{n}_V", to = "cells.v{n}"'
 REFUSED = [
@@ -247,7 +263,22 @@ REFUSED = [
         [MapEntry("Pack.SoC", "battery.soc")],
         'map[0].to: battery has no field "soc" (did you mean "soc_pct"?)',
     ),
-    ([MapEntry("Pack.SoC", "charger.phase")], "map[0].to: charger.phase is a text, and a signal is a number"),
+    (
+        [MapEntry("Pack.SoC", "charger.phase")],
+        f"map[0].values: charger.phase is a text, and Pack.SoC has no words ({WORDS})",
+    ),
+    (
+        [MapEntry("Pack.SoC", "charger.phase", values={"Bulk": "bulk"})],
+        'map[0].values: Pack.SoC has no value "Bulk" (its values have no words: write numbers)',
+    ),
+    (
+        [MapEntry("Pack.SoC", "charger.phase", scale=2.0, values={3: "bulk"})],
+        "map[0]: a text has no scale and no offset",
+    ),
+    (
+        [MapEntry("Pack.SoC", "battery.soc_pct", values={3: "bulk"})],
+        "map[0].values: are words, and battery.soc_pct is none",
+    ),
     (
         [MapEntry(FAMILY, "cells.volts{n}")],
         'map[0].to: cells has no field "volts{n}" (v1, t1, v{n} or t{n})',

@@ -82,10 +82,11 @@ def test_two_protocols_go_through_one_line_and_only_what_they_mean_comes_out() -
         *("cell_min_v=3.3", "cell_max_v=3.301", "cell_delta_v=0.001"),
         *("cell_min_index=1", "cell_max_index=2"),
     )
+    charged = 'voltage_v=13.2,current_a=1,power_w=13.2,phase="bulk"'
     assert lines.take().decode().splitlines() == [
         "cells,pack=main,source=bms,vehicle=car v001=3.3,v002=3.301 5",
         "battery,pack=main,source=bms,vehicle=car " + ",".join(spread) + " 5",
-        "charger,charger=main,source=solar,vehicle=car voltage_v=13.2,current_a=1,power_w=13.2 6",
+        f"charger,charger=main,source=solar,vehicle=car {charged} 6",
     ]
     counted = {name: count for name, count in line.counted().items() if count}
     assert counted == {

@@ -90,6 +90,12 @@ def test_a_solar_charger_fills_charger() -> None:
         "energy_wh": 4560.0,
     }
     assert row["power_w"] == pytest.approx(13.18 * 7.4, abs=1e-6)
+    assert row["phase"] == "bulk"
+
+
+def test_a_state_of_operation_that_nobody_knows_is_no_phase() -> None:
+    ((_, row),) = rows_of(VEDIRECT, vedirect_block(SOLAR | {"CS": "99"}))
+    assert "phase" not in row
 
 
 def test_what_a_block_does_not_have_is_absent_and_not_zero() -> None:
