@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.fleet_lines import load_fleet
 from tests.support.servers import (
@@ -14,6 +15,10 @@ from tests.support.servers import (
 )
 
 pytest_plugins = ["tests.support.required"]
+
+# A busy machine is no reason to fail: how long an example takes says nothing here.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

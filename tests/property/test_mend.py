@@ -53,7 +53,7 @@ SG_MUL_VAL_ 256 Inner Current 2-2;
 """
 VEHICLE = (Path(firmware_sim.__file__).parent / "vehicle.dbc").read_text()
 ODD = st.sampled_from('\x00\x1b\x85\u2028\n\r"\\;:|@/ -+.,_0zé电') | st.characters(exclude_categories=["Cs"])
-BOUNDED = settings(max_examples=150, deadline=5_000, suppress_health_check=[HealthCheck.too_slow])
+BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def position(text: str) -> st.SearchStrategy[int]:
