@@ -20,6 +20,7 @@ from telemetry.serial_settings import SerialSettings, SimulatedTime, read_serial
 from telemetry.sink.credentials import Secret, handed_over, read_secret
 from telemetry.sink.settings import Api, InfluxSettings
 from telemetry.toml_table import TomlTable
+from telemetry.web.settings import WebSettings, read_web
 
 MIB = 1024 * 1024
 NOT_NEGATIVE = -1e-12  # as the lower bound, which is exclusive
@@ -110,6 +111,7 @@ class Config:
     influx: InfluxSettings
     spool: SpoolSettings
     reduce: ReduceSettings
+    web: WebSettings
     sources: tuple[SourceSettings, ...]
     map: tuple[MapEntry, ...]
     limits: tuple[Limit, ...]
@@ -132,6 +134,7 @@ def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> C
         influx=_influx(top.take_table("influx"), environment),
         spool=spool,
         reduce=_reduce(top.take_table("reduce")),
+        web=read_web(top.take_table("web")),
         sources=_sources(top),
         map=tuple(read_map_entry(table) for table in top.take_tables("map")),
         limits=tuple(read_limit(table) for table in top.take_tables("limit")),

@@ -25,6 +25,7 @@ _INDEX = re.compile(r"\[\d+\]")
 _TYPES = {
     "flag": "true or false",
     "paths": "list of paths",
+    "texts": "list of texts",
     "values": "integers and texts",
     "tables": "tables",
     "integer": "integer",

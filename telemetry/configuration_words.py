@@ -83,6 +83,17 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "intervals of single measurements, in s: `measurements = { Cells = 10.0, Alarms = 0.0 }`", "none"
         ),
     },
+    "web": {
+        "listen": _words(
+            "an IP address and a port; `[::1]:8480` is IPv6; port 0: any that is free (the log and `status`"
+            ' tell); `"off"`: no page'
+        ),
+        "names": _words(
+            "by which browsers and scrapers call this machine, beside its own name, `localhost` and"
+            " addresses",
+            "none",
+        ),
+    },
     "can": {
         **_SOURCE,
         "interface": _words("the network interface; may appear later, and go and come back", "`name`"),
@@ -189,6 +200,9 @@ directory = "spool"
 [reduce]
 every_s = 1.0
 measurements = { Cells = 10.0 }
+
+[web]
+names = ["gateway-7.example.org"]
 
 [[can]]
 name = "can0"

@@ -78,6 +78,7 @@ class Supervisor:
         self._clock = clock
         self._notifier = notifier or Notifier()
         self._watchdog = Watchdog(period_s)
+        self._got_on_s = clock.monotonic_s()
         self._status = ""
         self._next_status_s = float("-inf")
 
@@ -106,8 +107,16 @@ class Supervisor:
 
     def went_round(self, *, took: bool, waiting: bool) -> None:
         """See `Watchdog.went_round`."""
-        if self._watchdog.went_round(self._clock.monotonic_s(), took=took, waiting=waiting):
+        now_s = self._clock.monotonic_s()
+        if took or not waiting:
+            self._got_on_s = now_s
+        if self._watchdog.went_round(now_s, took=took, waiting=waiting):
             self._notifier.send("WATCHDOG=1")
+
+    @property
+    def got_on_s(self) -> float:
+        """When the pipeline last got on, in the sense of the watchdog; monotonic. For any thread."""
+        return self._got_on_s
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`; told when it has changed, each STATUS_EVERY_S at most."""

@@ -1,15 +1,14 @@
 """The gateway service: builds the pipeline, runs it, and stops it in an order in which nothing is lost.
 
 Order of building: configuration, databases, then the spool (a wrong configuration touches nothing), then the
-stages, the status socket, the sources and, once frames flow, the sink. Order of stopping: sources, pipeline,
-spool, sink, all within STOP_S whatever the server does. One thread per source, this one for the pipeline, one
-for the sink, one for the status socket.
+stages, the status socket, the page, the sources and, once frames flow, the sink. Order of stopping: sources,
+pipeline, spool, sink, all within STOP_S whatever the server does. One thread per source, this one for the
+pipeline, one for the sink, one for the status socket, one for the page.
 """
 
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 from telemetry import __version__
@@ -20,11 +19,11 @@ from telemetry.config import Config, SourceSettings
 from telemetry.errors import TelemetryError
 from telemetry.events import Event, begins
 from telemetry.events import line as event_line
+from telemetry.figures import Figures
 from telemetry.gateway import MEASUREMENT as GATEWAY
-from telemetry.gateway import HourlyRate, describe, gateway_lines
+from telemetry.gateway import HourlyRate, gateway_lines
 from telemetry.ledger import Ledger, add
-from telemetry.live import LiveSnapshot, LiveState
-from telemetry.live_view import live_view
+from telemetry.live import LiveState
 from telemetry.model import Level
 from telemetry.notify import Supervisor
 from telemetry.pipeline import Pipeline
@@ -39,6 +38,8 @@ from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
 from telemetry.status import StatusServer
 from telemetry.watch import ClockWatch, SpoolWatch
+from telemetry.web.server import WebServer
+from telemetry.web.site import Views
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -47,17 +48,6 @@ SOURCES_STOP_S = 1.5
 SINK_STOP_S = 1.5
 STATUS_EVERY_S = 0.5
 OLD_EVENT_NS = 60_000_000_000  # nothing that is told now happened earlier than this
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """The accounts and what else is known of the service, of one moment."""
-
-    counters: dict[str, int]
-    gauges: dict[str, float]
-    volatile: str  # why the disk refuses
-    live: LiveSnapshot
-    taken_s: float  # monotonic
 
 
 class Service:
@@ -134,6 +124,7 @@ class Service:
         )
         self._failure: Exception | None = None
         self._status = StatusServer(config.spool.directory, self._describe)
+        self._web = WebServer(config.web, Views(self._describe, lambda: self._published.live), self._clock)
         self._started_s = self._clock.monotonic_s()
         self._written_rate, self._sync_rate = HourlyRate(), HourlyRate()
         self._rates: dict[str, float] = {}
@@ -162,6 +153,7 @@ class Service:
         """Until stopped; or, when all sources are logs, until all is delivered."""
         self._report_start()
         self._status.start()
+        self._web.start()
         self._sources.start()
         self._supervisor.ready(self._summary())
         self._sink.start()
@@ -375,7 +367,7 @@ class Service:
         gauges = self._spool.gauges()
         return gauges.waiting_disk_points + gauges.waiting_memory_points
 
-    def _take_figures(self) -> "_Figures":
+    def _take_figures(self) -> Figures:
         """For the pipeline's thread: all numbers, of one moment, so that they balance."""
         counters, spool = self._spool.snapshot()
         now_s = self._clock.monotonic_s()
@@ -393,39 +385,34 @@ class Service:
             "uptime_s": now_s - self._started_s,
             **process_gauges(),
         }
-        return _Figures(
-            add(self._ledger.snapshot(), counters),
-            gauges,
-            spool.volatile,
-            self._live_state.snapshot(),
-            now_s,
-        )
+        live = self._live_state.snapshot()
+        return Figures(add(self._ledger.snapshot(), counters), gauges, spool.volatile, live, now_s)
 
     def _publish(self) -> None:
         self._published = self._take_figures()
         self._supervisor.status(self._summary())
+        self._web.published()
 
     def _summary(self) -> str:
         """One line of how things are, for people."""
         sources = ", ".join(f"{source.name} {source.source.status}" for source in self._sources)
-        return f"{sources}; server: {self._sink_state()}; spool: {self._published.volatile or 'on disk'}"
+        server = self._sink.state.summary()
+        return f"{sources}; server: {server}; spool: {self._published.volatile or 'on disk'}"
 
-    def _sink_state(self) -> str:
-        sink = self._sink.state
-        return sink.held or sink.failure or f"API {sink.api}, last answer {sink.last_status}"
-
-    def _describe(self, request: str) -> dict[str, Any]:
+    def _describe(self, request: str = "") -> dict[str, Any]:
         """What the status socket answers. request: `messages` to have the last values of all messages too."""
         if request == "messages":
             self._live_state.ask_for_messages()
         states = {f"source/{source.name}": source.source.status for source in self._sources}
-        figures = self._published
-        states["sink"] = self._sink_state()
-        states["spool"] = figures.volatile or "on disk"
-        now_s = self._clock.monotonic_s()
-        gauges = {**figures.gauges, "status_age_s": now_s - figures.taken_s}
-        status = describe(self._config.vehicle, figures.counters, gauges, states)
-        return {**status, "live": live_view(figures.live, now_s, status)}
+        states["web"] = self._web.state
+        states["service"] = "stopping" if self._stop.is_set() else "running"
+        return self._published.status(
+            self._config.vehicle,
+            states,
+            self._sink.state,
+            now_s=self._clock.monotonic_s(),
+            got_on_s=self._supervisor.got_on_s,
+        )
 
     # -- stopping
 
@@ -437,6 +424,7 @@ class Service:
         self._sink.stop(SINK_STOP_S)
         self._publish()
         self._status.close()
+        self._web.close()
         self._spool.close()
         waiting = self._waiting_points()
         LOG.info(

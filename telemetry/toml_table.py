@@ -112,6 +112,14 @@ class TomlTable:
                 raise self.wrong(key, f"must be integers or texts, not {_describe(one)}")
         return tuple(values)
 
+    def take_texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings that are not empty; empty when the key is absent."""
+        self._asked(key, "texts", False)
+        values = self._take(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
+            raise self.wrong(key, f"must be a list of texts, not {_describe(values)}")
+        return tuple(values)
+
     def take_path(self, key: str, default: str | None = None) -> Path:
         """A path, relative to the configuration file's folder."""
         self._asked(key, "path", default is None, default)

@@ -266,7 +266,7 @@ class Sender:
             requests=self.state.requests + 1,
             bytes_sent=self.state.bytes_sent + size_bytes,
             last_status=exchange.answer.status if isinstance(exchange.answer, Answer) else 0,
-            last_latency_s=exchange.latency_s,
+            latencies=self.state.latencies.plus(exchange.latency_s),
         )
 
     def _note(self, **changes: object) -> None:

@@ -1,7 +1,9 @@
 """What the sink says of itself: one frozen value, replaced as a whole, to be read from any thread."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from telemetry.sink.latency import NONE, Latencies
 from telemetry.sink.settings import Api
 
 
@@ -15,9 +17,17 @@ class SinkState:
     acknowledged_points: int = 0
     dead_points: int = 0
     last_status: int = 0  # of HTTP; 0: no answer
-    last_latency_s: float = 0.0
+    latencies: Latencies = NONE
     failing_since_s: float | None = None  # monotonic; the server does not take anything since
     failure: str = ""  # why
     held: str = ""  # why nothing is sent until somebody has mended it; empty: it is not so
     looks: int = 0  # into the queue
     idle: bool = True  # nothing that could be sent was waiting at the last look
+
+    def summary(self) -> str:
+        """One clause for people."""
+        return self.held or self.failure or f"API {self.api}, last answer {self.last_status}"
+
+    def view(self) -> dict[str, Any]:
+        """What it has done, as JSON."""
+        return {"bytes_sent": self.bytes_sent, "latency": self.latencies.view()}

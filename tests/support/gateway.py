@@ -53,7 +53,7 @@ class Gateway:
     """One gateway with all its files in `directory`. As a context manager it leaves nothing running.
 
     influx, sources: the tables [influx] and [[can]], [[replay]] …; top: keys and tables before them; spool:
-    keys of [spool] besides its directory.
+    keys of [spool] besides its directory; web: what [web] listens at.
     """
 
     directory: Path
@@ -61,6 +61,7 @@ class Gateway:
     sources: str
     top: str = ""
     spool: str = ""
+    web: str = "off"
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def __enter__(self) -> Self:
@@ -82,7 +83,7 @@ class Gateway:
         return self.directory / "log"
 
     def write_config(self) -> None:
-        spool = f'[spool]\ndirectory = "spool"\n{self.spool}\n'
+        spool = f'[spool]\ndirectory = "spool"\n{self.spool}\n[web]\nlisten = "{self.web}"\n'
         self.config.write_text(f'vehicle = "van"\n{self.top}\n{self.influx}\n{spool}\n{self.sources}')
 
     def start(self) -> "subprocess.Popen[bytes]":

@@ -1,0 +1,170 @@
+"""One client, as a state machine without a socket: requests come in, answers or a stream go out.
+
+Promises: one answer is on its way at a time, and nothing more is taken from the client before it is out; so
+what a client costs is bounded by one request and one answer, and answers are shared. A client that is slow to
+ask, slow to read or idle has a deadline. Time is passed in. The server does the reading, writing and closing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+
+from telemetry.web.feed import Feed
+from telemetry.web.request import METHODS, Request, RequestError, RequestParser
+from telemetry.web.response import Response, stream_head, words
+
+HEAD_WITHIN_S = 5.0  # of its first byte, or of connecting, a request must be whole
+IDLE_S = 30.0  # between requests
+STALLED_S = 20.0  # without taking a byte of what is sent
+DRAIN_S = 1.0  # for what the client still sends, so that a reset does not eat our last words
+SLOW_S = 2.0  # without taking a byte: gives way to others
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that does not end. greeting: what each client is told first."""
+
+    feed: Feed
+    greeting: bytes
+
+
+Answer = Response | Stream
+Answerer = Callable[[Request], Answer]
+
+
+class _Phase(Enum):
+    ASKING = auto()
+    ANSWERING = auto()
+    STREAMING = auto()
+    DRAINING = auto()  # all is said, and the client is told so
+
+
+class Connection:
+    """See the module."""
+
+    def __init__(self, answer: Answerer, now_s: float) -> None:
+        self._answer = answer
+        self._parser = RequestParser()
+        self._phase = _Phase.ASKING
+        self._has_asked = False
+        self._since_s = now_s  # of the last step that counts for the deadline
+        self._output = memoryview(b"")
+        self._body = b""  # follows the head that is in `_output`
+        self._stream: Stream | None = None
+        self._told = 0  # the number of the message that was sent last
+        self._last = False  # no request is taken after this answer
+
+    # -- what comes in
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether anything is read: not while an answer is on its way. (A stream's client may leave.)"""
+        return self._phase is not _Phase.ANSWERING
+
+    def received(self, data: bytes, now_s: float) -> None:
+        """The client has sent this."""
+        if self._phase is not _Phase.ASKING:
+            return  # it has nothing more to say
+        if self._has_asked and not self._parser.waiting_bytes:
+            self._since_s = now_s  # of another request: the first one has its time from when it connected
+        self._parser.feed(data)
+        self._take_request(now_s)
+
+    def _take_request(self, now_s: float) -> None:
+        try:
+            request = self._parser.next()
+        except RequestError as error:
+            allow = (("Allow", ", ".join(METHODS)),) if error.status is HTTPStatus.METHOD_NOT_ALLOWED else ()
+            self.refuse(words(error.status, error.words, allow), now_s)
+            return
+        if request is None:
+            return
+        self._has_asked = True
+        answer = self._answer(request)
+        if isinstance(answer, Stream):
+            self._stream = answer if request.method != "HEAD" else None
+            self._begin(stream_head(), answer.greeting if self._stream else b"", now_s, last=True)
+        else:
+            body = answer.body if request.method != "HEAD" else b""
+            head = answer.head(keep_alive=request.keep_alive)
+            self._begin(head, body, now_s, last=not request.keep_alive)
+
+    def refuse(self, response: Response, now_s: float) -> None:
+        """Say this and close."""
+        self._begin(response.head(keep_alive=False), response.body, now_s, last=True)
+
+    def _begin(self, head: bytes, body: bytes, now_s: float, *, last: bool) -> None:
+        self._phase = _Phase.ANSWERING
+        self._output, self._body, self._last = memoryview(head), body, last
+        self._since_s = now_s
+
+    # -- what goes out
+
+    @property
+    def output(self) -> memoryview:
+        """What is to be sent next; empty if there is nothing now."""
+        return self._output
+
+    def sent(self, count: int, now_s: float) -> None:
+        """The client has taken so many bytes of `output`."""
+        self._output = self._output[count:]
+        self._since_s = now_s
+        if self._output:
+            return
+        if self._body:
+            self._output, self._body = memoryview(self._body), b""
+        elif self._phase is _Phase.ANSWERING:
+            self._answered(now_s)
+
+    def _answered(self, now_s: float) -> None:
+        if self._stream is not None:
+            self._phase = _Phase.STREAMING
+            self.follow(now_s)
+        elif self._last:
+            self._phase = _Phase.DRAINING
+        else:
+            self._phase = _Phase.ASKING
+            self._take_request(now_s)  # it may have come already
+
+    def follow(self, now_s: float) -> None:
+        """Take the newest message of the stream, if it is a new one and the last one is out."""
+        if self._phase is not _Phase.STREAMING or self._stream is None or self._output:
+            return
+        feed = self._stream.feed
+        if feed.number != self._told:
+            self._told = feed.number
+            self._output = memoryview(feed.message)
+            self._since_s = now_s
+
+    # -- when it is over
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether all is said: the server closes its side, and the rest when the client does."""
+        return self._phase is _Phase.DRAINING
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it listens to the event stream."""
+        return self._stream is not None
+
+    @property
+    def deadline_s(self) -> float:
+        """When the connection is closed if nothing moves."""
+        match self._phase:
+            case _Phase.ASKING:
+                is_idle = self._has_asked and not self._parser.waiting_bytes
+                return self._since_s + (IDLE_S if is_idle else HEAD_WITHIN_S)
+            case _Phase.DRAINING:
+                return self._since_s + DRAIN_S
+            case _ if self._output:
+                return self._since_s + STALLED_S
+        return float("inf")
+
+    def may_give_way(self, now_s: float) -> float | None:
+        """Since when it does nothing for which it should be kept, when others need the place; or None."""
+        if self._phase in (_Phase.ASKING, _Phase.DRAINING):
+            return self._since_s
+        is_slow = bool(self._output) and now_s - self._since_s >= SLOW_S
+        return self._since_s if is_slow else None

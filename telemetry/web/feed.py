@@ -1,0 +1,17 @@
+"""The newest message for all that listen to the event stream, made once.
+
+Promises: a client that is slow misses messages and never makes them pile up: there is only the newest one.
+"""
+
+
+class Feed:
+    """number grows with each message; message: bytes of the event stream."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.message = b""
+
+    def publish(self, event: str, data: str) -> None:
+        """Replace the message. data: of one line, as JSON is."""
+        self.message = f"event: {event}\ndata: {data}\n\n".encode()
+        self.number += 1

@@ -1,0 +1,34 @@
+"""By which names a client may call this machine: the guard against DNS rebinding.
+
+A page of another host can make its own name point to 127.0.0.1 and then read what this server answers, as if
+it were its own. Its browser still sends that name as Host. So: an IP address (which no resolver is asked
+for), `localhost`, this machine's own name and what the configuration names are served, others are not. Pure.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z_.-]+))(?::[0-9]{1,5})?")
+
+
+def own_names(hostname: str, configured: Iterable[str]) -> frozenset[str]:
+    """All names that are served, in lower case. hostname: of this machine."""
+    own = hostname.lower()
+    return frozenset({"localhost", own, f"{own.partition('.')[0]}.local", *configured})
+
+
+def is_served(host: str, names: frozenset[str]) -> bool:
+    """host: the header field, with or without a port; empty: the client is no browser (HTTP/1.0)."""
+    if not host:
+        return True
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return False
+    if match[2] and match[2].lower().removesuffix(".") in names:
+        return True
+    try:
+        ipaddress.ip_address(match[1] or match[2])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,150 @@
+"""The service's status as Prometheus metrics: the three accounts, the spool, the sink, the process.
+
+Promises: counters go on over restarts as the accounts do, except those of logs, of the sink's requests and of
+the process; every counter of the ledger is in one of the metrics. Relies on `telemetry.gateway.describe` for
+names. `prometheus-client` is imported here alone, and this module only when somebody scrapes for the first
+time.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from telemetry import __version__
+from telemetry.ledger import POINT_ENDS, frames_in_flight, sources
+from telemetry.web.health import WELL
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+PREFIX = "nev_telemetry_"
+
+Status = Mapping[str, Any]
+
+# Gauge of the status, name and meaning of the metric.
+_GAUGES = (
+    ("spool_bytes", "spool_size_bytes", "Size of the spool on disk."),
+    ("spool_oldest_s", "spool_oldest_batch_age_seconds", "Age of the oldest batch that waits."),
+    ("spool_volatile", "spool_volatile", "1 while the disk refuses and live data flows from memory alone."),
+    ("frames_waiting", "frames_waiting", "Frames read that wait for the pipeline."),
+    ("sink_held", "sink_held", "1 while the server refuses everything and batches are held."),
+    ("memory_bytes", "process_resident_memory_bytes", "Resident memory."),
+    ("uptime_s", "uptime_seconds", "Time since the service started."),
+    ("status_age_s", "status_age_seconds", "Age of these numbers."),
+    ("progress_age_s", "progress_age_seconds", "Time since the pipeline got on."),
+)
+
+
+def exposition(status: Status) -> bytes:
+    """The text of a scrape, of the status of one moment."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(StatusCollector(status))
+    return generate_latest(registry)
+
+
+class StatusCollector(Collector):
+    """See the module."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics."""
+        yield InfoMetricFamily(PREFIX + "build", "What runs.", {"version": __version__})
+        yield from self._bus_and_frames()
+        yield from self._points()
+        yield from self._sink()
+        gauges = self._status["gauges"]
+        for key, name, meaning in _GAUGES:
+            yield GaugeMetricFamily(PREFIX + name, meaning, float(gauges[key]))
+        yield CounterMetricFamily(
+            PREFIX + "process_cpu_seconds", "Processor time used, user and system.", gauges["cpu_s"]
+        )
+        yield CounterMetricFamily(
+            PREFIX + "incomplete_cycles",
+            "Cycles of cell pages that were not complete.",
+            gauges["incomplete_cycles"],
+        )
+
+    def _bus_and_frames(self) -> Iterator[Metric]:
+        accounts = self._status["accounts"]
+        read = _counter("frames_read", "Frames and messages that came in, good or bad.", "source")
+        dropped = _counter("frames_kernel_dropped", "Frames that the kernel dropped.", "source")
+        lost = _counter("frames_lost", "Frames that were read and lost.", "source", "reason")
+        ends = _counter("frames", "Frames by what became of them.", "source", "result")
+        other = _counter("source_counts", "What else a source counts.", "source", "kind")
+        sessions = _counter(
+            "transport_sessions", "Transport sessions by what became of them.", "source", "result"
+        )
+        loads = GaugeMetricFamily(
+            PREFIX + "source_frames_per_second", "Frames that came lately.", labels=["source"]
+        )
+        up = GaugeMetricFamily(
+            PREFIX + "source_up", "1 while the source receives, or has read its log.", labels=["source"]
+        )
+        in_flight = GaugeMetricFamily(
+            PREFIX + "frames_in_flight", "Frames read and not accounted for yet.", labels=["source"]
+        )
+        for name, count in accounts.items():
+            account, _, rest = name.partition("/")
+            source, _, kind = rest.partition("/")
+            match account, kind.partition("/"):
+                case "bus", ("read", "", _):
+                    read.add_metric([source], count)
+                case "bus", ("kernel_dropped", "", _):
+                    dropped.add_metric([source], count)
+                case "bus", _:
+                    other.add_metric([source, kind], count)
+                case "frames", ("lost", "/", reason):
+                    lost.add_metric([source, reason], count)
+                case "frames", _:
+                    ends.add_metric([source, kind], count)
+                case "sessions", _:
+                    sessions.add_metric([source, kind], count)
+        for source in sources(accounts):
+            in_flight.add_metric([source], frames_in_flight(accounts, source))
+        for each in self._status["live"]["sources"]:
+            loads.add_metric([each["source"]], each["frames_per_s"])
+            up.add_metric([each["source"]], float(each["state"] in WELL))
+        yield from (read, dropped, ends, lost, other, sessions, in_flight, loads, up)
+
+    def _points(self) -> Iterator[Metric]:
+        accounts, gauges = self._status["accounts"], self._status["gauges"]
+        made = _counter("points_made", "Points made.", "measurement")
+        for name, count in accounts.items():
+            if name.startswith("points/made/"):
+                made.add_metric([name.removeprefix("points/made/")], count)
+        ends = _counter("points", "Points by what became of them.", "result")
+        for end in POINT_ENDS:
+            ends.add_metric([end], accounts.get(f"points/{end}", 0))
+        waiting = GaugeMetricFamily(
+            PREFIX + "points_waiting", "Points not acknowledged yet.", labels=["place"]
+        )
+        for place in ("memory", "disk"):
+            waiting.add_metric([place], gauges[f"points_waiting_{place}"])
+        yield from (made, ends, waiting)
+
+    def _sink(self) -> Iterator[Metric]:
+        sink = self._status["sink"]
+        latency = sink["latency"]
+        buckets = [(str(float(bound)), count) for bound, count in latency["buckets"]]
+        yield HistogramMetricFamily(
+            PREFIX + "sink_request_duration_seconds",
+            "How long requests to the server took, answered or not.",
+            [*buckets, ("+Inf", latency["count"])],
+            latency["sum_s"],
+        )
+        yield CounterMetricFamily(
+            PREFIX + "sink_sent_bytes", "Compressed lines sent, each time they were sent.", sink["bytes_sent"]
+        )
+
+
+def _counter(name: str, meaning: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(PREFIX + name, meaning, labels=labels)

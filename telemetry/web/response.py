@@ -1,0 +1,59 @@
+"""Answers of HTTP/1.1: values to bytes, with what protects a browser that shows them.
+
+Promises: nothing is loaded from another host, framed by another page, read by another page's script, guessed
+to be of another type, or, if it is data, kept by a cache. Nothing is said of versions or paths of this
+machine. Pure.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+
+NO_STORE = ("Cache-Control", "no-store")
+_ALWAYS = (
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
+Fields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One whole answer. fields: beside those that every answer has."""
+
+    body: bytes
+    content_type: str = TEXT
+    status: HTTPStatus = HTTPStatus.OK
+    fields: Fields = (NO_STORE,)
+
+    def head(self, *, keep_alive: bool) -> bytes:
+        """Status line and header fields."""
+        fields: Fields = (*self.fields, ("Connection", "keep-alive" if keep_alive else "close"))
+        if self.status is not HTTPStatus.NOT_MODIFIED:
+            fields = (("Content-Type", self.content_type), ("Content-Length", str(len(self.body))), *fields)
+        return _head(self.status, fields)
+
+
+def words(status: HTTPStatus, text: str, fields: Fields = ()) -> Response:
+    """An answer that is a sentence."""
+    return Response(f"{text}\n".encode(), status=status, fields=(NO_STORE, *fields))
+
+
+def stream_head() -> bytes:
+    """Of a stream of server-sent events, which ends with the connection."""
+    return _head(HTTPStatus.OK, (("Content-Type", EVENT_STREAM), NO_STORE, ("Connection", "close")))
+
+
+def _head(status: HTTPStatus, fields: Fields) -> bytes:
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in (*fields, *_ALWAYS)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -1,0 +1,171 @@
+"""What stands at which path: the page, the live values, the past minutes, metrics and health.
+
+Promises: whatever is made of the service's status is made once for all who ask within FRESH_S, and never
+shown when it is older; the stream has a message for each publication, and while none comes one with the ages
+of then each QUIET_S, so that a pipeline that hangs is seen to hang. Nothing is read from the disk after the
+start, and nothing secret is in the status. Belongs to one thread.
+"""
+
+import hashlib
+import json
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from importlib import resources
+from typing import Any
+
+from telemetry.clock import Clock
+from telemetry.live import LiveSnapshot
+from telemetry.web import health
+from telemetry.web.connection import Answer, Stream
+from telemetry.web.feed import Feed
+from telemetry.web.history import History
+from telemetry.web.host import is_served, own_names
+from telemetry.web.request import Request
+from telemetry.web.response import JSON, Response, words
+
+FRESH_S = 0.4
+QUIET_S = 2.0
+RETRY_MS = 2000  # after which a browser connects again
+
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What the service shows of itself; may be called from the server's thread.
+
+    status: as the status socket answers; snapshot: of the live values, as they were published last.
+    """
+
+    status: Callable[[], Mapping[str, Any]]
+    snapshot: Callable[[], LiveSnapshot]
+
+
+class _Look:
+    """The status of one moment, and what is made of it when it is asked for."""
+
+    def __init__(self, status: Mapping[str, Any], at_s: float) -> None:
+        self.status = status
+        self.at_s = at_s
+
+    @cached_property
+    def live(self) -> str:
+        return _json(self.status["live"])
+
+    @cached_property
+    def metrics(self) -> Response:
+        from telemetry.web import metrics  # lazily: prometheus-client costs memory that few need
+
+        return Response(metrics.exposition(self.status), metrics.CONTENT_TYPE)
+
+
+class Site:
+    """Answers requests."""
+
+    def __init__(self, views: Views, clock: Clock, names: Iterable[str] = ()) -> None:
+        """names: by which this machine is called beside its own."""
+        self._views = views
+        self._clock = clock
+        self._names = own_names(socket.gethostname(), names)
+        self._history = History()
+        self._look: _Look | None = None
+        self._feed = Feed()
+        self._fed_s = float("-inf")
+        self._files = {f"/{name}": _File(name, body) for name, body in _page().items()}
+        self._files["/"] = self._files.pop("/index.html")
+        build = hashlib.sha256("".join(sorted(file.tag for file in self._files.values())).encode())
+        hello = _json({"build": build.hexdigest()[:16]})
+        self._stream = Stream(
+            self._feed, f"retry: {RETRY_MS}\nevent: hello\ndata: {hello}\n\n".encode("ascii")
+        )
+        self._routes: dict[str, Callable[[], Answer]] = {
+            "/api/live": lambda: Response(self._fresh().live.encode(), JSON),
+            "/api/history": lambda: Response(_json(self._history.view(self._now_s())).encode(), JSON),
+            "/events": self._events,
+            "/metrics": lambda: self._fresh().metrics,
+            "/healthz": lambda: _verdict(health.alive(self._fresh().status)),
+            "/readyz": lambda: _verdict(health.ready(self._fresh().status)),
+        }
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to any request."""
+        if not is_served(request.host, self._names):
+            text = "this machine is not called so; [web] names in the configuration may say that it is"
+            return words(HTTPStatus.MISDIRECTED_REQUEST, text)
+        file = self._files.get(request.path)
+        if file is not None:
+            return file.answer(request.fields.get("if-none-match", ""))
+        route = self._routes.get(request.path)
+        return route() if route is not None else words(HTTPStatus.NOT_FOUND, "there is no such page")
+
+    def published(self, *, is_listened_to: bool) -> None:
+        """The service has published something."""
+        self._history.observe(self._views.snapshot())
+        if is_listened_to:
+            self._look = None
+            self._feed_now()
+
+    def tick(self) -> None:
+        """Somebody listens to the stream: tell what is so now, if nothing was told for long."""
+        if self._now_s() >= self.due_s:
+            self._feed_now()
+
+    @property
+    def due_s(self) -> float:
+        """When `tick` has something to do, if nothing is published until then."""
+        return self._fed_s + QUIET_S
+
+    def _events(self) -> Answer:
+        if self._now_s() - self._fed_s > FRESH_S:
+            self._feed_now()
+        return self._stream
+
+    def _feed_now(self) -> None:
+        self._feed.publish("live", self._fresh().live)
+        self._fed_s = self._now_s()
+
+    def _fresh(self) -> _Look:
+        now_s = self._now_s()
+        if self._look is None or now_s - self._look.at_s > FRESH_S:
+            self._look = _Look(self._views.status(), now_s)
+        return self._look
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_s()
+
+
+class _File:
+    """A file of the page. A browser asks each time whether it has changed: the service may be another."""
+
+    def __init__(self, name: str, body: bytes) -> None:
+        self.tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        fields = (("Cache-Control", "no-cache"), ("ETag", self.tag))
+        self._whole = Response(body, _TYPES[name.rpartition(".")[2]], fields=fields)
+        self._unchanged = Response(b"", status=HTTPStatus.NOT_MODIFIED, fields=fields)
+
+    def answer(self, known: str) -> Response:
+        """known: what the browser says it has (If-None-Match)."""
+        return self._unchanged if self.tag in known else self._whole
+
+
+def _page() -> dict[str, bytes]:
+    """The files of the page, by name."""
+    folder = resources.files("telemetry.web").joinpath("page")
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def _verdict(verdict: health.Verdict) -> Response:
+    status = HTTPStatus.SERVICE_UNAVAILABLE if verdict.reasons else HTTPStatus.OK
+    return Response(_json(verdict.view()).encode(), JSON, status)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
