@@ -1,0 +1,97 @@
+// The page: live values as they come, and how old they are while they do not.
+
+import { Children, setText } from "./dom.js";
+import { follow } from "./feed.js";
+import { duration, timeOfDay } from "./format.js";
+import { GatewayView } from "./gateway.js";
+import { FIELDS, Histories } from "./history.js";
+import { ChargerCard, PackCard } from "./vehicle.js";
+
+const STUCK_S = 4; // a pipeline that has told nothing new for so long
+
+const byId = (id) => document.getElementById(id);
+const histories = new Histories();
+const gateway = new GatewayView();
+const packs = new Children(byId("packs"), (pack) => new PackCard(pack), showPack);
+const chargers = new Children(
+  byId("chargers"),
+  (charger) => new ChargerCard(charger),
+  (card, charger) => card.show(charger, waited_s()),
+);
+
+let live = null; // what was told last
+let told = 0; // when, by performance.now()
+let lostAt = null;
+
+follow({
+  onOpen() {
+    histories.load().then(show, () => {});
+  },
+  onLive(values) {
+    live = values;
+    told = performance.now();
+    lostAt = null;
+    remember();
+    show();
+  },
+  onLost() {
+    lostAt ??= new Date();
+    show();
+  },
+});
+setInterval(show, 1000);
+
+function waited_s() {
+  return (performance.now() - told) / 1000;
+}
+
+function remember() {
+  for (const pack of live.packs) {
+    const fresh = FIELDS.filter((field) => !pack.stale.includes(field)).map((field) => [
+      field,
+      pack.battery[field],
+    ]);
+    histories.of(pack.pack, pack.source).add(told, Object.fromEntries(fresh));
+  }
+}
+
+function show() {
+  showConnection();
+  if (live === null) return;
+  setText(byId("vehicle"), live.vehicle);
+  document.title = `${live.vehicle} – nev-telemetry`;
+  packs.show(live.packs, (pack) => JSON.stringify([pack.pack, pack.source]));
+  chargers.show(live.chargers, (charger) => JSON.stringify([charger.charger, charger.source]));
+  byId("no-packs").hidden = live.packs.length + live.chargers.length > 0;
+  gateway.show(live);
+}
+
+function showPack(card, pack) {
+  card.show(pack, waited_s());
+  card.draw(histories.of(pack.pack, pack.source), performance.now());
+}
+
+function showConnection() {
+  const stuck_s = live === null ? 0 : live.gauges.status_age_s + waited_s();
+  let state = "live";
+  let notice = "";
+  if (lostAt !== null) {
+    state = "lost";
+    notice =
+      live === null
+        ? "The service does not answer. It is tried again every few seconds."
+        : `The connection to the service is lost since ${timeOfDay(lostAt)}. What is shown is of then, ${duration(waited_s())} old. It is tried again every few seconds.`;
+  } else if (live === null) {
+    state = "connecting";
+  } else if (stuck_s > STUCK_S) {
+    state = "stuck";
+    notice = `The service has told nothing new for ${duration(stuck_s)}: something holds it up, mostly the disk.`;
+  }
+  document.body.dataset.connection = state;
+  setText(
+    byId("connection-words"),
+    { live: "live", lost: "connection lost", stuck: "held up", connecting: "connecting …" }[state],
+  );
+  byId("notice").hidden = notice === "";
+  if (byId("notice").textContent !== notice) setText(byId("notice"), notice);
+}

@@ -1,0 +1,179 @@
+// The service itself: sources, the three accounts, spool and server, newest events.
+
+import { Children, element, setAttribute, setText } from "./dom.js";
+import { bytes, count, duration, number, timeOfDay, words } from "./format.js";
+
+const WELL = ["receiving", "reading", "ended"];
+const LEVELS = [
+  ["info", "information"],
+  ["⚠ warning", "warning"],
+  ["⛔ critical", "critical"],
+];
+const BAD = ["kernel dropped", "lost", "evicted", "damaged", "dead"];
+const ENDS = ["acknowledged", "reduced", "evicted", "damaged", "dead"];
+
+const byId = (id) => document.getElementById(id);
+
+export class GatewayView {
+  constructor() {
+    this.sources = new Children(byId("sources"), makeSource, updateSource);
+    this.accounts = ["bus", "frames", "points"].map(
+      (name) => new Children(byId(`account-${name}`), makeCount, updateCount),
+    );
+    this.service = new Children(byId("service"), makeFact, (node, fact) =>
+      setText(node.lastChild, fact.text),
+    );
+    this.events = new Children(byId("events"), makeEvent, () => {});
+  }
+
+  show(live) {
+    this.sources.show(live.sources, (source) => source.source);
+    const [bus, frames, points, missing] = accounts(live);
+    [bus, frames, points].forEach((counts, index) =>
+      this.accounts[index].show(Object.entries(counts), ([name]) => name),
+    );
+    const balance = byId("balance");
+    setText(
+      balance,
+      missing === 0
+        ? "✓ every point made is accounted for"
+        : `⚠ ${count(missing)} points are not accounted for`,
+    );
+    balance.classList.toggle("is-bad", missing !== 0);
+    this.service.show(facts(live), (fact) => fact.name);
+    const times = new Map();
+    this.events.show(live.events, (event) => {
+      const key = JSON.stringify([
+        event.time_ns,
+        event.code,
+        event.source,
+        event.pack,
+        event.charger,
+        event.active,
+        event.text,
+      ]);
+      times.set(key, (times.get(key) ?? 0) + 1);
+      return `${key} ${times.get(key)}`;
+    });
+  }
+}
+
+function makeSource(source) {
+  const cells = [
+    element("td", { role: "cell" }),
+    ...["frames/s", "load", "read", "unknown", "lost"].map((label) =>
+      element("td", { role: "cell", "data-label": label }),
+    ),
+  ];
+  return element(
+    "tr",
+    { role: "row" },
+    element("th", { role: "rowheader", scope: "row", text: source.source }),
+    ...cells,
+  );
+}
+
+function updateSource(row, source) {
+  const [, state, rate, load, read, unknown, lost] = row.children;
+  const isWell = WELL.includes(source.state);
+  setText(state, isWell ? source.state : `⚠ ${source.state}`);
+  state.classList.toggle("is-warning", !isWell);
+  setText(rate, number(source.frames_per_s, source.frames_per_s < 100 ? 1 : 0));
+  load.hidden = source.bus_load_pct === null;
+  setText(load, load.hidden ? "" : `${number(source.bus_load_pct, 1)} %`);
+  setText(read, count(source.read));
+  setText(unknown, count(source.unknown));
+  const reasons = Object.entries(source.lost);
+  const sum = reasons.reduce((total, [, each]) => total + each, 0);
+  const why = reasons.map(([reason, each]) => `${words(reason)} ${count(each)}`).join(", ");
+  setText(lost, sum === 0 ? "0" : `⚠ ${count(sum)}: ${why}`);
+  lost.classList.toggle("is-bad", sum !== 0);
+  lost.classList.toggle("broad", sum !== 0);
+}
+
+/** Counts by name, of each account; and how many points are in none. */
+function accounts(live) {
+  const sum = (pattern) =>
+    Object.entries(live.accounts).reduce(
+      (total, [name, each]) => (pattern.test(name) ? total + each : total),
+      0,
+    );
+  const bus = { read: sum(/^bus\/[^/]+\/read$/), "kernel dropped": sum(/^bus\/[^/]+\/kernel_dropped$/) };
+  const frames = {
+    decoded: sum(/^frames\/[^/]+\/decoded$/),
+    absorbed: sum(/^frames\/[^/]+\/absorbed$/),
+    unknown: sum(/^frames\/[^/]+\/unknown$/),
+    lost: sum(/^frames\/[^/]+\/lost\//),
+  };
+  frames["in flight"] = bus.read - sum(/^frames\//);
+  const points = { made: sum(/^points\/made\//) };
+  for (const end of ENDS) points[end] = live.accounts[`points/${end}`] ?? 0;
+  points["waiting in memory"] = live.gauges.points_waiting_memory;
+  points["waiting on disk"] = live.gauges.points_waiting_disk;
+  const ended = Object.entries(points).reduce(
+    (total, [name, each]) => (name === "made" ? total : total + each),
+    0,
+  );
+  return [bus, frames, points, points.made - ended];
+}
+
+function makeCount([name]) {
+  return element("tr", {}, element("th", { scope: "row", text: name }), element("td"));
+}
+
+function updateCount(row, [name, value]) {
+  const isBad = BAD.includes(name) && value > 0;
+  setText(row.lastChild, isBad ? `⚠ ${count(value)}` : count(value));
+  row.lastChild.classList.toggle("is-bad", isBad);
+}
+
+function facts({ state, gauges }) {
+  const told = [
+    ["server", `${gauges.sink_held ? "⚠ " : ""}${state.sink}`],
+    ["spool", `${gauges.spool_volatile ? "⚠ " : ""}${state.spool}`],
+    ["spool size", bytes(gauges.spool_bytes)],
+    ["oldest that waits", duration(gauges.spool_oldest_s)],
+    ["up for", duration(gauges.uptime_s)],
+    ["memory", bytes(gauges.memory_bytes)],
+    ["processor", `${number((100 * gauges.cpu_s) / Math.max(gauges.uptime_s, 1), 1)} %`],
+  ];
+  return told.map(([name, text]) => ({ name, text }));
+}
+
+function makeFact({ name }) {
+  const isBroad = name === "server" || name === "spool";
+  return element(
+    "div",
+    { class: isBroad ? "fact broad" : "fact" },
+    element("dt", { text: name }),
+    element("dd"),
+  );
+}
+
+function makeEvent(event) {
+  const date = new Date(event.time_ns / 1e6);
+  const [label, level] = event.active ? (LEVELS[event.level] ?? LEVELS[0]) : ["✓ over", "over"];
+  const about = [
+    event.source,
+    event.pack && `pack ${event.pack}`,
+    event.charger && `charger ${event.charger}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
+  const time = element("time", {
+    datetime: date.toISOString(),
+    title: date.toLocaleString(),
+    text: timeOfDay(date),
+  });
+  const what = element(
+    "span",
+    { class: "what" },
+    element("span", { class: "level", text: label }),
+    ` ${words(event.code)} `,
+    element("span", { class: "about", text: about }),
+  );
+  const made = element("li", {}, time, what);
+  setAttribute(made, "data-level", level);
+  if (event.text) made.append(element("span", { class: "text", text: event.text }));
+  return made;
+}

@@ -1,0 +1,96 @@
+// The values of a pack or a charger: figures, facts and flags; what is stale says so.
+
+import { Children, element, setText } from "./dom.js";
+import { anything, duration, number, STALE_S, words } from "./format.js";
+
+/** How old the newest value is. */
+export function showAge(node, age_s) {
+  const isOld = age_s > STALE_S;
+  node.classList.toggle("is-old", isOld);
+  setText(node, isOld ? `no data for ${duration(age_s)}` : `${number(age_s, 1)} s ago`);
+}
+
+/** A list of names and values (`dl`), of those that are known. rows: { field, label, unit, decimals, sign, factor, bar, numbered }. */
+export class Values {
+  constructor(root, kind) {
+    this.root = root;
+    this.kind = kind;
+    this.rows = new Children(
+      root,
+      (row) => this.#make(row),
+      (node, row) => this.#update(node, row),
+    );
+  }
+
+  show(rows, values, isStale) {
+    const known = rows.filter((row) => values[row.field] !== undefined);
+    const shown = known.map((row) => ({
+      ...row,
+      value: values[row.field],
+      of: values[row.numbered],
+      stale: isStale(row.field),
+    }));
+    this.rows.show(shown, (row) => row.field);
+  }
+
+  #make(row) {
+    const value = element("span", { class: "reading" });
+    const unit = element("span", { class: "unit" });
+    const held = element("dd", {}, value, unit);
+    const root = element(
+      "div",
+      { class: this.kind, "data-field": row.field },
+      element("dt", { text: row.label ?? words(row.field) }),
+      held,
+    );
+    let bar = null;
+    if (row.bar) {
+      bar = element("i");
+      root.append(element("div", { class: "bar", "aria-hidden": "true" }, bar));
+    }
+    return { root, value, unit, held, bar };
+  }
+
+  #update(node, row) {
+    const isNumber = typeof row.value === "number" && row.decimals !== undefined;
+    setText(
+      node.value,
+      isNumber ? number(row.value * (row.factor ?? 1), row.decimals, row.sign) : anything(row.value),
+    );
+    const of = row.of === undefined ? "" : ` in ${number(row.of, 0)}`;
+    setText(node.unit, `${row.unit ? ` ${row.unit}` : ""}${of}`);
+    node.held.classList.toggle("is-stale", row.stale);
+    if (node.bar) {
+      node.bar.style.setProperty("--filled", `${Math.min(Math.max(row.value, 0), 100)}%`);
+      node.root.classList.toggle("is-stale-bar", row.stale);
+    }
+  }
+}
+
+/** Flags as words; those that are off are told only where off is news. rows: { field, on, off, kind }. */
+export class Flags {
+  constructor() {
+    this.root = element("ul", { class: "flags", "aria-label": "state" });
+    this.flags = new Children(
+      this.root,
+      () => element("li"),
+      (node, flag) => {
+        setText(node, flag.text);
+        node.dataset.kind = flag.kind;
+        node.classList.toggle("is-stale", flag.stale);
+      },
+    );
+  }
+
+  show(rows, values, isStale) {
+    const told = rows
+      .filter((row) => values[row.field] !== undefined && (values[row.field] || row.off))
+      .map((row) => ({
+        field: row.field,
+        text: values[row.field] ? row.on : row.off,
+        kind: values[row.field] ? "good" : "warning",
+        stale: isStale(row.field),
+      }));
+    this.flags.show(told, (flag) => flag.field);
+  }
+}

@@ -1,0 +1,148 @@
+// Packs and chargers as cards.
+
+import { Curve } from "./curves.js";
+import { element } from "./dom.js";
+import { STALE_S } from "./format.js";
+import { TileMap } from "./tiles.js";
+import { Flags, showAge, Values } from "./values.js";
+
+const ELECTRICAL = [
+  { field: "voltage_v", label: "Voltage", unit: "V", decimals: 2 },
+  { field: "current_a", label: "Current", unit: "A", decimals: 2, sign: true },
+  { field: "power_w", label: "Power", unit: "kW", decimals: 2, factor: 0.001, sign: true },
+];
+const FIGURES = [
+  ...ELECTRICAL,
+  { field: "soc_pct", label: "State of charge", unit: "%", decimals: 1, bar: true },
+];
+const FACTS = [
+  { field: "soh_pct", label: "State of health", unit: "%", decimals: 1 },
+  { field: "remaining_ah", label: "Remaining", unit: "Ah", decimals: 1 },
+  { field: "capacity_ah", label: "Capacity", unit: "Ah", decimals: 1 },
+  { field: "cell_min_v", label: "Lowest cell", unit: "V", decimals: 3, numbered: "cell_min_index" },
+  { field: "cell_max_v", label: "Highest cell", unit: "V", decimals: 3, numbered: "cell_max_index" },
+  { field: "cell_delta_v", label: "Cell spread", unit: "mV", decimals: 0, factor: 1000 },
+  { field: "temp_min_c", label: "Coldest", unit: "°C", decimals: 1 },
+  { field: "temp_max_c", label: "Hottest", unit: "°C", decimals: 1 },
+  { field: "temp_switch_c", label: "Switch", unit: "°C", decimals: 1 },
+  { field: "temp_balancer_c", label: "Balancer", unit: "°C", decimals: 1 },
+  { field: "temp_ambient_c", label: "Ambient", unit: "°C", decimals: 1 },
+  { field: "cycles", label: "Cycles", decimals: 0 },
+  { field: "insulation_kohm", label: "Insulation", unit: "kΩ", decimals: 0 },
+];
+const FLAGS = [
+  { field: "charging", on: "↓ charging" },
+  { field: "discharging", on: "↑ discharging" },
+  { field: "balancing", on: "balancing" },
+  { field: "charge_enabled", on: "charge on", off: "⚠ charge off" },
+  { field: "discharge_enabled", on: "discharge on", off: "⚠ discharge off" },
+];
+const CHARGER_FACTS = [
+  { field: "phase", label: "Phase" },
+  { field: "requested_voltage_v", label: "Asked for", unit: "V", decimals: 1 },
+  { field: "requested_current_a", label: "Asked for", unit: "A", decimals: 1, sign: true },
+  { field: "max_voltage_v", label: "At most", unit: "V", decimals: 1 },
+  { field: "max_current_a", label: "At most", unit: "A", decimals: 1 },
+  { field: "energy_wh", label: "Energy given", unit: "kWh", decimals: 2, factor: 0.001 },
+  { field: "temp_c", label: "Temperature", unit: "°C", decimals: 1 },
+];
+const CURVES = [
+  { title: "Voltage", field: "voltage_v", unit: "V", decimals: 1, least: 1 },
+  { title: "Current", field: "current_a", unit: "A", decimals: 1, least: 1, zero: true },
+  { title: "State of charge", field: "soc_pct", unit: "%", decimals: 1, least: 0.5 },
+  { title: "Hottest sensor", field: "temp_max_c", unit: "°C", decimals: 1, least: 1 },
+];
+const CELLS = {
+  title: "Cells",
+  noun: "Cell",
+  unit: "V",
+  decimals: 3,
+  least: 0.005,
+  differenceUnit: "mV",
+  differenceFactor: 1000,
+  differenceDecimals: 0,
+};
+const SENSORS = {
+  title: "Temperature sensors",
+  noun: "Sensor",
+  unit: "°C",
+  decimals: 1,
+  least: 3,
+  differenceUnit: "K",
+  differenceFactor: 1,
+  differenceDecimals: 1,
+};
+
+class Card {
+  constructor(title, source) {
+    this.age = element("span", { class: "age" });
+    this.figures = new Values(element("dl", { class: "figures" }), "figure");
+    this.facts = new Values(element("dl", { class: "facts beneath" }), "fact");
+    this.root = element(
+      "article",
+      { class: "card", "aria-label": title },
+      element(
+        "div",
+        { class: "card-head" },
+        element("h2", { text: title }),
+        element("span", { class: "from", text: `from ${source}` }),
+        this.age,
+      ),
+      this.figures.root,
+    );
+  }
+
+  /** waited_s: how long ago the service told this. */
+  showValues(values, told, figures, facts, waited_s) {
+    const stale = new Set(told.stale);
+    this.isStale = (field) => stale.has(field) || waited_s > STALE_S;
+    showAge(this.age, told.age_s + waited_s);
+    this.figures.show(figures, values, this.isStale);
+    this.facts.show(facts, values, this.isStale);
+  }
+}
+
+/** Rows for the fields that have no place of their own. */
+function others(values, ...tables) {
+  const known = new Set(tables.flat().flatMap((row) => [row.field, row.numbered]));
+  return Object.keys(values)
+    .filter((field) => !known.has(field))
+    .map((field) => ({ field }));
+}
+
+export class PackCard extends Card {
+  constructor(pack) {
+    super(`Pack ${pack.pack}`, pack.source);
+    this.flags = new Flags();
+    this.curves = CURVES.map((settings) => new Curve(settings));
+    this.cells = new TileMap(CELLS);
+    this.sensors = new TileMap(SENSORS);
+    const curves = element("div", { class: "curves" }, ...this.curves.map((curve) => curve.root));
+    this.root.append(this.flags.root, this.facts.root, curves, this.cells.root, this.sensors.root);
+  }
+
+  show(pack, waited_s) {
+    const values = pack.battery;
+    const facts = [...FACTS, ...others(values, FIGURES, FACTS, FLAGS)];
+    this.showValues(values, pack, FIGURES, facts, waited_s);
+    this.flags.show(FLAGS, values, this.isStale);
+    this.cells.show(pack.cells_v, this.isStale("cells_v"));
+    this.sensors.show(pack.temps_c, this.isStale("temps_c"));
+  }
+
+  draw(history, now) {
+    for (const curve of this.curves) curve.show(history, now);
+  }
+}
+
+export class ChargerCard extends Card {
+  constructor(charger) {
+    super(`Charger ${charger.charger}`, charger.source);
+    this.root.append(this.facts.root);
+  }
+
+  show(charger, waited_s) {
+    const facts = [...CHARGER_FACTS, ...others(charger.values, ELECTRICAL, CHARGER_FACTS)];
+    this.showValues(charger.values, charger, ELECTRICAL, facts, waited_s);
+  }
+}
