@@ -127,15 +127,17 @@ class Connection:
             self._phase = _Phase.ASKING
             self._take_request(now_s)  # it may have come already
 
-    def follow(self, now_s: float) -> None:
-        """Take the newest message of the stream, if it is a new one and the last one is out."""
+    def follow(self, now_s: float) -> bool:
+        """Take the newest message of the stream, if it is new and the last one is out; whether it was so."""
         if self._phase is not _Phase.STREAMING or self._stream is None or self._output:
-            return
+            return False
         feed = self._stream.feed
-        if feed.number != self._told:
-            self._told = feed.number
-            self._output = memoryview(feed.message)
-            self._since_s = now_s
+        if feed.number == self._told:
+            return False
+        self._told = feed.number
+        self._output = memoryview(feed.message)
+        self._since_s = now_s
+        return True
 
     # -- when it is over
 

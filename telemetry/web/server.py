@@ -56,7 +56,7 @@ class WebServer:
 
     def __init__(self, settings: WebSettings, views: Views, clock: Clock) -> None:
         self._settings = settings
-        self._site = Site(views, clock, settings.names)
+        self.site = Site(views, clock, settings.names)
         self._clock = clock
         self._pace = Pace(STEPS_PER_S, BURST_STEPS, clock.monotonic_s())
         self._selector = selectors.DefaultSelector()
@@ -79,8 +79,9 @@ class WebServer:
                 (address.host, address.port), family=family, backlog=_BACKLOG
             )
         except OSError as error:
-            self.state = f"not served: {error.strerror or error}"
-            LOG.warning("%s: the page is not served: %s", address, error.strerror or error)
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            self.state = f"not served: {reason}"
+            LOG.warning("%s: the page is not served: %s", address, reason)
             return
         listener.setblocking(False)
         port = listener.getsockname()[1]
@@ -132,8 +133,8 @@ class WebServer:
         for client in list(self._clients.values()):
             if now_s >= client.connection.deadline_s:
                 self._drop(client)
-        if self._streams() and now_s >= self._site.due_s:
-            self._tell(self._site.tick)
+        if self._streams() and now_s >= self.site.due_s:
+            self._tell(self.site.tick)
         wait_s = self._pace.wait_s(now_s)
         if wait_s > 0.0:
             self._closing.wait(wait_s)
@@ -141,7 +142,7 @@ class WebServer:
     def _patience_s(self) -> float | None:
         moments_s = [client.connection.deadline_s for client in self._clients.values()]
         if self._streams():
-            moments_s.append(self._site.due_s)
+            moments_s.append(self.site.due_s)
         nearest_s = min(moments_s, default=float("inf"))
         return None if nearest_s == float("inf") else max(nearest_s - self._clock.monotonic_s(), 0.0)
 
@@ -149,7 +150,7 @@ class WebServer:
         os.eventfd_read(self._wake)
         if self._was_published:
             self._was_published = False
-            self._tell(partial(self._site.published, is_listened_to=bool(self._streams())))
+            self._tell(partial(self.site.published, is_listened_to=bool(self._streams())))
 
     def _tell(self, make: Callable[[], None]) -> None:
         """Have the next message made, and sent to all who have taken the last one."""
@@ -159,8 +160,8 @@ class WebServer:
             LOG.exception("the live values cannot be told")
             return
         for client in self._streams():
-            client.connection.follow(self._clock.monotonic_s())
-            self._go_on(client)
+            if client.connection.follow(self._clock.monotonic_s()):
+                self._go_on(client)
 
     def _accept(self, listener: socket.socket, _events: int) -> None:
         self._pace.take()
@@ -238,7 +239,7 @@ class WebServer:
             self._selector.modify(client.peer, events, key.data)
 
     def _answer(self, request: Request) -> Answer:
-        answer = self._site.answer(request)
+        answer = self.site.answer(request)
         if isinstance(answer, Stream) and len(self._streams()) >= MAX_STREAMS:
             return answer if self._make_room(self._streams()) else _NO_ROOM
         return answer

@@ -80,7 +80,8 @@ function showConnection() {
     notice =
       live === null
         ? "The service does not answer. It is tried again every few seconds."
-        : `The connection to the service is lost since ${timeOfDay(lostAt)}. What is shown is of then, ${duration(waited_s())} old. It is tried again every few seconds.`;
+        : `The connection to the service is lost since ${timeOfDay(lostAt)}. What is shown is of then, ` +
+          `${duration(waited_s())} old. It is tried again every few seconds.`;
   } else if (live === null) {
     state = "connecting";
   } else if (stuck_s > STUCK_S) {

@@ -35,7 +35,7 @@ export function follow({ onLive, onLost, onOpen }) {
     stream.close();
     stream = null;
     setTimeout(open, AGAIN_MS);
-    fetch("/api/live")
+    fetch("/api/live", { signal: AbortSignal.timeout(SILENT_MS) })
       .then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error(answer.statusText))))
       .then(take)
       .catch(onLost);

@@ -10,7 +10,10 @@ export function showAge(node, age_s) {
   setText(node, isOld ? `no data for ${duration(age_s)}` : `${number(age_s, 1)} s ago`);
 }
 
-/** A list of names and values (`dl`), of those that are known. rows: { field, label, unit, decimals, sign, factor, bar, numbered }. */
+/**
+ * A list of names and values (`dl`), of those that are known.
+ * rows: { field, label, unit, decimals, sign, factor, bar, numbered: field of the cell's number }.
+ */
 export class Values {
   constructor(root, kind) {
     this.root = root;

@@ -1,0 +1,103 @@
+"""200 slow clients while a bus is busy: no frame is lost, memory is bounded, others are served."""
+
+import contextlib
+import itertools
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from telemetry.ledger import imbalances
+from tests.support.web import WebClient, get
+from tests.support.web_gateway import WebGateway, pack_power, web_gateway
+
+CLIENTS = 200
+FRAMES_AT_ONCE = 20
+MIB = 1024 * 1024
+BEGINNINGS = (
+    b"",
+    b"GET / HTTP/1.1\r\nX: ",
+    b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30,
+)
+
+
+class Load:
+    """A bus of some 8,000 frames/s, from a thread of its own."""
+
+    def __init__(self, service: WebGateway) -> None:
+        self.sent = 0
+        self._service = service
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _send(self) -> None:
+        while not self._stop.wait(0.0025):
+            self.sent += self._service.listener.send([pack_power(98.0)] * FRAMES_AT_ONCE)
+
+    def go_on(self, frames: int) -> None:
+        """Wait until so many more have been sent."""
+        until = self.sent + frames
+        self._service.wait_until(lambda: self.sent >= until, f"{frames} frames")
+
+
+def slow_client(service: WebGateway, beginning: bytes) -> socket.socket:
+    """It says this, and then neither says nor reads anything."""
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    host, _, port = service.url.removeprefix("http://").rstrip("/").partition(":")
+    peer.settimeout(20.0)
+    peer.connect((host, int(port)))
+    with contextlib.suppress(ConnectionError):  # it had to give way already
+        peer.sendall(beginning)
+    return peer
+
+
+def voltages(client: WebClient) -> Iterator[float]:
+    for name, live in client.events():
+        if name == "live" and live["packs"]:
+            yield live["packs"][0]["battery"]["voltage_v"]
+
+
+def memory_bytes(service: WebGateway) -> float:
+    return float(service.gateway.status()["gauges"]["memory_bytes"])
+
+
+def test_200_slow_clients_disturb_neither_the_line_nor_other_clients(tmp_path: Path) -> None:
+    with web_gateway(tmp_path) as service, ExitStack() as stack:
+        with Load(service) as load, WebClient(service.url) as listening:
+            listening.ask("/events")
+            assert listening.read_head()[0] == 200
+            told = voltages(listening)
+            get(service.url, "/metrics")
+            service.wait_until(lambda: service.account("points/acknowledged") > 0, "the server's client")
+            load.go_on(20_000)
+            before_bytes = memory_bytes(service)
+            beginnings = itertools.cycle(BEGINNINGS)
+            for _ in range(CLIENTS):
+                peer = stack.enter_context(slow_client(service, next(beginnings)))
+                assert peer.fileno() >= 0
+            for _ in range(4):
+                load.go_on(8_000)
+                assert next(told) == 98.0
+                for path in ("/", "/api/live", "/metrics", "/healthz", "/readyz"):
+                    assert get(service.url, path).status == 200
+            grown_bytes = memory_bytes(service) - before_bytes
+            assert get(service.url, "/events").status in (200, 503)
+        service.wait_until(lambda: service.account("frames/bus/decoded") == load.sent, "the last frame")
+        assert grown_bytes < 8 * MIB
+        assert service.gateway.terminate() == 0, service.gateway.output()
+        final = service.gateway.final_accounts()
+        assert list(imbalances(final.counters, final.waiting_points, {})) == []
+        assert final.counters["bus/bus/read"] == final.counters["frames/bus/decoded"] == load.sent
+        losses = ("frames/bus/lost", "bus/bus/kernel_dropped")
+        assert not [name for name, count in final.counters.items() if name.startswith(losses) and count]

@@ -1,0 +1,95 @@
+"""The page's server in a service that runs: the same values as the status, true health, and one address."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.gateway import Gateway
+from tests.support.recording import VEHICLE_DBC
+from tests.support.scripted_server import ScriptedServer, answer
+from tests.support.seqpacket import FrameListener
+from tests.support.web import WebClient, get
+from tests.support.web_gateway import WebGateway, pack_power, web_gateway
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[WebGateway]:
+    with web_gateway(tmp_path) as made:
+        yield made
+
+
+def test_live_values_metrics_and_health_are_those_of_the_service(service: WebGateway) -> None:
+    sent = service.listener.send([pack_power(98.76)] * 3000)
+    service.wait_until(lambda: service.account("frames/bus/decoded") == sent, "all frames")
+    status = service.gateway.status()
+    assert status["state"]["web"] == service.url
+    live = get(service.url, "/api/live").json()
+    assert live["packs"][0]["battery"] == {"voltage_v": 98.76}
+    assert live["sources"][0]["read"] == sent
+    assert set(live) == set(status["live"])
+    metrics = get(service.url, "/metrics")
+    assert metrics.fields["content-type"].startswith("text/plain; version=")
+    families = {family.name: family for family in text_string_to_metric_families(metrics.body.decode())}
+    (read,) = families["nev_telemetry_frames_read"].samples
+    assert (read.labels, read.value) == ({"source": "bus"}, sent)
+    assert get(service.url, "/healthz").status == 200
+    assert get(service.url, "/readyz").json() == {"ok": True, "reasons": [], "notes": []}
+    assert service.gateway.terminate() == 0, service.gateway.output()
+
+
+def test_values_are_pushed_and_the_past_is_kept(service: WebGateway) -> None:
+    with WebClient(service.url) as client:
+        client.ask("/events")
+        assert client.read_head()[0] == 200
+        events = client.events()
+        service.listener.send([pack_power(98.0)])
+        told = (live for name, live in events if name == "live" and live["packs"])
+        assert next(told)["packs"][0]["battery"]["voltage_v"] == 98.0
+        service.listener.send([pack_power(97.0)])
+        next(live for live in told if live["packs"][0]["battery"]["voltage_v"] == 97.0)
+    service.wait_until(lambda: bool(get(service.url, "/api/history").json()["packs"]), "a sample")
+    (pack,) = get(service.url, "/api/history").json()["packs"]
+    assert pack["pack"] == "main"
+    assert {98.0, 97.0} & set(pack["voltage_v"])
+
+
+def test_the_token_is_in_no_answer(tmp_path: Path) -> None:
+    secret = "canary-5f1c0a"
+    (tmp_path / "token").write_text(secret)
+    (tmp_path / "token").chmod(0o600)
+    with FrameListener(tmp_path / "bus.sock") as listener, ScriptedServer() as server:
+        server.script(*[answer(401, body=f"unauthorized: {secret}".encode())] * 1000)
+        influx = (
+            f'[influx]\nurl = "{server.url}"\napi = "v2"\norg = "o"\nbucket = "b"\n'
+            f'token_file = "{tmp_path}/token"\n'
+        )
+        bus = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
+        with Gateway(tmp_path, influx, bus, web="127.0.0.1:0") as gateway:
+            gateway.start()
+            listener.accept()
+            listener.send([pack_power(1.0)] * 10)
+            url = wait_for(lambda: page_of(gateway), gateway)
+            wait_for(lambda: str(get(url, "/api/live").json()["gauges"]["sink_held"] or ""), gateway)
+            for path in ("/", "/api/live", "/api/history", "/metrics", "/healthz", "/readyz"):
+                reply = get(url, path)
+                assert secret not in str(reply.fields) + reply.body.decode()
+            assert get(url, "/readyz").status == 200
+            assert "the server refuses everything" in get(url, "/readyz").json()["notes"][0]
+
+
+def page_of(gateway: Gateway) -> str:
+    if not (gateway.directory / "spool" / "status.sock").exists():
+        return ""
+    state = str(gateway.status()["state"]["web"])
+    return state if state.startswith("http://") else ""
+
+
+def wait_for(look: Callable[[], str], gateway: Gateway) -> str:
+    deadline_s = time.monotonic() + 30.0
+    while not (found := look()):
+        assert time.monotonic() < deadline_s, gateway.output()
+        time.sleep(0.05)
+    return found

@@ -1,0 +1,80 @@
+"""A running service with one bus and a page on a free port, for tests that look at it from outside."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.gateway import Gateway
+from tests.support.recording import VEHICLE_DBC
+from tests.support.scripted_server import ScriptedServer
+from tests.support.seqpacket import FrameListener
+
+DEADLINE_S = 30.0
+PACK_POWER_ID = 0x300
+CELLS_ID = 0x302
+MAP = """
+[[map]]
+signal = "BMS_PackPower.PackVoltage"
+to = "battery.voltage_v"
+"""
+
+
+def pack_power(voltage_v: float) -> tuple[int, bytes]:
+    """The frame that tells the pack's voltage, of 0.01 V."""
+    return PACK_POWER_ID, bytes.fromhex("7700") + round(voltage_v * 100).to_bytes(2, "little") + bytes(4)
+
+
+@dataclass
+class WebGateway:
+    """See the module."""
+
+    gateway: Gateway
+    listener: FrameListener
+    url: str
+
+    def start(self) -> None:
+        """Start the service, and wait for its bus and its page."""
+        self.gateway.start()
+        self.listener.accept()
+        self.wait_until(lambda: self._can_connect(), "the page")
+
+    def _can_connect(self) -> bool:
+        address = self.url.removeprefix("http://").rstrip("/").rpartition(":")
+        try:
+            with socket.create_connection((address[0], int(address[2])), 1.0):
+                return True
+        except OSError:
+            return False
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline_s = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < deadline_s, f"{what} has not come: {self.gateway.output()}"
+            time.sleep(0.02)
+
+    def account(self, name: str) -> int:
+        accounts: dict[str, Any] = self.gateway.status()["accounts"]
+        return int(accounts.get(name, 0))
+
+
+def free_port() -> int:
+    """One that nobody uses now: the page's address must be the same after a restart."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def web_gateway(directory: Path) -> Iterator[WebGateway]:
+    """A running one; it need not be stopped."""
+    with FrameListener(directory / "bus.sock") as listener, ScriptedServer() as server:
+        influx = f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
+        bus = f'[[can]]\nname = "bus"\nsocket = "{directory}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
+        address = f"127.0.0.1:{free_port()}"
+        with Gateway(directory, influx, bus + MAP, web=address) as gateway:
+            made = WebGateway(gateway, listener, f"http://{address}/")
+            made.start()
+            yield made

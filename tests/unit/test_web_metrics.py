@@ -1,0 +1,92 @@
+"""/metrics, as Prometheus' own parser reads it."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from telemetry.ledger import frames_in_flight
+from telemetry.sink.latency import BOUNDS_S, NONE
+from telemetry.web.metrics import PREFIX, exposition
+from tests.support.web import status
+
+
+@pytest.fixture(scope="module")
+def samples() -> dict[tuple[str, str], float]:
+    found = status()
+    found["accounts"] |= {"bus/can0/nudged": 4, "sessions/can0/complete": 9, "bus/can0/kernel_dropped": 2}
+    return read(exposition(found))
+
+
+def read(text: bytes) -> dict[tuple[str, str], float]:
+    """Values by name (without the prefix) and labels."""
+    families = list(text_string_to_metric_families(text.decode()))
+    assert all(family.name.startswith(PREFIX) and family.documentation for family in families)
+    assert len({family.name for family in families}) == len(families)
+    return {key(sample): sample.value for family in families for sample in family.samples}
+
+
+def key(sample: Sample) -> tuple[str, str]:
+    labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+    return sample.name.removeprefix(PREFIX), labels
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("frames_read_total", "source=can0", 12_345_678),
+        ("frames_kernel_dropped_total", "source=can0", 2),
+        ("frames_total", "result=decoded,source=can0", 12_345_000),
+        ("frames_total", "result=unknown,source=can0", 675),
+        ("frames_lost_total", "reason=error_frame,source=can0", 3),
+        ("frames_in_flight", "source=can0", 0),
+        ("source_counts_total", "kind=nudged,source=can0", 4),
+        ("transport_sessions_total", "result=complete,source=can0", 9),
+        ("points_made_total", "measurement=battery", 24_000_514),
+        ("points_total", "result=acknowledged", 24_000_000),
+        ("points_total", "result=dead", 2),
+        ("points_total", "result=evicted", 0),
+        ("points_waiting", "place=memory", 512),
+        ("source_up", "source=can0", 1),
+        ("source_up", "source=ttyUSB0", 0),
+        ("spool_volatile", "", 0),
+        ("spool_size_bytes", "", 3_670_016),
+        ("process_cpu_seconds_total", "", 3.5),
+        ("process_resident_memory_bytes", "", 61_341_696),
+        ("uptime_seconds", "", 100),
+        ("sink_request_duration_seconds_count", "", 3),
+        ("sink_request_duration_seconds_sum", "", 100.32),
+        ("sink_request_duration_seconds_bucket", "le=0.5", 2),
+        ("sink_request_duration_seconds_bucket", "le=+Inf", 3),
+        ("sink_sent_bytes_total", "", 12_345),
+    ],
+)
+def test_a_metric_has_its_value(
+    samples: dict[tuple[str, str], float], name: str, labels: str, value: float
+) -> None:
+    assert samples[name, labels] == pytest.approx(value)
+
+
+def test_every_counter_of_the_ledger_is_in_exactly_one_sample() -> None:
+    found = status()
+    marks = {name: 1_000_003 * (index + 1) for index, name in enumerate(sorted(found["accounts"]))}
+    found["accounts"] = marks
+    values = sorted(value for (name, _), value in read(exposition(found)).items() if name.endswith("_total"))
+    assert [mark for mark in marks.values() if values.count(mark) != 1] == []
+
+
+def test_frames_balance_in_the_metrics_as_they_do_in_the_accounts() -> None:
+    found = status()
+    samples = read(exposition(found))
+    ends = sum(value for (name, _), value in samples.items() if name in ("frames_total", "frames_lost_total"))
+    read_frames = sum(value for (name, _), value in samples.items() if name == "frames_read_total")
+    in_flight = sum(frames_in_flight(found["accounts"], source) for source in ("can0", "ttyUSB0"))
+    assert read_frames == ends + in_flight
+
+
+def test_latencies_are_counted_by_their_upper_bounds() -> None:
+    latencies = NONE
+    for latency_s in (0.0, BOUNDS_S[0], BOUNDS_S[1], 1e9):
+        latencies = latencies.plus(latency_s)
+    view = latencies.view()
+    assert view["buckets"][:3] == [(BOUNDS_S[0], 2), (BOUNDS_S[1], 3), (BOUNDS_S[2], 3)]
+    assert view["count"] == 4
