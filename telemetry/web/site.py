@@ -86,7 +86,7 @@ class Site:
         self._stream = Stream(
             self._feed, f"retry: {RETRY_MS}\nevent: hello\ndata: {hello}\n\n".encode("ascii")
         )
-        self._routes: dict[str, Callable[[], Answer]] = {
+        self.routes: dict[str, Callable[[], Answer]] = {
             "/api/live": lambda: Response(self._fresh().live.encode(), JSON),
             "/api/history": lambda: Response(_json(self._history.view(self._now_s())).encode(), JSON),
             "/events": self._events,
@@ -103,7 +103,7 @@ class Site:
         file = self._files.get(request.path)
         if file is not None:
             return file.answer(request.fields.get("if-none-match", ""))
-        route = self._routes.get(request.path)
+        route = self.routes.get(request.path)
         return route() if route is not None else words(HTTPStatus.NOT_FOUND, "there is no such page")
 
     def published(self, *, is_listened_to: bool) -> None:

@@ -45,7 +45,7 @@ def test_values_change_live_and_a_restart_of_the_service_is_survived(
         assert watched.errors == []
         service.gateway.terminate()
         service.listener.hang_up()
-        expect(page.locator("#notice")).to_contain_text("The connection to the service is lost since")
+        expect(page.locator("#notice")).to_contain_text("Connection to the service lost at")
         expect(page.locator("#connection")).to_have_text("connection lost")
         expect(page.locator(VOLTAGE)).to_have_text("91.50 V")
         expect(page.locator(VOLTAGE)).to_have_class("is-stale")

@@ -79,9 +79,9 @@ function showConnection() {
     state = "lost";
     notice =
       live === null
-        ? "The service does not answer. It is tried again every few seconds."
-        : `The connection to the service is lost since ${timeOfDay(lostAt)}. What is shown is of then, ` +
-          `${duration(waited_s())} old. It is tried again every few seconds.`;
+        ? "The service does not answer. Trying again every few seconds."
+        : `Connection to the service lost at ${timeOfDay(lostAt)}. The values below are from then, ` +
+          `${duration(waited_s())} old. Trying again every few seconds.`;
   } else if (live === null) {
     state = "connecting";
   } else if (stuck_s > STUCK_S) {

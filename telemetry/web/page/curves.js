@@ -1,7 +1,7 @@
 // One value over the past ten minutes, as a line.
 
 import { element, setAttribute, setText } from "./dom.js";
-import { duration, number } from "./format.js";
+import { duration, number, STALE_S } from "./format.js";
 
 const WIDTH = 600;
 const HEIGHT = 100;
@@ -105,7 +105,8 @@ export class Curve {
       );
     }
     const value = values[index];
-    const when = this.cursor === null ? "" : ` ${duration((this.now - times[index]) / 1000)} ago`;
+    const age_s = (this.now - times[index]) / 1000;
+    const when = this.cursor === null && age_s <= STALE_S ? "" : ` ${duration(age_s)} ago`;
     setText(
       this.reading,
       value === null ? `not known${when}` : `${number(value, this.decimals)} ${this.unit}${when}`,

@@ -108,8 +108,8 @@ function accounts(live) {
   frames["in flight"] = bus.read - sum(/^frames\//);
   const points = { made: sum(/^points\/made\//) };
   for (const end of ENDS) points[end] = live.accounts[`points/${end}`] ?? 0;
-  points["waiting in memory"] = live.gauges.points_waiting_memory;
-  points["waiting on disk"] = live.gauges.points_waiting_disk;
+  points["in memory"] = live.gauges.points_waiting_memory;
+  points["on disk"] = live.gauges.points_waiting_disk;
   const ended = Object.entries(points).reduce(
     (total, [name, each]) => (name === "made" ? total : total + each),
     0,

@@ -60,7 +60,7 @@ export class Values {
       node.value,
       isNumber ? number(row.value * (row.factor ?? 1), row.decimals, row.sign) : anything(row.value),
     );
-    const of = row.of === undefined ? "" : ` in ${number(row.of, 0)}`;
+    const of = row.of === undefined ? "" : ` #${number(row.of, 0)}`;
     setText(node.unit, `${row.unit ? ` ${row.unit}` : ""}${of}`);
     node.held.classList.toggle("is-stale", row.stale);
     if (node.bar) {
