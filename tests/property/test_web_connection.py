@@ -1,6 +1,6 @@
 """A client says anything in any pieces and takes any amount at any time: whole answers, in order."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.web.connection import Answer, Connection, Stream
@@ -39,6 +39,7 @@ def answers(said: bytes, steps: list[tuple[int, int, bool]]) -> bytes:
     return bytes(sent)
 
 
+@settings(deadline=None)  # on a busy machine
 @given(said=SAID, steps=STEPS)
 def test_what_is_answered_does_not_depend_on_how_it_is_said_and_taken(
     said: bytes, steps: list[tuple[int, int, bool]]
@@ -47,6 +48,7 @@ def test_what_is_answered_does_not_depend_on_how_it_is_said_and_taken(
     assert answers(said, quiet) == answers(said, [])
 
 
+@settings(deadline=None)  # on a busy machine
 @given(said=SAID, steps=STEPS)
 def test_messages_of_the_stream_are_whole_however_slowly_they_are_taken(
     said: bytes, steps: list[tuple[int, int, bool]]

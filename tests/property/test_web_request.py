@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.web.request import MAX_HEAD_BYTES, Request, RequestError, RequestParser
@@ -40,17 +40,20 @@ def parsed(chunks: list[bytes]) -> list[Request | str]:
     return found
 
 
+@settings(deadline=None)  # on a busy machine
 @given(stream=STREAMS, cuts=st.lists(st.integers(0, BIG), max_size=10))
 def test_the_same_bytes_make_the_same_requests_however_they_are_cut(stream: bytes, cuts: list[int]) -> None:
     assert parsed(pieces(stream, cuts)) == parsed([stream])
 
 
+@settings(deadline=None)  # on a busy machine
 @given(stream=STREAMS)
 def test_byte_by_byte_is_no_different(stream: bytes) -> None:
     stream = stream[: MAX_HEAD_BYTES + 100]
     assert parsed([stream[index : index + 1] for index in range(len(stream))]) == parsed([stream])
 
 
+@settings(deadline=None)  # on a busy machine
 @given(stream=STREAMS)
 def test_what_is_kept_of_a_request_that_is_not_whole_is_bounded(stream: bytes) -> None:
     parser = RequestParser()
@@ -68,6 +71,7 @@ NAMES = st.from_regex(r"x-[a-z]{1,10}", fullmatch=True)
 VALUES = st.from_regex(r"([!-~]([ -~]{0,20}[!-~])?)?", fullmatch=True)
 
 
+@settings(deadline=None)  # on a busy machine
 @given(
     path=st.from_regex(r"/[!-~]{0,30}", fullmatch=True),
     fields=st.dictionaries(NAMES, VALUES, max_size=10),
