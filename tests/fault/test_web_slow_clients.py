@@ -19,7 +19,7 @@ BEGINNINGS = (
     b"",
     b"GET / HTTP/1.1\r\nX: ",
     b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30,
+    b"GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300,  # more than the kernel's buffers hold
 )
 
 
