@@ -87,7 +87,8 @@ class WebServer:
         port = listener.getsockname()[1]
         host = str(address).rpartition(":")[0]
         self.state = f"http://{host}:{port}/"
-        LOG.info("the page is at %s", self.state)
+        readers = "" if address.is_loopback else ", for whoever reaches this machine"
+        LOG.info("the page is at %s%s", self.state, readers)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector.register(self._wake, selectors.EVENT_READ, self._woken)
         self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))

@@ -113,7 +113,7 @@ def test_a_pipeline_that_hangs_is_told(rig: WebRig, browser: Browser) -> None:
         expect(watched.page.locator("#connection")).to_have_text("live")
         rig.status["live"]["gauges"] = {**rig.status["live"]["gauges"], "status_age_s": 31.0}
         expect(watched.page.locator("#connection")).to_have_text("held up")
-        expect(watched.page.locator("#notice")).to_contain_text("has told nothing new for 3")
+        expect(watched.page.locator("#notice")).to_contain_text("has told nothing new since")
 
 
 def test_each_cell_tells_number_and_value_to_pointer_finger_and_keys(rig: WebRig, browser: Browser) -> None:

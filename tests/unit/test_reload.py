@@ -40,6 +40,7 @@ def running(tmp_path: Path) -> Config:
         ('directory = "spool"', 'directory = "elsewhere"', "spool.directory"),
         ('directory = "spool"', 'directory = "spool"\ncap_mib = 10', "spool.cap_bytes"),
         ("8086", "8087", "influx.url"),
+        ('name = "bus"', 'name = "bus"\n[web]\nlisten = "off"', "web.listen"),
         ('vehicle = "van"', 'vehicle = "van"\nclock = "wait"', "clock"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import { Children, setText } from "./dom.js";
 import { follow } from "./feed.js";
-import { duration, timeOfDay } from "./format.js";
+import { timeOfDay } from "./format.js";
 import { GatewayView } from "./gateway.js";
 import { FIELDS, Histories } from "./history.js";
 import { ChargerCard, PackCard } from "./vehicle.js";
@@ -22,6 +22,7 @@ const chargers = new Children(
 let live = null; // what was told last
 let told = 0; // when, by performance.now()
 let lostAt = null;
+let stuckAt = null;
 
 follow({
   onOpen() {
@@ -71,8 +72,10 @@ function showPack(card, pack) {
   card.draw(histories.of(pack.pack, pack.source), performance.now());
 }
 
+/** What is told stays the same while it is so: it is read aloud once, and not every second. */
 function showConnection() {
   const stuck_s = live === null ? 0 : live.gauges.status_age_s + waited_s();
+  if (stuck_s <= STUCK_S) stuckAt = null;
   let state = "live";
   let notice = "";
   if (lostAt !== null) {
@@ -80,13 +83,16 @@ function showConnection() {
     notice =
       live === null
         ? "The service does not answer. Trying again every few seconds."
-        : `Connection to the service lost at ${timeOfDay(lostAt)}. The values below are from then, ` +
-          `${duration(waited_s())} old. Trying again every few seconds.`;
+        : `Connection to the service lost at ${timeOfDay(lostAt)}. The values below are from then. ` +
+          "Trying again every few seconds.";
   } else if (live === null) {
     state = "connecting";
   } else if (stuck_s > STUCK_S) {
     state = "stuck";
-    notice = `The service has told nothing new for ${duration(stuck_s)}: something holds it up, mostly the disk.`;
+    stuckAt ??= new Date(Date.now() - stuck_s * 1000);
+    notice =
+      `The service has told nothing new since ${timeOfDay(stuckAt)}: something holds it up, mostly the disk. ` +
+      "The values below are from then.";
   }
   document.body.dataset.connection = state;
   setText(
