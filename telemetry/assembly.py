@@ -17,10 +17,11 @@ from telemetry.config import (
     SourceSettings,
 )
 from telemetry.map_entry import MapEntry
+from telemetry.map_plan import Counting
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.plan_cache import load_plan
 from telemetry.protocols.transport import IsoTpId
-from telemetry.serial_assembly import serial_map_entries, serial_source, with_serial
+from telemetry.serial_assembly import count_gap_ns, serial_map_entries, serial_source, with_serial
 from telemetry.serial_settings import SerialSettings
 from telemetry.sources.can import SocketCanSource
 from telemetry.sources.can_sockets import CanInterface, CanLink, CanUnixSocket
@@ -77,6 +78,11 @@ def load_whole_plan(config: Config) -> LoadedPlan:
 def map_entries(config: Config) -> tuple[MapEntry, ...]:
     """What the configuration maps, and what protocols map by themselves."""
     return (*config.map, *serial_map_entries(_serials(config)))
+
+
+def counting(config: Config) -> Counting:
+    """That charge and energy are counted, between readings that are no further apart than a source's own."""
+    return Counting({settings.name: count_gap_ns(settings) for settings in _serials(config)})
 
 
 def _serials(config: Config) -> list[SerialSettings]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from telemetry.assembly import Assembled, assemble_sources, load_whole_plan, map_entries
+from telemetry.assembly import Assembled, assemble_sources, counting, load_whole_plan, map_entries
 from telemetry.channels import ChannelTable
 from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
@@ -60,7 +60,7 @@ def check(config: Config) -> Iterator[Finding]:
     """All findings, in the order of the data. Raises ConfigError where `run` would."""
     plan = load_whole_plan(config)
     entries = map_entries(config)
-    modelling = model(entries, config.limits, plan.spec)
+    modelling = model(entries, config.limits, plan.spec, counting(config))
     yield Finding(Level.FACT, f"{config.file}: vehicle {config.vehicle}")
     yield from _plan_findings(plan)
     if entries:
@@ -197,7 +197,7 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
 
 
 def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:
-    modelling = model(map_entries(config), config.limits, plan.spec)
+    modelling = model(map_entries(config), config.limits, plan.spec, counting(config))
     line = Line(plan.spec, modelling.map, modelling.alarms, vehicle=config.vehicle, reduce=config.reduce)
     buses = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
     channels = ChannelTable()

@@ -153,6 +153,9 @@ def _filled(mapping: MapSpec, number: int) -> set[str]:
         spread = target.spread
         indexes |= {spread.cell_min, spread.cell_max, spread.cell_delta, spread.temp_min, spread.temp_max}
         indexes |= {spread.cell_min_index, spread.cell_max_index}
+    if target.count:
+        count = target.count
+        indexes |= {count.charged_ah, count.discharged_ah, count.charged_wh, count.discharged_wh}
     fields = _record(mapping, target.record).fields
     return {fields[index].name for index in indexes - {ABSENT}}
 

@@ -5,14 +5,15 @@ them); decimal signals stay decimal through scale and offset, so that they print
 Relies on `telemetry.mapping` for valid assignments, one for each field and bus.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
 from typing import NamedTuple
 
 from telemetry_core.map_spec import (
     ABSENT,
     BusMap,
+    CountRule,
     CycleMap,
     FlowRule,
     MapSpec,
@@ -66,6 +67,16 @@ class Assignment:
     words: tuple[tuple[int, str], ...] = ()  # into a text: what each raw value is
 
 
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """That charge and energy of batteries are to be counted.
+
+    gaps_ns: by bus, how far two readings may be apart where that is not 2 s, as on the rest.
+    """
+
+    gaps_ns: Mapping[str, int] = field(default_factory=dict)
+
+
 class _Key(NamedTuple):
     """What tells one target from another."""
 
@@ -77,8 +88,13 @@ _Pair = tuple[Assignment, SlotMap]
 _Filled = dict[_Key, dict[str, list[SlotMap]]]  # by target and field: what fills it
 
 
-def build(assignments: Iterable[Assignment], spec: PlanSpec, threshold_a: float) -> MapSpec:
-    """The map that fills each assigned field, and what can be derived from these unless assigned itself."""
+def build(
+    assignments: Iterable[Assignment], spec: PlanSpec, threshold_a: float, counting: Counting | None = None
+) -> MapSpec:
+    """The map that fills each assigned field, and what can be derived from these unless assigned itself.
+
+    counting: None: counters are not derived.
+    """
     assignments = list(assignments)
     records = {record.measurement: record for record in _records(assignments)}
     pairs = [(one, _slot(one, spec, records[one.measurement])) for one in assignments]
@@ -99,6 +115,7 @@ def build(assignments: Iterable[Assignment], spec: PlanSpec, threshold_a: float)
             power=_power(filled[key], records[key.measurement]),
             flow=_flow(filled[key], records[key.measurement]),
             spread=_spread(key, keys, filled, records[key.measurement]),
+            count=_count(key, filled, records[key.measurement]) if counting else None,
         )
         for key in keys
     )
@@ -108,8 +125,10 @@ def build(assignments: Iterable[Assignment], spec: PlanSpec, threshold_a: float)
         tag_sets=tuple({name: value} for name, value in tags),
         targets=targets,
         buses=tuple(
-            _bus([pair for pair in pairs if pair[0].bus == bus], keys, targets)
-            for bus in range(len(spec.buses))
+            _with_gap(
+                _bus([pair for pair in pairs if pair[0].bus == number], keys, targets), bus.name, counting
+            )
+            for number, bus in enumerate(spec.buses)
         ),
         threshold_a=threshold_a,
     )
@@ -229,6 +248,34 @@ def _flow(filled: dict[str, list[SlotMap]], record: RecordSpec) -> FlowRule | No
         charging=derived.get("charging", ABSENT),
         discharging=derived.get("discharging", ABSENT),
     )
+
+
+def _count(key: _Key, filled: _Filled, record: RecordSpec) -> CountRule | None:
+    """What has flowed through a battery: charge needs its current, energy its power, told or derived."""
+    if key.measurement != BATTERY.name:
+        return None
+    known, index = filled[key], _indexes(record)
+    has_current = "current_a" in known
+    has_power = "power_w" in known or (has_current and "voltage_v" in known)
+
+    def told(name: str, is_known: bool) -> int:
+        return index[name] if is_known and name not in known else ABSENT
+
+    rule = CountRule(
+        current=index["current_a"] if has_current else ABSENT,
+        power=index["power_w"] if has_power else ABSENT,
+        charged_ah=told("charged_ah", has_current),
+        discharged_ah=told("discharged_ah", has_current),
+        charged_wh=told("charged_wh", has_power),
+        discharged_wh=told("discharged_wh", has_power),
+    )
+    return rule if has_current or has_power else None
+
+
+def _with_gap(bus: BusMap, name: str, counting: Counting | None) -> BusMap:
+    if counting is None or name not in counting.gaps_ns:
+        return bus
+    return replace(bus, count_gap_ns=counting.gaps_ns[name])
 
 
 def _spread(key: _Key, keys: list[_Key], filled: _Filled, record: RecordSpec) -> SpreadRule | None:

@@ -19,7 +19,7 @@ from telemetry_core.spec import PlanSpec
 from telemetry.catalogue import Catalogue, Found, checked_number, nearest, raw_value
 from telemetry.errors import ConfigError
 from telemetry.map_entry import MAIN, NUMBER, MapEntry
-from telemetry.map_plan import MAPPED_MEASUREMENTS, Assignment, build
+from telemetry.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
 from telemetry.model import CELLS, EVENT, MEASUREMENTS, Kind, Measurement, numbered_field
 
 _CELLS_FIELD = re.compile("([vt])([0-9]{1,6})")
@@ -36,10 +36,17 @@ class _Target:
     is_text: bool = False
 
 
-def resolve(entries: Iterable[MapEntry], spec: PlanSpec, *, threshold_a: float = 0.5) -> MapSpec:
+def resolve(
+    entries: Iterable[MapEntry],
+    spec: PlanSpec,
+    *,
+    threshold_a: float = 0.5,
+    counting: Counting | None = None,
+) -> MapSpec:
     """What `entries` mean for the messages of `spec`, alarms apart.
 
-    threshold_a: a battery's current is `charging` or `discharging` when it is over this. Raises ConfigError.
+    threshold_a: a battery's current is `charging` or `discharging` when it is over this.
+    counting: of what flows through batteries; None: no counters. Raises ConfigError.
     """
     catalogue = Catalogue(spec)
     taken: dict[tuple[int, str, str, str], Assignment] = {}
@@ -56,7 +63,7 @@ def resolve(entries: Iterable[MapEntry], spec: PlanSpec, *, threshold_a: float =
                     where=f"{entry.where}.to",
                     hint=f"see {other.where}",
                 )
-    return build(taken.values(), spec, threshold_a)
+    return build(taken.values(), spec, threshold_a, counting)
 
 
 def is_alarm(entry: MapEntry) -> bool:

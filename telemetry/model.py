@@ -72,6 +72,7 @@ class Measurement:
     meaning: str
     tags: tuple[str, ...]
     fields: tuple[Field, ...]
+    notes: str = ""  # what is to be known besides, a paragraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ TAGS = {
     "sa": "the sender's address (two hexadecimal digits), on messages that are matched by J1939 PGN",
 }
 
+_COUNTED = ", counted by the service (see below)"
+
 BATTERY = Measurement(
     "battery",
     "a pack's state; rows are sparse: each holds what one frame told, and what follows from it",
@@ -127,6 +130,10 @@ BATTERY = Measurement(
         _number("temp_ambient_c", "temperature around the pack"),
         _number("remaining_ah", "charge left"),
         _number("capacity_ah", "present full capacity; nominal only where that is all the BMS tells"),
+        _number("charged_ah", "charge that has flowed in" + _COUNTED),
+        _number("discharged_ah", "charge that has flowed out" + _COUNTED),
+        _number("charged_wh", "energy that has flowed in" + _COUNTED),
+        _number("discharged_wh", "energy that has flowed out" + _COUNTED),
         _number("cycles", "full cycles so far"),
         _number("insulation_kohm", "insulation resistance to the chassis"),
         _flag("charging", "current flows into the battery: it is over the threshold (0.5 A)"),
@@ -136,6 +143,15 @@ BATTERY = Measurement(
         _flag("balancing", "at least one cell is being balanced"),
         _number("protection_word", "the BMS's protection bits, raw"),
         _number("balance_word", "the BMS's balancing bits, raw"),
+    ),
+    notes=(
+        "The four counters are the service's own, unless a `[[map]]` fills them: current and power over the"
+        " frames' time, by trapezoids, in and out apart, told with the first current or power of each second."
+        " What lies between two readings is not counted where the later one is stamped earlier, or where they"
+        " are more than 2 s apart (on a serial port three polls, at least 3 s): a gap is missing in them,"
+        " never guessed. They start at 0 with the service, and when its configuration is read again; as with"
+        " all such counters, ask for `increase()` in Flux or for the sum of `non_negative_difference()` in"
+        " InfluxQL. `decode` does not count."
     ),
 )
 
@@ -405,6 +421,9 @@ def _lines() -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
         for field in measurement.fields:
             yield f"| `{field.name}` | {field.kind.value} | {field.unit} | {field.meaning} |"
+        if measurement.notes:
+            yield ""
+            yield measurement.notes
     yield ""
     yield "## Event codes"
     yield ""

@@ -10,6 +10,7 @@ from telemetry.alarm_map import mapped_alarms
 from telemetry.alarms import Alarm
 from telemetry.limits import Limit, limit_alarms
 from telemetry.map_entry import MapEntry
+from telemetry.map_plan import Counting
 from telemetry.mapping import resolve
 
 
@@ -21,8 +22,16 @@ class Modelling:
     alarms: tuple[Alarm, ...]
 
 
-def model(entries: Sequence[MapEntry], limits: Sequence[Limit], spec: PlanSpec) -> Modelling:
-    """What `entries` and `limits` mean for the messages of `spec`. Raises ConfigError."""
-    found = resolve(entries, spec)
+def model(
+    entries: Sequence[MapEntry],
+    limits: Sequence[Limit],
+    spec: PlanSpec,
+    counting: Counting | None = None,
+) -> Modelling:
+    """What `entries` and `limits` mean for the messages of `spec`. Raises ConfigError.
+
+    counting: of charge and energy, which is the service's; None: no counters.
+    """
+    found = resolve(entries, spec, counting=counting)
     mapping = found if found.targets else None
     return Modelling(mapping, (*mapped_alarms(entries, spec), *limit_alarms(limits, mapping)))

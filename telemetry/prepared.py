@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from telemetry.assembly import load_whole_plan, map_entries
+from telemetry.assembly import counting, load_whole_plan, map_entries
 from telemetry.config import Config
 from telemetry.line import Line
 from telemetry.modelling import model
@@ -30,6 +30,6 @@ def prepare(config: Config) -> Prepared:
     plan = load_whole_plan(config)
     for warning in plan.warnings:
         LOG.warning("%s", warning)
-    modelling = model(map_entries(config), config.limits, plan.spec)
+    modelling = model(map_entries(config), config.limits, plan.spec, counting(config))
     line = Line(plan.spec, modelling.map, modelling.alarms, vehicle=config.vehicle, reduce=config.reduce)
     return Prepared(config, line, {bus.name: number for number, bus in enumerate(plan.spec.buses)})

@@ -25,6 +25,9 @@ from telemetry.sources.silence import OFFLINE_S, UNKNOWN_S, Silence
 LEAST_UNKNOWN_S = 2.0
 LEAST_OFFLINE_S = 4.0
 
+_COUNTED_POLLS = 3.0
+_LEAST_POLL_S = 1.0  # as often as devices are asked, or talk by themselves
+
 
 def with_serial(plan: PlanSpec, serials: Iterable[SerialSettings]) -> PlanSpec:
     """`plan` with a bus for each port, called as its source."""
@@ -46,6 +49,11 @@ def serial_map_entries(serials: Iterable[SerialSettings]) -> Iterator[MapEntry]:
         for entry in protocol.map_entries(settings.name, pack=settings.pack, charger=settings.charger):
             is_current = entry.to.endswith(".current_a")
             yield replace(entry, scale=-entry.scale) if settings.invert_current and is_current else entry
+
+
+def count_gap_ns(settings: SerialSettings) -> int:
+    """Up to which distance of two readings what flows between them is counted: two may have been lost."""
+    return round(_COUNTED_POLLS * max(settings.poll_every_s or 0.0, _LEAST_POLL_S) * 1e9)
 
 
 def serial_source(settings: SerialSettings, channels: ChannelTable, clock: Clock) -> SerialSource:

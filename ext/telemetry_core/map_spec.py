@@ -67,6 +67,7 @@ class BusMap:
 
     messages: tuple[MessageMap, ...]
     cycles: tuple[CycleMap, ...]
+    count_gap_ns: int = 2_000_000_000  # a counter counts between two readings no further apart than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,18 @@ class FlowRule:
     current: int
     charging: int
     discharging: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountRule:
+    """Counters of what has flowed, in and out apart. Fields of one target; ABSENT: not there, or not told."""
+
+    current: int
+    power: int
+    charged_ah: int
+    discharged_ah: int
+    charged_wh: int
+    discharged_wh: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,7 @@ class TargetMap:
     power: PowerRule | None
     flow: FlowRule | None
     spread: SpreadRule | None
+    count: CountRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,13 @@ cdef struct Target:              # map_spec.TargetMap; fields that are not deriv
     int32_t cell_max_index
     int32_t temp_min
     int32_t temp_max
+    int32_t counted_current
+    int32_t counted_power
+    int32_t charged_ah
+    int32_t discharged_ah
+    int32_t charged_wh
+    int32_t discharged_wh
+    uint8_t is_counted           # it has a CountRule
     double power_unit            # 10**decimals of the power; 0: not rounded
     double delta_unit
 
@@ -80,6 +87,7 @@ cdef struct Bus:                 # map_spec.BusMap
     uint32_t cycle_count
     uint32_t page_count          # of all its cycles
     uint32_t value_count
+    uint64_t count_gap_ns
 
 cdef class MapTable:
     cdef Slot* slots

@@ -10,7 +10,7 @@ from libc.stdlib cimport calloc, free
 
 from telemetry_core.schema cimport SLOT_BOOL, SLOT_INT, SLOT_TEXT, Record, Schema
 
-from telemetry_core.map_spec import ABSENT, FlowRule, PowerRule, SpreadRule
+from telemetry_core.map_spec import ABSENT, CountRule, FlowRule, PowerRule, SpreadRule
 
 cdef enum:
     NONE = -1                    # ABSENT, for C
@@ -45,6 +45,7 @@ cdef object _pack_target(Target* target, Schema schema, spec, Py_ssize_t tag_set
     power = spec.power or PowerRule(ABSENT, ABSENT, ABSENT, ABSENT)
     flow = spec.flow or FlowRule(power.current, ABSENT, ABSENT)
     spread = spec.spread or SpreadRule(*[ABSENT] * 9)
+    count = spec.count or CountRule(*[ABSENT] * 6)
     target.voltage = _optional(power.voltage, fields, "field")
     target.current = _optional(flow.current, fields, "field")
     target.power = _optional(power.power, fields, "field")
@@ -57,6 +58,13 @@ cdef object _pack_target(Target* target, Schema schema, spec, Py_ssize_t tag_set
     target.cell_max_index = _optional(spread.cell_max_index, fields, "field")
     target.temp_min = _optional(spread.temp_min, fields, "field")
     target.temp_max = _optional(spread.temp_max, fields, "field")
+    target.counted_current = _optional(count.current, fields, "field")
+    target.counted_power = _optional(count.power, fields, "field")
+    target.charged_ah = _optional(count.charged_ah, fields, "field")
+    target.discharged_ah = _optional(count.discharged_ah, fields, "field")
+    target.charged_wh = _optional(count.charged_wh, fields, "field")
+    target.discharged_wh = _optional(count.discharged_wh, fields, "field")
+    target.is_counted = spec.count is not None
     target.power_unit = 0.0 if power.decimals == ABSENT else 10.0 ** power.decimals
     target.delta_unit = 0.0 if spread.delta_decimals == ABSENT else 10.0 ** spread.delta_decimals
 
@@ -105,6 +113,7 @@ cdef class MapTable:
 
     cdef object _pack_bus(self, Schema schema, Bus* bus, spec):
         bus.first_cycle = <uint32_t>self.cycle_count
+        bus.count_gap_ns = spec.count_gap_ns
         for cycle_spec in spec.cycles:
             self._pack_cycle(schema, bus, cycle_spec)
         bus.message_of_record = <int32_t*>_zeroed(schema.record_count, sizeof(int32_t))

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from telemetry_core.counting cimport Counters
 from telemetry_core.map_table cimport Cycle, MapTable, Message, Output, Part, Target
 from telemetry_core.samples cimport SampleBatch
 from telemetry_core.schema cimport Schema
@@ -24,6 +25,7 @@ cdef struct Channel:
     int32_t bus                  # -1: not bound
     uint16_t* tags               # of each tag set
     PowerState* powers           # of each target
+    Counters* counters           # of each target
     CycleState* cycles           # of each cycle of its bus
     uint8_t* seen                # of each page of these cycles
     uint8_t* present             # of each field of these cycles
@@ -65,6 +67,8 @@ cdef class Mapper:
     cdef bint _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
                            const Spread* spread, SampleBatch out) noexcept nogil
     cdef void _derive(self, uint64_t* made, const Target* target, PowerState* state) noexcept nogil
+    cdef void _count(self, uint64_t* made, const Target* target, Counters* counters,
+                     uint64_t gap_ns) noexcept nogil
     cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil
     cdef void _write_spread(self, uint64_t* made, const Target* target, const Spread* spread) noexcept nogil
     cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output) noexcept nogil

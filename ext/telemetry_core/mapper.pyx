@@ -7,7 +7,7 @@ the GIL is not held. Relies on MapTable for valid indexes.
 
 Time is that of the frames. An input of a derived value is used for rows at its own stamp and up to
 `input_age_ns` later, never for earlier ones: when time steps back, values are derived again as soon as all
-inputs have come again.
+inputs have come again. What is counted of current and power is in `counting.pyx`.
 """
 
 cimport cython
@@ -16,6 +16,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
+from telemetry_core.counting cimport Counters, begins_second, in_hours, take_reading
 from telemetry_core.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
 from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_INT, Record, Schema
@@ -109,6 +110,7 @@ cdef inline bint is_there(const uint64_t* row, const uint64_t* raw, const Part* 
 cdef void free_channel(Channel* channel) noexcept nogil:
     free(channel.tags)
     free(channel.powers)
+    free(channel.counters)
     free(channel.cycles)
     free(channel.seen)
     free(channel.present)
@@ -177,12 +179,13 @@ cdef class Mapper:
         cdef Py_ssize_t number
         channel.tags = <uint16_t*>calloc(max(self.table.tag_set_count, 1), sizeof(uint16_t))
         channel.powers = <PowerState*>calloc(max(self.table.target_count, 1), sizeof(PowerState))
+        channel.counters = <Counters*>calloc(max(self.table.target_count, 1), sizeof(Counters))
         channel.cycles = <CycleState*>calloc(max(layout.cycle_count, 1), sizeof(CycleState))
         channel.seen = <uint8_t*>calloc(max(layout.page_count, 1), 1)
         channel.present = <uint8_t*>calloc(max(layout.value_count, 1), 1)
         channel.values = <double*>calloc(max(layout.value_count, 1), sizeof(double))
-        if not (channel.tags and channel.powers and channel.cycles and channel.seen and channel.present
-                and channel.values):
+        if not (channel.tags and channel.powers and channel.counters and channel.cycles and channel.seen
+                and channel.present and channel.values):
             free_channel(channel)
             raise MemoryError
         for number in range(self.table.tag_set_count):
@@ -320,6 +323,9 @@ cdef class Mapper:
                 else:
                     set_double(made, mask_words, slot.target, value)
         self._derive(made, target, &channel.powers[output.target])
+        if target.is_counted:
+            self._count(made, target, &channel.counters[output.target],
+                        self.table.buses[channel.bus].count_gap_ns)
         if has_spread:
             self._write_spread(made, target, spread)
         self._end_row(made, target, out)
@@ -345,6 +351,28 @@ cdef class Mapper:
             power = rounded(state.voltage.value * state.current.value, target.power_unit)
             if isfinite(power):
                 set_double(made, mask_words, target.power, power)
+
+    cdef void _count(self, uint64_t* made, const Target* target, Counters* counters,
+                     uint64_t gap_ns) noexcept nogil:
+        """Count what the row tells of current and power, and tell the sums once a second."""
+        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
+        cdef int64_t time_ns = (<RowHead*>made).time_ns
+        cdef bint has_current = target.counted_current >= 0 and has_field(made, target.counted_current)
+        cdef bint has_power = target.counted_power >= 0 and has_field(made, target.counted_power)
+        if has_current:
+            take_reading(&counters.charge, get_double(made, mask_words, target.counted_current), time_ns, gap_ns)
+        if has_power:
+            take_reading(&counters.energy, get_double(made, mask_words, target.counted_power), time_ns, gap_ns)
+        if not (has_current or has_power) or not begins_second(counters, time_ns):
+            return
+        if target.charged_ah >= 0 and counters.charge.is_known:
+            set_double(made, mask_words, target.charged_ah, in_hours(counters.charge.into_s))
+        if target.discharged_ah >= 0 and counters.charge.is_known:
+            set_double(made, mask_words, target.discharged_ah, in_hours(counters.charge.out_of_s))
+        if target.charged_wh >= 0 and counters.energy.is_known:
+            set_double(made, mask_words, target.charged_wh, in_hours(counters.energy.into_s))
+        if target.discharged_wh >= 0 and counters.energy.is_known:
+            set_double(made, mask_words, target.discharged_wh, in_hours(counters.energy.out_of_s))
 
     cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil:
         return (reading.is_known and reading.time_ns <= time_ns

@@ -48,6 +48,12 @@ MAP = """
 [[map]]
 signal = "BMS_CellVoltages.Cell{n}Voltage"
 to = "cells.v{n}"
+[[map]]
+signal = "BMS_PackPower.PackVoltage"
+to = "battery.voltage_v"
+[[map]]
+signal = "BMS_PackPower.PackCurrent"
+to = "battery.current_a"
 """
 
 

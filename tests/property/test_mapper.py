@@ -13,6 +13,7 @@ from telemetry_core.schema import Schema
 from telemetry_core.spec import DecimalScale, FieldSpec, SlotKind
 
 from telemetry.map_entry import MapEntry
+from telemetry.map_plan import Counting
 from telemetry.mapping import resolve
 from tests.support.mapper_model import MapperModel
 from tests.support.plan_specs import Signal, plan, tenths
@@ -49,6 +50,10 @@ POOL = [
     MapEntry("Pack.Current", "battery.current_a", scale=-1.0),
     MapEntry("Pack.SoC", "battery.soc_pct", scale=0.1),
     MapEntry("Pack.SoC", "battery.power_w", scale=0.25, offset=-3.0),
+    MapEntry("Pack.Current", "battery.current_a", pack="rear"),
+    MapEntry("Temps.T2", "battery.power_w", pack="rear"),
+    MapEntry("Flags.Word", "battery.discharged_wh"),
+    MapEntry("Charger.Volts", "battery.power_w", pack="third"),
     MapEntry("Flags.Ready", "battery.charging"),
     MapEntry("Flags.Ready", "battery.balancing", scale=-1.0, offset=1.0),
     MapEntry("Flags.Word", "battery.protection_word"),
@@ -69,7 +74,9 @@ POOL = [
 ]
 CHANNELS = ([0, 7, UNBOUND], [1, UNBOUND])  # of each bus
 BEGIN_NS = 1_700_000_000_000_000_000
-STEPS = st.sampled_from([0, 1, 10**8, 10**9, 2 * 10**9 + 1, 10**10, 10**10 + 1, -1, -(10**9), -(10**11)])
+STEPS = st.sampled_from(
+    [0, 1, 10**8, 10**9, 2 * 10**9, 2 * 10**9 + 1, 10**10, 10**10 + 1, -1, -(10**9), -(10**11)]
+)
 
 Given = tuple[int, int, int, dict[str, int | float | bool]]  # record, channel, time, raw values
 
@@ -119,11 +126,16 @@ def bits(rows: Sequence[Row]) -> list[str]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sets(st.sampled_from(range(len(POOL)))), given_rows(), st.lists(st.integers(0, 40)))
+@given(
+    st.sets(st.sampled_from(range(len(POOL)))),
+    st.sampled_from([None, Counting(), Counting({"traction": 10**9, "charging": 10**10})]),
+    given_rows(),
+    st.lists(st.integers(0, 40)),
+)
 def test_any_rows_in_any_batches_are_mapped_as_by_the_readable_mapper(
-    chosen: set[int], rows: list[Given], cuts: list[int]
+    chosen: set[int], counting: Counting | None, rows: list[Given], cuts: list[int]
 ) -> None:
-    spec = resolve([POOL[number] for number in sorted(chosen)], PLAN)
+    spec = resolve([POOL[number] for number in sorted(chosen)], PLAN, counting=counting)
     schema = Schema(PLAN.records + spec.records)
     compiled, readable = Mapper(schema, spec), MapperModel(PLAN, spec)
     for bus, channels in enumerate(CHANNELS):

@@ -28,11 +28,44 @@ class _Cycle:
 
 
 @dataclass
+class _Integral:
+    """A quantity over time, in s: what was positive and what was negative."""
+
+    last: tuple[float, int] | None = None  # value and stamp
+    into: float = 0.0
+    out_of: float = 0.0
+
+    def take(self, value: float, time_ns: int, gap_ns: int) -> None:
+        before, self.last = self.last, (value, time_ns)
+        if before is None or not 0 < time_ns - before[1] <= gap_ns:
+            return
+        seconds = (time_ns - before[1]) / 1e9
+        low, high = min(before[0], value), max(before[0], value)
+        if low < 0 < high:
+            halved = 0.5 * seconds / (high - low)
+            into, out_of = high * high * halved, low * low * halved
+        else:
+            area = 0.5 * (before[0] + value) * seconds
+            into, out_of = max(area, 0.0), max(-area, 0.0)
+        if math.isfinite(self.into + into) and math.isfinite(self.out_of + out_of):
+            self.into += into
+            self.out_of += out_of
+
+
+@dataclass
+class _Counters:
+    charge: _Integral = field(default_factory=_Integral)
+    energy: _Integral = field(default_factory=_Integral)
+    told_second: int | None = None
+
+
+@dataclass
 class _Channel:
     bus: int
     tags: Sequence[int]
     cycles: list[_Cycle]
     readings: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)  # value and stamp
+    counters: dict[int, _Counters] = field(default_factory=dict)  # by target
 
 
 class MapperModel:
@@ -76,6 +109,7 @@ class MapperModel:
                 for _, part in parts:
                     values.update(_values(part, row, source))
                 self._derive(values, row.time_ns, channel, output.target)
+                self._count(values, row.time_ns, channel, output.target)
                 values.update(_spread_fields(target, spread))
                 spread = {}
             if values:
@@ -149,6 +183,27 @@ class MapperModel:
             ]
             if len(recent) == 2 and math.isfinite(recent[0] * recent[1]):
                 values[target.power.power] = _rounded(recent[0] * recent[1], target.power.decimals)
+
+    def _count(self, values: dict[int, Number], time_ns: int, channel: _Channel, target_index: int) -> None:
+        rule = self._spec.targets[target_index].count
+        if rule is None or not {rule.current, rule.power} & values.keys():
+            return
+        gap_ns = self._spec.buses[channel.bus].count_gap_ns
+        counters = channel.counters.setdefault(target_index, _Counters())
+        for index, integral in ((rule.current, counters.charge), (rule.power, counters.energy)):
+            if index in values:
+                integral.take(float(values[index]), time_ns, gap_ns)
+        if time_ns // 10**9 == counters.told_second:
+            return
+        counters.told_second = time_ns // 10**9
+        for integral, in_index, out_index in (
+            (counters.charge, rule.charged_ah, rule.discharged_ah),
+            (counters.energy, rule.charged_wh, rule.discharged_wh),
+        ):
+            if integral.last is not None:
+                values[in_index] = _rounded(integral.into / 3600.0, 6)
+                values[out_index] = _rounded(integral.out_of / 3600.0, 6)
+        values.pop(ABSENT, None)
 
 
 def _told(kind: SlotKind, value: Number) -> Number:

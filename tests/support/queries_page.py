@@ -36,6 +36,11 @@ def setup_code() -> str:
     return next(code for language, code in _blocks(_page()) if language == "python setup")
 
 
+def counter_queries() -> dict[str, str]:
+    """By language: what the page says of counters, ahead of its questions."""
+    return dict(_blocks(_QUESTION.split(_page())[0]))
+
+
 def questions() -> Iterator[Question]:
     """All of them, in order. AssertionError when one lacks a language."""
     parts = _QUESTION.split(_page())[1:]

@@ -1,0 +1,1 @@
+"""For the compiled modules only: nothing of it is called from Python."""

@@ -1,0 +1,63 @@
+"""Counting of charge and energy: a current or a power over frame time, by trapezoids.
+
+Promises: what goes in and what comes out are counted apart, exactly for a reading that changes evenly, also
+where it changes its sign; sums only grow. Time that no two readings enclose is not counted: a gap longer than
+`gap_ns`, a step back in time, and what is before the first reading and behind the last. The sums depend on
+readings and stamps alone. A reading so large that a sum would be infinite is not counted.
+"""
+
+from libc.math cimport isfinite, rint
+from libc.stdint cimport int64_t, uint64_t
+
+cdef enum:
+    NS_PER_S = 1_000_000_000
+
+cdef double SECONDS_PER_HOUR = 3600.0
+cdef double MILLIONTHS = 1e6
+cdef double EXACT_INTEGERS = 9007199254740992.0  # 2**53
+
+
+cdef void take_reading(Integral* integral, double value, int64_t time_ns, uint64_t gap_ns) noexcept nogil:
+    """Count what lies between the last reading and this one."""
+    cdef double before = integral.value
+    cdef double seconds, halved
+    cdef double into_s = integral.into_s
+    cdef double out_of_s = integral.out_of_s
+    # A distance without a sign: the difference of two 64-bit stamps fits it.
+    cdef uint64_t passed_ns = <uint64_t>time_ns - <uint64_t>integral.time_ns
+    cdef bint is_bridged = integral.is_known and integral.time_ns < time_ns and passed_ns <= gap_ns
+    integral.value = value
+    integral.time_ns = time_ns
+    integral.is_known = True
+    if not is_bridged:
+        return
+    seconds = passed_ns / 1e9
+    if before >= 0 and value >= 0:
+        into_s += 0.5 * (before + value) * seconds
+    elif before <= 0 and value <= 0:
+        out_of_s -= 0.5 * (before + value) * seconds
+    else:  # two triangles, on either side of where the line crosses zero
+        halved = 0.5 * seconds / (value - before if value > before else before - value)
+        into_s += max(before, value) * max(before, value) * halved
+        out_of_s += min(before, value) * min(before, value) * halved
+    if isfinite(into_s) and isfinite(out_of_s):
+        integral.into_s = into_s
+        integral.out_of_s = out_of_s
+
+
+cdef bint begins_second(Counters* counters, int64_t time_ns) noexcept nogil:
+    """Whether counters are to be told at this stamp: not within the second in which they last were."""
+    # Rounded down, also before 1970.
+    cdef int64_t second = time_ns // NS_PER_S if time_ns >= 0 else -1 - (-1 - time_ns) // NS_PER_S
+    if counters.is_told and second == counters.told_second:
+        return False
+    counters.told_second = second
+    counters.is_told = True
+    return True
+
+
+cdef double in_hours(double sum_s) noexcept nogil:
+    """A sum in Ah or Wh, in millionths, so that it prints short."""
+    cdef double hours = sum_s / SECONDS_PER_HOUR
+    cdef double whole = hours * MILLIONTHS
+    return rint(whole) / MILLIONTHS if whole < EXACT_INTEGERS else hours
