@@ -65,6 +65,9 @@ class Driving:
         self._finishing = True
 
     def next_current_a(self, bms: Bms) -> float:
+        if bms.state is State.FAULT:  # the contactors are open: it brakes by itself, and stays
+            self._vehicle.stop()
+            self._vehicle.power_w(TICK_S)
         if bms.state is not State.DRIVE:
             return 0.0
         current_a = bms.pack.current_for_power(self._vehicle.power_w(TICK_S))

@@ -134,4 +134,5 @@ _READERS: Mapping[str, Callable[[TomlTable, Window], Fault]] = {
     "error-reply": lambda table, window: ErrorReply(window, _share(table, 1.0)),
     "hex-message": lambda table, window: HexMessages(window, _share(table, 1.0)),
 }
+FAULT_KINDS = tuple(_READERS)  # as `do` names them
 _LASTING = frozenset(_READERS) - {"cell-imbalance", "weak-cell"}

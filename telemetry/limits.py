@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from telemetry_core.map_spec import ABSENT, MapSpec
+from telemetry_core.map_spec import ABSENT, MapSpec, TargetMap
 from telemetry_core.spec import RecordSpec
 from telemetry_core.watch_spec import LimitTest, RuleSpec
 
@@ -128,15 +128,24 @@ def _filled_hint(limit: Limit, measurement: str, mapping: MapSpec | None) -> str
         return "add [[map]] entries"
     names = {
         f"{measurement}.{name}"
-        for number, target in enumerate(mapping.targets)
+        for target in mapping.targets
         if _record(mapping, target.record).measurement == measurement
-        for name in _filled(mapping, number)
+        for name in _filled(mapping, target)
     }
     return nearest(limit.field, sorted(names)) or f"add a [[map]] to {limit.field.replace('*', '{n}')}"
 
 
-def _filled(mapping: MapSpec, number: int) -> set[str]:
-    """Fields of that target which signals fill, or which are derived."""
+def _filled(mapping: MapSpec, like: TargetMap) -> set[str]:
+    """Fields of rows like that target's which signals fill on some bus, or which are derived there."""
+    return {
+        name
+        for number, target in enumerate(mapping.targets)
+        if (target.record, target.tag_set) == (like.record, like.tag_set)
+        for name in _filled_on_its_bus(mapping, number)
+    }
+
+
+def _filled_on_its_bus(mapping: MapSpec, number: int) -> set[str]:
     target = mapping.targets[number]
     indexes = {
         slot.target
@@ -166,12 +175,13 @@ def _record(mapping: MapSpec, record: int) -> RecordSpec:
 
 def _alarms(limit: Limit, measurement: str, field: str, mapping: MapSpec) -> Iterator[Alarm]:
     """One for each pack or charger that has the field."""
-    for number, target in enumerate(mapping.targets):
+    rows = {(target.record, target.tag_set): target for target in mapping.targets}
+    for target in rows.values():
         record, tags = _record(mapping, target.record), mapping.tag_sets[target.tag_set]
         wanted = {"pack": limit.pack, "charger": limit.charger}
         if record.measurement != measurement or any(wanted[tag] not in (None, tags[tag]) for tag in tags):
             continue
-        filled = _filled(mapping, number)
+        filled = _filled(mapping, target)
         names = [one.name for one in record.fields]
         meant = [name for name in names if name == field or (field.endswith("*") and name[0] == field[0])]
         if not filled & set(meant):

@@ -78,8 +78,9 @@ class Counting:
 
 
 class _Key(NamedTuple):
-    """What tells one target from another."""
+    """What tells one target from another: a field that one bus fills is still derived on the others."""
 
+    bus: int
     tag: Tag
     measurement: str
 
@@ -100,12 +101,12 @@ def build(
     pairs = [(one, _slot(one, spec, records[one.measurement])) for one in assignments]
     filled: _Filled = {}
     for assignment, slot in pairs:
-        fields = filled.setdefault(_Key(assignment.tag, assignment.measurement), {})
+        fields = filled.setdefault(_Key(assignment.bus, assignment.tag, assignment.measurement), {})
         fields.setdefault(assignment.field, []).append(slot)
         if assignment.measurement == CELLS.name:
-            filled.setdefault(_Key(assignment.tag, BATTERY.name), {})
+            filled.setdefault(_Key(assignment.bus, assignment.tag, BATTERY.name), {})
     tags = list(dict.fromkeys(key.tag for key in filled))
-    keys = sorted(filled, key=lambda key: (tags.index(key.tag), _ORDER.index(key.measurement)))
+    keys = sorted(filled, key=lambda key: (key.bus, tags.index(key.tag), _ORDER.index(key.measurement)))
     first_record = len(spec.records)
     targets = tuple(
         TargetMap(
@@ -279,7 +280,7 @@ def _with_gap(bus: BusMap, name: str, counting: Counting | None) -> BusMap:
 
 
 def _spread(key: _Key, keys: list[_Key], filled: _Filled, record: RecordSpec) -> SpreadRule | None:
-    cells = _Key(key.tag, CELLS.name)
+    cells = key._replace(measurement=CELLS.name)
     if key.measurement != BATTERY.name or cells not in filled:
         return None
     voltages = [slot for name, slots in filled[cells].items() if name[0] == "v" for slot in slots]
@@ -306,7 +307,7 @@ def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetM
     """The messages of one bus, and the cycles that its pages make."""
     by_message: dict[int, dict[int, list[_Pair]]] = {}
     for pair in pairs:
-        target = keys.index(_Key(pair[0].tag, pair[0].measurement))
+        target = keys.index(_Key(pair[0].bus, pair[0].tag, pair[0].measurement))
         by_message.setdefault(pair[0].message.record, {}).setdefault(target, []).append(pair)
     cycles = _Cycles(by_message.values(), targets)
     messages = []

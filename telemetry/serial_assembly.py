@@ -52,8 +52,14 @@ def serial_map_entries(serials: Iterable[SerialSettings]) -> Iterator[MapEntry]:
 
 
 def count_gap_ns(settings: SerialSettings) -> int:
-    """Up to which distance of two readings what flows between them is counted: two may have been lost."""
-    return round(_COUNTED_POLLS * max(settings.poll_every_s or 0.0, _LEAST_POLL_S) * 1e9)
+    """Up to which distance of two readings what flows between them is counted: two may have been lost.
+
+    A simulator's readings come as this machine's time lets them, whatever its own time is.
+    """
+    gap_s = _COUNTED_POLLS * max(settings.poll_every_s or 0.0, _LEAST_POLL_S)
+    if settings.simulated_time is not None:
+        gap_s = max(gap_s, LEAST_UNKNOWN_S * settings.simulated_time.scale)
+    return round(gap_s * 1e9)
 
 
 def serial_source(settings: SerialSettings, channels: ChannelTable, clock: Clock) -> SerialSource:

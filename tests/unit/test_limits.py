@@ -200,3 +200,9 @@ def test_a_limit_that_makes_no_sense_is_one_line_with_the_keys_path(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         read(tmp_path, text)
+
+
+def test_a_pack_that_two_buses_fill_has_one_alarm() -> None:
+    car = plan({"can0": {"Pack": {"SoC": Signal()}}, "can1": {"Other": {"SoC": Signal()}}})
+    entries = [MapEntry("Pack.SoC", "battery.soc_pct"), MapEntry("Other.SoC", "battery.soc_pct")]
+    assert len(list(limit_alarms([SOC], resolve(entries, car)))) == 1

@@ -63,7 +63,7 @@ def test_the_schema_of_plan_and_map_has_the_targets_records() -> None:
     spec = resolve(entries, CAR)
     schema = Schema(CAR.records + spec.records)
     names = [schema.specs[target.record].measurement for target in spec.targets]
-    assert names == ["battery", "charger"]
+    assert names == ["battery", "battery", "charger"]  # of each bus its own
     assert spec.tag_sets == ({"pack": "main"}, {"charger": "main"})
 
 
@@ -169,12 +169,16 @@ def test_a_flag_is_a_number_too() -> None:
 
 
 def test_power_and_flow_are_derived_unless_mapped() -> None:
-    inputs = [MapEntry("Pack.Voltage", "battery.voltage_v"), MapEntry("Pack.Current", "battery.current_a")]
+    names = {"Voltage": "voltage_v", "Current": "current_a"}
+    inputs = [MapEntry(f"Pack.{name}", f"battery.{field}", bus="charging") for name, field in names.items()]
     (target,) = resolve(inputs, CAR).targets
     assert target.power is not None
     assert target.power.decimals == 2
     assert target.flow is not None
-    mapped = [MapEntry("Pack.SoC", "battery.power_w"), MapEntry("Pack.Ready", "battery.charging")]
+    mapped = [
+        MapEntry("Pack.SoC", "battery.power_w", bus="charging"),
+        MapEntry("Pack.Ready", "battery.charging", bus="charging"),
+    ]
     (target,) = resolve(inputs + mapped, CAR).targets
     assert target.power is None
     assert target.flow is not None
@@ -182,8 +186,15 @@ def test_power_and_flow_are_derived_unless_mapped() -> None:
     assert target.flow.discharging != ABSENT
 
 
+def test_what_one_bus_tells_of_a_pack_is_still_derived_on_another() -> None:
+    inputs = [MapEntry("Pack.Voltage", "battery.voltage_v"), MapEntry("Pack.Current", "battery.current_a")]
+    first, second = resolve([*inputs, MapEntry("Pack.SoC", "battery.power_w", bus="charging")], CAR).targets
+    assert first.power is not None
+    assert second.power is None
+
+
 def test_no_power_without_a_current() -> None:
-    (target,) = resolve([MapEntry("Pack.Voltage", "battery.voltage_v")], CAR).targets
+    (target,) = resolve([MapEntry("Pack.Voltage", "battery.voltage_v", bus="charging")], CAR).targets
     assert (target.power, target.flow, target.spread) == (None, None, None)
 
 
