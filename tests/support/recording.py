@@ -11,7 +11,7 @@ VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "vehicle.dbc"
 
 
 def record_drive(path: Path, duration_s: float, seed: int = 1) -> Path:
-    """Write `duration_s` of simulated driving, about 194 frames/s, to `path`."""
+    """Write `duration_s` of simulated driving, about 218 frames/s, to `path`."""
     code = main(["sim", "drive", "--output", str(path), "--duration", str(duration_s), "--seed", str(seed)])
     assert code == 0
     return path
