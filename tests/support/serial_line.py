@@ -1,5 +1,6 @@
-"""A serial line in simulated time: a JBD battery at the far end, an adapter that is pulled out now and then,
-bytes that get lost. Hours of it take seconds, and what came over it whole is known."""
+"""A serial line in simulated time: a JBD battery that is asked, or a VE.Direct charger that talks, at the far
+end, an adapter that is pulled out now and then, bytes that get lost. Hours of it take seconds, and what came
+over it whole is known."""
 
 import errno
 import math
@@ -8,12 +9,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
+from telemetry.protocols.vedirect import CHARGER
 from telemetry.sources.source import StopSignal
 from tests.support.clock import FakeClock
+from tests.support.framing import vedirect_block
 
 BASIC, CELLS, MODEL = 0x03, 0x04, 0x05
-BYTE_S = 10 / 9600
+BLOCK_EVERY_S = 1.05  # so that no silence between two blocks is about 10 s or 60 s long
 ANSWERS_AFTER_S = 0.03
 DATA_BYTES = {BASIC: 31, CELLS: 34, MODEL: 12}
 
@@ -28,9 +32,9 @@ def reply(register: int, data: bytes) -> bytes:
     return bytes([0xDD, register, 0, len(data)]) + data + check.to_bytes(2, "big") + b"\x77"
 
 
-def wire_bytes(data: bytes) -> int:
-    """How many bytes the reply with these data is."""
-    return len(reply(0, data))
+def block(number: int) -> bytes:
+    """A VE.Direct block that can be told from all others by its voltage, in mV."""
+    return vedirect_block({"PID": "0xA053", "V": str(number), "I": "7400", "CS": "3", "H19": "456"})
 
 
 REGISTERS = {request(register): register for register in DATA_BYTES}
@@ -38,12 +42,19 @@ REGISTERS = {request(register): register for register in DATA_BYTES}
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the battery said: the data of one register, as of `as_of_s`, and when the last byte was read."""
+    """What the device said: the data of one register, or of a block (its number), as of `as_of_s`.
+
+    wire_bytes: how many bytes of it came. arrived_s: when the last was read.
+    """
 
     register: int
     data: bytes
     as_of_s: float
+    wire_bytes: int
     arrived_s: float
+
+
+_Ends = Callable[[int, float], Reply]  # of how many bytes came, and when the last was read
 
 
 class Battery:
@@ -66,11 +77,11 @@ class Battery:
 
 @dataclass(slots=True)
 class _Byte:
-    """One byte on its way. ends: the reply that is whole once this byte is there: register, data, as_of_s."""
+    """One byte on its way. ends: the reply that is whole once this byte is there."""
 
     at_s: float
     byte: int
-    ends: tuple[int, bytes, float] | None = None
+    ends: Callable[[float], Reply] | None = None
 
 
 @dataclass
@@ -94,6 +105,7 @@ class SimulatedLine:
     deaf_after_s: float = math.inf
     seed: int = 20261125
     description: str = "simulated line"
+    byte_s: float = 10 / 9600
 
     def __post_init__(self) -> None:
         self.whole: list[Reply] = []  # replies of which every byte arrived
@@ -114,7 +126,7 @@ class SimulatedLine:
         if self._is_pulled_out():
             raise OSError(errno.ENOENT, "there is no such port")
         self.opened += 1
-        self._coming.clear()
+        self._plugged_in()
         self._deaf_from_s = self.clock.monotonic_s() + self.deaf_after_s
         yield self
 
@@ -124,6 +136,7 @@ class SimulatedLine:
         until_s = now_s
         if timeout_s > 0:
             until_s += max(timeout_s, 0.001)
+            self._talk(until_s)
             if self._coming and self._coming[0].at_s <= until_s:
                 until_s = max(self._coming[0].at_s, now_s) + self._chance.choice([0.0, 0.005, 0.016])
         if now_s < self._outage_s()[0] <= until_s:
@@ -141,7 +154,7 @@ class SimulatedLine:
         if now_s >= self._deaf_from_s:
             return b""
         self.read_bytes += len(arrived)
-        self.whole += [Reply(*one.ends, now_s) for one in arrived if one.ends is not None]
+        self.whole += [one.ends(now_s) for one in arrived if one.ends is not None]
         return bytes(one.byte for one in arrived)
 
     def send(self, data: bytes) -> None:
@@ -153,22 +166,31 @@ class SimulatedLine:
             self._bring(data, now_s, None)
         register = REGISTERS.get(bytes(byte for byte in data if not self._is_lost()))
         if register is not None:
-            as_of_s = now_s + len(data) * BYTE_S
+            as_of_s = now_s + len(data) * self.byte_s
             said = self._battery.data(register)
-            self._bring(reply(register, said), as_of_s + self.answers_after(), (register, said, as_of_s))
+            message = reply(register, said)
+            self._bring(message, as_of_s + self.answers_after(), partial(Reply, register, said, as_of_s))
 
-    def _bring(self, message: bytes, from_s: float, ends: tuple[int, bytes, float] | None) -> None:
+    def _talk(self, until_s: float) -> None:
+        """Bring what the device says by itself until then: nothing."""
+
+    def _plugged_in(self) -> None:
+        """What was on its way is gone."""
+        self._coming.clear()
+
+    def _bring(self, message: bytes, from_s: float, ends: _Ends | None) -> None:
         """Put a message on the line; `ends` comes with its last byte if none of it is lost."""
         if self._coming:
             from_s = max(from_s, self._coming[-1].at_s)
-        arriving = [
-            _Byte(from_s + (index + 1) * BYTE_S, byte)
-            for index, byte in enumerate(message)
-            if not self._is_lost()
-        ]
-        if len(arriving) == len(message):
-            arriving[-1].ends = ends
+        left = self._left_of(message)
+        arriving = [_Byte(from_s + (index + 1) * self.byte_s, byte) for index, byte in left]
+        if ends is not None and len(left) == len(message):
+            arriving[-1].ends = partial(ends, len(left))
         self._coming += arriving
+
+    def _left_of(self, message: bytes) -> list[tuple[int, int]]:
+        """The bytes that are not lost, and where they stood."""
+        return [(index, byte) for index, byte in enumerate(message) if not self._is_lost()]
 
     def _is_lost(self) -> bool:
         return self._chance.random() < self.lost_share
@@ -189,3 +211,42 @@ class SimulatedLine:
             self.every_minute()
         if now_s >= self.ends_s:
             self.stop.set()
+
+
+class TalkingLine(SimulatedLine):
+    """A VE.Direct charger in place of the battery: a block every BLOCK_EVERY_S, whoever listens."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.byte_s = 10 / 19200
+        self._blocks = 0
+
+    def send(self, data: bytes) -> None:
+        raise AssertionError(f"the charger was asked: {data.hex()}")
+
+    def _talk(self, until_s: float) -> None:
+        while (begins_s := (self._blocks + 1) * BLOCK_EVERY_S) <= until_s:
+            self._blocks += 1
+            message = block(self._blocks)
+            number = self._blocks.to_bytes(4, "little")
+            self._bring(message, begins_s, partial(Reply, CHARGER, number, begins_s))
+
+    def _plugged_in(self) -> None:
+        """In the middle of a block: its rest is heard, and is not whole."""
+        now_s = self.clock.monotonic_s()
+        self._talk(now_s)
+        self._coming = [one for one in self._coming if one.at_s > now_s]
+        for one in self._coming:
+            one.ends = None
+
+    def _left_of(self, message: bytes) -> list[tuple[int, int]]:
+        """Not what is neither good nor bad.
+
+        Lost bytes that add up to 256, which a sum of 8 bits cannot see, and the loss of the first CR alone,
+        which is no loss behind a whole block.
+        """
+        while True:
+            left = super()._left_of(message)
+            is_seen = sum(byte for _, byte in left) % 256 and left != list(enumerate(message))[1:]
+            if len(left) == len(message) or is_seen:
+                return left

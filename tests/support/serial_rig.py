@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from telemetry_core.frames import FrameTuple
+from telemetry_core.framing import TextFraming
 from telemetry_core.spec import PlanSpec
 
 from telemetry.ledger import Ledger
@@ -11,10 +13,11 @@ from telemetry.line import Line
 from telemetry.modelling import model
 from telemetry.pipeline import Pipeline
 from telemetry.protocols.serial_protocol import PROTOCOLS
+from telemetry.protocols.vedirect import VEDIRECT
 from telemetry.serial_assembly import serial_map_entries, with_serial
 from telemetry.serial_settings import SerialSettings
 from telemetry.sources.channel import BatchChannel
-from telemetry.sources.conversation import Asking, Poll
+from telemetry.sources.conversation import Asking, Conversation, Listening, Poll
 from telemetry.sources.serial import SerialSource
 from telemetry.sources.silence import Silence
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
@@ -30,6 +33,9 @@ POLLS = (
     Poll(request(MODEL), MODEL, 60.0, TIMEOUT_S),
 )
 AHEAD_BYTES = 4  # of a BASIC frame's payload, before the data as they were on the wire
+assert isinstance(VEDIRECT.framing, TextFraming)
+_NUMBERS = [label.name for label in VEDIRECT.framing.numbers]
+_VOLTAGE_AT = (len(_NUMBERS) + 7) // 8 + 4 * _NUMBERS.index("V")  # in the payload of a block
 SETTINGS = SerialSettings(
     name="bms",
     port="/dev/bms",
@@ -48,7 +54,7 @@ SETTINGS = SerialSettings(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One frame of the source: the data as they were on the wire, and its stamp since the start."""
+    """One frame of the source: the data as they were on the wire (of a block its number), and its stamp."""
 
     register: int
     data: bytes
@@ -58,8 +64,9 @@ class Told:
 class SerialRig:
     """Runs a source until the line's end. deliver: what is to be done with each delivery besides."""
 
-    def __init__(self, deliver: Callable[[Delivery], None] = lambda _: None) -> None:
+    def __init__(self, deliver: Callable[[Delivery], None] = lambda _: None, protocol: str = "jbd") -> None:
         self.clock = FakeClock()
+        self._protocol = protocol
         self.told: list[Told] = []
         self.events: list[SourceEvent] = []
         self.ended: list[SourceEnded] = []
@@ -76,14 +83,22 @@ class SerialRig:
             source = SerialSource(
                 "bms",
                 line,
-                Asking(POLLS, GAP_S, self.clock),
-                PROTOCOLS["jbd"].make_framer(),
+                self._conversation(),
+                PROTOCOLS[self._protocol].make_framer(),
                 Silence("bms", self.clock),
                 self.clock,
             )
             source.run(self._channel, stop)
         self._drain()
         return line
+
+    def _conversation(self) -> Conversation:
+        return Asking(POLLS, GAP_S, self.clock) if self._protocol == "jbd" else Listening(self.clock)
+
+    def _data(self, frame: FrameTuple) -> bytes:
+        if self._protocol == "vedirect":
+            return frame.data[_VOLTAGE_AT : _VOLTAGE_AT + 4]
+        return frame.data[AHEAD_BYTES:] if frame.id == BASIC else frame.data
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -99,9 +114,8 @@ class SerialRig:
             match item:
                 case Delivery():
                     for frame in item.batch:
-                        data = frame.data[AHEAD_BYTES:] if frame.id == BASIC else frame.data
                         at_s = (frame.time_ns - self._began_ns) / 1e9
-                        self.told.append(Told(frame.id, data, at_s))
+                        self.told.append(Told(frame.id, self._data(frame), at_s))
                     self._deliver(item)
                     self._channel.give_back(item.batch)
                 case SourceEvent():
@@ -113,7 +127,8 @@ class SerialRig:
 class WholeLine:
     """The pipeline behind a serial source, as the service builds it, and the accounts."""
 
-    def __init__(self, settings: SerialSettings = SETTINGS) -> None:
+    def __init__(self, protocol: str = "jbd") -> None:
+        settings = replace(SETTINGS, protocol=protocol)
         plan = with_serial(PlanSpec((), ()), [settings])
         modelling = model(tuple(serial_map_entries([settings])), (), plan)
         line = Line(plan, modelling.map, modelling.alarms, vehicle="van")
