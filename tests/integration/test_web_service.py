@@ -24,6 +24,7 @@ def service(tmp_path: Path) -> Iterator[WebGateway]:
 def test_live_values_metrics_and_health_are_those_of_the_service(service: WebGateway) -> None:
     sent = service.listener.send([pack_power(98.76)] * 3000)
     service.wait_until(lambda: service.account("frames/bus/decoded") == sent, "all frames")
+    service.wait_until(lambda: service.account("points/acknowledged") > 0, "an answer of the server")
     status = service.gateway.status()
     assert status["state"]["web"] == service.url
     live = get(service.url, "/api/live").json()
@@ -35,6 +36,8 @@ def test_live_values_metrics_and_health_are_those_of_the_service(service: WebGat
     families = {family.name: family for family in text_string_to_metric_families(metrics.body.decode())}
     (read,) = families["nev_telemetry_frames_read"].samples
     assert (read.labels, read.value) == ({"source": "bus"}, sent)
+    requests = families["nev_telemetry_sink_request_duration_seconds"].samples
+    assert next(sample.value for sample in requests if sample.name.endswith("_count")) >= 1.0
     assert get(service.url, "/healthz").status == 200
     assert get(service.url, "/readyz").json() == {"ok": True, "reasons": [], "notes": []}
     assert service.gateway.terminate() == 0, service.gateway.output()
