@@ -27,6 +27,10 @@ const FACTS = [
   { field: "temp_switch_c", label: "Switch", unit: "°C", decimals: 1 },
   { field: "temp_balancer_c", label: "Balancer", unit: "°C", decimals: 1 },
   { field: "temp_ambient_c", label: "Ambient", unit: "°C", decimals: 1 },
+  { field: "charged_ah", label: "Charge in", unit: "Ah", decimals: 1 },
+  { field: "discharged_ah", label: "Charge out", unit: "Ah", decimals: 1 },
+  { field: "charged_wh", label: "Energy in", unit: "kWh", decimals: 2, factor: 0.001 },
+  { field: "discharged_wh", label: "Energy out", unit: "kWh", decimals: 2, factor: 0.001 },
   { field: "cycles", label: "Cycles", decimals: 0 },
   { field: "insulation_kohm", label: "Insulation", unit: "kΩ", decimals: 0 },
 ];
