@@ -69,7 +69,7 @@ def _count(workload: Workload, folder: Path) -> dict[str, int]:
     subprocess.run(["gcc", "-O2", "-fPIC", "-shared", "-o", folder / "callgrind.so", client], check=True)
     (folder / "plan.pickle").write_bytes(pickle.dumps(workload.plan_spec))
     (folder / "frames.bin").write_bytes(workload.can_frames())
-    workload.write_candump(folder / "workload.log")
+    workload.write_logs(folder)
     subprocess.run(
         [
             *("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"),

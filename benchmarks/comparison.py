@@ -9,6 +9,8 @@ from benchmarks.measure import Contender, Timing, race
 from benchmarks.report import Section
 from benchmarks.workload import Workload
 
+LOG_GOALS = {"candump": "15 or more", "ASC": "15 or more", "BLF": "8 or more"}
+
 
 def measure_core(workload: Workload, folder: Path, rounds: int) -> Section:
     """Times of all contenders, and their ratios."""
@@ -17,22 +19,21 @@ def measure_core(workload: Workload, folder: Path, rounds: int) -> Section:
     batches = workload.batches()
     can_frames = workload.can_frames()
     shapes = LineShapes(core.text(batches).splitlines())
-    log = folder / "workload.log"
-    workload.write_candump(log)
+    logs = workload.write_logs(folder)
     count = len(workload.frames)
 
     assert reference.decode(can_frames) == core.signals(batches), "the C reference does other work"
-    assert core.candump_to_lines(log) == count
+    assert all(core.log_to_lines(log) == count for log in logs.values())
     timings = race(
         [
             Contender("C decode", count, lambda: reference.decode(can_frames)),
             Contender("decode", count, lambda: core.decode(batches)),
             Contender("copying keys", count, lambda: reference.copy_keys(shapes)),
             Contender("decode + encode", count, lambda: core.decode_and_encode(batches)),
-            Contender("candump log to lines", count, lambda: core.candump_to_lines(log)),
+            *(_log_to_lines(core, name, log, count) for name, log in logs.items()),
             peers.cantools_decode(workload, count // 50),
             peers.influx_point(workload, count // 250),
-            peers.candump_reader(log, count),
+            *(peers.log_reader(name, logs[name], count) for name in peers.LOG_READERS),
         ],
         rounds,
     )
@@ -46,12 +47,12 @@ def measure_core(workload: Workload, folder: Path, rounds: int) -> Section:
     )
 
 
+def _log_to_lines(core: Core, name: str, log: Path, count: int) -> Contender:
+    return Contender(f"{name} log to lines", count, lambda: core.log_to_lines(log))
+
+
 def _rows(timings: dict[str, Timing]) -> list[tuple[str, ...]]:
-    decode, encode, log = (
-        timings["decode"],
-        timings["decode + encode"],
-        timings["candump log to lines"],
-    )
+    decode, encode = timings["decode"], timings["decode + encode"]
     floor = timings["copying keys"]
     rows = [
         _row(mine, other, mine.ratio_to(other), goal)
@@ -66,9 +67,14 @@ def _rows(timings: dict[str, Timing]) -> list[tuple[str, ...]]:
         for mine, other, goal in (
             (decode, timings["cantools"], "150 or more"),
             (encode, timings["influxdb-client Point"], "150 or more"),
-            (log, timings["python-can candump reader"], "15 or more"),
+            *(
+                (timings[f"{name} log to lines"], timings[f"python-can {name} reader"], goal)
+                for name, goal in LOG_GOALS.items()
+            ),
         )
     ]
+    gvret, candump = timings["GVRET log to lines"], timings["candump log to lines"]
+    rows.append(_row(gvret, candump, gvret.ratio_to(candump), ""))
     return rows
 
 

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from telemetry_core.candump import CandumpReader
 from telemetry_core.frames import FrameBatch
-from telemetry_core.logs import CandumpReader
 
 from benchmarks.core import BATCH_FRAMES, Core
 
@@ -35,7 +35,10 @@ def main(folder: Path) -> None:
     counted("C decode", lambda: reference.decode_frames(can_frames, ctypes.c_size_t(len(can_frames) // 16)))
     counted("decode", lambda: core.decode(batches))
     counted("decode + encode", lambda: core.decode_and_encode(batches))
-    counted("candump log to lines", lambda: core.candump_to_lines(log))
+    counted("candump log to lines", lambda: core.log_to_lines(log))
+    counted("ASC log to lines", lambda: core.log_to_lines(folder / "workload.asc"))
+    counted("BLF log to lines", lambda: core.log_to_lines(folder / "workload.blf"))
+    counted("GVRET log to lines", lambda: core.log_to_lines(folder / "workload.csv"))
 
 
 def _batches(log: Path) -> list[FrameBatch]:

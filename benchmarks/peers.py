@@ -59,10 +59,14 @@ def as_fields(values: Mapping[str, object]) -> dict[str, float]:
     }
 
 
-def candump_reader(log: Path, frames: int) -> Contender:
-    """python-can's reader, which makes a `Message` of each line; nothing is decoded."""
+LOG_READERS = {"candump": can.CanutilsLogReader, "ASC": can.ASCReader, "BLF": can.BLFReader}
+
+
+def log_reader(name: str, log: Path, frames: int) -> Contender:
+    """python-can's reader of a format, which makes a `Message` of each frame; nothing is decoded."""
 
     def run() -> None:
-        assert sum(1 for _ in can.CanutilsLogReader(log)) == frames
+        with LOG_READERS[name](log) as messages:
+            assert sum(1 for _ in messages) == frames
 
-    return Contender("python-can candump reader", frames, run)
+    return Contender(f"python-can {name} reader", frames, run)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import can
 import cantools.database
 from cantools.database import DecodeError
 from cantools.database.can import Database, Message
@@ -62,6 +63,27 @@ class Workload:
     def can_frames(self) -> bytes:
         """All frames as an array of `struct can_frame`."""
         return b"".join(CAN_FRAME.pack(frame.id, len(frame.data), frame.data) for frame in self.frames)
+
+    def write_logs(self, folder: Path) -> dict[str, Path]:
+        """All frames as a log of each format that is compiled; the logs by their format."""
+        logs = {
+            name: folder / f"workload{suffix}"
+            for name, suffix in (("candump", ".log"), ("ASC", ".asc"), ("BLF", ".blf"), ("GVRET", ".csv"))
+        }
+        self.write_candump(logs["candump"])
+        with can.ASCWriter(logs["ASC"]) as asc, can.BLFWriter(logs["BLF"]) as blf:
+            for frame in self.frames:
+                message = can.Message(frame.time_ns / 1e9, frame.id, is_extended_id=False, data=frame.data)
+                asc.on_message_received(message)
+                blf.on_message_received(message)
+        with logs["GVRET"].open("w", encoding="ascii") as gvret:
+            gvret.write("Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8\n")
+            gvret.writelines(
+                f"{frame.time_ns // 1000},{frame.id:08X},false,Rx,0,{len(frame.data)},"
+                f"{frame.data.hex(',').upper()},\n"
+                for frame in self.frames
+            )
+        return logs
 
     def write_candump(self, path: Path) -> None:
         """All frames as a candump log."""

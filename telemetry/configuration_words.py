@@ -140,7 +140,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
     },
     "replay": {
         **_SOURCE,
-        "file": _words("`candump`, `.asc`, `.blf`, `.trc`, each also `.gz`"),
+        "file": _words("`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, each also `.gz` or `.zst`; `.mf4`"),
         "speed": _words("times the recorded speed", "as fast as possible"),
         **_DATABASES,
         "channel_databases": _words(

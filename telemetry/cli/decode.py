@@ -27,7 +27,11 @@ PROGRESS_INTERVAL_S = 0.2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "logs", metavar="LOG", nargs="+", type=Path, help="candump, .asc, .blf or .trc, also .gz; -: stdin"
+        "logs",
+        metavar="LOG",
+        nargs="+",
+        type=Path,
+        help="candump, .asc, .blf, GVRET .csv, .trc, each also .gz or .zst; .mf4; -: stdin",
     )
     parser.add_argument(
         "--protocol",

@@ -1,21 +1,20 @@
-"""The bytes of a recording: a file or stdin, gzipped or not.
+"""The bytes of a recording: a file or stdin, compressed or not.
 
 Promises: what can be read is read: where a file is damaged or ends too early its content just ends, and
-`problem` says why; what comes before a damaged place is given first. The name's ending `.gz` tells that it is
-gzipped.
+`problem` says why; what comes before a damaged place is given first. The name's ending tells how it is
+compressed: `.gz`, `.zst`.
 """
 
 import errno
-import gzip
 import io
 import os
 import stat
 import sys
-import zlib
 from pathlib import Path
 from typing import Protocol
 
 from telemetry.errors import InputMissingError
+from telemetry.sources.inflate import DamagedError, inflated
 
 STDIN = Path("-")
 
@@ -25,12 +24,18 @@ class _Stream(Protocol):
 
 
 class Content(io.RawIOBase):
-    """The bytes of one recording, in order. Raises InputMissingError when it cannot be opened."""
+    """The bytes of one recording, in order."""
 
     def __init__(self, path: Path) -> None:
+        """Raises InputMissingError when it cannot be opened, UnavailableError without the package for it."""
         self.problem = ""
         self._file = _open(path)
-        self._stream: _Stream = _Inflated(self._file) if path.suffix.lower() == ".gz" else self._file
+        self._ahead = b""  # peeked at, not yet read
+        try:
+            self._stream: _Stream = inflated(path, self._file) or self._file
+        except BaseException:
+            self._file.close()
+            raise
 
     @property
     def bytes_read(self) -> int:
@@ -48,11 +53,28 @@ class Content(io.RawIOBase):
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # the stub has any buffer
         """See io.RawIOBase; never raises for what the file holds."""
+        if self._ahead:
+            count = min(len(buffer), len(self._ahead))
+            buffer[:count] = self._ahead[:count]
+            self._ahead = self._ahead[count:]
+            return count
         try:
             return self._stream.readinto(buffer) or 0
-        except (OSError, EOFError, zlib.error) as error:
-            self.problem = " ".join(str(error).split())
+        except (OSError, DamagedError) as error:
+            self.problem = str(error)
             return 0
+
+    def first_line(self, most: int) -> bytes:
+        """The first line, or its first `most` bytes. To be asked before anything is read; takes nothing."""
+        start = bytearray()
+        piece = bytearray(most)
+        while len(start) < most and b"\n" not in start:
+            got = self.readinto(memoryview(piece)[: most - len(start)])
+            if not got:
+                break
+            start += piece[:got]
+        self._ahead = bytes(start)
+        return self._ahead.partition(b"\n")[0]
 
     def close(self) -> None:
         """Give the file back."""
@@ -79,15 +101,3 @@ def _open(path: Path) -> io.FileIO:
         return io.FileIO(path)
     except OSError as error:
         raise InputMissingError(error.strerror or str(error), where=str(path)) from error
-
-
-class _Inflated:
-    """A gzipped file's content."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        self._gzip = gzip.GzipFile(fileobj=io.BufferedReader(file), mode="rb")
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        piece = self._gzip.read1(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)

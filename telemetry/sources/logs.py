@@ -1,22 +1,32 @@
-"""Log files of CAN traffic as frames: candump, ASC, BLF and TRC, plain or gzipped.
+"""Log files of CAN traffic as frames: candump, ASC, BLF, GVRET's CSV, TRC and MF4, plain or compressed.
 
-Promises: a log larger than memory streams; a damaged place is counted and skipped, and the first one is
-remembered for a warning; a file that ends too early is read until there. candump goes through the compiled
-reader, the others through `message_logs`. The name's ending tells the format: `.asc`, `.blf`, `.trc`, any
-other candump; `.gz` behind it: gzipped.
+Promises: a log larger than memory streams (but for MF4); a damaged place is counted and skipped, and the
+first one is remembered for a warning; a file that ends too early is read until there. The first four go
+through the compiled readers, TRC and MF4 through `message_logs`. The name's ending tells the format: `.asc`,
+`.blf`, `.trc`, `.mf4`; for any other the first line does. `.gz` or `.zst` behind it: compressed.
 """
 
+import io
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from telemetry_core.asc import AscReader
+from telemetry_core.blf import BlfReader
+from telemetry_core.candump import CandumpReader
 from telemetry_core.frames import FrameBatch
-from telemetry_core.logs import CandumpReader
+from telemetry_core.gvret import GvretReader
 
 from telemetry.errors import DataError
 from telemetry.sources.content import Content
-from telemetry.sources.message_logs import LATEST_NS, MessageReader, open_format
+from telemetry.sources.message_logs import LATEST_NS, MessageReader, Mf4, Trc
+
+FIRST_LINE_BYTES = 4096
+COMPRESSED = (".gz", ".zst", ".zstd")
+GVRET_HEADER = "time stamp,id,extended,dir,bus,len,d1"
+GVRET_OLD_HEADER = "time stamp,id,extended,bus,len,d1"
 
 
 class FrameReader(Protocol):
@@ -58,13 +68,18 @@ class Log:
     """An open log: frames in their order, and what was wrong with it."""
 
     def __init__(self, path: Path, channel_of: Callable[[str], int]) -> None:
-        """channel_of: gives each channel's name its number, once. Raises InputMissingError, DataError."""
+        """channel_of: gives each channel's name its number, once.
+
+        Raises InputMissingError, DataError, UnavailableError where a package is missing that it needs.
+        """
         self.path = path
         self._content = Content(path)
+        self._closing = ExitStack()
+        self._closing.callback(self._content.close)
         try:
             self._reader = self._reader_of(channel_of)
         except BaseException:
-            self._content.close()
+            self._closing.close()
             raise
 
     @property
@@ -116,7 +131,7 @@ class Log:
 
     def close(self) -> None:
         """Give the file back."""
-        self._content.close()
+        self._closing.close()
 
     def __enter__(self) -> Self:
         return self
@@ -130,36 +145,45 @@ class Log:
         self.close()
 
     def _reader_of(self, channel_of: Callable[[str], int]) -> FrameReader:
-        suffixes = [suffix.lower() for suffix in self.path.suffixes if suffix.lower() != ".gz"]
-        log_format = open_format(suffixes[-1] if suffixes else "", self._content, str(self.path))
-        if log_format is None:
-            return _Candump(CandumpReader(self._content, channel_of))
-        return MessageReader(log_format, channel_of)
+        match self._suffix():
+            case ".asc":
+                return AscReader(self._content, channel_of)
+            case ".blf":
+                return self._blf_reader(channel_of)
+            case ".trc":
+                return MessageReader(Trc(io.BufferedReader(self._content)), channel_of)
+            case ".mf4":
+                mf4 = Mf4(self.path)
+                self._closing.callback(mf4.close)
+                return MessageReader(mf4, channel_of)
+            case suffix:
+                return self._reader_by_content(suffix, channel_of)
 
+    def _suffix(self) -> str:
+        suffixes = [suffix.lower() for suffix in self.path.suffixes]
+        if suffixes and suffixes[-1] in COMPRESSED:
+            suffixes.pop()
+        return suffixes[-1] if suffixes else ""
 
-class _Candump:
-    """The compiled reader, with the names of FrameReader."""
+    def _reader_by_content(self, suffix: str, channel_of: Callable[[str], int]) -> FrameReader:
+        first = self._content.first_line(FIRST_LINE_BYTES)
+        if first.startswith(b"LOGG"):
+            return self._blf_reader(channel_of)
+        header = first.decode("utf-8-sig", "replace").strip().lower().replace(" ,", ",").replace(", ", ",")
+        if header.startswith(("date ", "base ")):
+            return AscReader(self._content, channel_of)
+        if header.startswith((GVRET_HEADER, GVRET_OLD_HEADER)):
+            return GvretReader(self._content, channel_of)
+        if suffix == ".csv":
+            raise DataError(
+                "this header of a CSV log is not known",
+                where=f"{self.path}:1",
+                hint="GVRET's is: `Time Stamp,ID,Extended,Dir,Bus,LEN,D1,...`, with or without `Dir`",
+            )
+        return CandumpReader(self._content, channel_of)
 
-    def __init__(self, reader: CandumpReader) -> None:
-        self._reader = reader
-        self.read = reader.read
-
-    @property
-    def frames_read(self) -> int:
-        return self._reader.frames_read
-
-    @property
-    def damaged(self) -> int:
-        return self._reader.damaged_lines
-
-    @property
-    def first_damage(self) -> str:
-        return str(self._reader.first_damaged_line)
-
-    @property
-    def at_end(self) -> bool:
-        return self._reader.at_end
-
-    @property
-    def next_ns(self) -> int:
-        return self._reader.next_ns
+    def _blf_reader(self, channel_of: Callable[[str], int]) -> BlfReader:
+        try:
+            return BlfReader(self._content, channel_of)
+        except ValueError as error:
+            raise DataError("is no BLF log", where=str(self.path), hint=str(error)) from error

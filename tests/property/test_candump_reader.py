@@ -2,8 +2,8 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from telemetry_core.candump import CandumpReader
 from telemetry_core.frames import FrameBatch, FrameTuple
-from telemetry_core.logs import CandumpReader
 
 GOOD_BEFORE = b"(1.000000) can0 001#0102\n"
 GOOD_AFTER = b"\n(2.000000) can0 002#0304\n"
@@ -25,7 +25,7 @@ class Pieces:
         return len(piece)
 
 
-def read_all(content: bytes, sizes: list[int], batch_frames: int) -> tuple[list[FrameTuple], int, int]:
+def read_all(content: bytes, sizes: list[int], batch_frames: int) -> tuple[list[FrameTuple], int, str]:
     names: dict[str, int] = {}
     reader = CandumpReader(Pieces(content, list(sizes)), lambda name: names.setdefault(name, len(names)))
     batch = FrameBatch(batch_frames)
@@ -33,7 +33,7 @@ def read_all(content: bytes, sizes: list[int], batch_frames: int) -> tuple[list[
     while reader.read(batch):
         frames += batch
         batch.clear()
-    return frames, reader.damaged_lines, reader.first_damaged_line
+    return frames, reader.damaged, reader.first_damage
 
 
 fragments = st.one_of(

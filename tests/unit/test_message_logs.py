@@ -1,16 +1,20 @@
-"""ASC, BLF and TRC logs, as python-can writes them and as others do."""
+"""Logs of each format by their names and contents, as python-can writes them and as others do."""
 
 import gzip
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import can
 import pytest
+import zstandard
 from telemetry_core.frames import FrameBatch, FrameTuple
 
-from telemetry.errors import DataError, InputMissingError
+from telemetry.errors import DataError, InputMissingError, UnavailableError
 from telemetry.sources.logs import Log
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
+from tests.support.logs import Numbering
 
 START_S = 1_700_000_000
 
@@ -18,14 +22,6 @@ ASC_HEADER = """date Tue Nov 14 10:13:20.500 pm 2023
 base hex  timestamps absolute
 no internal events logged
 """
-
-
-class Numbering(dict[str, int]):
-    """Numbers names in the order in which they appear."""
-
-    def __missing__(self, name: str) -> int:
-        self[name] = len(self)
-        return self[name]
 
 
 def read(path: Path, limit: int = -1) -> tuple[list[FrameTuple], Log, Numbering]:
@@ -70,7 +66,9 @@ def test_a_blf_log_is_read(tmp_path: Path) -> None:
         FrameTuple(START_S * 10**9 + 250_000_000, 0x123, b"\x01\x02", 0, 0, 0),
         FrameTuple(START_S * 10**9 + 500_000_000, 0x1ABCDEF0 | EXTENDED, bytes(range(8)), 1, 0, 0),
         FrameTuple(START_S * 10**9 + 1_000_000_000, 0x7 | REMOTE, bytes(4), 0, 0, 0),
-        FrameTuple(START_S * 10**9 + 2_000_001_000, 0x8, bytes(24), 1, FD | BRS, 0),
+        FrameTuple(
+            START_S * 10**9 + 2_000_000_953, 0x8, bytes(24), 1, FD | BRS, 0
+        ),  # as the writer cut its float
     ]
     assert list(names) == ["can0", "can1"]
     assert log.warnings() == []
@@ -119,37 +117,6 @@ def test_an_asc_log_counts_from_its_header_in_utc(tmp_path: Path) -> None:
     assert [frame.channel for frame in frames] == [0, 1, 0, 0, 1]
     assert list(names) == ["can0", "can1"]
     assert log.damaged == 0
-
-
-@pytest.mark.parametrize(
-    ("date", "time_ns"),
-    [
-        ("Tue Nov 14 10:13:20.500 pm 2023", START_S * 10**9 + 500_000_000),
-        ("Tue Nov 14 10:13:20 pm 2023", START_S * 10**9),
-        ("Tue Nov 14 22:13:20.000001 2023", START_S * 10**9 + 1000),
-        ("Die Dez 12 22:13:20 2023", 1_702_419_200 * 10**9),
-        ("Die Mär 14 22:13:20 2023", 1_678_832_000 * 10**9),
-        ("at some time", 0),
-    ],
-)
-def test_the_date_of_an_asc_log_is_read_in_all_its_forms(tmp_path: Path, date: str, time_ns: int) -> None:
-    path = tmp_path / "drive.ASC"
-    path.write_text(f"date {date}\nbase hex timestamps absolute\nno internal events logged\n0.0 1 1 Rx d 0\n")
-    frames, _, _ = read(path)
-    assert frames[0].time_ns == time_ns
-
-
-def test_a_trigger_block_starts_anew(tmp_path: Path) -> None:
-    path = tmp_path / "drive.asc"
-    path.write_text(ASC_HEADER + "Begin TriggerBlock Tue Nov 14 10:13:30.000 pm 2023\n1.0 1 1 Rx d 0\n")
-    assert read(path)[0][0].time_ns == (START_S + 11) * 10**9
-
-
-def test_an_asc_log_with_relative_stamps_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "drive.asc"
-    path.write_text(ASC_HEADER.replace("absolute", "relative"))
-    with pytest.raises(DataError, match=r"drive\.asc:2: each stamp counts from the line before"):
-        read(path)
 
 
 def test_a_damaged_asc_line_costs_only_itself(tmp_path: Path) -> None:
@@ -217,39 +184,96 @@ def test_an_impossible_stamp_is_damage(tmp_path: Path, stamp: str) -> None:
     assert log.damaged == 1
 
 
-def test_an_object_of_no_size_does_not_keep_the_reader_for_ever(tmp_path: Path) -> None:
-    path = tmp_path / "drive.blf"
-    with can.BLFWriter(path, compression_level=0) as writer:
-        for message in MESSAGES:
-            writer.on_message_received(message)
-    content = bytearray(path.read_bytes())
-    third = content.index(b"LOBJ", content.index(b"LOBJ", content.index(b"LOBJ", 150) + 4) + 4)
-    content[third + 8 : third + 12] = bytes(4)  # the object's size
-    path.write_bytes(content)
-    frames, log, _ = read(path)
-    assert [frame.id for frame in frames] == [0x123, 0x1ABCDEF0 | EXTENDED]
-    assert log.damaged == 1
+GVRET_ROWS = "39747828,000005EB,false,Rx,1,2,E8,45,\n39747900,1ABCDEF0,true,Rx,0,0,\n"
 
 
-def pack(path: Path) -> Path:
-    packed = path.with_name(path.name + ".gz")
-    packed.write_bytes(gzip.compress(path.read_bytes()))
-    return packed
-
-
-@pytest.mark.parametrize("name", ["drive.asc", "drive.blf", "drive.trc", "drive.log"])
-def test_every_format_is_read_gzipped_too(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["drive.csv", "drive.CSV", "drive.txt", "drive"])
+def test_a_gvret_log_is_known_by_its_header(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    writers: dict[str, Callable[[Path], object]] = {
-        "drive.asc": lambda path: path.write_text(ASC_HEADER + "0.1 1 1 Rx d 1 01\n"),
-        "drive.blf": write_blf,
-        "drive.trc": lambda path: path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\n"),
-        "drive.log": lambda path: path.write_text("(1.0) can0 001#01\n"),
-    }
-    writers[name](path)
+    path.write_text("Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8\n" + GVRET_ROWS)
+    frames, log, names = read(path)
+    assert frames == [
+        FrameTuple(39_747_828_000, 0x5EB, b"\xe8\x45", 0, 0, 0),
+        FrameTuple(39_747_900_000, 0x1ABCDEF0 | EXTENDED, b"", 1, 0, 0),
+    ]
+    assert list(names) == ["can1", "can0"]
+    assert log.warnings() == []
+
+
+@pytest.mark.parametrize("header", ["time,addr,bus,data", "Time Stamp,ID,Extended,LEN,D1,D2", ""])
+def test_a_csv_log_with_another_header_is_refused_and_says_which_is_known(
+    tmp_path: Path, header: str
+) -> None:
+    path = tmp_path / "drive.csv"
+    path.write_text(header + "\n1,2,3\n")
+    with pytest.raises(DataError, match=r"drive\.csv:1: .*Time Stamp,ID,Extended,Dir,Bus,LEN,D1"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["drive", "drive.log", "drive.bin"])
+def test_a_blf_and_an_asc_log_are_known_by_how_they_begin(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_blf(path)
+    assert len(read(path)[0]) == len(MESSAGES)
+    path.write_text(ASC_HEADER + "0.1 1 1 Rx d 1 01\n")
+    assert len(read(path)[0]) == 1
+
+
+def write_gvret(path: Path) -> None:
+    path.write_text("Time Stamp,ID,Extended,Bus,LEN,D1\n1,00000001,false,0,1,01\n")
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "drive.asc": lambda path: path.write_text(ASC_HEADER + "0.1 1 1 Rx d 1 01\n"),
+    "drive.blf": write_blf,
+    "drive.csv": write_gvret,
+    "drive.trc": lambda path: path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\n"),
+    "drive.log": lambda path: path.write_text("(1.0) can0 001#01\n"),
+}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_is_read_compressed_too(tmp_path: Path, name: str, packed: str) -> None:
+    path = tmp_path / name
+    WRITERS[name](path)
     frames, _, _ = read(path)
     assert frames
-    assert read(pack(path))[0] == frames
+    smaller = tmp_path / f"{name}{packed}"
+    smaller.write_bytes(PACKERS[packed](path.read_bytes()))
+    again, log, _ = read(smaller)
+    assert again == frames
+    assert log.warnings() == []
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+def test_a_compressed_log_that_was_cut_off_gives_what_is_before_and_one_warning(
+    tmp_path: Path, packed: str
+) -> None:
+    rows = b"".join(b"(%d.0) can0 %03X#%016X\n" % (row, row % 2048, row * row) for row in range(20_000))
+    whole = PACKERS[packed](rows)
+    path = tmp_path / f"drive.log{packed}"
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    frames, log, _ = read(path)
+    assert 10_000 < len(frames) < 20_000
+    assert [frame.time_ns for frame in frames[:-1]] == [row * 10**9 for row in range(len(frames) - 1)]
+    *damage, last = log.warnings()
+    assert last == f"{path}: ends early: the compressed data end too early, at byte {len(whole) * 3 // 4}"
+    assert len(damage) <= 1  # the line that was cut in two
+
+
+def test_a_missing_package_is_named_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drive.log.zst").write_bytes(zstandard.compress(b""))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(UnavailableError, match=r"package zstandard.*nev-telemetry\[logs\]"):
+        read(tmp_path / "drive.log.zst")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    (tmp_path / "drive.mf4").write_bytes(b"")
+    with pytest.raises(UnavailableError, match=r"package asammdf.*nev-telemetry\[mf4\]"):
+        read(tmp_path / "drive.mf4")
 
 
 def test_a_limit_and_a_due_time_are_kept(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_a_file_that_is_no_gzip_at_all_is_refused(tmp_path: Path) -> None:
     path.write_text(line(1))
     items, _ = replay(path)
     assert events_of(items)[0][0] == "source_lost"
-    assert "Not a gzipped file" in events_of(items)[0][1]
+    assert "not a gzipped file" in events_of(items)[0][1]
 
 
 @pytest.mark.parametrize(("speed", "seconds"), [(1.0, 2.9), (10.0, 0.29)])

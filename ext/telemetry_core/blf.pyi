@@ -1,0 +1,3 @@
+from telemetry_core.log_reader import LogReader
+
+class BlfReader(LogReader): ...

@@ -1,0 +1,193 @@
+"""Reads candump logs: both of its forms, a line a frame, straight into batches.
+
+    (1700001953.613500) can0 109#000100FFFFFF0F3D        candump -l, -L; with `##` and flags for CAN FD
+    (1700001953.613500)  can0  109   [8]  00 01 02 ...   candump, with -t a or without a stamp (then 0)
+
+Promises: any bytes may come: a line that is no frame is counted and costs only itself, and where a frame
+begins inside one (the rest of a torn line, then the next one) that frame is found. Identifiers and flags are
+candump's: 3 digits standard, 8 extended, error frames with their bit 29 set (can-utils, lib.c).
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from telemetry_core.frames cimport (
+    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame,
+)
+from telemetry_core.log_reader cimport (
+    LINE_DAMAGED, LINE_FRAME, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
+)
+from telemetry_core.log_text cimport NOT_HEX, hex_digit, skip_spaces, take_byte_pairs, take_hex, take_seconds
+
+
+cdef inline const char* _parse_id(const char* at, const char* end, uint32_t* id) noexcept nogil:
+    # Behind the digits, or NULL.
+    cdef const char* start = at
+    at = take_hex(at, end, id)
+    if at == NULL:
+        return NULL
+    if at - start <= 3:
+        return at if id[0] <= 0x7FF else NULL
+    if id[0] & ~<uint32_t>(ID_MASK | ID_ERROR):
+        return NULL
+    if not id[0] & ID_ERROR:
+        id[0] |= ID_EXTENDED
+    return at
+
+
+cdef inline const char* _parse_log_data(const char* at, const char* end, Frame* frame) noexcept nogil:
+    # What follows `ID#` in a log line.
+    cdef uint8_t digit
+    if at < end and at[0] == c'#':
+        if at + 1 >= end or hex_digit(at[1]) == NOT_HEX:
+            return NULL
+        digit = hex_digit(at[1])
+        frame.flags = FLAG_FD
+        if digit & 1:
+            frame.flags |= FLAG_BRS
+        if digit & 2:
+            frame.flags |= FLAG_ESI
+        return take_byte_pairs(at + 2, end, frame, MAX_PAYLOAD)
+    if at < end and (at[0] == c'R' or at[0] == c'r'):
+        frame.id |= ID_REMOTE
+        at += 1
+        if at < end and hex_digit(at[0]) <= 8:
+            frame.length = hex_digit(at[0])
+            at += 1
+    else:
+        at = take_byte_pairs(at, end, frame, 8)
+        if at == NULL:
+            return NULL
+    if frame.length == 8 and at + 1 < end and at[0] == c'_' and hex_digit(at[1]) != NOT_HEX:
+        at += 2  # the raw DLC (9 to 15) of a classic frame of 8 bytes
+    return at
+
+
+cdef inline bint _ends(const char* at, const char* end) noexcept nogil:
+    # Whether nothing but a mark of direction (R, T) follows.
+    at = skip_spaces(at, end)
+    if at < end and (at[0] == c'R' or at[0] == c'T'):
+        at = skip_spaces(at + 1, end)
+    return at == end
+
+
+cdef const char* _skip_direction(const char* at, const char* end) noexcept nogil:
+    # The columns of `candump -x`: RX or TX, then bit rate switch and error state, a letter or a dash each.
+    cdef int column
+    if end - at < 2 or at[1] != c'X' or (at[0] != c'R' and at[0] != c'T'):
+        return at
+    at += 2
+    for column in range(2):
+        at = skip_spaces(at, end)
+        if at < end:
+            at += 1
+    return skip_spaces(at, end)
+
+
+cdef const char* _parse_display_data(const char* at, const char* end, Frame* frame) noexcept nogil:
+    # What follows the identifier in candump's display form: `[8]  00 11 22 ...`, `[2]  remote request`.
+    cdef int length = 0, index
+    cdef uint8_t digit
+    cdef const char* digits
+    at = skip_spaces(at, end)
+    if at >= end or at[0] != c'[':
+        return NULL
+    at += 1
+    digits = at
+    while at < end and at - digits < 3 and <uint8_t>(at[0] - c'0') <= 9:
+        length = length * 10 + (at[0] - c'0')
+        at += 1
+    if at == digits or at >= end or at[0] != c']' or length > MAX_PAYLOAD:
+        return NULL
+    if at - digits == 2:
+        frame.flags = FLAG_FD
+    elif length > 8:
+        return NULL
+    frame.length = <uint16_t>length
+    at = skip_spaces(at + 1, end)
+    if end - at >= 14 and memcmp(at, b"remote request", 14) == 0:
+        frame.id |= ID_REMOTE
+        return at
+    for index in range(length):
+        at = skip_spaces(at, end)
+        if end - at < 2 or hex_digit(at[0]) == NOT_HEX or hex_digit(at[1]) == NOT_HEX:
+            return NULL
+        frame.data[index] = <uint8_t>(hex_digit(at[0]) << 4 | hex_digit(at[1]))
+        at += 2
+        if at < end and at[0] != c' ' and at[0] != c'\r':
+            return NULL
+    return at  # an ASCII column or the word ERRORFRAME may follow
+
+
+cdef class CandumpReader(LineReader):
+    """Frames of a candump log. See LogReader."""
+
+    cdef object number_channel(self):
+        cdef ChannelName* name = &self.names[self.name_count]
+        text = self.new_name[:self.new_name_length].decode("utf-8", "backslashreplace")
+        name.number = self.channel_of(text)
+        name.length = <uint8_t>self.new_name_length
+        memcpy(name.text, self.new_name, self.new_name_length)
+        self.name_count += 1
+
+    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil:
+        # One line; where it is damaged, the frame that begins at a later bracket in it.
+        cdef int result
+        at = skip_spaces(at, end)
+        if at == end:
+            return LINE_NOTHING
+        result = self.parse_frame(at, end, frame)
+        while result == LINE_DAMAGED:
+            torn[0] = True
+            at = <const char*>memchr(at + 1, c'(', end - at - 1)
+            if at == NULL:
+                break
+            result = self.parse_frame(at, end, frame)
+        return result
+
+    cdef int parse_frame(self, const char* at, const char* end, Frame* frame) noexcept nogil:
+        cdef const char* name
+        cdef Py_ssize_t name_length
+        cdef int channel
+        memset(frame, 0, sizeof(Frame))
+        if at[0] == c'(':
+            at = take_seconds(at + 1, end, &frame.time_ns)
+            if at == NULL or at >= end or at[0] != c')':
+                return LINE_DAMAGED
+            at = skip_spaces(at + 1, end)
+        name = at
+        while at < end and at[0] != c' ' and at[0] != c'\t':
+            at += 1
+        name_length = at - name
+        if name_length == 0 or name_length > MAX_NAME:
+            return LINE_DAMAGED
+        at = _skip_direction(skip_spaces(at, end), end)
+        at = _parse_id(at, end, &frame.id)
+        if at == NULL:
+            return LINE_DAMAGED
+        if at < end and at[0] == c'#':
+            at = _parse_log_data(at + 1, end, frame)
+            if at == NULL or not _ends(at, end):
+                return LINE_DAMAGED
+        elif _parse_display_data(at, end, frame) == NULL:
+            return LINE_DAMAGED
+        channel = self.find_name(name, name_length)
+        if channel < 0:
+            return LINE_NEW_CHANNEL if self.name_count < MAX_CHANNELS else LINE_DAMAGED
+        frame.channel = self.names[channel].number
+        return LINE_FRAME
+
+    cdef int find_name(self, const char* name, Py_ssize_t length) noexcept nogil:
+        # Index of the name, the newest one first; -1 for a new one, which is then in `new_name`.
+        cdef int index
+        cdef ChannelName* known = &self.names[self.last_name]
+        if known.length == length and memcmp(known.text, name, length) == 0:
+            return self.last_name
+        for index in range(self.name_count):
+            known = &self.names[index]
+            if known.length == length and memcmp(known.text, name, length) == 0:
+                self.last_name = index
+                return index
+        self.new_name = name
+        self.new_name_length = length
+        return -1

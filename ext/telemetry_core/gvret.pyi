@@ -1,0 +1,3 @@
+from telemetry_core.log_reader import LineReader
+
+class GvretReader(LineReader): ...

@@ -1,0 +1,57 @@
+"""Data sheet of a log's reader: a sliding window over the log, its channels, and what was damaged."""
+
+from libc.stdint cimport int32_t, int64_t
+
+from telemetry_core.frames cimport Frame, FrameBatch
+
+cdef enum:
+    BUFFER_BYTES = 256 * 1024
+    MAX_LINE = 4096              # bytes; a frame takes 450 at most
+    MAX_CHANNELS = 256           # of one log; a frame of one more is damaged
+
+cdef enum ParseResult:
+    ENOUGH
+    NOT_DUE
+    NEEDS_BYTES
+    NEEDS_CHANNEL
+    NEEDS_HEADER
+
+cdef enum LineResult:
+    LINE_NOTHING                 # blank, or about something else
+    LINE_FRAME
+    LINE_DAMAGED
+    LINE_NEW_CHANNEL             # to be parsed again when its channel has a number
+    LINE_HEADER                  # for `take_header`
+
+cdef class LogReader:
+    cdef object stream           # has readinto()
+    cdef object channel_of       # str -> int
+    cdef char* buffer
+    cdef Py_ssize_t begin        # first byte not yet parsed
+    cdef Py_ssize_t end          # behind the last byte read
+    cdef bint has_all            # the stream has no more
+    cdef int64_t unsettled       # damaged places since the last frame
+    cdef int64_t first_unsettled # the first damaged place of all
+    cdef int64_t first_place     # that, when it is counted; -1: none
+    cdef int32_t channels[MAX_CHANNELS]  # the pipeline's number of the log's channel; -1: not yet known
+    cdef int new_channel         # one that channel_of has not numbered yet
+    cdef readonly int64_t frames_read
+    cdef readonly int64_t damaged
+    cdef readonly int64_t next_ns
+    cdef readonly bint at_end
+
+    cdef object fill(self)
+    cdef object number_channel(self)
+    cdef object take_header(self)
+    cdef object place(self, int64_t place)
+    cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil
+    cdef int find_channel(self, int64_t number) noexcept nogil
+    cdef void add_damage(self, int64_t place) noexcept nogil
+    cdef void settle(self) noexcept nogil
+
+cdef class LineReader(LogReader):
+    cdef bint discarding         # inside a line that is too long
+    cdef int64_t line            # lines taken so far
+    cdef Py_ssize_t line_end     # of the line that is for take_header
+
+    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil

@@ -1,0 +1,237 @@
+"""The content of compressed recordings: gzip (RFC 1952, any number of members) and Zstandard (RFC 8878).
+
+Promises: memory is bounded whatever the file claims; what comes before damage is given, down to the byte at
+which the stream fails (gzip) or the block (Zstandard); then `DamagedError` says what is wrong and where in
+the file. Relies on the package zstandard, imported only when such a file is read.
+"""
+
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from telemetry.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import zstandard
+
+PIECE_BYTES = 64 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
+_LARGEST_WINDOW = 128 * 1024 * 1024  # as the zstd program allows
+_SKIPPABLE = 0x184D2A50  # and the 15 numbers behind it
+_HEADER_BYTES = 18  # the longest of a frame, with its magic
+_RUN = 1  # type of block: one byte, repeated
+_CHECKSUM_BYTES = 4
+
+
+class DamagedError(Exception):
+    """The file holds no more than what was given. The text says why and at which byte."""
+
+    def __init__(self, problem: str, place: int) -> None:
+        super().__init__(f"{' '.join(problem.split())}, at byte {place}")
+
+
+class Readable(Protocol):
+    """The file."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+class Inflated(Protocol):
+    """What a compressed file holds."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill `buffer` with what comes next; how many bytes, 0 at the end. Raises DamagedError, OSError."""
+        ...
+
+
+def inflated(path: Path, file: Readable) -> Inflated | None:
+    """The content of `file` if the ending of its name says that it is compressed; else None.
+
+    Raises UnavailableError when the package for it is missing.
+    """
+    match path.suffix.lower():
+        case ".gz":
+            return _Gzip(file)
+        case ".zst" | ".zstd":
+            return _Zstandard(file, str(path))
+        case _:
+            return None
+
+
+class _Window:
+    """The part of the file that is looked at."""
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+        self._buffer = bytearray(PIECE_BYTES)
+        self.data = b""
+        self.place = 0  # in the file, of the first byte
+
+    def hold(self, count: int) -> bool:
+        """Have `count` bytes; False: the file has not so many."""
+        while len(self.data) < count:
+            got = self._file.readinto(memoryview(self._buffer)) or 0
+            if not got:
+                return False
+            self.data += memoryview(self._buffer)[:got]
+        return True
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        taken, self.data = self.data[:count], self.data[count:]
+        self.place += len(taken)
+        return taken
+
+
+class _Pieces:
+    """A format as pieces of any size."""
+
+    def __init__(self, file: Readable) -> None:
+        self._window = _Window(file)
+        self._piece = b""
+        self._given = 0
+        self._failure: DamagedError | None = None
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        if self._given == len(self._piece):
+            if self._failure is not None:
+                raise self._failure
+            try:
+                self._piece = self._next_piece()
+            except DamagedError as failure:
+                self._failure = failure
+                raise
+            self._given = 0
+        count = min(len(buffer), len(self._piece) - self._given)
+        buffer[:count] = self._piece[self._given : self._given + count]
+        self._given += count
+        return count
+
+    def _next_piece(self) -> bytes:
+        # b"" at the end. Raises DamagedError; or sets _failure, and what comes before it is returned.
+        raise NotImplementedError
+
+
+class _Gzip(_Pieces):
+    def __init__(self, file: Readable) -> None:
+        super().__init__(file)
+        self._member = zlib.decompressobj(_GZIP)
+        self._begun = False
+
+    def _next_piece(self) -> bytes:
+        window = self._window
+        while self._failure is None:
+            if self._member.eof:
+                self._member = zlib.decompressobj(_GZIP)
+                self._begun = False
+                self._skip_padding()
+            has_more = window.hold(1)
+            if not has_more and not self._begun and window.place:
+                return b""
+            if piece := self._inflate():
+                return piece
+            if not has_more and not self._member.eof:
+                self._failure = DamagedError("the compressed data end too early", window.place)
+        raise self._failure
+
+    def _inflate(self) -> bytes:
+        window = self._window
+        before = self._member.copy()
+        data = window.data
+        self._begun = True
+        try:
+            piece = self._member.decompress(data, PIECE_BYTES)
+        except zlib.error:
+            return self._salvage(before, data)
+        rest = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+        window.take(len(data) - len(rest))
+        return piece
+
+    def _salvage(self, member: "zlib._Decompress", data: bytes) -> bytes:
+        # Once more, byte by byte, up to the one that fails.
+        pieces = []
+        for at in range(len(data)):
+            try:
+                pieces.append(member.decompress(data[at : at + 1]))
+            except zlib.error as error:
+                self._failure = DamagedError(_in_words(error), self._window.place + at)
+                break
+        return b"".join(pieces)
+
+    def _skip_padding(self) -> None:
+        # Zeros behind a member are none; gzip(1) takes them too.
+        window = self._window
+        while window.hold(1):
+            kept = window.data.lstrip(b"\0")
+            window.take(len(window.data) - len(kept))
+            if kept:
+                return
+
+
+def _in_words(error: zlib.error) -> str:
+    # zlib: "Error -3 while decompressing data: ..."
+    problem = str(error).rpartition("data: ")[2]
+    return "not a gzipped file" if problem == "incorrect header check" else problem
+
+
+class _Zstandard(_Pieces):
+    # Block by block: so the place of damage is known, and a piece is 128 KiB at most.
+    def __init__(self, file: Readable, where: str) -> None:
+        super().__init__(file)
+        try:
+            import zstandard
+        except ImportError as error:
+            raise UnavailableError(
+                "reading Zstandard needs the package zstandard",
+                where=where,
+                hint="pip install 'nev-telemetry[logs]'",
+            ) from error
+        self._package = zstandard
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._has_checksum = False
+
+    def _next_piece(self) -> bytes:
+        window = self._window
+        while (frame := self._frame or self._begin_frame()) is not None:
+            place = window.place
+            if not window.hold(3):
+                raise DamagedError("the compressed data end too early", place + len(window.data))
+            header = int.from_bytes(window.data[:3], "little")
+            is_last, kind, size = header & 1, header >> 1 & 3, header >> 3
+            size = 3 + (1 if kind == _RUN else size) + _CHECKSUM_BYTES * (is_last and self._has_checksum)
+            if not window.hold(size):
+                raise DamagedError("the compressed data end too early", place + len(window.data))
+            piece = self._inflate(frame, window.take(size), place)
+            self._frame = None if is_last else frame
+            if piece:
+                return piece
+        return b""
+
+    def _begin_frame(self) -> "zstandard.ZstdDecompressionObj | None":
+        window = self._window
+        while window.hold(8):
+            magic = int.from_bytes(window.data[:4], "little")
+            if magic & ~0xF != _SKIPPABLE:
+                break
+            left = 8 + int.from_bytes(window.data[4:8], "little")
+            while left and window.hold(1):
+                left -= len(window.take(min(left, PIECE_BYTES)))
+        if not window.hold(1) and window.place:
+            return None
+        place = window.place
+        window.hold(_HEADER_BYTES)
+        try:
+            size = self._package.frame_header_size(window.data[:_HEADER_BYTES])
+            self._has_checksum = self._package.get_frame_parameters(window.data).has_checksum
+        except self._package.ZstdError as error:
+            raise DamagedError(str(error), place) from error
+        frame = self._decompressor.decompressobj()
+        self._inflate(frame, window.take(size), place)
+        return frame
+
+    def _inflate(self, frame: "zstandard.ZstdDecompressionObj", data: bytes, place: int) -> bytes:
+        try:
+            return frame.decompress(data)
+        except self._package.ZstdError as error:
+            raise DamagedError(str(error), place) from error
