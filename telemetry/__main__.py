@@ -20,7 +20,7 @@ COMMANDS = {
     "check": "validate a configuration without starting anything",
     "status": "the accounts of a running service",
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
-    "decode": "logs to csv, line protocol or ndjson",
+    "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
     "completion": "a script that lets bash, zsh or fish complete this command",
     "sim": "a simulated ECU on a bus, a socket or into a log",

@@ -8,7 +8,9 @@ last byte; requests and their echoes give no rows.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from telemetry_core.decoder import Decoder
 from telemetry_core.encoder import CSV_HEADER, Encoder
@@ -24,9 +26,11 @@ from telemetry_core.watch_spec import BitTest, LimitTest, ValueTest
 
 from telemetry.alarm_map import mapped_alarms
 from telemetry.alarms import Alarm
-from telemetry.decoding import OutputFormat, Progress
+from telemetry.decode_output import OutputFormat, Piece
+from telemetry.decode_progress import Course
 from telemetry.events import Event
 from telemetry.events import line as event_line
+from telemetry.in_order import InOrder
 from telemetry.ledger import add
 from telemetry.lineprotocol import tag_set
 from telemetry.mapping import resolve
@@ -37,7 +41,8 @@ from telemetry.sources.captures import Capture
 _BUS = "capture"
 _BATCH_MESSAGES = 512
 _SLICE_BYTES = 1024  # fed at a time, so that what they complete has room in a batch
-_REPORT_PIECES = 1000
+_PIECES_AT_ONCE = 1000
+AHEAD = 3  # results that may wait to be written
 
 _EVENT_RECORD = RecordSpec(
     EVENT.name,
@@ -51,7 +56,7 @@ _EVENT_RECORD = RecordSpec(
 
 
 class CaptureDecoder:
-    """Decodes captures one after the other, as if they were one; a framer for each port."""
+    """A `FileDecoder` of captures; a framer for each port."""
 
     def __init__(self, protocol: SerialProtocol, output_format: OutputFormat, *, vehicle: str) -> None:
         plan = PlanSpec((*protocol.records, _EVENT_RECORD), (protocol.bus(_BUS),))
@@ -77,33 +82,57 @@ class CaptureDecoder:
         self._mapped = SampleBatch(schema)
         self._lines = LineBuffer()
         self._framers: dict[str, Framer] = {}
+        self._text: list[bytes] = []
         self._bytes_received = 0
 
     @property
     def header(self) -> bytes:
-        """What comes before the first row."""
+        """See FileDecoder."""
         return CSV_HEADER.encode() + b"\n" if self._format is OutputFormat.CSV else b""
 
-    def decode(
-        self, capture: Capture, write: Callable[[bytes], object], report: Callable[[Progress], None]
-    ) -> None:
-        """Write what all messages of `capture` mean; `report` is called now and then."""
+    @property
+    def writes_points(self) -> bool:
+        """Whether what it writes is line protocol."""
+        return self._format is OutputFormat.LINE_PROTOCOL
+
+    @contextmanager
+    def pieces(self, paths: Sequence[Path]) -> Iterator[InOrder[Piece]]:
+        """See FileDecoder."""
+        worker = _Worker(self, paths)
+        try:
+            with InOrder([worker], AHEAD) as pieces:
+                yield pieces
+        finally:
+            worker.close()
+
+    def decode(self, capture: Capture) -> Iterator[bytes]:
+        """What all messages of `capture` mean: whole lines, of so many pieces of the capture at a time."""
         for piece in capture:
             if piece.is_received:
                 self._bytes_received += len(piece.data)
                 framer = self._framer_of(piece.port)
                 for start in range(0, len(piece.data), _SLICE_BYTES):
                     framer.feed(piece.data[start : start + _SLICE_BYTES], piece.time_ns, self._frames)
-                    self._write_frames(write)
-            if capture.pieces_read % _REPORT_PIECES == 0:
-                report(self._progress(capture))
+                    self._render_frames()
+            if capture.pieces_read % _PIECES_AT_ONCE == 0:
+                yield self._take_text()
         for framer in self._framers.values():
             framer.finish(self._frames)
-            self._write_frames(write)
-        report(self._progress(capture))
+            self._render_frames()
+        yield self._take_text()
+
+    def _take_text(self) -> bytes:
+        text = b"".join(self._text)
+        self._text.clear()
+        return text
+
+    @property
+    def messages(self) -> int:
+        """Good ones so far."""
+        return self._found().get("messages", 0)
 
     def warnings(self) -> list[str]:
-        """What was left out and why, for people; one line each."""
+        """See FileDecoder."""
         found = self._found()
         lines = [] if self._framers else ["nothing was received in what was read"]
         lines += [
@@ -122,7 +151,7 @@ class CaptureDecoder:
         return lines
 
     def summary(self) -> str:
-        """One line: bytes received and what was in them."""
+        """See FileDecoder."""
         found = self._found()
         return (
             f"{self._bytes_received} bytes received: {found.get('messages', 0)} messages, "
@@ -142,7 +171,7 @@ class CaptureDecoder:
             self._mapper.bind(number, 0, range(first_tags + 1, first_tags + 1 + len(self._map_tags)))
         return self._framers[port]
 
-    def _write_frames(self, write: Callable[[bytes], object]) -> None:
+    def _render_frames(self) -> None:
         """One frame at a time, so that its events come right behind its rows."""
         ports = list(self._framers)
         for index in range(len(self._frames)):
@@ -159,10 +188,10 @@ class CaptureDecoder:
                     self._mapped.append(self._records.index(_EVENT_RECORD), time_ns, values, channel=channel)
             self._encode(self._mapped, self._lines)
             if len(self._lines):
-                write(self._lines.take())
+                self._text.append(self._lines.take())
             if self._format is OutputFormat.LINE_PROTOCOL:
                 for alarm in alarms:
-                    write(self._event_line(alarm, ports[channel], time_ns) + b"\n")
+                    self._text.append(self._event_line(alarm, ports[channel], time_ns) + b"\n")
         self._frames.clear()
 
     def _reported(self) -> Iterator[Alarm]:
@@ -186,16 +215,69 @@ class CaptureDecoder:
         )
         return event_line(event, self._vehicle, time_ns)
 
-    def _progress(self, capture: Capture) -> Progress:
-        return Progress(
-            capture.path, capture.bytes_read, capture.total_bytes, self._found().get("messages", 0)
-        )
-
     def _found(self) -> Counter[str]:
         return Counter(add(*(framer.counts() for framer in self._framers.values())))
 
     def _counts(self) -> dict[str, int]:
         return add(*(self._decoder.counts(number) for number in range(len(self._framers))))
+
+
+class _Worker:
+    """Reads and decodes captures, in one thread; see `in_order.Worker`."""
+
+    def __init__(self, decoder: CaptureDecoder, paths: Sequence[Path]) -> None:
+        self._decoder = decoder
+        self._left = iter(enumerate(paths))
+        self._course = Course(paths, unit="messages")
+        self._capture: Capture | None = None
+        self._texts: Iterator[bytes] = iter(())
+        self._index = 0
+        self._text = b""
+        self._warnings: list[str] = []
+        self._bytes_read = 0
+
+    def take(self) -> bool:
+        """Decode the next part, or open the next capture."""
+        self._text, self._warnings = b"", []
+        if self._capture is None:
+            following = next(self._left, None)
+            if following is None:
+                return False
+            self._index, path = following
+            self._capture, self._bytes_read = Capture(path), 0
+            self._texts = self._decoder.decode(self._capture)
+            return True
+        text = next(self._texts, None)
+        self._bytes_read = self._capture.bytes_read
+        if text is not None:
+            self._text = text
+        else:
+            self._warnings = self._capture.warnings()
+            self.close()
+        return True
+
+    def do(self) -> Piece:
+        """What that part means."""
+        lines = self._text.splitlines()
+        first_ns = last_ns = 0
+        counts: Counter[str] = Counter()
+        if self._decoder.writes_points:
+            counts.update(f"points/made/{_measurement(line)}" for line in lines)
+            stamps = [int(line.rpartition(b" ")[2]) for line in lines]
+            first_ns, last_ns = min(stamps, default=0), max(stamps, default=0)
+        place = self._course.at(self._index, self._bytes_read, self._decoder.messages)
+        return Piece(self._text, len(lines), first_ns, last_ns, 0, counts, place, self._warnings)
+
+    def close(self) -> None:
+        """Give the capture back that is open, if there is one."""
+        if self._capture is not None:
+            self._capture.close()
+            self._capture = None
+
+
+def _measurement(line: bytes) -> str:
+    """Of a line of the data model, whose names need no escapes."""
+    return line[: line.index(b",")].decode("ascii")
 
 
 def _means(alarm: Alarm, raw: int) -> bool:

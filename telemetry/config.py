@@ -131,7 +131,7 @@ def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> C
         wait_for_clock=top.take_text("clock", "system", one_of=("system", "wait")) == "wait",
         gateway_every_s=top.take_number("gateway_every_s", 10.0, above=0.0, most=86_400.0),
         cache_directory=top.take_optional_path("cache_directory") or spool.directory / "plans",
-        influx=_influx(top.take_table("influx"), environment),
+        influx=read_influx(top.take_table("influx"), environment),
         spool=spool,
         reduce=_reduce(top.take_table("reduce")),
         web=read_web(top.take_table("web")),
@@ -234,7 +234,7 @@ def _replay(table: TomlTable, name: str) -> ReplaySettings:
     )
 
 
-def _influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSettings:
+def read_influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSettings:
     """[influx]; what it leaves out comes from influxdb-client's own environment variables."""
 
     def given(key: str, variable: str = "") -> str:

@@ -1,43 +1,38 @@
 """Logs into csv, line protocol or ndjson: what `nev-telemetry decode` does.
 
 Promises: the output depends on the logs, the databases and the format alone, byte for byte, whatever the
-batch size; memory is constant. csv carries each frame's own stamp and so does ndjson; in line protocol frames
-of one message that share a stamp are set 1 ns apart, over all logs, since a database would keep only one.
-Relies on the plan's loader for the databases and on `Log` for the formats.
+batch size and the number of threads; memory is constant. csv carries each frame's own stamp and so does
+ndjson; in line protocol frames of one message that share a stamp are set 1 ns apart, over all logs, since a
+database would keep only one.
+
+How threads share the work: whatever depends on earlier frames is done while reading, by one thread at a
+time (`log_reading`); decoding and encoding depend on the frame alone and are done by whichever thread has
+read it (`rendering`); results come out in order (`in_order`). So one large log is shared as well as
+several, nothing is kept on disk, and there is no process but this one that could be left behind.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
-from telemetry_core.decoder import Decoder
-from telemetry_core.encoder import CSV_HEADER, Encoder
+from telemetry_core.encoder import CSV_HEADER
 from telemetry_core.frames import FrameBatch
-from telemetry_core.lines import LineBuffer
 from telemetry_core.plan import Plan
-from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
-from telemetry_core.stamps import Nudger
-from telemetry_core.transport import Transport
 
-from telemetry.ledger import add
-from telemetry.lineprotocol import tag_set
+from telemetry.decode_output import OutputFormat, Piece
+from telemetry.in_order import InOrder
+from telemetry.ledger import add, subtract
+from telemetry.log_reading import ACCOUNT, LogReading, Place
 from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.transport import SENDERS, IsoTpId, listen, listens_for_j1939
-from telemetry.sources.logs import Log
+from telemetry.protocols.transport import IsoTpId
+from telemetry.rendering import Rendered, Renderer
 
 BATCH_FRAMES = 4096
+AHEAD_PER_JOB = 3  # results that may wait to be written: about 2 MB of csv each
 NO_BUS = -1
-
-
-class OutputFormat(StrEnum):
-    """How values are written."""
-
-    CSV = "csv"
-    LINE_PROTOCOL = "lp"
-    NDJSON = "ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +79,11 @@ def plan_channels(
     return ChannelPlan(tuple(buses), by_channel, otherwise)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far one log is; `total_bytes` is 0 where it is unknown."""
-
-    path: Path
-    bytes_read: int
-    total_bytes: int
-    frames: int
+NOTHING = Rendered(b"", 0, 0, 0)
 
 
 class LogDecoder:
-    """Decodes logs one after the other, as if they were one."""
+    """A `FileDecoder` of logs."""
 
     def __init__(
         self,
@@ -106,99 +94,69 @@ class LogDecoder:
         vehicle: str,
         isotp: Sequence[IsoTpId] = (),
         batch_frames: int = BATCH_FRAMES,
+        jobs: int = 1,
+        accounts: bool = False,
+        done: int = 0,
     ) -> None:
-        schema = Schema(plan.records)
+        """jobs: threads; accounts: whether pieces have `counts`; done: frames that need no text any more."""
+        packed = Plan(plan, Schema(plan.records))
         self._channels = channels
         self._format = output_format
-        self._vehicle = vehicle
-        packed = Plan(plan, schema)
-        self._buses = plan.buses
-        self._isotp = isotp
-        self._transport = Transport(packed)
-        self._decoder = Decoder(packed)
-        self._encoder = Encoder(schema)
-        self._encode = {
-            OutputFormat.CSV: self._encoder.encode_csv,
-            OutputFormat.LINE_PROTOCOL: self._encoder.encode,
-            OutputFormat.NDJSON: self._encoder.encode_ndjson,
-        }[output_format]
-        self._nudger = Nudger()
-        self._frames = FrameBatch(batch_frames)
-        self._samples = SampleBatch(schema)
-        self._lines = LineBuffer()
-        self._numbers: dict[str, int] = {}
-        self._tag_sets = 0
-        self.frames_read = 0
+        self._reading = LogReading(
+            packed, channels.bus_of, vehicle=vehicle, isotp=isotp, accounts=accounts, stop_at=done
+        )
+        self._workers = [
+            _Worker(
+                self._reading, Renderer(packed, output_format), batch_frames, accounts=accounts, done=done
+            )
+            for _ in range(jobs)
+        ]
 
     @property
     def header(self) -> bytes:
-        """What comes before the first row."""
+        """See FileDecoder."""
         return CSV_HEADER.encode() + b"\n" if self._format is OutputFormat.CSV else b""
 
-    def decode(self, log: Log, write: Callable[[bytes], object], report: Callable[[Progress], None]) -> None:
-        """Write what all frames of `log` mean; `report` is called after each batch."""
-        while not log.at_end:
-            self._frames.clear()
-            log.read(self._frames)
-            self.frames_read += len(self._frames)
-            self._nudger.nudge(self._frames)
-            self._samples.clear()
-            self._decoder.decode(self._transport.reassemble(self._frames), self._samples)
-            self._encode(self._samples, self._lines)
-            if len(self._lines):
-                write(self._lines.take())
-            report(Progress(log.path, log.bytes_read, log.total_bytes, self.frames_read))
+    @contextmanager
+    def pieces(self, paths: Sequence[Path]) -> Iterator[InOrder[Piece]]:
+        """See FileDecoder."""
+        self._reading.begin(paths)
+        try:
+            with InOrder(self._workers, AHEAD_PER_JOB * len(self._workers)) as pieces:
+                yield pieces
+        finally:
+            self._reading.close()
 
-    def number_of(self, channel: str) -> int:
-        """The number of a channel, which is bound to its bus the first time."""
-        if channel not in self._numbers:
-            number = self._numbers[channel] = len(self._numbers)
-            bus = self._channels.bus_of(channel)
-            j1939 = listens_for_j1939(self._buses, bus)
-            listen(self._transport, number, bus, j1939=j1939, isotp=self._isotp)
-            tags = {"vehicle": self._vehicle, "source": channel}
-            own_tags = self._add_tags(tags)
-            senders = [self._add_tags({**tags, "sa": f"{sender:02X}"}) for sender in range(SENDERS * j1939)]
-            self._decoder.bind(number, bus, own_tags, senders[0] if senders else None)
-            self._encoder.set_channel(number, channel)
-        return self._numbers[channel]
-
-    def _add_tags(self, tags: Mapping[str, str]) -> int:
-        self._encoder.set_tags(self._tag_sets, tag_set(tags))
-        self._tag_sets += 1
-        return self._tag_sets - 1
-
-    def finish(self) -> None:
-        """All logs are read: what transport sessions have of their messages is no message."""
-        for number in self._numbers.values():
-            self._transport.end_sessions(number)
+    @property
+    def frames_read(self) -> int:
+        """Of all logs so far."""
+        return self._reading.frames_read
 
     def warnings(self) -> list[str]:
-        """What was left out and why, for people; one line each."""
+        """See FileDecoder."""
         lines = []
         if not self.frames_read:
             lines.append("no frames in what was read")
-        for channel in self._numbers:
-            if self._channels.bus_of(channel) == NO_BUS:
-                lines.append(f"{channel}: no database (--dbc {channel}=FILE)")
-        for channel in self._channels.by_channel:
-            if channel not in self._numbers:
-                lines.append(f"{channel}: has a database, but no frames")
+        names = {channel.name for channel in self._reading.channels}
+        for channel in self._reading.channels:
+            if channel.bus == NO_BUS:
+                lines.append(f"{channel.name}: no database (--dbc {channel.name}=FILE)")
+        for name in self._channels.by_channel:
+            if name not in names:
+                lines.append(f"{name}: has a database, but no frames")
         for reason, count in self._frames_by_fate().items():
             if count and reason.startswith("lost/"):
                 lines.append(f"frames left out ({_words(reason.removeprefix('lost/'))}): {count}")
-        sessions = add(*(self._transport.session_counts(number) for number in self._numbers.values()))
-        for reason, count in sessions.items():
+        for reason, count in self._reading.session_counts().items():
             if count and reason not in ("complete", "orphans"):
                 lines.append(f"transport sessions without a message ({_words(reason)}): {count}")
-        omitted = add(self._decoder.omitted(), {"not_finite": self._encoder.left_out})
-        for reason, count in omitted.items():
+        for reason, count in add(*(worker.renderer.omitted() for worker in self._workers)).items():
             if count:
                 lines.append(f"values left out ({_words(reason)}): {count}")
         return lines
 
     def summary(self) -> str:
-        """One line: frames read and what became of them."""
+        """See FileDecoder."""
         frames = self._frames_by_fate()
         fates = {"decoded": "decoded", "absorbed": "in transport sessions", "unknown": "in no database"}
         told = [f"{frames.get(fate, 0)} {words}" for fate, words in fates.items() if frames.get(fate)]
@@ -206,11 +164,61 @@ class LogDecoder:
 
     def _frames_by_fate(self) -> dict[str, int]:
         return add(
-            *(
-                add(self._decoder.counts(number), self._transport.counts(number))
-                for number in self._numbers.values()
-            )
+            *(worker.renderer.frames_by_fate() for worker in self._workers), self._reading.frames_by_fate()
         )
+
+
+class _Worker:
+    """One thread's part; see `in_order.Worker`."""
+
+    def __init__(
+        self, reading: LogReading, renderer: Renderer, batch_frames: int, *, accounts: bool, done: int
+    ) -> None:
+        self.renderer = renderer
+        self._reading = reading
+        self._accounts = accounts
+        self._done = done
+        self._frames = FrameBatch(batch_frames)
+        self._together = FrameBatch(2 * batch_frames)  # with payloads of sessions: one a frame at most
+        self._place: Place  # where what was taken last ends
+
+    def take(self) -> bool:
+        """Read the next frames."""
+        taken = self._reading.take(self._frames)
+        if taken is None:
+            return False
+        frames, self._place = taken
+        self._together.clear()
+        if frames is not self._frames:  # valid until the next thread reads
+            self._together.extend(frames)
+            self._frames.clear()
+        return True
+
+    def do(self) -> Piece:
+        """What they mean."""
+        place, before = self._place, self._counted()
+        self.renderer.bind(self._reading.channels)
+        rendered = NOTHING if place.frames <= self._done else self._render()
+        return Piece(
+            rendered.text,
+            rendered.lines,
+            rendered.first_ns,
+            rendered.last_ns,
+            place.frames,
+            add(place.counts, subtract(self._counted(), before)) if self._accounts else {},
+            place.progress,
+            place.warnings,
+        )
+
+    def _render(self) -> Rendered:
+        return self.renderer.render(self._together if len(self._together) else self._frames)
+
+    def _counted(self) -> dict[str, int]:
+        if not self._accounts:
+            return {}
+        fates = {f"frames/{ACCOUNT}/{name}": count for name, count in self.renderer.frames_by_fate().items()}
+        made = {f"points/made/{name}": count for name, count in self.renderer.points_made().items()}
+        return {**fates, **made}
 
 
 def _words(reason: str) -> str:

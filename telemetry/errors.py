@@ -63,6 +63,12 @@ class StorageError(TelemetryError):
     exit_code = 74  # EX_IOERR
 
 
+class RefusedError(TelemetryError):
+    """The server refused a part of what was to be stored; it is kept."""
+
+    exit_code = 76  # EX_PROTOCOL
+
+
 class ConfigError(TelemetryError):
     """A configuration or a database is wrong; nothing was touched."""
 

@@ -1,27 +1,41 @@
-"""`nev-telemetry decode LOG…`: logs to csv, line protocol or ndjson. Values go to stdout, words to stderr.
+"""`nev-telemetry decode LOG…`: logs to csv, line protocol or ndjson, or straight into InfluxDB.
 
-With `--protocol NAME` the logs are text captures of serial ports.
+Values go to stdout, words to stderr. With `--protocol NAME` the logs are text captures of serial ports.
 """
 
 import argparse
+import math
+import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from telemetry.capture_decoding import CaptureDecoder
-from telemetry.decoding import Database, LogDecoder, OutputFormat, Progress, plan_channels
-from telemetry.errors import EXIT_OK, StorageError, UsageError, one_line
+from telemetry.clock import Clock, SystemClock
+from telemetry.decode_output import FileDecoder, OutputFormat
+from telemetry.decode_screen import Screen
+from telemetry.decoding import Database, LogDecoder, plan_channels
+from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.protocols.plan_cache import load_plan, user_cache_directory
 from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.protocols.transport import IsoTpId, parse_isotp_id
-from telemetry.sources.captures import Capture
 from telemetry.sources.content import require_file
-from telemetry.sources.logs import Log
 
-HELP = "logs to csv, line protocol or ndjson"
-PROGRESS_INTERVAL_S = 0.2
+HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
+INTO_INFLUXDB = "influx"
+MAX_JOBS = 256
+_SAYING_WHAT = (  # of the options, besides files and target
+    "protocol",
+    "vehicle",
+    "first_wins",
+    "j1939",
+    "keep_not_available",
+    "isotp",
+    "isotp_length",
+    "isotp_extended_addressing",
+)
+_TARGET = ("url", "org", "bucket", "database", "token_file", "username", "password_file", "create")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; repeatable",
     )
     parser.add_argument(
-        "--format", choices=[str(name) for name in OutputFormat], default="csv", help="default csv"
+        "--format",
+        choices=[*map(str, OutputFormat), INTO_INFLUXDB],
+        default="csv",
+        help="csv (default), lp: line protocol, ndjson: an object a row, or influx: into InfluxDB, see below",
     )
-    parser.add_argument("--vehicle", metavar="NAME", default="unknown", help="the tag of --format lp")
+    parser.add_argument(
+        "--vehicle", metavar="NAME", default="unknown", help="the tag of --format lp and influx"
+    )
     parser.add_argument(
         "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
     )
@@ -76,14 +95,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--isotp-extended-addressing", action="store_true", help="ISO-TP frames begin with an address"
     )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="instead of stdout")
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        metavar="N",
+        type=_jobs,
+        default=len(os.sched_getaffinity(0)),
+        help="threads that decode, default %(default)s: one for each processor; the output is the same",
+    )
+    _add_influx_arguments(parser)
+
+
+def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
+    influx = parser.add_argument_group(
+        "into InfluxDB (--format influx)",
+        "Writes what --format lp prints. What is not given comes from INFLUXDB_V2_URL, _ORG, _BUCKET and "
+        "_TOKEN. An interrupted decode, started again with the same arguments, goes on where it was.",
+    )
+    influx.add_argument("--url", metavar="URL", help="the server's address")
+    influx.add_argument("--database", metavar="NAME", help="the database of InfluxDB 1.x")
+    influx.add_argument("--bucket", metavar="NAME", help="the bucket of InfluxDB 2.x and later")
+    influx.add_argument("--org", metavar="NAME", help="the organisation that the bucket belongs to")
+    influx.add_argument(
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        help="its one line is the token; only its owner may read it",
+    )
+    influx.add_argument("--username", metavar="NAME", help="of InfluxDB 1.x")
+    influx.add_argument("--password-file", metavar="FILE", type=Path, help="as --token-file")
+    influx.add_argument("--create", action="store_true", help="the bucket or database, if it is missing")
+    influx.add_argument(
+        "--config",
+        metavar="CONFIG",
+        type=Path,
+        help="instead of all these: the [influx] of a service's configuration",
+    )
+    influx.add_argument(
+        "--spool", metavar="DIR", type=Path, help="where points wait; default: a folder of the user's state"
+    )
+    influx.add_argument(
+        "--give-up-after",
+        metavar="S",
+        type=_seconds,
+        help="end when the server has taken nothing for so many seconds; default: never",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode all logs in the order given."""
     for path in arguments.logs:
         require_file(path)
+    into_influxdb = arguments.format == INTO_INFLUXDB
+    given = [key for key in (*_TARGET, "config", "spool", "give_up_after") if getattr(arguments, key)]
+    if given and not into_influxdb:
+        raise UsageError(
+            "stands without --format influx", where=_flag(given[0]), hint="add it, or leave this out"
+        )
+    if arguments.protocol is not None and (arguments.dbc or arguments.first_wins or arguments.j1939):
+        raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
+    clock = SystemClock()
+    is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
+    screen = Screen(clock, output_is_terminal=is_terminal)
+    if into_influxdb:
+        return _into_influxdb(arguments, screen, clock)
+    _into_text(_decoders(arguments, OutputFormat(arguments.format), screen)(0), arguments, screen)
+    return EXIT_OK
+
+
+def _decoders(
+    arguments: argparse.Namespace, output_format: OutputFormat, screen: Screen, *, accounts: bool = False
+) -> Callable[[int], FileDecoder]:
+    """Makes the decoder, given how many frames need no text any more; databases are read now."""
     if arguments.protocol is not None:
-        return _decode_captures(arguments)
+        protocol = PROTOCOLS[arguments.protocol]
+        return lambda _: CaptureDecoder(protocol, output_format, vehicle=arguments.vehicle)
     channels = plan_channels(
         arguments.dbc,
         first_wins=arguments.first_wins,
@@ -91,73 +177,66 @@ def run(arguments: argparse.Namespace) -> int:
         keep_not_available=arguments.keep_not_available,
     )
     plan = load_plan(channels.databases, user_cache_directory())
-    _warn(plan.warnings)
-    decoder = LogDecoder(
+    screen.warn(plan.warnings)
+    isotp = [
+        IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
+        for id in dict.fromkeys(arguments.isotp)
+    ]
+    return lambda done: LogDecoder(
         plan.spec,
         channels,
-        OutputFormat(arguments.format),
+        output_format,
         vehicle=arguments.vehicle,
-        isotp=[
-            IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
-            for id in dict.fromkeys(arguments.isotp)
-        ],
+        isotp=isotp,
+        jobs=arguments.jobs,
+        accounts=accounts,
+        done=done,
     )
-    progress = _ProgressLine(sys.stderr.isatty())
-    with _output(arguments.output, arguments.logs) as write:
-        for number, path in enumerate(arguments.logs):
-            with Log(path, decoder.number_of) as log:
-                if number == 0 and decoder.header:
-                    write(decoder.header)
-                decoder.decode(log, write, progress.show)
-                progress.clear()
-                _warn(log.warnings())
-    decoder.finish()
-    _warn(decoder.warnings())
-    progress.finish(decoder.summary())
-    return EXIT_OK
 
 
-def _decode_captures(arguments: argparse.Namespace) -> int:
-    if arguments.dbc or arguments.first_wins or arguments.j1939:
-        raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
-    decoder = CaptureDecoder(
-        PROTOCOLS[arguments.protocol], OutputFormat(arguments.format), vehicle=arguments.vehicle
-    )
-    progress = _ProgressLine(sys.stderr.isatty())
-    with _output(arguments.output, arguments.logs) as write:
-        write(decoder.header)
-        for path in arguments.logs:
-            with Capture(path) as capture:
-                decoder.decode(capture, write, progress.show)
-                progress.clear()
-                _warn(capture.warnings())
-    _warn(decoder.warnings())
-    progress.finish(decoder.summary())
-    return EXIT_OK
+def _into_text(decoder: FileDecoder, arguments: argparse.Namespace, screen: Screen) -> None:
+    is_first = True
+    with _output(arguments.output, arguments.logs) as write, decoder.pieces(arguments.logs) as pieces:
+        for piece in pieces:
+            if is_first and decoder.header:
+                write(decoder.header)
+            is_first = False
+            if piece.text:
+                write(piece.text)
+            screen.show(piece.progress)
+            screen.warn(piece.warnings)
+    screen.warn(decoder.warnings())
+    screen.clear()
+    if screen.is_terminal:
+        screen.say(decoder.summary())
 
 
-class _ProgressLine:
-    """One line on a terminal that is written over; nothing elsewhere."""
+def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) -> int:
+    options = {key: _text(getattr(arguments, key)) for key in _TARGET if getattr(arguments, key)}
+    for wrong, other in (("output", "influx"), ("config", next(iter(options), ""))):
+        if getattr(arguments, wrong) and other:
+            raise UsageError(
+                f"stands beside {_flag(other)}", where=_flag(wrong), hint="leave one of them out"
+            )
+    from telemetry.decode_influx import Job, deliver  # with the sink, which the other formats do without
+    from telemetry.decode_target import influx_settings, spool_directory
 
-    def __init__(self, is_terminal: bool) -> None:
-        self._is_terminal = is_terminal
-        self._next_s = time.monotonic() + PROGRESS_INTERVAL_S
+    influx = influx_settings(arguments.config, options, os.environ)
+    make_decoder = _decoders(arguments, OutputFormat.LINE_PROTOCOL, screen, accounts=True)
+    databases = [database.file for database in arguments.dbc]
+    said = [getattr(arguments, key) for key in _SAYING_WHAT]
+    said += [database.channel for database in arguments.dbc]
+    spool = arguments.spool or spool_directory(os.environ, influx, [*arguments.logs, *databases], said)
+    job = Job(arguments.logs, databases, influx, spool, arguments.give_up_after)
+    return deliver(job, make_decoder, screen, clock)
 
-    def show(self, progress: Progress) -> None:
-        if not self._is_terminal or time.monotonic() < self._next_s:
-            return
-        self._next_s = time.monotonic() + PROGRESS_INTERVAL_S
-        share = f"{progress.bytes_read / progress.total_bytes:4.0%} " if progress.total_bytes else ""
-        sys.stderr.write(f"\r\033[K{progress.path.name}: {share}{progress.frames} frames")
-        sys.stderr.flush()
 
-    def clear(self) -> None:
-        if self._is_terminal:
-            sys.stderr.write("\r\033[K")
+def _text(value: str | bool | Path) -> str | bool:
+    return str(value.absolute()) if isinstance(value, Path) else value
 
-    def finish(self, summary: str) -> None:
-        if self._is_terminal:
-            sys.stderr.write(f"{summary}\n")
+
+def _flag(key: str) -> str:
+    return "--format influx" if key == INTO_INFLUXDB else f"--{key.replace('_', '-')}"
 
 
 @contextmanager
@@ -179,11 +258,6 @@ def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[Callable[[bytes
         raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
 
 
-def _warn(warnings: Sequence[str]) -> None:
-    for warning in warnings:
-        sys.stderr.write(f"warning: {one_line(warning)}\n")
-
-
 def _database(text: str) -> Database:
     channel, equals, file = text.partition("=")
     if not text or (equals and not (channel and file)):
@@ -198,3 +272,19 @@ def _isotp_id(text: str) -> int:
         return parse_isotp_id(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_JOBS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MAX_JOBS}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return seconds

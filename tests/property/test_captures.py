@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.capture_decoding import CaptureDecoder
-from telemetry.decoding import OutputFormat
+from telemetry.decode_output import OutputFormat
 from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.sources.captures import Capture, Piece, format_piece, parse_line
 from tests.support.framing import jbd_message, vedirect_block
@@ -43,14 +43,12 @@ def test_any_file_is_read_to_its_end(content: bytes) -> None:
 
 
 def decoded(protocol: str, output_format: OutputFormat, content: bytes) -> bytes:
-    out: list[bytes] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.txt"
         path.write_bytes(content)
         decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car")
         with Capture(path) as capture:
-            decoder.decode(capture, out.append, lambda _: None)
-    return b"".join(out)
+            return b"".join(decoder.decode(capture))
 
 
 @settings(deadline=None, max_examples=50)

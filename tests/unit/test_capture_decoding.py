@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from telemetry.capture_decoding import CaptureDecoder
-from telemetry.decoding import OutputFormat, Progress
+from telemetry.decode_output import OutputFormat
+from telemetry.decode_progress import Progress
 from telemetry.protocols.serial_protocol import PROTOCOLS
-from telemetry.sources.captures import Capture, Piece, format_piece
+from telemetry.sources.captures import Piece, format_piece
 from tests.support.framing import jbd_message, vedirect_block
 from tests.support.lineprotocol import parse_lines
 
@@ -18,11 +19,10 @@ def decode(
     path: Path, protocol: str = "jbd", output_format: OutputFormat = OutputFormat.CSV
 ) -> tuple[str, CaptureDecoder, list[Progress]]:
     decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car 7")
-    out = [decoder.header]
-    reports: list[Progress] = []
-    with Capture(path) as capture:
-        decoder.decode(capture, out.append, reports.append)
-    return b"".join(out).decode(), decoder, reports
+    with decoder.pieces([path]) as pieces:
+        found = list(pieces)
+    text = decoder.header + b"".join(piece.text for piece in found)
+    return text.decode(), decoder, [piece.progress for piece in found]
 
 
 def received(path: Path, *messages: bytes) -> Path:
@@ -114,5 +114,5 @@ def test_more_messages_in_a_line_than_a_batch_holds_are_all_decoded(tmp_path: Pa
 def test_progress_is_told_in_bytes_and_messages(tmp_path: Path) -> None:
     path = received(tmp_path / "c.txt", *[jbd_message(4, bytes.fromhex("0CE4"))] * 2500)
     _, _, reports = decode(path)
-    assert [report.frames for report in reports] == [1000, 2000, 2500]
+    assert [report.count for report in reports] == [0, 1000, 2000, 2500, 2500]
     assert reports[-1].bytes_read == reports[-1].total_bytes == path.stat().st_size

@@ -1,21 +1,18 @@
 """What `decode` does with logs and databases, apart from its command line."""
 
-import io
 from pathlib import Path
 
 import pytest
 
+from telemetry.decode_output import OutputFormat
 from telemetry.decoding import (
     NO_BUS,
     ChannelPlan,
     Database,
     LogDecoder,
-    OutputFormat,
-    Progress,
     plan_channels,
 )
 from telemetry.protocols.dbc import build_plan
-from telemetry.sources.logs import Log
 
 DATA = Path(__file__).parents[1] / "data"
 DRIVE = Database(DATA / "drive.dbc")
@@ -40,11 +37,9 @@ def decode(
         vehicle="car 7",
         batch_frames=batch_frames,
     )
-    out = io.BytesIO(decoder.header)
-    out.seek(0, io.SEEK_END)
-    with Log(log, decoder.number_of) as opened:
-        decoder.decode(opened, out.write, lambda _: None)
-    return out.getvalue().decode(), decoder
+    with decoder.pieces([log]) as pieces:
+        text = b"".join(piece.text for piece in pieces)
+    return (decoder.header + text).decode(), decoder
 
 
 def test_a_database_without_a_channel_is_for_all() -> None:
@@ -119,8 +114,7 @@ def test_progress_is_told_in_bytes_and_frames() -> None:
     decoder = LogDecoder(
         build_plan(channels.databases).spec, channels, OutputFormat.CSV, vehicle="", batch_frames=10
     )
-    reports: list[Progress] = []
-    with Log(DATA / "drive.log", decoder.number_of) as log:
-        decoder.decode(log, lambda _: None, reports.append)
-    assert [report.frames for report in reports] == [10, 15, 15]
+    with decoder.pieces([DATA / "drive.log"]) as pieces:
+        reports = [piece.progress for piece in pieces]
+    assert [report.count for report in reports] == [0, 10, 15, 15, 15]  # opened, …, at the end
     assert reports[-1].bytes_read == reports[-1].total_bytes == (DATA / "drive.log").stat().st_size

@@ -1,0 +1,78 @@
+"""Where `decode --format influx` writes to, and what one such decode is called, so that it can be resumed.
+
+Promises: the same arguments give the same folder, whatever the working directory; the same files give the
+same position, and files that have changed give another one. Secrets come from a file or from the
+environment alone, by the rules of the service's configuration.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from telemetry.config import read_influx
+from telemetry.errors import InputMissingError
+from telemetry.sink.settings import InfluxSettings
+from telemetry.sources.content import STDIN
+from telemetry.sources.identity import HEAD_BYTES
+from telemetry.toml_table import TomlTable
+
+_DIGITS = 16
+_GIVEN = Path("the command line")
+
+
+def influx_settings(
+    config: Path | None, options: Mapping[str, Any], environment: Mapping[str, str]
+) -> InfluxSettings:
+    """`[influx]` of a service's configuration, or the same keys as options. Raises ConfigError."""
+    if config is not None:
+        return read_influx(TomlTable.load(config).take_table("influx"), environment)
+    return read_influx(TomlTable(_GIVEN, "", options), environment)
+
+
+def spool_directory(
+    environment: Mapping[str, str], settings: InfluxSettings, files: Sequence[Path], options: Sequence[object]
+) -> Path:
+    """A folder of this decode's own, where the user keeps state (XDG Base Directory Specification).
+
+    files: logs and databases; options: all else that says what is written.
+    """
+    home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    target = [
+        settings.url,
+        settings.org,
+        settings.v2_bucket,
+        settings.v1_database,
+        settings.v1_retention_policy,
+    ]
+    words = [[str(file if file == STDIN else file.resolve()) for file in files], [*map(str, options)], target]
+    digest = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:_DIGITS]
+    return Path(home) / "nev-telemetry" / "decode" / digest
+
+
+def position_name(logs: Sequence[Path], databases: Sequence[Path]) -> str:
+    """Of what the logs are now, by size and beginning, and the databases, by all they hold.
+
+    Empty if it cannot be told: stdin is another log each time. Raises InputMissingError.
+    """
+    digest = hashlib.sha256()
+    for path in logs:
+        if not path.is_file():
+            return ""
+        with _opened(path) as stream:
+            digest.update(
+                f"{path.stat().st_size} ".encode() + hashlib.sha256(stream.read(HEAD_BYTES)).digest()
+            )
+    for path in databases:
+        with _opened(path) as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return f"logs@{digest.hexdigest()[:_DIGITS]}"
+
+
+def _opened(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputMissingError(error.strerror or str(error), where=str(path)) from error
