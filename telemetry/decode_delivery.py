@@ -29,11 +29,11 @@ from telemetry.spool.segment import parse_name
 from telemetry.spool.spool import OUR_NAMES, Spool
 
 BATCH_LINES = 5000
-BATCH_BYTES = 512 * 1024
+BATCH_BYTES = 4 << 20  # more than the service's: a request costs the server a sync, and no LTE is between
 WAITING_POINTS = 50_000  # on their way to the server before reading waits: half a second of its work
 POLL_S = 0.02
 SINK_STOP_S = 1.5
-LIMITS = SpoolLimits(cap_bytes=1 << 30, keep_free_bytes=0)  # never reached: reading waits
+LIMITS = SpoolLimits(cap_bytes=1 << 30, keep_free_bytes=0, memory_bytes=1 << 26)  # reading waits before them
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,11 @@ class Delivery:
         if self._lines >= BATCH_LINES or self._size_bytes >= BATCH_BYTES:
             self._cut()
         self._tick()
-        while self.state.waiting_points > WAITING_POINTS and not self._stop.is_set():
+        while (state := self.state).waiting_points > WAITING_POINTS and not self._stop.is_set():
             self._clock.wait(self._stop, POLL_S)
             self._tick()
+        if state.lost_points:
+            self._stop.set()  # all of it is to be written once more: not before there is room
 
     def finish(self, show: Callable[[], None]) -> None:
         """All pieces are taken: deliver what waits. show: called while that lasts."""

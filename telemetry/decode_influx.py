@@ -45,7 +45,7 @@ def deliver(job: Job, make_decoder: Callable[[int], FileDecoder], screen: Screen
     stop = threading.Event()
 
     def tell(event: Event) -> None:
-        screen.say(f"{'warning' if event.active else 'again'}: {event.code}: {event.text}")
+        screen.say(f"{'warning: ' if event.active else ''}{event.code}: {event.text}")
 
     started_s = clock.monotonic_s()
     delivery = Delivery(
@@ -127,15 +127,15 @@ def _end(delivery: Delivery, job: Job, screen: Screen, *, interrupted: bool) -> 
             where=job.influx.url,
             hint="the same command goes on where this ended",
         )
-    if interrupted:
-        screen.say(f"interrupted; {state.waiting_points:,} points wait in {where}: the same command goes on")
-        return EXIT_INTERRUPTED
     if state.lost_points:
         raise StorageError(
             f"{state.lost_points} points found no room, or were damaged",
             where=where,
             hint="free the disk; the same command writes everything once more",
         )
+    if interrupted:
+        screen.say(f"interrupted; {state.waiting_points:,} points wait in {where}: the same command goes on")
+        return EXIT_INTERRUPTED
     if state.dead_points:
         raise RefusedError(
             f"the server refused {state.dead_points} points, which are kept",

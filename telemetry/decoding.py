@@ -30,7 +30,7 @@ from telemetry.protocols.databases import BusDatabases
 from telemetry.protocols.transport import IsoTpId
 from telemetry.rendering import Rendered, Renderer
 
-BATCH_FRAMES = 4096
+BATCH_FRAMES = 2048
 AHEAD_PER_JOB = 3  # results that may wait to be written: about 2 MB of csv each
 NO_BUS = -1
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGINT, SIGTERM, Signals
 
 import cantools
 import pytest
@@ -184,6 +185,41 @@ def test_a_full_disk_is_one_line_and_a_code(environment: dict[str, str]) -> None
     assert done.returncode == 74
     last = done.stderr.decode().splitlines()[-1]
     assert last == "nev-telemetry: stdout: cannot be written: No space left on device"
+
+
+@pytest.mark.parametrize("number", [SIGINT, SIGTERM])
+def test_a_signal_ends_it_at_once_even_while_it_waits_for_stdin(
+    environment: dict[str, str], number: Signals
+) -> None:
+    with subprocess.Popen(
+        command(LOG, "-", LOG, "--dbc", DBC, "--jobs", "4"),
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # the warning of the first log: it is done
+        process.send_signal(number)
+        assert process.wait(60) == (130 if number == SIGINT else -SIGTERM)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2", "8"])
+def test_logs_of_different_formats_and_sizes_come_in_their_order_whatever_the_jobs(
+    environment: dict[str, str], tmp_path: Path, jobs: str
+) -> None:
+    long, asc = tmp_path / "long.log", tmp_path / "short.asc"
+    long.write_text("".join(f"({n}.0) can0 100#AC0F39FDCB40{n % 65536:04X}\n" for n in range(20_000)))
+    asc.write_text(
+        "date Tue Nov 14 22:13:20.000 2023\nbase hex  timestamps absolute\ninternal events logged\n"
+        " 0.010000 1  101             Rx   d 8 00 AC 0F A9 0F 00 00 00\n"
+    )
+    logs = [str(asc), str(long), LOG]
+    alone = [decode(environment, log, "--dbc", DBC).stdout.split(b"\n", 1) for log in logs]
+    done = decode(environment, *logs, "--dbc", DBC, "--jobs", jobs)
+    assert done.returncode == 0
+    assert done.stdout == alone[0][0] + b"\n" + b"".join(rows for _, rows in alone)
+    assert all(rows for _, rows in alone)
 
 
 def test_a_reader_that_goes_away_is_no_fault(environment: dict[str, str], tmp_path: Path) -> None:

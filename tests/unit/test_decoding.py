@@ -1,10 +1,13 @@
 """What `decode` does with logs and databases, apart from its command line."""
 
+import functools
+import gzip
 from pathlib import Path
 
 import pytest
+from telemetry_core.spec import PlanSpec
 
-from telemetry.decode_output import OutputFormat
+from telemetry.decode_output import OutputFormat, Piece
 from telemetry.decoding import (
     NO_BUS,
     ChannelPlan,
@@ -12,7 +15,10 @@ from telemetry.decoding import (
     LogDecoder,
     plan_channels,
 )
+from telemetry.errors import InputMissingError
+from telemetry.ledger import add, frames_in_flight, total
 from telemetry.protocols.dbc import build_plan
+from telemetry.protocols.transport import IsoTpId
 
 DATA = Path(__file__).parents[1] / "data"
 DRIVE = Database(DATA / "drive.dbc")
@@ -118,3 +124,124 @@ def test_progress_is_told_in_bytes_and_frames() -> None:
         reports = [piece.progress for piece in pieces]
     assert [report.count for report in reports] == [0, 10, 15, 15, 15]  # opened, …, at the end
     assert reports[-1].bytes_read == reports[-1].total_bytes == (DATA / "drive.log").stat().st_size
+
+
+# What a recording that was cut into three says of itself must be what the whole says: a session of ISO-TP (id
+# 100) and a stamp that comes three times lie across the cuts.
+CUT = (
+    [
+        "(1.0) can0 100#AC0F39FDCB400003",
+        "(2.0) can0 200#01",
+        "(2.0) can1 101#0102030405060708",
+        "(2.5) can0 7E8#100A4112AC0F39FD",
+    ],
+    ["(2.6) can0 7E8#21CB400003", "no frame", "(3.0) can0 100#AC0F39FDCB400003"],
+    [
+        "(3.0) can0 100#AC0F39FDCB400003",
+        "(3.0) can0 100#AC0F39FDCB400003",
+        "(4.0) can0 7E8#100A4112AC0F39FD",
+        "x",
+    ],
+)
+FORMATS = list(OutputFormat)
+
+
+def cut_logs(folder: Path) -> list[Path]:
+    paths = [folder / "1.log", folder / "2.log.gz", folder / "3.LOG"]
+    for path, lines in zip(paths, CUT, strict=True):
+        content = "".join(f"{line}\n" for line in lines).encode()
+        path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return paths
+
+
+@functools.cache
+def drive_plan() -> PlanSpec:
+    return build_plan(channels_of(DRIVE).databases).spec
+
+
+def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1, done: int = 0) -> LogDecoder:
+    return LogDecoder(
+        drive_plan(),
+        channels_of(DRIVE),
+        output_format,
+        vehicle="van",
+        isotp=[IsoTpId(0x7E8)],
+        batch_frames=batch_frames,
+        jobs=jobs,
+        accounts=True,
+        done=done,
+    )
+
+
+def pieces_of(decoder: LogDecoder, logs: list[Path]) -> list[Piece]:
+    with decoder.pieces(logs) as pieces:
+        return list(pieces)
+
+
+def text_of(pieces: list[Piece]) -> bytes:
+    return b"".join(piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_a_recording_cut_into_logs_gives_what_the_whole_gives(
+    output_format: OutputFormat, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole.log"
+    whole.write_text("".join(f"{line}\n" for lines in CUT for line in lines))
+    as_one = text_of(pieces_of(decoder_of(output_format, batch_frames=4096), [whole]))
+    decoder = decoder_of(output_format, batch_frames=4096)
+    assert text_of(pieces_of(decoder, cut_logs(tmp_path))) == as_one
+    assert decoder.summary() == "9 frames: 5 decoded, 2 in transport sessions, 1 in no database"
+    assert "transport sessions without a message (unfinished): 1" in decoder.warnings()
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+@pytest.mark.parametrize("jobs", [1, 2, 3, 8])
+@pytest.mark.parametrize("batch_frames", [1, 2, 5, 4096])
+def test_the_output_is_the_same_whatever_batch_size_and_number_of_jobs(
+    output_format: OutputFormat, jobs: int, batch_frames: int, tmp_path: Path
+) -> None:
+    logs = [*cut_logs(tmp_path), DATA / "drive.log"]
+    reference = decoder_of(output_format, batch_frames=3)
+    text = text_of(pieces_of(reference, logs))
+    decoder = decoder_of(output_format, batch_frames=batch_frames, jobs=jobs)
+    assert text_of(pieces_of(decoder, logs)) == text
+    assert decoder.warnings() == reference.warnings()
+    assert decoder.summary() == reference.summary()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_accounts_of_every_piece_balance(jobs: int, tmp_path: Path) -> None:
+    logs = [*cut_logs(tmp_path), DATA / "drive.log"]
+    accounts: dict[str, int] = {}
+    for piece in pieces_of(decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=2, jobs=jobs), logs):
+        points = piece.text.count(b"\n")
+        assert total(piece.counts, "points/made/") == piece.lines == points
+        accounts = add(accounts, piece.counts)
+        assert frames_in_flight(accounts, "logs") == 0
+    assert accounts["bus/logs/read"] == 9 + 2 + 15 + 1  # frames and damaged lines of both
+    assert accounts["frames/logs/lost/damaged"] == 3
+    assert accounts["frames/logs/lost/incomplete_session"] == 1
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_decode_goes_on_behind_any_frame_as_if_it_had_never_stopped(jobs: int, tmp_path: Path) -> None:
+    logs = [*cut_logs(tmp_path), DATA / "drive.log"]
+    every_frame = pieces_of(decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=1), logs)
+    whole = text_of(every_frame)
+    for done in range(1, 25):
+        before = text_of([piece for piece in every_frame if piece.frames <= done])
+        pieces = pieces_of(decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=4, jobs=jobs, done=done), logs)
+        assert done in [piece.frames for piece in pieces]  # a piece ends exactly there
+        assert text_of([piece for piece in pieces if piece.frames <= done]) == b""
+        assert before + text_of(pieces) == whole
+
+
+def test_a_log_that_is_not_there_is_an_error_behind_what_comes_before_it(tmp_path: Path) -> None:
+    decoder = decoder_of(OutputFormat.CSV, batch_frames=2, jobs=3)
+    seen: list[Piece] = []
+    missing = tmp_path / "missing.log"
+    with decoder.pieces([DATA / "drive.log", missing]) as pieces, pytest.raises(InputMissingError):
+        seen.extend(pieces)
+    alone = decoder_of(OutputFormat.CSV, batch_frames=2)
+    assert text_of(seen) == text_of(pieces_of(alone, [DATA / "drive.log"]))

@@ -1,0 +1,207 @@
+"""Pieces of decoded logs on their way into a database, with the spool on a disk that is not always well."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from telemetry.clock import Clock, SystemClock
+from telemetry.decode_delivery import WAITING_POINTS, Delivery
+from telemetry.decode_output import Piece
+from telemetry.decode_progress import Progress
+from telemetry.events import Event
+from telemetry.ledger import imbalances, points_unaccounted
+from telemetry.sink.settings import Api, InfluxSettings
+from tests.support.scripted_server import Act, Connection, ScriptedServer, store
+
+LINES_A_PIECE = 6000
+TIMEOUT_S = 30.0
+NOWHERE = Progress(Path("a.log"), 1, 1, 0, 0, 0)
+
+
+def piece(number: int) -> Piece:
+    """`number` counts from 1; a frame a line."""
+    first = (number - 1) * LINES_A_PIECE
+    lines = [b"m,source=can0 v=1 %d\n" % time_ns for time_ns in range(first, first + LINES_A_PIECE)]
+    counts = {
+        "bus/logs/read": LINES_A_PIECE,
+        "frames/logs/decoded": LINES_A_PIECE,
+        "points/made/m": LINES_A_PIECE,
+    }
+    return Piece(
+        b"".join(lines),
+        LINES_A_PIECE,
+        first,
+        first + LINES_A_PIECE - 1,
+        number * LINES_A_PIECE,
+        counts,
+        NOWHERE,
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as scripted:
+        yield scripted
+
+
+def store_when(may_answer: threading.Event) -> Act:
+    """Behave, but not before."""
+
+    def act(connection: Connection) -> None:
+        may_answer.wait(TIMEOUT_S)
+        store(connection)
+
+    return act
+
+
+class Run:
+    """One run of a delivery into `folder`."""
+
+    def __init__(
+        self, folder: Path, server: ScriptedServer, position: str = "logs@1", clock: Clock | None = None
+    ) -> None:
+        self.stop = threading.Event()
+        self.events: list[Event] = []
+        self.delivery = Delivery(
+            folder,
+            InfluxSettings(url=server.url, database="fleet", api=Api.V1),
+            clock or SystemClock(),
+            position=position,
+            stop=self.stop,
+            on_event=self.events.append,
+        )
+
+    def take(self, *numbers: int) -> None:
+        for number in numbers:
+            self.delivery.take(piece(number))
+
+    def finish(self) -> None:
+        self.delivery.finish(lambda: None)
+        self.delivery.close()
+
+    @property
+    def faults(self) -> list[str]:
+        """What does not balance."""
+        return list(imbalances(self.delivery.accounts, self.delivery.state.waiting_points, {}))
+
+
+def test_everything_arrives_and_nothing_is_left_on_the_disk(tmp_path: Path, server: ScriptedServer) -> None:
+    run = Run(tmp_path / "spool", server)
+    run.take(1, 2, 3)
+    run.finish()
+    run.delivery.remove()
+    assert len(server.stored) == 3 * LINES_A_PIECE
+    assert run.faults == []
+    assert not (tmp_path / "spool").exists()
+
+
+def test_what_somebody_else_has_put_into_the_folder_stays(tmp_path: Path, server: ScriptedServer) -> None:
+    run = Run(tmp_path / "spool", server)
+    strange = tmp_path / "spool" / "notes.txt"
+    strange.write_text("mine")
+    run.take(1)
+    run.finish()
+    run.delivery.remove()
+    assert list((tmp_path / "spool").iterdir()) == [strange]
+
+
+class NotingClock(SystemClock):
+    """Tells when somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.somebody_waits = threading.Event()
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        self.somebody_waits.set()
+        return super().wait(event, timeout_s)
+
+
+def test_reading_waits_while_the_server_is_behind(tmp_path: Path, server: ScriptedServer) -> None:
+    may_answer = threading.Event()
+    server.script(*[store_when(may_answer)] * 100)
+    clock = NotingClock()
+    run = Run(tmp_path / "spool", server, clock=clock)
+    taken: list[int] = []
+
+    def take_all() -> None:
+        for number in range(1, 31):
+            run.take(number)
+            taken.append(number)
+
+    reader = threading.Thread(target=take_all)
+    reader.start()
+    assert clock.somebody_waits.wait(TIMEOUT_S)
+    assert len(taken) == WAITING_POINTS // LINES_A_PIECE
+    may_answer.set()
+    reader.join(TIMEOUT_S)
+    run.finish()
+    assert len(server.stored) == 30 * LINES_A_PIECE
+
+
+def test_a_run_goes_on_behind_the_last_piece_that_was_stored(tmp_path: Path, server: ScriptedServer) -> None:
+    first = Run(tmp_path, server)
+    first.take(1, 2)
+    first.stop.set()
+    first.delivery.close()
+    second = Run(tmp_path, server)
+    assert second.delivery.done_frames == 2 * LINES_A_PIECE
+    second.take(1, 2, 3)
+    second.finish()
+    assert len(server.stored) == 3 * LINES_A_PIECE
+    assert second.faults == []
+    assert second.delivery.accounts["bus/logs/read"] == 3 * LINES_A_PIECE
+    assert second.delivery.accounts["points/made/m"] == 3 * LINES_A_PIECE
+
+
+@pytest.mark.parametrize("position", ["logs@2", ""])
+def test_other_logs_are_taken_from_their_first_frame_and_the_accounts_still_balance(
+    tmp_path: Path, server: ScriptedServer, position: str
+) -> None:
+    first = Run(tmp_path, server)
+    first.take(1, 2)
+    first.stop.set()
+    first.delivery.close()
+    second = Run(tmp_path, server, position)
+    assert second.delivery.done_frames == 0
+    second.take(1)
+    second.finish()
+    assert second.faults == []
+    assert second.delivery.accounts["bus/logs/read"] == LINES_A_PIECE
+    assert second.delivery.accounts["points/made/m"] == 3 * LINES_A_PIECE
+
+
+def test_a_spool_that_has_lost_points_is_fed_from_the_first_frame(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    may_answer = threading.Event()
+    server.script(*[store_when(may_answer)] * 3)
+    first = Run(tmp_path, server)
+    first.take(1, 2)
+    first.stop.set()
+    first.delivery.close()
+    may_answer.set()
+    (segment,) = tmp_path.glob("*.segment")
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 4] ^= 0xFF  # in the first of two batches
+    segment.write_bytes(content)
+    second = Run(tmp_path, server)
+    assert second.delivery.done_frames == 0
+    second.take(1, 2)
+    second.finish()
+    assert len(server.stored) == 2 * LINES_A_PIECE
+    assert points_unaccounted(second.delivery.accounts, 0) == 0
+
+
+def test_frames_behind_the_last_batch_count_as_read_when_it_ends(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    run = Run(tmp_path, server)
+    run.take(1)
+    counts = {"bus/logs/read": 5, "frames/logs/unknown": 5}
+    run.delivery.take(Piece(b"", 0, 0, 0, LINES_A_PIECE + 5, counts, NOWHERE))
+    run.finish()
+    assert run.delivery.accounts["bus/logs/read"] == LINES_A_PIECE + 5
+    assert run.faults == []

@@ -1,0 +1,339 @@
+"""`decode --format influx` as people run it: what the server gets is what `--format lp` prints."""
+
+import contextlib
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
+from tests.support.scripted_server import Connection, ScriptedServer, answer, store
+from tests.support.servers import Database, DatabaseServer, Points
+
+DATA = Path(__file__).parents[1] / "data"
+LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+KILLS = int(os.environ.get("NEV_TELEMETRY_KILLS", "6"))
+TIMEOUT_S = 60.0
+
+
+class Decoder:
+    """Runs the command with caches and state of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = folder / "state"
+        self.environment = {
+            **{name: text for name, text in os.environ.items() if not name.startswith("INFLUXDB_")},
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "XDG_STATE_HOME": str(self.state),
+        }
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "telemetry", "decode", *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            [sys.executable, "-m", "telemetry", "decode", *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+
+    def lines(self, *arguments: str, stdin: bytes = b"") -> list[bytes]:
+        """What `--format lp` prints."""
+        return self.run(*arguments, "--format", "lp", stdin=stdin).stdout.splitlines()
+
+    @property
+    def spools(self) -> list[Path]:
+        return list(self.state.glob("nev-telemetry/decode/*"))
+
+
+@pytest.fixture
+def decoder(tmp_path: Path) -> Decoder:
+    return Decoder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("log")
+    return coarsen(record_drive(folder / "fine.log", 240.0), folder / "coarse.log")
+
+
+def into(server: ScriptedServer) -> list[str]:
+    return ["--format", "influx", "--url", server.url, "--database", "fleet"]
+
+
+def keep_silent(server: ScriptedServer) -> threading.Event:
+    """Let the next request wait; set when it is there."""
+    asked = threading.Event()
+
+    def act(connection: Connection) -> None:
+        connection.read_request()
+        asked.set()
+        connection.next_begins()
+
+    server.script(act)
+    return asked
+
+
+def store_slowly(connection: Connection) -> None:
+    """As a server that is the slowest part."""
+    connection.server.closing.wait(0.2)
+    store(connection)
+
+
+def received(server: ScriptedServer) -> list[bytes]:
+    """The lines of all writes, in their order; the question which API there is has none."""
+    return [line for request in server.requests for line in request.lines]
+
+
+def test_the_server_gets_byte_for_byte_what_lp_prints(decoder: Decoder) -> None:
+    arguments = [LOG, LOG, "--dbc", DBC, "--vehicle", "car 7"]
+    with ScriptedServer() as server:
+        done = decoder.run(*arguments, *into(server))
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert received(server) == decoder.lines(*arguments)
+    assert decoder.spools == []
+
+
+@pytest.mark.parametrize("jobs", ["1", "2", "5"])
+def test_the_number_of_jobs_changes_nothing(decoder: Decoder, drive: Path, jobs: str) -> None:
+    arguments = [str(drive), LOG, "--dbc", str(VEHICLE_DBC)]
+    with ScriptedServer() as server:
+        assert decoder.run(*arguments, *into(server), "--jobs", jobs).returncode == 0
+    assert sorted(received(server)) == sorted(decoder.lines(*arguments))
+
+
+def test_the_accounts_are_told_at_the_end(decoder: Decoder) -> None:
+    with ScriptedServer() as server:
+        done = decoder.run(LOG, "--dbc", DBC, *into(server))
+    *_, frames, points, stored = done.stderr.decode().splitlines()
+    assert frames == "frames: read 16, decoded 12, absorbed 0, not in any database 1, lost 3"
+    assert points == "points: made 12, acknowledged 12, waiting 0, dead letters 0, evicted 0, damaged 0"
+    assert stored.startswith("stored: 12 points in ")
+    assert f"warning: {LOG}:9: no frame, skipped" in done.stderr.decode()
+
+
+def test_captures_of_serial_ports_go_in_too(decoder: Decoder) -> None:
+    arguments = ["--protocol", "jbd", str(DATA / "jbd.txt"), "--vehicle", "car 7"]
+    with ScriptedServer() as server:
+        done = decoder.run(*arguments, *into(server))
+    assert done.returncode == 0
+    assert received(server) == (DATA / "jbd.lp").read_bytes().splitlines()
+
+
+def test_stdin_and_gzipped_logs_go_in_too(decoder: Decoder, tmp_path: Path) -> None:
+    packed = tmp_path / "drive.log.gz"
+    packed.write_bytes(gzip.compress(Path(LOG).read_bytes()))
+    arguments = [str(packed), "-", "--dbc", DBC]
+    with ScriptedServer() as server:
+        done = decoder.run(*arguments, *into(server), stdin=Path(LOG).read_bytes())
+    assert done.returncode == 0
+    assert received(server) == decoder.lines(*arguments, stdin=Path(LOG).read_bytes())
+
+
+def test_the_server_may_come_from_the_environment_or_a_service_s_configuration(
+    decoder: Decoder, tmp_path: Path
+) -> None:
+    with ScriptedServer() as server:
+        config = tmp_path / "gateway.toml"
+        config.write_text(
+            f'vehicle = "van"\n[influx]\nurl = "{server.url}"\ndatabase = "fleet"\napi = "v1"\n'
+        )
+        assert decoder.run(LOG, "--dbc", DBC, "--format", "influx", "--config", str(config)).returncode == 0
+        decoder.environment |= {
+            "INFLUXDB_V2_URL": server.url,
+            "INFLUXDB_V2_ORG": "fleet",
+            "INFLUXDB_V2_BUCKET": "drives",
+            "INFLUXDB_V2_TOKEN": "canary-token",
+        }
+        done = decoder.run(LOG, "--dbc", DBC, "--format", "influx")
+    assert done.returncode == 0
+    first, *_, last = [request for request in server.requests if request.lines]
+    assert first.target.startswith("/write?")
+    assert last.target.startswith("/api/v2/write?")
+    assert last.headers["authorization"] == "Token canary-token"
+    assert b"canary" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--format", "influx"], 78, "the command line: url: is missing"),
+        (["--format", "influx", "--url", "nowhere"], 78, "must be http://HOST:PORT"),
+        (["--url", "http://127.0.0.1:1"], 64, "--url: stands without --format influx"),
+        (["--spool", "x"], 64, "--spool: stands without --format influx"),
+        (["--format", "influx", "-o", "x"], 64, "--output: stands beside --format influx"),
+        (["--format", "influx", "--config", "c", "--org", "o"], 64, "--config: stands beside --org"),
+        (["--format", "influx", "--give-up-after", "0"], 64, "'0' is no number of seconds"),
+        (["--jobs", "0"], 64, "'0' is not a number from 1 to 256"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line_and_touches_nothing(
+    decoder: Decoder, arguments: list[str], code: int, words: str
+) -> None:
+    done = decoder.run(LOG, "--dbc", DBC, *arguments)
+    assert done.returncode == code
+    assert words in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+    assert decoder.spools == []
+
+
+def test_a_server_that_is_not_there_is_given_up_if_asked_and_what_waits_is_kept(
+    decoder: Decoder, drive: Path
+) -> None:
+    with ScriptedServer() as server:
+        url = server.url
+    arguments = [str(drive), "--dbc", str(VEHICLE_DBC), "--format", "influx", "--database", "fleet"]
+    done = decoder.run(*arguments, "--url", url, "--give-up-after", "0.2")
+    assert done.returncode == 69
+    assert done.stderr.decode().splitlines()[-1].startswith(f"nev-telemetry: {url}: given up: ")
+    assert len(decoder.spools) == 1
+
+
+def test_refused_points_are_kept_as_dead_letters_and_told_by_a_code_of_their_own(
+    decoder: Decoder, tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    refusal = answer(
+        400,
+        body=b'{"error":"partial write: field type conflict: input field \\"Odometer\\" on '
+        b'measurement \\"PackState\\" is type float, already exists as type string dropped=1"}',
+    )
+    arguments = [LOG, "--dbc", DBC, "--spool", str(spool)]
+    with ScriptedServer() as server:
+        server.script(answer(404, body=b"404 page not found"), *[refusal] * 100)
+        done = decoder.run(*arguments, *into(server))
+    assert done.returncode == 76
+    assert f"{spool}: the server refused " in done.stderr.decode().splitlines()[-1]
+    assert list(spool.glob("dead/*.letter"))
+
+
+def test_a_signal_stops_it_in_order_and_the_same_command_goes_on(decoder: Decoder, drive: Path) -> None:
+    arguments = [str(drive), "--dbc", str(VEHICLE_DBC)]
+    with ScriptedServer() as server:
+        asked = keep_silent(server)
+        process = decoder.start(*arguments, *into(server))
+        assert asked.wait(TIMEOUT_S)
+        process.send_signal(signal.SIGTERM)
+        _, words = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 130
+        assert b"the same command goes on" in words
+        assert len(decoder.spools) == 1
+        done = decoder.run(*arguments, *into(server))
+    assert done.returncode == 0
+    assert done.stderr.startswith(b"goes on behind frame ")
+    assert decoder.spools == []
+    assert server.stored == set(decoder.lines(*arguments))
+
+
+def test_kill_9_at_random_moments_changes_nothing_in_the_end(decoder: Decoder, drive: Path) -> None:
+    arguments = [str(drive), LOG, str(drive), "--dbc", str(VEHICLE_DBC), "--dbc", DBC]
+    expected = decoder.lines(*arguments)
+    chance = random.Random(20261125)
+    with ScriptedServer() as server:
+        server.script(*[store_slowly] * 20 * KILLS)
+        for _ in range(KILLS):
+            process = decoder.start(*arguments, *into(server))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0.3, 1.5))
+            process.kill()
+            process.communicate()
+        done = decoder.run(*arguments, *into(server))
+    assert done.returncode == 0
+    assert server.stored == set(expected)
+    assert decoder.spools == []
+    resumed, *_, frames, points, _ = done.stderr.decode().splitlines()
+    assert resumed.startswith("goes on behind frame ")
+    assert not resumed.startswith("goes on behind frame 0;")
+    assert frames.startswith(f"frames: read {2 * len(drive.read_bytes().splitlines()) + 16:,}, ")
+    assert points.startswith(f"points: made {len(expected):,}, acknowledged {len(expected):,}, waiting 0, ")
+
+
+def test_a_log_that_has_changed_is_written_from_its_first_frame(
+    decoder: Decoder, drive: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "growing.log"
+    content = drive.read_bytes()
+    log.write_bytes(content[: len(content) // 2])
+    arguments = [str(log), "--dbc", str(VEHICLE_DBC)]
+    with ScriptedServer() as server:
+        asked = keep_silent(server)
+        process = decoder.start(*arguments, *into(server))
+        assert asked.wait(TIMEOUT_S)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT_S)
+        log.write_bytes(b"(1.000000) can0 100#AC0F39FDCB400003\n" + content)
+        done = decoder.run(*arguments, *into(server))
+    assert done.returncode == 0
+    assert server.stored >= set(decoder.lines(*arguments))
+    assert decoder.spools == []
+
+
+def stored_by_lp(decoder: Decoder, database: Database, arguments: list[str]) -> Points:
+    """What the database has when the lines of `--format lp` are posted to it."""
+    lines = b"\n".join(decoder.lines(*arguments))
+    query = {"db": database.name}
+    posted = database.server.request("POST", "/write", lines, **query)
+    assert posted.status == 204, posted
+    return database.points()
+
+
+def for_v1(database: Database, tmp_path: Path) -> list[str]:
+    password = tmp_path / "password"
+    password.write_text(database.server.password)
+    password.chmod(0o600)
+    return [
+        "--database",
+        database.name,
+        "--username",
+        database.server.username,
+        "--password-file",
+        str(password),
+    ]
+
+
+def for_v2(database: Database, tmp_path: Path) -> list[str]:
+    token = tmp_path / "token"
+    token.write_text(database.server.token)
+    token.chmod(0o600)
+    return ["--bucket", database.name, "--org", database.server.org, "--token-file", str(token)]
+
+
+def check_on(
+    server: DatabaseServer, decoder: Decoder, drive: Path, target: Callable[[Database], list[str]]
+) -> None:
+    arguments = [str(drive), LOG, "--dbc", str(VEHICLE_DBC), "--dbc", DBC, "--vehicle", "car 7"]
+    database, other = server.fresh_database(), server.fresh_database()
+    done = decoder.run(*arguments, "--format", "influx", "--url", server.url, *target(database))
+    assert done.returncode == 0, done.stderr
+    assert database.points() == stored_by_lp(decoder, other, arguments)
+
+
+@pytest.mark.server("influxdb1")
+def test_influxdb_1_has_what_it_would_have_of_lp(
+    influxdb1: DatabaseServer, decoder: Decoder, drive: Path, tmp_path: Path
+) -> None:
+    check_on(influxdb1, decoder, drive, lambda database: for_v1(database, tmp_path))
+
+
+@pytest.mark.server("influxdb2")
+def test_influxdb_2_has_what_it_would_have_of_lp(
+    influxdb2: DatabaseServer, decoder: Decoder, drive: Path, tmp_path: Path
+) -> None:
+    check_on(influxdb2, decoder, drive, lambda database: for_v2(database, tmp_path))

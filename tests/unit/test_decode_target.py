@@ -1,0 +1,87 @@
+"""Where `decode --format influx` writes to, and what a decode is called."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.decode_target import influx_settings, position_name, spool_directory
+from telemetry.errors import ConfigError, InputMissingError
+from telemetry.sink.credentials import Secret
+from telemetry.sink.settings import InfluxSettings
+
+DATA = Path(__file__).parents[1] / "data"
+SERVER = InfluxSettings(url="http://127.0.0.1:8086", database="fleet")
+ENVIRONMENT = {
+    "INFLUXDB_V2_URL": "http://127.0.0.1:8086",
+    "INFLUXDB_V2_ORG": "fleet",
+    "INFLUXDB_V2_BUCKET": "drives",
+    "INFLUXDB_V2_TOKEN": "canary",
+}
+
+
+def test_what_is_not_given_comes_from_the_standard_environment() -> None:
+    settings = influx_settings(None, {"bucket": "other"}, ENVIRONMENT)
+    assert (settings.url, settings.org, settings.bucket) == (ENVIRONMENT["INFLUXDB_V2_URL"], "fleet", "other")
+    assert settings.token == Secret("canary")
+
+
+def test_a_configuration_gives_its_influx_and_nothing_else_of_it_is_looked_at(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text('[influx]\nurl = "https://db"\nbucket = "b"\n[[can]]\ndatabases = ["missing.dbc"]\n')
+    assert influx_settings(config, {}, {}).url == "https://db"
+    config.write_text('[influx]\nurl = "https://db"\nbuckets = "b"\n')
+    with pytest.raises(ConfigError, match="names no bucket and no database"):
+        influx_settings(config, {}, {})
+
+
+def test_without_a_server_the_fault_names_both_ways_to_give_one() -> None:
+    with pytest.raises(ConfigError, match=r"^the command line: url: is missing .*INFLUXDB_V2_URL"):
+        influx_settings(None, {"database": "fleet"}, {})
+
+
+def test_the_folder_is_that_of_the_user_s_state_and_the_same_from_any_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path)}
+    absolute = spool_directory(environment, SERVER, [DATA / "drive.log"], ["van"])
+    monkeypatch.chdir(DATA)
+    assert spool_directory(environment, SERVER, [Path("drive.log")], ["van"]) == absolute
+    assert absolute.parent == tmp_path / "nev-telemetry" / "decode"
+    assert spool_directory({}, SERVER, [], []).is_relative_to(Path.home() / ".local" / "state")
+
+
+def test_another_log_option_or_target_is_another_folder() -> None:
+    other_server = InfluxSettings(url=SERVER.url, database="other")
+    folders = {
+        spool_directory({}, server, files, options)
+        for server in (SERVER, other_server)
+        for files in ([Path("a")], [Path("b")], [Path("a"), Path("b")], [Path("-")])
+        for options in (["van"], ["car"], [])
+    }
+    assert len(folders) == 24
+
+
+def test_a_position_follows_what_logs_and_databases_hold(tmp_path: Path) -> None:
+    log, database = tmp_path / "a.log", tmp_path / "a.dbc"
+    log.write_bytes(b"x" * 1000)
+    database.write_bytes(b"y" * 1000)
+    names = [position_name([log], [database])]
+    assert position_name([log], [database]) == names[0]
+    log.write_bytes(b"x" * 1001)  # it has grown
+    names.append(position_name([log], [database]))
+    log.write_bytes(b"z" + b"x" * 1000)
+    names.append(position_name([log], [database]))
+    database.write_bytes(b"y" * 999 + b"z")
+    names.append(position_name([log], [database]))
+    names.append(position_name([log, log], [database]))
+    assert len(set(names)) == 5
+    assert all(name.startswith("logs@") for name in names)
+
+
+def test_stdin_cannot_be_resumed() -> None:
+    assert position_name([DATA / "drive.log", Path("-")], []) == ""
+
+
+def test_a_database_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError, match=r"missing\.dbc: No such file"):
+        position_name([DATA / "drive.log"], [tmp_path / "missing.dbc"])
