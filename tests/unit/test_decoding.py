@@ -245,3 +245,11 @@ def test_a_log_that_is_not_there_is_an_error_behind_what_comes_before_it(tmp_pat
         seen.extend(pieces)
     alone = decoder_of(OutputFormat.CSV, batch_frames=2)
     assert text_of(seen) == text_of(pieces_of(alone, [DATA / "drive.log"]))
+
+
+def test_frames_of_one_stamp_are_told_apart_over_all_logs_and_threads(tmp_path: Path) -> None:
+    log = tmp_path / "coarse.log"
+    log.write_text("(1.0) can0 100#AC0F39FDCB400003\n" * 3)
+    decoder = decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=2, jobs=3)
+    lines = text_of(pieces_of(decoder, [log, log])).splitlines()
+    assert [int(line.rpartition(b" ")[2]) for line in lines] == list(range(10**9, 10**9 + 6))
