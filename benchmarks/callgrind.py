@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.c_reference import CReference
+from benchmarks.readers import LOG_FORMATS
 from benchmarks.report import Section
 from benchmarks.workload import Workload
 
@@ -69,7 +70,8 @@ def _count(workload: Workload, folder: Path) -> dict[str, int]:
     subprocess.run(["gcc", "-O2", "-fPIC", "-shared", "-o", folder / "callgrind.so", client], check=True)
     (folder / "plan.pickle").write_bytes(pickle.dumps(workload.plan_spec))
     (folder / "frames.bin").write_bytes(workload.can_frames())
-    workload.write_logs(folder)
+    for log_format in LOG_FORMATS:
+        workload.write_log(log_format.file(folder))
     subprocess.run(
         [
             *("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"),

@@ -3,21 +3,18 @@ not."""
 
 from pathlib import Path
 
-from telemetry_core.asc import AscReader
-from telemetry_core.blf import BlfReader
-from telemetry_core.candump import CandumpReader
 from telemetry_core.decoder import Decoder
 from telemetry_core.encoder import Encoder
 from telemetry_core.frames import FrameBatch
-from telemetry_core.gvret import GvretReader
 from telemetry_core.lines import LineBuffer
 from telemetry_core.plan import Plan
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
 
+from benchmarks.readers import LogFormat
+
 BATCH_FRAMES = 4096
-READERS = {".log": CandumpReader, ".asc": AscReader, ".blf": BlfReader, ".csv": GvretReader}
 TAGS = b",source=can0,vehicle=bench"
 
 
@@ -44,12 +41,12 @@ class Core:
             self._encode(batch)
             self.lines.clear()
 
-    def log_to_lines(self, log: Path) -> int:
+    def log_to_lines(self, log_format: LogFormat, folder: Path) -> int:
         """Read, decode and encode a log; how many lines it made."""
         batch = FrameBatch(BATCH_FRAMES)
         made = 0
-        with log.open("rb", buffering=0) as stream:
-            reader = READERS[log.suffix](stream, lambda _name: 0)
+        with log_format.file(folder).open("rb", buffering=0) as stream:
+            reader = log_format.reader(stream, lambda _name: 0)
             while reader.read(batch):
                 self._encode(batch)
                 made += self.lines.lines

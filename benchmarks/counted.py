@@ -10,12 +10,13 @@ import ctypes
 import pickle
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from telemetry_core.candump import CandumpReader
 from telemetry_core.frames import FrameBatch
 
 from benchmarks.core import BATCH_FRAMES, Core
+from benchmarks.readers import CANDUMP, LOG_FORMATS
 
 
 def main(folder: Path) -> None:
@@ -23,8 +24,7 @@ def main(folder: Path) -> None:
     reference = ctypes.CDLL(str(folder / "reference.so"))
     core = Core(pickle.loads((folder / "plan.pickle").read_bytes()))  # noqa: S301  our own
     can_frames = (folder / "frames.bin").read_bytes()
-    log = folder / "workload.log"
-    batches = _batches(log)
+    batches = _batches(folder)
 
     def counted(name: str, run: Callable[[], object]) -> None:
         run()  # what is made on first use is made
@@ -35,16 +35,14 @@ def main(folder: Path) -> None:
     counted("C decode", lambda: reference.decode_frames(can_frames, ctypes.c_size_t(len(can_frames) // 16)))
     counted("decode", lambda: core.decode(batches))
     counted("decode + encode", lambda: core.decode_and_encode(batches))
-    counted("candump log to lines", lambda: core.log_to_lines(log))
-    counted("ASC log to lines", lambda: core.log_to_lines(folder / "workload.asc"))
-    counted("BLF log to lines", lambda: core.log_to_lines(folder / "workload.blf"))
-    counted("GVRET log to lines", lambda: core.log_to_lines(folder / "workload.csv"))
+    for log_format in LOG_FORMATS:
+        counted(log_format.stage, partial(core.log_to_lines, log_format, folder))
 
 
-def _batches(log: Path) -> list[FrameBatch]:
+def _batches(folder: Path) -> list[FrameBatch]:
     batches = []
-    with log.open("rb", buffering=0) as stream:
-        reader = CandumpReader(stream, lambda _name: 0)
+    with CANDUMP.file(folder).open("rb", buffering=0) as stream:
+        reader = CANDUMP.reader(stream, lambda _name: 0)
         while reader.read(batch := FrameBatch(BATCH_FRAMES)):
             batches.append(batch)
     return batches

@@ -13,6 +13,7 @@ from cantools.database.namedsignalvalue import NamedSignalValue
 from influxdb_client.client.write.point import Point
 
 from benchmarks.measure import Contender
+from benchmarks.readers import LogFormat
 from benchmarks.workload import Workload
 
 
@@ -59,14 +60,12 @@ def as_fields(values: Mapping[str, object]) -> dict[str, float]:
     }
 
 
-LOG_READERS = {"candump": can.CanutilsLogReader, "ASC": can.ASCReader, "BLF": can.BLFReader}
-
-
-def log_reader(name: str, log: Path, frames: int) -> Contender:
-    """python-can's reader of a format, which makes a `Message` of each frame; nothing is decoded."""
+def log_reader(log_format: LogFormat, folder: Path, frames: int) -> Contender:
+    """python-can's reader, which makes a `Message` of each frame; nothing is decoded."""
+    log = log_format.file(folder)
 
     def run() -> None:
-        with LOG_READERS[name](log) as messages:
-            assert sum(1 for _ in messages) == frames
+        with can.LogReader(log) as reader:
+            assert sum(1 for _ in reader) == frames
 
-    return Contender(f"python-can {name} reader", frames, run)
+    return Contender(f"python-can {log_format.name} reader", frames, run)

@@ -64,33 +64,29 @@ class Workload:
         """All frames as an array of `struct can_frame`."""
         return b"".join(CAN_FRAME.pack(frame.id, len(frame.data), frame.data) for frame in self.frames)
 
-    def write_logs(self, folder: Path) -> dict[str, Path]:
-        """All frames as a log of each format that is compiled; the logs by their format."""
-        logs = {
-            name: folder / f"workload{suffix}"
-            for name, suffix in (("candump", ".log"), ("ASC", ".asc"), ("BLF", ".blf"), ("GVRET", ".csv"))
-        }
-        self.write_candump(logs["candump"])
-        with can.ASCWriter(logs["ASC"]) as asc, can.BLFWriter(logs["BLF"]) as blf:
+    def write_log(self, path: Path) -> None:
+        """All frames as a log, by python-can's writer for the suffix where it has one."""
+        if path.suffix == ".csv":
+            self._write_gvret(path)
+            return
+        with can.Logger(path) as log:
             for frame in self.frames:
-                message = can.Message(frame.time_ns / 1e9, frame.id, is_extended_id=False, data=frame.data)
-                asc.on_message_received(message)
-                blf.on_message_received(message)
-        with logs["GVRET"].open("w", encoding="ascii") as gvret:
-            gvret.write("Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8\n")
-            gvret.writelines(
+                log.on_message_received(
+                    can.Message(
+                        timestamp=frame.time_ns / 1e9,
+                        arbitration_id=frame.id,
+                        is_extended_id=False,
+                        data=frame.data,
+                        channel="can0",
+                    )
+                )
+
+    def _write_gvret(self, path: Path) -> None:
+        with path.open("w", encoding="ascii") as log:
+            log.write("Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8\n")
+            log.writelines(
                 f"{frame.time_ns // 1000},{frame.id:08X},false,Rx,0,{len(frame.data)},"
                 f"{frame.data.hex(',').upper()},\n"
-                for frame in self.frames
-            )
-        return logs
-
-    def write_candump(self, path: Path) -> None:
-        """All frames as a candump log."""
-        with path.open("w", encoding="ascii") as log:
-            log.writelines(
-                f"({frame.time_ns // 1_000_000_000}.{frame.time_ns // 1000 % 1_000_000:06d})"
-                f" can0 {frame.id:03X}#{frame.data.hex().upper()}\n"
                 for frame in self.frames
             )
 

@@ -1,0 +1,49 @@
+"""The compiled readers of logs: an entry here is measured against python-can's reader of the same file, and
+its instructions are counted. Imports nothing else, so that callgrind need not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from telemetry_core.asc import AscReader
+from telemetry_core.blf import BlfReader
+from telemetry_core.candump import CandumpReader
+from telemetry_core.frames import FrameBatch
+from telemetry_core.gvret import GvretReader
+
+
+class _Stream(Protocol):
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+class _Reader(Protocol):
+    def read(self, batch: FrameBatch) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogFormat:
+    """A format with a compiled reader. suffix: python-can knows its writer and its reader by it, if it has any."""
+
+    name: str
+    suffix: str
+    goal: str  # times as fast, with decoding and encoding, as python-can's reader alone; empty if it has none
+    reader: Callable[[_Stream, Callable[[str], int]], _Reader]
+
+    @property
+    def stage(self) -> str:
+        """What the tables call it."""
+        return f"{self.name} log to lines"
+
+    def file(self, folder: Path) -> Path:
+        """Where the workload lies in this format."""
+        return folder / f"workload{self.suffix}"
+
+
+CANDUMP = LogFormat("candump", ".log", "15 or more", CandumpReader)
+LOG_FORMATS = (
+    CANDUMP,
+    LogFormat("ASC", ".asc", "15 or more", AscReader),
+    LogFormat("BLF", ".blf", "8 or more", BlfReader),
+    LogFormat("GVRET", ".csv", "", GvretReader),
+)
