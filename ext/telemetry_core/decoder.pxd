@@ -3,8 +3,15 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.frames cimport Frame, FrameBatch
-from telemetry_core.plan cimport Plan
+from telemetry_core.plan cimport Four, Plan
 from telemetry_core.samples cimport SampleBatch
+
+cdef extern from "unpack.h":
+    ctypedef struct PlainRow:
+        const Four* fours
+        const uint8_t* data
+        uint64_t* slots
+    ctypedef void UnpackRows(const PlainRow* rows, unsigned count, unsigned fours) noexcept nogil
 
 cdef struct Binding:
     uint16_t bus                 # index into Plan.buses
@@ -30,6 +37,8 @@ cdef class Decoder:
     cdef Counts* channel_counts  # likewise
     cdef uint64_t* rows_made     # of each record
     cdef Omitted omitted_signals
+    cdef readonly bint is_portable
+    cdef UnpackRows* unpack
 
     cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
                             SampleBatch samples) noexcept nogil

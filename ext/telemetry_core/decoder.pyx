@@ -9,7 +9,7 @@ reason; no Python object is made and the GIL is not held. Relies on FrameBatch: 
 from libc.math cimport isfinite, ldexp
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from telemetry_core.frames cimport (
     FLAG_BY_PGN, FLAG_PAYLOAD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch, payload,
@@ -17,6 +17,7 @@ from telemetry_core.frames cimport (
 from telemetry_core.plan cimport (
     LINE_BYTES,
     MAX_CAPACITY,
+    MOST_FOURS,
     SHAPE_PLAIN,
     SPECIAL_BIG_9,
     SPECIAL_FLOAT_16,
@@ -24,7 +25,6 @@ from telemetry_core.plan cimport (
     SPECIAL_FLOAT_64,
     SPECIAL_LITTLE_9,
     STANDARD_IDS,
-    UNPACK_STEP,
     Bus,
     Extra,
     Group,
@@ -42,9 +42,10 @@ from telemetry_core.schema cimport HEAD_WORDS
 
 cdef extern from "unpack.h":
     uint64_t load64(const void* address) noexcept nogil
-    void unpack_in_order(const Op* ops, unsigned count, const uint8_t* buffer, uint64_t* slots) noexcept nogil
     void unpack_scattered(
         const Op* ops, unsigned count, const uint8_t* buffer, uint64_t* slots) noexcept nogil
+    void unpack_rows(const PlainRow* rows, unsigned count, unsigned fours) noexcept nogil
+    UnpackRows* vector_unpack_rows()
 
 cdef extern from *:
     """
@@ -60,6 +61,11 @@ cdef enum:
     BLOCK = 64                   # frames looked up ahead, so that their plans are in the cache when decoded
     CHANNELS = 65536
     BUFFER_WORDS = 2 * MAX_CAPACITY // 8 + 1
+
+
+cdef struct PlainRows:           # of one block, by the number of their fours
+    unsigned counts[MOST_FOURS + 1]
+    PlainRow rows[MOST_FOURS + 1][BLOCK]
 
 
 cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable,
@@ -193,15 +199,6 @@ cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t*
             omitted.not_available += 1
 
 
-cdef inline void decode_plain(const Message* message, const uint8_t* data, uint64_t* mask) noexcept nogil:
-    """Every signal is there: fill mask and slots behind it."""
-    cdef uint64_t words[2]
-    words[0] = load64(data)
-    words[1] = swap64(words[0])
-    mask[0] = message.mask
-    unpack_in_order(message.ops, message.op_count, <const uint8_t*>words, mask + 1)
-
-
 cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
                      uint64_t* mask, Omitted* omitted) noexcept nogil:
     """Fill mask and slots behind it; whether any signal is there. Of `data` so many bytes may be read as
@@ -218,7 +215,7 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
         mask[number] = extra.mask[number]
     if length < message.need_bytes:
         drop_short(mask, extra, length, omitted)
-    unpack_scattered(message.ops, message.op_count, buffer, slots)
+    unpack_scattered(extra.ops, extra.op_count, buffer, slots)
     for number in range(extra.special_count):
         if extra.specials[number].kind <= SPECIAL_BIG_9:
             slots[extra.specials[number].slot] = nine_bytes(&extra.specials[number], buffer)
@@ -231,6 +228,15 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
     return any_there != 0
 
 
+cdef void unpack_plain(UnpackRows* unpack, PlainRows* plain) noexcept nogil:
+    """Fill the slots of the rows, and forget them: those alike together, so that no processor guesses wrong."""
+    cdef unsigned fours
+    for fours in range(1, MOST_FOURS + 1):
+        if plain.counts[fours]:
+            unpack(plain.rows[fours], plain.counts[fours], fours)
+            plain.counts[fours] = 0
+
+
 cdef inline uint16_t sender_tags(const Binding* binding, uint32_t id) noexcept nogil:
     if not binding.has_sender_tags:
         return binding.tags
@@ -238,10 +244,16 @@ cdef inline uint16_t sender_tags(const Binding* binding, uint32_t id) noexcept n
 
 
 cdef class Decoder:
-    """Decodes frames of any number of channels by one Plan; keeps counts and nothing else."""
+    """Decodes frames of any number of channels by one Plan; keeps counts and nothing else.
 
-    def __cinit__(self, Plan plan not None):
+    portable: do without instructions that only some processors have; the rows are the same.
+    """
+
+    def __cinit__(self, Plan plan not None, *, bint portable=False):
+        cdef UnpackRows* vector = NULL if portable else vector_unpack_rows()
         self.plan = plan
+        self.is_portable = vector == NULL
+        self.unpack = unpack_rows if vector == NULL else vector
         self.bindings = <Binding*>calloc(CHANNELS, sizeof(Binding))
         self.channel_counts = <Counts*>calloc(CHANNELS, sizeof(Counts))
         self.rows_made = <uint64_t*>calloc(max(plan.schema.record_count, 1), sizeof(uint64_t))
@@ -281,23 +293,33 @@ cdef class Decoder:
 
     cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
                             SampleBatch samples) noexcept nogil:
+        # All in local variables: the compiler must take each word written for a change of any object's.
         cdef const Message* found[BLOCK]
+        cdef PlainRows plain
+        cdef PlainRow* added
+        cdef const Binding* bindings = self.bindings
+        cdef Counts* channel_counts = self.channel_counts
+        cdef uint64_t* rows_made = self.rows_made
+        cdef const Bus* buses = self.plan.buses
+        cdef char* lines = self.plan.lines
         cdef const Message* message
         cdef const Frame* frame
-        cdef const uint8_t* data
         cdef uint32_t line
         cdef Py_ssize_t index, rows = 0
         cdef uint64_t* row
         cdef uint64_t* end
         cdef RowHead* head
+        memset(plain.counts, 0, sizeof(plain.counts))
         for index in range(count):
             frame = &frames[index]
+            prefetch(&frames[index + BLOCK])
+            prefetch(&frames[index + BLOCK].data[8])
             if frame.id < STANDARD_IDS and frame.flags < FLAG_PAYLOAD:  # no flag bit of the id is set
-                line = self.plan.buses[self.bindings[frame.channel].bus].standard[frame.id]
-                self.channel_counts[frame.channel].matched[line != 0] += 1
+                line = buses[bindings[frame.channel].bus].standard[frame.id]
+                channel_counts[frame.channel].matched[line != 0] += 1
             else:
                 line = self._find_any(frame)
-            message = message_at(self.plan.lines, line)
+            message = message_at(lines, line)
             found[index] = message
             prefetch(message)
             prefetch(<const char*>message + LINE_BYTES)
@@ -307,9 +329,10 @@ cdef class Decoder:
             message = found[index]
             if message.row_words == 0:
                 continue
-            if <size_t>(end - row) < message.row_words + UNPACK_STEP:
+            if <size_t>(end - row) < message.row_words:
+                unpack_plain(self.unpack, &plain)
                 samples.used = row - samples.words
-                if not samples.make_room(message.row_words + UNPACK_STEP):
+                if not samples.make_room(message.row_words):
                     return False
                 row = samples.words + samples.used
                 end = samples.words + samples.room
@@ -317,21 +340,26 @@ cdef class Decoder:
             head = <RowHead*>row
             head.time_ns = frame.time_ns
             head.record = message.record
-            head.tags = self.bindings[frame.channel].tags
+            head.tags = bindings[frame.channel].tags
             if message.by_pgn or frame.flags & FLAG_BY_PGN:
-                head.tags = sender_tags(&self.bindings[frame.channel], frame.id)
+                head.tags = sender_tags(&bindings[frame.channel], frame.id)
             head.channel = frame.channel
             head.id = frame.id
             head.nudge_ns = frame.nudge_ns
-            data = payload(frame, payloads)
             if message.shape == SHAPE_PLAIN and frame.length >= message.need_bytes:
-                decode_plain(message, data, row + HEAD_WORDS)
-            elif not decode_any(message, data, max(MAX_PAYLOAD, frame.length), frame.length, row + HEAD_WORDS,
-                                &self.omitted_signals):
+                row[HEAD_WORDS] = message.mask
+                added = &plain.rows[message.four_count][plain.counts[message.four_count]]
+                plain.counts[message.four_count] += 1
+                added.fours = message.fours
+                added.data = payload(frame, payloads)
+                added.slots = row + HEAD_WORDS + 1
+            elif not decode_any(message, payload(frame, payloads), max(MAX_PAYLOAD, frame.length), frame.length,
+                                row + HEAD_WORDS, &self.omitted_signals):
                 continue
-            self.rows_made[message.record] += 1
+            rows_made[message.record] += 1
             rows += 1
             row += message.row_words
+        unpack_plain(self.unpack, &plain)
         samples.used = row - samples.words
         samples.rows += rows
         return True

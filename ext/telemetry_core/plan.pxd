@@ -16,7 +16,7 @@ cdef enum:
     MAX_CAPACITY = 1792          # bytes of payload: the longest J1939 transport message, in whole words
 
 cdef enum Shape:
-    SHAPE_PLAIN = 0              # 8 bytes, 64 fields at most, one op a field in their order
+    SHAPE_PLAIN = 0              # 8 bytes, 64 fields at most, each one op, in their order
     SHAPE_ANY = 1
 
 cdef struct Interval:            # of a selector's raw values, and what it selects
@@ -54,23 +54,32 @@ cdef struct Limit:               # J1939: raw bits of this value or above mean "
 
 cdef extern from "unpack.h":
     enum:
-        UNPACK_STEP
+        FOUR
+        MOST_FOURS
+        SIDE_INTEL
+        SIDE_MOTOROLA
+        SIGN_NONE
     ctypedef struct Op:
         uint8_t left
         uint8_t right
         uint8_t clear
         uint16_t offset
         uint16_t slot
+    ctypedef struct Four:
+        uint8_t[4] left
+        uint8_t[4] right
+        uint8_t[4] sign
+        uint8_t[4] side
     ctypedef struct Message:
         uint64_t mask
         void* extra
         uint32_t record
         uint32_t row_words
-        uint16_t op_count
+        uint16_t four_count
         uint16_t need_bytes
         uint8_t shape
         uint8_t by_pgn
-        Op* ops
+        Four* fours
 
 cdef struct Group:               # the signals of one condition
     uint64_t* mask               # mask_words words
@@ -85,6 +94,8 @@ cdef struct Extra:
     Selector* selectors          # a selector comes after the one that it depends on
     Special* specials            # those of nine bytes before the floats
     Limit* limits
+    Op* ops                      # the unconditional signals
+    uint16_t op_count
     uint16_t mask_words
     uint16_t capacity            # payload bytes of the buffer, a multiple of 8
     uint16_t selector_count

@@ -236,8 +236,8 @@ cdef class Plan:
 
 cdef object _line_count(message):
     """How many cache lines the message takes, two at least: as many are fetched ahead."""
-    ops = sum(signal.condition < 0 for signal in message.signals) + UNPACK_STEP
-    return max(2, -(-(sizeof(Message) + ops * sizeof(Op)) // LINE_BYTES))
+    cdef size_t fours = (<size_t>len(message.signals) + FOUR - 1) // FOUR
+    return max(2, (sizeof(Message) + fours * sizeof(Four) + LINE_BYTES - 1) // LINE_BYTES)
 
 
 cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory memory) except 0:
@@ -309,17 +309,36 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
     for index, end in enumerate(ends):
         extra.ends[index] = end
     nines = []
-    message.op_count = _pack_ops(message.ops, spec, free_indexes, extra.capacity, nines)
+    extra.ops = <Op*>memory.take(len(free_indexes) * sizeof(Op))
+    extra.op_count = _pack_ops(extra.ops, spec, free_indexes, extra.capacity, nines)
     _pack_groups(extra, spec, ends, nines, memory)
     _pack_selectors(extra, spec, memory)
     _pack_specials(extra, spec, nines, memory)
     if spec.drops_not_available:
         _pack_limits(extra, spec, memory)
     message.shape = SHAPE_ANY
-    if (extra.capacity == 8 and extra.mask_words == 1 and message.op_count == field_count
+    if (extra.capacity == 8 and extra.mask_words == 1 and extra.op_count == field_count
             and not extra.selector_count and not extra.special_count and not extra.limit_count):
         message.shape = SHAPE_PLAIN
         message.mask = extra.mask[0]
+        message.four_count = <uint16_t>((field_count + FOUR - 1) // FOUR)
+        _pack_fours(message, extra.ops, field_count)
+
+
+cdef void _pack_fours(Message* message, const Op* ops, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t index, lane
+    cdef Four* four
+    message.four_count = <uint16_t>((count + FOUR - 1) // FOUR)
+    for index in range(FOUR * message.four_count):
+        four = &message.fours[index // FOUR]
+        lane = index % FOUR
+        if index >= count:
+            four.sign[lane] = SIGN_NONE
+            continue
+        four.left[lane] = ops[index].left
+        four.right[lane] = ops[index].right
+        four.sign[lane] = SIGN_NONE + ops[index].clear if ops[index].clear else 63 - ops[index].right
+        four.side[lane] = SIDE_MOTOROLA if ops[index].offset else SIDE_INTEL
 
 
 cdef Py_ssize_t _pack_ops(Op* ops, spec, indexes, Py_ssize_t capacity, list nines) except -1:

@@ -1,7 +1,8 @@
 """Data sheet of a row of samples and of a batch of rows.
 
 A row is `row_words` 64-bit words, as its record says: the head, `mask_words` words of validity (bit i of
-word i // 64: field i is there), one slot a field. Slots of fields that are not there hold anything.
+word i // 64: field i is there), one slot a field. Slots of fields that are not there hold anything, and so do
+the words that round the slots up to a multiple of SLOT_STEP.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 cdef enum:
     HEAD_WORDS = 3               # words of samples.RowHead
+    SLOT_STEP = 4                # slots are written so many at a time: every row has room for it
 
 cdef enum SlotKind:
     SLOT_INT = 0
@@ -42,7 +43,7 @@ cdef struct Record:
     uint32_t first_field
     uint32_t field_count
     uint32_t mask_words          # (field_count + 63) // 64
-    uint32_t row_words           # HEAD_WORDS + mask_words + field_count
+    uint32_t row_words           # HEAD_WORDS + mask_words + field_count, and up to SLOT_STEP - 1 of no meaning
     uint8_t modelled
     uint8_t hidden               # rows of it are never written
 

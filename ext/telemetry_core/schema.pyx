@@ -60,7 +60,7 @@ cdef object _pack_record(Record* record, spec, Py_ssize_t first_field, bytearray
     record.first_field = first_field
     record.field_count = len(spec.fields)
     record.mask_words = (record.field_count + 63) // 64
-    record.row_words = HEAD_WORDS + record.mask_words + record.field_count
+    record.row_words = HEAD_WORDS + record.mask_words + (record.field_count + SLOT_STEP - 1) // SLOT_STEP * SLOT_STEP
     record.modelled = spec.modelled
     record.hidden = spec.hidden
 

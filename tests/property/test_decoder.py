@@ -8,7 +8,15 @@ from telemetry_core.frames import FrameTuple
 
 from telemetry.protocols.reference import ReferenceDecoder
 from tests.support.decoders import CompiledDecoder, both
-from tests.support.plans import ERROR, EXTENDED, REMOTE, random_id, random_payload, random_plan
+from tests.support.plans import (
+    ERROR,
+    EXTENDED,
+    REMOTE,
+    random_id,
+    random_payload,
+    random_plain_plan,
+    random_plan,
+)
 
 SEEDS = st.integers(0, 1 << 64)
 
@@ -44,6 +52,21 @@ def test_both_decoders_say_the_same_of_a_thousand_seeded_plans() -> None:
     for _ in range(1000):
         compiled, reference = both(random_plan(random))
         assert_alike(compiled, reference, random_frames(random, 60))
+
+
+@given(SEEDS)
+def test_vector_instructions_find_what_the_portable_loop_finds(seed: int) -> None:
+    random = Random(seed)
+    spec = random_plain_plan(random)
+    frames = [
+        FrameTuple(number, random.randrange(9), random.randbytes(random.choice((8, 8, 8, 7, 3, 64))), 0, 0, 0)
+        for number in range(80)
+    ]
+    decoders = CompiledDecoder(spec), CompiledDecoder(spec, portable=True), ReferenceDecoder(spec)
+    for decoder in decoders:
+        decoder.bind(0, 0, 1)
+    chosen, portable, reference = (decoder.decode(frames) for decoder in decoders)
+    assert chosen == portable == reference
 
 
 @given(SEEDS, st.integers(1, 130))

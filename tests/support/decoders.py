@@ -26,9 +26,9 @@ class AnyDecoder(Protocol):
 class CompiledDecoder:
     """The compiled decoder, fed in batches of `batch_size` frames."""
 
-    def __init__(self, spec: PlanSpec, batch_size: int = 100) -> None:
+    def __init__(self, spec: PlanSpec, batch_size: int = 100, *, portable: bool = False) -> None:
         schema = Schema(spec.records)
-        self._decoder = Decoder(Plan(spec, schema))
+        self._decoder = Decoder(Plan(spec, schema), portable=portable)
         self._frames = FrameBatch(batch_size)
         self._samples = SampleBatch(schema, room=64)
         self.bind = self._decoder.bind

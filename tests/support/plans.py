@@ -36,6 +36,29 @@ def random_plan(random: Random, most_buses: int = 3, most_messages: int = 6) -> 
     return PlanSpec(tuple(records), tuple(buses))
 
 
+def random_plain_plan(random: Random, most_signals: int = 64) -> PlanSpec:
+    """A few messages of eight bytes, with as many signals, none of which needs anything but its bits."""
+    records = []
+    messages = []
+    for arbitration_id in range(random.randint(1, 8)):
+        signals = []
+        for _ in range(random.randint(1, most_signals)):
+            start_bit = random.randrange(64)
+            little_endian = random.random() < 0.5
+            place = start_bit if little_endian else start_bit // 8 * 8 + 7 - start_bit % 8
+            bits = random.randint(1, 64 - place)
+            signals.append(SignalSpec(start_bit, bits, little_endian, random.random() < 0.5, is_float=False))
+        name = f"M{arbitration_id}"
+        records.append(
+            RecordSpec(
+                name,
+                tuple(FieldSpec(f"s{index}", _integer_kind(signal)) for index, signal in enumerate(signals)),
+            )
+        )
+        messages.append(MessageSpec(name, arbitration_id, False, 8, tuple(signals), (), arbitration_id))
+    return PlanSpec(tuple(records), (BusSpec("bus0", tuple(messages)),))
+
+
 def random_id(random: Random, extended: bool) -> int:
     """Few different ones, so that PGNs meet."""
     if not extended:
