@@ -38,7 +38,7 @@ cdef struct FieldPlan:           # one cache line
     uint8_t form                 # Form
     uint8_t decimals
     uint32_t key_at              # the whole key, in Schema.text
-    uint32_t reserved
+    uint32_t short_limit         # likewise if the key has not more than KEY_HEAD bytes, else 0
 
 cdef struct RecordPlan:          # one cache line
     char key[KEY_HEAD]           # the beginning of the escaped measurement
@@ -81,6 +81,7 @@ cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, Field
     cdef uint32_t word
     cdef uint64_t present
     cdef int count
+    cdef uint64_t scaled
     cdef char* end
     for word in range(record.mask_words):
         present = row[HEAD_WORDS + word]
@@ -95,12 +96,17 @@ cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, Field
             present = present >> (count - 1) >> 1
             end_of_run = plan + count
             while plan < end_of_run:
-                end = put_key(out, plan.key, plan.key_length, text + plan.key_at)
-                end = put_value(end, plan, &fields[plan - plans], slot[0])
-                if end == NULL:
-                    left_out[0] += 1
+                scaled = scale_raw(slot[0], plan.multiplier, plan.bias)
+                if scaled < plan.short_limit:
+                    memcpy(out, plan.key, KEY_HEAD)
+                    out = put_small(out + plan.key_length, scaled)
                 else:
-                    out = end
+                    end = put_key(out, plan.key, plan.key_length, text + plan.key_at)
+                    end = put_value(end, plan, &fields[plan - plans], slot[0])
+                    if end == NULL:
+                        left_out[0] += 1
+                    else:
+                        out = end
                 plan += 1
                 slot += 1
     return out

@@ -46,6 +46,7 @@ cdef void _plan_field(FieldPlan* plan, Field* field, const char* text) noexcept:
         plan.bias = field.bias
         plan.decimals = field.decimals
         plan.small_limit = 0 if field.decimals else SMALL_NUMBERS
+        plan.short_limit = plan.small_limit if field.key_length <= KEY_HEAD else 0
     elif whole:
         plan.form = FORM_WHOLE_INT if field.kind == SLOT_INT else FORM_WHOLE_UINT
         plan.multiplier = <int64_t>field.factor
