@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import urllib3
-from influxdb_client.client.influxdb_client import InfluxDBClient
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
@@ -35,6 +34,7 @@ from urllib3.exceptions import (
 from telemetry.clock import Clock
 from telemetry.errors import ConfigError
 from telemetry.sink.credentials import Secret
+from telemetry.sink.influx_library import InfluxDBClient
 from telemetry.sink.settings import InfluxSettings
 from telemetry.sink.verdict import Answer, Failure, NoAnswer
 
