@@ -1,6 +1,6 @@
 """The pipeline thread's work: deliveries in, durable batches out, and the accounts as of each batch.
 
-Promises: a batch is closed at 5,000 lines, 512 KiB or one second, whichever comes first, and always between
+Promises: a batch is closed at 5,000 lines, 2 MiB or one second, whichever comes first, and always between
 two deliveries, so that its position and its accounts are exact. A log that is read again is processed from
 its start and what an earlier run had stored is thrown away, so that every stage is as it was; for the same
 reason what the reducer holds of a log goes out only at the log's end, not when the service stops.
@@ -22,7 +22,7 @@ from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.stamping import AS_THEY_ARE, ClockStamps, Stamping
 
 BATCH_LINES = 5000
-BATCH_BYTES = 512 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 BATCH_AGE_S = 1.0
 SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
 
