@@ -6,6 +6,7 @@ cannot be, there is none, and the value is computed as a double.
 """
 
 from decimal import Decimal
+from functools import lru_cache
 
 from telemetry_core.spec import DecimalScale
 
@@ -20,6 +21,7 @@ def raw_range(bit_count: int, signed: bool) -> tuple[int, int]:
     return 0, (1 << bit_count) - 1
 
 
+@lru_cache(maxsize=4096)  # a database has few factors and many signals
 def decimal_scale(factor: float, offset: float, bit_count: int, signed: bool) -> DecimalScale | None:
     """The exact scale of an integer signal, None when int64 cannot hold it for every raw value."""
     decimal_factor, decimal_offset = Decimal(repr(factor)), Decimal(repr(offset))
