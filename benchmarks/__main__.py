@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmarks.callgrind import measure_instructions
 from benchmarks.comparison import measure_core
 from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
-from benchmarks.report import Section, markdown_page
-from benchmarks.scaling import measure_scaling
+from benchmarks.report import Section, write_page
+from benchmarks.scaling import PLAN_MESSAGES, measure_plan_building, measure_scaling
 from benchmarks.workload import load_workload
 
 
@@ -33,7 +33,7 @@ def main() -> int:
             print(section.as_text(), flush=True)
         sections += found
     if arguments.markdown:
-        arguments.markdown.write_text(markdown_page(sections), encoding="utf-8")
+        write_page(arguments.markdown, sections)
     failures = [failure for section in sections for failure in section.failures]
     for failure in failures:
         print(failure, file=sys.stderr)
@@ -57,8 +57,12 @@ def _gateway(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_gateway(load_workload(5_000 if smoke else 100_000, folder), folder, loads)
 
 
-def _scaling(_folder: Path, arguments: argparse.Namespace) -> list[Section]:
-    return [measure_scaling(5_000 if arguments.smoke else 100_000, 1 if arguments.smoke else 11)]
+def _scaling(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
+    return [
+        *measure_scaling(2_000 if smoke else 50_000, 1 if smoke else 11),
+        measure_plan_building(folder, 100 if smoke else PLAN_MESSAGES, 1 if smoke else 3),
+    ]
 
 
 def _instructions(folder: Path, arguments: argparse.Namespace) -> list[Section]:

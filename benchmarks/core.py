@@ -21,9 +21,10 @@ TAGS = b",source=can0,vehicle=bench"
 class Core:
     """Decoder and encoder of one plan, with the buffers between them."""
 
-    def __init__(self, spec: PlanSpec) -> None:
+    def __init__(self, spec: PlanSpec, *, portable: bool = False) -> None:
+        """portable: see `Decoder`."""
         plan = Plan(spec, Schema(spec.records))
-        self.decoder = Decoder(plan)
+        self.decoder = Decoder(plan, portable=portable)
         self.decoder.bind(0, 0, 0)
         self.encoder = Encoder(plan.schema)
         self.encoder.set_tags(0, TAGS)
@@ -40,6 +41,15 @@ class Core:
         for batch in batches:
             self._encode(batch)
             self.lines.clear()
+
+    def fill(self, batch: FrameBatch) -> None:
+        """Decode a batch, for `encode`."""
+        self.decoder.decode(batch, self.samples)
+
+    def encode(self) -> None:
+        """Write what `fill` decoded, as often as wanted."""
+        self.encoder.encode(self.samples, self.lines)
+        self.lines.clear()
 
     def log_to_lines(self, log_format: LogFormat, folder: Path) -> int:
         """Read, decode and encode a log; how many lines it made."""

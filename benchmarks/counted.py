@@ -22,7 +22,8 @@ from benchmarks.readers import CANDUMP, LOG_FORMATS
 def main(folder: Path) -> None:
     client = ctypes.CDLL(str(folder / "callgrind.so"))
     reference = ctypes.CDLL(str(folder / "reference.so"))
-    core = Core(pickle.loads((folder / "plan.pickle").read_bytes()))  # noqa: S301  our own
+    spec = pickle.loads((folder / "plan.pickle").read_bytes())  # noqa: S301  our own
+    core, portable, encoding = Core(spec), Core(spec, portable=True), Core(spec)
     can_frames = (folder / "frames.bin").read_bytes()
     batches = _batches(folder)
 
@@ -34,6 +35,10 @@ def main(folder: Path) -> None:
 
     counted("C decode", lambda: reference.decode_frames(can_frames, ctypes.c_size_t(len(can_frames) // 16)))
     counted("decode", lambda: core.decode(batches))
+    counted("decode, portable", lambda: portable.decode(batches))
+    for batch in batches:
+        encoding.fill(batch)
+    counted("encode", encoding.encode)
     counted("decode + encode", lambda: core.decode_and_encode(batches))
     for log_format in LOG_FORMATS:
         counted(log_format.stage, partial(core.log_to_lines, log_format, folder))

@@ -23,11 +23,15 @@ class _Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogFormat:
-    """A format with a compiled reader. suffix: python-can knows its writer and its reader by it, if it has any."""
+    """A format with a compiled reader.
+
+    suffix: python-can knows its writer and its reader by it. goal: how many times as fast, with decoding and
+    encoding, as python-can's reader alone; None where it has none.
+    """
 
     name: str
     suffix: str
-    goal: str  # times as fast, with decoding and encoding, as python-can's reader alone; empty if it has none
+    goal: float | None
     reader: Callable[[_Stream, Callable[[str], int]], _Reader]
 
     @property
@@ -40,10 +44,10 @@ class LogFormat:
         return folder / f"workload{self.suffix}"
 
 
-CANDUMP = LogFormat("candump", ".log", "15 or more", CandumpReader)
+CANDUMP = LogFormat("candump", ".log", 15, CandumpReader)
 LOG_FORMATS = (
     CANDUMP,
-    LogFormat("ASC", ".asc", "15 or more", AscReader),
-    LogFormat("BLF", ".blf", "8 or more", BlfReader),
-    LogFormat("GVRET", ".csv", "", GvretReader),
+    LogFormat("ASC", ".asc", 15, AscReader),
+    LogFormat("BLF", ".blf", 8, BlfReader),
+    LogFormat("GVRET", ".csv", None, GvretReader),
 )

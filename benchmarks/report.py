@@ -5,22 +5,26 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.plot import Plot
+
+PLOTS = "benchmarks"  # folder beside the page
 PEERS = ("cantools", "python-can", "influxdb-client", "opendbc", "cython", "isal")
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table: heading, what is to be known to read it, rows; and what makes the run a failure."""
+    """One table: heading, what is to be known to read it, rows, plots; and what makes the run a failure."""
 
     title: str
     note: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     failures: tuple[str, ...] = ()
+    plots: tuple[Plot, ...] = ()
 
     def as_text(self) -> str:
         table = [self.columns, *self.rows]
@@ -33,7 +37,28 @@ class Section:
     def as_markdown(self) -> str:
         table = [self.columns, ("---",) * len(self.columns), *self.rows]
         lines = [f"| {' | '.join(row)} |" for row in table]
-        return "\n".join([f"## {self.title}", "", self.note, "", *lines]) + "\n"
+        pictures = [f"![{plot.title}]({PLOTS}/{plot.file})" for plot in self.plots]
+        return (
+            "\n".join([f"## {self.title}", "", self.note, "", *lines, *([""] if pictures else []), *pictures])
+            + "\n"
+        )
+
+
+def goal(found: float, *, at_most: float | None = None, at_least: float | None = None) -> tuple[str, str]:
+    """Two cells: the goal in words, and whether `found` meets it."""
+    if at_most is not None:
+        return f"{at_most:g} or less", "yes" if found <= at_most else "no"
+    assert at_least is not None
+    return f"{at_least:g} or more", "yes" if found >= at_least else "no"
+
+
+def write_page(page: Path, sections: Sequence[Section]) -> None:
+    """The page, and its plots in a folder beside it."""
+    page.write_text(markdown_page(sections), encoding="utf-8")
+    for section in sections:
+        for plot in section.plots:
+            (page.parent / PLOTS).mkdir(exist_ok=True)
+            (page.parent / PLOTS / plot.file).write_text(plot.as_svg(), encoding="utf-8")
 
 
 def markdown_page(sections: Iterable[Section]) -> str:
