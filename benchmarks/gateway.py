@@ -209,8 +209,8 @@ def measure_gateway(workload: Workload, folder: Path, loads: Sequence[tuple[Load
         Section(
             "Receive to acknowledged write",
             "*Gateway*: `nev-telemetry run`, every row sent, spooled and compressed. *Naive*: python-can, "
-            "cantools, `Point` and the batching `WriteApi`. CPU is that of the process alone. MB: resident; goal of "
-            f"the gateway: {RESIDENT_MB} or less. "
+            "cantools, `Point` and the batching `WriteApi`. CPU is that of the process alone. MB: resident; "
+            f"goal of the gateway: {RESIDENT_MB} or less. "
             "Frames/s count until the last point is acknowledged, which at an even pace includes waiting for "
             "the last batch. Disk: bytes written for each byte sent (compressed).",
             (
