@@ -35,7 +35,9 @@ from telemetry_core.plan cimport (
     Selector,
     Special,
     find_extended,
+    id_slot,
     message_at,
+    pgn_key,
 )
 from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS
@@ -301,6 +303,7 @@ cdef class Decoder:
         cdef Counts* channel_counts = self.channel_counts
         cdef uint64_t* rows_made = self.rows_made
         cdef const Bus* buses = self.plan.buses
+        cdef const Bus* bus
         cdef char* lines = self.plan.lines
         cdef const Message* message
         cdef const Frame* frame
@@ -314,8 +317,19 @@ cdef class Decoder:
             frame = &frames[index]
             prefetch(&frames[index + BLOCK])
             prefetch(&frames[index + BLOCK].data[8])
-            if frame.id < STANDARD_IDS and frame.flags < FLAG_PAYLOAD:  # no flag bit of the id is set
-                line = buses[bindings[frame.channel].bus].standard[frame.id]
+            if frame.id & ID_EXTENDED:
+                bus = &buses[bindings[frame.channel].bus]
+                prefetch(&bus.extended[id_slot(bus, pgn_key(frame.id) if bus.by_pgn else frame.id & ID_MASK)])
+        for index in range(count):
+            frame = &frames[index]
+            if frame.flags < FLAG_PAYLOAD and not frame.id & (ID_ERROR | ID_REMOTE):
+                bus = &buses[bindings[frame.channel].bus]
+                if frame.id < STANDARD_IDS:
+                    line = bus.standard[frame.id]
+                elif frame.id & ID_EXTENDED:
+                    line = find_extended(bus, frame.id & ID_MASK)
+                else:
+                    line = 0
                 channel_counts[frame.channel].matched[line != 0] += 1
             else:
                 line = self._find_any(frame)
