@@ -79,6 +79,16 @@ def test_requests_are_those_of_the_vendor(register: int, wire: str) -> None:
     assert [one.reply_id for one in JBD.requests if one.data == request(register)] == [register]
 
 
+def test_a_request_that_is_not_made_would_be_the_vendors_too() -> None:
+    assert request(0xAA) == bytes.fromhex("DDA5AA00FF5677")  # the protection counters
+
+
+def test_an_acknowledgement_of_a_write_is_a_good_message_of_no_meaning() -> None:
+    acknowledgement = bytes.fromhex("DDE10000000077")  # as captured: the sum of nothing is 0
+    assert [frame.id for frame in frames_of(JBD, acknowledgement + EXAMPLE)] == [0xE1, BASIC]
+    assert rows_of(JBD, acknowledgement) == []
+
+
 def test_nothing_is_ever_written() -> None:
     assert all(one.data[1] == 0xA5 for one in JBD.requests)
 

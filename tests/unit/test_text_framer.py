@@ -67,6 +67,13 @@ def test_a_hex_message_in_the_middle_of_a_block_changes_nothing(at: int) -> None
     assert counts(EXAMPLE[:at] + HEX + EXAMPLE[at:]) == {"messages": 1, "hex_messages": 1}
 
 
+@pytest.mark.parametrize("message", [b":70010003E\n", b":7001000C80076\n", b":7D5ED008C\n", HEX])
+def test_the_published_hex_messages_leave_the_block_around_them_whole(message: bytes) -> None:
+    at = EXAMPLE.index(b"V\t") + 4
+    assert found(EXAMPLE[:at] + message + EXAMPLE[at:]) == found(EXAMPLE)
+    assert counts(EXAMPLE[:at] + message + EXAMPLE[at:]) == {"messages": 1, "hex_messages": 1}
+
+
 def test_a_hex_message_may_come_between_the_checksum_byte_and_the_next_block() -> None:
     assert counts(EXAMPLE + HEX + EXAMPLE + HEX + HEX + EXAMPLE) == {"messages": 3, "hex_messages": 3}
 
