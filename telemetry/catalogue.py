@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.spec import MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.spec import FieldSpec, MessageSpec, PlanSpec, SignalSpec, SlotKind
 
 from telemetry.errors import ConfigError
 from telemetry.map_entry import NUMBER, MapEntry
@@ -55,8 +55,8 @@ class Catalogue:
         candidates: dict[tuple[int, int, str], _Candidate] = {}
         for bus, bus_spec in enumerate(spec.buses):
             for message in bus_spec.messages:
-                fields = spec.records[message.record].fields
-                names = tuple(field.signal or field.name for field in fields)
+                fields = spec.records[message.record].fields[: len(message.signals)]
+                names = tuple(map(_signal_name, fields))
                 candidates.setdefault((bus, message.record, message.name), _Candidate(bus, message, names))
         self._candidates = list(candidates.values())
 
@@ -80,7 +80,7 @@ class Catalogue:
         if not count:
             message = named[0].message.name
             signal = entry.signal.removeprefix(message + ".")
-            hint = nearest(signal, [name for candidate in named for name in candidate.signals])
+            hint = nearest(signal, [name for candidate in named for name in candidate.signals if name])
             raise ConfigError(f'message {message} has no signal "{signal}"', where=where, hint=hint)
 
     def family(self, entry: MapEntry) -> Iterator[Found]:
@@ -130,6 +130,11 @@ class Catalogue:
             if buses
             else nearest(message, [one.message.name for one in on_bus]),
         )
+
+
+def _signal_name(field: FieldSpec) -> str:
+    """Empty for a signal's second field, which holds its word and is mapped from by nobody."""
+    return "" if field.kind is SlotKind.WORD else field.signal or field.name
 
 
 def _families(candidates: Iterable[_Candidate]) -> Iterator[str]:

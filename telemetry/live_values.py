@@ -17,6 +17,9 @@ def reader(spec: FieldSpec) -> Reader:
     if spec.kind is SlotKind.TEXT:
         texts = dict(spec.texts)
         return lambda raw: texts.get(int(raw), str(raw))
+    if spec.kind is SlotKind.WORD:
+        words = dict(spec.texts)
+        return lambda raw: words.get(int(raw))
     scale = spec.scale
     if scale is not None and spec.kind is not SlotKind.FLOAT:
         divisor = 10**scale.decimals

@@ -12,7 +12,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from telemetry_core.frames cimport (
-    FLAG_BY_PGN, FLAG_PAYLOAD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch, payload,
+    FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame,
+    FrameBatch, payload,
 )
 from telemetry_core.plan cimport (
     LINE_BYTES,
@@ -202,9 +203,9 @@ cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t*
 
 
 cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
-                     uint64_t* mask, Omitted* omitted) noexcept nogil:
+                     uint8_t flags, uint64_t* mask, Omitted* omitted) noexcept nogil:
     """Fill mask and slots behind it; whether any signal is there. Of `data` so many bytes may be read as
-    `readable` says, and `length` are payload.
+    `readable` says, and `length` are payload; `flags` are the frame's.
     """
     cdef uint64_t words[BUFFER_WORDS]
     cdef const uint8_t* buffer = <const uint8_t*>words
@@ -227,6 +228,9 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
     cdef uint64_t any_there = 0
     for number in range(extra.mask_words):
         any_there |= mask[number]
+    if extra.tells_protection and flags & FLAG_CHECKED:
+        mask[extra.protection_slot // 64] |= <uint64_t>1 << (extra.protection_slot % 64)
+        slots[extra.protection_slot] = (flags & FLAG_WRONG) == 0
     return any_there != 0
 
 
@@ -367,7 +371,8 @@ cdef class Decoder:
                 added.fours = message.fours
                 added.data = payload(frame, payloads)
                 added.slots = row + HEAD_WORDS + 1
-            elif not decode_any(message, payload(frame, payloads), max(MAX_PAYLOAD, frame.length), frame.length,
+            elif not decode_any(message, payload(frame, payloads), max(MAX_PAYLOAD, frame.length),
+                                frame.length, frame.flags,
                                 row + HEAD_WORDS, &self.omitted_signals):
                 continue
             rows_made[message.record] += 1

@@ -16,7 +16,8 @@ from libc.string cimport memcpy
 from telemetry_core.frames cimport ID_EXTENDED, ID_MASK
 from telemetry_core.lines cimport LineBuffer
 from telemetry_core.printing cimport (
-    FORM_FLAG, FORM_TEXT, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records, put_fields, put_key, put_value,
+    FORM_FLAG, FORM_TEXT, FORM_WORD, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records, put_fields, put_key,
+    put_value,
 )
 from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS, Field, FieldText, Record, Schema, find_text
@@ -222,7 +223,7 @@ cdef class Encoder:
                 end = self._put_csv_value(end, index,
                                           row[HEAD_WORDS + record.mask_words + index - record.first_field])
                 if end == NULL:
-                    self.left_out += 1
+                    self.left_out += self.plans[index].form != FORM_WORD
                     continue
                 end[0] = c"\n"
                 out = end + 1
@@ -249,8 +250,10 @@ cdef class Encoder:
         if self.plans[field].form == FORM_FLAG:
             out[0] = c"1" if slot else c"0"
             return out + 1
-        if self.plans[field].form == FORM_TEXT:
+        if self.plans[field].form == FORM_TEXT or self.plans[field].form == FORM_WORD:
             found = find_text(&self.schema.fields[field], <int64_t>slot)
+            if found == NULL and self.plans[field].form == FORM_WORD:
+                return NULL
             if found == NULL:
                 return put_whole(out, slot, True, 1, 0)
             memcpy(out, found.plain, found.plain_length)
@@ -310,7 +313,7 @@ cdef class Encoder:
                 end = put_value(end, &self.plans[index], &self.schema.fields[index],
                                  row[HEAD_WORDS + record.mask_words + index - record.first_field])
                 if end == NULL:
-                    self.left_out += 1
+                    self.left_out += self.plans[index].form != FORM_WORD
                 else:
                     out = end
             if out == body:

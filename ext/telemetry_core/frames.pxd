@@ -14,6 +14,8 @@ cdef enum:
     FLAG_ESI = 4                 # FD: sender is error passive
     FLAG_PAYLOAD = 8             # no frame of the bus but the payload of several, or of a transport protocol
     FLAG_BY_PGN = 16             # such a one of J1939: matched by PGN, whatever its database declares
+    FLAG_CHECKED = 32            # the protection stage has looked at it, and its message tells what came out
+    FLAG_WRONG = 64              # likewise, and its checksum or counter is wrong
 
     MAX_PAYLOAD = 64             # of a CAN frame; what is longer was put together of several, or is no CAN frame
     MAX_LONG_PAYLOAD = 65535

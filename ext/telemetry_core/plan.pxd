@@ -101,6 +101,8 @@ cdef struct Extra:
     uint16_t selector_count
     uint16_t special_count
     uint16_t limit_count
+    uint8_t tells_protection     # by a flag behind the last signal
+    uint16_t protection_slot
 
 cdef struct IdEntry:
     uint32_t key                 # an extended id, or one of the J1939 keys below

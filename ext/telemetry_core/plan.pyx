@@ -192,7 +192,7 @@ cdef object _set_mask(uint64_t* mask, indexes):
 
 
 cdef object _check(message, fields):
-    if len(message.signals) != len(fields) or len(fields) > MAX_FIELDS:
+    if len(message.signals) + message.tells_protection != len(fields) or len(fields) > MAX_FIELDS:
         raise ValueError(f"{message.name}: {len(message.signals)} signals for {len(fields)} fields")
     for signal, field in zip(message.signals, fields):
         if not 1 <= signal.bit_count <= 64 or signal.start_bit < 0 or last_byte(signal) > MAX_CAPACITY:
@@ -301,7 +301,9 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
     message.row_words = schema.records[message.record].row_words if field_count else 0
     message.need_bytes = max((ends[index] for index in free_indexes), default=0)
     message.by_pgn = spec.by_pgn
-    extra.mask_words = (field_count + 63) // 64
+    extra.mask_words = (field_count + spec.tells_protection + 63) // 64
+    extra.tells_protection = spec.tells_protection
+    extra.protection_slot = <uint16_t>field_count
     extra.capacity = max(8, (max(ends, default=0) + 7) // 8 * 8)
     extra.mask = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))
     _set_mask(extra.mask, free_indexes)
@@ -318,7 +320,8 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
         _pack_limits(extra, spec, memory)
     message.shape = SHAPE_ANY
     if (extra.capacity == 8 and extra.mask_words == 1 and extra.op_count == field_count
-            and not extra.selector_count and not extra.special_count and not extra.limit_count):
+            and not extra.selector_count and not extra.special_count and not extra.limit_count
+            and not extra.tells_protection):
         message.shape = SHAPE_PLAIN
         message.mask = extra.mask[0]
         message.four_count = <uint16_t>((field_count + FOUR - 1) // FOUR)

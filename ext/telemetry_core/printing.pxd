@@ -28,6 +28,7 @@ cdef enum Form:                  # how a slot becomes text
     FORM_UINT = 5                # uint64 likewise
     FORM_FLOAT = 6               # double likewise
     FORM_TEXT = 7                # int64: what its field's table has for it
+    FORM_WORD = 8                # the same, and nothing where the table has nothing
 
 cdef struct FieldPlan:           # one cache line
     char key[KEY_HEAD]           # the beginning of the escaped `,name=`
@@ -53,10 +54,10 @@ cdef struct RecordPlan:          # one cache line
 cdef RecordPlan* plan_records(Schema schema) except NULL
 cdef FieldPlan* plan_fields(Schema schema) except NULL
 
-# What is not decimal; NULL if it is not finite.
+# What is not decimal; NULL if it is not finite, or a word that there is not.
 cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil
 
-# One value, with NUMBER_ROOM bytes from `out`; its end, or NULL if it is not finite.
+# One value, with NUMBER_ROOM bytes from `out`; its end, or NULL as for put_other.
 cdef inline char* put_value(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil:
     cdef uint64_t scaled = scale_raw(slot, plan.multiplier, plan.bias)
     if scaled < plan.small_limit:
@@ -104,7 +105,7 @@ cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, Field
                     end = put_key(out, plan.key, plan.key_length, text + plan.key_at)
                     end = put_value(end, plan, &fields[plan - plans], slot[0])
                     if end == NULL:
-                        left_out[0] += 1
+                        left_out[0] += plan.form != FORM_WORD
                     else:
                         out = end
                 plan += 1

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from telemetry_core.schema cimport (
-    SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, Field, FieldText, Record, Schema, find_text,
+    SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, FieldText, Record, Schema, find_text,
 )
 from telemetry_core.texts cimport TEXT_SLACK, put_literal
 
@@ -38,6 +38,8 @@ cdef void _plan_field(FieldPlan* plan, Field* field, const char* text) noexcept:
         plan.form = FORM_FLAG
     elif field.kind == SLOT_TEXT:
         plan.form = FORM_TEXT
+    elif field.kind == SLOT_WORD:
+        plan.form = FORM_WORD
     elif field.kind == SLOT_FLOAT:
         plan.form = FORM_FLOAT
     elif field.decimal:
@@ -102,6 +104,8 @@ cdef RecordPlan* plan_records(Schema schema) except NULL:
 
 cdef char* put_quoted(char* out, const Field* field, int64_t raw) noexcept nogil:
     cdef const FieldText* found = find_text(field, raw)
+    if found == NULL and field.kind == SLOT_WORD:
+        return NULL
     if found == NULL:
         return put_literal(put_whole(put_literal(out, b'"'), <uint64_t>raw, True, 1, 0), b'"')
     memcpy(out, found.quoted, found.quoted_length)
@@ -112,7 +116,7 @@ cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) no
     cdef double number
     if plan.form == FORM_FLAG:
         return put_flag(out, slot != 0)
-    if plan.form == FORM_TEXT:
+    if plan.form == FORM_TEXT or plan.form == FORM_WORD:
         return put_quoted(out, field, <int64_t>slot)
     if plan.form == FORM_WHOLE_UINT:
         return put_whole(out, slot, False, plan.multiplier, plan.bias)

@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from telemetry_core.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, Field, Record, Schema
+from telemetry_core.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, Record, Schema
 
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ cdef dict _values(uint64_t* row, Record* layout, Field* fields, spec):
         if kind == SLOT_FLOAT:
             memcpy(&as_float, &slots[index], 8)
             value = as_float
-        elif kind == SLOT_INT or kind == SLOT_TEXT:
+        elif kind == SLOT_INT or kind == SLOT_TEXT or kind == SLOT_WORD:
             value = <int64_t>slots[index]
         elif kind == SLOT_BOOL:
             value = slots[index] != 0

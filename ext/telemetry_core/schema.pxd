@@ -12,6 +12,7 @@ cdef enum SlotKind:
     SLOT_FLOAT = 2
     SLOT_BOOL = 3
     SLOT_TEXT = 4
+    SLOT_WORD = 5
 
 cdef struct FieldText:           # what a field of texts writes for one raw value
     int64_t raw

@@ -14,6 +14,7 @@ class SlotKind(IntEnum):
     FLOAT = 2  # double; value = double * factor + offset
     BOOL = 3  # 0 or 1, written as a boolean
     TEXT = 4  # int64, raw; written as the text that `FieldSpec.texts` has for it, as digits without one
+    WORD = 5  # the same, but left out without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class FieldSpec:
     scale: DecimalScale | None = None  # None: the encoder writes the shortest decimal of the double
     passes: bool = False  # a change of it is never reduced away (flags, value tables, texts)
     signal: str = ""  # as the database names it, where `name` had to differ; else empty
-    texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT: raw value and text
+    texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT or WORD: raw value and text
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class MessageSpec:
     record: int  # index into the plan's records
     by_pgn: bool = False  # J1939: matches by PGN whatever priority, destination and sender
     drops_not_available: bool = False  # J1939: "not available" and "error" are left out
+    # Its record has one field more than it has signals, the last one: whether the frame is what it ought to be.
+    tells_protection: bool = False
 
 
 @dataclass(frozen=True, slots=True)

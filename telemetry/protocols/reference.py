@@ -17,6 +17,7 @@ EXTENDED = 0x80000000  # the flag bits of an id, as in SocketCAN
 REMOTE = 0x40000000
 ERROR = 0x20000000
 ID_MASK = 0x1FFFFFFF
+CHECKED, WRONG = 32, 64  # flags of a frame that the protection stage has looked at
 
 _FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}
 
@@ -43,6 +44,9 @@ class ReferenceDecoder:
                 continue
             values = self._values(message, frame.data)
             if values:
+                if message.tells_protection and frame.flags & CHECKED:
+                    told = self.spec.records[message.record].fields[-1]
+                    values[told.name] = not frame.flags & WRONG
                 measurement = self.spec.records[message.record].measurement
                 self._made[measurement] += 1
                 _, tags = self._channels[frame.channel]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telemetry_core.frames import FrameTuple
 
-from telemetry.protocols.reference import ReferenceDecoder
+from telemetry.protocols.reference import CHECKED, WRONG, ReferenceDecoder
 from tests.support.decoders import CompiledDecoder, both
 from tests.support.plans import (
     ERROR,
@@ -28,8 +28,13 @@ def random_frames(random: Random, count: int) -> list[FrameTuple]:
         id = random_id(random, extended) | (EXTENDED if extended else 0)
         if random.random() < 0.05:
             id |= random.choice((ERROR, REMOTE, ERROR | REMOTE))
-        frames.append(FrameTuple(number, id, random_payload(random), random.randint(0, 3), 0, 0))
+        frames.append(FrameTuple(number, id, random_payload(random), random.randint(0, 3), random_flags(random), 0))
     return frames
+
+
+def random_flags(random: Random) -> int:
+    """Those of FD frames, and those that the protection stage sets."""
+    return random.choice((0, 0, 0, 1, 3, 7)) | random.choice((0, 0, CHECKED, CHECKED | WRONG))
 
 
 def assert_alike(compiled: CompiledDecoder, reference: ReferenceDecoder, frames: list[FrameTuple]) -> None:
