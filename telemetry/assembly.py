@@ -162,15 +162,18 @@ def _buses(settings: SourceSettings) -> Iterator[BusDatabases]:
     yield _bus(settings.name, databases)
     if isinstance(settings, ReplaySettings):
         for channel, files in settings.channel_databases.items():
-            options = DatabaseSettings(
-                files, databases.first_wins, databases.j1939, databases.keep_not_available
-            )
-            yield _bus(_channel_bus(settings.name, channel), options)
+            yield _bus(_channel_bus(settings.name, channel), replace(databases, files=files))
 
 
 def _bus(name: str, databases: DatabaseSettings) -> BusDatabases:
     return BusDatabases(
-        name, databases.files, databases.first_wins, databases.j1939, databases.keep_not_available
+        name,
+        databases.files,
+        databases.first_wins,
+        databases.j1939,
+        databases.keep_not_available,
+        databases.value_texts,
+        *databases.id_masks,
     )
 
 

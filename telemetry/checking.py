@@ -18,9 +18,10 @@ from telemetry.channels import ChannelTable
 from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
 from telemetry.errors import DataError, InputMissingError, one_line
-from telemetry.line import Line
 from telemetry.model import EVENT
 from telemetry.modelling import model
+from telemetry.prepared import build_line
+from telemetry.protecting import protect
 from telemetry.protocols.databases import LoadedPlan
 from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.rate import Rate, measure
@@ -59,14 +60,18 @@ class Finding:
 def check(config: Config) -> Iterator[Finding]:
     """All findings, in the order of the data. Raises ConfigError where `run` would."""
     plan = load_whole_plan(config)
+    protected = protect(plan.spec, config.protect)
     entries = map_entries(config)
-    modelling = model(entries, config.limits, plan.spec, counting(config))
+    modelling = model(entries, config.limits, protected.spec, counting(config))
     yield Finding(Level.FACT, f"{config.file}: vehicle {config.vehicle}")
     yield from _plan_findings(plan)
     if entries:
         written = {record.measurement for record in modelling.map.records} if modelling.map else set()
         written |= {EVENT.name} if modelling.alarms else set()
         yield Finding(Level.FACT, f"mapped: {len(entries)} entries write {', '.join(sorted(written))}")
+    if protected.rules:
+        names = sorted({rule.name for rule in protected.rules})
+        yield Finding(Level.FACT, f"protected: {len(protected.rules)} messages ({', '.join(names)})")
     for settings in config.sources:
         yield from _source_findings(settings)
     yield from _spool_findings(config)
@@ -197,8 +202,7 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
 
 
 def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:
-    modelling = model(map_entries(config), config.limits, plan.spec, counting(config))
-    line = Line(plan.spec, modelling.map, modelling.alarms, vehicle=config.vehicle, reduce=config.reduce)
+    line = build_line(config, plan.spec)
     buses = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
     channels = ChannelTable()
 

@@ -15,7 +15,8 @@ from typing import Any
 from telemetry.errors import ConfigError
 from telemetry.limits import Limit, read_limit
 from telemetry.map_entry import MapEntry, read_map_entry
-from telemetry.protocols.transport import IsoTpId, parse_isotp_id
+from telemetry.protect_entry import ProtectEntry, read_protect_entry
+from telemetry.protocols.transport import ID_BITS, ID_BITS_EXTENDED, IsoTpId, parse_id_masks, parse_isotp_id
 from telemetry.serial_settings import SerialSettings, SimulatedTime, read_serial, read_simulated_time
 from telemetry.sink.credentials import Secret, handed_over, read_secret
 from telemetry.sink.settings import Api, InfluxSettings
@@ -35,7 +36,9 @@ class DatabaseSettings:
     first_wins: bool = False
     j1939: bool = False
     keep_not_available: bool = False
+    value_texts: bool = False
     isotp: tuple[IsoTpId, ...] = ()
+    id_masks: tuple[int, int] = (ID_BITS, ID_BITS_EXTENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ class Config:
     web: WebSettings
     sources: tuple[SourceSettings, ...]
     map: tuple[MapEntry, ...]
+    protect: tuple[ProtectEntry, ...]
     limits: tuple[Limit, ...]
 
 
@@ -137,6 +141,7 @@ def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> C
         web=read_web(top.take_table("web")),
         sources=_sources(top),
         map=tuple(read_map_entry(table) for table in top.take_tables("map")),
+        protect=tuple(read_protect_entry(table) for table in top.take_tables("protect")),
         limits=tuple(read_limit(table) for table in top.take_tables("limit")),
     )
     top.close()
@@ -169,8 +174,19 @@ def _databases(table: TomlTable) -> DatabaseSettings:
         first_wins=table.take_flag("first_wins"),
         j1939=table.take_flag("j1939"),
         keep_not_available=table.take_flag("keep_not_available"),
+        value_texts=table.take_flag("value_texts"),
         isotp=tuple(_isotp(entry) for entry in table.take_tables("isotp")),
+        id_masks=_id_masks(table),
     )
+
+
+def _id_masks(table: TomlTable) -> tuple[int, int]:
+    try:
+        return parse_id_masks([str(text) for text in table.take_values("id_masks")])
+    except ValueError as error:
+        raise table.wrong(
+            "id_masks", str(error), '3 digits, or 8 for ids of 29 bits: ["1FFFFF00"]'
+        ) from error
 
 
 def _isotp(table: TomlTable) -> IsoTpId:

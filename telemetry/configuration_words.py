@@ -27,6 +27,14 @@ _DATABASES: Mapping[str, Words] = {
     "first_wins": _words("of an id in two databases the first one is taken; else that is an error"),
     "j1939": _words("extended ids are matched by PGN even where the database does not declare J1939"),
     "keep_not_available": _words('J1939 "error" and "not available" are values like any other'),
+    "value_texts": _words(
+        "beside each signal that has a value table a field `SIGNAL_text` that holds the word; absent"
+        " without one"
+    ),
+    "id_masks": _words(
+        'in hexadecimal, the bits in which ids are compared: `["7F0"]` of 11 bits, `["1FFFFF00"]` of 29',
+        "all",
+    ),
 }
 _SIMULATED_TIME: Mapping[str, Words] = {
     "time_scale": _words(
@@ -172,6 +180,39 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "level": _words("of an alarm", "the code's"),
         "text": _words("of an alarm: for people", "the code's meaning and the signal"),
     },
+    "protect": {
+        "message": _words("the message, as the database names it"),
+        "profile": _words(
+            "the CRC-8 of SAE J1850; AUTOSAR E2E profile 1 (variants 1A, 1B, 1C, and with the low byte of the"
+            " data id alone), 2 or 5; or a counter without a checksum"
+        ),
+        "bus": _words("the source whose databases are meant", "all"),
+        "crc": _words(
+            "the signal that holds the checksum",
+            "profile 1 and 2: byte 0; profile 5: bytes 0 and 1; `crc8-j1850`: required",
+        ),
+        "counter": _words(
+            "the signal that holds the counter",
+            "profile 1 and 2: the low nibble of byte 1; profile 5: byte 2; `crc8-j1850`: no counter;"
+            " `counter`: required",
+        ),
+        "data_id": _words(
+            "profile 1 and 5: the data id, of 16 bits; `crc8-j1850`: two bytes before the payload, the low"
+            " one first",
+            "profile 1 and 5: required; `crc8-j1850`: none",
+        ),
+        "data_id_list": _words("profile 2: its 16 data ids, of 8 bits", "profile 2: required"),
+        "byte_count": _words("how many bytes of the payload are protected", "the message's length"),
+        "counter_max": _words(
+            "the highest counter, behind which comes 0", "profile 1: 14; others: all that its bits hold"
+        ),
+        "max_skip": _words("so many frames may be missing between two before the counter is wrong"),
+        "timeout_s": _words("after such a silence any counter is right"),
+        "on_error": _words(
+            "a frame with a wrong checksum or counter is left out, told by the field `protection_ok`, or only"
+            " counted"
+        ),
+    },
     "limit": {
         "field": _words("`measurement.field`; `cells.v*` and `cells.t*` stand for all cells and sensors"),
         "above": _words("the limit, in the field's unit: a higher value crosses it", "one of the two"),
@@ -234,6 +275,11 @@ channel_databases = { can1 = ["chassis.dbc"] }
 [[map]]
 signal = "BMS_Pack.PackVoltage"
 to = "battery.voltage_v"
+
+[[protect]]
+message = "BMS_Pack"
+profile = "e2e-1a"
+data_id = 0x123
 
 [[limit]]
 field = "cells.v*"

@@ -19,6 +19,7 @@ from pathlib import Path
 from telemetry_core.encoder import CSV_HEADER
 from telemetry_core.frames import FrameBatch
 from telemetry_core.plan import Plan
+from telemetry_core.protection_spec import ProtectionRule
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
 
@@ -27,12 +28,13 @@ from telemetry.in_order import InOrder
 from telemetry.ledger import add, subtract
 from telemetry.log_reading import ACCOUNT, LogReading, Place
 from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.transport import IsoTpId
+from telemetry.protocols.transport import ID_BITS, ID_BITS_EXTENDED, IsoTpId
 from telemetry.rendering import Rendered, Renderer
 
 BATCH_FRAMES = 2048
 AHEAD_PER_JOB = 3  # results that may wait to be written: about 2 MB of csv each
 NO_BUS = -1
+_FAULTS = {"wrong_crc": "wrong checksum", "repeated": "repeated counter", "skipped": "skipped counter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,13 @@ class ChannelPlan:
 
 
 def plan_channels(
-    databases: Sequence[Database], *, first_wins: bool, j1939: bool, keep_not_available: bool = False
+    databases: Sequence[Database],
+    *,
+    first_wins: bool,
+    j1939: bool,
+    keep_not_available: bool = False,
+    value_texts: bool = False,
+    id_masks: tuple[int, int] = (ID_BITS, ID_BITS_EXTENDED),
 ) -> ChannelPlan:
     """One bus for each channel that has databases of its own, one for the others; files as given."""
     buses: list[BusDatabases] = []
@@ -68,7 +76,8 @@ def plan_channels(
         files = dict.fromkeys(database.file for database in databases if database.channel in ("", channel))
         others = any(database.channel for database in databases)
         name = channel or ("of every other channel" if others else "of every channel")
-        buses.append(BusDatabases(name, tuple(files), first_wins, j1939, keep_not_available))
+        options = (first_wins, j1939, keep_not_available, value_texts, *id_masks)
+        buses.append(BusDatabases(name, tuple(files), *options))
         return len(buses) - 1
 
     for database in databases:
@@ -93,6 +102,7 @@ class LogDecoder:
         *,
         vehicle: str,
         isotp: Sequence[IsoTpId] = (),
+        protection: Sequence[ProtectionRule] = (),
         batch_frames: int = BATCH_FRAMES,
         jobs: int = 1,
         accounts: bool = False,
@@ -103,7 +113,13 @@ class LogDecoder:
         self._channels = channels
         self._format = output_format
         self._reading = LogReading(
-            packed, channels.bus_of, vehicle=vehicle, isotp=isotp, accounts=accounts, stop_at=done
+            packed,
+            channels.bus_of,
+            vehicle=vehicle,
+            isotp=isotp,
+            protection=protection,
+            accounts=accounts,
+            stop_at=done,
         )
         self._workers = [
             _Worker(
@@ -147,6 +163,9 @@ class LogDecoder:
         for reason, count in self._frames_by_fate().items():
             if count and reason.startswith("lost/"):
                 lines.append(f"frames left out ({_words(reason.removeprefix('lost/'))}): {count}")
+        for what, count in self._reading.protection_counts().items():
+            message, _, fault = what.rpartition("/")
+            lines.append(f"{message}: frames with a {_FAULTS[fault]}: {count}")
         for reason, count in self._reading.session_counts().items():
             if count and reason not in ("complete", "orphans"):
                 lines.append(f"transport sessions without a message ({_words(reason)}): {count}")

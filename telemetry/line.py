@@ -14,6 +14,8 @@ from telemetry_core.lines import LineBuffer
 from telemetry_core.map_spec import MapSpec
 from telemetry_core.mapper import Mapper
 from telemetry_core.plan import Plan
+from telemetry_core.protection import Protection
+from telemetry_core.protection_spec import ProtectionRule
 from telemetry_core.reducer import Reducer
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
@@ -59,7 +61,7 @@ class LineObserver(Protocol):
 
 
 class Line:
-    """Decoder, mapper, watcher, reducer and encoder of one pipeline."""
+    """Transport, protection, decoder, mapper, watcher, reducer and encoder of one pipeline."""
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Line:
         mapping: MapSpec | None,
         alarms: Sequence[Alarm] = (),
         *,
+        protection: Sequence[ProtectionRule] = (),
         vehicle: str,
         reduce: ReduceSettings = SEND_ALL,
         observer: LineObserver | None = None,
@@ -82,6 +85,7 @@ class Line:
         self._vehicle = vehicle
         self._plan = Plan(plan, schema)
         self._transport = Transport(self._plan)
+        self._protection = Protection(self._plan, protection) if protection else None
         self._decoder = Decoder(self._plan)
         self._mapper = Mapper(schema, mapping) if mapping else None
         self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
@@ -115,6 +119,8 @@ class Line:
         own_tags = self._add_tags(common)
         j1939 = listens_for_j1939(self._plan.spec.buses, bus)
         listen(self._transport, channel, bus, j1939=j1939, isotp=isotp)
+        if self._protection is not None:
+            self._protection.bind(channel, bus)
         sender_tags = [
             self._add_tags({**common, "sa": f"{sender:02X}"}) for sender in range(SENDERS if j1939 else 0)
         ]
@@ -140,7 +146,10 @@ class Line:
     def process(self, frames: FrameBatch, lines: LineBuffer, *, shift_ns: int = 0) -> None:
         """Decode, map, watch, reduce and encode `frames` into `lines`; `shift_ns` is added to each stamp."""
         self._samples.clear()
-        self._decoder.decode(self._transport.reassemble(frames), self._samples)
+        whole = self._transport.reassemble(frames)
+        if self._protection is not None:
+            whole = self._protection.check(whole)
+        self._decoder.decode(whole, self._samples)
         samples = self._samples
         if self._mapper is not None:
             samples = _through(self._mapper.map, samples, self._mapped)
@@ -223,6 +232,13 @@ class Line:
                 # Read, as the accounts have it, is what something has become of.
                 {f"bus/{source}/read": -self._transport.open_frames(channel)},
             )
+            if self._protection is not None:
+                dropped, wrong = self._protection.counts(channel), self._protection.message_counts(channel)
+                counters = add(
+                    counters,
+                    {f"frames/{source}/{name}": count for name, count in dropped.items()},
+                    {f"protection/{source}/{name}": count for name, count in wrong.items()},
+                )
         made = add(self._decoder.made(), self._mapper.made() if self._mapper else {})
         if self._events_made:
             made = add(made, {EVENT.name: self._events_made})

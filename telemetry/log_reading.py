@@ -12,6 +12,8 @@ from pathlib import Path
 
 from telemetry_core.frames import FrameBatch
 from telemetry_core.plan import Plan
+from telemetry_core.protection import Protection
+from telemetry_core.protection_spec import ProtectionRule
 from telemetry_core.stamps import Nudger
 from telemetry_core.transport import Transport
 
@@ -38,7 +40,7 @@ class Place:
 
 
 class LogReading:
-    """Opens logs, reads, tells stamps apart, follows sessions."""
+    """Opens logs, reads, tells stamps apart, follows sessions, checks what is protected."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class LogReading:
         *,
         vehicle: str,
         isotp: Sequence[IsoTpId] = (),
+        protection: Sequence[ProtectionRule] = (),
         accounts: bool = False,
         stop_at: int = 0,
     ) -> None:
@@ -60,6 +63,7 @@ class LogReading:
         self._accounts = accounts
         self._stop_at = stop_at
         self._transport = Transport(plan)
+        self._protection = Protection(plan, protection) if protection else None
         self._nudger = Nudger()
         self._numbers: dict[str, int] = {}
         self._tag_sets = 0
@@ -101,6 +105,8 @@ class LogReading:
         self.frames_read += len(frames)
         self._nudger.nudge(frames)
         together = self._transport.reassemble(frames)
+        if self._protection is not None:
+            together = self._protection.check(together)
         if not self._log.at_end:
             return together, self._place(())
         place = self._place(self._log.warnings())
@@ -122,6 +128,8 @@ class LogReading:
             bus = self._bus_of(channel)
             j1939 = listens_for_j1939(self._buses, bus)
             listen(self._transport, number, bus, j1939=j1939, isotp=self._isotp)
+            if self._protection is not None:
+                self._protection.bind(number, bus)
             tags = {"vehicle": self._vehicle, "source": channel}
             found = LogChannel(number, channel, bus, j1939, self._tag_sets, tags)
             self._tag_sets += found.tag_sets
@@ -130,11 +138,20 @@ class LogReading:
 
     def frames_by_fate(self) -> dict[str, int]:
         """Frames that went no further, by what became of them."""
-        return add(*(self._transport.counts(channel.number) for channel in self.channels))
+        stages = [self._transport.counts]
+        if self._protection is not None:
+            stages.append(self._protection.counts)
+        return add(*(counts(channel.number) for counts in stages for channel in self.channels))
 
     def session_counts(self) -> dict[str, int]:
         """Transport sessions, by what became of them."""
         return add(*(self._transport.session_counts(channel.number) for channel in self.channels))
+
+    def protection_counts(self) -> dict[str, int]:
+        """Frames of protected messages with something wrong: `MESSAGE/WHAT`."""
+        if self._protection is None:
+            return {}
+        return add(*(self._protection.message_counts(channel.number) for channel in self.channels))
 
     def _place(self, warnings: Sequence[str]) -> Place:
         counted, before = self._count(), self._counted
@@ -158,9 +175,11 @@ class LogReading:
         still_open = sum(self._transport.open_frames(channel.number) for channel in self.channels)
         fates = {f"frames/{ACCOUNT}/{name}": count for name, count in self.frames_by_fate().items()}
         sessions = {f"sessions/{ACCOUNT}/{name}": count for name, count in self.session_counts().items()}
+        wrong = {f"protection/{ACCOUNT}/{name}": count for name, count in self.protection_counts().items()}
         return {
             f"bus/{ACCOUNT}/read": self.frames_read + damaged - still_open,
             f"frames/{ACCOUNT}/lost/damaged": damaged,
             **fates,
             **sessions,
+            **wrong,
         }

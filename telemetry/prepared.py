@@ -8,10 +8,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from telemetry_core.spec import PlanSpec
+
 from telemetry.assembly import counting, load_whole_plan, map_entries
 from telemetry.config import Config
 from telemetry.line import Line
 from telemetry.modelling import model
+from telemetry.protecting import protect
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -26,10 +29,23 @@ class Prepared:
 
 
 def prepare(config: Config) -> Prepared:
-    """Load the databases, resolve map and limits, compile the stages."""
+    """Load the databases and make the line for them."""
     plan = load_whole_plan(config)
     for warning in plan.warnings:
         LOG.warning("%s", warning)
-    modelling = model(map_entries(config), config.limits, plan.spec, counting(config))
-    line = Line(plan.spec, modelling.map, modelling.alarms, vehicle=config.vehicle, reduce=config.reduce)
+    line = build_line(config, plan.spec)
     return Prepared(config, line, {bus.name: number for number, bus in enumerate(plan.spec.buses)})
+
+
+def build_line(config: Config, plan: PlanSpec) -> Line:
+    """Resolve protection, map and limits against the databases; compile the stages."""
+    protected = protect(plan, config.protect)
+    modelling = model(map_entries(config), config.limits, protected.spec, counting(config))
+    return Line(
+        protected.spec,
+        modelling.map,
+        modelling.alarms,
+        protection=protected.rules,
+        vehicle=config.vehicle,
+        reduce=config.reduce,
+    )

@@ -197,7 +197,7 @@ cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t*
     for number in range(extra.limit_count):
         slot = extra.limits[number].slot
         if ((mask[slot // 64] >> (slot % 64)) & 1
-                and (slots[slot] & extra.limits[number].mask) >= extra.limits[number].limit):
+                and (slots[slot] & extra.limits[number].mask) - extra.limits[number].limit <= extra.limits[number].span):
             mask[slot // 64] &= ~(<uint64_t>1 << (slot % 64))
             omitted.not_available += 1
 

@@ -47,9 +47,10 @@ cdef struct Special:             # what an Op alone cannot do
     uint8_t shift
     uint8_t kind
 
-cdef struct Limit:               # J1939: raw bits of this value or above mean "error" or "not available"
+cdef struct Limit:               # raw bits from `limit` on, `span` more, are no value: J1939, declared invalid
     uint64_t mask
     uint64_t limit
+    uint64_t span
     uint16_t slot
 
 cdef extern from "unpack.h":
@@ -112,6 +113,7 @@ cdef struct Bus:
     uint32_t* standard           # STANDARD_IDS lines, 0 when unknown
     IdEntry* extended            # open addressing, at most half full
     uint32_t extended_shift      # 32 - log2 of its size
+    uint32_t extended_mask       # the bits in which its ids are compared
     uint8_t by_pgn               # whether any message is matched by PGN
 
 cdef class Plan:
@@ -165,7 +167,7 @@ cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
         same_pgn = find_key(bus, pgn_key(id))
         if same_pgn and not same_pgn & AMBIGUOUS:
             return same_pgn
-    found = find_key(bus, id)
+    found = find_key(bus, id & bus.extended_mask)
     if not found and same_pgn:
         found = find_key(bus, pgn_sender_key(id))
     return found if found else same_pgn & ~<uint32_t>AMBIGUOUS

@@ -246,6 +246,7 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory 
     size_bits = max(2, (6 * len(extended)).bit_length())  # three keys a message at most, half full
     bus.extended_shift = 32 - size_bits
     bus.extended = <IdEntry*>memory.take((1 << size_bits) * sizeof(IdEntry))
+    bus.extended_mask = spec.extended_mask
     bus.standard = <uint32_t*>memory.take(STANDARD_IDS * sizeof(uint32_t))
     lines = []
     for message in spec.messages:
@@ -255,27 +256,38 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory 
     for message in extended:
         with_one_pgn.setdefault(pgn_key(message.arbitration_id), []).append(message)
     for first_line, message in zip(lines, spec.messages):
-        _add_ids(bus, spec.name, message, first_line, all_by_pgn or message.by_pgn, with_one_pgn)
+        _add_ids(bus, spec, message, first_line, all_by_pgn or message.by_pgn, with_one_pgn)
     return line
 
 
-cdef object _add_ids(Bus* bus, name, message, uint32_t line, bint by_pgn, dict with_one_pgn):
+cdef object _add_ids(Bus* bus, spec, message, uint32_t line, bint by_pgn, dict with_one_pgn):
     """Enter what frames of the message may be looked up by; of several messages the first stands."""
     cdef uint32_t id = message.arbitration_id
     cdef uint32_t pgn = pgn_key(id)
     added = False
     if not message.extended:
-        added = id < STANDARD_IDS and not bus.standard[id]
-        if added:
-            bus.standard[id] = line
+        added = id < STANDARD_IDS and _add_standard(bus, id, spec.standard_mask, line)
     elif id <= ID_MASK:
-        added = _add_key(bus, id, line)
+        added = _add_key(bus, id & bus.extended_mask, line)
     if not added:
-        raise ValueError(f"{name}: id {id:X} of {message.name} is too large or there twice")
+        raise ValueError(f"{spec.name}: id {id:X} of {message.name} is too large or there twice")
     if by_pgn and message.extended and not id & EXTENDED_DATA_PAGE:
         bus.by_pgn = 1
         _add_key(bus, pgn_sender_key(id), line)
         _add_key(bus, pgn, line | (AMBIGUOUS if len(with_one_pgn[pgn]) > 1 else 0))
+
+
+cdef bint _add_standard(Bus* bus, uint32_t id, uint32_t mask, uint32_t line) noexcept:
+    """Enter every id that is the same under the mask; whether the first of them was new."""
+    cdef uint32_t free_bits = ~mask & (STANDARD_IDS - 1)
+    cdef uint32_t others = free_bits
+    if bus.standard[id]:
+        return False
+    while True:  # through all subsets of the bits that do not count
+        bus.standard[(id & mask) | others] = line
+        if others == 0:
+            return True
+        others = (others - 1) & free_bits
 
 
 cdef bint _add_key(Bus* bus, uint32_t key, uint32_t line) noexcept:
@@ -316,8 +328,7 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
     _pack_groups(extra, spec, ends, nines, memory)
     _pack_selectors(extra, spec, memory)
     _pack_specials(extra, spec, nines, memory)
-    if spec.drops_not_available:
-        _pack_limits(extra, spec, memory)
+    _pack_limits(extra, spec, memory)
     message.shape = SHAPE_ANY
     if (extra.capacity == 8 and extra.mask_words == 1 and extra.op_count == field_count
             and not extra.selector_count and not extra.special_count and not extra.limit_count
@@ -397,11 +408,22 @@ cdef object _pack_specials(Extra* extra, spec, list nines, _Memory memory):
 
 
 cdef object _pack_limits(Extra* extra, spec, _Memory memory):
-    extra.limits = <Limit*>memory.take(len(spec.signals) * sizeof(Limit))
+    count = sum(spec.drops_not_available + (signal.invalid is not None) for signal in spec.signals)
+    extra.limits = <Limit*>memory.take(count * sizeof(Limit))
     for index, signal in enumerate(spec.signals):
-        if not signal.is_float:  # a float's own "not available" is NaN
-            limit = &extra.limits[extra.limit_count]
-            limit.slot = index
-            limit.mask = (<uint64_t>0xFFFFFFFFFFFFFFFF) >> <int>(64 - signal.bit_count)
-            limit.limit = first_not_available(signal.bit_count)
-            extra.limit_count += 1
+        if signal.is_float:  # a float's own "not available" is NaN
+            continue
+        highest = (1 << signal.bit_count) - 1
+        if spec.drops_not_available:
+            _add_limit(extra, index, highest, first_not_available(signal.bit_count), highest)
+        if signal.invalid is not None:
+            _add_limit(extra, index, highest, signal.invalid & highest, signal.invalid & highest)
+
+
+cdef object _add_limit(Extra* extra, uint16_t slot, uint64_t mask, uint64_t first, uint64_t last):
+    cdef Limit* limit = &extra.limits[extra.limit_count]
+    limit.slot = slot
+    limit.mask = mask
+    limit.limit = first
+    limit.span = last - first
+    extra.limit_count += 1

@@ -72,6 +72,7 @@ class SignalSpec:
     is_float: bool  # bit_count is 16, 32 or 64
     condition: int = -1  # index into the message's conditions, -1: always present
     choices: tuple[tuple[int, str], ...] = ()  # the value table: raw value and word, ascending
+    invalid: int | None = None  # the raw value that is declared to be none; not of floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,7 @@ class MessageSpec:
     record: int  # index into the plan's records
     by_pgn: bool = False  # J1939: matches by PGN whatever priority, destination and sender
     drops_not_available: bool = False  # J1939: "not available" and "error" are left out
-    # Its record has one field more than it has signals, the last one: whether the frame is what it ought to be.
-    tells_protection: bool = False
+    tells_protection: bool = False  # its record has a flag behind the signals: the frame is what it should be
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,8 @@ class BusSpec:
 
     name: str
     messages: tuple[MessageSpec, ...]
+    standard_mask: int = 0x7FF  # the bits in which ids are compared
+    extended_mask: int = 0x1FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,11 @@ from telemetry.decode_output import FileDecoder, OutputFormat
 from telemetry.decode_screen import Screen
 from telemetry.decoding import Database, LogDecoder, plan_channels
 from telemetry.errors import EXIT_OK, StorageError, UsageError
+from telemetry.protect_entry import load_protect_entries
+from telemetry.protecting import protect
 from telemetry.protocols.plan_cache import load_plan, user_cache_directory
 from telemetry.protocols.serial_protocol import PROTOCOLS
-from telemetry.protocols.transport import IsoTpId, parse_isotp_id
+from telemetry.protocols.transport import IsoTpId, parse_id_masks, parse_isotp_id
 from telemetry.sources.content import require_file
 
 HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
@@ -34,6 +36,8 @@ _SAYING_WHAT = (  # of the options, besides files and target
     "isotp",
     "isotp_length",
     "isotp_extended_addressing",
+    "value_texts",
+    "id_mask",
 )
 _TARGET = ("url", "org", "bucket", "database", "token_file", "username", "password_file", "create")
 
@@ -77,6 +81,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--keep-not-available", action="store_true", help='J1939 "error" and "not available" are values too'
+    )
+    parser.add_argument(
+        "--value-texts",
+        action="store_true",
+        help="a signal with a value table has a second row or field, SIGNAL_text, that holds the word",
+    )
+    parser.add_argument(
+        "--id-mask",
+        metavar="MASK",
+        action="append",
+        default=[],
+        help="the bits in which ids are compared (hexadecimal, 3 or 8 digits); one of each kind",
+    )
+    parser.add_argument(
+        "--protect",
+        metavar="FILE",
+        type=Path,
+        help="check counters and checksums as the [[protect]] of a configuration say",
     )
     parser.add_argument(
         "--isotp",
@@ -152,7 +174,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "stands without --format influx", where=_flag(given[0]), hint="add it, or leave this out"
         )
-    if arguments.protocol is not None and (arguments.dbc or arguments.first_wins or arguments.j1939):
+    if arguments.protocol is not None and (
+        arguments.dbc or arguments.first_wins or arguments.j1939 or arguments.protect
+    ):
         raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
     clock = SystemClock()
     is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
@@ -175,19 +199,23 @@ def _decoders(
         first_wins=arguments.first_wins,
         j1939=arguments.j1939,
         keep_not_available=arguments.keep_not_available,
+        value_texts=arguments.value_texts,
+        id_masks=_id_masks(arguments.id_mask),
     )
     plan = load_plan(channels.databases, user_cache_directory())
     screen.warn(plan.warnings)
+    protected = protect(plan.spec, load_protect_entries(arguments.protect) if arguments.protect else ())
     isotp = [
         IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
         for id in dict.fromkeys(arguments.isotp)
     ]
     return lambda done: LogDecoder(
-        plan.spec,
+        protected.spec,
         channels,
         output_format,
         vehicle=arguments.vehicle,
         isotp=isotp,
+        protection=protected.rules,
         jobs=arguments.jobs,
         accounts=accounts,
         done=done,
@@ -224,6 +252,7 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
     influx = influx_settings(arguments.config, options, os.environ)
     make_decoder = _decoders(arguments, OutputFormat.LINE_PROTOCOL, screen, accounts=True)
     databases = [database.file for database in arguments.dbc]
+    databases += [arguments.protect] if arguments.protect else []
     said = [getattr(arguments, key) for key in _SAYING_WHAT]
     said += [database.channel for database in arguments.dbc]
     spool = arguments.spool or spool_directory(os.environ, influx, [*arguments.logs, *databases], said)
@@ -265,6 +294,13 @@ def _database(text: str) -> Database:
     if equals and "/" not in channel and not Path(text).exists():
         return Database(Path(file), channel)
     return Database(Path(text))
+
+
+def _id_masks(texts: Sequence[str]) -> tuple[int, int]:
+    try:
+        return parse_id_masks(texts)
+    except ValueError as error:
+        raise UsageError(str(error), where="--id-mask") from error
 
 
 def _isotp_id(text: str) -> int:

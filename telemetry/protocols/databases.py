@@ -15,6 +15,9 @@ class BusDatabases:
     first_wins: bool = False  # of an id in two databases the first one's message is taken; else an error
     j1939: bool = False  # extended ids are matched by PGN even where a message does not declare J1939
     keep_not_available: bool = False  # J1939 "error" and "not available" are values like any other
+    value_texts: bool = False  # a signal with a value table has a second field, which holds the word
+    standard_mask: int = 0x7FF  # the bits in which ids are compared
+    extended_mask: int = 0x1FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)

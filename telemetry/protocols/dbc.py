@@ -38,6 +38,8 @@ def build_plan(buses: Sequence[BusDatabases]) -> LoadedPlan:
                     _message(parsed, bus, measurement, records, findings)
                     for parsed, measurement in zip(messages, measurements, strict=True)
                 ),
+                bus.standard_mask,
+                bus.extended_mask,
             )
         )
     return LoadedPlan(PlanSpec(tuple(records.specs), tuple(specs)), findings.lines())
@@ -61,11 +63,11 @@ def _settle(bus: BusDatabases, findings: Findings) -> list[ParsedMessage]:
     """The messages of a bus, each id once."""
     settled: dict[tuple[bool, int], ParsedMessage] = {}
     for file in bus.databases:
-        for key, parsed in _by_id(file, findings).items():
+        for key, parsed in _by_id(file, bus, findings).items():
             other = settled.setdefault(key, parsed)
             if other is parsed:
                 continue
-            name, id = parsed.message.name, key[1]
+            name, id = parsed.message.name, parsed.message.frame_id
             what = f"id {id:X} is {name} here and {other.message.name} in {other.file} (bus {bus.name})"
             if not bus.first_wins:
                 hint = "leave one out, or take the first one's: first_wins = true, or --first-wins"
@@ -74,14 +76,15 @@ def _settle(bus: BusDatabases, findings: Findings) -> list[ParsedMessage]:
     return list(settled.values())
 
 
-def _by_id(file: Path, findings: Findings) -> dict[tuple[bool, int], ParsedMessage]:
+def _by_id(file: Path, bus: BusDatabases, findings: Findings) -> dict[tuple[bool, int], ParsedMessage]:
     """The messages of one file: of those with one id the last, as cantools has it."""
     messages: dict[tuple[bool, int], ParsedMessage] = {}
     for parsed in parse(file, findings):
         message = parsed.message
         if message.name == _PSEUDO_MESSAGE:
             continue
-        key = (message.is_extended_frame, message.frame_id)
+        mask = bus.extended_mask if message.is_extended_frame else bus.standard_mask
+        key = (message.is_extended_frame, message.frame_id & mask)
         if key in messages:
             subject = f"{message.name} has the id {message.frame_id:X} of {messages[key].message.name}"
             findings.add(str(file), parsed.line, "an id twice, the last message is used", subject)
@@ -112,7 +115,11 @@ def _message(
     message = parsed.message
     if message.is_container:
         _find(findings, parsed, "a container of messages, known and not decoded", "")
-    layout = lay_out(parsed, lambda kind, signal: _find(findings, parsed, kind, signal))
+    layout = lay_out(
+        parsed,
+        lambda kind, signal: _find(findings, parsed, kind, signal),
+        value_texts=bus.value_texts,
+    )
     original = "" if message.name == measurement else message.name
     return MessageSpec(
         name=message.name,

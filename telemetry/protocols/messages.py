@@ -4,36 +4,28 @@ Relies on cantools' public Message and Signal only. What cannot be decoded (a si
 factor of 0, a multiplexed signal without its multiplexer) is left out alone and reported.
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from cantools.database.can import Signal
 from telemetry_core.spec import Condition, FieldSpec, SignalSpec, SlotKind
 
+from telemetry.protocols.layout import MessageLayout, Tell, exclude
 from telemetry.protocols.names import field_name
 from telemetry.protocols.parse import ParsedMessage, Ranges
 from telemetry.protocols.scaling import decimal_scale
+from telemetry.protocols.value_texts import with_value_texts
 
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
 _FLOAT_BITS = (16, 32, 64)
 _LARGEST = 1e300
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
-Tell = Callable[[str, str], None]  # kind of fault, signal
 
+def lay_out(parsed: ParsedMessage, tell: Tell, *, value_texts: bool = False) -> MessageLayout:
+    """Fields and bits of a message, signals in the order of `Message.signals`.
 
-@dataclass(frozen=True, slots=True)
-class MessageLayout:
-    """The decodable part of a message; fields and signals have the same indexes."""
-
-    fields: tuple[FieldSpec, ...]
-    signals: tuple[SignalSpec, ...]
-    conditions: tuple[Condition, ...]
-
-
-def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
-    """Fields and bits of a message, signals in the order of `Message.signals`."""
+    value_texts: behind each signal with a value table a second one of the same bits, whose field is the word.
+    """
     message = parsed.message
     kept = [signal for signal in message.signals if _is_decodable(signal, tell)]
     kept = _with_their_selectors(kept, tell)
@@ -51,10 +43,12 @@ def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
                 is_float=signal.conversion.is_float,
                 condition=number,
                 choices=_choices(signal),
+                invalid=_invalid(signal),
             )
         )
     _tell_of_places(message.length, kept, signals, tell)
-    return MessageLayout(_fields(kept, signals, tuple(conditions), tell), tuple(signals), tuple(conditions))
+    layout = MessageLayout(_fields(kept, signals, tuple(conditions), tell), tuple(signals), tuple(conditions))
+    return with_value_texts(layout, tell) if value_texts else layout
 
 
 def _is_decodable(signal: Signal, tell: Tell) -> bool:
@@ -145,6 +139,13 @@ def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(words.items()))
 
 
+def _invalid(signal: Signal) -> int | None:
+    """The raw value that an ARXML declares to be none; a float has NaN for it."""
+    invalid = signal.raw_invalid
+    is_one = invalid is not None and not signal.conversion.is_float and invalid == int(invalid)
+    return int(invalid) if invalid is not None and is_one else None
+
+
 def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[int, int]]:
     """Databases write a selector's bits as an unsigned number, also where it is signed."""
     middle, end = 1 << (bit_count - 1), 1 << bit_count
@@ -174,20 +175,12 @@ def _fields(
         name = field_name(signal.name)
         if name != signal.name:
             tell("a reserved name, written with _signal", signal.name)
-        while not all(_exclude(other, place.condition, conditions) for other in taken.get(name, [])):
+        while not all(exclude(other, place.condition, conditions) for other in taken.get(name, [])):
             name = f"{name}_{place.start_bit}"
             tell("a name twice, written with the start bit", signal.name)
         taken.setdefault(name, []).append(place.condition)
         fields.append(_field(signal, name))
     return tuple(fields)
-
-
-def _exclude(one: int, other: int, conditions: tuple[Condition, ...]) -> bool:
-    """Whether no frame meets both conditions."""
-    if one < 0 or other < 0 or conditions[one].selector != conditions[other].selector:
-        return False
-    ranges = [*conditions[one].ranges, *conditions[other].ranges]
-    return all(high < low for (_, high), (low, _) in itertools.pairwise(sorted(ranges)))
 
 
 def _field(signal: Signal, name: str) -> FieldSpec:

@@ -30,7 +30,15 @@ def encoded(plan: LoadedPlan) -> bytes:
     content = {
         "warnings": plan.warnings,
         "records": [_record_row(record) for record in plan.spec.records],
-        "buses": [(bus.name, [_message_row(message) for message in bus.messages]) for bus in plan.spec.buses],
+        "buses": [
+            (
+                bus.name,
+                [_message_row(message) for message in bus.messages],
+                bus.standard_mask,
+                bus.extended_mask,
+            )
+            for bus in plan.spec.buses
+        ],
     }
     return json.dumps(content, separators=(",", ":")).encode()
 
@@ -46,7 +54,10 @@ def decoded(content: bytes) -> LoadedPlan:
 def _plan(content: Mapping[str, Any]) -> LoadedPlan:
     spec = PlanSpec(
         records=tuple(_record(row) for row in content["records"]),
-        buses=tuple(BusSpec(name, tuple(_message(row) for row in rows)) for name, rows in content["buses"]),
+        buses=tuple(
+            BusSpec(name, tuple(_message(row) for row in rows), *masks)
+            for name, rows, *masks in content["buses"]
+        ),
     )
     return LoadedPlan(spec, tuple(content["warnings"]))
 
@@ -101,6 +112,7 @@ def _message_row(message: MessageSpec) -> tuple[Any, ...]:
                 signal.is_float,
                 signal.condition,
                 signal.choices,
+                signal.invalid,
             )
             for signal in message.signals
         ],
@@ -129,6 +141,6 @@ def _message(row: list[Any]) -> MessageSpec:
 
 
 def _signal(row: list[Any]) -> SignalSpec:
-    start_bit, bit_count, little_endian, signed, is_float, condition, choices = row
+    start_bit, bit_count, little_endian, signed, is_float, condition, choices, invalid = row
     words = tuple([(raw, word) for raw, word in choices]) if choices else ()
-    return SignalSpec(start_bit, bit_count, little_endian, signed, is_float, condition, words)
+    return SignalSpec(start_bit, bit_count, little_endian, signed, is_float, condition, words, invalid)

@@ -17,6 +17,7 @@ EXTENDED = 0x80000000  # the flag bits of an id, as in SocketCAN
 REMOTE = 0x40000000
 ERROR = 0x20000000
 ID_MASK = 0x1FFFFFFF
+STANDARD_MASK = 0x7FF
 CHECKED, WRONG = 32, 64  # flags of a frame that the protection stage has looked at
 
 _FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}
@@ -87,7 +88,7 @@ class ReferenceDecoder:
                 self._omitted["short_frame"] += 1
             elif signal.is_float and not math.isfinite(as_float(bits)):
                 self._omitted["not_a_number"] += 1
-            elif message.drops_not_available and not signal.is_float and is_not_available(bits):
+            elif not signal.is_float and is_no_value(message, signal, bits):
                 self._omitted["not_available"] += 1
             else:
                 values[fields[index].name] = as_float(bits) if signal.is_float else as_integer(signal, bits)
@@ -95,11 +96,14 @@ class ReferenceDecoder:
 
 
 def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
-    """By the exact id; else by PGN and sender; else by PGN alone; the first of several."""
+    """By the id in the bits that count; else by PGN and sender; else by PGN alone; the first of several."""
     extended = bool(id & EXTENDED)
     arbitration_id = id & ID_MASK
+    mask = bus.extended_mask if extended else bus.standard_mask
+    if not extended and arbitration_id > STANDARD_MASK:
+        return None
     for message in bus.messages:
-        if message.extended == extended and message.arbitration_id == arbitration_id:
+        if message.extended == extended and message.arbitration_id & mask == arbitration_id & mask:
             return message
     if not extended or pgn_of(arbitration_id) is None:
         return None
@@ -154,6 +158,13 @@ def as_float(bits: str) -> float:
     value: float
     (value,) = struct.unpack(_FLOAT_FORMATS[len(bits)], int(bits, 2).to_bytes(len(bits) // 8, "little"))
     return value
+
+
+def is_no_value(message: MessageSpec, signal: SignalSpec, bits: str) -> bool:
+    """Whether the bits are declared to stand for none, by J1939 or by the signal itself."""
+    if signal.invalid is not None and int(bits, 2) == signal.invalid % (1 << len(bits)):
+        return True
+    return message.drops_not_available and is_not_available(bits)
 
 
 def is_not_available(bits: str) -> bool:

@@ -11,6 +11,7 @@ from telemetry_core.spec import BusSpec
 from telemetry_core.transport import Transport
 
 SENDERS = 256  # source addresses of J1939: a tag set for each
+ID_BITS, ID_BITS_EXTENDED = 0x7FF, 0x1FFFFFFF
 _EXTENDED = 0x80000000
 _ID = re.compile(r"[0-9A-Fa-f]{1,8}")
 
@@ -38,6 +39,15 @@ def parse_isotp_id(text: str) -> int:
     if id > (0x1FFFFFFF if is_extended else 0x7FF):
         raise ValueError(f"{text!r} has more than {29 if is_extended else 11} bits")
     return id | _EXTENDED if is_extended else id
+
+
+def parse_id_masks(texts: Sequence[str]) -> tuple[int, int]:
+    """The bits in which ids of 11 and of 29 bits are compared: up to 3 digits, or 8. Raises ValueError."""
+    masks = [ID_BITS, ID_BITS_EXTENDED]
+    for text in texts:
+        mask = parse_isotp_id(text)
+        masks[mask >= _EXTENDED] = mask & ~_EXTENDED
+    return masks[0], masks[1]
 
 
 def listens_for_j1939(buses: Sequence[BusSpec], bus: int) -> bool:

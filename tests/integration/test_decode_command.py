@@ -15,11 +15,14 @@ import cantools
 import pytest
 from cantools.database.can import Database
 
+from firmware_sim.broadcast import VEHICLE_DBC as VEHICLE
 from telemetry.protocols.mend import mend
 from tests.support.lineprotocol import parse_lines
 
 DATA = Path(__file__).parents[1] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+CHARGE = str(Path(__file__).parents[2] / "examples" / "charge.log")
+VEHICLE_DBC = str(VEHICLE)
 RECORDINGS = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")  # a folder with kona/pcan.log and kona/pcan.dbc
 
 
@@ -317,3 +320,36 @@ def test_a_protocol_and_a_database_exclude_one_another(environment: dict[str, st
     assert done.stderr.decode() == (
         "nev-telemetry: --protocol: stands beside options of CAN (leave those out)\n"
     )
+
+
+def test_words_of_value_tables_are_rows_of_their_own_when_asked_for(environment: dict[str, str]) -> None:
+    plain = decode(environment, CHARGE, "--dbc", VEHICLE_DBC).stdout.splitlines()
+    with_words = decode(environment, CHARGE, "--dbc", VEHICLE_DBC, "--value-texts").stdout.splitlines()
+    words = [row for row in with_words if row.split(b",")[4].endswith(b"_text")]
+    assert b"State_text" in {row.split(b",")[4] for row in words}
+    assert not any(row.split(b",")[5][:1].isdigit() for row in words)
+    assert [row for row in with_words if row not in words] == plain
+
+
+def test_protected_frames_are_checked_as_a_configuration_says(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    keys = 'profile = "crc8-j1850"\ncrc = "Checksum"\ncounter = "Counter"\ndata_id = 0x310\n'
+    protect = tmp_path / "protect.toml"
+    protect.write_text(f'[[protect]]\nmessage = "BMS_PackState"\n{keys}on_error = "flag"\nmax_skip = 15\n')
+    log = tmp_path / "spoiled.log"
+    good, bad = b"(1.0) can0 310#993CC1059F095641\n", b"(1.1) can0 310#993CC1059F095642\n"
+    log.write_bytes(good + bad)
+    arguments = (str(log), "--dbc", VEHICLE_DBC, "--protect", str(protect))
+    done = decode(environment, *arguments)
+    told = [row.split(b",") for row in done.stdout.splitlines() if b"protection_ok" in row]
+    assert [(row[0], row[5]) for row in told] == [(b"1000000000", b"1"), (b"1100000000", b"0")]
+    assert b"warning: BMS_PackState: frames with a wrong checksum: 1" in done.stderr
+    protect.write_text(protect.read_text().replace("flag", "drop"))
+    done = decode(environment, *arguments)
+    assert {row.split(b",")[0] for row in done.stdout.splitlines()[1:]} == {b"1000000000"}
+    assert b"warning: frames left out (bad crc): 1" in done.stderr
+    protect.write_text(protect.read_text().replace("BMS_PackState", "BMS_PackStat"))
+    done = decode(environment, *arguments)
+    assert (done.returncode, done.stdout) == (78, b"")
+    assert b'protect[0].message: no message "BMS_PackStat"' in done.stderr

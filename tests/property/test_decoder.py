@@ -28,7 +28,9 @@ def random_frames(random: Random, count: int) -> list[FrameTuple]:
         id = random_id(random, extended) | (EXTENDED if extended else 0)
         if random.random() < 0.05:
             id |= random.choice((ERROR, REMOTE, ERROR | REMOTE))
-        frames.append(FrameTuple(number, id, random_payload(random), random.randint(0, 3), random_flags(random), 0))
+        frames.append(
+            FrameTuple(number, id, random_payload(random), random.randint(0, 3), random_flags(random), 0)
+        )
     return frames
 
 

@@ -25,14 +25,18 @@ def random_plan(random: Random, most_buses: int = 3, most_messages: int = 6) -> 
     for bus in range(random.randint(1, most_buses)):
         ids = set()
         messages = []
+        masks = random.choice(
+            ((0x7FF, 0x1FFFFFFF), (0x7FF, 0x1FFFFFFF), (0x7F0, 0x1FFFFFFF), (0x7FF, 0x3FFFF00))
+        )
         for _ in range(random.randint(0, most_messages)):
             extended = random.random() < 0.5
             arbitration_id = random_id(random, extended)
-            if (extended, arbitration_id) in ids:
+            key = (extended, arbitration_id & masks[extended])
+            if key in ids:
                 continue
-            ids.add((extended, arbitration_id))
+            ids.add(key)
             messages.append(_random_message(random, records, arbitration_id, extended))
-        buses.append(BusSpec(f"bus{bus}", tuple(messages)))
+        buses.append(BusSpec(f"bus{bus}", tuple(messages), *masks))
     return PlanSpec(tuple(records), tuple(buses))
 
 
@@ -120,6 +124,7 @@ def _random_signal(random: Random, byte_count: int, condition: int, may_be_float
         signed=random.random() < 0.5,
         is_float=is_float,
         condition=condition,
+        invalid=random.choice((None,) * 4 + (0, 1, 3, -1)),
     )
 
 

@@ -158,3 +158,19 @@ def test_a_token_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_loading_touches_nothing(tmp_path: Path) -> None:
     load(tmp_path, MINIMAL)
     assert [path.name for path in tmp_path.iterdir()] == ["gateway.toml"]
+
+
+def test_a_database_is_read_with_the_options_of_its_source(tmp_path: Path) -> None:
+    config = load(tmp_path, MINIMAL + 'value_texts = true\nid_masks = ["7F0", "1FFFFF00"]\n')
+    (source,) = config.sources
+    assert isinstance(source, CanSettings)
+    assert (source.databases.value_texts, source.databases.id_masks) == (True, (0x7F0, 0x1FFFFF00))
+    told = refused(tmp_path, MINIMAL + 'id_masks = ["FFF0000000"]\n')
+    assert told.startswith("can[0].id_masks: 'FFF0000000' is no id in hexadecimal")
+
+
+def test_what_is_protected_is_read_with_the_rest(tmp_path: Path) -> None:
+    entry = '[[protect]]\nmessage = "Pack"\nprofile = "e2e-5"\ndata_id = 0x1234\n'
+    (protected,) = load(tmp_path, MINIMAL + entry).protect
+    assert (protected.message, protected.data_id) == ("Pack", 0x1234)
+    assert refused(tmp_path, MINIMAL + entry + 'crc_ = "X"\n').startswith("protect[0].crc_: unknown key")

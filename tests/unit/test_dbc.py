@@ -7,7 +7,10 @@ import pytest
 from telemetry_core.spec import Condition, DecimalScale, FieldSpec, MessageSpec, SlotKind
 
 from telemetry.errors import ConfigError
+from telemetry.protocols import dbc
 from telemetry.protocols.dbc import BusDatabases, LoadedPlan, build_plan
+from telemetry.protocols.findings import Findings
+from telemetry.protocols.parse import ParsedMessage, parse
 
 HEAD = """VERSION ""
 BS_:
@@ -378,3 +381,31 @@ def test_other_kinds_of_databases_make_the_same_plan(tmp_path: Path, suffix: str
     spec, fields = only(build_plan([BusDatabases("main", (file,))]))
     assert (spec.name, spec.arbitration_id, spec.signals[0].start_bit) == ("Pack", 256, 8)
     assert fields == (FieldSpec("A", SlotKind.INT, 0.5, 0.0, DecimalScale(5, 0, 1)),)
+
+
+def test_under_a_mask_one_id_in_two_databases_is_an_error_that_names_both(tmp_path: Path) -> None:
+    files = []
+    for number, id in enumerate((0x120, 0x12F)):
+        files.append(tmp_path / f"{number}.dbc")
+        files[-1].write_text(HEAD + message("A : 0|8@1+ (1,0)", id=id, name=f"M{number}"), "utf-8")
+    assert len(build_plan([BusDatabases("main", tuple(files))]).spec.buses[0].messages) == 2
+    with pytest.raises(ConfigError, match=r"id 12F is M1 here and M0 in .*0\.dbc"):
+        build_plan([BusDatabases("main", tuple(files), standard_mask=0x7F0)])
+    spec = build_plan([BusDatabases("main", tuple(files), True, standard_mask=0x7F0)]).spec
+    assert [each.name for each in spec.buses[0].messages] == ["M0"]
+    assert (spec.buses[0].standard_mask, spec.buses[0].extended_mask) == (0x7F0, 0x1FFFFFFF)
+
+
+def test_a_raw_value_that_is_declared_invalid_is_noted(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only ARXML can say so; its loader sets what is set here."""
+    text = message("A : 0|8@1- (0.5,0)", "B : 8|8@1+ (1,0)", "F : 32|32@1+ (1,0)")
+
+    def parse_arxml(file: Path, findings: Findings) -> list[ParsedMessage]:
+        parsed = parse(file, findings)
+        for signal, raw in zip(parsed[0].message.signals, (-1, None, 7), strict=True):
+            signal.raw_invalid = raw
+        return parsed
+
+    monkeypatch.setattr(dbc, "parse", parse_arxml)
+    spec, _ = only(load(text + "SIG_VALTYPE_ 256 F : 1;\n"))
+    assert [signal.invalid for signal in spec.signals] == [-1, None, None]

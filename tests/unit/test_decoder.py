@@ -3,6 +3,7 @@
 import math
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from telemetry_core.decoder import Decoder
@@ -439,3 +440,27 @@ def test_rows_of_further_records_of_the_schema_are_left_alone() -> None:
     frames.append(6, 0x123, b"\x07")
     decoder.decode(frames, samples)
     assert [row.measurement for row in samples] == ["battery", "M"]
+
+
+def test_ids_are_compared_in_the_bits_that_count(make: Make) -> None:
+    spec = plan([message(intel(0, 8), id=0x120), message(intel(0, 8), id=0x18FF1021, extended=True)])
+    (bus,) = spec.buses
+    masked = replace(spec, buses=(replace(bus, standard_mask=0x7F0, extended_mask=0x1FFFFF00),))
+    decoder = make(masked)
+    decoder.bind(0, 0, 0)
+    ids = (0x120, 0x12F, 0x130, EXTENDED | 0x18FF1021, EXTENDED | 0x18FF10FE, EXTENDED | 0x18FF1121)
+    rows = decoder.decode([frame(b"\1", id) for id in ids])
+    assert [row.id for row in rows] == [ids[0], ids[1], ids[3], ids[4]]
+
+
+def test_a_value_that_its_signal_declares_invalid_is_left_out_and_counted(make: Make) -> None:
+    signals = (
+        replace(intel(0, 8, signed=True), invalid=-1),
+        replace(intel(8, 8), invalid=0xFE),
+        intel(16, 8),
+    )
+    decoder = make(plan([message(*signals)]))
+    decoder.bind(0, 0, 0)
+    rows = decoder.decode([frame(b"\xff\xff\xff"), frame(b"\xfe\xfe\xfe")])
+    assert [row.raw for row in rows] == [{"s1": 0xFF, "s2": 0xFF}, {"s0": -2, "s2": 0xFE}]
+    assert decoder.omitted()["not_available"] == 2

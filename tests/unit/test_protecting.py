@@ -1,0 +1,126 @@
+"""From `[[protect]]` to rules: places, names, and the flag that a message tells by."""
+
+from pathlib import Path
+
+import pytest
+from telemetry_core.protection_spec import Action, Checksum, DataId
+from telemetry_core.spec import BusSpec, PlanSpec, SlotKind
+
+from telemetry.errors import ConfigError
+from telemetry.protect_entry import E2E_1A, E2E_1C, E2E_2, E2E_5, ProtectEntry
+from telemetry.protecting import ProtectedPlan, protect
+from telemetry.protocols.databases import BusDatabases
+from telemetry.protocols.dbc import build_plan
+
+DBC = """VERSION ""
+BS_:
+BU_: ECU
+BO_ 768 Pack: 8 ECU
+ SG_ Checksum : 7|8@0+ (1,0) [0|0] "" ECU
+ SG_ Counter : 8|4@1+ (1,0) [0|0] "" ECU
+ SG_ Odd : 12|5@0+ (1,0) [0|0] "" ECU
+ SG_ Crc16 : 16|16@1+ (1,0) [0|0] "" ECU
+ SG_ Crc16Big : 39|16@0+ (1,0) [0|0] "" ECU
+ SG_ Wide : 40|17@1+ (1,0) [0|0] "" ECU
+ SG_ protection_ok : 60|1@1+ (1,0) [0|0] "" ECU
+BO_ 769 Pages: 8 ECU
+ SG_ Page M : 16|8@1+ (1,0) [0|0] "" ECU
+ SG_ Alive m1 : 24|4@1+ (1,0) [0|0] "" ECU
+BO_ 770 Short: 1 ECU
+ SG_ Only : 0|8@1+ (1,0) [0|0] "" ECU
+"""
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> PlanSpec:
+    file = tmp_path_factory.mktemp("dbc") / "pack.dbc"
+    file.write_text(DBC)
+    databases: tuple[Path, ...] = (file,)
+    return build_plan([BusDatabases("can0", databases), BusDatabases("can1", databases)]).spec
+
+
+def rules_of(spec: PlanSpec, **entry: object) -> ProtectedPlan:
+    keys = {"message": "Pack", "profile": E2E_1A, "data_id": 1, "bus": "can0", **entry}
+    return protect(spec, [ProtectEntry(**keys)])  # type: ignore[arg-type]  # each with its field's own type
+
+
+def test_a_profile_of_autosar_knows_its_places(spec: PlanSpec) -> None:
+    (first,) = rules_of(spec).rules
+    assert (first.checksum, first.data_id, first.checksum_byte) == (
+        Checksum.CRC8_PROFILE_1,
+        DataId.BOTH,
+        0,
+    )
+    assert (first.counter_bits, first.counter_most, first.byte_count) == ((11, 10, 9, 8), 14, 8)
+    (second,) = rules_of(spec, profile=E2E_2, data_id=None, data_id_list=tuple(range(16))).rules
+    assert (second.counter_most, second.data_ids) == (15, tuple(range(16)))
+    (fifth,) = rules_of(spec, profile=E2E_5).rules
+    assert (fifth.counter_bits, fifth.counter_most) == ((23, 22, 21, 20, 19, 18, 17, 16), 255)
+    (nibble,) = rules_of(spec, profile=E2E_1C).rules
+    assert nibble.nibble_bit == 12
+
+
+def test_signals_of_the_database_say_where_they_are_elsewhere(spec: PlanSpec) -> None:
+    keys = {"profile": "crc8-j1850", "data_id": None}
+    (rule,) = rules_of(spec, crc="Checksum", counter="Counter", **keys).rules
+    assert (rule.checksum_byte, rule.counter_bits, rule.data_id) == (0, (11, 10, 9, 8), DataId.NONE)
+    (odd,) = rules_of(spec, crc="Checksum", counter="Odd", counter_max=20, **keys).rules
+    assert (odd.counter_bits, odd.counter_most) == ((12, 11, 10, 9, 8), 20)
+    (fifth,) = rules_of(spec, profile=E2E_5, crc="Crc16", counter="Counter").rules
+    assert (fifth.checksum_byte, fifth.counter_most) == (2, 15)
+
+
+def test_without_a_bus_every_bus_that_has_the_message_is_meant(spec: PlanSpec) -> None:
+    assert [rule.bus for rule in rules_of(spec, bus=None).rules] == [0, 1]
+    assert [rule.bus for rule in rules_of(spec, bus="can1").rules] == [1]
+
+
+def test_a_message_that_tells_has_a_flag_behind_its_signals_that_no_signal_is_called(spec: PlanSpec) -> None:
+    told = rules_of(spec, on_error=Action.FLAG).spec
+    message, same = told.buses[0].messages[0], told.buses[1].messages[0]
+    fields = told.records[message.record].fields
+    assert message.tells_protection
+    assert (fields[-1].name, fields[-1].kind) == ("frame_protection_ok", SlotKind.BOOL)
+    assert len(fields) == len(message.signals) + 1
+    assert not same.tells_protection
+    assert told.records[same.record].fields == fields[:-1]
+    assert rules_of(spec).spec is spec
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"message": "Pak"}, 'protect[0].message: no message "Pak" on can0 (did you mean "Pack"?)'),
+        ({"message": "X", "bus": None}, 'protect[0].message: no message "X" in any database'),
+        ({"bus": "can9"}, 'protect[0].bus: no bus "can9" (did you mean "can1"?)'),
+        (
+            {"crc": "Cheksum"},
+            'protect[0].crc: message Pack has no signal "Cheksum" (did you mean "Checksum"?)',
+        ),
+        ({"crc": "Counter"}, "protect[0].crc: Counter is no checksum of e2e-1a"),
+        ({"profile": E2E_5, "crc": "Crc16Big"}, "protect[0].crc: Crc16Big is no checksum of e2e-5"),
+        ({"counter": "Wide"}, "protect[0].counter: Wide has 17 bits"),
+        ({"counter": "Odd", "counter_max": 32}, "protect[0].counter_max: 32 is beyond the counter's 5 bits"),
+        ({"message": "Pages", "counter": "Alive"}, "protect[0].counter: Pages.Alive is multiplexed"),
+        ({"message": "Short"}, "protect[0].message: Short: checksum and counter take 2 bytes"),
+        ({"byte_count": 1}, "protect[0].byte_count: Pack: checksum and counter take 2 bytes"),
+    ],
+)
+def test_what_the_database_does_not_have_is_refused(
+    spec: PlanSpec, keys: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rules_of(spec, **keys)
+    assert told in str(caught.value)
+    assert caught.value.exit_code == 78
+
+
+def test_two_entries_for_one_message_are_refused(spec: PlanSpec) -> None:
+    entries = [ProtectEntry("Pack", E2E_1A, data_id=1, where=f"protect[{number}]") for number in range(2)]
+    with pytest.raises(ConfigError, match=r"protect\[1\]\.message: Pack is protected already"):
+        protect(spec, entries)
+
+
+def test_a_plan_without_the_messages_of_an_entry_stays_as_it_is() -> None:
+    empty = PlanSpec((), (BusSpec("can0", ()),))
+    assert protect(empty, ()) == ProtectedPlan(empty, ())
