@@ -71,7 +71,7 @@ def check(config: Config) -> Iterator[Finding]:
         yield Finding(Level.FACT, f"mapped: {len(entries)} entries write {', '.join(sorted(written))}")
     if protected.rules:
         names = sorted({rule.name for rule in protected.rules})
-        yield Finding(Level.FACT, f"protected: {len(protected.rules)} messages ({', '.join(names)})")
+        yield Finding(Level.FACT, f"protected: {len(names)} messages ({', '.join(names)})")
     for settings in config.sources:
         yield from _source_findings(settings)
     yield from _spool_findings(config)

@@ -4,7 +4,8 @@ Promises: counters only grow; a snapshot taken by the pipeline between two batch
 it, so that what a restart finds in the spool balances. Relies on each stage to count what it does itself:
 this module reads their counters and adds what earlier runs had counted.
 
-Names (docs/architecture.md has the table): `bus/SOURCE/…`, `frames/SOURCE/…`, `points/…`.
+Names (docs/architecture.md has the table): `bus/SOURCE/…`, `frames/SOURCE/…`, `points/…`; beside the three
+accounts, why so: `sessions/SOURCE/…`, `protection/SOURCE/…`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -60,6 +61,11 @@ def subtract(whole: Counters, part: Counters) -> dict[str, int]:
 def total(counters: Counters, prefix: str) -> int:
     """The sum of all counters whose name begins with `prefix`."""
     return sum(count for name, count in counters.items() if name.startswith(prefix))
+
+
+def of_source(source: str) -> tuple[str, ...]:
+    """What the names of all counters of one source begin with."""
+    return tuple(f"{account}/{source}/" for account in ("bus", "frames", "sessions", "protection"))
 
 
 def sources(counters: Counters) -> list[str]:

@@ -16,7 +16,7 @@ from telemetry_core.lines import LineBuffer
 
 from telemetry.clock import Clock
 from telemetry.compress import compress
-from telemetry.ledger import Counters, Ledger, add, subtract
+from telemetry.ledger import Counters, Ledger, add, of_source, subtract
 from telemetry.line import Line
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.stamping import AS_THEY_ARE, ClockStamps, Stamping
@@ -133,9 +133,9 @@ class Pipeline:
         self._positions = dict(positions)
         if resume_as:
             self._stored[resume_as] = self._positions.get(resume_as, 0)
-            afresh = (f"bus/{source}/", f"frames/{source}/")
             counters = self._ledger.snapshot().items()
-            self._ledger.suppress({name: count for name, count in counters if name.startswith(afresh)})
+            afresh = {name: count for name, count in counters if name.startswith(of_source(source))}
+            self._ledger.suppress(afresh)
 
     @property
     def positions(self) -> Mapping[str, int]:

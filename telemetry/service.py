@@ -22,7 +22,7 @@ from telemetry.events import line as event_line
 from telemetry.figures import Figures
 from telemetry.gateway import MEASUREMENT as GATEWAY
 from telemetry.gateway import HourlyRate, gateway_lines
-from telemetry.ledger import Ledger, add
+from telemetry.ledger import Ledger, add, of_source
 from telemetry.live import LiveState
 from telemetry.model import Level
 from telemetry.notify import Supervisor
@@ -134,12 +134,8 @@ class Service:
 
     def _earlier_accounts(self) -> dict[str, int]:
         """The accounts of earlier runs, less what is counted afresh: a log is always read from its start."""
-        afresh = tuple(
-            f"{account}/{source.name}/"
-            for source in self._sources
-            if source.resume_as
-            for account in ("bus", "frames")
-        )
+        logs = [source.name for source in self._sources if source.resume_as]
+        afresh = tuple(prefix for name in logs for prefix in of_source(name))
         accounts = self._spool.recovery.accounts
         return (
             {name: count for name, count in accounts.items() if not name.startswith(afresh)}

@@ -54,6 +54,13 @@ def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
     assert f"source sim: socket {tmp_path}/bus.sock is not there yet" in warnings
 
 
+def test_what_is_protected_is_a_fact(tmp_path: Path) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    entry = '[[protect]]\nmessage = "BMS_PackPower"\nprofile = "counter"\ncounter = "Counter"\n'
+    facts = texts(findings(tmp_path, source, rest=entry), Level.FACT)
+    assert "protected: 1 messages (BMS_PackPower)" in facts
+
+
 def test_a_map_that_leads_nowhere_is_a_configuration_error(tmp_path: Path) -> None:
     source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     wrong = '[[map]]\nsignal = "BMS_PackPower.PackVolts"\nto = "battery.voltage_v"\n'

@@ -1,7 +1,9 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from telemetry_core.frames import FrameBatch
+from telemetry_core.protection_spec import ProtectionRule
 from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, RecordSpec, SignalSpec, SlotKind
 
 from telemetry.config import ReduceSettings
@@ -11,6 +13,7 @@ from telemetry.pipeline import BATCH_LINES, Pipeline
 from telemetry.spool.batch import TimeBase
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
+from tests.support.protected_plans import COUNTER_ALONE
 
 KNOWN, UNKNOWN = 0x100, 0x200
 PLAN = PlanSpec(
@@ -229,8 +232,8 @@ def test_losses_of_the_source_are_in_the_accounts_with_their_reason() -> None:
     assert list(imbalances(bench.ledger.snapshot(), 2, {})) == []
 
 
-def another_line(vehicle: str) -> Line:
-    line = Line(PLAN, None, vehicle=vehicle)
+def another_line(vehicle: str, protection: Sequence[ProtectionRule] = ()) -> Line:
+    line = Line(PLAN, None, vehicle=vehicle, protection=protection)
     line.bind(0, bus=0, source="log", tag="can0")
     return line
 
@@ -284,6 +287,21 @@ def test_a_log_that_begins_anew_is_sent_once_and_counted_once() -> None:
     counters = bench.ledger.snapshot()
     assert (counters["bus/log/read"], counters["frames/log/decoded"]) == (10, 10)
     assert list(imbalances(counters, 10, {})) == []
+
+
+def test_what_is_told_beside_the_accounts_of_a_log_that_begins_anew_is_counted_once_too() -> None:
+    bench, low_bits = Bench(), (2, 1, 0)
+    counter = replace(COUNTER_ALONE, byte_count=1, counter_bits=low_bits, counter_most=7)
+    odd = FrameBatch(3)
+    for level in (1, 3, 4):
+        odd.append(0, KNOWN, bytes([level]))
+    for _ in range(2):
+        bench.pipeline.replace_line(another_line("van", [counter]))
+        bench.pipeline.start_over("log", "log", bench.pipeline.positions)
+        bench.process(odd)
+    counters = bench.ledger.snapshot()
+    assert counters["protection/log/Guarded/skipped"] == 1
+    assert (counters["bus/log/read"], counters["frames/log/lost/bad_counter"]) == (3, 1)
 
 
 def test_another_log_in_its_place_leaves_no_position_of_the_old_one() -> None:
