@@ -182,7 +182,7 @@ def _databases(table: TomlTable) -> DatabaseSettings:
 
 def _id_masks(table: TomlTable) -> tuple[int, int]:
     try:
-        return parse_id_masks([str(text) for text in table.take_values("id_masks")])
+        return parse_id_masks(table.take_texts("id_masks"))
     except ValueError as error:
         raise table.wrong(
             "id_masks", str(error), '3 digits, or 8 for ids of 29 bits: ["1FFFFF00"]'

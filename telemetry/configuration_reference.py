@@ -26,6 +26,7 @@ _TYPES = {
     "flag": "true or false",
     "paths": "list of paths",
     "texts": "list of texts",
+    "integers": "list of integers",
     "values": "integers and texts",
     "tables": "tables",
     "integer": "integer",

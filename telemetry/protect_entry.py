@@ -80,12 +80,9 @@ def load_protect_entries(file: Path) -> tuple[ProtectEntry, ...]:
 
 
 def _data_id_list(table: TomlTable, profile: str) -> tuple[int, ...]:
-    values = table.take_values("data_id_list")
-    if profile != E2E_2:
-        if values:
-            raise table.wrong("data_id_list", f"is not for {profile}", "data_id is")
-        return ()
-    ids = tuple(value for value in values if isinstance(value, int) and 0 <= value <= 0xFF)
-    if len(values) != DATA_IDS or len(ids) != DATA_IDS:
-        raise table.wrong("data_id_list", f"must be {DATA_IDS} integers from 0 to 255")
+    ids = table.take_integers("data_id_list", count=DATA_IDS, least=0, most=0xFF)
+    if profile == E2E_2 and not ids:
+        raise table.wrong("data_id_list", f"is missing: {profile} has {DATA_IDS} of 8 bits")
+    if profile != E2E_2 and ids:
+        raise table.wrong("data_id_list", f"is not for {profile}", "data_id is")
     return ids

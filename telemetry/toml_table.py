@@ -120,6 +120,15 @@ class TomlTable:
             raise self.wrong(key, f"must be a list of texts, not {_describe(values)}")
         return tuple(values)
 
+    def take_integers(self, key: str, *, count: int, least: int, most: int) -> tuple[int, ...]:
+        """So many integers, each with least <= integer <= most; none when the key is absent."""
+        self._asked(key, "integers", False, least=least, most=most)
+        values = self._take(key, [])
+        is_one = isinstance(values, list) and all(type(value) is int for value in values)
+        if not is_one or len(values) not in (0, count) or not all(least <= value <= most for value in values):
+            raise self.wrong(key, f"must be {count} integers from {least} to {most}")
+        return tuple(values)
+
     def take_path(self, key: str, default: str | None = None) -> Path:
         """A path, relative to the configuration file's folder."""
         self._asked(key, "path", default is None, default)

@@ -30,6 +30,7 @@ from telemetry_core.plan cimport (
     Extra,
     Group,
     Interval,
+    Limit,
     Message,
     Op,
     Plan,
@@ -192,20 +193,21 @@ cdef void run_floats(const Extra* extra, uint64_t* mask, uint64_t* slots, Omitte
 
 cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t* slots,
                              Omitted* omitted) noexcept nogil:
+    cdef const Limit* limit
     cdef Py_ssize_t number
     cdef uint16_t slot
     for number in range(extra.limit_count):
-        slot = extra.limits[number].slot
-        if ((mask[slot // 64] >> (slot % 64)) & 1
-                and (slots[slot] & extra.limits[number].mask) - extra.limits[number].limit <= extra.limits[number].span):
+        limit = &extra.limits[number]
+        slot = limit.slot
+        if (mask[slot // 64] >> (slot % 64)) & 1 and (slots[slot] & limit.mask) - limit.limit <= limit.span:
             mask[slot // 64] &= ~(<uint64_t>1 << (slot % 64))
             omitted.not_available += 1
 
 
 cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
-                     uint8_t flags, uint64_t* mask, Omitted* omitted) noexcept nogil:
+                     uint64_t* mask, Omitted* omitted) noexcept nogil:
     """Fill mask and slots behind it; whether any signal is there. Of `data` so many bytes may be read as
-    `readable` says, and `length` are payload; `flags` are the frame's.
+    `readable` says, and `length` are payload.
     """
     cdef uint64_t words[BUFFER_WORDS]
     cdef const uint8_t* buffer = <const uint8_t*>words
@@ -228,9 +230,6 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
     cdef uint64_t any_there = 0
     for number in range(extra.mask_words):
         any_there |= mask[number]
-    if extra.tells_protection and flags & FLAG_CHECKED:
-        mask[extra.protection_slot // 64] |= <uint64_t>1 << (extra.protection_slot % 64)
-        slots[extra.protection_slot] = (flags & FLAG_WRONG) == 0
     return any_there != 0
 
 
@@ -241,6 +240,14 @@ cdef void unpack_plain(UnpackRows* unpack, PlainRows* plain) noexcept nogil:
         if plain.counts[fours]:
             unpack(plain.rows[fours], plain.counts[fours], fours)
             plain.counts[fours] = 0
+
+
+cdef void tell_protection(const Message* message, uint8_t flags, uint64_t* mask) noexcept nogil:
+    """Set the flag behind the signals, where the message has one."""
+    cdef const Extra* extra = <const Extra*>message.extra
+    if extra.tells_protection:
+        mask[extra.protection_slot // 64] |= <uint64_t>1 << (extra.protection_slot % 64)
+        mask[extra.mask_words + extra.protection_slot] = (flags & FLAG_WRONG) == 0
 
 
 cdef inline uint16_t sender_tags(const Binding* binding, uint32_t id) noexcept nogil:
@@ -371,10 +378,11 @@ cdef class Decoder:
                 added.fours = message.fours
                 added.data = payload(frame, payloads)
                 added.slots = row + HEAD_WORDS + 1
-            elif not decode_any(message, payload(frame, payloads), max(MAX_PAYLOAD, frame.length),
-                                frame.length, frame.flags,
+            elif not decode_any(message, payload(frame, payloads), max(MAX_PAYLOAD, frame.length), frame.length,
                                 row + HEAD_WORDS, &self.omitted_signals):
                 continue
+            elif frame.flags & FLAG_CHECKED:  # such a message is never plain
+                tell_protection(message, frame.flags, row + HEAD_WORDS)
             rows_made[message.record] += 1
             rows += 1
             row += message.row_words

@@ -8,7 +8,9 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from telemetry_core.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, Record, Schema
+from telemetry_core.schema cimport (
+    HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, Record, Schema,
+)
 
 from typing import NamedTuple
 

@@ -167,6 +167,8 @@ def test_a_database_is_read_with_the_options_of_its_source(tmp_path: Path) -> No
     assert (source.databases.value_texts, source.databases.id_masks) == (True, (0x7F0, 0x1FFFFF00))
     told = refused(tmp_path, MINIMAL + 'id_masks = ["FFF0000000"]\n')
     assert told.startswith("can[0].id_masks: 'FFF0000000' is no id in hexadecimal")
+    told = refused(tmp_path, MINIMAL + "id_masks = [0x7F0]\n")
+    assert told.startswith("can[0].id_masks: must be a list of texts, not a list")
 
 
 def test_what_is_protected_is_read_with_the_rest(tmp_path: Path) -> None:

@@ -35,7 +35,11 @@ def test_the_entries_of_a_whole_configuration_are_taken_out_of_it(tmp_path: Path
         ('profile = "e2e-1"', "protect[0].profile: must be one of crc8-j1850, e2e-1a"),
         ('profile = "e2e-1a"', "protect[0].data_id: is missing: e2e-1a has one of 16 bits"),
         ('profile = "e2e-5"\ndata_id = 65536', "protect[0].data_id: must be from 0 to 65535"),
-        ('profile = "e2e-2"', "protect[0].data_id_list: must be 16 integers from 0 to 255"),
+        ('profile = "e2e-2"', "protect[0].data_id_list: is missing: e2e-2 has 16 of 8 bits"),
+        (
+            'profile = "e2e-2"\ndata_id_list = [256]',
+            "protect[0].data_id_list: must be 16 integers from 0 to 255",
+        ),
         (f'profile = "e2e-2"\n{IDS}\ndata_id = 1', "protect[0].data_id: is not for e2e-2"),
         (f'profile = "e2e-5"\ndata_id = 1\n{IDS}', "protect[0].data_id_list: is not for e2e-5"),
         ('profile = "e2e-2"\ndata_id_list = [1, 2, "x"]', "protect[0].data_id_list: must be 16 integers"),
