@@ -191,15 +191,18 @@ def _read_accounts(state: State, filesystem: FileSystem, tail: list[Found]) -> d
     place: int | None = None  # None: no whole accounts yet
     for found in _accounts_chain(state, filesystem, tail):
         head = found.head
-        if head.whole:
-            trail.read_whole(found.accounts)
-            unknown = 0
-        elif place is not None:
-            unknown += head.place - place
-            if not trail.read_changes(found.accounts):
-                unknown += head.points
-        else:
+        if not head.whole and place is None:
             continue
+        try:
+            if head.whole:
+                trail.read_whole(found.accounts)
+                place, unknown = head.place, 0
+            is_read = head.whole or trail.read_changes(found.accounts)
+        except ValueError:  # written so, for the check holds; a spool opens all the same
+            is_read = False
+        unknown += head.place - (place or 0)
+        if not is_read:
+            unknown += head.points
         place = head.end
     unknown += state.end - (place or 0)
     own = {}

@@ -1,11 +1,14 @@
 """Whatever becomes of the bytes of a spool, it opens, and counts what it lost (G1, G3)."""
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from telemetry.spool import Spool, SpoolLimits
+from telemetry.spool.filesystem import append_all
+from telemetry.spool.record import FIXED_BYTES, accounts_bytes
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.spool import Feed, assert_balanced, drained_points
@@ -201,3 +204,22 @@ def test_the_start_on_a_large_backlog_reads_the_last_segment_alone() -> None:
     assert again.recovery.waiting_points == 300 * POINTS
     assert disk.bytes_read < 2 * 50_000 + 20_000 < size / 10
     assert disk.operations - operations < 3 * len(files) + 100
+
+
+def test_accounts_that_make_no_sense_though_their_check_holds_keep_no_spool_from_opening() -> None:
+    disk = small_spool(clean=False)
+    path = SEGMENTS[0]
+    content = bytearray(disk.files()[path])
+    accounts_end = FIXED_BYTES + (accounts_bytes(bytes(content)) or 0)
+    content[FIXED_BYTES:accounts_end] = bytes(accounts_end - FIXED_BYTES)
+    check = zlib.crc32(content[FIXED_BYTES:accounts_end], zlib.crc32(content[: FIXED_BYTES - 4]))
+    content[FIXED_BYTES - 4 : FIXED_BYTES] = check.to_bytes(4, "little")
+    for later in SEGMENTS[1:]:
+        disk.remove(later)
+    disk.remove(DIRECTORY / "acknowledged")
+    disk.remove(path)
+    append_all(disk, disk.create(path), bytes(content))
+    spool = open_spool(disk)
+    assert spool.recovery.accounts["points/made/unknown"] > 0
+    assert_balanced(spool, spool.recovery.accounts)
+    assert drained_points(spool)
