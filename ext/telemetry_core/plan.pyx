@@ -202,6 +202,9 @@ cdef object _check(message, fields):
             raise ValueError(f"{message.name}.{field.name}: a float has 16, 32 or 64 bits")
         if not -1 <= signal.condition < len(message.conditions):
             raise ValueError(f"{message.name}.{field.name}: condition {signal.condition} does not exist")
+    for condition in message.conditions:
+        if not 0 <= condition.selector < len(message.signals):
+            raise ValueError(f"{message.name}: signal {condition.selector}, a multiplexer, does not exist")
 
 
 cdef class Plan:

@@ -56,6 +56,12 @@ def test_multiplexers_that_select_one_another_are_refused() -> None:
         make(signal(condition=0), signal(condition=1), conditions=conditions)
 
 
+@pytest.mark.parametrize("selector", [-3, -1, 2])
+def test_a_multiplexer_that_is_no_signal_is_refused(selector: int) -> None:
+    with pytest.raises(ValueError, match=f"signal {selector}, a multiplexer, does not exist"):
+        make(signal(), signal(condition=0), conditions=(Condition(selector, ((0, 0),)),))
+
+
 @pytest.mark.parametrize("ids", [(1, 1), (0x800, 0x800), (0x20000000,)])
 def test_an_id_that_is_there_twice_or_too_large_is_refused(ids: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="too large or there twice"):
