@@ -1,10 +1,10 @@
 """Transport sessions as a listener hears them: worked cases, every interleaving, every loss, every abort."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 import pytest
 from telemetry_core.decoder import Decoder
-from telemetry_core.frames import FrameBatch, FrameTuple
+from telemetry_core.frames import FrameBatch
 from telemetry_core.plan import Plan
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
@@ -19,86 +19,18 @@ from telemetry_core.spec import (
 )
 from telemetry_core.transport import Transport
 
-EXTENDED = 0x80000000
-SECOND_NS = 1_000_000_000
-PAYLOAD, BY_PGN = 8, 16
-NO_BUS = PlanSpec((), (BusSpec("", ()),))
-
-BCS = (
-    "1CEC56F4#1009000200001100",
-    "1CECF456#110201FFFF001100",
-    "1CEB56F4#01FE0E5A0E51414D",
-    "1CEB56F4#022B00FFFFFFFFFF",
-    "1CECF456#13090002FF001100",
+from tests.support.transport_wire import (
+    BCS,
+    BCS_PAYLOAD,
+    EXTENDED,
+    NO_BUS,
+    SECOND_NS,
+    Wire,
+    bam,
+    id_of,
+    interleavings,
+    text_of,
 )
-BCS_PAYLOAD = ("181156F4", "FE0E5A0E51414D2B00")
-
-
-class Wire:
-    """A transport stage that hears one channel; what goes on, as candump would write it."""
-
-    def __init__(
-        self, *, isotp: Sequence[tuple[int, bool, bool]] = (), spec: PlanSpec = NO_BUS, j1939: bool = True
-    ) -> None:
-        self.plan = Plan(spec, Schema(spec.records))
-        self.transport = Transport(self.plan)
-        self.transport.bind(0, 0, j1939=j1939, isotp=isotp)
-        self.time_ns = 1_700_000_000 * SECOND_NS
-
-    def hear(self, *texts: str, after_ns: int = 1_000_000) -> list[tuple[str, str]]:
-        out = []
-        for text in texts:
-            self.time_ns += after_ns
-            batch = FrameBatch(1)
-            id, _, data = text.partition("#")
-            batch.append(self.time_ns, _id(id), bytes.fromhex(data))
-            out += [_text(frame) for frame in self.transport.reassemble(batch)]
-        return out
-
-    def payloads(self, *texts: str, after_ns: int = 1_000_000) -> list[tuple[str, str]]:
-        """What is not simply one of the frames that were heard."""
-        heard = {tuple(text.upper().split("#")) for text in texts}
-        return [out for out in self.hear(*texts, after_ns=after_ns) if out not in heard]
-
-    @property
-    def ends(self) -> dict[str, int]:
-        return {name: count for name, count in self.transport.session_counts(0).items() if count}
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        counts = self.transport.counts(0)
-        return counts["absorbed"], counts["lost/incomplete_session"]
-
-
-def _id(text: str) -> int:
-    return int(text, 16) | (EXTENDED if len(text) == 8 else 0)
-
-
-def _text(frame: FrameTuple) -> tuple[str, str]:
-    id = f"{frame.id & 0x1FFFFFFF:08X}" if frame.id & EXTENDED else f"{frame.id:03X}"
-    return id, frame.data.hex().upper()
-
-
-def bam(sender: int, payload: bytes, pgn: int = 0xFECA) -> list[str]:
-    packets = -(-len(payload) // 7)
-    size = len(payload).to_bytes(2, "little")
-    announce = bytes([32, *size, packets, 255]) + pgn.to_bytes(3, "little")
-    frames = [f"1CECFF{sender:02X}#{announce.hex()}"]
-    for number in range(packets):
-        part = payload[7 * number : 7 * number + 7].ljust(7, b"\xff")
-        frames.append(f"1CEBFF{sender:02X}#{number + 1:02X}{part.hex()}")
-    return frames
-
-
-def interleavings(sequences: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    if not any(sequences):
-        yield []
-    for index, sequence in enumerate(sequences):
-        if sequence:
-            rest = [*sequences[:index], sequence[1:], *sequences[index + 1 :]]
-            for tail in interleavings(rest):
-                yield [sequence[0], *tail]
-
 
 # -- J1939: the reference's worked cases
 
@@ -188,8 +120,8 @@ def test_channels_with_the_same_addresses_are_independent() -> None:
     for number, text in enumerate(BCS[:4]):
         for channel in (0, 1):
             id, _, data = text.partition("#")
-            batch.append(number, _id(id), bytes.fromhex(data), channel=channel)
-    assert [(frame.channel, _text(frame)) for frame in transport.reassemble(batch)] == [
+            batch.append(number, id_of(id), bytes.fromhex(data), channel=channel)
+    assert [(frame.channel, text_of(frame)) for frame in transport.reassemble(batch)] == [
         (0, BCS_PAYLOAD),
         (1, BCS_PAYLOAD),
     ]
@@ -331,7 +263,7 @@ def test_a_payload_is_matched_by_pgn_whatever_the_database_declares_and_tagged_b
     batch = FrameBatch(10)
     for text in BCS:
         id, _, data = text.partition("#")
-        batch.append(7, _id(id), bytes.fromhex(data))
+        batch.append(7, id_of(id), bytes.fromhex(data))
     samples = SampleBatch(wire.plan.schema)
     decoder.decode(wire.transport.reassemble(batch), samples)
     (row,) = samples
