@@ -1,8 +1,8 @@
-"""The compiled decoder against cantools: every database of opendbc with seeded payloads, and generated ones.
+"""Three decoders on every database of opendbc with seeded payloads, and on generated ones.
 
-cantools refuses whole frames that have an overlapping signal, one behind the message or an unknown
-multiplexer value; what it does decode must be the same here. docs/decoder.md lists where we differ on
-purpose.
+The compiled decoder does what the readable one does, of every frame; and both do what cantools does. cantools
+refuses whole frames that have an overlapping signal, one behind the message or an unknown multiplexer value;
+what it does decode must be the same here. docs/decoder.md lists where we differ on purpose.
 """
 
 import math
@@ -23,11 +23,11 @@ from telemetry.protocols import dbc
 from telemetry.protocols.databases import BusDatabases
 from telemetry.protocols.findings import Findings
 from telemetry.protocols.parse import ParsedMessage, parse
-from tests.support.decoders import CompiledDecoder
+from tests.support.decoders import both
 
 EXTENDED = 0x80000000
 DATABASES = sorted(Path(str(files("opendbc"))).rglob("*.dbc"))
-PAYLOADS = 4  # of each message
+FD_LENGTHS = (12, 16, 20, 24, 32, 48, 64)
 
 
 def plan_and_messages(file: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PlanSpec, list[Message]]:
@@ -48,20 +48,24 @@ def plan_and_messages(file: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plan
 def payloads(random: Random, byte_count: int) -> Iterator[bytes]:
     longest = min(max(byte_count, 1), 64)
     yield bytes(longest)
-    yield random.randbytes(max(0, longest - random.randint(0, 3)))  # perhaps too short
-    for _ in range(PAYLOADS - 2):
-        yield random.randbytes(min(64, longest + random.randint(0, 2)))  # perhaps too long
+    yield random.randbytes(longest)
+    yield random.randbytes(max(0, longest - random.randint(1, 3)))  # too short
+    yield random.randbytes(random.randint(0, longest))  # perhaps much too short
+    yield random.randbytes(min(64, longest + random.randint(1, 2)))  # too long
+    yield random.randbytes(random.choice([length for length in FD_LENGTHS if length >= longest]))
 
 
 def assert_same(spec: PlanSpec, messages: list[Message], random: Random) -> int:
     """How many frames cantools could decode."""
-    decoder = CompiledDecoder(spec)
-    decoder.bind(0, 0, 0)
+    compiled, readable = both(spec)
     frames = [(message, payload) for message in messages for payload in payloads(random, message.length)]
-    rows = decoder.decode(
+    sent = [
         FrameTuple(number, message.frame_id | EXTENDED * message.is_extended_frame, payload, 0, 0, 0)
         for number, (message, payload) in enumerate(frames)
-    )
+    ]
+    rows = compiled.decode(sent)
+    assert rows == readable.decode(sent)
+    assert compiled.omitted() == readable.omitted()
     found = {row.time_ns: row.raw for row in rows}
     fields = {
         (placed.extended, placed.arbitration_id): spec.records[placed.record].fields
@@ -158,3 +162,43 @@ def test_any_database_decodes_as_cantools_does(
     with pytest.MonkeyPatch.context() as monkeypatch:
         spec, messages = plan_and_messages(file, monkeypatch)
     assert_same(spec, messages, Random(seed))
+
+
+@st.composite
+def levels(draw: st.DrawFn) -> str:
+    """A DBC of one message with selectors that select selectors, each signal by several ranges."""
+    signals, multiplexing = ["BO_ 256 M: 64 ECU", ' SG_ S0 M : 0|4@1+ (1,0) [0|0] "" ECU'], []
+
+    def placed(name: str, mark: str, bit: int, bits: int, selector: int, ranges: list[str]) -> None:
+        signals.append(f' SG_ {name} {mark} : {bit}|{bits}@1+ (1,0) [0|0] "" ECU')
+        multiplexing.append(f"SG_MUL_VAL_ 256 {name} S{selector} {', '.join(ranges)};")
+
+    selectors = draw(st.integers(1, 4))
+    values = st.tuples(st.integers(0, 15), st.integers(0, 15)).map(lambda ends: "{}-{}".format(*sorted(ends)))
+    for number in range(1, selectors):
+        ranges = draw(st.lists(values, min_size=1, max_size=3))
+        first = ranges[0].partition("-")[0]
+        placed(f"S{number}", f"m{first}M", 4 * number, 4, draw(st.integers(0, number - 1)), ranges)
+    for number in range(draw(st.integers(1, 8))):
+        ranges = draw(st.lists(values, min_size=1, max_size=3))
+        first = ranges[0].partition("-")[0]
+        selector = draw(st.integers(0, selectors - 1))
+        placed(f"x{number}", f"m{first}", 64 + 16 * number, draw(st.integers(1, 16)), selector, ranges)
+    if draw(st.booleans()):  # else cantools refuses each frame with a value that selects nothing
+        for selector in range(selectors):
+            placed(f"all{selector}", "m0", 32 + 8 * selector, 8, selector, ["0-15"])
+    return "\n".join(["BU_: ECU", *signals, *multiplexing]) + "\n"
+
+
+@given(levels(), st.integers(0, 1 << 32))
+@settings(deadline=None)
+def test_any_levels_of_multiplexers_decode_as_cantools_does(
+    tmp_path_factory: pytest.TempPathFactory, text: str, seed: int
+) -> None:
+    file = tmp_path_factory.mktemp("dbc") / "a.dbc"
+    file.write_text(text, "ascii")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        spec, messages = plan_and_messages(file, monkeypatch)
+    random = Random(seed)
+    for _ in range(5):
+        assert_same(spec, messages, random)
