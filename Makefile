@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-native test-vcan test-arm lint format bench bench-page bench-smoke dist clean
+.PHONY: help setup setup-tests demo test test-native test-vcan test-arm lint format fuzz sanitize bench bench-page bench-smoke dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -34,6 +34,19 @@ lint: setup ## ruff (rules and format) and mypy --strict
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# With clang the core is compiled once more, into a folder of its own, so that the fuzzer sees what it does.
+FUZZ_SECONDS ?= 60
+fuzz: setup-tests ## any bytes into every reader, for a minute (FUZZ_SECONDS); see fuzz/
+	@mkdir -p build; if command -v clang >/dev/null; then \
+		CC=clang CXX=clang++ LDSHARED="clang -shared" TELEMETRY_CORE_COVERAGE=1 \
+			$(PYTHON) setup.py -q build --build-base build/coverage --build-lib build/coverage/lib >build/coverage.log 2>&1 \
+			|| { cat build/coverage.log; exit 1; } \
+	else echo "fuzz: no clang: guided by what the Python code does, not by the core"; fi
+	PYTHONPATH=build/coverage/lib $(PYTHON) -m fuzz --seconds $(FUZZ_SECONDS)
+
+sanitize: setup ## the core under the address and undefined-behaviour sanitizers, in its unit and property tests
+	tools/sanitize.sh
 
 format: setup ## rewrite the sources in the one format
 	.venv/bin/ruff check --fix .

@@ -74,6 +74,7 @@ if [ "${1:-}" = tests ]; then
     for shell in zsh fish; do command -v "$shell" >/dev/null || wanted+=("$shell"); done
     command -v curl >/dev/null || wanted+=(curl)
     command -v chromium >/dev/null || wanted+=(chromium fonts-dejavu-core)
+    command -v clang >/dev/null || wanted+=(clang)
     # A kernel without the module vcan: the tests of CAN sockets run in User Mode Linux (tests/support/vcan.py).
     if ! PATH="$PATH:/usr/sbin:/sbin" modprobe -nq vcan 2>/dev/null && [ "$(uname -m)" = x86_64 ]; then
         command -v linux.uml >/dev/null || wanted+=(user-mode-linux)

@@ -1,0 +1,90 @@
+"""`python -m fuzz`: all harnesses, each for its share of the time, in a process of its own.
+
+    python -m fuzz --seconds 60            all of them
+    python -m fuzz NAME --seconds 600      one of them
+    python -m fuzz NAME FILE…              inputs as they are: to reproduce a finding
+
+Ends with status 1 and the commands that reproduce what was found, if anything was. What a run found worth
+keeping is in build/fuzz/NAME/kept until the next one; into the corpus it is copied by hand.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from fuzz.engine import CORPUS, Harness, fuzz, has_atheris, replay
+
+FINDINGS = Path("build/fuzz")
+NAMES = sorted(folder.name for folder in CORPUS.iterdir())
+INPUTS = re.compile(r"number_of_executed_units: (\d+)")  # as libFuzzer says it
+START_LIMIT_S = 120  # beyond its time, for imports and the last input
+
+
+def main() -> int:
+    """See the module."""
+    arguments = _arguments()
+    if arguments.inputs:
+        replay(_load(arguments.name), arguments.inputs)
+        return 0
+    if arguments.here:
+        fuzz(arguments.name, lambda: _load(arguments.name), arguments.seconds, FINDINGS / arguments.name)
+        return 0
+    names = [arguments.name] if arguments.name else NAMES
+    if not has_atheris():
+        print("fuzz: no atheris for this Python: the corpus, mutated at random", flush=True)
+    seconds = max(1, arguments.seconds // len(names))
+    failed = [name for name in names if not _run(name, seconds)]
+    for name in failed:
+        for finding in _findings(name):
+            print(f"fuzz: {name} failed; again: .venv/bin/python -m fuzz {name} {finding}")
+    return 1 if failed else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="fuzz", description=str(__doc__).partition("\n")[0])
+    parser.add_argument("name", nargs="?", choices=NAMES, help="one harness; left out: all")
+    parser.add_argument(
+        "inputs", nargs="*", type=Path, metavar="FILE", help="inputs to hand over as they are"
+    )
+    parser.add_argument("--seconds", type=int, default=60, help="for all together (default: %(default)s)")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _load(name: str) -> Harness:
+    from fuzz.catalogue import HARNESSES
+
+    return HARNESSES[name]
+
+
+def _run(name: str, seconds: int) -> bool:
+    """Whether it held. What an earlier run left is forgotten."""
+    shutil.rmtree(FINDINGS / name, ignore_errors=True)
+    command = [sys.executable, "-m", "fuzz", name, "--here", "--seconds", str(seconds)]
+    log = FINDINGS / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with log.open("wb") as output:
+            status = subprocess.run(
+                command, stdout=output, stderr=output, check=False, timeout=seconds + START_LIMIT_S
+            ).returncode
+    except subprocess.TimeoutExpired:
+        status = 1
+    text = log.read_text(errors="replace")
+    counted = INPUTS.search(text)
+    if status or counted is None:
+        print(f"{text}\n{name}: failed", flush=True)
+        return False
+    print(f"{name}: {counted[1]} inputs", flush=True)
+    return True
+
+
+def _findings(name: str) -> list[Path]:
+    return sorted(path for path in (FINDINGS / name).glob("*-*") if path.is_file())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""All harnesses by name. The name is also that of the folder with their corpus."""
+
+from collections.abc import Callable, Mapping
+
+from fuzz import files, recordings, wire
+
+HARNESSES: Mapping[str, Callable[[bytes], None]] = {
+    "candump": recordings.log_harness("log.log"),
+    "asc": recordings.log_harness("log.asc"),
+    "blf": recordings.log_harness("log.blf"),
+    "trc": recordings.log_harness("log.trc"),
+    "gvret": recordings.log_harness("log.csv"),
+    "gzip": recordings.gzip_harness,
+    "capture-jbd": recordings.capture_harness("jbd"),
+    "capture-vedirect": recordings.capture_harness("vedirect"),
+    "jbd": wire.jbd_harness,
+    "vedirect": wire.vedirect_harness,
+    "transport": wire.transport_harness,
+    "verdict": wire.verdict_harness,
+    "dbc": files.dbc_harness,
+    "plan": files.plan_harness,
+    "configuration": files.configuration_harness,
+    "spool": files.spool_harness,
+}

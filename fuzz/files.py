@@ -1,0 +1,121 @@
+"""Files that people or a failing disk may have made anything of: databases, plans, configurations, spools."""
+
+import contextlib
+import zlib
+from pathlib import Path
+from random import Random
+
+from telemetry_core.frames import FrameTuple
+from telemetry_core.plan import Plan
+from telemetry_core.schema import Schema
+from telemetry_core.spec import PlanSpec
+
+from fuzz.scratch import scratch_file
+from telemetry.config import load_config
+from telemetry.errors import ConfigError
+from telemetry.protocols.databases import BusDatabases, LoadedPlan
+from telemetry.protocols.dbc import build_plan
+from telemetry.protocols.plan_codec import decoded, encoded
+from telemetry.spool import Spool, SpoolLimits
+from telemetry.spool.filesystem import append_all
+from telemetry.spool.record import FIXED_BYTES, MAGIC
+from telemetry.spool.segment import segment_path
+from tests.support.clock import FakeClock
+from tests.support.decoders import both
+from tests.support.disk import SimulatedDisk
+from tests.support.spool import assert_balanced, drain
+
+EXTENDED = 0x80000000
+SPOOL = Path("/spool")
+BETWEEN_SEGMENTS = b"\n\n--\n\n"
+
+
+def dbc_harness(data: bytes) -> None:
+    """A database is refused in one line, or gives a plan under which both decoders say the same."""
+    file = scratch_file("a.dbc", data)
+    try:
+        plan = build_plan([BusDatabases("main", (file,))])
+    except ConfigError as error:
+        assert str(error).isprintable()
+        return
+    assert all(warning.isprintable() for warning in plan.warnings)
+    assert decoded(encoded(plan)) == plan
+    _assert_decoders_agree(plan.spec, Random(zlib.crc32(data)))
+
+
+def plan_harness(data: bytes) -> None:
+    """What is no plan is refused here or by the compiled one: by some exception, and nothing worse."""
+    try:
+        plan = decoded(data)
+    except ValueError:
+        return
+    assert isinstance(plan, LoadedPlan)
+    with contextlib.suppress(Exception):
+        Plan(plan.spec, Schema(plan.spec.records))
+
+
+def configuration_harness(data: bytes) -> None:
+    """A configuration is taken, or refused in one line that says where."""
+    file = scratch_file("a.toml", data)
+    try:
+        config = load_config(file, {})
+    except ConfigError as error:
+        assert str(error).isprintable()
+        assert error.where
+        return
+    assert config.sources
+
+
+def spool_harness(data: bytes) -> None:
+    """The spool opens and gives what it has; it balances unless checks were forged.
+
+    Up to three segments; before each a byte: its place, and in bit 7 whether checks are forged, so that
+    heads that make no sense are believed.
+    """
+    disk = SimulatedDisk()
+    disk.make_directory(SPOOL)
+    parts = [part for part in data.split(BETWEEN_SEGMENTS, 2) if part]
+    for number, part in enumerate(parts):
+        path = segment_path(SPOOL, part[0] & 0x7F, number)
+        append_all(disk, disk.create(path), _with_checks(part[1:]) if part[0] & 0x80 else part[1:])
+    disk.kill()
+    limits = SpoolLimits(keep_free_bytes=0, segment_bytes=500)
+    spool = Spool(SPOOL, clock=FakeClock(), limits=limits, filesystem=disk)
+    if not any(part[0] & 0x80 for part in parts):
+        assert_balanced(spool, spool.recovery.accounts)
+    for _ in drain(spool):
+        pass
+    if not any(part[0] & 0x80 for part in parts):
+        assert_balanced(spool, spool.recovery.accounts)
+    spool.close()
+
+
+def _assert_decoders_agree(spec: PlanSpec, random: Random) -> None:
+    compiled, reference = both(spec)
+    frames = [
+        FrameTuple(
+            number,
+            message.arbitration_id | EXTENDED * message.extended,
+            random.randbytes(random.choice((8, 64, min(message.byte_count, 64), random.randint(0, 8)))),
+            0,
+            0,
+            0,
+        )
+        for number, message in enumerate(spec.buses[0].messages[:50] * 4)
+    ]
+    assert compiled.decode(frames) == reference.decode(frames)
+    assert compiled.omitted() == reference.omitted()
+
+
+def _with_checks(data: bytes) -> bytes:
+    """With the check of each head made right: no change at random would ever pass it."""
+    mended = bytearray(data)
+    at = data.find(MAGIC)
+    while at >= 0:
+        count = int.from_bytes(mended[at + 12 : at + 16], "little")
+        if at + FIXED_BYTES + count <= len(data):
+            tail = bytes(mended[at + FIXED_BYTES : at + FIXED_BYTES + count])
+            check = zlib.crc32(tail, zlib.crc32(bytes(mended[at : at + FIXED_BYTES - 4])))
+            mended[at + FIXED_BYTES - 4 : at + FIXED_BYTES] = check.to_bytes(4, "little")
+        at = data.find(MAGIC, at + 1)
+    return bytes(mended)

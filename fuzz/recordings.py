@@ -1,0 +1,88 @@
+"""Logs and captures: any file is read to its end, the same however it is read."""
+
+import gzip
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from telemetry_core.frames import FrameBatch, FrameTuple
+
+from fuzz.scratch import scratch_file
+from telemetry.capture_decoding import CaptureDecoder
+from telemetry.decode_output import OutputFormat
+from telemetry.errors import DataError
+from telemetry.protocols.serial_protocol import PROTOCOLS
+from telemetry.sources.captures import Capture
+from telemetry.sources.logs import Log
+
+LONGEST_PAYLOAD_BYTES = 64
+SMALL_BATCH_FRAMES = 7
+FORMATS = tuple(OutputFormat)
+
+
+def log_harness(name: str) -> Callable[[bytes], None]:
+    """For the format that this file name tells."""
+
+    def harness(data: bytes) -> None:
+        file = scratch_file(name, data)
+        try:
+            whole = _read_whole(file)
+        except DataError as error:
+            assert str(error).isprintable()
+            return
+        frames, _, warnings = whole
+        assert all(frame.time_ns >= 0 and len(frame.data) <= LONGEST_PAYLOAD_BYTES for frame in frames)
+        assert all("\n" not in warning for warning in warnings)
+        assert _read_when_due(file, SMALL_BATCH_FRAMES) == whole
+
+    return harness
+
+
+def gzip_harness(data: bytes) -> None:
+    """The rest of the file behind a first frame that is whole."""
+    frame = b"(1.000000) can0 001#0102\n"
+    frames, _, _ = _read_whole(scratch_file("log.gz", gzip.compress(frame, mtime=0) + data))
+    assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)
+    log_harness("log.gz")(data)
+
+
+def capture_harness(protocol: str) -> Callable[[bytes], None]:
+    """A capture decodes, in one of the formats: whole lines, to the end."""
+
+    def harness(data: bytes) -> None:
+        output_format = FORMATS[zlib.crc32(data) % len(FORMATS)]
+        decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car")
+        with Capture(scratch_file("capture.txt", data)) as capture:
+            text = b"".join(decoder.decode(capture))
+            assert bool(capture.damaged) == bool(capture.warnings())
+        assert not text or text.endswith(b"\n")
+
+    return harness
+
+
+def _read_whole(file: Path) -> tuple[list[FrameTuple], int, list[str]]:
+    names: dict[str, int] = {}
+    frames: list[FrameTuple] = []
+    batch = FrameBatch(1000)
+    with Log(file, lambda name: names.setdefault(name, len(names))) as log:
+        while not log.at_end:
+            log.read(batch)
+            frames += batch
+            batch.clear()
+        assert log.frames_read == len(frames)
+        return frames, log.damaged, log.warnings()
+
+
+def _read_when_due(file: Path, batch_frames: int) -> tuple[list[FrameTuple], int, list[str]]:
+    """In small batches, each frame when its stamp has come."""
+    names: dict[str, int] = {}
+    frames: list[FrameTuple] = []
+    batch = FrameBatch(batch_frames)
+    due_ns = -1
+    with Log(file, lambda name: names.setdefault(name, len(names))) as log:
+        while not log.at_end:
+            if not log.read(batch, batch_frames - 1, due_ns):
+                due_ns = log.next_ns
+            frames += batch
+            batch.clear()
+        return frames, log.damaged, log.warnings()

@@ -1,0 +1,106 @@
+"""What comes in from devices and servers: any bytes, in any pieces, are understood as the models do."""
+
+from telemetry_core.frames import FrameBatch, FrameTuple
+from telemetry_core.framing import MessageFraming, TextFraming
+from telemetry_core.plan import Plan
+from telemetry_core.schema import Schema
+from telemetry_core.spec import BusSpec, PlanSpec
+from telemetry_core.transport import Transport
+
+from telemetry.protocols.jbd import JBD
+from telemetry.protocols.vedirect import VEDIRECT
+from telemetry.sink.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer, Hold, Rejected, Retry, judge
+from tests.support.framer_models import MessageModel, TextModel
+from tests.support.framing import feed_pieces
+from tests.support.transport_model import TransportModel
+
+EXTENDED = 0x80000000
+ISOTP = {0x7E8: (False, False), 0x7E0: (False, True), EXTENDED | 0x18DAF110: (True, False)}
+J1939_IDS = tuple(
+    EXTENDED | 0x18000000 | format_ << 16 | addresses
+    for format_ in (0xEC, 0xEB)
+    for addresses in (0x0201, 0x0102, 0xFF01, 0xFF03)
+)
+IDS = (*ISOTP, *J1939_IDS, EXTENDED | 0x18FF50E5, 0x123)
+STATUSES = (204, 307, 400, 401, 404, 408, 413, 418, 422, 429, 500, 503)
+
+
+def jbd_harness(data: bytes) -> None:
+    """The first byte says how many come at a time."""
+    assert isinstance(JBD.framing, MessageFraming)
+    stream = data[1:]
+    model = MessageModel(JBD.framing, stream)
+    framer = JBD.make_framer()
+    frames = feed_pieces(framer, _pieces(data))
+    assert [(frame.id, frame.data) for frame in frames] == [found[:2] for found in model.found]
+    assert framer.counts() == {name: model.counts[name] for name in framer.counts()}
+
+
+def vedirect_harness(data: bytes) -> None:
+    """The first byte says how many come at a time."""
+    assert isinstance(VEDIRECT.framing, TextFraming)
+    model = TextModel(VEDIRECT.framing, data[1:])
+    framer = VEDIRECT.make_framer()
+    frames = feed_pieces(framer, _pieces(data))
+    assert [(frame.id, frame.data) for frame in frames] == [found[:2] for found in model.found]
+    assert framer.counts() == {name: model.counts[name] for name in framer.counts()}
+
+
+def transport_harness(data: bytes) -> None:
+    """The first byte is the size of a batch; a frame is a byte for its id, one for the time, and its data."""
+    frames = _frames(data[1:])
+    model = TransportModel(ISOTP)
+    expected = [out for frame in frames for out in model.listen(frame)]
+    transport = Transport(Plan(PlanSpec((), (BusSpec("", ()),)), Schema(())))
+    transport.bind(0, 0, j1939=True, isotp=[(id, *rule) for id, rule in ISOTP.items()])
+    batch = FrameBatch(1 + (data[0] if data else 0))
+    found: list[FrameTuple] = []
+    for frame in frames:
+        batch.append(frame.time_ns, frame.id, frame.data)
+        if len(batch) == batch.capacity:
+            found += transport.reassemble(batch)
+            batch.clear()
+    found += transport.reassemble(batch)
+    assert found == expected
+    counts = transport.counts(0)
+    assert (counts["absorbed"], counts["lost/incomplete_session"]) == (model.absorbed[0], model.lost[0])
+    assert transport.open_frames(0) == model.open_frames
+
+
+def verdict_harness(data: bytes) -> None:
+    """The first byte picks a status, the first line behind it is a Retry-After, and the rest is the body."""
+    status = STATUSES[data[0] % len(STATUSES)] if data else 204
+    header, _, body = data[1:].partition(b"\n")
+    verdict = judge(Answer(status, {"retry-after": header.decode("latin-1")}, body))
+    words = ""
+    if isinstance(verdict, Rejected):
+        words = verdict.refusal.words
+        assert all(number > 0 for number in verdict.refusal.line_numbers)
+        assert verdict.refusal.dropped >= 0
+    elif isinstance(verdict, Retry):
+        words = verdict.reason
+        assert 0.0 <= verdict.after_s <= MAX_RETRY_AFTER_S
+    elif isinstance(verdict, Hold):
+        words = verdict.words
+    words.encode()
+    assert words.isprintable()
+    assert len(words) <= MAX_WORDS
+
+
+def _pieces(data: bytes) -> list[bytes]:
+    size = 1 + data[0] if data else 1
+    return [data[begin : begin + size] for begin in range(1, len(data), size)]
+
+
+def _frames(data: bytes) -> list[FrameTuple]:
+    """At most 200, since the model takes its time; fewer sessions than the compiled stage keeps."""
+    frames: list[FrameTuple] = []
+    at, time_ns = 0, 10**18
+    while at + 2 <= len(data) and len(frames) < 200:
+        chosen, later = data[at], data[at + 1]
+        id = IDS[chosen % len(IDS)]
+        byte_count = 8 if id in J1939_IDS or chosen < 224 else 64 if chosen < 240 else chosen % 8
+        time_ns += later * 10_000_000 if later < 250 else -(10**9)
+        frames.append(FrameTuple(time_ns, id, data[at + 2 : at + 2 + byte_count], 0, 0, 0))
+        at += 2 + byte_count
+    return frames
