@@ -132,15 +132,18 @@ class TomlTable:
     def take_path(self, key: str, default: str | None = None) -> Path:
         """A path, relative to the configuration file's folder."""
         self._asked(key, "path", default is None, default)
-        return self._full_path(self._text(key, default))
+        return self._full_path(key, self._text(key, default))
 
     def take_optional_path(self, key: str) -> Path | None:
         """A path, relative to the configuration file's folder, or None when the key is absent."""
         self._asked(key, "path", False)
-        return self._full_path(self._text(key, None)) if key in self._values else None
+        return self._full_path(key, self._text(key, None)) if key in self._values else None
 
-    def _full_path(self, text: str) -> Path:
-        return self._file.parent / Path(text).expanduser()
+    def _full_path(self, key: str, text: str) -> Path:
+        try:
+            return self._file.parent / Path(text).expanduser()
+        except RuntimeError as error:
+            raise self.wrong(key, f"nobody here has the home directory of {text!r}") from error
 
     def take_paths(self, key: str) -> tuple[Path, ...]:
         """A list of paths, relative to the configuration file's folder; empty when the key is absent."""
@@ -148,7 +151,7 @@ class TomlTable:
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
             raise self.wrong(key, f"must be a list of file names, not {_describe(values)}")
-        return tuple(self._full_path(value) for value in values)
+        return tuple(self._full_path(key, value) for value in values)
 
     def take_flag(self, key: str, default: bool = False) -> bool:
         """true or false."""

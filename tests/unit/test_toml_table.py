@@ -89,3 +89,11 @@ def test_a_file_that_is_no_toml_is_refused_in_one_line(tmp_path: Path, content: 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         TomlTable.load(tmp_path / "absent.toml")
+
+
+def test_a_path_in_the_home_of_nobody_is_refused_by_its_key(tmp_path: Path) -> None:
+    top = table(tmp_path, 'file = "~nobody-of-that-name/x"\nfiles = ["~nobody-of-that-name"]\n')
+    with pytest.raises(ConfigError, match=r"file: nobody here has the home directory of '~nobody-of"):
+        top.take_path("file")
+    with pytest.raises(ConfigError, match="files: nobody"):
+        top.take_paths("files")
