@@ -13,6 +13,7 @@ from firmware_sim.serial_faults import SerialFaults
 from firmware_sim.serial_port import PtyPort
 
 _LEAST_WAIT_S = 0.001  # poll counts in milliseconds
+_DRAIN_NAP_S, _DRAIN_NAPS = 0.01, 200
 
 
 class SerialDevice(Protocol):
@@ -109,6 +110,14 @@ class SerialLines:
                 poll.register(descriptor, select.POLLIN)
             poll.poll(1000.0 * seconds)
         self.attend()
+
+    def drain(self) -> None:
+        """Before the ports are taken away: let those who have them open read what was said, for a while."""
+        for _ in range(_DRAIN_NAPS):
+            before = [line.port.unread_bytes() for line in self._lines]
+            time.sleep(_DRAIN_NAP_S)  # what was written just now is not counted yet
+            if not any(before) and not any(line.port.unread_bytes() for line in self._lines):
+                return
 
     def counts(self) -> dict[str, dict[str, int]]:
         """For a report, by device."""

@@ -6,8 +6,11 @@ new one behind the same link. A file that is no link of ours is never replaced.
 """
 
 import contextlib
+import fcntl
 import os
 import select
+import sys
+import termios
 import tty
 from pathlib import Path
 
@@ -78,6 +81,19 @@ class PtyPort:
             return os.write(self._master, data) == len(data)
         except OSError:  # nobody reads, or closed just now
             return False
+
+    def unread_bytes(self) -> int:
+        """What was written and whoever has the port open has not read yet."""
+        if self._master is None or not self._open_elsewhere():
+            return 0
+        with contextlib.suppress(OSError):
+            terminal = os.open(self._terminal, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            try:
+                waiting = fcntl.ioctl(terminal, termios.FIONREAD, bytes(4))
+                return int.from_bytes(waiting, sys.byteorder)
+            finally:
+                os.close(terminal)
+        return 0
 
     def _open_elsewhere(self) -> bool:
         """Whether somebody has it open. A terminal forgets its settings with its last user, so that it is

@@ -46,9 +46,14 @@ class Truth:
     cell_max_v: float
     temp_max_c: float
     charger_wh: float  # by the charger's own meter
+    charger_peak_w: float
+    charger_peak_a: float
+    service_soc_start_pct: float
     service_soc_pct: float
     service_in_wh: float
     service_out_wh: float
+    service_cell_min_v: float
+    service_cell_max_v: float
     solar_wh: float
 
     def as_dict(self) -> dict[str, object]:
@@ -84,6 +89,8 @@ class Simulation:
         self._bus_faults = BusFaults(scenario.faults, load_layouts(VEHICLE_DBC), seed)
         self._duration_ns = None if duration_s is None else round(duration_s * _NS_PER_S)
         self._soc_start_pct = self.pack.soc_pct
+        self._service_soc_start_pct = self.service.pack.soc_pct
+        self._charger_peak_w = self._charger_peak_a = 0.0
 
     def serial_devices(self) -> dict[str, SerialDevice]:
         """What can be asked or listened to on a serial port, by name."""
@@ -125,9 +132,14 @@ class Simulation:
             cell_max_v=self.bms.cell_max_v,
             temp_max_c=self.bms.temp_max_c,
             charger_wh=self.charger.energy_wh,
+            charger_peak_w=self._charger_peak_w,
+            charger_peak_a=self._charger_peak_a,
+            service_soc_start_pct=self._service_soc_start_pct,
             service_soc_pct=service.soc_pct,
             service_in_wh=service.energy_in_wh,
             service_out_wh=service.energy_out_wh,
+            service_cell_min_v=min(self.service.bms.cell_voltages_v),
+            service_cell_max_v=max(self.service.bms.cell_voltages_v),
             solar_wh=self.service.solar.charger.energy_wh,
         )
 
@@ -137,6 +149,8 @@ class Simulation:
         self.bms.tick(activity.request)
         silent = self._bus_faults.silent("BMS_ChargeRequest", self.now_ns)
         self.charger.tick(None if silent else self.bms.charge_request, self.bms, TICK_S)
+        self._charger_peak_w = max(self._charger_peak_w, self.charger.power_w)
+        self._charger_peak_a = max(self._charger_peak_a, self.charger.current_a)
         self.service.tick(TICK_S)
         end_ns = self.now_ns + _TICK_NS
         self.now_ns = end_ns if self._duration_ns is None else min(end_ns, self._duration_ns)

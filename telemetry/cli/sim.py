@@ -187,6 +187,8 @@ def _play(
         attend=lines.attend,
     )
     start_ns = player.play(simulation.frames())
+    if not stop.requested:
+        lines.drain()
     return {
         "time_scale": clock.scale,
         "time_origin_ns": clock.origin_ns,

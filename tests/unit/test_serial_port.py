@@ -1,6 +1,7 @@
 """firmware_sim/serial_port.py and serial_line.py: a port behind a link, as a reader finds it."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,30 @@ def test_a_port_that_nobody_reads_loses_bytes_and_does_not_wait(port: PtyPort) -
         while port.write(bytes(1000)):
             pass
         assert not port.write(bytes(1000))
+
+
+def test_what_nobody_has_read_yet_is_known(port: PtyPort) -> None:
+    assert port.unread_bytes() == 0
+    with open_port(port) as reader:
+        assert port.write(b"a message")
+        while port.unread_bytes() < 9:
+            pass
+        assert reader.read(9) == b"a message"
+        assert port.unread_bytes() == 0
+
+
+def test_a_port_is_drained_before_it_is_taken_away(port: PtyPort) -> None:
+    line = SerialLine("vedirect", VeDirectLine(run_service(1.0).solar), port, SerialFaults("vedirect", (), 1))
+    lines = SerialLines([line], lambda: 0)
+    with open_port(port) as reader:
+        assert port.write(b"the last words")
+        read: list[bytes] = []
+        thread = threading.Thread(target=lambda: read.append(reader.read(14)))
+        thread.start()
+        lines.drain()
+        lines.close()
+        thread.join()
+    assert read == [b"the last words"]
 
 
 def test_unplugged_the_link_is_gone_and_the_reader_gets_an_error(port: PtyPort) -> None:

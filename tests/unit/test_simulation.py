@@ -114,6 +114,25 @@ def test_the_truth_counts_the_frames(scenario: Scenario) -> None:
     assert truth.as_dict()["frames_total"] == total
 
 
+def test_the_truth_knows_the_chargers_peaks_and_both_ends_of_the_service_battery(scenario: Scenario) -> None:
+    seen: list[tuple[float, float, float]] = []
+
+    def observe(simulation: Simulation) -> None:
+        charger, service = simulation.charger, simulation.service
+        seen.append((charger.power_w, charger.current_a, service.pack.soc_pct))
+
+    simulation = Simulation(scenario, 1, observe=observe)
+    before_pct = simulation.service.pack.soc_pct
+    for _ in simulation.ticks():
+        pass
+    truth = simulation.truth()
+    assert truth.charger_peak_w == max(power_w for power_w, _, _ in seen) > 0.0
+    assert truth.charger_peak_a == max(current_a for _, current_a, _ in seen) > 0.0
+    assert truth.service_soc_start_pct == before_pct
+    assert truth.service_cell_min_v < truth.service_cell_max_v
+    assert truth.service_cell_min_v == min(simulation.service.bms.cell_voltages_v)
+
+
 def test_a_duration_cuts_the_scenario_short(scenario: Scenario) -> None:
     simulation = Simulation(scenario, 1, duration_s=12.34)
     frames = list(simulation.frames())
