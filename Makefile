@@ -14,7 +14,7 @@ setup: ## make .venv and compile the core
 setup-tests:
 	@tools/setup.sh tests
 
-demo: setup ## a simulated vehicle and charger through the real pipeline into a real InfluxDB, read back
+demo: setup ## a simulated vehicle through the real gateway into a real InfluxDB, read back, with a picture
 	.venv/bin/nev-telemetry demo
 
 test: test-native test-vcan ## all tests: unit, property, integration with real servers, faults, real CAN sockets
@@ -66,6 +66,6 @@ dist: setup ## sdist and wheel, in dist/
 	$(PYTHON) -m build --outdir dist .
 
 clean: ## everything that make made
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist nev-telemetry-demo.png *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f ext/telemetry_core/*.so ext/telemetry_core/*.c ext/telemetry_core/*.cpp ext/telemetry_core/*.html
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from telemetry.demo.stage import Options, perform
 from telemetry.errors import EXIT_OK, UsageError
 
 HELP = "a simulated vehicle through the real pipeline into InfluxDB, and read back"
+DEFAULT_PLOT = Path("nev-telemetry-demo.png")
 EXIT_DIFFERENT = 1  # what came back is not what was sent
 
 
@@ -21,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them have defaults."""
     parser.description = (
         f"{HELP}. Into Debian's influxdb, fetched without root and run in a temporary folder, or into the"
-        " server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back."
+        " server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back, and agrees."
     )
     parser.add_argument(
         "--scenario", default="drive-and-charge", metavar="NAME", help="as for sim (default %(default)s)"
@@ -36,17 +38,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="another pack, another road (default 1)"
     )
+    picture = parser.add_mutually_exclusive_group()
+    picture.add_argument(
+        "--plot",
+        type=Path,
+        default=DEFAULT_PLOT,
+        metavar="FILE",
+        help="the picture of the run, as PNG (default %(default)s)",
+    )
+    picture.add_argument("--no-plot", action="store_true", help="no picture")
+    parser.add_argument(
+        "--stay", action="store_true", help="then go on by the clock, and show a web page, until Ctrl-C"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """About half a minute; Ctrl-C and SIGTERM end it and all it started."""
     if not 0.0 < arguments.time_scale < 1e6:
         raise UsageError(f"{arguments.time_scale:g} is no number above zero", where="--time-scale")
+    picture = None if arguments.no_plot else arguments.plot
+    if picture is not None:
+        _check_picture(picture)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    options = Options(arguments.scenario, arguments.time_scale, arguments.seed)
+    options = Options(
+        arguments.scenario, arguments.time_scale, arguments.seed, plot=picture, stay=arguments.stay
+    )
     as_it_should_be = perform(options, os.environ, Screen(sys.stdout), SystemClock())
     return EXIT_OK if as_it_should_be else EXIT_DIFFERENT
+
+
+def _check_picture(file: Path) -> None:
+    """Before half a minute passes. Raises UsageError."""
+    hint = "give another --plot FILE, or --no-plot"
+    if file.is_dir():
+        raise UsageError("is a folder", where=str(file), hint=hint)
+    if not file.parent.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise UsageError("cannot be written", where=str(file), hint=hint)
 
 
 def _positive(text: str) -> float:

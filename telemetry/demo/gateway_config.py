@@ -1,16 +1,46 @@
 """The gateway's configuration for the demonstration, and what must come of it.
 
-vehicle.dbc is ours, so which of its signals are fields of the data model is known here, once: the
-configuration is written from MAP, and the number of points to expect is counted from it.
+vehicle.dbc is ours, so which of its signals are fields of the data model or alarms is known here, once: the
+configuration is written from MAP and ALARMS, and the number of points to expect is counted from MAP.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_sim.player import SimulatedClock
 
-SOURCE = "can"  # the source's configured name
+SOURCE = "can"  # the bus's configured name
+
+
+@dataclass(frozen=True, slots=True)
+class SerialDevice:
+    """A device on a port that the simulator makes.
+
+    messages: for each measurement a field that each message with values fills, of one kind or of several.
+    """
+
+    name: str  # of the source, of its protocol and of the simulator's device
+    pack: str
+    charger: str
+    messages: tuple[tuple[str, str], ...]
+    silent_every_s: float | None = None  # how often, at most, a message has no values
+    poll_every_s: float | None = None  # simulated; None: it talks by itself
+
+
+# 60 times as fast, an answer takes about half a second of simulated time: asking oftener would give no more.
+JBD = SerialDevice(
+    "jbd",
+    pack="service",
+    charger="service",
+    messages=(("battery", "soc_pct"), ("cells", "v001")),
+    silent_every_s=60.0,  # the board's name
+    poll_every_s=1.0,
+)
+# Its pack has another name too: a protocol that may tell a pack's power keeps it from being derived.
+VEDIRECT = SerialDevice("vedirect", pack="solar", charger="solar", messages=(("charger", "voltage_v"),))
+SERIAL_DEVICES = (JBD, VEDIRECT)
 
 # Message, signal (with {n}: a numbered family), field of the data model.
 MAP = (
@@ -33,6 +63,31 @@ MAP = (
     ("BMS_Health", "InsulationResistance", "battery.insulation_kohm"),
     ("BMS_CellVoltages", "Cell{n}Voltage", "cells.v{n}"),
     ("BMS_ModuleTemperatures", "Module{n}Temperature", "cells.t{n}"),
+    ("BMS_ChargeRequest", "RequestedVoltage", "charger.requested_voltage_v"),
+    ("BMS_ChargeRequest", "RequestedCurrent", "charger.requested_current_a"),
+    ("CHG_Output", "Phase", "charger.phase"),
+    ("CHG_Output", "OutputVoltage", "charger.voltage_v"),
+    ("CHG_Output", "OutputCurrent", "charger.current_a"),
+    ("CHG_Output", "OutputPower", "charger.power_w"),
+    ("CHG_Limits", "MaxVoltage", "charger.max_voltage_v"),
+    ("CHG_Limits", "MaxCurrent", "charger.max_current_a"),
+    ("CHG_State", "Temperature", "charger.temp_c"),
+    ("CHG_State", "EnergyDelivered", "charger.energy_wh"),
+)
+# Message, signal, event's code, the words of the value table that mean it (none: any value but 0).
+ALARMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("BMS_PackPower", "State", "bms_fault", ("fault",)),
+    ("BMS_Alarms", "CellOvervoltage", "cell_overvoltage", ()),
+    ("BMS_Alarms", "CellUndervoltage", "cell_undervoltage", ()),
+    ("BMS_Alarms", "CellImbalance", "cell_imbalance", ()),
+    ("BMS_Alarms", "Overtemperature", "overtemperature", ()),
+    ("BMS_Alarms", "Undertemperature", "undertemperature", ()),
+    ("BMS_Alarms", "ChargeOvercurrent", "charge_overcurrent", ()),
+    ("BMS_Alarms", "DischargeOvercurrent", "discharge_overcurrent", ()),
+    ("BMS_Alarms", "InsulationLow", "insulation_low", ()),
+    ("BMS_Alarms", "SensorLost", "sensor_fault", ()),
+    ("CHG_State", "Fault", "communication_lost", ("request timeout",)),
+    ("CHG_State", "Fault", "charger_fault", ("overtemperature", "output overvoltage", "hardware")),
 )
 # Frames of a message that make one row, where that is not one: the pages of a cycle.
 _PAGES = {"BMS_CellVoltages": 24, "BMS_ModuleTemperatures": 2}
@@ -43,28 +98,54 @@ def gateway_config(
     vehicle: str,
     database: Path,
     bus: Mapping[str, str],
+    ports: Mapping[str, Path],
     time: SimulatedClock,
     influx: Mapping[str, str | bool],
+    web: str,
 ) -> str:
-    """TOML. bus: `interface` or `socket`; influx: the keys of [influx], beyond the environment's."""
-    lines = [
-        f"vehicle = {_toml(vehicle)}",
-        "gateway_every_s = 5.0",
-        "[influx]",
-        *(f"{key} = {_toml(value)}" for key, value in influx.items()),
-        "[spool]",
-        'directory = "spool"',
-        "[[can]]",
-        f"name = {_toml(SOURCE)}",
-        *(f"{key} = {_toml(value)}" for key, value in bus.items()),
-        f"databases = [{_toml(str(database))}]",
-        f"time_scale = {time.scale}",
-        f"time_origin_ns = {time.origin_ns}",
-        f"time_wall_ns = {time.wall_ns}",
-    ]
+    """TOML. bus: `interface` or `socket`; ports: by name, of SERIAL_DEVICES; influx: the keys of [influx],
+    beyond the environment's; web: where the page listens, or `off`."""
+    return "\n".join(_lines(vehicle, database, bus, ports, time, influx, web)) + "\n"
+
+
+def _lines(
+    vehicle: str,
+    database: Path,
+    bus: Mapping[str, str],
+    ports: Mapping[str, Path],
+    time: SimulatedClock,
+    influx: Mapping[str, str | bool],
+    web: str,
+) -> Iterator[str]:
+    simulated = {
+        "time_scale": time.scale,
+        "time_origin_ns": time.origin_ns,
+        "time_wall_ns": time.wall_ns,
+    }
+    yield f"vehicle = {_toml(vehicle)}"
+    yield "gateway_every_s = 5.0"
+    yield from _table("[influx]", influx)
+    yield from _table("[spool]", {"directory": "spool"})
+    yield from _table("[web]", {"listen": web})
+    yield from _table("[[can]]", {"name": SOURCE, **bus, "databases": [str(database)], **simulated})
+    for device in SERIAL_DEVICES:
+        yield from _table(
+            "[[serial]]",
+            {
+                "name": device.name,
+                "port": str(ports[device.name]),
+                "protocol": device.name,
+                "pack": device.pack,
+                "charger": device.charger,
+                **({} if device.poll_every_s is None else {"poll_every_s": device.poll_every_s}),
+                **simulated,
+            },
+        )
     for message, signal, field in MAP:
-        lines += ["[[map]]", f"signal = {_toml(f'{message}.{signal}')}", f"to = {_toml(field)}"]
-    return "\n".join(lines) + "\n"
+        yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": field})
+    for message, signal, code, when in ALARMS:
+        condition = {"when": list(when)} if when else {}
+        yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": f"event.{code}", **condition})
 
 
 def expected_points(frames: Mapping[str, int]) -> dict[str, int]:
@@ -77,10 +158,11 @@ def expected_points(frames: Mapping[str, int]) -> dict[str, int]:
 
 
 def stored_points(measurement: str, field_counts: Mapping[str, int]) -> int:
-    """Points of a measurement, from the number of values stored of each of its fields.
+    """Points of a measurement of the bus, from the number of values stored of each of its fields.
 
     Each point of a DBC message holds all its fields, or its multiplexer at least. A point of the data model
-    holds those of one message, so the points of several messages add up.
+    holds those of one message and what follows from them, so the points of several messages add up; points
+    that hold nothing but what follows from several frames are not counted.
     """
     groups: dict[str, list[str]] = {}
     for message, _, target in MAP:
@@ -92,6 +174,12 @@ def stored_points(measurement: str, field_counts: Mapping[str, int]) -> int:
     return sum(max((field_counts.get(field, 0) for field in fields), default=0) for fields in groups.values())
 
 
-def _toml(value: str | bool) -> str:
-    """A TOML string or boolean: JSON's are the same."""
+def _table(head: str, keys: Mapping[str, object]) -> Iterator[str]:
+    yield head
+    for name, value in keys.items():
+        yield f"{name} = {_toml(value)}"
+
+
+def _toml(value: object) -> str:
+    """A TOML text, number, boolean or list of texts: JSON's are the same."""
     return json.dumps(value, ensure_ascii=False)

@@ -5,11 +5,11 @@ Requests go through the sink's own transport, so address, TLS and credentials ar
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from telemetry.clock import Clock
+from telemetry.demo.sampling import Series
 from telemetry.errors import UnavailableError
 from telemetry.sink.credentials import Secret, read_secret
 from telemetry.sink.settings import InfluxSettings
@@ -17,46 +17,27 @@ from telemetry.sink.transport import Transport
 from telemetry.sink.verdict import Answer
 
 _DEADLINE_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A drive and a charge, as the stored points tell them. Energy is the integral of power over time."""
-
-    soc_start_pct: float
-    soc_end_pct: float
-    energy_in_wh: float
-    energy_out_wh: float
-    cell_min_v: float  # at the end
-    cell_max_v: float
-
-    @classmethod
-    def from_net(cls, net_wh: float, gross_wh: float, **others: float) -> "Measured":
-        """net_wh: the integral of power; gross_wh: that of its absolute value."""
-        return cls(energy_in_wh=(gross_wh + net_wh) / 2.0, energy_out_wh=(gross_wh - net_wh) / 2.0, **others)
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """The newest values."""
-
-    soc_pct: float
-    power_w: float
-    cell_min_v: float
-    cell_max_v: float
+_ANSWER_BYTES = 16 * 1024 * 1024
+_ROWS = 20_000  # of one answer: about a megabyte
 
 
 class Readback(Protocol):
-    """Where points are read back from."""
+    """Where points are read back from. A source is the tag of that name."""
 
     name: str
 
-    def field_counts(self, measurements: Iterable[str]) -> dict[str, dict[str, int]]:
-        """Stored values of each field of each measurement."""
+    def field_counts(self, measurement: str, source: str) -> dict[str, int]:
+        """Stored values of each field."""
         ...
 
-    def measured(self) -> Measured:
-        """The run as a whole. Raises UnavailableError when there is too little to tell."""
+    def series(self, measurement: str, source: str, field: str) -> Series:
+        """All stored values of one field, a number."""
+        ...
+
+    def means(
+        self, measurement: str, source: str, fields: Sequence[str], every_ns: int
+    ) -> Mapping[str, Series]:
+        """Means over intervals, each stamped with its beginning; those without values are left out."""
         ...
 
 
@@ -69,50 +50,48 @@ class InfluxReadback:
         self._vehicle = vehicle
         self._url = settings.url
         token, basic = _credentials(settings)
-        self._transport = Transport(settings, token, basic=basic, clock=clock)
+        self._transport = Transport(settings, token, basic=basic, clock=clock, answer_bytes=_ANSWER_BYTES)
 
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
 
-    def field_counts(self, measurements: Iterable[str]) -> dict[str, dict[str, int]]:
-        counts = {}
-        for measurement in measurements:
-            row = self._row(_select("count(*)", self._of(measurement)))
-            counts[measurement] = {name.removeprefix("count_"): int(count) for name, count in row.items()}
-        return counts
+    def field_counts(self, measurement: str, source: str) -> dict[str, int]:
+        columns, rows = self._table(_select("count(*)", self._of(measurement, source)))
+        row = rows[0] if rows else []
+        return {
+            name.removeprefix("count_"): int(count)
+            for name, count in zip(columns, row, strict=False)
+            if name != "time" and count is not None
+        }
 
-    def measured(self) -> Measured:
-        battery = self._of("battery")
-        soc = self._row(_select("first(soc_pct) AS first, last(soc_pct) AS last", battery))
-        net = self._row(_select("integral(power_w, 1h) AS wh", battery))
-        gross = self._row(_select("integral(w, 1h) AS wh", f"({_select('abs(power_w) AS w', battery)})"))
-        live = self.live()
-        if live is None or not (soc and net and gross):
-            raise UnavailableError(f"holds no points of {self._vehicle}", where=self._url)
-        return Measured.from_net(
-            net["wh"],
-            gross["wh"],
-            soc_start_pct=soc["first"],
-            soc_end_pct=soc["last"],
-            cell_min_v=live.cell_min_v,
-            cell_max_v=live.cell_max_v,
-        )
+    def series(self, measurement: str, source: str, field: str) -> Series:
+        times_ns: list[int] = []
+        values: list[float] = []
+        before = ""
+        while True:
+            found = self._of(measurement, source) + before
+            _, rows = self._table(f"{_select(_quoted(field), found)} ORDER BY time LIMIT {_ROWS}")
+            times_ns += [int(row[0]) for row in rows]
+            values += [float(row[1]) for row in rows]
+            if len(rows) < _ROWS:
+                return Series(times_ns, values)
+            before = f" AND time > {times_ns[-1]}"
 
-    def live(self) -> Live | None:
-        """None: nothing has arrived yet."""
-        fields = ("soc_pct", "power_w", "cell_min_v", "cell_max_v")
-        row = self._row(
-            _select(", ".join(f"last({field}) AS {field}" for field in fields), self._of("battery"))
-        )
-        return Live(**{field: row[field] for field in fields}) if row.keys() >= set(fields) else None
+    def means(
+        self, measurement: str, source: str, fields: Sequence[str], every_ns: int
+    ) -> Mapping[str, Series]:
+        what = ", ".join(f"mean({_quoted(field)}) AS {_quoted(field)}" for field in fields)
+        query = f"{_select(what, self._of(measurement, source))} AND time > 0"
+        columns, rows = self._table(f"{query} GROUP BY time({every_ns}ns) fill(none)")
+        return {field: _column(rows, columns.index(field)) for field in fields if field in columns}
 
-    def _of(self, measurement: str) -> str:
-        """What to select from: this vehicle's points of a measurement."""
-        return f"\"{measurement}\" WHERE vehicle = '{self._vehicle}'"
+    def _of(self, measurement: str, source: str) -> str:
+        """What to select from: this vehicle's points of a measurement and source."""
+        return f"{_quoted(measurement)} WHERE vehicle = '{self._vehicle}' AND source = '{source}'"
 
-    def _row(self, query: str) -> dict[str, float]:
-        """The one row of numbers that the query gives, without its time; empty when there is nothing."""
+    def _table(self, query: str) -> tuple[list[str], list[list[Any]]]:
+        """Columns, `time` first, and rows; none when there is nothing."""
         parameters = {"db": self._database, "epoch": "ns", "q": query}
         answer = self._transport.request("GET", "/query", parameters, {}, b"", deadline_s=_DEADLINE_S)
         if not isinstance(answer, Answer):
@@ -120,22 +99,31 @@ class InfluxReadback:
         if answer.status != 200:
             raise UnavailableError(f"answers {answer.status} to a query", where=self._url)
         try:
-            return _first_row(json.loads(answer.body))
+            series = json.loads(answer.body)["results"][0].get("series")
+            return (list(series[0]["columns"]), list(series[0]["values"])) if series else ([], [])
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise UnavailableError("answers something else than InfluxQL's JSON", where=self._url) from error
+
+
+def bucket_means(series: Series, every_ns: int) -> Series:
+    """What a database makes of it: means of intervals that begin at multiples of `every_ns`."""
+    sums: dict[int, list[float]] = {}
+    for time_ns, value in zip(series.times_ns, series.values, strict=True):
+        sums.setdefault(time_ns // every_ns, []).append(value)
+    return Series([number * every_ns for number in sums], [sum(some) / len(some) for some in sums.values()])
 
 
 def _select(what: str, source: str) -> str:
     return " ".join(("SELECT", what, "FROM", source))
 
 
-def _first_row(document: Mapping[str, Any]) -> dict[str, float]:
-    """Of `{"results": [{"series": [{"columns": […], "values": [[…]]}]}]}`."""
-    series = document["results"][0].get("series")
-    if not series:
-        return {}
-    named = zip(series[0]["columns"], series[0]["values"][0], strict=True)
-    return {name: float(value) for name, value in named if name != "time" and value is not None}
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _column(rows: Iterable[Sequence[Any]], index: int) -> Series:
+    known = [(int(row[0]), float(row[index])) for row in rows if row[index] is not None]
+    return Series([time_ns for time_ns, _ in known], [value for _, value in known])
 
 
 def _credentials(settings: InfluxSettings) -> tuple[Secret | None, bool]:

@@ -1,6 +1,7 @@
-"""What the demonstration shows while it runs: notes, and one line that is rewritten in a terminal."""
+"""What the demonstration shows while it runs: notes, and lines that are rewritten in a terminal."""
 
 import shutil
+from collections.abc import Sequence
 from typing import TextIO
 
 _PLAIN_EVERY_S = 5.0
@@ -13,30 +14,33 @@ class Screen:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._terminal = stream.isatty()
-        self._live = False
+        self._shown = 0  # lines that the next ones replace
         self._next_plain_s = 0.0
 
     def note(self, text: str) -> None:
         """A line that stays."""
-        self._clear()
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{self._cleared()}{text}\n")
         self._stream.flush()
 
-    def live(self, text: str, elapsed_s: float) -> None:
-        """A line that the next one replaces; where nothing can be replaced, one every few seconds."""
+    def live(self, lines: Sequence[str], elapsed_s: float) -> None:
+        """Lines that the next ones replace; where nothing can be replaced, one line every few seconds."""
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\x1b[K{text[:width]}")
+            self._stream.write(self._cleared() + "\n".join(line[:width] for line in lines))
             self._stream.flush()
-            self._live = True
+            self._shown = len(lines)
         elif elapsed_s >= self._next_plain_s:
             self._next_plain_s = elapsed_s + _PLAIN_EVERY_S
-            self.note(text)
+            self.note("; ".join(" ".join(line.split()) for line in lines))
 
-    def _clear(self) -> None:
-        if self._live:
-            self._stream.write("\r\x1b[K")
-            self._live = False
+    def begin(self) -> None:
+        """Count seconds from 0 again."""
+        self._next_plain_s = 0.0
+
+    def _cleared(self) -> str:
+        """What takes the present lines away: to the first of them, and all that is below."""
+        shown, self._shown = self._shown, 0
+        return "\r" + "\x1b[A" * (shown - 1) + "\x1b[J" if shown else ""
 
 
 def bar(share: float) -> str:

@@ -3,20 +3,33 @@
 Relies on the gateway having stopped: a spool belongs to one process. Its points stay where they are.
 """
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from telemetry.clock import Clock
 from telemetry.compress import decompress
-from telemetry.demo.readback import Measured
-from telemetry.errors import UnavailableError
+from telemetry.demo.readback import bucket_means
+from telemetry.demo.sampling import Series
 from telemetry.spool.spool import Spool
 
+_VALUES_OF = ("battery", "cells", "charger", "BMS_PackPower")  # of other measurements points are only counted
 _LIMIT_BYTES = 64 * 1024 * 1024  # of one batch, unpacked
-_WH_PER_W_NS = 1.0 / 3600e9
+
+
+class _Column:
+    """Values of one field, as they come."""
+
+    __slots__ = ("count", "times_ns", "values")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.times_ns = array("q")
+        self.values = array("d")
+
+    def series(self) -> Series:
+        order = sorted(range(len(self.times_ns)), key=self.times_ns.__getitem__)
+        return Series([self.times_ns[at] for at in order], [self.values[at] for at in order])
 
 
 class SpoolReadback:
@@ -25,8 +38,7 @@ class SpoolReadback:
     def __init__(self, directory: Path, clock: Clock) -> None:
         """Raises StorageError when the spool cannot be opened."""
         self.name = "the spool"
-        self._counts: dict[str, Counter[str]] = {}
-        self._battery: dict[str, list[tuple[int, float]]] = {}  # stamps and values of each field
+        self._columns: dict[tuple[str, str], dict[str, _Column]] = {}  # by measurement and source, then field
         spool = Spool(directory, clock=clock)
         try:
             for line in _lines(spool):
@@ -34,44 +46,43 @@ class SpoolReadback:
         finally:
             spool.close()
 
-    def field_counts(self, measurements: Iterable[str]) -> dict[str, dict[str, int]]:
-        return {measurement: dict(self._counts.get(measurement, {})) for measurement in measurements}
+    def field_counts(self, measurement: str, source: str) -> dict[str, int]:
+        """See `Readback.field_counts`."""
+        columns = self._columns.get((measurement, source), {})
+        return {field: column.count for field, column in columns.items()}
 
-    def measured(self) -> Measured:
-        fields = {name: sorted(values) for name, values in self._battery.items()}
-        try:
-            powers = fields["power_w"]
-            return Measured.from_net(
-                _integral_wh(powers),
-                _integral_wh([(time_ns, abs(power_w)) for time_ns, power_w in powers]),
-                soc_start_pct=fields["soc_pct"][0][1],
-                soc_end_pct=fields["soc_pct"][-1][1],
-                cell_min_v=fields["cell_min_v"][-1][1],
-                cell_max_v=fields["cell_max_v"][-1][1],
-            )
-        except KeyError as error:
-            raise UnavailableError(f"holds no battery.{error.args[0]}", where=self.name) from error
+    def series(self, measurement: str, source: str, field: str) -> Series:
+        """See `Readback.series`."""
+        column = self._columns.get((measurement, source), {}).get(field)
+        return Series([], []) if column is None else column.series()
+
+    def means(
+        self, measurement: str, source: str, fields: Sequence[str], every_ns: int
+    ) -> Mapping[str, Series]:
+        """See `Readback.means`."""
+        found = {field: self.series(measurement, source, field) for field in fields}
+        return {field: bucket_means(series, every_ns) for field, series in found.items() if len(series)}
 
     def _add(self, line: str) -> None:
-        # Names of the demonstration's own database need no escapes, and a text is never read here.
-        key, fields, stamp = line.split(" ", 1)[0], *line.split(" ", 1)[1].rsplit(" ", 1)
-        measurement = key.partition(",")[0]
-        counts = self._counts.setdefault(measurement, Counter())
+        # Names of the demonstration's own database need no escapes, and no text of a source is read here.
+        key, _, rest = line.partition(" ")
+        measurement, *tags = key.split(",")
+        source = next((tag[7:] for tag in tags if tag.startswith("source=")), "")
+        if not source or measurement == "event":
+            return
+        fields, _, stamp = rest.rpartition(" ")
+        columns = self._columns.setdefault((measurement, source), {})
+        is_kept = measurement in _VALUES_OF
         for field in fields.split(","):
             name, _, value = field.partition("=")
-            counts[name] += 1
-            if measurement == "battery" and value[-1] not in "te":  # true, false
-                self._battery.setdefault(name, []).append((int(stamp), float(value)))
+            column = columns.get(name) or columns.setdefault(name, _Column())
+            column.count += 1
+            if is_kept and value[-1] not in 'te"':  # true, false, a text
+                column.times_ns.append(int(stamp))
+                column.values.append(float(value))
 
 
 def _lines(spool: Spool) -> Iterator[str]:
     """What is handed out stays in flight, so each call gives the next batch; the newest comes last."""
     while (entry := spool.next_backlog() or spool.next_live()) is not None:
         yield from decompress(entry.batch.payload, _LIMIT_BYTES).decode("utf-8").splitlines()
-
-
-def _integral_wh(powers: list[tuple[int, float]]) -> float:
-    return math.fsum(
-        0.5 * (before_w + now_w) * (now_ns - before_ns) * _WH_PER_W_NS
-        for (before_ns, before_w), (now_ns, now_w) in pairwise(powers)
-    )

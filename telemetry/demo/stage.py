@@ -1,45 +1,43 @@
 """The demonstration from the first process to the last: who is started, who waits for whom, who is stopped.
 
-Promises: everything lives in one temporary folder and in child processes of this one, and both are gone at
-the end, after an error or a Ctrl-C too; frames begin only when the gateway listens, so that every one counts.
+Promises: everything but the picture lives in one temporary folder and in child processes of this one, and
+both are gone at the end, after an error or a Ctrl-C too.
 """
 
 import contextlib
 import json
-import os
-import socket
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from firmware_sim.broadcast import VEHICLE_DBC
 from firmware_sim.player import SimulatedClock
 from firmware_sim.scenario import find_scenario, load_scenario
 from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.debian_package import cache_folder
+from telemetry.demo import plot
 from telemetry.demo.children import Child
-from telemetry.demo.gateway_config import SOURCE, expected_points, gateway_config, stored_points
+from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_points, stored_points
+from telemetry.demo.live_lines import Status, live_lines
+from telemetry.demo.measured import quantities
+from telemetry.demo.plot_data import plot_data
 from telemetry.demo.readback import InfluxReadback, Readback
 from telemetry.demo.report import render
+from telemetry.demo.rig import Rig
 from telemetry.demo.screen import Screen, bar
 from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.demo.verdict import Outcome, Truth, faults
 from telemetry.demo_server import start_influxdb1
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
-from telemetry.status import query_status
 
-_VCAN = "vcan0"
-_START_S = 30.0  # for a process to be ready
 _STANDSTILL_S = 20.0  # without a point acknowledged, after the last frame: no more will be
-_POLL_S = 0.1
 _DATABASE_NICENESS = 5  # a database that works hard must not delay the simulator
 _LIVE_EVERY_S = 0.5
+_FOR_EVER_S = 30.0 * 365.0 * 86_400.0
+_NS_PER_S = 1_000_000_000
 # Nothing listens there: the gateway keeps everything in its spool.
 _NO_SERVER = {"url": "http://127.0.0.1:9", "api": "v1", "database": "nev"}
 
@@ -51,6 +49,8 @@ class Options:
     scenario: str
     time_scale: float
     seed: int
+    plot: Path | None  # None: no picture
+    stay: bool
 
 
 def perform(options: Options, environment: Mapping[str, str], screen: Screen, clock: Clock) -> bool:
@@ -60,7 +60,11 @@ def perform(options: Options, environment: Mapping[str, str], screen: Screen, cl
     """
     with tempfile.TemporaryDirectory(prefix="nev-demo-") as folder, contextlib.ExitStack() as stack:
         stage = _Stage(options, Path(folder), stack, screen, clock)
-        return stage.perform(stage.find_database(environment))
+        influx = stage.find_database(environment)
+        is_good = stage.perform(influx)
+        if options.stay:
+            stage.stay(influx)
+        return is_good
 
 
 class _Stage:
@@ -69,23 +73,15 @@ class _Stage:
     def __init__(
         self, options: Options, folder: Path, stack: contextlib.ExitStack, screen: Screen, clock: Clock
     ) -> None:
+        scenario = find_scenario(options.scenario)
         self._options = options
-        self._scenario = load_scenario(find_scenario(options.scenario))
+        self._scenario = load_scenario(scenario)
         self._folder = folder
         self._stack = stack
         self._screen = screen
         self._clock = clock
-        self._spool = folder / "spool"
-        self._config = folder / "gateway.toml"
-        self._report = folder / "plant.json"
-        self._bus = {"interface": _VCAN} if _has_vcan() else {"socket": str(folder / "bus")}
-        self._vehicle = f"demo-{clock.unix_ns() // 1_000_000_000}"
-        # The run's points shall end about now: its simulated time begins that much earlier.
-        now_ns = clock.unix_ns()
-        planned_s = sum(phase.duration_s for phase in self._scenario.phases)
-        origin_ns = now_ns - round(planned_s + 5.0 * options.time_scale) * 1_000_000_000
-        self._time = SimulatedClock(options.time_scale, origin_ns, now_ns)
-        self._planned_s = planned_s
+        self._vehicle = f"demo-{clock.unix_ns() // _NS_PER_S}"
+        self._rig = Rig(folder, scenario, options.seed, self._vehicle, clock)
 
     def find_database(self, environment: Mapping[str, str]) -> Mapping[str, str] | None:
         """The keys of [influx]; None: there is no server, and none could be had."""
@@ -107,182 +103,167 @@ class _Stage:
         return {"url": server.url, "api": "v1", "database": "nev"}
 
     def perform(self, influx: Mapping[str, str] | None) -> bool:
-        """Everything after the database."""
-        self._write_config(_NO_SERVER if influx is None else influx)
-        simulator, gateway = self._start()
-        started_s = self._clock.monotonic_s()
-        with contextlib.ExitStack() as readers:
-            reader = (
-                readers.enter_context(contextlib.closing(self._influx_readback()))
-                if influx is not None
-                else None
-            )
-            self._watch(simulator, gateway, reader)
+        """The scenario once, and the report. influx: as `find_database` gives it."""
+        time = self._fast_clock()
+        self._rig.configure(time, _NO_SERVER if influx is None else influx, web="off")
+        self._introduce(time)
+        with contextlib.ExitStack() as processes:
+            simulator, gateway = self._rig.start(processes, time)
+            started_s = self._clock.monotonic_s()
+            self._watch(simulator, gateway, time)
             wall_s = self._clock.monotonic_s() - started_s
-            truth = Truth.from_report(json.loads(self._report.read_text("utf-8")))
-            accounts, waiting_points = self._settle(gateway, truth, delivered=reader is not None)
+            truth = Truth.from_report(json.loads(self._rig.report.read_text("utf-8")))
+            status = self._settle(gateway, truth, delivered=influx is not None)
             gateway.stop()
             gateway.check()
-            readback: Readback = reader or SpoolReadback(self._spool, self._clock)
+        with contextlib.ExitStack() as readers:
+            readback = self._readback(influx, readers)
+            self._screen.live([f"reading it back from {readback.name} ..."], 0.0)
             outcome = Outcome(
                 truth=truth,
-                measured=readback.measured(),
+                quantities=quantities(truth.plant, truth.span_ns, readback),
                 stored=_stored(readback, truth),
-                accounts=accounts,
-                waiting_points=waiting_points,
-                delivered=reader is not None,
+                serial_stored=_serial_stored(readback),
+                accounts=status["accounts"],
+                incomplete_cycles=round(status["gauges"]["incomplete_cycles"]),
+                waiting_points=_waiting_points(status),
+                gateway_s=time.scale * status["gauges"]["uptime_s"],
+                delivered=influx is not None,
             )
-        self._screen.note("\n" + render(outcome, database=readback.name, wall_s=wall_s))
+            self._screen.note("\n" + render(outcome, database=readback.name, wall_s=wall_s))
+            self._draw(readback, truth)
         return not faults(outcome)
 
-    def _write_config(self, influx: Mapping[str, str]) -> None:
-        text = gateway_config(
-            vehicle=self._vehicle,
-            database=VEHICLE_DBC,
-            bus=self._bus,
-            time=self._time,
-            influx={**influx, "create": True},
-        )
-        self._config.write_text(text, "utf-8")
+    def stay(self, influx: Mapping[str, str] | None) -> None:
+        """The scenario again and again, by the machine's own clock, until a KeyboardInterrupt."""
+        now_ns = self._clock.unix_ns()
+        time = SimulatedClock(1.0, now_ns, now_ns)
+        self._rig.configure(time, _NO_SERVER if influx is None else influx, web="127.0.0.1:0")
+        with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as processes:
+            simulator, gateway = self._rig.start(processes, time, _FOR_EVER_S)
+            self._screen.note("the vehicle goes on, by the clock now, until Ctrl-C:")
+            self._screen.note(f"  page      {self._rig.web_address(gateway)}")
+            settings = load_config(self._rig.config).influx
+            if influx is not None:
+                self._screen.note(
+                    f"  InfluxDB  {settings.url}, database {settings.v1_database}, vehicle {self._vehicle}"
+                )
+            self._watch(simulator, gateway, time)
 
-    def _influx_readback(self) -> InfluxReadback:
-        return InfluxReadback(load_config(self._config).influx, self._vehicle, self._clock)
+    def _fast_clock(self) -> SimulatedClock:
+        """The run's points shall end about now: its simulated time begins that much earlier."""
+        scale = self._options.time_scale
+        now_ns = self._clock.unix_ns()
+        origin_ns = now_ns - round(self._scenario.planned_s + 5.0 * scale) * _NS_PER_S
+        return SimulatedClock(scale, origin_ns, now_ns)
 
-    # -- processes
-
-    def _start(self) -> tuple[Child, Child]:
-        """Simulator and gateway, both ready. On a socket the simulator waits; a bus waits for nobody."""
-        if "socket" in self._bus:
-            simulator = self._start_simulator("--socket", self._bus["socket"])
-            self._wait_until(Path(self._bus["socket"]).exists, simulator)
-            return simulator, self._start_gateway()
-        gateway = self._start_gateway()
-        self._wait_until(lambda: self._source_state() == "receiving", gateway)
-        return self._start_simulator("--can", self._bus["interface"]), gateway
-
-    def _start_simulator(self, *link: str) -> Child:
+    def _introduce(self, time: SimulatedClock) -> None:
+        kind, bus = next(iter(self._rig.bus.items()))
+        self._screen.note(f"simulator  a vehicle ({self._scenario.name}), {time.scale:g} x real time:")
+        self._screen.note(f"           a battery of 96 cells and a charger on {kind} {bus},")
         self._screen.note(
-            f"simulator  a 96-cell vehicle ({self._scenario.name}), {self._time.scale:g} x real time,"
-            f" on {' '.join(link).lstrip('-')}"
+            "           a service battery (JBD) and a solar charger (VE.Direct) on serial ports"
         )
-        arguments = {
-            "--time-scale": self._time.scale,
-            "--time-origin": self._time.origin_ns,
-            "--time-wall": self._time.wall_ns,
-            "--seed": self._options.seed,
-            "--report": self._report,
-        }
-        words = [str(word) for pair in arguments.items() for word in pair]
-        scenario = str(find_scenario(self._options.scenario).resolve())
-        simulator = Child.start("simulator", self._folder, "sim", scenario, *link, *words)
-        simulator.hurry()  # its pace is the time that its frames tell
-        return self._stack.enter_context(simulator)
-
-    def _start_gateway(self) -> Child:
         self._screen.note("gateway    nev-telemetry run gateway.toml")
-        return self._stack.enter_context(Child.start("gateway", self._folder, "run", str(self._config)))
 
-    def _wait_until(self, ready: Callable[[], bool], child: Child) -> None:
-        for _ in self._ticks(_START_S):
-            if ready():
-                return
-            child.check()
-        raise UnavailableError(f"is not ready after {_START_S:.0f} s: {child.last_words}", where=child.name)
+    def _readback(self, influx: Mapping[str, str] | None, readers: contextlib.ExitStack) -> Readback:
+        if influx is None:
+            return SpoolReadback(self._rig.spool, self._clock)
+        settings = load_config(self._rig.config).influx
+        return readers.enter_context(contextlib.closing(InfluxReadback(settings, self._vehicle, self._clock)))
 
-    def _ticks(self, limit_s: float = float("inf")) -> Iterator[float]:
-        """Seconds passed, now and then, until `limit_s`."""
-        never = threading.Event()
-        started_s = self._clock.monotonic_s()
-        while (elapsed_s := self._clock.monotonic_s() - started_s) < limit_s:
-            yield elapsed_s
-            self._clock.wait(never, _POLL_S)
+    def _draw(self, readback: Readback, truth: Truth) -> None:
+        file = self._options.plot
+        if file is None:
+            return
+        if not plot.is_possible(cache_folder() / "matplotlib"):
+            self._screen.note(f"no picture: it takes matplotlib, {plot.HINT}")
+            return
+        title = (
+            f"{self._scenario.name}: {truth.duration_s / 60.0:.0f} minutes, read back from {readback.name}"
+        )
+        plot.draw(plot_data(readback, truth.span_ns), title, file)
+        self._screen.note(f"picture    {file.resolve()}")
 
     # -- while it runs
 
-    def _status(self) -> dict[str, Any] | None:
-        """What the gateway says of itself; None: nothing yet."""
-        try:
-            return query_status(self._spool)
-        except UnavailableError:
-            return None
-
-    def _source_state(self) -> str:
-        status = self._status()
-        return "" if status is None else str(status["state"].get(f"source/{SOURCE}", ""))
-
-    def _watch(self, simulator: Child, gateway: Child, reader: InfluxReadback | None) -> None:
+    def _watch(self, simulator: Child, gateway: Child, time: SimulatedClock) -> None:
         """Show live values until the simulator is through."""
         next_s = 0.0
-        for elapsed_s in self._ticks():
+        self._screen.begin()
+        for elapsed_s in self._rig.ticks():
             gateway.check()
             if not simulator.running:
                 simulator.check()
                 return
             if elapsed_s >= next_s:
                 next_s = elapsed_s + _LIVE_EVERY_S
-                self._screen.live(self._live_line(elapsed_s, reader), elapsed_s)
+                status = self._rig.status()
+                if status is not None:
+                    self._screen.live(live_lines(status, self._head(elapsed_s, time), time.scale), elapsed_s)
 
-    def _live_line(self, elapsed_s: float, reader: InfluxReadback | None) -> str:
-        status = self._status()
-        accounts = {} if status is None else status["accounts"]
-        simulated = datetime.fromtimestamp(self._time.simulated_at(self._clock.unix_ns()) / 1e9, UTC)
-        parts = [
-            bar(elapsed_s * self._time.scale / self._planned_s),
-            f"{simulated:%H:%M:%S}",
-            f"{accounts.get(f'bus/{SOURCE}/read', 0):,} frames",
-        ]
-        if reader is not None:
-            parts.append(f"{accounts.get('points/acknowledged', 0):,} points stored")
-            # The gateway makes the database with its first batch; before it there is nothing to ask for.
-            live = reader.live() if accounts.get("points/acknowledged") else None
-            if live is not None:
-                parts.append(f"{live.soc_pct:.2f} %  {live.power_w / 1000.0:+.1f} kW")
-                parts.append(f"cells {live.cell_min_v:.3f}-{live.cell_max_v:.3f} V")
-        return "  ".join(parts)
+    def _head(self, elapsed_s: float, time: SimulatedClock) -> str:
+        simulated = datetime.fromtimestamp(time.simulated_at(self._clock.unix_ns()) / _NS_PER_S, UTC)
+        share = elapsed_s * time.scale / self._scenario.planned_s
+        return f"{bar(share)}  {simulated:%H:%M:%S}"
 
-    def _settle(self, gateway: Child, truth: Truth, *, delivered: bool) -> tuple[Mapping[str, int], int]:
-        """The accounts and the waiting points once all is read and, with a database, acknowledged.
+    def _settle(self, gateway: Child, truth: Truth, *, delivered: bool) -> Status:
+        """What the gateway says once all is read and, with a database, acknowledged.
 
         Or as they are when nothing has moved for _STANDSTILL_S: the report will tell what is missing.
         """
-        accounts: Mapping[str, int] = {}
-        waiting_points, moved_s = 0, 0.0
-        for elapsed_s in self._ticks():
+        last: Status = {"accounts": {}, "gauges": {}}
+        moved_s = 0.0
+        for elapsed_s in self._rig.ticks():
             gateway.check()
-            status = self._status()
+            status = self._rig.status()
             if status is not None:
-                if _progress(status["accounts"]) != _progress(accounts):
+                if _progress(status) != _progress(last):
                     moved_s = elapsed_s
-                accounts, waiting_points = status["accounts"], _waiting_points(status["gauges"])
-                all_read = accounts.get(f"bus/{SOURCE}/read", 0) >= truth.frames_sent
-                balanced = not list(imbalances(accounts, waiting_points, {}))
-                if all_read and balanced and not (delivered and waiting_points):
+                last = status
+                if _is_settled(status, truth, delivered=delivered):
                     break
+                waiting = f"waiting for the last points: {_waiting_points(status):,}"
+                self._screen.live([waiting], elapsed_s)
             if elapsed_s - moved_s > _STANDSTILL_S:
                 break
-            self._screen.live(f"waiting for the last points: {waiting_points:,}", elapsed_s)
-        return accounts, waiting_points
+        if not last["gauges"]:
+            raise UnavailableError("tells nothing any more", where=gateway.name)
+        return last
 
 
-def _progress(accounts: Mapping[str, int]) -> tuple[int, int]:
+def _is_settled(status: Status, truth: Truth, *, delivered: bool) -> bool:
+    accounts, waiting_points = status["accounts"], _waiting_points(status)
+    all_read = accounts.get(f"bus/{SOURCE}/read", 0) >= truth.frames_sent
+    balanced = not list(imbalances(accounts, waiting_points, {}))
+    return all_read and balanced and not (delivered and waiting_points)
+
+
+def _progress(status: Status) -> tuple[int, int]:
     """What grows while frames are read and points are acknowledged."""
+    accounts = status["accounts"]
     return accounts.get(f"bus/{SOURCE}/read", 0), accounts.get("points/acknowledged", 0)
 
 
-def _waiting_points(gauges: Mapping[str, float]) -> int:
+def _waiting_points(status: Status) -> int:
+    gauges: Mapping[str, float] = status["gauges"]
     return round(gauges["points_waiting_memory"] + gauges["points_waiting_disk"])
 
 
 def _stored(readback: Readback, truth: Truth) -> dict[str, int]:
-    counts = readback.field_counts(expected_points(truth.frames))
-    return {measurement: stored_points(measurement, fields) for measurement, fields in counts.items()}
+    """Points of the bus, by measurement."""
+    return {
+        measurement: stored_points(measurement, readback.field_counts(measurement, SOURCE))
+        for measurement in expected_points(truth.frames)
+    }
 
 
-def _has_vcan() -> bool:
-    if not hasattr(socket, "AF_CAN") or not os.path.exists(f"/sys/class/net/{_VCAN}"):  # noqa: PTH110  # sysfs
-        return False
-    try:
-        socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW).close()
-    except OSError:
-        return False
-    return True
+def _serial_stored(readback: Readback) -> dict[str, int]:
+    """Messages with values, by device."""
+    return {
+        device.name: sum(
+            readback.field_counts(measurement, device.name).get(field, 0)
+            for measurement, field in device.messages
+        )
+        for device in SERIAL_DEVICES
+    }

@@ -2,9 +2,9 @@
 
 Promises: a request ends at its deadline however slowly the server takes or gives bytes, and at once when it
 is aborted; no redirect is followed, so that no other host sees the token; at most 64 KiB of an answer are
-read; whatever goes wrong is a `NoAnswer`, not an exception. Relies on urllib3 for the protocol, on a timer
-thread and a second descriptor of the socket for the deadline: urllib3's own time-outs begin anew with every
-read, so a server that drips would hold a request for ever.
+read, unless more are asked for; whatever goes wrong is a `NoAnswer`, not an exception. Relies on urllib3 for
+the protocol, on a timer thread and a second descriptor of the socket for the deadline: urllib3's own
+time-outs begin anew with every read, so a server that drips would hold a request for ever.
 
 Importing this module imports influxdb-client.
 """
@@ -138,8 +138,19 @@ def _guarded_pools(guard: _Guard) -> dict[str, type]:
 class Transport:
     """Requests to one server with one set of credentials."""
 
-    def __init__(self, settings: InfluxSettings, token: Secret | None, *, basic: bool, clock: Clock) -> None:
-        """token: for `Authorization: Token`; or, if `basic`, user:password for basic authentication."""
+    def __init__(
+        self,
+        settings: InfluxSettings,
+        token: Secret | None,
+        *,
+        basic: bool,
+        clock: Clock,
+        answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        """token: for `Authorization: Token`; or, if `basic`, user:password for basic authentication.
+
+        answer_bytes: how much of an answer is read at most.
+        """
         if settings.unsafe_skip_tls_verification:
             warnings.simplefilter("ignore", InsecureRequestWarning)  # the user has said so, by that name
         try:
@@ -156,6 +167,7 @@ class Transport:
         except (ValueError, OSError, HTTPError) as error:
             raise ConfigError(f"cannot be used: {type(error).__name__}", where=settings.url) from None
         self._clock = clock
+        self._answer_bytes = answer_bytes
         self._connect_timeout_s = settings.connect_timeout_s
         self._base = settings.url.rstrip("/")
         self._guard = _Guard()
@@ -205,12 +217,12 @@ class Transport:
         if self._guard.failure():
             raise http.client.IncompleteRead(b"")  # what looks like the end of the head is our shutting down
         try:
-            content = response.read(MAX_ANSWER_BYTES, decode_content=False)
+            content = response.read(self._answer_bytes, decode_content=False)
         except (HTTPError, OSError):
             if not 200 <= response.status < 300:
                 raise
             content = b""  # what was asked for is done, whatever came after the status
-        if self._guard.failure() or len(content) == MAX_ANSWER_BYTES:
+        if self._guard.failure() or len(content) == self._answer_bytes:
             response.close()  # what is left is not worth reading: the next request makes a new connection
             self._guard.drop()
         return Answer(

@@ -1,14 +1,14 @@
 """telemetry/demo/readback.py and spool_readback.py: the same points give the same numbers from both."""
 
 import gzip
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.demo.readback import InfluxReadback, Live, Measured, Readback
+from telemetry.demo.readback import InfluxReadback, Readback
+from telemetry.demo.sampling import Series
 from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.errors import UnavailableError
 from telemetry.sink.credentials import Secret
@@ -40,27 +40,22 @@ def points(vehicle: str, factor: float = 1.0) -> list[str]:
     return lines
 
 
-EXPECTED = Measured(
-    soc_start_pct=80.0,
-    soc_end_pct=74.6,
-    energy_in_wh=1000.0,
-    energy_out_wh=1000.0,
-    cell_min_v=3.5,
-    cell_max_v=3.654,
-)
-
-
 def check(readback: Readback) -> None:
-    counts = readback.field_counts(["battery", "BMS_Identity", "cells"])
-    assert counts["battery"]["voltage_v"] == counts["battery"]["balancing"] == 541
-    assert counts["BMS_Identity"] == {"CellCount": 541}
-    assert counts["cells"] == {}
-    measured = readback.measured()
-    for name in ("soc_start_pct", "soc_end_pct", "cell_min_v", "cell_max_v"):
-        assert math.isclose(getattr(measured, name), getattr(EXPECTED, name), rel_tol=1e-9)
-    # Where the power changes its sign between two points, 10 s of it belong to either side.
-    assert measured.energy_in_wh == pytest.approx(EXPECTED.energy_in_wh, abs=5.0)
-    assert measured.energy_out_wh == pytest.approx(EXPECTED.energy_out_wh, abs=5.0)
+    counts = readback.field_counts("battery", "can")
+    assert counts["voltage_v"] == counts["balancing"] == 541
+    assert readback.field_counts("BMS_Identity", "can") == {"CellCount": 541}
+    assert readback.field_counts("cells", "can") == readback.field_counts("battery", "jbd") == {}
+    power = readback.series("battery", "can", "power_w")
+    assert len(power) == 541
+    assert power.times_ns[0] == NOW_NS - 2 * HOUR_S * 1_000_000_000
+    assert list(power.values) == [power_w(second) for second in range(0, HOUR_S * 3 // 2 + 1, 10)]
+    assert readback.series("battery", "jbd", "power_w") == Series([], [])
+    means = readback.means("battery", "can", ("soc_pct", "power_w", "nothing"), 600_000_000_000)
+    assert means.keys() - {"nothing"} == {"soc_pct", "power_w"}
+    assert sorted(means["power_w"].times_ns) == list(means["power_w"].times_ns)
+    assert all(time_ns % 600_000_000_000 == 0 for time_ns in means["power_w"].times_ns)
+    assert set(means["power_w"].values) >= {-1000.0, 2000.0}
+    assert means["soc_pct"].values[0] > means["soc_pct"].values[-1]
 
 
 def write(settings: InfluxSettings, lines: list[str]) -> None:
@@ -99,21 +94,37 @@ def test_a_database_gives_the_numbers_of_one_vehicle(
     write(settings, points("mine"))
     write(settings, points("another", factor=3.0))
     check(readback)
-    assert readback.live() == Live(soc_pct=74.6, power_w=2000.0, cell_min_v=3.5, cell_max_v=3.654)
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_more_rows_than_one_answer_has_come_all(
+    settings: InfluxSettings, readback: InfluxReadback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry.demo.readback._ROWS", 100)
+    write(settings, points("mine"))
+    check(readback)
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_an_answer_may_be_far_longer_than_one_to_a_write(
+    settings: InfluxSettings, readback: InfluxReadback
+) -> None:
+    count = 5000  # 100 KB and more as JSON
+    write(settings, [f"cells,source=can,vehicle=mine v001={n}.5 {NOW_NS + n}" for n in range(count)])
+    assert list(readback.series("cells", "can", "v001").values) == [n + 0.5 for n in range(count)]
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
 def test_a_database_without_points_says_so(readback: InfluxReadback) -> None:
-    assert readback.live() is None
-    assert readback.field_counts(["battery"]) == {"battery": {}}
-    with pytest.raises(UnavailableError, match="holds no points of mine"):
-        readback.measured()
+    assert readback.field_counts("battery", "can") == {}
+    assert readback.series("battery", "can", "power_w") == Series([], [])
+    assert readback.means("battery", "can", ("power_w",), 1_000_000_000) == {}
 
 
 def test_a_server_that_does_not_answer_is_one_line() -> None:
     readback = InfluxReadback(InfluxSettings(url="http://127.0.0.1:9", database="nev"), "mine", SystemClock())
     with pytest.raises(UnavailableError, match=r"^http://127\.0\.0\.1:9: does not answer"):
-        readback.live()
+        readback.series("battery", "can", "power_w")
     readback.close()
 
 
@@ -133,5 +144,6 @@ def test_a_spool_gives_the_same_numbers_and_keeps_its_points(tmp_path: Path) -> 
 
 def test_a_spool_without_points_says_so(tmp_path: Path) -> None:
     readback = SpoolReadback(tmp_path / "spool", SystemClock())
-    with pytest.raises(UnavailableError, match=r"holds no battery\.power_w"):
-        readback.measured()
+    assert readback.field_counts("battery", "can") == {}
+    assert readback.series("battery", "can", "power_w") == Series([], [])
+    assert readback.means("battery", "can", ("power_w",), 1_000_000_000) == {}

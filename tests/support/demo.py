@@ -1,9 +1,12 @@
-"""Outcomes of a demonstration, as they should be."""
+"""Outcomes of a demonstration, as they should be, and a readback of what a test gives it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from telemetry.demo.gateway_config import SOURCE, expected_points
-from telemetry.demo.readback import Measured
+from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT, expected_points
+from telemetry.demo.measured import Quantity
+from telemetry.demo.readback import bucket_means
+from telemetry.demo.sampling import Estimate, Series
 from telemetry.demo.verdict import Outcome, Truth
 
 FRAMES = {
@@ -18,32 +21,88 @@ FRAMES = {
     "BMS_Health": 10,
     "BMS_Energy": 10,
     "BMS_Identity": 10,
+    "BMS_ChargeRequest": 100,
+    "CHG_Output": 100,
+    "CHG_Limits": 20,
+    "CHG_State": 20,
 }
-MEASURED = Measured(
-    soc_start_pct=45.87,
-    soc_end_pct=75.1,
-    energy_in_wh=22_764.9,
-    energy_out_wh=3_536.1,
-    cell_min_v=4.002,
-    cell_max_v=4.025,
+PLANT = {"energy_in_wh": 22_764.9, "soc_end_pct": 75.1, "service_in_wh": 233.05}
+TRUTH = Truth(
+    frames=FRAMES,
+    frames_sent=sum(FRAMES.values()),
+    serial_sent={JBD.name: 21, VEDIRECT.name: 10},
+    plant=PLANT,
+    start_ns=1_772_436_600_000_000_000,
+    duration_s=10.0,
+    late_max_s=0.0123,
+)
+QUANTITIES = (
+    Quantity("battery", "energy in", "Wh", 1, 22_764.9, Estimate(22_766.0, 20.0)),
+    Quantity("battery", "state of charge, end", "%", 2, 75.1, Estimate(75.1, 0.015)),
+    Quantity("service battery", "energy in", "Wh", 1, 233.05, Estimate(234.0, 3.0)),
 )
 
 
 def good_outcome() -> Outcome:
-    """Nothing lost, everything stored."""
-    sent = sum(FRAMES.values())
+    """Nothing lost, everything stored; one answer of the board holds no values, and one came too late."""
+    sent = TRUTH.frames_sent
     points = expected_points(FRAMES)
     made = sum(points.values())
     return Outcome(
-        truth=Truth(frames=FRAMES, frames_sent=sent, measured=MEASURED, duration_s=10.0, late_max_s=0.0123),
-        measured=replace(MEASURED, energy_in_wh=MEASURED.energy_in_wh * 1.0005),
+        truth=TRUTH,
+        quantities=QUANTITIES,
         stored=points,
+        serial_stored={JBD.name: 19, VEDIRECT.name: 10},
         accounts={
             f"bus/{SOURCE}/read": sent,
             f"frames/{SOURCE}/decoded": sent,
+            f"bus/{JBD.name}/read": 20,
+            f"bus/{JBD.name}/timeouts": 1,
+            f"frames/{JBD.name}/decoded": 20,
+            f"bus/{VEDIRECT.name}/read": 10,
+            f"frames/{VEDIRECT.name}/decoded": 10,
             **{f"points/made/{measurement}": count for measurement, count in points.items()},
             "points/acknowledged": made,
         },
+        incomplete_cycles=0,
         waiting_points=0,
+        gateway_s=12.0,
         delivered=True,
     )
+
+
+def with_estimate(outcome: Outcome, index: int, value: float) -> Outcome:
+    """With another stored value of one quantity."""
+    one = outcome.quantities[index]
+    changed = replace(one, stored=replace(one.stored, value=value))
+    return replace(
+        outcome, quantities=(*outcome.quantities[:index], changed, *outcome.quantities[index + 1 :])
+    )
+
+
+class ListedReadback:
+    """What is stored, as a test says it: by measurement, source and field."""
+
+    name = "a list"
+
+    def __init__(self, stored: Mapping[tuple[str, str, str], Series]) -> None:
+        self._stored = stored
+
+    def field_counts(self, measurement: str, source: str) -> dict[str, int]:
+        """See `Readback`."""
+        return {
+            field: len(series)
+            for (of, told_by, field), series in self._stored.items()
+            if (of, told_by) == (measurement, source)
+        }
+
+    def series(self, measurement: str, source: str, field: str) -> Series:
+        """See `Readback`."""
+        return self._stored.get((measurement, source, field), Series([], []))
+
+    def means(
+        self, measurement: str, source: str, fields: Sequence[str], every_ns: int
+    ) -> Mapping[str, Series]:
+        """See `Readback`."""
+        found = {field: self.series(measurement, source, field) for field in fields}
+        return {field: bucket_means(series, every_ns) for field, series in found.items() if len(series)}

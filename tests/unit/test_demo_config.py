@@ -7,27 +7,46 @@ from cantools.database.can import Database
 
 from firmware_sim.broadcast import VEHICLE_DBC
 from firmware_sim.player import SimulatedClock
-from telemetry.config import CanSettings, load_config
-from telemetry.demo.gateway_config import _PAGES, MAP, SOURCE, expected_points, gateway_config, stored_points
-from telemetry.mapping import resolve
+from telemetry.config import CanSettings, Config, load_config
+from telemetry.demo.gateway_config import (
+    _PAGES,
+    ALARMS,
+    JBD,
+    MAP,
+    SERIAL_DEVICES,
+    SOURCE,
+    VEDIRECT,
+    expected_points,
+    gateway_config,
+    stored_points,
+)
+from telemetry.modelling import model
 from telemetry.protocols.databases import BusDatabases
 from telemetry.protocols.plan_cache import load_plan
+from telemetry.serial_assembly import serial_map_entries, with_serial
+from telemetry.serial_settings import SerialSettings
 from tests.support.demo import FRAMES
 
 
-def test_the_configuration_is_one_that_the_gateway_takes(tmp_path: Path) -> None:
-    file = tmp_path / "gateway.toml"
+def configured(folder: Path) -> Config:
+    file = folder / "gateway.toml"
     text = gateway_config(
         vehicle="demo-1",
         database=VEHICLE_DBC,
-        bus={"socket": str(tmp_path / "a bus")},
+        bus={"socket": str(folder / "a bus")},
+        ports={device.name: folder / device.name for device in SERIAL_DEVICES},
         time=SimulatedClock(
             scale=60.0, origin_ns=1_772_436_600_000_000_000, wall_ns=1_800_000_000_000_000_000
         ),
         influx={"url": "http://127.0.0.1:8086", "api": "v1", "database": "nev", "create": True},
+        web="127.0.0.1:0",
     )
     file.write_text(text, "utf-8")
-    config = load_config(file, {})
+    return load_config(file, {})
+
+
+def test_the_configuration_is_one_that_the_gateway_takes(tmp_path: Path) -> None:
+    config = configured(tmp_path)
     source = config.sources[0]
     assert isinstance(source, CanSettings)
     assert source.name == SOURCE
@@ -37,19 +56,41 @@ def test_the_configuration_is_one_that_the_gateway_takes(tmp_path: Path) -> None
     assert source.simulated_time.origin_ns == 1_772_436_600_000_000_000
     assert config.influx.create
     assert config.influx.v1_database == "nev"
-    assert len(config.map) == len(MAP)
+    assert len(config.map) == len(MAP) + len(ALARMS)
+    assert str(config.web.listen) == "127.0.0.1:0"
+
+
+def test_serial_devices_share_the_simulated_time_and_have_names_of_their_own(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    bus = config.sources[0]
+    assert isinstance(bus, CanSettings)
+    serials = [source for source in config.sources if isinstance(source, SerialSettings)]
+    assert [(one.name, one.port, one.protocol) for one in serials] == [
+        ("jbd", str(tmp_path / "jbd"), "jbd"),
+        ("vedirect", str(tmp_path / "vedirect"), "vedirect"),
+    ]
+    assert {one.simulated_time for one in serials} == {bus.simulated_time}
+    assert "main" not in {name for one in serials for name in (one.pack, one.charger)}
+    assert [one.poll_every_s for one in serials] == [JBD.poll_every_s, VEDIRECT.poll_every_s]
 
 
 def test_every_mapped_signal_exists_and_its_field_too(tmp_path: Path) -> None:
-    file = tmp_path / "gateway.toml"
-    time = SimulatedClock(1.0, 0, 0)
-    influx = {"url": "http://127.0.0.1:8086", "database": "nev"}
-    text = gateway_config(
-        vehicle="v", database=VEHICLE_DBC, bus={"interface": "vcan0"}, time=time, influx=influx
-    )
-    file.write_text(text, "utf-8")
     plan = load_plan([BusDatabases(name=SOURCE, databases=(VEHICLE_DBC,))], None)
-    resolve(load_config(file, {}).map, plan.spec)
+    modelling = model(configured(tmp_path).map, (), plan.spec)
+    assert modelling.map is not None
+    assert len(modelling.alarms) == len(ALARMS)
+
+
+def test_the_packs_power_is_derived_though_serial_devices_could_tell_one(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    serials = [source for source in config.sources if isinstance(source, SerialSettings)]
+    plan = load_plan([BusDatabases(name=SOURCE, databases=(VEHICLE_DBC,))], None)
+    modelling = model((*config.map, *serial_map_entries(serials)), (), with_serial(plan.spec, serials))
+    assert modelling.map is not None
+    tags = [
+        modelling.map.tag_sets[target.tag_set] for target in modelling.map.targets if target.power is not None
+    ]
+    assert {"pack": "main"} in tags
 
 
 def test_the_pages_are_those_of_the_database() -> None:
@@ -67,7 +108,15 @@ def test_a_frame_is_a_point_and_mapped_messages_are_points_of_the_data_model_too
     assert points["BMS_PackPower"] == 1000
     assert points["battery"] == 1000 + 100 + 100 + 100 + 20 + 10
     assert points["cells"] == 500 // 24 + 41 // 2
-    assert points.keys() == {*FRAMES, "battery", "cells"}
+    assert points["charger"] == 100 + 100 + 20 + 20
+    assert points.keys() == {*FRAMES, "battery", "cells", "charger"}
+
+
+def test_a_row_may_hold_more_than_is_mapped() -> None:
+    told = {"voltage_v": 10, "current_a": 10, "soc_pct": 4}
+    assert stored_points("battery", told | {"power_w": 10, "charged_wh": 10}) == stored_points(
+        "battery", told
+    )
 
 
 def test_stored_points_are_counted_by_a_field_that_each_of_them_has() -> None:

@@ -1,4 +1,4 @@
-"""telemetry/demo/screen.py: one rewritten line in a terminal, few lines elsewhere."""
+"""telemetry/demo/screen.py: lines rewritten in a terminal, few lines elsewhere."""
 
 import io
 
@@ -10,18 +10,18 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminals_line_is_rewritten_and_cleared_before_a_note() -> None:
+def test_a_terminals_lines_are_rewritten_and_cleared_before_a_note() -> None:
     stream = Terminal()
     screen = Screen(stream)
-    screen.live("one", 0.0)
-    screen.live("two", 0.1)
+    screen.live(["one", "uno"], 0.0)
+    screen.live(["two"], 0.1)
     screen.note("done")
-    assert stream.getvalue() == "\r\x1b[Kone\r\x1b[Ktwo\r\x1b[Kdone\n"
+    assert stream.getvalue() == "one\nuno\r\x1b[A\x1b[Jtwo\r\x1b[Jdone\n"
 
 
 def test_a_line_never_wraps() -> None:
     stream = Terminal()
-    Screen(stream).live("x" * 5000, 0.0)
+    Screen(stream).live(["x" * 5000], 0.0)
     assert len(stream.getvalue()) < 1000
 
 
@@ -29,8 +29,21 @@ def test_elsewhere_a_line_is_written_every_few_seconds() -> None:
     stream = io.StringIO()
     screen = Screen(stream)
     for tenth in range(120):
-        screen.live(f"at {tenth / 10}", tenth / 10)
-    assert stream.getvalue().splitlines() == ["at 0.0", "at 5.0", "at 10.0"]
+        screen.live([f"at   {tenth / 10}", "  all well"], tenth / 10)
+    assert stream.getvalue().splitlines() == [
+        "at 0.0; all well",
+        "at 5.0; all well",
+        "at 10.0; all well",
+    ]
+
+
+def test_a_second_act_begins_with_a_line() -> None:
+    stream = io.StringIO()
+    screen = Screen(stream)
+    screen.live(["first"], 30.0)
+    screen.begin()
+    screen.live(["second"], 0.0)
+    assert stream.getvalue().splitlines() == ["first", "second"]
 
 
 def test_a_bar_fills_up_and_never_over() -> None:

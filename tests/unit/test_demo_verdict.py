@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from telemetry.demo.report import render
-from telemetry.demo.verdict import Outcome, Truth, energy_difference, faults
-from tests.support.demo import FRAMES, MEASURED, good_outcome
+from telemetry.demo.verdict import Outcome, Truth, faults
+from tests.support.demo import FRAMES, PLANT, TRUTH, good_outcome, with_estimate
 
 
 def with_accounts(**changes: int) -> Outcome:
@@ -22,10 +22,10 @@ def test_a_run_without_a_loss_has_no_fault() -> None:
 
 BAD = {
     "a frame that was not read": (
-        with_accounts(bus__can__read=1940, frames__can__decoded=1940),
-        "1,940 read",
+        with_accounts(bus__can__read=2180, frames__can__decoded=2180),
+        "2,180 read",
     ),
-    "a frame that was not decoded": (with_accounts(frames__can__decoded=1940), "1,940 decoded"),
+    "a frame that was not decoded": (with_accounts(frames__can__decoded=2180), "2,180 decoded"),
     "a frame dropped by the kernel": (with_accounts(bus__can__kernel_dropped=1), "1 frames were lost"),
     "a frame lost later": (with_accounts(frames__can__lost__queue_overflow=2), "2 frames were lost"),
     "a point that is not stored": (
@@ -41,17 +41,31 @@ BAD = {
     "a waiting point": (replace(good_outcome(), waiting_points=7), "7 points are still waiting"),
     "an account that does not balance": (with_accounts(points__acknowledged=1), "are not accounted for"),
     "energy that went missing": (
-        replace(good_outcome(), measured=replace(MEASURED, energy_in_wh=22_600.0)),
-        "energy in: 22,600.0 Wh stored, 22,764.9 Wh true",
+        with_estimate(good_outcome(), 0, 22_600.0),
+        "battery: energy in: 22,600.0 Wh stored, 22,764.9 Wh true, sampling explains 20",
     ),
-    "a wrong state of charge": (
-        replace(good_outcome(), measured=replace(MEASURED, soc_end_pct=75.2)),
-        "state of charge at the end",
+    "a wrong state of charge": (with_estimate(good_outcome(), 1, 75.2), "state of charge, end: 75.20 %"),
+    "a value that is none": (with_estimate(good_outcome(), 0, float("nan")), "energy in: nan Wh stored"),
+    "a serial message that was not decoded": (
+        with_accounts(frames__jbd__decoded=19),
+        "jbd: 21 messages were",
     ),
-    "a wrong cell": (replace(good_outcome(), measured=replace(MEASURED, cell_max_v=4.03)), "highest cell"),
+    "a block that was not decoded": (
+        with_accounts(frames__vedirect__decoded=9),
+        "vedirect: 10 messages were",
+    ),
+    "a damaged answer": (with_accounts(frames__jbd__lost__checksum=1), "jbd: 1 messages were lost"),
+    "a serial message that is not stored": (
+        replace(good_outcome(), serial_stored={"jbd": 18, "vedirect": 10}),
+        "jbd: 20 messages decoded, 18 stored",
+    ),
+    "a cycle of cells that is not stored": (
+        replace(good_outcome(), stored={**good_outcome().stored, "cells": 39}),
+        "cells: 40 points expected, 39 stored",
+    ),
     "a frame that the simulator could not send": (
-        replace(good_outcome(), truth=replace(good_outcome().truth, frames_sent=1900)),
-        "41 frames of the simulator went nowhere",
+        replace(good_outcome(), truth=replace(good_outcome().truth, frames_sent=2000)),
+        "181 frames of the simulator went nowhere",
     ),
 }
 
@@ -66,13 +80,18 @@ def test_each_loss_is_a_fault_and_stands_in_the_report(name: str) -> None:
 
 
 def test_a_busy_machine_is_named_as_the_likely_reason() -> None:
-    late = replace(good_outcome().truth, late_max_s=0.4)
-    worse = replace(MEASURED, energy_in_wh=22_600.0)
-    busy = render(replace(good_outcome(), truth=late, measured=worse), database="InfluxDB", wall_s=30.0)
-    calm = render(replace(good_outcome(), measured=worse), database="InfluxDB", wall_s=30.0)
+    late = replace(TRUTH, late_max_s=0.4)
+    worse = with_estimate(good_outcome(), 0, 22_600.0)
+    busy = render(replace(worse, truth=late), database="InfluxDB", wall_s=30.0)
+    calm = render(worse, database="InfluxDB", wall_s=30.0)
     assert "up to 0.4 s late" in busy
     assert "busy" not in calm
-    assert "busy" not in render(replace(good_outcome(), truth=late), database="InfluxDB", wall_s=30.0)
+
+
+def test_a_cycle_that_the_gateway_counts_as_incomplete_is_named_and_no_fault() -> None:
+    outcome = replace(good_outcome(), stored={**good_outcome().stored, "cells": 38}, incomplete_cycles=2)
+    assert faults(outcome) == []
+    assert "2 in incomplete cycles" in render(outcome, database="InfluxDB", wall_s=30.0)
 
 
 def test_points_may_wait_where_there_is_no_database() -> None:
@@ -85,22 +104,21 @@ def test_points_may_wait_where_there_is_no_database() -> None:
 def test_a_truth_is_read_from_the_simulators_report() -> None:
     report = {
         "frames": FRAMES,
-        "frames_sent": 1941,
+        "frames_sent": TRUTH.frames_sent,
+        "serial": {
+            "jbd": {"sent": 21, "spoiled": 0, "unheard": 3},
+            "vedirect": {"sent": 10, "spoiled": 0, "unheard": 0},
+        },
+        "time_start_ns": TRUTH.start_ns,
         "duration_s": 10.0,
         "late_max_s": 0.0123,
-        "soc_start_pct": 45.87,
-        "soc_end_pct": 75.1,
-        "energy_in_wh": 22_764.9,
-        "energy_out_wh": 3_536.1,
-        "cell_min_v": 4.002,
-        "cell_max_v": 4.025,
         "seed": 1,
+        **PLANT,
     }
-    assert Truth.from_report(report) == good_outcome().truth
-
-
-def test_no_energy_at_all_is_no_difference() -> None:
-    assert energy_difference(0.0, 0.0) == 0.0
+    truth = Truth.from_report(report)
+    assert truth.plant.items() >= PLANT.items()
+    assert replace(truth, plant=PLANT) == TRUTH
+    assert truth.span_ns == (TRUTH.start_ns, TRUTH.start_ns + 10_000_000_000)
 
 
 def test_the_report_shows_every_number_beside_what_it_should_be() -> None:
@@ -110,12 +128,22 @@ def test_the_report_shows_every_number_beside_what_it_should_be() -> None:
     assert max(len(line) for line in lines) < 110
     for words in (
         ("BMS_PackPower", "1,000", "1,000"),
-        ("state of charge, end", "75.10 %", "75.10 %", "+0.00 %"),
-        ("energy in", "22,764.9 Wh", "22,776.3 Wh", "+0.050 %"),
-        ("cell spread, end", "23.0 mV", "23.0 mV"),
-        ("bus", "sent 1,941", "read 1,941", "dropped by the kernel 0"),
-        ("frames", "decoded 1,941", "lost 0"),
-        ("points", "acknowledged 3,311", "dead letters 0"),
+        ("battery", "the plant", "stored", "difference", "sampling error"),
+        ("state of charge, end", "75.10 %", "75.10 %", "+0.000 %", "± 0.015 %"),
+        ("energy in", "22,764.9 Wh", "22,766.0 Wh", "+1.10 Wh", "± 20.00 Wh"),
+        ("service battery", "the plant"),
+        (
+            "bus",
+            "can",
+            f"sent {TRUTH.frames_sent:,}",
+            f"read {TRUTH.frames_sent:,}",
+            "dropped by the kernel 0",
+        ),
+        ("jbd", "sent 21", "read 20"),
+        ("frames", f"decoded {TRUTH.frames_sent:,}", "lost 0"),
+        ("jbd", "decoded 20", "lost 0", "stored 19"),
+        ("points", "acknowledged", "dead letters 0"),
         ("nothing was lost",),
+        ("within its own sampling error",),
     ):
         assert any(all(word in line for word in words) for line in lines), words
