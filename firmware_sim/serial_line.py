@@ -14,6 +14,7 @@ from firmware_sim.serial_port import PtyPort
 
 _LEAST_WAIT_S = 0.001  # poll counts in milliseconds
 _DRAIN_NAP_S, _DRAIN_NAPS = 0.01, 200
+_DRAIN_QUIET_NAPS = 10  # what was written just now is not counted at once
 
 
 class SerialDevice(Protocol):
@@ -113,10 +114,11 @@ class SerialLines:
 
     def drain(self) -> None:
         """Before the ports are taken away: let those who have them open read what was said, for a while."""
+        quiet = 0
         for _ in range(_DRAIN_NAPS):
-            before = [line.port.unread_bytes() for line in self._lines]
-            time.sleep(_DRAIN_NAP_S)  # what was written just now is not counted yet
-            if not any(before) and not any(line.port.unread_bytes() for line in self._lines):
+            time.sleep(_DRAIN_NAP_S)
+            quiet = 0 if any(line.port.unread_bytes() for line in self._lines) else quiet + 1
+            if quiet == _DRAIN_QUIET_NAPS:
                 return
 
     def counts(self) -> dict[str, dict[str, int]]:

@@ -38,7 +38,7 @@ JBD = SerialDevice(
     silent_every_s=60.0,  # the board's name
     poll_every_s=1.0,
 )
-# Its pack has another name too: a protocol that may tell a pack's power keeps it from being derived.
+# A battery monitor on that line would be the solar charger's own.
 VEDIRECT = SerialDevice("vedirect", pack="solar", charger="solar", messages=(("charger", "voltage_v"),))
 SERIAL_DEVICES = (JBD, VEDIRECT)
 

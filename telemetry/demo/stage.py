@@ -28,7 +28,7 @@ from telemetry.demo.report import render
 from telemetry.demo.rig import Rig
 from telemetry.demo.screen import Screen, bar
 from telemetry.demo.spool_readback import SpoolReadback
-from telemetry.demo.verdict import Outcome, Truth, faults
+from telemetry.demo.verdict import Outcome, Truth, faults, undecoded
 from telemetry.demo_server import start_influxdb1
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
@@ -234,7 +234,9 @@ class _Stage:
 
 def _is_settled(status: Status, truth: Truth, *, delivered: bool) -> bool:
     accounts, waiting_points = status["accounts"], _waiting_points(status)
-    all_read = accounts.get(f"bus/{SOURCE}/read", 0) >= truth.frames_sent
+    all_read = accounts.get(f"bus/{SOURCE}/read", 0) >= truth.frames_sent and not any(
+        undecoded(truth, accounts, device) for device in SERIAL_DEVICES
+    )
     balanced = not list(imbalances(accounts, waiting_points, {}))
     return all_read and balanced and not (delivered and waiting_points)
 

@@ -94,8 +94,7 @@ def _frame_faults(outcome: Outcome) -> Iterator[str]:
 def _serial_faults(outcome: Outcome, device: SerialDevice) -> Iterator[str]:
     sent = outcome.truth.serial_sent.get(device.name, 0)
     decoded = outcome.accounts.get(f"frames/{device.name}/decoded", 0)
-    # An answer that came too late for its request is thrown away, since it could be taken for the next one's.
-    if not 0 <= sent - decoded <= outcome.accounts.get(f"bus/{device.name}/timeouts", 0):
+    if decoded > sent or undecoded(outcome.truth, outcome.accounts, device):
         yield f"{device.name}: {sent:,} messages were sent, {decoded:,} decoded"
     lost = frames_lost(outcome.accounts, device.name)
     if lost:
@@ -103,6 +102,16 @@ def _serial_faults(outcome: Outcome, device: SerialDevice) -> Iterator[str]:
     stored = outcome.serial_stored.get(device.name, 0)
     if not 0 <= decoded - stored <= silent_messages(device, outcome.gateway_s):
         yield f"{device.name}: {decoded:,} messages decoded, {stored:,} stored"
+
+
+def undecoded(truth: Truth, accounts: Counters, device: SerialDevice) -> int:
+    """Messages that were sent and not decoded, and should have been.
+
+    An answer that came too late for its request is thrown away, since it could be taken for the next one's.
+    """
+    decoded = accounts.get(f"frames/{device.name}/decoded", 0)
+    late = accounts.get(f"bus/{device.name}/timeouts", 0)
+    return max(truth.serial_sent.get(device.name, 0) - decoded - late, 0)
 
 
 def silent_messages(device: SerialDevice, asked_s: float) -> int:
