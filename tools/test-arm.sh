@@ -88,12 +88,9 @@ env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
         rm -rf /tmp/dist
         /opt/venv/bin/pip wheel -q --no-deps -w /tmp/dist .
         ls /tmp/dist >&2
-        extras=$(python3 -c "import tomllib
-extras = tomllib.load(open(\"pyproject.toml\", \"rb\"))[\"project\"][\"optional-dependencies\"]
-print(*(name for name in extras if name != \"dev\"), sep=\",\")")
         wheel=$(echo /tmp/dist/*.whl)
         /opt/venv/bin/pip install -q --force-reinstall --no-deps "$wheel"
-        /opt/venv/bin/pip install -q "$wheel${extras:+[$extras]}" pytest hypothesis line-protocol-parser
+        /opt/venv/bin/pip install -q "$wheel[logs,monitor]" pytest hypothesis line-protocol-parser
         # As tools/setup.sh does: for its databases alone.
         /opt/venv/bin/pip install -q --no-deps --ignore-requires-python \
             "$(grep -o "opendbc==[0-9.]*" tools/setup.sh)"
