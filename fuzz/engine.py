@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 
 INPUT_LIMIT_S = 20
+SEED = int(os.environ.get("FUZZ_SEED", "0"))  # 0: another one each time
 INPUT_LIMIT_BYTES = 4096
 MEMORY_LIMIT_MIB = 1024
 CORPUS = Path(__file__).parent / "corpus"
@@ -62,6 +63,7 @@ def _fuzz_guided(name: str, load: Callable[[], Harness], seconds: int, findings:
         harness = load()
     options = {
         "max_total_time": seconds,
+        "seed": SEED,
         "timeout": INPUT_LIMIT_S,
         "rss_limit_mb": MEMORY_LIMIT_MIB,
         "max_len": INPUT_LIMIT_BYTES,
@@ -93,7 +95,7 @@ def _fuzz_at_random(name: str, harness: Harness, seconds: int, findings: Path) -
     limit_bytes = MEMORY_LIMIT_MIB * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
     inputs = [file.read_bytes() for file in corpus_files(name)]
-    random = Random()
+    random = Random(SEED or None)
     tried = findings / "crash-last"
     end_s = time.monotonic() + seconds
     count = 0
