@@ -15,7 +15,7 @@ def _as_if_missing(name: str) -> Iterator[None]:
         yield  # somebody needs it
         return
     # None makes an import fail with ModuleNotFoundError (The Python Language Reference, 5.3.1).
-    sys.modules[name] = None  # type: ignore[assignment]
+    sys.modules[name] = None  # type: ignore[assignment]  # None: an import that fails
     try:
         yield
     finally:
