@@ -1,8 +1,11 @@
 """A serial port that is not there: a pseudo terminal behind a symbolic link that the user names.
 
 Promises: `write` and `read` never wait and never raise for a port that nobody has open; what is sent while
-nobody has is gone, as on a real line. `unplug` takes port and link away, whoever uses them; `plug_in` makes a
-new one behind the same link. A file that is no link of ours is never replaced.
+nobody has is gone, as on a real line. Whoever opens a port throws away what has come by then (pyserial does
+so unasked), so nothing is sent before that: what was sent can be held against the reader. `unplug` takes port
+and link away, whoever uses them; `plug_in` makes a new one behind the same link. A file that is no link of
+ours is never replaced. Relies on the packet mode of pseudo terminals (tty_ioctl(2), TIOCPKT), which tells
+what the other end does.
 """
 
 import contextlib
@@ -11,12 +14,14 @@ import os
 import select
 import sys
 import termios
+import time
 import tty
 from pathlib import Path
 
 from telemetry.errors import UnavailableError
 
 _READ_BYTES = 4096
+_SETTLE_S = 0.5  # for readers that throw nothing away and say nothing: they are heard later
 _TERMINALS = "/dev/pts/"
 
 
@@ -27,7 +32,9 @@ class PtyPort:
         self.link = link
         self._master: int | None = None
         self._terminal = ""
-        self._raw = False
+        self._received = bytearray()
+        self._opened_s: float | None = None  # when it was seen that somebody has it open
+        self._settled = False  # nothing that is sent from now on is thrown away by opening
 
     @property
     def plugged(self) -> bool:
@@ -37,6 +44,7 @@ class PtyPort:
         """Make the port. Raises UnavailableError when the link cannot be made."""
         master, terminal = os.openpty()
         os.set_blocking(master, False)
+        fcntl.ioctl(master, termios.TIOCPKT, (1).to_bytes(4, sys.byteorder))
         self._terminal = os.ttyname(terminal)
         os.close(terminal)  # so that it can be told whether somebody else has it open
         try:
@@ -48,7 +56,7 @@ class PtyPort:
                 f"cannot be linked to a port: {error.strerror or error}", where=str(self.link), hint=hint
             ) from error
         self._master = master
-        self._raw = False
+        self._forget()
 
     def unplug(self) -> None:
         """Pull it out: whoever has it open gets an error or an end of file."""
@@ -66,16 +74,16 @@ class PtyPort:
 
     def read(self) -> bytes:
         """What has come; empty: nothing."""
-        if self._master is None or not self._open_elsewhere():
+        if not self._open_elsewhere():
             return b""
-        try:
-            return os.read(self._master, _READ_BYTES)
-        except OSError:  # nothing to read, or closed just now
-            return b""
+        self._pull()
+        data = bytes(self._received)
+        self._received.clear()
+        return data
 
     def write(self, data: bytes) -> bool:
         """Whether all of it went to somebody who has the port open; what does not fit is lost."""
-        if self._master is None or not self._open_elsewhere():
+        if self._master is None or not self._is_settled():
             return False
         try:
             return os.write(self._master, data) == len(data)
@@ -103,20 +111,47 @@ class PtyPort:
         poll = select.poll()
         poll.register(self._master, select.POLLIN)
         if any(event & select.POLLHUP for _, event in poll.poll(0)):
-            self._raw = False
+            self._pull()
+            self._forget()
             return False
-        if not self._raw:
-            self._make_raw()
-        return self._raw
+        if self._opened_s is None and self._make_raw():
+            self._opened_s = time.monotonic()
+        return self._opened_s is not None
 
-    def _make_raw(self) -> None:
+    def _is_settled(self) -> bool:
+        """Whether somebody has it open who is done with opening it."""
+        if not self._open_elsewhere():
+            return False
+        if not self._settled:
+            self._pull()
+            self._settled |= self._opened_s is not None and time.monotonic() - self._opened_s > _SETTLE_S
+        return self._settled
+
+    def _pull(self) -> None:
+        """Take what has come. In packet mode a read gives 0 and data, or what the other end did, as flags."""
+        while self._master is not None:
+            try:
+                packet = os.read(self._master, _READ_BYTES)
+            except OSError:  # nothing to read, or closed just now
+                return
+            self._received += packet[1:]
+            self._settled |= len(packet) > 1 or bool(packet[0] & termios.TIOCPKT_FLUSHREAD)
+
+    def _forget(self) -> None:
+        """Nobody has it open."""
+        self._received.clear()
+        self._opened_s = None
+        self._settled = False
+
+    def _make_raw(self) -> bool:
         with contextlib.suppress(OSError):
             terminal = os.open(self._terminal, os.O_RDWR | os.O_NOCTTY)
             try:
-                tty.setraw(terminal)
-                self._raw = True
+                tty.setraw(terminal, termios.TCSANOW)
             finally:
                 os.close(terminal)
+            return True
+        return False
 
 
 def _point(link: Path, target: str) -> None:

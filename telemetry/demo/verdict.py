@@ -108,12 +108,10 @@ def undecoded(truth: Truth, accounts: Counters, device: SerialDevice) -> int:
     """Messages that were sent and not decoded, and should have been.
 
     An answer that came too late for its request is thrown away, since it could be taken for the next one's.
-    Of a device that talks by itself one message may be on its way when the port is opened: not heard whole.
     """
     decoded = accounts.get(f"frames/{device.name}/decoded", 0)
-    talks_by_itself = device.poll_every_s is None
-    unheard = 1 if talks_by_itself else accounts.get(f"bus/{device.name}/timeouts", 0)
-    return max(truth.serial_sent.get(device.name, 0) - decoded - unheard, 0)
+    late = accounts.get(f"bus/{device.name}/timeouts", 0)
+    return max(truth.serial_sent.get(device.name, 0) - decoded - late, 0)
 
 
 def silent_messages(device: SerialDevice, asked_s: float) -> int:

@@ -50,8 +50,8 @@ BAD = {
         with_accounts(frames__jbd__decoded=19),
         "jbd: 21 messages were",
     ),
-    "blocks that were not decoded": (
-        with_accounts(frames__vedirect__decoded=8),
+    "a block that was not decoded": (
+        with_accounts(frames__vedirect__decoded=9),
         "vedirect: 10 messages were",
     ),
     "a damaged answer": (with_accounts(frames__jbd__lost__checksum=1), "jbd: 1 messages were lost"),

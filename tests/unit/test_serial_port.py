@@ -1,6 +1,7 @@
 """firmware_sim/serial_port.py and serial_line.py: a port behind a link, as a reader finds it."""
 
 import os
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,13 +51,42 @@ def test_every_byte_goes_through_as_it_is_both_ways(port: PtyPort) -> None:
         assert port.read() == every
 
 
-def test_a_reader_that_does_not_set_the_port_up_gets_them_too(port: PtyPort) -> None:
+@pytest.fixture
+def bare_reader(port: PtyPort) -> Iterator[int]:
+    """Has it open, and has done nothing else with it."""
     descriptor = os.open(port.link, os.O_RDWR | os.O_NOCTTY)
-    try:
-        assert port.write(b"a\rb\x03\xff")
-        assert os.read(descriptor, 10) == b"a\rb\x03\xff"
-    finally:
-        os.close(descriptor)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_nothing_is_sent_that_opening_throws_away(port: PtyPort, bare_reader: int) -> None:
+    assert not port.write(b"too soon")
+    termios.tcflush(bare_reader, termios.TCIFLUSH)
+    assert port.write(b"heard")
+    assert os.read(bare_reader, 20) == b"heard"
+
+
+def test_who_throws_nothing_away_and_asks_is_answered(port: PtyPort, bare_reader: int) -> None:
+    assert not port.write(b"too soon")
+    os.write(bare_reader, b"question")
+    assert port.write(b"answer")
+    assert port.read() == b"question"
+    assert os.read(bare_reader, 20) == b"answer"
+
+
+def test_who_does_nothing_but_listen_gets_every_byte_after_a_while(port: PtyPort, bare_reader: int) -> None:
+    while not port.write(b"a\rb\x03\xff"):
+        pass
+    assert os.read(bare_reader, 10) == b"a\rb\x03\xff"
+
+
+def test_what_one_reader_threw_away_does_not_count_for_the_next(port: PtyPort) -> None:
+    with open_port(port):
+        pass
+    assert port.read() == b""
+    descriptor = os.open(port.link, os.O_RDWR | os.O_NOCTTY)
+    assert not port.write(b"too soon")
+    os.close(descriptor)
 
 
 def test_a_port_that_nobody_reads_loses_bytes_and_does_not_wait(port: PtyPort) -> None:
