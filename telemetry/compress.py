@@ -7,6 +7,8 @@ is installed (a quarter of zlib's time for nearly the same size), else zlib at l
 import zlib
 from collections.abc import Callable
 
+from telemetry_core.lines import LineBuffer
+
 from telemetry.errors import DataError
 
 try:
@@ -20,8 +22,8 @@ _LEVEL = 1
 _GZIP_WBITS = 31  # zlib.h: 16 for a gzip header, 15 for the largest window
 
 
-def compress(data: bytes) -> bytes:
-    """`data` as one gzip member (RFC 1952)."""
+def compress(data: bytes | LineBuffer) -> bytes:
+    """`data` as one gzip member (RFC 1952). Lines are read in place: a batch of them is large."""
     return _compress(data, _LEVEL, _GZIP_WBITS)
 
 

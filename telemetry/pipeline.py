@@ -203,13 +203,14 @@ class Pipeline:
             return
         first_ns, last_ns = self._open.first_ns, self._open.last_ns
         batch = EncodedBatch(
-            payload=compress(self._open.take()),
+            payload=compress(self._open),
             points=points,
             first_ns=first_ns,
             last_ns=last_ns,
             time_base=self._time_base,
             boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
         )
+        self._open.clear()
         self._store.append(batch, accounts=self._ledger.snapshot(), positions=self._positions)
         if self._store.commit_due():
             self._store.commit()

@@ -9,8 +9,10 @@ cdef class LineBuffer:
     cdef Py_ssize_t line_count
     cdef int64_t first_stamp_ns  # of the earliest and the latest line; meaningless without lines
     cdef int64_t last_stamp_ns
+    cdef int readers             # who read it in place
 
-    # Where the next line goes: `line_bytes` writable bytes, valid until the next call; NULL without memory.
+    # Where the next line goes: `line_bytes` writable bytes, valid until the next call; NULL without memory,
+    # or when it would have to grow while somebody reads it.
     cdef char* reserve(self, size_t line_bytes) noexcept nogil
     # A line was written there: it ends before `end`, its newline included.
     cdef void commit(self, char* end, int64_t time_ns) noexcept nogil

@@ -2,9 +2,11 @@
 was known.
 
 Promises: every line in a buffer is whole, not empty and ended by a newline; `first_ns` and `last_ns` bound
-their stamps. Memory once used is kept.
+their stamps. Memory once used is kept. It can be read in place (the buffer protocol); meanwhile it neither
+grows nor is emptied.
 """
 
+from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
 from libc.stdlib cimport free, malloc, realloc
@@ -27,6 +29,13 @@ cdef class LineBuffer:
     def __len__(self):
         return self.used
 
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        PyBuffer_FillInfo(view, self, self.data, self.used, 1, flags)
+        self.readers += 1
+
+    def __releasebuffer__(self, Py_buffer* view):
+        self.readers -= 1
+
     @property
     def lines(self):
         """How many lines it holds."""
@@ -46,6 +55,8 @@ cdef class LineBuffer:
         cdef char* grown
         cdef size_t room
         if self.used + line_bytes > self.room:
+            if self.readers:
+                return NULL
             room = 2 * self.room + line_bytes
             grown = <char*>realloc(self.data, room)
             if grown == NULL:
@@ -79,7 +90,9 @@ cdef class LineBuffer:
         return taken
 
     def clear(self):
-        """Forget all lines; the memory stays."""
+        """Forget all lines; the memory stays. BufferError while somebody reads it in place."""
+        if self.readers:
+            raise BufferError("a buffer of lines is being read")
         self.used = 0
         self.line_count = 0
         self.first_stamp_ns = INT64_MAX

@@ -7,6 +7,8 @@ import sys
 import threading
 from pathlib import Path
 
+from telemetry_core.allocator import return_large_blocks
+
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.notify import Supervisor
@@ -27,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     SIGHUP: read the configuration again.
     """
+    return_large_blocks()
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.DEBUG if arguments.verbose else logging.INFO,

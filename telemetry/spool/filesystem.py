@@ -172,7 +172,7 @@ class RealFileSystem:
         return descriptor
 
 
-def append_all(filesystem: FileSystem, descriptor: int, data: bytes) -> None:
+def append_all(filesystem: FileSystem, descriptor: int, data: bytes | bytearray) -> None:
     """Append the whole of `data`, however many writes it takes."""
     rest = memoryview(data)
     while rest:

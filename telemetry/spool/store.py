@@ -30,7 +30,7 @@ class Commit:
 
     items: list[Item]
     places: list[int]
-    data: bytes
+    data: bytearray
     end: int
     from_memory: Tally
     segment: Segment  # that they go to
@@ -136,7 +136,7 @@ class Store:
             sequence_places.append(place)
             place += item.batch.points
         segment = self._new_segment() if is_new or last is None else last
-        return Commit(items, sequence_places, bytes(data), place, from_memory, segment, is_new)
+        return Commit(items, sequence_places, data, place, from_memory, segment, is_new)
 
     def write(self, commit: Commit) -> None:
         """Put the records on the medium. When it fails the file is suspect: `discard`."""

@@ -21,6 +21,21 @@ def test_a_buffer_grows_past_its_room() -> None:
     assert lines.take() == b"".join(b"x" * number + b"y\n" for number in range(1000))
 
 
+def test_lines_read_in_place_neither_move_nor_go() -> None:
+    lines = LineBuffer(room=256)
+    lines.append(b"a v=1 5", 5)
+    with memoryview(lines) as view:
+        with pytest.raises(MemoryError):
+            lines.append(b"x" * 1000, 7)
+        with pytest.raises(BufferError, match="being read"):
+            lines.clear()
+        lines.append(b"b v=2 7", 7)
+        assert bytes(view) == b"a v=1 5\n"
+        assert view.readonly
+    lines.append(b"x" * 1000, 7)
+    assert lines.take().startswith(b"a v=1 5\nb v=2 7\nx")
+
+
 def test_clear_forgets_stamps_too() -> None:
     lines = LineBuffer()
     lines.append(b"a v=1 5", 5)

@@ -1,0 +1,3 @@
+LARGE_BYTES: int
+
+def return_large_blocks() -> None: ...
