@@ -16,7 +16,7 @@ from telemetry.errors import ConfigError
 from telemetry.limits import Limit, read_limit
 from telemetry.map_entry import MapEntry, read_map_entry
 from telemetry.protect_entry import ProtectEntry, read_protect_entry
-from telemetry.protocols.transport import ID_BITS, ID_BITS_EXTENDED, IsoTpId, parse_id_masks, parse_isotp_id
+from telemetry.protocols.transport import ID_BITS, ID_BITS_EXTENDED, IsoTpId, parse_id, parse_id_masks
 from telemetry.serial_settings import SerialSettings, SimulatedTime, read_serial, read_simulated_time
 from telemetry.sink.credentials import Secret, handed_over, read_secret
 from telemetry.sink.settings import Api, InfluxSettings
@@ -191,7 +191,7 @@ def _id_masks(table: TomlTable) -> tuple[int, int]:
 
 def _isotp(table: TomlTable) -> IsoTpId:
     try:
-        id = parse_isotp_id(table.take_text("id"))
+        id = parse_id(table.take_text("id"))
     except ValueError as error:
         raise table.wrong("id", str(error), "3 digits, or 8 for an id of 29 bits") from error
     entry = IsoTpId(id, table.take_flag("extended_addressing"), table.take_flag("with_length"))

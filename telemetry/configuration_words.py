@@ -181,7 +181,11 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "text": _words("of an alarm: for people", "the code's meaning and the signal"),
     },
     "protect": {
-        "message": _words("the message, as the database names it"),
+        "message": _words("the message, as the database names it", "one of the two"),
+        "id": _words(
+            "the message, by the id of its frames in hexadecimal: up to 3 digits, or 8 for an id of 29 bits",
+            "one of the two",
+        ),
         "profile": _words(
             "the CRC-8 of SAE J1850; AUTOSAR E2E profile 1 (variants 1A, 1B, 1C, and with the low byte of the"
             " data id alone), 2 or 5; or a counter without a checksum"

@@ -9,6 +9,7 @@ from pathlib import Path
 from telemetry_core.protection_spec import Action
 
 from telemetry.errors import ConfigError
+from telemetry.protocols.transport import id_text, parse_id
 from telemetry.toml_table import TomlTable
 
 ACTIONS = {"drop": Action.DROP, "flag": Action.FLAG, "keep": Action.KEEP}
@@ -24,8 +25,9 @@ _NEEDS_DATA_ID = (E2E_1A, E2E_1B, E2E_1C, E2E_1_LOW, E2E_5)
 class ProtectEntry:
     """How a message is protected, and what becomes of a frame that is not what it ought to be."""
 
-    message: str  # as the database names it
+    message: str | None  # as the database names it; None: the id says which message
     profile: str  # one of PROFILES
+    id: int | None = None  # with bit 31 where it has 29 bits; None: the name says which message
     bus: str | None = None  # None: every bus that has the message
     crc: str | None = None  # the signal that holds the checksum; None: where the profile has it
     counter: str | None = None  # the signal that holds the counter; likewise
@@ -38,13 +40,24 @@ class ProtectEntry:
     on_error: Action = Action.DROP
     where: str = "protect[0]"  # key path, for messages
 
+    @property
+    def subject(self) -> str:
+        """What the entry is about, in its own words."""
+        return self.message or ("" if self.id is None else id_text(self.id))
+
+    @property
+    def where_subject(self) -> str:
+        """The path of the key that says so."""
+        return f"{self.where}.{'id' if self.message is None else 'message'}"
+
 
 def read_protect_entry(table: TomlTable) -> ProtectEntry:
     """One `[[protect]]`. Raises ConfigError."""
     profile = table.take_text("profile", one_of=PROFILES)
     entry = ProtectEntry(
-        message=table.take_text("message"),
+        message=table.take_optional_text("message"),
         profile=profile,
+        id=_id(table),
         bus=table.take_optional_text("bus"),
         crc=table.take_optional_text("crc"),
         counter=table.take_optional_text("counter"),
@@ -68,6 +81,10 @@ def read_protect_entry(table: TomlTable) -> ProtectEntry:
         if getattr(entry, required) is None:
             raise table.wrong(required, f"is missing: {profile} has no place of its own for it")
     table.close()
+    if entry.message is None and entry.id is None:
+        raise table.wrong("message", "is missing, and so is id", "one of the two says which message")
+    if entry.message is not None and entry.id is not None:
+        raise table.wrong("id", "stands beside message", "keep one of the two")
     return entry
 
 
@@ -77,6 +94,14 @@ def load_protect_entries(file: Path) -> tuple[ProtectEntry, ...]:
     if not entries:
         raise ConfigError("has no [[protect]]", where=str(file))
     return entries
+
+
+def _id(table: TomlTable) -> int | None:
+    text = table.take_optional_text("id")
+    try:
+        return None if text is None else parse_id(text)
+    except ValueError as error:
+        raise table.wrong("id", str(error), "3 digits, or 8 for an id of 29 bits") from error
 
 
 def _data_id_list(table: TomlTable, profile: str) -> tuple[int, ...]:

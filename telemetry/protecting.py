@@ -28,7 +28,8 @@ from telemetry.protect_entry import (
     E2E_5,
     ProtectEntry,
 )
-from telemetry.protocols.reference import bit_positions
+from telemetry.protocols.reference import EXTENDED, bit_positions, find_message
+from telemetry.protocols.transport import id_text
 
 FLAG = "protection_ok"  # the field that tells
 MOST_COUNTER_BITS = 16
@@ -77,8 +78,8 @@ def protect(spec: PlanSpec, entries: Iterable[ProtectEntry]) -> ProtectedPlan:
             other = origins.setdefault((bus, index), entry)
             if other is not entry:
                 raise ConfigError(
-                    f"{entry.message} is protected already",
-                    where=f"{entry.where}.message",
+                    f"{_named(spec, bus, index)} is protected already",
+                    where=entry.where_subject,
                     hint=f"see {other.where}",
                 )
             rules.append(_rule(entry, spec, bus, index))
@@ -86,24 +87,48 @@ def protect(spec: PlanSpec, entries: Iterable[ProtectEntry]) -> ProtectedPlan:
 
 
 def _messages(entry: ProtectEntry, spec: PlanSpec) -> Iterator[tuple[int, int]]:
-    """Bus and index of each message of the entry's name."""
+    """Bus and index of each message of the entry's name or id."""
     buses = [bus.name for bus in spec.buses]
     if entry.bus is not None and entry.bus not in buses:
         hint = nearest(entry.bus, buses)
         raise ConfigError(f'no bus "{entry.bus}"', where=f"{entry.where}.bus", hint=hint)
     found = False
     for number, bus in enumerate(spec.buses):
-        for index, message in enumerate(bus.messages):
-            if message.name == entry.message and entry.bus in (None, bus.name):
-                found = True
-                yield number, index
+        for index in _matching(entry, bus) if entry.bus in (None, bus.name) else ():
+            found = True
+            yield number, index
     if not found:
-        names = [message.name for bus in spec.buses for message in bus.messages]
+        subject = f'"{entry.message}"' if entry.id is None else f"with the id {id_text(entry.id)}"
         raise ConfigError(
-            f'no message "{entry.message}" ' + (f"on {entry.bus}" if entry.bus else "in any database"),
-            where=f"{entry.where}.message",
-            hint=nearest(entry.message, names),
+            f"no message {subject} " + (f"on {entry.bus}" if entry.bus else "in any database"),
+            where=entry.where_subject,
+            hint=_hint(entry, spec),
         )
+
+
+def _matching(entry: ProtectEntry, bus: BusSpec) -> Sequence[int]:
+    """Indexes of the messages of that name; or of the one that frames of that id are to the decoder."""
+    if entry.id is None:
+        return [index for index, message in enumerate(bus.messages) if message.name == entry.message]
+    message = find_message(bus, entry.id)
+    return () if message is None else (bus.messages.index(message),)
+
+
+def _hint(entry: ProtectEntry, spec: PlanSpec) -> str:
+    if entry.id is None:
+        names = [message.name for bus in spec.buses for message in bus.messages]
+        return nearest(entry.subject, names)
+    if any(find_message(bus, entry.id ^ EXTENDED) for bus in spec.buses):
+        return f'did you mean "{id_text(entry.id ^ EXTENDED)}"?'
+    return "what no database describes is not decoded, and not checked"
+
+
+def _named(spec: PlanSpec, bus: int, index: int) -> str:
+    """The message's name; as its measurement has it where the bus has another one of that name."""
+    messages = spec.buses[bus].messages
+    name = messages[index].name
+    is_unique = [message.name for message in messages].count(name) == 1
+    return name if name and is_unique else spec.records[messages[index].record].measurement
 
 
 def _rule(entry: ProtectEntry, spec: PlanSpec, bus: int, index: int) -> ProtectionRule:
@@ -124,7 +149,7 @@ def _rule(entry: ProtectEntry, spec: PlanSpec, bus: int, index: int) -> Protecti
     rule = ProtectionRule(
         bus=bus,
         message=index,
-        name=message.name,
+        name=_named(spec, bus, index),
         byte_count=message.byte_count if entry.byte_count is None else entry.byte_count,
         checksum=profile.checksum,
         checksum_byte=checksum_byte,
@@ -192,8 +217,8 @@ def _check_places(rule: ProtectionRule, entry: ProtectEntry) -> None:
     ends += [bit // 8 + 1 for bit in (*rule.counter_bits, rule.nibble_bit)]
     if max(ends) > rule.byte_count:
         raise ConfigError(
-            f"{entry.message}: checksum and counter take {max(ends)} bytes, protected are {rule.byte_count}",
-            where=f"{entry.where}.{'message' if entry.byte_count is None else 'byte_count'}",
+            f"{rule.name}: checksum and counter take {max(ends)} bytes, protected are {rule.byte_count}",
+            where=entry.where_subject if entry.byte_count is None else f"{entry.where}.byte_count",
         )
 
 
@@ -210,9 +235,9 @@ def _with_flags(spec: PlanSpec, rules: Iterable[ProtectionRule]) -> PlanSpec:
         return replace(message, record=len(records) - 1, tells_protection=True)
 
     buses = [
-        BusSpec(
-            bus.name,
-            tuple(
+        replace(
+            bus,
+            messages=tuple(
                 flagged(message) if (number, index) in telling else message
                 for index, message in enumerate(bus.messages)
             ),

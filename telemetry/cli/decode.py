@@ -21,7 +21,7 @@ from telemetry.protect_entry import load_protect_entries
 from telemetry.protecting import protect
 from telemetry.protocols.plan_cache import load_plan, user_cache_directory
 from telemetry.protocols.serial_protocol import PROTOCOLS
-from telemetry.protocols.transport import IsoTpId, parse_id_masks, parse_isotp_id
+from telemetry.protocols.transport import IsoTpId, parse_id, parse_id_masks
 from telemetry.sources.content import require_file
 
 HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
@@ -305,7 +305,7 @@ def _id_masks(texts: Sequence[str]) -> tuple[int, int]:
 
 def _isotp_id(text: str) -> int:
     try:
-        return parse_isotp_id(text)
+        return parse_id(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

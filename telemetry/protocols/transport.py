@@ -29,7 +29,7 @@ class IsoTpId:
     with_length: bool = False
 
 
-def parse_isotp_id(text: str) -> int:
+def parse_id(text: str) -> int:
     """An id as candump writes it: up to 3 hexadecimal digits, or 8 for 29 bits. Raises ValueError."""
     digits = text.removeprefix("0x").removeprefix("0X")
     if not _ID.fullmatch(digits):
@@ -41,11 +41,16 @@ def parse_isotp_id(text: str) -> int:
     return id | _EXTENDED if is_extended else id
 
 
+def id_text(id: int) -> str:
+    """An id, with bit 31 where it has 29 bits, as `parse_id` reads it."""
+    return f"{id & ~_EXTENDED:08X}" if id & _EXTENDED else f"{id:03X}"
+
+
 def parse_id_masks(texts: Sequence[str]) -> tuple[int, int]:
     """The bits in which ids of 11 and of 29 bits are compared: up to 3 digits, or 8. Raises ValueError."""
     masks = [ID_BITS, ID_BITS_EXTENDED]
     for text in texts:
-        mask = parse_isotp_id(text)
+        mask = parse_id(text)
         masks[mask >= _EXTENDED] = mask & ~_EXTENDED
     return masks[0], masks[1]
 

@@ -30,6 +30,35 @@ def test_the_entries_of_a_whole_configuration_are_taken_out_of_it(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("text", "id"), [("0x1A0", 0x1A0), ("1A0", 0x1A0), ("18FEF1FE", 0x98FEF1FE), ("000001A0", 0x800001A0)]
+)
+def test_a_message_may_be_named_by_an_id_as_elsewhere_in_the_configuration(
+    tmp_path: Path, text: str, id: int
+) -> None:
+    (entry,) = load(tmp_path, f'[[protect]]\nid = "{text}"\nprofile = "e2e-5"\ndata_id = 1\n')
+    assert (entry.message, entry.id) == (None, id)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("", "protect[0].message: is missing, and so is id (one of the two says which message)"),
+        ('message = "Pack"\nid = "1A0"', "protect[0].id: stands beside message (keep one of the two)"),
+        ('id = "Pack"', "protect[0].id: 'Pack' is no id in hexadecimal (3 digits, or 8"),
+        ('id = "8FF"', "protect[0].id: '8FF' has more than 11 bits"),
+        ("id = 416", "protect[0].id: must be text, not an integer"),
+        ('mesage = "Pack"', "protect[0].mesage: unknown key (did you mean message?)"),
+    ],
+)
+def test_one_of_message_and_id_is_needed(tmp_path: Path, keys: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f'[[protect]]\nprofile = "e2e-5"\ndata_id = 1\n{keys}\n')
+    message = str(caught.value)
+    assert f"protect.toml: {told}" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
     ("keys", "told"),
     [
         ('profile = "e2e-1"', "protect[0].profile: must be one of crc8-j1850, e2e-1a"),

@@ -1,5 +1,6 @@
 """From `[[protect]]` to rules: places, names, and the flag that a message tells by."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from telemetry_core.protection_spec import Action, Checksum, DataId
 from telemetry_core.spec import BusSpec, PlanSpec, SlotKind
 
 from telemetry.errors import ConfigError
-from telemetry.protect_entry import E2E_1A, E2E_1C, E2E_2, E2E_5, ProtectEntry
+from telemetry.protect_entry import COUNTER, E2E_1A, E2E_1C, E2E_2, E2E_5, ProtectEntry
 from telemetry.protecting import ProtectedPlan, protect
 from telemetry.protocols.databases import BusDatabases
 from telemetry.protocols.dbc import build_plan
@@ -28,7 +29,14 @@ BO_ 769 Pages: 8 ECU
  SG_ Alive m1 : 24|4@1+ (1,0) [0|0] "" ECU
 BO_ 770 Short: 1 ECU
  SG_ Only : 0|8@1+ (1,0) [0|0] "" ECU
+BO_ 771 Twin: 8 ECU
+ SG_ Alive : 8|4@1+ (1,0) [0|0] "" ECU
+BO_ 772 Twin: 8 ECU
+ SG_ Sum : 7|8@0+ (1,0) [0|0] "" ECU
+BO_ 2566844926 State: 8 ECU
+ SG_ Sum : 7|8@0+ (1,0) [0|0] "" ECU
 """
+BY_ID = {"message": None, "data_id": 1}
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +95,42 @@ def test_a_message_that_tells_has_a_flag_behind_its_signals_that_no_signal_is_ca
     assert rules_of(spec).spec is spec
 
 
+def test_a_bus_with_a_message_that_tells_still_compares_ids_in_its_bits(spec: PlanSpec) -> None:
+    masked = replace(spec, buses=(replace(spec.buses[0], standard_mask=0x7F0, extended_mask=0x1FFFFF00),))
+    told = rules_of(masked, on_error=Action.FLAG).spec.buses[0]
+    assert (told.standard_mask, told.extended_mask) == (0x7F0, 0x1FFFFF00)
+
+
+def test_an_id_tells_messages_of_one_name_apart_and_so_do_their_counts(spec: PlanSpec) -> None:
+    (first,) = rules_of(spec, **BY_ID, id=0x303, counter="Alive").rules
+    (second,) = rules_of(spec, **BY_ID, id=0x304, profile="crc8-j1850", crc="Sum").rules
+    assert [(rule.message, rule.name) for rule in (first, second)] == [(3, "Twin"), (4, "Twin_304")]
+    assert [rule.bus for rule in rules_of(spec, **BY_ID, id=0x303, bus=None).rules] == [0, 1]
+
+
+def test_an_id_means_the_message_that_its_frames_are_to_the_decoder(spec: PlanSpec) -> None:
+    (state,) = rules_of(spec, **BY_ID, id=0x98FEF1FE).rules
+    assert state.name == "State"
+    messages = tuple(replace(message, by_pgn=message.extended) for message in spec.buses[0].messages)
+    j1939 = replace(spec, buses=(replace(spec.buses[0], messages=messages, standard_mask=0x7F0),))
+    assert rules_of(j1939, **BY_ID, id=0x8CFEF117).rules[0].name == "State"
+    assert rules_of(j1939, **BY_ID, id=0x30F).rules[0].message == 0
+
+
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
         ({"message": "Pak"}, 'protect[0].message: no message "Pak" on can0 (did you mean "Pack"?)'),
         ({"message": "X", "bus": None}, 'protect[0].message: no message "X" in any database'),
+        (
+            {**BY_ID, "id": 0x123},
+            "no message with the id 123 on can0 (what no database describes is not decoded, and not checked)",
+        ),
+        (
+            {**BY_ID, "id": 0x80000300, "bus": None},
+            'protect[0].id: no message with the id 00000300 in any database (did you mean "300"?)',
+        ),
+        ({**BY_ID, "id": 0x302}, "protect[0].id: Short: checksum and counter take 2 bytes"),
         ({"bus": "can9"}, 'protect[0].bus: no bus "can9" (did you mean "can1"?)'),
         (
             {"crc": "Cheksum"},
@@ -103,7 +142,10 @@ def test_a_message_that_tells_has_a_flag_behind_its_signals_that_no_signal_is_ca
         ({"counter": "Odd", "counter_max": 32}, "protect[0].counter_max: 32 is beyond the counter's 5 bits"),
         ({"message": "Pages", "counter": "Alive"}, "protect[0].counter: Pages.Alive is multiplexed"),
         ({"message": "Short"}, "protect[0].message: Short: checksum and counter take 2 bytes"),
-        ({"byte_count": 1}, "protect[0].byte_count: Pack: checksum and counter take 2 bytes"),
+        (
+            {"message": "Short", "byte_count": 1},
+            "protect[0].byte_count: Short: checksum and counter take 2 bytes",
+        ),
     ],
 )
 def test_what_the_database_does_not_have_is_refused(
@@ -116,9 +158,14 @@ def test_what_the_database_does_not_have_is_refused(
 
 
 def test_two_entries_for_one_message_are_refused(spec: PlanSpec) -> None:
-    entries = [ProtectEntry("Pack", E2E_1A, data_id=1, where=f"protect[{number}]") for number in range(2)]
-    with pytest.raises(ConfigError, match=r"protect\[1\]\.message: Pack is protected already"):
+    entries = [
+        ProtectEntry("Short", COUNTER, counter="Only", where=f"protect[{number}]") for number in range(2)
+    ]
+    with pytest.raises(ConfigError, match=r"protect\[1\]\.message: Short is protected already"):
         protect(spec, entries)
+    by_id = ProtectEntry(None, COUNTER, id=0x302, counter="Only", where="protect[1]")
+    with pytest.raises(ConfigError, match=r"protect\[1\]\.id: Short is protected already .*protect\[0\]"):
+        protect(spec, [entries[0], by_id])
 
 
 def test_a_plan_without_the_messages_of_an_entry_stays_as_it_is() -> None:
