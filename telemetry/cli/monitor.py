@@ -49,7 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a database of the bus; repeatable",
     )
-    direct.add_argument("--map", type=Path, metavar="CONFIG", help="a configuration, for its [[map]]")
+    direct.add_argument(
+        "--map",
+        type=Path,
+        metavar="CONFIG",
+        help="a configuration, for its [[map]], [[limit]], [[protect]] and value_texts",
+    )
     direct.add_argument("--protocol", choices=sorted(PROTOCOLS), help="what is spoken on --serial")
     direct.add_argument("--bitrate", type=int, metavar="BIT/S", help="of --can, for the load of the bus")
     direct.add_argument(

@@ -1,7 +1,7 @@
 """What is asked for on the command line, as the configuration that a service would have for it.
 
 So that a bus on the bench is read, decoded and mapped exactly as by the service, by the same code. Pure, but
-for reading the file that the map is taken from.
+for reading the configuration that says what values mean.
 """
 
 import tomllib
@@ -15,6 +15,10 @@ from telemetry.protocols.plan_cache import user_cache_directory
 from telemetry.toml_table import TomlTable
 
 FROM_CONFIGURATION = ("vehicle", "map", "limit")  # what --map takes from a configuration
+OF_FRAMES = "protect"  # what it takes where frames are read
+_VALUE_TEXTS = "value_texts"  # likewise, of the sources whose databases are read so
+
+_OF_DATABASES = ("can", "python_can", "replay")
 
 Table = dict[str, Any]
 
@@ -49,20 +53,28 @@ def serial_table(port: str, protocol: str) -> dict[str, list[Table]]:
 
 
 def bench_config(sources: Mapping[str, list[Table]], map_file: Path | None) -> Config:
-    """A configuration of `sources` alone; map_file: of which configuration the map is. Raises ConfigError."""
+    """A configuration of `sources` alone; map_file: the configuration that says what values mean.
+
+    Raises ConfigError.
+    """
+    taken = _taken_from(map_file, has_frames="serial" not in sources) if map_file else {}
+    if taken.pop(_VALUE_TEXTS, False):
+        sources = {
+            kind: [{**table, _VALUE_TEXTS: True} for table in tables] for kind, tables in sources.items()
+        }
     document: Table = {
         "vehicle": "bench",
         "influx": {"url": "http://localhost", "database": "unused"},
         "spool": {"directory": "unused"},
         "cache_directory": str(user_cache_directory()),
-        **(_taken_from(map_file) if map_file else {}),
+        **taken,
         **sources,
     }
     where = map_file or Path("monitor")
     return read_config(where, TomlTable(where, "", document), {})
 
 
-def _taken_from(file: Path) -> Table:
+def _taken_from(file: Path, *, has_frames: bool) -> Table:
     """The map and what else says what values mean. Entries for one bus hold for the one that is looked at."""
     try:
         document = tomllib.loads(file.read_text("utf-8"))
@@ -70,13 +82,23 @@ def _taken_from(file: Path) -> Table:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
     except ValueError as error:
         raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
-    taken = {key: document[key] for key in FROM_CONFIGURATION if key in document}
-    if isinstance(taken.get("map"), list):
-        taken["map"] = [
-            {key: value for key, value in entry.items() if key != "bus"} if isinstance(entry, dict) else entry
-            for entry in taken["map"]
-        ]
+    wanted = (*FROM_CONFIGURATION, OF_FRAMES) if has_frames else FROM_CONFIGURATION
+    taken = {key: document[key] for key in wanted if key in document}
+    for name in ("map", OF_FRAMES):
+        if isinstance(taken.get(name), list):
+            taken[name] = [_without_bus(entry) for entry in taken[name]]
+    if has_frames:
+        sources = [table for kind in _OF_DATABASES for table in _tables(document.get(kind))]
+        taken[_VALUE_TEXTS] = any(table.get(_VALUE_TEXTS) is True for table in sources)
     return taken
+
+
+def _without_bus(entry: Any) -> Any:
+    return {key: value for key, value in entry.items() if key != "bus"} if isinstance(entry, dict) else entry
+
+
+def _tables(value: Any) -> list[Table]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _texts(files: Sequence[Path]) -> list[str]:

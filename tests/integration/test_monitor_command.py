@@ -26,6 +26,27 @@ to = "battery.voltage_v"
 signal = "BMS_CellVoltages.Cell{n}Voltage"
 to = "cells.v{n}"
 """
+PROTECTED_DBC = """VERSION ""
+BS_:
+BU_: ECU
+BO_ 291 Pack: 3 ECU
+ SG_ Gear : 0|8@1+ (1,0) [0|0] "" ECU
+ SG_ Alive : 8|8@1+ (1,0) [0|0] "" ECU
+ SG_ Volts : 16|8@1+ (1,0) [0|0] "V" ECU
+VAL_ 291 Gear 1 "Drive" ;
+"""
+PROTECTED = """[[can]]
+name = "can7"
+value_texts = true
+[[map]]
+signal = "Pack.Volts"
+to = "battery.voltage_v"
+[[protect]]
+id = "123"
+bus = "can7"
+profile = "counter"
+counter = "Alive"
+"""
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38|48)[0-9;]*m")
 
 
@@ -115,6 +136,21 @@ def test_the_same_as_json(log: list[str]) -> None:
     assert len(live["packs"][0]["cells_v"]) == 96
     assert live["packs"][0]["battery"]["voltage_v"] > 300
     assert live["sources"][0]["decoded"] == live["sources"][0]["read"] > 900
+
+
+def test_protection_and_value_texts_of_the_configuration_hold_for_a_log(tmp_path: Path) -> None:
+    (tmp_path / "ev.dbc").write_text(PROTECTED_DBC)
+    (tmp_path / "drive.log").write_text(
+        "(1.0) can0 123#01010A\n(1.1) can0 123#01020A\n(1.2) can0 123#02020B\n"
+    )
+    (tmp_path / "gateway.toml").write_text(PROTECTED)
+    log = ["--log", str(tmp_path / "drive.log"), "--dbc", str(tmp_path / "ev.dbc"), "--json", "--messages"]
+    live = json.loads(run([*log, "--map", str(tmp_path / "gateway.toml")]).stdout)
+    assert live["sources"][0]["lost"] == {"bad_counter": 1}
+    assert live["messages"][0]["signals"] == {"Gear": 1, "Gear_text": "Drive", "Alive": 2, "Volts": 10}
+    assert live["packs"][0]["battery"]["voltage_v"] == 10.0
+    live = json.loads(run(log).stdout)
+    assert live["messages"][0]["signals"] == {"Gear": 2, "Alive": 2, "Volts": 11}
 
 
 def test_the_same_as_a_picture_that_asks_no_other_host(log: list[str], tmp_path: Path) -> None:
