@@ -13,6 +13,7 @@ from telemetry.alarms import Alarm, level_of
 from telemetry.catalogue import Catalogue, Found, nearest, raw_value
 from telemetry.errors import ConfigError
 from telemetry.map_entry import NUMBER, MapEntry
+from telemetry.map_plan import protection_field
 from telemetry.mapping import is_alarm
 from telemetry.model import EVENT_CODES, FIRST_ALARM
 
@@ -49,7 +50,13 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
         )
     for found in catalogue.one(entry):
         yield Alarm(
-            rule=RuleSpec(found.message.record, found.index, _test(entry, found), bus=found.bus),
+            rule=RuleSpec(
+                found.message.record,
+                found.index,
+                _test(entry, found),
+                bus=found.bus,
+                protection=protection_field(found.message),
+            ),
             code=code,
             level=level_of(code, entry.level),
             text=entry.text or f"{EVENT_CODES[code].meaning} ({found.name})",

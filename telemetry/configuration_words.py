@@ -213,8 +213,8 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "max_skip": _words("so many frames may be missing between two before the counter is wrong"),
         "timeout_s": _words("after such a silence any counter is right"),
         "on_error": _words(
-            "a frame with a wrong checksum or counter is left out, told by the field `protection_ok`, or only"
-            " counted"
+            "a frame with a wrong checksum or counter is left out; or told by the field `protection_ok`, and"
+            " kept out of the data model; or only counted"
         ),
     },
     "limit": {

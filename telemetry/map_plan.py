@@ -320,8 +320,18 @@ def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetM
                 cycle, first_page = cycles.add(target, of_target, len(parts))
                 outputs.setdefault(target + 1, OutputMap(target + 1, ABSENT, 0, ()))  # what is derived
             outputs[target] = OutputMap(target, cycle, first_page, parts)
-        messages.append(MessageMap(record, tuple(outputs[target] for target in sorted(outputs))))
+        in_order = tuple(outputs[target] for target in sorted(outputs))
+        messages.append(MessageMap(record, in_order, protection_field(_message(by_target))))
     return BusMap(tuple(messages), cycles.maps())
+
+
+def _message(by_target: Mapping[int, Sequence[_Pair]]) -> MessageSpec:
+    return next(pairs[0][0].message for pairs in by_target.values())
+
+
+def protection_field(message: MessageSpec) -> int:
+    """The field of a message's record that says whether its frame is what it ought to be; ABSENT: none."""
+    return len(message.signals) if message.tells_protection else ABSENT
 
 
 class _Cycles:

@@ -51,6 +51,7 @@ class MessageMap:
 
     record: int
     outputs: tuple[OutputMap, ...]
+    protection: int = ABSENT  # index of the field that says whether the frame is what it ought to be
 
 
 @dataclass(frozen=True, slots=True)

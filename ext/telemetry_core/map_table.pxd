@@ -47,6 +47,7 @@ cdef struct Output:              # map_spec.OutputMap
 cdef struct Message:             # map_spec.MessageMap
     uint32_t first_output
     uint32_t output_count
+    int32_t protection           # ABSENT: its rows do not tell
 
 cdef struct Target:              # map_spec.TargetMap; fields that are not derived are ABSENT
     uint32_t record

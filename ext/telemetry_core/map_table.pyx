@@ -123,6 +123,8 @@ cdef class MapTable:
             bus.message_of_record[_index(message.record, schema.record_count, "record")] = self.message_count
             self.messages[self.message_count].first_output = <uint32_t>self.output_count
             self.messages[self.message_count].output_count = len(message.outputs)
+            self.messages[self.message_count].protection = _optional(
+                message.protection, schema.records[<size_t>message.record].field_count, "field")
             self.message_count += 1
             for output in message.outputs:
                 self._pack_output(schema, bus, message.record, output)

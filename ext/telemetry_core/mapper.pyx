@@ -2,8 +2,9 @@
 
 Promises: every row of the input is passed on, in order, and the rows made of it stand right behind it, so
 that the result does not depend on how rows were batched; no NaN, no infinity and no row without a field is
-made; what is remembered is remembered for each channel, and forgotten by `bind`; no Python object is made and
-the GIL is not held. Relies on MapTable for valid indexes.
+made; nothing is made or remembered of a row that says that its frame is not what it ought to be; what is
+remembered is remembered for each channel, and forgotten by `bind`; no Python object is made and the GIL is not
+held. Relies on MapTable for valid indexes.
 
 Time is that of the frames. An input of a derived value is used for rows at its own stamp and up to
 `input_age_ns` later, never for earlier ones: when time steps back, values are derived again as soon as all
@@ -18,6 +19,7 @@ from libc.string cimport memcpy, memset
 
 from telemetry_core.counting cimport Counters, begins_second, in_hours, take_reading
 from telemetry_core.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
+from telemetry_core.rows cimport get_double, has_field, set_double, set_word, slots_of, tells_of_fault
 from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_INT, Record, Schema
 
@@ -25,28 +27,6 @@ cdef enum:
     CHANNELS = 65536
 
 cdef double EXACT_INTEGERS = 9007199254740992.0  # 2**53: larger doubles are integers already
-
-
-cdef inline bint has_field(const uint64_t* row, uint32_t field) noexcept nogil:
-    return (row[HEAD_WORDS + field // 64] >> (field % 64)) & 1
-
-
-cdef inline void set_word(uint64_t* row, uint32_t mask_words, uint32_t field, uint64_t word) noexcept nogil:
-    row[HEAD_WORDS + field // 64] |= <uint64_t>1 << (field % 64)
-    row[HEAD_WORDS + mask_words + field] = word
-
-
-cdef inline void set_double(uint64_t* row, uint32_t mask_words, uint32_t field, double value) noexcept nogil:
-    cdef uint64_t word
-    value += 0.0  # no negative zero
-    memcpy(&word, &value, 8)
-    set_word(row, mask_words, field, word)
-
-
-cdef inline double get_double(const uint64_t* row, uint32_t mask_words, uint32_t field) noexcept nogil:
-    cdef double value
-    memcpy(&value, &row[HEAD_WORDS + mask_words + field], 8)
-    return value
 
 
 @cython.overflowcheck(False)  # a raw value that its signal cannot have wraps round, and is nobody's harm
@@ -84,10 +64,6 @@ cdef inline double rounded(double value, double unit) noexcept nogil:
 cdef inline uint64_t distance(int64_t earlier, int64_t later) noexcept nogil:
     """`later` - `earlier`, which must not be negative."""
     return <uint64_t>later - <uint64_t>earlier
-
-
-cdef inline const uint64_t* raw_slots(Schema schema, const uint64_t* row) noexcept nogil:
-    return row + HEAD_WORDS + schema.records[(<const RowHead*>row).record].mask_words
 
 
 cdef inline bint is_there(const uint64_t* row, const uint64_t* raw, const Part* part,
@@ -229,7 +205,7 @@ cdef class Mapper:
                 continue
             channel = &self.channels[head.channel]
             message = self.table.buses[channel.bus].message_of_record[head.record]
-            if message < 0:
+            if message < 0 or tells_of_fault(self.schema, row, self.table.messages[message].protection):
                 continue
             if not out.append_rows(samples.words + run_begin, at - run_begin, run_rows):
                 return False
@@ -279,7 +255,7 @@ cdef class Mapper:
 
     cdef uint32_t _find_parts(self, const uint64_t* row, const Output* output) noexcept nogil:
         """Fill `parts_there` with the numbers of those parts of `output` that are in the row; how many."""
-        cdef const uint64_t* raw = raw_slots(self.schema, row)
+        cdef const uint64_t* raw = slots_of(self.schema, row)
         cdef uint32_t count = 0
         cdef uint32_t number
         for number in range(output.part_count):
@@ -297,7 +273,7 @@ cdef class Mapper:
         cdef uint64_t* made = self._begin_row(row, channel, target, out)
         if made == NULL:
             return False
-        cdef const uint64_t* raw = raw_slots(self.schema, row)
+        cdef const uint64_t* raw = slots_of(self.schema, row)
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words
         cdef const Part* part
         cdef const Slot* slot
@@ -429,7 +405,7 @@ cdef class Mapper:
 
     cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
                            const Part* part) noexcept nogil:
-        cdef const uint64_t* raw = raw_slots(self.schema, row)
+        cdef const uint64_t* raw = slots_of(self.schema, row)
         cdef const Slot* slot
         cdef uint32_t number
         cdef double value

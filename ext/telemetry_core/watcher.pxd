@@ -22,6 +22,7 @@ cdef struct Rule:                # watch_spec.RuleSpec
     uint32_t field_count
     int32_t bus                  # -1: every bus
     int32_t tag_set              # -1: the rows of messages
+    int32_t protection           # the field that says whether a row's frame is right; -1: none does
     uint8_t test
 
 cdef struct RuleRange:           # of one record, in `packed`

@@ -4,7 +4,8 @@ Promises: a rule tells its beginning and its end, each once, never a repetition;
 rows alone and not on how they were batched; the state of a rule is that of one channel, forgotten by `bind`; a
 row of a record without rules costs one look into a table; the GIL is not held, and Python objects are made for
 transitions only. Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame
-time. A field that a row does not carry tells nothing: neither a beginning nor an end.
+time. A field that a row does not carry tells nothing: neither a beginning nor an end; nor does any field of a row
+that says that its frame is not what it ought to be.
 
 A limit with `for_ns` begins when it has been crossed in each row of that time. When time steps back, the wait
 begins anew.
@@ -15,8 +16,9 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
+from telemetry_core.rows cimport has_field, slots_of, tells_of_fault
 from telemetry_core.samples cimport RowHead, SampleBatch
-from telemetry_core.schema cimport HEAD_WORDS, SLOT_FLOAT, Record, Schema
+from telemetry_core.schema cimport SLOT_FLOAT, Record, Schema
 
 from typing import NamedTuple
 
@@ -50,10 +52,6 @@ cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
     if memory == NULL:
         raise MemoryError
     return memory
-
-
-cdef inline bint has_field(const uint64_t* row, uint32_t field) noexcept nogil:
-    return (row[HEAD_WORDS + field // 64] >> (field % 64)) & 1
 
 
 cdef inline bint is_meant(const State* state, const RowHead* head) noexcept nogil:
@@ -101,6 +99,9 @@ cdef class Watcher:
         cdef Record* record = &self.schema.records[<size_t>spec.record]
         if not (0 <= spec.field and 1 <= spec.field_count and spec.field + spec.field_count <= record.field_count):
             raise ValueError(f"fields {spec.field}+{spec.field_count} are not among {record.field_count}")
+        if not -1 <= spec.protection < record.field_count:
+            raise ValueError(f"field {spec.protection} is not one of {record.field_count}")
+        rule.protection = spec.protection
         rule.first_field = spec.field
         rule.field_count = spec.field_count
         rule.bus = spec.bus
@@ -219,13 +220,14 @@ cdef class Watcher:
         return True
 
     cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil:
-        """What the row tells of the rule; false if it has none of its fields."""
-        cdef const uint64_t* slots = (row + HEAD_WORDS
-                                      + self.schema.records[(<const RowHead*>row).record].mask_words)
+        """What the row tells of the rule; false if it has none of its fields, or its frame is not right."""
+        cdef const uint64_t* slots = slots_of(self.schema, row)
         cdef uint32_t number
         cdef uint64_t raw
         cdef double value
         cdef bint is_there = False
+        if tells_of_fault(self.schema, row, rule.protection):
+            return False
         if rule.test == TEST_BITS or rule.test == TEST_VALUES:
             if not has_field(row, rule.first_field):
                 return False

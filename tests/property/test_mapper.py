@@ -3,10 +3,12 @@
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from telemetry_core.map_spec import MapSpec, MessageMap
 from telemetry_core.mapper import Mapper
 from telemetry_core.samples import Row, SampleBatch
 from telemetry_core.schema import Schema
@@ -35,8 +37,9 @@ PLAN = plan(
                 "Ambient": Signal(),
                 **{f"Cell{n}": Signal(MILLIVOLTS, pages=[n // 2]) for n in range(6)},
                 "T3": tenths(pages=[1, 3]),
+                "Right": FLAG,
             },
-            "Temps": {"T1": tenths(), "T2": FLOAT},
+            "Temps": {"T1": tenths(), "T2": FLOAT, "Right": FLAG},
         },
         "charging": {
             "Charger": {"Volts": FLOAT, "Amps": Signal(kind=SlotKind.UINT, factor=0.7), "Volts2": tenths()},
@@ -125,17 +128,30 @@ def bits(rows: Sequence[Row]) -> list[str]:
     return [repr(row) for row in rows]
 
 
+def protected(spec: MapSpec, names: set[str]) -> MapSpec:
+    """With messages of the first bus whose signal `Right` says whether the frame is what it ought to be."""
+
+    def with_protection(message: MessageMap) -> MessageMap:
+        record = PLAN.records[message.record]
+        fields = [field.name for field in record.fields]
+        return replace(message, protection=fields.index("Right")) if record.measurement in names else message
+
+    first = replace(spec.buses[0], messages=tuple(map(with_protection, spec.buses[0].messages)))
+    return replace(spec, buses=(first, *spec.buses[1:]))
+
+
 @settings(max_examples=300, deadline=None)
 @given(
+    st.sets(st.sampled_from(["Cells", "Temps"])),
     st.sets(st.sampled_from(range(len(POOL)))),
     st.sampled_from([None, Counting(), Counting({"traction": 10**9, "charging": 10**10})]),
     given_rows(),
     st.lists(st.integers(0, 40)),
 )
 def test_any_rows_in_any_batches_are_mapped_as_by_the_readable_mapper(
-    chosen: set[int], counting: Counting | None, rows: list[Given], cuts: list[int]
+    telling: set[str], chosen: set[int], counting: Counting | None, rows: list[Given], cuts: list[int]
 ) -> None:
-    spec = resolve([POOL[number] for number in sorted(chosen)], PLAN, counting=counting)
+    spec = protected(resolve([POOL[number] for number in sorted(chosen)], PLAN, counting=counting), telling)
     schema = Schema(PLAN.records + spec.records)
     compiled, readable = Mapper(schema, spec), MapperModel(PLAN, spec)
     for bus, channels in enumerate(CHANNELS):

@@ -50,6 +50,7 @@ RULES = st.one_of(
         st.just(1),
         st.builds(ValueTest, st.lists(st.integers(-2, 2), min_size=1).map(tuple)),
         bus=st.sampled_from([-1, 0, 1]),
+        protection=st.sampled_from([-1, 2]),
     ),
     st.builds(RuleSpec, st.just(FAULTS), st.just(2), st.just(BitTest(1))),
     st.builds(

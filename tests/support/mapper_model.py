@@ -89,7 +89,8 @@ class MapperModel:
             if channel is None:
                 continue
             for message in self._spec.buses[channel.bus].messages:
-                if self._records[message.record].measurement == row.measurement:
+                record = self._records[message.record]
+                if record.measurement == row.measurement and not _tells_of_fault(row, record, message):
                     yield from self._map_row(row, channel, message)
 
     def _map_row(self, row: Row, channel: _Channel, message: MessageMap) -> Iterator[Row]:
@@ -204,6 +205,10 @@ class MapperModel:
                 values[in_index] = _rounded(integral.into / 3600.0, 6)
                 values[out_index] = _rounded(integral.out_of / 3600.0, 6)
         values.pop(ABSENT, None)
+
+
+def _tells_of_fault(row: Row, record: RecordSpec, message: MessageMap) -> bool:
+    return message.protection != ABSENT and row.raw.get(record.fields[message.protection].name) is False
 
 
 def _told(kind: SlotKind, value: Number) -> Number:

@@ -39,6 +39,8 @@ class WatcherModel:
                 record = self._records[rule.record]
                 if record.measurement != row.measurement or state is None or state.tags != row.tags:
                     continue
+                if rule.protection != ABSENT and row.raw.get(record.fields[rule.protection].name) is False:
+                    continue
                 names = [field.name for field in record.fields[rule.field : rule.field + rule.field_count]]
                 seen = {place: row.raw[name] for place, name in enumerate(names) if name in row.raw}
                 if seen:

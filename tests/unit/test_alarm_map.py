@@ -68,6 +68,16 @@ def test_a_bit_of_a_word_is_an_alarm() -> None:
     assert one(MapEntry("Faults.Word", "event.short_circuit", bit=10)).rule.test == BitTest(1 << 10)
 
 
+def test_a_message_that_tells_whether_its_frame_is_right_says_so_to_its_alarms() -> None:
+    plain = car()
+    messages = tuple(replace(message, tells_protection=True) for message in plain.buses[0].messages)
+    told = replace(plain, buses=(replace(plain.buses[0], messages=messages), *plain.buses[1:]))
+    entry = MapEntry("Faults.Word", "event.bms_fault", bit=1)
+    first, *_ = mapped_alarms([entry], told)
+    assert first.rule.protection == len(messages[0].signals)
+    assert next(mapped_alarms([entry], plain)).rule.protection == -1
+
+
 def test_values_are_given_by_number_or_by_the_word_of_the_database() -> None:
     alarm = one(MapEntry("Faults.State", "event.bms_fault", when=("Fault", 3)))
     assert alarm.rule.test == ValueTest((2, 3))

@@ -14,6 +14,8 @@ from firmware_sim.faults import ChecksumError, CounterError, Fault, Window
 from firmware_sim.scenario import load_scenario
 from firmware_sim.simulation import Simulation
 from telemetry.line import Line
+from telemetry.map_entry import MapEntry
+from telemetry.modelling import model
 from telemetry.protect_entry import CRC8_J1850, ProtectEntry
 from telemetry.protecting import protect
 from telemetry.protocols.databases import BusDatabases
@@ -62,9 +64,10 @@ def drive(tmp_path: Path, *faults: Fault) -> tuple[list[Frame], dict[str, int]]:
     return list(simulation.frames()), simulation.truth().frames_spoiled
 
 
-def line_of(spec: PlanSpec, on_error: Action) -> Line:
+def line_of(spec: PlanSpec, on_error: Action, *mapped: MapEntry) -> Line:
     protected = protect(spec, entries(spec, on_error))
-    line = Line(protected.spec, None, vehicle="van", protection=protected.rules)
+    modelling = model(mapped, (), protected.spec)
+    line = Line(protected.spec, modelling.map, modelling.alarms, vehicle="van", protection=protected.rules)
     line.bind(0, bus=0, source="can0", tag="can0")
     return line
 
@@ -120,6 +123,34 @@ def test_a_counter_that_stands_still_is_told_in_the_rows_of_that_message(
     assert told.count(True) == len(told) - told.count(False)
     assert counted["frames/can0/lost/bad_counter"] == 0
     assert counted["frames/can0/decoded"] == len(frames)
+
+
+@pytest.mark.parametrize(("on_error", "wrong_frames_fill"), [(Action.FLAG, False), (Action.KEEP, True)])
+def test_a_wrong_frame_that_is_flagged_fills_no_field_of_the_model_and_one_that_is_kept_does(
+    spec: PlanSpec, tmp_path: Path, on_error: Action, wrong_frames_fill: bool
+) -> None:
+    frames, spoiled = drive(tmp_path, ChecksumError(Window(5.0, 10.0), SPOILED, 0.3))
+    line = line_of(spec, on_error, MapEntry(f"{SPOILED}.StateOfCharge", "battery.soc_pct"))
+    points = parse_lines(written(line, frames))
+    rows = [point for point in points if point.measurement == SPOILED]
+    battery = [point.time_ns for point in points if point.measurement == "battery"]
+    wrong = [point.time_ns for point in rows if point.fields.get("protection_ok") is False]
+    assert wrong_frames_fill or len(wrong) >= spoiled["checksum"] > 10  # two in a row: a counter too
+    assert sorted([*battery, *wrong]) == [point.time_ns for point in rows]
+
+
+@pytest.mark.parametrize(("on_error", "events"), [(Action.FLAG, 0), (Action.KEEP, 2)])
+def test_a_wrong_frame_that_is_flagged_raises_no_alarm_and_one_that_is_kept_does(
+    spec: PlanSpec, tmp_path: Path, on_error: Action, events: int
+) -> None:
+    frames, _ = drive(tmp_path)
+    id = next(message.arbitration_id for message in spec.buses[0].messages if message.name == SPOILED)
+    at = next(number for number, (_, frame_id, _) in enumerate(frames) if number > 500 and frame_id == id)
+    at_ns, _, data = frames[at]
+    frames[at] = (at_ns, id, data[:1] + bytes([data[1] ^ 0x80]) + data[2:])  # bit 15: Balancing
+    line = line_of(spec, on_error, MapEntry(f"{SPOILED}.Balancing", "event.bms_fault"))
+    points = parse_lines(written(line, frames))
+    assert len([point for point in points if point.measurement == "event"]) == events
 
 
 def test_kept_frames_are_written_as_if_nothing_were_wrong(spec: PlanSpec, tmp_path: Path) -> None:

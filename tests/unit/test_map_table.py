@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from telemetry_core.map_spec import MapSpec, OutputMap, PartMap, TargetMap
+from telemetry_core.map_spec import MapSpec, MessageMap, OutputMap, PartMap, TargetMap
 from telemetry_core.map_table import MapTable
 from telemetry_core.schema import Schema
 
@@ -19,12 +19,18 @@ ENTRIES = [MapEntry("Pack.Voltage", "battery.voltage_v"), MapEntry("Pack.Current
 GOOD = resolve(ENTRIES, PLAN)
 
 
-def with_output(number: int, change: Callable[[OutputMap], OutputMap]) -> MapSpec:
+def with_message(change: Callable[[MessageMap], MessageMap]) -> MapSpec:
     (bus,) = GOOD.buses
-    (message,) = bus.messages
-    outputs = list(message.outputs)
-    outputs[number] = change(outputs[number])
-    return replace(GOOD, buses=(replace(bus, messages=(replace(message, outputs=tuple(outputs)),)),))
+    return replace(GOOD, buses=(replace(bus, messages=tuple(map(change, bus.messages))),))
+
+
+def with_output(number: int, change: Callable[[OutputMap], OutputMap]) -> MapSpec:
+    def changed(message: MessageMap) -> MessageMap:
+        outputs = list(message.outputs)
+        outputs[number] = change(outputs[number])
+        return replace(message, outputs=tuple(outputs))
+
+    return with_message(changed)
 
 
 def with_part(number: int, change: Callable[[PartMap], PartMap]) -> MapSpec:
@@ -53,6 +59,7 @@ def test_a_map_of_its_schema_is_taken() -> None:
         (with_output(0, lambda output: replace(output, first_page=1)), "pages of target 0 do not fit"),
         (with_output(1, lambda output: replace(output, cycle=0)), "pages of target 1 do not fit"),
         (with_part(0, lambda part: replace(part, selector=3)), "field 3 is not one of 3"),
+        (with_message(lambda message: replace(message, protection=3)), "field 3 is not one of 3"),
         (
             with_part(0, lambda part: replace(part, slots=(replace(part.slots[0], source=3),))),
             "field 3 is not one of 3",

@@ -1,10 +1,12 @@
 """What the mapper makes of the rows of messages, one promise a test."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
-from telemetry_core.map_spec import MapSpec
+from telemetry_core.map_spec import MapSpec, MessageMap
 from telemetry_core.mapper import Mapper
 from telemetry_core.samples import Row, SampleBatch
 from telemetry_core.schema import Schema
@@ -21,6 +23,7 @@ MILLIVOLTS = DecimalScale(1, 0, 3)
 VOLTAGE = MapEntry("Volts.Voltage", "battery.voltage_v")
 CURRENT = MapEntry("Amps.Current", "battery.current_a")
 CELLS = MapEntry("Cells.Cell{n}", "cells.v{n}")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 TEMPERATURES = MapEntry("Temps.T{n}", "cells.t{n}")
 
 
@@ -43,12 +46,26 @@ def car() -> PlanSpec:
 class Bench:
     """A mapper with channel 0 on bus can0, fed row by row."""
 
-    def __init__(self, *entries: MapEntry, threshold_a: float = 0.5) -> None:
+    def __init__(
+        self, *entries: MapEntry, threshold_a: float = 0.5, telling: Mapping[str, str] = NOTHING
+    ) -> None:
+        """telling: by message, the signal that says whether the frame is what it ought to be."""
         self.plan = car()
         self.spec: MapSpec = resolve(entries, self.plan, threshold_a=threshold_a)
+        if telling:
+            messages = [self._telling(message, telling) for message in self.spec.buses[0].messages]
+            first = replace(self.spec.buses[0], messages=tuple(messages))
+            self.spec = replace(self.spec, buses=(first, *self.spec.buses[1:]))
         self.schema = Schema(self.plan.records + self.spec.records)
         self.mapper = Mapper(self.schema, self.spec)
         self.bind(0)
+
+    def _telling(self, message: MessageMap, telling: Mapping[str, str]) -> MessageMap:
+        record = self.plan.records[message.record]
+        if record.measurement not in telling:
+            return message
+        fields = [field.name for field in record.fields]
+        return replace(message, protection=fields.index(telling[record.measurement]))
 
     def bind(self, channel: int, bus: int = 0, first_tags: int = 1) -> None:
         count = len(self.spec.tag_sets)
@@ -96,6 +113,21 @@ def test_a_row_stands_right_behind_the_row_it_is_made_of() -> None:
     samples.append(4, START + 3, {"X": 3})
     bench.mapper.map(samples, out)
     assert [row.measurement for row in out] == ["Other", "Volts", "battery"] * 3 + ["Other"]
+
+
+def test_nothing_is_made_of_a_frame_that_is_not_what_it_ought_to_be() -> None:
+    bench = Bench(VOLTAGE, CURRENT, CELLS, telling={"Volts": "Ready", "Cells": "Fan"})
+    assert bench.put("Volts", 0, Voltage=4000, Ready=False) == []
+    assert bench.fields("Amps", 0.1, Current=100) == {"current_a": 10, "charging": True, "discharging": False}
+    assert bench.fields("Volts", 0.2, Voltage=10, Ready=True) == {"voltage_v": 1.0, "power_w": 10.0}
+    assert bench.fields("Volts", 0.3, Voltage=20) == {"voltage_v": 2.0, "power_w": 20.0}
+
+
+def test_a_page_of_a_frame_that_is_not_what_it_ought_to_be_is_missing() -> None:
+    bench = Bench(CELLS, telling={"Cells": "Fan"})
+    assert bench.pages([0, 1]) == []
+    assert bench.put("Cells", 0.1, Page=2, Cell5=9999, Cell6=9999, Fan=0) == []
+    assert len(bench.put("Cells", 0.2, Page=2, Cell5=3000, Cell6=3000, Fan=1)) == 2
 
 
 def test_what_stands_in_out_already_stays() -> None:

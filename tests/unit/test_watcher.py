@@ -60,6 +60,14 @@ def test_what_a_row_does_not_carry_neither_begins_nor_ends() -> None:
     assert [one.active for one in bench.put(FAULTS, flag=False)] == [False]
 
 
+def test_a_row_of_a_frame_that_is_not_right_neither_begins_nor_ends() -> None:
+    bench = Bench(RuleSpec(FAULTS, 0, BitTest(1), protection=1))
+    assert bench.put(FAULTS, word=1, flag=False) == []
+    assert [one.active for one in bench.put(FAULTS, word=1, flag=True)] == [True]
+    assert bench.put(FAULTS, word=0, flag=False) == []
+    assert [one.active for one in bench.put(FAULTS, word=0)] == [False]
+
+
 def test_a_value_is_told_by_its_number() -> None:
     bench = Bench(RuleSpec(FAULTS, 0, ValueTest((3, 7))), RuleSpec(FAULTS, 1, ValueTest((0,))))
     assert [(one.rule, one.active) for one in bench.put(FAULTS, word=3, flag=True)] == [(0, True)]
@@ -142,6 +150,7 @@ def test_bind_forgets_what_was_so() -> None:
     [
         (RuleSpec(9, 0, BitTest(1)), "record 9 is not one of 2"),
         (RuleSpec(FAULTS, 2, BitTest(1)), r"fields 2\+1 are not among 2"),
+        (RuleSpec(FAULTS, 0, BitTest(1), protection=2), "field 2 is not one of 2"),
         (RuleSpec(FAULTS, 0, BitTest(1), field_count=2), "one integer, flag or text"),
         (RuleSpec(CELLS, 0, ValueTest((1,))), "one integer, flag or text"),
         (RuleSpec(FAULTS, 0, LimitTest(1.0, 1.0, is_upper=True)), "a limit is for floats"),
