@@ -5,8 +5,8 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.frame import dashboard, packs, vehicles
-from dashboards.influx import Language, Values
-from dashboards.panels import NO_LIMITS, YES_NO, Asked, Limits, Panels, falling, rising
+from dashboards.influx import PACK_OF_SOURCE, Language, Values
+from dashboards.panels import NO_LIMITS, PACK_AND_SOURCE, YES_NO, Asked, Limits, Panels, falling, rising
 from dashboards.units import unit_of
 
 
@@ -25,7 +25,15 @@ def battery(language: Language) -> Dashboard:
         unit = unit_of("battery", field)
         return panels.lines(title, asked, unit=unit, limits=limits, description=description)
 
-    power = Values("battery", "power_w")
+    def a_day(title: str, counter: str, description: str) -> timeseries.Panel:
+        counted = Values("battery", counter, by=PACK_OF_SOURCE)
+        asked = [Asked(language.thousands_per_day(counted), PACK_AND_SOURCE)]
+        return panels.bars(title, asked, unit=units.KiloWattHour, description=description)
+
+    def a_week(title: str, out_of: str, into: str, description: str) -> timeseries.Panel:
+        asked = [Asked(language.percent_per_week(out_of, into), PACK_AND_SOURCE)]
+        return panels.bars(title, asked, unit=units.Percent, description=description)
+
     return dashboard(
         language,
         "battery",
@@ -61,16 +69,23 @@ def battery(language: Language) -> Dashboard:
             (
                 "Energy and states",
                 [
-                    panels.bars(
+                    a_day(
                         "Energy into the battery, a day",
-                        [Asked(language.energy_per_day(power, 1))],
-                        unit=units.KiloWattHour,
-                        description="Charging, and what comes back while braking.",
+                        "charged_wh",
+                        "Charging, and what comes back while braking; counted over every frame.",
                     ),
-                    panels.bars(
-                        "Energy out of the battery, a day",
-                        [Asked(language.energy_per_day(power, -1))],
-                        unit=units.KiloWattHour,
+                    a_day("Energy out of the battery, a day", "discharged_wh", "Counted over every frame."),
+                    a_week(
+                        "Energy out for what went in, a week",
+                        "discharged_wh",
+                        "charged_wh",
+                        "The rest is lost as heat. A week that ends emptier than it began shows too much.",
+                    ),
+                    a_week(
+                        "Charge out for what went in, a week",
+                        "discharged_ah",
+                        "charged_ah",
+                        "Near 100 % in a week that ends as full as it began; else a sensor is wrong.",
                     ),
                     panels.states(
                         "Charging",

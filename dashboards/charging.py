@@ -9,10 +9,11 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.frame import dashboard, packs, vehicles
-from dashboards.influx import Language, Values
-from dashboards.panels import CHARGER, PACK, Asked, Panels, falling, rising
+from dashboards.influx import PACK_OF_SOURCE, Language, Values
+from dashboards.panels import CHARGER, PACK, PACK_AND_SOURCE, Asked, Panels, falling, rising
 from dashboards.units import unit_of
 
+_INTO_BATTERY = Values("battery", "charged_wh", by=PACK_OF_SOURCE)
 _BY_CHARGER = ("vehicle", "charger")
 
 
@@ -101,8 +102,9 @@ def charging(language: Language) -> Dashboard:
                 [
                     panels.bars(
                         "Energy into the battery, a day",
-                        [Asked(language.energy_per_day(Values("battery", "power_w"), 1))],
+                        [Asked(language.thousands_per_day(_INTO_BATTERY), PACK_AND_SOURCE)],
                         unit=units.KiloWattHour,
+                        description="Counted over every frame; with what comes back while braking.",
                     ),
                     panels.bars(
                         "From 20 to 80 %, a day",

@@ -2,7 +2,7 @@
 
 import json
 
-from dashboards.influx import BuiltQuery, InfluxQuery, Values
+from dashboards.influx import PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
 
 
 class Flux:
@@ -32,14 +32,20 @@ class Flux:
     def growth(self, values: Values) -> str:
         return _query(*_rows(values), "spread()", _keep("_value", *values.by))
 
-    def energy_per_day(self, values: Values, sign: int) -> str:
-        kept = "r._value > 0.0" if sign > 0 else "r._value < 0.0"
-        kilo = "r._value / 1000.0" if sign > 0 else "-r._value / 1000.0"
+    def thousands_per_day(self, values: Values) -> str:
         return _query(
-            *_rows(values),
-            f"map(fn: (r) => ({{r with _value: if {kept} then {kilo} else 0.0}}))",
-            'aggregateWindow(every: 1d, createEmpty: false, timeSrc: "_start",'
-            " fn: (column, tables=<-) => tables |> integral(unit: 1h, column: column))",
+            *_growths(values, "1d"),
+            "map(fn: (r) => ({r with _value: r._value / 1000.0}))",
+            _keep("_time", "_value", *values.by),
+        )
+
+    def percent_per_week(self, part: str, whole: str) -> str:
+        values = Values("battery", f"{part}|{whole}", by=PACK_OF_SOURCE)
+        return _query(
+            *_growths(values, "1w"),
+            'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
+            f"filter(fn: (r) => r.{whole} > 0.0)",
+            f"map(fn: (r) => ({{r with _value: 100.0 * r.{part} / r.{whole}}}))",
             _keep("_time", "_value", *values.by),
         )
 
@@ -102,6 +108,16 @@ def _rows(values: Values) -> tuple[str, ...]:
         "range(start: v.timeRangeStart, stop: v.timeRangeStop)",
         f'filter(fn: (r) => r._measurement == "{values.measurement}" and {field})',
         f"filter(fn: (r) => {chosen})",
+    )
+
+
+def _growths(values: Values, every: str) -> tuple[str, ...]:
+    """Of a counter: the sum of its steps up, minute by minute. Where it steps down it has begun anew."""
+    return (
+        *_rows(values),
+        'aggregateWindow(every: 1m, fn: last, createEmpty: false, timeSrc: "_start")',
+        "difference(nonNegative: true)",
+        f'aggregateWindow(every: {every}, fn: sum, createEmpty: false, timeSrc: "_start")',
     )
 
 

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
+PACK_OF_SOURCE = ("vehicle", "pack", "source")  # counters of one pack on two buses are not one counter
 DATASOURCE = DataSourceRef(type_val="influxdb", uid="${datasource}")
 
 
@@ -74,8 +75,11 @@ class Language(Protocol):
     def growth(self, values: Values) -> str:
         """How much a counter grew within the time range."""
 
-    def energy_per_day(self, values: Values, sign: int) -> str:
-        """kWh of each day out of a power in W: what is positive (sign 1) or what is negative (-1)."""
+    def thousands_per_day(self, values: Values) -> str:
+        """How much a counter grew on each day, in thousands; it may have begun anew at 0."""
+
+    def percent_per_week(self, part: str, whole: str) -> str:
+        """How much one counter of a battery grew in each week for what another one did; likewise."""
 
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
         """Minutes of each day in which a pack was charged within these percents."""

@@ -1,6 +1,6 @@
 """Dashboards' questions in InfluxQL, for InfluxDB 1.x."""
 
-from dashboards.influx import BuiltQuery, InfluxQuery, Values
+from dashboards.influx import PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
 
 
 class InfluxQL:
@@ -22,13 +22,24 @@ class InfluxQL:
     def growth(self, values: Values) -> str:
         return _select(f'spread("{values.field}")', values)
 
-    def energy_per_day(self, values: Values, sign: int) -> str:
-        of_this_sign = f'"{values.field}" > 0' if sign > 0 else f'"{values.field}" < 0'
-        by_minute = _select(f'mean("{values.field}") AS w', values, "time(1m)", also=of_this_sign)
-        tags = _tags(values.by)
+    def thousands_per_day(self, values: Values) -> str:
+        by_minute = _select(_step(values.field, "grown"), values, "time(1m)", end="fill(none)")
         return (
-            f'SELECT sum("w") / {sign * 60_000} FROM ({by_minute}) WHERE $timeFilter'
-            f" GROUP BY time(1d), {tags} fill(none)"
+            f'SELECT sum("grown") / 1000 FROM ({by_minute}) WHERE $timeFilter'
+            f" GROUP BY time(1d), {_tags(values.by)} fill(none)"
+        )
+
+    def percent_per_week(self, part: str, whole: str) -> str:
+        values = Values("battery", "", by=PACK_OF_SOURCE)
+        steps = f"{_step(part, 'part')}, {_step(whole, 'whole')}"
+        by_minute = _select(steps, values, "time(1m)", end="fill(none)")
+        by_week = (
+            f'SELECT sum("part") AS part, sum("whole") AS whole FROM ({by_minute}) WHERE $timeFilter'
+            f" GROUP BY time(1w), {_tags(values.by)} fill(none)"
+        )
+        return (
+            f'SELECT 100 * "part" / "whole" FROM ({by_week}) WHERE $timeFilter AND "whole" > 0'
+            f" GROUP BY {_tags(values.by)}"
         )
 
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
@@ -67,16 +78,17 @@ class InfluxQL:
         return BuiltQuery(InfluxQuery(ref_id, text, is_flux=False, result_format=result_format))
 
 
-def _select(what: str, values: Values, *groups: str, also: str = "", end: str = "") -> str:
-    conditions = [
-        "$timeFilter",
-        *(_matches(variable) for variable in values.where),
-        *([also] if also else []),
-    ]
+def _select(what: str, values: Values, *groups: str, end: str = "") -> str:
+    conditions = ["$timeFilter", *(_matches(variable) for variable in values.where)]
     parts = [f'SELECT {what} FROM "{values.measurement}" WHERE {" AND ".join(conditions)}']
     if grouped := [*groups, *([_tags(values.by)] if values.by else [])]:
         parts.append(f"GROUP BY {', '.join(grouped)}")
     return " ".join([*parts, *([end] if end else [])])
+
+
+def _step(field: str, name: str) -> str:
+    """A counter's steps up. Where it steps down it has begun anew."""
+    return f'non_negative_difference(last("{field}")) AS {name}'
 
 
 def _matches(variable: str) -> str:

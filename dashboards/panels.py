@@ -23,6 +23,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.influx import DATASOURCE, Language
 
 PACK = "${__field.labels.vehicle} ${__field.labels.pack}"
+PACK_AND_SOURCE = f"{PACK} (${{__field.labels.source}})"
 VEHICLE = "${__field.labels.vehicle}"
 SOURCE = "${__field.labels.vehicle} ${__field.labels.source}"
 CHARGER = "${__field.labels.vehicle} ${__field.labels.charger}"

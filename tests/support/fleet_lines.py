@@ -16,6 +16,7 @@ from tests.support.fleet import (
     CHARGER_EFFICIENCY,
     DAY_MIN,
     DAYS,
+    GAP_MIN,
     PACKS,
     SENSOR_COUNT,
     SOURCES,
@@ -82,8 +83,12 @@ def load_fleet(database: Database) -> None:
 
 def _pack_lines(pack: Pack) -> Iterator[bytes]:
     tags = lineprotocol.tag_set({"vehicle": pack.vehicle, "pack": pack.name, "source": pack.source})
+    counted = dict.fromkeys(("charged_ah", "discharged_ah", "charged_wh", "discharged_wh"), 0.0)
     for now in minutes(pack):
-        yield _line("battery", tags, _electrical(now), now.minute)
+        if pack.vehicle == "van-7" and now.minute == GAP_MIN.stop:  # the gateway begins at 0 again
+            counted = dict.fromkeys(counted, 0.0)
+        _count(counted, now)
+        yield _line("battery", tags, {**_electrical(now), **_rounded(counted)}, now.minute)
         yield _line(
             "battery",
             tags,
@@ -110,6 +115,18 @@ def _electrical(now: Minute) -> Fields:
         "charge_enabled": now.soc_pct < 100.0,
         "discharge_enabled": True,
     }
+
+
+def _count(counted: dict[str, float], now: Minute) -> None:
+    """What has flowed by the end of this minute."""
+    counted["charged_ah"] += max(0.0, now.current_a) / 60.0
+    counted["discharged_ah"] += max(0.0, -now.current_a) / 60.0
+    counted["charged_wh"] += max(0.0, now.power_w) / 60.0
+    counted["discharged_wh"] += max(0.0, -now.power_w) / 60.0
+
+
+def _rounded(counted: dict[str, float]) -> Fields:
+    return {name: round(value, 6) for name, value in counted.items()}
 
 
 def _extremes(now: Minute) -> Fields:
