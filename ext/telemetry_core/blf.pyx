@@ -33,6 +33,7 @@ cdef enum:
     CAN_MESSAGE2 = 86
     CAN_FD_MESSAGE = 100
     CAN_FD_MESSAGE_64 = 101
+    CAN_FD_ERROR_64 = 104
 
     TEN_MICROSECONDS = 1         # an object's flags: its stamp's unit; else nanoseconds
     MESSAGE_REMOTE = 0x80        # flags of CAN_MESSAGE, CAN_MESSAGE2, CAN_FD_MESSAGE
@@ -41,6 +42,7 @@ cdef enum:
     FD_64_BRS = 0x2000
     FD_64_ESI = 0x4000
     FD_64_BYTES = 40             # of CAN_FD_MESSAGE_64 before its payload
+    FD_ERROR_64_BYTES = 44       # of CAN_FD_ERROR_64
 
 cdef uint8_t[16] FD_LENGTHS  # by DLC
 FD_LENGTHS[:] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]
@@ -70,7 +72,7 @@ cdef inline uint64_t _u64(const char* at) noexcept nogil:
 
 cdef inline bint _is_frame(uint32_t type) noexcept nogil:
     return (type == CAN_MESSAGE or type == CAN_MESSAGE2 or type == CAN_FD_MESSAGE or type == CAN_FD_MESSAGE_64
-            or type == CAN_ERROR or type == CAN_ERROR_EXT)
+            or type == CAN_ERROR or type == CAN_ERROR_EXT or type == CAN_FD_ERROR_64)
 
 
 cdef const char* _find_signature(const char* at, const char* end) noexcept nogil:
@@ -300,6 +302,18 @@ cdef class BlfReader(LogReader):
             dlc = _u8(body + 10)
             frame.id = ID_ERROR | (_u32(body + 16) & ID_MASK)
             stored = length = min(dlc, 8)
+        elif type == CAN_FD_ERROR_64:
+            if room < FD_ERROR_64_BYTES:
+                return OBJECT_DAMAGED
+            offset = FD_ERROR_64_BYTES
+            channel = _u8(body)
+            dlc = _u8(body + 1)
+            length = _u8(body + 2)
+            frame.id = ID_ERROR | (_u32(body + 12) & ID_MASK)
+            frame.flags = FLAG_FD
+            stored = _u8(body + 10)  # as in CAN_FD_MESSAGE_64
+            stored = (stored if stored else self.size) - header - FD_ERROR_64_BYTES
+            stored = max(min(stored, length), 0)
         else:
             stored = 0
             frame.id = ID_ERROR

@@ -119,6 +119,28 @@ def test_error_frames_are_read() -> None:
     assert only(blf_object(73, ext)) == (0x123 | ERROR, b"\x01\x02", 0)
 
 
+def fd_error(data: bytes, valid: int, *, version: int, ext: int = 0, dlc: int = 9) -> bytes:
+    head = struct.pack("<BBBBHHHBBL", 2, dlc, valid, 0, 0, 0, 0, ext, 0, 0x80000123)
+    return blf_object(104, head + bytes(28) + data, stamp=9, version=version)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_fd_error_frames_are_read_in_both_versions_of_the_header(version: int) -> None:
+    data = bytes(range(1, 13))
+    frames, reader, names = read(blf_file(blf_container(fd_error(data, 12, version=version))))
+    assert frames == [FrameTuple(BLF_START_NS + 9, 0x123 | ERROR, data, 0, FD, 0)]
+    assert (reader.damaged, names) == (0, ["can1"])
+    header = 32 if version == 1 else 40
+    ends_early = fd_error(data + b"\xff" * 8, 16, version=version, ext=header + 44 + 12, dlc=10)
+    assert only(ends_early) == (0x123 | ERROR, data + bytes(4), FD)
+
+
+def test_an_fd_error_frame_that_cannot_be_is_damaged() -> None:
+    for torn in (blf_object(104, bytes(43)), fd_error(b"", 65, version=1)):
+        frames, reader, _ = read(blf_file(blf_container(torn + blf_message(1, b""))))
+        assert ([frame.id for frame in frames], reader.damaged) == ([1], 1)
+
+
 def test_channels_are_counted_from_1_in_the_file_and_0_is_the_first_too() -> None:
     frames, _, names = read(
         blf_file(blf_container(b"".join(blf_message(1, b"", channel=channel) for channel in (3, 1, 0, 256))))
