@@ -1,3 +1,5 @@
 from telemetry_core.log_reader import LineReader
 
-class AscReader(LineReader): ...
+class AscReader(LineReader):
+    @property
+    def undated_line(self) -> int: ...

@@ -32,6 +32,7 @@ from telemetry_core.log_text cimport (
 )
 
 _BLOCK = re.compile(r"\s*begin\s+triggerblock", re.IGNORECASE)  # without a date
+_DATE_LINE = re.compile(r"\s*date\s+\S", re.IGNORECASE)
 
 cdef enum:
     COLUMN_REMOTE = 0x10         # bits of the column `flags`
@@ -66,7 +67,10 @@ cdef str _decoded(bytes line):
 
 
 cdef class AscReader(LineReader):
-    """Frames of an ASC log. Its channels, counted from 1, are can0, can1 … See LogReader."""
+    """Frames of an ASC log. Its channels, counted from 1, are can0, can1 … See LogReader.
+
+    `undated_line`: the first line whose date has no known form, if frames may count from 1970 by it; 0: none.
+    """
 
     def __cinit__(self, *_):
         self.stamped_line = -1
@@ -77,13 +81,24 @@ cdef class AscReader(LineReader):
         start_ns = start_of(text)
         numbers = numbers_of(text)
         if start_ns is not None:
-            self.start_ns = start_ns
+            self.note_date(start_ns >= 0)
+            self.start_ns = max(start_ns, 0)
             self.before_ns = self.behind_ns = 0
         elif numbers is not None:
             self.decimal, self.relative = numbers
+        elif self.start_ns == 0 and _DATE_LINE.match(text):
+            self.note_date(False)
         elif not _BLOCK.match(text):
             self.add_damage(self.line + 1)
         LineReader.take_header(self)
+
+    cdef void note_date(self, bint known) noexcept:
+        # A date that is known mends an unknown one when no frame stands between them.
+        if not known and not self.undated_line:
+            self.undated_line = self.line + 1
+            self.undated_frames = self.frames_read
+        elif known and self.undated_frames == self.frames_read:
+            self.undated_line = 0
 
     cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil:
         cdef int64_t time_ns = 0

@@ -32,7 +32,7 @@ class AscNumbers(NamedTuple):
 
 
 def start_of(line: str) -> int | None:
-    """The moment that a `date` or `Begin TriggerBlock` line tells, as UTC, in ns; 0: its form is not known.
+    """The moment that a `date` or `Begin TriggerBlock` line tells, as UTC, in ns; -1: its form is not known.
 
     None: the line tells no date.
     """
@@ -51,11 +51,11 @@ def numbers_of(line: str) -> AscNumbers | None:
 def _moment_ns(text: str) -> int:
     found = _MOMENT.fullmatch(text)
     if found is None or int(found["year"]) > _LAST_YEAR:
-        return 0
+        return -1
     hour = int(found["hour"])
     if found["half"]:
         if not 1 <= hour <= 12:
-            return 0
+            return -1
         hour = hour % 12 + 12 * (found["half"].lower() == "pm")
     try:
         moment = datetime(
@@ -68,5 +68,5 @@ def _moment_ns(text: str) -> int:
             tzinfo=UTC,
         )
     except ValueError:
-        return 0
+        return -1
     return max(int(moment.timestamp()), 0) * 10**9 + int((found["fraction"] or "").ljust(9, "0"))

@@ -122,6 +122,10 @@ class Log:
     def warnings(self) -> list[str]:
         """What was wrong with the log, for people; one line each."""
         lines = []
+        if isinstance(self._reader, AscReader) and self._reader.undated_line:
+            what = "no known form of a date, stamps count from 1970"
+            hint = "write it like: date Tue Nov 14 10:13:20.500 pm 2023"
+            lines.append(f"{self.path}:{self._reader.undated_line}: {what} ({hint})")
         if self.damaged:
             more = f", and {self.damaged - 1} more" if self.damaged > 1 else ""
             lines.append(f"{self.path}:{self._reader.first_damage}: no frame, skipped{more}")

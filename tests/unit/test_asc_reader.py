@@ -1,12 +1,14 @@
 """The compiled reader of ASC logs."""
 
 import io
+from pathlib import Path
 
 import can
 import pytest
 from telemetry_core.asc import AscReader
 from telemetry_core.frames import FrameBatch, FrameTuple
 
+from telemetry.sources.logs import Log
 from tests.support.can_frames import BRS, ERROR, ESI, EXTENDED, FD, REMOTE
 from tests.support.logs import Numbering, Reader, read_all
 
@@ -118,6 +120,27 @@ def test_the_date_is_read_in_all_its_forms(date: str, time_ns: int) -> None:
         frames, reader, _ = read(log.encode(encoding))
         assert frames[0].time_ns == time_ns
         assert reader.damaged == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "warned"),
+    [
+        ("date at some time\nbase hex\n", 1),
+        ("base hex\ndate 2023-11-14 22:13:20\n", 2),
+        ("date at some time\nBegin Triggerblock Tue Nov 14 10:13:20 pm 2023\n", 0),
+        ("date Thu Jan 1 00:00:00 1970\n", 0),
+        ("base hex\n", 0),
+    ],
+)
+def test_a_date_of_unknown_form_is_told_once_with_its_line(header: str, warned: int, tmp_path: Path) -> None:
+    path = tmp_path / "drive.asc"
+    path.write_text(header + "0.0 1 1 Rx d 0\n" * 3)
+    batch = FrameBatch(10)
+    with Log(path, Numbering().__getitem__) as log:
+        assert log.read(batch) == 3
+        told = log.warnings()
+    place = f"{path}:{warned}: no known form of a date, stamps count from 1970 (write it like: "
+    assert [line.startswith(place) for line in told] == [True] * bool(warned)
 
 
 def test_a_trigger_block_starts_anew() -> None:
