@@ -19,6 +19,7 @@ from telemetry.protocols.encodings import text_of
 from telemetry.protocols.findings import Findings, printable
 from telemetry.protocols.mend import (
     EXTENDED,
+    HIGHEST_ID,
     Mended,
     Notes,
     has_absurd_sizes,
@@ -55,7 +56,21 @@ def parse(file: Path, findings: Findings) -> list[ParsedMessage]:
     if kind == "dbc":
         return _parse_dbc(file, text, findings)
     database = _load(file, text, kind)
-    return [_restore(message, file, database, Notes(), {}) for message in database.messages]
+    messages = []
+    for message in database.messages:
+        if _can_be(message):
+            messages.append(_restore(message, file, database, Notes(), {}))
+        else:
+            kind = "without a name, or with an id or a length that no frame has, left out"
+            findings.add(str(file), None, kind, printable(str(message.name)))
+    return messages
+
+
+def _can_be(message: Message) -> bool:
+    """cantools checks neither of what is no DBC."""
+    names = (message.name, *(signal.name for signal in message.signals))
+    highest = HIGHEST_ID if message.is_extended_frame else 0x7FF
+    return all(names) and 0 <= message.frame_id <= highest and message.length >= 0
 
 
 def _read(file: Path) -> str:

@@ -374,6 +374,25 @@ Var=A unsigned 8,8 /f:0.5
 """
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "part", "wrong"),
+    [
+        ("a.kcd", KCD, "Signal name=", "Signal game="),
+        ("a.kcd", KCD, 'Message id="', 'Message id="-'),
+        ("a.sym", SYM, "ID=", "ID=-"),
+    ],
+)
+def test_a_message_that_cannot_be_is_left_out(
+    name: str, text: str, part: str, wrong: str, tmp_path: Path
+) -> None:
+    assert part in text
+    file = tmp_path / name
+    file.write_text(text.replace(part, wrong, 1))
+    plan = build_plan([BusDatabases("main", (file,))])
+    assert plan.spec.buses[0].messages == ()
+    assert "that no frame has, left out" in plan.warnings[0]
+
+
 @pytest.mark.parametrize(("suffix", "text"), [("kcd", KCD), ("KCD", KCD), ("sym", SYM)])
 def test_other_kinds_of_databases_make_the_same_plan(tmp_path: Path, suffix: str, text: str) -> None:
     file = tmp_path / f"a.{suffix}"
