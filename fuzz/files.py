@@ -2,6 +2,7 @@
 
 import contextlib
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -30,17 +31,24 @@ SPOOL = Path("/spool")
 BETWEEN_SEGMENTS = b"\n\n--\n\n"
 
 
-def dbc_harness(data: bytes) -> None:
-    """A database is refused in one line, or gives a plan under which both decoders say the same."""
-    file = scratch_file("a.dbc", data)
-    try:
-        plan = build_plan([BusDatabases("main", (file,))])
-    except ConfigError as error:
-        assert str(error).isprintable()
-        return
-    assert all(warning.isprintable() for warning in plan.warnings)
-    assert decoded(encoded(plan)) == plan
-    _assert_decoders_agree(plan.spec, Random(zlib.crc32(data)))
+def database_harness(name: str) -> Callable[[bytes], None]:
+    """For the format that this file name tells.
+
+    A database is refused in one line, or gives a plan under which both decoders say the same.
+    """
+
+    def harness(data: bytes) -> None:
+        file = scratch_file(name, data)
+        try:
+            plan = build_plan([BusDatabases("main", (file,))])
+        except ConfigError as error:
+            assert str(error).isprintable()
+            return
+        assert all(warning.isprintable() for warning in plan.warnings)
+        assert decoded(encoded(plan)) == plan
+        _assert_decoders_agree(plan.spec, Random(zlib.crc32(data)))
+
+    return harness
 
 
 def plan_harness(data: bytes) -> None:

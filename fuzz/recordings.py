@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import zstandard
 from telemetry_core.frames import FrameBatch, FrameTuple
 
 from fuzz.scratch import scratch_file
@@ -44,6 +45,14 @@ def gzip_harness(data: bytes) -> None:
     frames, _, _ = _read_whole(scratch_file("log.gz", gzip.compress(frame, mtime=0) + data))
     assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)
     log_harness("log.gz")(data)
+
+
+def zst_harness(data: bytes) -> None:
+    """The rest of the file behind a first frame of Zstandard that is whole."""
+    frame = b"(1.000000) can0 001#0102\n"
+    frames, _, _ = _read_whole(scratch_file("log.zst", zstandard.compress(frame) + data))
+    assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)
+    log_harness("log.zst")(data)
 
 
 def capture_harness(protocol: str) -> Callable[[bytes], None]:
