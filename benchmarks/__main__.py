@@ -60,7 +60,7 @@ def _gateway(folder: Path, arguments: argparse.Namespace) -> list[Section]:
 def _scaling(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     smoke = arguments.smoke
     return [
-        *measure_scaling(2_000 if smoke else 50_000, 1 if smoke else 11),
+        *measure_scaling(2_000 if smoke else 200_000, 1 if smoke else 11),
         measure_plan_building(folder, 100 if smoke else PLAN_MESSAGES, 1 if smoke else 3),
     ]
 

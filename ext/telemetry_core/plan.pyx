@@ -238,9 +238,9 @@ cdef class Plan:
 
 
 cdef object _line_count(message):
-    """How many cache lines the message takes, two at least: as many are fetched ahead."""
+    """How many cache lines the message takes."""
     cdef size_t fours = (<size_t>len(message.signals) + FOUR - 1) // FOUR
-    return max(2, (sizeof(Message) + fours * sizeof(Four) + LINE_BYTES - 1) // LINE_BYTES)
+    return (sizeof(Message) + fours * sizeof(Four) + LINE_BYTES - 1) // LINE_BYTES
 
 
 cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory memory) except 0:
