@@ -36,6 +36,8 @@ _MINUTE_S = 60.0  # and where a percent is a step
 _MEANS_NS = 10_000_000_000
 _EVER_S = 1e6  # where it is asked for now and then
 
+_MOST_ERROR_SHARE = 0.25  # of the value itself: an error that is larger agrees with anything
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -57,6 +59,11 @@ class Quantity:
     def agrees(self) -> bool:
         """Whether the difference is one that sampling can make."""
         return abs(self.difference) <= self.stored.error
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the error is small enough for an agreement to mean anything."""
+        return self.stored.error <= _MOST_ERROR_SHARE * max(abs(self.true), abs(self.stored.value))
 
 
 def quantities(plant: Mapping[str, float], span_ns: tuple[int, int], readback: Readback) -> list[Quantity]:

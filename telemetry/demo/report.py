@@ -48,7 +48,7 @@ def _part(part: str, lines: list[Quantity]) -> Iterator[str]:
     for one in lines:
         texts = (f"{one.true:,.{one.decimals}f}", f"{one.stored.value:,.{one.decimals}f}")
         small = one.decimals + 1
-        mark = "" if one.agrees else "  <-"
+        mark = "  <-" if not one.agrees else "" if one.is_measured else "  not measured"
         yield (
             f"    {one.name:<26}"
             + "".join(f"{text:>{13 - len(one.unit)}} {one.unit}" for text in texts)
@@ -105,8 +105,13 @@ def _line(account: str, source: str, counts: Mapping[str, int]) -> str:
 def _conclusion(outcome: Outcome) -> Iterator[str]:
     found = faults(outcome)
     if not found:
+        measured = (
+            "all that is stored"
+            if all(one.is_measured for one in outcome.quantities)
+            else "what was measured"
+        )
         yield "  Every frame sent is stored, every account balances, nothing was lost,"
-        yield "  and all that is stored agrees with the plant within its own sampling error."
+        yield f"  and {measured} agrees with the plant within its own sampling error."
     for sentence in found:
         yield f"  NOT AS IT SHOULD BE: {sentence}"
     late_s = outcome.truth.late_max_s

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from telemetry.demo.report import render
+from telemetry.demo.sampling import Estimate
 from telemetry.demo.verdict import Outcome, Truth, faults
 from tests.support.demo import FRAMES, PLANT, TRUTH, good_outcome, with_estimate
 
@@ -86,6 +87,18 @@ def test_a_busy_machine_is_named_as_the_likely_reason() -> None:
     calm = render(worse, database="InfluxDB", wall_s=30.0)
     assert "up to 0.4 s late" in busy
     assert "busy" not in calm
+
+
+def test_an_error_that_agrees_with_anything_is_no_measurement() -> None:
+    outcome = good_outcome()
+    vague = replace(outcome.quantities[0], stored=Estimate(22_700.0, 9_000.0))
+    assert vague.agrees
+    report = render(
+        replace(outcome, quantities=(vague, *outcome.quantities[1:])), database="InfluxDB", wall_s=30.0
+    )
+    assert report.count("not measured") == 1
+    assert "what was measured agrees with the plant" in report
+    assert "not measured" not in render(outcome, database="InfluxDB", wall_s=30.0)
 
 
 def test_a_cycle_that_the_gateway_counts_as_incomplete_is_named_and_no_fault() -> None:
