@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.callgrind import measure_instructions
 from benchmarks.comparison import measure_core
+from benchmarks.delivery import measure_delivery
 from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
 from benchmarks.report import Section, write_page
 from benchmarks.scaling import PLAN_MESSAGES, measure_plan_building, measure_scaling
@@ -69,11 +70,17 @@ def _instructions(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return [measure_instructions(load_workload(20_000, folder), folder, record=arguments.record)]
 
 
+def _delivery(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
+    return measure_delivery(load_workload(5_000 if smoke else 400_000, folder), folder, 1 if smoke else 3)
+
+
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "core": _core,
     "scaling": _scaling,
     "instructions": _instructions,
     "gateway": _gateway,
+    "delivery": _delivery,
 }
 
 if __name__ == "__main__":
