@@ -9,6 +9,7 @@ HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "asc": recordings.log_harness("log.asc"),
     "blf": recordings.log_harness("log.blf"),
     "trc": recordings.log_harness("log.trc"),
+    "mf4": recordings.mf4_harness,
     "gvret": recordings.log_harness("log.csv"),
     "gzip": recordings.gzip_harness,
     "zst": recordings.zst_harness,

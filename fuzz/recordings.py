@@ -1,6 +1,8 @@
 """Logs and captures: any file is read to its end, the same however it is read."""
 
 import gzip
+import io
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from telemetry.sources.logs import Log
 
 LONGEST_PAYLOAD_BYTES = 64
 SMALL_BATCH_FRAMES = 7
+MF4_LOG = Path(__file__).parent / "drive.mf4"
 FORMATS = tuple(OutputFormat)
 
 
@@ -53,6 +56,22 @@ def zst_harness(data: bytes) -> None:
     frames, _, _ = _read_whole(scratch_file("log.zst", zstandard.compress(frame) + data))
     assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)
     log_harness("log.zst")(data)
+
+
+def mf4_harness(data: bytes) -> None:
+    """A whole log with other records (from the third byte on) and its end cut off (the first two: how far).
+
+    Its blocks stay as they are: asammdf believes them, and runs for ever in a chain that bites its own tail.
+    """
+    whole = MF4_LOG.read_bytes()
+    log = bytearray(whole)
+    cut_bytes = int.from_bytes(data[:2])
+    records = io.BytesIO(data[2:])
+    for block in re.finditer(rb"##DT....(.{8})", whole, re.DOTALL):
+        begin, end = block.end() + 8, block.start() + int.from_bytes(block[1], "little")
+        changed = records.read(end - begin)
+        log[begin : begin + len(changed)] = changed
+    log_harness("log.mf4")(bytes(log[: max(len(log) - cut_bytes, 0)]))
 
 
 def capture_harness(protocol: str) -> Callable[[bytes], None]:

@@ -74,6 +74,7 @@ class Log:
         """
         self.path = path
         self._content = Content(path)
+        self._is_unfinished = False
         self._closing = ExitStack()
         self._closing.callback(self._content.close)
         try:
@@ -129,6 +130,8 @@ class Log:
         if self.damaged:
             more = f", and {self.damaged - 1} more" if self.damaged > 1 else ""
             lines.append(f"{self.path}:{self._reader.first_damage}: no frame, skipped{more}")
+        if self._is_unfinished:
+            lines.append(f"{self.path}: was not finished by its logger: read up to its last whole record")
         if self._content.problem:
             lines.append(f"{self.path}: ends early: {self._content.problem}")
         return lines
@@ -159,6 +162,7 @@ class Log:
             case ".mf4":
                 mf4 = Mf4(self.path)
                 self._closing.callback(mf4.close)
+                self._is_unfinished = mf4.is_unfinished
                 return MessageReader(mf4, channel_of)
             case suffix:
                 return self._reader_by_content(suffix, channel_of)

@@ -10,6 +10,7 @@ import importlib.util
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TextIO, cast
 
@@ -20,9 +21,11 @@ from telemetry.sources.messages import append_message
 
 if TYPE_CHECKING:
     import can
+    from asammdf.blocks.mdf_v4 import MDF4
 
 LATEST_NS = 2**63 - 1
 LINE_LIMIT = 65_536  # characters; what is longer is no line of a log
+MF4_FINISHED, MF4_UNFINISHED = b"MDF", b"UnFinMF"  # how a log begins
 
 
 class Format(Protocol):
@@ -176,6 +179,9 @@ class Trc:
 class Mf4:
     """ASAM's measurement files: what their groups hold of CAN bus logging, merged in the order of time.
 
+    A log that its logger did not finish (power was cut, or it streams) says so by its beginning, and is read
+    up to its last whole record: asammdf finishes a copy of it, in the temporary folder.
+
     Raises UnavailableError without asammdf; DataError when it cannot read the file at all.
     """
 
@@ -193,12 +199,24 @@ class Mf4:
                 hint="pip install 'nev-telemetry[mf4]'",
             )
         with path.open("rb") as file:
-            if file.read(3) != b"MDF":
-                raise DataError("is no MF4 log", where=str(path), hint="it does not begin with MDF")
+            beginning = file.read(8).rstrip()
+        if beginning not in (MF4_FINISHED, MF4_UNFINISHED):
+            raise DataError("is no MF4 log", where=str(path), hint="it does not begin with MDF")
+        self.is_unfinished = beginning == MF4_UNFINISHED
         import can
 
+        class Reader(can.MF4Reader):
+            # As it is, python-can's reader leaves a file open that asammdf refuses.
+            def __init__(self, path: Path) -> None:
+                try:
+                    super().__init__(path)
+                except BaseException:
+                    self.file.close()
+                    raise
+
+        _mend_asammdf()
         try:
-            self._file = can.MF4Reader(path)
+            self._file = Reader(path)
         except Exception as error:
             raise DataError("is no MF4 log", where=str(path), hint=" ".join(str(error).split())) from error
 
@@ -226,10 +244,27 @@ class Mf4:
         return _channel(message.channel)
 
 
+def _mend_asammdf() -> None:
+    """Let what asammdf could not build be destroyed.
+
+    It misses what was not set yet: it would tell that on stderr, and leave its copy of an unfinished log.
+    """
+    from asammdf.blocks.mdf_v4 import MDF4
+
+    MDF4._file = None
+    MDF4.__del__ = _destroy  # type: ignore[method-assign]
+
+
+def _destroy(log: "MDF4") -> None:
+    with suppress(AttributeError):
+        log.close()
+
+
 def _stamp_ns(message: "can.Message") -> int:
-    if not math.isfinite(message.timestamp):
+    time_us = message.timestamp * 1e6
+    if not math.isfinite(time_us):
         return -1
-    time_ns = round(message.timestamp * 1e6) * 1000
+    time_ns = round(time_us) * 1000
     return time_ns if time_ns <= LATEST_NS else -1
 
 
