@@ -1,9 +1,10 @@
 """The bounded channel between the threads of the sources and the pipeline's.
 
-Promises: a live source never waits; each source has `capacity_frames` of its own, so that a fast log
-starves no bus; memory is flat, since batches are pooled and small ones are merged while they wait (a
-stalled pipeline costs frames by their number, not by the number of wake-ups that read them); frames and
-events of one source come out in the order in which they went in.
+Promises: a live source never waits; a log waits while there is no room behind the pipeline (`hold`); each
+source has `capacity_frames` of its own, so that a fast log starves no bus; memory is flat, since batches are
+pooled and small ones are merged while they wait (a stalled pipeline costs frames by their number, not by the
+number of wake-ups that read them); frames and events of one source come out in the order in which they went
+in.
 """
 
 import threading
@@ -39,6 +40,7 @@ class BatchChannel:
         self._growing: dict[str, _Waiting] = {}  # by source: its newest item, if that is a delivery
         self._frames: dict[str, int] = {}  # by source: frames waiting
         self._events = 0
+        self._held = False
         self._pool: list[FrameBatch] = []
         self._pool_limit = capacity_frames // batch_frames
 
@@ -70,15 +72,22 @@ class BatchChannel:
             self._add(item)
         return True
 
-    def put_waiting(self, item: Item, stop: StopSignal) -> bool:
-        """Hand `item` over once there is room; False, and the item stays the caller's, when stopped first."""
+    def hold(self, held: bool) -> None:
+        """Whether deliveries of sources that can wait are to wait."""
+        if held != self._held:
+            with self._changed:
+                self._held = held
+                self._changed.notify_all()
+
+    def put_waiting(self, delivery: Delivery, stop: StopSignal) -> bool:
+        """Hand it over once there is room; False, and it stays the caller's, when stopped first."""
         stop.on_set(self._wake)
         try:
             with self._changed:
-                self._changed.wait_for(lambda: stop.is_set() or self._has_room(item))
-                if not self._has_room(item):
+                self._changed.wait_for(lambda: stop.is_set() or self._may_go_on(delivery))
+                if not self._may_go_on(delivery):
                     return False
-                self._add(item)
+                self._add(delivery)
                 return True
         finally:
             stop.remove_listener(self._wake)
@@ -98,6 +107,9 @@ class BatchChannel:
             self._frames[delivery.source] -= len(delivery.batch)
             self._changed.notify_all()
             return delivery
+
+    def _may_go_on(self, delivery: Delivery) -> bool:
+        return not self._held and self._has_room(delivery)
 
     def _has_room(self, item: Item) -> bool:
         if isinstance(item, Delivery):

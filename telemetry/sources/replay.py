@@ -1,9 +1,9 @@
 """A recorded log as a source: as fast as the pipeline takes it, or as it was recorded, times a factor.
 
-Promises: nothing is lost (the source waits for the pipeline); the same log gives the same frames with the
-same stamps and nudges on every run. Resuming: the log is read from its start again, without waiting up to
-`start_position`, and a batch ends exactly there, so that what the pipeline made of the frames before it can
-be thrown away with every stage in the state it was in.
+Promises: nothing is lost (the source waits for the pipeline, and for room in the spool); the same log gives
+the same frames with the same stamps and nudges on every run. Resuming: the log is read from its start again,
+without waiting up to `start_position`, and a batch ends exactly there, so that what the pipeline made of the
+frames before it can be thrown away with every stage in the state it was in.
 """
 
 import logging

@@ -1,6 +1,7 @@
 """What the service makes of logs that change, of its clock, and of where its spool lies: as a process."""
 
 import contextlib
+import threading
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from telemetry.ledger import imbalances, total
 from tests.support.gateway import Gateway
 from tests.support.mounts import tmpfs
 from tests.support.recording import VEHICLE_DBC, record_drive
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scripted_server import Connection, ScriptedServer
 from tests.support.seqpacket import FrameListener
 
 FRAME = (0x300, bytes.fromhex("7700019600000000"))
@@ -68,6 +69,42 @@ def test_a_log_that_replaces_another_is_sent_from_its_first_frame(tmp_path: Path
         gateway.run()
         assert len(data_lines(server)) - first == short.count("\n")
     assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
+
+
+def test_a_log_at_full_speed_waits_for_the_server_and_evicts_nothing(tmp_path: Path) -> None:
+    log = record_drive(tmp_path / "drive.log", 1800.0)
+    answers = threading.Event()
+
+    def store_when_told(connection: Connection) -> None:
+        request = connection.read_request()
+        answers.wait(DEADLINE_S)
+        connection.server.store(request)
+        connection.answer(204)
+
+    with (
+        ScriptedServer() as server,
+        Gateway(tmp_path, influx(server), replay(log), spool="cap_mib = 2") as gateway,
+    ):
+        server.script(*[store_when_told] * 100)
+        gateway.start()
+        before = -1
+        while (read := read_frames(gateway)) != before or not read:
+            before = read
+            time.sleep(2.0)
+        assert 50_000 < read < 300_000
+        answers.set()
+        assert gateway.wait() == 0, gateway.output()
+        accounts = gateway.final_accounts()
+    assert accounts.counters["bus/drive/read"] == log.read_bytes().count(b"\n")
+    assert accounts.counters["points/evicted"] == 0
+    assert accounts.waiting_points == 0
+    assert list(imbalances(accounts.counters, 0, {})) == []
+
+
+def read_frames(gateway: Gateway) -> int:
+    if not (gateway.directory / "spool" / "status.sock").exists():
+        return 0
+    return int(gateway.status()["accounts"].get("bus/drive/read", 0))
 
 
 def test_the_path_of_the_spool_may_be_longer_than_a_socket_address(

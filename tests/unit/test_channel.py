@@ -169,6 +169,35 @@ def test_a_waiting_source_is_stopped_at_once() -> None:
     assert len(waiting.batch) == 1
 
 
+def test_while_it_is_held_a_log_waits_and_a_bus_does_not() -> None:
+    channel = BatchChannel()
+    channel.hold(True)
+    waiting = delivery(channel, 1)
+    handed_over: list[bool] = []
+    with StopSignal() as stop:
+        log = threading.Thread(target=lambda: handed_over.append(channel.put_waiting(waiting, stop)))
+        log.start()
+        assert channel.put(delivery(channel, 2, 1))
+        assert channel.get(10) is not None
+        assert channel.get(0.05) is None
+        channel.hold(False)
+        assert channel.get(10) is not None
+        log.join(10)
+    assert handed_over == [True]
+
+
+def test_a_log_that_is_held_is_stopped_at_once() -> None:
+    channel = BatchChannel()
+    channel.hold(True)
+    waiting = delivery(channel, 1)
+    with StopSignal() as stop:
+        stopper = threading.Thread(target=stop.set)
+        stopper.start()
+        assert not channel.put_waiting(waiting, stop)
+        stopper.join(10)
+    assert len(waiting.batch) == 1
+
+
 def test_a_stopped_source_still_hands_over_what_finds_room() -> None:
     channel = BatchChannel()
     with StopSignal() as stop:

@@ -207,6 +207,50 @@ def test_settled_segments_are_unlinked_but_never_the_newest(tmp_path: Path, cloc
     spool.close()
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [
+        SpoolLimits(cap_bytes=200_000, keep_free_bytes=0, segment_bytes=10_000),
+        SpoolLimits(cap_bytes=1 << 30, keep_free_bytes=100_000, segment_bytes=10_000),
+    ],
+)
+def test_it_has_room_until_what_waits_would_fit_no_second_time(limits: SpoolLimits, clock: FakeClock) -> None:
+    disk = SimulatedDisk(capacity_bytes=300_000)
+    spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
+    feed = Feed(spool)
+    while spool.has_room():
+        feed.put(padding=1000)
+        spool.commit()
+    assert 95_000 <= spool.gauges().disk_bytes < 103_000
+    for _ in drain(spool):
+        if spool.has_room():
+            break
+    assert spool.gauges().disk_bytes >= 85_000
+    assert spool.counters()["points/evicted"] == 0
+    spool.close()
+
+
+def test_a_spool_in_which_nothing_waits_has_room_on_any_disk(clock: FakeClock) -> None:
+    limits = SpoolLimits(cap_bytes=1 << 20, keep_free_bytes=1 << 20)
+    disk = SimulatedDisk(capacity_bytes=100_000)
+    spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
+    assert spool.has_room()
+    spool.close()
+
+
+def test_while_the_disk_refuses_it_has_room_for_half_of_what_memory_may_hold(clock: FakeClock) -> None:
+    limits = SpoolLimits(cap_bytes=1 << 20, keep_free_bytes=1 << 20, memory_bytes=50_000)
+    disk = SimulatedDisk(capacity_bytes=100_000)
+    spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
+    feed = Feed(spool)
+    while spool.has_room():
+        feed.put(padding=1000)
+        spool.commit()
+    assert 25_000 <= spool.gauges().memory_bytes < 28_000
+    assert spool.counters()["points/evicted"] == 0
+    spool.close()
+
+
 def test_beyond_the_cap_the_oldest_segment_is_evicted_and_counted(tmp_path: Path, clock: FakeClock) -> None:
     limits = SpoolLimits(keep_free_bytes=0, cap_bytes=8000, segment_bytes=500)
     spool = Spool(tmp_path, clock=clock, limits=limits)
