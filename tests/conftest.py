@@ -59,3 +59,12 @@ def fleet_in_influxdb1(influxdb1: DatabaseServer) -> Database:
     database = influxdb1.fresh_database()
     load_fleet(database)
     return database
+
+
+@pytest.fixture(
+    params=[pytest.param(kind, marks=pytest.mark.server(kind)) for kind in ("influxdb2", "influxdb1")]
+)
+def fleet_by_influxql(request: pytest.FixtureRequest) -> Database:
+    """The same in both: InfluxDB 2.8 understands InfluxQL through its v1 API."""
+    database: Database = request.getfixturevalue(f"fleet_in_{request.param}")
+    return database

@@ -192,9 +192,14 @@ def test_the_pages_flux_adds_up_counters_over_a_restart(influxdb2: DatabaseServe
     assert [float(row["_value"]) for row in flux_rows(database, query, now)] == [8.0]
 
 
-@pytest.mark.server("influxdb1")
-def test_the_pages_influxql_adds_up_counters_over_a_restart(influxdb1: DatabaseServer) -> None:
-    database = influxdb1.fresh_database()
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.server(kind)) for kind in ("influxdb2", "influxdb1")]
+)
+def test_the_pages_influxql_adds_up_counters_over_a_restart(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    server: DatabaseServer = request.getfixturevalue(kind)
+    database = server.fresh_database()
     write_counters(database, datetime.now(UTC))
     (series,) = database.query(counter_queries()["sql"])["series"]
     assert series["tags"] == {"vehicle": "van", "pack": "main", "source": "it"}

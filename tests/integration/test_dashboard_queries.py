@@ -47,14 +47,13 @@ def test_a_query_in_flux_brings_rows(target: Target, choices: Choices, fleet_in_
     assert list(flux_rows(fleet_in_influxdb2, query, NOW)), query
 
 
-@pytest.mark.server("influxdb1")
 @pytest.mark.parametrize("choices", [ALL, ONE], ids=["all", "one"])
 @pytest.mark.parametrize("target", list(asked("influxql")))
 def test_a_query_in_influxql_brings_rows(
-    target: Target, choices: Choices, fleet_in_influxdb1: Database
+    target: Target, choices: Choices, fleet_by_influxql: Database
 ) -> None:
     query = influxql_of(target.query, choices, SHOWN)
-    answer = fleet_in_influxdb1.query(query)
+    answer = fleet_by_influxql.query(query)
     assert any(series["values"] for series in answer.get("series", [])), (query, answer)
 
 
@@ -104,12 +103,11 @@ def test_counters_tell_in_flux_what_flowed_over_a_restart(panel: str, fleet_in_i
     assert {key: value for key, value in found.items() if value} == pytest.approx(told, rel=1e-4)
 
 
-@pytest.mark.server("influxdb1")
 @pytest.mark.parametrize("panel", COUNTED)
 def test_counters_tell_in_influxql_what_flowed_over_a_restart(
-    panel: str, fleet_in_influxdb1: Database
+    panel: str, fleet_by_influxql: Database
 ) -> None:
-    answer = fleet_in_influxdb1.query(influxql_of(battery_query("influxql", panel), ALL, SHOWN))
+    answer = fleet_by_influxql.query(influxql_of(battery_query("influxql", panel), ALL, SHOWN))
     found = {
         (
             series["tags"]["vehicle"],

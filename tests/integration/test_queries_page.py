@@ -37,10 +37,9 @@ def test_flux_gives_the_known_answer(question: Question, fleet_in_influxdb2: Dat
     assert found == pytest.approx(answers()[question.number], rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.server("influxdb1")
 @each_question
-def test_influxql_gives_the_known_answer(question: Question, fleet_in_influxdb1: Database) -> None:
-    found = answer_by_influxql(fleet_in_influxdb1, question, LABELS[question.number])
+def test_influxql_gives_the_known_answer(question: Question, fleet_by_influxql: Database) -> None:
+    found = answer_by_influxql(fleet_by_influxql, question, LABELS[question.number])
     expected = answers()[question.number]
     if question.number == KEYS_ONLY_IN_INFLUXQL:
         assert found.keys() == expected.keys()

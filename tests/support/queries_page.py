@@ -86,7 +86,7 @@ def flux_rows(database: Database, query: str, now: datetime) -> Iterator[dict[st
 
 
 def answer_by_influxql(database: Database, question: Question, labels: tuple[str, ...]) -> Answer:
-    """What InfluxDB 1 answers when it is the fleet's now."""
+    """What InfluxDB answers when it is the fleet's now."""
     found: Answer = {}
     for series in database.query(question.influxql.replace("now()", f"'{_NOW}'")).get("series", []):
         columns = series["columns"][1:]
