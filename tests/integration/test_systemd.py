@@ -43,6 +43,13 @@ def test_systemd_finds_nothing_wrong_with_the_unit(analyze: str, unit: Path) -> 
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+def test_every_page_that_packaging_names_is_there() -> None:
+    files = [file for file in PACKAGING.rglob("*") if file.is_file()]
+    named = {page for file in files for page in re.findall(r"docs/[\w-]+\.md", file.read_text())}
+    assert len(named) >= 2
+    assert [page for page in sorted(named) if not (ROOT / page).is_file()] == []
+
+
 def test_systemd_would_find_a_key_that_it_does_not_know(analyze: str, unit: Path) -> None:
     unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
     done = tool(analyze, "verify", "--man=no", unit)
