@@ -10,6 +10,7 @@ from benchmarks.callgrind import measure_instructions
 from benchmarks.comparison import measure_core
 from benchmarks.delivery import measure_delivery
 from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
+from benchmarks.processors import measure_processors
 from benchmarks.report import Section, write_page
 from benchmarks.scaling import PLAN_MESSAGES, measure_plan_building, measure_scaling
 from benchmarks.workload import load_workload
@@ -75,12 +76,18 @@ def _delivery(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_delivery(load_workload(5_000 if smoke else 400_000, folder), folder, 1 if smoke else 3)
 
 
+def _processors(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
+    return measure_processors(load_workload(5_000 if smoke else 200_000, folder), folder, 1 if smoke else 5)
+
+
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "core": _core,
     "scaling": _scaling,
     "instructions": _instructions,
     "gateway": _gateway,
     "delivery": _delivery,
+    "processors": _processors,
 }
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ Who waits for whom is what tells: where a request is on its way nearly all the t
 The rates tell less, since decoding takes processors from a server on the same machine.
 """
 
-import contextlib
 import http.client
-import io
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -18,9 +16,9 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 from urllib.parse import urlencode
 
+from benchmarks.processors import decode
 from benchmarks.report import Section, goal
 from benchmarks.workload import Workload
-from telemetry.__main__ import main
 from telemetry.clock import SystemClock
 from telemetry.compress import compress
 from telemetry.debian_package import cache_folder
@@ -78,16 +76,10 @@ def measure_delivery(workload: Workload, folder: Path, rounds: int) -> list[Sect
 def _bodies(workload: Workload, log: Path, folder: Path) -> Iterator[bytes]:
     """What --format lp makes, as bodies of requests."""
     lines = folder / "workload.lp"
-    _decode(workload, log, "lp", "-o", str(lines))
+    decode(workload, [log], "lp", "-o", str(lines))
     with lines.open("rb") as rest:
         while some := b"".join(islice(rest, BATCH_LINES)):
             yield compress(some)
-
-
-def _decode(workload: Workload, log: Path, output: str, *options: str) -> None:
-    with contextlib.redirect_stderr(io.StringIO()) as errors:
-        code = main(["decode", "--dbc", str(workload.dbc), "--format", output, *options, str(log)])
-    assert code == 0, errors.getvalue()
 
 
 def _decode_into(server: ServerProcess, database: str, workload: Workload, log: Path, folder: Path) -> Run:
@@ -105,7 +97,7 @@ def _decode_into(server: ServerProcess, database: str, workload: Workload, log: 
     with TemporaryDirectory(dir=folder) as spool, patch.object(InfluxClient, "write", timed):
         where = ("--url", server.url, "--database", database, "--create", "--spool", spool)
         start_s = time.monotonic()
-        _decode(workload, log, "influx", *where)
+        decode(workload, [log], "influx", *where)
         return Run(time.monotonic() - start_s, in_flight_s)
 
 

@@ -197,6 +197,7 @@ def measure_gateway(workload: Workload, folder: Path, loads: Sequence[tuple[Load
                 f"{ours.frames / ours.wall_s:,.0f}",
                 f"{naive.frames / naive.wall_s:,.0f}",
                 f"{ours.resident_bytes / 1e6:.0f}",
+                *goal(ours.resident_bytes / 1e6, at_most=RESIDENT_MB),
                 f"{naive.resident_bytes / 1e6:.0f}",
                 f"{ours.disk_bytes / ours.sent_bytes:.2f}",
             )
@@ -209,13 +210,12 @@ def measure_gateway(workload: Workload, folder: Path, loads: Sequence[tuple[Load
         Section(
             "Receive to acknowledged write",
             "*Gateway*: `nev-telemetry run`, every row sent, spooled and compressed. *Naive*: python-can, "
-            "cantools, `Point` and the batching `WriteApi`. CPU is that of the process alone. MB: resident; "
-            f"goal of the gateway: {RESIDENT_MB} or less. "
+            "cantools, `Point` and the batching `WriteApi`. CPU is that of the process alone. MB: resident. "
             "Frames/s count until the last point is acknowledged, which at an even pace includes waiting for "
             "the last batch. Disk: bytes written for each byte sent (compressed).",
             (
                 *("load", "gateway us/frame", "naive us/frame", "ratio", "goal", "met"),
-                *("gateway frames/s", "naive frames/s", "gateway MB", "naive MB", "disk"),
+                *("gateway frames/s", "naive frames/s", "gateway MB", "goal", "met", "naive MB", "disk"),
             ),
             tuple(rows),
         ),

@@ -1,0 +1,48 @@
+"""`decode` over several logs, on one processor and on two; and the command as other benchmarks run it."""
+
+import contextlib
+import io
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.report import Section
+from benchmarks.workload import Workload
+from telemetry.__main__ import main
+
+LOGS = 4
+
+
+def decode(workload: Workload, logs: Sequence[Path], output: str, *options: str) -> None:
+    """Run `nev-telemetry decode`, here."""
+    arguments = ["decode", "--dbc", str(workload.dbc), "--format", output, *options, *map(str, logs)]
+    with contextlib.redirect_stderr(io.StringIO()) as errors:
+        code = main(arguments)
+    assert code == 0, errors.getvalue()
+
+
+def measure_processors(workload: Workload, folder: Path, rounds: int) -> list[Section]:
+    """Frames a second of both, in turns."""
+    logs = [folder / f"part{number}.log" for number in range(LOGS)]
+    for log in logs:
+        workload.write_log(log)
+    frames = LOGS * len(workload.frames)
+    decode(workload, logs[:1], "lp", "-o", str(folder / "first"))  # compiles the database
+    times_s: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for jobs, found in times_s.items():
+            start_s = time.monotonic()
+            decode(workload, logs, "lp", "--jobs", str(jobs), "-o", str(folder / f"lines{jobs}"))
+            found.append(time.monotonic() - start_s)
+    assert (folder / "lines1").read_bytes() == (folder / "lines2").read_bytes()
+    one_s, two_s = (statistics.median(found) for found in times_s.values())
+    return [
+        Section(
+            "Several logs on two processors",
+            f"`decode --format lp` of {LOGS} candump logs, {frames:,} frames in all, into a file: the whole "
+            "command, from its start to its end, with `--jobs 1` and `--jobs 2`. The same bytes come out.",
+            ("one, frames/s", "two, frames/s", "ratio"),
+            ((f"{frames / one_s:,.0f}", f"{frames / two_s:,.0f}", f"{one_s / two_s:.2f}"),),
+        )
+    ]
