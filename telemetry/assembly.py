@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from telemetry_core.spec import PlanSpec
 from telemetry_core.stamps import TimeMap
 
+from telemetry.bit_rate import BitRate
 from telemetry.channels import ChannelTable
 from telemetry.clock import Clock
 from telemetry.config import (
@@ -62,6 +63,13 @@ class Assembled:
     def isotp(self) -> tuple[IsoTpId, ...]:
         """Ids of its frames that are parts of longer messages."""
         return () if isinstance(self.settings, SerialSettings) else self.settings.databases.isotp
+
+    @property
+    def bit_rate(self) -> BitRate | None:
+        """Of its bus: as configured, else as the interface has it now; None: not known, or no CAN bus."""
+        settings, source = self.settings, self.source
+        configured = settings.bit_rate if isinstance(settings, CanSettings | PythonCanSettings) else None
+        return configured or (source.bit_rate if isinstance(source, SocketCanSource) else None)
 
     def tag_of(self, channel: str) -> str:
         """The tag `source`: a bus's configured name; for a log the channel's name, as the log has it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from telemetry.bit_rate import BitRate
 from telemetry.errors import ConfigError
 from telemetry.limits import Limit, read_limit
 from telemetry.map_entry import MapEntry, read_map_entry
@@ -43,12 +44,16 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class CanSettings:
-    """[[can]]: a SocketCAN interface, or a simulator's SEQPACKET socket in its place."""
+    """[[can]]: a SocketCAN interface, or a simulator's SEQPACKET socket in its place.
+
+    bit_rate: None: the interface's own.
+    """
 
     name: str
     databases: DatabaseSettings
     interface: str | None
     socket: Path | None
+    bit_rate: BitRate | None
     receive_buffer_bytes: int
     hardware_stamps: bool
     simulated_time: SimulatedTime | None
@@ -61,6 +66,14 @@ class PythonCanSettings:
     name: str
     databases: DatabaseSettings
     options: Mapping[str, Any]
+
+    @property
+    def bit_rate(self) -> BitRate | None:
+        """As far as `options` tell it; python-can checks what they are."""
+        nominal, data = (self.options.get(key) for key in ("bitrate", "data_bitrate"))
+        if type(nominal) is not int or nominal <= 0:
+            return None
+        return BitRate(nominal, data if type(data) is int and data > 0 else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +233,22 @@ def _can(table: TomlTable, name: str) -> CanSettings:
         databases=_databases(table),
         interface=interface,
         socket=socket,
+        bit_rate=_bit_rate(table),
         receive_buffer_bytes=table.take_integer("receive_buffer_kib", 16 * 1024, least=64, most=1024 * 1024)
         * 1024,
         hardware_stamps=table.take_flag("hardware_stamps"),
         simulated_time=read_simulated_time(table),
     )
+
+
+def _bit_rate(table: TomlTable) -> BitRate | None:
+    nominal = table.take_optional_integer("bitrate", least=1000, most=1_000_000)
+    data = table.take_optional_integer("data_bitrate", least=1000, most=20_000_000)
+    if nominal is None:
+        if data is not None:
+            raise table.wrong("data_bitrate", "stands without bitrate", "give both")
+        return None
+    return BitRate(nominal, data)
 
 
 def _python_can(table: TomlTable, name: str) -> PythonCanSettings:

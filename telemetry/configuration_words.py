@@ -106,6 +106,12 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         **_SOURCE,
         "interface": _words("the network interface; may appear later, and go and come back", "`name`"),
         "socket": _words("instead: a UNIX SEQPACKET socket that carries `struct can_frame`"),
+        "bitrate": _words(
+            "bits a second, by which the load of the bus is measured and nothing else; for `vcan` and"
+            " simulators, which have none",
+            "the interface's own",
+        ),
+        "data_bitrate": _words("likewise, of the data part of CAN FD frames; beside `bitrate`", "`bitrate`"),
         **_DATABASES,
         "receive_buffer_kib": _words("asked of the kernel; a warning says when it gives less"),
         "hardware_stamps": _words("the controller's own clock, re-anchored"),

@@ -10,7 +10,7 @@ Has no thread and no socket.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from telemetry_core.frames import FrameBatch
@@ -19,6 +19,7 @@ from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.traffic import ChannelTraffic, Traffic
 
+from telemetry.bit_rate import BitRate
 from telemetry.clock import Clock
 from telemetry.events import Event
 from telemetry.live_values import Reader, Value, reader
@@ -79,18 +80,6 @@ class LiveSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class BitRate:
-    """Of a CAN bus, in bit/s; data: of the data part of CAN FD frames, where it is another."""
-
-    nominal: int
-    data: int | None = None
-
-    def load_pct(self, nominal_bits_per_s: float, data_bits_per_s: float) -> float:
-        """How much of its time the bus is busy."""
-        return 100.0 * (nominal_bits_per_s / self.nominal + data_bits_per_s / (self.data or self.nominal))
-
-
-@dataclass(frozen=True, slots=True)
 class _Channel:
     source: str
     name: str  # the tag `source`
@@ -108,10 +97,10 @@ class _Counted:
 class LiveState:
     """Observes a Line; gives a snapshot when asked."""
 
-    def __init__(self, clock: Clock, bit_rates: Mapping[str, BitRate] | None = None) -> None:
-        """bit_rates: by source, as far as they are known."""
+    def __init__(self, clock: Clock, bit_rate_of: Callable[[str], BitRate | None]) -> None:
+        """bit_rate_of: a source's, as it is now; None where it is not known."""
         self._clock = clock
-        self._bit_rates = dict(bit_rates or {})
+        self._bit_rate_of = bit_rate_of
         self._channels: dict[int, _Channel] = {}
         self._tags: dict[int, Mapping[str, str]] = {}
         self._traffic = Traffic()
@@ -245,7 +234,7 @@ class LiveState:
                 for index in range(3):
                     sums[index] += now[index] - (then[index] if then else 0)
             frames, nominal, data = (each / passed_s if passed_s > 0 else 0.0 for each in sums)
-            bit_rate = self._bit_rates.get(source)
+            bit_rate = self._bit_rate_of(source)
             is_one_bus = len(numbers) == 1
             load_pct = bit_rate.load_pct(nominal, data) if bit_rate and is_one_bus else None
             yield SourceTraffic(source, frames, load_pct)

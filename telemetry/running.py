@@ -15,7 +15,7 @@ from telemetry.sources.channel import BatchChannel
 from telemetry.sources.source import StopSignal
 
 # Settings that the device knows nothing of.
-_OF_THE_LINE = {"databases", "channel_databases", "pack", "charger", "invert_current"}
+_OF_THE_LINE = {"databases", "channel_databases", "pack", "charger", "invert_current", "bit_rate"}
 
 
 class RunningSources:

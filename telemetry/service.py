@@ -13,6 +13,7 @@ from typing import Any
 
 from telemetry import __version__
 from telemetry.assembly import Assembled, assemble_source, assemble_sources, without_replaced
+from telemetry.bit_rate import BitRate
 from telemetry.channels import ChannelTable
 from telemetry.clock import Clock, SystemClock
 from telemetry.config import Config, SourceSettings
@@ -82,7 +83,7 @@ class Service:
 
         prepared = prepare(config)
         self._line, self._bus_numbers = prepared.line, prepared.bus_numbers
-        self._live_state = LiveState(self._clock)
+        self._live_state = LiveState(self._clock, self._bit_rate_of)
         self._line.set_observer(self._live_state)
         self._output = BatchChannel()
         self._spool = Spool(
@@ -242,6 +243,10 @@ class Service:
 
     def _live(self) -> list[str]:
         return [source.name for source in self._sources if not source.resume_as]
+
+    def _bit_rate_of(self, name: str) -> BitRate | None:
+        source = self._sources.get(name)
+        return None if source is None else source.bit_rate
 
     # -- another configuration
 

@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a configuration, for its [[map]], [[limit]], [[protect]] and value_texts",
     )
     direct.add_argument("--protocol", choices=sorted(PROTOCOLS), help="what is spoken on --serial")
-    direct.add_argument("--bitrate", type=int, metavar="BIT/S", help="of --can, for the load of the bus")
+    direct.add_argument(
+        "--bitrate", type=int, metavar="BIT/S", help="of --can, for the load of the bus (default: its own)"
+    )
     direct.add_argument(
         "--speed",
         type=float,

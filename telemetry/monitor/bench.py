@@ -26,17 +26,15 @@ Table = dict[str, Any]
 def can_table(bus: str, databases: Sequence[Path], bitrate: int | None) -> dict[str, list[Table]]:
     """`bus`: an interface of the kernel, a simulator's socket, or KIND:CHANNEL for one of python-can's."""
     files = _texts(databases)
+    rate = {} if bitrate is None else {"bitrate": bitrate}
     kind, colon, channel = bus.partition(":")
     if "/" in kind:
-        return {
-            "can": [{"name": _name(Path(bus).stem), "socket": str(Path(bus).absolute()), "databases": files}]
-        }
+        socket = str(Path(bus).absolute())
+        return {"can": [{"name": _name(Path(bus).stem), "socket": socket, "databases": files, **rate}]}
     if colon:
-        options: Table = {"interface": kind, "channel": channel}
-        if bitrate is not None:
-            options["bitrate"] = bitrate
+        options: Table = {"interface": kind, "channel": channel, **rate}
         return {"python_can": [{"name": _name(kind), "options": options, "databases": files}]}
-    return {"can": [{"name": _name(bus), "interface": bus, "databases": files}]}
+    return {"can": [{"name": _name(bus), "interface": bus, "databases": files, **rate}]}
 
 
 def log_table(log: Path, databases: Sequence[Path], speed: float | None) -> dict[str, list[Table]]:

@@ -42,7 +42,7 @@ class DirectFeed:
         self._clock = clock
         prepared = prepare(config)
         self._line, self._bus_numbers = prepared.line, prepared.bus_numbers
-        self._state = LiveState(clock)
+        self._state = LiveState(clock, lambda name: self._sources[name].bit_rate)
         self._line.set_observer(self._state)
         self._lines = LineBuffer()
         self._channels = ChannelTable()

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from telemetry_core.socketcan import CanReader, ErrorStates
 from telemetry_core.stamps import Nudger, TimeMap
 
+from telemetry.bit_rate import BitRate
 from telemetry.clock import Clock
 from telemetry.sources.bus_errors import BusErrors
 from telemetry.sources.can_sockets import CanLink, gather_ms, receive_buffer_warning
@@ -47,6 +48,7 @@ class SocketCanSource:
         self._outbox: Outbox | None = None
         self._counting = threading.Lock()
         self._reader: CanReader | None = None
+        self._bit_rate: BitRate | None = None
         self._earlier = {"read": 0, "kernel_dropped": 0, "lost/bad_length": 0}  # of readers before this one
 
     @property
@@ -55,6 +57,11 @@ class SocketCanSource:
         if self._outages.is_lost:
             return f"waiting for {self._link.description}: {self._outages.reason}"
         return "receiving" if self._reader is not None else "stopped"
+
+    @property
+    def bit_rate(self) -> BitRate | None:
+        """Of the link, as it was when it was opened or came up last; any thread may ask."""
+        return self._bit_rate
 
     def counts(self) -> Mapping[str, int]:
         """See `Source.counts`."""
@@ -76,6 +83,7 @@ class SocketCanSource:
     def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
         with self._link.open() as opened:
             self._warn(receive_buffer_warning(opened))
+            self._bit_rate = self._link.bit_rate()
             reader = self._reader = CanReader(opened.fileno(), stop.fileno(), self._channel)
             try:
                 self._receive(reader, gather_ms(opened), outbox, output, stop)
@@ -104,6 +112,7 @@ class SocketCanSource:
             if self._outages.is_lost:
                 if frames or self._link.is_up():
                     is_down = False
+                    self._bit_rate = self._link.bit_rate()  # it can be changed while the interface is down
                     put_all(self._outages.back(), output)
                 else:
                     timeout_ms = int(1000 * self._outages.next_delay_s())

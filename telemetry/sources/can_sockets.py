@@ -16,6 +16,9 @@ from typing import Protocol
 
 from telemetry_core.socketcan import set_stamp_options
 
+from telemetry.bit_rate import BitRate
+from telemetry.sources.can_netlink import interface_bit_rate
+
 RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024  # holds 37,000 frames: 1.8 s of the fastest 1 Mbit/s bus
 SMALL_BUFFER_BYTES = 1024 * 1024
 GATHER_MS = 100  # 2,000 frames of the fastest 1 Mbit/s bus; docs/architecture.md says why
@@ -42,6 +45,10 @@ class CanLink(Protocol):
 
     def is_up(self) -> bool:
         """Whether frames can come at the moment."""
+        ...
+
+    def bit_rate(self) -> BitRate | None:
+        """The bus's, as it is set now; None where there is none, or nobody knows."""
         ...
 
 
@@ -75,6 +82,9 @@ class CanInterface:
                 return False
         return bool(struct.unpack_from("h", answer, 16)[0] & _IFF_UP)
 
+    def bit_rate(self) -> BitRate | None:
+        return interface_bit_rate(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class CanUnixSocket:
@@ -97,6 +107,9 @@ class CanUnixSocket:
 
     def is_up(self) -> bool:
         return True
+
+    def bit_rate(self) -> BitRate | None:
+        return None
 
 
 def receive_buffer_bytes(opened: socket.socket) -> int:

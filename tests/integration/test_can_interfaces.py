@@ -15,6 +15,7 @@ import pytest
 from telemetry_core.frames import FrameBatch
 from telemetry_core.socketcan import CanReader
 
+from telemetry.bit_rate import BitRate
 from telemetry.clock import SystemClock
 from telemetry.sources.can import SocketCanSource
 from telemetry.sources.can_sockets import CanInterface, receive_buffer_bytes, receive_buffer_warning
@@ -225,7 +226,7 @@ def test_error_frames_of_the_kernel_are_events_and_frames(interface: str) -> Non
 
 
 @contextmanager
-def serial_adapter() -> Iterator[tuple[int, str]]:
+def serial_adapter(*, is_up: bool = True) -> Iterator[tuple[int, str]]:
     """An slcan adapter, played on a pty, and its network interface."""
     adapter, line = pty.openpty()
     tty.setraw(line)
@@ -237,7 +238,8 @@ def serial_adapter() -> Iterator[tuple[int, str]]:
         while b"slc7" not in (dev := open_bytes("/proc/net/dev")) and time.monotonic() < deadline_s:
             time.sleep(0.05)
         assert b"slc7" in dev
-        ip_link("set", "slc7", "up")
+        if is_up:
+            ip_link("set", "slc7", "up")
         yield adapter, "slc7"
     finally:
         daemon.terminate()
@@ -249,6 +251,24 @@ def serial_adapter() -> Iterator[tuple[int, str]]:
 def open_bytes(path: str) -> bytes:
     with open(path, "rb") as file:  # noqa: PTH123  # a file of /proc, read whole each time
         return file.read()
+
+
+def test_a_virtual_interface_has_no_bit_rate(interface: str) -> None:
+    assert CanInterface(interface).bit_rate() is None
+    with running(interface) as bus:
+        bus.wait_until_receiving()
+        assert bus.source.bit_rate is None
+
+
+@pytest.mark.optional
+def test_the_bit_rate_of_a_real_controller_is_the_one_that_the_kernel_has_now() -> None:
+    if shutil.which("slcand") is None:
+        pytest.skip("slcand (can-utils) is not installed")
+    with serial_adapter(is_up=False) as (_, name):
+        assert CanInterface(name).bit_rate() is None
+        for rate in (500_000, 250_000):
+            ip_link("set", name, "type", "can", "bitrate", str(rate))
+            assert CanInterface(name).bit_rate() == BitRate(rate)
 
 
 @pytest.mark.optional

@@ -186,6 +186,22 @@ def test_a_bus_is_watched_without_a_map(tmp_path: Path) -> None:
         assert screen.wait() == 0
 
 
+def test_the_load_of_a_bus_is_shown_where_its_bit_rate_is_given(tmp_path: Path) -> None:
+    with (
+        FrameListener(tmp_path / "bus.sock") as listener,
+        terminal(["--can", str(tmp_path / "bus.sock"), "--bitrate", "500000"]) as screen,
+    ):
+        listener.accept()
+
+        def has_load(lines: list[str]) -> bool:
+            listener.send([PACK_POWER] * 20)
+            return any(re.match(r" bus  receiving .*[1-9][0-9]*(\.[0-9])? ?%", line) for line in lines)
+
+        screen.wait_for(has_load, "the load of the bus")
+        screen.send("q")
+        assert screen.wait() == 0
+
+
 def test_a_service_is_watched_over_its_stop(tmp_path: Path) -> None:
     with FrameListener(tmp_path / "bus.sock") as listener, ScriptedServer() as server:
         influx = f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'

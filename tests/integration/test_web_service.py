@@ -1,5 +1,6 @@
 """The page's server in a service that runs: the same values as the status, true health, and one address."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,6 +42,34 @@ def test_live_values_metrics_and_health_are_those_of_the_service(service: WebGat
     assert get(service.url, "/healthz").status == 200
     assert get(service.url, "/readyz").json() == {"ok": True, "reasons": [], "notes": []}
     assert service.gateway.terminate() == 0, service.gateway.output()
+
+
+def test_the_load_of_a_bus_is_measured_by_the_bit_rate_that_is_configured_at_the_moment(
+    tmp_path: Path,
+) -> None:
+    def loaded(service: WebGateway, load_of_a_frame_pct: float) -> bool:
+        service.listener.send([pack_power(98.0)] * 20)
+        (source,) = get(service.url, "/api/live").json()["sources"]
+        if not source["bus_load_pct"]:
+            return False
+        wanted = source["frames_per_s"] * load_of_a_frame_pct
+        return bool(source["bus_load_pct"] == pytest.approx(wanted, rel=0.001, abs=0.06))
+
+    bits = 111 + 98 // 12  # of a frame of 8 bytes: tests/unit/test_traffic.py
+    with web_gateway(tmp_path, "bitrate = 500000\n") as service:
+        service.wait_until(lambda: loaded(service, bits / 500_000 * 100), "the load")
+        config = service.gateway.config
+        config.write_text(config.read_text().replace("bitrate = 500000", "bitrate = 250000"))
+        assert service.gateway.process is not None
+        service.gateway.process.send_signal(signal.SIGHUP)
+        service.wait_until(lambda: loaded(service, bits / 250_000 * 100), "the load by the new rate")
+        assert "source_lost" not in service.gateway.output()
+        config.write_text(config.read_text().replace("bitrate = 250000\n", ""))
+        service.gateway.process.send_signal(signal.SIGHUP)
+        service.wait_until(
+            lambda: get(service.url, "/api/live").json()["sources"][0]["bus_load_pct"] is None, "no load"
+        )
+        assert service.gateway.terminate() == 0, service.gateway.output()
 
 
 def test_values_are_pushed_and_the_past_is_kept(service: WebGateway) -> None:

@@ -17,8 +17,9 @@ from telemetry_core.spec import (
     SlotKind,
 )
 
+from telemetry.bit_rate import BitRate
 from telemetry.line import Line
-from telemetry.live import BitRate, LiveState
+from telemetry.live import LiveState
 from telemetry.map_entry import MapEntry
 from telemetry.mapping import resolve
 from tests.support.clock import FakeClock
@@ -65,7 +66,7 @@ class LiveRig:
 
     def __init__(self, *, mapped: bool = True, bit_rates: Mapping[str, BitRate] | None = None) -> None:
         self.clock = FakeClock()
-        self.state = LiveState(self.clock, bit_rates)
+        self.state = LiveState(self.clock, (bit_rates or {}).get)
         mapping = resolve(MAP, PLAN) if mapped else None
         self.line = Line(PLAN, mapping, vehicle="van", observer=self.state)
         self.line.bind(0, bus=0, source="can0", tag="can0")

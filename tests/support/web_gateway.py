@@ -68,13 +68,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def web_gateway(directory: Path) -> Iterator[WebGateway]:
-    """A running one; it need not be stopped."""
+def web_gateway(directory: Path, bus_keys: str = "") -> Iterator[WebGateway]:
+    """A running one; it need not be stopped. bus_keys: lines more of its [[can]]."""
     with FrameListener(directory / "bus.sock") as listener, ScriptedServer() as server:
         influx = f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
         bus = f'[[can]]\nname = "bus"\nsocket = "{directory}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
         address = f"127.0.0.1:{free_port()}"
-        with Gateway(directory, influx, bus + MAP, web=address) as gateway:
+        with Gateway(directory, influx, bus + bus_keys + MAP, web=address) as gateway:
             made = WebGateway(gateway, listener, f"http://{address}/")
             made.start()
             yield made

@@ -11,6 +11,7 @@ import pytest
 from telemetry_core.socketcan import set_stamp_options
 from telemetry_core.stamps import TimeMap
 
+from telemetry.bit_rate import BitRate
 from telemetry.sources.can import SocketCanSource
 from telemetry.sources.can_sockets import CanUnixSocket
 from telemetry.sources.channel import BatchChannel
@@ -28,8 +29,14 @@ class ScriptedLink:
 
     description = "can7"
 
-    def __init__(self, stop: StopSignal, script: list[socket.socket | Exception]) -> None:
+    def __init__(
+        self,
+        stop: StopSignal,
+        script: list[socket.socket | Exception],
+        bit_rates: list[BitRate] | None = None,
+    ) -> None:
         self._stop = stop
+        self._bit_rates = bit_rates or []
         self._script = script
         self.opened = 0
 
@@ -45,6 +52,9 @@ class ScriptedLink:
 
     def is_up(self) -> bool:
         return True
+
+    def bit_rate(self) -> BitRate | None:
+        return self._bit_rates.pop(0) if self._bit_rates else None
 
 
 def wire_with(*messages: bytes) -> socket.socket:
@@ -124,6 +134,16 @@ def test_an_interface_that_is_not_there_yet_is_waited_for() -> None:
     items, _ = run_script(OSError(errno.ENODEV, "No such device"), wire_with(classic(1, b"")))
     assert ids_of(items) == [1]
     assert events_of(items)[0] == ("source_lost", True)
+
+
+def test_the_bit_rate_is_asked_each_time_the_link_is_opened_and_each_time_it_came_up() -> None:
+    rates = [BitRate(125_000), BitRate(250_000), BitRate(500_000)]
+    with StopSignal() as stop:
+        link = ScriptedLink(stop, [wire_with(classic(1, b"")), wire_with(classic(2, b""))], rates)
+        source = SocketCanSource("bus", link, FakeClock())
+        assert source.bit_rate is None
+        source.run(BatchChannel(), stop)
+    assert source.bit_rate == BitRate(500_000)  # opened; opened again, and heard again
 
 
 def test_a_fault_of_our_own_does_not_end_the_source(caplog: pytest.LogCaptureFixture) -> None:

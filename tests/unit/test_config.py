@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.bit_rate import BitRate
 from telemetry.config import CanSettings, Config, PythonCanSettings, ReplaySettings, load_config
 from telemetry.errors import ConfigError
 from telemetry.sink.settings import Api
@@ -54,6 +55,8 @@ databases = ["a.dbc"]
 [[can]]
 name = "sim"
 socket = "bus.sock"
+bitrate = 500000
+data_bitrate = 2000000
 time_scale = 60
 time_origin_ns = 1
 time_wall_ns = 2
@@ -78,7 +81,9 @@ channel_databases = { can1 = ["b.dbc"] }
         1,
         2,
     )
+    assert (can.bit_rate, sim.bit_rate) == (None, BitRate(500_000, 2_000_000))
     assert isinstance(stick, PythonCanSettings)
+    assert stick.bit_rate == BitRate(500_000)
     assert stick.options == {"interface": "slcan", "channel": "/dev/ttyACM0", "bitrate": 500000}
     assert isinstance(log, ReplaySettings)
     assert (log.speed, log.channel_databases) == (2.0, {"can1": (tmp_path / "b.dbc",)})
@@ -113,6 +118,8 @@ def test_a_wrong_key_or_value_is_named_by_its_path(tmp_path: Path, line: str, me
             "[[can]]\nname = 'b'\ninterface = 'sixteen_letters_'",
             "can[1].interface: 'sixteen_letters_' is longer",
         ),
+        ("[[can]]\nname = 'b'\nbitrate = 500", "can[1].bitrate: must be from 1000 to 1000000, not 500"),
+        ("[[can]]\nname = 'b'\ndata_bitrate = 2000000", "can[1].data_bitrate: stands without bitrate"),
         ("[[python_can]]\nname = 'b'", "python_can[0].options.interface: is missing"),
         ("[[replay]]\nname = 'b'\nfile = 'absent.log'", "replay[0].file: no such file: "),
         ("[[replay]]\nname = 'b'\nfile = 'gateway.toml'\nspeed = 0", "replay[0].speed: must be above 0"),
@@ -120,6 +127,16 @@ def test_a_wrong_key_or_value_is_named_by_its_path(tmp_path: Path, line: str, me
 )
 def test_a_source_that_cannot_be_is_refused(tmp_path: Path, source: str, message: str) -> None:
     assert refused(tmp_path, MINIMAL + source).startswith(message)
+
+
+@pytest.mark.parametrize("options", ["", ", bitrate = 'fast'", ", bitrate = 0", ", bitrate = true"])
+def test_options_of_python_can_that_tell_no_bit_rate_are_passed_on_all_the_same(
+    tmp_path: Path, options: str
+) -> None:
+    stick = "[[python_can]]\nname = 'stick'\noptions = { interface = 'slcan'" + options + " }\n"
+    source = load(tmp_path, MINIMAL + stick).sources[1]
+    assert isinstance(source, PythonCanSettings)
+    assert source.bit_rate is None
 
 
 def test_a_service_without_a_source_is_refused(tmp_path: Path) -> None:

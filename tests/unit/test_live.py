@@ -2,8 +2,9 @@
 
 import pytest
 
+from telemetry.bit_rate import BitRate
 from telemetry.events import begins
-from telemetry.live import MAX_EVENTS, MESSAGES_FOR_S, BitRate, Entity
+from telemetry.live import MAX_EVENTS, MESSAGES_FOR_S, Entity
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
 
 S_NS = 1_000_000_000

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from telemetry_core.protection_spec import Action
 
-from telemetry.config import CanSettings, Config, ReplaySettings
+from telemetry.bit_rate import BitRate
+from telemetry.config import CanSettings, Config, PythonCanSettings, ReplaySettings
 from telemetry.errors import ConfigError
 from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
 
@@ -49,6 +50,16 @@ def test_a_configuration_says_whether_words_of_value_tables_are_told(tmp_path: P
     (source,) = bench(tmp_path, CONFIG.replace("true", "false")).sources
     assert isinstance(source, CanSettings)
     assert not source.databases.value_texts
+
+
+@pytest.mark.parametrize("bus", ["can0", "/tmp/bus.sock", "slcan:/dev/ttyACM0"])
+def test_the_bit_rate_that_is_given_is_that_of_the_bus(bus: str) -> None:
+    (source,) = bench_config(can_table(bus, [], 250_000), None).sources
+    assert isinstance(source, CanSettings | PythonCanSettings)
+    assert source.bit_rate == BitRate(250_000)
+    (source,) = bench_config(can_table(bus, [], None), None).sources
+    assert isinstance(source, CanSettings | PythonCanSettings)
+    assert source.bit_rate is None
 
 
 def test_a_log_is_read_by_the_same_configuration_as_a_bus(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from telemetry.assembly import Assembled
+from telemetry.bit_rate import BitRate
 from telemetry.config import CanSettings, DatabaseSettings, ReplaySettings, SourceSettings
 from telemetry.running import RunningSources, same_device
 from telemetry.sources.channel import BatchChannel
 from telemetry.sources.reconnect import put_end
 from telemetry.sources.source import SourceEnded, StopSignal
 
-CAN = CanSettings("bus", DatabaseSettings(()), "can0", None, 65536, False, None)
+CAN = CanSettings("bus", DatabaseSettings(()), "can0", None, None, 65536, False, None)
 LOG = ReplaySettings("bus", DatabaseSettings(()), {}, Path("drive.log"), None)
 
 
@@ -68,6 +69,13 @@ def bench() -> Iterator[Bench]:
     made.sources.stop()
     while made.sources.any_running:
         made.take_end()
+
+
+def test_another_bit_rate_is_known_at_once_and_the_source_goes_on(bench: Bench) -> None:
+    before = bench.sources["bus"]
+    bench.change(replace(CAN, bit_rate=BitRate(250_000)), replace(CAN, name="other"))
+    assert bench.sources["bus"].source is before.source
+    assert (before.bit_rate, bench.sources["bus"].bit_rate) == (None, BitRate(250_000))
 
 
 def test_what_did_not_change_is_the_same_source_as_before(bench: Bench) -> None:
