@@ -5,11 +5,12 @@ never overwrite one another in the database: where their stamps are the same the
 Relies on `telemetry_core.watcher` for transitions only, never repetitions.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.watch_spec import RuleSpec, ValueTest
-from telemetry_core.watcher import Transition
+from telemetry_core.watch_spec import LimitTest, RuleSpec, ValueTest
+from telemetry_core.watcher import Standing, Transition
 
 from telemetry.events import Event
 from telemetry.model import EVENT_CODES, Level
@@ -29,6 +30,17 @@ class Alarm:
     charger: str = ""
     limit: str = ""  # such as "above 4.2 V"; empty: no limit
     unit: str = ""  # of the value that crosses a limit
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """What it is about, whatever its limit, its duration or its bits are."""
+        is_upper = self.rule.test.is_upper if isinstance(self.rule.test, LimitTest) else None
+        return (self.code, self.level, self.text, self.pack, self.charger, is_upper)
+
+    def last_words(self) -> str:
+        """The text of the event that ends it because it is not watched for any more."""
+        text = self.text.replace(" {n}", "s")
+        return f"no longer watched: {text}{self.limit and ' '}{self.limit}"
 
     def words(self, transition: Transition) -> str:
         """The text of the event."""
@@ -53,21 +65,49 @@ class AlarmTeller:
     def tell(self, transition: Transition, source: str) -> tuple[Event, int]:
         """The event of one transition on a channel whose tag is `source`, and its stamp."""
         alarm = self._alarms[transition.rule]
+        level = alarm.level if transition.active else Level.INFORMATION
+        words = alarm.words(transition)
+        return self._stamped(alarm, level, transition.time_ns, source, words, active=transition.active)
+
+    def tell_last(self, standing: Standing, source: str) -> tuple[Event, int]:
+        """The event that ends what is active on a channel whose tag is `source`, and its stamp."""
+        alarm = self._alarms[standing.rule]
+        return self._stamped(
+            alarm, Level.INFORMATION, standing.seen_ns, source, alarm.last_words(), active=False
+        )
+
+    def _stamped(
+        self, alarm: Alarm, level: Level, time_ns: int, source: str, text: str, *, active: bool
+    ) -> tuple[Event, int]:
         event = Event(
             alarm.code,
-            alarm.level if transition.active else Level.INFORMATION,
-            active=transition.active,
-            text=alarm.words(transition),
+            level,
+            active=active,
+            text=text,
             source=source,
             pack=alarm.pack,
             charger=alarm.charger,
         )
         series = (event.code, event.source, event.pack, event.charger)
-        time_ns, last_ns = transition.time_ns, self._last_ns.get(series)
+        last_ns = self._last_ns.get(series)
         if last_ns is not None and time_ns <= last_ns < time_ns + MAX_NUDGE_NS:
             time_ns = last_ns + 1
         self._last_ns[series] = time_ns
         return event, time_ns
+
+
+def successors(old: Iterable[tuple[int, Alarm]], new: Iterable[tuple[int, Alarm]]) -> dict[int, int]:
+    """By the number of an old alarm that of the new one that goes on with it: the one of the same subject, of
+    several the one in the same place."""
+    places = {place: number for number, place in _places(new)}
+    return {number: places[place] for number, place in _places(old) if place in places}
+
+
+def _places(alarms: Iterable[tuple[int, Alarm]]) -> Iterator[tuple[int, tuple[object, ...]]]:
+    seen = Counter[tuple[object, ...]]()
+    for number, alarm in alarms:
+        seen[alarm.subject] += 1
+        yield number, (*alarm.subject, seen[alarm.subject])
 
 
 def level_of(code: str, name: str | None) -> Level:

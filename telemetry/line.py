@@ -23,7 +23,7 @@ from telemetry_core.spec import PlanSpec, RecordSpec
 from telemetry_core.transport import Transport
 from telemetry_core.watcher import Transition, Watcher
 
-from telemetry.alarms import Alarm, AlarmTeller
+from telemetry.alarms import Alarm, AlarmTeller, successors
 from telemetry.config import SEND_ALL, ReduceSettings
 from telemetry.events import Event
 from telemetry.events import line as event_line
@@ -90,6 +90,7 @@ class Line:
         self._mapper = Mapper(schema, mapping) if mapping else None
         self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
         self._watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
+        self._alarms = tuple(alarms)
         self._teller = AlarmTeller(alarms)
         self._events_made = 0
         every_ns = [0 if spec.hidden else reduce.every_ns(spec.measurement) for spec in schema.specs]
@@ -175,12 +176,14 @@ class Line:
         for part, transition in zip(parts, transitions, strict=True):
             self._write(part, lines)
             event, time_ns = self._teller.tell(transition, self._tag_of_channel[transition.channel])
-            time_ns += self._encoder.shift_ns
-            lines.append(event_line(event, self._vehicle, time_ns), time_ns)
-            self._events_made += 1
-            if self._observer is not None:
-                self._observer.add_event(event, time_ns)
+            self._write_event(event, time_ns + self._encoder.shift_ns, lines)
         self._write(rest, lines)
+
+    def _write_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
+        lines.append(event_line(event, self._vehicle, time_ns), time_ns)
+        self._events_made += 1
+        if self._observer is not None:
+            self._observer.add_event(event, time_ns)
 
     def flush(
         self,
@@ -202,6 +205,37 @@ class Line:
         self._reducer.flush(self._reduced, before_ns, tags)
         self._encoder.shift_ns = shift_ns
         self._encoder.encode(self._reduced, lines)
+
+    def hand_over(self, successor: "Line", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
+        """Alarms of `source` that are active go on in `successor`, whose channels are bound.
+
+        Those that it does not watch for end, with the stamp of the newest row that told of them; all of them
+        where the vehicle is called otherwise, since their tags are others. shift_ns: as for those rows.
+        """
+        if self._watcher is None:
+            return
+        for channel, its_source in self._source_of_channel.items():
+            standing = self._watcher.standing(channel) if its_source == source else []
+            if not standing:
+                continue
+            watched = successor._watched(channel) if successor._vehicle == self._vehicle else []
+            heirs = successors(self._watched(channel), watched)
+            for alarm in standing:
+                if alarm.rule in heirs and successor._watcher is not None:
+                    successor._watcher.carry_on(channel, heirs[alarm.rule], alarm.seen_ns)
+                else:
+                    event, time_ns = self._teller.tell_last(alarm, self._tag_of_channel[channel])
+                    self._write_event(event, time_ns + shift_ns, lines)
+
+    def forget_alarms(self, source: str) -> None:
+        """What comes of `source` from now on has nothing to do with what came: no alarm of it is active."""
+        for channel, its_source in self._source_of_channel.items():
+            if its_source == source and self._watcher is not None:
+                self._watcher.forget(channel)
+
+    def _watched(self, channel: int) -> list[tuple[int, Alarm]]:
+        rules = self._watcher.watched(channel) if self._watcher is not None else ()
+        return [(rule, self._alarms[rule]) for rule in rules]
 
     def end_sessions(self, source: str) -> None:
         """Nothing more comes of `source`: transport sessions that are open are lost, and counted as such."""

@@ -67,7 +67,7 @@ class Pipeline:
         self._opened_s = clock.monotonic_s()
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
-        self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the reducer holds
+        self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the line still remembers
         ledger.add_stage(lambda: add(self._retired, self._line.counted()))
         ledger.add_stage(self._counted)
 
@@ -117,10 +117,15 @@ class Pipeline:
             self._flush(source)
 
     def replace_line(self, line: Line) -> None:
-        """From the next delivery on everything goes through `line`; what the old one holds goes out first."""
-        for source in self._stampings:
+        """From the next delivery on everything goes through `line`, whose channels are bound.
+
+        What the old one holds goes out first; alarms that are active go on or end.
+        """
+        for source, stamping in self._stampings.items():
             self._flush(source)
-        self._stampings.clear()
+            self._switch(stamping.base)
+            self._line.hand_over(line, self._open, source=source, shift_ns=stamping.shift_ns)
+            self._line.end_sessions(source)
         self._retired = add(self._retired, self._line.counted())
         self._line = line
 
@@ -132,6 +137,7 @@ class Pipeline:
         self._lost_earlier[source] = self._lost_before.get(source, {})
         self._positions = dict(positions)
         if resume_as:
+            self._line.forget_alarms(source)
             self._stored[resume_as] = self._positions.get(resume_as, 0)
             counters = self._ledger.snapshot().items()
             afresh = {name: count for name, count in counters if name.startswith(of_source(source))}

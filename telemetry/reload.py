@@ -17,8 +17,25 @@ from telemetry.prepared import Prepared, prepare
 
 LOG = logging.getLogger("telemetry.service")
 
-TAKES_EFFECT = {"file", "vehicle", "gateway_every_s", "cache_directory", "reduce", "sources", "map"}
-_KEYS = {"wait_for_clock": "clock"}  # of fields that are called otherwise in the file
+TAKES_EFFECT = {
+    "file",
+    "vehicle",
+    "gateway_every_s",
+    "cache_directory",
+    "reduce",
+    "sources",
+    "map",
+    "protect",
+    "limits",
+}
+_KEYS = {  # of what is called otherwise in the file
+    "wait_for_clock": "clock",
+    "influx.token": "influx.token_file",
+    "influx.password": "influx.password_file",
+    "spool.cap_bytes": "spool.cap_mib",
+    "spool.max_age_s": "spool.max_age_h",
+    "spool.keep_free_bytes": "spool.keep_free_mib",
+}
 
 
 def prepare_again(running: Config) -> Prepared:
@@ -35,19 +52,23 @@ def prepare_again(running: Config) -> Prepared:
 
 
 def needs_restart(old: Config, new: Config) -> str:
-    """The path of the first key that differs and cannot change now; empty if there is none."""
+    """The path of the first key, as the file has it, that differs and cannot change now; else empty."""
     for field in fields(Config):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name in TAKES_EFFECT or before == after:
             continue
-        name = _KEYS.get(field.name, field.name)
         if not is_dataclass(before) or type(before) is not type(after):
-            return name
+            return key_of(field.name)
         inner = (
             part.name for part in fields(before) if getattr(before, part.name) != getattr(after, part.name)
         )
-        return f"{name}.{next(inner)}"
+        return key_of(f"{field.name}.{next(inner)}")
     return ""
+
+
+def key_of(path: str) -> str:
+    """What the file calls the value at `path` in Config."""
+    return _KEYS.get(path, path)
 
 
 class Reload:

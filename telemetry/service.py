@@ -271,11 +271,11 @@ class Service:
     def _adopt(self, new: Prepared) -> None:
         """Between two batches: what the old line holds goes out, then everything is as `new` has it."""
         self._bind_new_channels()
-        self._pipeline.replace_line(new.line)
         new.line.set_observer(self._live_state)
         self._config, self._line, self._bus_numbers, self._bound = new.config, new.line, new.bus_numbers, 0
         self._sources.adopt(new.config.sources)
         self._bind_new_channels()
+        self._pipeline.replace_line(new.line)
         self._next_gateway_s = min(
             self._next_gateway_s, self._clock.monotonic_s() + new.config.gateway_every_s
         )

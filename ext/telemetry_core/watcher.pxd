@@ -35,6 +35,7 @@ cdef struct State:               # of one rule on one channel
     uint8_t active
     uint8_t pending              # beyond the limit, not yet long enough
     int64_t since_ns             # beyond it since then
+    int64_t seen_ns              # the stamp of the newest row that told of it
 
 cdef struct Seen:                # what a row told of a rule
     double value
@@ -65,6 +66,7 @@ cdef class Watcher:
     cdef size_t change_count
     cdef size_t change_room
 
+    cdef State* _states(self, Py_ssize_t channel) noexcept
     cdef object _pack(self, Rule* rule, spec, Py_ssize_t first_value)
     cdef bint _run(self, SampleBatch samples) noexcept nogil
     cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil

@@ -47,6 +47,13 @@ class Transition(NamedTuple):
     member: int
 
 
+class Standing(NamedTuple):
+    """A rule that is active on a channel. seen_ns: the stamp of the newest row that told of it."""
+
+    rule: int
+    seen_ns: int
+
+
 cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
     cdef void* memory = calloc(max(count, 1), size)
     if memory == NULL:
@@ -172,6 +179,41 @@ cdef class Watcher:
         free(self.channels[<size_t>channel])
         self.channels[<size_t>channel] = states
 
+    cdef State* _states(self, Py_ssize_t channel) noexcept:
+        return self.channels[channel] if 0 <= channel < self.channel_count else NULL
+
+    def watched(self, channel):
+        """The rules that rows of `channel` may begin or end, in their order."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        return sorted(self.number_of_rule[number] for number in range(self.rule_count if states != NULL else 0)
+                      if states[number].tag_count)
+
+    def standing(self, channel):
+        """The rules that are active on `channel`, in their order."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        return sorted(Standing(self.number_of_rule[number], states[number].seen_ns)
+                      for number in range(self.rule_count if states != NULL else 0) if states[number].active)
+
+    def forget(self, channel):
+        """Nothing is active on `channel` any more, and nothing is about to be; no end is told."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        for number in range(self.rule_count if states != NULL else 0):
+            states[number].active = states[number].pending = False
+
+    def carry_on(self, channel, rule, seen_ns):
+        """`rule` has begun on `channel` already, as another watcher told. ValueError if it is not watched there."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        for number in range(self.rule_count if states != NULL else 0):
+            if self.number_of_rule[number] == rule and states[number].tag_count:
+                states[number].active = True
+                states[number].seen_ns = seen_ns
+                return
+        raise ValueError(f"rule {rule} is not watched on channel {channel}")
+
     def watch(self, SampleBatch samples not None):
         """The transitions that these rows make, in their order; of one row in the order of the rules.
 
@@ -258,6 +300,7 @@ cdef class Watcher:
     @cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
     cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil:
         """Whether the rule begins or ends with this row; the state is the new one."""
+        state.seen_ns = time_ns
         if state.active:
             state.active = not seen.is_back
             return seen.is_back

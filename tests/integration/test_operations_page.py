@@ -4,12 +4,16 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from telemetry import errors
+from telemetry.config import Config
+from telemetry.configuration_words import WORDS
 from telemetry.model import EVENT_CODES, GATEWAY
+from telemetry.reload import TAKES_EFFECT, key_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -77,6 +81,13 @@ def test_every_end_of_a_point_and_every_field_of_gateway_is_told() -> None:
     accounts = {name.removeprefix("bus_SOURCE_").removeprefix("frames_SOURCE_") for name in accounts}
     told = accounts | names_in(table_rows("Gauges")) | {"points_made", "lost_REASON"}
     assert {field.name for field in GATEWAY.fields} - told == set()
+
+
+def test_every_key_is_told_to_take_effect_while_the_service_runs_or_to_need_a_restart() -> None:
+    *taken, refused = [{name.strip("[]") for name in names_in([row])} for row in table_rows("Another")[2:]]
+    assert refused == {key_of(field.name) for field in fields(Config) if field.name not in TAKES_EFFECT}
+    tables = {name for name in WORDS if "." not in name and name != "top"}
+    assert set[str]().union(*taken) == (tables | set(WORDS["top"])) - refused
 
 
 def test_every_event_has_its_remedy() -> None:

@@ -13,6 +13,7 @@ from tests.support.gateway import Gateway
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
+from tests.support.web_gateway import MAP, pack_power
 
 FRAME = (0x300, bytes.fromhex("7700019600000000"))
 MEASUREMENT = b"BMS_PackPower"
@@ -197,6 +198,70 @@ def test_a_new_vehicle_name_stands_on_rows_from_then_on(
     assert b"vehicle=bus7" in codes[0]
 
 
+def events_of(server: ScriptedServer, code: str) -> list[tuple[bytes, bytes]]:
+    """`active` and the text of each event of that code, in the order of their stamps."""
+    rows = [line for line in server.stored if line.startswith(b"event,code=" + code.encode())]
+    rows.sort(key=lambda row: int(row.rsplit(b" ", 1)[1]))
+    return [(row.partition(b"active=")[2].partition(b",")[0], row.split(b'"')[1]) for row in rows]
+
+
+def test_a_changed_limit_takes_effect_and_what_it_had_begun_goes_on_or_ends(
+    gateway: Gateway, listener: FrameListener, server: ScriptedServer
+) -> None:
+    def limited(above_v: float) -> str:
+        limit = f'[[limit]]\nfield = "battery.voltage_v"\nabove = {above_v}\ncode = "pack_overvoltage"\n'
+        return plain + MAP + limit
+
+    def send(voltage_v: float) -> None:
+        decoded = account(gateway, "frames/steady/decoded")
+        listener.send([pack_power(voltage_v)])
+        wait_until(lambda: account(gateway, "frames/steady/decoded") > decoded, gateway, "the frame")
+
+    plain = gateway.sources
+    assert "config_reloaded" in reload(gateway, limited(400.0))
+    send(410.0)
+    assert "config_reloaded" in reload(gateway, limited(405.0))  # goes on
+    send(410.0)
+    assert "config_reloaded" in reload(gateway, limited(420.0))  # ends with the next row
+    send(410.0)
+    assert "config_reloaded" in reload(gateway, limited(400.0))
+    send(410.0)
+    assert "config_reloaded" in reload(gateway, plain + MAP)  # ends where it was seen last
+    send(410.0)
+    counters = end(gateway)
+    assert counters["bus/steady/read"] == counters["frames/steady/decoded"] == 6
+    assert counters["points/acknowledged"] == total(counters, "points/made/")
+    assert events_of(server, "pack_overvoltage") == [
+        (b"true", b"battery.voltage_v is 410 V, above 400 V"),
+        (b"false", b"battery.voltage_v is 410 V, no longer above 420 V"),
+        (b"true", b"battery.voltage_v is 410 V, above 400 V"),
+        (b"false", b"no longer watched: battery.voltage_v above 400 V"),
+    ]
+
+
+def test_a_changed_protection_takes_effect_and_its_counts_go_on(
+    gateway: Gateway, listener: FrameListener
+) -> None:
+    def protected(on_error: str) -> str:
+        entry = f'profile = "counter"\ncounter = "Counter"\non_error = "{on_error}"\n'
+        return f'{plain}[[protect]]\nmessage = "BMS_PackPower"\n{entry}'
+
+    def send() -> None:
+        read = account(gateway, "bus/steady/read")
+        listener.send([FRAME] * 3)  # the counter stands still: the first one is right, the others are not
+        wait_until(lambda: account(gateway, "bus/steady/read") == read + 3, gateway, "the frames")
+
+    plain = gateway.sources
+    for sources in (protected("drop"), protected("keep"), plain):
+        assert "config_reloaded" in reload(gateway, sources)
+        send()
+    counters = end(gateway)
+    assert counters["bus/steady/read"] == 10
+    assert counters["frames/steady/decoded"] == 1 + 1 + 3 + 3
+    assert counters["frames/steady/lost/bad_counter"] == 2
+    assert counters["protection/steady/BMS_PackPower/repeated"] == 4
+
+
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
@@ -210,6 +275,11 @@ def test_a_new_vehicle_name_stands_on_rows_from_then_on(
             'directory = "spool"',
             'directory = "other"',
             "gateway.toml: spool.directory: a change takes effect after",
+        ),
+        (
+            'directory = "spool"',
+            'directory = "spool"\ncap_mib = 10',
+            "gateway.toml: spool.cap_mib: a change takes effect after",
         ),
         (f'"{VEHICLE_DBC}"', '"missing.dbc"', "no such file"),
     ],

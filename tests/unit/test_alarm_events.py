@@ -1,10 +1,12 @@
 """Alarms as people read them, and their stamps."""
 
+from dataclasses import replace
+
 import pytest
 from telemetry_core.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.watcher import Transition
 
-from telemetry.alarms import Alarm, AlarmTeller
+from telemetry.alarms import Alarm, AlarmTeller, successors
 from telemetry.events import Event
 from telemetry.model import Level
 
@@ -75,3 +77,23 @@ def test_events_of_one_code_and_one_moment_do_not_overwrite_one_another() -> Non
     assert [stamp(0, 1001), stamp(1, 1000)] == [1002, 1003]
     assert [stamp(0, 5000), stamp(0, 4000), stamp(0, 6000)] == [5000, 4000, 6000]
     assert stamp(0, 6000, "can1") == 6000
+
+
+def test_what_is_not_watched_any_more_is_named_with_its_limit() -> None:
+    names = [alarm.last_words() for alarm in (SHORT, CELLS, PLAIN)]
+    assert names == [
+        "no longer watched: the output is shorted",
+        "no longer watched: cells above 4.2 V",
+        "no longer watched: battery.cycles above 5",
+    ]
+
+
+def test_an_alarm_goes_on_with_the_one_of_its_subject_and_place() -> None:
+    higher = replace(
+        CELLS, rule=replace(CELLS.rule, test=LimitTest(4.3, 4.2, is_upper=True)), limit="above 4.3 V"
+    )
+    below = replace(CELLS, rule=replace(CELLS.rule, test=LimitTest(4.2, 4.3, is_upper=False)))
+    worse = replace(CELLS, level=Level.WARNING)
+    old = [(0, SHORT), (1, CELLS), (2, CELLS), (3, PLAIN), (4, ERROR)]
+    new = [(5, below), (6, PLAIN), (7, higher), (8, worse), (9, SHORT), (10, CELLS)]
+    assert successors(old, new) == {0: 9, 1: 7, 2: 10, 3: 6}

@@ -105,9 +105,9 @@ def frames(steps: Sequence[Step], position: int = 0) -> FrameBatch:
     return batch
 
 
-def line_of(every_s: float = 0.0) -> Line:
-    modelling = model(ENTRIES, LIMITS, PLAN)
-    line = Line(PLAN, modelling.map, modelling.alarms, vehicle="van", reduce=ReduceSettings(every_s, {}))
+def line_of(every_s: float = 0.0, limits: Sequence[Limit] = LIMITS, vehicle: str = "van") -> Line:
+    modelling = model(ENTRIES, limits, PLAN)
+    line = Line(PLAN, modelling.map, modelling.alarms, vehicle=vehicle, reduce=ReduceSettings(every_s, {}))
     line.bind(0, bus=0, source="log", tag="can0")
     return line
 
@@ -203,3 +203,86 @@ def test_a_resumed_log_tells_each_event_once_and_the_accounts_balance(stored: in
     assert before + store.text == whole
     assert ledger.snapshot().get("points/made/event", 0) == len(events(store.text))
     assert list(imbalances(ledger.snapshot(), store.text.count(b"\n"), {})) == []
+
+
+class Reloaded:
+    """A pipeline whose line is replaced while alarms are active, in time that its frames bring along."""
+
+    def __init__(self) -> None:
+        clock = FakeClock()
+        self.store, self.ledger = ListedStore(), Ledger({})
+        self.pipeline = Pipeline(line_of(), self.store, self.ledger, clock, {})
+
+    def take(self, *steps: Step) -> list[str]:
+        """The events that these frames make, without their tags."""
+        self.pipeline.process("log", frames(steps), {}, own_time=True)
+        return self.told()
+
+    def replace(self, line: Line) -> list[str]:
+        self.pipeline.replace_line(line)
+        return self.told()
+
+    def told(self) -> list[str]:
+        before = len(self.store.text)
+        self.pipeline.finish()
+        counters = self.ledger.snapshot()
+        assert list(imbalances(counters, self.store.text.count(b"\n"), {})) == []
+        return [line.partition(" ")[2] for line in events(self.store.text[before:])]
+
+
+LOW = Limit("battery.soc_pct", is_upper=False, value=5.0, code="soc_low", hysteresis=2.0)
+
+
+def test_over_a_new_line_an_alarm_that_is_active_goes_on_and_ends_once() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=9, faults=6))) == 3
+    for _ in range(2):  # the second time nothing has come in between
+        assert bench.replace(line_of(limits=LIMITS[::-1])) == []
+    assert bench.take(Step(2.0, soc=9, faults=6)) == []
+    assert bench.take(Step(3.0, soc=12, faults=4)) == [
+        'level=0,active=false,text="no longer: the pack\'s output is shorted (Pack.faults)" 3000000000',
+        'level=0,active=false,text="battery.soc_pct is 12 %, no longer below 10 %" 3000000000',
+    ]
+
+
+def test_a_limit_that_was_changed_goes_on_or_ends_by_its_new_value() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=3))) == 1
+    assert bench.replace(line_of(limits=[LOW])) == []
+    assert bench.take(Step(2.0, soc=4)) == []
+    assert bench.take(Step(3.0, soc=9)) == [
+        'level=0,active=false,text="battery.soc_pct is 9 %, no longer below 5 %" 3000000000'
+    ]
+    assert bench.replace(line_of()) == []
+    assert bench.take(Step(4.0, soc=9)) == [
+        'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %" 4000000000'
+    ]
+
+
+def test_what_is_not_watched_any_more_ends_where_it_was_seen_last() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=9, temp_c=-20.0), Step(2.0, soc=9, temp_c=-20.0))) == 2
+    assert bench.replace(line_of(limits=LIMITS[1:])) == [
+        'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 2000000000'
+    ]
+    assert bench.take(Step(3.0, soc=9, temp_c=-20.0)) == []
+    assert bench.replace(Line(PLAN, None, vehicle="van")) == [  # the bus itself is not there any more
+        'level=0,active=false,text="no longer watched: battery.temp_max_c below -10 °C" 3000000000'
+    ]
+
+
+def test_another_vehicle_has_alarms_of_its_own() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=9))) == 1
+    assert bench.replace(line_of(vehicle="bus7")) == [
+        'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 1000000001'
+    ]
+    assert [text.partition(",text")[0] for text in bench.take(Step(2.0, soc=9))] == ["level=1,active=true"]
+
+
+def test_a_log_that_begins_anew_begins_with_no_alarm() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=9))) == 1
+    bench.pipeline.start_over("log", "another", {})
+    assert bench.replace(line_of()) == []
+    assert len(bench.take(Step(2.0, soc=9))) == 1

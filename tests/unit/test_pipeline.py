@@ -10,6 +10,7 @@ from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.line import Line
 from telemetry.pipeline import BATCH_LINES, Pipeline
+from telemetry.protocols.transport import IsoTpId
 from telemetry.spool.batch import TimeBase
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
@@ -263,6 +264,25 @@ def test_accounts_go_on_over_a_new_line() -> None:
     assert counters["frames/log/unknown"] == 2
     assert counters["points/made/Pack"] == 9
     assert list(imbalances(counters, counters["points/made/Pack"] - counters["points/reduced"], {})) == []
+
+
+def test_frames_of_a_session_that_is_open_over_a_new_line_are_lost_and_counted() -> None:
+    def listening() -> Line:
+        line = Line(PLAN, None, vehicle="van")
+        line.bind(0, bus=0, source="log", tag="can0", isotp=[IsoTpId(KNOWN)])
+        return line
+
+    bench = Bench()
+    bench.pipeline.replace_line(listening())
+    begun = FrameBatch(2)
+    for time_ns, payload in enumerate((b"\x10\x1ebegins", b"\x21goes on")):
+        begun.append(time_ns, KNOWN, payload)
+    bench.process(begun, resume_as="")
+    bench.pipeline.replace_line(listening())
+    counters = bench.ledger.snapshot()
+    assert counters["bus/log/read"] == counters["frames/log/lost/incomplete_session"] == 2
+    assert counters["sessions/log/unfinished"] == 1
+    assert list(imbalances(counters, 0, {})) == []
 
 
 def test_a_live_source_that_begins_anew_goes_on_counting() -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.config import Config, load_config
+from telemetry.config import Config, SpoolSettings, load_config
+from telemetry.configuration_words import WORDS
 from telemetry.errors import ConfigError, TelemetryError
 from telemetry.prepared import Prepared, prepare
-from telemetry.reload import TAKES_EFFECT, Reload, needs_restart, prepare_again
+from telemetry.reload import TAKES_EFFECT, Reload, key_of, needs_restart, prepare_again
+from telemetry.sink.settings import InfluxSettings
+from telemetry.web.settings import WebSettings
 
 BASE = """
 vehicle = "van"
@@ -22,6 +25,12 @@ directory = "spool"
 [[can]]
 name = "bus"
 """
+# Of the sink's settings: what no configuration changes.
+NOT_IN_THE_FILE = {
+    "influx.connect_timeout_s",
+    "influx.request_timeout_s",
+    "influx.slowest_bytes_per_s",
+}
 
 
 def config(file: Path, text: str = BASE) -> Config:
@@ -38,7 +47,9 @@ def running(tmp_path: Path) -> Config:
     ("before", "after", "key"),
     [
         ('directory = "spool"', 'directory = "elsewhere"', "spool.directory"),
-        ('directory = "spool"', 'directory = "spool"\ncap_mib = 10', "spool.cap_bytes"),
+        ('directory = "spool"', 'directory = "spool"\ncap_mib = 10', "spool.cap_mib"),
+        ('directory = "spool"', 'directory = "spool"\nmax_age_h = 10', "spool.max_age_h"),
+        ('directory = "spool"', 'directory = "spool"\nkeep_free_mib = 10', "spool.keep_free_mib"),
         ("8086", "8087", "influx.url"),
         ('name = "bus"', 'name = "bus"\n[web]\nlisten = "off"', "web.listen"),
         ('vehicle = "van"', 'vehicle = "van"\nclock = "wait"', "clock"),
@@ -59,11 +70,23 @@ def test_what_cannot_change_while_the_service_runs_is_refused_by_name(
         ('vehicle = "van"', 'vehicle = "van"\ngateway_every_s = 1.0'),
         ('name = "bus"', 'name = "bus"\ninterface = "can1"'),
         ('vehicle = "van"', 'vehicle = "van"\nreduce = { every_s = 1.0 }'),
+        ('name = "bus"', 'name = "bus"\n[[limit]]\nfield = "cells.v*"\nabove = 4.2\ncode = "limit"'),
+        ('name = "bus"', 'name = "bus"\n[[protect]]\nmessage = "Pack"\nprofile = "e2e-5"\ndata_id = 1'),
         ("", ""),
     ],
 )
 def test_what_concerns_the_line_takes_effect(running: Config, before: str, after: str) -> None:
     assert needs_restart(running, config(running.file, BASE.replace(before, after))) == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "settings"), [("influx", InfluxSettings), ("spool", SpoolSettings), ("web", WebSettings)]
+)
+def test_what_is_refused_is_called_as_in_the_file(table: str, settings: type) -> None:
+    keys = {f"{table}.{key}" for key in WORDS[table]}
+    named = {key_of(f"{table}.{field.name}") for field in fields(settings)} - NOT_IN_THE_FILE
+    assert named == keys
+    assert key_of("wait_for_clock") in WORDS["top"]
 
 
 def test_what_takes_effect_are_keys_of_the_configuration() -> None:

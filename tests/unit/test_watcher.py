@@ -5,7 +5,7 @@ from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
-from telemetry_core.watcher import Transition, Watcher
+from telemetry_core.watcher import Standing, Transition, Watcher
 
 SECOND = 1_000_000_000
 CELL_FIELDS = tuple(FieldSpec(f"v{number:03d}", SlotKind.FLOAT) for number in (1, 2, 3))
@@ -180,3 +180,42 @@ def test_a_batch_has_no_parts_outside_of_it(ends: list[int]) -> None:
     batch.append(FAULTS, 0, {"word": 1})
     with pytest.raises(ValueError, match="a part from row"):
         batch.split(ends)
+
+
+def test_what_is_active_is_known_with_the_newest_row_that_told_of_it() -> None:
+    bench = Bench(upper(4.2, 4.1), RuleSpec(FAULTS, 0, BitTest(1)))
+    assert bench.watcher.watched(0) == [0, 1]
+    assert bench.watcher.standing(0) == []
+    bench.put(CELLS, 1, v001=4.3)
+    bench.put(CELLS, 2, v001=4.15)
+    bench.put(FAULTS, 3, word=0)
+    assert bench.watcher.standing(0) == [Standing(0, 2 * SECOND)]
+    bench.put(CELLS, 4, v001=4.0)
+    assert bench.watcher.standing(0) == []
+
+
+def test_rules_of_another_bus_and_a_channel_that_is_not_bound_are_not_watched() -> None:
+    bench = Bench(RuleSpec(FAULTS, 0, BitTest(1), bus=1), RuleSpec(FAULTS, 1, BitTest(1), bus=0))
+    assert bench.watcher.watched(0) == [1]
+    assert (bench.watcher.watched(7), bench.watcher.standing(7)) == ([], [])
+    for channel, rule in ((0, 0), (0, 2), (7, 1)):
+        with pytest.raises(ValueError, match=f"rule {rule} is not watched on channel {channel}"):
+            bench.watcher.carry_on(channel, rule, 0)
+
+
+def test_what_is_carried_on_is_not_told_again_and_ends_once() -> None:
+    bench = Bench(RuleSpec(FAULTS, 0, BitTest(1)), upper(4.3, 4.25))
+    bench.watcher.carry_on(0, 1, 5 * SECOND)
+    assert bench.watcher.standing(0) == [Standing(1, 5 * SECOND)]
+    assert bench.put(CELLS, 6, v001=4.4) == []
+    assert bench.put(CELLS, 7, v001=4.25) == [Transition(0, 7 * SECOND, 0, 1, False, 4.25, 0)]
+    assert bench.put(CELLS, 8, v001=4.2) == []
+
+
+def test_what_is_forgotten_begins_anew() -> None:
+    bench = Bench(upper(4.2, 4.1))
+    bench.put(CELLS, 1, v001=4.3)
+    bench.watcher.forget(0)
+    bench.watcher.forget(7)
+    assert bench.watcher.standing(0) == []
+    assert [one.active for one in bench.put(CELLS, 2, v001=4.3)] == [True]
