@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back, and agrees."
     )
     parser.add_argument(
-        "--scenario", default="drive-and-charge", metavar="NAME", help="as for sim (default %(default)s)"
+        "--scenario", default="drive-and-charge", metavar="SCENARIO", help="as for sim (default %(default)s)"
     )
     parser.add_argument(
         "--time-scale",

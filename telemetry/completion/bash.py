@@ -1,7 +1,7 @@
 """The completion script for bash 4.1 and newer."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from telemetry.completion.shape import Command, Value
 
@@ -12,6 +12,10 @@ _{function}_nothing() {{ compopt +o bashdefault +o default; }}
 _{function}_words() {{
     _{function}_nothing
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+}}
+_{function}_words_or_files() {{
+    compopt -o filenames
+    mapfile -t COMPREPLY < <(compgen -f -W "$1" -- "$2")
 }}
 _{function}() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} path= index
@@ -60,16 +64,18 @@ def _lines(program: Command, name: str) -> Iterator[str]:
 def _arguments(command: Command, function: str) -> str:
     words = [below.name for below in command.commands]
     words += [choice for value in command.arguments for choice in value.choices]
-    if words:
-        return _words(" ".join(words), function)
-    return ":" if any(value.is_path for value in command.arguments) else f"_{function}_nothing"
+    return _offered(words, function, is_path=any(value.is_path for value in command.arguments))
 
 
 def _value(value: Value, function: str) -> str:
-    if value.choices:
-        return _words(" ".join(value.choices), function)
-    return ":" if value.is_path else f"_{function}_nothing"
+    return _offered(value.choices, function, is_path=value.is_path)
 
 
-def _words(words: str, function: str) -> str:
-    return f'_{function}_words {shlex.quote(words)} "$current"'
+def _offered(words: Sequence[str], function: str, *, is_path: bool) -> str:
+    if words:
+        return _words(" ".join(words), function, "words_or_files" if is_path else "words")
+    return ":" if is_path else f"_{function}_nothing"
+
+
+def _words(words: str, function: str, kind: str = "words") -> str:
+    return f'_{function}_{kind} {shlex.quote(words)} "$current"'

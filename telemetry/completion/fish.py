@@ -45,9 +45,8 @@ def _flags(option: Option) -> str:
 
 def _value(value: Value, path_options: str) -> str:
     """path_options: how a file name is asked for, as an argument or behind an option."""
-    if value.choices:
-        return f" -x -a {_quoted(' '.join(value.choices))}"
-    return f" -{path_options}" if value.is_path else " -x"
+    options = path_options if value.is_path else "x"
+    return f" -{options}" + (f" -a {_quoted(' '.join(value.choices))}" if value.choices else "")
 
 
 def _quoted(text: str) -> str:

@@ -8,12 +8,15 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware_sim.scenario import scenario_names
+
 _PATHS = ("FILE", "PATH", "LOG", "CONFIG", "CAPTURE", "DIR", "DIRECTORY", "SCENARIO")  # endings of metavars
+_NAMES = {"SCENARIO": scenario_names}  # of metavars that take a name or a file
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What stands behind an option or as an argument: one of `choices`, a path, or anything."""
+    """What stands behind an option or as an argument: one of `choices`, a path, either, or anything."""
 
     name: str
     choices: tuple[str, ...] = ()
@@ -77,6 +80,8 @@ def shape(parser: argparse.ArgumentParser, words: tuple[str, ...] = (), summary:
 def _value(action: argparse.Action) -> Value:
     metavar = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
     choices = tuple(str(choice) for choice in action.choices or ())
+    if metavar in _NAMES:
+        choices = tuple(_NAMES[metavar]())
     return Value(metavar, choices, is_path=action.type is Path or metavar.endswith(_PATHS))
 
 

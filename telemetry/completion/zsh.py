@@ -16,6 +16,9 @@ def _lines(program: Command, name: str) -> Iterator[str]:
     yield f"# zsh completion for {name}, printed by `{name} completion zsh`"
     for command in program.all():
         yield from _function(command, name)
+    yield f"_{name}_words_or_files() {{"
+    yield """    _alternative "names:name:($*)" 'files:file:_files'"""
+    yield "}"
     yield f'if [ "$funcstack[1]" = "_{name}" ]; then'
     yield f'    _{name} "$@"'
     yield "else"
@@ -28,12 +31,12 @@ def _function(command: Command, name: str) -> Iterator[str]:
     yield f"{function}() {{"
     yield "    local context state state_descr line"
     yield "    typeset -A opt_args"
-    specifications = [_option(option) for option in command.options]
+    specifications = [_option(option, name) for option in command.options]
     if command.commands:
         specifications += ["'1:command:->command'", "'*::argument:->argument'"]
     last = len(command.arguments)
     specifications += [
-        shlex.quote(f"{'*' if number == last else number}{_value(value)}")
+        shlex.quote(f"{'*' if number == last else number}{_value(value, name)}")
         for number, value in enumerate(command.arguments, start=1)
     ]
     yield "    _arguments -s -S " + " \\\n        ".join(specifications)
@@ -54,15 +57,19 @@ def _function(command: Command, name: str) -> Iterator[str]:
     yield "}"
 
 
-def _option(option: Option) -> str:
-    text = f"[{_escaped(option.summary)}]{_value(option.value) if option.value else ''}"
+def _option(option: Option, name: str) -> str:
+    text = f"[{_escaped(option.summary)}]{_value(option.value, name) if option.value else ''}"
     # Any option may be given again: argparse takes the last, or all.
     return " ".join(shlex.quote(f"*{flag}{text}") for flag in option.flags)
 
 
-def _value(value: Value) -> str:
-    choices = f"({' '.join(value.choices)})" if value.choices else " "
-    return f":{_escaped(value.name)}:{'_files' if value.is_path else choices}"
+def _value(value: Value, name: str) -> str:
+    words = " ".join(value.choices)
+    if value.is_path:
+        action = f" _{name}_words_or_files {words}" if words else "_files"
+    else:
+        action = f"({words})" if words else " "
+    return f":{_escaped(value.name)}:{action}"
 
 
 def _escaped(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.scenario import scenario_names
 from telemetry.__main__ import COMMANDS, build_parser
 from telemetry.cli.completion import PROGRAM, SCRIPTS
 from telemetry.completion.shape import Command, Option, Value, shape
@@ -27,6 +28,9 @@ def demonstration() -> argparse.ArgumentParser:
     look.add_argument("--seed", type=int, help="any number")
     look.add_argument("--hidden", help=argparse.SUPPRESS)
     look.add_argument("logs", nargs="+", metavar="LOG")
+    play = commands.add_parser("play", help="a name or a file")
+    play.add_argument("--scenario", metavar="SCENARIO", help="as the argument")
+    play.add_argument("scenario", metavar="SCENARIO")
     deep = commands.add_parser("deep", help="more").add_subparsers()
     deep.add_parser("one", help="the first")
     deep.add_parser("two").add_argument("kind", choices=("left", "right"))
@@ -35,8 +39,10 @@ def demonstration() -> argparse.ArgumentParser:
 
 def test_the_shape_has_every_option_argument_and_command() -> None:
     program = shape(demonstration())
-    look, deep = program.commands
-    assert [command.path for command in program.all()] == ["", "/look", "/deep", "/deep/one", "/deep/two"]
+    look, play, deep = program.commands
+    paths = ["", "/look", "/play", "/deep", "/deep/one", "/deep/two"]
+    assert [command.path for command in program.all()] == paths
+    assert play.arguments == (Value("SCENARIO", tuple(scenario_names()), is_path=True),)
     assert look == Command(
         ("look",),
         "look: [at] it's \\ all",
@@ -60,6 +66,10 @@ def test_our_own_command_line_is_all_in_it() -> None:
     assert flags["--dbc"] is not None
     assert flags["--dbc"].is_path
     assert {command.name for command in program.all()} >= {"requeue", "drain", "list"}
+    scenario = Value("SCENARIO", tuple(scenario_names()), is_path=True)
+    values = {command.name: [option.value for option in command.options] for command in program.commands}
+    assert scenario in values["demo"]
+    assert scenario in next(command for command in program.commands if command.name == "sim").arguments
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])
@@ -147,6 +157,10 @@ def read_until(descriptor: int, end: str) -> str:
         ("nev-telemetry look drive", ["look", "drive.log"]),
         ("nev-telemetry look --output drive", ["look", "--output", "drive.log"]),
         ("nev-telemetry look --seed drive", ["look", "--seed", "drive"]),
+        ("nev-telemetry play weak", ["play", "weak-cell"]),
+        ("nev-telemetry play weeke", ["play", "weekend.toml"]),
+        ("nev-telemetry play --scenario weak", ["play", "--scenario", "weak-cell"]),
+        ("nev-telemetry play --scenario weeke", ["play", "--scenario", "weekend.toml"]),
         ("nev-telemetry deep on", ["deep", "one"]),
         ("nev-telemetry deep two le", ["deep", "two", "left"]),
     ],
@@ -158,6 +172,7 @@ def test_tab_completes_in_an_interactive_shell(
     if shutil.which(interactive) is None:
         pytest.skip(f"no {interactive}: apt-get install {interactive}")
     (tmp_path / "drive.log").touch()
+    (tmp_path / "weekend.toml").touch()
     script = scripted(interactive, demonstration(), tmp_path)
     assert typed(interactive, script, text) == ["nev-telemetry", *expected]
 
@@ -182,8 +197,11 @@ def offered_by_fish(script: Path, text: str) -> list[str]:
 @pytest.mark.skipif(shutil.which("fish") is None, reason="no fish: apt-get install fish")
 def test_fish_offers_what_fits(tmp_path: Path) -> None:
     (tmp_path / "drive.log").touch()
+    (tmp_path / "weekend.toml").touch()
     script = scripted("fish", demonstration(), tmp_path)
-    assert offered_by_fish(script, "nev-telemetry ") == ["deep", "look"]
+    assert offered_by_fish(script, "nev-telemetry ") == ["deep", "look", "play"]
+    assert offered_by_fish(script, "nev-telemetry play we") == ["weak-cell", "weekend.toml"]
+    assert offered_by_fish(script, "nev-telemetry play --scenario we") == ["weak-cell", "weekend.toml"]
     assert offered_by_fish(script, "nev-telemetry look --fo") == ["--format"]
     assert offered_by_fish(script, "nev-telemetry look --format ") == ["csv", "lp"]
     assert offered_by_fish(script, "nev-telemetry look dri") == ["drive.log"]
