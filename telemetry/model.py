@@ -162,7 +162,7 @@ CELLS = Measurement(
     ("vehicle", "pack", "source"),
     (
         _number("vNNN", "voltage of cell NNN, counted from 1; absent past the number of cells"),
-        _number("tNNN", "temperature of sensor NNN in frame order; unfitted ones leave a gap"),
+        _number("tNNN", "temperature of sensor NNN in frame order; one lost or not fitted leaves a gap"),
     ),
 )
 

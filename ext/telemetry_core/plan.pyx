@@ -411,7 +411,7 @@ cdef object _pack_specials(Extra* extra, spec, list nines, _Memory memory):
 
 
 cdef object _pack_limits(Extra* extra, spec, _Memory memory):
-    count = sum(spec.drops_not_available + (signal.invalid is not None) for signal in spec.signals)
+    count = sum(spec.drops_not_available + len(signal.invalid) for signal in spec.signals)
     extra.limits = <Limit*>memory.take(count * sizeof(Limit))
     for index, signal in enumerate(spec.signals):
         if signal.is_float:  # a float's own "not available" is NaN
@@ -419,8 +419,8 @@ cdef object _pack_limits(Extra* extra, spec, _Memory memory):
         highest = (1 << signal.bit_count) - 1
         if spec.drops_not_available:
             _add_limit(extra, index, highest, first_not_available(signal.bit_count), highest)
-        if signal.invalid is not None:
-            _add_limit(extra, index, highest, signal.invalid & highest, signal.invalid & highest)
+        for raw in signal.invalid:
+            _add_limit(extra, index, highest, raw & highest, raw & highest)
 
 
 cdef object _add_limit(Extra* extra, uint16_t slot, uint64_t mask, uint64_t first, uint64_t last):

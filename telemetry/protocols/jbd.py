@@ -31,11 +31,14 @@ def request(register: int) -> bytes:
     return bytes((0xDD, 0xA5, register, 0)) + check.to_bytes(2, "big") + b"\x77"
 
 
-def _word(
-    name: str, offset: int, *, signed: bool = False, factor: float = 1.0, value_offset: float = 0.0
-) -> Signal:
+def _word(name: str, offset: int, *, signed: bool = False, factor: float = 1.0) -> Signal:
     """Two bytes, high first, at an offset of the payload."""
-    return Signal(name, 8 * offset + 7, 16, signed=signed, factor=factor, offset=value_offset)
+    return Signal(name, 8 * offset + 7, 16, signed=signed, factor=factor)
+
+
+def _temperature(name: str, offset: int) -> Signal:
+    """Tenths of a kelvin. No sensor is at an end of the range: the vendor's text names no value for a lost one."""
+    return Signal(name, 8 * offset + 7, 16, factor=0.1, offset=-273.1, invalid=(0, 0xFFFF))
 
 
 def _basic(offset: int) -> int:
@@ -75,10 +78,7 @@ _BASIC_SIGNALS = (
     Signal("discharge_switch", 8 * _basic(20) + 1, 1),
     Signal("cell_count", 8 * _basic(21) + 7, 8),
     Signal("sensor_count", 8 * _basic(22) + 7, 8),
-    *(
-        _word(f"temperature{n + 1}", _basic(_HEAD_BYTES + 2 * n), factor=0.1, value_offset=-273.1)
-        for n in range(MAX_SENSORS)
-    ),
+    *(_temperature(f"temperature{n + 1}", _basic(_HEAD_BYTES + 2 * n)) for n in range(MAX_SENSORS)),
 )
 
 JBD = SerialProtocol(

@@ -139,11 +139,11 @@ def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(words.items()))
 
 
-def _invalid(signal: Signal) -> int | None:
-    """The raw value that an ARXML declares to be none; a float has NaN for it."""
+def _invalid(signal: Signal) -> tuple[int, ...]:
+    """The raw value, if any, that an ARXML declares to be none; a float has NaN for it."""
     invalid = signal.raw_invalid
     is_one = invalid is not None and not signal.conversion.is_float and invalid == int(invalid)
-    return int(invalid) if invalid is not None and is_one else None
+    return (int(invalid),) if invalid is not None and is_one else ()
 
 
 def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[int, int]]:

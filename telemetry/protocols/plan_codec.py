@@ -143,4 +143,4 @@ def _message(row: list[Any]) -> MessageSpec:
 def _signal(row: list[Any]) -> SignalSpec:
     start_bit, bit_count, little_endian, signed, is_float, condition, choices, invalid = row
     words = tuple([(raw, word) for raw, word in choices]) if choices else ()
-    return SignalSpec(start_bit, bit_count, little_endian, signed, is_float, condition, words, invalid)
+    return SignalSpec(start_bit, bit_count, little_endian, signed, is_float, condition, words, tuple(invalid))

@@ -162,7 +162,7 @@ def as_float(bits: str) -> float:
 
 def is_no_value(message: MessageSpec, signal: SignalSpec, bits: str) -> bool:
     """Whether the bits are declared to stand for none, by J1939 or by the signal itself."""
-    if signal.invalid is not None and int(bits, 2) == signal.invalid % (1 << len(bits)):
+    if int(bits, 2) in {raw % (1 << len(bits)) for raw in signal.invalid}:
         return True
     return message.drops_not_available and is_not_available(bits)
 

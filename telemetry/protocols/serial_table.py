@@ -54,6 +54,7 @@ class Signal:
     factor: float = 1.0
     offset: float = 0.0
     present: str = ""  # the signal, of one bit, that is 1 when this one is there; empty: always
+    invalid: tuple[int, ...] = ()  # raw values that stand for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def _spec(message: Message, record: int) -> MessageSpec:
             signal.signed,
             is_float=False,
             condition=_condition_of(signal, message.signals, conditions),
+            invalid=signal.invalid,
         )
         for signal in message.signals
     )

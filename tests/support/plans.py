@@ -124,7 +124,7 @@ def _random_signal(random: Random, byte_count: int, condition: int, may_be_float
         signed=random.random() < 0.5,
         is_float=is_float,
         condition=condition,
-        invalid=random.choice((None,) * 4 + (0, 1, 3, -1)),
+        invalid=random.choice(((),) * 4 + ((0,), (1,), (3, 0), (-1, 1, 2))),
     )
 
 

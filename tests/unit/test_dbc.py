@@ -427,4 +427,4 @@ def test_a_raw_value_that_is_declared_invalid_is_noted(load: Load, monkeypatch: 
 
     monkeypatch.setattr(dbc, "parse", parse_arxml)
     spec, _ = only(load(text + "SIG_VALTYPE_ 256 F : 1;\n"))
-    assert [signal.invalid for signal in spec.signals] == [-1, None, None]
+    assert [signal.invalid for signal in spec.signals] == [(-1,), (), ()]

@@ -455,12 +455,12 @@ def test_ids_are_compared_in_the_bits_that_count(make: Make) -> None:
 
 def test_a_value_that_its_signal_declares_invalid_is_left_out_and_counted(make: Make) -> None:
     signals = (
-        replace(intel(0, 8, signed=True), invalid=-1),
-        replace(intel(8, 8), invalid=0xFE),
+        replace(intel(0, 8, signed=True), invalid=(-1,)),
+        replace(intel(8, 8), invalid=(0xFE, 0)),
         intel(16, 8),
     )
     decoder = make(plan([message(*signals)]))
     decoder.bind(0, 0, 0)
-    rows = decoder.decode([frame(b"\xff\xff\xff"), frame(b"\xfe\xfe\xfe")])
-    assert [row.raw for row in rows] == [{"s1": 0xFF, "s2": 0xFF}, {"s0": -2, "s2": 0xFE}]
-    assert decoder.omitted()["not_available"] == 2
+    rows = decoder.decode([frame(b"\xff\xff\xff"), frame(b"\xfe\xfe\xfe"), frame(b"\1\0\0")])
+    assert [row.raw for row in rows] == [{"s1": 0xFF, "s2": 0xFF}, {"s0": -2, "s2": 0xFE}, {"s0": 1, "s2": 0}]
+    assert decoder.omitted()["not_available"] == 3

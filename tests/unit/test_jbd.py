@@ -1,6 +1,11 @@
 """What a JBD's replies mean in the data model."""
 
 import pytest
+from telemetry_core.decoder import Decoder
+from telemetry_core.frames import FrameBatch
+from telemetry_core.plan import Plan
+from telemetry_core.samples import SampleBatch
+from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec
 
 from telemetry.model import EVENT_CODES
@@ -120,6 +125,31 @@ def test_no_sensor_gives_no_temperature() -> None:
     row = battery(basic())
     assert cells(basic()) == {}
     assert not {"temp_min_c", "temp_max_c"} & row.keys()
+
+
+@pytest.mark.parametrize("raw", [0, 0xFFFF])
+def test_a_lost_sensor_leaves_a_gap(raw: int) -> None:
+    message = basic(temperatures=(2981, raw, 2781))
+    assert cells(message) == {"t001": 25.0, "t003": 5.0}
+    row = battery(message)
+    assert (row["temp_min_c"], row["temp_max_c"]) == (5.0, 25.0)
+
+
+def test_lost_sensors_alone_give_no_temperature() -> None:
+    message = basic(temperatures=(0, 0xFFFF))
+    assert cells(message) == {}
+    assert not {"temp_min_c", "temp_max_c"} & battery(message).keys()
+
+
+def test_a_lost_sensor_is_counted_as_not_available() -> None:
+    spec = PlanSpec(JBD.records, (JBD.bus("port"),))
+    schema = Schema(spec.records)
+    decoder = Decoder(Plan(spec, schema))
+    decoder.bind(0, 0, 0)
+    frames, samples = FrameBatch(64), SampleBatch(schema)
+    JBD.make_framer().feed(basic(temperatures=(0, 2981, 0xFFFF)), 10**18, frames)
+    decoder.decode(frames, samples)
+    assert decoder.omitted()["not_available"] == 2
 
 
 def test_what_newer_firmware_appends_is_no_temperature() -> None:
