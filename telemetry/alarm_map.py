@@ -10,7 +10,7 @@ from telemetry_core.spec import PlanSpec
 from telemetry_core.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.alarms import Alarm, level_of
-from telemetry.catalogue import Catalogue, Found, nearest, raw_value
+from telemetry.catalogue import Catalogue, Found, absent_values, nearest, raw_value
 from telemetry.errors import ConfigError
 from telemetry.map_entry import NUMBER, MapEntry
 from telemetry.map_plan import protection_field
@@ -49,13 +49,19 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
             hint="bit or when says what means it",
         )
     for found in catalogue.one(entry):
+        test, absent = _test(entry, found), absent_values(entry, found)
+        if isinstance(test, ValueTest) and set(test.values) & set(absent):
+            raise ConfigError(
+                "holds a value of when", where=f"{entry.where}.absent", hint="keep it in one of the two"
+            )
         yield Alarm(
             rule=RuleSpec(
                 found.message.record,
                 found.index,
-                _test(entry, found),
+                test,
                 bus=found.bus,
                 protection=protection_field(found.message),
+                absent=absent,
             ),
             code=code,
             level=level_of(code, entry.level),

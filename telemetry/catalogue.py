@@ -179,6 +179,16 @@ def raw_value(value: int | str, found: Found, where: str) -> int:
     return value
 
 
+def absent_values(entry: MapEntry, found: Found) -> tuple[int, ...]:
+    """The raw values of the signal that stand for none, as the entry says. Raises ConfigError."""
+    where = f"{entry.where}.absent"
+    if entry.absent and found.signal.is_float:
+        raise ConfigError(
+            f"{found.name} is a float, which has no raw values", where=where, hint="NaN is left out anyway"
+        )
+    return tuple(dict.fromkeys(raw_value(value, found, where) for value in entry.absent))
+
+
 def _raw_range(signal: SignalSpec) -> tuple[int, int]:
     low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
     return low, low + (1 << signal.bit_count) - 1

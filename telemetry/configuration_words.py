@@ -170,6 +170,11 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         ),
         "offset": _words("added after scaling"),
         "index_from": _words("0 where the database counts cells from 0"),
+        "absent": _words(
+            "the raw values, or their words in the database's value table, that stand for none: they fill no"
+            " field, and begin and end no alarm",
+            "none",
+        ),
         "bus": _words("the source whose databases are meant", "all"),
         "pack": _words("the tag `pack`"),
         "charger": _words("the tag `charger`, of fields of `charger` and `meter`", '`"main"`'),

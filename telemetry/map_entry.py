@@ -16,7 +16,8 @@ MAIN = "main"  # pack and charger, until they are named
 class MapEntry:
     """Into a number or flag: value = signal * scale + offset. Into a text or an event: by the raw value.
 
-    A value of `when`, or a key of `values`, is a raw value or its word in the database's value table.
+    A value of `absent` or `when`, or a key of `values`, is a raw value or its word in the database's value
+    table.
     """
 
     signal: str  # Message.Signal, as the database names them
@@ -27,6 +28,7 @@ class MapEntry:
     pack: str = MAIN
     charger: str | None = None
     index_from: int = 1  # what the database calls the first cell or sensor
+    absent: tuple[int | str, ...] = ()  # values that are none: a sensor that is lost or not fitted
     values: Mapping[int | str, str] = field(default_factory=dict)  # into a text: what each value is
     bit: int | None = None  # of an alarm: the one bit that means it; None: any value but 0
     when: tuple[int | str, ...] = ()  # of an alarm: the values that mean it
@@ -44,6 +46,7 @@ def read_map_entry(table: TomlTable) -> MapEntry:
         scale=table.take_number("scale", 1.0),
         offset=table.take_number("offset", 0.0),
         index_from=table.take_integer("index_from", 1, least=0, most=1),
+        absent=table.take_values("absent"),
         bus=table.take_optional_text("bus"),
         pack=table.take_text("pack", MAIN),
         charger=table.take_optional_text("charger"),

@@ -64,6 +64,7 @@ class Assignment:
     field: str
     scale: float
     offset: float
+    absent: tuple[int, ...] = ()  # raw values that are none
     words: tuple[tuple[int, str], ...] = ()  # into a text: what each raw value is
 
 
@@ -183,6 +184,7 @@ def _slot(assignment: Assignment, spec: PlanSpec, record: RecordSpec) -> SlotMap
         scale=_decimal_scale(field, signal, assignment.scale, assignment.offset),
         factor=field.factor * assignment.scale,
         offset=field.offset * assignment.scale + assignment.offset,
+        absent=assignment.absent,
         words=tuple((raw, numbers[word]) for raw, word in assignment.words),
     )
 

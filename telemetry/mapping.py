@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from telemetry_core.map_spec import MapSpec
 from telemetry_core.spec import PlanSpec
 
-from telemetry.catalogue import Catalogue, Found, checked_number, nearest, raw_value
+from telemetry.catalogue import Catalogue, Found, absent_values, checked_number, nearest, raw_value
 from telemetry.errors import ConfigError
 from telemetry.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
@@ -93,6 +93,7 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             field=numbered_field(target.field, found.number) if target.is_family else target.field,
             scale=entry.scale,
             offset=entry.offset,
+            absent=absent_values(entry, found),
             words=_words(entry, found) if target.is_text else (),
         )
 

@@ -15,7 +15,7 @@ class SlotMap:
 
     With `scale` (and an integer or flag as source): value = (raw * multiplier + bias) / 10**decimals, one
     division, so that it prints short. Without: value = raw * factor + offset. With `words` (into a text): the
-    slot for each raw value; a raw value that is none of them fills nothing.
+    slot for each raw value; a raw value that is none of them fills nothing, nor does one of `absent`.
     """
 
     source: int  # index of the field in the message's record
@@ -24,6 +24,7 @@ class SlotMap:
     factor: float
     offset: float
     words: tuple[tuple[int, int], ...] = ()
+    absent: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

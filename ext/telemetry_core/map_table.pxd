@@ -18,12 +18,14 @@ cdef struct Slot:                # map_spec.SlotMap
     uint8_t kind                 # SlotKind of the source
     uint8_t decimal
     uint8_t is_flag              # the target's slot is a flag
-    uint32_t first_word          # of the target's slot where that is a text
+    uint8_t is_text              # the target's slot is one
+    uint32_t first_word          # what raw values are that are no numbers: absent, and of a text its words
     uint32_t word_count
 
-cdef struct Word:                # of SlotMap.words
+cdef struct Word:                # of SlotMap.absent and SlotMap.words
     uint64_t raw
     uint64_t slot
+    uint8_t is_absent
 
 cdef struct Range:               # inclusive; compared as signed or not, as its part says
     uint64_t low

@@ -91,7 +91,7 @@ cdef class MapTable:
         self.ranges = <Range*>_zeroed(sum(len(part.ranges) for part in parts), sizeof(Range))
         slots = [slot for part in parts for slot in part.slots]
         self.slots = <Slot*>_zeroed(len(slots), sizeof(Slot))
-        self.words = <Word*>_zeroed(sum(len(slot.words) for slot in slots), sizeof(Word))
+        self.words = <Word*>_zeroed(sum(len(slot.absent) + len(slot.words) for slot in slots), sizeof(Word))
         for number, target in enumerate(spec.targets):
             _pack_target(&self.targets[number], schema, target, self.tag_set_count)
         for number, bus in enumerate(spec.buses):
@@ -189,11 +189,13 @@ cdef class MapTable:
             slot.multiplier = spec.scale.multiplier
             slot.bias = spec.scale.bias
             slot.divisor = 10.0 ** spec.scale.decimals
-        if bool(spec.words) != (schema.fields[target.first_field + slot.target].kind == SLOT_TEXT):
+        slot.is_text = schema.fields[target.first_field + slot.target].kind == SLOT_TEXT
+        if bool(spec.words) != slot.is_text:
             raise ValueError("words are for texts, and texts need them")
         slot.first_word = <uint32_t>self.word_count
-        slot.word_count = len(spec.words)
-        for raw, word in spec.words:
+        slot.word_count = len(spec.absent) + len(spec.words)
+        for raw, word in (*((raw, None) for raw in spec.absent), *spec.words):  # the first that fits stands
             self.words[self.word_count].raw = <uint64_t>(raw & _WORD)
-            self.words[self.word_count].slot = word
+            self.words[self.word_count].is_absent = word is None
+            self.words[self.word_count].slot = 0 if word is None else word
             self.word_count += 1

@@ -44,7 +44,7 @@ cdef inline double mapped_value(const Slot* slot, uint64_t raw) noexcept nogil:
 
 
 cdef inline const Word* find_word(const Slot* slot, const Word* words, uint64_t raw) noexcept nogil:
-    """What the raw value means; NULL: nothing that is known."""
+    """What the raw value means, or that it is absent; NULL: nothing that is known."""
     cdef uint32_t number
     for number in range(slot.first_word, slot.first_word + slot.word_count):
         if words[number].raw == raw:
@@ -288,9 +288,10 @@ cdef class Mapper:
                     continue
                 if slot.word_count:
                     word = find_word(slot, self.table.words, raw[slot.source])
-                    if word != NULL:
+                    if word != NULL and not word.is_absent:
                         set_word(made, mask_words, slot.target, word.slot)
-                    continue
+                    if word != NULL or slot.is_text:
+                        continue
                 value = mapped_value(slot, raw[slot.source])
                 if not isfinite(value):
                     continue
@@ -413,6 +414,8 @@ cdef class Mapper:
             slot = &self.table.slots[number]
             if not has_field(row, slot.source):
                 continue
+            if slot.word_count and find_word(slot, self.table.words, raw[slot.source]) != NULL:
+                continue  # absent: cells have no texts
             value = mapped_value(slot, raw[slot.source])
             if isfinite(value):
                 channel.values[cycle.first_value + slot.target] = value

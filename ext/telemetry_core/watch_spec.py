@@ -45,3 +45,4 @@ class RuleSpec:
     bus: int = ABSENT  # the plan's bus whose channels are meant; ABSENT: every bus
     tag_set: int = ABSENT  # of a modelled record: index into MapSpec.tag_sets; ABSENT: a message's own rows
     protection: int = ABSENT  # the field that says whether the row's frame is what it ought to be
+    absent: tuple[int, ...] = ()  # raw values that tell nothing; not with a LimitTest

@@ -18,6 +18,7 @@ cdef struct Rule:                # watch_spec.RuleSpec
     uint64_t mask
     uint32_t first_value         # in `values`
     uint32_t value_count
+    uint32_t absent_count        # in `values`, behind those
     uint32_t first_field
     uint32_t field_count
     int32_t bus                  # -1: every bus
@@ -70,5 +71,6 @@ cdef class Watcher:
     cdef object _pack(self, Rule* rule, spec, Py_ssize_t first_value)
     cdef bint _run(self, SampleBatch samples) noexcept nogil
     cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil
+    cdef bint _is_absent(self, const Rule* rule, uint64_t raw) noexcept nogil
     cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil
     cdef bint _add(self, const Change* change) noexcept nogil

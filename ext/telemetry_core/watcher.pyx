@@ -4,8 +4,8 @@ Promises: a rule tells its beginning and its end, each once, never a repetition;
 rows alone and not on how they were batched; the state of a rule is that of one channel, forgotten by `bind`; a
 row of a record without rules costs one look into a table; the GIL is not held, and Python objects are made for
 transitions only. Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame
-time. A field that a row does not carry tells nothing: neither a beginning nor an end; nor does any field of a row
-that says that its frame is not what it ought to be.
+time. A field that a row does not carry tells nothing: neither a beginning nor an end; nor does an absent raw value, nor
+any field of a row that says that its frame is not what it ought to be.
 
 A limit with `for_ns` begins when it has been crossed in each row of that time. When time steps back, the wait
 begins anew.
@@ -61,6 +61,11 @@ cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
     return memory
 
 
+cdef object _raw_values(rule):
+    """Those of its test, and behind them those that tell nothing."""
+    return (*(rule.test.values if isinstance(rule.test, ValueTest) else ()), *rule.absent)
+
+
 cdef inline bint is_meant(const State* state, const RowHead* head) noexcept nogil:
     return state.tags <= head.tags < state.tags + state.tag_count
 
@@ -76,13 +81,12 @@ cdef class Watcher:
         self.rules_of_record = <RuleRange*>_zeroed(schema.record_count, sizeof(RuleRange))
         self.packed = <Rule*>_zeroed(self.rule_count, sizeof(Rule))
         self.number_of_rule = <uint32_t*>_zeroed(self.rule_count, sizeof(uint32_t))
-        tests = [rule.test for rule in self.rules_spec if isinstance(rule.test, ValueTest)]
-        self.values = <uint64_t*>_zeroed(sum(len(test.values) for test in tests), sizeof(uint64_t))
+        self.values = <uint64_t*>_zeroed(sum(len(_raw_values(rule)) for rule in self.rules_spec), sizeof(uint64_t))
         cdef Py_ssize_t value_count = 0
         cdef uint32_t count = 0
         for number, spec in sorted(enumerate(self.rules_spec), key=lambda pair: pair[1].record):
             self._pack(&self.packed[count], spec, value_count)
-            value_count += self.packed[count].value_count
+            value_count += len(_raw_values(spec))
             self.number_of_rule[count] = number
             if self.rules_of_record[<size_t>spec.record].count == 0:
                 self.rules_of_record[<size_t>spec.record].first = count
@@ -128,15 +132,16 @@ cdef class Watcher:
             return
         if SLOT_FLOAT in kinds or spec.field_count != 1:
             raise ValueError("bits and raw values are those of one integer, flag or text")
+        rule.first_value = <uint32_t>first_value
+        rule.absent_count = len(spec.absent)
+        for number, value in enumerate(_raw_values(spec)):
+            self.values[first_value + <Py_ssize_t>number] = <uint64_t>(value & _WORD)
         if isinstance(test, BitTest):
             rule.test = TEST_BITS
             rule.mask = <uint64_t>(test.mask & _WORD)
             return
         rule.test = TEST_VALUES
-        rule.first_value = <uint32_t>first_value
         rule.value_count = len(test.values)
-        for number, value in enumerate(test.values):
-            self.values[first_value + <Py_ssize_t>number] = <uint64_t>(value & _WORD)
 
     @property
     def rules(self):
@@ -262,7 +267,7 @@ cdef class Watcher:
         return True
 
     cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil:
-        """What the row tells of the rule; false if it has none of its fields, or its frame is not right."""
+        """What the row tells of the rule; false if it has no value of its fields, or its frame is not right."""
         cdef const uint64_t* slots = slots_of(self.schema, row)
         cdef uint32_t number
         cdef uint64_t raw
@@ -274,6 +279,8 @@ cdef class Watcher:
             if not has_field(row, rule.first_field):
                 return False
             raw = slots[rule.first_field]
+            if rule.absent_count and self._is_absent(rule, raw):
+                return False
             seen.value = <double><int64_t>raw
             seen.member = 0
             seen.is_beyond = (raw & rule.mask) != 0
@@ -296,6 +303,14 @@ cdef class Watcher:
             seen.is_beyond = seen.value < rule.limit
             seen.is_back = seen.value >= rule.release
         return is_there
+
+    cdef bint _is_absent(self, const Rule* rule, uint64_t raw) noexcept nogil:
+        cdef uint32_t first = rule.first_value + rule.value_count
+        cdef uint32_t number
+        for number in range(first, first + rule.absent_count):
+            if raw == self.values[number]:
+                return True
+        return False
 
     @cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
     cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil:

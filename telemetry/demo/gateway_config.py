@@ -74,6 +74,8 @@ MAP = (
     ("CHG_State", "Temperature", "charger.temp_c"),
     ("CHG_State", "EnergyDelivered", "charger.energy_wh"),
 )
+# Of signals of MAP: the word of the value table that stands for none.
+ABSENT = {("BMS_ModuleTemperatures", "Module{n}Temperature"): "not available"}
 # Message, signal, event's code, the words of the value table that mean it (none: any value but 0).
 ALARMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("BMS_PackPower", "State", "bms_fault", ("fault",)),
@@ -142,7 +144,8 @@ def _lines(
             },
         )
     for message, signal, field in MAP:
-        yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": field})
+        absent = {"absent": [ABSENT[message, signal]]} if (message, signal) in ABSENT else {}
+        yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": field, **absent})
     for message, signal, code, when in ALARMS:
         condition = {"when": list(when)} if when else {}
         yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": f"event.{code}", **condition})

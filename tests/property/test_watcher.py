@@ -43,7 +43,13 @@ def limit_tests(draw: st.DrawFn) -> LimitTest:
 
 
 RULES = st.one_of(
-    st.builds(RuleSpec, st.just(FAULTS), st.just(0), st.builds(BitTest, st.sampled_from([1, 6, 1 << 63]))),
+    st.builds(
+        RuleSpec,
+        st.just(FAULTS),
+        st.just(0),
+        st.builds(BitTest, st.sampled_from([1, 6, 1 << 63])),
+        absent=st.sampled_from([(), (1,), (1 << 63, 0)]),
+    ),
     st.builds(
         RuleSpec,
         st.just(FAULTS),
@@ -51,6 +57,7 @@ RULES = st.one_of(
         st.builds(ValueTest, st.lists(st.integers(-2, 2), min_size=1).map(tuple)),
         bus=st.sampled_from([-1, 0, 1]),
         protection=st.sampled_from([-1, 2]),
+        absent=st.sampled_from([(), (-2,), (1, 3)]),
     ),
     st.builds(RuleSpec, st.just(FAULTS), st.just(2), st.just(BitTest(1))),
     st.builds(

@@ -228,6 +228,8 @@ def _values(part: PartMap, row: Row, source: RecordSpec) -> dict[int, float]:
     values: dict[int, float] = {}
     for slot in part.slots:
         raw = row.raw.get(source.fields[slot.source].name)
+        if raw in slot.absent:
+            continue
         if slot.words:
             if raw in (words := dict(slot.words)):
                 values[slot.target] = words[int(raw)]

@@ -43,7 +43,7 @@ class WatcherModel:
                     continue
                 names = [field.name for field in record.fields[rule.field : rule.field + rule.field_count]]
                 seen = {place: row.raw[name] for place, name in enumerate(names) if name in row.raw}
-                if seen:
+                if seen and not any(raw in rule.absent for raw in seen.values()):
                     value, member = _worst(seen, rule.test)
                     if _turns(rule.test, state, value, row.time_ns):
                         yield Transition(

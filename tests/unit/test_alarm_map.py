@@ -83,6 +83,11 @@ def test_values_are_given_by_number_or_by_the_word_of_the_database() -> None:
     assert alarm.rule.test == ValueTest((2, 3))
 
 
+def test_values_that_tell_nothing_are_given_like_those_that_mean_it() -> None:
+    assert one(MapEntry("Faults.State", "event.bms_fault", absent=(15, "Ready"))).rule.absent == (15, 0)
+    assert one(MapEntry("Faults.State", "event.bms_fault", when=(2,), absent=(15,))).rule.absent == (15,)
+
+
 def test_level_text_and_charger_are_as_the_entry_says() -> None:
     alarm = one(
         MapEntry("Faults.Word", "event.charger_fault", level="warning", text="no supply", charger="left")
@@ -128,6 +133,14 @@ def test_entries_to_fields_are_no_alarms_and_the_other_way_round() -> None:
         (
             MapEntry("Faults.Word", "event.bms_fault", when=("Fault",)),
             'map[0].when: Faults.Word has no value "Fault" (its values have no words',
+        ),
+        (
+            MapEntry("Faults.State", "event.bms_fault", when=("Fault",), absent=(15, 2)),
+            "map[0].absent: holds a value of when (keep it in one of the two)",
+        ),
+        (
+            MapEntry("Faults.State", "event.bms_fault", absent=(16,)),
+            "map[0].absent: Faults.State is 0 to 15 (raw), not 16",
         ),
         (
             MapEntry("Faults.State", "event.bms_fault", when=(16,)),

@@ -81,6 +81,28 @@ def test_every_mapped_signal_exists_and_its_field_too(tmp_path: Path) -> None:
     assert len(modelling.alarms) == len(ALARMS)
 
 
+def test_what_the_database_calls_not_available_fills_no_field(tmp_path: Path) -> None:
+    plan = load_plan([BusDatabases(name=SOURCE, databases=(VEHICLE_DBC,))], None).spec
+    mapping = model(configured(tmp_path).map, (), plan).map
+    assert mapping is not None
+    absent = {
+        (message.record, slot.source): slot.absent
+        for message in mapping.buses[0].messages
+        for output in message.outputs
+        for part in output.parts
+        for slot in part.slots
+    }
+    declared = {
+        (message.record, index): (raw,)
+        for message in plan.buses[0].messages
+        for index, signal in enumerate(message.signals)
+        for raw, word in signal.choices
+        if word == "not available"
+    }
+    assert len(declared) == 12
+    assert {place: absent[place] for place in declared} == declared
+
+
 def test_the_packs_power_is_derived_though_serial_devices_could_tell_one(tmp_path: Path) -> None:
     config = configured(tmp_path)
     serials = [source for source in config.sources if isinstance(source, SerialSettings)]

@@ -32,7 +32,7 @@ def car() -> PlanSpec:
     return plan(
         {
             "can0": {
-                "Volts": {"Voltage": tenths(), "Ready": Signal(kind=SlotKind.BOOL, bits=1)},
+                "Volts": {"Voltage": tenths(), "Ready": Signal(kind=SlotKind.BOOL, bits=1, signed=False)},
                 "Amps": {"Current": tenths(), "Float": Signal(kind=SlotKind.FLOAT)},
                 "Cells": {"Page": Signal(bits=8, signed=False, kind=SlotKind.UINT), **cells, "Fan": Signal()},
                 "Temps": {"T1": tenths(), "T2": tenths()},
@@ -171,6 +171,47 @@ def test_a_field_that_is_not_there_is_not_mapped() -> None:
     bench = Bench(VOLTAGE, MapEntry("Volts.Ready", "battery.balancing"))
     assert bench.fields("Volts", 0, Voltage=10) == {"voltage_v": 1.0}
     assert bench.put("Volts", 0) == []
+
+
+def test_an_absent_value_fills_no_field_and_nothing_is_derived_from_it() -> None:
+    bench = Bench(replace(VOLTAGE, absent=(-1, 0)), replace(CURRENT, absent=(-32768,)))
+    assert bench.put("Volts", 0, Voltage=-1) == []
+    assert bench.put("Amps", 0.1, Current=-32768) == []
+    assert bench.fields("Amps", 0.2, Current=100)["current_a"] == 10.0
+    assert bench.fields("Volts", 0.3, Voltage=0) == {}
+    assert bench.fields("Volts", 0.4, Voltage=4000) == {"voltage_v": 400.0, "power_w": 4000.0}
+
+
+def test_an_absent_value_is_its_entrys_own() -> None:
+    bench = Bench(replace(VOLTAGE, absent=(7,)), replace(VOLTAGE, pack="rear"))
+    (row,) = bench.put("Volts", 0, Voltage=7)
+    assert row.raw == {"voltage_v": 0.7}
+
+
+def test_an_absent_flag_or_word_is_left_out() -> None:
+    bench = Bench(
+        MapEntry("Volts.Ready", "battery.balancing", absent=(1,)),
+        MapEntry("Cells.Fan", "charger.phase", values={0: "off", 1: "bulk"}, absent=(1,)),
+    )
+    assert bench.put("Volts", 0, Ready=True) == []
+    assert bench.fields("Volts", 0, Ready=False) == {"balancing": False}
+    assert bench.put("Cells", 0, Page=9, Fan=1) == []
+    assert bench.fields("Cells", 0, Page=9, Fan=0) == {"phase": 0}
+
+
+def test_an_absent_sensor_is_a_gap_and_no_extreme() -> None:
+    bench = Bench(replace(TEMPERATURES, absent=(511,)))
+    cells, battery = bench.put("Temps", 0, T1=511, T2=-30)
+    assert cells.raw == {"t002": -3.0}
+    assert battery.raw == {"temp_min_c": -3.0, "temp_max_c": -3.0}
+    assert bench.put("Temps", 1, T1=511, T2=511) == []
+
+
+def test_a_page_with_an_absent_cell_is_seen_and_the_cell_is_a_gap() -> None:
+    bench = Bench(replace(CELLS, absent=(4095,)))
+    cells, battery = bench.pages([0, 1, 2], 0, [3700, 4095, 3702, 4095, 3701, 0])
+    assert cells.raw == {"v001": 3.7, "v003": 3.702, "v005": 3.701}
+    assert (battery.raw["cell_max_v"], battery.raw["cell_max_index"]) == (3.702, 3.0)
 
 
 def test_entries_of_one_message_for_different_packs_make_a_row_each() -> None:

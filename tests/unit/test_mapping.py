@@ -1,6 +1,7 @@
 """`[[map]]` entries are resolved against databases and data model, or refused in one line that helps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from telemetry_core.map_spec import ABSENT, CycleMap, MapSpec, OutputMap, SlotMap
@@ -24,7 +25,11 @@ MULTIPLEXED = {
 }
 CAR = plan(
     {
-        "traction": {"Pack": PACK, "Cells": MULTIPLEXED, "Temps": {f"T{n}": Signal() for n in (1, 2)}},
+        "traction": {
+            "Pack": PACK,
+            "Cells": MULTIPLEXED,
+            "Temps": {"T1": Signal(), "T2": Signal(), "Outside": Signal(kind=SlotKind.FLOAT)},
+        },
         "charging": {"Charger": {"Volts": tenths(), "Amps": tenths()}, "Pack": PACK},
     }
 )
@@ -227,6 +232,14 @@ def test_a_text_has_the_words_of_the_entry_or_else_those_of_the_database() -> No
     assert told == [{3: "Bulk", 5: "Float"}, {3: "constant current", 5: "Float", -1: "off"}]
 
 
+def test_absent_values_are_raw_values_or_words_of_the_database() -> None:
+    spec = plan({"can0": {"T": {"T1": Signal(choices=[(-1, "not available")]), "T2": tenths()}}})
+    entry = MapEntry("T.T1", "cells.t1")
+    assert slot_of(replace(entry, absent=("not available", -32768, -1)), spec).absent == (-1, -32768)
+    assert slot_of(MapEntry("T.T{n}", "cells.t{n}", absent=(0,)), spec).absent == (0,)
+    assert slot_of(entry, spec).absent == ()
+
+
 def test_nothing_mapped_is_an_empty_map() -> None:
     spec = resolve([], CAR)
     assert (spec.records, spec.targets, spec.tag_sets) == ((), (), ())
@@ -289,6 +302,18 @@ REFUSED = [
     (
         [MapEntry("Pack.SoC", "battery.soc_pct", values={3: "bulk"})],
         "map[0].values: are words, and battery.soc_pct is none",
+    ),
+    (
+        [MapEntry("Pack.SoC", "battery.soc_pct", absent=("lost",))],
+        'map[0].absent: Pack.SoC has no value "lost" (its values have no words: write numbers)',
+    ),
+    (
+        [MapEntry("Pack.SoC", "battery.soc_pct", absent=(0xFFFF,))],
+        "map[0].absent: Pack.SoC is -32768 to 32767 (raw), not 65535",
+    ),
+    (
+        [MapEntry("Temps.Outside", "battery.temp_ambient_c", absent=(255,))],
+        "map[0].absent: Temps.Outside is a float, which has no raw values (NaN is left out anyway)",
     ),
     (
         [MapEntry(FAMILY, "cells.volts{n}")],

@@ -68,6 +68,15 @@ def test_a_row_of_a_frame_that_is_not_right_neither_begins_nor_ends() -> None:
     assert [one.active for one in bench.put(FAULTS, word=0)] == [False]
 
 
+@pytest.mark.parametrize("test", [BitTest(0b1), ValueTest((1, 5))])
+def test_an_absent_value_neither_begins_nor_ends(test: BitTest | ValueTest) -> None:
+    bench = Bench(RuleSpec(FAULTS, 0, ValueTest((9,))), RuleSpec(FAULTS, 0, test, absent=(3, 4)))
+    assert bench.put(FAULTS, word=3) == []
+    assert [one.active for one in bench.put(FAULTS, word=5)] == [True]
+    assert bench.put(FAULTS, word=4) == []
+    assert [one.active for one in bench.put(FAULTS, word=2)] == [False]
+
+
 def test_a_value_is_told_by_its_number() -> None:
     bench = Bench(RuleSpec(FAULTS, 0, ValueTest((3, 7))), RuleSpec(FAULTS, 1, ValueTest((0,))))
     assert [(one.rule, one.active) for one in bench.put(FAULTS, word=3, flag=True)] == [(0, True)]
