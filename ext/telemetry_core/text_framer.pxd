@@ -72,6 +72,7 @@ cdef class TextFramer(Framer):
     cdef bint take_in_block(self, uint8_t byte, int64_t time_ns, FrameBatch frames) noexcept nogil
     cdef void begin_block(self) noexcept nogil
     cdef void give_up(self, State next_state) noexcept nogil
+    cdef void give_up_oversized(self) noexcept nogil
     cdef void end_value(self) noexcept nogil
     cdef const Label* find_label(self) noexcept nogil
     cdef bint end_block(self, int64_t time_ns, FrameBatch frames) noexcept nogil

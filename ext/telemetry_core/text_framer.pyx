@@ -2,8 +2,9 @@
 
 Promises what every framer promises (framer.pyx); besides: a checksum byte of any value is taken as such; a HEX
 message (`:` … LF) in the middle of anything is left out of the sum, and what it interrupted goes on; a block
-whose beginning was not seen is passed over; one that has been silent for too long starts over. Only what a
-field says is kept, never the block.
+whose beginning was not seen is passed over; one that has been silent for too long starts over; one that is too
+long is passed over up to the next `Checksum`, also where it became so within that word. Only what a field says is
+kept, never the block.
 
 Source of the facts: Victron, "VE.Direct Protocol", and its reference implementation's known faults.
 """
@@ -237,10 +238,7 @@ cdef class TextFramer(Framer):
         self.sum += byte
         if self.state == STATE_SUM:
             return self.end_block(time_ns, frames)
-        if self.kept >= self.longest_block:
-            self.oversized += 1
-            self.give_up(STATE_SEARCH)
-        elif byte == CR or byte == LF:
+        if byte == CR or byte == LF:
             if self.state == STATE_VALUE:
                 self.end_value()
             self.state = STATE_LABEL
@@ -258,7 +256,17 @@ cdef class TextFramer(Framer):
         else:
             self.state = STATE_VALUE
             self.value_length = 0
+        if self.kept >= self.longest_block and self.state != STATE_SUM:
+            self.give_up_oversized()
         return True
+
+    cdef void give_up_oversized(self) noexcept nogil:
+        """Search from here on; the label that has begun may be that of a checksum."""
+        cdef bint in_label = self.state == STATE_LABEL and self.label_length <= CHECKSUM_LETTERS
+        self.oversized += 1
+        self.give_up(STATE_SEARCH)
+        if in_label and memcmp(self.label, CHECKSUM, self.label_length) == 0:
+            self.matched = self.label_length
 
     cdef void end_value(self) noexcept nogil:
         """Keep the number of the field that is complete now."""

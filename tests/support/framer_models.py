@@ -135,18 +135,17 @@ class TextModel:
     def _read_all(self) -> None:
         byte = self._next_of_text()
         if byte != CR:
+            self.counts["garbage_bytes"] += 1
             self._pass_over(bytes([byte]))
             byte = self._between()
         while True:
-            if self._read_block(byte):
-                byte = self._between()
-            else:
-                self._pass_over(b"")
-                byte = self._between()
+            begun = self._read_block(byte)
+            if begun is not None:
+                self._pass_over(begun)
+            byte = self._between()
 
     def _pass_over(self, seen: bytes) -> None:
-        """Behind the next checksum byte."""
-        self.counts["garbage_bytes"] += len(seen)
+        """Behind the next checksum byte; `seen` may be the beginning of its label."""
         while not seen.endswith(b"Checksum\t"):
             seen += bytes([self._next_of_text()])
             self.counts["garbage_bytes"] += 1
@@ -161,16 +160,17 @@ class TextModel:
                 return byte
             self.counts["garbage_bytes"] += 1
 
-    def _read_block(self, first: int) -> bool:
-        """Read a block to its end; False when it has none."""
+    def _read_block(self, first: int) -> bytes | None:
+        """Read a block to its end; when it has none, what has begun of the label of its checksum."""
         block = bytes([first])
         try:
             while not self._is_at_checksum(block):
-                block += bytes([self._next_of_text()])
                 if len(block) >= self._framing.longest_block_bytes:
                     self.counts["lost/oversized"] += 1
                     self.counts["garbage_bytes"] += len(block)
-                    return False
+                    label = block.replace(b"\r", b"\n").rpartition(b"\n")[2]
+                    return label if b"Checksum".startswith(label) else b""
+                block += bytes([self._next_of_text()])
             checked = block + bytes([self._next()])
         except EOFError:
             self.counts["lost/incomplete"] += 1
@@ -181,7 +181,7 @@ class TextModel:
             self.counts["garbage_bytes"] += len(checked)
         else:
             self._take(block)
-        return True
+        return None
 
     def _is_at_checksum(self, block: bytes) -> bool:
         return block.endswith((b"\rChecksum\t", b"\nChecksum\t"))
