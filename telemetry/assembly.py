@@ -29,6 +29,7 @@ from telemetry.sources.can_sockets import CanInterface, CanLink, CanUnixSocket
 from telemetry.sources.identity import belongs_to, position_name
 from telemetry.sources.pythoncan import PythonCanSource
 from telemetry.sources.replay import ReplaySource
+from telemetry.sources.serial import SerialSource
 from telemetry.sources.source import Source
 
 NO_DATABASES = LoadedPlan(PlanSpec((), ()), ())
@@ -70,6 +71,13 @@ class Assembled:
         settings, source = self.settings, self.source
         configured = settings.bit_rate if isinstance(settings, CanSettings | PythonCanSettings) else None
         return configured or (source.bit_rate if isinstance(source, SocketCanSource) else None)
+
+    @property
+    def states(self) -> dict[str, str]:
+        """For people: `source/NAME` is what it does, `device/NAME` what its device says of itself, if any."""
+        device = self.source.device if isinstance(self.source, SerialSource) else ""
+        states = {f"source/{self.name}": self.source.status}
+        return {**states, f"device/{self.name}": device} if device else states
 
     def tag_of(self, channel: str) -> str:
         """The tag `source`: a bus's configured name; for a log the channel's name, as the log has it."""

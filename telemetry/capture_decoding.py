@@ -4,12 +4,14 @@ Promises: the output depends on the capture, the protocol and the format alone; 
 message means stands in the rows of the data model, in the order of the messages; behind the rows of a message
 comes an event for each alarm that it reports, as often as it reports it: a capture shows what was said, while
 the service tells when an alarm begins and ends. Each row has the stamp of the line that brought its message's
-last byte; requests and their echoes give no rows.
+last byte; requests and their echoes give no rows. If wanted, a row of each message with all its values comes
+before the rows of what it means.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from telemetry_core.decoder import Decoder
@@ -35,7 +37,7 @@ from telemetry.ledger import add
 from telemetry.lineprotocol import tag_set
 from telemetry.mapping import resolve
 from telemetry.model import EVENT, EVENT_CODES
-from telemetry.protocols.serial_table import SerialProtocol
+from telemetry.protocols.serial_table import SerialProtocol, device_words
 from telemetry.sources.captures import Capture
 
 _BUS = "capture"
@@ -58,8 +60,16 @@ _EVENT_RECORD = RecordSpec(
 class CaptureDecoder:
     """A `FileDecoder` of captures; a framer for each port."""
 
-    def __init__(self, protocol: SerialProtocol, output_format: OutputFormat, *, vehicle: str) -> None:
-        plan = PlanSpec((*protocol.records, _EVENT_RECORD), (protocol.bus(_BUS),))
+    def __init__(
+        self,
+        protocol: SerialProtocol,
+        output_format: OutputFormat,
+        *,
+        vehicle: str,
+        with_messages: bool = False,
+    ) -> None:
+        records = (replace(record, hidden=not with_messages) for record in protocol.records)
+        plan = PlanSpec((*records, _EVENT_RECORD), (protocol.bus(_BUS),))
         entries = protocol.map_entries(_BUS)
         mapping = resolve(entries, plan)
         schema = Schema((*plan.records, *mapping.records))
@@ -153,10 +163,11 @@ class CaptureDecoder:
     def summary(self) -> str:
         """See FileDecoder."""
         found = self._found()
+        devices = ((port, device_words(framer.identity())) for port, framer in self._framers.items())
         return (
             f"{self._bytes_received} bytes received: {found.get('messages', 0)} messages, "
             f"{found.get('garbage_bytes', 0)} bytes of none"
-        )
+        ) + "".join(f"; {port}: {words}" for port, words in devices if words)
 
     def _framer_of(self, port: str) -> Framer:
         if port not in self._framers:

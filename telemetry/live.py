@@ -44,7 +44,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class MessageEntity:
-    """A message of a bus's database, and how often it comes."""
+    """A message of a bus's database or of a serial protocol, and how often it comes."""
 
     entity: Entity
     rate_per_s: float
@@ -122,7 +122,9 @@ class LiveState:
         self._readers: dict[int, list[tuple[str, Reader]]] = {}
         modelled = [index for index, spec in enumerate(schema.specs) if spec.modelled]
         self._message_records = [
-            index for index, spec in enumerate(schema.specs) if not (spec.modelled or spec.hidden)
+            index
+            for index, spec in enumerate(schema.specs)
+            if not spec.modelled and (spec.fields or not spec.hidden)  # a serial message without is a text
         ]
         self._modelled = Latest(schema, modelled)
         self._any_modelled = bool(modelled)

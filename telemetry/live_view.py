@@ -20,7 +20,8 @@ def live_view(snapshot: LiveSnapshot, now_s: float, status: Mapping[str, Any]) -
         "time_ns": snapshot.time_ns,
         **status,
         "packs": [_pack(entities, now_s) for entities in _by_tag(snapshot.modelled, "pack")],
-        "chargers": [_charger(entities, now_s) for entities in _by_tag(snapshot.modelled, "charger")],
+        "chargers": _chargers(snapshot.modelled, "charger", now_s),
+        "meters": _chargers(snapshot.modelled, "meter", now_s),
         "sources": _sources(snapshot.traffic, status["accounts"], status["state"]),
         "events": [_event(each) for each in snapshot.events],
     }
@@ -73,8 +74,14 @@ def _pack(entities: list[Entity], now_s: float) -> dict[str, Any]:
     }
 
 
-def _charger(entities: list[Entity], now_s: float) -> dict[str, Any]:
-    values, known_s = _fields(entities, "charger")
+def _chargers(entities: Iterable[Entity], measurement: str, now_s: float) -> list[dict[str, Any]]:
+    """Chargers, or the meters beside them: both have the tag `charger`."""
+    of_these = (entity for entity in entities if entity.measurement == measurement)
+    return [_charger(group, measurement, now_s) for group in _by_tag(of_these, "charger")]
+
+
+def _charger(entities: list[Entity], measurement: str, now_s: float) -> dict[str, Any]:
+    values, known_s = _fields(entities, measurement)
     return {
         "charger": entities[0].tags["charger"],
         "source": entities[0].tags["source"],
@@ -108,6 +115,7 @@ def _sources(
             {
                 "source": source,
                 "state": states.get(f"source/{source}", ""),
+                "device": states.get(f"device/{source}", ""),
                 "frames_per_s": round(lately.frames_per_s, 1),
                 "bus_load_pct": None if load_pct is None else round(load_pct, 1),
                 "read": accounts.get(f"bus/{source}/read", 0),

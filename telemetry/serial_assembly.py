@@ -47,8 +47,8 @@ def serial_map_entries(serials: Iterable[SerialSettings]) -> Iterator[MapEntry]:
     for settings in serials:
         protocol = PROTOCOLS[settings.protocol]
         for entry in protocol.map_entries(settings.name, pack=settings.pack, charger=settings.charger):
-            is_current = entry.to.endswith(".current_a")
-            yield replace(entry, scale=-entry.scale) if settings.invert_current and is_current else entry
+            has_sign = entry.to.endswith((".current_a", ".power_w"))
+            yield replace(entry, scale=-entry.scale) if settings.invert_current and has_sign else entry
 
 
 def count_gap_ns(settings: SerialSettings) -> int:

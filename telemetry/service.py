@@ -405,7 +405,7 @@ class Service:
         """What the status socket answers. request: `messages` to have the last values of all messages too."""
         if request == "messages":
             self._live_state.ask_for_messages()
-        states = {f"source/{source.name}": source.source.status for source in self._sources}
+        states = {name: words for source in self._sources for name, words in source.states.items()}
         states["web"] = self._web.state
         states["service"] = "stopping" if self._stop.is_set() else "running"
         return self._published.status(

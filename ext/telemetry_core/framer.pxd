@@ -6,6 +6,12 @@ from telemetry_core.frames cimport FrameBatch
 
 cdef enum:
     LONGEST_MESSAGE = 512        # bytes, whatever the framing
+    MAX_TEXTS = 8
+    TEXT_ROOM = 64               # bytes of a text; what is longer is cut
+
+cdef struct Text:
+    uint8_t length               # 0: never told
+    char letters[TEXT_ROOM]
 
 cdef class Framer:
     cdef readonly uint16_t channel
@@ -14,7 +20,12 @@ cdef class Framer:
     cdef int64_t messages
     cdef int64_t bad_checksum
     cdef int64_t garbage_bytes
+    cdef tuple text_names        # of `texts`
+    cdef Py_ssize_t text_count
+    cdef Text texts[MAX_TEXTS]   # the last of each
 
+    cdef object _name_texts(self, names)
+    cdef void keep_text(self, Py_ssize_t index, const char* letters, Py_ssize_t length) noexcept nogil
     cdef object _check_room(self, Py_ssize_t byte_count, FrameBatch frames)
     cdef void begin_feed(self, int64_t time_ns) noexcept nogil
     # One byte more; false without memory for a frame.
@@ -50,6 +61,7 @@ cdef class MessageFramer(Framer):
     cdef uint8_t good_status
     cdef uint8_t error_status
     cdef uint8_t is_request[256] # by kind
+    cdef int16_t text_of[256]    # by kind: its place in `texts`; -1: none
     cdef Py_ssize_t kind_at
     cdef Py_ssize_t status_at
     cdef Py_ssize_t length_at

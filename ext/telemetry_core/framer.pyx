@@ -53,6 +53,34 @@ cdef class Framer:
         """How many messages the next `byte_count` bytes may complete at most."""
         return (self.kept + byte_count) // self.shortest
 
+    def identity(self):
+        """What the device last said of itself, by name, as far as it did: printable letters alone."""
+        cdef Py_ssize_t index
+        told = {}
+        for index, name in enumerate(self.text_names or ()):
+            letters = self.texts[index].letters[:self.texts[index].length].decode("ascii", "replace")
+            words = "".join(letter if letter.isprintable() else " " for letter in letters).strip()
+            if words:
+                told[name] = words
+        return told
+
+    def forget_identity(self):
+        """The port was opened anew: it may be another device."""
+        cdef Py_ssize_t index
+        for index in range(MAX_TEXTS):
+            self.texts[index].length = 0
+
+    cdef object _name_texts(self, names):
+        if len(names) > MAX_TEXTS:
+            raise ValueError(f"at most {MAX_TEXTS} texts are kept")
+        self.text_names = tuple(names)
+        self.text_count = len(names)
+
+    cdef void keep_text(self, Py_ssize_t index, const char* letters, Py_ssize_t length) noexcept nogil:
+        cdef Text* text = &self.texts[index]
+        text.length = <uint8_t>min(length, <Py_ssize_t>TEXT_ROOM)
+        memcpy(text.letters, letters, text.length)
+
     cdef object _check_room(self, Py_ssize_t byte_count, FrameBatch frames):
         cdef Py_ssize_t needed = (self.kept + byte_count) // self.shortest
         if frames.capacity - frames.count < needed:
@@ -95,6 +123,11 @@ cdef class MessageFramer(Framer):
         if self.shortest + LONGEST_DATA > LONGEST_MESSAGE:
             raise ValueError(f"a message has at most {LONGEST_MESSAGE} bytes")
         self._pack_shapes(framing.replies)
+        self._name_texts([name for _, name in framing.identity])
+        for kind in range(256):
+            self.text_of[kind] = -1
+        for index, (kind, _) in enumerate(framing.identity):
+            self.text_of[<uint8_t>kind] = index
 
     def __dealloc__(self):
         free(self.pieces)
@@ -248,6 +281,8 @@ cdef class MessageFramer(Framer):
         frame.time_ns = time_ns
         frame.id = kind
         frame.channel = self.channel
+        if self.text_of[kind] >= 0:
+            self.keep_text(self.text_of[kind], <const char*>data, length)
         self.messages += 1
         return True
 

@@ -47,12 +47,13 @@ class MessageFraming:
     error_status: int  # a reply that refuses
     request_kinds: tuple[int, ...]  # at `kind_at` of a request: what an adapter echoes
     replies: tuple[ReplyShape, ...] = ()  # those whose data are not handed on as they are
+    identity: tuple[tuple[int, str], ...] = ()  # kinds whose data are a text, and what the text is
 
 
 class ValueForm(IntEnum):
     """How the text of a field becomes 32 bits."""
 
-    NONE = 0  # known, and no number: left out
+    NONE = 0  # known, and no number: not in the payload
     INTEGER = 1  # decimal, signed
     HEX = 2  # 0x…, unsigned
     SWITCH = 3  # ON: 1, OFF: 0
@@ -79,6 +80,18 @@ class TextKind:
 
 
 @dataclass(frozen=True, slots=True)
+class TextRole:
+    """A setting that makes another kind of a device: one of `kind` whose `label` is not 0 is of `id` instead.
+
+    A block without the label goes by the one before, but if it tells the product, that has no such setting.
+    """
+
+    label: str
+    kind: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class TextFraming:
     """Blocks of `label TAB value` lines that end with a checksum byte, HEX messages between and within them.
 
@@ -91,6 +104,8 @@ class TextFraming:
     kinds: tuple[TextKind, ...]  # in this order; else that of the block before, at first the first
     silence_ns: int  # after so long without a byte a block starts over
     longest_block_bytes: int
+    role: TextRole | None = None
+    identity: tuple[tuple[str, str], ...] = ()  # labels that tell the device from others, and what each is
 
     @property
     def numbers(self) -> tuple[TextLabel, ...]:

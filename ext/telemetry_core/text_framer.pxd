@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.framer cimport Framer
+from telemetry_core.framer cimport MAX_TEXTS, Framer, Text
 from telemetry_core.frames cimport FrameBatch
 
 cdef enum:
@@ -24,12 +24,18 @@ cdef struct Label:               # framing.TextLabel
     uint8_t length
     uint8_t form                 # framing.ValueForm
     int16_t number               # its place in the payload; -1: none
+    int16_t text                 # its place in Framer.texts; -1: none
 
 cdef struct Kind:                # framing.TextKind
     uint64_t labels              # mask of places in the payload
     uint16_t id
     uint16_t first_product       # in TextFramer.products
     uint16_t product_count
+
+cdef struct Role:                # framing.TextRole
+    int16_t number               # of its label, the place in the payload; -1: there is none
+    uint16_t kind
+    uint16_t id
 
 cdef struct Products:
     uint32_t low
@@ -44,6 +50,7 @@ cdef class TextFramer(Framer):
     cdef Py_ssize_t kind_count
     cdef Products* products
     cdef int16_t product         # its place in the payload
+    cdef Role role
     cdef int64_t silence_ns
     cdef Py_ssize_t longest_block
     cdef State state
@@ -57,7 +64,9 @@ cdef class TextFramer(Framer):
     cdef Py_ssize_t matched      # letters of `Checksum` and its tab that were seen while searching
     cdef uint64_t present        # mask of the numbers that the block has
     cdef uint32_t numbers[MAX_NUMBERS]
+    cdef Text block_texts[MAX_TEXTS] # of the block so far
     cdef Py_ssize_t kind         # of the last block
+    cdef bint has_role           # likewise
     cdef int64_t incomplete
     cdef int64_t oversized
     cdef int64_t hex_messages
@@ -74,6 +83,8 @@ cdef class TextFramer(Framer):
     cdef void give_up(self, State next_state) noexcept nogil
     cdef void give_up_oversized(self) noexcept nogil
     cdef void end_value(self) noexcept nogil
+    cdef void keep_texts(self) noexcept nogil
     cdef const Label* find_label(self) noexcept nogil
     cdef bint end_block(self, int64_t time_ns, FrameBatch frames) noexcept nogil
     cdef Py_ssize_t kind_of_block(self) noexcept nogil
+    cdef uint16_t id_of_block(self) noexcept nogil

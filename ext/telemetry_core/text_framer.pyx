@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
-from telemetry_core.framer cimport Framer
+from telemetry_core.framer cimport Framer, Text
 from telemetry_core.frames cimport Frame, FrameBatch, payload
 
 cdef enum:
@@ -102,6 +102,10 @@ cdef class TextFramer(Framer):
         if self.number_count > MAX_NUMBERS:
             raise ValueError(f"at most {MAX_NUMBERS} labels carry a number")
         self.product = names.index(framing.product)
+        self.role.number = -1
+        if framing.role is not None:
+            self.role = Role(names.index(framing.role.label), framing.role.kind, framing.role.id)
+        self._name_texts([name for _, name in framing.identity])
         self._pack_labels(framing.labels, names)
         self._pack_kinds(framing.kinds, names)
 
@@ -113,6 +117,7 @@ cdef class TextFramer(Framer):
     cdef object _pack_labels(self, labels, names):
         cdef Label* packed
         cdef bytes name
+        told = [label for label, _ in self.framing.identity]
         self.label_count = len(labels)
         self.labels = <Label*>calloc(self.label_count, sizeof(Label))
         if self.labels == NULL:
@@ -126,6 +131,7 @@ cdef class TextFramer(Framer):
             packed.length = len(name)
             packed.form = label.form
             packed.number = names.index(label.name) if label.name in names else -1
+            packed.text = told.index(label.name) if label.name in told else -1
 
     cdef object _pack_kinds(self, kinds, names):
         cdef Py_ssize_t at = 0
@@ -148,6 +154,7 @@ cdef class TextFramer(Framer):
     def reset(self):
         """Forget what is unfinished: the port was opened anew. Counts go on."""
         self.kind = 0
+        self.has_role = False
         self.give_up(STATE_BEGIN)
 
     def counts(self):
@@ -226,6 +233,9 @@ cdef class TextFramer(Framer):
         return True
 
     cdef void begin_block(self) noexcept nogil:
+        cdef Py_ssize_t index
+        for index in range(self.text_count):
+            self.block_texts[index].length = 0
         self.state = STATE_LABEL
         self.label_length = 0
         self.sum = 0
@@ -269,14 +279,21 @@ cdef class TextFramer(Framer):
             self.matched = self.label_length
 
     cdef void end_value(self) noexcept nogil:
-        """Keep the number of the field that is complete now."""
+        """Keep the number and the text of the field that is complete now."""
         cdef const Label* label = self.find_label()
+        cdef Text* text
         cdef uint32_t number
         cdef bint is_read
         if label == NULL:
             self.block_unknown += 1
             return
-        if label.form == FORM_NONE or self.value_length == 3 and memcmp(self.value, b"---", 3) == 0:
+        if self.value_length == 3 and memcmp(self.value, b"---", 3) == 0:
+            return
+        if label.text >= 0:
+            text = &self.block_texts[label.text]
+            text.length = <uint8_t>self.value_length
+            memcpy(text.letters, self.value, self.value_length)
+        if label.form == FORM_NONE:
             return
         if label.form == FORM_INTEGER:
             is_read = read_integer(self.value, self.value_length, &number)
@@ -313,7 +330,7 @@ cdef class TextFramer(Framer):
         cdef Py_ssize_t index, byte
         self.kind = self.kind_of_block()
         frame.time_ns = time_ns
-        frame.id = self.kinds[self.kind].id
+        frame.id = self.id_of_block()
         frame.channel = self.channel
         for byte in range(mask_bytes):
             out[byte] = <uint8_t>(self.present >> (8 * byte))
@@ -326,9 +343,27 @@ cdef class TextFramer(Framer):
         self.messages += 1
         self.unknown_labels += self.block_unknown
         self.unreadable_values += self.block_unreadable
+        self.keep_texts()
         self.kept = 0
         self.state = STATE_BETWEEN
         return True
+
+    cdef void keep_texts(self) noexcept nogil:
+        """What a good block says of the device."""
+        cdef Py_ssize_t index
+        for index in range(self.text_count):
+            if self.block_texts[index].length:
+                self.keep_text(index, self.block_texts[index].letters, self.block_texts[index].length)
+
+    cdef uint16_t id_of_block(self) noexcept nogil:
+        cdef uint16_t id = self.kinds[self.kind].id
+        if self.role.number < 0:
+            return id
+        if (self.present >> self.role.number) & 1:
+            self.has_role = self.numbers[self.role.number] != 0
+        elif (self.present >> self.product) & 1:
+            self.has_role = False
+        return self.role.id if self.has_role and id == self.role.kind else id
 
     cdef Py_ssize_t kind_of_block(self) noexcept nogil:
         cdef Py_ssize_t kind, index

@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the logs are text captures of serial ports: lines `(epoch.us) port RX|TX hex`",
     )
     parser.add_argument(
+        "--messages",
+        action="store_true",
+        help="of --protocol, in csv or ndjson: before what a message means, all values that it holds",
+    )
+    parser.add_argument(
         "--dbc",
         metavar="[CHANNEL=]FILE",
         action="append",
@@ -178,6 +183,12 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.dbc or arguments.first_wins or arguments.j1939 or arguments.protect
     ):
         raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
+    if arguments.messages and (arguments.protocol is None or arguments.format not in ("csv", "ndjson")):
+        raise UsageError(
+            "is for --protocol in csv or ndjson",
+            where="--messages",
+            hint="messages of a bus are always there; into InfluxDB goes what serial messages mean",
+        )
     clock = SystemClock()
     is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
     screen = Screen(clock, output_is_terminal=is_terminal)
@@ -193,7 +204,9 @@ def _decoders(
     """Makes the decoder, given how many frames need no text any more; databases are read now."""
     if arguments.protocol is not None:
         protocol = PROTOCOLS[arguments.protocol]
-        return lambda _: CaptureDecoder(protocol, output_format, vehicle=arguments.vehicle)
+        return lambda _: CaptureDecoder(
+            protocol, output_format, vehicle=arguments.vehicle, with_messages=arguments.messages
+        )
     channels = plan_channels(
         arguments.dbc,
         first_wins=arguments.first_wins,

@@ -69,7 +69,7 @@ class DirectFeed:
         if self._failure is not None:
             raise UnavailableError(f"reading has failed: {self._failure}")
         snapshot, counters = self._published
-        states = {f"source/{name}": each.source.status for name, each in self._sources.items()}
+        states = {name: words for each in self._sources.values() for name, words in each.states.items()}
         view = live_view(snapshot, self._clock.monotonic_s(), describe(self._vehicle, counters, {}, states))
         if not with_messages:
             del view["messages"]

@@ -43,6 +43,8 @@ def source_lines(live: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
         if lost:
             reasons = ", ".join(name.replace("_", " ") for name, count in source["lost"].items() if count)
             items.append((Piece(f"lost {lost:,} ({reasons})", Style.WARNING),))
+        if source.get("device"):
+            items.append((Piece(source["device"], Style.FAINT),))
         yield from flow(items, width, _GAP)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from telemetry.monitor.gateway import account_lines, event_lines, source_lines
 from telemetry.monitor.messages import message_lines
-from telemetry.monitor.packs import charger_lines, pack_lines
+from telemetry.monitor.packs import charger_lines, meter_lines, pack_lines
 from telemetry.monitor.text import Glyphs, Line, Piece, Style, cut, flow, rule, text, width_of
 
 LEAST_EVENT_LINES = 3  # a heading and two events
@@ -31,6 +31,11 @@ class Screen:
     lines: tuple[Line, ...]
     first: int
     last_first: int
+
+
+def has_nothing_mapped(live: Json) -> bool:
+    """Whether messages are all there is to show."""
+    return not (live["packs"] or live["chargers"] or live.get("meters"))
 
 
 def screen(
@@ -92,11 +97,12 @@ def _body(live: Json, width: int, glyphs: Glyphs, page: Page, room: int | None) 
     if page is Page.MESSAGES:
         yield from message_lines(live, width, glyphs)
         if not live.get("messages"):
-            yield (Piece(" no message of a database has come yet", Style.FAINT),)
+            yield (Piece(" no message that is known has come yet", Style.FAINT),)
         return
     values = [
         *(line for pack in live["packs"] for line in pack_lines(pack, width, glyphs)),
         *(line for charger in live["chargers"] for line in charger_lines(charger, width, glyphs)),
+        *(line for meter in live.get("meters", ()) for line in meter_lines(meter, width, glyphs)),
         *source_lines(live, width, glyphs),
     ]
     accounts = list(account_lines(live, width, glyphs))
@@ -104,5 +110,5 @@ def _body(live: Json, width: int, glyphs: Glyphs, page: Page, room: int | None) 
     if room is not None:  # so many that the accounts stay in sight, but always the newest
         events = events[: max(room - len(values) - len(accounts), LEAST_EVENT_LINES)]
     yield from (*values, *events, *accounts)
-    if not live["packs"] and not live["chargers"]:
+    if has_nothing_mapped(live):
         yield from message_lines(live, width, glyphs)

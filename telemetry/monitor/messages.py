@@ -1,4 +1,4 @@
-"""Messages of the buses' databases as lines, for whoever has no map yet. Pure."""
+"""Messages of buses and serial devices as lines, with all that they say. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

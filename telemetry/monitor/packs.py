@@ -1,4 +1,4 @@
-"""Packs and chargers as lines. Pure.
+"""Packs, chargers and meters as lines. Pure.
 
 Promises: a value that is stale stands in brackets, on every terminal and in every colour; a field of the data
 model that has no place of its own is shown behind the others, by its name.
@@ -85,8 +85,17 @@ def pack_lines(pack: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
 
 def charger_lines(charger: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """One charger: a heading and its values."""
+    yield from _charger_lines("charger", charger, width, glyphs)
+
+
+def meter_lines(meter: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """One meter, in the same way."""
+    yield from _charger_lines("meter", meter, width, glyphs)
+
+
+def _charger_lines(kind: str, charger: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
     values, stale = charger["values"], set(charger["stale"])
-    title = f"charger {charger['charger']} {glyphs.separator} {charger['source']}"
+    title = f"{kind} {charger['charger']} {glyphs.separator} {charger['source']}"
     yield rule((Piece(title, Style.HEADING),), (age(charger["age_s"]),), width, glyphs)
     known = {row[0] for row in _CHARGER}
     rows = [*_CHARGER, *((name, name, "{}", "") for name in values if name not in known)]

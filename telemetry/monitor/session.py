@@ -4,7 +4,7 @@ from typing import Protocol
 
 from telemetry.errors import UnavailableError
 from telemetry.monitor.feeds import Feed, Json
-from telemetry.monitor.layout import Page, screen, trouble
+from telemetry.monitor.layout import Page, has_nothing_mapped, screen, trouble
 from telemetry.monitor.text import Glyphs, Line
 
 REDRAW_S = 0.5
@@ -67,11 +67,6 @@ class Session:
         shown = screen(live, width, height, self._glyphs, page=self._page, first=self._first)
         self._first, self._last_first = shown.first, shown.last_first
         self._terminal.draw(shown.lines)
-
-
-def has_nothing_mapped(live: Json) -> bool:
-    """Whether messages are all there is to show."""
-    return not live["packs"] and not live["chargers"]
 
 
 def look_once(feed: Feed, page: Page) -> Json:

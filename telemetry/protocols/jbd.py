@@ -70,9 +70,12 @@ _BASIC_SIGNALS = (
     _word("remaining", _basic(4), factor=0.01),  # overflows over 655.35 Ah
     _word("nominal", _basic(6), factor=0.01),
     _word("cycles", _basic(8)),
-    _word("production_date", _basic(10)),  # bits 15-9 years since 2000, 8-5 month, 4-0 day
+    Signal("production_year", 8 * _basic(10) + 7, 7, offset=2000.0),
+    Signal("production_month", 8 * _basic(10), 4),
+    Signal("production_day", 8 * _basic(11) + 4, 5),
     _word("protection", _basic(16)),
-    Signal("software_version", 8 * _basic(18) + 7, 8),  # major in the high nibble, minor in the low one
+    Signal("software_major", 8 * _basic(18) + 7, 4),
+    Signal("software_minor", 8 * _basic(18) + 3, 4),
     Signal("soc", 8 * _basic(19) + 7, 8),
     Signal("charge_switch", 8 * _basic(20), 1),
     Signal("discharge_switch", 8 * _basic(20) + 1, 1),
@@ -99,6 +102,7 @@ JBD = SerialProtocol(
         request_kinds=(0xA5, 0x5A),
         # Newer firmware appends words of its own to the temperatures.
         replies=(ReplyShape(BASIC, ((14, 2), (12, 2)), count_at=22, head_bytes=_HEAD_BYTES, item_bytes=2),),
+        identity=((MODEL, "model"),),
     ),
     messages=(
         Message("JbdBasic", BASIC, _BASIC_SIGNALS),

@@ -1,11 +1,11 @@
 """What a serial protocol is: a table of plain values, from which everything that handles it is made.
 
 Promises: a protocol looks like a bus with a database and a map of its own, so that its messages go through
-the decoder, the mapper, the reducer and the encoder like any frame; rows of its messages are hidden, only
-what they mean is sent. Adding a device is adding a table (docs/serial.md).
+the decoder, the mapper, the reducer and the encoder like any frame; rows of its messages are hidden: shown
+live, but only what they mean is sent. Adding a device is adding a table (docs/serial.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry_core.framer import Framer, MessageFramer
@@ -39,6 +39,7 @@ class Mapped:
     bit: int | None = None  # of an alarm: the bit that means it
     when: tuple[int, ...] = ()  # of an alarm: the raw values that mean it
     tag: str = "pack"  # of an alarm: whose it is, pack or charger
+    level: str | None = None  # of an alarm; None: as the vocabulary has it
     words: tuple[tuple[int, str], ...] = ()  # of a text: what it is for each raw value
 
 
@@ -109,10 +110,16 @@ class SerialProtocol:
                 values=dict(one.words),
                 bit=one.bit,
                 when=one.when,
+                level=one.level,
                 where=f"protocol {self.name}",
             )
             for one in self.mapped
         )
+
+
+def device_words(identity: Mapping[str, str]) -> str:
+    """What a device says of itself (`Framer.identity`) in one line: `model …, firmware …`."""
+    return ", ".join(f"{name} {words}" for name, words in identity.items())
 
 
 def _tag(mapped: Mapped) -> str:
@@ -121,17 +128,22 @@ def _tag(mapped: Mapped) -> str:
 
 
 def _record(message: Message) -> RecordSpec:
+    selectors = {signal.present for signal in message.signals}
     fields = tuple(
-        FieldSpec(
-            signal.name,
-            SlotKind.INT if signal.signed else SlotKind.UINT,
-            signal.factor,
-            signal.offset,
-            decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed),
-        )
+        FieldSpec(signal.name, SlotKind.WORD) if signal.name in selectors else _field(signal)
         for signal in message.signals
-    )
+    )  # a word that there is none for is never shown: what says whether others are there is no value
     return RecordSpec(message.name, fields, hidden=True)
+
+
+def _field(signal: Signal) -> FieldSpec:
+    return FieldSpec(
+        signal.name,
+        SlotKind.INT if signal.signed else SlotKind.UINT,
+        signal.factor,
+        signal.offset,
+        decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed),
+    )
 
 
 def _spec(message: Message, record: int) -> MessageSpec:

@@ -1,17 +1,19 @@
 """VE.Direct text of Victron battery monitors, solar chargers, chargers and inverters: broadcast, read-only.
 
-A block says what the device is: a battery monitor tells of the battery, anything else of itself as a charger.
-A device may split its values over several blocks; each becomes a row of its own, at its own stamp.
+A block says what the device is: a battery monitor tells of the battery, one that is set to measure a single
+source or load of that branch as a meter, anything else of itself as a charger. A device may split its values
+over several blocks; each becomes a row of its own, at its own stamp.
 
 Source of the facts: Victron, "VE.Direct Protocol"; the bits of AR and the numbers of ERR are listed there.
 """
 
-from telemetry_core.framing import TextFraming, TextKind, TextLabel, ValueForm
+from telemetry_core.framing import TextFraming, TextKind, TextLabel, TextRole, ValueForm
 
 from telemetry.protocols.serial_table import Mapped, Message, SerialProtocol, Signal
 
 MONITOR = 1
 CHARGER = 2
+METER = 3
 
 _SILENCE_NS = 500_000_000
 _LONGEST_BLOCK_BYTES = 2048  # a block has at most about 22 fields of at most 43 bytes
@@ -53,7 +55,7 @@ _INTEGERS = {
     "H14": 1.0,
     "H15": 0.001,  # V: lowest, highest of the starter battery
     "H16": 0.001,
-    "H17": 10.0,  # Wh discharged, charged
+    "H17": 10.0,  # Wh discharged, charged; of a meter: produced, consumed
     "H18": 10.0,
     "H19": 10.0,  # Wh yield in all, today
     "H20": 10.0,
@@ -68,7 +70,7 @@ _INTEGERS = {
     "AC_OUT_V": 0.01,  # V
     "AC_OUT_I": 0.1,  # A
     "AC_OUT_S": 1.0,  # VA
-    "MON": 1.0,  # role of a monitor
+    "MON": 1.0,  # what a monitor measures: 0 the battery, below a source of current, above a load
 }
 _HEX = ("PID", "OR")
 _SWITCHES = ("Alarm", "Relay", "LOAD")
@@ -110,6 +112,14 @@ _FRAMING = TextFraming(
     ),
     silence_ns=_SILENCE_NS,
     longest_block_bytes=_LONGEST_BLOCK_BYTES,
+    role=TextRole("MON", MONITOR, METER),
+    identity=(
+        ("BMV", "model"),
+        ("PID", "product"),
+        ("SER#", "serial number"),
+        ("FW", "firmware"),
+        ("FWE", "firmware (FWE)"),
+    ),
 )
 
 
@@ -135,7 +145,7 @@ def _signals() -> tuple[Signal, ...]:
     return (*presence, *values)
 
 
-_REASONS = (  # bits of AR, of monitors and of inverters
+_REASONS = (  # bits of AR and of WARN, of monitors and of inverters
     "pack_undervoltage",
     "pack_overvoltage",
     "soc_low",
@@ -144,7 +154,7 @@ _REASONS = (  # bits of AR, of monitors and of inverters
     "undertemperature",
     "overtemperature",
     "cell_imbalance",  # midpoint voltage
-    "discharge_overcurrent",  # overload
+    "overload",
     None,  # ripple
     None,  # AC output low
     None,  # AC output high
@@ -165,17 +175,18 @@ _PHASES = (  # numbers of CS
 _ERRORS = {  # numbers of ERR
     "pack_overvoltage": (2,),
     "overtemperature": (17, 26),
-    "charge_overcurrent": (18, 34),
+    "charge_overcurrent": (18,),
     "charge_timeout": (20,),
     "sensor_fault": (21,),
     "communication_lost": (65, 66, 67, 68),
-    "charger_fault": (19, 28, 33, 38, 39, 116, 117, 118, 119),
+    "charger_fault": (19, 28, 116, 117, 118, 119),
+    "input_fault": (33, 34, 38, 39),  # the panel's voltage, its current, and the input shut down
 }
 
 
-def _alarms(message: str, tag: str) -> tuple[Mapped, ...]:
+def _alarms(signal: str, tag: str, level: str | None = None) -> tuple[Mapped, ...]:
     return tuple(
-        Mapped(f"{message}.AR", f"event.{code}", bit=bit, tag=tag)
+        Mapped(signal, f"event.{code}", bit=bit, tag=tag, level=level)
         for bit, code in enumerate(_REASONS)
         if code is not None
     )
@@ -183,12 +194,13 @@ def _alarms(message: str, tag: str) -> tuple[Mapped, ...]:
 
 VEDIRECT = SerialProtocol(
     name="vedirect",
-    title="Victron battery monitor, solar charger, charger or inverter (VE.Direct text)",
+    title="Victron battery monitor, DC meter, solar charger, charger or inverter (VE.Direct text)",
     baud_rate=19200,
     framing=_FRAMING,
     messages=(
         Message("VedirectMonitor", MONITOR, _signals()),
         Message("VedirectCharger", CHARGER, _signals()),
+        Message("VedirectMeter", METER, _signals()),
     ),
     mapped=(
         Mapped("VedirectMonitor.V", "battery.voltage_v"),
@@ -201,8 +213,15 @@ VEDIRECT = SerialProtocol(
         Mapped("VedirectCharger.I", "charger.current_a"),
         Mapped("VedirectCharger.CS", "charger.phase", words=_PHASES),
         Mapped("VedirectCharger.H19", "charger.energy_wh"),
-        *_alarms("VedirectMonitor", "pack"),
-        *_alarms("VedirectCharger", "charger"),
+        Mapped("VedirectMeter.V", "meter.voltage_v"),
+        Mapped("VedirectMeter.I", "meter.current_a"),
+        Mapped("VedirectMeter.P", "meter.power_w"),
+        Mapped("VedirectMeter.H17", "meter.energy_wh"),
+        Mapped("VedirectMeter.H18", "meter.energy_reverse_wh"),
+        *_alarms("VedirectMonitor.AR", "pack"),
+        *_alarms("VedirectCharger.AR", "charger"),
+        *_alarms("VedirectMeter.AR", "charger"),
+        *_alarms("VedirectCharger.WARN", "charger", "warning"),
         *(
             Mapped("VedirectCharger.ERR", f"event.{code}", when=numbers, tag="charger")
             for code, numbers in _ERRORS.items()

@@ -13,6 +13,7 @@ from telemetry_core.framer import Framer
 from telemetry_core.stamps import TimeMap
 
 from telemetry.clock import Clock
+from telemetry.protocols.serial_table import device_words
 from telemetry.sources.capture_file import CaptureFile
 from telemetry.sources.captures import CaptureWriter
 from telemetry.sources.channel import BatchChannel
@@ -58,6 +59,12 @@ class SerialSource:
         self._is_open = False
         self._read_bytes = 0
         self._reopened = 0
+        self._identity: Mapping[str, str] = {}
+
+    @property
+    def device(self) -> str:
+        """What the device that is connected now says of itself: `model …, firmware …`; empty: nothing yet."""
+        return device_words(self._identity)
 
     @property
     def status(self) -> str:
@@ -102,6 +109,8 @@ class SerialSource:
         put_all(self._silence.look(), output)
         with self._link.open(stop) as port:
             self._is_open = True
+            self._framer.forget_identity()  # it may be another device
+            self._identity = {}
             try:
                 self._conversation.opened()
                 while not stop.is_set():
@@ -188,4 +197,5 @@ class SerialSource:
             self._time_map.map(batch, start)
         for index in range(start, len(batch)):
             self._conversation.took(batch[index].id)
+        self._identity = self._framer.identity()
         put_all([*self._silence.broken(), *self._outages.back()], output)

@@ -314,6 +314,24 @@ def test_a_capture_of_nothing_good_gives_the_header_and_success(
     assert "warning: messages left out (bad checksum): 1" in done.stderr.decode().splitlines()
 
 
+def test_messages_of_a_capture_are_whole_if_wanted(environment: dict[str, str]) -> None:
+    done = decode(environment, "--protocol", "jbd", CAPTURE, "--messages")
+    assert done.returncode == 0
+    assert b",JbdBasic,production_year,2018\n" in done.stdout
+    assert b",battery,soc_pct," in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--dbc", DBC, LOG), ("--protocol", "jbd", "--format", "lp", CAPTURE)], ids=["bus", "lp"]
+)
+def test_messages_are_an_option_of_captures_in_csv_or_ndjson(
+    environment: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    done = decode(environment, "--messages", *arguments)
+    assert done.returncode == 64
+    assert done.stderr.decode().startswith("nev-telemetry: --messages: is for --protocol in csv or ndjson")
+
+
 def test_a_protocol_and_a_database_exclude_one_another(environment: dict[str, str]) -> None:
     done = decode(environment, "--protocol", "jbd", CAPTURE, "--dbc", DBC)
     assert done.returncode == 64

@@ -91,6 +91,21 @@ def test_everything_that_the_service_tells_is_on_the_page(rig: WebRig, browser: 
         expect(page.locator("#events")).to_contain_text("source lost")
 
 
+def test_meters_and_what_serial_devices_say_of_themselves_are_on_the_page(
+    rig: WebRig, browser: Browser
+) -> None:
+    live = rig.status["live"]
+    live["meters"] = [
+        {"charger": "roof", "source": "ttyUSB1", "age_s": 1.0, "values": {"current_a": 5.0}, "stale": []}
+    ]
+    live["sources"][1]["device"] = "product 0xA389, serial number HQ1"
+    with opened(browser, rig.url) as watched:
+        expect(watched.page.locator("#meters h2")).to_have_text("Meter roof")
+        expect(watched.page.locator("#meters [data-field=current_a] dd")).to_have_text("+5.00 A")
+        expect(watched.page.locator("#sources")).to_contain_text("product 0xA389, serial number HQ1")
+        assert watched.errors == []
+
+
 def test_points_that_are_missing_are_told(rig: WebRig, browser: Browser) -> None:
     rig.status["live"]["accounts"] = {**rig.status["live"]["accounts"], "points/made/cells": 7}
     with opened(browser, rig.url) as watched:

@@ -109,6 +109,7 @@ class TextModel:
         self._data = data
         self._at = 0
         self._kind = framing.kinds[0].id
+        self._has_role = False
         self.counts: Counter[str] = Counter()
         self.found: list[Found] = []
         with contextlib.suppress(EOFError):
@@ -208,7 +209,17 @@ class TextModel:
         present = sum(1 << number for number, name in enumerate(names) if name in values)
         payload = present.to_bytes((len(names) + 7) // 8, "little")
         payload += b"".join((values.get(name, 0) % 2**32).to_bytes(4, "little") for name in names)
-        self.found.append((self._kind, payload, self._at - 1))
+        self.found.append((self._id_of(values), payload, self._at - 1))
+
+    def _id_of(self, values: dict[str, int]) -> int:
+        role = self._framing.role
+        if role is None:
+            return self._kind
+        if role.label in values:
+            self._has_role = values[role.label] != 0
+        elif self._framing.product in values:
+            self._has_role = False
+        return role.id if self._has_role and self._kind == role.kind else self._kind
 
     def _kind_of(self, values: dict[str, int]) -> int:
         for kind in self._framing.kinds:

@@ -125,10 +125,12 @@ def example() -> dict[str, Any]:
                 "stale": ["voltage_v", "current_a", "phase"],
             }
         ],
+        "meters": [],
         "sources": [
             {
                 "source": "can0",
                 "state": "receiving",
+                "device": "",
                 "frames_per_s": 1940.4,
                 "bus_load_pct": 44.2,
                 "read": 12_345_678,
@@ -139,6 +141,7 @@ def example() -> dict[str, Any]:
             {
                 "source": "ttyUSB0",
                 "state": "waiting for /dev/ttyUSB0: no such device",
+                "device": "",
                 "frames_per_s": 0.0,
                 "bus_load_pct": None,
                 "read": 10,

@@ -1,5 +1,6 @@
 """What `decode --protocol` makes of captures, apart from its command line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def decode(
-    path: Path, protocol: str = "jbd", output_format: OutputFormat = OutputFormat.CSV
+    path: Path,
+    protocol: str = "jbd",
+    output_format: OutputFormat = OutputFormat.CSV,
+    *,
+    with_messages: bool = False,
 ) -> tuple[str, CaptureDecoder, list[Progress]]:
-    decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car 7")
+    decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car 7", with_messages=with_messages)
     with decoder.pieces([path]) as pieces:
         found = list(pieces)
     text = decoder.header + b"".join(piece.text for piece in found)
@@ -56,7 +61,31 @@ def test_what_is_left_out_is_told_by_reason() -> None:
         "messages left out (error reply): 1",
         "garbage bytes: 19",
     ]
-    assert decoder.summary() == "270 bytes received: 7 messages, 19 bytes of none"
+    assert decoder.summary().startswith("270 bytes received: 7 messages, 19 bytes of none; ttyUSB0: model ")
+
+
+def test_the_summary_tells_what_device_it_was(tmp_path: Path) -> None:
+    _, decoder, _ = decode(received(tmp_path / "c.txt", jbd_message(5, b"JBD-SP04S020")))
+    assert decoder.summary() == "19 bytes received: 1 messages, 0 bytes of none; p: model JBD-SP04S020"
+
+
+def test_messages_are_whole_if_wanted_before_what_they_mean(tmp_path: Path) -> None:
+    block = vedirect_block({"PID": "0xA053", "V": "13180", "VPV": "36000", "OR": "0x01", "SER#": "HQ1"})
+    path = received(tmp_path / "c.txt", block)
+    text, decoder, _ = decode(path, "vedirect", with_messages=True)
+    assert text.splitlines()[1:] == [
+        "0,p,002,VedirectCharger,V,13.18",
+        "0,p,002,VedirectCharger,VPV,36",
+        "0,p,002,VedirectCharger,PID,41043",
+        "0,p,002,VedirectCharger,OR,1",
+        "0,p,,charger,voltage_v,13.18",
+    ]
+    assert decoder.warnings() == []
+    text, _, _ = decode(path, "vedirect", OutputFormat.NDJSON, with_messages=True)
+    assert [json.loads(line)["signals"] for line in text.splitlines()] == [
+        {"V": 13.18, "VPV": 36.0, "PID": 41043, "OR": 1},
+        {"voltage_v": 13.18},
+    ]
 
 
 def test_a_capture_of_bad_messages_gives_the_header_alone(tmp_path: Path) -> None:

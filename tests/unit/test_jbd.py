@@ -200,6 +200,17 @@ def test_the_model_text_is_known_and_gives_no_row() -> None:
     assert rows_of(JBD, message) == []
 
 
+def test_the_model_text_tells_what_device_it_is() -> None:
+    framer, frames = JBD.make_framer(), FrameBatch(64)
+    assert framer.identity() == {}
+    framer.feed(jbd_message(MODEL, b"JBD-SP04S020\x00") + EXAMPLE, 0, frames)
+    assert framer.identity() == {"model": "JBD-SP04S020"}
+    framer.feed(jbd_message(MODEL, b"M" * 200), 0, frames)
+    assert framer.identity() == {"model": "M" * 64}
+    framer.feed(jbd_message(MODEL, b""), 0, frames)
+    assert framer.identity() == {}
+
+
 @pytest.mark.parametrize(
     ("bit", "code"),
     list(
@@ -230,7 +241,8 @@ def test_the_table_decodes_alike_in_the_readable_decoder() -> None:
     reference = ReferenceDecoder(spec)
     reference.bind(0, 0, 0)
     (row,) = reference.decode(frames_of(JBD, EXAMPLE))
-    assert (row.raw["voltage"], row.raw["current"], row.raw["software_version"]) == (6623, -2012, 0x12)
-    date = int(row.raw["production_date"])
-    assert (2000 + (date >> 9), date >> 5 & 15, date & 31) == (2018, 4, 17)
+    assert (row.raw["voltage"], row.raw["current"]) == (6623, -2012)
+    assert (row.raw["software_major"], row.raw["software_minor"]) == (1, 2)
+    date = [row.raw[f"production_{part}"] for part in ("year", "month", "day")]
+    assert date == [2018 - 2000, 4, 17]
     assert (row.raw["cell_count"], row.raw["sensor_count"]) == (17, 4)

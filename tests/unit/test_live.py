@@ -1,10 +1,23 @@
 """What the present is: last values, how old they are, and what comes how often."""
 
+from collections.abc import Mapping
+
 import pytest
+from telemetry_core.frames import FrameBatch
+from telemetry_core.lines import LineBuffer
+from telemetry_core.spec import PlanSpec
 
 from telemetry.bit_rate import BitRate
 from telemetry.events import begins
-from telemetry.live import MAX_EVENTS, MESSAGES_FOR_S, Entity
+from telemetry.line import Line
+from telemetry.live import MAX_EVENTS, MESSAGES_FOR_S, Entity, LiveState
+from telemetry.live_values import Value
+from telemetry.mapping import resolve
+from telemetry.protocols.jbd import JBD
+from telemetry.protocols.serial_table import SerialProtocol
+from telemetry.protocols.vedirect import VEDIRECT
+from tests.support.clock import FakeClock
+from tests.support.framing import jbd_message, vedirect_block
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
 
 S_NS = 1_000_000_000
@@ -126,6 +139,39 @@ def test_messages_are_remembered_only_while_somebody_asks() -> None:
     assert pack.rate_per_s == 2.0
     rig.clock.advance(MESSAGES_FOR_S)
     assert rig.state.snapshot().messages is None
+
+
+def serial_messages(protocol: SerialProtocol, data: bytes) -> dict[str, Mapping[str, Value]]:
+    """The messages that the live state has of a port that has brought `data`."""
+    plan = PlanSpec(protocol.records, (protocol.bus("port"),))
+    state = LiveState(FakeClock())
+    line = Line(plan, resolve(protocol.map_entries("port"), plan), vehicle="van", observer=state)
+    line.bind(0, bus=0, source="port", tag="port")
+    state.ask_for_messages()
+    state.snapshot()
+    frames, lines = FrameBatch(8), LineBuffer()
+    protocol.make_framer().feed(data, 10**18, frames)
+    line.process(frames, lines)
+    messages = state.snapshot().messages
+    assert messages is not None
+    assert b"Vedirect" not in lines.take()
+    return {each.entity.measurement: each.entity.values for each in messages}
+
+
+def test_messages_of_a_serial_device_are_whole_though_they_are_not_stored() -> None:
+    block = {"PID": "0xA053", "V": "13180", "VPV": "36000", "PPV": "99", "OR": "0x00000001", "LOAD": "ON"}
+    assert serial_messages(VEDIRECT, vedirect_block(block)) == {
+        "VedirectCharger": {"V": 13.18, "VPV": 36.0, "PPV": 99, "LOAD": 1, "PID": 0xA053, "OR": 1}
+    }
+    monitor = {"SOC": "876", "CE": "-13100", "TTG": "-1", "H17": "2", "H18": "5"}
+    assert serial_messages(VEDIRECT, vedirect_block(monitor)) == {
+        "VedirectMonitor": {"SOC": 87.6, "CE": -13.1, "TTG": -1, "H17": 20, "H18": 50}
+    }
+
+
+def test_a_serial_message_that_is_a_text_is_not_among_the_messages() -> None:
+    data = jbd_message(0x05, b"JBD-SP04S020") + jbd_message(0x04, bytes.fromhex("0CE40CE5"))
+    assert serial_messages(JBD, data) == {"JbdCells": {"cell1": 3.3, "cell2": 3.301}}
 
 
 def test_the_newest_events_come_first_and_are_few() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from telemetry.events import begins
 from telemetry.gateway import describe
+from telemetry.live import Entity, LiveSnapshot
 from telemetry.live_view import live_view
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
 
@@ -14,7 +15,8 @@ COUNTERS = {
     "frames/can0/lost/error_frame": 2,
     "frames/can0/lost/x": 0,
 }
-STATUS = describe("van", COUNTERS, {"cpu_s": 1.0}, {"source/can0": "receiving", "source/log": "ended"})
+STATES = {"source/can0": "receiving", "source/log": "ended", "device/log": "model JBD-SP04S020"}
+STATUS = describe("van", COUNTERS, {"cpu_s": 1.0}, STATES)
 
 
 def view(rig: LiveRig) -> dict[str, Any]:
@@ -42,6 +44,16 @@ def test_packs_and_chargers_have_their_values_and_their_age() -> None:
     assert found["chargers"] == [
         {"charger": "main", "source": "can0", "age_s": 0.5, "values": {"current_a": 12.0}, "stale": []}
     ]
+
+
+def test_a_meter_stands_beside_the_chargers() -> None:
+    tags, known_s = {"charger": "main", "source": "a"}, {"current_a": 0.0}
+    charger = Entity("charger", tags, 0.0, {"current_a": 12.0}, known_s)
+    meter = Entity("meter", tags, 0.0, {"current_a": 5.0}, known_s)
+    found = live_view(LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger, meter)), 1.0, STATUS)
+    beside = {"charger": "main", "source": "a", "age_s": 1.0, "stale": []}
+    assert found["chargers"] == [{**beside, "values": {"current_a": 12.0}}]
+    assert found["meters"] == [{**beside, "values": {"current_a": 5.0}}]
 
 
 def test_what_has_not_come_for_ten_seconds_is_named_stale() -> None:
@@ -72,6 +84,7 @@ def test_every_source_is_there_whether_or_not_it_has_brought_anything() -> None:
         {
             "source": "can0",
             "state": "receiving",
+            "device": "",
             "frames_per_s": 0.0,
             "bus_load_pct": None,
             "read": 10,
@@ -82,6 +95,7 @@ def test_every_source_is_there_whether_or_not_it_has_brought_anything() -> None:
         {
             "source": "log",
             "state": "ended",
+            "device": "model JBD-SP04S020",
             "frames_per_s": 0.0,
             "bus_load_pct": None,
             "read": 0,

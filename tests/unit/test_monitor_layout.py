@@ -95,6 +95,17 @@ def test_without_a_map_the_messages_are_on_the_first_page() -> None:
     assert on_their_page[1:] == words[words.index(on_their_page[1]) :]
 
 
+def test_a_meter_and_what_a_device_says_of_itself_are_shown() -> None:
+    live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
+    live["meters"] = [
+        {"charger": "roof", "source": "ttyUSB1", "age_s": 1.0, "values": {"current_a": 5.0}, "stale": []}
+    ]
+    live["sources"][1]["device"] = "product 0xA389, firmware 0416"
+    words = list(plain_lines(live, 80, ASCII))
+    assert words[words.index(" +5.00 A") - 1].startswith("meter roof | ttyUSB1 ---")
+    assert any("product 0xA389, firmware 0416" in line for line in words)
+
+
 def test_text_from_outside_cannot_steer_the_terminal() -> None:
     live = example()
     live["events"][0]["text"] = "\x1b[2J\x07 gone \x9b1m"

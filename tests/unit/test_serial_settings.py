@@ -132,6 +132,18 @@ def test_a_current_that_counts_the_other_way_is_inverted_and_nothing_else(tmp_pa
     assert {entry.scale for entry in inverted if entry.to in changed} == {-1.0}
 
 
+def test_a_power_that_is_told_beside_the_current_is_inverted_with_it(tmp_path: Path) -> None:
+    victron = BMS.replace("jbd", "vedirect") + "invert_current = true\n"
+    entries = serial_map_entries([settings_of(tmp_path, victron)])
+    assert [entry.to for entry in entries if entry.scale == -1.0] == [
+        "battery.current_a",
+        "battery.power_w",
+        "charger.current_a",
+        "meter.current_a",
+        "meter.power_w",
+    ]
+
+
 def test_a_source_that_was_not_started_touches_nothing(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, BMS + 'capture = "bms.capture"\n')
     source = serial_source(settings, ChannelTable(), FakeClock())

@@ -160,6 +160,52 @@ def test_a_block_that_does_not_end_is_given_up() -> None:
     }
 
 
+@pytest.mark.parametrize("length", range(len("\r\nChecksum\t") + 1))
+def test_a_block_that_became_too_long_within_the_word_checksum_ends_there(length: int) -> None:
+    assert isinstance(VEDIRECT.framing, TextFraming)
+    endless = (b"\r\nV\t1" * 500)[: VEDIRECT.framing.longest_block_bytes - length]
+    assert found(endless + b"\r\nChecksum\tx" + EXAMPLE) == found(EXAMPLE)
+
+
+def identity(*pieces: bytes) -> dict[str, str]:
+    framer = VEDIRECT.make_framer()
+    feed_pieces(framer, pieces, finish=False)
+    return framer.identity()
+
+
+def test_what_a_device_says_of_itself_is_kept() -> None:
+    device = {"PID": "0xA053", "FW": "150", "SER#": "HQ2211ABCDE", "BMV": "SmartShunt 500A/50mV"}
+    told = {
+        "model": "SmartShunt 500A/50mV",
+        "product": "0xA053",
+        "serial number": "HQ2211ABCDE",
+        "firmware": "150",
+    }
+    assert identity(vedirect_block(device)) == told
+    assert identity(vedirect_block(device), vedirect_block({"V": "1", "SER#": "---"})) == told
+    assert identity(vedirect_block(device), vedirect_block({"FW": "159"}))["firmware"] == "159"
+    assert identity(vedirect_block({"V": "1"})) == {}
+
+
+def test_a_bad_block_says_nothing_of_the_device() -> None:
+    bad = vedirect_block({"SER#": "HQ1"})[:-1] + b"\x00"
+    assert identity(bad, vedirect_block({"FW": "159"})) == {"firmware": "159"}
+
+
+def test_what_a_device_says_of_itself_is_text_of_a_bounded_length() -> None:
+    assert identity(vedirect_block({"SER#": "A" * 40, "BMV": " a\x1b[2Jb\x00 "})) == {
+        "model": "a [2Jb",
+        "serial number": "A" * 33,
+    }
+
+
+def test_another_device_may_be_at_the_port_when_it_is_opened_again() -> None:
+    framer = VEDIRECT.make_framer()
+    feed_pieces(framer, [vedirect_block({"SER#": "HQ1"})], finish=False)
+    framer.forget_identity()
+    assert framer.identity() == {}
+
+
 def test_unknown_labels_and_unreadable_values_are_left_out_and_counted() -> None:
     block = vedirect_block(
         {"V": "12800", "NEW": "1", "v": "3", "SOC": "many", "I": "", "P": "99999999999", "T": "---"}

@@ -3,6 +3,7 @@
 import pytest
 from telemetry_core.framing import TextFraming, ValueForm
 
+from telemetry.model import EVENT_CODES, Level
 from telemetry.protocols.vedirect import VEDIRECT
 from tests.support.framing import frames_of, vedirect_block
 from tests.support.serial_rows import alarms_of, rows_of
@@ -46,6 +47,8 @@ SOLAR = {
     "H20": "45",
     "HSDS": "7",
 }
+INVERTER = {"PID": "0xA231", "FW": "0119", "MODE": "2", "CS": "9", "V": "12850", "AR": "0", "WARN": "0"}
+METER = {"PID": "0xA389", "V": "13000", "I": "5000", "P": "65", "SOC": "---", "AR": "0", "MON": "-9"}
 
 
 def test_every_label_of_the_protocol_is_known() -> None:
@@ -74,6 +77,32 @@ def test_a_battery_monitor_fills_battery_and_cells() -> None:
             },
         ),
     ]
+
+
+def test_a_monitor_that_measures_one_source_or_load_is_a_meter_and_no_battery() -> None:
+    row = ("meter", {"voltage_v": 13.0, "current_a": 5.0, "power_w": 65.0})
+    assert rows_of(VEDIRECT, vedirect_block(METER)) == [row]
+    assert rows_of(VEDIRECT, vedirect_block({**METER, "MON": "8"})) == [row]
+
+
+def test_a_monitor_that_says_it_measures_the_battery_is_none() -> None:
+    ((measurement, row),) = rows_of(VEDIRECT, vedirect_block({**METER, "MON": "0"}))
+    assert (measurement, row["current_a"], row["charging"]) == ("battery", 5.0, True)
+
+
+def test_the_history_of_a_meter_is_its_energy() -> None:
+    rows = rows_of(VEDIRECT, vedirect_block(METER) + vedirect_block({"H7": "12000", "H17": "3", "H18": "1"}))
+    assert rows[1:] == [("meter", {"energy_wh": 30.0, "energy_reverse_wh": 10.0})]
+
+
+@pytest.mark.parametrize("after", [{**METER, "MON": "0"}, {**MONITOR, "T": "---"}])
+def test_a_meter_is_one_until_it_says_otherwise_or_another_device_comes(after: dict[str, str]) -> None:
+    blocks = vedirect_block(METER) + vedirect_block(after) + vedirect_block(HISTORY)
+    assert [measurement for measurement, _ in rows_of(VEDIRECT, blocks)] == ["meter", "battery", "battery"]
+
+
+def test_alarms_of_a_meter_are_events() -> None:
+    assert alarms_of(VEDIRECT, vedirect_block({**METER, "AR": "2"})) == ["pack_overvoltage"]
 
 
 def test_each_block_of_a_device_that_splits_its_values_is_a_row_of_what_it_has() -> None:
@@ -124,13 +153,27 @@ def test_a_block_of_every_label_is_one_frame_of_what_they_say() -> None:
         (5, ["undertemperature"]),
         (6, ["overtemperature"]),
         (7, ["cell_imbalance"]),
-        (8, ["discharge_overcurrent"]),
+        (8, ["overload"]),
         (12, ["short_circuit"]),
         (13, ["switch_locked"]),
     ],
 )
 def test_alarm_reasons_are_events(bit: int, codes: list[str]) -> None:
     assert alarms_of(VEDIRECT, vedirect_block({**MONITOR, "AR": str(1 << bit)})) == codes
+    assert alarms_of(VEDIRECT, vedirect_block({**INVERTER, "AR": str(1 << bit)})) == codes
+    assert alarms_of(VEDIRECT, vedirect_block({**INVERTER, "WARN": str(1 << bit)})) == codes
+
+
+def test_what_an_inverter_warns_of_is_a_warning_and_its_alarms_are_what_the_vocabulary_says() -> None:
+    entries = [entry for entry in VEDIRECT.map_entries("port") if entry.to == "event.overtemperature"]
+    levels = {entry.signal: entry.level for entry in entries if entry.bit is not None}
+    assert levels == {
+        "VedirectMonitor.AR": None,
+        "VedirectCharger.AR": None,
+        "VedirectMeter.AR": None,
+        "VedirectCharger.WARN": "warning",
+    }
+    assert EVENT_CODES["overtemperature"].level is Level.CRITICAL
 
 
 @pytest.mark.parametrize(
@@ -140,11 +183,15 @@ def test_alarm_reasons_are_events(bit: int, codes: list[str]) -> None:
         (2, ["pack_overvoltage"]),
         (17, ["overtemperature"]),
         (18, ["charge_overcurrent"]),
+        (19, ["charger_fault"]),
         (20, ["charge_timeout"]),
         (21, ["sensor_fault"]),
         (26, ["overtemperature"]),
         (28, ["charger_fault"]),
-        (33, ["charger_fault"]),
+        (33, ["input_fault"]),
+        (34, ["input_fault"]),
+        (38, ["input_fault"]),
+        (39, ["input_fault"]),
         (65, ["communication_lost"]),
         (68, ["communication_lost"]),
         (119, ["charger_fault"]),

@@ -19,6 +19,12 @@ const chargers = new Children(
   (card, charger) => card.show(charger, waited_s()),
 );
 
+const meters = new Children(
+  byId("meters"),
+  (meter) => new ChargerCard(meter, "Meter"),
+  (card, meter) => card.show(meter, waited_s()),
+);
+
 let live = null; // what was told last
 let told = 0; // when, by performance.now()
 let lostAt = null;
@@ -63,7 +69,8 @@ function show() {
   document.title = `${live.vehicle} – nev-telemetry`;
   packs.show(live.packs, (pack) => JSON.stringify([pack.pack, pack.source]));
   chargers.show(live.chargers, (charger) => JSON.stringify([charger.charger, charger.source]));
-  byId("no-packs").hidden = live.packs.length + live.chargers.length > 0;
+  meters.show(live.meters, (meter) => JSON.stringify([meter.charger, meter.source]));
+  byId("no-packs").hidden = live.packs.length + live.chargers.length + live.meters.length > 0;
   gateway.show(live);
 }
 

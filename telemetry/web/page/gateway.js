@@ -68,13 +68,19 @@ function makeSource(source) {
   return element(
     "tr",
     { role: "row" },
-    element("th", { role: "rowheader", scope: "row", text: source.source }),
+    element(
+      "th",
+      { role: "rowheader", scope: "row" },
+      element("span", { text: source.source }),
+      element("span", { class: "device" }),
+    ),
     ...cells,
   );
 }
 
 function updateSource(row, source) {
-  const [, state, rate, load, read, unknown, lost] = row.children;
+  const [header, state, rate, load, read, unknown, lost] = row.children;
+  setText(header.lastChild, source.device);
   const isWell = WELL.includes(source.state);
   setText(state, isWell ? source.state : `⚠ ${source.state}`);
   state.classList.toggle("is-warning", !isWell);

@@ -1,4 +1,4 @@
-// Packs and chargers as cards.
+// Packs, chargers and meters as cards.
 
 import { Curve } from "./curves.js";
 import { element } from "./dom.js";
@@ -140,8 +140,8 @@ export class PackCard extends Card {
 }
 
 export class ChargerCard extends Card {
-  constructor(charger) {
-    super(`Charger ${charger.charger}`, charger.source);
+  constructor(charger, kind = "Charger") {
+    super(`${kind} ${charger.charger}`, charger.source);
     this.root.append(this.facts.root);
   }
 
