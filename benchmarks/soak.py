@@ -156,6 +156,11 @@ def growth_bytes(samples: list[Sample]) -> float:
     return max(each.memory_bytes for each in last) - max(each.memory_bytes for each in first)
 
 
+def by_tenths(values: list[float]) -> list[float]:
+    """The highest of each tenth of them."""
+    return [max(values[len(values) * n // 10 : len(values) * (n + 1) // 10], default=0.0) for n in range(10)]
+
+
 def described(samples: list[Sample], frames_per_s: int, late_s: float) -> str:
     """For people."""
     first, last = samples[0], samples[-1]
@@ -168,6 +173,7 @@ def described(samples: list[Sample], frames_per_s: int, late_s: float) -> str:
         f"feeder: {late_s:.1f} s late in all",
         f"points: {made:,} made, {acknowledged:,} acknowledged, {last.waiting_points:,.0f} waiting",
         f"memory: {memory[0]:.1f} MB, {min(memory):.1f} to {max(memory):.1f}, {memory[-1]:.1f} at the end",
+        f"highest in each tenth of the time: {', '.join(f'{each:.1f}' for each in by_tenths(memory))}",
         f"CPU: {cpu_us:.2f} us a frame, everything included",
     )
     return "\n".join(lines)

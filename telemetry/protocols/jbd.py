@@ -37,7 +37,7 @@ def _word(name: str, offset: int, *, signed: bool = False, factor: float = 1.0) 
 
 
 def _temperature(name: str, offset: int) -> Signal:
-    """Tenths of a kelvin. No sensor is at an end of the range: the vendor's text names no value for a lost one."""
+    """Tenths of a kelvin. A lost sensor is at an end of the range; the vendor's text names no value for it."""
     return Signal(name, 8 * offset + 7, 16, factor=0.1, offset=-273.1, invalid=(0, 0xFFFF))
 
 

@@ -144,7 +144,7 @@ def test_messages_are_remembered_only_while_somebody_asks() -> None:
 def serial_messages(protocol: SerialProtocol, data: bytes) -> dict[str, Mapping[str, Value]]:
     """The messages that the live state has of a port that has brought `data`."""
     plan = PlanSpec(protocol.records, (protocol.bus("port"),))
-    state = LiveState(FakeClock())
+    state = LiveState(FakeClock(), lambda _: None)
     line = Line(plan, resolve(protocol.map_entries("port"), plan), vehicle="van", observer=state)
     line.bind(0, bus=0, source="port", tag="port")
     state.ask_for_messages()
