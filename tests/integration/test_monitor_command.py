@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.framing import vedirect_block
 from tests.support.gateway import Gateway
 from tests.support.pty_screen import PtyScreen
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
+from tests.support.serial_pty import PtyDevice, talking
 
 PACK_POWER = (0x300, bytes.fromhex("77000f2700000000"))  # 99.99 V
 MAP = """vehicle = "van"
@@ -242,3 +244,19 @@ def test_what_makes_no_sense_is_one_line(arguments: list[str], words: str) -> No
     assert ended.returncode in (64, 66, 69, 78)
     assert ended.stderr.count("\n") == 1
     assert words in ended.stderr
+
+
+def test_a_serial_device_is_shown_with_all_that_it_says(tmp_path: Path) -> None:
+    shunt = {"PID": "0xA389", "V": "13000", "I": "5000", "P": "65", "VS": "12500", "FW": "0416", "MON": "-9"}
+    with PtyDevice(tmp_path / "shunt") as device, talking(device.fileno(), lambda: vedirect_block(shunt)):
+        done = run(["--serial", str(device.link), "--protocol", "vedirect", "--messages", "--json"])
+    live = json.loads(done.stdout)
+    assert live["packs"] == live["chargers"] == []
+    assert [meter["values"] for meter in live["meters"]] == [
+        {"voltage_v": 13.0, "current_a": 5.0, "power_w": 65.0}
+    ]
+    assert live["sources"][0]["device"] == "product 0xA389, firmware 0416"
+    assert live["state"]["device/shunt"] == live["sources"][0]["device"]
+    (message,) = live["messages"]
+    assert message["message"] == "VedirectMeter"
+    assert message["signals"] == {"V": 13.0, "I": 5.0, "P": 65, "VS": 12.5, "PID": 0xA389, "MON": -9}
