@@ -37,7 +37,7 @@ def _word(name: str, offset: int, *, signed: bool = False, factor: float = 1.0) 
 
 
 def _temperature(name: str, offset: int) -> Signal:
-    """Tenths of a kelvin. A lost sensor is at an end of the range; the vendor's text names no value for it."""
+    """Tenths of a kelvin; at an end of the range nothing is measured. The vendor names no value for that."""
     return Signal(name, 8 * offset + 7, 16, factor=0.1, offset=-273.1, invalid=(0, 0xFFFF))
 
 
