@@ -144,8 +144,8 @@ cdef inline uint32_t find_key(const Bus* bus, uint32_t key) noexcept nogil:
     return bus.extended[slot].line
 
 
-# Keys of J1939 messages share the table with extended ids (29 bits): bit 30 marks PGN and source address,
-# bit 31 the PGN alone.
+# Keys of J1939 messages share the table with extended ids (29 bits): bit 29 marks PGN, destination and source
+# address, bit 30 PGN and source address, bit 31 the PGN alone.
 
 cdef inline uint32_t pgn_key(uint32_t id) noexcept nogil:
     cdef uint32_t pgn = (id >> 8) & 0x1FFFF
@@ -158,8 +158,12 @@ cdef inline uint32_t pgn_sender_key(uint32_t id) noexcept nogil:
     return <uint32_t>0x40000000 | (pgn_key(id) & 0x1FFFF) << 8 | (id & 0xFF)
 
 
-# Line of the message that an extended id is; 0: unknown. The exact id comes first, then PGN and sender, then
-# the PGN alone, which is looked up first: seldom does anything else share it.
+cdef inline uint32_t pgn_pair_key(uint32_t id) noexcept nogil:
+    return <uint32_t>0x20000000 | (id & 0x1FFFFFF)
+
+
+# Line of the message that an extended id is; 0: unknown. The exact id comes first, then PGN, destination and
+# sender, then PGN and sender, then the PGN alone, which is looked up first: seldom does anything else share it.
 cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
     cdef uint32_t same_pgn = 0
     cdef uint32_t found
@@ -169,5 +173,7 @@ cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
             return same_pgn
     found = find_key(bus, id & bus.extended_mask)
     if not found and same_pgn:
-        found = find_key(bus, pgn_sender_key(id))
+        found = find_key(bus, pgn_pair_key(id))
+        if not found:
+            found = find_key(bus, pgn_sender_key(id))
     return found if found else same_pgn & ~<uint32_t>AMBIGUOUS

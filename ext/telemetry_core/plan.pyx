@@ -118,7 +118,9 @@ cdef object _float_kinds = {16: SPECIAL_FLOAT_16, 32: SPECIAL_FLOAT_32, 64: SPEC
 
 
 def first_not_available(bit_count):
-    """The lowest raw value (as unsigned) that J1939-71 declares to be "error" or "not available"."""
+    """The lowest raw value (as unsigned) that J1939-71 declares to be "error" or "not available": of two bits or
+    more, see `_pack_limits`.
+    """
     if bit_count in (8, 16, 24, 32):
         return 0xFE << (bit_count - 8)
     return 2 if bit_count == 2 else (1 << bit_count) - 1
@@ -246,7 +248,11 @@ cdef object _line_count(message):
 cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory memory) except 0:
     """Enter the messages of a bus, the first of which is on `line`; the line behind the last."""
     extended = [message for message in spec.messages if message.extended]
-    size_bits = max(2, (6 * len(extended)).bit_length())  # three keys a message at most, half full
+    with_one_pgn = {}
+    for message in extended:
+        with_one_pgn.setdefault(pgn_key(message.arbitration_id), []).append(message)
+    keys = sum(3 + _has_pair_key(message.arbitration_id, with_one_pgn) for message in extended)
+    size_bits = max(2, (2 * keys).bit_length())  # half full
     bus.extended_shift = 32 - size_bits
     bus.extended = <IdEntry*>memory.take((1 << size_bits) * sizeof(IdEntry))
     bus.extended_mask = spec.extended_mask
@@ -255,12 +261,14 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory 
     for message in spec.messages:
         lines.append(line)
         line += <uint32_t>_line_count(message)
-    with_one_pgn = {}
-    for message in extended:
-        with_one_pgn.setdefault(pgn_key(message.arbitration_id), []).append(message)
     for first_line, message in zip(lines, spec.messages):
         _add_ids(bus, spec, message, first_line, all_by_pgn or message.by_pgn, with_one_pgn)
     return line
+
+
+cdef bint _has_pair_key(uint32_t id, dict with_one_pgn) except -1:
+    """Whether the destination tells it from messages of the same PGN: only PDU1 has one that is no part of it."""
+    return (id & 0xFF0000) < 0xF00000 and len(with_one_pgn[pgn_key(id)]) > 1
 
 
 cdef object _add_ids(Bus* bus, spec, message, uint32_t line, bint by_pgn, dict with_one_pgn):
@@ -276,6 +284,8 @@ cdef object _add_ids(Bus* bus, spec, message, uint32_t line, bint by_pgn, dict w
         raise ValueError(f"{spec.name}: id {id:X} of {message.name} is too large or there twice")
     if by_pgn and message.extended and not id & EXTENDED_DATA_PAGE:
         bus.by_pgn = 1
+        if _has_pair_key(id, with_one_pgn):
+            _add_key(bus, pgn_pair_key(id), line)
         _add_key(bus, pgn_sender_key(id), line)
         _add_key(bus, pgn, line | (AMBIGUOUS if len(with_one_pgn[pgn]) > 1 else 0))
 
@@ -417,7 +427,7 @@ cdef object _pack_limits(Extra* extra, spec, _Memory memory):
         if signal.is_float:  # a float's own "not available" is NaN
             continue
         highest = (1 << signal.bit_count) - 1
-        if spec.drops_not_available:
+        if spec.drops_not_available and signal.bit_count > 1:  # a flag would never be true
             _add_limit(extra, index, highest, first_not_available(signal.bit_count), highest)
         for raw in signal.invalid:
             _add_limit(extra, index, highest, raw & highest, raw & highest)

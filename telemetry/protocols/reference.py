@@ -96,7 +96,9 @@ class ReferenceDecoder:
 
 
 def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
-    """By the id in the bits that count; else by PGN and sender; else by PGN alone; the first of several."""
+    """By the id in the bits that count; else by PGN, with destination and sender, with the sender or alone.
+    Of several the first.
+    """
     extended = bool(id & EXTENDED)
     arbitration_id = id & ID_MASK
     mask = bus.extended_mask if extended else bus.standard_mask
@@ -113,7 +115,10 @@ def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
         if message.by_pgn and pgn_of(message.arbitration_id) == pgn_of(arbitration_id)
     ]
     same_sender = [message for message in same_pgn if message.arbitration_id & 0xFF == arbitration_id & 0xFF]
-    return next(iter(same_sender + same_pgn), None)
+    same_pair = [
+        message for message in same_sender if message.arbitration_id & 0xFFFF == arbitration_id & 0xFFFF
+    ]
+    return next(iter(same_pair + same_sender + same_pgn), None)
 
 
 def pgn_of(arbitration_id: int) -> int | None:
@@ -169,11 +174,13 @@ def is_no_value(message: MessageSpec, signal: SignalSpec, bits: str) -> bool:
 
 def is_not_available(bits: str) -> bool:
     """J1939-71: "error" and "not available" are a top byte of FE or FF, or 10 and 11 of two bits; in other
-    widths all ones.
+    widths all ones, except that a single bit is a flag: it could never be true.
     """
     if len(bits) in (8, 16, 24, 32):
         return bits.startswith("1111111")
-    return bits.startswith("1") if len(bits) == 2 else "0" not in bits
+    if len(bits) == 2:
+        return bits.startswith("1")
+    return len(bits) > 1 and "0" not in bits
 
 
 def _selected(message: MessageSpec, data: bytes, omitted: Counter[str]) -> list[int]:

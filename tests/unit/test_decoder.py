@@ -371,6 +371,34 @@ def test_of_messages_with_one_pgn_the_exact_id_comes_first_then_the_sender(make:
     assert [row.measurement for row in rows] == ["Exact", "Sender", "First", "NotByPgn", "First"]
 
 
+def test_of_messages_to_several_receivers_with_one_pgn_the_destination_counts_before_the_sender(
+    make: Make,
+) -> None:
+    decoder = make(
+        plan(
+            [
+                j1939(0x1806E5F4, "ToE5"),
+                j1939(0x1806D0F4, "ToD0"),
+                j1939(0x1806D056, "ToD0From56"),
+                j1939(0x1806E701, "NotByPgn", by_pgn=False),
+            ]
+        )
+    )
+    decoder.bind(0, 0, 0)
+    sent = {
+        0x1006D0F4: "ToD0",  # another priority
+        0x1006E5F4: "ToE5",
+        0x1006D056: "ToD0From56",
+        0x100611F4: "ToE5",  # another destination: the sender, and the first of two
+        0x10061156: "ToD0From56",
+        0x1006D011: "ToE5",  # another sender: the PGN alone
+        0x1006E701: "ToE5",
+        0x1806E701: "NotByPgn",
+    }
+    rows = decoder.decode([frame(b"\x01", id | EXTENDED) for id in sent])
+    assert [row.measurement for row in rows] == list(sent.values())
+
+
 @pytest.mark.parametrize(
     ("bits", "raw", "available"),
     [
@@ -383,6 +411,7 @@ def test_of_messages_with_one_pgn_the_exact_id_comes_first_then_the_sender(make:
         (24, 0xFE0000, False),
         (32, 0xFDFFFFFF, True),
         (32, 0xFE000000, False),
+        (1, 1, True),
         (2, 1, True),
         (2, 2, False),
         (2, 3, False),
