@@ -11,7 +11,7 @@ cdef enum:                       # how a session may end
     END_TIMEOUT = 1
     END_RESTARTED = 2            # another one began in its place
     END_ABORTED = 3
-    END_LOST_PACKETS = 4         # its end came before all of its packets had, or they were out of order
+    END_LOST_PACKETS = 4         # its end came before all of its packets had, or they were out of order, see `end`
     END_MALFORMED = 5            # it announced what cannot be
     END_TOO_LONG = 6             # it announced more than is kept
     END_EVICTED = 7              # more were open than are followed
@@ -23,7 +23,9 @@ cdef struct Session:
     uint8_t is_j1939
     uint8_t is_done              # its payload has gone out: what still belongs to it is absorbed
     uint8_t next_sequence        # ISO-TP: of the next consecutive frame
-    uint32_t key                 # J1939: sender << 8 | receiver; ISO-TP: the id with its ID_* bits
+    uint8_t is_broadcast         # J1939: announced by BAM
+    uint8_t last_packet          # J1939: the highest number that has come
+    uint64_t key                 # J1939: sender << 8 | receiver; ISO-TP: address byte << 32 | id with its ID_* bits
     uint32_t pgn                 # J1939
     uint32_t size                # bytes announced
     uint32_t stored              # J1939: packets that have come; ISO-TP: bytes
@@ -47,13 +49,14 @@ cdef class Sessions:
     cdef Py_ssize_t count
     cdef SessionCounts* counts   # one for each 16-bit channel number: untouched pages cost nothing
 
-    cdef Session* find(self, uint16_t channel, bint is_j1939, uint32_t key) noexcept nogil
+    cdef Session* find(self, uint16_t channel, bint is_j1939, uint64_t key) noexcept nogil
     # A new session in place of an earlier one of the same key. NULL without memory.
-    cdef Session* open(self, uint16_t channel, bint is_j1939, uint32_t key, uint32_t room) noexcept nogil
+    cdef Session* open(self, uint16_t channel, bint is_j1939, uint64_t key, uint32_t room) noexcept nogil
     cdef bint make_room(self, Session* session, uint32_t room) noexcept nogil
     # One more frame belongs to it, and nothing else becomes of that frame.
     cdef void count_frame(self, Session* session) noexcept nogil
     cdef void complete(self, Session* session) noexcept nogil
+    # A broadcast that has a gap ends by lost packets, however it comes to its end.
     cdef void end(self, Session* session, int how) noexcept nogil
     cdef void expire(self, uint16_t channel, int64_t now_ns) noexcept nogil
     cdef Session* _oldest(self) noexcept nogil

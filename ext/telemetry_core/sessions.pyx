@@ -25,7 +25,7 @@ cdef class Sessions:
         free(self.items)
         free(self.counts)
 
-    cdef Session* find(self, uint16_t channel, bint is_j1939, uint32_t key) noexcept nogil:
+    cdef Session* find(self, uint16_t channel, bint is_j1939, uint64_t key) noexcept nogil:
         cdef Py_ssize_t index
         cdef Session* session
         for index in range(self.count):
@@ -34,7 +34,7 @@ cdef class Sessions:
                 return session
         return NULL
 
-    cdef Session* open(self, uint16_t channel, bint is_j1939, uint32_t key, uint32_t room) noexcept nogil:
+    cdef Session* open(self, uint16_t channel, bint is_j1939, uint64_t key, uint32_t room) noexcept nogil:
         cdef Session* session = self.find(channel, is_j1939, key)
         if session != NULL:
             self.end(session, END_RESTARTED)
@@ -87,6 +87,8 @@ cdef class Sessions:
 
     cdef void end(self, Session* session, int how) noexcept nogil:
         if not session.is_done:
+            if session.is_broadcast and session.stored < session.last_packet:  # nobody asks for it again
+                how = END_LOST_PACKETS
             self.counts[session.channel].ends[how] += 1
             self.counts[session.channel].lost += session.frames
         free(session.payload)

@@ -1,6 +1,6 @@
 """Data sheet of the transport stage: what it listens for."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.frames cimport Frame, FrameBatch
 from telemetry_core.plan cimport Plan
@@ -38,10 +38,11 @@ cdef class Transport:
     cdef Session* _to_abort(self, const Frame* frame) noexcept nogil
 
     cdef bint _isotp(self, const Frame* frame, const IsoTpRule* rule, const uint8_t* data) noexcept nogil
+    cdef Session* _refused(self, const Frame* frame, const IsoTpRule* rule, uint64_t key) noexcept nogil
     cdef void _refuse(self, const Frame* frame, int how) noexcept nogil
     cdef bint _single(self, const Frame* frame, const IsoTpRule* rule, Session* session, const uint8_t* data,
                       Py_ssize_t length) noexcept nogil
-    cdef bint _first_frame(self, const Frame* frame, Session* session, const uint8_t* data,
+    cdef bint _first_frame(self, const Frame* frame, uint64_t key, Session* session, const uint8_t* data,
                            Py_ssize_t length) noexcept nogil
     cdef bint _consecutive(self, const Frame* frame, const IsoTpRule* rule, Session* session,
                            const uint8_t* data, Py_ssize_t length) noexcept nogil

@@ -6,8 +6,9 @@ no session do; one whose id the channel's database knows does both. What comes o
 their stamps alone, not on how they were batched. Memory is bounded by Sessions.
 
 Relies on SAE J1939-21 and ISO 15765-2. Sessions are told apart by sender and receiver (J1939) or by the id of
-their frames (ISO-TP, only ids that are named). A listener hears both directions or only one: clear-to-send
-and acknowledgement help where they are heard and are not waited for.
+their frames and, with extended addressing, their address (ISO-TP, only ids that are named). A listener hears both
+directions or only one: clear-to-send, acknowledgement and flow control help where they are heard and are not
+waited for.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -35,10 +36,12 @@ cdef enum:
     PACKET_BYTES = 7
     MAX_ISOTP_BYTES = 65534      # one byte less than a batch takes: its length may come in front
     FIRST_ROOM = 4096            # bytes: what a longer session announces is believed as it comes
+    CLASSIC_BYTES = 8            # of a frame without CAN FD
     SINGLE = 0
     FIRST = 1
     CONSECUTIVE = 2
     FLOW_CONTROL = 3
+    OVERFLOW = 0x32              # flow control: the receiver takes none of it
     NO_KIND = 16
     NO_PGN = 0x3FFFF             # an abort that names none
     DATA_PAGE = 0x01000000
@@ -76,8 +79,9 @@ cdef inline uint32_t carried_pgn(const Frame* frame) noexcept nogil:
 
 cdef inline uint32_t payload_id(const Session* session) noexcept nogil:
     """Priority 6, the announced PGN with its destination if it has room for one, the sender."""
-    cdef uint32_t id = <uint32_t>ID_EXTENDED | 6 << 26 | session.pgn << 8 | session.key >> 8
-    return id | (session.key & 0xFF) << 8 if (session.pgn & 0xFF00) < 0xF000 else id
+    cdef uint32_t key = <uint32_t>session.key
+    cdef uint32_t id = <uint32_t>ID_EXTENDED | 6 << 26 | session.pgn << 8 | key >> 8
+    return id | (key & 0xFF) << 8 if (session.pgn & 0xFF00) < 0xF000 else id
 
 
 cdef inline void copy_head(Frame* to, const Frame* frame) noexcept nogil:
@@ -103,6 +107,7 @@ cdef void store_packet(Session* session, const Frame* frame) noexcept nogil:
     if not (session.seen[number // 64] >> (number % 64)) & 1:
         session.seen[number // 64] |= <uint64_t>1 << (number % 64)
         session.stored += 1
+        session.last_packet = <uint8_t>max(number, <uint32_t>session.last_packet)
 
 
 cdef bint is_repeated(const Session* session, const uint8_t* data, Py_ssize_t length) noexcept nogil:
@@ -110,6 +115,22 @@ cdef bint is_repeated(const Session* session, const uint8_t* data, Py_ssize_t le
     cdef Py_ssize_t count = length - 1
     return (0 < count <= <Py_ssize_t>session.stored
             and memcmp(session.payload + session.stored - count, data + 1, count) == 0)
+
+
+cdef inline uint64_t isotp_key(const Frame* frame, const IsoTpRule* rule, const uint8_t* data) noexcept nogil:
+    """The key of the session that this frame is part of."""
+    return <uint64_t>data[0] << 32 | frame.id if rule.address_bytes and frame.length else frame.id
+
+
+cdef inline bint answers(uint64_t receiver, uint64_t sender, bint has_address) noexcept nogil:
+    """Whether the keys are, by the usual numbering of ids, those of the two directions of one conversation."""
+    cdef uint32_t here = <uint32_t>receiver
+    cdef uint32_t there = <uint32_t>sender
+    if has_address:  # each names the other by the last byte of its id
+        return receiver >> 32 == (there & 0xFF) and sender >> 32 == (here & 0xFF)
+    if here & ID_EXTENDED:  # normal fixed addressing: receiver and sender are the last bytes
+        return here == ((there & <uint32_t>0xFFFF0000) | (there & 0xFF) << 8 | (there >> 8 & 0xFF))
+    return here ^ there == 8  # ISO 15765-4: 7E0 and 7E8
 
 
 cdef class Transport:
@@ -335,7 +356,8 @@ cdef class Transport:
             session.pgn = carried_pgn(frame)
             session.size = size
             session.packets = packets
-            session.limit_ns = BETWEEN_PACKETS_NS if frame.data[0] == BROADCAST_ANNOUNCE else AFTER_CONTROL_NS
+            session.is_broadcast = frame.data[0] == BROADCAST_ANNOUNCE
+            session.limit_ns = BETWEEN_PACKETS_NS if session.is_broadcast else AFTER_CONTROL_NS
         return session
 
     cdef Session* _to_abort(self, const Frame* frame) noexcept nogil:
@@ -351,14 +373,15 @@ cdef class Transport:
     cdef bint _isotp(self, const Frame* frame, const IsoTpRule* rule, const uint8_t* data) noexcept nogil:
         """Take one frame of an id that is named: none of them goes on. False without memory."""
         cdef Py_ssize_t length = frame.length - rule.address_bytes
-        cdef Session* session = self.sessions.find(frame.channel, False, frame.id)
+        cdef uint64_t key = isotp_key(frame, rule, data)
+        cdef Session* session = self.sessions.find(frame.channel, False, key)
         cdef uint8_t kind
         data += rule.address_bytes
         kind = data[0] >> 4 if length > 0 else NO_KIND
         if kind == SINGLE:
             return self._single(frame, rule, session, data, length)
         if kind == FIRST:
-            return self._first_frame(frame, session, data, length)
+            return self._first_frame(frame, key, session, data, length)
         if kind == CONSECUTIVE and session != NULL:
             return self._consecutive(frame, rule, session, data, length)
         if kind == CONSECUTIVE:
@@ -366,9 +389,32 @@ cdef class Transport:
             self.channel_counts[frame.channel].lost += 1
         elif kind == FLOW_CONTROL:  # of the other direction
             self.channel_counts[frame.channel].absorbed += 1
+            session = self._refused(frame, rule, key) if data[0] == OVERFLOW else NULL
+            if session != NULL:
+                self.sessions.end(session, END_ABORTED)
         else:
             self._refuse(frame, END_MALFORMED)
         return True
+
+    cdef Session* _refused(self, const Frame* frame, const IsoTpRule* rule, uint64_t key) noexcept nogil:
+        """The session that an overflow is the answer to. It follows a first frame and does not name that one's id:
+        of several that wait the one whose id goes with this frame's is meant, one that waits alone is.
+        """
+        cdef Session* found = NULL
+        cdef Session* session
+        cdef Py_ssize_t index, count = 0
+        cdef bint is_pair, is_found_pair = False
+        for index in range(self.sessions.count):
+            session = &self.sessions.items[index]
+            if (session.channel == frame.channel and not session.is_j1939 and session.frames == 1
+                    and <uint32_t>session.key != frame.id):
+                is_pair = answers(key, session.key, rule.address_bytes)
+                if found == NULL or is_pair > is_found_pair:
+                    found = session
+                    is_found_pair = is_pair
+                    count = 0
+                count += is_pair == is_found_pair
+        return found if count == 1 else NULL
 
     cdef void _refuse(self, const Frame* frame, int how) noexcept nogil:
         self.channel_counts[frame.channel].ends[how] += 1
@@ -378,7 +424,7 @@ cdef class Transport:
                       Py_ssize_t length) noexcept nogil:
         cdef Py_ssize_t size = data[0] & 0xF
         cdef Py_ssize_t head = 1
-        if size == 0 and length >= 2:  # CAN FD: the length has a byte of its own
+        if size == 0 and frame.length > CLASSIC_BYTES:  # CAN FD: the length has a byte of its own
             size = data[1]
             head = 2
         if size == 0 or head + size > length:
@@ -390,8 +436,9 @@ cdef class Transport:
         self.channel_counts[frame.channel].ends[END_COMPLETE] += 1
         return self._emit(frame, frame.id, FLAG_PAYLOAD, data + head, <uint32_t>size, rule.with_length)
 
-    cdef bint _first_frame(self, const Frame* frame, Session* session, const uint8_t* data,
+    cdef bint _first_frame(self, const Frame* frame, uint64_t key, Session* session, const uint8_t* data,
                            Py_ssize_t length) noexcept nogil:
+        cdef Py_ssize_t single_head = 2 if frame.length > CLASSIC_BYTES else 1
         cdef Py_ssize_t head = 2
         cdef uint64_t size = 0
         if length > 6:
@@ -401,13 +448,13 @@ cdef class Transport:
                 size = <uint64_t>data[2] << 24 | <uint64_t>data[3] << 16 | <uint64_t>data[4] << 8 | data[5]
         if session != NULL:
             self.sessions.end(session, END_RESTARTED)
-        if size < <uint64_t>length:  # a single frame would have held it
+        if size <= <uint64_t>(length - single_head):  # a single frame would have held it
             self._refuse(frame, END_MALFORMED)
             return True
         if size > MAX_ISOTP_BYTES:
             self._refuse(frame, END_TOO_LONG)
             return True
-        session = self.sessions.open(frame.channel, False, frame.id, <uint32_t>min(size, <uint64_t>FIRST_ROOM))
+        session = self.sessions.open(frame.channel, False, key, <uint32_t>min(size, <uint64_t>FIRST_ROOM))
         if session == NULL:
             return False
         self.sessions.count_frame(session)

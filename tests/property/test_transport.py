@@ -9,9 +9,18 @@ from telemetry_core.spec import BusSpec, PlanSpec
 from telemetry_core.transport import Transport
 
 from tests.support.transport_model import TransportModel
+from tests.support.transport_wire import bam, id_of, isotp, requested
 
 EXTENDED = 0x80000000
-ISOTP = {0x7E8: (False, False), 0x7E0: (False, True), EXTENDED | 0x18DAF110: (True, False)}
+ISOTP = {
+    0x7E8: (False, False),
+    0x7E0: (False, True),
+    EXTENDED | 0x18DA10F1: (False, False),
+    EXTENDED | 0x18DAF110: (False, False),
+    0x6F1: (True, False),
+    0x612: (True, False),
+    0x640: (True, True),
+}
 SIZES = st.sampled_from([1, 8, 9, 14, 20])
 
 
@@ -54,20 +63,22 @@ def isotp_frames(draw: st.DrawFn) -> tuple[int, bytes]:
                 bytes([0x22]),
                 bytes([0x23]),
                 bytes([0x30, 0, 0]),
+                bytes([0x32, 0, 0]),
                 b"",
             ]
         )
     )
     length = draw(st.sampled_from([8, 8, 8, 12, 64, 3]))
     body = draw(st.binary(max_size=2)) * 32
-    address = b"\xf1" * ISOTP[id][0]
+    address = draw(st.sampled_from([b"\x12", b"\x40", b"\xf1"])) if ISOTP[id][0] else b""
     return id, (address + head + body)[:length]
 
 
 OTHERS = st.tuples(
     st.sampled_from([0x123, EXTENDED | 0x18FF50E5, EXTENDED | 0x19EC0201]), st.binary(max_size=8)
 )
-FRAMES = st.lists(
+Drawn = list[tuple[tuple[int, bytes], int, int]]  # id and data, channel, time since the one before
+ANY_FRAMES = st.lists(
     st.tuples(
         st.one_of(j1939_frames(), j1939_frames(), isotp_frames(), OTHERS),
         st.integers(0, 1),
@@ -76,8 +87,68 @@ FRAMES = st.lists(
     max_size=60,
 )
 
+# Of ISO-TP: the id of a message, its address, and the id and address of what its receiver answers.
+PATHS = [
+    ("7E8", b"", "7E0", b""),
+    ("7E0", b"", "7E8", b""),
+    ("18DAF110", b"", "18DA10F1", b""),
+    ("6F1", b"\x12", "612", b"\xf1"),
+    ("6F1", b"\x40", "640", b"\xf1"),
+    ("612", b"\xf1", "6F1", b"\x12"),
+]
 
-def frames_of(drawn: list[tuple[tuple[int, bytes], int, int]]) -> list[FrameTuple]:
+
+@st.composite
+def isotp_messages(draw: st.DrawFn) -> list[str]:
+    """A whole message, about as short as one of several frames may be; its receiver may be heard."""
+    id, address, answer_id, answer_address = draw(st.sampled_from(PATHS))
+    frame_bytes = draw(st.sampled_from([8, 8, 12, 64]))
+    shortest = frame_bytes - len(address) - (frame_bytes > 8)
+    payload = bytes(range(100, 100 + shortest + draw(st.sampled_from([0, 1, 7, 30, -1]))))
+    frames = isotp(id, payload, frame_bytes=frame_bytes, address=address)
+    flow = draw(st.sampled_from([b"", b"", b"\x30\0\0", b"\x32\0\0"]))
+    if flow:
+        frames.insert(draw(st.sampled_from([1, 1, 2])), f"{answer_id}#{(answer_address + flow).hex()}")
+    return frames
+
+
+@st.composite
+def isotp_singles(draw: st.DrawFn) -> list[str]:
+    """One with the length in a byte of its own, which only some frames may have."""
+    id, address, _, _ = draw(st.sampled_from(PATHS))
+    frame = address + bytes([0, draw(st.integers(1, 5))])
+    return [f"{id}#{frame.ljust(draw(st.sampled_from([8, 8, 12])), b'A').hex()}"]
+
+
+def j1939_messages() -> st.SearchStrategy[list[str]]:
+    payloads = st.sampled_from([bytes(9), bytes(20)])
+    return st.one_of(
+        st.builds(bam, st.integers(1, 2), payloads),
+        st.builds(requested, st.just(1), st.just(2), payloads, block=st.just(2)),
+    )
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> Drawn:
+    """Frames of whole messages in any order that keeps each one's, a few of them lost."""
+    message = st.one_of(isotp_messages(), isotp_messages(), isotp_singles(), j1939_messages())
+    messages = draw(st.lists(message, min_size=2, max_size=5))
+    order = draw(st.permutations([number for number, texts in enumerate(messages) for _ in texts]))
+    lost = draw(st.sets(st.integers(0, len(order) - 1), max_size=2))
+    later_ns = st.sampled_from([1_000_000] * 20 + [800_000_000, 3_000_000_000])
+    rest = [iter(texts) for texts in messages]
+    drawn = []
+    for place, number in enumerate(order):
+        id, _, data = next(rest[number]).partition("#")
+        if place not in lost:
+            drawn.append(((id_of(id), bytes.fromhex(data)), 0, draw(later_ns)))
+    return drawn
+
+
+FRAMES = st.one_of(ANY_FRAMES, mixtures())
+
+
+def frames_of(drawn: Drawn) -> list[FrameTuple]:
     frames, time_ns = [], 10**18
     for (id, data), channel, later_ns in drawn:
         time_ns += later_ns
@@ -88,7 +159,7 @@ def frames_of(drawn: list[tuple[tuple[int, bytes], int, int]]) -> list[FrameTupl
 @settings(max_examples=400)
 @given(FRAMES, st.integers(1, 20))
 def test_the_compiled_stage_and_the_model_agree_however_frames_are_batched(
-    drawn: list[tuple[tuple[int, bytes], int, int]], batch_size: int
+    drawn: Drawn, batch_size: int
 ) -> None:
     frames = frames_of(drawn)
     model = TransportModel(ISOTP)
@@ -108,6 +179,9 @@ def test_the_compiled_stage_and_the_model_agree_however_frames_are_batched(
     assert [counts["absorbed"] for counts in counted] == [model.absorbed[channel] for channel in (0, 1)]
     assert [counts["lost/incomplete_session"] for counts in counted] == [model.lost[0], model.lost[1]]
     assert sum(transport.open_frames(channel) for channel in (0, 1)) == model.open_frames
+    for channel in (0, 1):
+        transport.end_sessions(channel)
+        model.end_sessions(channel)
     ends = [transport.session_counts(channel) for channel in (0, 1)]
     assert {name: ends[0][name] + ends[1][name] for name in ends[0]} == {
         name: model.ends[name] for name in ends[0]
@@ -115,7 +189,7 @@ def test_the_compiled_stage_and_the_model_agree_however_frames_are_batched(
 
 
 @given(FRAMES)
-def test_every_frame_goes_on_or_is_counted_or_waits(drawn: list[tuple[tuple[int, bytes], int, int]]) -> None:
+def test_every_frame_goes_on_or_is_counted_or_waits(drawn: Drawn) -> None:
     frames = frames_of(drawn)
     transport = Transport(Plan(PlanSpec((), (BusSpec("", ()),)), Schema(())))
     for channel in (0, 1):

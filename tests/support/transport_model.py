@@ -22,6 +22,7 @@ class Session:
     last_ns: int
     limit_ns: int
     pgn: int = 0
+    broadcast: bool = False
     packets: dict[int, bytes] = field(default_factory=dict)
     block: int = 0
     frames: int = 0
@@ -32,6 +33,10 @@ class Session:
     @property
     def packet_count(self) -> int:
         return -(-self.size // 7)
+
+    @property
+    def has_gap(self) -> bool:
+        return self.packets.keys() != set(range(1, max(self.packets, default=0) + 1))
 
 
 class TransportModel:
@@ -60,10 +65,15 @@ class TransportModel:
         self._expire(frame)
         return self._control(frame) if is_control else self._packet(frame)
 
+    def end_sessions(self, channel: int) -> None:
+        for key in list(self._sessions):
+            if frame_channel(key) == channel:
+                self._end(key, "unfinished")
+
     def _end(self, key: tuple[object, ...], how: str) -> None:
         session = self._sessions.pop(key)
         if not session.done:
-            self.ends[how] += 1
+            self.ends["lost_packets" if session.broadcast and session.has_gap else how] += 1
             self.lost[frame_channel(key)] += session.frames
 
     def _expire(self, frame: FrameTuple) -> None:
@@ -101,7 +111,7 @@ class TransportModel:
             if own in self._sessions:
                 self._end(own, "restarted")
             limit_ns = J1939_PACKET_NS if control == 32 else J1939_CONTROL_NS
-            self._sessions[own] = Session(size, frame.time_ns, limit_ns, pgn)
+            self._sessions[own] = Session(size, frame.time_ns, limit_ns, pgn, control == 32)
             self._count(own, frame)
             return []
         if control in (17, 19) and other in self._sessions:
@@ -139,11 +149,12 @@ class TransportModel:
 
     def _isotp_frame(self, frame: FrameTuple) -> list[FrameTuple]:
         extended, with_length = self._isotp[frame.id]
-        key = (frame.channel, frame.id)
+        key = (frame.channel, frame.id, frame.data[:extended])
         data = frame.data[extended:]
         kind = data[0] >> 4 if data else 16
+        is_long = len(frame.data) > 8
         if kind == 0:
-            head, size = (2, data[1]) if data[0] & 15 == 0 and len(data) > 1 else (1, data[0] & 15)
+            head, size = (2, data[1]) if data[0] & 15 == 0 and is_long else (1, data[0] & 15)
             if size == 0 or head + size > len(data):
                 return self._refuse(frame, "malformed")
             if key in self._sessions:
@@ -157,7 +168,7 @@ class TransportModel:
             head, size = 2, (data[0] & 15) << 8 | data[1] if len(data) > 6 else 0
             if size == 0 and len(data) > 6:
                 head, size = 6, int.from_bytes(data[2:6], "big")
-            if size < len(data):
+            if size <= len(data) - (2 if is_long else 1):
                 return self._refuse(frame, "malformed")
             if size > 65534:
                 return self._refuse(frame, "too_long")
@@ -166,12 +177,29 @@ class TransportModel:
             return []
         if kind == 3:
             self.absorbed[frame.channel] += 1
+            refused = self._refused(frame, extended) if data[0] == 0x32 else None
+            if refused is not None:
+                self._end(refused, "aborted")
             return []
         if kind != 2:
             return self._refuse(frame, "malformed")
         if key not in self._sessions:
             return self._refuse(frame, "orphans")
         return self._consecutive(key, frame, data, with_length)
+
+    def _refused(self, frame: FrameTuple, extended: bool) -> tuple[object, ...] | None:
+        """The session that a flow control's overflow is the answer to."""
+        waiting = [
+            key
+            for key, session in self._sessions.items()
+            if isinstance(key[2], bytes)
+            and key[0] == frame.channel
+            and key[1] != frame.id
+            and session.frames == 1
+        ]
+        paired = [key for key in waiting if _answers(frame, extended, key[1], key[2])]
+        found = paired or waiting
+        return found[0] if len(found) == 1 else None
 
     def _consecutive(
         self, key: tuple[object, ...], frame: FrameTuple, data: bytes, with_length: bool
@@ -208,6 +236,17 @@ def _j1939_kind(frame: FrameTuple) -> tuple[bool, bool]:
     is_j1939 = frame.id >> 29 == 4 and frame.id & 0x03000000 == 0 and len(frame.data) == 8
     format_ = frame.id >> 16 & 0xFF
     return is_j1939 and format_ == 0xEC, is_j1939 and format_ == 0xEB
+
+
+def _answers(frame: FrameTuple, extended: bool, id: object, address: object) -> bool:
+    """Whether the frame is one of the receiver's of what is sent with this id and address."""
+    assert isinstance(id, int)
+    if extended:
+        return bytes([frame.id & 0xFF]) == address and frame.data[0] == id & 0xFF
+    here, there = id.to_bytes(4, "big"), frame.id.to_bytes(4, "big")
+    if frame.id & EXTENDED:
+        return there == here[:2] + here[:1:-1]
+    return frame.id == id ^ 8
 
 
 def _isotp_payload(frame: FrameTuple, data: bytes, with_length: bool) -> FrameTuple:

@@ -29,6 +29,7 @@ from tests.support.transport_wire import (
     bam,
     id_of,
     interleavings,
+    isotp,
     text_of,
 )
 
@@ -152,7 +153,44 @@ def test_a_lost_packet_costs_its_own_message_alone(lost: int) -> None:
     found = wire.payloads(*damaged, *other)
     assert found == [("18FECA02", "42" * 14)]
     assert wire.payloads(*whole) == [("18FECA01", bytes(range(100)).hex().upper())]
-    assert wire.ends == ({"complete": 2, "orphans": 15} if lost == 0 else {"complete": 2, "restarted": 1})
+    how = {0: "orphans", 15: "restarted"}.get(lost, "lost_packets")  # the last one may still have come
+    assert wire.ends == {"complete": 2, how: 15 if lost == 0 else 1}
+
+
+def test_a_broadcast_with_a_gap_has_lost_packets_however_it_ends() -> None:
+    announce, first, second, third = bam(1, bytes(20))
+    wire = Wire()
+    wire.hear(announce, first, third)
+    wire.hear("18FF50E5#00", after_ns=2 * SECOND_NS)
+    wire.hear(announce, third)  # which ends the one before: by time
+    assert wire.ends == {"lost_packets": 1}
+    wire.hear(announce, second)  # begins anew
+    assert wire.ends == {"lost_packets": 2}
+    wire.hear("1CECFF01#FFFFFFFFFFFFFFFF")  # the sender gives up
+    assert wire.ends == {"lost_packets": 3}
+    wire.hear(announce, first, third)
+    wire.transport.end_sessions(0)
+    assert wire.ends == {"lost_packets": 4}
+    assert wire.counts == (0, 11)
+
+
+def test_a_broadcast_without_a_gap_ends_by_what_ended_it() -> None:
+    announce, first, second, third = bam(1, bytes(20))
+    wire = Wire()
+    wire.hear(announce, first, second)
+    wire.hear(announce, after_ns=2 * SECOND_NS)
+    wire.hear(announce, first)
+    wire.transport.end_sessions(0)
+    assert wire.ends == {"timeout": 1, "restarted": 1, "unfinished": 1}
+    assert wire.hear(announce, third, first, second) == [("18FECA01", bytes(20).hex())]  # a gap may be filled
+
+
+def test_a_gap_of_what_may_be_asked_for_again_is_no_loss_yet() -> None:
+    wire = Wire()
+    one, _, three = (text.replace("1CEBFF", "1CEB56") for text in bam(0xF4, bytes(16))[1:])
+    wire.hear("1CEC56F4#10100003FF001100", one, three)
+    wire.hear("1CEC56F4#10100003FF001100", after_ns=2 * SECOND_NS)
+    assert wire.ends == {"timeout": 1}
 
 
 def test_a_packet_missing_when_the_receiver_acknowledges_was_lost_by_the_listener() -> None:
@@ -236,6 +274,98 @@ def test_a_consecutive_frame_that_the_wire_repeats_is_taken_once() -> None:
     assert wire.hear("7E8#1014A0A1A2A3A4A5", second, second, "7E8#2208090A0B0C0D0E") == [
         ("7E8", "A0A1A2A3A4A50102030405060708090A0B0C0D0E")
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "frame_bytes", "address"),
+    [(8, 8, b""), (7, 8, b"\xf1"), (11, 12, b""), (10, 12, b"\xf1"), (63, 64, b""), (62, 64, b"\xf1")],
+)
+def test_the_shortest_first_frame_is_one_byte_longer_than_a_single_frame_takes(
+    size: int, frame_bytes: int, address: bytes
+) -> None:
+    wire = Wire(isotp=[(0x7E8, bool(address), False)])
+    payload = bytes(range(size))
+    assert wire.hear(*isotp("7E8", payload, frame_bytes=frame_bytes, address=address)) == [
+        ("7E8", payload.hex().upper())
+    ]
+    wire.hear(isotp("7E8", payload[:-1], frame_bytes=frame_bytes, address=address)[0])
+    assert wire.ends == {"complete": 1, "malformed": 1}
+
+
+def test_a_length_in_a_byte_of_its_own_is_of_can_fd_alone() -> None:
+    wire = Wire(isotp=[SINGLE, (0x600, True, False)])
+    assert wire.hear("7E8#0003620102AABBCC", "600#F1000362010200AA", "600#F100036201") == []
+    assert wire.ends == {"malformed": 3}
+    assert wire.hear("600#F10003620102000000") == [("600", "620102")]
+
+
+# A tester (F1) speaks to 12 and 40 with extended addressing: what it sends has one id.
+TESTER, TO_12, TO_40 = (0x6F1, True, False), b"\x12", b"\x40"
+CONVERSATIONS = (isotp("6F1", b"A" * 10, address=TO_12), isotp("6F1", b"B" * 10, address=TO_40))
+
+
+def test_sessions_to_two_addresses_under_one_id_are_told_apart_in_every_order_of_their_frames() -> None:
+    wire = Wire(isotp=[TESTER])
+    count = 0
+    for frames in interleavings([*CONVERSATIONS, ["6F1#7003620102"]]):
+        assert sorted(wire.hear_at_once(frames)) == [
+            ("6F1", "41" * 10),
+            ("6F1", "42" * 10),
+            ("6F1", "620102"),
+        ]
+        count += 1
+    assert count == 30
+    assert wire.ends == {"complete": 3 * count}
+
+
+def test_a_flood_of_addresses_is_bounded_and_counted() -> None:
+    wire = Wire(isotp=[TESTER, (0x6F2, True, False)])
+    for number in range(300):
+        wire.hear(f"6F{1 + number // 256}#{number % 256:02X}1FFF0102030405", after_ns=1000)
+    assert wire.ends == {"evicted": 44}
+    assert wire.transport.open_frames(0) == 256
+
+
+BEGIN = "1014000102030405"
+OVERFLOW = "3200000000000000"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "answer", "ended"),
+    [
+        (("7E8",), "7E0", "7E8"),
+        (("7BB",), "79B", "7BB"),  # ids that go together in no known way: it is the only one that waits
+        (("7E8", "7E9"), "7E0", "7E8"),
+        (("7E8", "7E9"), "7E1", "7E9"),
+        (("18DAF110", "18DAF111"), "18DA11F1", "18DAF111"),
+        (("7E8", "7BB"), "79B", None),
+        (("7E8",), "7E8", None),  # its own sender's: of the other direction
+    ],
+)
+def test_an_overflow_aborts_the_message_that_it_is_the_answer_to(
+    waiting: tuple[str, ...], answer: str, ended: str | None
+) -> None:
+    wire = Wire(isotp=[(id_of(id), False, False) for id in dict.fromkeys((*waiting, answer))])
+    wire.hear(*(f"{id}#{BEGIN}" for id in waiting))
+    assert wire.hear(f"{answer}#{OVERFLOW}") == []
+    assert wire.ends == ({} if ended is None else {"aborted": 1})
+    assert wire.counts == (1, 0 if ended is None else 1)
+    rest = [f"{id}#2{number}" + "07" * 7 for number in (1, 2) for id in waiting]
+    assert [id for id, _ in wire.hear(*rest)] == [id for id in waiting if id != ended]
+
+
+def test_an_overflow_to_one_address_leaves_the_other_alone() -> None:
+    wire = Wire(isotp=[TESTER, (0x612, True, False), (0x640, True, False)])
+    (first, second), other = CONVERSATIONS
+    assert wire.hear(first, other[0], "640#F132000000", second, other[1]) == [("6F1", "41" * 10)]
+    assert wire.ends == {"aborted": 1, "complete": 1, "orphans": 1}
+
+
+def test_neither_go_ahead_nor_an_overflow_between_consecutive_frames_ends_a_message() -> None:
+    wire = Wire(isotp=[SINGLE, (0x7E0, False, False)])
+    frames = isotp("7E8", bytes(20))
+    found = wire.hear(frames[0], "7E0#30000000", "7E0#31000000", frames[1], f"7E0#{OVERFLOW}", frames[2])
+    assert found == [("7E8", bytes(20).hex())]
 
 
 def test_ids_that_are_not_named_are_left_alone() -> None:
