@@ -1,5 +1,7 @@
 """`python -m fuzz`: all harnesses, each for its share of the time, in a process of its own.
 
+As many run side by side as there are processors.
+
     python -m fuzz --seconds 60            all of them
     python -m fuzz NAME --seconds 600      one of them
     python -m fuzz NAME FILE…              inputs as they are: to reproduce a finding
@@ -9,10 +11,14 @@ keeping is in build/fuzz/NAME/kept until the next one; into the corpus it is cop
 """
 
 import argparse
+import math
+import os
 import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from fuzz.engine import CORPUS, Harness, fuzz, has_atheris, replay
@@ -20,6 +26,7 @@ from fuzz.engine import CORPUS, Harness, fuzz, has_atheris, replay
 FINDINGS = Path("build/fuzz")
 NAMES = sorted(folder.name for folder in CORPUS.iterdir())
 INPUTS = re.compile(r"number_of_executed_units: (\d+)")  # as libFuzzer says it
+PROCESSORS = len(os.sched_getaffinity(0))
 START_LIMIT_S = 120  # beyond its time, for imports and the last input
 
 
@@ -35,12 +42,22 @@ def main() -> int:
     names = [arguments.name] if arguments.name else NAMES
     if not has_atheris():
         print("fuzz: no atheris for this Python: the corpus, mutated at random", flush=True)
-    seconds = max(1, arguments.seconds // len(names))
-    failed = [name for name in names if not _run(name, seconds)]
+    seconds = share_s(arguments.seconds, len(names), PROCESSORS)
+    failed = []
+    with ThreadPoolExecutor(PROCESSORS) as pool:
+        for name, (held, words) in zip(names, pool.map(partial(_run, seconds=seconds), names), strict=True):
+            print(words, flush=True)
+            if not held:
+                failed.append(name)
     for name in failed:
         for finding in _findings(name):
             print(f"fuzz: {name} failed; again: .venv/bin/python -m fuzz {name} {finding}")
     return 1 if failed else 0
+
+
+def share_s(seconds: int, harnesses: int, processors: int) -> int:
+    """How long each harness runs, so that all are through after `seconds`."""
+    return max(1, seconds // math.ceil(harnesses / processors))
 
 
 def _arguments() -> argparse.Namespace:
@@ -60,8 +77,8 @@ def _load(name: str) -> Harness:
     return HARNESSES[name]
 
 
-def _run(name: str, seconds: int) -> bool:
-    """Whether it held. What an earlier run left is forgotten."""
+def _run(name: str, seconds: int) -> tuple[bool, str]:
+    """Whether it held, and what there is to say. What an earlier run left is forgotten."""
     shutil.rmtree(FINDINGS / name, ignore_errors=True)
     command = [sys.executable, "-m", "fuzz", name, "--here", "--seconds", str(seconds)]
     log = FINDINGS / f"{name}.log"
@@ -76,10 +93,8 @@ def _run(name: str, seconds: int) -> bool:
     text = log.read_text(errors="replace")
     counted = INPUTS.search(text)
     if status or counted is None:
-        print(f"{text}\n{name}: failed", flush=True)
-        return False
-    print(f"{name}: {counted[1]} inputs", flush=True)
-    return True
+        return False, f"{text}\n{name}: failed"
+    return True, f"{name}: {counted[1]} inputs"
 
 
 def _findings(name: str) -> list[Path]:

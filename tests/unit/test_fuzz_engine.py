@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from random import Random
 
 import pytest
 
+import fuzz.__main__ as command
 from fuzz.engine import INPUT_LIMIT_BYTES, has_atheris, mutated
 
 ROOT = Path(__file__).parents[2]
@@ -69,3 +71,26 @@ def test_what_is_mutated_keeps_its_bounds() -> None:
     found = {mutated(random, inputs) for _ in range(500)}
     assert len(found) > 400
     assert max(map(len, found)) == INPUT_LIMIT_BYTES
+
+
+def test_all_harnesses_share_the_time_of_all_processors() -> None:
+    assert [command.share_s(60, 21, processors) for processors in (1, 2, 4, 64)] == [2, 5, 10, 60]
+    assert command.share_s(5, 21, 2) == 1
+
+
+def test_harnesses_run_side_by_side_and_are_told_of_in_their_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = threading.Barrier(2, timeout=30)
+
+    def run(name: str, seconds: int) -> tuple[bool, str]:
+        two.wait()
+        return name != "b", f"{name}: {seconds} s"
+
+    monkeypatch.setattr(command, "NAMES", ["a", "b", "c", "d"])
+    monkeypatch.setattr(command, "PROCESSORS", 2)
+    monkeypatch.setattr(command, "_run", run)
+    monkeypatch.setattr(command, "has_atheris", lambda: True)
+    monkeypatch.setattr(sys, "argv", ["fuzz", "--seconds", "10"])
+    assert command.main() == 1
+    assert capsys.readouterr().out == "a: 5 s\nb: 5 s\nc: 5 s\nd: 5 s\n"
