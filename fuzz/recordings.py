@@ -3,6 +3,7 @@
 import gzip
 import io
 import re
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -59,9 +60,9 @@ def zst_harness(data: bytes) -> None:
 
 
 def mf4_harness(data: bytes) -> None:
-    """A whole log with other records (from the third byte on) and its end cut off (the first two: how far).
+    """A whole log with other records (from the third byte on), and its end cut off (the first two: how far).
 
-    Its blocks stay as they are: asammdf believes them, and runs for ever in a chain that bites its own tail.
+    Its blocks stay as they are.
     """
     whole = MF4_LOG.read_bytes()
     log = bytearray(whole)
@@ -72,6 +73,23 @@ def mf4_harness(data: bytes) -> None:
         changed = records.read(end - begin)
         log[begin : begin + len(changed)] = changed
     log_harness("log.mf4")(bytes(log[: max(len(log) - cut_bytes, 0)]))
+
+
+def mf4_links_harness(data: bytes) -> None:
+    """A whole log with other links between its blocks: in each four bytes which link, and where to.
+
+    What else blocks say stays as it is: where a channel says that it is not in its record, asammdf crashes.
+    """
+    whole = MF4_LOG.read_bytes()
+    log = bytearray(whole)
+    links = [
+        block.end() + 8 * number
+        for block in re.finditer(rb"##[A-Z]{2}.{12}(.{8})", whole, re.DOTALL)
+        for number in range(int.from_bytes(block[1], "little"))
+    ]
+    for number, address in struct.iter_unpack(">HH", data[: len(data) // 4 * 4]):
+        struct.pack_into("<Q", log, links[number % len(links)], address)
+    log_harness("log.mf4")(bytes(log))
 
 
 def capture_harness(protocol: str) -> Callable[[bytes], None]:

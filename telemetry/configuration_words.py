@@ -154,7 +154,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
     },
     "replay": {
         **_SOURCE,
-        "file": _words("`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, each also `.gz` or `.zst`; `.mf4`"),
+        "file": _words("`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, `.mf4`, each also `.gz` or `.zst`"),
         "speed": _words("times the recorded speed", "as fast as possible"),
         **_DATABASES,
         "channel_databases": _words(

@@ -89,7 +89,7 @@ cdef class AscReader(LineReader):
         elif self.start_ns == 0 and _DATE_LINE.match(text):
             self.note_date(False)
         elif not _BLOCK.match(text):
-            self.add_damage(self.line + 1)
+            self.damage_line()
         LineReader.take_header(self)
 
     cdef void note_date(self, bint known) noexcept:

@@ -25,13 +25,15 @@ cdef class BlfReader(LogReader):
     cdef bint searching          # behind damage: for the next object
     cdef int64_t position        # of `begin` in the content
     cdef int64_t piece_position  # of the newest piece in the content
-    cdef int64_t piece_place     # and in the file
-    cdef bint piece_stored
-    cdef int64_t former_place    # in the file, of the piece before
+    cdef int64_t piece_offset    # in what its container holds; -1: it is stored as it is
+    cdef int64_t piece_place     # in the file, or its container's
+    cdef int64_t former_position # of the piece before
+    cdef int64_t former_offset
+    cdef int64_t former_place
     cdef uint32_t least          # what `take` needed of the object
     cdef uint32_t size           # of that object
 
-    cdef int64_t file_place(self, Py_ssize_t ahead) noexcept nogil
+    cdef void damage_ahead(self, Py_ssize_t ahead) noexcept nogil
     cdef void drop(self, Py_ssize_t count) noexcept nogil
     cdef void lose(self, Py_ssize_t ahead) noexcept nogil
     cdef bint find_object(self) noexcept nogil

@@ -15,7 +15,7 @@ from telemetry_core.frames cimport (
     FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch,
 )
 from telemetry_core.log_reader cimport (
-    BUFFER_BYTES, ENOUGH, MAX_CHANNELS, NEEDS_BYTES, NEEDS_CHANNEL, NOT_DUE, LogReader,
+    BUFFER_BYTES, ENOUGH, MAX_CHANNELS, NEEDS_BYTES, NEEDS_CHANNEL, NOT_DUE, LogReader, Place,
 )
 
 cdef enum:
@@ -87,7 +87,7 @@ cdef const char* _find_signature(const char* at, const char* end) noexcept nogil
 cdef class BlfReader(LogReader):
     """Frames of a BLF log. Its channels, counted from 1, are can0, can1 … See LogReader.
 
-    Raises ValueError when the file does not begin as a BLF log does.
+    Raises ValueError when the file does not begin as a BLF log does, EOFError when it ends inside its header.
     """
 
     def __cinit__(self, stream, channel_of, *_):
@@ -95,9 +95,12 @@ cdef class BlfReader(LogReader):
         self.start_ns = content.start_ns
         self.pieces = content.pieces()
         self.piece = b""
+        self.piece_offset = -1
 
-    cdef object place(self, int64_t place):
-        return f"byte {place}"
+    cdef object place(self, Place place):
+        if place.part < 0:
+            return f"byte {place.byte}"
+        return f"byte {place.byte} (byte {place.part} of the container's content)"
 
     cdef object fill(self):
         # Move what is left to the front; behind it comes what there is room for of the content's next piece.
@@ -114,17 +117,19 @@ cdef class BlfReader(LogReader):
                 return
             if following.damaged:
                 if not self.searching:
-                    self.add_damage(following.place)
+                    self.add_damage(following.place, following.offset)
                 self.drop(left)
                 self.wanted = 0
                 self.searching = True
                 return
+            self.former_position = self.piece_position
+            self.former_offset = self.piece_offset
             self.former_place = self.piece_place
             self.piece = following.data
             self.taken = 0
             self.piece_position = self.position + left
+            self.piece_offset = following.offset
             self.piece_place = following.place
-            self.piece_stored = following.stored
         count = min(len(self.piece) - self.taken, BUFFER_BYTES - left)
         memcpy(self.buffer + left, <const char*>self.piece + self.taken, count)
         self.taken += count
@@ -174,7 +179,8 @@ cdef class BlfReader(LogReader):
                 return False
             if left <= self.wanted + MAX_GAP:  # nothing but padding
                 if left < self.wanted:
-                    self.add_damage(self.file_place(0))
+                    self.damage_ahead(0)
+                    self.ends_damaged = True
                 self.drop(left)
                 self.wanted = 0
                 return False
@@ -190,17 +196,26 @@ cdef class BlfReader(LogReader):
         end = self.buffer + self.end
         found = _find_signature(at, end)
         if found == NULL:
+            self.ends_damaged = self.has_all
             self.drop(max(end - at - SIGNATURE_BYTES + 1, 0))
             return False
         self.drop(found - at)
         return True
 
-    cdef int64_t file_place(self, Py_ssize_t ahead) noexcept nogil:
-        # Where in the file the byte is that is so far ahead of `begin`, or the compressed container with it.
+    cdef void damage_ahead(self, Py_ssize_t ahead) noexcept nogil:
+        # So far ahead of `begin`. In a compressed container the place is the container's.
         cdef int64_t position = self.position + ahead
-        if position < self.piece_position:
-            return self.former_place
-        return self.piece_place + (position - self.piece_position if self.piece_stored else 0)
+        cdef int64_t place = self.piece_place, offset = self.piece_offset
+        if position >= self.piece_position:
+            position -= self.piece_position
+        else:
+            place = self.former_place
+            offset = self.former_offset
+            position = max(position - self.former_position, 0)
+        if offset < 0:
+            self.add_damage(place + position, -1)
+        else:
+            self.add_damage(place, offset + position)
 
     cdef void drop(self, Py_ssize_t count) noexcept nogil:
         self.begin += count
@@ -209,7 +224,7 @@ cdef class BlfReader(LogReader):
     cdef void lose(self, Py_ssize_t ahead) noexcept nogil:
         # There is damage: look for the next object. One search is one damaged place.
         if not self.searching:
-            self.add_damage(self.file_place(ahead))
+            self.damage_ahead(ahead)
         self.wanted = 0
         self.searching = True
 

@@ -24,6 +24,7 @@ else:
 PIECE_BYTES = 64 * 1024
 OBJECT_LIMIT_BYTES = 16 * 1024 * 1024  # a larger object's size is damaged
 
+_FILE_SIGNATURE = b"LOGG"
 _SIGNATURE = b"LOBJ"
 _CONTAINER_SIGNATURE = b"LOBJ\x10\0\1\0"  # no other object has a header of 16 bytes
 _BASE_HEADER = struct.Struct("<4sHHLL")  # signature, header's size and version, object's size and type
@@ -49,22 +50,24 @@ class Piece(NamedTuple):
 
     data: bytes
     place: int  # in the file: of the first byte, or of the compressed container that it is from
-    stored: bool  # as it is in the file
+    offset: int  # of the first byte in what that container holds; -1: it is stored as it is
     damaged: bool
 
 
 class BlfContent:
-    """The content of one file. Raises ValueError if it is none."""
+    """The content of one file. Raises ValueError if it is none, EOFError if it ends inside the header."""
 
     def __init__(self, stream: Readable) -> None:
         self._file = _Window(stream)
-        if not self._file.hold(_FILE_HEADER_BYTES) or self._file.data[:4] != b"LOGG":
+        is_whole = self._file.hold(_FILE_HEADER_BYTES)
+        if not _FILE_SIGNATURE.startswith(self._file.data[:4]):
             raise ValueError("it does not begin with the signature LOGG")
+        if not is_whole:
+            raise EOFError(f"inside its header, at byte {len(self._file.data)}")
         self.start_ns = _start_ns(_START.unpack_from(self._file.data, _START_AT))
         size = int.from_bytes(self._file.data[4:8], "little")
-        if not _START_AT + _START.size <= size <= _LARGEST_FILE_HEADER:
+        if not _START_AT + _START.size <= size <= _LARGEST_FILE_HEADER or not self._file.hold(size):
             size = _FILE_HEADER_BYTES
-        self._file.hold(size)
         self._file.drop(size)
 
     def pieces(self) -> Iterator[Piece]:
@@ -116,7 +119,7 @@ class BlfContent:
             has_more = file.hold(PIECE_BYTES)
             at = _find_container(file.data)
             end = at if at >= 0 else len(file.data) - (_BASE_HEADER.size - 1 if has_more else 0)
-            yield Piece(bytes(file.data[:end]), file.place, stored=True, damaged=False)
+            yield Piece(bytes(file.data[:end]), file.place, -1, damaged=False)
             file.drop(end)
             if at >= 0 or not has_more:
                 return
@@ -135,12 +138,14 @@ class BlfContent:
             yield from self._stored(size, content)
             return
         inflater = _Inflater(content)
+        given = 0
         if method == _DEFLATED:
             for data in inflater.pieces():
-                yield Piece(data, place, stored=False, damaged=False)
+                yield Piece(data, place, given, damaged=False)
+                given += len(data)
         is_size_sound = self._object_at(size) and content.find(_SIGNATURE, inflater.consumed) < 0
         if not (inflater.whole and is_size_sound):
-            yield _damage(place)
+            yield _damage(place, -1 if inflater.whole or method != _DEFLATED else given)
         if is_size_sound:
             file.drop(size)
         else:
@@ -159,7 +164,7 @@ class BlfContent:
             return
         start = place + _CONTAINER_HEADER.size
         for at in range(0, len(content), PIECE_BYTES):
-            yield Piece(content[at : at + PIECE_BYTES], start + at, stored=True, damaged=False)
+            yield Piece(content[at : at + PIECE_BYTES], start + at, -1, damaged=False)
         file.drop(size)
         if is_cut_off:
             yield _damage(file.place)
@@ -250,8 +255,8 @@ def _find_container(content: bytes | bytearray) -> int:
     return at
 
 
-def _damage(place: int) -> Piece:
-    return Piece(b"", place, stored=False, damaged=True)
+def _damage(place: int, offset: int = -1) -> Piece:
+    return Piece(b"", place, offset, damaged=True)
 
 
 def _start_ns(start: tuple[int, ...]) -> int:

@@ -23,30 +23,36 @@ cdef enum LineResult:
     LINE_NEW_CHANNEL             # to be parsed again when its channel has a number
     LINE_HEADER                  # for `take_header`
 
+cdef struct Place:
+    int64_t byte                 # in the stream
+    int64_t part                 # what else the format tells of it: a line, a byte in a container
+
 cdef class LogReader:
     cdef object stream           # has readinto()
     cdef object channel_of       # str -> int
     cdef char* buffer
+    cdef int64_t base            # of the buffer in the stream
     cdef Py_ssize_t begin        # first byte not yet parsed
     cdef Py_ssize_t end          # behind the last byte read
     cdef bint has_all            # the stream has no more
     cdef int64_t unsettled       # damaged places since the last frame
-    cdef int64_t first_unsettled # the first damaged place of all
-    cdef int64_t first_place     # that, when it is counted; -1: none
+    cdef Place first_unsettled   # the first damaged place of all
+    cdef Place first_place       # that, when it is counted; its byte is -1: none
     cdef int32_t channels[MAX_CHANNELS]  # the pipeline's number of the log's channel; -1: not yet known
     cdef int new_channel         # one that channel_of has not numbered yet
     cdef readonly int64_t frames_read
     cdef readonly int64_t damaged
     cdef readonly int64_t next_ns
     cdef readonly bint at_end
+    cdef readonly bint ends_damaged  # the last damaged place is the log's end, cut off
 
     cdef object fill(self)
     cdef object number_channel(self)
     cdef object take_header(self)
-    cdef object place(self, int64_t place)
+    cdef object place(self, Place place)
     cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil
     cdef int find_channel(self, int64_t number) noexcept nogil
-    cdef void add_damage(self, int64_t place) noexcept nogil
+    cdef void add_damage(self, int64_t byte, int64_t part) noexcept nogil
     cdef void settle(self) noexcept nogil
 
 cdef class LineReader(LogReader):
@@ -54,4 +60,5 @@ cdef class LineReader(LogReader):
     cdef int64_t line            # lines taken so far
     cdef Py_ssize_t line_end     # of the line that is for take_header
 
+    cdef void damage_line(self) noexcept nogil
     cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil

@@ -19,13 +19,14 @@ cdef class LogReader:
     """Frames of one log. `stream` has `readinto`; `channel_of` numbers each channel's name once.
 
     The log's own order is kept. `frames_read`, `damaged` (places) and `first_damage` (where the first is; "":
-    none) tell how far it is. `next_ns`: stamp of the frame that was not due; `at_end`: nothing more to read.
+    none) tell how far it is. `next_ns`: stamp of the frame that was not due; `at_end`: nothing more to read;
+    `ends_damaged`: the last of the damaged places is the end, where the log was cut off.
     """
 
     def __cinit__(self, stream, channel_of, *_):
         self.stream = stream
         self.channel_of = channel_of
-        self.first_place = -1
+        self.first_place.byte = -1
         memset(self.channels, 0xFF, sizeof(self.channels))
         self.buffer = <char*>malloc(BUFFER_BYTES)
         if self.buffer == NULL:
@@ -37,7 +38,7 @@ cdef class LogReader:
     @property
     def first_damage(self):
         """Where the first damaged place is, for people; "" without damage."""
-        return "" if self.first_place < 0 else self.place(self.first_place)
+        return "" if self.first_place.byte < 0 else self.place(self.first_place)
 
     def read(self, FrameBatch batch not None, Py_ssize_t limit=-1, int64_t until_ns=INT64_MAX):
         """Fill `batch` behind what it holds; the number of frames added.
@@ -76,6 +77,7 @@ cdef class LogReader:
         cdef Py_ssize_t got
         if left:
             memmove(self.buffer, self.buffer + self.begin, left)
+        self.base += self.begin
         self.begin = 0
         self.end = left
         window = PyMemoryView_FromMemory(self.buffer + left, BUFFER_BYTES - left, PyBUF_WRITE)
@@ -91,8 +93,8 @@ cdef class LogReader:
     cdef object take_header(self):
         raise NotImplementedError
 
-    cdef object place(self, int64_t place):
-        return str(place)
+    cdef object place(self, Place place):
+        return f"byte {place.byte}"
 
     cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil:
         # Take what is in the window until the batch holds `full` frames or something else is needed.
@@ -104,9 +106,10 @@ cdef class LogReader:
             self.new_channel = <int>number
         return self.channels[number]
 
-    cdef void add_damage(self, int64_t place) noexcept nogil:
+    cdef void add_damage(self, int64_t byte, int64_t part) noexcept nogil:
         if self.damaged + self.unsettled == 0:
-            self.first_unsettled = place
+            self.first_unsettled.byte = byte
+            self.first_unsettled.part = part
         self.unsettled += 1
 
     cdef void settle(self) noexcept nogil:
@@ -118,7 +121,14 @@ cdef class LogReader:
 
 
 cdef class LineReader(LogReader):
-    """A log in which a line is a frame, or something else. Its places are lines, counted from 1."""
+    """A log in which a line is a frame, or something else. Its places are lines, counted from 1, and bytes."""
+
+    cdef object place(self, Place place):
+        return f"{place.part} (byte {place.byte})"
+
+    cdef void damage_line(self) noexcept nogil:
+        # The one that begins at `begin`.
+        self.add_damage(self.base + self.begin, self.line + 1)
 
     cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil:
         cdef const char* line
@@ -132,7 +142,7 @@ cdef class LineReader(LogReader):
             if line_end == NULL:
                 if not self.has_all and self.end - self.begin > MAX_LINE:
                     if not self.discarding:
-                        self.add_damage(self.line + 1)
+                        self.damage_line()
                         self.discarding = True
                     self.begin = self.end
                 if not self.has_all or self.begin == self.end:
@@ -154,7 +164,8 @@ cdef class LineReader(LogReader):
                     self.next_ns = frame.time_ns
                     return NOT_DUE
                 if torn or result == LINE_DAMAGED:
-                    self.add_damage(self.line + 1)
+                    self.damage_line()
+                    self.ends_damaged = result == LINE_DAMAGED and line_end == self.buffer + self.end
                 if result == LINE_FRAME:
                     batch.count += 1
                     self.frames_read += 1

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LOG",
         nargs="+",
         type=Path,
-        help="candump, .asc, .blf, GVRET .csv, .trc, each also .gz or .zst; .mf4; -: stdin",
+        help="candump, .asc, .blf, GVRET .csv, .trc, .mf4, each also .gz or .zst; -: stdin",
     )
     parser.add_argument(
         "--protocol",

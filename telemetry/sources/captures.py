@@ -65,7 +65,7 @@ class Capture:
         self.path = path
         self.pieces_read = 0
         self.damaged = 0
-        self.first_damaged_line = 0
+        self.first_damage = ""  # its line and byte
         self._content = Content(path)
         self._lines = io.BufferedReader(self._content)
 
@@ -80,34 +80,38 @@ class Capture:
         return self._content.total_bytes
 
     def __iter__(self) -> Iterator[Piece]:
-        """All pieces. Raises DataError when the file is unreadable before the first one."""
-        for number, line in enumerate(self._whole_lines(), start=1):
+        """All pieces. Raises DataError when the file is not what its name says it is."""
+        for number, (byte, line) in enumerate(self._whole_lines(), start=1):
             piece = parse_line(line)
             if piece is None and line.strip():
                 self.damaged += 1
-                self.first_damaged_line = self.first_damaged_line or number
+                self.first_damage = self.first_damage or f"{number} (byte {byte})"
                 piece = parse_line(line[line.rfind(b"(") :])
             if piece is not None:
                 self.pieces_read += 1
                 yield piece
-        if self._content.problem and not self.pieces_read:
+        if self._content.is_refused and not self.pieces_read:
             raise DataError(self._content.problem, where=str(self.path))
 
-    def _whole_lines(self) -> Iterator[bytes]:
-        """Lines; for one that is too long something that is none."""
+    def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Lines and where they begin; for one that is too long something that is none."""
+        end = 0
         while line := self._lines.readline(LONGEST_LINE_BYTES):
+            begin, end = end, end + len(line)
             if len(line) == LONGEST_LINE_BYTES and not line.endswith(b"\n"):
-                while (rest := self._lines.readline(LONGEST_LINE_BYTES)) and not rest.endswith(b"\n"):
-                    pass
+                while rest := self._lines.readline(LONGEST_LINE_BYTES):
+                    end += len(rest)
+                    if rest.endswith(b"\n"):
+                        break
                 line = b"?"
-            yield line
+            yield begin, line
 
     def warnings(self) -> list[str]:
         """What was wrong with the capture, for people; one line each."""
         lines = []
         if self.damaged:
             more = f", and {self.damaged - 1} more" if self.damaged > 1 else ""
-            lines.append(f"{self.path}:{self.first_damaged_line}: no line of a capture, skipped{more}")
+            lines.append(f"{self.path}:{self.first_damage}: no line of a capture, skipped{more}")
         if self._content.problem:
             lines.append(f"{self.path}: ends early: {self._content.problem}")
         return lines

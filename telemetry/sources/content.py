@@ -8,15 +8,20 @@ compressed: `.gz`, `.zst`.
 import errno
 import io
 import os
+import shutil
 import stat
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from telemetry.errors import InputMissingError
-from telemetry.sources.inflate import DamagedError, inflated
+from telemetry.errors import InputMissingError, StorageError
+from telemetry.sources.inflate import DamagedError, OtherFormatError, inflated
 
 STDIN = Path("-")
+UNPACKED_PIECE_BYTES = 1024 * 1024
 
 
 class _Stream(Protocol):
@@ -29,6 +34,7 @@ class Content(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         """Raises InputMissingError when it cannot be opened, UnavailableError without the package for it."""
         self.problem = ""
+        self.is_refused = False  # it is not compressed as its name says, or the system does not give it
         self._file = _open(path)
         self._ahead = b""  # peeked at, not yet read
         try:
@@ -62,10 +68,13 @@ class Content(io.RawIOBase):
             return self._stream.readinto(buffer) or 0
         except (OSError, DamagedError) as error:
             self.problem = str(error)
+            self.is_refused = isinstance(error, OSError | OtherFormatError)
             return 0
 
     def first_line(self, most: int) -> bytes:
-        """The first line, or its first `most` bytes. To be asked before anything is read; takes nothing."""
+        """The first line with its end, or its first `most` bytes. To be asked before anything is read; takes
+        nothing.
+        """
         start = bytearray()
         piece = bytearray(most)
         while len(start) < most and b"\n" not in start:
@@ -74,12 +83,40 @@ class Content(io.RawIOBase):
                 break
             start += piece[:got]
         self._ahead = bytes(start)
-        return self._ahead.partition(b"\n")[0]
+        line, line_break, _ = self._ahead.partition(b"\n")
+        return line + line_break
 
     def close(self) -> None:
         """Give the file back."""
         self._file.close()
         super().close()
+
+
+@contextmanager
+def unpacked(content: Content, path: Path) -> Iterator[Path]:
+    """All of the content of the file `path` as a file of its own in the temporary folder, gone at the end.
+
+    Raises StorageError.
+    """
+    try:
+        file = tempfile.NamedTemporaryFile(suffix=Path(path.stem).suffix)  # noqa: SIM115  it is closed below
+    except OSError as error:
+        raise _cannot_unpack(path, error) from error
+    with file:
+        try:
+            shutil.copyfileobj(content, file, UNPACKED_PIECE_BYTES)
+            file.flush()
+        except OSError as error:
+            raise _cannot_unpack(path, error) from error
+        yield Path(file.name)
+
+
+def _cannot_unpack(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot be unpacked into {tempfile.gettempdir()}: {error.strerror}",
+        where=str(path),
+        hint="make room there, or set TMPDIR to another folder",
+    )
 
 
 def require_file(path: Path) -> None:

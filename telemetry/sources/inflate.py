@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import zstandard
 
 PIECE_BYTES = 64 * 1024
+_EARLY = "the compressed data end too early"
+_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
 _LARGEST_WINDOW = 128 * 1024 * 1024  # as the zstd program allows
+_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = 0x184D2A50  # and the 15 numbers behind it
 _HEADER_BYTES = 18  # the longest of a frame, with its magic
 _RUN = 1  # type of block: one byte, repeated
@@ -28,6 +31,10 @@ class DamagedError(Exception):
 
     def __init__(self, problem: str, place: int) -> None:
         super().__init__(f"{' '.join(problem.split())}, at byte {place}")
+
+
+class OtherFormatError(DamagedError):
+    """The file does not begin as the ending of its name says."""
 
 
 class Readable(Protocol):
@@ -128,10 +135,12 @@ class _Gzip(_Pieces):
             has_more = window.hold(1)
             if not has_more and not self._begun and window.place:
                 return b""
+            if not window.place and not _GZIP_MAGIC.startswith(window.data[:2]):
+                raise OtherFormatError("not a gzipped file", 0)
             if piece := self._inflate():
                 return piece
             if not has_more and not self._member.eof:
-                self._failure = DamagedError("the compressed data end too early", window.place)
+                self._failure = DamagedError(_EARLY, window.place)
         raise self._failure
 
     def _inflate(self) -> bytes:
@@ -196,12 +205,12 @@ class _Zstandard(_Pieces):
         while (frame := self._frame or self._begin_frame()) is not None:
             place = window.place
             if not window.hold(3):
-                raise DamagedError("the compressed data end too early", place + len(window.data))
+                raise DamagedError(_EARLY, place + len(window.data))
             header = int.from_bytes(window.data[:3], "little")
             is_last, kind, size = header & 1, header >> 1 & 3, header >> 3
             size = 3 + (1 if kind == _RUN else size) + _CHECKSUM_BYTES * (is_last and self._has_checksum)
             if not window.hold(size):
-                raise DamagedError("the compressed data end too early", place + len(window.data))
+                raise DamagedError(_EARLY, place + len(window.data))
             piece = self._inflate(frame, window.take(size), place)
             self._frame = None if is_last else frame
             if piece:
@@ -217,14 +226,20 @@ class _Zstandard(_Pieces):
             left = 8 + int.from_bytes(window.data[4:8], "little")
             while left and window.hold(1):
                 left -= len(window.take(min(left, PIECE_BYTES)))
+            if left:
+                raise DamagedError(_EARLY, window.place)
         if not window.hold(1) and window.place:
             return None
         place = window.place
-        window.hold(_HEADER_BYTES)
+        is_cut_off = not window.hold(_HEADER_BYTES)
+        if not _is_frame(window.data[:4]):
+            raise (DamagedError if place else OtherFormatError)("not a Zstandard file", place)
         try:
             size = self._package.frame_header_size(window.data[:_HEADER_BYTES])
             self._has_checksum = self._package.get_frame_parameters(window.data).has_checksum
         except self._package.ZstdError as error:
+            if is_cut_off:
+                raise DamagedError(_EARLY, place + len(window.data)) from error
             raise DamagedError(str(error), place) from error
         frame = self._decompressor.decompressobj()
         self._inflate(frame, window.take(size), place)
@@ -235,3 +250,10 @@ class _Zstandard(_Pieces):
             return frame.decompress(data)
         except self._package.ZstdError as error:
             raise DamagedError(str(error), place) from error
+
+
+def _is_frame(magic: bytes) -> bool:
+    # Or the beginning of one's magic, where the file ends.
+    if magic and magic[0] & 0xF0 == _SKIPPABLE & 0xF0:
+        return _SKIPPABLE.to_bytes(4, "little")[1:].startswith(magic[1:])
+    return _MAGIC.startswith(magic)

@@ -20,7 +20,7 @@ from telemetry_core.frames import FrameBatch
 from telemetry_core.gvret import GvretReader
 
 from telemetry.errors import DataError
-from telemetry.sources.content import Content
+from telemetry.sources.content import Content, unpacked
 from telemetry.sources.message_logs import LATEST_NS, MessageReader, Mf4, Trc
 
 FIRST_LINE_BYTES = 4096
@@ -46,6 +46,11 @@ class FrameReader(Protocol):
         ...
 
     @property
+    def ends_damaged(self) -> bool:
+        """Whether the last of them is the log's end, where it was cut off."""
+        ...
+
+    @property
     def at_end(self) -> bool:
         """Whether there is nothing more to read."""
         ...
@@ -64,6 +69,19 @@ class FrameReader(Protocol):
         ...
 
 
+class NoFrames:
+    """The reader of a log that ends inside its header."""
+
+    frames_read = damaged = next_ns = 0
+    first_damage = ""
+    ends_damaged = False
+    at_end = True
+
+    def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:  # noqa: ARG002
+        """See `FrameReader.read`."""
+        return 0
+
+
 class Log:
     """An open log: frames in their order, and what was wrong with it."""
 
@@ -75,10 +93,17 @@ class Log:
         self.path = path
         self._content = Content(path)
         self._is_unfinished = False
+        self._header_end = ""  # where the file ends inside its header
         self._closing = ExitStack()
         self._closing.callback(self._content.close)
         try:
             self._reader = self._reader_of(channel_of)
+        except EOFError as end:
+            if self._content.is_refused:
+                self._closing.close()
+                raise DataError(self._content.problem, where=str(path)) from end
+            self._reader = NoFrames()
+            self._header_end = str(end)
         except BaseException:
             self._closing.close()
             raise
@@ -114,9 +139,9 @@ class Log:
         return self._reader.next_ns
 
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:
-        """See `FrameReader.read`. Raises DataError when the file is unreadable before the first frame."""
+        """See `FrameReader.read`. Raises DataError when the file is not what its name says it is."""
         got = self._reader.read(batch, limit, until_ns)
-        if self.at_end and self._content.problem and not self.frames_read:
+        if self.at_end and self._content.is_refused and not self.frames_read:
             raise DataError(self._content.problem, where=str(self.path))
         return got
 
@@ -127,13 +152,15 @@ class Log:
             what = "no known form of a date, stamps count from 1970"
             hint = "write it like: date Tue Nov 14 10:13:20.500 pm 2023"
             lines.append(f"{self.path}:{self._reader.undated_line}: {what} ({hint})")
-        if self.damaged:
-            more = f", and {self.damaged - 1} more" if self.damaged > 1 else ""
+        problem = self._content.problem or self._header_end
+        damaged = self.damaged - (1 if problem and self._reader.ends_damaged else 0)
+        if damaged:
+            more = f", and {damaged - 1} more" if damaged > 1 else ""
             lines.append(f"{self.path}:{self._reader.first_damage}: no frame, skipped{more}")
         if self._is_unfinished:
             lines.append(f"{self.path}: was not finished by its logger: read up to its last whole record")
-        if self._content.problem:
-            lines.append(f"{self.path}: ends early: {self._content.problem}")
+        if problem:
+            lines.append(f"{self.path}: ends early: {problem}")
         return lines
 
     def close(self) -> None:
@@ -158,9 +185,14 @@ class Log:
             case ".blf":
                 return self._blf_reader(channel_of)
             case ".trc":
+                if not self._content.first_line(1):
+                    raise EOFError("inside its header, at byte 0")
                 return MessageReader(Trc(io.BufferedReader(self._content)), channel_of)
             case ".mf4":
-                mf4 = Mf4(self.path)
+                path = self.path
+                if path.suffix.lower() in COMPRESSED:
+                    path = self._closing.enter_context(unpacked(self._content, path))
+                mf4 = Mf4(path, self.path)
                 self._closing.callback(mf4.close)
                 self._is_unfinished = mf4.is_unfinished
                 return MessageReader(mf4, channel_of)
@@ -183,6 +215,8 @@ class Log:
         if header.startswith((GVRET_HEADER, GVRET_OLD_HEADER)):
             return GvretReader(self._content, channel_of)
         if suffix == ".csv":
+            if not first.endswith(b"\n") and GVRET_HEADER.startswith(header):
+                raise EOFError(f"inside its header, at byte {len(first)}")
             raise DataError(
                 "this header of a CSV log is not known",
                 where=f"{self.path}:1",

@@ -8,6 +8,7 @@ a log is read, and for MF4 on asammdf.
 
 import importlib.util
 import io
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -18,14 +19,16 @@ from telemetry_core.frames import FrameBatch
 
 from telemetry.errors import DataError, TelemetryError, UnavailableError
 from telemetry.sources.messages import append_message
+from telemetry.sources.mf4_links import check_links
 
 if TYPE_CHECKING:
     import can
     from asammdf.blocks.mdf_v4 import MDF4
 
 LATEST_NS = 2**63 - 1
-LINE_LIMIT = 65_536  # characters; what is longer is no line of a log
-MF4_FINISHED, MF4_UNFINISHED = b"MDF", b"UnFinMF"  # how a log begins
+LINE_LIMIT_BYTES = 65_536  # what is longer is no line of a log
+MF4_FINISHED, MF4_UNFINISHED = b"MDF     ", b"UnFinMF "  # how a log begins
+MF4_HEADER_BYTES = 168
 
 
 class Format(Protocol):
@@ -42,6 +45,10 @@ class Format(Protocol):
 
     def place(self) -> str:
         """Where that is, for people."""
+        ...
+
+    def is_torn(self) -> bool:
+        """Whether that is the log's end, where it may have been cut off."""
         ...
 
     def resume(self) -> None:
@@ -70,6 +77,7 @@ class MessageReader:
         self.frames_read = 0
         self.damaged = 0
         self.first_damage = ""
+        self.ends_damaged = False
         self.next_ns = 0
         self.at_end = False
 
@@ -95,7 +103,7 @@ class MessageReader:
                 self.frames_read += 1
                 self._settle()
             else:
-                self._unsettled.append(self._format.place())
+                self._add_damage()
         return len(batch) - before
 
     def _all_messages(self) -> Iterator["can.Message"]:
@@ -107,10 +115,15 @@ class MessageReader:
             except TelemetryError:
                 raise
             except Exception:  # noqa: BLE001 - whatever damaged bytes make a reader raise
-                self._unsettled.append(self._format.place())
+                if not progress or self._format.progress() > progress:  # and not once more at the end
+                    self._add_damage()
             else:
                 return
             self._format.resume()
+
+    def _add_damage(self) -> None:
+        self._unsettled.append(self._format.place())
+        self.ends_damaged = self._format.is_torn()
 
     def _settle(self) -> None:
         if self._unsettled:
@@ -129,18 +142,24 @@ class _Lines:
     """The lines of a text log, as python-can's readers take them."""
 
     def __init__(self, content: io.BufferedReader) -> None:
-        self._text = io.TextIOWrapper(content, "utf-8", errors="replace")
+        self._content = content
         self.number = 0
+        self.byte = 0  # at which the line begins
+        self._end = 0
+        self.is_torn = False  # the last line has no end, or there is no more
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> str:
-        line = self._text.readline(LINE_LIMIT)
+        line = self._content.readline(LINE_LIMIT_BYTES)
         if not line:
+            self.is_torn = True
             raise StopIteration
         self.number += 1
-        return line
+        self.byte, self._end = self._end, self._end + len(line)
+        self.is_torn = not line.endswith(b"\n")
+        return line.decode("utf-8", "replace").replace("\r\n", "\n")
 
     def close(self) -> None:
         """The log's owner closes the file."""
@@ -153,8 +172,11 @@ class Trc:
         import can
 
         class Reader(can.TRCReader):
-            # As it is, python-can's reader prints a line that it cannot read to stderr, and goes on.
+            # As it is, python-can's reader prints a line that it cannot read to stderr, and goes on; and
+            # where nothing follows the header, it takes the last line of that for a frame.
             def _parse_line(self, line: str) -> can.Message | None:
+                if not line or line.startswith(";"):
+                    return None
                 return self._parse_cols(tuple(line.split(maxsplit=self._num_columns)))
 
         self._lines = _Lines(content)
@@ -164,7 +186,10 @@ class Trc:
         return self._lines.number
 
     def place(self) -> str:
-        return str(self._lines.number)
+        return f"{self._lines.number} (byte {self._lines.byte})"
+
+    def is_torn(self) -> bool:
+        return self._lines.is_torn
 
     def resume(self) -> None:
         pass  # the reader's search for a header ends at the next line, and keeps it
@@ -182,27 +207,25 @@ class Mf4:
     A log that its logger did not finish (power was cut, or it streams) says so by its beginning, and is read
     up to its last whole record: asammdf finishes a copy of it, in the temporary folder.
 
-    Raises UnavailableError without asammdf; DataError when it cannot read the file at all.
+    Raises UnavailableError without asammdf; DataError when it cannot read the file at all, EOFError when that
+    ends inside its header.
     """
 
-    def __init__(self, path: Path) -> None:
-        if path.suffix.lower() != ".mf4":
-            raise DataError(
-                "a compressed MF4 log cannot be read: asammdf goes back and forth in it",
-                where=str(path),
-                hint="decompress it first",
-            )
+    def __init__(self, path: Path, where: Path) -> None:
+        """path: of the log, not compressed; where: what people call it."""
         if importlib.util.find_spec("asammdf") is None:
             raise UnavailableError(
                 "reading MF4 needs the package asammdf",
-                where=str(path),
+                where=str(where),
                 hint="pip install 'nev-telemetry[mf4]'",
             )
         with path.open("rb") as file:
-            beginning = file.read(8).rstrip()
-        if beginning not in (MF4_FINISHED, MF4_UNFINISHED):
-            raise DataError("is no MF4 log", where=str(path), hint="it does not begin with MDF")
-        self.is_unfinished = beginning == MF4_UNFINISHED
+            header = file.read(MF4_HEADER_BYTES)
+        if not any(known.startswith(header[:8]) for known in (MF4_FINISHED, MF4_UNFINISHED)):
+            raise DataError("is no MF4 log", where=str(where), hint="it does not begin with MDF")
+        if len(header) < MF4_HEADER_BYTES:
+            raise EOFError(f"inside its header, at byte {len(header)}")
+        self.is_unfinished = header.startswith(MF4_UNFINISHED)
         import can
 
         class Reader(can.MF4Reader):
@@ -214,11 +237,16 @@ class Mf4:
                     self.file.close()
                     raise
 
+        try:
+            with path.open("rb") as file:
+                check_links(file)
+        except ValueError as error:
+            raise DataError("is no MF4 log", where=str(where), hint=str(error)) from error
         _mend_asammdf()
         try:
             self._file = Reader(path)
         except Exception as error:
-            raise DataError("is no MF4 log", where=str(path), hint=" ".join(str(error).split())) from error
+            raise DataError("is no MF4 log", where=str(where), hint=" ".join(str(error).split())) from error
 
     @property
     def reader(self) -> Iterable["can.Message"]:
@@ -234,6 +262,9 @@ class Mf4:
     def place(self) -> str:
         return "its records"
 
+    def is_torn(self) -> bool:
+        return False
+
     def resume(self) -> None:
         pass
 
@@ -245,10 +276,11 @@ class Mf4:
 
 
 def _mend_asammdf() -> None:
-    """Let what asammdf could not build be destroyed.
+    """Let what asammdf could not build be destroyed, and have it raise what it has to tell, and not print it.
 
     It misses what was not set yet: it would tell that on stderr, and leave its copy of an unfinished log.
     """
+    logging.getLogger("asammdf").disabled = True
     from asammdf.blocks.mdf_v4 import MDF4
 
     MDF4._file = None

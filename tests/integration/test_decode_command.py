@@ -48,7 +48,7 @@ def test_csv_is_what_it_has_always_been(environment: dict[str, str]) -> None:
     done = decode(environment, LOG, "--dbc", DBC)
     assert done.returncode == 0
     assert done.stdout == (DATA / "drive.csv").read_bytes()
-    assert done.stderr.decode().splitlines()[0] == f"warning: {LOG}:9: no frame, skipped"
+    assert done.stderr.decode().splitlines()[0] == f"warning: {LOG}:9 (byte 373): no frame, skipped"
 
 
 def test_line_protocol_is_read_by_a_strict_parser(environment: dict[str, str]) -> None:
@@ -161,6 +161,25 @@ def test_a_log_without_a_frame_is_readable_but_worth_a_warning(
     done = decode(environment, str(log), "--dbc", DBC)
     assert (done.returncode, done.stdout) == (0, (DATA / "drive.csv").read_bytes().splitlines(True)[0])
     assert done.stderr == b"warning: no frames in what was read\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [("cut.blf", b""), ("cut.blf", b"LOGG".ljust(100, b"\0")), ("cut.asc.gz", b""), ("cut.log.gz", 12)],
+)
+def test_a_log_that_was_cut_off_at_its_very_beginning_does_not_keep_the_next_from_being_decoded(
+    environment: dict[str, str], tmp_path: Path, name: str, beginning: bytes | int
+) -> None:
+    log = tmp_path / name
+    if isinstance(beginning, int):
+        beginning = gzip.compress(Path(LOG).read_bytes())[:beginning]
+    log.write_bytes(beginning)
+    done = decode(environment, str(log), LOG, "--dbc", DBC)
+    assert (done.returncode, done.stdout) == (0, (DATA / "drive.csv").read_bytes())
+    first, second, *_ = done.stderr.decode().splitlines()
+    assert first.startswith(f"warning: {log}: ends early: ")
+    assert first.endswith(f", at byte {len(beginning)}")
+    assert second == f"warning: {LOG}:9 (byte 373): no frame, skipped"
 
 
 @pytest.mark.parametrize("second", ["no such.log", "."])
@@ -301,7 +320,10 @@ def test_captures_come_gzipped_and_through_stdin_too(environment: dict[str, str]
 
 def test_a_damaged_line_of_a_capture_is_one_warning(environment: dict[str, str]) -> None:
     done = decode(environment, "--protocol", "jbd", CAPTURE)
-    assert done.stderr.decode().splitlines()[0] == f"warning: {CAPTURE}:9: no line of a capture, skipped"
+    assert (
+        done.stderr.decode().splitlines()[0]
+        == f"warning: {CAPTURE}:9 (byte 466): no line of a capture, skipped"
+    )
 
 
 def test_a_capture_of_nothing_good_gives_the_header_and_success(

@@ -133,7 +133,7 @@ def test_the_accounts_are_told_at_the_end(decoder: Decoder) -> None:
     assert frames == "frames: read 16, decoded 12, absorbed 0, not in any database 1, lost 3"
     assert points == "points: made 12, acknowledged 12, waiting 0, dead letters 0, evicted 0, damaged 0"
     assert stored.startswith("stored: 12 points in ")
-    assert f"warning: {LOG}:9: no frame, skipped" in done.stderr.decode()
+    assert f"warning: {LOG}:9 (byte 373): no frame, skipped" in done.stderr.decode()
 
 
 def test_captures_of_serial_ports_go_in_too(decoder: Decoder) -> None:

@@ -104,6 +104,7 @@ def test_each_oddity_costs_itself_alone_and_is_told_with_its_line(tmp_path: Path
         29: "an extended id without bit 31, taken as extended: BO_ 418383360 WithoutBit31",
     }.items():
         assert f"warning: {database}:{line}: {words}" in told
-    assert f"warning: {log}:9: no frame, skipped, and 1 more" in told
+    byte = LOG.index("(1.8)")
+    assert f"warning: {log}:9 (byte {byte}): no frame, skipped, and 1 more" in told
     assert "warning: frames left out (remote frame): 1" in told
     assert "warning: values left out (short frame): 1" in told

@@ -96,8 +96,8 @@ def test_neither_the_pieces_nor_the_batch_size_matter(
     bad = spoiled(content, places)
     try:
         whole = told(reader_of, bad, [], 1000)
-    except ValueError:  # no BLF log any more
-        with pytest.raises(ValueError, match="LOGG"):
+    except (ValueError, EOFError) as error:  # no BLF log any more, or only a part of its header
+        with pytest.raises(type(error), match=str(error)):
             told(reader_of, bad, sizes, capacity)
         return
     assert told(reader_of, bad, sizes, capacity) == whole
@@ -130,8 +130,8 @@ def test_damage_counts_with_the_frame_behind_it(
 
     try:
         assert after(stop, 1) == after(stop, 7)
-    except ValueError as error:
-        assert "LOGG" in str(error)  # noqa: PT017 - no BLF log any more
+    except (ValueError, EOFError) as error:
+        assert "LOGG" in str(error) or "header" in str(error)  # noqa: PT017 - no BLF log any more
 
 
 @given(content=st.binary(max_size=2000), sizes=piece_sizes)

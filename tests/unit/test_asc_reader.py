@@ -164,12 +164,11 @@ RELATIVE = HEADER.replace(b"absolute", b"relative")
 
 
 def test_relative_stamps_each_count_from_the_line_before_whatever_it_tells() -> None:
+    before = (
+        RELATIVE + b"0.1 1 1 Rx d 0\n" + b"0.2 Statistic: D 1 R 0\n" + b"// a comment\n" + b"0.3 1 2 Rx d 0\n"
+    )
     frames, reader, _ = read(
-        RELATIVE
-        + b"0.1 1 1 Rx d 0\n"
-        + b"0.2 Statistic: D 1 R 0\n"
-        + b"// a comment\n"
-        + b"0.3 1 2 Rx d 0\n"
+        before
         + b"0.4 1 3 Rx d 8 00\n"  # damaged, but for its stamp
         + b"0.5 7 4 Rx d 0\n"
         + b"Begin Triggerblock Tue Nov 14 10:13:30.500 pm 2023\n"
@@ -177,7 +176,7 @@ def test_relative_stamps_each_count_from_the_line_before_whatever_it_tells() -> 
     )
     since_ms = [(frame.time_ns - START_NS) // 1_000_000 for frame in frames]
     assert since_ms == [100, 600, 1500, 10_600]
-    assert (reader.damaged, reader.first_damage) == (1, "9")
+    assert (reader.damaged, reader.first_damage) == (1, f"9 (byte {len(before)})")
 
 
 def test_relative_stamps_are_the_same_whatever_the_batch_and_the_due_time() -> None:
@@ -267,7 +266,7 @@ def test_what_is_about_something_else_is_passed_over(line: str) -> None:
 def test_a_damaged_line_costs_only_itself(line: str) -> None:
     frames, reader, _ = read(HEADER + b"0.1 1 1 Rx d 0\n" + line.encode("latin-1") + b"\n0.9 1 2 Rx d 0\n")
     assert [frame.id for frame in frames] == [1, 2]
-    assert (reader.damaged, reader.first_damage) == (1, "6")
+    assert (reader.damaged, reader.first_damage) == (1, f"6 (byte {len(HEADER) + 15})")
 
 
 def test_channels_are_counted_from_1_in_the_log() -> None:

@@ -136,14 +136,14 @@ def test_a_stamp_keeps_its_nanoseconds(stamp: bytes, time_ns: int) -> None:
 def test_a_damaged_line_costs_only_itself(line: bytes) -> None:
     frames, reader, names = read_all(b"(1.0) a 001#01\n" + line + b"\n(2.0) a 002#02\n")
     assert [(frame.id, frame.data) for frame in frames] == [(1, b"\x01"), (2, b"\x02")]
-    assert (reader.damaged, reader.first_damage) == (1, "2")
+    assert (reader.damaged, reader.first_damage) == (1, "2 (byte 15)")
     assert names == ["a"]
 
 
 def test_a_torn_line_does_not_hide_the_frame_behind_it() -> None:
     frames, reader, _ = read_all(b"(1.0) can0 12(2.0) can0 123#11\n(3.0) can0 123#22\n")
     assert [frame.data for frame in frames] == [b"\x11", b"\x22"]
-    assert (reader.damaged, reader.first_damage) == (1, "1")
+    assert (reader.damaged, reader.first_damage) == (1, "1 (byte 0)")
 
 
 def test_blank_lines_are_nothing() -> None:
@@ -157,7 +157,7 @@ def test_the_last_line_needs_no_line_break() -> None:
 def test_a_megabyte_without_a_line_break_is_one_damaged_line() -> None:
     frames, reader, _ = read_all(b"(1.0) can0 1#\n" + b"x" * 1_000_000 + b"\n(1.0) can0 2#\n")
     assert [frame.id for frame in frames] == [1, 2]
-    assert (reader.damaged, reader.first_damage) == (1, "2")
+    assert (reader.damaged, reader.first_damage) == (1, "2 (byte 14)")
 
 
 def test_channels_are_numbered_by_the_caller_in_their_order() -> None:

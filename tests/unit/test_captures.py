@@ -72,13 +72,13 @@ def test_what_is_no_line_is_none(line: bytes) -> None:
 def test_damaged_lines_are_one_warning_with_the_number_of_the_first(tmp_path: Path) -> None:
     pieces, warnings = read(tmp_path / "c.txt", GOOD + b"\n" + b"junk\n" + GOOD + b"more junk\n" + GOOD)
     assert pieces == [PIECE] * 3
-    assert warnings == ["FILE:3: no line of a capture, skipped, and 1 more"]
+    assert warnings == [f"FILE:3 (byte {len(GOOD) + 1}): no line of a capture, skipped, and 1 more"]
 
 
 def test_a_line_behind_a_torn_one_is_read(tmp_path: Path) -> None:
     pieces, warnings = read(tmp_path / "c.txt", GOOD[:30] + GOOD + GOOD)
     assert pieces == [PIECE] * 2
-    assert warnings == ["FILE:1: no line of a capture, skipped"]
+    assert warnings == ["FILE:1 (byte 0): no line of a capture, skipped"]
 
 
 def test_the_last_line_may_lack_its_newline(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_endless_line_costs_itself_alone(tmp_path: Path) -> None:
     endless = b"(1.0) p RX " + b"00" * LONGEST_LINE_BYTES + b"\n"
     pieces, warnings = read(tmp_path / "c.txt", GOOD + endless + GOOD)
     assert pieces == [PIECE] * 2
-    assert warnings == ["FILE:2: no line of a capture, skipped"]
+    assert warnings == [f"FILE:2 (byte {len(GOOD)}): no line of a capture, skipped"]
     assert read(tmp_path / "d.txt", GOOD + endless.rstrip())[0] == [PIECE]
 
 
@@ -107,6 +107,9 @@ def test_a_gzipped_capture_that_ends_early_is_read_until_there(tmp_path: Path) -
 def test_a_file_that_cannot_be_read_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         read(tmp_path / "c.txt.gz", b"not gzip")
+    assert read(tmp_path / "d.txt.gz", b"")[1] == [
+        "FILE: ends early: the compressed data end too early, at byte 0"
+    ]
     with pytest.raises(InputMissingError):
         Capture(tmp_path / "missing.txt")
 

@@ -84,6 +84,7 @@ def test_a_header_in_the_middle_and_blank_lines_are_nothing() -> None:
     ],
 )
 def test_a_damaged_line_costs_only_itself(line: bytes) -> None:
-    frames, reader, _ = read(HEADER + b"1,1,false,Rx,0,0\n" + line + b"\n2,2,false,Rx,0,0\n")
+    before = HEADER + b"1,1,false,Rx,0,0\n"
+    frames, reader, _ = read(before + line + b"\n2,2,false,Rx,0,0\n")
     assert [frame.id for frame in frames] == [1, 2]
-    assert (reader.damaged, reader.first_damage) == (1, "3")
+    assert (reader.damaged, reader.first_damage) == (1, f"3 (byte {len(before)})")

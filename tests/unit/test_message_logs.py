@@ -121,12 +121,11 @@ def test_an_asc_log_counts_from_its_header_in_utc(tmp_path: Path) -> None:
 
 def test_a_damaged_asc_line_costs_only_itself(tmp_path: Path) -> None:
     path = tmp_path / "drive.asc"
-    path.write_text(
-        ASC_HEADER + "0.1 1 1 Rx d 1 01\n0.2 1 2 Rx d 1 ZZ\n0.3 1 3 Rx d 1 03\n0.4 1 4 Rx d 1 04\n"
-    )
+    before = ASC_HEADER + "0.1 1 1 Rx d 1 01\n"
+    path.write_text(before + "0.2 1 2 Rx d 1 ZZ\n0.3 1 3 Rx d 1 03\n0.4 1 4 Rx d 1 04\n")
     frames, log, _ = read(path)
     assert [frame.id for frame in frames] == [1, 3, 4]
-    assert log.warnings() == [f"{path}:5: no frame, skipped"]
+    assert log.warnings() == [f"{path}:5 (byte {len(before)}): no frame, skipped"]
 
 
 TRC_HEADER = ";$FILEVERSION=2.1\n;$STARTTIME=45244.9259259259\n;$COLUMNS=N,O,T,B,I,d,R,L,D\n"
@@ -152,7 +151,7 @@ def test_a_damaged_trc_line_costs_only_itself(tmp_path: Path) -> None:
     path.write_text(TRC_HEADER + "".join(f"{number} {row}\n" for number, row in enumerate(rows, 1)))
     frames, log, _ = read(path)
     assert [frame.id for frame in frames] == [1, 3]
-    assert log.warnings() == [f"{path}:5: no frame, skipped"]
+    assert log.warnings() == [f"{path}:5 (byte 103): no frame, skipped"]
 
 
 def test_a_trc_line_that_is_no_frame_is_counted_and_not_printed(
@@ -162,7 +161,7 @@ def test_a_trc_line_that_is_no_frame_is_counted_and_not_printed(
     path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\njunk\n2 300.0 DT 1 0003 Rx - 1 03\n")
     frames, log, _ = read(path)
     assert [frame.id for frame in frames] == [1, 3]
-    assert log.warnings() == [f"{path}:5: no frame, skipped"]
+    assert log.warnings() == [f"{path}:5 (byte 103): no frame, skipped"]
     assert caplog.messages == []
 
 
@@ -258,9 +257,94 @@ def test_a_compressed_log_that_was_cut_off_gives_what_is_before_and_one_warning(
     frames, log, _ = read(path)
     assert 10_000 < len(frames) < 20_000
     assert [frame.time_ns for frame in frames[:-1]] == [row * 10**9 for row in range(len(frames) - 1)]
-    *damage, last = log.warnings()
-    assert last == f"{path}: ends early: the compressed data end too early, at byte {len(whole) * 3 // 4}"
-    assert len(damage) <= 1  # the line that was cut in two
+    early = f"{path}: ends early: the compressed data end too early, at byte {len(whole) * 3 // 4}"
+    assert log.warnings() == [early]
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", [*WRITERS, "drive.mf4"])
+def test_a_log_that_was_cut_off_at_its_very_beginning_gives_one_warning_and_no_frames(
+    tmp_path: Path, name: str, packed: str
+) -> None:
+    path = tmp_path / f"{name}{packed}"
+    whole = PACKERS[packed](b"MDF     4.10    ")
+    if name != "drive.mf4":
+        WRITERS[name](tmp_path / name)
+        whole = PACKERS[packed]((tmp_path / name).read_bytes())
+    for size in (0, 1, 3, 9, 14):
+        path.write_bytes(whole[:size])
+        frames, log, _ = read(path)
+        early = f"{path}: ends early: the compressed data end too early, at byte {size}"
+        assert (frames, log.warnings()) == ([], [early])
+
+
+@pytest.mark.parametrize("packed", ["", *PACKERS])
+def test_a_trc_log_may_end_in_its_header_or_behind_it(tmp_path: Path, packed: str) -> None:
+    path = tmp_path / f"drive.trc{packed}"
+    pack = PACKERS.get(packed, bytes)
+    path.write_bytes(pack(TRC_HEADER.encode()))
+    assert read(path)[1].warnings() == []
+    path.write_bytes(pack(TRC_HEADER[:30].encode()))
+    assert read(path)[1].warnings() == [f"{path}:2 (byte 18): no frame, skipped"]
+    path.write_bytes(pack(b""))
+    assert read(path)[1].warnings() == [f"{path}: ends early: inside its header, at byte 0"]
+
+
+@pytest.mark.parametrize("end", ["", "LO", "LOGG", "LOGG" + 96 * "\0"])
+def test_a_blf_log_that_ends_inside_its_header_gives_one_warning_and_no_frames(
+    tmp_path: Path, end: str
+) -> None:
+    path = tmp_path / "drive.blf"
+    path.write_text(end)
+    frames, log, _ = read(path)
+    assert log.warnings() == [f"{path}: ends early: inside its header, at byte {len(end)}"]
+    assert (frames, log.damaged, log.at_end) == ([], 0, True)
+
+
+@pytest.mark.parametrize("end", ["", "Time", "Time Stamp,ID,Extended"])
+def test_a_gvret_log_that_ends_inside_its_header_gives_one_warning_and_no_frames(
+    tmp_path: Path, end: str
+) -> None:
+    path = tmp_path / "drive.csv"
+    path.write_text(end)
+    frames, log, _ = read(path)
+    assert log.warnings() == [f"{path}: ends early: inside its header, at byte {len(end)}"]
+    assert (frames, log.damaged) == ([], 0)
+
+
+@pytest.mark.parametrize("name", [*WRITERS, "drive.mf4"])
+@pytest.mark.parametrize(
+    ("packed", "words"), [(".gz", "not a gzipped file"), (".zst", "not a Zstandard file")]
+)
+def test_what_is_not_compressed_as_its_name_says_is_refused(
+    tmp_path: Path, name: str, packed: str, words: str
+) -> None:
+    for text in ("x", "(1.0) can0 001#01\n", "Rx"):
+        path = tmp_path / f"{name}{packed}"
+        path.write_text(text)
+        with pytest.raises(DataError, match=f"{name}{packed}: {words}, at byte 0"):
+            read(path)
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", ["drive.log", "drive.asc", "drive.trc", "drive.csv", "drive.blf"])
+def test_what_was_cut_in_two_where_a_compressed_log_ends_early_is_one_warning_with_that(
+    tmp_path: Path, name: str, packed: str
+) -> None:
+    WRITERS[name](tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    path = tmp_path / f"{name}{packed}"
+    end = whole.rstrip()[:-3] if name != "drive.blf" else whole[:-30]
+    path.write_bytes(PACKERS[packed](end) + PACKERS[packed](b"1")[:6])
+    _, log, _ = read(path)
+    size = path.stat().st_size
+    assert log.warnings() == [f"{path}: ends early: the compressed data end too early, at byte {size}"]
+    assert log.damaged == 1
+    garbage = b"LOBJ garbage\n" * 3
+    path.write_bytes(PACKERS[packed](whole + garbage + whole + end) + PACKERS[packed](b"1")[:6])
+    first, early = read(path)[1].warnings()
+    assert f"byte {len(whole)}" in first
+    assert "ends early" in early
 
 
 def test_a_missing_package_is_named_with_what_to_install(

@@ -1,7 +1,11 @@
 """MF4 logs, as asammdf writes them."""
 
+import errno
 import gc
+import gzip
 import math
+import os
+import shutil
 import struct
 import tempfile
 from collections.abc import Callable
@@ -9,9 +13,10 @@ from pathlib import Path
 
 import can
 import pytest
+import zstandard
 from telemetry_core.frames import FrameBatch, FrameTuple
 
-from telemetry.errors import DataError
+from telemetry.errors import DataError, StorageError
 from telemetry.sources.logs import Log
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import Numbering
@@ -118,9 +123,9 @@ def test_an_unfinished_log_is_read_up_to_its_last_whole_record(
     assert list((tmp_path / "copies").iterdir()) == []
 
 
-@pytest.mark.parametrize("keep_bytes", [63, 500, 3000, 5000])
+@pytest.mark.parametrize("keep_bytes", [0, 3, 63, 500, 3000, 5000])
 @pytest.mark.parametrize("write", [write_log, write_unfinished_log])
-def test_a_log_without_its_blocks_is_refused_in_one_line_and_leaves_no_copy(
+def test_a_log_that_was_cut_off_before_its_groups_is_one_warning_and_leaves_no_copy(
     write: Callable[[Path], object],
     keep_bytes: int,
     tmp_path: Path,
@@ -132,10 +137,10 @@ def test_a_log_without_its_blocks_is_refused_in_one_line_and_leaves_no_copy(
     path = tmp_path / "drive.mf4"
     write(path)
     path.write_bytes(path.read_bytes()[:keep_bytes])
-    with pytest.raises(DataError, match=r"drive\.mf4: is no MF4 log") as told:
-        read(path)
-    assert "\n" not in str(told.value)
-    del told
+    frames, (warning,) = read(path)
+    assert frames == []
+    assert warning.startswith(f"{path}: ends early: ")
+    assert warning.endswith(f", at byte {keep_bytes}")
     gc.collect()  # what asammdf built in part is destroyed, with no word of that
     assert capfd.readouterr() == ("", "")
     assert list((tmp_path / "copies").iterdir()) == []
@@ -155,8 +160,61 @@ def test_a_record_of_an_impossible_time_is_skipped(stamp_s: float, tmp_path: Pat
     assert warnings == [f"{path}:its records: no frame, skipped"]
 
 
-def test_a_compressed_mf4_log_is_refused(tmp_path: Path) -> None:
+PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
+
+
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary folder."""
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("write", [write_log, write_unfinished_log])
+def test_a_compressed_log_is_read_from_a_copy_that_is_gone_at_the_end(
+    write: Callable[[Path], object], packed: str, tmp_path: Path, copies: Path
+) -> None:
+    plain, path = tmp_path / "drive.mf4", tmp_path / f"drive.MF4{packed}"
+    write(plain)
+    path.write_bytes(PACKERS[packed](plain.read_bytes()))
+    frames, warnings = read(path)
+    assert frames == read(plain)[0]
+    assert len(frames) == RECORDS
+    assert [warning.replace(str(path), str(plain)) for warning in warnings] == read(plain)[1]
+    assert list(copies.iterdir()) == []
+
+
+def test_a_compressed_log_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path, copies: Path) -> None:
     path = tmp_path / "drive.mf4.gz"
-    path.write_bytes(b"")
-    with pytest.raises(DataError, match="decompress it first"):
-        Log(path, Numbering().__getitem__)
+    write_unfinished_log(tmp_path / "drive.mf4")
+    whole = gzip.compress((tmp_path / "drive.mf4").read_bytes(), 0)
+    path.write_bytes(whole[: -(8 + 50 * RECORD_BYTES)])
+    frames, (unfinished, early) = read(path)
+    assert len(frames) == RECORDS - 50
+    assert "was not finished by its logger" in unfinished
+    assert early == f"{path}: ends early: the compressed data end too early, at byte {path.stat().st_size}"
+    assert list(copies.iterdir()) == []
+
+
+def test_a_temporary_folder_without_room_is_told_in_one_line(
+    tmp_path: Path, copies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drive.mf4.gz"
+    write_log(tmp_path / "drive.mf4")
+    path.write_bytes(gzip.compress((tmp_path / "drive.mf4").read_bytes()))
+
+    def full(source: object, target: object, length: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    said = rf"drive\.mf4\.gz: cannot be unpacked into {copies}: No space left on device \(.*TMPDIR"
+    with pytest.raises(StorageError, match=said):
+        read(path)
+    assert list(copies.iterdir()) == []
+    copies.rmdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    with pytest.raises(StorageError, match=r"drive\.mf4\.gz: cannot be unpacked into .*: No such file"):
+        read(path)

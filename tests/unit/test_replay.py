@@ -119,7 +119,8 @@ def test_damage_is_counted_with_the_frame_behind_it_and_told_at_the_end(tmp_path
     counts = [item.counts for item in items if isinstance(item, Delivery)]
     assert [(count["read"], count["lost/damaged"]) for count in counts] == [(2, 0), (4, 1)]
     assert source.counts() == {"read": 5, "lost/damaged": 2, "nudged": 0}
-    assert events_of(items)[0] == ("log_damaged", f"{path}:3: no frame, skipped, and 1 more")
+    byte = len(line(1) + line(2))
+    assert events_of(items)[0] == ("log_damaged", f"{path}:3 (byte {byte}): no frame, skipped, and 1 more")
 
 
 def test_a_log_that_is_not_there_ends_the_source_with_an_event(tmp_path: Path) -> None:
@@ -149,6 +150,18 @@ def test_a_gzipped_log_that_was_cut_off_is_read_until_there(log: Path, tmp_path:
     assert 0 < len(frames_of(items)) < 6000
     damage = [text for code, text in events_of(items) if code == "log_damaged"]
     assert any("ends early" in text for text in damage)
+
+
+@pytest.mark.parametrize("name", ["drive.log.gz", "drive.blf", "drive.blf.gz", "drive.csv"])
+def test_a_log_that_was_cut_off_at_its_very_beginning_ends_with_one_event(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"")
+    items, source = replay(path)
+    (damaged, text), ended = events_of(items)
+    assert (damaged, ended) == ("log_damaged", ("source_end", f"{name}: 0 frames"))
+    assert text.startswith(f"{path}: ends early: ")
+    assert text.endswith(", at byte 0")
+    assert source.status == "ended"
 
 
 def test_a_file_that_is_no_gzip_at_all_is_refused(tmp_path: Path) -> None:

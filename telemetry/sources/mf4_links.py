@@ -1,0 +1,104 @@
+"""The links between the blocks of an MF4 log, before asammdf follows them.
+
+Promises: what asammdf would follow for ever is refused: blocks that form a ring, and a channel, or a group,
+that more than one block has for its own. Any bytes end, in time and memory of the blocks that there are. What
+else may be wrong with a block is asammdf's to tell. Facts: a block is `##`, its kind, 4 bytes, its length,
+the count of its links, and these; the first one is the next block.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+_BLOCK = struct.Struct("<4s20x8Q")  # whatever it says of its links: these are followed
+_UNFINISHED_AT = 60  # two bytes of flags: what the logger did not come to
+_LAST_LIST, _LAST_LENGTH = 0x10, 0x04
+_HEADER_AT = 64
+_LISTS = (b"##HL", b"##DL", b"##LD")
+
+
+class _Block(NamedTuple):
+    kind: bytes
+    links: tuple[int, ...]
+
+
+def check_links(file: BinaryIO) -> None:
+    """Raises ValueError where asammdf would not come back, EOFError where a group is behind the end."""
+    _Links(file).check()
+
+
+class _Links:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._owned: set[int] = set()  # blocks that belong to one other
+        self._lists: set[int] = set()  # lists of data that end
+
+    def check(self) -> None:
+        self._file.seek(_UNFINISHED_AT)
+        unfinished = int.from_bytes(self._file.read(2), "little")
+        header = self._block(_HEADER_AT)
+        if header is None or header.kind != b"##HD":
+            raise ValueError(f"it has no header at byte {_HEADER_AT}")
+        first_group, history, _, attachment, event, *_ = header.links
+        for kind, first in ((b"##FH", history), (b"##AT", attachment), (b"##EV", event)):
+            for _ in self._chain(first, kind):
+                pass
+        for group in self._groups(first_group, b"##DG"):
+            lists = self._follow_lists(group.links[2])
+            if lists > 1 and unfinished & (_LAST_LIST | _LAST_LENGTH):
+                raise ValueError("its logger did not finish it, nor can asammdf with data in several lists")
+            for channel_group in self._groups(group.links[1], b"##CG"):
+                self._follow_channels(channel_group.links[1])
+
+    def _groups(self, first: int, kind: bytes) -> Iterator[_Block]:
+        # asammdf follows these to count them before it looks at what they are.
+        last = first
+        for block in self._chain(first, kind):
+            last = block.links[0]
+            yield block
+        if last and self._block(last) is None:
+            raise EOFError(f"without its block of byte {last}, at byte {self._file.seek(0, os.SEEK_END)}")
+        if last:
+            raise ValueError(f"it has no {kind[2:].decode()} block at byte {last}")
+
+    def _follow_channels(self, first: int) -> None:
+        firsts = [first]
+        while firsts:
+            for block in self._chain(firsts.pop(), b"##CN", b"##CA"):
+                if block.kind == b"##CN":  # an array's first link is what it consists of
+                    firsts.append(block.links[1])
+                    self._follow_lists(block.links[5])
+
+    def _chain(self, first: int, *kinds: bytes) -> Iterator[_Block]:
+        at = first
+        while at and (block := self._block(at)) is not None and block.kind in kinds:
+            if at in self._owned:
+                raise ValueError(f"its blocks form a ring, or belong to two others, at byte {at}")
+            self._owned.add(at)
+            yield block
+            at = block.links[0]
+
+    def _follow_lists(self, first: int) -> int:
+        """How many lists of data there are one behind the other."""
+        chain: set[int] = set()
+        at, count = first, 0
+        while at not in self._lists and (block := self._block(at)) is not None and block.kind in _LISTS:
+            if at in chain:
+                raise ValueError(f"its lists of data form a ring, at byte {at}")
+            chain.add(at)
+            count += block.kind != b"##HL"
+            at = block.links[0]
+        self._lists |= chain
+        return count
+
+    def _block(self, at: int) -> _Block | None:
+        """None: behind the end of the file."""
+        if at >= 1 << 63:
+            return None
+        self._file.seek(at)
+        bytes_ = self._file.read(_BLOCK.size)
+        if len(bytes_) < 24:
+            return None
+        kind, *links = _BLOCK.unpack(bytes_.ljust(_BLOCK.size, b"\0"))
+        return _Block(kind, tuple(links))
