@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, TextIO, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, cast
 
 from telemetry_core.frames import FrameBatch
 
@@ -23,7 +23,8 @@ from telemetry.sources.mf4_links import check_links
 
 if TYPE_CHECKING:
     import can
-    from asammdf.blocks.mdf_v4 import MDF4
+    from asammdf.blocks.mdf_v4 import MDF4, Group
+    from asammdf.blocks.utils import Fragment
 
 LATEST_NS = 2**63 - 1
 LINE_LIMIT_BYTES = 65_536  # what is longer is no line of a log
@@ -276,13 +277,25 @@ class Mf4:
 
 
 def _mend_asammdf() -> None:
-    """Let what asammdf could not build be destroyed, and have it raise what it has to tell, and not print it.
+    """Have asammdf come back from any log, raise what it has to tell and not print it, and clean up.
 
-    It misses what was not set yet: it would tell that on stderr, and leave its copy of an unfinished log.
+    Of what it could not build it misses what was not set yet: it would tell that on stderr, and leave its
+    copy of an unfinished log. The bytes of a group without a whole record it would cut into pieces of none,
+    for ever.
     """
     logging.getLogger("asammdf").disabled = True
     from asammdf.blocks.mdf_v4 import MDF4
 
+    if MDF4.__del__ is _destroy:
+        return
+    load_data = MDF4._load_data
+
+    def load_records(log: "MDF4", group: "Group", *arguments: Any, **options: Any) -> "Iterator[Fragment]":
+        if not group.channel_group.cycles_nr:
+            group.data_blocks = []
+        return load_data(log, group, *arguments, **options)
+
+    MDF4._load_data = load_records  # type: ignore[assignment, method-assign]
     MDF4._file = None
     MDF4.__del__ = _destroy  # type: ignore[method-assign]
 

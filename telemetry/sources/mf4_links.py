@@ -45,6 +45,7 @@ class _Links:
             for _ in self._chain(first, kind):
                 pass
         for group in self._groups(first_group, b"##DG"):
+            self._require(group.links[2])
             lists = self._follow_lists(group.links[2])
             if lists > 1 and unfinished & (_LAST_LIST | _LAST_LENGTH):
                 raise ValueError("its logger did not finish it, nor can asammdf with data in several lists")
@@ -57,10 +58,13 @@ class _Links:
         for block in self._chain(first, kind):
             last = block.links[0]
             yield block
-        if last and self._block(last) is None:
-            raise EOFError(f"without its block of byte {last}, at byte {self._file.seek(0, os.SEEK_END)}")
+        self._require(last)
         if last:
             raise ValueError(f"it has no {kind[2:].decode()} block at byte {last}")
+
+    def _require(self, at: int) -> None:
+        if at and self._block(at) is None:
+            raise EOFError(f"without its block of byte {at}, at byte {self._file.seek(0, os.SEEK_END)}")
 
     def _follow_channels(self, first: int) -> None:
         firsts = [first]

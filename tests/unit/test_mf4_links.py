@@ -95,5 +95,6 @@ def test_a_group_that_is_none_is_refused_and_one_behind_the_end_was_cut_off() ->
     assert refusal(linked((GROUPS[0] + CHILD, HISTORY))) == f"it has no CG block at byte {HISTORY}"
     assert refusal(b"x" * 200) == "it has no header at byte 64"
     for address in (len(FILE), 2**63, 2**64 - 1):
-        with pytest.raises(EOFError, match=f"without its block of byte {address}, at byte {len(FILE)}"):
-            check_links(io.BytesIO(linked((GROUPS[2] + NEXT, address))))
+        for place in (GROUPS[2] + NEXT, GROUPS[1] + CHILD, GROUPS[0] + DATA):
+            with pytest.raises(EOFError, match=f"without its block of byte {address}, at byte {len(FILE)}"):
+                check_links(io.BytesIO(linked((place, address))))

@@ -123,6 +123,17 @@ def test_an_unfinished_log_is_read_up_to_its_last_whole_record(
     assert list((tmp_path / "copies").iterdir()) == []
 
 
+@pytest.mark.parametrize("record_bytes", [0, 1, RECORD_BYTES - 1])
+def test_an_unfinished_log_without_a_whole_record_has_no_frames(record_bytes: int, tmp_path: Path) -> None:
+    path = tmp_path / "drive.mf4"
+    write_unfinished_log(path)
+    log = path.read_bytes()
+    path.write_bytes(log[: log.rindex(b"##DT") + BLOCK_HEAD_BYTES + record_bytes])
+    frames, warnings = read(path)
+    assert frames == []
+    assert warnings == [f"{path}: was not finished by its logger: read up to its last whole record"]
+
+
 @pytest.mark.parametrize("keep_bytes", [0, 3, 63, 500, 3000, 5000])
 @pytest.mark.parametrize("write", [write_log, write_unfinished_log])
 def test_a_log_that_was_cut_off_before_its_groups_is_one_warning_and_leaves_no_copy(
