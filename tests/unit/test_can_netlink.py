@@ -39,6 +39,12 @@ def test_an_error_of_the_kernel_is_no_bit_rate() -> None:
     assert parse_bit_rate(refused) is None
 
 
+def test_of_an_answer_that_is_cut_nothing_is_believed() -> None:
+    whole = link(b"can", can_data(500_000))
+    behind_the_rate = whole.index(struct.pack("=I", 500_000)) + 4
+    assert parse_bit_rate(whole[:behind_the_rate]) is None
+
+
 def test_the_request_names_the_interface_by_its_index() -> None:
     assert link_request(7) == struct.pack("=IHHIIBxHiII", 32, 18, 1, 0, 0, 0, 0, 7, 0, 0)
 
