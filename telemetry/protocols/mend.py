@@ -2,8 +2,8 @@
 
 Promises: what makes sense is kept, and only that statement is left out which makes none; each fault is told
 with its line. The mended text holds what a decode plan needs and nothing else. Notes are read from every
-file, also from those that cantools accepts, of what it loses: a selector's long name, and multiplexer ranges
-(it lists each value).
+file, also from those that cantools accepts, of what it loses: a selector's long name, multiplexer ranges
+(it lists each value), and what each signal is marked with.
 """
 
 import itertools
@@ -25,6 +25,7 @@ _SIGNAL = re.compile(
     rf"\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
 )
 _VALUES = re.compile(r'VAL_\s+(\d{1,10})\s+(\S+)((?:\s+[-+]?\d{1,20}\s*"(?:\\"|[^"])*")*)\s*;?\s*$')
+_MARKED = re.compile(r"SG_\s+(\S+?)\s+m(\d{1,20})M?\s*:\s*(\d{1,6})\s*\|\s*\d{1,6}\s*@\s*([01])")
 _VARIABLE_VALUES = re.compile(r"VAL_\s+[A-Za-z_]\w*\s")
 _VALUE_TYPE = re.compile(r"SIG_VALTYPE_\s+(\d{1,10})\s+(\S+?)\s*:?\s+([0-3])\s*;?\s*$")
 _MULTIPLEXING = re.compile(
@@ -33,7 +34,7 @@ _MULTIPLEXING = re.compile(
 _SMALL_MARK = re.compile(r"^([ \t]*SG_[ \t]+\S+[ \t]+)m(?=[ \t]*:)", re.MULTILINE)
 _RANGE = re.compile(r"(?<!\d)(\d{1,4000})\s*-\s*(\d{1,4000})(?!\d)")
 _RANGES = re.compile(r"SG_MUL_VAL_\s(?:(?!SG_MUL_VAL_)[^;])*;")
-# The parser makes room for each bit of a message, so it must not see more than any payload has.
+# Sizes that no payload has, and exponents that no number has, which the parser would multiply out.
 _ABSURD_SIZE = re.compile(
     r'BA_[A-Z_]*\s[^;]{0,300}[\s"]\d{1,9}\.?\d{0,9}[eE]\+?\d{4}|'
     r"BO_\s[^:]{0,300}:\s*[-+]?\d{6}|SG_\s[^:]{0,300}:\s*[-+]?(?:\d{7}|\d{1,6}\s*\|\s*[-+]?\d{7})"
@@ -58,13 +59,26 @@ _UNDERSTOOD = frozenset(
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
+Ranges = tuple[tuple[int, int], ...]
+Place = tuple[str, int, bool]  # a signal's name, start bit, and whether it is little endian
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """One `SG_MUL_VAL_`: the selector, and its values that select."""
+
+    selector: str
+    ranges: Ranges
+
+
 @dataclass(frozen=True, slots=True)
 class Notes:
     """What a file says and cantools does not pass on, by the message's id with the bit of extended ones."""
 
     lines: dict[int, int] = field(default_factory=dict)  # of each message
     long_names: dict[int, dict[str, str]] = field(default_factory=dict)  # by the short name
-    ranges: dict[int, dict[str, tuple[tuple[int, int], ...]]] = field(default_factory=dict)  # likewise
+    marks: dict[int, dict[Place, list[int]]] = field(default_factory=dict)  # the n of `m<n>`, in order
+    selections: dict[int, dict[str, list[Selection]]] = field(default_factory=dict)  # by the short name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +102,24 @@ class Mended:
 def read_notes(text: str) -> Notes:
     """Of any file: nothing is judged."""
     notes = Notes()
+    marks: dict[Place, list[int]] = {}
     for statement in statements(text):
-        if statement.keyword == "BO_" and (match := _ID.match(statement.text)):
-            notes.lines[dbc_id(int(match[1]))] = statement.line
+        if statement.keyword == "SG_":
+            if match := _MARKED.match(statement.text):
+                marks.setdefault((match[1], int(match[3]), match[4] == "1"), []).append(int(match[2]))
+        elif statement.keyword == "BO_":
+            marks = {}
+            if match := _ID.match(statement.text):
+                id = dbc_id(int(match[1]))
+                notes.lines[id] = statement.line
+                notes.marks[id] = marks  # of one id twice the last message counts
         elif statement.keyword == "BA_" and (match := _ATTRIBUTE.match(statement.text)):
             if match[1] == "SystemSignalLongSymbol" and match[3]:
                 notes.long_names.setdefault(dbc_id(int(match[3])), {})[match[4]] = match[5].strip('"')
         elif statement.keyword == "SG_MUL_VAL_" and (match := _MULTIPLEXING.match(statement.text)):
             ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(match[4]))
-            notes.ranges.setdefault(dbc_id(int(match[1])), {})[match[2]] = ranges
+            selections = notes.selections.setdefault(dbc_id(int(match[1])), {})
+            selections.setdefault(match[2], []).append(Selection(match[3], ranges))
     return notes
 
 
@@ -124,7 +147,7 @@ def mark_multiplexers(text: str) -> str:
 
 
 def has_absurd_sizes(text: str) -> bool:
-    """Whether a length or a place is beyond any payload, for which cantools would fill the memory."""
+    """Whether a length or a place is beyond any payload, or a number beyond what memory can hold."""
     return _ABSURD_SIZE.search(text) is not None
 
 

@@ -10,8 +10,9 @@ from cantools.database.can import Signal
 from telemetry_core.spec import Condition, FieldSpec, SignalSpec, SlotKind
 
 from telemetry.protocols.layout import MessageLayout, Tell, exclude
+from telemetry.protocols.mend import Ranges
 from telemetry.protocols.names import field_name
-from telemetry.protocols.parse import ParsedMessage, Ranges
+from telemetry.protocols.parse import ParsedMessage
 from telemetry.protocols.scaling import decimal_scale
 from telemetry.protocols.value_texts import with_value_texts
 
@@ -78,7 +79,10 @@ def _first_and_last_bit(signal: Signal) -> tuple[int, int]:
 
 
 def _with_their_selectors(signals: list[Signal], tell: Tell) -> list[Signal]:
-    """`signals` without those whose multiplexer, or its multiplexer, is not there or leads in a circle."""
+    """`signals` without those whose multiplexer, or its multiplexer, is not there or leads in a circle.
+
+    One that has values and no multiplexer stands in a message without any.
+    """
     by_name = {signal.name: signal for signal in reversed(signals)}
 
     def has_selectors(signal: Signal) -> bool:
@@ -90,7 +94,7 @@ def _with_their_selectors(signals: list[Signal], tell: Tell) -> list[Signal]:
                 return False
             seen.add(signal.name)
             signal = by_name[signal.multiplexer_signal]
-        return True
+        return not signal.multiplexer_ids
 
     kept = [signal for signal in signals if has_selectors(signal)]
     for signal in signals:
@@ -117,13 +121,13 @@ def _tell_of_places(byte_count: int, signals: list[Signal], places: list[SignalS
         taken[place.condition] = taken.get(place.condition, 0) | bits
 
 
-def _condition(signal: Signal, signals: list[Signal], ranges: Mapping[str, Ranges]) -> Condition | None:
+def _condition(signal: Signal, signals: list[Signal], ranges: Mapping[Signal, Ranges]) -> Condition | None:
     if signal.multiplexer_signal is None:
         return None
     names = [candidate.name for candidate in signals]
     index = names.index(signal.multiplexer_signal)
     selector = signals[index]
-    values = list(ranges.get(signal.name, ())) + [(value, value) for value in signal.multiplexer_ids or ()]
+    values = list(ranges.get(signal, ())) + [(value, value) for value in signal.multiplexer_ids or ()]
     if selector.is_signed:
         values = _as_signed(values, selector.length)
     return Condition(index, merge_ranges(values))

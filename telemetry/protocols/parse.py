@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cantools.database
-from cantools.database.can import Database, Message
+from cantools.database.can import Database, Message, Signal
 
 from telemetry.errors import ConfigError
 from telemetry.protocols.encodings import text_of
@@ -22,18 +22,18 @@ from telemetry.protocols.mend import (
     HIGHEST_ID,
     Mended,
     Notes,
+    Ranges,
     has_absurd_sizes,
     mark_multiplexers,
     mend,
     read_notes,
     shorten_lists,
 )
+from telemetry.protocols.multiplexing import restore_selection
 
 FORMATS = {".dbc": "dbc", ".arxml": "arxml", ".kcd": "kcd", ".sym": "sym"}
 _J1939_FRAME_FORMATS = ("J1939PG", "J1939PGN")  # the second is a common slip
 _LINE = re.compile(r"\bline:? (\d+)")
-
-Ranges = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ParsedMessage:
     message: Message
     file: Path
     line: int | None
-    ranges: Mapping[str, Ranges]  # of multiplexed signals by name, where cantools lacks them
+    ranges: Mapping[Signal, Ranges]  # of multiplexed signals, where cantools lacks them
     declares_j1939: bool
 
 
@@ -59,7 +59,7 @@ def parse(file: Path, findings: Findings) -> list[ParsedMessage]:
     messages = []
     for message in database.messages:
         if _can_be(message):
-            messages.append(_restore(message, file, database, Notes(), {}))
+            messages.append(ParsedMessage(message, file, None, {}, _declares_j1939(message, database)))
         else:
             kind = "without a name, or with an id or a length that no frame has, left out"
             findings.add(str(file), None, kind, printable(str(message.name)))
@@ -134,8 +134,6 @@ def _restore(
     id = message.frame_id | (EXTENDED if message.is_extended_frame else 0)
     long_names = notes.long_names.get(id, {})
     short_names = {long: short for short, long in long_names.items()}
-    noted = notes.ranges.get(id, {})
-    ranges = {}
     message.name = names.get(message.name, message.name)
     for signal in message.signals:
         signal.name = names.get(signal.name, signal.name)
@@ -143,16 +141,16 @@ def _restore(
             continue
         selector = names.get(signal.multiplexer_signal, signal.multiplexer_signal)
         signal.multiplexer_signal = long_names.get(selector, selector)
-        short_name = short_names.get(signal.name, signal.name)
-        if short_name in noted:
-            ranges[signal.name] = noted[short_name]
-    return ParsedMessage(
-        message, file, notes.lines.get(id), ranges, message.is_extended_frame and _is_j1939(message, database)
+    ranges = restore_selection(
+        message.signals, short_names, notes.marks.get(id, {}), notes.selections.get(id, {})
     )
+    return ParsedMessage(message, file, notes.lines.get(id), ranges, _declares_j1939(message, database))
 
 
-def _is_j1939(message: Message, database: Database) -> bool:
+def _declares_j1939(message: Message, database: Database) -> bool:
     """By VFrameFormat, of the message or by default; by ProtocolType where the file knows no VFrameFormat."""
+    if not message.is_extended_frame:
+        return False
     if message.protocol == "j1939":
         return True
     if message.dbc is None or database.dbc is None:

@@ -5,7 +5,7 @@ import cantools.database
 import pytest
 from cantools.database.can import Database
 
-from telemetry.protocols.mend import dbc_id, mark_multiplexers, mend, read_notes, shorten_lists
+from telemetry.protocols.mend import Selection, dbc_id, mark_multiplexers, mend, read_notes, shorten_lists
 
 HEAD = """VERSION ""
 BS_:
@@ -160,14 +160,14 @@ BA_ "SystemSignalLongSymbol" SG_ 256 Page "PageOfThePack";
     )
     notes = read_notes(text)
     assert notes.lines == {256: 4}
-    assert notes.ranges == {256: {"Voltage": ((1, 3), (7, 7))}}
+    assert notes.selections == {256: {"Voltage": [Selection("Page", ((1, 3), (7, 7)))]}}
     assert notes.long_names == {256: {"Page": "PageOfThePack"}}
 
 
 def test_a_long_list_of_multiplexer_values_is_shortened_and_noted() -> None:
     text = HEAD + BODY + "SG_MUL_VAL_ 256 Voltage Page 1-3, 0-4294967295 ;\n"
     assert "1-3, 0-0 ;" in shorten_lists(text)
-    assert read_notes(text).ranges[256]["Voltage"] == ((1, 3), (0, 4294967295))
+    assert read_notes(text).selections[256]["Voltage"][0].ranges == ((1, 3), (0, 4294967295))
 
 
 def test_an_id_of_29_bits_has_bit_31() -> None:
