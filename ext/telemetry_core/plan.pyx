@@ -6,6 +6,8 @@ circle, an id twice on one bus) is a ValueError that names the message. Relies o
 made of the spec's records, with further ones behind them at most.
 """
 
+import struct
+
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
@@ -114,6 +116,7 @@ cdef object _pack_nine(Special* special, signal, Py_ssize_t slot):
         special.shift = <uint8_t>(first % 8 + bits - 64)
 
 
+cdef object _float_formats = {16: "<e", 32: "<f", 64: "<d"}
 cdef object _float_kinds = {16: SPECIAL_FLOAT_16, 32: SPECIAL_FLOAT_32, 64: SPECIAL_FLOAT_64}
 
 
@@ -424,13 +427,22 @@ cdef object _pack_limits(Extra* extra, spec, _Memory memory):
     count = sum(spec.drops_not_available + len(signal.invalid) for signal in spec.signals)
     extra.limits = <Limit*>memory.take(count * sizeof(Limit))
     for index, signal in enumerate(spec.signals):
-        if signal.is_float:  # a float's own "not available" is NaN
-            continue
         highest = (1 << signal.bit_count) - 1
+        if signal.is_float:  # J1939's "not available" of a float is NaN
+            for raw in signal.invalid:
+                bits = _double_bits(raw & highest, signal.bit_count)
+                _add_limit(extra, index, 0xFFFFFFFFFFFFFFFF, bits, bits)
+            continue
         if spec.drops_not_available and signal.bit_count > 1:  # a flag would never be true
             _add_limit(extra, index, highest, first_not_available(signal.bit_count), highest)
         for raw in signal.invalid:
             _add_limit(extra, index, highest, raw & highest, raw & highest)
+
+
+cdef object _double_bits(bits, bit_count):
+    """A float's bits as those of the double that its slot holds."""
+    (value,) = struct.unpack(_float_formats[bit_count], bits.to_bytes(bit_count // 8, "little"))
+    return int.from_bytes(struct.pack("<d", value), "little")
 
 
 cdef object _add_limit(Extra* extra, uint16_t slot, uint64_t mask, uint64_t first, uint64_t last):

@@ -72,7 +72,7 @@ class SignalSpec:
     is_float: bool  # bit_count is 16, 32 or 64
     condition: int = -1  # index into the message's conditions, -1: always present
     choices: tuple[tuple[int, str], ...] = ()  # the value table: raw value and word, ascending
-    invalid: tuple[int, ...] = ()  # raw values that are declared to be none; not of floats
+    invalid: tuple[int, ...] = ()  # raw values that are declared to be none; of a float its bits
 
 
 @dataclass(frozen=True, slots=True)

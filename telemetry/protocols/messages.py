@@ -4,6 +4,7 @@ Relies on cantools' public Message and Signal only. What cannot be decoded (a si
 factor of 0, a multiplexed signal without its multiplexer) is left out alone and reported.
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 
 from cantools.database.can import Signal
@@ -17,7 +18,7 @@ from telemetry.protocols.scaling import decimal_scale
 from telemetry.protocols.value_texts import with_value_texts
 
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
-_FLOAT_BITS = (16, 32, 64)
+_FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}
 _LARGEST = 1e300
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -55,11 +56,14 @@ def lay_out(parsed: ParsedMessage, tell: Tell, *, value_texts: bool = False) -> 
 def _is_decodable(signal: Signal, tell: Tell) -> bool:
     kind = ""
     factor, offset = signal.conversion.scale, signal.conversion.offset
-    if not 1 <= signal.length <= 64:
+    start: int | None = signal.start  # of a KCD, where nobody checks
+    if start is None:
+        kind = "a signal without a place, left out"
+    elif not 1 <= signal.length <= 64:
         kind = "a signal of more than 64 bits, or of none, left out"
-    elif signal.conversion.is_float and signal.length not in _FLOAT_BITS:
+    elif signal.conversion.is_float and signal.length not in _FLOAT_FORMATS:
         kind = "a float not of 16, 32 or 64 bits, left out"
-    elif signal.start < 0 or _first_and_last_bit(signal)[1] >= 8 * LONGEST_PAYLOAD_BYTES:
+    elif start < 0 or _first_and_last_bit(signal)[1] >= 8 * LONGEST_PAYLOAD_BYTES:
         kind = "a signal behind the end of any payload, left out"
     elif not factor:
         kind = "a factor of 0, left out"
@@ -144,10 +148,19 @@ def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
 
 
 def _invalid(signal: Signal) -> tuple[int, ...]:
-    """The raw value, if any, that an ARXML declares to be none; a float has NaN for it."""
+    """The raw value, if any, that an ARXML declares to be none; of a float its bits."""
     invalid = signal.raw_invalid
-    is_one = invalid is not None and not signal.conversion.is_float and invalid == int(invalid)
-    return (int(invalid),) if invalid is not None and is_one else ()
+    if invalid is None:
+        return ()
+    if signal.conversion.is_float:
+        try:
+            packed = struct.pack(_FLOAT_FORMATS[signal.length], float(invalid))
+        except OverflowError:
+            return ()
+        return (int.from_bytes(packed, "little"),)
+    is_integer = isinstance(invalid, int) or invalid.is_integer()
+    can_be = is_integer and -(1 << signal.length - 1) <= invalid < 1 << signal.length
+    return (int(invalid),) if can_be else ()
 
 
 def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[int, int]]:

@@ -5,16 +5,19 @@ names of multiplexers, very long multiplexer ranges). Raises ConfigError for a f
 unknown kind, or beyond mending.
 """
 
+import contextlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import cantools.database
+import cantools.database.can.message
 from cantools.database.can import Database, Message, Signal
 
 from telemetry.errors import ConfigError
+from telemetry.protocols.arxml import restore_invalid_values, with_stand_ins
 from telemetry.protocols.encodings import text_of
 from telemetry.protocols.findings import Findings, printable
 from telemetry.protocols.mend import (
@@ -34,6 +37,9 @@ from telemetry.protocols.multiplexing import restore_selection
 FORMATS = {".dbc": "dbc", ".arxml": "arxml", ".kcd": "kcd", ".sym": "sym"}
 _J1939_FRAME_FORMATS = ("J1939PG", "J1939PGN")  # the second is a common slip
 _LINE = re.compile(r"\bline:? (\d+)")
+LONGEST_MESSAGE_BYTES = 65535
+MOST_IDS_OF_RANGES = 8192  # of a SYM, where each id of a range becomes a message
+_ID_RANGE = re.compile(r"\bID\s*=\s*([0-9A-Fa-f]+)h\s*-?([0-9A-Fa-f]+)h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,13 @@ def parse(file: Path, findings: Findings) -> list[ParsedMessage]:
     text = _read(file)
     if kind == "dbc":
         return _parse_dbc(file, text, findings)
+    if kind == "sym":
+        _check_id_ranges(file, text)
+    invalid_values: Mapping[int, float] = {}
+    if kind == "arxml":
+        text, invalid_values = with_stand_ins(text)
     database = _load(file, text, kind)
+    restore_invalid_values(database.messages, invalid_values)
     messages = []
     for message in database.messages:
         if _can_be(message):
@@ -70,7 +82,17 @@ def _can_be(message: Message) -> bool:
     """cantools checks neither of what is no DBC."""
     names = (message.name, *(signal.name for signal in message.signals))
     highest = HIGHEST_ID if message.is_extended_frame else 0x7FF
-    return all(names) and 0 <= message.frame_id <= highest and message.length >= 0
+    return all(names) and 0 <= message.frame_id <= highest and 0 <= message.length <= LONGEST_MESSAGE_BYTES
+
+
+def _check_id_ranges(file: Path, text: str) -> None:
+    count = 0
+    for match in _ID_RANGE.finditer(text):
+        count += max(0, int(match[2], 16) - int(match[1], 16))
+        if count > MOST_IDS_OF_RANGES:
+            what = f"more than {MOST_IDS_OF_RANGES} ids in ranges: ID={match[1]}h-{match[2]}h"
+            line = text.count("\n", 0, match.start()) + 1
+            raise ConfigError(what, where=f"{file}:{line}", hint="name the ids that there are")
 
 
 def _read(file: Path) -> str:
@@ -171,7 +193,8 @@ def _declares_j1939(message: Message, database: Database) -> bool:
 def _load(file: Path, text: str, kind: str) -> Database:
     logging.getLogger("cantools").setLevel(logging.ERROR)  # its warnings name no file: ours do
     try:
-        database = cantools.database.load_string(text, kind, strict=False)
+        with _without_codecs():
+            database = cantools.database.load_string(text, kind, strict=False)
     except Exception as error:
         what = f"cannot be read as {kind}: {printable(str(error))}"
         line = _LINE.search(str(error))
@@ -179,3 +202,18 @@ def _load(file: Path, text: str, kind: str) -> Database:
     if not isinstance(database, Database):
         raise ConfigError("not a database of CAN messages", where=str(file))
     return database
+
+
+@contextlib.contextmanager
+def _without_codecs() -> Iterator[None]:
+    """Let cantools make no codec of any message.
+
+    Nothing here decodes with it, and it takes memory for each bit of a message as long as the file says.
+    """
+    module = vars(cantools.database.can.message)
+    make_codec = module["create_encode_decode_formats"]
+    module["create_encode_decode_formats"] = lambda *_: None
+    try:
+        yield
+    finally:
+        module["create_encode_decode_formats"] = make_codec

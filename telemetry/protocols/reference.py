@@ -88,7 +88,7 @@ class ReferenceDecoder:
                 self._omitted["short_frame"] += 1
             elif signal.is_float and not math.isfinite(as_float(bits)):
                 self._omitted["not_a_number"] += 1
-            elif not signal.is_float and is_no_value(message, signal, bits):
+            elif is_no_value(message, signal, bits):
                 self._omitted["not_available"] += 1
             else:
                 values[fields[index].name] = as_float(bits) if signal.is_float else as_integer(signal, bits)
@@ -169,7 +169,7 @@ def is_no_value(message: MessageSpec, signal: SignalSpec, bits: str) -> bool:
     """Whether the bits are declared to stand for none, by J1939 or by the signal itself."""
     if int(bits, 2) in {raw % (1 << len(bits)) for raw in signal.invalid}:
         return True
-    return message.drops_not_available and is_not_available(bits)
+    return message.drops_not_available and not signal.is_float and is_not_available(bits)
 
 
 def is_not_available(bits: str) -> bool:

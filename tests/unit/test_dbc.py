@@ -7,10 +7,7 @@ import pytest
 from telemetry_core.spec import Condition, DecimalScale, FieldSpec, MessageSpec, SlotKind
 
 from telemetry.errors import ConfigError
-from telemetry.protocols import dbc
 from telemetry.protocols.dbc import BusDatabases, LoadedPlan, build_plan
-from telemetry.protocols.findings import Findings
-from telemetry.protocols.parse import ParsedMessage, parse
 
 HEAD = """VERSION ""
 BS_:
@@ -380,6 +377,9 @@ Var=A unsigned 8,8 /f:0.5
         ("a.kcd", KCD, "Signal name=", "Signal game="),
         ("a.kcd", KCD, 'Message id="', 'Message id="-'),
         ("a.sym", SYM, "ID=", "ID=-"),
+        ("a.kcd", KCD, 'length="8"', 'length="999999999999"'),  # of which no memory could hold each bit
+        ("a.sym", SYM, "Len=8", "Len=999999999999"),
+        ("a.sym", SYM, "Len=8", "Len=65536"),
     ],
 )
 def test_a_message_that_cannot_be_is_left_out(
@@ -391,6 +391,36 @@ def test_a_message_that_cannot_be_is_left_out(
     plan = build_plan([BusDatabases("main", (file,))])
     assert plan.spec.buses[0].messages == ()
     assert "that no frame has, left out" in plan.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "part", "wrong"),
+    [
+        ("a.kcd", KCD, 'offset="8"', ""),
+        ("a.kcd", KCD, 'offset="8"', 'offset="999999999999"'),
+        ("a.kcd", KCD, 'offset="8" length="8"', 'offset="8" length="999999999999"'),
+        ("a.sym", SYM, "8,8", "999999999999,8"),
+        ("a.sym", SYM, "8,8", "8,999999999999"),
+    ],
+)
+def test_a_signal_that_cannot_be_is_left_out_in_any_format(
+    name: str, text: str, part: str, wrong: str, tmp_path: Path
+) -> None:
+    assert part in text
+    file = tmp_path / name
+    file.write_text(text.replace(part, wrong, 1))
+    plan = build_plan([BusDatabases("main", (file,))])
+    assert only(plan)[1] == ()
+    assert plan.warnings[0].endswith("left out: Pack.A")
+
+
+def test_ranges_of_ids_without_end_are_refused_with_their_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.sym"
+    file.write_text(SYM.replace("ID=100h", "ID=100h-10Fh"))
+    assert len(build_plan([BusDatabases("main", (file,))]).spec.buses[0].messages) == 16
+    file.write_text(SYM.replace("ID=100h", "ID=00000100h-1FFFFFFFh"))
+    with pytest.raises(ConfigError, match=r"a\.sym:5: more than 8192 ids in ranges: ID=00000100h-1FFFFFFFh"):
+        build_plan([BusDatabases("main", (file,))])
 
 
 @pytest.mark.parametrize(("suffix", "text"), [("kcd", KCD), ("KCD", KCD), ("sym", SYM)])
@@ -413,18 +443,3 @@ def test_under_a_mask_one_id_in_two_databases_is_an_error_that_names_both(tmp_pa
     spec = build_plan([BusDatabases("main", tuple(files), True, standard_mask=0x7F0)]).spec
     assert [each.name for each in spec.buses[0].messages] == ["M0"]
     assert (spec.buses[0].standard_mask, spec.buses[0].extended_mask) == (0x7F0, 0x1FFFFFFF)
-
-
-def test_a_raw_value_that_is_declared_invalid_is_noted(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only ARXML can say so; its loader sets what is set here."""
-    text = message("A : 0|8@1- (0.5,0)", "B : 8|8@1+ (1,0)", "F : 32|32@1+ (1,0)")
-
-    def parse_arxml(file: Path, findings: Findings) -> list[ParsedMessage]:
-        parsed = parse(file, findings)
-        for signal, raw in zip(parsed[0].message.signals, (-1, None, 7), strict=True):
-            signal.raw_invalid = raw
-        return parsed
-
-    monkeypatch.setattr(dbc, "parse", parse_arxml)
-    spec, _ = only(load(text + "SIG_VALTYPE_ 256 F : 1;\n"))
-    assert [signal.invalid for signal in spec.signals] == [(-1,), (), ()]

@@ -9,20 +9,31 @@ import cantools.database
 import pytest
 from cantools.database import DecodeError
 from cantools.database.can import Database
+from cantools.database.errors import Error as DatabaseError
 from telemetry_core.frames import FrameTuple
 
 from telemetry.protocols.dbc import BusDatabases, build_plan
 from tests.support.decoders import CompiledDecoder
 
+ARXML = Path(__file__).parents[1] / "data" / "invalid-values.arxml"
+EXTENDED = 0x80000000
+J1939 = f"""BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "ExtendedCAN";
+BA_ "VFrameFormat" BO_ {EXTENDED | 0x18FEF121} 3;
+"""
+
 
 class Both:
     """One message of one database, decoded by cantools and by us."""
 
-    def __init__(self, file: Path, body: str, byte_count: int = 8) -> None:
-        file.write_text(f'VERSION ""\nBU_: ECU\nBO_ 256 M: {byte_count} ECU\n{body}', "ascii")
+    def __init__(self, file: Path, body: str = "", byte_count: int = 8, id: int = 256) -> None:
+        if body:
+            file.write_text(f'VERSION ""\nBU_: ECU\nBO_ {id} M: {byte_count} ECU\n{body}', "ascii")
         database = cantools.database.load_file(file, strict=False)
         assert isinstance(database, Database)
+        self.database = database
         self._message = database.messages[0]
+        self._id = id
         self.spec = build_plan([BusDatabases("main", (file,))]).spec
 
     def cantools(self, payload: bytes, *, scaling: bool = False) -> Mapping[str, object]:
@@ -30,10 +41,10 @@ class Both:
         assert isinstance(decoded, dict)
         return decoded
 
-    def ours(self, payload: bytes) -> Mapping[str, object]:
+    def ours(self, payload: bytes, id: int | None = None) -> Mapping[str, object]:
         decoder = CompiledDecoder(self.spec)
         decoder.bind(0, 0, 0)
-        (row,) = decoder.decode([FrameTuple(0, 256, payload, 0, 0, 0)])
+        (row,) = decoder.decode([FrameTuple(0, self._id if id is None else id, payload, 0, 0, 0)])
         return row.raw
 
 
@@ -101,6 +112,57 @@ def test_a_multiplexer_that_is_marked_by_a_small_letter(tmp_path: Path) -> None:
     assert both.cantools(bytes.fromhex("0205000000000000")) == {"S": 2, "A": 5}  # not multiplexed at all
     assert both.ours(bytes.fromhex("0205000000000000")) == {"S": 2}
     assert both.ours(bytes.fromhex("0105000000000000")) == {"S": 1, "A": 5}
+
+
+def test_a_name_in_several_branches(tmp_path: Path) -> None:
+    body = signal("0|8@1+", "S", "M") + signal("8|8@1+", "A", "m0") + signal("16|8@1+", "A", "m1")
+    both = Both(tmp_path / "a.dbc", body + "SG_MUL_VAL_ 256 A S 0-0;\nSG_MUL_VAL_ 256 A S 1-1;\n")
+    payload = bytes.fromhex("0105060000000000")
+    assert both.cantools(payload) == {"S": 1, "A": 5}  # the last ranges are those of both
+    assert both.ours(payload) == {"S": 1, "A": 6}
+
+
+def test_a_multiplexed_signal_of_a_message_without_a_selector(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|8@1+", "A", "m1") + signal("8|8@1+", "B"))
+    assert both.cantools(b"\1\2" + bytes(6)) == {"A": 1, "B": 2}
+    assert both.ours(b"\1\2" + bytes(6)) == {"B": 2}
+
+
+def test_a_j1939_message_of_another_sender(tmp_path: Path) -> None:
+    both = Both(tmp_path / "a.dbc", signal("0|8@1+") + J1939, id=EXTENDED | 0x18FEF121)
+    of_another = EXTENDED | 0x0CFEF103
+    with pytest.raises(KeyError):
+        both.database.decode_message(of_another & ~EXTENDED, b"\7" + bytes(7))
+    assert both.ours(b"\7" + bytes(7), of_another) == {"A": 7}
+
+
+def test_not_available_in_j1939(tmp_path: Path) -> None:
+    body = signal("0|8@1+") + signal("8|16@1+", "B") + signal("24|8@1+", "C")
+    both = Both(tmp_path / "a.dbc", body + J1939, id=EXTENDED | 0x18FEF121)
+    payload = bytes.fromhex("ff00fe0700000000")
+    assert both.cantools(payload) == {"A": 0xFF, "B": 0xFE00, "C": 7}
+    assert both.ours(payload) == {"C": 7}
+
+
+def test_a_value_that_is_declared_invalid(tmp_path: Path) -> None:
+    file = tmp_path / "a.arxml"
+    file.write_text(ARXML.read_text().replace("-0.1<", "-1<").replace("NaN<", "-2<"))
+    both = Both(file)
+    payload = struct.pack("<Hhfff", 0xFFFF, 5, 1.0, -1.0, 3.0)
+    assert both.cantools(payload) == {
+        "Voltage": 0xFFFF,
+        "Current": 5,
+        "Power": 1.0,
+        "Energy": -1.0,
+        "Heat": 3.0,
+    }
+    assert both.ours(payload) == {"Current": 5, "Power": 1.0, "Heat": 3.0}
+
+
+def test_an_invalid_value_that_is_no_integer() -> None:
+    with pytest.raises(DatabaseError):
+        cantools.database.load_file(ARXML, strict=False)
+    assert len(build_plan([BusDatabases("main", (ARXML,))]).spec.buses[0].messages[0].signals) == 5
 
 
 def test_what_is_not_a_number(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Invalid values of an ARXML that are no integers: a float signal may declare 3.5 or NaN.
+
+cantools reads each as an integer and refuses the whole file for one that is none. It is shown an integer that
+no signal can hold in its place, and the signal gets back what the file says.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from cantools.database.can import Message
+
+_FIRST_STAND_IN = 1 << 64
+_INVALID_VALUE = re.compile(
+    r"(<INVALID-VALUE\b[^>]*>(?:(?!</INVALID-VALUE>).){0,1000}?<VALUE\b[^>]*>)([^<]*)", re.DOTALL
+)
+
+
+def with_stand_ins(text: str) -> tuple[str, Mapping[int, float]]:
+    """`text` for cantools, and the value that each stand-in is for."""
+    values: dict[int, float] = {}
+
+    def stand_in(match: re.Match[str]) -> str:
+        try:
+            value = float(match[2])
+        except ValueError:
+            return match[0]
+        if value.is_integer():
+            return match[0]
+        number = _FIRST_STAND_IN + len(values)
+        values[number] = value
+        return f"{match[1]}{number}"
+
+    return _INVALID_VALUE.sub(stand_in, text), values
+
+
+def restore_invalid_values(messages: Iterable[Message], values: Mapping[int, float]) -> None:
+    """Give the signals what `with_stand_ins` took from them."""
+    for message in messages:
+        for signal in message.signals:
+            if isinstance(signal.raw_invalid, int):
+                signal.raw_invalid = values.get(signal.raw_invalid, signal.raw_invalid)
