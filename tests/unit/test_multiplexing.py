@@ -117,3 +117,15 @@ def test_the_only_selector_is_the_root_however_it_is_marked(tmp_path: Path) -> N
 def test_a_range_makes_no_multiplexed_signal_of_an_unmarked_one(tmp_path: Path) -> None:
     plan = loaded(tmp_path, SELECTOR, "c : 16|8@1+ (1,0)", behind="SG_MUL_VAL_ 257 c sel 1-1;")
     assert decoded(plan, "0000050000000000") == {"sel": 0, "c": 5}
+
+
+def test_marks_are_those_of_the_message(tmp_path: Path) -> None:
+    file = tmp_path / "a.dbc"
+    branch = ' SG_ X {} : 8|8@1+ ({},0) [0|0] "" ECU'
+    selector = f' SG_ {SELECTOR} [0|0] "" ECU'
+    one = ("BO_ 256 One: 8 ECU", selector, branch.format("m0", 1), branch.format("m1", 2))
+    other = ("BO_ 257 Other: 8 ECU", selector, branch.format("m5", 1), branch.format("m6", 2))
+    file.write_text("\n".join(("BU_: ECU", *one, *other, "")), "ascii")
+    messages = build_plan([BusDatabases("main", (file,))]).spec.buses[0].messages
+    ranges = [[condition.ranges for condition in message.conditions] for message in messages]
+    assert ranges == [[((0, 0),), ((1, 1),)], [((5, 5),), ((6, 6),)]]
