@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from benchmarks.workload import Workload
 from telemetry.__main__ import main
 
 LOGS = 4
+REPEATED = 8  # the workload in each log: starting processes is not what is measured
 
 
 def decode(workload: Workload, logs: Sequence[Path], output: str, *options: str) -> None:
@@ -25,23 +27,24 @@ def decode(workload: Workload, logs: Sequence[Path], output: str, *options: str)
 def measure_processors(workload: Workload, folder: Path, rounds: int) -> list[Section]:
     """Frames a second of both, in turns."""
     logs = [folder / f"part{number}.log" for number in range(LOGS)]
+    workload.write_log(folder / "once.log")
     for log in logs:
-        workload.write_log(log)
-    frames = LOGS * len(workload.frames)
-    decode(workload, logs[:1], "lp", "-o", str(folder / "first"))  # compiles the database
+        log.write_bytes((folder / "once.log").read_bytes() * REPEATED)
+    frames = LOGS * REPEATED * len(workload.frames)
+    decode(workload, logs[:1], "lp", "-o", os.devnull)  # compiles the database
     times_s: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
         for jobs, found in times_s.items():
             start_s = time.monotonic()
-            decode(workload, logs, "lp", "--jobs", str(jobs), "-o", str(folder / f"lines{jobs}"))
+            decode(workload, logs, "lp", "--jobs", str(jobs), "-o", os.devnull)
             found.append(time.monotonic() - start_s)
-    assert (folder / "lines1").read_bytes() == (folder / "lines2").read_bytes()
     one_s, two_s = (statistics.median(found) for found in times_s.values())
     return [
         Section(
             "Several logs on two processors",
-            f"`decode --format lp` of {LOGS} candump logs, {frames:,} frames in all, into a file: the whole "
-            "command, from its start to its end, with `--jobs 1` and `--jobs 2`. The same bytes come out.",
+            f"`decode --format lp` of {LOGS} candump logs, {frames:,} frames in all, into nothing: the "
+            "whole command, from its start to its end, with `--jobs 1` and `--jobs 2`. One process writes "
+            "what both decode, in order: that does not become twice as fast.",
             ("one, frames/s", "two, frames/s", "ratio"),
             ((f"{frames / one_s:,.0f}", f"{frames / two_s:,.0f}", f"{one_s / two_s:.2f}"),),
         )
