@@ -27,7 +27,9 @@ engine.fuzz("candump", lambda: harness, 1, Path(sys.argv[1]))
 
 def run(findings: Path, *, prefix: bytes, guided: bool) -> subprocess.CompletedProcess[str]:
     script = SCRIPT.format(prefix=prefix, guided=guided)
-    command = [sys.executable, "-c", script, str(findings)]
+    # By a shell between: libFuzzer's limit is on the most memory that a process ever had, and what a process
+    # had when it began another program counts with that.
+    command = ["sh", "-c", '"$@"; exit "$?"', "sh", sys.executable, "-c", script, str(findings)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
 
