@@ -22,6 +22,10 @@ ASC_HEADER = """date Tue Nov 14 10:13:20.500 pm 2023
 base hex  timestamps absolute
 no internal events logged
 """
+MF4 = pytest.param(
+    "drive.mf4",
+    marks=pytest.mark.skipif(importlib.util.find_spec("asammdf") is None, reason="asammdf is not installed"),
+)
 
 
 def read(path: Path, limit: int = -1) -> tuple[list[FrameTuple], Log, Numbering]:
@@ -262,7 +266,7 @@ def test_a_compressed_log_that_was_cut_off_gives_what_is_before_and_one_warning(
 
 
 @pytest.mark.parametrize("packed", PACKERS)
-@pytest.mark.parametrize("name", [*WRITERS, "drive.mf4"])
+@pytest.mark.parametrize("name", [*WRITERS, MF4])
 def test_a_log_that_was_cut_off_at_its_very_beginning_gives_one_warning_and_no_frames(
     tmp_path: Path, name: str, packed: str
 ) -> None:
@@ -312,7 +316,7 @@ def test_a_gvret_log_that_ends_inside_its_header_gives_one_warning_and_no_frames
     assert (frames, log.damaged) == ([], 0)
 
 
-@pytest.mark.parametrize("name", [*WRITERS, "drive.mf4"])
+@pytest.mark.parametrize("name", [*WRITERS, MF4])
 @pytest.mark.parametrize(
     ("packed", "words"), [(".gz", "not a gzipped file"), (".zst", "not a Zstandard file")]
 )
