@@ -295,6 +295,7 @@ def _mend_asammdf() -> None:
             group.data_blocks = []
         return load_data(log, group, *arguments, **options)
 
+    # A method is replaced on purpose, twice: mypy cannot know.
     MDF4._load_data = load_records  # type: ignore[assignment, method-assign]
     MDF4._file = None
     MDF4.__del__ = _destroy  # type: ignore[method-assign]
