@@ -31,6 +31,7 @@ def check_links(file: BinaryIO) -> None:
 class _Links:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._size_bytes = file.seek(0, os.SEEK_END)
         self._owned: set[int] = set()  # blocks that belong to one other
         self._lists: set[int] = set()  # lists of data that end
 
@@ -64,7 +65,7 @@ class _Links:
 
     def _require(self, at: int) -> None:
         if at and self._block(at) is None:
-            raise EOFError(f"without its block of byte {at}, at byte {self._file.seek(0, os.SEEK_END)}")
+            raise EOFError(f"without its block of byte {at}, at byte {self._size_bytes}")
 
     def _follow_channels(self, first: int) -> None:
         firsts = [first]
@@ -98,7 +99,7 @@ class _Links:
 
     def _block(self, at: int) -> _Block | None:
         """None: behind the end of the file."""
-        if at >= 1 << 63:
+        if at >= self._size_bytes:  # a file system may refuse to seek there
             return None
         self._file.seek(at)
         bytes_ = self._file.read(_BLOCK.size)

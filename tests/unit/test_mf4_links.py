@@ -98,3 +98,15 @@ def test_a_group_that_is_none_is_refused_and_one_behind_the_end_was_cut_off() ->
         for place in (GROUPS[2] + NEXT, GROUPS[1] + CHILD, GROUPS[0] + DATA):
             with pytest.raises(EOFError, match=f"without its block of byte {address}, at byte {len(FILE)}"):
                 check_links(io.BytesIO(linked((place, address))))
+
+
+@pytest.mark.parametrize("address", [2**62, 2**63 - 1])
+def test_a_link_behind_all_that_a_file_system_can_hold_is_one_behind_the_end(
+    address: int, tmp_path: Path
+) -> None:
+    (tmp_path / "drive.mf4").write_bytes(linked((GROUPS[2] + NEXT, address)))
+    with (
+        (tmp_path / "drive.mf4").open("rb") as file,
+        pytest.raises(EOFError, match=f"without its block of byte {address}, at byte {len(FILE)}"),
+    ):
+        check_links(file)
