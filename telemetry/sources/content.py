@@ -101,19 +101,21 @@ def unpacked(content: Content, path: Path) -> Iterator[Path]:
     try:
         file = tempfile.NamedTemporaryFile(suffix=Path(path.stem).suffix)  # noqa: SIM115  it is closed below
     except OSError as error:
-        raise _cannot_unpack(path, error) from error
+        raise cannot_copy(path, error, "unpacked") from error
     with file:
         try:
             shutil.copyfileobj(content, file, UNPACKED_PIECE_BYTES)
             file.flush()
         except OSError as error:
-            raise _cannot_unpack(path, error) from error
+            raise cannot_copy(path, error, "unpacked") from error
         yield Path(file.name)
 
 
-def _cannot_unpack(path: Path, error: OSError) -> StorageError:
+def cannot_copy(path: Path, error: OSError, done: str = "copied") -> StorageError:
+    """That the temporary folder takes no copy of the file `path`."""
+    folder = tempfile.tempdir or "a temporary folder"  # none was found that can be written
     return StorageError(
-        f"cannot be unpacked into {tempfile.gettempdir()}: {error.strerror}",
+        f"cannot be {done} into {folder}: {error.strerror}",
         where=str(path),
         hint="make room there, or set TMPDIR to another folder",
     )

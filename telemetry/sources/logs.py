@@ -2,8 +2,9 @@
 
 Promises: a log larger than memory streams (but for MF4); a damaged place is counted and skipped, and the
 first one is remembered for a warning; a file that ends too early is read until there. The first four go
-through the compiled readers, TRC and MF4 through `message_logs`. The name's ending tells the format: `.asc`,
-`.blf`, `.trc`, `.mf4`; for any other the first line does. `.gz` or `.zst` behind it: compressed.
+through the compiled readers, TRC and MF4 through python-can's (`message_logs`). The name's ending tells the
+format: `.asc`, `.blf`, `.trc`, `.mf4`; for any other the first line does. `.gz` or `.zst` behind it:
+compressed.
 """
 
 import io
@@ -21,7 +22,8 @@ from telemetry_core.gvret import GvretReader
 
 from telemetry.errors import DataError
 from telemetry.sources.content import Content, unpacked
-from telemetry.sources.message_logs import LATEST_NS, MessageReader, Mf4, Trc
+from telemetry.sources.message_logs import LATEST_NS, MessageReader, Trc
+from telemetry.sources.mf4 import Mf4
 
 FIRST_LINE_BYTES = 4096
 COMPRESSED = (".gz", ".zst", ".zstd")
@@ -88,7 +90,8 @@ class Log:
     def __init__(self, path: Path, channel_of: Callable[[str], int]) -> None:
         """channel_of: gives each channel's name its number, once.
 
-        Raises InputMissingError, DataError, UnavailableError where a package is missing that it needs.
+        Raises InputMissingError, DataError, UnavailableError where a package is missing that it needs,
+        StorageError where the temporary folder takes no copy that it needs.
         """
         self.path = path
         self._content = Content(path)

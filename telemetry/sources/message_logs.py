@@ -1,35 +1,25 @@
-"""TRC and MF4 logs through python-can's readers.
+"""Logs through python-can's readers: what those of all formats need, and TRC. MF4 is in `mf4`.
 
 Promises: channels are named can0, can1 … (the formats number them from 1); stamps are rounded to
 microseconds, since python-can has them as floats; the date in a TRC header is UTC; where a reader gives up
-at damaged bytes it is started again behind them. Relies on python-can, imported only here and only when such
-a log is read, and for MF4 on asammdf.
+at damaged bytes it is started again behind them. Relies on python-can, imported only when such a log is read.
 """
 
-import importlib.util
 import io
-import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, cast
+from typing import TYPE_CHECKING, Protocol, Self, TextIO, cast
 
 from telemetry_core.frames import FrameBatch
 
-from telemetry.errors import DataError, TelemetryError, UnavailableError
+from telemetry.errors import TelemetryError
 from telemetry.sources.messages import append_message
-from telemetry.sources.mf4_links import check_links
 
 if TYPE_CHECKING:
     import can
-    from asammdf.blocks.mdf_v4 import MDF4, Group
-    from asammdf.blocks.utils import Fragment
 
 LATEST_NS = 2**63 - 1
 LINE_LIMIT_BYTES = 65_536  # what is longer is no line of a log
-MF4_FINISHED, MF4_UNFINISHED = b"MDF     ", b"UnFinMF "  # how a log begins
-MF4_HEADER_BYTES = 168
 
 
 class Format(Protocol):
@@ -50,18 +40,6 @@ class Format(Protocol):
 
     def is_torn(self) -> bool:
         """Whether that is the log's end, where it may have been cut off."""
-        ...
-
-    def resume(self) -> None:
-        """Called before the reader is iterated again."""
-        ...
-
-    def stamp_ns(self, message: "can.Message") -> int:
-        """Below 0: impossible."""
-        ...
-
-    def channel(self, message: "can.Message") -> int:
-        """Counted from 0."""
         ...
 
 
@@ -95,7 +73,7 @@ class MessageReader:
                     self.at_end = True
                     self._settle()
                 break
-            time_ns = self._format.stamp_ns(message)
+            time_ns = _stamp_ns(message)
             if time_ns > until_ns:
                 self._next, self.next_ns = message, time_ns
                 break
@@ -120,7 +98,6 @@ class MessageReader:
                     self._add_damage()
             else:
                 return
-            self._format.resume()
 
     def _add_damage(self) -> None:
         self._unsettled.append(self._format.place())
@@ -133,7 +110,7 @@ class MessageReader:
             self._unsettled.clear()
 
     def _number_of(self, message: "can.Message") -> int:
-        channel = self._format.channel(message)
+        channel = _channel(message.channel)
         if channel not in self._channels:
             self._channels[channel] = self._channel_of(f"can{channel}")
         return self._channels[channel]
@@ -181,7 +158,7 @@ class Trc:
                 return self._parse_cols(tuple(line.split(maxsplit=self._num_columns)))
 
         self._lines = _Lines(content)
-        self.reader = Reader(cast(TextIO, self._lines))
+        self.reader = Reader(cast(TextIO, self._lines))  # where it raised, it kept what the header says
 
     def progress(self) -> int:
         return self._lines.number
@@ -192,121 +169,9 @@ class Trc:
     def is_torn(self) -> bool:
         return self._lines.is_torn
 
-    def resume(self) -> None:
-        pass  # the reader's search for a header ends at the next line, and keeps it
-
-    def stamp_ns(self, message: "can.Message") -> int:
-        return _stamp_ns(message)
-
-    def channel(self, message: "can.Message") -> int:
-        return _channel(message.channel)
-
-
-class Mf4:
-    """ASAM's measurement files: what their groups hold of CAN bus logging, merged in the order of time.
-
-    A log that its logger did not finish (power was cut, or it streams) says so by its beginning, and is read
-    up to its last whole record: asammdf finishes a copy of it, in the temporary folder.
-
-    Raises UnavailableError without asammdf; DataError when it cannot read the file at all, EOFError when that
-    ends inside its header.
-    """
-
-    def __init__(self, path: Path, where: Path) -> None:
-        """path: of the log, not compressed; where: what people call it."""
-        if importlib.util.find_spec("asammdf") is None:
-            raise UnavailableError(
-                "reading MF4 needs the package asammdf",
-                where=str(where),
-                hint="pip install 'nev-telemetry[mf4]'",
-            )
-        with path.open("rb") as file:
-            header = file.read(MF4_HEADER_BYTES)
-        if not any(known.startswith(header[:8]) for known in (MF4_FINISHED, MF4_UNFINISHED)):
-            raise DataError("is no MF4 log", where=str(where), hint="it does not begin with MDF")
-        if len(header) < MF4_HEADER_BYTES:
-            raise EOFError(f"inside its header, at byte {len(header)}")
-        self.is_unfinished = header.startswith(MF4_UNFINISHED)
-        import can
-
-        class Reader(can.MF4Reader):
-            # As it is, python-can's reader leaves a file open that asammdf refuses.
-            def __init__(self, path: Path) -> None:
-                try:
-                    super().__init__(path)
-                except BaseException:
-                    self.file.close()
-                    raise
-
-        try:
-            with path.open("rb") as file:
-                check_links(file)
-        except ValueError as error:
-            raise DataError("is no MF4 log", where=str(where), hint=str(error)) from error
-        _mend_asammdf()
-        try:
-            self._file = Reader(path)
-        except Exception as error:
-            raise DataError("is no MF4 log", where=str(where), hint=" ".join(str(error).split())) from error
-
-    @property
-    def reader(self) -> Iterable["can.Message"]:
-        return self._file
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.stop()
-
-    def progress(self) -> int:
-        return 0  # so it ends where asammdf gives up: it cannot go on behind that
-
-    def place(self) -> str:
-        return "its records"
-
-    def is_torn(self) -> bool:
-        return False
-
-    def resume(self) -> None:
-        pass
-
-    def stamp_ns(self, message: "can.Message") -> int:
-        return _stamp_ns(message)
-
-    def channel(self, message: "can.Message") -> int:
-        return _channel(message.channel)
-
-
-def _mend_asammdf() -> None:
-    """Have asammdf come back from any log, raise what it has to tell and not print it, and clean up.
-
-    Of what it could not build it misses what was not set yet: it would tell that on stderr, and leave its
-    copy of an unfinished log. The bytes of a group without a whole record it would cut into pieces of none,
-    for ever.
-    """
-    logging.getLogger("asammdf").disabled = True
-    from asammdf.blocks.mdf_v4 import MDF4
-
-    if MDF4.__del__ is _destroy:
-        return
-    load_data = MDF4._load_data
-
-    def load_records(log: "MDF4", group: "Group", *arguments: Any, **options: Any) -> "Iterator[Fragment]":
-        if not group.channel_group.cycles_nr:
-            group.data_blocks = []
-        return load_data(log, group, *arguments, **options)
-
-    # A method is replaced on purpose, twice: mypy cannot know.
-    MDF4._load_data = load_records  # type: ignore[assignment, method-assign]
-    MDF4._file = None
-    MDF4.__del__ = _destroy  # type: ignore[method-assign]
-
-
-def _destroy(log: "MDF4") -> None:
-    with suppress(AttributeError):
-        log.close()
-
 
 def _stamp_ns(message: "can.Message") -> int:
+    """Below 0: impossible."""
     time_us = message.timestamp * 1e6
     if not math.isfinite(time_us):
         return -1
@@ -315,5 +180,5 @@ def _stamp_ns(message: "can.Message") -> int:
 
 
 def _channel(channel: object) -> int:
-    # None: there is but one.
+    """Counted from 0. None: there is but one."""
     return max(channel - 1, 0) if isinstance(channel, int) else 0

@@ -1,12 +1,15 @@
 """Reading logs in tests, and making them byte by byte."""
 
+import gzip
 import struct
 import zlib
 from collections.abc import Callable
 from typing import Protocol
 
+import zstandard
 from telemetry_core.frames import FrameBatch, FrameTuple
 
+PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
 BLF_START = (2023, 11, 2, 14, 22, 13, 20, 500)  # SYSTEMTIME
 BLF_START_NS = 1_700_000_000_500_000_000
 

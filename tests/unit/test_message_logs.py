@@ -1,6 +1,5 @@
 """Logs of each format by their names and contents, as python-can writes them and as others do."""
 
-import gzip
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from telemetry_core.frames import FrameBatch, FrameTuple
 from telemetry.errors import DataError, InputMissingError, UnavailableError
 from telemetry.sources.logs import Log
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
-from tests.support.logs import Numbering
+from tests.support.logs import PACKERS, Numbering
 
 START_S = 1_700_000_000
 
@@ -233,7 +232,6 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "drive.trc": lambda path: path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\n"),
     "drive.log": lambda path: path.write_text("(1.0) can0 001#01\n"),
 }
-PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
 
 
 @pytest.mark.parametrize("packed", PACKERS)
@@ -294,26 +292,21 @@ def test_a_trc_log_may_end_in_its_header_or_behind_it(tmp_path: Path, packed: st
     assert read(path)[1].warnings() == [f"{path}: ends early: inside its header, at byte 0"]
 
 
-@pytest.mark.parametrize("end", ["", "LO", "LOGG", "LOGG" + 96 * "\0"])
-def test_a_blf_log_that_ends_inside_its_header_gives_one_warning_and_no_frames(
-    tmp_path: Path, end: str
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        *(("drive.blf", beginning) for beginning in ("", "LO", "LOGG", "LOGG" + 96 * "\0")),
+        *(("drive.csv", beginning) for beginning in ("", "Time", "Time Stamp,ID,Extended")),
+    ],
+)
+def test_a_log_that_ends_inside_its_header_gives_one_warning_and_no_frames(
+    tmp_path: Path, name: str, beginning: str
 ) -> None:
-    path = tmp_path / "drive.blf"
-    path.write_text(end)
+    path = tmp_path / name
+    path.write_text(beginning)
     frames, log, _ = read(path)
-    assert log.warnings() == [f"{path}: ends early: inside its header, at byte {len(end)}"]
+    assert log.warnings() == [f"{path}: ends early: inside its header, at byte {len(beginning)}"]
     assert (frames, log.damaged, log.at_end) == ([], 0, True)
-
-
-@pytest.mark.parametrize("end", ["", "Time", "Time Stamp,ID,Extended"])
-def test_a_gvret_log_that_ends_inside_its_header_gives_one_warning_and_no_frames(
-    tmp_path: Path, end: str
-) -> None:
-    path = tmp_path / "drive.csv"
-    path.write_text(end)
-    frames, log, _ = read(path)
-    assert log.warnings() == [f"{path}: ends early: inside its header, at byte {len(end)}"]
-    assert (frames, log.damaged) == ([], 0)
 
 
 @pytest.mark.parametrize("name", [*WRITERS, MF4])

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import can
 import pytest
-import zstandard
 from telemetry_core.frames import FrameBatch, FrameTuple
 
 from telemetry.errors import DataError, StorageError
 from telemetry.sources.logs import Log
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
-from tests.support.logs import Numbering
+from tests.support.logs import PACKERS, Numbering
 
 pytest.importorskip("asammdf", reason="asammdf is not installed")
 
@@ -53,14 +52,22 @@ def write_unfinished_log(path: Path) -> None:
     records = log[begin + BLOCK_HEAD_BYTES : end]
     struct.pack_into("<8s8s", log, 0, b"UnFinMF ", b"4.11    ")
     struct.pack_into("<H", log, 28, 411)
-    struct.pack_into(
-        "<H", log, 60, 1 | 4
-    )  # to be updated: the count of records; the length of the last block
+    # To be updated: the count of records; the length of the last block.
+    struct.pack_into("<H", log, 60, 1 | 4)
     log += bytes(-len(log) % 8)
     struct.pack_into("<Q", log, log.index(struct.pack("<Q", begin)), len(log))  # the data group's link
     count = log.index(struct.pack("<QQ", 1, RECORDS)) + 8  # behind the channel group's record id
     struct.pack_into("<Q", log, count, 0)
     path.write_bytes(log + struct.pack("<4s4xQQ", b"##DT", BLOCK_HEAD_BYTES, 0) + records)
+
+
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary folder."""
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 def read(path: Path) -> tuple[list[FrameTuple], list[str]]:
@@ -109,18 +116,14 @@ def test_what_is_no_mf4_log_is_refused(tmp_path: Path) -> None:
         Log(path, Numbering().__getitem__)
 
 
-def test_an_unfinished_log_is_read_up_to_its_last_whole_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
-    (tmp_path / "copies").mkdir()
+def test_an_unfinished_log_is_read_up_to_its_last_whole_record(tmp_path: Path, copies: Path) -> None:
     path = tmp_path / "drive.mf4"
     write_unfinished_log(path)
     path.write_bytes(path.read_bytes()[: -(50 * RECORD_BYTES + 3)])
     frames, warnings = read(path)
     assert [frame.data for frame in frames] == [bytes([index] * 8) for index in range(RECORDS - 51)]
     assert warnings == [f"{path}: was not finished by its logger: read up to its last whole record"]
-    assert list((tmp_path / "copies").iterdir()) == []
+    assert list(copies.iterdir()) == []
 
 
 @pytest.mark.parametrize("record_bytes", [0, 1, RECORD_BYTES - 1])
@@ -140,11 +143,9 @@ def test_a_log_that_was_cut_off_before_its_groups_is_one_warning_and_leaves_no_c
     write: Callable[[Path], object],
     keep_bytes: int,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    copies: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
-    (tmp_path / "copies").mkdir()
     path = tmp_path / "drive.mf4"
     write(path)
     path.write_bytes(path.read_bytes()[:keep_bytes])
@@ -154,7 +155,7 @@ def test_a_log_that_was_cut_off_before_its_groups_is_one_warning_and_leaves_no_c
     assert warning.endswith(f", at byte {keep_bytes}")
     gc.collect()  # what asammdf built in part is destroyed, with no word of that
     assert capfd.readouterr() == ("", "")
-    assert list((tmp_path / "copies").iterdir()) == []
+    assert list(copies.iterdir()) == []
 
 
 @pytest.mark.parametrize("stamp_s", [1e303, -1e303, 1e12, math.inf, math.nan])
@@ -169,18 +170,6 @@ def test_a_record_of_an_impossible_time_is_skipped(stamp_s: float, tmp_path: Pat
     frames, warnings = read(path)
     assert len(frames) == RECORDS - 1
     assert warnings == [f"{path}:its records: no frame, skipped"]
-
-
-PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
-
-
-@pytest.fixture
-def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The temporary folder."""
-    folder = tmp_path / "copies"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 @pytest.mark.parametrize("packed", PACKERS)
@@ -228,4 +217,35 @@ def test_a_temporary_folder_without_room_is_told_in_one_line(
     copies.rmdir()
     monkeypatch.setattr(tempfile, "tempdir", str(copies))
     with pytest.raises(StorageError, match=r"drive\.mf4\.gz: cannot be unpacked into .*: No such file"):
+        read(path)
+
+
+@pytest.mark.parametrize("packed", ["", *PACKERS])
+def test_a_machine_without_a_temporary_folder_is_told_so_in_one_line(
+    packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"drive.mf4{packed}"
+    write_unfinished_log(tmp_path / "drive.mf4")
+    path.write_bytes(PACKERS.get(packed, bytes)((tmp_path / "drive.mf4").read_bytes()))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    said = (
+        rf"drive\.mf4{packed}: cannot be \w+ into a temporary folder: No usable temporary directory.*TMPDIR"
+    )
+    with pytest.raises(StorageError, match=said):
+        read(path)
+
+
+def test_an_unfinished_log_that_the_temporary_folder_has_no_room_for_is_no_damaged_one(
+    tmp_path: Path, copies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drive.mf4"
+    write_unfinished_log(path)
+
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copy", full)
+    said = rf"drive\.mf4: cannot be copied into {copies}: No space left on device"
+    with pytest.raises(StorageError, match=said):
         read(path)
