@@ -4,8 +4,8 @@ Promises: a rule tells its beginning and its end, each once, never a repetition;
 rows alone and not on how they were batched; the state of a rule is that of one channel, forgotten by `bind`; a
 row of a record without rules costs one look into a table; the GIL is not held, and Python objects are made for
 transitions only. Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame
-time. A field that a row does not carry tells nothing: neither a beginning nor an end; nor does an absent raw value, nor
-any field of a row that says that its frame is not what it ought to be.
+time. A field that a row does not carry tells nothing: neither a beginning nor an end; nor does an absent raw
+value, nor any field of a row that says that its frame is not what it ought to be.
 
 A limit with `for_ns` begins when it has been crossed in each row of that time. When time steps back, the wait
 begins anew.
@@ -123,6 +123,8 @@ cdef class Watcher:
         if isinstance(test, LimitTest):
             if kinds != {SLOT_FLOAT}:
                 raise ValueError("a limit is for floats")
+            if spec.absent:
+                raise ValueError("absent values are raw ones: a float has none")
             if not (test.release <= test.limit if test.is_upper else test.release >= test.limit):
                 raise ValueError(f"{test.release} is not on the good side of {test.limit}")
             rule.test = TEST_ABOVE if test.is_upper else TEST_BELOW

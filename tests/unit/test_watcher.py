@@ -163,6 +163,7 @@ def test_bind_forgets_what_was_so() -> None:
         (RuleSpec(FAULTS, 0, BitTest(1), field_count=2), "one integer, flag or text"),
         (RuleSpec(CELLS, 0, ValueTest((1,))), "one integer, flag or text"),
         (RuleSpec(FAULTS, 0, LimitTest(1.0, 1.0, is_upper=True)), "a limit is for floats"),
+        (RuleSpec(CELLS, 0, LimitTest(4.0, 3.9, is_upper=True), absent=(4,)), "absent values are raw ones"),
         (upper(4.0, 4.1), "not on the good side"),
         (RuleSpec(CELLS, 0, LimitTest(4.0, 3.9, is_upper=False)), "not on the good side"),
     ],
