@@ -14,7 +14,7 @@ from libc.stdlib cimport calloc, free
 from telemetry_core.frames cimport ID_MASK
 from telemetry_core.schema cimport Schema
 
-from telemetry_core.spec import BusSpec
+from telemetry_core.spec import FLOAT_FORMATS, BusSpec
 
 cdef enum:
     CHUNK_BYTES = 65536
@@ -116,7 +116,6 @@ cdef object _pack_nine(Special* special, signal, Py_ssize_t slot):
         special.shift = <uint8_t>(first % 8 + bits - 64)
 
 
-cdef object _float_formats = {16: "<e", 32: "<f", 64: "<d"}
 cdef object _float_kinds = {16: SPECIAL_FLOAT_16, 32: SPECIAL_FLOAT_32, 64: SPECIAL_FLOAT_64}
 
 
@@ -441,7 +440,7 @@ cdef object _pack_limits(Extra* extra, spec, _Memory memory):
 
 cdef object _double_bits(bits, bit_count):
     """A float's bits as those of the double that its slot holds."""
-    (value,) = struct.unpack(_float_formats[bit_count], bits.to_bytes(bit_count // 8, "little"))
+    (value,) = struct.unpack(FLOAT_FORMATS[bit_count], bits.to_bytes(bit_count // 8, "little"))
     return int.from_bytes(struct.pack("<d", value), "little")
 
 

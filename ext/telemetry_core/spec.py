@@ -5,6 +5,8 @@ and by the readable reference decoder. They hold no bytes and no behaviour, so a
 from dataclasses import dataclass
 from enum import IntEnum
 
+FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}  # of the struct module, by the number of bits
+
 
 class SlotKind(IntEnum):
     """How the 64 bits of a slot are to be read."""

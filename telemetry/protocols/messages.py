@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Mapping
 
 from cantools.database.can import Signal
-from telemetry_core.spec import Condition, FieldSpec, SignalSpec, SlotKind
+from telemetry_core.spec import FLOAT_FORMATS, Condition, FieldSpec, SignalSpec, SlotKind
 
 from telemetry.protocols.layout import MessageLayout, Tell, exclude
 from telemetry.protocols.mend import Ranges
@@ -18,7 +18,6 @@ from telemetry.protocols.scaling import decimal_scale
 from telemetry.protocols.value_texts import with_value_texts
 
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
-_FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}
 _LARGEST = 1e300
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -61,7 +60,7 @@ def _is_decodable(signal: Signal, tell: Tell) -> bool:
         kind = "a signal without a place, left out"
     elif not 1 <= signal.length <= 64:
         kind = "a signal of more than 64 bits, or of none, left out"
-    elif signal.conversion.is_float and signal.length not in _FLOAT_FORMATS:
+    elif signal.conversion.is_float and signal.length not in FLOAT_FORMATS:
         kind = "a float not of 16, 32 or 64 bits, left out"
     elif start < 0 or _first_and_last_bit(signal)[1] >= 8 * LONGEST_PAYLOAD_BYTES:
         kind = "a signal behind the end of any payload, left out"
@@ -154,7 +153,7 @@ def _invalid(signal: Signal) -> tuple[int, ...]:
         return ()
     if signal.conversion.is_float:
         try:
-            packed = struct.pack(_FLOAT_FORMATS[signal.length], float(invalid))
+            packed = struct.pack(FLOAT_FORMATS[signal.length], float(invalid))
         except OverflowError:
             return ()
         return (int.from_bytes(packed, "little"),)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from telemetry_core.frames import FrameTuple
 from telemetry_core.samples import Row
-from telemetry_core.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.spec import FLOAT_FORMATS, BusSpec, MessageSpec, PlanSpec, SignalSpec
 
 EXTENDED = 0x80000000  # the flag bits of an id, as in SocketCAN
 REMOTE = 0x40000000
@@ -19,8 +19,6 @@ ERROR = 0x20000000
 ID_MASK = 0x1FFFFFFF
 STANDARD_MASK = 0x7FF
 CHECKED, WRONG = 32, 64  # flags of a frame that the protection stage has looked at
-
-_FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}
 
 
 class ReferenceDecoder:
@@ -161,7 +159,7 @@ def as_integer(signal: SignalSpec, bits: str) -> int:
 def as_float(bits: str) -> float:
     """IEEE 754 of 16, 32 or 64 bits."""
     value: float
-    (value,) = struct.unpack(_FLOAT_FORMATS[len(bits)], int(bits, 2).to_bytes(len(bits) // 8, "little"))
+    (value,) = struct.unpack(FLOAT_FORMATS[len(bits)], int(bits, 2).to_bytes(len(bits) // 8, "little"))
     return value
 
 
