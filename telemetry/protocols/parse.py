@@ -88,7 +88,7 @@ def _can_be(message: Message) -> bool:
 def _check_id_ranges(file: Path, text: str) -> None:
     count = 0
     for match in _ID_RANGE.finditer(text):
-        count += max(0, int(match[2], 16) - int(match[1], 16))
+        count += max(0, int(match[2], 16) - int(match[1], 16) + 1)
         if count > MOST_IDS_OF_RANGES:
             what = f"more than {MOST_IDS_OF_RANGES} ids in ranges: ID={match[1]}h-{match[2]}h"
             line = text.count("\n", 0, match.start()) + 1

@@ -371,6 +371,12 @@ Var=A unsigned 8,8 /f:0.5
 """
 
 
+def with_fault(file: Path, text: str, part: str, wrong: str) -> LoadedPlan:
+    assert part in text
+    file.write_text(text.replace(part, wrong, 1))
+    return build_plan([BusDatabases("main", (file,))])
+
+
 @pytest.mark.parametrize(
     ("name", "text", "part", "wrong"),
     [
@@ -385,10 +391,7 @@ Var=A unsigned 8,8 /f:0.5
 def test_a_message_that_cannot_be_is_left_out(
     name: str, text: str, part: str, wrong: str, tmp_path: Path
 ) -> None:
-    assert part in text
-    file = tmp_path / name
-    file.write_text(text.replace(part, wrong, 1))
-    plan = build_plan([BusDatabases("main", (file,))])
+    plan = with_fault(tmp_path / name, text, part, wrong)
     assert plan.spec.buses[0].messages == ()
     assert "that no frame has, left out" in plan.warnings[0]
 
@@ -406,10 +409,7 @@ def test_a_message_that_cannot_be_is_left_out(
 def test_a_signal_that_cannot_be_is_left_out_in_any_format(
     name: str, text: str, part: str, wrong: str, tmp_path: Path
 ) -> None:
-    assert part in text
-    file = tmp_path / name
-    file.write_text(text.replace(part, wrong, 1))
-    plan = build_plan([BusDatabases("main", (file,))])
+    plan = with_fault(tmp_path / name, text, part, wrong)
     assert only(plan)[1] == ()
     assert plan.warnings[0].endswith("left out: Pack.A")
 
@@ -420,6 +420,11 @@ def test_ranges_of_ids_without_end_are_refused_with_their_line(tmp_path: Path) -
     assert len(build_plan([BusDatabases("main", (file,))]).spec.buses[0].messages) == 16
     file.write_text(SYM.replace("ID=100h", "ID=00000100h-1FFFFFFFh"))
     with pytest.raises(ConfigError, match=r"a\.sym:5: more than 8192 ids in ranges: ID=00000100h-1FFFFFFFh"):
+        build_plan([BusDatabases("main", (file,))])
+    file.write_text(SYM.replace("ID=100h", "ID=00000001h-00002000h"))
+    build_plan([BusDatabases("main", (file,))])
+    file.write_text(SYM.replace("ID=100h", "ID=00000000h-00002000h"))
+    with pytest.raises(ConfigError, match="more than 8192 ids"):
         build_plan([BusDatabases("main", (file,))])
 
 
