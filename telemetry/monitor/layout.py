@@ -8,7 +8,7 @@ from typing import Any
 
 from telemetry.monitor.gateway import account_lines, event_lines, source_lines
 from telemetry.monitor.messages import message_lines
-from telemetry.monitor.packs import charger_lines, meter_lines, pack_lines
+from telemetry.monitor.packs import charger_lines, pack_lines
 from telemetry.monitor.text import Glyphs, Line, Piece, Style, cut, flow, rule, text, width_of
 
 LEAST_EVENT_LINES = 3  # a heading and two events
@@ -101,8 +101,8 @@ def _body(live: Json, width: int, glyphs: Glyphs, page: Page, room: int | None) 
         return
     values = [
         *(line for pack in live["packs"] for line in pack_lines(pack, width, glyphs)),
-        *(line for charger in live["chargers"] for line in charger_lines(charger, width, glyphs)),
-        *(line for meter in live.get("meters", ()) for line in meter_lines(meter, width, glyphs)),
+        *(line for charger in live["chargers"] for line in charger_lines("charger", charger, width, glyphs)),
+        *(line for meter in live.get("meters", ()) for line in charger_lines("meter", meter, width, glyphs)),
         *source_lines(live, width, glyphs),
     ]
     accounts = list(account_lines(live, width, glyphs))

@@ -83,17 +83,8 @@ def pack_lines(pack: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
     yield from _sensors(pack["temps_c"], width, glyphs, is_stale="temps_c" in stale)
 
 
-def charger_lines(charger: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    """One charger: a heading and its values."""
-    yield from _charger_lines("charger", charger, width, glyphs)
-
-
-def meter_lines(meter: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    """One meter, in the same way."""
-    yield from _charger_lines("meter", meter, width, glyphs)
-
-
-def _charger_lines(kind: str, charger: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
+def charger_lines(kind: str, charger: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """One charger, or the meter beside it, as `kind` says: a heading and its values."""
     values, stale = charger["values"], set(charger["stale"])
     title = f"{kind} {charger['charger']} {glyphs.separator} {charger['source']}"
     yield rule((Piece(title, Style.HEADING),), (age(charger["age_s"]),), width, glyphs)
