@@ -98,9 +98,8 @@ cdef class BlfReader(LogReader):
         self.piece_offset = -1
 
     cdef object place(self, Place place):
-        if place.part < 0:
-            return f"byte {place.byte}"
-        return f"byte {place.byte} (byte {place.part} of the container's content)"
+        told = LogReader.place(self, place)
+        return told if place.part < 0 else f"{told} (byte {place.part} of the container's content)"
 
     cdef object fill(self):
         # Move what is left to the front; behind it comes what there is room for of the content's next piece.

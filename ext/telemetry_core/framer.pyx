@@ -57,7 +57,7 @@ cdef class Framer:
         """What the device last said of itself, by name, as far as it did: printable letters alone."""
         cdef Py_ssize_t index
         told = {}
-        for index, name in enumerate(self.text_names or ()):
+        for index, name in enumerate(self.text_names):
             letters = self.texts[index].letters[:self.texts[index].length].decode("ascii", "replace")
             words = "".join(letter if letter.isprintable() else " " for letter in letters).strip()
             if words:

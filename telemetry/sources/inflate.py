@@ -6,6 +6,7 @@ the file. Relies on the package zstandard, imported only when such a file is rea
 """
 
 import zlib
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 64 * 1024
 _EARLY = "the compressed data end too early"
-_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
+_GZIP_MAGIC = b"\x1f\x8b"
+
+# Of Zstandard.
 _LARGEST_WINDOW = 128 * 1024 * 1024  # as the zstd program allows
-_MAGIC = b"\x28\xb5\x2f\xfd"
+_FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = 0x184D2A50  # and the 15 numbers behind it
 _HEADER_BYTES = 18  # the longest of a frame, with its magic
 _RUN = 1  # type of block: one byte, repeated
@@ -90,7 +93,7 @@ class _Window:
         return taken
 
 
-class _Pieces:
+class _Pieces(ABC):
     """A format as pieces of any size."""
 
     def __init__(self, file: Readable) -> None:
@@ -114,9 +117,9 @@ class _Pieces:
         self._given += count
         return count
 
+    @abstractmethod
     def _next_piece(self) -> bytes:
-        # b"" at the end. Raises DamagedError; or sets _failure, and what comes before it is returned.
-        raise NotImplementedError
+        """b"" at the end. Raises DamagedError; or sets _failure, and what comes before it is returned."""
 
 
 class _Gzip(_Pieces):
@@ -256,4 +259,4 @@ def _is_frame(magic: bytes) -> bool:
     # Or the beginning of one's magic, where the file ends.
     if magic and magic[0] & 0xF0 == _SKIPPABLE & 0xF0:
         return _SKIPPABLE.to_bytes(4, "little")[1:].startswith(magic[1:])
-    return _MAGIC.startswith(magic)
+    return _FRAME_MAGIC.startswith(magic)
