@@ -18,7 +18,7 @@ from telemetry.sources.serial import SerialSource
 from telemetry.sources.serial_link import PyserialLink
 from telemetry.sources.silence import Silence
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
-from tests.support import framing
+from tests.support.framing import vedirect_block
 from tests.support.serial_line import BASIC, CELLS, REGISTERS, Battery, reply, request
 from tests.support.serial_pty import PtyDevice, answering, talking
 
@@ -154,21 +154,16 @@ def test_a_device_that_falls_silent_behind_an_open_port_is_told_of_and_never_rep
     assert ("source_lost", True) not in running.codes
 
 
-def vedirect_block(number: int) -> bytes:
-    text = b"\r\nPID\t0xA053\r\nV\t%d\r\nI\t-450\r\nChecksum\t" % (13_000 + number)
-    return text + bytes([-sum(text) & 0xFF])
-
-
 def test_what_a_device_says_of_itself_is_told_until_the_port_is_opened_anew(device: PtyDevice) -> None:
     with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
-        first = framing.vedirect_block({"PID": "0xA053", "SER#": "HQ1", "FW": "159"})
+        first = vedirect_block({"PID": "0xA053", "SER#": "HQ1", "FW": "159"})
         with talking(device.fileno(), lambda: first):
             running.more_frames()
             assert running.source.device == "product 0xA053, serial number HQ1, firmware 159"
         device.unplug()
         running.told("source_lost")
         device.plug_in()
-        second = framing.vedirect_block({"PID": "0xA058"})
+        second = vedirect_block({"PID": "0xA058"})
         with talking(device.fileno(), lambda: second):
             running.told("source_back")
             running.more_frames()
@@ -179,7 +174,7 @@ def test_a_device_that_talks_by_itself_is_listened_to_and_may_be_pulled_out(devi
     numbers = itertools.count()
 
     def say() -> bytes:
-        return vedirect_block(next(numbers))
+        return vedirect_block({"PID": "0xA053", "V": str(13_000 + next(numbers)), "I": "-450"})
 
     with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
         with talking(device.fileno(), say):

@@ -157,9 +157,12 @@ def test_a_waiting_source_gets_room_when_the_pipeline_takes() -> None:
     assert taken[1] is not None
 
 
-def test_a_waiting_source_is_stopped_at_once() -> None:
+@pytest.mark.parametrize("held", [False, True], ids=["full", "held"])
+def test_a_waiting_source_is_stopped_at_once(held: bool) -> None:
     channel = BatchChannel(capacity_frames=4, batch_frames=4)
-    channel.put(delivery(channel, 4))
+    channel.hold(held)
+    if not held:
+        channel.put(delivery(channel, 4))
     waiting = delivery(channel, 1, 4)
     with StopSignal() as stop:
         stopper = threading.Thread(target=stop.set)
@@ -184,18 +187,6 @@ def test_while_it_is_held_a_log_waits_and_a_bus_does_not() -> None:
         assert channel.get(10) is not None
         log.join(10)
     assert handed_over == [True]
-
-
-def test_a_log_that_is_held_is_stopped_at_once() -> None:
-    channel = BatchChannel()
-    channel.hold(True)
-    waiting = delivery(channel, 1)
-    with StopSignal() as stop:
-        stopper = threading.Thread(target=stop.set)
-        stopper.start()
-        assert not channel.put_waiting(waiting, stop)
-        stopper.join(10)
-    assert len(waiting.batch) == 1
 
 
 def test_a_stopped_source_still_hands_over_what_finds_room() -> None:

@@ -325,6 +325,13 @@ def j1939(id: int, name: str, *, by_pgn: bool = True) -> tuple[RecordSpec, Messa
     return message(intel(0, 8), id=id, extended=True, name=name, by_pgn=by_pgn)
 
 
+def matched(make: Make, messages: list[tuple[RecordSpec, MessageSpec]], *ids: int) -> list[str]:
+    """The messages that frames of these ids are; those that are none are passed over."""
+    decoder = make(plan(messages))
+    decoder.bind(0, 0, 0)
+    return [row.measurement for row in decoder.decode([frame(b"\x01", id | EXTENDED) for id in ids])]
+
+
 @pytest.mark.parametrize(
     ("id", "expected"),
     [
@@ -340,51 +347,34 @@ def j1939(id: int, name: str, *, by_pgn: bool = True) -> tuple[RecordSpec, Messa
     ],
 )
 def test_j1939_messages_match_by_pgn_whoever_sends_to_whom(make: Make, id: int, expected: str | None) -> None:
-    decoder = make(
-        plan(
-            [
-                j1939(0x18FF50FE, "Broadcast"),
-                j1939(0x1806FFFE, "Addressed"),
-                j1939(0x18EA00F9, "Exactly", by_pgn=False),
-            ]
-        )
-    )
-    decoder.bind(0, 0, 0)
-    rows = decoder.decode([frame(b"\x01", id | EXTENDED)])
-    assert [row.measurement for row in rows] == ([expected] if expected else [])
+    messages = [
+        j1939(0x18FF50FE, "Broadcast"),
+        j1939(0x1806FFFE, "Addressed"),
+        j1939(0x18EA00F9, "Exactly", by_pgn=False),
+    ]
+    assert matched(make, messages, id) == ([expected] if expected else [])
 
 
 def test_of_messages_with_one_pgn_the_exact_id_comes_first_then_the_sender(make: Make) -> None:
-    decoder = make(
-        plan(
-            [
-                j1939(0x18FF5001, "First"),
-                j1939(0x18FF5002, "Sender"),
-                j1939(0x0CFF5002, "Exact"),
-                j1939(0x18FF5003, "NotByPgn", by_pgn=False),
-            ]
-        )
-    )
-    decoder.bind(0, 0, 0)
+    messages = [
+        j1939(0x18FF5001, "First"),
+        j1939(0x18FF5002, "Sender"),
+        j1939(0x0CFF5002, "Exact"),
+        j1939(0x18FF5003, "NotByPgn", by_pgn=False),
+    ]
     ids = (0x0CFF5002, 0x1CFF5002, 0x18FF5009, 0x18FF5003, 0x0CFF5003)
-    rows = decoder.decode([frame(b"\x01", id | EXTENDED) for id in ids])
-    assert [row.measurement for row in rows] == ["Exact", "Sender", "First", "NotByPgn", "First"]
+    assert matched(make, messages, *ids) == ["Exact", "Sender", "First", "NotByPgn", "First"]
 
 
 def test_of_messages_to_several_receivers_with_one_pgn_the_destination_counts_before_the_sender(
     make: Make,
 ) -> None:
-    decoder = make(
-        plan(
-            [
-                j1939(0x1806E5F4, "ToE5"),
-                j1939(0x1806D0F4, "ToD0"),
-                j1939(0x1806D056, "ToD0From56"),
-                j1939(0x1806E701, "NotByPgn", by_pgn=False),
-            ]
-        )
-    )
-    decoder.bind(0, 0, 0)
+    messages = [
+        j1939(0x1806E5F4, "ToE5"),
+        j1939(0x1806D0F4, "ToD0"),
+        j1939(0x1806D056, "ToD0From56"),
+        j1939(0x1806E701, "NotByPgn", by_pgn=False),
+    ]
     sent = {
         0x1006D0F4: "ToD0",  # another priority
         0x1006E5F4: "ToE5",
@@ -395,8 +385,7 @@ def test_of_messages_to_several_receivers_with_one_pgn_the_destination_counts_be
         0x1006E701: "ToE5",
         0x1806E701: "NotByPgn",
     }
-    rows = decoder.decode([frame(b"\x01", id | EXTENDED) for id in sent])
-    assert [row.measurement for row in rows] == list(sent.values())
+    assert matched(make, messages, *sent) == list(sent.values())
 
 
 @pytest.mark.parametrize(

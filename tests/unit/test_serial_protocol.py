@@ -8,7 +8,7 @@ from telemetry_core.spec import PlanSpec
 from telemetry.alarm_map import mapped_alarms
 from telemetry.line import Line
 from telemetry.mapping import resolve
-from telemetry.model import EVENT_CODES
+from telemetry.model import EVENT_CODES, Level
 from telemetry.modelling import model
 from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.protocols.serial_table import SerialProtocol
@@ -36,9 +36,12 @@ def test_every_entry_of_the_map_finds_its_signal(protocol: SerialProtocol) -> No
 @ALL
 def test_every_alarm_is_of_a_pack_or_of_a_charger(protocol: SerialProtocol) -> None:
     spec = PlanSpec(protocol.records, (protocol.bus("port"),))
-    alarms = tuple(mapped_alarms(protocol.map_entries("port", pack="rear", charger="roof"), spec))
+    entries = protocol.map_entries("port", pack="rear", charger="roof")
+    alarms = tuple(mapped_alarms(entries, spec))
     assert {(alarm.pack, alarm.charger) for alarm in alarms} <= {("rear", ""), ("", "roof")}
-    assert all(alarm.level <= EVENT_CODES[alarm.code].level for alarm in alarms)
+    wanted = [entry.level for entry in entries if entry.to.startswith("event.")]
+    for alarm, level in zip(alarms, wanted, strict=True):
+        assert alarm.level is {None: EVENT_CODES[alarm.code].level, "warning": Level.WARNING}[level]
 
 
 @ALL

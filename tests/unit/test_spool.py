@@ -207,6 +207,13 @@ def test_settled_segments_are_unlinked_but_never_the_newest(tmp_path: Path, cloc
     spool.close()
 
 
+def put_while_there_is_room(spool: Spool) -> None:
+    feed = Feed(spool)
+    while spool.has_room():
+        feed.put(padding=1000)
+        spool.commit()
+
+
 @pytest.mark.parametrize(
     "limits",
     [
@@ -217,10 +224,7 @@ def test_settled_segments_are_unlinked_but_never_the_newest(tmp_path: Path, cloc
 def test_it_has_room_until_what_waits_would_fit_no_second_time(limits: SpoolLimits, clock: FakeClock) -> None:
     disk = SimulatedDisk(capacity_bytes=300_000)
     spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
-    feed = Feed(spool)
-    while spool.has_room():
-        feed.put(padding=1000)
-        spool.commit()
+    put_while_there_is_room(spool)
     assert 95_000 <= spool.gauges().disk_bytes < 103_000
     for _ in drain(spool):
         if spool.has_room():
@@ -242,10 +246,7 @@ def test_while_the_disk_refuses_it_has_room_for_half_of_what_memory_may_hold(clo
     limits = SpoolLimits(cap_bytes=1 << 20, keep_free_bytes=1 << 20, memory_bytes=50_000)
     disk = SimulatedDisk(capacity_bytes=100_000)
     spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
-    feed = Feed(spool)
-    while spool.has_room():
-        feed.put(padding=1000)
-        spool.commit()
+    put_while_there_is_room(spool)
     assert 25_000 <= spool.gauges().memory_bytes < 28_000
     assert spool.counters()["points/evicted"] == 0
     spool.close()
