@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 from urllib.parse import urlencode
 
-from benchmarks.processors import decode
+from benchmarks.command import decode
 from benchmarks.report import Section, goal
 from benchmarks.workload import Workload
 from telemetry.clock import SystemClock

@@ -1,27 +1,16 @@
-"""`decode` over several logs, on one processor and on two; and the command as other benchmarks run it."""
+"""`decode` over several logs, on one processor and on two."""
 
-import contextlib
-import io
 import os
 import statistics
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.command import decode
 from benchmarks.report import Section
 from benchmarks.workload import Workload
-from telemetry.__main__ import main
 
 LOGS = 4
 REPEATED = 8  # the workload in each log: starting processes is not what is measured
-
-
-def decode(workload: Workload, logs: Sequence[Path], output: str, *options: str) -> None:
-    """Run `nev-telemetry decode`, here."""
-    arguments = ["decode", "--dbc", str(workload.dbc), "--format", output, *options, *map(str, logs)]
-    with contextlib.redirect_stderr(io.StringIO()) as errors:
-        code = main(arguments)
-    assert code == 0, errors.getvalue()
 
 
 def measure_processors(workload: Workload, folder: Path, rounds: int) -> list[Section]:
