@@ -202,12 +202,15 @@ class Store:
 
     def has_room(self, *, beside_bytes: int) -> bool:
         """Whether as much again as waits would fit, under the cap and into the free space."""
+        if not self.waiting_points:
+            return True
+        size_bytes = self.size_bytes
+        if size_bytes >= self.cap_bytes - beside_bytes - size_bytes:
+            return False
         try:
-            free_bytes = self._free_bytes() - self._limits.keep_free_bytes
+            return size_bytes < self._free_bytes() - self._limits.keep_free_bytes
         except OSError:  # the next commit shows it, and deals with it
             return True
-        room_bytes = min(free_bytes, self.cap_bytes - beside_bytes - self.size_bytes)
-        return not self.waiting_points or self.size_bytes < room_bytes
 
     def evict_oldest(self) -> bool:
         """Give up the oldest segment; False if that gives no room.
