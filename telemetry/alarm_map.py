@@ -10,7 +10,7 @@ from telemetry_core.spec import PlanSpec
 from telemetry_core.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.alarms import Alarm, level_of
-from telemetry.catalogue import Catalogue, Found, absent_values, nearest, raw_value
+from telemetry.catalogue import Catalogue, Found, absent_values, nearest, raw_values
 from telemetry.errors import ConfigError
 from telemetry.map_entry import NUMBER, MapEntry
 from telemetry.map_plan import protection_field
@@ -78,7 +78,8 @@ def _test(entry: MapEntry, found: Found) -> BitTest | ValueTest:
     if entry.bit is not None and entry.when:
         raise ConfigError("stands beside when", where=f"{entry.where}.bit", hint="keep one of the two")
     if entry.when:
-        return ValueTest(tuple(raw_value(value, found, f"{entry.where}.when") for value in entry.when))
+        where = f"{entry.where}.when"
+        return ValueTest(tuple(raw for value in entry.when for raw in raw_values(value, found, where)))
     if entry.bit is None:
         return BitTest(_ANY_BIT)
     if entry.bit >= signal.bit_count:

@@ -165,18 +165,22 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{by_folded[close[0]]}"?' if close else ""
 
 
-def raw_value(value: int | str, found: Found, where: str) -> int:
-    """The raw value that `value`, or the word `value` of the signal's value table, is. Raises ConfigError."""
+def raw_values(value: int | str, found: Found, where: str) -> tuple[int, ...]:
+    """The raw value that `value` is, or all that have the word `value` in the signal's value table.
+
+    Raises ConfigError.
+    """
     if isinstance(value, str):
-        raw_by_word = {word: raw for raw, word in found.signal.choices}
-        if value not in raw_by_word:
-            hint = nearest(value, raw_by_word) if raw_by_word else "its values have no words: write numbers"
+        raws = tuple(raw for raw, word in found.signal.choices if word == value)
+        if not raws:
+            words = dict.fromkeys(word for _, word in found.signal.choices)
+            hint = nearest(value, words) if words else "its values have no words: write numbers"
             raise ConfigError(f'{found.name} has no value "{value}"', where=where, hint=hint)
-        return raw_by_word[value]
+        return raws
     low, high = _raw_range(found.signal)
     if not low <= value <= high:
         raise ConfigError(f"{found.name} is {low} to {high} (raw), not {value}", where=where)
-    return value
+    return (value,)
 
 
 def absent_values(entry: MapEntry, found: Found) -> tuple[int, ...]:
@@ -186,7 +190,7 @@ def absent_values(entry: MapEntry, found: Found) -> tuple[int, ...]:
         raise ConfigError(
             f"{found.name} is a float, which has no raw values", where=where, hint="NaN is left out anyway"
         )
-    return tuple(dict.fromkeys(raw_value(value, found, where) for value in entry.absent))
+    return tuple(dict.fromkeys(raw for value in entry.absent for raw in raw_values(value, found, where)))
 
 
 def _raw_range(signal: SignalSpec) -> tuple[int, int]:

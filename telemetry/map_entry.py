@@ -16,8 +16,8 @@ MAIN = "main"  # pack and charger, until they are named
 class MapEntry:
     """Into a number or flag: value = signal * scale + offset. Into a text or an event: by the raw value.
 
-    A value of `absent` or `when`, or a key of `values`, is a raw value or its word in the database's value
-    table.
+    A value of `absent` or `when`, or a key of `values`, is a raw value or a word of the database's value
+    table: all raw values that have it.
     """
 
     signal: str  # Message.Signal, as the database names them

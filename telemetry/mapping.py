@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from telemetry_core.map_spec import MapSpec
 from telemetry_core.spec import PlanSpec
 
-from telemetry.catalogue import Catalogue, Found, absent_values, checked_number, nearest, raw_value
+from telemetry.catalogue import Catalogue, Found, absent_values, checked_number, nearest, raw_values
 from telemetry.errors import ConfigError
 from telemetry.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
@@ -134,7 +134,7 @@ def _words(entry: MapEntry, found: Found) -> tuple[tuple[int, str], ...]:
     if found.signal.is_float:
         raise ConfigError(f"{found.name} is a float, which has no words", where=f"{entry.where}.signal")
     where = f"{entry.where}.values"
-    given = {raw_value(value, found, where): word for value, word in entry.values.items()}
+    given = {raw: word for value, word in entry.values.items() for raw in raw_values(value, found, where)}
     words = tuple(sorted(given.items())) or found.signal.choices
     if not words:
         raise ConfigError(

@@ -83,6 +83,16 @@ def test_values_are_given_by_number_or_by_the_word_of_the_database() -> None:
     assert alarm.rule.test == ValueTest((2, 3))
 
 
+def test_a_word_of_several_values_means_each_of_them() -> None:
+    bus = car().buses[0]
+    message = _with_words(bus.messages[0], {1: "SNA", 2: "Fault", 14: "SNA", 15: "Fault"})
+    spec = replace(car(), buses=(replace(bus, messages=(message,)),))
+    entry = MapEntry("Faults.State", "event.bms_fault", when=("Fault",), absent=("SNA",))
+    (alarm,) = mapped_alarms([entry], spec)
+    assert alarm.rule.test == ValueTest((2, 15))
+    assert alarm.rule.absent == (1, 14)
+
+
 def test_values_that_tell_nothing_are_given_like_those_that_mean_it() -> None:
     assert one(MapEntry("Faults.State", "event.bms_fault", absent=(15, "Ready"))).rule.absent == (15, 0)
     assert one(MapEntry("Faults.State", "event.bms_fault", when=(2,), absent=(15,))).rule.absent == (15,)

@@ -232,6 +232,14 @@ def test_a_text_has_the_words_of_the_entry_or_else_those_of_the_database() -> No
     assert told == [{3: "Bulk", 5: "Float"}, {3: "constant current", 5: "Float", -1: "off"}]
 
 
+def test_a_word_of_several_values_is_each_of_them() -> None:
+    phase = Signal(choices=[(3, "Bulk"), (4, "Bulk"), (14, "SNA"), (15, "SNA")])
+    spec = plan({"can0": {"L": {"Phase": phase}}})
+    slot = slot_of(MapEntry("L.Phase", "charger.phase", values={"Bulk": "bulk"}, absent=("SNA",)), spec)
+    assert [raw for raw, _ in slot.words] == [3, 4]
+    assert slot.absent == (14, 15)
+
+
 def test_absent_values_are_raw_values_or_words_of_the_database() -> None:
     spec = plan({"can0": {"T": {"T1": Signal(choices=[(-1, "not available")]), "T2": tenths()}}})
     entry = MapEntry("T.T1", "cells.t1")
