@@ -4,7 +4,7 @@ Promises: what comes out depends on the frames alone, not on how they were batch
 from one thread. Has no clock, no thread and no file of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from telemetry_core.decoder import Decoder
@@ -232,6 +232,11 @@ class Line:
         for channel, its_source in self._source_of_channel.items():
             if its_source == source and self._watcher is not None:
                 self._watcher.forget(channel)
+
+    @property
+    def sources(self) -> Iterable[str]:
+        """Those of its channels."""
+        return dict.fromkeys(self._source_of_channel.values())
 
     def _watched(self, channel: int) -> list[tuple[int, Alarm]]:
         rules = self._watcher.watched(channel) if self._watcher is not None else ()

@@ -121,7 +121,8 @@ class Pipeline:
 
         What the old one holds goes out first; alarms that are active go on or end.
         """
-        for source, stamping in self._stampings.items():
+        for source in self._line.sources:
+            stamping = self._stampings.get(source, AS_THEY_ARE)  # none: a log of which nothing new has come
             self._flush(source)
             self._switch(stamping.base)
             self._line.hand_over(line, self._open, source=source, shift_ns=stamping.shift_ns)

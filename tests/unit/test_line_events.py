@@ -208,14 +208,19 @@ def test_a_resumed_log_tells_each_event_once_and_the_accounts_balance(stored: in
 class Reloaded:
     """A pipeline whose line is replaced while alarms are active, in time that its frames bring along."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: int = 0) -> None:
+        """stored: how many frames of the log an earlier run has stored."""
         clock = FakeClock()
         self.store, self.ledger = ListedStore(), Ledger({})
-        self.pipeline = Pipeline(line_of(), self.store, self.ledger, clock, {})
+        self.pipeline = Pipeline(line_of(), self.store, self.ledger, clock, {"log": stored})
+        self._resume_as = "log" if stored else ""
+        self._taken = 0
 
     def take(self, *steps: Step) -> list[str]:
         """The events that these frames make, without their tags."""
-        self.pipeline.process("log", frames(steps), {}, own_time=True)
+        batch = frames(steps, self._taken)
+        self._taken += len(batch)
+        self.pipeline.process("log", batch, {}, resume_as=self._resume_as, own_time=True)
         return self.told()
 
     def replace(self, line: Line) -> list[str]:
@@ -242,6 +247,16 @@ def test_over_a_new_line_an_alarm_that_is_active_goes_on_and_ends_once() -> None
     assert bench.take(Step(3.0, soc=12, faults=4)) == [
         'level=0,active=false,text="no longer: the pack\'s output is shorted (Pack.faults)" 3000000000',
         'level=0,active=false,text="battery.soc_pct is 12 %, no longer below 10 %" 3000000000',
+    ]
+
+
+def test_an_alarm_of_a_log_that_is_resumed_goes_on_though_nothing_new_has_come_of_it() -> None:
+    bench = Reloaded(stored=2)
+    assert bench.take(Step(1.0, soc=9), Step(2.0, soc=9)) == []  # told by the run before
+    assert bench.replace(line_of()) == []
+    assert bench.take(Step(3.0, soc=9)) == []
+    assert bench.replace(line_of(limits=LIMITS[1:])) == [
+        'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 3000000000'
     ]
 
 
