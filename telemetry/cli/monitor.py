@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from telemetry.bit_rate import BitRate
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
@@ -60,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bitrate", type=int, metavar="BIT/S", help="of --can, for the load of the bus (default: its own)"
     )
     direct.add_argument(
+        "--data-bitrate",
+        type=int,
+        metavar="BIT/S",
+        help="likewise, of the data part of CAN FD frames; beside --bitrate (default: the same)",
+    )
+    direct.add_argument(
         "--speed",
         type=float,
         metavar="X",
@@ -106,7 +113,7 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
         directory = arguments.config if is_directory else load_config(arguments.config).spool.directory
         return ServiceFeed(directory, clock)
     if arguments.can:
-        sources = can_table(arguments.can, arguments.dbc, arguments.bitrate)
+        sources = can_table(arguments.can, arguments.dbc, _bit_rate(arguments))
     elif arguments.serial:
         if arguments.protocol is None:
             raise UsageError("--serial needs --protocol", hint=" or ".join(sorted(PROTOCOLS)))
@@ -117,6 +124,14 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
     else:
         raise UsageError("nothing to look at", hint="CONFIG of a running service, --can, --serial or --log")
     return DirectFeed(bench_config(sources, arguments.map), clock)
+
+
+def _bit_rate(arguments: argparse.Namespace) -> BitRate | None:
+    if arguments.bitrate is None:
+        if arguments.data_bitrate is not None:
+            raise UsageError("--data-bitrate stands without --bitrate", hint="give both")
+        return None
+    return BitRate(arguments.bitrate, arguments.data_bitrate)
 
 
 def _once(feed: Feed, page: Page, arguments: argparse.Namespace) -> None:

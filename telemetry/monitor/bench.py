@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from telemetry.bit_rate import BitRate
 from telemetry.config import NAME, Config, read_config
 from telemetry.errors import ConfigError
 from telemetry.protocols.plan_cache import user_cache_directory
@@ -23,10 +24,15 @@ _OF_DATABASES = ("can", "python_can", "replay")
 Table = dict[str, Any]
 
 
-def can_table(bus: str, databases: Sequence[Path], bitrate: int | None) -> dict[str, list[Table]]:
-    """`bus`: an interface of the kernel, a simulator's socket, or KIND:CHANNEL for one of python-can's."""
+def can_table(bus: str, databases: Sequence[Path], bit_rate: BitRate | None) -> dict[str, list[Table]]:
+    """`bus`: an interface of the kernel, a simulator's socket, or KIND:CHANNEL for one of python-can's.
+
+    bit_rate: None: the bus's own.
+    """
     files = _texts(databases)
-    rate = {} if bitrate is None else {"bitrate": bitrate}
+    rate = {} if bit_rate is None else {"bitrate": bit_rate.nominal}
+    if bit_rate is not None and bit_rate.data is not None:
+        rate["data_bitrate"] = bit_rate.data
     kind, colon, channel = bus.partition(":")
     if "/" in kind:
         socket = str(Path(bus).absolute())

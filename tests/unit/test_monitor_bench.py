@@ -53,13 +53,11 @@ def test_a_configuration_says_whether_words_of_value_tables_are_told(tmp_path: P
 
 
 @pytest.mark.parametrize("bus", ["can0", "/tmp/bus.sock", "slcan:/dev/ttyACM0"])
-def test_the_bit_rate_that_is_given_is_that_of_the_bus(bus: str) -> None:
-    (source,) = bench_config(can_table(bus, [], 250_000), None).sources
+@pytest.mark.parametrize("bit_rate", [BitRate(250_000), BitRate(500_000, 2_000_000), None])
+def test_the_bit_rate_that_is_given_is_that_of_the_bus(bus: str, bit_rate: BitRate | None) -> None:
+    (source,) = bench_config(can_table(bus, [], bit_rate), None).sources
     assert isinstance(source, CanSettings | PythonCanSettings)
-    assert source.bit_rate == BitRate(250_000)
-    (source,) = bench_config(can_table(bus, [], None), None).sources
-    assert isinstance(source, CanSettings | PythonCanSettings)
-    assert source.bit_rate is None
+    assert source.bit_rate == bit_rate
 
 
 def test_a_log_is_read_by_the_same_configuration_as_a_bus(tmp_path: Path) -> None:
