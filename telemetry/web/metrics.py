@@ -83,8 +83,11 @@ class StatusCollector(Collector):
         sessions = _counter(
             "transport_sessions", "Transport sessions by what became of them.", "source", "result"
         )
-        loads = GaugeMetricFamily(
+        rates = GaugeMetricFamily(
             PREFIX + "source_frames_per_second", "Frames that came lately.", labels=["source"]
+        )
+        busy = GaugeMetricFamily(
+            PREFIX + "bus_load_ratio", "Part of its time that the bus was busy lately.", labels=["source"]
         )
         up = GaugeMetricFamily(
             PREFIX + "source_up", "1 while the source receives, or has read its log.", labels=["source"]
@@ -111,9 +114,11 @@ class StatusCollector(Collector):
         for source in sources(accounts):
             in_flight.add_metric([source], frames_in_flight(accounts, source))
         for each in self._status["live"]["sources"]:
-            loads.add_metric([each["source"]], each["frames_per_s"])
+            rates.add_metric([each["source"]], each["frames_per_s"])
             up.add_metric([each["source"]], float(each["state"] in WELL))
-        yield from (read, dropped, ends, lost, other, sessions, in_flight, loads, up)
+            if each["bus_load_pct"] is not None:
+                busy.add_metric([each["source"]], each["bus_load_pct"] / 100.0)
+        yield from (read, dropped, ends, lost, other, sessions, in_flight, rates, busy, up)
 
     def _points(self) -> Iterator[Metric]:
         accounts, gauges = self._status["accounts"], self._status["gauges"]

@@ -46,6 +46,7 @@ def key(sample: Sample) -> tuple[str, str]:
         ("points_total", "result=dead", 2),
         ("points_total", "result=evicted", 0),
         ("points_waiting", "place=memory", 512),
+        ("bus_load_ratio", "source=can0", 0.442),
         ("source_up", "source=can0", 1),
         ("source_up", "source=ttyUSB0", 0),
         ("spool_volatile", "", 0),
@@ -64,6 +65,10 @@ def test_a_metric_has_its_value(
     samples: dict[tuple[str, str], float], name: str, labels: str, value: float
 ) -> None:
     assert samples[name, labels] == pytest.approx(value)
+
+
+def test_a_bus_whose_bit_rate_is_not_known_has_no_load(samples: dict[tuple[str, str], float]) -> None:
+    assert [labels for name, labels in samples if name == "bus_load_ratio"] == ["source=can0"]
 
 
 def test_every_counter_of_the_ledger_is_in_exactly_one_sample() -> None:
