@@ -1,9 +1,10 @@
 """`[[protect]]`: which frames are checked, and how, for the messages of a plan.
 
 Promises: every entry is resolved against the databases when the plan is made, or refused with its key path
-and the nearest name that exists; a message has one protection on a bus. What comes out is a plan, whose
-records have a flag more where a message is to tell (`on_error = "flag"`), and the rules that the compiled
-`telemetry_core.protection` carries out.
+and the nearest name that exists; a message has one protection on a bus, and an entry is for one message
+there, whose ids may be many (a range of a SYM). What comes out is a plan, whose records have a flag more
+where a message is to tell (`on_error = "flag"`), and the rules that the compiled `telemetry_core.protection`
+carries out.
 
 Where a profile of AUTOSAR has its checksum and its counter, unless an entry names signals: profiles 1 and 2
 in byte 0 and in the low nibble of byte 1, profile 5 in bytes 0 and 1 and in byte 2 (AUTOSAR_PRS_E2EProtocol).
@@ -33,6 +34,7 @@ from telemetry.protocols.transport import id_text
 
 FLAG = "protection_ok"  # the field that tells
 MOST_COUNTER_BITS = 16
+MOST_IDS_TOLD = 8
 _NIBBLE_BIT = 12  # of profile 1C, where the counter is in the profile's own place
 _COUNTER_NIBBLE = (11, 10, 9, 8)
 _COUNTER_BYTE = (23, 22, 21, 20, 19, 18, 17, 16)
@@ -87,14 +89,16 @@ def protect(spec: PlanSpec, entries: Iterable[ProtectEntry]) -> ProtectedPlan:
 
 
 def _messages(entry: ProtectEntry, spec: PlanSpec) -> Iterator[tuple[int, int]]:
-    """Bus and index of each message of the entry's name or id."""
+    """Bus and index of each message of the entry's name or id; of a range of ids each is a message."""
     buses = [bus.name for bus in spec.buses]
     if entry.bus is not None and entry.bus not in buses:
         hint = nearest(entry.bus, buses)
         raise ConfigError(f'no bus "{entry.bus}"', where=f"{entry.where}.bus", hint=hint)
     found = False
     for number, bus in enumerate(spec.buses):
-        for index in _matching(entry, bus) if entry.bus in (None, bus.name) else ():
+        matching = _matching(entry, bus) if entry.bus in (None, bus.name) else ()
+        _require_one(entry, bus, matching, spec)
+        for index in matching:
             found = True
             yield number, index
     if not found:
@@ -112,6 +116,24 @@ def _matching(entry: ProtectEntry, bus: BusSpec) -> Sequence[int]:
         return [index for index, message in enumerate(bus.messages) if message.name == entry.message]
     message = find_message(bus, entry.id)
     return () if message is None else (bus.messages.index(message),)
+
+
+def _require_one(entry: ProtectEntry, bus: BusSpec, matching: Sequence[int], spec: PlanSpec) -> None:
+    """Raises ConfigError where they differ in more than their ids: another message has another protection."""
+    messages = [bus.messages[index] for index in matching]
+    alike = {
+        (replace(message, arbitration_id=0, record=0), spec.records[message.record].fields)
+        for message in messages
+    }
+    if len(alike) > 1:
+        ids = [id_text(message.arbitration_id | EXTENDED * message.extended) for message in messages]
+        named = ", ".join(ids[:MOST_IDS_TOLD])
+        more = f" and {len(ids) - MOST_IDS_TOLD} more" if len(ids) > MOST_IDS_TOLD else ""
+        raise ConfigError(
+            f'"{entry.message}" is the name of several messages on {bus.name}, with the ids {named}{more}',
+            where=entry.where_subject,
+            hint=f'say which one in place of message, as id = "{ids[0]}"',
+        )
 
 
 def _hint(entry: ProtectEntry, spec: PlanSpec) -> str:

@@ -36,6 +36,16 @@ BO_ 772 Twin: 8 ECU
 BO_ 2566844926 State: 8 ECU
  SG_ Sum : 7|8@0+ (1,0) [0|0] "" ECU
 """
+SYM = """FormatVersion=6.0 // Do not edit this line!
+Title="pack"
+
+{SENDRECEIVE}
+
+[Pack]
+ID=100h-102h
+Len=8
+Var=Alive unsigned 8,4
+"""
 BY_ID = {"message": None, "data_id": 1}
 
 
@@ -108,6 +118,24 @@ def test_an_id_tells_messages_of_one_name_apart_and_so_do_their_counts(spec: Pla
     assert [rule.bus for rule in rules_of(spec, **BY_ID, id=0x303, bus=None).rules] == [0, 1]
 
 
+def test_a_name_of_more_messages_than_a_line_holds_is_told_with_the_first_ids(spec: PlanSpec) -> None:
+    bus = spec.buses[0]
+    pack, short = bus.messages[0], bus.messages[2]
+    many = tuple(replace(short, arbitration_id=0x400 + number, name="Pack") for number in range(9))
+    crowded = replace(spec, buses=(replace(bus, messages=(pack, *many)),))
+    with pytest.raises(ConfigError, match=r"the ids 300, 400, 401, 402, 403, 404, 405, 406 and 2 more \("):
+        rules_of(crowded)
+
+
+def test_a_range_of_ids_is_one_message_and_protected_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "pack.sym").write_text(SYM)
+    ranged = build_plan([BusDatabases("can0", (tmp_path / "pack.sym",))]).spec
+    rules = rules_of(ranged, profile=COUNTER, data_id=None, counter="Alive").rules
+    assert [rule.name for rule in rules] == ["Pack", "Pack_101", "Pack_102"]
+    told = rules_of(ranged, profile=COUNTER, data_id=None, counter="Alive", on_error=Action.FLAG).spec
+    assert all(message.tells_protection for message in told.buses[0].messages)
+
+
 def test_an_id_means_the_message_that_its_frames_are_to_the_decoder(spec: PlanSpec) -> None:
     (state,) = rules_of(spec, **BY_ID, id=0x98FEF1FE).rules
     assert state.name == "State"
@@ -122,6 +150,10 @@ def test_an_id_means_the_message_that_its_frames_are_to_the_decoder(spec: PlanSp
     [
         ({"message": "Pak"}, 'protect[0].message: no message "Pak" on can0 (did you mean "Pack"?)'),
         ({"message": "X", "bus": None}, 'protect[0].message: no message "X" in any database'),
+        (
+            {"message": "Twin", "bus": None},
+            'with the ids 303, 304 (say which one in place of message, as id = "303")',
+        ),
         (
             {**BY_ID, "id": 0x123},
             "no message with the id 123 on can0 (what no database describes is not decoded, and not checked)",
