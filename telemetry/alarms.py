@@ -37,6 +37,11 @@ class Alarm:
         is_upper = self.rule.test.is_upper if isinstance(self.rule.test, LimitTest) else None
         return (self.code, self.level, self.text, self.pack, self.charger, is_upper)
 
+    @property
+    def crossing(self) -> tuple[object, ...]:
+        """What it is about and where its limit is, whatever its duration or its hysteresis."""
+        return (*self.subject, self.rule.test.limit if isinstance(self.rule.test, LimitTest) else None)
+
     def last_words(self) -> str:
         """The text of the event that ends it because it is not watched for any more."""
         text = self.text.replace(" {n}", "s")
@@ -96,18 +101,23 @@ class AlarmTeller:
         return event, time_ns
 
 
-def successors(old: Iterable[tuple[int, Alarm]], new: Iterable[tuple[int, Alarm]]) -> dict[int, int]:
+def successors(
+    old: Iterable[tuple[int, Alarm]], new: Iterable[tuple[int, Alarm]], *, same_limit: bool = False
+) -> dict[int, int]:
     """By the number of an old alarm that of the new one that goes on with it: the one of the same subject, of
-    several the one in the same place."""
-    places = {place: number for number, place in _places(new)}
-    return {number: places[place] for number, place in _places(old) if place in places}
+    several the one in the same place. same_limit: its limit must be the same, too."""
+    places = {place: number for number, place in _places(new, same_limit=same_limit)}
+    return {number: places[place] for number, place in _places(old, same_limit=same_limit) if place in places}
 
 
-def _places(alarms: Iterable[tuple[int, Alarm]]) -> Iterator[tuple[int, tuple[object, ...]]]:
+def _places(
+    alarms: Iterable[tuple[int, Alarm]], *, same_limit: bool
+) -> Iterator[tuple[int, tuple[object, ...]]]:
     seen = Counter[tuple[object, ...]]()
     for number, alarm in alarms:
-        seen[alarm.subject] += 1
-        yield number, (*alarm.subject, seen[alarm.subject])
+        key = alarm.crossing if same_limit else alarm.subject
+        seen[key] += 1
+        yield number, (*key, seen[key])
 
 
 def level_of(code: str, name: str | None) -> Level:

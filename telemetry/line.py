@@ -207,25 +207,30 @@ class Line:
         self._encoder.encode(self._reduced, lines)
 
     def hand_over(self, successor: "Line", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
-        """Alarms of `source` that are active go on in `successor`, whose channels are bound.
+        """Alarms of `source` that are active go on in `successor`, whose channels are bound, and so do limits
+        that are crossed and wait for their time.
 
-        Those that it does not watch for end, with the stamp of the newest row that told of them; all of them
+        Alarms that it does not watch for end, with the stamp of the newest row that told of them; all of them
         where the vehicle is called otherwise, since their tags are others. shift_ns: as for those rows.
         """
         if self._watcher is None:
             return
         for channel, its_source in self._source_of_channel.items():
-            standing = self._watcher.standing(channel) if its_source == source else []
-            if not standing:
+            if its_source != source:
                 continue
+            before = self._watched(channel)
             watched = successor._watched(channel) if successor._vehicle == self._vehicle else []
-            heirs = successors(self._watched(channel), watched)
-            for alarm in standing:
+            heirs = successors(before, watched)
+            for alarm in self._watcher.standing(channel):
                 if alarm.rule in heirs and successor._watcher is not None:
                     successor._watcher.carry_on(channel, heirs[alarm.rule], alarm.seen_ns)
                 else:
                     event, time_ns = self._teller.tell_last(alarm, self._tag_of_channel[channel])
                     self._write_event(event, time_ns + shift_ns, lines)
+            heirs = successors(before, watched, same_limit=True)
+            for wait in self._watcher.waiting(channel):
+                if wait.rule in heirs and successor._watcher is not None:
+                    successor._watcher.wait_on(channel, heirs[wait.rule], wait.since_ns)
 
     def forget_alarms(self, source: str) -> None:
         """What comes of `source` from now on has nothing to do with what came: no alarm of it is active."""

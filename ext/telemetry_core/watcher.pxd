@@ -68,6 +68,7 @@ cdef class Watcher:
     cdef size_t change_room
 
     cdef State* _states(self, Py_ssize_t channel) noexcept
+    cdef State* _state(self, Py_ssize_t channel, Py_ssize_t rule) except NULL
     cdef object _pack(self, Rule* rule, spec, Py_ssize_t first_value)
     cdef bint _run(self, SampleBatch samples) noexcept nogil
     cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil

@@ -54,6 +54,13 @@ class Standing(NamedTuple):
     seen_ns: int
 
 
+class Waiting(NamedTuple):
+    """A limit that is crossed on a channel, not yet for long enough. since_ns: the stamp of the first row beyond it."""
+
+    rule: int
+    since_ns: int
+
+
 cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
     cdef void* memory = calloc(max(count, 1), size)
     if memory == NULL:
@@ -189,6 +196,14 @@ cdef class Watcher:
     cdef State* _states(self, Py_ssize_t channel) noexcept:
         return self.channels[channel] if 0 <= channel < self.channel_count else NULL
 
+    cdef State* _state(self, Py_ssize_t channel, Py_ssize_t rule) except NULL:
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        for number in range(self.rule_count if states != NULL else 0):
+            if self.number_of_rule[number] == rule and states[number].tag_count:
+                return &states[number]
+        raise ValueError(f"rule {rule} is not watched on channel {channel}")
+
     def watched(self, channel):
         """The rules that rows of `channel` may begin or end, in their order."""
         cdef State* states = self._states(channel)
@@ -203,6 +218,13 @@ cdef class Watcher:
         return sorted(Standing(self.number_of_rule[number], states[number].seen_ns)
                       for number in range(self.rule_count if states != NULL else 0) if states[number].active)
 
+    def waiting(self, channel):
+        """The limits that are about to begin on `channel`, in their order."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        return sorted(Waiting(self.number_of_rule[number], states[number].since_ns)
+                      for number in range(self.rule_count if states != NULL else 0) if states[number].pending)
+
     def forget(self, channel):
         """Nothing is active on `channel` any more, and nothing is about to be; no end is told."""
         cdef State* states = self._states(channel)
@@ -212,14 +234,16 @@ cdef class Watcher:
 
     def carry_on(self, channel, rule, seen_ns):
         """`rule` has begun on `channel` already, as another watcher told. ValueError if it is not watched there."""
-        cdef State* states = self._states(channel)
-        cdef Py_ssize_t number
-        for number in range(self.rule_count if states != NULL else 0):
-            if self.number_of_rule[number] == rule and states[number].tag_count:
-                states[number].active = True
-                states[number].seen_ns = seen_ns
-                return
-        raise ValueError(f"rule {rule} is not watched on channel {channel}")
+        cdef State* state = self._state(channel, rule)
+        state.active = True
+        state.pending = False
+        state.seen_ns = seen_ns
+
+    def wait_on(self, channel, rule, since_ns):
+        """`rule`, unless it has begun, is crossed on `channel` since then. ValueError if it is not watched there."""
+        cdef State* state = self._state(channel, rule)
+        state.pending = not state.active
+        state.since_ns = since_ns
 
     def watch(self, SampleBatch samples not None):
         """The transitions that these rows make, in their order; of one row in the order of the rules.

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from telemetry_core.frames import FrameBatch
@@ -301,3 +301,53 @@ def test_a_log_that_begins_anew_begins_with_no_alarm() -> None:
     bench.pipeline.start_over("log", "another", {})
     assert bench.replace(line_of()) == []
     assert len(bench.take(Step(2.0, soc=9))) == 1
+
+
+PATIENT = Limit("battery.soc_pct", is_upper=False, value=10.0, code="soc_low", hysteresis=2.0, for_s=5.0)
+BEGINS_LOW = 'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %"'
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        [PATIENT],
+        [LIMITS[1], replace(PATIENT, hysteresis=0.0)],
+        [replace(PATIENT, value=8.0), PATIENT],
+        [replace(PATIENT, for_s=3.5)],
+    ],
+)
+def test_a_wait_of_a_limit_that_is_the_same_goes_on_over_a_new_line(limits: list[Limit]) -> None:
+    bench = Reloaded()
+    bench.replace(line_of(limits=[PATIENT]))
+    assert bench.take(Step(1.0, soc=9), Step(4.0, soc=9)) == []
+    for _ in range(2):  # the second time nothing has come in between
+        assert bench.replace(line_of(limits=limits)) == []
+    assert bench.take(Step(6.0, soc=9)) == [f"{BEGINS_LOW} 6000000000"]
+    assert bench.take(Step(7.0, soc=9)) == []
+
+
+@pytest.mark.parametrize("line", [line_of(limits=[replace(PATIENT, value=9.5)]), line_of(vehicle="bus7")])
+def test_a_wait_of_another_limit_or_vehicle_begins_anew(line: Line) -> None:
+    bench = Reloaded()
+    bench.replace(line_of(limits=[PATIENT]))
+    assert bench.take(Step(1.0, soc=9)) == []
+    assert bench.replace(line) == []
+    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert bench.take(Step(6.0, soc=9)) == []
+
+
+def test_a_wait_does_not_outlast_a_value_that_was_good_before_the_new_line() -> None:
+    bench = Reloaded()
+    bench.replace(line_of(limits=[PATIENT]))
+    assert bench.take(Step(1.0, soc=9), Step(2.0, soc=10)) == []
+    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert bench.take(Step(6.0, soc=9)) == []
+
+
+def test_an_alarm_that_is_active_keeps_the_place_of_one_that_waits() -> None:
+    bench = Reloaded()
+    bench.replace(line_of(limits=[replace(LIMITS[0], value=15.0), PATIENT]))
+    assert len(bench.take(Step(1.0, soc=9))) == 1
+    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert len(bench.take(Step(2.0, soc=20))) == 1
+    assert bench.take(Step(7.0, soc=9)) == []

@@ -5,7 +5,7 @@ from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
-from telemetry_core.watcher import Standing, Transition, Watcher
+from telemetry_core.watcher import Standing, Transition, Waiting, Watcher
 
 SECOND = 1_000_000_000
 CELL_FIELDS = tuple(FieldSpec(f"v{number:03d}", SlotKind.FLOAT) for number in (1, 2, 3))
@@ -207,10 +207,12 @@ def test_what_is_active_is_known_with_the_newest_row_that_told_of_it() -> None:
 def test_rules_of_another_bus_and_a_channel_that_is_not_bound_are_not_watched() -> None:
     bench = Bench(RuleSpec(FAULTS, 0, BitTest(1), bus=1), RuleSpec(FAULTS, 1, BitTest(1), bus=0))
     assert bench.watcher.watched(0) == [1]
-    assert (bench.watcher.watched(7), bench.watcher.standing(7)) == ([], [])
+    assert (bench.watcher.watched(7), bench.watcher.standing(7), bench.watcher.waiting(7)) == ([], [], [])
     for channel, rule in ((0, 0), (0, 2), (7, 1)):
         with pytest.raises(ValueError, match=f"rule {rule} is not watched on channel {channel}"):
             bench.watcher.carry_on(channel, rule, 0)
+        with pytest.raises(ValueError, match=f"rule {rule} is not watched on channel {channel}"):
+            bench.watcher.wait_on(channel, rule, 0)
 
 
 def test_what_is_carried_on_is_not_told_again_and_ends_once() -> None:
@@ -222,6 +224,32 @@ def test_what_is_carried_on_is_not_told_again_and_ends_once() -> None:
     assert bench.put(CELLS, 8, v001=4.2) == []
 
 
+def test_a_limit_that_is_about_to_begin_is_known_with_the_first_row_beyond_it() -> None:
+    bench = Bench(RuleSpec(FAULTS, 0, BitTest(1)), upper(4.3, 4.25, for_s=2), upper(4.2, 4.1, for_s=5))
+    assert bench.watcher.waiting(0) == []
+    bench.put(CELLS, 1, v001=4.25)
+    bench.put(CELLS, 2, v001=4.35)
+    bench.put(FAULTS, 3, word=1)
+    assert bench.watcher.waiting(0) == [Waiting(1, 2 * SECOND), Waiting(2, 1 * SECOND)]
+    assert [one.rule for one in bench.put(CELLS, 4, v001=4.35)] == [1]
+    assert bench.watcher.waiting(0) == [Waiting(2, 1 * SECOND)]
+    bench.put(CELLS, 5, v001=4.2)
+    assert bench.watcher.waiting(0) == []
+
+
+def test_a_wait_that_goes_on_ends_by_its_first_row_and_never_ends_what_has_begun() -> None:
+    bench = Bench(upper(4.3, 4.25, for_s=2), upper(4.2, 4.1, for_s=2))
+    bench.watcher.wait_on(0, 0, 5 * SECOND)
+    assert bench.watcher.waiting(0) == [Waiting(0, 5 * SECOND)]
+    assert [one.rule for one in bench.put(CELLS, 7, v001=4.35)] == [0]
+    bench.watcher.wait_on(0, 1, 5 * SECOND)
+    bench.watcher.carry_on(0, 1, 6 * SECOND)
+    bench.watcher.wait_on(0, 0, 1 * SECOND)
+    assert bench.watcher.waiting(0) == []
+    assert [one.active for one in bench.put(CELLS, 8, v001=4.0)] == [False, False]
+    assert bench.put(CELLS, 9, v001=4.35) == []
+
+
 def test_what_is_forgotten_begins_anew() -> None:
     bench = Bench(upper(4.2, 4.1))
     bench.put(CELLS, 1, v001=4.3)
@@ -229,3 +257,8 @@ def test_what_is_forgotten_begins_anew() -> None:
     bench.watcher.forget(7)
     assert bench.watcher.standing(0) == []
     assert [one.active for one in bench.put(CELLS, 2, v001=4.3)] == [True]
+    bench = Bench(upper(4.2, 4.1, for_s=1))
+    bench.put(CELLS, 1, v001=4.3)
+    bench.watcher.forget(0)
+    assert bench.watcher.waiting(0) == []
+    assert bench.put(CELLS, 2, v001=4.3) == []
