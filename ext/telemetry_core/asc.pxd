@@ -9,6 +9,7 @@ cdef class AscReader(LineReader):
     cdef int64_t start_ns        # of the log, or of the trigger block
     cdef int64_t undated_frames  # that were read before undated_line
     cdef readonly int64_t undated_line  # 0: none
+    cdef readonly int64_t undated_start_ns
     cdef bint decimal            # base dec: ids, lengths and bytes are decimal numbers
     cdef bint relative           # each stamp counts from the line before
     cdef int64_t before_ns       # relative: what the lines before the one at hand add up to

@@ -69,7 +69,8 @@ cdef str _decoded(bytes line):
 cdef class AscReader(LineReader):
     """Frames of an ASC log. Its channels, counted from 1, are can0, can1 … See LogReader.
 
-    `undated_line`: the first line whose date has no known form, if frames may count from 1970 by it; 0: none.
+    `undated_line`: the first line whose date has no known form, if frames may stand behind it; 0: none.
+    `undated_start_ns`: what their stamps count from all the same: the date before, or 1970 (0).
     """
 
     def __cinit__(self, *_):
@@ -80,14 +81,14 @@ cdef class AscReader(LineReader):
         text = _decoded(line).removeprefix("\ufeff")
         start_ns = start_of(text)
         numbers = numbers_of(text)
-        if start_ns is not None:
-            self.note_date(start_ns >= 0)
-            self.start_ns = max(start_ns, 0)
+        if start_ns is not None and start_ns >= 0:
+            self.note_date(True)
+            self.start_ns = start_ns
             self.before_ns = self.behind_ns = 0
+        elif start_ns is not None or _DATE_LINE.match(text):
+            self.note_date(False)
         elif numbers is not None:
             self.decimal, self.relative = numbers
-        elif self.start_ns == 0 and _DATE_LINE.match(text):
-            self.note_date(False)
         elif not _BLOCK.match(text):
             self.damage_line()
         LineReader.take_header(self)
@@ -97,6 +98,7 @@ cdef class AscReader(LineReader):
         if not known and not self.undated_line:
             self.undated_line = self.line + 1
             self.undated_frames = self.frames_read
+            self.undated_start_ns = self.start_ns
         elif known and self.undated_frames == self.frames_read:
             self.undated_line = 0
 

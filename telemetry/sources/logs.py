@@ -152,7 +152,8 @@ class Log:
         """What was wrong with the log, for people; one line each."""
         lines = []
         if isinstance(self._reader, AscReader) and self._reader.undated_line:
-            what = "no known form of a date, stamps count from 1970"
+            since = "the date before" if self._reader.undated_start_ns else "1970"
+            what = f"no known form of a date, stamps count from {since}"
             hint = "write it like: date Tue Nov 14 10:13:20.500 pm 2023"
             lines.append(f"{self.path}:{self._reader.undated_line}: {what} ({hint})")
         problem = self._content.problem or self._header_end

@@ -143,6 +143,25 @@ def test_a_date_of_unknown_form_is_told_once_with_its_line(header: str, warned: 
     assert [line.startswith(place) for line in told] == [True] * bool(warned)
 
 
+@pytest.mark.parametrize("line", ["date 2023-11-15 22:13:20", "Begin Triggerblock Tue Nov 31 22:13:20 2023"])
+@pytest.mark.parametrize("stamps", ["absolute", "relative"])
+def test_a_date_of_unknown_form_behind_a_known_one_is_told_and_changes_nothing(
+    line: str, stamps: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "drive.asc"
+    header = HEADER.decode().replace("absolute", stamps)
+    path.write_text(f"{header}0.25 1 1 Rx d 0\n{line}\n0.5 1 1 Rx d 0\n")
+    batch = FrameBatch(10)
+    with Log(path, Numbering().__getitem__) as log:
+        log.read(batch)
+        (told,) = log.warnings()
+        assert log.damaged == 0
+    later_ns = 500_000_000 if stamps == "absolute" else 750_000_000
+    assert [frame.time_ns for frame in batch] == [START_NS + 250_000_000, START_NS + later_ns]
+    place = f"{path}:{header.count(chr(10)) + 2}"
+    assert told.startswith(f"{place}: no known form of a date, stamps count from the date before (write it ")
+
+
 def test_a_trigger_block_starts_anew() -> None:
     frames = frames_of(
         "1.0 1 1 Rx d 0",
