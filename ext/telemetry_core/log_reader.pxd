@@ -35,6 +35,7 @@ cdef class LogReader:
     cdef Py_ssize_t begin        # first byte not yet parsed
     cdef Py_ssize_t end          # behind the last byte read
     cdef bint has_all            # the stream has no more
+    cdef bint is_cut_off         # and that is not the log's end
     cdef int64_t unsettled       # damaged places since the last frame
     cdef Place first_unsettled   # the first damaged place of all
     cdef Place first_place       # that, when it is counted; its byte is -1: none

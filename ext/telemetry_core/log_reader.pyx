@@ -16,7 +16,8 @@ from telemetry_core.frames cimport Frame, FrameBatch
 
 
 cdef class LogReader:
-    """Frames of one log. `stream` has `readinto`; `channel_of` numbers each channel's name once.
+    """Frames of one log. `stream` has `readinto`, and where its end may be none `problem`: why ("": it is one);
+    `channel_of` numbers each channel's name once.
 
     The log's own order is kept. `frames_read`, `damaged` (places) and `first_damage` (where the first is; "":
     none) tell how far it is. `next_ns`: stamp of the frame that was not due; `at_end`: nothing more to read;
@@ -86,6 +87,7 @@ cdef class LogReader:
             raise ValueError(f"readinto() filled {got} of {BUFFER_BYTES - left} bytes")
         self.end += got
         self.has_all = got == 0
+        self.is_cut_off = self.has_all and bool(getattr(self.stream, "problem", ""))
 
     cdef object number_channel(self):
         self.channels[self.new_channel] = self.channel_of(f"can{self.new_channel}")
@@ -122,7 +124,10 @@ cdef class LogReader:
 
 
 cdef class LineReader(LogReader):
-    """A log in which a line is a frame, or something else. Its places are lines, counted from 1, and bytes."""
+    """A log in which a line is a frame, or something else. Its places are lines, counted from 1, and bytes.
+
+    The last line needs no end, unless the log was cut off: what is left of a frame may look like a shorter one.
+    """
 
     cdef object place(self, Place place):
         return f"{place.part} (byte {place.byte})"
@@ -135,16 +140,18 @@ cdef class LineReader(LogReader):
         cdef const char* line
         cdef const char* line_end
         cdef Frame* frame
-        cdef bint torn
+        cdef bint torn, is_long
         cdef int result
         while batch.count < full:
             line = self.buffer + self.begin
             line_end = <const char*>memchr(line, c'\n', self.end - self.begin)
             if line_end == NULL:
-                if not self.has_all and self.end - self.begin > MAX_LINE:
+                is_long = not self.has_all and self.end - self.begin > MAX_LINE
+                if is_long or (self.is_cut_off and self.begin < self.end):
                     if not self.discarding:
                         self.damage_line()
                         self.discarding = True
+                    self.ends_damaged = self.is_cut_off
                     self.begin = self.end
                 if not self.has_all or self.begin == self.end:
                     return NEEDS_BYTES

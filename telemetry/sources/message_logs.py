@@ -137,6 +137,9 @@ class _Lines:
         self.number += 1
         self.byte, self._end = self._end, self._end + len(line)
         self.is_torn = not line.endswith(b"\n")
+        problem: str = getattr(self._content.raw, "problem", "") if self.is_torn else ""
+        if problem:
+            raise EOFError(problem)  # what is left of a frame may look like a shorter one
         return line.decode("utf-8", "replace").replace("\r\n", "\n")
 
     def close(self) -> None:
