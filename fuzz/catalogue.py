@@ -11,6 +11,7 @@ HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "trc": recordings.log_harness("log.trc"),
     "mf4": recordings.mf4_harness,
     "mf4-links": recordings.mf4_links_harness,
+    "mf4-fields": recordings.mf4_fields_harness,
     "gvret": recordings.log_harness("log.csv"),
     "gzip": recordings.gzip_harness,
     "zst": recordings.zst_harness,

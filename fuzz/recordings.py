@@ -78,7 +78,7 @@ def mf4_harness(data: bytes) -> None:
 def mf4_links_harness(data: bytes) -> None:
     """A whole log with other links between its blocks: in each four bytes which link, and where to.
 
-    What else blocks say stays as it is: where a channel says that it is not in its record, asammdf crashes.
+    What else blocks say stays as it is.
     """
     whole = MF4_LOG.read_bytes()
     log = bytearray(whole)
@@ -89,6 +89,25 @@ def mf4_links_harness(data: bytes) -> None:
     ]
     for number, address in struct.iter_unpack(">HH", data[: len(data) // 4 * 4]):
         struct.pack_into("<Q", log, links[number % len(links)], address)
+    log_harness("log.mf4")(bytes(log))
+
+
+def mf4_fields_harness(data: bytes) -> None:
+    """A whole log with other fields in its channels and their groups: in each three bytes which byte of them,
+    and what stands there.
+    """
+    whole = MF4_LOG.read_bytes()
+    log = bytearray(whole)
+    places = [
+        place
+        for block in re.finditer(rb"##C[GN]....(.{8})(.{8})", whole, re.DOTALL)
+        for place in range(
+            block.end() + 8 * int.from_bytes(block[2], "little"),
+            block.start() + int.from_bytes(block[1], "little"),
+        )
+    ]
+    for number, value in struct.iter_unpack(">HB", data[: len(data) // 3 * 3]):
+        log[places[number % len(places)]] = value
     log_harness("log.mf4")(bytes(log))
 
 

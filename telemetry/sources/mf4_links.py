@@ -1,9 +1,10 @@
-"""The links between the blocks of an MF4 log, before asammdf follows them.
+"""The blocks of an MF4 log and the links between them, before asammdf follows them.
 
 Promises: what asammdf would follow for ever is refused: blocks that form a ring, and a channel, or a group,
-that more than one block has for its own. Any bytes end, in time and memory of the blocks that there are. What
-else may be wrong with a block is asammdf's to tell. Facts: a block is `##`, its kind, 4 bytes, its length,
-the count of its links, and these; the first one is the next block.
+that more than one block has for its own; and so is what it would crash by: a channel of a bus that is not
+inside its record, or a record that is too large for a frame. Any bytes end, in time and memory of the blocks
+that there are. What else may be wrong with a block is asammdf's to tell. Facts: a block is `##`, its kind, 4
+bytes, its length, the count of its links, these, of which the first is the next block, and its own fields.
 """
 
 import os
@@ -11,15 +12,23 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-_BLOCK = struct.Struct("<4s20x8Q")  # whatever it says of its links: these are followed
+_BLOCK = struct.Struct("<4s12x9Q")  # whatever it says of its links: these are followed
+_HEAD_BYTES = 24
+_CHANNEL_GROUP = struct.Struct("<16xH6xII")  # flags, bytes of a record, and of its invalidation bits
+_CHANNEL = struct.Struct("<BxxBII")  # type, bit offset, byte offset, count of bits
+_BUS_EVENT = 0x02
+_VIRTUAL = (3, 6)  # types of channels that are not in the record
 _UNFINISHED_AT = 60  # two bytes of flags: what the logger did not come to
 _LAST_LIST, _LAST_LENGTH = 0x10, 0x04
 _HEADER_AT = 64
 _LISTS = (b"##HL", b"##DL", b"##LD")
+MOST_RECORD_BYTES = 1 << 16
 
 
 class _Block(NamedTuple):
+    at: int
     kind: bytes
+    link_count: int
     links: tuple[int, ...]
 
 
@@ -51,7 +60,7 @@ class _Links:
             if lists > 1 and unfinished & (_LAST_LIST | _LAST_LENGTH):
                 raise ValueError("its logger did not finish it, nor can asammdf with data in several lists")
             for channel_group in self._groups(group.links[1], b"##CG"):
-                self._follow_channels(channel_group.links[1])
+                self._check_channels(channel_group)
 
     def _groups(self, first: int, kind: bytes) -> Iterator[_Block]:
         # asammdf follows these to count them before it looks at what they are.
@@ -67,13 +76,37 @@ class _Links:
         if at and self._block(at) is None:
             raise EOFError(f"without its block of byte {at}, at byte {self._size_bytes}")
 
-    def _follow_channels(self, first: int) -> None:
+    def _check_channels(self, group: _Block) -> None:
+        flags, *sizes = self._data(group, _CHANNEL_GROUP)
+        record_bytes = sum(sizes)
+        is_of_bus = bool(flags & _BUS_EVENT)  # no other is read
+        if is_of_bus and record_bytes > MOST_RECORD_BYTES:
+            raise ValueError(f"a record of {record_bytes} bytes is no frame, at byte {group.at}")
+        for channel in self._channels(group.links[1]):
+            if is_of_bus:
+                self._require_inside(channel, record_bytes)
+
+    def _channels(self, first: int) -> Iterator[_Block]:
         firsts = [first]
         while firsts:
             for block in self._chain(firsts.pop(), b"##CN", b"##CA"):
                 if block.kind == b"##CN":  # an array's first link is what it consists of
                     firsts.append(block.links[1])
                     self._follow_lists(block.links[5])
+                    yield block
+
+    def _require_inside(self, channel: _Block, record_bytes: int) -> None:
+        kind, bit_offset, byte_offset, bit_count = self._data(channel, _CHANNEL)
+        if kind not in _VIRTUAL and byte_offset * 8 + bit_offset + bit_count > record_bytes * 8:
+            raise ValueError(f"a channel is not inside its record, at byte {channel.at}")
+
+    def _data(self, block: _Block, fields: struct.Struct) -> tuple[int, ...]:
+        """What stands behind the block's links. Raises EOFError where that is behind the end."""
+        at = block.at + _HEAD_BYTES + 8 * block.link_count
+        if at > self._size_bytes - fields.size:
+            raise EOFError(f"inside its block of byte {block.at}, at byte {self._size_bytes}")
+        self._file.seek(at)
+        return fields.unpack(self._file.read(fields.size))
 
     def _chain(self, first: int, *kinds: bytes) -> Iterator[_Block]:
         at = first
@@ -99,11 +132,8 @@ class _Links:
 
     def _block(self, at: int) -> _Block | None:
         """None: behind the end of the file."""
-        if at >= self._size_bytes:  # a file system may refuse to seek there
+        if at > self._size_bytes - _HEAD_BYTES:  # a file system may refuse to seek there
             return None
         self._file.seek(at)
-        bytes_ = self._file.read(_BLOCK.size)
-        if len(bytes_) < 24:
-            return None
-        kind, *links = _BLOCK.unpack(bytes_.ljust(_BLOCK.size, b"\0"))
-        return _Block(kind, tuple(links))
+        kind, link_count, *links = _BLOCK.unpack(self._file.read(_BLOCK.size).ljust(_BLOCK.size, b"\0"))
+        return _Block(at, kind, link_count, tuple(links))
