@@ -53,12 +53,13 @@ if ! grep -qs '^flags:.*F' "$formats/qemu-$qemu"; then
     printf '%s' ":$name:M::$magic:$mask:$(command -v "qemu-$qemu-static"):OCF" >$formats/register
 fi
 
-if [ ! -e "$root/made" ]; then
+packages=python3,python3-venv,python3-dev,gcc,g++,git,libffi-dev # the last for zstandard, where it has no wheel
+if [ "$(cat "$root/made" 2>/dev/null)" != "$packages" ]; then
     say "making Debian $release for $debian in $root (minutes)"
     rm -rf "$root"
-    debootstrap --arch="$debian" --variant=minbase --include=python3,python3-venv,python3-dev,gcc,g++,git \
+    debootstrap --arch="$debian" --variant=minbase --include="$packages" \
         "$release" "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; fail "debootstrap failed"; }
-    touch "$root/made"
+    echo "$packages" >"$root/made"
 fi
 mount -t proc proc "$root/proc"
 mount --rbind --make-rslave /dev "$root/dev"

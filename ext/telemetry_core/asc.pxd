@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t
 
-from telemetry_core.frames cimport Frame
+from telemetry_core.frames cimport WideFrame
 from telemetry_core.log_reader cimport LineReader
 
 cdef class AscReader(LineReader):
@@ -19,8 +19,8 @@ cdef class AscReader(LineReader):
     cdef void note_date(self, bint known) noexcept
     cdef const char* take_stamp(self, const char* at, const char* end, int64_t* time_ns) noexcept nogil
     cdef const char* take_number(self, const char* at, const char* end, int64_t most, int64_t* value) noexcept nogil
-    cdef const char* take_id(self, const char* at, const char* end, Frame* frame) noexcept nogil
-    cdef const char* take_bytes(self, const char* at, const char* end, Frame* frame, int64_t count) noexcept nogil
-    cdef int parse_classic(self, const char* at, const char* end, Frame* frame) noexcept nogil
-    cdef int parse_fd(self, const char* at, const char* end, Frame* frame) noexcept nogil
-    cdef int finish(self, int64_t channel, Frame* frame) noexcept nogil
+    cdef const char* take_id(self, const char* at, const char* end, WideFrame* frame) noexcept nogil
+    cdef const char* take_bytes(self, const char* at, const char* end, WideFrame* frame, int64_t count) noexcept nogil
+    cdef int parse_classic(self, const char* at, const char* end, WideFrame* frame) noexcept nogil
+    cdef int parse_fd(self, const char* at, const char* end, WideFrame* frame) noexcept nogil
+    cdef int finish(self, int64_t channel, WideFrame* frame) noexcept nogil

@@ -22,7 +22,7 @@ from libc.string cimport memcmp, memset
 from telemetry_core.asc_header import numbers_of, start_of
 
 from telemetry_core.frames cimport (
-    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame,
+    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, WideFrame,
 )
 from telemetry_core.log_reader cimport (
     LINE_DAMAGED, LINE_FRAME, LINE_HEADER, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
@@ -102,7 +102,7 @@ cdef class AscReader(LineReader):
         elif known and self.undated_frames == self.frames_read:
             self.undated_line = 0
 
-    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil:
+    cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
         cdef int64_t time_ns = 0
         cdef const char* word
         cdef const char* word_end
@@ -119,7 +119,7 @@ cdef class AscReader(LineReader):
         at = self.take_stamp(at, end, &time_ns)
         if at == NULL:
             return LINE_DAMAGED
-        memset(frame, 0, sizeof(Frame))
+        memset(frame, 0, sizeof(WideFrame))
         frame.time_ns = time_ns
         word = skip_spaces(at, end)
         word_end = skip_word(word, end)
@@ -156,7 +156,7 @@ cdef class AscReader(LineReader):
         time_ns[0] += self.start_ns
         return at
 
-    cdef int parse_classic(self, const char* at, const char* end, Frame* frame) noexcept nogil:
+    cdef int parse_classic(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
         # From the channel on.
         cdef int64_t channel = 0, length = 0
         cdef const char* id
@@ -202,7 +202,7 @@ cdef class AscReader(LineReader):
             return LINE_DAMAGED
         return self.finish(channel, frame)
 
-    cdef int parse_fd(self, const char* at, const char* end, Frame* frame) noexcept nogil:
+    cdef int parse_fd(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
         # Behind the word CANFD: channel, direction, id, a name or none, BRS, ESI, DLC, length, bytes; then,
         # if they are there: duration, bits, flags.
         cdef int64_t channel = 0, dlc = 0, length = 0, number = 0
@@ -260,7 +260,7 @@ cdef class AscReader(LineReader):
                 memset(frame.data, 0, sizeof(frame.data))
         return self.finish(channel, frame)
 
-    cdef int finish(self, int64_t channel, Frame* frame) noexcept nogil:
+    cdef int finish(self, int64_t channel, WideFrame* frame) noexcept nogil:
         cdef int number = self.find_channel(max(channel - 1, 0))
         if number < 0:
             return LINE_NEW_CHANNEL
@@ -279,7 +279,7 @@ cdef class AscReader(LineReader):
             return NULL
         return at
 
-    cdef const char* take_id(self, const char* at, const char* end, Frame* frame) noexcept nogil:
+    cdef const char* take_id(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
         # A whole word: the id, with an x behind it if it is extended.
         cdef int64_t id = 0
         cdef bint extended = at < end and (end - 1)[0] | 0x20 == c'x'
@@ -289,7 +289,7 @@ cdef class AscReader(LineReader):
         frame.id = <uint32_t>id | (ID_EXTENDED if extended else 0)
         return end
 
-    cdef const char* take_bytes(self, const char* at, const char* end, Frame* frame, int64_t count) noexcept nogil:
+    cdef const char* take_bytes(self, const char* at, const char* end, WideFrame* frame, int64_t count) noexcept nogil:
         cdef int64_t index, value = 0
         cdef uint8_t high, low
         cdef const char* word

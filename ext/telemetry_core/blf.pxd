@@ -6,7 +6,7 @@ at least, `wanted` bytes on is where the next one should be: if it is not, it is
 
 from libc.stdint cimport int64_t, uint32_t
 
-from telemetry_core.frames cimport Frame
+from telemetry_core.frames cimport WideFrame
 from telemetry_core.log_reader cimport LogReader
 
 cdef enum ObjectResult:
@@ -37,5 +37,5 @@ cdef class BlfReader(LogReader):
     cdef void drop(self, Py_ssize_t count) noexcept nogil
     cdef void lose(self, Py_ssize_t ahead) noexcept nogil
     cdef bint find_object(self) noexcept nogil
-    cdef int take(self, Frame* frame) noexcept nogil
-    cdef int take_frame(self, const char* object, Py_ssize_t header, uint32_t type, Frame* frame) noexcept nogil
+    cdef int take(self, WideFrame* frame) noexcept nogil
+    cdef int take_frame(self, const char* object, Py_ssize_t header, uint32_t type, WideFrame* frame) noexcept nogil

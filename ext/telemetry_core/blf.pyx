@@ -12,10 +12,10 @@ from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 from telemetry_core.blf_content import BlfContent
 
 from telemetry_core.frames cimport (
-    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch,
+    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, FrameBatch, WideFrame,
 )
 from telemetry_core.log_reader cimport (
-    BUFFER_BYTES, ENOUGH, MAX_CHANNELS, NEEDS_BYTES, NEEDS_CHANNEL, NOT_DUE, LogReader, Place,
+    BUFFER_BYTES, ENOUGH, MAX_CHANNELS, NEEDS_BYTES, NEEDS_CHANNEL, NEEDS_MEMORY, NOT_DUE, LogReader, Place,
 )
 
 cdef enum:
@@ -135,12 +135,11 @@ cdef class BlfReader(LogReader):
         self.end += count
 
     cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil:
-        cdef Frame* frame
+        cdef WideFrame* frame = &self.parsed
         cdef int result
         while batch.count < full:
             if not self.find_object():
                 return NEEDS_BYTES
-            frame = &batch.frames[batch.count]
             result = self.take(frame)
             if result == OBJECT_TORN and not self.has_all:
                 return NEEDS_BYTES
@@ -149,6 +148,8 @@ cdef class BlfReader(LogReader):
             if result == OBJECT_FRAME and frame.time_ns > until_ns:
                 self.next_ns = frame.time_ns
                 return NOT_DUE
+            if result == OBJECT_FRAME and not batch.take(frame):
+                return NEEDS_MEMORY
             if result == OBJECT_TORN or result == OBJECT_DAMAGED:
                 self.lose(0)
                 self.drop(SIGNATURE_BYTES)
@@ -157,7 +158,6 @@ cdef class BlfReader(LogReader):
             self.drop(self.least)
             self.wanted = self.size - self.least
             if result == OBJECT_FRAME:
-                batch.count += 1
                 self.frames_read += 1
                 self.settle()
         return ENOUGH
@@ -227,7 +227,7 @@ cdef class BlfReader(LogReader):
         self.wanted = 0
         self.searching = True
 
-    cdef int take(self, Frame* frame) noexcept nogil:
+    cdef int take(self, WideFrame* frame) noexcept nogil:
         # The object at `begin`, whose signature is there.
         cdef const char* object = self.buffer + self.begin
         cdef Py_ssize_t left = self.end - self.begin
@@ -251,7 +251,7 @@ cdef class BlfReader(LogReader):
             return OBJECT_DAMAGED
         if left < <Py_ssize_t>self.size:
             return OBJECT_TORN
-        memset(frame, 0, sizeof(Frame))
+        memset(frame, 0, sizeof(WideFrame))
         stamp = _u64(object + 24)
         if _u32(object + 16) == TEN_MICROSECONDS:
             if stamp > INT64_MAX // 10000:
@@ -262,7 +262,7 @@ cdef class BlfReader(LogReader):
         frame.time_ns = self.start_ns + <int64_t>stamp
         return self.take_frame(object, header, type, frame)
 
-    cdef int take_frame(self, const char* object, Py_ssize_t header, uint32_t type, Frame* frame) noexcept nogil:
+    cdef int take_frame(self, const char* object, Py_ssize_t header, uint32_t type, WideFrame* frame) noexcept nogil:
         # What is behind the header of an object that is a frame.
         cdef const char* body = object + header
         cdef Py_ssize_t room = self.size - header

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t
 
-from telemetry_core.frames cimport Frame
+from telemetry_core.frames cimport WideFrame
 from telemetry_core.log_reader cimport MAX_CHANNELS, LineReader
 
 cdef enum:
@@ -20,5 +20,5 @@ cdef class CandumpReader(LineReader):
     cdef const char* new_name    # in buffer: a name that channel_of has not numbered yet
     cdef Py_ssize_t new_name_length
 
-    cdef int parse_frame(self, const char* at, const char* end, Frame* frame) noexcept nogil
+    cdef int parse_frame(self, const char* at, const char* end, WideFrame* frame) noexcept nogil
     cdef int find_name(self, const char* name, Py_ssize_t length) noexcept nogil

@@ -12,7 +12,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from telemetry_core.frames cimport (
-    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame,
+    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, WideFrame,
 )
 from telemetry_core.log_reader cimport (
     LINE_DAMAGED, LINE_FRAME, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
@@ -35,7 +35,7 @@ cdef inline const char* _parse_id(const char* at, const char* end, uint32_t* id)
     return at
 
 
-cdef inline const char* _parse_log_data(const char* at, const char* end, Frame* frame) noexcept nogil:
+cdef inline const char* _parse_log_data(const char* at, const char* end, WideFrame* frame) noexcept nogil:
     # What follows `ID#` in a log line.
     cdef uint8_t digit
     if at < end and at[0] == c'#':
@@ -84,7 +84,7 @@ cdef const char* _skip_direction(const char* at, const char* end) noexcept nogil
     return skip_spaces(at, end)
 
 
-cdef const char* _parse_display_data(const char* at, const char* end, Frame* frame) noexcept nogil:
+cdef const char* _parse_display_data(const char* at, const char* end, WideFrame* frame) noexcept nogil:
     # What follows the identifier in candump's display form: `[8]  00 11 22 ...`, `[2]  remote request`.
     cdef int length = 0, index
     cdef uint8_t digit
@@ -130,7 +130,7 @@ cdef class CandumpReader(LineReader):
         memcpy(name.text, self.new_name, self.new_name_length)
         self.name_count += 1
 
-    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil:
+    cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
         # One line; where it is damaged, the frame that begins at a later bracket in it.
         cdef int result
         at = skip_spaces(at, end)
@@ -145,11 +145,11 @@ cdef class CandumpReader(LineReader):
             result = self.parse_frame(at, end, frame)
         return result
 
-    cdef int parse_frame(self, const char* at, const char* end, Frame* frame) noexcept nogil:
+    cdef int parse_frame(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
         cdef const char* name
         cdef Py_ssize_t name_length
         cdef int channel
-        memset(frame, 0, sizeof(Frame))
+        memset(frame, 0, sizeof(WideFrame))
         if at[0] == c'(':
             at = take_seconds(at + 1, end, &frame.time_ns)
             if at == NULL or at >= end or at[0] != c')':

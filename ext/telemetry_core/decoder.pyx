@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from telemetry_core.frames cimport (
-    FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame,
+    FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD, Frame,
     FrameBatch, payload,
 )
 from telemetry_core.plan cimport (
@@ -327,7 +327,6 @@ cdef class Decoder:
         for index in range(count):
             frame = &frames[index]
             prefetch(&frames[index + BLOCK])
-            prefetch(&frames[index + BLOCK].data[8])
             if frame.id & ID_EXTENDED:
                 bus = &buses[bindings[frame.channel].bus]
                 prefetch(&bus.extended[id_slot(bus, pgn_key(frame.id) if bus.by_pgn else frame.id & ID_MASK)])
@@ -378,7 +377,7 @@ cdef class Decoder:
                 added.fours = message.fours
                 added.data = payload(frame, payloads)
                 added.slots = row + HEAD_WORDS + 1
-            elif not decode_any(message, payload(frame, payloads), max(MAX_PAYLOAD, frame.length), frame.length,
+            elif not decode_any(message, payload(frame, payloads), max(INLINE_PAYLOAD, frame.length), frame.length,
                                 row + HEAD_WORDS, &self.omitted_signals):
                 continue
             elif frame.flags & FLAG_CHECKED:  # such a message is never plain

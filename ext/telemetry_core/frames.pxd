@@ -17,38 +17,52 @@ cdef enum:
     FLAG_CHECKED = 32            # the protection stage has looked at it, and its message tells what came out
     FLAG_WRONG = 64              # likewise, and its checksum or counter is wrong
 
+    INLINE_PAYLOAD = 8           # what lies in the frame itself: all of classic CAN
     MAX_PAYLOAD = 64             # of a CAN frame; what is longer was put together of several, or is no CAN frame
     MAX_LONG_PAYLOAD = 65535
 
-cdef struct Frame:
+cdef struct Frame:               # half a cache line: fetching frames is what decoding them waits for
     int64_t time_ns              # as the source stamped it, since 1970 (or since boot: see clock.py)
     uint32_t nudge_ns            # added by the encoder where frames of one message share one stamp
     uint32_t id                  # arbitration id and ID_* bits
-    uint16_t length              # payload bytes; over MAX_PAYLOAD: `data` says where they are, see `payload`
+    uint16_t length              # payload bytes; over INLINE_PAYLOAD: `data` says where they are, see `payload`
     uint16_t channel             # index into the pipeline's channel table
     uint8_t flags                # FLAG_*
     uint8_t reserved[3]
-    uint8_t data[64]             # bytes past `length` are zero
+    uint8_t data[8]              # bytes past `length` are zero
+
+cdef struct WideFrame:           # begins as a Frame does; has room for any payload of CAN, and zeros behind it
+    int64_t time_ns
+    uint32_t nudge_ns
+    uint32_t id
+    uint16_t length
+    uint16_t channel
+    uint8_t flags
+    uint8_t reserved[3]
+    uint8_t data[64]
 
 cdef class FrameBatch:
-    cdef Frame* frames           # `capacity` frames and SLACK readable bytes behind the last
+    cdef Frame* frames           # `capacity` frames
     cdef readonly Py_ssize_t capacity
     cdef Py_ssize_t count
     cdef public int64_t position # how many frames of the source came before frames[0]
-    cdef uint8_t* payloads       # those over MAX_PAYLOAD, each with zeros up to a multiple of eight bytes
+    cdef uint8_t* payloads       # those over INLINE_PAYLOAD, each with zeros up to a multiple of eight bytes
     cdef size_t payloads_used    # bytes
     cdef size_t payloads_room
 
     # Add a frame of `length` payload bytes, all else zero; NULL when full or without memory. The payload is
     # to be written to `payload(frame)`.
     cdef Frame* add(self, uint16_t length) noexcept nogil
-    cdef bint _make_room(self, size_t count) noexcept nogil
+    # Add a copy of the frame; False when full or without memory.
+    cdef bint take(self, const WideFrame* wide) noexcept nogil
+    # Have room for so many bytes of payloads, so that `add` finds it.
+    cdef bint make_room(self, size_t count) noexcept nogil
     cdef _copy(self, FrameBatch other, Py_ssize_t start, Py_ssize_t stop)
 
 cdef inline const uint8_t* payload(const Frame* frame, const uint8_t* payloads) noexcept nogil:
     """The bytes of a frame of the batch whose `payloads` these are; zeros follow up to a multiple of eight."""
     cdef uint64_t offset
-    if frame.length <= MAX_PAYLOAD:
+    if frame.length <= INLINE_PAYLOAD:
         return frame.data
     memcpy(&offset, frame.data, sizeof(offset))
     return payloads + offset

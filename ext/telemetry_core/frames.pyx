@@ -1,8 +1,8 @@
 """A batch of frames: one flat buffer, filled by a source and read by the decoder.
 
-Promises: no Python object per frame unless one asks for it by index; the bytes of `data` past `length`
-are zero; a reader may load eight bytes at any offset of `data` of any frame. A payload over 64 bytes (a
-message of a serial port, a transport session) lies in a second buffer that all such frames share.
+Promises: no Python object per frame unless one asks for it by index; a payload is followed by zeros up to a
+multiple of eight bytes. A payload over 8 bytes (CAN FD, a message of a serial port, a transport session) lies
+in a second buffer that all such frames share.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -10,9 +10,6 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from typing import NamedTuple
-
-cdef enum:
-    SLACK = 64
 
 
 class FrameTuple(NamedTuple):
@@ -32,7 +29,7 @@ cdef class FrameBatch:
     def __cinit__(self, Py_ssize_t capacity):
         if capacity < 1:
             raise ValueError("a batch holds at least one frame")
-        self.frames = <Frame*>calloc(1, capacity * sizeof(Frame) + SLACK)
+        self.frames = <Frame*>calloc(capacity, sizeof(Frame))
         if self.frames == NULL:
             raise MemoryError
         self.capacity = capacity
@@ -76,18 +73,35 @@ cdef class FrameBatch:
         cdef uint64_t offset = self.payloads_used
         if self.count >= self.capacity:
             return NULL
-        if length > MAX_PAYLOAD and not self._make_room(padded):
+        if length > INLINE_PAYLOAD and not self.make_room(padded):
             return NULL
         memset(frame, 0, sizeof(Frame))
         frame.length = length
-        if length > MAX_PAYLOAD:
+        if length > INLINE_PAYLOAD:
             memcpy(frame.data, &offset, sizeof(offset))
             memset(self.payloads + offset, 0, padded)
             self.payloads_used += padded
         self.count += 1
         return frame
 
-    cdef bint _make_room(self, size_t count) noexcept nogil:
+    cdef bint take(self, const WideFrame* wide) noexcept nogil:
+        cdef Frame* frame
+        if wide.length <= INLINE_PAYLOAD and self.count < self.capacity:
+            memcpy(&self.frames[self.count], wide, sizeof(Frame))
+            self.count += 1
+            return True
+        frame = self.add(wide.length)
+        if frame == NULL:
+            return False
+        memcpy(<uint8_t*>payload(frame, self.payloads), wide.data, wide.length)
+        frame.time_ns = wide.time_ns
+        frame.nudge_ns = wide.nudge_ns
+        frame.id = wide.id
+        frame.channel = wide.channel
+        frame.flags = wide.flags
+        return True
+
+    cdef bint make_room(self, size_t count) noexcept nogil:
         cdef size_t room = self.payloads_used + count
         cdef uint8_t* grown
         if room > self.payloads_room:
@@ -128,10 +142,10 @@ cdef class FrameBatch:
         memcpy(copies, other.frames + start, (stop - start) * sizeof(Frame))
         if other.payloads_used:
             for index in range(stop - start):
-                if copies[index].length <= MAX_PAYLOAD:
+                if copies[index].length <= INLINE_PAYLOAD:
                     continue
                 size = (copies[index].length + 7) // 8 * 8
-                if not self._make_room(size):
+                if not self.make_room(size):
                     raise MemoryError
                 offset = self.payloads_used
                 memcpy(self.payloads + offset, payload(&other.frames[start + index], other.payloads), size)

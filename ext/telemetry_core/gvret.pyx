@@ -11,7 +11,7 @@ matter. A line with anything wrong is damaged and costs only itself. Facts: Savv
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
-from telemetry_core.frames cimport FLAG_FD, ID_EXTENDED, ID_MASK, MAX_PAYLOAD, Frame
+from telemetry_core.frames cimport FLAG_FD, ID_EXTENDED, ID_MASK, MAX_PAYLOAD, WideFrame
 from telemetry_core.log_reader cimport (
     LINE_DAMAGED, LINE_FRAME, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
 )
@@ -31,7 +31,7 @@ cdef inline const char* _behind_comma(const char* at, const char* end) noexcept 
 cdef class GvretReader(LineReader):
     """Frames of a GVRET log. Its buses, counted from 0, are can0, can1 … See LogReader."""
 
-    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil:
+    cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
         cdef int64_t time_us = 0, bus = 0, length = 0
         cdef uint32_t value = 0
         cdef bint extended
@@ -40,7 +40,7 @@ cdef class GvretReader(LineReader):
         at = skip_spaces(at, end)
         if at == end or same_word(at, end, b"time", 4):
             return LINE_NOTHING
-        memset(frame, 0, sizeof(Frame))
+        memset(frame, 0, sizeof(WideFrame))
         at = _behind_comma(take_decimal(at, end, INT64_MAX // 1000, &time_us), end)
         if at == NULL:
             return LINE_DAMAGED

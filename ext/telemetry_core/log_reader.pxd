@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from telemetry_core.frames cimport Frame, FrameBatch
+from telemetry_core.frames cimport FrameBatch, WideFrame
 
 cdef enum:
     BUFFER_BYTES = 256 * 1024
@@ -15,6 +15,7 @@ cdef enum ParseResult:
     NEEDS_BYTES
     NEEDS_CHANNEL
     NEEDS_HEADER
+    NEEDS_MEMORY
 
 cdef enum LineResult:
     LINE_NOTHING                 # blank, or about something else
@@ -40,6 +41,7 @@ cdef class LogReader:
     cdef Place first_unsettled   # the first damaged place of all
     cdef Place first_place       # that, when it is counted; its byte is -1: none
     cdef int32_t channels[MAX_CHANNELS]  # the pipeline's number of the log's channel; -1: not yet known
+    cdef WideFrame parsed        # the frame at hand
     cdef int new_channel         # one that channel_of has not numbered yet
     cdef readonly int64_t frames_read
     cdef readonly int64_t damaged
@@ -62,4 +64,4 @@ cdef class LineReader(LogReader):
     cdef Py_ssize_t line_end     # of the line that is for take_header
 
     cdef void damage_line(self) noexcept nogil
-    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil
+    cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil

@@ -12,7 +12,7 @@ from libc.stdint cimport INT64_MAX, int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memmove, memset
 
-from telemetry_core.frames cimport Frame, FrameBatch
+from telemetry_core.frames cimport FrameBatch, WideFrame
 
 
 cdef class LogReader:
@@ -61,6 +61,8 @@ cdef class LogReader:
                 self.number_channel()
             elif result == NEEDS_HEADER:
                 self.take_header()
+            elif result == NEEDS_MEMORY:
+                raise MemoryError
             elif result == ENOUGH or result == NOT_DUE:
                 break
             elif self.has_all:
@@ -139,7 +141,7 @@ cdef class LineReader(LogReader):
     cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil:
         cdef const char* line
         cdef const char* line_end
-        cdef Frame* frame
+        cdef WideFrame* frame = &self.parsed
         cdef bint torn, is_long
         cdef int result
         while batch.count < full:
@@ -158,7 +160,6 @@ cdef class LineReader(LogReader):
                 line_end = self.buffer + self.end
             if not self.discarding:
                 torn = False
-                frame = &batch.frames[batch.count]
                 if line_end - line > MAX_LINE:
                     result = LINE_DAMAGED
                 else:
@@ -171,11 +172,12 @@ cdef class LineReader(LogReader):
                 if result == LINE_FRAME and frame.time_ns > until_ns:
                     self.next_ns = frame.time_ns
                     return NOT_DUE
+                if result == LINE_FRAME and not batch.take(frame):
+                    return NEEDS_MEMORY
                 if torn or result == LINE_DAMAGED:
                     self.damage_line()
                     self.ends_damaged = result == LINE_DAMAGED and line_end == self.buffer + self.end
                 if result == LINE_FRAME:
-                    batch.count += 1
                     self.frames_read += 1
                     self.settle()
             self.discarding = False
@@ -188,6 +190,6 @@ cdef class LineReader(LogReader):
         self.line += 1
         self.begin = min(self.line_end + 1, self.end)
 
-    cdef int parse_line(self, const char* at, const char* end, Frame* frame, bint* torn) noexcept nogil:
+    cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
         # One line. torn: a frame was found in it, behind something damaged.
         return LINE_DAMAGED

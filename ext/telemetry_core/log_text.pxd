@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
-from telemetry_core.frames cimport Frame
+from telemetry_core.frames cimport WideFrame
 
 cdef extern from "hex_digits.h" nogil:
     enum:
@@ -109,7 +109,7 @@ cdef inline const char* take_hex(const char* at, const char* end, uint32_t* valu
     return at if at > start else NULL
 
 
-cdef inline const char* take_byte_pairs(const char* at, const char* end, Frame* frame,
+cdef inline const char* take_byte_pairs(const char* at, const char* end, WideFrame* frame,
                                         Py_ssize_t most) noexcept nogil:
     # Pairs of hex digits without a gap; NULL for half a byte or more than `most`.
     cdef Py_ssize_t length = 0

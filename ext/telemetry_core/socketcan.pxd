@@ -68,4 +68,4 @@ cdef class ErrorStates:
     cdef readonly int64_t not_acknowledged
     cdef readonly int64_t transceiver_faults
 
-    cdef void take(self, Frame* frame) noexcept nogil
+    cdef void take(self, const Frame* frame, const uint8_t* data) noexcept nogil

@@ -12,13 +12,13 @@ Sources: can(7) of the kernel's documentation (networking/can.rst), linux/can.h,
 """
 
 from cpython.exc cimport PyErr_SetFromErrno
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, ENOMEM, errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from telemetry_core.frames cimport (
-    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch,
+    FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch, payload,
 )
 from telemetry_core.stamps cimport HardwareClock
 
@@ -87,27 +87,27 @@ cdef inline int64_t _ns(const uint8_t* at) noexcept nogil:
     return <int64_t>time.tv_sec * 1000000000 + time.tv_nsec
 
 
-cdef inline bint _fill_frame(Frame* frame, const uint8_t* message, unsigned int message_bytes) noexcept nogil:
-    # id, flags and payload out of the kernel's structure; False when its lengths are wrong.
+cdef inline Frame* _add_frame(FrameBatch batch, const uint8_t* message, unsigned int message_bytes) noexcept nogil:
+    # id, flags and payload out of the kernel's structure; NULL when its lengths are wrong.
     cdef unsigned int length = message[LENGTH_AT]
-    if message_bytes == CLASSIC_BYTES and length <= 8:
-        frame.flags = 0
-    elif message_bytes == FD_BYTES and length <= MAX_PAYLOAD:
-        frame.flags = FLAG_FD
+    cdef uint8_t flags = 0
+    cdef Frame* frame
+    if message_bytes == FD_BYTES and length <= MAX_PAYLOAD:
+        flags = FLAG_FD
         if message[FLAGS_AT] & CANFD_BRS:
-            frame.flags |= FLAG_BRS
+            flags |= FLAG_BRS
         if message[FLAGS_AT] & CANFD_ESI:
-            frame.flags |= FLAG_ESI
-    else:
-        return False
+            flags |= FLAG_ESI
+    elif message_bytes != CLASSIC_BYTES or length > 8:
+        return NULL
+    frame = batch.add(<uint16_t>length)
+    frame.flags = flags
     memcpy(&frame.id, message, 4)
     if not frame.id & (ID_EXTENDED | ID_ERROR):
         frame.id &= CAN_SFF_MASK | ID_REMOTE
-    frame.length = <uint16_t>length
-    memset(frame.data, 0, sizeof(frame.data))
     if not frame.id & ID_REMOTE:
-        memcpy(frame.data, message + DATA_AT, length)
-    return True
+        memcpy(<uint8_t*>payload(frame, batch.payloads), message + DATA_AT, length)
+    return frame
 
 
 cdef class CanReader:
@@ -175,6 +175,9 @@ cdef class CanReader:
         cdef int wanted, got, index
         while batch.count < batch.capacity and not self.has_ended:
             wanted = <int>min(<Py_ssize_t>MESSAGES, batch.capacity - batch.count)
+            if not batch.make_room(wanted * MAX_PAYLOAD):  # before any frame is out of the kernel's hands
+                self.pending_errno = ENOMEM
+                break
             for index in range(wanted):
                 self.messages[index].msg_hdr.msg_controllen = CONTROL_BYTES
             got = recvmmsg(self.fd, self.messages, wanted, MSG_DONTWAIT, NULL)
@@ -192,17 +195,16 @@ cdef class CanReader:
         self.queue_is_long = batch.count - before >= LONG_QUEUE or batch.count == batch.capacity
 
     cdef void take(self, mmsghdr* message, FrameBatch batch, int64_t* read_ns) noexcept nogil:
-        cdef Frame* frame = &batch.frames[batch.count]
+        cdef const uint8_t* content = <const uint8_t*>message.msg_hdr.msg_iov.iov_base
         cdef int64_t time_ns = self.stamp_of(&message.msg_hdr, read_ns)
+        cdef Frame* frame = _add_frame(batch, content, message.msg_len)
         self.messages_read += 1
-        if not _fill_frame(frame, <const uint8_t*>message.msg_hdr.msg_iov.iov_base, message.msg_len):
+        if frame == NULL:
             self.bad_length += 1
             return
         frame.time_ns = time_ns
-        frame.nudge_ns = 0
         frame.channel = self.channel
         self.error_frames += (frame.id & ID_ERROR) != 0
-        batch.count += 1
 
     cdef int64_t stamp_of(self, msghdr* header, int64_t* read_ns) noexcept nogil:
         # The message's stamp out of its control part, which holds the drop counter too. Without a stamp:
@@ -250,16 +252,16 @@ cdef class ErrorStates:
         with nogil:
             for index in range(start, batch.count):
                 if batch.frames[index].id & ID_ERROR:
-                    self.take(&batch.frames[index])
+                    self.take(&batch.frames[index], payload(&batch.frames[index], batch.payloads))
 
     def forget_worst(self):
         """Let `worst` begin again with the present state."""
         self.worst = self.state
         self.worst_ns = self.state_ns
 
-    cdef void take(self, Frame* frame) noexcept nogil:
+    cdef void take(self, const Frame* frame, const uint8_t* data) noexcept nogil:
         cdef int state = self.state
-        cdef uint8_t controller = frame.data[1]
+        cdef uint8_t controller = data[1]
         if frame.id & CAN_ERR_CRTL:
             self.controller_overflows += (controller & CAN_ERR_CRTL_RX_OVERFLOW) != 0
             if controller & (CAN_ERR_CRTL_RX_PASSIVE | CAN_ERR_CRTL_TX_PASSIVE):

@@ -16,7 +16,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from telemetry_core.frames cimport (
-    FLAG_BY_PGN, FLAG_PAYLOAD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch, payload,
+    FLAG_BY_PGN, FLAG_PAYLOAD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD, Frame, FrameBatch, payload,
 )
 from telemetry_core.plan cimport EXTENDED_DATA_PAGE, Bus, find_extended
 from telemetry_core.sessions cimport (
@@ -277,7 +277,7 @@ cdef class Transport:
         cdef Frame* copy = self.out.add(frame.length)
         if copy == NULL:
             return False
-        if frame.length <= MAX_PAYLOAD:
+        if frame.length <= INLINE_PAYLOAD:
             copy[0] = frame[0]
             return True
         memcpy(<uint8_t*>payload(copy, self.out.payloads), payload(frame, payloads), frame.length)

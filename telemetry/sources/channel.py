@@ -15,7 +15,7 @@ from telemetry_core.frames import FrameBatch
 
 from telemetry.sources.source import Delivery, Item, SourceEvent, StopSignal
 
-CAPACITY_FRAMES = 32_768  # 3 MB; 1.5 s of a full 1 Mbit/s bus of empty frames
+CAPACITY_FRAMES = 32_768  # 1 MB; 1.5 s of a full 1 Mbit/s bus of empty frames
 BATCH_FRAMES = 4096
 MAX_EVENTS = 1024  # events waiting; a source that makes more is broken, and the first ones say why
 
