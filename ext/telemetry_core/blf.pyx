@@ -37,6 +37,8 @@ cdef enum:
 
     TEN_MICROSECONDS = 1         # an object's flags: its stamp's unit; else nanoseconds
     MESSAGE_REMOTE = 0x80        # flags of CAN_MESSAGE, CAN_MESSAGE2, CAN_FD_MESSAGE
+    MESSAGE_DIRECTION = 0x0F
+    REQUESTED = 2                # the direction of what a node was asked to send: no frame on the bus yet
     FD_64_REMOTE = 0x10          # flags of CAN_FD_MESSAGE_64
     FD_64_FD = 0x1000
     FD_64_BRS = 0x2000
@@ -271,7 +273,7 @@ cdef class BlfReader(LogReader):
         cdef uint32_t flags
         cdef Py_ssize_t length = 0, stored, offset = 0
         cdef int number
-        cdef bint remote = False
+        cdef bint remote = False, requested = False
         if room < 8:
             return OBJECT_DAMAGED
         channel = _u16(body)
@@ -280,6 +282,7 @@ cdef class BlfReader(LogReader):
             dlc = _u8(body + 3)
             frame.id = _u32(body + 4)
             remote = _u8(body + 2) & MESSAGE_REMOTE != 0
+            requested = _u8(body + 2) & MESSAGE_DIRECTION == REQUESTED
             stored = length = min(dlc, 8)
         elif type == CAN_FD_MESSAGE:
             if room < 20:
@@ -288,6 +291,7 @@ cdef class BlfReader(LogReader):
             dlc = _u8(body + 3)
             frame.id = _u32(body + 4)
             remote = _u8(body + 2) & MESSAGE_REMOTE != 0
+            requested = _u8(body + 2) & MESSAGE_DIRECTION == REQUESTED
             flags = _u8(body + 13)
             if flags & 1:
                 frame.flags = <uint8_t>(FLAG_FD | (FLAG_BRS if flags & 2 else 0) | (FLAG_ESI if flags & 4 else 0))
@@ -302,6 +306,7 @@ cdef class BlfReader(LogReader):
             frame.id = _u32(body + 4)
             flags = _u32(body + 12)
             remote = flags & FD_64_REMOTE != 0
+            requested = _u8(body + 34) == REQUESTED
             if flags & FD_64_FD:
                 frame.flags = <uint8_t>(FLAG_FD | (FLAG_BRS if flags & FD_64_BRS else 0)
                                         | (FLAG_ESI if flags & FD_64_ESI else 0))
@@ -343,6 +348,8 @@ cdef class BlfReader(LogReader):
         if room < offset + stored:
             return OBJECT_DAMAGED
         self.least = <uint32_t>(header + offset + stored)
+        if requested:
+            return OBJECT_OTHER
         memcpy(frame.data, body + offset, stored)
         frame.length = <uint16_t>length
         number = self.find_channel(max(<int>channel - 1, 0))

@@ -35,8 +35,19 @@ def only(*objects: bytes) -> tuple[int, bytes, int]:
     return frame.id, frame.data, frame.flags
 
 
-def fd_64(data: bytes, valid: int, flags: int, *, ext: int = 0, tail: bytes = b"", dlc: int = 9) -> bytes:
-    body = struct.pack("<BBBBLLLLLLLHBBL", 2, dlc, valid, 0, 0x123, 0, flags, 0, 0, 0, 0, 0, 0, ext, 0)
+def fd_64(
+    data: bytes,
+    valid: int,
+    flags: int,
+    *,
+    ext: int = 0,
+    tail: bytes = b"",
+    dlc: int = 9,
+    direction: int = 0,
+) -> bytes:
+    body = struct.pack(
+        "<BBBBLLLLLLLHBBL", 2, dlc, valid, 0, 0x123, 0, flags, 0, 0, 0, 0, 0, direction, ext, 0
+    )
     return blf_object(101, body + data + tail)
 
 
@@ -101,6 +112,21 @@ def test_fd_64_frames_are_read() -> None:
     assert only(fd_64(data, 12, 0x7000)) == (0x123, data, FD | BRS | ESI)
     assert only(fd_64(data[:8], 8, 0, dlc=8)) == (0x123, data[:8], 0)
     assert only(fd_64(b"", 0, 0x10, dlc=3)) == (0x123 | REMOTE, bytes(3), 0)
+
+
+def test_what_a_node_was_asked_to_send_is_no_frame() -> None:
+    requested = (
+        blf_message(0x10, b"\x01", flags=2),
+        blf_object(86, struct.pack("<HBBL8sLBBH", 1, 2, 1, 0x11, b"", 0, 0, 0, 0)),
+        fd(bytes(12), 1, flags=2),
+        fd_64(bytes(12), 12, 0x1000, direction=2),
+    )
+    sent = (
+        blf_message(0x20, b"\x01", flags=1),
+        fd(bytes(12), 1, flags=1),
+        fd_64(bytes(12), 12, 0x1000, direction=1),
+    )
+    assert [frame.id for frame in frames_of(*requested, *sent)] == [0x20, 0x123 | EXTENDED, 0x123]
 
 
 def test_an_fd_64_frame_may_have_fewer_bytes_than_it_says_and_more_behind_them() -> None:
