@@ -17,7 +17,7 @@ writer (can/io/asc.py); the bits of the column `flags` are those of BLF.
 import re
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memset
 
 from telemetry_core.asc_header import numbers_of, start_of
 
@@ -78,7 +78,7 @@ cdef class AscReader(LineReader):
 
     cdef object take_header(self):
         cdef bytes line = self.buffer[self.begin:self.line_end]
-        text = _decoded(line).removeprefix("\ufeff")
+        text = _decoded(line)
         start_ns = start_of(text)
         numbers = numbers_of(text)
         if start_ns is not None and start_ns >= 0:
@@ -106,8 +106,6 @@ cdef class AscReader(LineReader):
         cdef int64_t time_ns = 0
         cdef const char* word
         cdef const char* word_end
-        if self.line == 0 and end - at >= 3 and memcmp(at, b"\xef\xbb\xbf", 3) == 0:
-            at += 3  # UTF-8's byte order mark
         at = skip_spaces(at, end)
         if at == end:
             return LINE_NOTHING

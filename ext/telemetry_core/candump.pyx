@@ -2,13 +2,14 @@
 
     (1700001953.613500) can0 109#000100FFFFFF0F3D        candump -l, -L; with `##` and flags for CAN FD
     (1700001953.613500)  can0  109   [8]  00 01 02 ...   candump, with -t a or without a stamp (then 0)
+    (2023-11-14 22:45:53.613500)  can0  109   [8]  ...   candump -t A, taken as UTC
 
 Promises: any bytes may come: a line that is no frame is counted and costs only itself, and where a frame
 begins inside one (the rest of a torn line, then the next one) that frame is found. Identifiers and flags are
 candump's: 3 digits standard, 8 extended, error frames with their bit 29 set (can-utils, lib.c).
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from telemetry_core.frames cimport (
@@ -17,7 +18,9 @@ from telemetry_core.frames cimport (
 from telemetry_core.log_reader cimport (
     LINE_DAMAGED, LINE_FRAME, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
 )
-from telemetry_core.log_text cimport NOT_HEX, hex_digit, skip_spaces, take_byte_pairs, take_hex, take_seconds
+from telemetry_core.log_text cimport (
+    NOT_HEX, hex_digit, skip_spaces, take_byte_pairs, take_decimal, take_hex, take_seconds,
+)
 
 
 cdef inline const char* _parse_id(const char* at, const char* end, uint32_t* id) noexcept nogil:
@@ -119,6 +122,42 @@ cdef const char* _parse_display_data(const char* at, const char* end, WideFrame*
     return at  # an ASCII column or the word ERRORFRAME may follow
 
 
+cdef int16_t[12] DAYS_BEFORE_MONTH
+DAYS_BEFORE_MONTH[:] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
+
+
+cdef inline bint _is_leap(int64_t year) noexcept nogil:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+cdef const char* _take_part(const char* at, const char* end, int64_t most, char behind, int64_t* value) noexcept nogil:
+    # A number of a date, and the character that stands behind it.
+    at = take_decimal(at, end, most, value)
+    return at + 1 if at != NULL and at < end and at[0] == behind else NULL
+
+
+cdef const char* _take_moment(const char* at, const char* end, int64_t* time_ns) noexcept nogil:
+    # "year-month-day hour:minute:seconds.fraction", as candump has it with -t A; or NULL.
+    cdef int64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, days
+    at = _take_part(at, end, 2261, c'-', &year)
+    if at != NULL:
+        at = _take_part(at, end, 12, c'-', &month)
+    if at != NULL:
+        at = _take_part(at, end, 31, c' ', &day)
+    if at != NULL:
+        at = _take_part(at, end, 23, c':', &hour)
+    if at != NULL:
+        at = _take_part(at, end, 59, c':', &minute)
+    if at != NULL:
+        at = take_seconds(at, end, time_ns)
+    if at == NULL or year < 1970 or month < 1 or day < 1 or time_ns[0] >= <int64_t>60 * 1000000000:
+        return NULL
+    days = 365 * (year - 1970) + (year - 1) // 4 - (year - 1) // 100 + (year - 1) // 400 - 477
+    days += DAYS_BEFORE_MONTH[month - 1] + (month > 2 and _is_leap(year)) + day - 1
+    time_ns[0] += ((24 * days + hour) * 60 + minute) * 60 * 1000000000
+    return at
+
+
 cdef class CandumpReader(LineReader):
     """Frames of a candump log. See LogReader."""
 
@@ -133,6 +172,7 @@ cdef class CandumpReader(LineReader):
     cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
         # One line; where it is damaged, the frame that begins at a later bracket in it.
         cdef int result
+        cdef const char* line = at
         at = skip_spaces(at, end)
         if at == end:
             return LINE_NOTHING
@@ -143,15 +183,22 @@ cdef class CandumpReader(LineReader):
             if at == NULL:
                 break
             result = self.parse_frame(at, end, frame)
+        if result == LINE_DAMAGED and line[0] == c'\t' and c'a' <= line[1] <= c'z':
+            torn[0] = False  # what `candump -e` tells of the error frame before it
+            return LINE_NOTHING
         return result
 
     cdef int parse_frame(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
+        cdef const char* stamp
         cdef const char* name
         cdef Py_ssize_t name_length
         cdef int channel
         memset(frame, 0, sizeof(WideFrame))
         if at[0] == c'(':
-            at = take_seconds(at + 1, end, &frame.time_ns)
+            stamp = at + 1
+            at = take_seconds(stamp, end, &frame.time_ns)
+            if at == NULL:
+                at = _take_moment(stamp, end, &frame.time_ns)
             if at == NULL or at >= end or at[0] != c')':
                 return LINE_DAMAGED
             at = skip_spaces(at + 1, end)

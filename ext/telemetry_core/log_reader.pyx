@@ -10,7 +10,7 @@ from cpython.buffer cimport PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport INT64_MAX, int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memmove, memset
+from libc.string cimport memchr, memcmp, memmove, memset
 
 from telemetry_core.frames cimport FrameBatch, WideFrame
 
@@ -130,6 +130,11 @@ cdef class LineReader(LogReader):
 
     The last line needs no end, unless the log was cut off: what is left of a frame may look like a shorter one.
     """
+
+    cdef object fill(self):
+        LogReader.fill(self)
+        if self.base + self.begin == 0 and self.end >= 3 and memcmp(self.buffer, b"\xef\xbb\xbf", 3) == 0:
+            self.begin = 3  # UTF-8's byte order mark
 
     cdef object place(self, Place place):
         return f"{place.part} (byte {place.byte})"

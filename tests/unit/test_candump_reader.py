@@ -93,6 +93,11 @@ def test_each_form_of_a_frame_is_read(line: bytes, id: int, data: bytes, flags: 
         (b"1.000000001", 1_000_000_001),
         (b"1.0000000019", 1_000_000_001),
         (b"9223372035.999999999", 9_223_372_035_999_999_999),
+        (b"2023-11-14 22:13:20.000001", 1_700_000_000_000_001_000),
+        (b"1970-01-01 00:00:00.0", 0),
+        (b"2000-02-29 00:00:00.5", 951_782_400_500_000_000),
+        (b"2100-03-01 23:59:59.999999", 4_107_628_799_999_999_000),
+        (b"2261-12-31 00:00:00.0", 9_214_560_000_000_000_000),
     ],
 )
 def test_a_stamp_keeps_its_nanoseconds(stamp: bytes, time_ns: int) -> None:
@@ -108,6 +113,11 @@ def test_a_stamp_keeps_its_nanoseconds(stamp: bytes, time_ns: int) -> None:
         b"(1.) can0 123#",
         b"(9223372036.0) can0 123#",
         b"(99999999999999999999.0) can0 123#",
+        b"(2023-13-14 22:13:20.0) can0 123#",
+        b"(2023-11-00 22:13:20.0) can0 123#",
+        b"(2023-11-14 22:13:60.0) can0 123#",
+        b"(1969-11-14 22:13:20.0) can0 123#",
+        b"(2023-11-14 22:13) can0 123#",
         b"(1.0 can0 123#",
         b"(1.0) can0",
         b"(1.0) can0 #11",
@@ -148,6 +158,22 @@ def test_a_torn_line_does_not_hide_the_frame_behind_it() -> None:
 
 def test_blank_lines_are_nothing() -> None:
     assert len(frames_of(b"\n  \r\n\t\n(1.0) can0 1#\n\n")) == 1
+
+
+def test_a_byte_order_mark_is_nothing() -> None:
+    assert len(frames_of(b"\xef\xbb\xbf(1.0) can0 1#\n(2.0) can0 1#\n")) == 2
+
+
+def test_what_candump_tells_of_an_error_frame_is_nothing() -> None:
+    log = (
+        b"  can0  20000088   [8]  00 00 80 19 00 00 00 00   ERRORFRAME\n"
+        b"\tprotocol-violation{{tx-recessive-bit-error}{acknowledge-slot}}\n"
+        b"\tbus-error\n"
+        b"  can0  123   [1]  11\n"
+    )
+    assert [frame.id for frame in frames_of(log)] == [0x88 | ERROR, 0x123]
+    frames, _, _ = read_all(b"\tcan0  123   [1]  11\n\tbus-error (1.0) can0 1#\n")
+    assert [frame.id for frame in frames] == [0x123, 1]
 
 
 def test_the_last_line_needs_no_line_break() -> None:
