@@ -75,16 +75,23 @@ class Content(io.RawIOBase):
         """The first line with its end, or its first `most` bytes. To be asked before anything is read; takes
         nothing.
         """
+        line, line_break, _ = self._peek(most, b"\n").partition(b"\n")
+        return line + line_break
+
+    def beginning(self, count: int) -> bytes:
+        """The first bytes, likewise."""
+        return self._peek(count)[:count]
+
+    def _peek(self, most: int, until: bytes | None = None) -> bytes:
         start = bytearray()
         piece = bytearray(most)
-        while len(start) < most and b"\n" not in start:
+        while len(start) < most and not (until and until in start):
             got = self.readinto(memoryview(piece)[: most - len(start)])
             if not got:
                 break
             start += piece[:got]
-        self._ahead = bytes(start)
-        line, line_break, _ = self._ahead.partition(b"\n")
-        return line + line_break
+        self._ahead = bytes(start) + self._ahead
+        return bytes(start)
 
     def close(self) -> None:
         """Give the file back."""

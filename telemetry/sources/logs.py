@@ -3,8 +3,8 @@
 Promises: a log larger than memory streams (but for MF4); a damaged place is counted and skipped, and the
 first one is remembered for a warning; a file that ends too early is read until there. The first four go
 through the compiled readers, TRC and MF4 through python-can's (`message_logs`). The name's ending tells the
-format: `.asc`, `.blf`, `.trc`, `.mf4`; for any other the first line does. `.gz` or `.zst` behind it:
-compressed.
+format: `.asc`, `.blf`, `.trc`, `.mf4`; for any other how the file begins does. `.gz` or `.zst` behind it:
+compressed. What is known to be of another format is refused by that one's name.
 """
 
 import io
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NoReturn, Protocol, Self
 
 from telemetry_core.asc import AscReader
 from telemetry_core.blf import BlfReader
@@ -21,14 +21,47 @@ from telemetry_core.frames import FrameBatch
 from telemetry_core.gvret import GvretReader
 
 from telemetry.errors import DataError
-from telemetry.sources.content import Content, unpacked
+from telemetry.sources.content import STDIN, Content, unpacked
 from telemetry.sources.message_logs import LATEST_NS, MessageReader, Trc
 from telemetry.sources.mf4 import Mf4
 
 FIRST_LINE_BYTES = 4096
 COMPRESSED = (".gz", ".zst", ".zstd")
+ENDINGS = (".asc", ".blf", ".trc", ".mf4")  # that tell the format; others leave it to how the file begins
+OTHER_FORMATS = {
+    b"SQLite format 3\0": "an SQLite database",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+    b"\x1f\x8b": "compressed by gzip without .gz at the end of its name",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd without .zst at the end of its name",
+    b"PK\3\4": "a zip archive",
+    b"\xd4\xc3\xb2\xa1": "a capture of libpcap",
+    b"\x4d\x3c\xb2\xa1": "a capture of libpcap",
+    b"\x0a\x0d\x0d\x0a": "a capture of pcapng",
+    b"***BUSMASTER": "a log of BUSMASTER",
+}
+BEGINNING_BYTES = max(map(len, OTHER_FORMATS))
+KNOWN_FORMATS = "known are candump, ASC, BLF, GVRET's CSV, TRC and MF4, plain or .gz or .zst"
 GVRET_HEADER = "time stamp,id,extended,dir,bus,len,d1"
 GVRET_OLD_HEADER = "time stamp,id,extended,bus,len,d1"
+
+
+def _as_header(first: bytes) -> str:
+    return first.decode("utf-8-sig", "replace").strip().lower().replace(" ,", ",").replace(", ", ",")
+
+
+def _ending_of(first: bytes) -> str:
+    """The usual ending of the format that begins with this line; "" for candump, which is what is left."""
+    header = _as_header(first)
+    if first.startswith(b"LOGG"):
+        return ".blf"
+    if first.startswith((b"MDF     ", b"UnFinMF ")):
+        return ".mf4"
+    if header.startswith(("date ", "base ")):
+        return ".asc"
+    if header.startswith((GVRET_HEADER, GVRET_OLD_HEADER)):
+        return ".csv"
+    return ".trc" if header.startswith(";$fileversion=") else ""
 
 
 class FrameReader(Protocol):
@@ -183,25 +216,27 @@ class Log:
         self.close()
 
     def _reader_of(self, channel_of: Callable[[str], int]) -> FrameReader:
-        match self._suffix():
+        suffix = self._suffix()
+        if suffix not in (".blf", ".mf4"):
+            self._refuse_other_formats(self._content.beginning(BEGINNING_BYTES))
+        first = self._content.first_line(FIRST_LINE_BYTES)
+        match suffix if suffix in ENDINGS else _ending_of(first):
             case ".asc":
                 return AscReader(self._content, channel_of)
             case ".blf":
                 return self._blf_reader(channel_of)
             case ".trc":
-                if not self._content.first_line(1):
+                if not first:
                     raise EOFError("inside its header, at byte 0")
                 return MessageReader(Trc(io.BufferedReader(self._content)), channel_of)
             case ".mf4":
-                path = self.path
-                if path.suffix.lower() in COMPRESSED:
-                    path = self._closing.enter_context(unpacked(self._content, path))
-                mf4 = Mf4(path, self.path)
-                self._closing.callback(mf4.close)
-                self._is_unfinished = mf4.is_unfinished
-                return MessageReader(mf4, channel_of)
-            case suffix:
-                return self._reader_by_content(suffix, channel_of)
+                return self._mf4_reader(channel_of)
+            case ".csv":
+                return GvretReader(self._content, channel_of)
+            case _:
+                if suffix == ".csv":
+                    self._refuse_header(first)
+                return CandumpReader(self._content, channel_of)
 
     def _suffix(self) -> str:
         suffixes = [suffix.lower() for suffix in self.path.suffixes]
@@ -209,24 +244,30 @@ class Log:
             suffixes.pop()
         return suffixes[-1] if suffixes else ""
 
-    def _reader_by_content(self, suffix: str, channel_of: Callable[[str], int]) -> FrameReader:
-        first = self._content.first_line(FIRST_LINE_BYTES)
-        if first.startswith(b"LOGG"):
-            return self._blf_reader(channel_of)
-        header = first.decode("utf-8-sig", "replace").strip().lower().replace(" ,", ",").replace(", ", ",")
-        if header.startswith(("date ", "base ")):
-            return AscReader(self._content, channel_of)
-        if header.startswith((GVRET_HEADER, GVRET_OLD_HEADER)):
-            return GvretReader(self._content, channel_of)
-        if suffix == ".csv":
-            if not first.endswith(b"\n") and GVRET_HEADER.startswith(header):
-                raise EOFError(f"inside its header, at byte {len(first)}")
-            raise DataError(
-                "this header of a CSV log is not known",
-                where=f"{self.path}:1",
-                hint="GVRET's is: `Time Stamp,ID,Extended,Dir,Bus,LEN,D1,...`, with or without `Dir`",
-            )
-        return CandumpReader(self._content, channel_of)
+    def _refuse_other_formats(self, beginning: bytes) -> None:
+        for signature, what in OTHER_FORMATS.items():
+            if beginning.startswith(signature):
+                raise DataError(
+                    f"is {what}, and no log that is known", where=str(self.path), hint=KNOWN_FORMATS
+                )
+
+    def _refuse_header(self, first: bytes) -> NoReturn:
+        if not first.endswith(b"\n") and GVRET_HEADER.startswith(_as_header(first)):
+            raise EOFError(f"inside its header, at byte {len(first)}")
+        raise DataError(
+            "this header of a CSV log is not known",
+            where=f"{self.path}:1",
+            hint="GVRET's is: `Time Stamp,ID,Extended,Dir,Bus,LEN,D1,...`, with or without `Dir`",
+        )
+
+    def _mf4_reader(self, channel_of: Callable[[str], int]) -> MessageReader:
+        path = self.path
+        if path == STDIN or path.suffix.lower() in COMPRESSED:
+            path = self._closing.enter_context(unpacked(self._content, path))
+        mf4 = Mf4(path, self.path)
+        self._closing.callback(mf4.close)
+        self._is_unfinished = mf4.is_unfinished
+        return MessageReader(mf4, channel_of)
 
     def _blf_reader(self, channel_of: Callable[[str], int]) -> BlfReader:
         try:

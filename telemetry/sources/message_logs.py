@@ -117,7 +117,7 @@ class MessageReader:
 
 
 class _Lines:
-    """The lines of a text log, as python-can's readers take them."""
+    """The lines of a TRC log, as python-can's reader takes them."""
 
     def __init__(self, content: io.BufferedReader) -> None:
         self._content = content
@@ -125,6 +125,7 @@ class _Lines:
         self.byte = 0  # at which the line begins
         self._end = 0
         self.is_torn = False  # the last line has no end, or there is no more
+        self.lacks_reserved = False  # version 1.2: that column is all that it has less than 1.3
 
     def __iter__(self) -> Self:
         return self
@@ -140,7 +141,16 @@ class _Lines:
         problem: str = getattr(self._content.raw, "problem", "") if self.is_torn else ""
         if problem:
             raise EOFError(problem)  # what is left of a frame may look like a shorter one
-        return line.decode("utf-8", "replace").replace("\r\n", "\n")
+        text = line.decode("utf-8-sig" if self.number == 1 else "utf-8", "replace").replace("\r\n", "\n")
+        return self._as_known(text) if text.startswith(";$") else text
+
+    def _as_known(self, text: str) -> str:
+        """A line of the header for python-can, which knows neither version 1.2 nor a semicolon there."""
+        text = text.rstrip("; \n")
+        if text == ";$FILEVERSION=1.2":
+            self.lacks_reserved = True
+            text = ";$FILEVERSION=1.3"
+        return text + "\n"
 
     def close(self) -> None:
         """The log's owner closes the file."""
@@ -152,15 +162,20 @@ class Trc:
     def __init__(self, content: io.BufferedReader) -> None:
         import can
 
-        class Reader(can.TRCReader):
-            # As it is, python-can's reader prints a line that it cannot read to stderr, and goes on; and
-            # where nothing follows the header, it takes the last line of that for a frame.
-            def _parse_line(self, line: str) -> can.Message | None:
-                if not line or line.startswith(";"):
-                    return None
-                return self._parse_cols(tuple(line.split(maxsplit=self._num_columns)))
+        self._lines = lines = _Lines(content)
 
-        self._lines = _Lines(content)
+        class Reader(can.TRCReader):
+            # As it is, python-can's reader prints a line that it cannot read to stderr, and goes on; where
+            # nothing follows the header, it takes the last line of that for a frame; and an error of version
+            # 1.0, which has no type, for a frame too.
+            def _parse_line(self, line: str) -> can.Message | None:
+                columns = line.split(maxsplit=self._num_columns)
+                if not columns or line.startswith(";") or columns[4:5] == ["ERROR"]:
+                    return None
+                if lines.lacks_reserved:
+                    columns.insert(5, "-")
+                return self._parse_cols(tuple(columns))
+
         self.reader = Reader(cast(TextIO, self._lines))  # where it raised, it kept what the header says
 
     def progress(self) -> int:

@@ -1,6 +1,7 @@
 """Logs of each format by their names and contents, as python-can writes them and as others do."""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,53 @@ def test_a_trc_log_counts_from_its_header(tmp_path: Path) -> None:
     assert list(names) == ["can0", "can1"]
 
 
+TRC_ROWS = {
+    "1.0": (
+        "1) 250 0123 2 01 02",
+        "2) 260 0008 4 ERROR 00 19 08 08",
+        "3) 270 FFFFFFFF 4 00 00 00 04 -- BUSLIGHT",
+    ),
+    "1.1": ("1) 250.0 Rx 0123 2 01 02", "2) 260.0 Error 0008 4 00 19 08 08"),
+    "1.2": ("1) 250.000 1 Rx 0123 2 01 02", "2) 260.000 1 Warng FFFFFFFF 4 00 00 00 04 BUSLIGHT"),
+    "1.3": ("1) 250.000 1 Rx 0123 - 2 01 02", "2) 260.000 1 Error 0008 - 4 00 19 08 08"),
+    "2.0": ("1 250.000 DT 0123 Rx 2 01 02", "2 260.000 ST Rx 00 00 00 08"),
+    "2.1": ("1 250.000 DT 1 0123 Rx - 2 01 02", "2 260.000 EV 1 an event"),
+}
+TRC_REMOTE_ROWS = {
+    "1.0": "4) 500 1ABCDEF0 3 RTR",
+    "1.1": "4) 500.0 Rx 1ABCDEF0 3 RTR",
+    "1.2": "4) 500.000 1 Rx 1ABCDEF0 3 RTR",
+    "1.3": "4) 500.000 1 Rx 1ABCDEF0 - 3 RTR",
+    "2.0": "4 500.000 RR 1ABCDEF0 Rx 3",
+    "2.1": "4 500.000 RR 1 1ABCDEF0 Rx - 3",
+}
+TRC_COLUMNS = {"2.0": ";$COLUMNS=N,O,T,I,d,l,D", "2.1": ";$COLUMNS=N,O,T,B,I,d,R,L,D"}
+
+
+@pytest.mark.parametrize("line_break", ["\n", " \r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["", ";"])
+@pytest.mark.parametrize("version", TRC_ROWS)
+def test_every_version_of_trc_is_read(
+    tmp_path: Path, version: str, end: str, mark: str, line_break: str
+) -> None:
+    path = tmp_path / "drive.trc"
+    header = [f";$FILEVERSION={version}", f";$STARTTIME=45244.9259259259{end}", TRC_COLUMNS.get(version, ";")]
+    if version == "1.0":
+        header = [";   drive.trc"]
+    lines = [*header, ";", *TRC_ROWS[version], "", TRC_REMOTE_ROWS[version], ""]
+    path.write_text(mark + line_break.join(lines), "utf-8", newline="")
+    frames, log, names = read(path)
+    start_s = 0 if version == "1.0" else START_S
+    assert [(frame.id, frame.data) for frame in frames] == [
+        (0x123, b"\x01\x02"),
+        (0x1ABCDEF0 | EXTENDED | REMOTE, bytes(3)),
+    ]
+    assert frames[0].time_ns == pytest.approx(start_s * 10**9 + 250_000_000, abs=2000)
+    assert list(names) == ["can0"]
+    assert log.warnings() == []
+
+
 def test_a_damaged_trc_line_costs_only_itself(tmp_path: Path) -> None:
     path = tmp_path / "drive.trc"
     rows = ["250.0 DT 1 0001 Rx - 1 01", "oops DT 1 0002 Rx - 1 02", "300.0 DT 1 0003 Rx - 1 03"]
@@ -219,6 +267,35 @@ def test_a_blf_and_an_asc_log_are_known_by_how_they_begin(tmp_path: Path, name: 
     assert len(read(path)[0]) == len(MESSAGES)
     path.write_text(ASC_HEADER + "0.1 1 1 Rx d 1 01\n")
     assert len(read(path)[0]) == 1
+
+
+@pytest.mark.parametrize("name", ["drive", "drive.txt"])
+def test_a_trc_log_is_known_by_how_it_begins(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\n")
+    assert len(read(path)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("drive.db", b"SQLite format 3\0" + bytes(84), "an SQLite database"),
+        ("drive.log", "(1.0) can0 123#\n".encode("utf-16"), "text in UTF-16"),
+        ("drive.asc", ASC_HEADER.encode("utf-16"), "text in UTF-16"),
+        ("drive.log", PACKERS[".gz"](b"(1.0) can0 123#\n"), "compressed by gzip without .gz"),
+        ("drive.log", PACKERS[".zst"](b"(1.0) can0 123#\n"), "compressed by zstd without .zst"),
+        ("drive.pcap", bytes.fromhex("d4c3b2a1") + bytes(20), "a capture of libpcap"),
+        ("drive.pcapng", bytes.fromhex("0a0d0d0a") + bytes(20), "a capture of pcapng"),
+        ("drive.log", b"***BUSMASTER Ver 3.2.2***\n", "a log of BUSMASTER"),
+    ],
+)
+def test_what_is_of_another_format_is_refused_by_its_name(
+    tmp_path: Path, name: str, content: bytes, what: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"{re.escape(name)}: is {what}.*known are candump"):
+        read(path)
 
 
 def write_gvret(path: Path) -> None:

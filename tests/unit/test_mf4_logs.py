@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import struct
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,24 @@ def read(path: Path) -> tuple[list[FrameTuple], list[str]]:
         while not log.at_end:
             log.read(batch)
         return list(batch), log.warnings()
+
+
+@pytest.mark.parametrize("write", [write_log, write_unfinished_log])
+def test_an_mf4_log_is_known_by_how_it_begins(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    path = tmp_path / "drive.mf4"
+    write(path)
+    assert len(read(path.rename(tmp_path / "drive.mdf"))[0]) == RECORDS
+
+
+def test_an_mf4_log_may_come_through_stdin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: Path
+) -> None:
+    path = tmp_path / "drive.mf4"
+    write_log(path)
+    with path.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert len(read(Path("-"))[0]) == RECORDS
+    assert not list(copies.iterdir())
 
 
 def test_an_mf4_log_is_read_in_the_order_of_time(tmp_path: Path) -> None:
