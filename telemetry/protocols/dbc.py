@@ -113,8 +113,6 @@ def _message(
     parsed: ParsedMessage, bus: BusDatabases, measurement: str, records: _Records, findings: Findings
 ) -> MessageSpec:
     message = parsed.message
-    if message.is_container:
-        _find(findings, parsed, "a container of messages, known and not decoded", "")
     layout = lay_out(
         parsed,
         lambda kind, signal: _find(findings, parsed, kind, signal),

@@ -141,8 +141,9 @@ def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
     end = 1 << signal.length
     words = {}
     for value, word in (signal.conversion.choices or {}).items():
-        raw = value - end if signal.is_signed and end // 2 <= value < end else value
-        words[raw] = str(word)
+        raw = int(value)  # an ARXML may write 1.0
+        if raw == value:
+            words[raw - end if signal.is_signed and end // 2 <= raw < end else raw] = str(word)
     return tuple(sorted(words.items()))
 
 
@@ -166,7 +167,11 @@ def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[
     """Databases write a selector's bits as an unsigned number, also where it is signed."""
     middle, end = 1 << (bit_count - 1), 1 << bit_count
     low_half = [(low, min(high, middle - 1)) for low, high in ranges if low < middle]
-    high_half = [(max(low, middle) - end, high - end) for low, high in ranges if high >= middle]
+    high_half = [
+        (max(low, middle) - end, min(high, end - 1) - end)
+        for low, high in ranges
+        if low < end and high >= middle
+    ]
     return low_half + high_half
 
 

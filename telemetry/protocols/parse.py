@@ -18,6 +18,7 @@ from cantools.database.can import Database, Message, Signal
 
 from telemetry.errors import ConfigError
 from telemetry.protocols.arxml import restore_invalid_values, with_stand_ins
+from telemetry.protocols.arxml_scalings import with_plain_scalings
 from telemetry.protocols.encodings import text_of
 from telemetry.protocols.findings import Findings, printable
 from telemetry.protocols.mend import (
@@ -59,13 +60,21 @@ def parse(file: Path, findings: Findings) -> list[ParsedMessage]:
     if kind is None:
         raise ConfigError("not a database", where=str(file), hint=f"known are {', '.join(FORMATS)}")
     text = _read(file)
-    if kind == "dbc":
-        return _parse_dbc(file, text, findings)
+    messages = _parse_dbc(file, text, findings) if kind == "dbc" else _parse_other(file, text, kind, findings)
+    if not messages:
+        findings.add(str(file), 1, "nothing to decode", "no message found")
+    return messages
+
+
+def _parse_other(file: Path, text: str, kind: str, findings: Findings) -> list[ParsedMessage]:
     if kind == "sym":
         _check_id_ranges(file, text)
     invalid_values: Mapping[int, float] = {}
     if kind == "arxml":
         text, invalid_values = with_stand_ins(text)
+        text, faults = with_plain_scalings(text)
+        for fault in faults:
+            findings.add(str(file), fault.line, fault.kind, fault.statement)
     database = _load(file, text, kind)
     restore_invalid_values(database.messages, invalid_values)
     messages = []
@@ -198,7 +207,8 @@ def _load(file: Path, text: str, kind: str) -> Database:
     except Exception as error:
         what = f"cannot be read as {kind}: {printable(str(error))}"
         line = _LINE.search(str(error))
-        raise ConfigError(what, where=f"{file}:{line[1] if line else 1}") from error
+        number = line[1] if line else "1" if kind == "dbc" else ""  # a DBC is mended by its lines
+        raise ConfigError(what, where=f"{file}:{number}".rstrip(":")) from error
     if not isinstance(database, Database):
         raise ConfigError("not a database of CAN messages", where=str(file))
     return database

@@ -24,7 +24,7 @@ from telemetry.errors import ConfigError
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.plan_codec import decoded, encoded
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 PARSE_TIMEOUT_S = 120
 PARSE_MEMORY_BYTES = 2 * 1024**3
 

@@ -371,6 +371,35 @@ Var=A unsigned 8,8 /f:0.5
 """
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.dbc", 'VERSION ""\n'),
+        ("a.sym", SYM.partition("[Pack]")[0]),
+        (
+            "a.kcd",
+            '<NetworkDefinition xmlns="http://kayak.2codeornot2code.org/1.0"><Document/></NetworkDefinition>',
+        ),
+    ],
+)
+def test_a_file_of_its_kind_without_any_message_is_told_of(name: str, text: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    assert build_plan([BusDatabases("main", (file,))]).warnings == (
+        f"{file}:1: nothing to decode: no message found",
+    )
+
+
+def test_a_line_is_named_only_where_it_is_known(tmp_path: Path) -> None:
+    file = tmp_path / "a.sym"
+    file.write_text(SYM.replace("Var=A unsigned 8,8", "Var=A unsigned 8,0"))
+    with pytest.raises(ConfigError, match=r"a\.sym: cannot be read as sym: .*signal A length 0"):
+        build_plan([BusDatabases("main", (file,))])
+    file.write_text(SYM.replace("Len=8", "Ken=8"))
+    with pytest.raises(ConfigError, match=r"a\.sym:6: cannot be read as sym: "):
+        build_plan([BusDatabases("main", (file,))])
+
+
 def with_fault(file: Path, text: str, part: str, wrong: str) -> LoadedPlan:
     assert part in text
     file.write_text(text.replace(part, wrong, 1))

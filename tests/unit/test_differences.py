@@ -13,6 +13,7 @@ from cantools.database.errors import Error as DatabaseError
 from telemetry_core.frames import FrameTuple
 
 from telemetry.protocols.dbc import BusDatabases, build_plan
+from tests.support.arxml import SIGNAL, container, document, forward, limits, method, segment, word
 from tests.support.decoders import CompiledDecoder
 
 ARXML = Path(__file__).parents[1] / "data" / "invalid-values.arxml"
@@ -163,6 +164,53 @@ def test_an_invalid_value_that_is_no_integer() -> None:
     with pytest.raises(DatabaseError):
         cantools.database.load_file(ARXML, strict=False)
     assert len(build_plan([BusDatabases("main", (ARXML,))]).spec.buses[0].messages[0].signals) == 5
+
+
+HALVES = forward(segment("-40 1", "2", limits("0", "99")))
+
+
+@pytest.mark.parametrize(
+    ("category", "scales", "of_cantools", "of_ours"),
+    [
+        (
+            "SCALE_LINEAR_AND_TEXTTABLE",
+            HALVES.replace("</COMPU-SCALES>", segment("0 7", "1") + "</COMPU-SCALES>"),
+            700.0,
+            100,
+        ),
+        ("RAT_FUNC", HALVES, 100, 30.0),
+        ("TAB_NOINTP", HALVES, 100, 100),
+    ],
+)
+def test_a_scaling_of_several_segments_or_of_an_unknown_category(
+    category: str, scales: str, of_cantools: float, of_ours: float, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.arxml"
+    file.write_text(document(SIGNAL + method(category, scales)))
+    both = Both(file)
+    payload = b"\x64" + bytes(7)
+    assert both.cantools(payload, scaling=True) == {"Voltage": of_cantools}
+    (field,) = both.spec.records[0].fields
+    assert 100 * field.factor + field.offset == of_ours
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        SIGNAL + method("LINEAR", forward(segment("0 1 1", "1"))),
+        SIGNAL + method("LINEAR", forward(segment("0 1", "1"), segment("0 2", "1"))),
+        SIGNAL + method("TEXTTABLE", forward(word("reserved", "2", "3"))),
+        container(""),
+    ],
+)
+def test_what_makes_cantools_refuse_an_arxml(elements: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.arxml"
+    file.write_text(document(elements, pdu="I-SIGNAL-I-PDU" if SIGNAL in elements else "CONTAINER-I-PDU"))
+    with pytest.raises(DatabaseError):
+        cantools.database.load_file(file, strict=False)
+    plan = build_plan([BusDatabases("main", (file,))])
+    assert len(plan.spec.buses[0].messages) == 1
+    assert len(plan.warnings) == 1
 
 
 def test_what_is_not_a_number(tmp_path: Path) -> None:

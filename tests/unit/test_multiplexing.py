@@ -95,6 +95,15 @@ def test_value_table_and_value_type_are_those_of_all_branches(tmp_path: Path) ->
     assert [bool(signal.choices) for signal in message.signals] == [False, False, False, True, True]
 
 
+@pytest.mark.parametrize("sign", ["+", "-"])
+def test_values_that_a_selector_cannot_have_select_nothing(sign: str, tmp_path: Path) -> None:
+    behind = "SG_MUL_VAL_ 257 a sel 16-17;\nSG_MUL_VAL_ 257 b sel 14-99;\nSG_MUL_VAL_ 257 c sel 2-2, 17-20;"
+    branches = (f"{name} m16 : {bit}|8@1+ (1,0)" for name, bit in (("a", 8), ("b", 16), ("c", 24)))
+    plan = loaded(tmp_path, f"sel M : 0|4@1{sign} (1,0)", *branches, behind=behind)
+    selected = {raw: list(decoded(plan, f"{raw:02x}00000000000000"))[1:] for raw in range(16)}
+    assert {raw: names for raw, names in selected.items() if names} == {2: ["c"], 14: ["b"], 15: ["b"]}
+
+
 @pytest.mark.parametrize(
     "signals",
     [
