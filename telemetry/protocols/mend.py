@@ -48,6 +48,7 @@ _ATTRIBUTE = re.compile(
     rf'BA_\s+"({_ATTRIBUTES})"\s+'
     r'(?:BO_\s+(\d{1,10})\s+|SG_\s+(\d{1,10})\s+(\S+)\s+)?("[^"]*"|\d{1,10})\s*;'
 )
+_QUOTED = re.compile(r'"([^"]*)"')
 _COMMENT = re.compile(r"CM_\s+(?:BO_\s+(\d{1,10})|SG_\s+(\d{1,10})\s+(\S+))\s")
 _UNDERSTOOD = frozenset(
     (
@@ -162,7 +163,7 @@ class _Mending:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._signals: dict[int, set[str]] = {}
-        self._definitions: set[str] = set()
+        self._definitions: dict[str, list[str]] = {}  # attributes, and the words of an ENUM
         self._names: dict[str, str] = {}
         self._stand_in = "mended_name_"
         self._message: int | None = None
@@ -280,7 +281,7 @@ class _Mending:
         match = _DEFINITION.match(statement.text)
         if match is None:
             return ""
-        self._definitions.add(match[1])
+        self._definitions[match[1]] = _QUOTED.findall(match[0])[1:]
         return match[0]
 
     def _default(self, statement: Statement) -> str:
@@ -299,7 +300,12 @@ class _Mending:
             place = f"SG_ {dbc_id(int(id))} {self._name(match[4], statement)} "
         elif match[2]:
             place = f"BO_ {dbc_id(int(id))} "
-        return f'BA_ "{match[1]}" {place}{match[5]};'
+        words, value = self._definitions[match[1]], match[5]
+        if words and value.startswith('"'):  # cantools wants the number of the word
+            if value.strip('"') not in words:
+                return self._fault("a word that the attribute does not know, left out", statement)
+            value = str(words.index(value.strip('"')))
+        return f'BA_ "{match[1]}" {place}{value};'
 
     def _comment(self, statement: Statement) -> str:
         match = _COMMENT.match(statement.text)

@@ -8,7 +8,7 @@ unknown kind, or beyond mending.
 import contextlib
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,17 +186,21 @@ def _declares_j1939(message: Message, database: Database) -> bool:
         return True
     if message.dbc is None or database.dbc is None:
         return False
-    definition = database.dbc.attribute_definitions.get("VFrameFormat")
-    if definition is None:
-        attributes = database.dbc.attributes
-        return (
-            bool(attributes and "ProtocolType" in attributes) and attributes["ProtocolType"].value == "J1939"
-        )
-    attributes = message.dbc.attributes
-    if not attributes or "VFrameFormat" not in attributes:
-        return definition.default_value in _J1939_FRAME_FORMATS
-    value, choices = attributes["VFrameFormat"].value, definition.choices
-    return isinstance(value, int) and 0 <= value < len(choices) and choices[value] in _J1939_FRAME_FORMATS
+    for name, attributes, words in (
+        ("VFrameFormat", message.dbc.attributes, _J1939_FRAME_FORMATS),
+        ("ProtocolType", database.dbc.attributes, ("J1939",)),
+    ):
+        definition = database.dbc.attribute_definitions.get(name)
+        if definition is not None:
+            value = attributes[name].value if attributes and name in attributes else definition.default_value
+            return _word(value, definition.choices) in words
+    return False
+
+
+def _word(value: object, words: Sequence[str] | None) -> str:
+    """The value of an attribute; of an ENUM files have the word or its number."""
+    text = str(value)
+    return words[int(text)] if words and text.isdecimal() and int(text) < len(words) else text
 
 
 def _load(file: Path, text: str, kind: str) -> Database:

@@ -191,12 +191,33 @@ def test_messages_that_declare_j1939_match_by_pgn_and_drop_not_available(load: L
             'BA_DEF_ "ProtocolType" STRING ;\nBA_DEF_DEF_ "ProtocolType" "";\nBA_ "ProtocolType" "CAN";\n',
             False,
         ),
+        (J1939.replace(" 3;", ' "J1939PG";'), True),
+        (J1939.replace(" 3;", ' "StandardCAN";'), False),
+        (J1939.replace(" 3;", ' "J1939";'), False),
+        (J1939.partition("BA_ ")[0].replace('"ExtendedCAN";', "3;"), True),
+        (J1939.partition("BA_ ")[0].replace('"ExtendedCAN";', "1;"), False),
+        ('BA_DEF_ "ProtocolType" STRING ;\nBA_DEF_DEF_ "ProtocolType" "J1939";\n', True),
+        (
+            'BA_DEF_ "ProtocolType" ENUM "CAN","J1939";\nBA_DEF_DEF_ "ProtocolType" "J1939";\n',
+            True,
+        ),
+        (
+            'BA_DEF_ "ProtocolType" ENUM "CAN","J1939";\nBA_ "ProtocolType" 1;\n',
+            True,
+        ),
         ("", False),
     ],
 )
 def test_j1939_is_declared_by_attributes(load: Load, attributes: str, declared: bool) -> None:
     text = message(id=2566869246) + message(id=2566869502, name="Other") + attributes
     assert load(text).spec.buses[0].messages[0].by_pgn == declared
+
+
+def test_an_attribute_by_a_word_that_it_does_not_know_costs_itself_alone(load: Load) -> None:
+    text = message(id=2566869246) + message(id=2566869502, name="Other") + J1939
+    plan = load(text + 'BA_ "VFrameFormat" BO_ 2566869502 "J1940PG";\n')
+    assert [spec.by_pgn for spec in plan.spec.buses[0].messages] == [True, False]
+    assert any("a word that the attribute does not know, left out" in warning for warning in plan.warnings)
 
 
 def test_standard_ids_are_not_j1939_whatever_they_declare(load: Load) -> None:
