@@ -110,6 +110,14 @@ cdef void store_packet(Session* session, const Frame* frame) noexcept nogil:
         session.last_packet = <uint8_t>max(number, <uint32_t>session.last_packet)
 
 
+cdef bint is_of_another(const Session* session, const Frame* frame) noexcept nogil:
+    """Whether a packet of a broadcast has other bytes than it had: the next one's, whose announcement was lost."""
+    cdef uint32_t number = frame.data[0]
+    return (session.is_broadcast and not session.is_done and 0 < number <= session.packets
+            and (session.seen[number // 64] >> (number % 64)) & 1
+            and memcmp(session.payload + (number - 1) * PACKET_BYTES, frame.data + 1, PACKET_BYTES) != 0)
+
+
 cdef bint is_repeated(const Session* session, const uint8_t* data, Py_ssize_t length) noexcept nogil:
     """Whether a consecutive frame brings what the last one brought."""
     cdef Py_ssize_t count = length - 1
@@ -326,6 +334,9 @@ cdef class Transport:
         if not is_known:
             self.sessions.count_frame(session)
         if pdu_format(frame.id) == TP_DATA:
+            if is_of_another(session, frame):
+                self.sessions.end(session, END_LOST_PACKETS)
+                return True
             store_packet(session, frame)
         elif frame.data[0] == CLEAR_TO_SEND:
             session.block = frame.data[1]
