@@ -23,6 +23,7 @@ cdef struct Session:
     uint8_t is_j1939
     uint8_t is_done              # its payload has gone out: what still belongs to it is absorbed
     uint8_t next_sequence        # ISO-TP: of the next consecutive frame
+    uint8_t frame_bytes          # ISO-TP: of the first frame, and so of each but the last one, without an address
     uint8_t is_broadcast         # J1939: announced by BAM
     uint8_t last_packet          # J1939: the highest number that has come
     uint64_t key                 # J1939: sender << 8 | receiver; ISO-TP: address byte << 32 | id with its ID_* bits

@@ -474,17 +474,20 @@ cdef class Transport:
         session.size = <uint32_t>size
         session.stored = <uint32_t>(length - head)
         session.next_sequence = 1
+        session.frame_bytes = <uint8_t>length
         memcpy(session.payload, data + head, length - head)
         return True
 
     cdef bint _consecutive(self, const Frame* frame, const IsoTpRule* rule, Session* session, const uint8_t* data,
                            Py_ssize_t length) noexcept nogil:
-        cdef uint32_t count = <uint32_t>min(<Py_ssize_t>(session.size - session.stored), length - 1)
+        cdef uint32_t missing = session.size - session.stored
+        cdef uint32_t count = <uint32_t>min(<Py_ssize_t>missing, length - 1)
+        cdef bint is_cut_off = count < missing and length < session.frame_bytes
         session.last_ns = frame.time_ns
         self.sessions.count_frame(session)
         if data[0] & 0xF == (session.next_sequence - 1) & 0xF and is_repeated(session, data, length):
             return True  # an error on the wire has made the controller send it twice
-        if data[0] & 0xF != session.next_sequence or count == 0:
+        if data[0] & 0xF != session.next_sequence or count == 0 or is_cut_off:
             self.sessions.end(session, END_LOST_PACKETS)
             return True
         if not self.sessions.make_room(session, session.stored + count):

@@ -29,6 +29,7 @@ class Session:
     done: bool = False
     data: bytes = b""
     sequence: int = 1
+    frame_bytes: int = 0
 
     @property
     def packet_count(self) -> int:
@@ -176,7 +177,9 @@ class TransportModel:
                 return self._refuse(frame, "malformed")
             if size > 65534:
                 return self._refuse(frame, "too_long")
-            self._sessions[key] = Session(size, frame.time_ns, ISOTP_NS, data=data[head:])
+            self._sessions[key] = Session(
+                size, frame.time_ns, ISOTP_NS, data=data[head:], frame_bytes=len(data)
+            )
             self._count(key, frame)
             return []
         if kind == 3:
@@ -212,7 +215,9 @@ class TransportModel:
         is_repeated = len(data) > 1 and session.data.endswith(data[1:])
         if data[0] & 15 == (session.sequence - 1) & 15 and is_repeated:
             return []
-        if data[0] & 15 != session.sequence & 15 or len(data) == 1:
+        is_last = len(session.data) + len(data) - 1 >= session.size
+        is_cut_off = not is_last and len(data) < session.frame_bytes
+        if data[0] & 15 != session.sequence & 15 or len(data) == 1 or is_cut_off:
             self._end(key, "lost_packets")
             return []
         session.data = (session.data + data[1:])[: session.size]

@@ -278,6 +278,17 @@ def test_a_consecutive_frame_out_of_order_ends_the_message() -> None:
     assert wire.counts == (0, 3)
 
 
+@pytest.mark.parametrize("cut_off", [1, 2])
+def test_a_consecutive_frame_that_was_cut_off_ends_the_message(cut_off: int) -> None:
+    """Else what pads the last one would make up for what is missing, and the message be another one."""
+    wire = Wire(isotp=[SINGLE])
+    frames = isotp("7E8", bytes(range(22)))
+    frames[cut_off] = frames[cut_off][:-4]
+    assert wire.hear(*frames) == []
+    assert wire.ends == {"lost_packets": 1, "orphans": 3 - cut_off}
+    assert wire.hear(*isotp("7E8", bytes(range(22)))) == [("7E8", bytes(range(22)).hex().upper())]
+
+
 def test_a_consecutive_frame_that_the_wire_repeats_is_taken_once() -> None:
     wire = Wire(isotp=[SINGLE])
     second = "7E8#2101020304050607"
