@@ -111,9 +111,9 @@ cdef void store_packet(Session* session, const Frame* frame) noexcept nogil:
 
 
 cdef bint is_of_another(const Session* session, const Frame* frame) noexcept nogil:
-    """Whether a packet of a broadcast has other bytes than it had: the next one's, whose announcement was lost."""
+    """Whether a packet has other bytes than it had: it is the next message's, whose announcement was lost."""
     cdef uint32_t number = frame.data[0]
-    return (session.is_broadcast and not session.is_done and 0 < number <= session.packets
+    return (not session.is_done and 0 < number <= session.packets
             and (session.seen[number // 64] >> (number % 64)) & 1
             and memcmp(session.payload + (number - 1) * PACKET_BYTES, frame.data + 1, PACKET_BYTES) != 0)
 

@@ -137,7 +137,7 @@ class TransportModel:
             return [frame]
         session = self._count(key, frame)
         before = session.packets.get(frame.data[0], frame.data[1:])
-        if session.broadcast and not session.done and before != frame.data[1:]:
+        if not session.done and before != frame.data[1:]:
             self._end(key, "lost_packets")
             return []
         session.limit_ns = J1939_CONTROL_NS if session.block == 1 else J1939_PACKET_NS
