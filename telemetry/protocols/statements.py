@@ -30,7 +30,7 @@ KEYWORDS = frozenset(
 _BEGINNING = re.compile(rf"\s*({'|'.join(sorted(KEYWORDS, key=len, reverse=True))})(?=[\s:]|$)")
 _HEADER = re.compile(r'\s*(?:BO_\s+\d+\s+\S+\s*:\s*\d+|SG_\s+\S+[^":]*:\s*\d+\s*\|\s*\d+\s*@)')
 _NEWLINE = re.compile(r"\r\n|\r|\n")
-_ESCAPED_QUOTE = '\\"'
+_ESCAPED_QUOTE = re.compile(r'\\"(?!\s*;\s*$)')  # at a statement's end the backslash is a path's
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,4 @@ def _is_new_symbol(keyword: str, line: str) -> bool:
 
 
 def _has_odd_quotes(line: str) -> bool:
-    return line.replace(_ESCAPED_QUOTE, "").count('"') % 2 == 1
+    return _ESCAPED_QUOTE.sub("", line).count('"') % 2 == 1

@@ -360,6 +360,13 @@ def test_a_file_without_any_message_is_refused_with_its_line(tmp_path: Path, tex
         build_plan([BusDatabases("main", (file,))])
 
 
+def test_a_path_that_ends_with_a_backslash_costs_nothing(load: Load) -> None:
+    text = message("A : 0|8@1+ (1,0)")
+    text += 'BA_DEF_ "Folder" STRING ;\nBA_DEF_DEF_ "Folder" "";\nBA_ "Folder" "C:\\logs\\";\n'
+    _, fields = only(load(text + 'VAL_ 256 A 1 "on" ;\n'))
+    assert [field.passes for field in fields] == [True]
+
+
 def test_a_mended_file_says_what_was_mended(load: Load) -> None:
     plan = load(message("A : 0|8@1+ (1,0)") + 'VAL_ 300 B 1 "x" ;\n')
     assert [field.name for field in only(plan)[1]] == ["A"]

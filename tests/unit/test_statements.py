@@ -20,6 +20,11 @@ def test_a_string_over_several_lines_belongs_to_its_statement() -> None:
     assert [(line, keyword) for line, keyword, _ in cut(text)] == [(1, "CM_"), (4, "VAL_")]
 
 
+def test_a_path_that_ends_with_a_backslash_swallows_nothing() -> None:
+    text = 'BA_ "Folder" "C:\\logs\\";\nVAL_ 1 B 0 "x" ;'
+    assert [(line, keyword) for line, keyword, _ in cut(text)] == [(1, "BA_"), (2, "VAL_")]
+
+
 def test_a_string_that_never_ends_does_not_swallow_the_messages_behind_it() -> None:
     text = 'CM_ BO_ 1 "no end\nBO_ 2 A: 8 X\n SG_ B : 0|8@1+ (1,0) [0|0] "" X'
     assert [keyword for _, keyword, _ in cut(text)] == ["CM_", "BO_", "SG_"]
