@@ -93,19 +93,25 @@ cdef const char* _parse_display_data(const char* at, const char* end, WideFrame*
     cdef uint8_t digit
     cdef const char* digits
     at = skip_spaces(at, end)
-    if at >= end or at[0] != c'[':
-        return NULL
-    at += 1
-    digits = at
-    while at < end and at - digits < 3 and <uint8_t>(at[0] - c'0') <= 9:
-        length = length * 10 + (at[0] - c'0')
+    if end - at >= 3 and at[0] == c'{' and at[2] == c'}':  # with -8 the raw DLC of a classic frame, to F
+        if hex_digit(at[1]) == NOT_HEX:
+            return NULL
+        length = min(<int>hex_digit(at[1]), 8)
+        at += 2
+    else:
+        if at >= end or at[0] != c'[':
+            return NULL
         at += 1
-    if at == digits or at >= end or at[0] != c']' or length > MAX_PAYLOAD:
-        return NULL
-    if at - digits == 2:
-        frame.flags = FLAG_FD
-    elif length > 8:
-        return NULL
+        digits = at
+        while at < end and at - digits < 3 and <uint8_t>(at[0] - c'0') <= 9:
+            length = length * 10 + (at[0] - c'0')
+            at += 1
+        if at == digits or at >= end or at[0] != c']' or length > MAX_PAYLOAD:
+            return NULL
+        if at - digits == 2:
+            frame.flags = FLAG_FD
+        elif length > 8:
+            return NULL
     frame.length = <uint16_t>length
     at = skip_spaces(at + 1, end)
     if end - at >= 14 and memcmp(at, b"remote request", 14) == 0:

@@ -77,6 +77,8 @@ def test_a_line_is_a_frame() -> None:
         (b"  can0  20000004   [8]  00 08 00 00 00 00 00 00   ERRORFRAME", 4 | ERROR, b"\0\x08" + bytes(6), 0),
         (b"  can0  RX - -  123   [1]  11", 0x123, b"\x11", 0),
         (b"  can0  TX B E  123  [01]  11", 0x123, b"\x11", FD),
+        (b"  can0  123   {2}  11 22", 0x123, b"\x11\x22", 0),
+        (b"  can0  123   {E}  11 22 33 44 55 66 77 88", 0x123, bytes.fromhex("1122334455667788"), 0),
     ],
 )
 def test_each_form_of_a_frame_is_read(line: bytes, id: int, data: bytes, flags: int) -> None:
@@ -138,6 +140,9 @@ def test_a_stamp_keeps_its_nanoseconds(stamp: bytes, time_ns: int) -> None:
         b"  can0  123   [2]  112233",
         b"  can0  123   [65]  11",
         b"  can0  123   []  11",
+        b"  can0  123   {}  11",
+        b"  can0  123   {G}  11",
+        b"  can0  123   {2}  11",
         b"something else",
         b"\x00\xff\x00",
         b"(1.0) can0 123#11" + b" " * 5000,
