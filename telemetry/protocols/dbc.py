@@ -9,6 +9,7 @@ process.
 from collections.abc import Sequence
 from pathlib import Path
 
+from cantools.database.can import Message
 from telemetry_core.spec import BusSpec, MessageSpec, PlanSpec, RecordSpec
 
 from telemetry.errors import ConfigError
@@ -86,10 +87,16 @@ def _by_id(file: Path, bus: BusDatabases, findings: Findings) -> dict[tuple[bool
         mask = bus.extended_mask if message.is_extended_frame else bus.standard_mask
         key = (message.is_extended_frame, message.frame_id & mask)
         if key in messages:
-            subject = f"{message.name} has the id {message.frame_id:X} of {messages[key].message.name}"
+            names = [_name_on_bus(message), _name_on_bus(messages[key].message)]
+            subject = f"{names[0]} has the id {message.frame_id:X} of {names[1]}"
             findings.add(str(file), parsed.line, "an id twice, the last message is used", subject)
         messages[key] = parsed
     return messages
+
+
+def _name_on_bus(message: Message) -> str:
+    """A KCD or an ARXML may be of several buses, which here are one."""
+    return f"{message.name} of bus {message.bus_name}" if message.bus_name else str(message.name)
 
 
 def _measurements(messages: Sequence[ParsedMessage], findings: Findings) -> list[str]:

@@ -418,6 +418,16 @@ def test_a_file_of_its_kind_without_any_message_is_told_of(name: str, text: str,
     )
 
 
+def test_an_id_on_two_buses_of_one_file_is_told_with_both(tmp_path: Path) -> None:
+    file = tmp_path / "a.kcd"
+    second = KCD[KCD.index("<Bus") : KCD.index("</Network")].replace("Main", "Body").replace("Pack", "Door")
+    file.write_text(KCD.replace("</Network", f"{second}</Network"))
+    plan = build_plan([BusDatabases("main", (file,))])
+    assert [spec.name for spec in plan.spec.buses[0].messages] == ["Door"]
+    subject = "Door of bus Body has the id 100 of Pack of bus Main"
+    assert plan.warnings == (f"{file}: an id twice, the last message is used: {subject}",)
+
+
 def test_a_line_is_named_only_where_it_is_known(tmp_path: Path) -> None:
     file = tmp_path / "a.sym"
     file.write_text(SYM.replace("Var=A unsigned 8,8", "Var=A unsigned 8,0"))
