@@ -21,6 +21,7 @@ from typing import Any
 
 from telemetry import __version__
 from telemetry.errors import ConfigError
+from telemetry.ownership import make_private_directory
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.plan_codec import decoded, encoded
 
@@ -80,7 +81,8 @@ def _store(path: Path, content: bytes) -> None:
     """Write all or nothing: a reader sees the old file or the new one."""
     unfinished = path.with_suffix(f".{os.getpid()}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_directory(path.parent)
         unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as error:

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from telemetry.ownership import give_to_owner_of, make_private_directory
+
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 
@@ -103,7 +105,7 @@ class RealFileSystem:
             missing.append(path)
             path = path.parent
         for directory in reversed(missing):
-            directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+            make_private_directory(directory)
             self.sync_directory(directory.parent)
 
     def is_private(self, path: Path) -> bool:
@@ -122,7 +124,14 @@ class RealFileSystem:
         return path.stat().st_mtime_ns
 
     def create(self, path: Path) -> int:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(path, flags, _FILE_MODE)
+        try:
+            give_to_owner_of(path.parent, descriptor)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def open_to_read(self, path: Path) -> int:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
