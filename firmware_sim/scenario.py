@@ -127,7 +127,7 @@ def _pack(table: TomlTable) -> PackSpec:
     spec = PackSpec(
         start_soc_pct=table.take_number("start_soc_pct", new.start_soc_pct, above=0.0, most=100.0),
         soh_pct=table.take_number("soh_pct", new.soh_pct, above=50.0, most=100.0),
-        cycles=table.take_number("cycles", new.cycles, above=-1e-9, most=6500.0),
+        cycles=table.take_number("cycles", new.cycles, least=0.0, most=6500.0),
         start_temp_c=table.take_number("start_temp_c", new.start_temp_c, above=-30.0, most=45.0),
         ambient_c=table.take_number("ambient_c", new.ambient_c, above=-40.0, most=50.0),
     )
@@ -142,7 +142,7 @@ def _service(table: TomlTable, pack: PackSpec) -> ServiceSpec:
         start_soc_pct=table.take_number("start_soc_pct", new.start_soc_pct, above=0.0, most=100.0),
         start_temp_c=pack.start_temp_c,
         ambient_c=pack.ambient_c,
-        solar_peak_w=table.take_number("solar_peak_w", new.solar_peak_w, above=-1e-9, most=2000.0),
+        solar_peak_w=table.take_number("solar_peak_w", new.solar_peak_w, least=0.0, most=2000.0),
     )
     table.close()
     return spec

@@ -41,7 +41,7 @@ _CELLS, _MODULES, _JBD_SENSORS = 96, 12, 2
 def read_fault(table: TomlTable) -> Fault:
     """One [[fault]]. Raises ConfigError."""
     kind = table.take_text("do", one_of=tuple(_READERS))
-    at_s = table.take_number("at_s", 0.0, above=-1e-9, most=_WEEK_S)
+    at_s = table.take_number("at_s", 0.0, least=0.0, most=_WEEK_S)
     if kind in _LASTING:
         duration_s = table.take_number("duration_s", _WEEK_S, above=0.0, most=_WEEK_S)
         every_s = table.take_optional_number("every_s", above=0.0, most=_WEEK_S)
@@ -80,15 +80,15 @@ def _on(table: TomlTable, one_of: tuple[str, ...]) -> str:
 
 
 def _cell_imbalance(table: TomlTable, window: Window) -> Fault:
-    return CellImbalance(window, _cell(table), table.take_number("charge_pct", above=-100.0, most=100.0))
+    return CellImbalance(window, _cell(table), table.take_number("charge_pct", least=-100.0, most=100.0))
 
 
 def _weak_cell(table: TomlTable, window: Window) -> Fault:
     return WeakCell(
         window,
         _cell(table),
-        capacity_pct=table.take_number("capacity_pct", 100.0, above=10.0, most=100.0),
-        resistance_pct=table.take_number("resistance_pct", 100.0, above=50.0, most=1000.0),
+        capacity_pct=table.take_number("capacity_pct", 100.0, least=10.0, most=100.0),
+        resistance_pct=table.take_number("resistance_pct", 100.0, least=50.0, most=1000.0),
     )
 
 

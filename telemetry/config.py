@@ -25,7 +25,6 @@ from telemetry.toml_table import TomlTable
 from telemetry.web.settings import WebSettings, read_web
 
 MIB = 1024 * 1024
-NOT_NEGATIVE = -1e-12  # as the lower bound, which is exclusive
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")  # of sources: they are parts of counter names
 
 
@@ -320,9 +319,7 @@ def _spool(table: TomlTable) -> SpoolSettings:
         directory=table.take_path("directory"),
         cap_bytes=None if cap_mib is None else round(cap_mib * MIB),
         max_age_s=None if max_age_h is None else max_age_h * 3600.0,
-        keep_free_bytes=round(
-            table.take_number("keep_free_mib", 64.0, above=NOT_NEGATIVE, most=16 * MIB) * MIB
-        ),
+        keep_free_bytes=round(table.take_number("keep_free_mib", 64.0, least=0.0, most=16 * MIB) * MIB),
     )
     table.close()
     return settings
@@ -330,10 +327,8 @@ def _spool(table: TomlTable) -> SpoolSettings:
 
 def _reduce(table: TomlTable) -> ReduceSettings:
     day = 86_400.0
-    every_s = table.take_number("every_s", 0.0, above=NOT_NEGATIVE, most=day)
+    every_s = table.take_number("every_s", 0.0, least=0.0, most=day)
     exceptions = table.take_table("measurements")
-    by_measurement = {
-        name: exceptions.take_number(name, above=NOT_NEGATIVE, most=day) for name in exceptions.names()
-    }
+    by_measurement = {name: exceptions.take_number(name, least=0.0, most=day) for name in exceptions.names()}
     table.close()
     return ReduceSettings(every_s=every_s, every_s_by_measurement=by_measurement)

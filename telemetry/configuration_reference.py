@@ -118,7 +118,7 @@ def _bounds(asked: AskedKey) -> str:
     """As a reader takes them: `above 0`, `0 or more`, `64 to 1,048,576`."""
     lowest = max(asked.least, asked.above)
     has_lowest, has_most = lowest != float("-inf"), asked.most not in (float("inf"), 2**63 - 1)
-    excluded = asked.above == lowest and not -1e-9 < lowest < 0.0
+    excluded = asked.above > asked.least
     if has_lowest and has_most:
         return f"{f'above {_figure(lowest)}, up' if excluded else _figure(lowest)} to {_figure(asked.most)}"
     if has_lowest:

@@ -66,7 +66,7 @@ class TomlTable:
         if len(content) > MAX_FILE_BYTES:
             raise ConfigError(f"is larger than {MAX_FILE_BYTES} bytes", where=str(file))
         try:
-            return cls(file, "", tomllib.loads(content.decode("utf-8")), on_asked)
+            return cls(file, "", tomllib.loads(content.decode("utf-8-sig")), on_asked)
         except UnicodeDecodeError as error:
             raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(file)) from error
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -162,20 +162,26 @@ class TomlTable:
         return value
 
     def take_number(
-        self, key: str, default: float | None = None, *, above: float = -math.inf, most: float = math.inf
+        self,
+        key: str,
+        default: float | None = None,
+        *,
+        above: float = -math.inf,
+        least: float = -math.inf,
+        most: float = math.inf,
     ) -> float:
-        """A finite number with above < number <= most."""
-        self._asked(key, "number", default is None, default, above=above, most=most)
-        return self._number(key, default, above, most)
+        """A finite number: above < number, or least <= number, and number <= most."""
+        self._asked(key, "number", default is None, default, above=above, least=least, most=most)
+        return self._number(key, default, above, least, most)
 
-    def _number(self, key: str, default: float | None, above: float, most: float) -> float:
+    def _number(self, key: str, default: float | None, above: float, least: float, most: float) -> float:
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(key, f"must be a number, not {_describe(value)}")
         if not math.isfinite(value):
             raise self.wrong(key, f"must be a finite number, not {value}")
-        if not above < value <= most:
-            raise self.wrong(key, f"must be above {above:g} and at most {most:g}, not {value:g}")
+        if not (above < value and least <= value <= most):
+            raise self.wrong(key, f"must be {_range(above, least, most)}, not {value:.12g}")
         return float(value)
 
     def take_optional_number(
@@ -183,7 +189,7 @@ class TomlTable:
     ) -> float | None:
         """Like take_number, or None when the key is absent."""
         self._asked(key, "number", False, above=above, most=most)
-        return self._number(key, None, above, most) if key in self._values else None
+        return self._number(key, None, above, -math.inf, most) if key in self._values else None
 
     def take_integer(self, key: str, default: int | None = None, *, least: int, most: int) -> int:
         """An integer with least <= integer <= most."""
@@ -276,6 +282,15 @@ class TomlTable:
             near = difflib.get_close_matches(key, list(self._values), n=1)
             raise self.wrong(key, "is missing", f"is {near[0]} meant to be it?" if near else "")
         return default
+
+
+def _range(above: float, least: float, most: float) -> str:
+    """As the configuration's page has it: `from 0 to 86400`, `above 0 and at most 60`, `0 or more`."""
+    is_open = above > least
+    lowest = f"above {above:.12g}" if is_open else f"{least:.12g}"
+    if most == math.inf:
+        return lowest if is_open else f"{lowest} or more"
+    return f"{lowest} and at most {most:.12g}" if is_open else f"from {lowest} to {most:.12g}"
 
 
 def _describe(value: object) -> str:

@@ -188,9 +188,12 @@ def test_a_limit_is_read_with_all_its_keys(tmp_path: Path) -> None:
         ('field = "x.y"\ncode = "limit"\nabove = nan', r"limit\[0\].above: must be a finite number"),
         (
             'field = "x.y"\ncode = "limit"\nabove = 1\nhysteresis = -1',
-            r"limit\[0\].hysteresis: must be above",
+            r"limit\[0\].hysteresis: must be 0 or more, not -1$",
         ),
-        ('field = "x.y"\ncode = "limit"\nabove = 1\nfor_s = 1e9', r"limit\[0\].for_s: must be above"),
+        (
+            'field = "x.y"\ncode = "limit"\nabove = 1\nfor_s = 1e9',
+            r"limit\[0\].for_s: must be from 0 to 86400, not 1000000000$",
+        ),
         ('field = "x.y"\ncode = "limit"\nabove = 1\nlevel = "bad"', r"limit\[0\].level: must be one of"),
         ('field = "x.y"\ncode = "limit"\nabove = 1\nfor = 1', r"limit\[0\].for: unknown key"),
     ],

@@ -37,6 +37,9 @@ def test_each_kind_of_value_is_read_as_it_stands(tmp_path: Path) -> None:
         ("c = true", "c: must be a number, not true/false"),
         ("c = nan", "c: must be a finite number, not nan"),
         ("c = 11", "c: must be above 0 and at most 10, not 11"),
+        ("i = -1", "i: must be from 0 to 16777216, not -1"),
+        ("i = 16777217", "i: must be from 0 to 16777216, not 16777217"),
+        ("j = -1e-13", "j: must be 0 or more, not -1e-13"),
         ("d = 1.5", "d: must be an integer, not a number"),
         ("d = 10", "d: must be from 0 to 9, not 10"),
         ("e = 'x'", "e: must be a list of file names, not text"),
@@ -51,6 +54,8 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key(tmp_path: Path, text: s
         "b": lambda: top.take_flag("b"),
         "c": lambda: top.take_number("c", above=0, most=10),
         "d": lambda: top.take_integer("d", least=0, most=9),
+        "i": lambda: top.take_number("i", least=0, most=16_777_216),
+        "j": lambda: top.take_number("j", least=0),
         "e": lambda: top.take_paths("e"),
         "f": lambda: top.take_table("f"),
         "h": lambda: top.take_tables("h"),
@@ -97,3 +102,9 @@ def test_a_path_in_the_home_of_nobody_is_refused_by_its_key(tmp_path: Path) -> N
         top.take_path("file")
     with pytest.raises(ConfigError, match="files: nobody"):
         top.take_paths("files")
+
+
+def test_the_mark_that_editors_on_windows_put_first_is_no_part_of_the_text(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_bytes(b"\xef\xbb\xbfa = 'x'\r\n")
+    assert TomlTable.load(file).take_text("a") == "x"
