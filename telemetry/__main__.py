@@ -42,8 +42,12 @@ class Command(Protocol):
 
 
 def load_command(name: str) -> Command:
-    """The command's module."""
-    return cast(Command, importlib.import_module(f"telemetry.cli.{name}"))
+    """The command's module. Ctrl-C waits for it: compiled modules make an ImportError of it, or nothing."""
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return cast(Command, importlib.import_module(f"telemetry.cli.{name}"))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
 class _Parser(argparse.ArgumentParser):

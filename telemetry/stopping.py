@@ -3,16 +3,18 @@
 Promises: `on_signal` is called within milliseconds whatever the main thread is doing (a handler in Python
 would wait for the main thread's system call to return, and could deadlock on a lock that it interrupts), once
 however many signals come; a process that is still there `limit_s` later is ended, which costs what a power
-cut would cost. `on_hangup` is called for each SIGHUP until then; but a SIGHUP that comes because the terminal
-is gone, from which the process was started, ends it like SIGTERM.
+cut would cost. While a start has nothing to store, `interrupting` ends whatever the main thread waits for.
+`on_hangup` is called for each SIGHUP until then; but a SIGHUP that comes because the terminal is gone, from
+which the process was started, ends it like SIGTERM.
 """
 
+import contextlib
 import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -61,6 +63,16 @@ class SignalWatch:
         self._thread.join()
         self._reader.close()
 
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """In here SIGTERM and SIGINT raise KeyboardInterrupt too, once."""
+        for number in SIGNALS:
+            signal.signal(number, _interrupt)
+        try:
+            yield
+        finally:
+            _ignore_all()
+
     def _watch(self) -> None:
         while True:
             received = self._reader.recv(1)
@@ -76,6 +88,17 @@ class SignalWatch:
 
     def _terminal_is_gone(self) -> bool:
         return self._has_terminal and not os.isatty(_STDERR)  # one that was hung up answers EIO
+
+
+def _ignore_all() -> None:
+    for number in SIGNALS:
+        signal.signal(number, _ignore)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    _ignore_all()
+    raise KeyboardInterrupt
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

@@ -11,10 +11,13 @@ from telemetry_core.allocator import return_large_blocks
 
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
+from telemetry.errors import EXIT_OK
 from telemetry.notify import Supervisor
 from telemetry.service import Service
 from telemetry.sources.source import StopSignal
 from telemetry.stopping import SignalWatch
+
+LOG = logging.getLogger("telemetry.service")
 
 HELP = "the gateway service"
 
@@ -38,6 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     stop, reload = StopSignal(), threading.Event()
     clock = SystemClock()
     supervisor = Supervisor.from_environment(clock, os.environ, os.getpid())
-    with SignalWatch(stop.set, on_hangup=reload.set):
-        Service(load_config(arguments.config), clock, stop, reload=reload, supervisor=supervisor).run()
-    return 0
+    with SignalWatch(stop.set, on_hangup=reload.set) as signals:
+        try:
+            with signals.interrupting():  # parsing the databases may take minutes
+                config = load_config(arguments.config)
+                service = Service(config, clock, stop, reload=reload, supervisor=supervisor)
+        except KeyboardInterrupt:
+            LOG.info("stopped before it had started")
+            return EXIT_OK
+        service.run()
+    return EXIT_OK

@@ -1,12 +1,16 @@
 import errno
+import importlib
+import os
+import signal
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import NoReturn
 
 import pytest
 
 from telemetry import __version__
-from telemetry.__main__ import COMMANDS, main
+from telemetry.__main__ import COMMANDS, load_command, main
 from telemetry.errors import TelemetryError
 
 
@@ -31,6 +35,20 @@ def test_every_command_has_help_and_exists(command: str, capsys: pytest.CaptureF
         main([command, "--help"])
     assert caught.value.code == 0
     assert "usage: nev-telemetry " + command in capsys.readouterr().out
+
+
+def test_an_interrupt_waits_for_a_command_that_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported: list[str] = []
+
+    def import_module(name: str) -> ModuleType:
+        os.kill(os.getpid(), signal.SIGINT)
+        imported.append(name)
+        return sys
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    with pytest.raises(KeyboardInterrupt):
+        load_command("run")
+    assert imported == ["telemetry.cli.run"]
 
 
 def test_a_wrong_command_line_is_one_line_and_exit_64(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from telemetry.stopping import EXIT_STUCK, SignalWatch
 
 STUCK = """
@@ -62,6 +64,22 @@ def test_each_hangup_is_a_call_and_the_end_still_is_one() -> None:
         assert not ended.is_set()
         os.kill(os.getpid(), signal.SIGTERM)
         assert ended.wait(10.0)
+
+
+def signal_and_wait(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+    threading.Event().wait(60.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_start_that_waits_is_interrupted_and_what_comes_behind_it_is_not(number: signal.Signals) -> None:
+    ended = threading.Event()
+    with SignalWatch(ended.set, limit_s=60.0) as signals:
+        with pytest.raises(KeyboardInterrupt), signals.interrupting():
+            signal_and_wait(number)
+        assert ended.wait(10.0)
+        os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is not signal.default_int_handler
 
 
 IN_A_TERMINAL = """
