@@ -52,6 +52,12 @@ def _print_accounts(status: dict[str, Any]) -> None:
     print()
     for name, value in sorted(gauges.items()):
         if not name.startswith("points_waiting"):
-            print(f"{name.replace('_', ' '):<28} {value:>16,.6g}")
+            print(f"{name.replace('_', ' '):<28} {_figure(value):>16}")
     for name, text in sorted(status["state"].items()):
         print(f"{name:<28} {text}")
+
+
+def _figure(value: float) -> str:
+    """Whole from a thousand on, and whatever is whole: never an exponent."""
+    is_whole = float(value).is_integer() or abs(value) >= 1000.0
+    return f"{value:,.0f}" if is_whole else f"{value:,.2f}"

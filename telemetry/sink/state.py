@@ -26,8 +26,9 @@ class SinkState:
 
     def summary(self) -> str:
         """One clause for people."""
-        return self.held or self.failure or f"API {self.api}, last answer {self.last_status}"
+        answered = f"last answer {self.last_status}" if self.last_status else "no answer yet"
+        return self.held or self.failure or f"API {self.api}, {answered}"
 
     def view(self) -> dict[str, Any]:
         """What it has done, as JSON."""
-        return {"bytes_sent": self.bytes_sent, "latency": self.latencies.view()}
+        return {"failure": self.failure, "bytes_sent": self.bytes_sent, "latency": self.latencies.view()}

@@ -150,7 +150,7 @@ def judge(answer: Answer | NoAnswer) -> Verdict:
     if isinstance(answer, NoAnswer):
         if answer.failure is Failure.UNTRUSTED:
             return Hold(HoldCause.UNTRUSTED, _shown(answer.words))
-        return Retry(_shown(f"{answer.failure.value} {answer.words}"))
+        return Retry(_shown(": ".join(filter(None, (answer.failure.value, answer.words)))))
     status = answer.status
     if 200 <= status < 300:
         return Acknowledged()

@@ -53,4 +53,6 @@ def ready(status: Status) -> Verdict:
     ]
     if gauges["sink_held"]:
         notes.append(f"the server refuses everything, batches wait: {state['sink']}")
+    elif status["sink"]["failure"]:
+        notes.append(f"the server takes nothing, batches wait: {status['sink']['failure']}")
     return Verdict(tuple(reasons), tuple(notes))

@@ -136,7 +136,7 @@ def test_a_closed_port_is_waited_for() -> None:
     rig.queue.put_lines(*LINES)
     for _ in range(5):
         rig.clock.advance(rig.sender.step())
-    assert rig.sender.state.failure == "no connection Connection refused"
+    assert rig.sender.state.failure == "no connection: Connection refused"
     assert rig.queue.acknowledged == []
     rig.queue.assert_balance()
 

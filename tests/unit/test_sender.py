@@ -107,7 +107,7 @@ def test_an_outage_is_an_event_after_some_seconds_and_so_is_its_end(rig: SenderR
     rig.server.answers(*[NO_CONNECTION] * 8)
     rig.step()
     assert rig.codes == []
-    assert rig.sender.state.failure == "no connection Connection refused"
+    assert rig.sender.state.failure == "no connection: Connection refused"
     while rig.clock.monotonic_s() < UNREACHABLE_AFTER_S:
         rig.step()
     rig.run_until_idle()

@@ -87,7 +87,8 @@ def test_a_server_in_trouble_is_asked_again(status: int) -> None:
 
 @pytest.mark.parametrize("failure", [f for f in Failure if f is not Failure.UNTRUSTED])
 def test_no_answer_is_asked_again(failure: Failure) -> None:
-    assert isinstance(judge(NoAnswer(failure, "words")), Retry)
+    assert judge(NoAnswer(failure, "words")) == Retry(f"{failure.value}: words")
+    assert judge(NoAnswer(failure)) == Retry(failure.value)
 
 
 def test_a_certificate_that_is_not_trusted_holds() -> None:

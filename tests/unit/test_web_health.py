@@ -40,3 +40,11 @@ def test_a_silent_device_and_a_server_that_refuses_are_told_and_no_reason(text: 
         "the server refuses everything, batches wait: 401 unauthorized",
     )
     assert verdict.view()["ok"] is True
+
+
+def test_a_server_that_is_not_reached_is_told_and_no_reason() -> None:
+    told = status()
+    told["sink"]["failure"] = "no connection: Connection refused"
+    verdict = ready(told)
+    assert verdict.reasons == ()
+    assert verdict.notes == ("the server takes nothing, batches wait: no connection: Connection refused",)
