@@ -7,7 +7,7 @@ a token or password stands in a file of its own or in the environment, and print
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,15 @@ def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Con
     return read_config(file, TomlTable.load(file), os.environ if environment is None else environment)
 
 
+def spool_directory(path: Path) -> Path:
+    """Of a service: `path` is that folder itself, or the configuration, of which nothing else need be right.
+
+    A command on a running service must not be kept from it by an edit that the service has refused, or by an
+    environment that only the service has. Raises ConfigError.
+    """
+    return path if path.is_dir() else TomlTable.load(path).take_table("spool").take_path("directory")
+
+
 def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> Config:
     """The same, from the file's top table: every key that there is is asked for here or below."""
     spool = _spool(top.take_table("spool"))
@@ -172,12 +181,21 @@ def _sources(top: TomlTable) -> tuple[SourceSettings, ...]:
             if name in found:
                 raise table.wrong("name", f"another source is already called {name!r}")
             found[name] = reader(table, name)
+            _check_port_is_free(table, found[name], found.values())
             table.close()
     if not found:
         raise ConfigError(
             "names no source", where=top.where(), hint="add [[can]], [[python_can]], [[serial]] or [[replay]]"
         )
     return tuple(found.values())
+
+
+def _check_port_is_free(table: TomlTable, new: SourceSettings, found: Iterable[SourceSettings]) -> None:
+    for other in found:
+        if other is new or not isinstance(new, SerialSettings) or not isinstance(other, SerialSettings):
+            continue
+        if other.port == new.port:
+            raise table.wrong("port", f"source {other.name!r} has {new.port} already")
 
 
 def _databases(table: TomlTable) -> DatabaseSettings:

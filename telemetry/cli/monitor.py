@@ -13,7 +13,7 @@ from types import FrameType
 
 from telemetry.bit_rate import BitRate
 from telemetry.clock import SystemClock
-from telemetry.config import load_config
+from telemetry.config import spool_directory
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
 from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
 from telemetry.monitor.direct import DirectFeed
@@ -109,9 +109,7 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
     if arguments.config is not None:
         if arguments.can or arguments.serial or arguments.log:
             raise UsageError("CONFIG is of a running service, and stands alone")
-        is_directory = arguments.config.is_dir()
-        directory = arguments.config if is_directory else load_config(arguments.config).spool.directory
-        return ServiceFeed(directory, clock)
+        return ServiceFeed(spool_directory(arguments.config), clock)
     if arguments.can:
         sources = can_table(arguments.can, arguments.dbc, _bit_rate(arguments))
     elif arguments.serial:

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import BinaryIO
 
 from telemetry.clock import SystemClock
-from telemetry.config import load_config
+from telemetry.config import load_config, spool_directory
 from telemetry.drain import Progress, drain
 from telemetry.errors import EXIT_OK, DataError, StorageError, UsageError
 from telemetry.spool.batch import lines_of
@@ -69,20 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
     """The subcommand."""
     match arguments.action:
         case "list":
-            return _list(_directory(arguments), as_json=arguments.json)
+            return _list(spool_directory(arguments.spool), as_json=arguments.json)
         case "export":
-            return _export(_directory(arguments), dead=arguments.dead, output=arguments.output)
+            return _export(spool_directory(arguments.spool), dead=arguments.dead, output=arguments.output)
         case "verify":
-            return _verify(_directory(arguments))
+            return _verify(spool_directory(arguments.spool))
         case "requeue":
-            return _requeue(_directory(arguments), arguments)
+            return _requeue(spool_directory(arguments.spool), arguments)
         case _:
             return _drain(arguments)
-
-
-def _directory(arguments: argparse.Namespace) -> Path:
-    path: Path = arguments.spool
-    return path if path.is_dir() else load_config(path).spool.directory
 
 
 def _view(directory: Path) -> SpoolView:

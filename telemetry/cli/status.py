@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from telemetry.config import load_config
+from telemetry.config import spool_directory
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
 from telemetry.status import query_status
 
@@ -22,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask the service through its socket and print what it says."""
-    is_directory = arguments.config.is_dir()
-    directory = arguments.config if is_directory else load_config(arguments.config).spool.directory
-    status = query_status(directory)
+    status = query_status(spool_directory(arguments.config))
     if arguments.json:
         print(json.dumps(status, indent=2))
     else:

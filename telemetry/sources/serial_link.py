@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from telemetry.sources.source import StopSignal
 
@@ -103,9 +104,11 @@ def check_port(port: str) -> str:
 
     try:
         serial.serial_for_url(port, do_not_open=True)
+        url = urlsplit(port)
+        has_no_place = url.scheme in ("socket", "rfc2217") and not (url.hostname and url.port)
     except ValueError as error:
         return str(error)
-    return ""
+    return f"{port!r} is without HOST:PORT" if has_no_place else ""
 
 
 def _close(opened: "Serial") -> None:

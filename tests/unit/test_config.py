@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from telemetry.bit_rate import BitRate
-from telemetry.config import CanSettings, Config, PythonCanSettings, ReplaySettings, load_config
+from telemetry.config import (
+    CanSettings,
+    Config,
+    PythonCanSettings,
+    ReplaySettings,
+    load_config,
+    spool_directory,
+)
 from telemetry.errors import ConfigError
 from telemetry.sink.settings import Api
 
@@ -193,3 +200,10 @@ def test_what_is_protected_is_read_with_the_rest(tmp_path: Path) -> None:
     (protected,) = load(tmp_path, MINIMAL + entry).protect
     assert (protected.message, protected.data_id) == ("Pack", 0x1234)
     assert refused(tmp_path, MINIMAL + entry + 'crc_ = "X"\n').startswith("protect[0].crc_: unknown key")
+
+
+def test_the_spools_folder_is_told_of_a_configuration_that_is_wrong_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text("nonsense = 1\n[spool]\ndirectory = 'spool'\n")
+    assert spool_directory(file) == tmp_path / "spool"
+    assert spool_directory(tmp_path) == tmp_path

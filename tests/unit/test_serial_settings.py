@@ -80,6 +80,8 @@ time_wall_ns = 2
     [
         (("jbd", "jdb"), "serial[0].protocol: must be one of jbd, vedirect, not 'jdb'"),
         (("/dev/serial/by-id/usb-BMS", "tcp://10.0.0.7:1"), "serial[0].port: invalid URL, protocol 'tcp'"),
+        (("/dev/serial/by-id/usb-BMS", "socket://a"), "serial[0].port: 'socket://a' is without HOST:PORT"),
+        (("/dev/serial/by-id/usb-BMS", "rfc2217://a:x"), "serial[0].port: "),
         (('protocol = "jbd"', 'protocol = "jbd"\nbaud_rate = 1'), "serial[0].baud_rate: must be from 50 to"),
         (('protocol = "jbd"', 'protocol = "jbd"\nbaud = 9600'), "serial[0].baud: unknown key"),
         (('protocol = "jbd"', ""), "serial[0].protocol: is missing"),
@@ -95,9 +97,14 @@ def test_a_wrong_port_tells_what_a_port_may_be(tmp_path: Path) -> None:
     assert "socket://HOST:PORT" in refused(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", "tcp://a:1"))
 
 
+def test_two_sources_on_one_port_are_refused(tmp_path: Path) -> None:
+    told = refused(tmp_path, BMS + BMS.replace("bms", "twin"))
+    assert told == "serial[1].port: source 'bms' has /dev/serial/by-id/usb-BMS already"
+
+
 def test_two_ports_of_one_protocol_are_two_buses_with_the_same_records(tmp_path: Path) -> None:
-    second = BMS.replace('"bms"', '"second"')
-    victron = BMS.replace('"bms"', '"mppt"').replace("jbd", "vedirect")
+    second = BMS.replace('"bms"', '"second"').replace("usb-BMS", "usb-second")
+    victron = BMS.replace('"bms"', '"mppt"').replace("jbd", "vedirect").replace("usb-BMS", "usb-mppt")
     serials = [
         settings
         for settings in load(tmp_path, BMS + second + victron).sources
