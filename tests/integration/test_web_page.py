@@ -6,7 +6,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from telemetry.live import LiveSnapshot
 from tests.support.browser import WAIT_MS, chromium, opened
@@ -91,6 +91,12 @@ def test_everything_that_the_service_tells_is_on_the_page(rig: WebRig, browser: 
         expect(page.locator("#events")).to_contain_text("source lost")
 
 
+def width_px(locator: Locator) -> float:
+    box = locator.bounding_box()
+    assert box
+    return box["width"]
+
+
 def test_meters_and_what_serial_devices_say_of_themselves_are_on_the_page(
     rig: WebRig, browser: Browser
 ) -> None:
@@ -103,6 +109,8 @@ def test_meters_and_what_serial_devices_say_of_themselves_are_on_the_page(
         expect(watched.page.locator("#meters h2")).to_have_text("Meter roof")
         expect(watched.page.locator("#meters [data-field=current_a] dd")).to_have_text("+5.00 A")
         expect(watched.page.locator("#sources")).to_contain_text("product 0xA389, serial number HQ1")
+        row = watched.page.locator("#sources tr").filter(has_text="0xA389")
+        assert width_px(row.locator(".device")) == pytest.approx(width_px(row), abs=1.0)
         assert watched.errors == []
 
 

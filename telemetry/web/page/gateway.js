@@ -81,6 +81,7 @@ function makeSource(source) {
 function updateSource(row, source) {
   const [header, state, rate, load, read, unknown, lost] = row.children;
   setText(header.lastChild, source.device);
+  header.classList.toggle("broad", source.device !== "");
   const isWell = WELL.includes(source.state);
   setText(state, isWell ? source.state : `⚠ ${source.state}`);
   state.classList.toggle("is-warning", !isWell);
