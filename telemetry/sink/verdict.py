@@ -52,6 +52,7 @@ class HoldCause(Enum):
     CREDENTIALS = "credentials refused"
     NO_ENDPOINT = "no such endpoint"
     NOT_FOUND = "bucket, database or organisation missing"
+    UNNAMED = "no organisation given"
     REDIRECTED = "redirected elsewhere"
     UNTRUSTED = "certificate not trusted"
     REFUSED = "request refused"
@@ -128,6 +129,8 @@ Verdict = Acknowledged | Retry | Hold | Split | Rejected
 _SPEAKS_OF_LINES = re.compile(r"partial write|field type conflict|retention", re.IGNORECASE)
 # InfluxDB 1.x answers 500 to a retention policy that does not exist.
 _SPEAKS_OF_NO_PLACE = re.compile(r"(retention policy|database) not found", re.IGNORECASE)
+# InfluxDB 2.x answers 400 to a request that names none: of the request, not of its lines.
+_SPEAKS_OF_NO_ORGANISATION = re.compile(r"provide either orgID or org\b", re.IGNORECASE)
 # A full cache passes; InfluxDB 1.x may put it into the words of a partial write.
 _SPEAKS_OF_MEMORY = re.compile(r"cache-max-memory-size exceeded")
 _QUOTED = re.compile(r"unable to parse '")
@@ -159,6 +162,8 @@ def judge(answer: Answer | NoAnswer) -> Verdict:
     if speaks_of_lines and not _SPEAKS_OF_MEMORY.search(message):
         if _SPEAKS_OF_NO_PLACE.search(message):
             return Hold(HoldCause.NOT_FOUND, _shown(message))
+        if _SPEAKS_OF_NO_ORGANISATION.search(message):
+            return Hold(HoldCause.UNNAMED, _shown(message))
         return Rejected(_refusal(answer.body, message))
     if status in (401, 403):
         return Hold(HoldCause.CREDENTIALS, _shown(message))

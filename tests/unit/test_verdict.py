@@ -51,6 +51,11 @@ def test_404_in_json_is_a_missing_bucket_or_database() -> None:
     assert held(404, '{"error":"database not found: \\"d\\""}').cause is HoldCause.NOT_FOUND
 
 
+def test_400_of_a_request_without_an_organisation_holds_and_refuses_no_line() -> None:
+    verdict = held(400, '{"code":"invalid","message":"Please provide either orgID or org"}')
+    assert verdict == Hold(HoldCause.UNNAMED, "Please provide either orgID or org")
+
+
 @pytest.mark.parametrize("body", ["404 page not found\n", "", "<html>404</html>", '"text"', "[]", "null"])
 def test_404_that_is_no_json_object_is_a_missing_endpoint(body: str) -> None:
     assert held(404, body).cause is HoldCause.NO_ENDPOINT
