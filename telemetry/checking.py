@@ -72,6 +72,8 @@ def check(config: Config) -> Iterator[Finding]:
     if protected.rules:
         names = sorted({rule.name for rule in protected.rules})
         yield Finding(Level.FACT, f"protected: {len(names)} messages ({', '.join(names)})")
+    mapped = modelling.map.records if modelling.map else ()
+    yield from _reduce_findings(config, {record.measurement for record in (*protected.spec.records, *mapped)})
     for settings in config.sources:
         yield from _source_findings(settings)
     yield from _spool_findings(config)
@@ -92,6 +94,11 @@ def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
         if len(record.fields) > MAX_FIELDS:
             counted = f"{len(record.fields)} fields; InfluxDB 3 takes {MAX_FIELDS}"
             yield Finding(Level.WARNING, f"measurement {record.measurement}: {counted}")
+
+
+def _reduce_findings(config: Config, measurements: set[str]) -> Iterator[Finding]:
+    for name in sorted(config.reduce.every_s_by_measurement.keys() - measurements):
+        yield Finding(Level.WARNING, f"reduce.measurements.{name}: nothing writes a measurement of that name")
 
 
 def _source_findings(settings: SourceSettings) -> Iterator[Finding]:
@@ -159,6 +166,9 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         yield Finding(Level.FAULT, f"spool {config.spool.directory}: nothing can be made in {existing}")
     cap_bytes, free_bytes = _room(config)
+    if free_bytes < config.spool.keep_free_bytes:
+        kept = f"keep_free_mib keeps {config.spool.keep_free_bytes / 1e6:.0f} MB free, there are fewer"
+        yield Finding(Level.WARNING, f"spool {config.spool.directory}: {kept}: data waits in memory alone")
     room = f"at most {cap_bytes / 1e6:.0f} MB, {free_bytes / 1e6:.0f} MB are free"
     yield Finding(
         Level.FACT if cap_bytes < free_bytes else Level.WARNING, f"spool {config.spool.directory}: {room}"

@@ -323,9 +323,12 @@ def read_influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSetti
         proxy=given("proxy"),
     )
     settings.check(table.where())
-    for file in (token_file, password_file):
+    for key, file in (("token_file", token_file), ("password_file", password_file)):
         if file is not None:
-            read_secret(file)  # refused now rather than when the first batch is sent
+            try:
+                read_secret(file)  # refused now rather than when the first batch is sent
+            except ConfigError as error:
+                raise table.wrong(key, f"{error.where}: {error.what}", error.hint) from error
     table.close()
     return settings
 

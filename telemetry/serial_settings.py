@@ -49,6 +49,8 @@ def read_serial(table: TomlTable, name: str) -> SerialSettings:
         raise table.wrong(
             "port", wrong, "a path such as /dev/serial/by-id/…, socket://HOST:PORT or rfc2217://HOST:PORT"
         )
+    if "://" not in port:
+        port = str(table.full_path("port", port))
     protocol = table.take_text("protocol", one_of=tuple(PROTOCOLS))
     return SerialSettings(
         name=name,

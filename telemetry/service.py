@@ -429,6 +429,4 @@ class Service:
         self._web.close()
         self._spool.close()
         waiting = self._waiting_points()
-        LOG.info(
-            "stopped; %s", f"{waiting} points wait in the spool" if waiting else "everything is delivered"
-        )
+        LOG.info("stopped; %s", f"{waiting} points wait in the spool" if waiting else "nothing waits")

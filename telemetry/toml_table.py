@@ -132,14 +132,15 @@ class TomlTable:
     def take_path(self, key: str, default: str | None = None) -> Path:
         """A path, relative to the configuration file's folder."""
         self._asked(key, "path", default is None, default)
-        return self._full_path(key, self._text(key, default))
+        return self.full_path(key, self._text(key, default))
 
     def take_optional_path(self, key: str) -> Path | None:
         """A path, relative to the configuration file's folder, or None when the key is absent."""
         self._asked(key, "path", False)
-        return self._full_path(key, self._text(key, None)) if key in self._values else None
+        return self.full_path(key, self._text(key, None)) if key in self._values else None
 
-    def _full_path(self, key: str, text: str) -> Path:
+    def full_path(self, key: str, text: str) -> Path:
+        """`text`, the value of `key`, as a path relative to the configuration file's folder."""
         try:
             return self._file.parent / Path(text).expanduser()
         except RuntimeError as error:
@@ -151,7 +152,7 @@ class TomlTable:
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
             raise self.wrong(key, f"must be a list of file names, not {_describe(values)}")
-        return tuple(self._full_path(key, value) for value in values)
+        return tuple(self.full_path(key, value) for value in values)
 
     def take_flag(self, key: str, default: bool = False) -> bool:
         """true or false."""

@@ -54,6 +54,20 @@ def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
     assert f"source sim: socket {tmp_path}/bus.sock is not there yet" in warnings
 
 
+def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path: Path) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    mapped = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
+    reduce = "[reduce.measurements]\nBMS_PackPower = 1\nbattery = 1\nBMS_Pack = 1\n"
+    warnings = texts(findings(tmp_path, source, rest=mapped + reduce), Level.WARNING)
+    assert "reduce.measurements.BMS_Pack: nothing writes a measurement of that name" in warnings
+    assert warnings.count("reduce.measurements") == 1
+
+
+def test_a_disk_that_has_less_than_is_to_be_kept_free_is_a_warning(tmp_path: Path) -> None:
+    found = findings(tmp_path, 'keep_free_mib = 16000000\n[[can]]\nname = "can9"')
+    assert "keep_free_mib keeps 16777216 MB free, there are fewer" in texts(found, Level.WARNING)
+
+
 def test_what_is_protected_is_a_fact(tmp_path: Path) -> None:
     source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     entry = '[[protect]]\nmessage = "BMS_PackPower"\nprofile = "counter"\ncounter = "Counter"\n'

@@ -174,7 +174,7 @@ def test_a_token_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("canary-token\n")
     token.chmod(0o644)
-    with pytest.raises(ConfigError, match="others may read it") as caught:
+    with pytest.raises(ConfigError, match=r"influx\.token_file: .*token: others may read it") as caught:
         load(tmp_path, MINIMAL.replace('database = "fleet"', 'database = "fleet"\ntoken_file = "token"'))
     assert "canary-token" not in str(caught.value)
 

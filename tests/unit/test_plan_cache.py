@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,12 @@ def test_what_the_parser_refuses_is_one_line_with_its_place(tmp_path: Path) -> N
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.dbc: cannot be read"):
         load_plan([BusDatabases("can0", (tmp_path / "absent.dbc",))], tmp_path)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ev.dbc")
+    with pytest.raises(ConfigError, match=r"ev\.dbc: is no regular file"):
+        load_plan([BusDatabases("can0", (tmp_path / "ev.dbc",))], tmp_path)
 
 
 def test_a_parser_that_never_ends_is_ended(bus: BusDatabases, monkeypatch: pytest.MonkeyPatch) -> None:

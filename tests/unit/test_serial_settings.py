@@ -42,6 +42,13 @@ def refused(tmp_path: Path, serial: str) -> str:
     return str(caught.value).removeprefix(f"{tmp_path / 'gateway.toml'}: ")
 
 
+def test_a_port_is_relative_to_the_configuration_and_a_url_is_not(tmp_path: Path) -> None:
+    by_name = BMS.replace("/dev/serial/by-id/usb-BMS", "ports/bms")
+    assert settings_of(tmp_path, by_name).port == str(tmp_path / "ports" / "bms")
+    by_url = BMS.replace("/dev/serial/by-id/usb-BMS", "socket://127.0.0.1:7000")
+    assert settings_of(tmp_path, by_url).port == "socket://127.0.0.1:7000"
+
+
 def test_three_lines_are_a_device(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, BMS)
     assert (settings.name, settings.port, settings.protocol) == ("bms", "/dev/serial/by-id/usb-BMS", "jbd")
