@@ -274,8 +274,10 @@ GATEWAY = Measurement(
         _number("incomplete_cycles", "cycles of cell pages that were not complete"),
         _number("spool_bytes", "size of the spool on disk"),
         _number("spool_oldest_s", "age of the oldest batch that waits"),
-        _number("spool_written_bytes_per_h", "bytes written to the spool in the past hour"),
-        _number("spool_syncs_per_h", "times the spool was synced in the past hour"),
+        _number(
+            "spool_written_bytes_per_h", "bytes written to the spool in the past hour, or since the start"
+        ),
+        _number("spool_syncs_per_h", "times the spool was synced in the past hour, or since the start"),
         _flag("spool_volatile", "the disk refuses: live data flows from memory alone"),
         _flag("sink_held", "the server refuses all: batches are held"),
         _number("cpu_s", "processor time used since the service started"),

@@ -70,7 +70,8 @@ class SerialSource:
     def status(self) -> str:
         """What it does at the moment, in one clause."""
         if not self._is_open and self._outages.is_lost:
-            return f"waiting for {self._link.description}: {self._outages.reason}"
+            where = f"{self._link.description}: "  # which a port that does not open says itself
+            return f"waiting for {where}{self._outages.reason.removeprefix(where)}"
         if not self._is_open:
             return "stopped"
         if self._silence.is_unknown:

@@ -121,6 +121,7 @@ def test_a_device_that_is_pulled_out_and_comes_back_under_another_number_goes_on
         device.unplug()
         running.told("source_lost")
         assert running.source.status.startswith(f"waiting for {device.link}: ")
+        assert running.source.status.count(str(device.link)) == 1
         device.plug_in(other_than=number)
         with answering(device.fileno(), battery):
             running.told("source_back")
