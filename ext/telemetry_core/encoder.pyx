@@ -20,7 +20,7 @@ from telemetry_core.printing cimport (
     put_value,
 )
 from telemetry_core.samples cimport RowHead, SampleBatch
-from telemetry_core.schema cimport HEAD_WORDS, Field, FieldText, Record, Schema, find_text
+from telemetry_core.schema cimport HEAD_WORDS, FieldText, Record, Schema, find_text
 from telemetry_core.texts cimport TEXT_SLACK, Texts, put_literal, put_text_of
 
 import json
@@ -117,7 +117,6 @@ cdef class Encoder:
         cdef char* end_of_room = lines.data + lines.room
         cdef RecordPlan* records = self.records
         cdef FieldPlan* plans = self.plans
-        cdef Field* fields = self.schema.fields
         cdef const char* text = self.schema.text
         cdef size_t longest_tags = self.tag_sets.longest
         cdef int64_t shift_ns = self.shift_ns
@@ -144,7 +143,7 @@ cdef class Encoder:
             out = put_key(out, record.key, record.key_length, text + record.key_at)
             out = put_text_of(out, self.tag_sets, head.tags)
             body = out
-            out = put_fields(out, row, record, plans, fields, text, &self.left_out)
+            out = put_fields(out, row, record, plans, text, &self.left_out)
             if out == body:
                 record.empty_rows += 1
                 out = line
@@ -258,7 +257,7 @@ cdef class Encoder:
                 return put_whole(out, slot, True, 1, 0)
             memcpy(out, found.plain, found.plain_length)
             return out + found.plain_length
-        return put_value(out, &self.plans[field], &self.schema.fields[field], slot)
+        return put_value(out, &self.plans[field], slot)
 
     def encode_ndjson(self, SampleBatch samples not None, LineBuffer lines not None):
         """Append one JSON object a row: time_ns (the frame's own), channel, id, message, signals by name."""
@@ -310,8 +309,7 @@ cdef class Encoder:
                 if not _has(row, index - record.first_field):
                     continue
                 end = put_text_of(out, self.json_signals, index)
-                end = put_value(end, &self.plans[index], &self.schema.fields[index],
-                                 row[HEAD_WORDS + record.mask_words + index - record.first_field])
+                end = put_value(end, &self.plans[index], row[HEAD_WORDS + record.mask_words + index - record.first_field])
                 if end == NULL:
                     self.left_out += self.plans[index].form != FORM_WORD
                 else:

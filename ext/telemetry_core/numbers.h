@@ -107,14 +107,53 @@ static inline char* put_wide_decimal(char* out, uint64_t magnitude, unsigned dec
     return out + (decimals - trailing) + (trailing < decimals);
 }
 
-/* scaled / 10^decimals, exactly, without trailing zeros. Numbers of up to eight digits take one path without
-   a branch: a mark on the last digit of the integer part keeps that digit, and ends both the search for
-   leading zeros and the one for trailing zeros. */
+/* The numbers below 1000 as three digits, and in the last byte the length of a point and those of them that are
+   no trailing zeros, as thousandths have them; 0 for none. */
+struct Thousandths {
+    char text[1000][4];
+
+    constexpr Thousandths() : text()
+    {
+        for (int number = 0; number < 1000; ++number) {
+            text[number][0] = (char)('0' + number / 100);
+            text[number][1] = (char)('0' + number / 10 % 10);
+            text[number][2] = (char)('0' + number % 10);
+            text[number][3] = (char)(number % 10 ? 4 : number % 100 ? 3 : number ? 2 : 0);
+        }
+    }
+};
+
+static constexpr Thousandths thousandths;
+
+/* Numbers below SMALL_NUMBERS with up to three decimals, by these: both of their parts are looked up. */
+struct ShortDecimal {
+    uint32_t limit;       /* of what is scaled by 10^decimals */
+    uint32_t reciprocal;  /* 2^32 / 10^decimals, rounded up: exact below the limit */
+    uint32_t steps;       /* 10^decimals */
+    uint32_t thousandths; /* of a step */
+};
+
+enum { SHORT_DECIMALS = 4 };
+static constexpr ShortDecimal short_decimals[SHORT_DECIMALS] = {
+    {0, 0, 0, 0}, {10000, 429496730, 10, 100}, {100000, 42949673, 100, 10}, {1000000, 4294968, 1000, 1}};
+
+/* scaled / 10^decimals, exactly, without trailing zeros. What is longer than a ShortDecimal and has up to eight
+   digits takes one path without a branch: a mark on the last digit of the integer part keeps that digit, and
+   ends both the search for leading zeros and the one for trailing zeros. */
 static inline char* put_decimal(char* out, int64_t scaled, unsigned decimals)
 {
     const uint64_t magnitude = scaled < 0 ? 0 - (uint64_t)scaled : (uint64_t)scaled;
     *out = '-';
     out += scaled < 0;
+    const ShortDecimal* parts = &short_decimals[decimals < SHORT_DECIMALS ? decimals : 0];
+    if (magnitude < parts->limit) {
+        const uint32_t whole = (uint32_t)(magnitude * parts->reciprocal >> 32);
+        const uint32_t rest = ((uint32_t)magnitude - whole * parts->steps) * parts->thousandths;
+        out = put_small(out, whole);
+        *out = '.';
+        memcpy(out + 1, thousandths.text[rest], 4);
+        return out + thousandths.text[rest][3];
+    }
     if (RARELY(magnitude >= EIGHT_DIGITS || decimals > 7))
         return put_wide_decimal(out, magnitude, decimals);
     const unsigned point = 8 * (7 - decimals);
@@ -210,7 +249,11 @@ static inline char* put_line_end(char* out, int64_t stamp_ns, StampHead* head)
     }
     memcpy(out, head->text, sizeof head->text);
     out += head->length;
-    store_text(out, eight_digits((uint32_t)rest) | ZEROS);
+    const uint32_t high = (uint32_t)rest / 100000;
+    const uint32_t low = (uint32_t)rest - high * 100000;
+    memcpy(out, thousandths.text[high], 4);
+    memcpy(out + 3, thousandths.text[low / 100], 4);
+    memcpy(out + 6, thousandths.text[low % 100 * 10], 4);
     out[8] = '\n';
     return out + 9;
 }

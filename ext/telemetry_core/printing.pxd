@@ -34,12 +34,11 @@ cdef struct FieldPlan:           # one cache line
     char key[KEY_HEAD]           # the beginning of the escaped `,name=`
     int64_t multiplier
     int64_t bias
-    uint32_t small_limit         # scaled numbers below it are printed as they are
+    Field* field
+    uint32_t small_limit         # scaled numbers below it are looked up; 0 if the key is longer than KEY_HEAD
     uint16_t key_length
     uint8_t form                 # Form
     uint8_t decimals
-    uint32_t key_at              # the whole key, in Schema.text
-    uint32_t short_limit         # likewise if the key has not more than KEY_HEAD bytes, else 0
 
 cdef struct RecordPlan:          # one cache line
     char key[KEY_HEAD]           # the beginning of the escaped measurement
@@ -55,16 +54,13 @@ cdef RecordPlan* plan_records(Schema schema) except NULL
 cdef FieldPlan* plan_fields(Schema schema) except NULL
 
 # What is not decimal; NULL if it is not finite, or a word that there is not.
-cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil
+cdef char* put_other(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil
 
 # One value, with NUMBER_ROOM bytes from `out`; its end, or NULL as for put_other.
-cdef inline char* put_value(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil:
-    cdef uint64_t scaled = scale_raw(slot, plan.multiplier, plan.bias)
-    if scaled < plan.small_limit:
-        return put_small(out, scaled)
+cdef inline char* put_value(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil:
     if plan.form == FORM_DECIMAL:
-        return put_decimal(out, <int64_t>scaled, plan.decimals)
-    return put_other(out, plan, field, slot)
+        return put_decimal(out, <int64_t>scale_raw(slot, plan.multiplier, plan.bias), plan.decimals)
+    return put_other(out, plan, slot)
 
 cdef inline char* put_key(char* out, const char* head, size_t length, const char* whole) noexcept nogil:
     memcpy(out, head, KEY_HEAD)
@@ -72,9 +68,12 @@ cdef inline char* put_key(char* out, const char* head, size_t length, const char
         memcpy(out + KEY_HEAD, whole + KEY_HEAD, length - KEY_HEAD)
     return out + length
 
+# `,name=value` of any field; `out` itself, and the field counted, where put_value gives nothing.
+cdef char* put_field(char* out, FieldPlan* plan, const char* text, uint64_t slot, int64_t* left_out) noexcept nogil
+
 # `,name=value` of each field that the row has and that can be written.
-cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, FieldPlan* plans, Field* fields,
-                              const char* text, int64_t* left_out) noexcept nogil:
+cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, FieldPlan* plans, const char* text,
+                             int64_t* left_out) noexcept nogil:
     # Fields that are there, run by run: a row is mostly one run.
     cdef FieldPlan* plan
     cdef FieldPlan* end_of_run
@@ -83,7 +82,6 @@ cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, Field
     cdef uint64_t present
     cdef int count
     cdef uint64_t scaled
-    cdef char* end
     for word in range(record.mask_words):
         present = row[HEAD_WORDS + word]
         plan = plans + record.first_field + 64 * word
@@ -96,18 +94,13 @@ cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, Field
             count = lowest_bit(~present) if ~present else 64
             present = present >> (count - 1) >> 1
             end_of_run = plan + count
-            while plan < end_of_run:
+            while plan != end_of_run:
                 scaled = scale_raw(slot[0], plan.multiplier, plan.bias)
-                if scaled < plan.short_limit:
+                if scaled < plan.small_limit:
                     memcpy(out, plan.key, KEY_HEAD)
                     out = put_small(out + plan.key_length, scaled)
-                else:
-                    end = put_key(out, plan.key, plan.key_length, text + plan.key_at)
-                    end = put_value(end, plan, &fields[plan - plans], slot[0])
-                    if end == NULL:
-                        left_out[0] += plan.form != FORM_WORD
-                    else:
-                        out = end
+                else:  # by a call, so that what most fields need stays in registers
+                    out = put_field(out, plan, text, slot[0], left_out)
                 plan += 1
                 slot += 1
     return out

@@ -32,7 +32,7 @@ cdef inline bint _is_whole(double number) noexcept:
 cdef void _plan_field(FieldPlan* plan, Field* field, const char* text) noexcept:
     cdef bint whole = _is_whole(field.factor) and _is_whole(field.offset)
     memcpy(plan.key, text + field.key, min(<size_t>field.key_length, <size_t>KEY_HEAD))
-    plan.key_at = field.key
+    plan.field = field
     plan.key_length = field.key_length
     if field.kind == SLOT_BOOL:
         plan.form = FORM_FLAG
@@ -47,8 +47,7 @@ cdef void _plan_field(FieldPlan* plan, Field* field, const char* text) noexcept:
         plan.multiplier = field.multiplier
         plan.bias = field.bias
         plan.decimals = field.decimals
-        plan.small_limit = 0 if field.decimals else SMALL_NUMBERS
-        plan.short_limit = plan.small_limit if field.key_length <= KEY_HEAD else 0
+        plan.small_limit = SMALL_NUMBERS if field.decimals == 0 and field.key_length <= KEY_HEAD else 0
     elif whole:
         plan.form = FORM_WHOLE_INT if field.kind == SLOT_INT else FORM_WHOLE_UINT
         plan.multiplier = <int64_t>field.factor
@@ -112,12 +111,12 @@ cdef char* put_quoted(char* out, const Field* field, int64_t raw) noexcept nogil
     return out + found.quoted_length
 
 
-cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) noexcept nogil:
+cdef char* put_other(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil:
     cdef double number
     if plan.form == FORM_FLAG:
         return put_flag(out, slot != 0)
     if plan.form == FORM_TEXT or plan.form == FORM_WORD:
-        return put_quoted(out, field, <int64_t>slot)
+        return put_quoted(out, plan.field, <int64_t>slot)
     if plan.form == FORM_WHOLE_UINT:
         return put_whole(out, slot, False, plan.multiplier, plan.bias)
     if plan.form == FORM_WHOLE_INT:
@@ -128,4 +127,12 @@ cdef char* put_other(char* out, FieldPlan* plan, Field* field, uint64_t slot) no
         number = <double><int64_t>slot
     else:
         number = <double>slot
-    return put_double(out, number * field.factor + field.offset)
+    return put_double(out, number * plan.field.factor + plan.field.offset)
+
+
+cdef char* put_field(char* out, FieldPlan* plan, const char* text, uint64_t slot, int64_t* left_out) noexcept nogil:
+    cdef char* end = put_value(put_key(out, plan.key, plan.key_length, text + plan.field.key), plan, slot)
+    if end == NULL:
+        left_out[0] += plan.form != FORM_WORD
+        return out
+    return end

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from telemetry_core.encoder import CSV_HEADER, Encoder
@@ -51,6 +53,38 @@ def printed(field: FieldSpec, raw: float) -> str:
 )
 def test_a_decimal_is_printed_by_integer_arithmetic(raw: int, scale: DecimalScale, text: str) -> None:
     assert printed(FieldSpec("v", INT, scale=scale), raw) == text
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 3])
+def test_a_short_decimal_is_its_two_parts(decimals: int) -> None:
+    field = FieldSpec("v", INT, scale=DecimalScale(1, 0, decimals))
+    schema = Schema([RecordSpec("m", (field,))])
+    samples, lines = SampleBatch(schema), LineBuffer()
+    steps = 10**decimals
+    raws = [
+        sign * (whole * steps + rest)
+        for whole in range(1002)
+        for rest in (0, 1, steps - 1)
+        for sign in (1, -1)
+    ]
+    for raw in raws:
+        samples.append(0, 1, {"v": raw})
+    Encoder(schema).encode(samples, lines)
+    found = re.findall(r"m v=(\S+) 1\n", lines.take().decode())
+    assert [Decimal(text) for text in found] == [Decimal(raw).scaleb(-decimals) for raw in raws]
+    assert not [text for text in found if ("." in text and text[-1] in "0.") or text == "-0"]
+
+
+def test_all_digits_of_a_stamp_are_printed() -> None:
+    schema = Schema([RecordSpec("m", (FieldSpec("v", UINT),))])
+    samples, lines = SampleBatch(schema), LineBuffer()
+    stamps_ns = [
+        1_760_000_000_000_000_000 + offset * 10**power + 7 for power in range(9) for offset in range(100)
+    ]
+    for stamp_ns in stamps_ns:
+        samples.append(0, stamp_ns, {"v": 1})
+    Encoder(schema).encode(samples, lines)
+    assert lines.take().decode().splitlines() == [f"m v=1 {stamp_ns}" for stamp_ns in stamps_ns]
 
 
 @pytest.mark.parametrize(
