@@ -2,7 +2,7 @@
 
 Promises: `api = auto` is settled by what the server answers and never by the version it claims; a missing
 bucket or database is created when that is allowed; credentials stand in headers only and are blotted out of
-whatever comes back. Imports influxdb-client (30 MB, 0.2 s) with the first request and not before.
+whatever comes back. Imports influxdb-client (18 MB, 0.2 s) with the first request and not before.
 """
 
 import base64
@@ -174,7 +174,7 @@ class InfluxClient:
         return self._blotted(answer)
 
     def _connect(self, api: Api) -> "Transport":
-        from telemetry.sink.transport import Transport  # 30 MB: not before it is needed
+        from telemetry.sink.transport import Transport  # 18 MB: not before it is needed
 
         if not self._secrets_read:
             self._read_secrets()
