@@ -1,0 +1,11 @@
+"""The message of a database that has one, for tests of databases."""
+
+from telemetry_core.spec import FieldSpec, MessageSpec
+
+from telemetry.protocols.databases import LoadedPlan
+
+
+def only(plan: LoadedPlan) -> tuple[MessageSpec, tuple[FieldSpec, ...]]:
+    """The one message of the first bus, and the fields of its rows."""
+    (spec,) = plan.spec.buses[0].messages
+    return spec, plan.spec.records[spec.record].fields
