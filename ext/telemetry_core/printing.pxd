@@ -58,8 +58,11 @@ cdef char* put_other(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil
 
 # One value, with NUMBER_ROOM bytes from `out`; its end, or NULL as for put_other.
 cdef inline char* put_value(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil:
+    cdef uint64_t scaled = scale_raw(slot, plan.multiplier, plan.bias)
+    if scaled < plan.small_limit:
+        return put_small(out, scaled)
     if plan.form == FORM_DECIMAL:
-        return put_decimal(out, <int64_t>scale_raw(slot, plan.multiplier, plan.bias), plan.decimals)
+        return put_decimal(out, <int64_t>scaled, plan.decimals)
     return put_other(out, plan, slot)
 
 cdef inline char* put_key(char* out, const char* head, size_t length, const char* whole) noexcept nogil:
