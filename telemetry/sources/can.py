@@ -1,7 +1,8 @@
 """The live CAN source: any socket that `CanReader` reads, behind a link that may go and come back.
 
 Promises: the loss of the interface or of a simulator, and a controller that leaves the bus, are events, and
-the source goes on by itself; frames that the pipeline has no room for are counted as `lost/queue_overflow`.
+the source goes on by itself; frames that the pipeline has no room for stay in the socket's buffer, and what
+finds no room there either is counted by the kernel.
 Python runs once a wake-up, not once a frame. Relies on a `CanLink` for its sockets.
 """
 
@@ -76,8 +77,7 @@ class SocketCanSource:
         """See `Source.run`."""
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
-        outbox.send(self.counts)
-        outbox.drop()
+        outbox.finish(self.counts)
         put_end(self.name, self.counts(), output)
 
     def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
@@ -121,6 +121,9 @@ class SocketCanSource:
                 return
 
     def _take(self, reader: CanReader, outbox: Outbox, timeout_ms: int, gather: int) -> int:
+        if outbox.is_full:
+            outbox.hand_over(self.counts, FULL_MS / 1000)
+            return 0
         batch = outbox.batch
         start = len(batch)
         error_frames = reader.error_frames
@@ -131,7 +134,7 @@ class SocketCanSource:
             if reader.error_frames != error_frames:
                 self._states.scan(batch, start)
             self._nudger.nudge(batch, start)
-        outbox.send(self.counts)
+        outbox.hand_over(self.counts)
         return frames
 
     def _report(self, reader: CanReader, outbox: Outbox, output: BatchChannel) -> None:

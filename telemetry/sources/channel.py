@@ -1,10 +1,10 @@
 """The bounded channel between the threads of the sources and the pipeline's.
 
-Promises: a live source never waits; a log waits while there is no room behind the pipeline (`hold`); each
-source has `capacity_frames` of its own, so that a fast log starves no bus; memory is flat, since batches are
-pooled and small ones are merged while they wait (a stalled pipeline costs frames by their number, not by the
-number of wake-ups that read them); frames and events of one source come out in the order in which they went
-in.
+Promises: a live source waits no longer than it wants to; a log waits while there is no room behind the
+pipeline (`hold`); each source has `capacity_frames` of its own, so that a fast log starves no bus; memory is
+flat, since batches are pooled and small ones are merged while they wait (a stalled pipeline costs frames by
+their number, not by the number of wake-ups that read them); frames and events of one source come out in the
+order in which they went in.
 """
 
 import threading
@@ -64,10 +64,10 @@ class BatchChannel:
             if len(self._pool) < self._pool_limit:
                 self._pool.append(batch)
 
-    def put(self, item: Item) -> bool:
-        """Hand `item` over without waiting; False, and the item stays the caller's, when there is no room."""
+    def put(self, item: Item, wait_s: float = 0.0) -> bool:
+        """Hand `item` over; False, and it stays the caller's, when it finds no room within `wait_s`."""
         with self._changed:
-            if not self._has_room(item):
+            if not self._has_room(item) and not self._changed.wait_for(lambda: self._has_room(item), wait_s):
                 return False
             self._add(item)
         return True

@@ -67,8 +67,7 @@ class PythonCanSource:
         """See `Source.run`."""
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
-        outbox.send(self.counts)
-        outbox.drop()
+        outbox.finish(self.counts)
         put_end(self.name, self.counts(), output)
 
     def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:

@@ -99,8 +99,7 @@ class SerialSource:
         """See `Source.run`."""
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
-        outbox.send(self.counts)
-        outbox.drop()
+        outbox.finish(self.counts)
         if self._capture_file is not None:
             self._capture_file.close()
         put_end(self.name, self.counts(), output)
