@@ -19,8 +19,10 @@ demo: setup ## a simulated vehicle through the real gateway into a real InfluxDB
 
 test: test-native test-vcan ## all tests: unit, property, integration with real servers, faults, real CAN sockets
 
+# Unit and property tests share nothing: as many at a time as there are processors.
 test-native: setup-tests
-	$(PYTHON) -m pytest -m "not vcan"
+	$(PYTHON) -m pytest -m "not vcan" -n auto tests/unit tests/property
+	$(PYTHON) -m pytest -m "not vcan" tests/integration tests/fault
 
 # Tests of CAN sockets run where vcan0 and vcan1 exist: on this kernel, or in User Mode Linux.
 test-vcan: setup-tests
