@@ -6,18 +6,22 @@ are a ConfigError. Imports cantools (21 MB, 0.3 s): the service calls it through
 process.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cantools.database.can import Message
+from telemetry_core.schema import escape_key, escape_measurement
 from telemetry_core.spec import BusSpec, MessageSpec, PlanSpec, RecordSpec
 
 from telemetry.errors import ConfigError
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.findings import Findings
+from telemetry.protocols.layout import MessageLayout, Tell
 from telemetry.protocols.messages import lay_out
 from telemetry.protocols.names import measurement_name
 from telemetry.protocols.parse import ParsedMessage, parse
+from telemetry.protocols.value_texts import with_value_texts
 
 __all__ = ["BusDatabases", "LoadedPlan", "build_plan"]
 
@@ -28,22 +32,30 @@ def build_plan(buses: Sequence[BusDatabases]) -> LoadedPlan:
     """Parse all databases. Raises ConfigError (exit code 78) with file and line."""
     findings = Findings()
     records = _Records()
+    laid_out = [_lay_out(bus, findings) for bus in buses]
+    numbers = _numbers(message for messages in laid_out for message in messages)
     specs = []
-    for bus in buses:
-        messages = _settle(bus, findings)
-        measurements = _measurements(messages, findings)
+    for bus, messages in zip(buses, laid_out, strict=True):
+        if bus.value_texts:
+            messages = [_with_texts(message, numbers, findings) for message in messages]
         specs.append(
             BusSpec(
                 bus.name,
-                tuple(
-                    _message(parsed, bus, measurement, records, findings)
-                    for parsed, measurement in zip(messages, measurements, strict=True)
-                ),
+                tuple(_message(message, bus, records) for message in messages),
                 bus.standard_mask,
                 bus.extended_mask,
             )
         )
     return LoadedPlan(PlanSpec(tuple(records.specs), tuple(specs)), findings.lines())
+
+
+@dataclass(frozen=True, slots=True)
+class _LaidOut:
+    """A message of a bus, with the measurement that is its own there."""
+
+    parsed: ParsedMessage
+    measurement: str
+    layout: MessageLayout
 
 
 class _Records:
@@ -102,30 +114,47 @@ def _name_on_bus(message: Message) -> str:
 def _measurements(messages: Sequence[ParsedMessage], findings: Findings) -> list[str]:
     """The measurement of each message of one bus: no two have the same, as they share their tags."""
     names: list[str] = []
-    taken: set[str] = set()
+    taken: set[bytes] = set()  # as they are written: some characters are changed there
     for parsed in messages:
         message = parsed.message
         name = measurement_name(message.name)
         if name != message.name:
             _find(findings, parsed, "a reserved name, written with can_", "")
-        if name in taken:
+        while escape_measurement(name) in taken:
             name = f"{name}_{message.frame_id:X}"
             _find(findings, parsed, "a name twice on one bus, written with the id", "")
-        taken.add(name)
+        taken.add(escape_measurement(name))
         names.append(name)
     return names
 
 
-def _message(
-    parsed: ParsedMessage, bus: BusDatabases, measurement: str, records: _Records, findings: Findings
-) -> MessageSpec:
+def _lay_out(bus: BusDatabases, findings: Findings) -> list[_LaidOut]:
+    messages = _settle(bus, findings)
+    return [
+        _LaidOut(parsed, measurement, lay_out(parsed, _tell(parsed, findings)))
+        for parsed, measurement in zip(messages, _measurements(messages, findings), strict=True)
+    ]
+
+
+def _numbers(messages: Iterable[_LaidOut]) -> dict[bytes, set[bytes]]:
+    """The fields of each measurement, as they are written: it may be that of a message on each bus."""
+    numbers: dict[bytes, set[bytes]] = {}
+    for message in messages:
+        names = numbers.setdefault(escape_measurement(message.measurement), set())
+        names.update(escape_key(field.name) for field in message.layout.fields)
+    return numbers
+
+
+def _with_texts(message: _LaidOut, numbers: Mapping[bytes, Set[bytes]], findings: Findings) -> _LaidOut:
+    tell = _tell(message.parsed, findings)
+    names = numbers[escape_measurement(message.measurement)]
+    return replace(message, layout=with_value_texts(message.layout, tell, names))
+
+
+def _message(laid_out: _LaidOut, bus: BusDatabases, records: _Records) -> MessageSpec:
+    parsed, layout = laid_out.parsed, laid_out.layout
     message = parsed.message
-    layout = lay_out(
-        parsed,
-        lambda kind, signal: _find(findings, parsed, kind, signal),
-        value_texts=bus.value_texts,
-    )
-    original = "" if message.name == measurement else message.name
+    original = "" if message.name == laid_out.measurement else message.name
     return MessageSpec(
         name=message.name,
         arbitration_id=message.frame_id,
@@ -133,10 +162,14 @@ def _message(
         byte_count=message.length,
         signals=layout.signals,
         conditions=layout.conditions,
-        record=records.index(RecordSpec(measurement, layout.fields, message=original)),
+        record=records.index(RecordSpec(laid_out.measurement, layout.fields, message=original)),
         by_pgn=parsed.declares_j1939 or (bus.j1939 and message.is_extended_frame),
         drops_not_available=parsed.declares_j1939 and not bus.keep_not_available,
     )
+
+
+def _tell(parsed: ParsedMessage, findings: Findings) -> Tell:
+    return lambda kind, signal: _find(findings, parsed, kind, signal)
 
 
 def _find(findings: Findings, parsed: ParsedMessage, kind: str, signal: str) -> None:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable, Mapping
 
 from cantools.database.can import Signal
+from telemetry_core.schema import escape_key
 from telemetry_core.spec import FLOAT_FORMATS, Condition, FieldSpec, SignalSpec, SlotKind
 
 from telemetry.protocols.layout import MessageLayout, Tell, exclude
@@ -15,18 +16,14 @@ from telemetry.protocols.mend import Ranges
 from telemetry.protocols.names import field_name
 from telemetry.protocols.parse import ParsedMessage
 from telemetry.protocols.scaling import decimal_scale
-from telemetry.protocols.value_texts import with_value_texts
 
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
 _LARGEST = 1e300
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def lay_out(parsed: ParsedMessage, tell: Tell, *, value_texts: bool = False) -> MessageLayout:
-    """Fields and bits of a message, signals in the order of `Message.signals`.
-
-    value_texts: behind each signal with a value table a second one of the same bits, whose field is the word.
-    """
+def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
+    """Fields and bits of a message, signals in the order of `Message.signals`."""
     message = parsed.message
     kept = [signal for signal in message.signals if _is_decodable(signal, tell)]
     kept = _with_their_selectors(kept, tell)
@@ -48,8 +45,7 @@ def lay_out(parsed: ParsedMessage, tell: Tell, *, value_texts: bool = False) -> 
             )
         )
     _tell_of_places(message.length, kept, signals, tell)
-    layout = MessageLayout(_fields(kept, signals, tuple(conditions), tell), tuple(signals), tuple(conditions))
-    return with_value_texts(layout, tell) if value_texts else layout
+    return MessageLayout(_fields(kept, signals, tuple(conditions), tell), tuple(signals), tuple(conditions))
 
 
 def _is_decodable(signal: Signal, tell: Tell) -> bool:
@@ -191,15 +187,17 @@ def _fields(
 ) -> tuple[FieldSpec, ...]:
     """One a signal. Signals of one name that exclude one another have fields of one name."""
     fields = []
-    taken: dict[str, list[int]] = {}
+    taken: dict[bytes, list[int]] = {}  # by the name as it is written: some characters are changed there
     for signal, place in zip(signals, places, strict=True):
         name = field_name(signal.name)
         if name != signal.name:
             tell("a reserved name, written with _signal", signal.name)
-        while not all(exclude(other, place.condition, conditions) for other in taken.get(name, [])):
+        while not all(
+            exclude(other, place.condition, conditions) for other in taken.get(escape_key(name), [])
+        ):
             name = f"{name}_{place.start_bit}"
             tell("a name twice, written with the start bit", signal.name)
-        taken.setdefault(name, []).append(place.condition)
+        taken.setdefault(escape_key(name), []).append(place.condition)
         fields.append(_field(signal, name))
     return tuple(fields)
 

@@ -4,8 +4,10 @@ Promises: the number's field is what it is without this; the word's is called li
 stands right behind the number's, and is absent where the table has no word for a raw value.
 """
 
+from collections.abc import Set
 from dataclasses import replace
 
+from telemetry_core.schema import escape_key
 from telemetry_core.spec import FieldSpec, SignalSpec, SlotKind
 
 from telemetry.protocols.layout import MessageLayout, Tell, exclude
@@ -13,14 +15,16 @@ from telemetry.protocols.layout import MessageLayout, Tell, exclude
 SUFFIX = "_text"
 
 
-def with_value_texts(layout: MessageLayout, tell: Tell) -> MessageLayout:
-    """`layout` with a second signal of the same bits behind each integer that has a value table."""
+def with_value_texts(layout: MessageLayout, tell: Tell, numbers: Set[bytes]) -> MessageLayout:
+    """`layout` with a second signal of the same bits behind each integer that has a value table.
+
+    numbers: the fields of its measurement that are numbers, also on other buses, as they are written: none of
+    them may be a text.
+    """
     fields: list[FieldSpec] = []
     signals: list[SignalSpec] = []
     new_index = []
-    taken: dict[str, list[int]] = {}
-    for field, signal in zip(layout.fields, layout.signals, strict=True):
-        taken.setdefault(field.name, []).append(signal.condition)
+    taken: dict[bytes, list[int]] = {}
     for field, signal in zip(layout.fields, layout.signals, strict=True):
         new_index.append(len(fields))
         fields.append(field)
@@ -28,12 +32,13 @@ def with_value_texts(layout: MessageLayout, tell: Tell) -> MessageLayout:
         if not signal.choices or signal.is_float:
             continue
         text_name = field.name + SUFFIX
-        while not all(
-            exclude(other, signal.condition, layout.conditions) for other in taken.get(text_name, [])
+        while escape_key(text_name) in numbers or not all(
+            exclude(other, signal.condition, layout.conditions)
+            for other in taken.get(escape_key(text_name), [])
         ):
             text_name += SUFFIX
             tell("a text of the name of a signal, written with _text twice", field.signal or field.name)
-        taken.setdefault(text_name, []).append(signal.condition)
+        taken.setdefault(escape_key(text_name), []).append(signal.condition)
         texts = tuple((_as_slot(raw), word) for raw, word in signal.choices)
         original = field.signal and field.signal + SUFFIX
         fields.append(FieldSpec(text_name, SlotKind.WORD, passes=True, signal=original, texts=texts))

@@ -143,6 +143,21 @@ def test_messages_of_one_name_on_one_bus_have_measurements_of_their_own(load: Lo
     assert "a name twice on one bus, written with the id: Pack" in plan.warnings[0]
 
 
+def test_a_measurement_that_got_its_id_is_not_that_of_another_message(load: Load) -> None:
+    text = message(name="Pack_2", id=3) + message(id=1) + message(id=2) + message(id=0x80000002)
+    plan = load(text)
+    names = ["Pack_2", "Pack", "Pack_2_2", "Pack_2_2_2"]
+    assert [record.measurement for record in plan.spec.records] == names
+
+
+def test_names_that_are_written_alike_are_told_apart(load: Load) -> None:
+    plan = load(
+        message("A_B : 8|8@1+ (1,0)", "A\\B : 16|8@1+ (1,0)", name="M\\N") + message(id=257, name="M_N")
+    )
+    assert [record.measurement for record in plan.spec.records] == ["M\\N", "M_N_101"]
+    assert [field.name for field in plan.spec.records[0].fields] == ["A_B", "A\\B_16"]
+
+
 def test_messages_that_are_alike_on_two_buses_share_a_record(tmp_path: Path) -> None:
     file = tmp_path / "a.dbc"
     file.write_text(HEAD + message("A : 0|8@1+ (1,0)"), "ascii")

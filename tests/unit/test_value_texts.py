@@ -118,6 +118,29 @@ def test_a_signal_that_has_the_texts_name_keeps_it(tmp_path: Path) -> None:
     assert "a text of the name of a signal, written with _text twice: Drive.Gear" in plan.warnings[0]
 
 
+def test_a_text_has_no_name_that_a_number_has_on_another_page(tmp_path: Path) -> None:
+    text = (
+        'BO_ 256 M: 8 ECU\n SG_ Page M : 0|8@1+ (1,0) [0|0] "" ECU\n'
+        ' SG_ Gear m0 : 8|8@1+ (1,0) [0|0] "" ECU\n'
+        ' SG_ Gear_text m1 : 8|8@1+ (1,0) [0|0] "" ECU\nVAL_ 256 Gear 1 "first" ;\n'
+    )
+    spec = load(tmp_path, text).spec
+    (point,) = parse_lines(text_of(spec, b"\x00\x01", "lp"))
+    assert point.fields == {"Page": Number("0"), "Gear": Number("1"), "Gear_text_text": "first"}
+    (point,) = parse_lines(text_of(spec, b"\x01\x01", "lp"))
+    assert point.fields == {"Page": Number("1"), "Gear_text": Number("1")}
+
+
+def test_a_text_has_no_name_that_a_number_of_its_measurement_has_on_another_bus(tmp_path: Path) -> None:
+    file, other = tmp_path / "drive.dbc", tmp_path / "other.dbc"
+    file.write_text(HEAD + GEAR + GEARS)
+    other.write_text(HEAD + 'BO_ 257 Drive: 8 ECU\n SG_ Gear_text : 0|8@1+ (1,0) [0|0] "" ECU\n')
+    plan = build_plan(
+        [BusDatabases("can0", (file,), value_texts=True), BusDatabases("can1", (other,), value_texts=True)]
+    )
+    assert names(plan) == ["Gear", "Gear_text_text", "Speed", "Gear_text"]
+
+
 def test_a_reserved_name_is_settled_for_both(tmp_path: Path) -> None:
     text = 'BO_ 256 M: 8 ECU\n SG_ time : 0|8@1+ (1,0) [0|0] "" ECU\nVAL_ 256 time 0 "noon" ;\n'
     spec = load(tmp_path, text).spec
