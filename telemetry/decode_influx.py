@@ -28,10 +28,14 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be written where. give_up_after_s: None: never."""
+    """What is to be written where.
+
+    options: all that says what is written, besides the files; give_up_after_s: None: never.
+    """
 
     logs: Sequence[Path]
     databases: Sequence[Path]
+    options: Sequence[object]
     influx: InfluxSettings
     spool: Path
     give_up_after_s: float | None
@@ -52,7 +56,7 @@ def deliver(job: Job, make_decoder: Callable[[int], FileDecoder], screen: Screen
         job.spool,
         job.influx,
         clock,
-        position=position_name(job.logs, job.databases),
+        position=position_name(job.influx, job.logs, job.databases, job.options),
         stop=stop,
         on_event=tell,
         give_up_after_s=job.give_up_after_s,

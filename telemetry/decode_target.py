@@ -1,8 +1,8 @@
 """Where `decode --format influx` writes to, and what one such decode is called, so that it can be resumed.
 
-Promises: the same arguments give the same folder, whatever the working directory; the same files give the
-same position, and files that have changed give another one. Secrets come from a file or from the
-environment alone, by the rules of the service's configuration.
+Promises: the same arguments give the same folder, whatever the working directory; the same files, options and
+target give the same position, and others, or files that have changed, another one. Secrets come from a file
+or from the environment alone, by the rules of the service's configuration.
 """
 
 import hashlib
@@ -40,24 +40,20 @@ def spool_directory(
     files: logs and databases; options: all else that says what is written.
     """
     home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    target = [
-        settings.url,
-        settings.org,
-        settings.v2_bucket,
-        settings.v1_database,
-        settings.v1_retention_policy,
-    ]
-    words = [[str(file if file == STDIN else file.resolve()) for file in files], [*map(str, options)], target]
-    digest = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:_DIGITS]
+    named = json.dumps([str(file if file == STDIN else file.resolve()) for file in files])
+    digest = hashlib.sha256((named + _words(settings, options)).encode()).hexdigest()[:_DIGITS]
     return Path(home) / "nev-telemetry" / "decode" / digest
 
 
-def position_name(logs: Sequence[Path], databases: Sequence[Path]) -> str:
-    """Of what the logs are now, by size and beginning, and the databases, by all they hold.
+def position_name(
+    settings: InfluxSettings, logs: Sequence[Path], databases: Sequence[Path], options: Sequence[object]
+) -> str:
+    """Of what the logs are now, by size and beginning, the databases, by all they hold, and what goes where.
 
-    Empty if it cannot be told: stdin is another log each time. Raises InputMissingError.
+    Empty if it cannot be told: stdin is another log each time. options: see `spool_directory`; a folder that
+    was named may be that of another decode. Raises InputMissingError.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(_words(settings, options).encode())
     for path in logs:
         if not path.is_file():
             return ""
@@ -69,6 +65,17 @@ def position_name(logs: Sequence[Path], databases: Sequence[Path]) -> str:
         with _opened(path) as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return f"logs@{digest.hexdigest()[:_DIGITS]}"
+
+
+def _words(settings: InfluxSettings, options: Sequence[object]) -> str:
+    target = [
+        settings.url,
+        settings.org,
+        settings.v2_bucket,
+        settings.v1_database,
+        settings.v1_retention_policy,
+    ]
+    return json.dumps([[*map(str, options)], target])
 
 
 def _opened(path: Path) -> BufferedReader:

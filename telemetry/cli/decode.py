@@ -269,7 +269,7 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
     said = [getattr(arguments, key) for key in _SAYING_WHAT]
     said += [database.channel for database in arguments.dbc]
     spool = arguments.spool or spool_directory(os.environ, influx, [*arguments.logs, *databases], said)
-    job = Job(arguments.logs, databases, influx, spool, arguments.give_up_after)
+    job = Job(arguments.logs, databases, said, influx, spool, arguments.give_up_after)
     return deliver(job, make_decoder, screen, clock)
 
 

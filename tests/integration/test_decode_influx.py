@@ -292,6 +292,23 @@ def test_a_log_that_has_changed_is_written_from_its_first_frame(
     assert decoder.spools == []
 
 
+def test_in_a_named_folder_another_option_or_target_begins_at_the_first_frame(
+    decoder: Decoder, drive: Path, tmp_path: Path
+) -> None:
+    arguments = [str(drive), "--dbc", str(VEHICLE_DBC)]
+    named = ["--spool", str(tmp_path / "spool")]
+    with ScriptedServer() as server:
+        asked = keep_silent(server)
+        process = decoder.start(*arguments, *named, *into(server))
+        assert asked.wait(TIMEOUT_S)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT_S)
+        done = decoder.run(*arguments, "--vehicle", "van", *named, *into(server))
+    assert done.returncode == 0
+    assert done.stderr.startswith(b"goes on behind frame 0;")
+    assert server.stored >= set(decoder.lines(*arguments, "--vehicle", "van"))
+
+
 def stored_by_lp(decoder: Decoder, database: Database, arguments: list[str]) -> Points:
     """What the database has when the lines of `--format lp` are posted to it."""
     lines = b"\n".join(decoder.lines(*arguments))

@@ -65,23 +65,34 @@ def test_a_position_follows_what_logs_and_databases_hold(tmp_path: Path) -> None
     log, database = tmp_path / "a.log", tmp_path / "a.dbc"
     log.write_bytes(b"x" * 1000)
     database.write_bytes(b"y" * 1000)
-    names = [position_name([log], [database])]
-    assert position_name([log], [database]) == names[0]
+    names = [position_name(SERVER, [log], [database], [])]
+    assert position_name(SERVER, [log], [database], []) == names[0]
     log.write_bytes(b"x" * 1001)  # it has grown
-    names.append(position_name([log], [database]))
+    names.append(position_name(SERVER, [log], [database], []))
     log.write_bytes(b"z" + b"x" * 1000)
-    names.append(position_name([log], [database]))
+    names.append(position_name(SERVER, [log], [database], []))
     database.write_bytes(b"y" * 999 + b"z")
-    names.append(position_name([log], [database]))
-    names.append(position_name([log, log], [database]))
+    names.append(position_name(SERVER, [log], [database], []))
+    names.append(position_name(SERVER, [log, log], [database], []))
     assert len(set(names)) == 5
     assert all(name.startswith("logs@") for name in names)
 
 
+def test_another_option_or_target_is_another_position_in_a_folder_that_was_named() -> None:
+    other_server = InfluxSettings(url=SERVER.url, database="other")
+    logs = [DATA / "drive.log"]
+    names = {
+        position_name(server, logs, [], options)
+        for server in (SERVER, other_server)
+        for options in (["van"], ["car"], [])
+    }
+    assert len(names) == 6
+
+
 def test_stdin_cannot_be_resumed() -> None:
-    assert position_name([DATA / "drive.log", Path("-")], []) == ""
+    assert position_name(SERVER, [DATA / "drive.log", Path("-")], [], []) == ""
 
 
 def test_a_database_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match=r"missing\.dbc: No such file"):
-        position_name([DATA / "drive.log"], [tmp_path / "missing.dbc"])
+        position_name(SERVER, [DATA / "drive.log"], [tmp_path / "missing.dbc"], [])
