@@ -25,6 +25,8 @@ _SIGNAL = re.compile(
     rf"\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
 )
 _VALUES = re.compile(r'VAL_\s+(\d{1,10})\s+(\S+)((?:\s+[-+]?\d{1,20}\s*"(?:\\"|[^"])*")*)\s*;?\s*$')
+# A quote behind a backslash ends the word if the table goes on, or ends, behind it.
+_WORD = re.compile(r'([-+]?\d{1,20})\s*"((?:\\"|[^"])*?)"(?=\s*(?:[-+]?\d{1,20}\s*"|$))')
 _MARKED = re.compile(r"SG_\s+(\S+?)\s+m(\d{1,20})M?\s*:\s*(\d{1,6})\s*\|\s*\d{1,6}\s*@\s*([01])")
 _VARIABLE_VALUES = re.compile(r"VAL_\s+[A-Za-z_]\w*\s")
 _VALUE_TYPE = re.compile(r"SIG_VALTYPE_\s+(\d{1,10})\s+(\S+?)\s*:?\s+([0-3])\s*;?\s*$")
@@ -256,7 +258,15 @@ class _Mending:
             return ""
         if not self._known(match[1], match[2]):
             return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
-        return f"VAL_ {dbc_id(int(match[1]))} {self._name(match[2], statement)} {match[3]} ;"
+        words = " ".join(
+            f'{value} "{self._word(word, statement)}"' for value, word in _WORD.findall(match[3])
+        )
+        return f"VAL_ {dbc_id(int(match[1]))} {self._name(match[2], statement)} {words} ;"
+
+    def _word(self, word: str, statement: Statement) -> str:
+        if word.endswith("\\"):  # cantools would read on behind the quote
+            self._fault("a word that ends with a backslash, written without it", statement)
+        return word.rstrip("\\")
 
     def _value_type(self, statement: Statement) -> str:
         match = _VALUE_TYPE.match(statement.text)
@@ -275,7 +285,8 @@ class _Mending:
         if not (self._known(match[1], match[2]) and self._known(match[1], match[3])):
             return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
         names = f"{self._name(match[2], statement)} {self._name(match[3], statement)}"
-        return f"SG_MUL_VAL_ {dbc_id(int(match[1]))} {names} {match[4]};"
+        ranges = ", ".join(f"{low}-{high}" for low, high in _RANGE.findall(match[4]))
+        return f"SG_MUL_VAL_ {dbc_id(int(match[1]))} {names} {ranges};"
 
     def _definition(self, statement: Statement) -> str:
         match = _DEFINITION.match(statement.text)

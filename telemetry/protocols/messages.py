@@ -15,7 +15,7 @@ from telemetry.protocols.layout import MessageLayout, Tell, exclude
 from telemetry.protocols.mend import Ranges
 from telemetry.protocols.names import field_name
 from telemetry.protocols.parse import ParsedMessage
-from telemetry.protocols.scaling import decimal_scale
+from telemetry.protocols.scaling import decimal_scale, raw_range
 
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
 _LARGEST = 1e300
@@ -133,13 +133,21 @@ def _condition(signal: Signal, signals: list[Signal], ranges: Mapping[Signal, Ra
 
 
 def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
-    """The value table. Databases write negative values as unsigned numbers, too."""
+    """The value table, without values that the signal cannot have.
+
+    Databases write negative values as unsigned numbers, too.
+    """
     end = 1 << signal.length
+    lowest, highest = raw_range(signal.length, signal.is_signed)
     words = {}
     for value, word in (signal.conversion.choices or {}).items():
         raw = int(value)  # an ARXML may write 1.0
-        if raw == value:
-            words[raw - end if signal.is_signed and end // 2 <= raw < end else raw] = str(word)
+        if raw != value:
+            continue
+        if signal.is_signed and end // 2 <= raw < end:
+            raw -= end
+        if lowest <= raw <= highest:
+            words[raw] = str(word)
     return tuple(sorted(words.items()))
 
 

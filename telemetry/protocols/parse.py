@@ -37,6 +37,7 @@ from telemetry.protocols.multiplexing import restore_selection
 
 FORMATS = {".dbc": "dbc", ".arxml": "arxml", ".kcd": "kcd", ".sym": "sym"}
 _J1939_FRAME_FORMATS = ("J1939PG", "J1939PGN")  # the second is a common slip
+_END_OF_DBC = "\nBS_:\n"  # cantools leaves a last statement out, without a word, that does not end
 _LINE = re.compile(r"\bline:? (\d+)")
 LONGEST_MESSAGE_BYTES = 65535
 MOST_IDS_OF_RANGES = 8192  # of a SYM, where each id of a range becomes a message
@@ -120,7 +121,7 @@ def _parse_dbc(file: Path, text: str, findings: Findings) -> list[ParsedMessage]
     try:
         if has_absurd_sizes(text):
             raise ConfigError("sizes that no payload has", where=f"{file}:1")
-        database = _load(file, text, "dbc")
+        database = _load(file, text + _END_OF_DBC if text.strip() else text, "dbc")
     except ConfigError as refusal:
         mended = mend(text)
         names = mended.names
@@ -128,7 +129,11 @@ def _parse_dbc(file: Path, text: str, findings: Findings) -> list[ParsedMessage]
         for fault in mended.faults:
             findings.add(str(file), fault.line, fault.kind, fault.statement)
         if not mended.faults:
-            findings.add(refusal.where, None, "mended", refusal.what)
+            where, what = refusal.where, refusal.what
+            behind, last = text.count("\n") + 2, text.rstrip().count("\n") + 1
+            if where == f"{file}:{behind}":
+                where, what = f"{file}:{last}", "the last statement does not end"
+            findings.add(where, None, "mended", what)
     return [_restore(message, file, database, notes, names) for message in database.messages]
 
 

@@ -30,7 +30,8 @@ KEYWORDS = frozenset(
 _BEGINNING = re.compile(rf"\s*({'|'.join(sorted(KEYWORDS, key=len, reverse=True))})(?=[\s:]|$)")
 _HEADER = re.compile(r'\s*(?:BO_\s+\d+\s+\S+\s*:\s*\d+|SG_\s+\S+[^":]*:\s*\d+\s*\|\s*\d+\s*@)')
 _NEWLINE = re.compile(r"\r\n|\r|\n")
-_ESCAPED_QUOTE = re.compile(r'\\"(?!\s*;\s*$)')  # at a statement's end the backslash is a path's
+# At a statement's end, or where a value table goes on, the backslash is a path's.
+_ESCAPED_QUOTE = re.compile(r'\\"(?!\s*;\s*$|\s*[-+]?\d{1,20}\s*")')
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,3 +179,42 @@ def test_a_long_name_with_a_newline_is_one_line_in_a_warning(file: Path) -> None
     text = HEAD + PACK + 'BA_DEF_ SG_ "SystemSignalLongSymbol" STRING ;\n'
     plan = plan_of(file, text + 'BA_ "SystemSignalLongSymbol" SG_ 256 Voltage "_a\nb\x1b[0m";\n')
     assert plan.warnings
+
+
+@pytest.mark.parametrize(
+    ("last", "warning"),
+    [
+        (' SG_ Current : 8|8@1+ (1,0) [0|0] "" ', "the last statement does not end"),
+        (" SG_ Current : 8|8@1", "not a signal, left out: SG_ Current : 8|8@1"),
+        ("BO_ 257 Next:", "not a message, left out with its signals: BO_ 257 Next:"),
+        ("SIG_VALTYPE_ 256 Voltage :", "not a value type, left out: SIG_VALTYPE_ 256 Voltage :"),
+        ('VAL_ 256 Voltage 1 "one"\n', "the last statement does not end"),
+    ],
+)
+def test_a_last_statement_that_does_not_end_is_told(file: Path, last: str, warning: str) -> None:
+    plan = plan_of(file, HEAD + PACK + last)
+    assert fields_of(plan, "Pack")[0] == "Voltage"
+    (told,) = plan.warnings
+    line = (HEAD + PACK).count("\n") + 1
+    assert told.startswith(f"{file}:{line}: ")
+    assert told.endswith(warning)
+
+
+def test_a_last_value_type_without_its_semicolon_still_makes_a_float(file: Path) -> None:
+    wide = PACK.replace("0|8@", "0|32@")
+    plan = plan_of(file, f"{HEAD}{wide}SIG_VALTYPE_ 256 Voltage : 1\n")
+    assert messages_of(plan)["Pack"].signals[0].is_float
+
+
+def test_what_cantools_does_not_read_of_a_table_or_a_range_costs_nothing_else(file: Path) -> None:
+    statements = 'VAL_ 256 Voltage 1 "C:\\" 2 "a \\"b\\"" 3 "c\\\\" 4 "d" ;\n'
+    statements += "SG_MUL_VAL_ 256 Current Voltage 3 - 4 , 6-7 ;\n"
+    signals = PACK.replace("Voltage", "Voltage M") + SIGNAL.format("Current m3").replace("0|8", "8|32")
+    plan = plan_of(file, f"{HEAD}{signals}{statements}SIG_VALTYPE_ 256 Current : 1;\n")
+    (message,) = plan.spec.buses[0].messages
+    voltage, current = message.signals
+    assert voltage.choices == ((1, "C:"), (2, 'a "b"'), (3, "c"), (4, "d"))
+    assert current.is_float
+    assert message.conditions[0].ranges == ((3, 4), (6, 7))
+    kind = "a word that ends with a backslash, written without it: VAL_"
+    assert [kind in warning and "(and 1 more)" in warning for warning in plan.warnings] == [True]

@@ -110,6 +110,14 @@ def test_negative_and_the_largest_raw_values_have_their_words(tmp_path: Path) ->
     assert (point.fields["Small_text"], point.fields["Big_text"]) == ("two less", "none")
 
 
+def test_a_word_for_a_value_that_the_signal_cannot_have_is_none_of_another(tmp_path: Path) -> None:
+    beyond = f'{1 << 64} "far" {1 << 80} "farther" 256 "near" -1 "below"'
+    spec = load(tmp_path, GEAR + f'VAL_ 256 Gear 1 "one" {beyond} ;\n').spec
+    assert spec.records[0].fields[1].texts == ((1, "one"),)
+    (point,) = parse_lines(text_of(spec, b"\x00\x00", "lp"))
+    assert "Gear_text" not in point.fields
+
+
 def test_a_signal_that_has_the_texts_name_keeps_it(tmp_path: Path) -> None:
     taken = ' SG_ Gear_text : 16|8@1+ (1,0) [0|0] "" ECU\n'
     plan = load(tmp_path, GEAR + taken + GEARS)
