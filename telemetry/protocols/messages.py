@@ -135,7 +135,7 @@ def _condition(signal: Signal, signals: list[Signal], ranges: Mapping[Signal, Ra
 def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
     """The value table, without values that the signal cannot have.
 
-    Databases write negative values as unsigned numbers, too.
+    Databases write negative values as unsigned numbers, and the highest unsigned ones as negative, too.
     """
     end = 1 << signal.length
     lowest, highest = raw_range(signal.length, signal.is_signed)
@@ -146,6 +146,8 @@ def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
             continue
         if signal.is_signed and end // 2 <= raw < end:
             raw -= end
+        elif not signal.is_signed and -end // 2 <= raw < 0:
+            raw += end
         if lowest <= raw <= highest:
             words[raw] = str(word)
     return tuple(sorted(words.items()))

@@ -101,17 +101,20 @@ def test_a_value_without_a_word_has_no_text_and_is_not_counted_as_left_out(
 def test_negative_and_the_largest_raw_values_have_their_words(tmp_path: Path) -> None:
     text = (
         'BO_ 256 M: 16 ECU\n SG_ Small : 0|4@1- (1,0) [0|0] "" ECU\n SG_ Big : 64|64@1+ (1,0) [0|0] "" ECU\n'
+        ' SG_ Wide : 8|48@1+ (1,0) [0|0] "" ECU\nVAL_ 256 Wide -2 "no data" -1 "faulty" ;\n'
         'VAL_ 256 Small -1 "minus" 14 "two less" ;\nVAL_ 256 Big 18446744073709551615 "all" 0 "none" ;\n'
     )
     spec = load(tmp_path, text).spec
     (point,) = parse_lines(text_of(spec, b"\x0f" + bytes(7) + b"\xff" * 8, "lp"))
     assert (point.fields["Small_text"], point.fields["Big_text"]) == ("minus", "all")
+    (point,) = parse_lines(text_of(spec, bytes(1) + b"\xfe" + b"\xff" * 5 + bytes(9), "lp"))
+    assert point.fields["Wide_text"] == "no data"
     (point,) = parse_lines(text_of(spec, b"\x0e" + bytes(15), "lp"))
     assert (point.fields["Small_text"], point.fields["Big_text"]) == ("two less", "none")
 
 
 def test_a_word_for_a_value_that_the_signal_cannot_have_is_none_of_another(tmp_path: Path) -> None:
-    beyond = f'{1 << 64} "far" {1 << 80} "farther" 256 "near" -1 "below"'
+    beyond = f'{1 << 64} "far" {1 << 80} "farther" 256 "near" -129 "below"'
     spec = load(tmp_path, GEAR + f'VAL_ 256 Gear 1 "one" {beyond} ;\n').spec
     assert spec.records[0].fields[1].texts == ((1, "one"),)
     (point,) = parse_lines(text_of(spec, b"\x00\x00", "lp"))
