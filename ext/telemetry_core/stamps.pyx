@@ -4,7 +4,8 @@
 and stamp, and coarse clocks give many frames the same. Promises: of the frames of one (channel, id) with
 one stamp the first gets `nudge_ns` 0, the next 1, and so on, in their order, whatever the batches are; a
 stamp that comes again within the last 4 distinct ones of its id goes on where it was (stamps of real logs
-step backwards). Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of those before them
+step backwards). Extended ids that differ in J1939's priority and destination alone count as one: matched by
+PGN they are one series of one sender. Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of those before them
 as many again.
 """
 
@@ -13,13 +14,18 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from telemetry_core.frames cimport Frame, FrameBatch
+from telemetry_core.frames cimport ID_EXTENDED, Frame, FrameBatch
 
 cdef enum:
     FIRST_SIZE_BITS = 9
     LAST_SIZE_BITS = 16          # 4 MiB a table, at most half full
     STEP_NS = 100000000
     DRIFT = 5000                 # 1 / 200 ppm
+    PRIORITY = 0x1C000000        # of a J1939 id
+    EXTENDED_DATA_PAGE = 0x02000000  # an id that has this bit is not J1939's
+    PDU_FORMAT = 0x00FF0000
+    FIRST_BROADCAST = 0x00F00000  # PDU format from which on there is no destination
+    DESTINATION = 0x0000FF00
 
 cdef uint64_t IN_USE = <uint64_t>1 << 63
 cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15
@@ -80,6 +86,15 @@ cdef inline uint32_t _count(Recent* entry, int64_t time_ns) noexcept nogil:
     return before
 
 
+cdef inline uint32_t _series(uint32_t id) noexcept nogil:
+    # Of an id: what all ids that may be one message of one sender have in common.
+    if id & ID_EXTENDED and not id & EXTENDED_DATA_PAGE:
+        id &= ~<uint32_t>PRIORITY
+        if id & PDU_FORMAT < FIRST_BROADCAST:
+            id &= ~<uint32_t>DESTINATION
+    return id
+
+
 cdef class Nudger:
     """One for each source. `nudged`: frames whose stamp was not their own any more."""
 
@@ -104,7 +119,7 @@ cdef class Nudger:
         for index in range(start, batch.count):
             frame = &batch.frames[index]
             frame.nudge_ns = _count(
-                self.entry_of(IN_USE | <uint64_t>frame.channel << 32 | frame.id), frame.time_ns)
+                self.entry_of(IN_USE | <uint64_t>frame.channel << 32 | _series(frame.id)), frame.time_ns)
             self.nudged += frame.nudge_ns != 0
 
     cdef Recent* entry_of(self, uint64_t key) noexcept nogil:

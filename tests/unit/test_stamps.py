@@ -29,6 +29,29 @@ def test_other_ids_and_other_channels_have_counts_of_their_own() -> None:
     assert nudges(Nudger(), (10, 1, 0), (10, 2, 0), (10, 1, 1), (10, 1 | 0x80000000, 0)) == [0, 0, 0, 0]
 
 
+def test_a_j1939_message_to_another_receiver_or_of_another_priority_has_the_same_count() -> None:
+    to_all, to_one, urgent = 0x98EFFFFE, 0x98EF21FE, 0x8CEF21FE
+    assert nudges(Nudger(), (10, to_all, 0), (10, to_one, 0), (10, urgent, 0)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        pytest.param(0x98EF21FD, id="sender"),
+        pytest.param(0x98EE21FE, id="PDU format"),
+        pytest.param(0x99EF21FE, id="data page"),
+        pytest.param(0x9AEF21FE, id="extended data page"),
+    ],
+)
+def test_another_message_or_sender_of_j1939_has_a_count_of_its_own(id: int) -> None:
+    assert nudges(Nudger(), (10, 0x98EF21FE, 0), (10, id, 0)) == [0, 0]
+
+
+def test_broadcasts_of_j1939_and_ids_that_are_none_have_counts_by_all_their_bits() -> None:
+    broadcasts, others = (0x98F00421, 0x98F00521), (0x9AEF21FE, 0x9AEF22FE, 0x8EEF21FE)
+    assert nudges(Nudger(), *((10, id, 0) for id in broadcasts + others)) == [0] * 5
+
+
 def test_a_stamp_goes_on_in_the_next_batch() -> None:
     nudger = Nudger()
     assert nudges(nudger, (10, 1, 0)) == [0]
@@ -56,7 +79,7 @@ def test_only_frames_from_the_start_index_on_are_touched() -> None:
 def test_a_flood_of_ids_does_not_make_a_recent_one_forget() -> None:
     nudger = Nudger()
     assert nudges(nudger, (10, 5, 0)) == [0]
-    flood = [(10, 0x80000000 | id, 0) for id in range(30_000)]
+    flood = [(10, 0x80F00000 | id, 0) for id in range(30_000)]
     assert not any(nudges(nudger, *flood))
     assert nudges(nudger, (10, 5, 0)) == [1]
     assert all(nudge == 1 for nudge in nudges(nudger, *flood))
@@ -66,7 +89,7 @@ def test_a_flood_of_ids_is_forgotten_in_the_end() -> None:
     nudger = Nudger()
     assert nudges(nudger, (10, 5, 0)) == [0]
     for first in range(0, 120_000, 30_000):
-        nudges(nudger, *[(10, 0x80000000 | id, 0) for id in range(first, first + 30_000)])
+        nudges(nudger, *[(10, 0x80F00000 | id, 0) for id in range(first, first + 30_000)])
     assert nudges(nudger, (10, 5, 0)) == [0]
 
 
