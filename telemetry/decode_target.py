@@ -40,8 +40,8 @@ def spool_directory(
     files: logs and databases; options: all else that says what is written.
     """
     home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    named = json.dumps([str(file if file == STDIN else file.resolve()) for file in files])
-    digest = hashlib.sha256((named + _words(settings, options)).encode()).hexdigest()[:_DIGITS]
+    words = [[str(file if file == STDIN else file.resolve()) for file in files], *_words(settings, options)]
+    digest = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:_DIGITS]
     return Path(home) / "nev-telemetry" / "decode" / digest
 
 
@@ -53,7 +53,7 @@ def position_name(
     Empty if it cannot be told: stdin is another log each time. options: see `spool_directory`; a folder that
     was named may be that of another decode. Raises InputMissingError.
     """
-    digest = hashlib.sha256(_words(settings, options).encode())
+    digest = hashlib.sha256(json.dumps(_words(settings, options)).encode())
     for path in logs:
         if not path.is_file():
             return ""
@@ -67,7 +67,8 @@ def position_name(
     return f"logs@{digest.hexdigest()[:_DIGITS]}"
 
 
-def _words(settings: InfluxSettings, options: Sequence[object]) -> str:
+def _words(settings: InfluxSettings, options: Sequence[object]) -> list[list[str]]:
+    """What is written, besides what the files hold, and where."""
     target = [
         settings.url,
         settings.org,
@@ -75,7 +76,7 @@ def _words(settings: InfluxSettings, options: Sequence[object]) -> str:
         settings.v1_database,
         settings.v1_retention_policy,
     ]
-    return json.dumps([[*map(str, options)], target])
+    return [[*map(str, options)], target]
 
 
 def _opened(path: Path) -> BufferedReader:

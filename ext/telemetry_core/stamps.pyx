@@ -5,8 +5,8 @@ and stamp, and coarse clocks give many frames the same. Promises: of the frames 
 one stamp the first gets `nudge_ns` 0, the next 1, and so on, in their order, whatever the batches are; a
 stamp that comes again within the last 4 distinct ones of its id goes on where it was (stamps of real logs
 step backwards). Extended ids that differ in J1939's priority and destination alone count as one: matched by
-PGN they are one series of one sender. Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of those before them
-as many again.
+PGN they are one series of one sender. Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of
+those before them as many again.
 """
 
 from libc.math cimport llrint
