@@ -1,8 +1,8 @@
 import errno
 import importlib
-import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import NoReturn
@@ -41,7 +41,7 @@ def test_an_interrupt_waits_for_a_command_that_is_imported(monkeypatch: pytest.M
     imported: list[str] = []
 
     def import_module(name: str) -> ModuleType:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # not to another's
         imported.append(name)
         return sys
 
