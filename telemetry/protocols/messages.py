@@ -5,7 +5,7 @@ factor of 0, a multiplexed signal without its multiplexer) is left out alone and
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from cantools.database.can import Signal
 from telemetry_core.schema import escape_key
@@ -198,21 +198,26 @@ def _fields(
     """One a signal. Signals of one name that exclude one another have fields of one name."""
     fields = []
     taken: dict[bytes, list[int]] = {}  # by the name as it is written: some characters are changed there
+    shown: dict[str, list[int]] = {}  # by the name in csv and ndjson
+
+    def is_free(others: Sequence[int], condition: int) -> bool:
+        return all(exclude(other, condition, conditions) for other in others)
+
     for signal, place in zip(signals, places, strict=True):
         name = field_name(signal.name)
         if name != signal.name:
             tell("a reserved name, written with _signal", signal.name)
-        while not all(
-            exclude(other, place.condition, conditions) for other in taken.get(escape_key(name), [])
-        ):
+        while not is_free(taken.get(escape_key(name), ()), place.condition):
             name = f"{name}_{place.start_bit}"
             tell("a name twice, written with the start bit", signal.name)
+        original = signal.name if is_free(shown.get(signal.name, ()), place.condition) else name
         taken.setdefault(escape_key(name), []).append(place.condition)
-        fields.append(_field(signal, name))
+        shown.setdefault(original, []).append(place.condition)
+        fields.append(_field(signal, name, original))
     return tuple(fields)
 
 
-def _field(signal: Signal, name: str) -> FieldSpec:
+def _field(signal: Signal, name: str, original: str) -> FieldSpec:
     factor, offset = signal.conversion.scale, signal.conversion.offset
     kind = SlotKind.INT
     scale = None
@@ -229,5 +234,5 @@ def _field(signal: Signal, name: str) -> FieldSpec:
         offset=float(offset),
         scale=scale,
         passes=signal.length == 1 or bool(signal.conversion.choices),
-        signal="" if name == signal.name else signal.name,
+        signal="" if name == original else original,
     )
