@@ -112,6 +112,8 @@ class Capture:
         if self.damaged:
             more = f", and {self.damaged - 1} more" if self.damaged > 1 else ""
             lines.append(f"{self.path}:{self.first_damage}: no line of a capture, skipped{more}")
+        if self._content.gap:
+            lines.append(f"{self.path}: damaged: {self._content.gap}")
         if self._content.problem:
             lines.append(f"{self.path}: ends early: {self._content.problem}")
         return lines

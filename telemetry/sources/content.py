@@ -1,7 +1,8 @@
 """The bytes of a recording: a file or stdin, compressed or not.
 
 Promises: what can be read is read: where a file is damaged or ends too early its content just ends, and
-`problem` says why; what comes before a damaged place is given first. The name's ending tells how it is
+`problem` says why; what comes before a damaged place is given first, and where it goes on behind one `gap`
+says so. The name's ending tells how it is
 compressed: `.gz`, `.zst`.
 """
 
@@ -38,10 +39,19 @@ class Content(io.RawIOBase):
         self._file = _open(path)
         self._ahead = b""  # peeked at, not yet read
         try:
-            self._stream: _Stream = inflated(path, self._file) or self._file
+            self._inflated = inflated(path, self._file)
+            self._stream: _Stream = self._inflated or self._file
         except BaseException:
             self._file.close()
             raise
+
+    @property
+    def gap(self) -> str:
+        """Where bytes are missing between those that were given, for people; "" if nowhere."""
+        if self._inflated is None or not self._inflated.gaps:
+            return ""
+        more = self._inflated.gaps - 1
+        return self._inflated.first_gap + (f", and {more} more" if more else "")
 
     @property
     def bytes_read(self) -> int:

@@ -1,8 +1,10 @@
 """The content of compressed recordings: gzip (RFC 1952, any number of members) and Zstandard (RFC 8878).
 
 Promises: memory is bounded whatever the file claims; what comes before damage is given, down to the byte at
-which the stream fails (gzip) or the block (Zstandard); then `DamagedError` says what is wrong and where in
-the file. Relies on the package zstandard, imported only when such a file is read.
+which the stream fails (gzip) or the block (Zstandard). It goes on at the next member or frame, as a file has
+that is appended to at each start and loses power, with `GAP` between; where there is none, `DamagedError`
+says what is wrong and where in the file. Relies on the package zstandard, imported only when such a file is
+read.
 """
 
 import zlib
@@ -16,15 +18,19 @@ if TYPE_CHECKING:
     import zstandard
 
 PIECE_BYTES = 64 * 1024
+GAP = b"\0\n"  # instead of what is missing: it makes a line that is cut off none, and ends it
 _EARLY = "the compressed data end too early"
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_BEGINNING = _GZIP_MAGIC + b"\x08"  # with its only method
+_TRIAL_BYTES = 1024  # that decompress from there: no accident
 
 # Of Zstandard.
 _LARGEST_WINDOW = 128 * 1024 * 1024  # as the zstd program allows
 _FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = 0x184D2A50  # and the 15 numbers behind it
 _HEADER_BYTES = 18  # the longest of a frame, with its magic
+_LARGEST_BLOCK = 128 * 1024
 _RUN = 1  # type of block: one byte, repeated
 _CHECKSUM_BYTES = 4
 
@@ -48,6 +54,9 @@ class Readable(Protocol):
 
 class Inflated(Protocol):
     """What a compressed file holds."""
+
+    gaps: int  # damaged places behind which it went on
+    first_gap: str  # the first of them, for people; "" without any
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill `buffer` with what comes next; how many bytes, 0 at the end. Raises DamagedError, OSError."""
@@ -94,35 +103,72 @@ class _Window:
 
 
 class _Pieces(ABC):
-    """A format as pieces of any size."""
+    """A format as pieces of any size: members, each of which can be read without the others."""
+
+    beginning: bytes  # of each member
 
     def __init__(self, file: Readable) -> None:
+        self.gaps = 0
+        self.first_gap = ""
         self._window = _Window(file)
         self._piece = b""
         self._given = 0
         self._failure: DamagedError | None = None
+        self._resumed_at = 0
 
     def readinto(self, buffer: memoryview, /) -> int:
         if self._given == len(self._piece):
-            if self._failure is not None:
-                raise self._failure
-            try:
-                self._piece = self._next_piece()
-            except DamagedError as failure:
-                self._failure = failure
-                raise
+            self._piece = self._next_piece_or_gap()
             self._given = 0
         count = min(len(buffer), len(self._piece) - self._given)
         buffer[:count] = self._piece[self._given : self._given + count]
         self._given += count
         return count
 
+    def _next_piece_or_gap(self) -> bytes:
+        try:
+            if self._failure is not None:
+                raise self._failure
+            return self._next_piece()
+        except DamagedError as failure:
+            self._failure = failure
+            if isinstance(failure, OtherFormatError) or not self._find_member():
+                raise
+        self.gaps += 1
+        self._resumed_at = self._window.place
+        self.first_gap = self.first_gap or f"{self._failure}; goes on at byte {self._resumed_at}"
+        self._failure = None
+        return GAP
+
+    def _find_member(self) -> bool:
+        """Go to the next place where one begins."""
+        window, beginning = self._window, self.beginning
+        while window.hold(len(beginning)):
+            at = window.data.find(beginning)
+            if at < 0:
+                window.take(len(window.data) - len(beginning) + 1)
+                continue
+            window.take(at)
+            if window.place > self._resumed_at and self._begin_member():
+                return True
+            window.take(1)
+        return False
+
+    @abstractmethod
+    def _begin_member(self) -> bool:
+        """Whether a member begins where the window does; if so, it is what comes next."""
+
     @abstractmethod
     def _next_piece(self) -> bytes:
-        """b"" at the end. Raises DamagedError; or sets _failure, and what comes before it is returned."""
+        """b"" at the end. Raises DamagedError; or sets _failure, and what comes before it is returned.
+
+        The window then begins no later than the next member may.
+        """
 
 
 class _Gzip(_Pieces):
+    beginning = _GZIP_BEGINNING
+
     def __init__(self, file: Readable) -> None:
         super().__init__(file)
         self._member = zlib.decompressobj(_GZIP)
@@ -160,15 +206,27 @@ class _Gzip(_Pieces):
         return piece
 
     def _salvage(self, member: "zlib._Decompress", data: bytes) -> bytes:
-        # Once more, byte by byte, up to the one that fails.
+        # Once more, byte by byte, up to the one that fails; or up to where another member begins, whose bytes
+        # pass for a while as those of one that was cut off.
+        window = self._window
         pieces = []
         for at in range(len(data)):
+            if at and data.startswith(_GZIP_BEGINNING, at) and _is_gzip(data[at : at + _TRIAL_BYTES]):
+                self._failure = DamagedError(_EARLY, window.place + at)
+                break
             try:
                 pieces.append(member.decompress(data[at : at + 1]))
             except zlib.error as error:
-                self._failure = DamagedError(_in_words(error), self._window.place + at)
+                self._failure = DamagedError(_in_words(error), window.place + at)
                 break
+        window.take(at)
         return b"".join(pieces)
+
+    def _begin_member(self) -> bool:
+        self._window.hold(_TRIAL_BYTES)
+        self._member = zlib.decompressobj(_GZIP)
+        self._begun = False
+        return _is_gzip(self._window.data[:_TRIAL_BYTES])
 
     def _skip_padding(self) -> None:
         # Zeros behind a member are none; gzip(1) takes them too.
@@ -180,6 +238,13 @@ class _Gzip(_Pieces):
                 return
 
 
+def _is_gzip(data: bytes) -> bool:
+    try:
+        return bool(zlib.decompressobj(_GZIP).decompress(data, 1)) or len(data) < _TRIAL_BYTES
+    except zlib.error:
+        return False
+
+
 def _in_words(error: zlib.error) -> str:
     # zlib: "Error -3 while decompressing data: ..."
     problem = str(error).rpartition("data: ")[2]
@@ -188,6 +253,8 @@ def _in_words(error: zlib.error) -> str:
 
 class _Zstandard(_Pieces):
     # Block by block: so the place of damage is known, and a piece is 128 KiB at most.
+    beginning = _FRAME_MAGIC
+
     def __init__(self, file: Readable, where: str) -> None:
         super().__init__(file)
         try:
@@ -211,10 +278,13 @@ class _Zstandard(_Pieces):
                 raise DamagedError(_EARLY, place + len(window.data))
             header = int.from_bytes(window.data[:3], "little")
             is_last, kind, size = header & 1, header >> 1 & 3, header >> 3
+            if size > _LARGEST_BLOCK:
+                raise DamagedError("a block that is too large", place)
             size = 3 + (1 if kind == _RUN else size) + _CHECKSUM_BYTES * (is_last and self._has_checksum)
             if not window.hold(size):
                 raise DamagedError(_EARLY, place + len(window.data))
-            piece = self._inflate(frame, window.take(size), place)
+            piece = self._inflate(frame, window.data[:size], place)
+            window.take(size)
             self._frame = None if is_last else frame
             if piece:
                 return piece
@@ -244,9 +314,23 @@ class _Zstandard(_Pieces):
             if is_cut_off:
                 raise DamagedError(_EARLY, place + len(window.data)) from error
             raise DamagedError(str(error), place) from error
+        other = window.data.find(_FRAME_MAGIC, 1, size + len(_FRAME_MAGIC))
+        if other > 0:  # no block begins like that
+            window.take(other)
+            raise DamagedError(_EARLY, window.place)
         frame = self._decompressor.decompressobj()
-        self._inflate(frame, window.take(size), place)
+        self._inflate(frame, window.data[:size], place)
+        window.take(size)
         return frame
+
+    def _begin_member(self) -> bool:
+        self._frame = None
+        self._window.hold(_HEADER_BYTES)
+        try:
+            self._package.get_frame_parameters(self._window.data)
+        except self._package.ZstdError:
+            return False
+        return True
 
     def _inflate(self, frame: "zstandard.ZstdDecompressionObj", data: bytes, place: int) -> bytes:
         try:

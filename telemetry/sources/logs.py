@@ -196,6 +196,8 @@ class Log:
             lines.append(f"{self.path}:{self._reader.first_damage}: no frame, skipped{more}")
         if self._is_unfinished:
             lines.append(f"{self.path}: was not finished by its logger: read up to its last whole record")
+        if self._content.gap:
+            lines.append(f"{self.path}: damaged: {self._content.gap}")
         if problem:
             lines.append(f"{self.path}: ends early: {problem}")
         return lines

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from telemetry.sources.inflate import DamagedError, Inflated, inflated
+from telemetry.sources.inflate import GAP, DamagedError, Inflated, inflated
 
 TEXT = b"".join(b"(%d.5) can0 %03X#%016X\n" % (row, row % 2048, row * row) for row in range(8_000))
 
@@ -30,6 +30,15 @@ def give(content: bytes, suffix: str, size: int = 100_000) -> tuple[bytes, str]:
         return bytes(out), str(damaged)
     assert stream.readinto(memoryview(buffer)) == 0
     return bytes(out), ""
+
+
+def read_all(stream: Inflated) -> bytes:
+    """What comes out of a file that goes on to its end."""
+    out = bytearray()
+    buffer = bytearray(1000)
+    while got := stream.readinto(memoryview(buffer)):
+        out += buffer[:got]
+    return bytes(out)
 
 
 PACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
@@ -84,6 +93,36 @@ def test_cut_off_anywhere_it_gives_what_is_before_and_says_where(suffix: str) ->
         assert len(out) >= got
         got = len(out)
     assert got > len(TEXT) - 200_000
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_behind_a_member_that_is_cut_off_the_next_one_is_given(suffix: str) -> None:
+    """As of a file that a logger appends to at each start, and that lost power."""
+    text = TEXT[:1500]
+    cut, whole = PACK[suffix](text), PACK[suffix](TEXT[1500:4000]) + PACK[suffix](TEXT[4000:9000])
+    for size in range(8, len(cut)):
+        stream = inflated(Path(f"log{suffix}"), io.BytesIO(cut[:size] + whole))
+        assert stream is not None
+        before, gap, behind = read_all(stream).partition(GAP)
+        assert text.startswith(before)
+        assert (gap, behind) == (GAP, TEXT[1500:9000])
+        assert stream.gaps == 1
+        assert stream.first_gap.endswith(f"; goes on at byte {size}")
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_each_damaged_place_is_a_gap(suffix: str) -> None:
+    parts = [TEXT[begin : begin + 3000] for begin in range(0, 15_000, 3000)]
+    packed = [bytearray(PACK[suffix](part)) for part in parts]
+    for damaged in (1, 3):
+        packed[damaged][len(packed[damaged]) // 2 :] = b"no data" * 40
+    stream = inflated(Path(f"log{suffix}"), io.BytesIO(b"".join(packed)))
+    assert stream is not None
+    first, second, third = read_all(stream).split(GAP)
+    assert first.startswith(parts[0])
+    assert second.startswith(parts[2])
+    assert third == parts[4]
+    assert stream.gaps == 2
 
 
 @pytest.mark.parametrize("suffix", PACK)

@@ -421,6 +421,27 @@ def test_what_was_cut_in_two_where_a_compressed_log_ends_early_is_one_warning_wi
     assert "ends early" in early
 
 
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_compressed_log_that_lost_power_and_was_appended_to_goes_on(
+    tmp_path: Path, name: str, packed: str
+) -> None:
+    """What was cut in two is no frame, and all that was written since is read."""
+    WRITERS[name](tmp_path / name)
+    frames, _, _ = read(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    end = whole.rstrip()[:-1] if name != "drive.blf" else whole[:-30]
+    cut = PACKERS[packed](whole) + PACKERS[packed](end) + PACKERS[packed](b"1")[:6]
+    path = tmp_path / f"{name}{packed}"
+    path.write_bytes(cut + PACKERS[packed](whole))
+    again, log, _ = read(path)
+    ids = [frame.id for frame in again]
+    assert ids[: len(frames)] == ids[-len(frames) :] == [frame.id for frame in frames]
+    assert len(again) == len(frames) * 2 + (len(frames) - 1 if name == "drive.blf" else 0)
+    place = f"at byte {len(cut)}; goes on at byte {len(cut)}"
+    assert log.warnings()[-1] == f"{path}: damaged: the compressed data end too early, {place}"
+
+
 def test_a_missing_package_is_named_with_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
