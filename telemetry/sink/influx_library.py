@@ -4,11 +4,12 @@ Importing the library imports a model class for everything that a server's API s
 each of its paths, and numpy where that is installed: 8 MB (29 with numpy) in a process that sends its own
 bytes over the client's connections. Promises: `InfluxDBClient` with none of this loaded, and every name of
 the library usable as ever, since a deferred module is imported when something in it is first used. Where
-somebody imported the library before, this takes it as it is.
+somebody imported the library before, this takes it as it is. Other threads import numpy as ever meanwhile.
 """
 
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
@@ -56,12 +57,18 @@ class _DeferredClass:
 
 
 class _Deferring(MetaPathFinder, Loader):
-    """Finds a `_DeferredModule` under every name that begins as one of `_DEFERRED`, until it is wanted."""
+    """Finds a `_DeferredModule` under every name that begins as one of `_DEFERRED`, until it is wanted.
+
+    For the thread that made it there is no numpy, which `Point` would import where there is one.
+    """
 
     def __init__(self) -> None:
         self.wanted: set[str] = set()
+        self._thread = threading.get_ident()
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        if fullname == "numpy" and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError("not needed here", name=fullname)
         if not fullname.startswith(_DEFERRED) or fullname in self.wanted:
             return None
         return ModuleSpec(fullname, self)
@@ -82,16 +89,9 @@ def _only_what_is_used() -> Iterator[None]:
         yield
         return
     sys.meta_path.insert(0, _deferring)
-    numpy_is_out = "numpy" not in sys.modules
-    if numpy_is_out:
-        # `Point` takes numpy's numbers where there is numpy. None makes an import fail with
-        # ModuleNotFoundError (The Python Language Reference, 5.3.1).
-        sys.modules["numpy"] = None  # type: ignore[assignment]  # None: an import that fails
     try:
         yield
     finally:
-        if numpy_is_out:
-            del sys.modules["numpy"]
         sys.meta_path.remove(_deferring)
 
 

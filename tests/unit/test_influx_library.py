@@ -40,6 +40,33 @@ def test_numpy_is_not_loaded_and_can_be_later() -> None:
     )
 
 
+def test_another_thread_can_import_numpy_meanwhile() -> None:
+    """As the source of an MF4 log does, whose asammdf needs it, while the sink imports the client."""
+    pytest.importorskip("numpy")
+    assert (
+        run(
+            """
+            import threading
+
+            def import_numpy():
+                import numpy
+                print(numpy.arange(3)[2])
+
+            def meanwhile(event, arguments):
+                if event == "import" and arguments[0] == "influxdb_client.client.write.point":
+                    other = threading.Thread(target=import_numpy)
+                    other.start()
+                    other.join()
+
+            sys.addaudithook(meanwhile)
+            from telemetry.sink.influx_library import InfluxDBClient
+            """,
+            first="",
+        )
+        == "2"
+    )
+
+
 def test_a_model_comes_when_it_is_used() -> None:
     assert run("""
         before = loaded()
