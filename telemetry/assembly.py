@@ -26,7 +26,7 @@ from telemetry.serial_assembly import count_gap_ns, serial_map_entries, serial_s
 from telemetry.serial_settings import SerialSettings
 from telemetry.sources.can import SocketCanSource
 from telemetry.sources.can_sockets import CanInterface, CanLink, CanUnixSocket
-from telemetry.sources.identity import belongs_to, position_name
+from telemetry.sources.identity import belongs_to, end_of, position_name
 from telemetry.sources.pythoncan import PythonCanSource
 from telemetry.sources.replay import ReplaySource
 from telemetry.sources.serial import SerialSource
@@ -118,7 +118,10 @@ def without_replaced(positions: Mapping[str, int], sources: Iterable[Assembled])
     return {
         name: frames
         for name, frames in positions.items()
-        if not any(belongs_to(name, source.name) and name != source.resume_as for source in present)
+        if not any(
+            belongs_to(name, source.name) and name not in (source.resume_as, end_of(source.resume_as))
+            for source in present
+        )
     }
 
 

@@ -18,6 +18,7 @@ from telemetry.clock import Clock
 from telemetry.compress import compress
 from telemetry.ledger import Counters, Ledger, add, of_source, subtract
 from telemetry.line import Line
+from telemetry.sources.identity import end_of
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.stamping import AS_THEY_ARE, ClockStamps, Stamping
 
@@ -50,7 +51,7 @@ class Pipeline:
         *,
         wait_for_clock: bool = False,
     ) -> None:
-        """positions: how many frames of each log are in the store already."""
+        """positions: how many frames of each log are in the store already, and of which its end is."""
         self._line = line
         self._store = store
         self._ledger = ledger
@@ -109,12 +110,19 @@ class Pipeline:
         """What `source` itself has lost so far, by reason, and `kernel_dropped`."""
         self._lost_before[source] = add(self._lost_earlier.get(source, {}), lost)
 
-    def end(self, source: str, lost: Counters, *, is_complete: bool) -> None:
-        """Nothing more comes of `source`; is_complete: a log, and read to its end."""
+    def end(self, source: str, lost: Counters, *, is_complete: bool, resume_as: str = "") -> None:
+        """Nothing more comes of `source`.
+
+        is_complete: it is a log, and read to its end; resume_as: as for `process`.
+        """
         self.count_losses(source, lost)
         self._line.end_sessions(source)
-        if is_complete:
-            self._flush(source)
+        if is_complete and self._line.pending:
+            frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
+            if self._stored.get(end) != frames:  # else an earlier run has come to here
+                self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
+                self._flush(source)
+                self._positions[end] = frames
 
     def replace_line(self, line: Line) -> None:
         """From the next delivery on everything goes through `line`, whose channels are bound.
@@ -139,14 +147,14 @@ class Pipeline:
         self._positions = dict(positions)
         if resume_as:
             self._line.forget_alarms(source)
-            self._stored[resume_as] = self._positions.get(resume_as, 0)
+            self._stored = dict(self._positions)
             counters = self._ledger.snapshot().items()
             afresh = {name: count for name, count in counters if name.startswith(of_source(source))}
             self._ledger.suppress(afresh)
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """How many frames of each log are done."""
+        """How many frames of each log are done, and of which its end is."""
         return self._positions
 
     def _take(self, source: str, frames: FrameBatch, stamping: Stamping) -> None:

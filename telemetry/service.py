@@ -34,6 +34,7 @@ from telemetry.reload import Reload
 from telemetry.running import RunningSources
 from telemetry.sink.sink import Sink
 from telemetry.sources.channel import BatchChannel
+from telemetry.sources.identity import is_end
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
@@ -201,7 +202,12 @@ class Service:
                 self._log(item.event)
                 self._write_event(item.event, item.time_ns)
             case SourceEnded():
-                self._pipeline.end(item.source, item.counts, is_complete=item.is_complete)
+                self._pipeline.end(
+                    item.source,
+                    item.counts,
+                    is_complete=item.is_complete,
+                    resume_as=self._sources[item.source].resume_as,
+                )
                 self._sources.ended(item.source)
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
@@ -322,7 +328,9 @@ class Service:
             LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
         if not recovery.clean:
             text = f"what was in memory then is gone; stored up to batch {recovery.last_sequence}"
-            positions = ", ".join(f"{name} frame {count}" for name, count in recovery.positions.items())
+            positions = ", ".join(
+                f"{name} frame {count}" for name, count in recovery.positions.items() if not is_end(name)
+            )
             self._add_event(begins("unclean_stop", f"{text}; {positions}" if positions else text))
 
     def _add_event(self, event: Event) -> None:

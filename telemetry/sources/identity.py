@@ -10,6 +10,7 @@ from pathlib import Path
 
 HEAD_BYTES = 256  # four frames of a candump log, the header of any other
 _DIGITS = 12
+_END = "/end"
 
 
 def position_name(source: str, log: Path) -> str:
@@ -20,6 +21,19 @@ def position_name(source: str, log: Path) -> str:
     except OSError:
         return f"{source}@unreadable"
     return f"{source}@{hashlib.sha256(head).hexdigest()[:_DIGITS]}"
+
+
+def end_of(position: str) -> str:
+    """What it is called at how many frames of a log of this position its end is stored too.
+
+    At a log's end rows go out that were held back: they may be missing though all of its frames are done.
+    """
+    return f"{position}{_END}"
+
+
+def is_end(position: str) -> bool:
+    """Whether it is the name of a log's end."""
+    return position.endswith(_END)
 
 
 def belongs_to(position: str, source: str) -> bool:

@@ -205,6 +205,32 @@ def test_what_the_reducer_holds_of_a_log_goes_out_at_its_end_and_not_when_the_se
     assert bench.store.text.count(b"\n") == 2
 
 
+def read_to_its_end(stored: Mapping[str, int], base: Mapping[str, int]) -> Bench:
+    """A log of three frames, as a run reads it that finds this much of it stored."""
+    points = {name: count for name, count in base.items() if name.startswith("points/")}
+    bench = Bench(stored, points, every_s=1.0)
+    bench.process(frames(0, 3))
+    bench.pipeline.end("log", {}, is_complete=True, resume_as="log")
+    bench.pipeline.finish()
+    return bench
+
+
+@pytest.mark.parametrize("stops", ["before its end", "behind its end"])
+def test_what_the_reducer_holds_at_a_logs_end_goes_out_once_however_often_it_is_read(stops: str) -> None:
+    whole = read_to_its_end({}, {})
+    assert whole.store.text.count(b"\n") == 2
+
+    first = whole
+    if stops == "before its end":
+        first = Bench(every_s=1.0)
+        first.process(frames(0, 3))
+        first.pipeline.finish()
+    _, accounts, positions = first.store.batches[-1]
+    again = read_to_its_end(positions, accounts)
+    assert first.store.text + again.store.text == whole.store.text
+    assert again.ledger.snapshot() == whole.ledger.snapshot()
+
+
 def test_another_log_of_the_same_source_starts_from_its_first_frame() -> None:
     bench = Bench({"log@old": 5})
     bench.process(frames(0, 3), resume_as="log@new")
