@@ -120,14 +120,19 @@ class DeadLetters:
                 left = without_rows(read[1], keys)
                 if not left:
                     self._filesystem.unlink(directory / name)
+                    self.forget(name)
                 elif left != read[1]:
                     replace_file(self._filesystem, directory / name, encode_letter(read[0], left))
+
+    def forget(self, name: str) -> None:
+        """Its file is gone, or is about to be sent again."""
+        self._sizes.pop(name, None)
+        self._ordered.discard(name)
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._filesystem.unlink(self._directory / name)
-        del self._sizes[name]
-        self._ordered.discard(name)
+        self.forget(name)
 
 
 def letter_names(filesystem: FileSystem, directory: Path) -> list[str]:

@@ -53,7 +53,11 @@ class Requeue:
         self._filesystem.sync_directory(dead)  # that it went must not be taken back
         claimed = self._directory / f"{name}.{sequence}"
         self._filesystem.rename(self._directory / name, claimed)
-        self._filesystem.sync_directory(self._directory)
+        try:
+            self._filesystem.sync_directory(self._directory)
+        except OSError:  # another batch will have this number: the next start would take it for the letter's
+            self._filesystem.rename(claimed, self._directory / name)
+            raise
         self._claimed[sequence] = claimed
 
     def claimed(self) -> list[int]:

@@ -282,6 +282,7 @@ class Spool:
             if letter.ordered and self._newer_may_wait():
                 continue
             self._requeue.claim(name, self._sequence + 1)
+            self._dead_letters.forget(name)
             points = lines.count(b"\n") + (not lines.endswith(b"\n"))
             self._append(
                 EncodedBatch(

@@ -186,6 +186,29 @@ def test_a_letter_that_had_got_to_disk_before_a_kill_is_not_taken_again(bench: B
 NO_CLEANING = ("unlink", "requeue")
 
 
+def test_a_letter_that_the_disk_refuses_to_claim_is_taken_later(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m good=1 1")
+    hand_over(bench.disk, DIRECTORY, bench.letters[0], boot_time_ns=None)
+    bench.disk.fault = lambda operation, path: (
+        errno.EIO if (operation, path.name) == ("sync_directory", "requeue") else None
+    )
+    bench.look()
+    bench.disk.fault = lambda _operation, _path: None
+    bench.feed.put()  # it has the number that the letter would have had
+    bench.spool.commit()
+    bench.restart()
+    bench.look()
+    assert 1 in drained_points(bench.spool)
+
+
+def test_what_was_sent_again_counts_towards_the_cap_no_more(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m good=1 1")
+    bench.requeue()
+    drain(bench.spool)
+    sizes = {path: len(content) for path, content in bench.disk.files().items() if path.suffix == ".segment"}
+    assert bench.spool.gauges().disk_bytes == sum(sizes.values())
+
+
 def test_batches_of_a_boot_that_is_over_are_dead_until_it_is_said_when_it_began(bench: Bench) -> None:
     bench.feed.put(2, boot_id=bench.clock.boot_id())
     bench.spool.commit()
