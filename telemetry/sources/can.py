@@ -81,6 +81,7 @@ class SocketCanSource:
         put_end(self.name, self.counts(), output)
 
     def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
+        outbox.hand_over(self.counts)  # what waits for room does not wait for the link too
         with self._link.open() as opened:
             self._warn(receive_buffer_warning(opened))
             self._bit_rate = self._link.bit_rate()

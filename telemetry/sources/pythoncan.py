@@ -73,6 +73,7 @@ class PythonCanSource:
     def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
         import can
 
+        outbox.send(self.counts)  # what waits for room does not wait for the adapter too
         try:
             with can.Bus(**self._options) as bus:
                 self._is_open = True
@@ -96,10 +97,12 @@ class PythonCanSource:
         start = len(batch)
         self._take(first, outbox)
         self._clock.wait(stop.event, GATHER_S)
-        while len(batch) < batch.capacity and (message := bus.recv(0)) is not None:
-            self._take(message, outbox)
-        self._states.scan(batch, start)
-        self._nudger.nudge(batch, start)
+        try:
+            while len(batch) < batch.capacity and (message := bus.recv(0)) is not None:
+                self._take(message, outbox)
+        finally:
+            self._states.scan(batch, start)
+            self._nudger.nudge(batch, start)
 
     def _take(self, message: "can.Message", outbox: Outbox) -> None:
         self._read += 1

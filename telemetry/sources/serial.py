@@ -106,6 +106,7 @@ class SerialSource:
 
     def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
         """Until the device is gone (an OSError), the port is deaf, or the source is stopped."""
+        outbox.send(self.counts)  # what waits for room does not wait for the port too
         put_all(self._silence.look(), output)
         with self._link.open(stop) as port:
             self._is_open = True
@@ -121,7 +122,6 @@ class SerialSource:
             finally:
                 self._is_open = False
                 self._framer.reset()
-                outbox.send(self.counts)
 
     def _step(self, port: SerialPort, outbox: Outbox, output: BatchChannel) -> None:
         """Wait for bytes, or until there is something else to do; then ask what is due."""

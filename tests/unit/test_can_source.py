@@ -86,6 +86,25 @@ def run_script(
     return items, source
 
 
+class Emptying(ScriptedLink):
+    """A link at whose second opening the channel is emptied; notes the frames in it at the third."""
+
+    def __init__(
+        self, stop: StopSignal, script: list[socket.socket | Exception], channel: BatchChannel
+    ) -> None:
+        super().__init__(stop, script)
+        self._channel = channel
+        self.frames = -1
+
+    def open(self) -> socket.socket:
+        if self.opened == 1:
+            while self._channel.get(0) is not None:
+                pass
+        elif self.opened == 2:
+            self.frames = self._channel.frames_waiting
+        return super().open()
+
+
 def events_of(items: list[Item]) -> list[tuple[str, bool]]:
     return [(item.event.code, item.event.active) for item in items if isinstance(item, SourceEvent)]
 
@@ -248,3 +267,16 @@ def test_a_simulator_that_restarts_is_found_again(tmp_path: Path) -> None:
             path.unlink()
         await_item(channel, lambda item: isinstance(item, SourceEvent) and item.event.active)
     await_item(channel, lambda item: isinstance(item, SourceEnded))
+
+
+def test_frames_that_waited_for_room_do_not_wait_for_a_link_that_is_gone() -> None:
+    channel = BatchChannel(capacity_frames=4, batch_frames=4)
+    batch = channel.take_empty()
+    for number in range(3):
+        batch.append(number, 1, b"")
+    channel.put(Delivery("bus", batch, {}))
+    away = OSError(errno.ENODEV, "No such device")
+    with StopSignal() as stop:
+        link = Emptying(stop, [wire_with(classic(1, b"a"), classic(2, b"b")), away, away], channel)
+        SocketCanSource("bus", link, FakeClock()).run(channel, stop)
+    assert link.frames == 2

@@ -137,6 +137,20 @@ def test_an_adapter_that_is_unplugged_and_comes_back_loses_nothing_but_the_gap(r
     assert source.counts()["read"] == 2
 
 
+def test_frames_that_came_before_an_adapter_was_unplugged_do_not_wait_for_it(run: Run) -> None:
+    channel = BatchChannel()
+    waiting: list[int] = []
+
+    class Away(can.CanInitializationError):
+        def __str__(self) -> str:
+            waiting.append(channel.frames_waiting)
+            return "no such adapter"
+
+    items, _ = run([MESSAGE, MESSAGE, can.CanOperationError("unplugged")], Away(), [], channel=channel)
+    assert waiting[0] == 2
+    assert [frame.nudge_ns for item in items if isinstance(item, Delivery) for frame in item.batch] == [0, 1]
+
+
 def test_frames_that_find_no_room_are_counted(run: Run) -> None:
     channel = BatchChannel(capacity_frames=2, batch_frames=2)
     items, source = run([MESSAGE] * 7, channel=channel)
