@@ -5,7 +5,7 @@ is counted; setting the stop descriptor ends every wait at once. Relies on a soc
 borders and carries `struct can_frame` (16 bytes) or `struct canfd_frame` (72 bytes): CAN_RAW, or AF_UNIX
 SOCK_SEQPACKET, which is the same code. An empty message is the end of the stream.
 
-A wake-up costs eight times what a frame costs, so after one the reader waits (50 ms) for more to come
+A wake-up costs eight times what a frame costs, so after one the reader waits (`gather_ms`) for more to come
 before it drains the queue; unless the queue was long the last time, since then waiting gains nothing.
 
 Sources: can(7) of the kernel's documentation (networking/can.rst), linux/can.h, linux/can/error.h.
