@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from telemetry import __version__
-from telemetry.errors import StorageError, TelemetryError, one_line
+from telemetry.errors import InputMissingError, StorageError, TelemetryError, one_line
 
 COMMANDS = {
     "run": "the gateway service",
@@ -26,6 +26,7 @@ COMMANDS = {
     "sim": "a simulated ECU on a bus, a socket or into a log",
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
 }
+OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -96,6 +97,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             _discard_stdout()  # commands name the files that they open: this was their output
             full = StorageError(f"cannot be written: {error.strerror}", where="stdout")
             return _refused(full, verbose)
+        if isinstance(error, OSError) and error.errno in OUT_OF_REACH and error.filename is not None:
+            out_of_reach = InputMissingError(
+                f"cannot be reached: {error.strerror}",
+                where=os.fsdecode(error.filename),
+                hint="check path and owner",
+            )
+            return _refused(out_of_reach, verbose)
         traceback.print_exc()
         return _refused(
             TelemetryError(f"a fault in the program: {type(error).__name__}", hint="please report it")

@@ -80,6 +80,19 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_74(
     assert capsys.readouterr().err == "nev-telemetry: stdout: cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize(
+    "words", [["spool", "list"], ["decode", "--format", "csv", "-", "-o"], ["decode", "-", "--dbc"]]
+)
+def test_a_path_that_cannot_even_be_looked_at_is_one_line_and_exit_66(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "x" * 300  # as one behind a folder that is closed to this user
+    assert main([*words, path]) == 66
+    assert capsys.readouterr().err == (
+        f"nev-telemetry: {path}: cannot be reached: File name too long (check path and owner)\n"
+    )
+
+
 def test_a_fault_in_the_program_keeps_its_traceback_and_is_exit_70(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
