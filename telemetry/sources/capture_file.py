@@ -5,6 +5,7 @@ refuses costs lines, counted, and one warning; writing goes on by itself once th
 is there already is kept. Relies on whole lines being handed over.
 """
 
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -45,8 +46,11 @@ class CaptureFile:
     def close(self) -> None:
         """Give the file back; the next line opens it again."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            descriptor, self._descriptor = self._descriptor, None
+            with contextlib.suppress(
+                OSError
+            ):  # it is closed all the same, and lines were handed over by then
+                os.close(descriptor)
 
     def _append(self, line: bytes) -> None:
         descriptor = self._open()

@@ -15,6 +15,7 @@ settled; after a sync writing goes on in the other slot, so that the synced one 
         40    56  each: start, end, acknowledged, evicted, damaged, dead, pinned
 """
 
+import contextlib
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -142,8 +143,9 @@ class SlotFile:
     def close(self) -> None:
         """Close the file."""
         if self._descriptor is not None:
-            self._filesystem.close(self._descriptor)
-            self._descriptor = None
+            descriptor, self._descriptor = self._descriptor, None
+            with contextlib.suppress(OSError):  # it is closed all the same, and `sync` has told of the medium
+                self._filesystem.close(descriptor)
 
     def _replace(self, data: bytes) -> None:
         # both slots are given their blocks now: writing in place works on a full disk

@@ -88,3 +88,25 @@ def test_a_disk_that_becomes_full_within_a_line_is_left_alone_for_a_while(
     capture.close()
     assert path.read_bytes() == LINE[:10] + LINE
     assert capture.lost_lines == 3
+
+
+def test_a_file_that_cannot_be_closed_in_order_is_closed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+
+    def refuse(descriptor: int) -> None:
+        closed.append(descriptor)
+        raise OSError(errno.EIO, "Input/output error")  # as file systems over a network may
+
+    path = tmp_path / "capture.log"
+    capture = CaptureFile(path, 1_000_000, FakeClock())
+    capture.write(LINE)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "close", refuse)
+        capture.close()
+    capture.write(LINE)
+    capture.close()
+    (descriptor,) = closed
+    os.close(descriptor)
+    assert path.read_bytes() == LINE * 2

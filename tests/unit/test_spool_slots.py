@@ -86,3 +86,27 @@ def test_a_file_that_failed_is_replaced_by_a_new_one(operation: str) -> None:
     read = read_slot(disk, DIRECTORY)
     assert read is not None
     assert read.generation == slots.next_generation - 1
+
+
+class UnclosableDisk(SimulatedDisk):
+    """A disk that says of each file that it could not be closed in order: it is closed all the same."""
+
+    def close(self, descriptor: int) -> None:
+        super().close(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_file_that_failed_is_not_written_again_though_it_could_not_be_closed_in_order() -> None:
+    disk = disk_with_directory()
+    slots = SlotFile(disk, DIRECTORY, 0)
+    slots.write(slot(slots.next_generation))
+    disk.__class__ = UnclosableDisk
+    disk.fault = lambda name, path: errno.EIO if name == "write_at" and not path.suffix else None
+    with pytest.raises(OSError, match="Input/output"):
+        slots.write(slot(slots.next_generation))
+    disk.__class__ = SimulatedDisk
+    disk.fault = lambda _name, _path: None
+    slots.write(slot(slots.next_generation))
+    read = read_slot(disk, DIRECTORY)
+    assert read is not None
+    assert read.generation == slots.next_generation - 1
