@@ -103,6 +103,8 @@ class RunningSources:
                 self._sources[name] = replace(known, settings=entry)
             elif name in self._running:
                 self._successors[name] = entry
+                # The line is told of its channels now, and of them the successor's frames will come.
+                self._sources[name] = replace(self._sources[name], settings=entry)
             else:
                 self._begin(entry)
 

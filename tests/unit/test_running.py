@@ -9,6 +9,7 @@ import pytest
 from telemetry.assembly import Assembled
 from telemetry.bit_rate import BitRate
 from telemetry.config import CanSettings, DatabaseSettings, ReplaySettings, SourceSettings
+from telemetry.protocols.transport import IsoTpId
 from telemetry.running import RunningSources, same_device
 from telemetry.sources.channel import BatchChannel
 from telemetry.sources.reconnect import put_end
@@ -112,6 +113,15 @@ def test_one_that_does_not_stop_in_time_is_replaced_when_it_has(bench: Bench) ->
     assert bench.sources["bus"].source is before
     bench.take_end()
     assert bench.sources["bus"].settings == changed[0]
+
+
+def test_one_that_does_not_stop_in_time_is_described_as_its_successor(bench: Bench) -> None:
+    """For the channel keeps its number, and the line is told of it once."""
+    isotp = (IsoTpId(0x7E8),)
+    changed = replace(CAN, interface="can1", databases=DatabaseSettings((), isotp=isotp))
+    bench.sources.retire([changed, replace(CAN, name="other")])
+    bench.sources.adopt([changed, replace(CAN, name="other")])  # without waiting
+    assert bench.sources["bus"].isotp == isotp
 
 
 def test_one_that_is_removed_and_does_not_stop_in_time_is_known_until_it_has(bench: Bench) -> None:
