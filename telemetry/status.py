@@ -26,6 +26,7 @@ LOG = logging.getLogger(__name__)
 SOCKET_NAME = "status.sock"
 CLIENT_TIMEOUT_S = 1.0
 REQUEST_TIMEOUT_S = 0.2
+RETRY_S = 1.0
 MAX_REQUEST_BYTES = 64
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -40,6 +41,7 @@ class StatusServer:
         self._path = directory / SOCKET_NAME
         self._describe = describe
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="status", daemon=True)
 
     def start(self) -> None:
@@ -58,6 +60,7 @@ class StatusServer:
 
     def close(self) -> None:
         """Stop answering and remove the socket."""
+        self._closing.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -70,8 +73,10 @@ class StatusServer:
         while True:
             try:
                 client, _ = self._listener.accept()
-            except OSError:
-                return  # closed
+            except OSError:  # closed; or out of descriptors, which passes
+                if self._closing.wait(RETRY_S):
+                    return
+                continue
             with client:
                 try:
                     request = _receive_line(client)

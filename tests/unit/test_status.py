@@ -1,3 +1,4 @@
+import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,25 @@ def test_a_socket_left_by_a_killed_service_is_replaced(tmp_path: Path) -> None:
     assert query_status(tmp_path) == {"vehicle": "again"}
     server.close()
     assert not (tmp_path / SOCKET_NAME).exists()
+
+
+def test_a_connection_that_cannot_be_taken_now_is_taken_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles = [OSError(errno.EMFILE, "Too many open files")]
+    accept = socket.socket.accept
+
+    def accept_later(listener: socket.socket) -> tuple[socket.socket, object]:
+        if troubles:
+            raise troubles.pop()
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", accept_later)
+    monkeypatch.setattr("telemetry.status.RETRY_S", 0.0)
+    server = StatusServer(tmp_path, lambda _request: {"vehicle": "van"})
+    server.start()
+    assert query_status(tmp_path) == {"vehicle": "van"}
+    server.close()
 
 
 def test_no_service_is_one_clear_line(tmp_path: Path) -> None:
