@@ -9,7 +9,10 @@ from typing import Protocol
 import zstandard
 from telemetry_core.frames import FrameBatch, FrameTuple
 
-PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": lambda data: gzip.compress(data, mtime=0),  # of one name wherever it is a test's parameter
+    ".zst": zstandard.compress,
+}
 BLF_START = (2023, 11, 2, 14, 22, 13, 20, 500)  # SYSTEMTIME
 BLF_START_NS = 1_700_000_000_500_000_000
 
