@@ -80,7 +80,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "directory": _words("made if missing, for this user only"),
         "cap_mib": _words(
             "the oldest data is evicted beyond it, counted",
-            "the smaller of 1 GiB and half of what is free or held already",
+            "the smaller of 1 GiB and half of what is free or held already, more when more is free later",
         ),
         "max_age_h": _words("data older than this is evicted, counted", "none"),
         "keep_free_mib": _words("always left free on the disk"),

@@ -28,6 +28,14 @@ class SpoolLimits:
             return self.cap_bytes
         return min(DEFAULT_CAP_BYTES, (free_bytes + held_bytes) // 2)
 
+    @property
+    def memory_limit_bytes(self) -> int:
+        """What may wait in memory while the disk refuses: it must fit under the cap when the disk takes it.
+
+        A cap that is not given follows the disk, and says nothing while that is full.
+        """
+        return self.memory_bytes if self.cap_bytes is None else min(self.memory_bytes, self.cap_bytes // 2)
+
     def segment_size(self, cap_bytes: int) -> int:
         """Where a segment ends: small enough that evicting one costs little of what the cap holds."""
         return max(1, min(self.segment_bytes, cap_bytes // 8))

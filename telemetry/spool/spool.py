@@ -171,7 +171,7 @@ class Spool:
         """Whether as much again as waits would find room; what can wait should wait where it would not."""
         with self._lock:
             if self._refusal:
-                return 2 * self._memory.size_bytes < self._memory_limit_bytes
+                return 2 * self._memory.size_bytes < self._limits.memory_limit_bytes
             return self._store.has_room(beside_bytes=self._dead_letters.size_bytes)
 
     def commit_due(self) -> bool:
@@ -253,12 +253,7 @@ class Spool:
 
     def _bound_memory(self) -> None:
         if not self._outbox.is_writing:  # what is being written is not to be touched
-            self._memory.evict(self._memory_limit_bytes)
-
-    @property
-    def _memory_limit_bytes(self) -> int:
-        # what waits must fit under the cap when the disk takes it
-        return min(self._limits.memory_bytes, self._store.cap_bytes // 2)
+            self._memory.evict(self._limits.memory_limit_bytes)
 
     def _look_for_letters(self) -> None:
         """Look, now and then, whether a command has handed dead letters over."""

@@ -78,7 +78,6 @@ class Store:
         self.last_sequence = state.last_sequence
         self.written = Written()
         self.cap_bytes = limits.cap(self._free_bytes(), self.size_bytes)
-        self._segment_bytes = limits.segment_size(self.cap_bytes)
 
     @property
     def size_bytes(self) -> int:
@@ -105,10 +104,11 @@ class Store:
         items = list(items)
         payload_bytes = sum(len(item.batch.payload) for item in items)
         last = self.segments[-1] if self.segments else None
+        segment_bytes = self._limits.segment_size(self.cap_bytes)
         is_new = (
             self._descriptor is None
             or last is None
-            or (last.size_bytes > 0 and last.size_bytes + payload_bytes > self._segment_bytes)
+            or (last.size_bytes > 0 and last.size_bytes + payload_bytes > segment_bytes)
         )
         if is_new:
             self.seal()
@@ -190,6 +190,8 @@ class Store:
         """
         limits = self._limits
         self.drop_settled(0, self.end)
+        # A disk that was full when the spool was opened may have room since.
+        self.cap_bytes = max(self.cap_bytes, limits.cap(self._free_bytes(), self.size_bytes))
         if limits.max_age_s is not None:
             oldest_s = self._clock.monotonic_s() - limits.max_age_s
             while self.segments and self.segments[0].newest_s < oldest_s and self.evict_oldest():

@@ -96,6 +96,28 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     assert_balanced(bench.spool, bench.feed.accounts)
 
 
+def test_a_spool_that_is_opened_on_a_full_disk_sends_from_memory_and_takes_the_room_that_comes() -> None:
+    bench = Bench()
+    bench.spool.close()
+    bench.disk.capacity_bytes = 0
+    bench.spool = bench.open()
+    bench.feed = Feed(bench.spool)
+    bench.put(3)
+    assert bench.spool.gauges().volatile == "too little of the disk is free"
+    assert bench.spool.counters()["points/evicted"] == 0
+    live = bench.spool.next_live()
+    assert live
+    bench.spool.acknowledge(live.sequence)
+    bench.disk.capacity_bytes = None
+    bench.clock.advance(60.0)
+    bench.put()
+    gauges = bench.spool.gauges()
+    assert not gauges.volatile
+    assert gauges.cap_bytes == 1 << 30
+    assert gauges.waiting_disk_points == 9
+    assert drained_points(bench.spool) == [0, 1, 2, 3, 4, 5, 9, 10, 11]
+
+
 def test_what_was_settled_from_memory_stays_counted_after_a_kill(bench: Bench) -> None:
     bench.put()
     bench.refuse("append")
