@@ -152,6 +152,14 @@ class Sender:
     def _write(self, payload: bytes) -> Verdict:
         if self.state.held:
             self._client.reread_credentials()
+            return self._exchange(payload)
+        verdict = self._exchange(payload)
+        is_refused = isinstance(verdict, Hold) and verdict.cause is HoldCause.CREDENTIALS
+        if is_refused and self._client.reread_credentials():  # they were replaced: no reason for an alarm
+            return self._exchange(payload)
+        return verdict
+
+    def _exchange(self, payload: bytes) -> Verdict:
         exchange = self._client.write(payload)
         self._note_exchange(exchange, len(payload))
         return exchange.verdict

@@ -34,6 +34,7 @@ class ModelServer:
     stored: set[bytes] = field(default_factory=set)
     requests: list[list[bytes]] = field(default_factory=list)
     rereads: int = 0
+    has_new_secrets: bool = False  # since they were read last
     reread_error: ConfigError | None = None
     closed: bool = False
     api: Api = Api.V2
@@ -51,7 +52,8 @@ class ModelServer:
         self.rereads += 1
         if self.reread_error is not None:
             raise self.reread_error
-        return False
+        changed, self.has_new_secrets = self.has_new_secrets, False
+        return changed
 
     def close(self) -> None:
         self.closed = True
