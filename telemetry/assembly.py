@@ -166,7 +166,7 @@ def _can(settings: CanSettings, channels: ChannelTable, clock: Clock) -> Assembl
 
 def _link(settings: CanSettings) -> CanLink:
     if settings.socket is not None:
-        return CanUnixSocket(settings.socket)
+        return CanUnixSocket(settings.socket, settings.receive_buffer_bytes)
     return CanInterface(
         settings.interface or settings.name,
         hardware_stamps=settings.hardware_stamps,

@@ -83,7 +83,7 @@ class SocketCanSource:
     def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
         outbox.hand_over(self.counts)  # what waits for room does not wait for the link too
         with self._link.open() as opened:
-            self._warn(receive_buffer_warning(opened))
+            self._warn(receive_buffer_warning(opened, self._link.receive_buffer_bytes))
             self._bit_rate = self._link.bit_rate()
             reader = self._reader = CanReader(opened.fileno(), stop.fileno(), self._channel)
             try:

@@ -39,6 +39,11 @@ class CanLink(Protocol):
         """For people: interface or path."""
         ...
 
+    @property
+    def receive_buffer_bytes(self) -> int:
+        """What is asked of the kernel for the socket's receive buffer."""
+        ...
+
     def open(self) -> socket.socket:
         """A socket with its options set and bound or connected. Raises OSError while that is impossible."""
         ...
@@ -117,7 +122,7 @@ def receive_buffer_bytes(opened: socket.socket) -> int:
     return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
-def receive_buffer_warning(opened: socket.socket, wanted_bytes: int = RECEIVE_BUFFER_BYTES) -> str:
+def receive_buffer_warning(opened: socket.socket, wanted_bytes: int) -> str:
     """One line for people when the socket's buffer is smaller than wanted; else empty."""
     got_bytes = receive_buffer_bytes(opened)
     if opened.family == socket.AF_UNIX or got_bytes >= wanted_bytes:  # there the sender's buffer counts

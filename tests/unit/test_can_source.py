@@ -29,6 +29,7 @@ class ScriptedLink:
     """Opens to one end of a socket pair, or fails, as the script says; in the end it stops the source."""
 
     description = "can7"
+    receive_buffer_bytes = 256 * 1024
 
     def __init__(
         self,
@@ -164,6 +165,26 @@ def test_the_bit_rate_is_asked_each_time_the_link_is_opened_and_each_time_it_cam
         assert source.bit_rate is None
         source.run(BatchChannel(), stop)
     assert source.bit_rate == BitRate(500_000)  # opened; opened again, and heard again
+
+
+@pytest.mark.parametrize(("asked_kib", "is_told"), [(64, False), (16 * 1024, True)])
+def test_a_receive_buffer_that_is_as_large_as_asked_for_is_no_warning(
+    asked_kib: int, is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # unlike AF_UNIX it has a buffer of its own
+    set_stamp_options(opened.fileno())
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    with StopSignal() as stop:
+
+        class Link(ScriptedLink):
+            receive_buffer_bytes = asked_kib * 1024
+
+            def bit_rate(self) -> None:
+                stop.set()
+
+        SocketCanSource("bus", Link(stop, [opened]), FakeClock()).run(BatchChannel(), stop)
+    assert ("the receive buffer is 64 KiB instead of 16384 KiB" in caplog.text) == is_told
+    assert ("receive buffer" in caplog.text) == is_told
 
 
 def test_a_fault_of_our_own_does_not_end_the_source(caplog: pytest.LogCaptureFixture) -> None:
