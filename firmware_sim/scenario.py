@@ -77,7 +77,11 @@ def find_scenario(name_or_file: str) -> Path:
     file = Path(name_or_file)
     if file.suffix != ".toml" and file.name == name_or_file:
         file = SCENARIOS / f"{name_or_file}.toml"
-    if not file.is_file():
+    try:
+        is_file = file.is_file()
+    except OSError as error:  # a folder on the way that this user may not enter
+        raise InputMissingError(f"cannot be read: {error.strerror}", where=name_or_file) from error
+    if not is_file:
         known = ", ".join(scenario_names())
         raise InputMissingError(
             "no such scenario", where=name_or_file, hint=f"a .toml file, or one of {known}"

@@ -111,9 +111,14 @@ def _source_findings(settings: SourceSettings) -> Iterator[Finding]:
             Level.WARNING, f"source {name}: has no database; its frames are counted and not decoded"
         )
     if isinstance(settings, CanSettings) and settings.socket is not None:
-        there = settings.socket.is_socket()
+        where = f"source {name}: socket {settings.socket}"
+        try:
+            there = settings.socket.is_socket()
+        except OSError as error:  # a folder on the way that this user may not enter
+            yield Finding(Level.FAULT, f"{where}: {error.strerror}")
+            return
         level = Level.FACT if there else Level.WARNING
-        yield Finding(level, f"source {name}: socket {settings.socket}{'' if there else ' is not there yet'}")
+        yield Finding(level, f"{where}{'' if there else ' is not there yet'}")
     elif isinstance(settings, CanSettings):
         there = settings.interface in {interface for _, interface in socket.if_nameindex()}
         level = Level.FACT if there else Level.WARNING
@@ -134,7 +139,12 @@ def _serial_findings(settings: SerialSettings) -> Iterator[Finding]:
         yield Finding(Level.FACT, f"{where}: {said}")
         return
     port = Path(settings.port)
-    if not port.exists():
+    try:
+        there = port.exists()
+    except OSError as error:  # a folder on the way that this user may not enter
+        yield Finding(Level.FAULT, f"{where}: {error.strerror}")
+        return
+    if not there:
         yield Finding(Level.WARNING, f"{where} is not there yet: {said}")
     elif not os.access(port, os.R_OK | os.W_OK):
         yield Finding(Level.FAULT, f"{where}: permission denied (add this user to the group dialout)")
@@ -182,11 +192,13 @@ def _room(config: Config) -> tuple[int, int]:
 
 
 def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that there is."""
+    """The path, or the nearest folder above it that there is, or that this user may look at."""
     path = path.absolute()
-    while not path.exists():
+    while True:
+        with contextlib.suppress(OSError):
+            if path.exists():
+                return path
         path = path.parent
-    return path
 
 
 def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ anything is opened or touched. Units stand in the names of keys. Secrets are nev
 a token or password stands in a file of its own or in the environment, and prints masked.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -144,7 +145,10 @@ def spool_directory(path: Path) -> Path:
     A command on a running service must not be kept from it by an edit that the service has refused, or by an
     environment that only the service has. Raises ConfigError.
     """
-    return path if path.is_dir() else TomlTable.load(path).take_table("spool").take_path("directory")
+    with contextlib.suppress(OSError):  # a folder on the way that this user may not enter: `load` says so
+        if path.is_dir():
+            return path
+    return TomlTable.load(path).take_table("spool").take_path("directory")
 
 
 def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> Config:
@@ -181,7 +185,7 @@ def _sources(top: TomlTable) -> tuple[SourceSettings, ...]:
             if name in found:
                 raise table.wrong("name", f"another source is already called {name!r}")
             found[name] = reader(table, name)
-            _check_port_is_free(table, found[name], found.values())
+            _check_shares_nothing(table, found[name], found.values())
             table.close()
     if not found:
         raise ConfigError(
@@ -190,12 +194,14 @@ def _sources(top: TomlTable) -> tuple[SourceSettings, ...]:
     return tuple(found.values())
 
 
-def _check_port_is_free(table: TomlTable, new: SourceSettings, found: Iterable[SourceSettings]) -> None:
+def _check_shares_nothing(table: TomlTable, new: SourceSettings, found: Iterable[SourceSettings]) -> None:
     for other in found:
         if other is new or not isinstance(new, SerialSettings) or not isinstance(other, SerialSettings):
             continue
         if other.port == new.port:
             raise table.wrong("port", f"source {other.name!r} has {new.port} already")
+        if new.capture is not None and other.capture == new.capture:
+            raise table.wrong("capture", f"source {other.name!r} writes {new.capture} already")
 
 
 def _databases(table: TomlTable) -> DatabaseSettings:
@@ -232,8 +238,7 @@ def _isotp(table: TomlTable) -> IsoTpId:
 def _files(table: TomlTable, key: str) -> tuple[Path, ...]:
     files = table.take_paths(key)
     for file in files:
-        if not file.is_file():
-            raise table.wrong(key, f"no such file: {file}")
+        table.check_is_file(key, file)
     return files
 
 
@@ -279,8 +284,7 @@ def _python_can(table: TomlTable, name: str) -> PythonCanSettings:
 
 def _replay(table: TomlTable, name: str) -> ReplaySettings:
     file = table.take_path("file")
-    if not file.is_file():
-        raise table.wrong("file", f"no such file: {file}")
+    table.check_is_file("file", file)
     channels = table.take_table("channel_databases")
     return ReplaySettings(
         name=name,

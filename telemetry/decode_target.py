@@ -55,8 +55,11 @@ def position_name(
     """
     digest = hashlib.sha256(json.dumps(_words(settings, options)).encode())
     for path in logs:
-        if not path.is_file():
-            return ""
+        try:
+            if not path.is_file():
+                return ""
+        except OSError as error:  # a folder on the way that this user may not enter
+            raise _unreadable(path, error) from error
         with _opened(path) as stream:
             digest.update(
                 f"{path.stat().st_size} ".encode() + hashlib.sha256(stream.read(HEAD_BYTES)).digest()
@@ -83,4 +86,8 @@ def _opened(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
-        raise InputMissingError(error.strerror or str(error), where=str(path)) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> InputMissingError:
+    return InputMissingError(error.strerror or str(error), where=str(path))

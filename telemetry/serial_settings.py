@@ -71,6 +71,9 @@ def read_serial(table: TomlTable, name: str) -> SerialSettings:
 def read_simulated_time(table: TomlTable) -> SimulatedTime | None:
     """The keys of a simulator's time; None: the machine's own."""
     if "time_scale" not in table:
+        for key in ("time_origin_ns", "time_wall_ns"):
+            if key in table:
+                raise table.wrong(key, "stands without time_scale", "give all three")
         return None
     nanoseconds = {"least": 0, "most": 2**63 - 1}
     return SimulatedTime(

@@ -125,10 +125,11 @@ def query_status(directory: Path, request: str = "status") -> dict[str, Any]:
                 if len(answer) > MAX_ANSWER_BYTES:
                     raise DataError("answers more than a status", where=str(path))
     except OSError as error:
+        is_closed = isinstance(error, PermissionError)
         raise UnavailableError(
             f"no service answers: {error.strerror or error}",
             where=str(path),
-            hint="is `nev-telemetry run` up?",
+            hint="as the service's user, or by sudo" if is_closed else "is `nev-telemetry run` up?",
         ) from error
     try:
         status = json.loads(answer)

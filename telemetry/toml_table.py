@@ -62,7 +62,8 @@ class TomlTable:
             with file.open("rb") as stream:
                 content = stream.read(MAX_FILE_BYTES + 1)
         except OSError as error:
-            raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+            hint = "as its owner, or by sudo" if isinstance(error, PermissionError) else ""
+            raise ConfigError(f"cannot be read: {error.strerror}", where=str(file), hint=hint) from error
         if len(content) > MAX_FILE_BYTES:
             raise ConfigError(f"is larger than {MAX_FILE_BYTES} bytes", where=str(file))
         try:
@@ -145,6 +146,15 @@ class TomlTable:
             return self._file.parent / Path(text).expanduser()
         except RuntimeError as error:
             raise self.wrong(key, f"nobody here has the home directory of {text!r}") from error
+
+    def check_is_file(self, key: str, file: Path) -> None:
+        """Raises ConfigError unless `file`, a value of `key`, is there and this user may look at it."""
+        try:
+            is_file = file.is_file()
+        except OSError as error:  # of a folder on the way to it
+            raise self.wrong(key, f"cannot be read: {file}: {error.strerror}") from error
+        if not is_file:
+            raise self.wrong(key, f"no such file: {file}")
 
     def take_paths(self, key: str) -> tuple[Path, ...]:
         """A list of paths, relative to the configuration file's folder; empty when the key is absent."""
@@ -278,11 +288,21 @@ class TomlTable:
 
     def _take(self, key: str, default: Any) -> Any:
         if key in self._values:
-            return self._values.pop(key)
+            value = self._values.pop(key)
+            if any("\0" in text for text in _texts(value)):
+                raise self.wrong(key, "holds the character NUL, as no name and no path can")
+            return value
         if default is None:
             near = difflib.get_close_matches(key, list(self._values), n=1)
             raise self.wrong(key, "is missing", f"is {near[0]} meant to be it?" if near else "")
         return default
+
+
+def _texts(value: object) -> Iterator[str]:
+    """A text, or those of a list."""
+    for one in value if isinstance(value, list) else (value,):
+        if isinstance(one, str):
+            yield one
 
 
 def _range(above: float, least: float, most: float) -> str:

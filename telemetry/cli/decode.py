@@ -283,7 +283,7 @@ def _flag(key: str) -> str:
 
 @contextmanager
 def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[Callable[[bytes], object]]:
-    if file is not None and file.exists() and any(log.exists() and file.samefile(log) for log in logs):
+    if file is not None and any(_are_one_file(file, log) for log in logs):
         raise UsageError("is a log that is to be read", where=str(file), hint="give another --output")
     try:
         if file is None:
@@ -298,6 +298,13 @@ def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[Callable[[bytes
         if file is None:
             raise
         raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+
+
+def _are_one_file(file: Path, log: Path) -> bool:
+    try:
+        return file.samefile(log)
+    except OSError:  # one of them is not there, or cannot be looked at: opening it tells
+        return False
 
 
 def _database(text: str) -> Database:

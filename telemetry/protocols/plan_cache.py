@@ -70,9 +70,9 @@ def _key(buses: Sequence[BusDatabases]) -> str:
     for bus in buses:
         digest.update(json.dumps(asdict(bus), default=str).encode())
         for file in bus.databases:
-            if file.exists() and not (file.is_file() or file.is_dir()):
-                raise ConfigError("is no regular file, and is read more than once", where=str(file))
             try:
+                if file.exists() and not (file.is_file() or file.is_dir()):
+                    raise ConfigError("is no regular file, and is read more than once", where=str(file))
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
             except OSError as error:
                 raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error

@@ -13,7 +13,7 @@ from telemetry_core.transport import Transport
 SENDERS = 256  # source addresses of J1939: a tag set for each
 ID_BITS, ID_BITS_EXTENDED = 0x7FF, 0x1FFFFFFF
 _EXTENDED = 0x80000000
-_ID = re.compile(r"[0-9A-Fa-f]{1,8}")
+_ID = re.compile(r"[0-9A-Fa-f]{1,3}|[0-9A-Fa-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,8 @@ def handed_over(path: Path, environment: Mapping[str, str]) -> Path:
     configuration may name a file of root's, which commands read from root's shell and the service cannot.
     """
     directory = environment.get("CREDENTIALS_DIRECTORY")
-    copy = Path(directory, path.name) if directory else path
-    return copy if copy.exists() else path
+    copy = Path(directory, path.name) if directory else None
+    return copy if copy is not None and copy.exists() else path
 
 
 def read_secret(path: Path) -> Secret:

@@ -62,8 +62,11 @@ class SpoolView:
             names = filesystem.names(directory)
             self._state = read_state(filesystem, directory, unix_ns=clock.unix_ns(), monotonic_s=self._now_s)
         except OSError as error:
+            is_closed = isinstance(error, PermissionError)
             raise InputMissingError(
-                f"cannot be read: {error.strerror}", where=str(directory), hint="give the spool's directory"
+                f"cannot be read: {error.strerror}",
+                where=str(directory),
+                hint="as the service's user, or by sudo" if is_closed else "give the spool's directory",
             ) from error
         if SLOTS not in names and not any(parse_name(name) for name in names):
             raise InputMissingError("holds no spool", where=str(directory), hint="give the spool's directory")

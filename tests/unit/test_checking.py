@@ -107,3 +107,19 @@ def test_a_log_that_cannot_be_read_is_a_fault_and_the_server_is_asked_all_the_sa
     faults = texts(findings(tmp_path, source), Level.FAULT)
     assert f"source log: {tmp_path}/drive.blf: is no BLF log" in faults
     assert "Connection refused" in faults
+
+
+def test_what_lies_behind_a_folder_that_may_not_be_entered_is_a_fault(tmp_path: Path) -> None:
+    unseen = "x" * 300  # fails like a name in a closed folder
+    bus = f'[[can]]\nname = "sim"\nsocket = "{unseen}"\n'
+    port = f'[[serial]]\nname = "bms"\nport = "{unseen}"\nprotocol = "jbd"\n'
+    faults = texts(findings(tmp_path, bus + port), Level.FAULT)
+    assert f"source sim: socket {tmp_path / unseen}: File name too long" in faults
+    assert f"source bms: port {tmp_path / unseen}: File name too long" in faults
+
+
+def test_the_room_for_a_spool_is_told_where_its_folder_cannot_be_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
+    file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "{"x" * 300}"\n[[can]]\nname = "can9"\n')
+    assert "MB are free" in texts(list(check(load_config(file, {}))), Level.FACT)

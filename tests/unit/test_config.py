@@ -207,3 +207,21 @@ def test_the_spools_folder_is_told_of_a_configuration_that_is_wrong_otherwise(tm
     file.write_text("nonsense = 1\n[spool]\ndirectory = 'spool'\n")
     assert spool_directory(file) == tmp_path / "spool"
     assert spool_directory(tmp_path) == tmp_path
+
+
+def test_a_spools_folder_behind_one_that_may_not_be_entered_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: File name too long"):  # fails like a closed folder
+        spool_directory(tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize("source", ['databases = ["{}"]', '[[replay]]\nname = "log"\nfile = "{}"'])
+def test_files_behind_a_folder_that_may_not_be_entered_are_named_by_their_key(
+    tmp_path: Path, source: str
+) -> None:
+    assert ": cannot be read: " in refused(tmp_path, MINIMAL + source.format("x" * 300))
+
+
+@pytest.mark.parametrize("id", ["07E8", "7E80", "18DAF110F", "0x7E8F"])
+def test_an_id_of_other_digits_than_3_or_8_is_refused_since_it_may_be_either(tmp_path: Path, id: str) -> None:
+    told = refused(tmp_path, f'{MINIMAL}isotp = [{{ id = "{id}" }}]\n')
+    assert told.startswith(f"can[0].isotp[0].id: '{id}' is no id in hexadecimal")

@@ -183,3 +183,10 @@ def test_what_the_service_manager_hands_over_takes_the_place_of_the_file_of_that
     assert handed_over(Path("/etc/nev-telemetry/token"), environment) == tmp_path / "token"
     assert handed_over(Path("/etc/nev-telemetry/other"), environment) == Path("/etc/nev-telemetry/other")
     assert handed_over(Path("/etc/nev-telemetry/token"), {}) == Path("/etc/nev-telemetry/token")
+
+
+def test_a_file_that_cannot_be_looked_at_is_left_to_its_reader(tmp_path: Path) -> None:
+    unseen = tmp_path / ("x" * 300)  # fails like one in a closed folder
+    assert handed_over(unseen, {}) == unseen
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_secret(unseen)

@@ -96,3 +96,8 @@ def test_stdin_cannot_be_resumed() -> None:
 def test_a_database_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match=r"missing\.dbc: No such file"):
         position_name(SERVER, [DATA / "drive.log"], [tmp_path / "missing.dbc"], [])
+
+
+def test_a_log_that_cannot_be_looked_at_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError, match="File name too long"):  # fails like one in a closed folder
+        position_name(SERVER, [tmp_path / ("x" * 300)], [], [])

@@ -132,3 +132,8 @@ def test_loading_a_cached_plan_imports_no_parser(bus: BusDatabases, tmp_path: Pa
     environment = {"PYTHONPATH": ":".join(filter(None, sys.path))}
     arguments = [str(bus.databases[0]), str(tmp_path / "plans")]
     subprocess.run([sys.executable, "-c", script, *arguments], check=True, env=environment)
+
+
+def test_a_file_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: File name too long"):  # as of a closed folder
+        load_plan([BusDatabases("can0", (tmp_path / f"{'x' * 300}.dbc",))], tmp_path)

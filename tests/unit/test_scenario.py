@@ -99,3 +99,10 @@ def test_a_file_is_taken_by_its_path(tmp_path: Path) -> None:
 
 def test_instants_keep_their_microseconds() -> None:
     assert parse_instant("2026-03-02T08:30:00.123456+01:00") == 1_772_436_600_123_456_000
+
+
+def test_a_scenario_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputMissingError, match="cannot be read: File name too long"
+    ):  # as of a closed folder
+        find_scenario(str(tmp_path / f"{'x' * 300}.toml"))

@@ -109,6 +109,18 @@ def test_two_sources_on_one_port_are_refused(tmp_path: Path) -> None:
     assert told == "serial[1].port: source 'bms' has /dev/serial/by-id/usb-BMS already"
 
 
+def test_two_sources_with_one_capture_are_refused(tmp_path: Path) -> None:
+    other = BMS.replace('"bms"', '"second"').replace("usb-BMS", "usb-other")
+    capture = 'capture = "line.txt"\n'
+    message = refused(tmp_path, BMS + capture + other + capture)
+    assert f"serial[1].capture: source 'bms' writes {tmp_path}/line.txt already" in message
+
+
+@pytest.mark.parametrize("key", ["time_origin_ns", "time_wall_ns"])
+def test_a_part_of_a_simulator_s_time_is_refused(tmp_path: Path, key: str) -> None:
+    assert f"serial[0].{key}: stands without time_scale" in refused(tmp_path, f"{BMS}{key} = 1\n")
+
+
 def test_two_ports_of_one_protocol_are_two_buses_with_the_same_records(tmp_path: Path) -> None:
     second = BMS.replace('"bms"', '"second"').replace("usb-BMS", "usb-second")
     victron = BMS.replace('"bms"', '"mppt"').replace("jbd", "vedirect").replace("usb-BMS", "usb-mppt")

@@ -23,6 +23,10 @@ CANARY = "canary-secret"
         ({"url": f"http://host:{CANARY}"}, "is not a URL"),
         ({"url": f"http://user:{CANARY}@host"}, "must not hold a user or password"),
         ({"url": "http://host?q=1"}, "must not hold a query"),
+        ({"url": "http://127.0. 0.1:8086"}, "must be http"),
+        ({"url": "http://host:8086\n"}, "must be http"),
+        ({"url": "http://m\u00fcnchen.example:8086"}, "neither a name in ASCII nor an address"),
+        ({"url": f"http://{'a' * 64}.example"}, "neither a name in ASCII nor an address"),
         ({"bucket": ""}, "names no bucket and no database"),
         ({"token": Secret(CANARY), "token_file": Path("t")}, "token and token_file are both given"),
         ({"password": Secret(CANARY)}, "a password without a username"),
@@ -39,7 +43,16 @@ def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object]
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("url", ["http://host", "https://[::1]:8086", "https://host/behind/a/proxy/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://host",
+        "http://HOST_1.fleet.",
+        "http://10.0.0.1",
+        "https://[fe80::1%eth0]:8086",
+        "https://host/a/proxy/",
+    ],
+)
 def test_addresses_that_are_good(url: str) -> None:
     InfluxSettings(url=url, bucket="b").check("[influx]")
 

@@ -1,5 +1,6 @@
 """Looking at a spool from outside."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,4 +102,11 @@ def test_a_directory_without_a_spool_is_said_to_be_none(clock: FakeClock, tmp_pa
     disk = SimulatedDisk()
     disk.make_directory(DIRECTORY)
     with pytest.raises(InputMissingError, match="holds no spool"):
+        view(disk, clock)
+
+
+def test_a_directory_that_only_the_service_may_enter_is_told_as_that(clock: FakeClock) -> None:
+    disk = SimulatedDisk()
+    disk.fault = lambda operation, _path: errno.EACCES if operation == "names" else None
+    with pytest.raises(InputMissingError, match=r"Permission denied \(as the service's user, or by sudo"):
         view(disk, clock)

@@ -77,3 +77,14 @@ def test_an_answer_that_is_no_status_is_refused(tmp_path: Path) -> None:
             query_status(tmp_path)
     finally:
         server.close()
+
+
+def test_a_folder_that_only_the_service_may_enter_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, flags: int) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("telemetry.status.os.open", refuse)
+    with pytest.raises(UnavailableError, match=r"Permission denied \(as the service's user, or by sudo"):
+        query_status(tmp_path)

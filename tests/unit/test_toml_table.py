@@ -108,3 +108,18 @@ def test_the_mark_that_editors_on_windows_put_first_is_no_part_of_the_text(tmp_p
     file = tmp_path / "gateway.toml"
     file.write_bytes(b"\xef\xbb\xbfa = 'x'\r\n")
     assert TomlTable.load(file).take_text("a") == "x"
+
+
+@pytest.mark.parametrize("text", ['a = "x\\u0000y"', 'a = ["b", "x\\u0000y"]'])
+def test_a_text_with_nul_which_no_system_call_takes_is_refused_by_its_key(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="a: holds the character NUL"):
+        table(tmp_path, text).take_values("a")
+
+
+def test_a_file_that_cannot_be_looked_at_is_refused_by_its_key(tmp_path: Path) -> None:
+    found = table(tmp_path, "a = 1")
+    found.check_is_file("a", Path(__file__))
+    with pytest.raises(ConfigError, match="a: no such file: "):
+        found.check_is_file("a", tmp_path)
+    with pytest.raises(ConfigError, match="a: cannot be read"):  # fails like one in a closed folder
+        found.check_is_file("a", tmp_path / ("x" * 300))
