@@ -148,7 +148,7 @@ class Delivery:
             lost_points=sum(
                 counters[name] - self._before[name] for name in ("points/evicted", "points/damaged")
             ),
-            trouble=sink.held or (sink.failure if sink.failing_since_s is not None else ""),
+            trouble=sink.trouble,
         )
 
     @property

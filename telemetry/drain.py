@@ -94,7 +94,7 @@ def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> Progress:
         waiting_points=gauges.waiting_disk_points + gauges.waiting_memory_points,
         acknowledged_points=counters["points/acknowledged"] - before["points/acknowledged"],
         dead_points=counters["points/dead"] - before["points/dead"],
-        trouble=state.held or (state.failure if state.failing_since_s is not None else ""),
+        trouble=state.trouble,
     )
 
 

@@ -176,11 +176,13 @@ class Line:
         for part, transition in zip(parts, transitions, strict=True):
             self._write(part, lines)
             event, time_ns = self._teller.tell(transition, self._tag_of_channel[transition.channel])
-            self._write_event(event, time_ns + self._encoder.shift_ns, lines)
+            self._write_event(event, time_ns, self._encoder.shift_ns, lines)
         self._write(rest, lines)
 
-    def _write_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
-        lines.append(event_line(event, self._vehicle, time_ns), time_ns)
+    def _write_event(self, event: Event, time_ns: int, shift_ns: int, lines: LineBuffer) -> None:
+        """Who looks on is told the frame's own time, whatever the stamps of the points count from."""
+        stamp_ns = time_ns + shift_ns
+        lines.append(event_line(event, self._vehicle, stamp_ns), stamp_ns)
         self._events_made += 1
         if self._observer is not None:
             self._observer.add_event(event, time_ns)
@@ -226,7 +228,7 @@ class Line:
                     successor._watcher.carry_on(channel, heirs[alarm.rule], alarm.seen_ns)
                 else:
                     event, time_ns = self._teller.tell_last(alarm, self._tag_of_channel[channel])
-                    self._write_event(event, time_ns + shift_ns, lines)
+                    self._write_event(event, time_ns, shift_ns, lines)
             heirs = successors(before, watched, same_limit=True)
             for wait in self._watcher.waiting(channel):
                 if wait.rule in heirs and successor._watcher is not None:

@@ -69,6 +69,7 @@ class Sender:
         self._on_event = on_event
         self._lanes = Lanes(queue, self._prepare)
         self._not_before_s = clock.monotonic_s()
+        self._lacks_time = False  # of a batch, at the last look
         self._unreachable_told = False
         self._refused_told_s: float | None = None
         self._known_good = b""  # what was accepted last, and may be sent again without harm
@@ -91,8 +92,13 @@ class Sender:
         wait_s = self._not_before_s - self._clock.monotonic_s()
         if wait_s > TICK_S:
             return wait_s
+        self._lacks_time = False
         delivery = self._lanes.choose()
-        self._note(looks=self.state.looks + 1, idle=delivery is None)
+        self._note(
+            looks=self.state.looks + 1,
+            idle=delivery is None,
+            waits_for_time=delivery is None and self._lacks_time,
+        )
         if delivery is None:
             return LOOK_AGAIN_S
         try:
@@ -259,6 +265,7 @@ class Sender:
             return Delivery(entry, batch.payload)
         shift_ns = self._boot_time.shift_ns()
         if shift_ns is None:
+            self._lacks_time = True
             return None
         try:
             stamped = compress(restamp(decompress(batch.payload, MAX_BATCH_BYTES), shift_ns))

@@ -21,14 +21,26 @@ class SinkState:
     failing_since_s: float | None = None  # monotonic; the server does not take anything since
     failure: str = ""  # why
     held: str = ""  # why nothing is sent until somebody has mended it; empty: it is not so
+    waits_for_time: bool = False  # all that waits counts from boot, and the time is not known
     looks: int = 0  # into the queue
     idle: bool = True  # nothing that could be sent was waiting at the last look
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is sent or taken now; empty if it is."""
+        waiting = "batches wait until the clock is synchronised" if self.waits_for_time else ""
+        return self.held or self.failure or waiting
 
     def summary(self) -> str:
         """One clause for people."""
         answered = f"last answer {self.last_status}" if self.last_status else "no answer yet"
-        return self.held or self.failure or f"API {self.api}, {answered}"
+        return self.trouble or f"API {self.api}, {answered}"
 
     def view(self) -> dict[str, Any]:
         """What it has done, as JSON."""
-        return {"failure": self.failure, "bytes_sent": self.bytes_sent, "latency": self.latencies.view()}
+        return {
+            "failure": self.failure,
+            "waits_for_time": self.waits_for_time,
+            "bytes_sent": self.bytes_sent,
+            "latency": self.latencies.view(),
+        }

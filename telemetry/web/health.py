@@ -55,4 +55,6 @@ def ready(status: Status) -> Verdict:
         notes.append(f"the server refuses everything, batches wait: {state['sink']}")
     elif status["sink"]["failure"]:
         notes.append(f"the server takes nothing, batches wait: {status['sink']['failure']}")
+    elif status["sink"]["waits_for_time"]:
+        notes.append(state["sink"])
     return Verdict(tuple(reasons), tuple(notes))

@@ -22,6 +22,7 @@ from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.limits import Limit
 from telemetry.line import Line
+from telemetry.live import LiveState
 from telemetry.map_entry import MapEntry
 from telemetry.modelling import model
 from telemetry.pipeline import Pipeline
@@ -188,6 +189,18 @@ def test_stamps_of_events_are_shifted_like_those_of_their_rows() -> None:
     line.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
     assert [row.rpartition(" ")[2] for row in events(lines.take())] == ["5100000000", "5100000000"]
     assert (lines.first_ns, lines.last_ns) == (0, 0)
+
+
+def test_who_looks_on_is_told_the_frame_s_time_whatever_the_stamps_of_the_points_count_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[int] = []
+    line, lines, live = line_of(), LineBuffer(), LiveState(FakeClock(), lambda _name: None)
+    monkeypatch.setattr(live, "add_event", lambda _event, time_ns: told.append(time_ns))
+    line.set_observer(live)
+    line.bind(0, bus=0, source="can0", tag="can0")
+    line.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
+    assert told == [SECOND // 10] * 2
 
 
 @pytest.mark.parametrize("stored", range(len(DRIVE) + 1))

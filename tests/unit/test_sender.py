@@ -243,8 +243,10 @@ def test_batches_stamped_from_boot_wait_for_the_time_and_are_stamped_then() -> N
     for _ in range(3):
         rig.step()
     assert rig.server.requests == []
+    assert rig.sender.state.summary() == "batches wait until the clock is synchronised"
     rig.clock.is_synchronised = True
     rig.run_until_idle()
+    assert rig.sender.state.trouble == ""
     booted_ns = rig.clock.unix_ns() - rig.clock.boot_ns()
     assert rig.server.stored == {b"m v=1 %d" % (booted_ns + 50_000_000_000)}
 

@@ -48,3 +48,10 @@ def test_a_server_that_is_not_reached_is_told_and_no_reason() -> None:
     verdict = ready(told)
     assert verdict.reasons == ()
     assert verdict.notes == ("the server takes nothing, batches wait: no connection: Connection refused",)
+
+
+def test_batches_that_wait_for_the_time_are_told_and_no_reason() -> None:
+    told = status()
+    told["sink"]["waits_for_time"] = True
+    told["state"]["sink"] = "batches wait until the clock is synchronised"
+    assert ready(told) == Verdict((), ("batches wait until the clock is synchronised",))
