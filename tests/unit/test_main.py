@@ -81,16 +81,27 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_74(
 
 
 @pytest.mark.parametrize(
-    "words", [["spool", "list"], ["decode", "--format", "csv", "-", "-o"], ["decode", "-", "--dbc"]]
+    ("words", "code"),
+    [(["spool", "list"], 78), (["decode", "--format", "csv", "-", "-o"], 74), (["decode", "-", "--dbc"], 78)],
 )
-def test_a_path_that_cannot_even_be_looked_at_is_one_line_and_exit_66(
-    words: list[str], capsys: pytest.CaptureFixture[str]
+def test_a_path_that_cannot_even_be_looked_at_is_one_line_and_the_exit_code_of_what_it_is(
+    words: list[str], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = "x" * 300  # as one behind a folder that is closed to this user
-    assert main([*words, path]) == 66
-    assert capsys.readouterr().err == (
-        f"nev-telemetry: {path}: cannot be reached: File name too long (check path and owner)\n"
-    )
+    assert main([*words, path]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"nev-telemetry: {path}: cannot be ")
+    assert "File name too long" in line
+
+
+def test_a_path_out_of_reach_that_a_command_did_not_expect_is_one_line_and_exit_66(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = PermissionError(errno.EACCES, "Permission denied", "/closed/drive.log")
+    monkeypatch.setattr("telemetry.cli.status.run", raising(closed))
+    assert main(["status", "x.toml"]) == 66
+    problem = "cannot be reached: Permission denied (check path and owner)"
+    assert capsys.readouterr().err == f"nev-telemetry: /closed/drive.log: {problem}\n"
 
 
 def test_a_fault_in_the_program_keeps_its_traceback_and_is_exit_70(
