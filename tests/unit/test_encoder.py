@@ -300,3 +300,20 @@ def test_a_long_text_finds_room() -> None:
     for encode in (encoder.encode, encoder.encode_csv, encoder.encode_ndjson):
         encode(samples, lines)
         assert b"x" * 10_000 in lines.take()
+
+
+def test_a_line_with_long_tags_never_passes_the_end_of_the_buffer(
+    schema: Schema, samples: SampleBatch
+) -> None:
+    """Every room around a line's length, so that the sanitizers see a check that forgets the tags."""
+    encoder = Encoder(schema)
+    tags = b",vehicle=" + b"v" * 1024
+    for number in (0, 1):
+        encoder.set_tags(number, tags)
+    roomy = LineBuffer(65536)
+    encoder.encode(samples, roomy)
+    expected = roomy.take()
+    for room in range(256, 4096, 16):
+        lines = LineBuffer(room)
+        encoder.encode(samples, lines)
+        assert lines.take() == expected
