@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-native test-vcan test-arm lint format fuzz sanitize bench bench-page bench-smoke dist clean
+.PHONY: help setup setup-tests demo test test-native test-vcan test-arm lint format fuzz sanitize coverage bench bench-page bench-smoke dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -49,6 +49,9 @@ fuzz: setup-tests ## any bytes into every reader, for a minute (FUZZ_SECONDS); s
 
 sanitize: setup ## the core under the address and undefined-behaviour sanitizers, in its unit and property tests
 	tools/sanitize.sh
+
+coverage: setup-tests ## which lines of Python and of the core the unit and property tests run
+	tools/coverage.sh
 
 format: setup ## rewrite the sources in the one format
 	.venv/bin/ruff check --fix .

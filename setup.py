@@ -10,7 +10,10 @@ Another, TELEMETRY_CORE_SANITIZE=1, has every address and every undefined operat
 A third, TELEMETRY_CORE_COVERAGE=1, tells a fuzzer which branches were taken and what was compared (`make
 fuzz`, likewise in a folder of its own; by clang): the process must have loaded libFuzzer first.
 
-A fourth, TELEMETRY_CORE_IN_PLACE=1, is for tools/setup.sh: the core has been compiled in place already, and
+A fourth, TELEMETRY_CORE_GCOV=1, counts how often each line of the core runs (`make coverage`, in a folder of
+its own).
+
+A fifth, TELEMETRY_CORE_IN_PLACE=1, is for tools/setup.sh: the core has been compiled in place already, and
 installing the project in place need not do it again.
 """
 
@@ -22,6 +25,7 @@ from setuptools import Extension, setup
 DEBUG = os.environ.get("TELEMETRY_CORE_DEBUG") == "1"
 SANITIZE = os.environ.get("TELEMETRY_CORE_SANITIZE") == "1"
 COVERAGE = os.environ.get("TELEMETRY_CORE_COVERAGE") == "1"
+GCOV = os.environ.get("TELEMETRY_CORE_GCOV") == "1"
 
 SANITIZERS = ["-fsanitize=address,undefined"]
 
@@ -36,8 +40,12 @@ elif SANITIZE:
     COMPILE_ARGS += ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS, "-fno-sanitize-recover=undefined"]
 elif COVERAGE:
     COMPILE_ARGS += ["-O1", "-g0", "-fsanitize-coverage=inline-8bit-counters,pc-table,trace-cmp"]
+elif GCOV:
+    COMPILE_ARGS += ["-O0", "-g0", "--coverage"]
 else:
     COMPILE_ARGS += ["-O3", "-g0", "-fvisibility=hidden", "-fno-plt"]
+
+LINK_ARGS = [*SANITIZERS * SANITIZE, *["--coverage"] * GCOV]
 
 DIRECTIVES = {
     "language_level": 3,
@@ -56,13 +64,15 @@ extensions = cythonize(
             ["ext/telemetry_core/*.pyx"],
             include_dirs=["ext/telemetry_core"],
             extra_compile_args=COMPILE_ARGS,
-            extra_link_args=["-Wl,--version-script=ext/telemetry_core/exports.map", *SANITIZERS * SANITIZE],
+            extra_link_args=["-Wl,--version-script=ext/telemetry_core/exports.map", *LINK_ARGS],
             define_macros=[("CYTHON_TRACE", "1")] if DEBUG else [],
         )
     ],
     include_path=["ext"],
     compiler_directives=DIRECTIVES,
     annotate=DEBUG,
+    emit_linenums=GCOV,
+    build_dir="build/gcov/c" if GCOV else None,  # C with other line numbers
 )
 setup(
     ext_modules=[] if os.environ.get("TELEMETRY_CORE_IN_PLACE") == "1" else extensions,
