@@ -15,18 +15,14 @@ from functools import cached_property
 from html.entities import codepoint2name
 from typing import Any
 
+from telemetry.errors import without_login
+
 BLOT = "***"
 _MIN_CHARACTERS = 4  # a shorter secret would blot out half of what a server says
 _MAX_DEPTH = 20  # of JSON: nothing that is shown lies deeper
 _PLUS_OF_BASE64 = r"(?:[+-]|%(?:25){0,4}2[bB]|\\{1,8}u002[bB])"  # of either alphabet
 _SLASH_OF_BASE64 = r"(?:\\{0,8}/|_|%(?:25){0,4}2[fF]|\\{1,8}u002[fF])"
 _ENCODED_BACKSLASH = r"%(?:25){0,4}5[cC]|\\{1,8}u005[cC]|&#(?:92|[xX]5[cC]);?"
-_IN_URL = re.compile(r"""([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/?#@"'<>\\]{1,400}@""")
-
-
-def without_login(text: str) -> str:
-    """`text` without the user and password of any URL in it."""
-    return _IN_URL.sub(rf"\1{BLOT}@", text)
 
 
 class Blotter:

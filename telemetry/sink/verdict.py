@@ -154,7 +154,7 @@ _LINE_NUMBER = re.compile(r"\b(?:error parsing|at|on|in) line (\d{1,9})")
 _DROPPED = re.compile(r"\bdropped=(\d{1,9})\b")
 _MESSAGE = re.compile(r'"(?:message|error)"\s*:\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)', re.DOTALL)
 # In JSON a quote inside a text has a backslash before it.
-_NUMBERED = re.compile(rb'(?<!\\)"line(?:_number)?"\s{0,9}:\s{0,9}(\d{1,9})(?=[\s,}])')
+_NUMBERED = re.compile(rb'"line(?:_number)?"\s{0,9}:\s{0,9}(\d{1,9})(?=[\s,}])')
 # Codes that stand beside an error's message in InfluxDB 2 and Cloud.
 _ERROR_CODE = re.compile(
     "conflict|empty value|forbidden|internal error|invalid|method not allowed|not found|request too large"

@@ -142,12 +142,13 @@ def test_a_closed_port_is_waited_for() -> None:
     rig.queue.assert_balance()
 
 
-def test_a_2xx_whose_body_never_ends_is_no_acknowledgement(rig: Rig) -> None:
-    """It may be the page of something that is no database."""
+@pytest.mark.parametrize("head", [b"Content-Length: 1000000", b"Connection: close"])
+def test_a_2xx_whose_body_never_ends_is_no_acknowledgement(rig: Rig, head: bytes) -> None:
+    """It may be the page of something that is no database; our own shutting down looks like its end."""
 
     def begin_an_answer(connection: acts.Connection) -> None:
         connection.read_request()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        connection.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n")
         connection.next_begins()
 
     rig.server.script(begin_an_answer)

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from telemetry.sink.blot import Blotter, without_login
+from telemetry.errors import ConfigError, without_login
+from telemetry.sink.blot import Blotter
 
 TOKEN = "CANARYq7Zt-_abcDEF0123456789xyzQ=="
 BLOTTER = Blotter([TOKEN, "pä/ss+word"], ["operator:pä/ss+word"])
@@ -63,6 +64,7 @@ def test_a_secret_of_three_characters_is_left_since_half_of_every_text_would_be_
 def test_a_url_is_without_its_login(text: str, left: str) -> None:
     assert without_login(text) == left
     assert Blotter([]).text(text) == left
+    assert left in str(ConfigError(f"said {text}", where="device"))
 
 
 def test_a_body_that_was_cut_off_within_json_is_blotted_as_it_stands() -> None:
