@@ -12,13 +12,13 @@ import json
 import re
 from collections.abc import Iterable
 from functools import cached_property
-from html.entities import codepoint2name
 from typing import Any
 
 from telemetry.errors import without_login
 
 BLOT = "***"
 _MIN_CHARACTERS = 4  # a shorter secret would blot out half of what a server says
+_NAMES_IN_HTML = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _MAX_DEPTH = 20  # of JSON: nothing that is shown lies deeper
 _PLUS_OF_BASE64 = r"(?:[+-]|%(?:25){0,4}2[bB]|\\{1,8}u002[bB])"  # of either alphabet
 _SLASH_OF_BASE64 = r"(?:\\{0,8}/|_|%(?:25){0,4}2[fF]|\\{1,8}u002[fF])"
@@ -103,8 +103,8 @@ def _character(character: str) -> str:
     ]
     if code < 0x100:
         forms.append(rf"\\{{1,8}}x{_hex(code)}")
-    if name := codepoint2name.get(code):
-        forms.append(f"&{name};")
+    if character in _NAMES_IN_HTML:
+        forms.append(f"&{_NAMES_IN_HTML[character]};")
     if character == " ":
         forms.append(r"\+")
     # At last, since an encoded form may begin with the character itself.

@@ -19,7 +19,7 @@ BLOTTER = Blotter([TOKEN, "pä/ss+word"], ["operator:pä/ss+word"])
         (r"CANARYq7Zt-_abcDEF0123456789xyzQ\u003d\u003D", "***"),
         ("Token%20CANARYq7Zt-_abcDEF0123456789xyzQ%3d%3D", "Token%20***"),
         ("p%C3%A4%2fss%2Bword", "***"),
-        ("p&auml;&#47;ss&#x2B;word", "***"),
+        ("p&#228;&#47;ss&#x2B;word", "***"),
         (r"p\u00e4\/ss+word", "***"),
         (r"p\xe4/ss+word", "***"),
         (base64.b64encode("operator:pä/ss+word".encode()).decode(), "***"),
