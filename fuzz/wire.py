@@ -9,7 +9,16 @@ from telemetry_core.transport import Transport
 
 from telemetry.protocols.jbd import JBD
 from telemetry.protocols.vedirect import VEDIRECT
-from telemetry.sink.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer, Hold, Rejected, Retry, judge
+from telemetry.sink.verdict import (
+    MAX_RETRY_AFTER_S,
+    MAX_WORDS,
+    Acknowledged,
+    Answer,
+    Hold,
+    Rejected,
+    Retry,
+    judge,
+)
 from tests.support.framer_models import MessageModel, TextModel
 from tests.support.framing import feed_pieces
 from tests.support.transport_model import TransportModel
@@ -23,6 +32,7 @@ J1939_IDS = tuple(
 )
 IDS = (*ISOTP, *J1939_IDS, EXTENDED | 0x18FF50E5, 0x123)
 STATUSES = (204, 307, 400, 401, 404, 408, 413, 418, 422, 429, 500, 503)
+SUCCESSES = (200, 201, 206, 299)  # chosen by the last four values of a byte
 
 
 def jbd_harness(data: bytes) -> None:
@@ -69,7 +79,8 @@ def transport_harness(data: bytes) -> None:
 
 def verdict_harness(data: bytes) -> None:
     """The first byte picks a status, the first line behind it is a Retry-After, and the rest is the body."""
-    status = STATUSES[data[0] % len(STATUSES)] if data else 204
+    chosen = data[0] if data else 0
+    status = SUCCESSES[chosen - 252] if chosen >= 252 else STATUSES[chosen % len(STATUSES)]
     header, _, body = data[1:].partition(b"\n")
     verdict = judge(Answer(status, {"retry-after": header.decode("latin-1")}, body))
     words = ""
@@ -82,6 +93,8 @@ def verdict_harness(data: bytes) -> None:
         assert 0.0 <= verdict.after_s <= MAX_RETRY_AFTER_S
     elif isinstance(verdict, Hold):
         words = verdict.words
+    elif isinstance(verdict, Acknowledged):
+        assert status == 204 or (status in SUCCESSES and (not body.strip() or body.strip().endswith(b"}")))
     words.encode()
     assert words.isprintable()
     assert len(words) <= MAX_WORDS

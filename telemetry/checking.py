@@ -246,8 +246,11 @@ def _server_findings(config: Config) -> Iterator[Finding]:
             yield Finding(Level.FACT, f"server {url}: takes data by API {exchange.api}")
         case Hold(cause=HoldCause.NOT_FOUND) if config.influx.create:
             yield Finding(Level.FACT, f"server {url}: the bucket or database is missing and will be made")
-        case Hold(words=words):
-            yield Finding(Level.FAULT, f"server {url}: {words}")
+        case Hold(cause=HoldCause.NO_DATABASE as cause, words=words):
+            hint = "another program at that address, or a network's login page?"
+            yield Finding(Level.FAULT, f"server {url}: {cause.value}: {words} ({hint})")
+        case Hold(cause=cause, words=words):
+            yield Finding(Level.FAULT, f"server {url}: {cause.value}{words and ': '}{words}")
         case Retry(reason=reason):
             yield Finding(Level.FAULT, f"server {url}: {reason}")
         case verdict:

@@ -88,15 +88,16 @@ def start_server(
     clock: Clock,
     *,
     ready_path: str,
+    ready_status: int | None = None,
     timeout_s: float = 30.0,
     environment: Mapping[str, str] | None = None,
     niceness: int = 0,
 ) -> ServerProcess:
-    """Start the program `arguments(port)` and wait until GET `ready_path` is answered with 2xx.
+    """Start the program `arguments(port)` and wait until GET `ready_path` is answered as by that program.
 
-    niceness: 0 to 19, how far it shall stand back behind other processes. The program's output goes to
-    `folder`/server.log. Raises UnavailableError with its last line when it ends by itself or is not ready
-    after `timeout_s`.
+    ready_status: of that answer; None: any 2xx. niceness: 0 to 19, how far it shall stand back behind other
+    processes. The program's output goes to `folder`/server.log. Raises UnavailableError with its last line
+    when it ends by itself or is not ready after `timeout_s`.
     """
     log = folder / "server.log"
     for _ in range(_START_ATTEMPTS):
@@ -111,7 +112,7 @@ def start_server(
                 env={**os.environ, **(environment or {})},
             )
         server = ServerProcess(process, port, log)
-        if _wait_until_ready(server, ready_path, clock, timeout_s):
+        if _wait_until_ready(server, ready_path, ready_status, clock, timeout_s):
             return server
         server.stop()
     last_words = log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
@@ -137,7 +138,8 @@ def start_influxdb1(
         )
         return [str(program), "-config", str(configuration)]
 
-    return start_server(arguments, folder, clock, ready_path="/ping", niceness=niceness)
+    # A page of another program that took the port first is no answer of InfluxDB.
+    return start_server(arguments, folder, clock, ready_path="/ping", ready_status=204, niceness=niceness)
 
 
 def ends_with_parent(signal_name: str) -> list[str]:
@@ -151,21 +153,24 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(server: ServerProcess, path: str, clock: Clock, timeout_s: float) -> bool:
+def _wait_until_ready(
+    server: ServerProcess, path: str, status: int | None, clock: Clock, timeout_s: float
+) -> bool:
     never = threading.Event()
     deadline_s = clock.monotonic_s() + timeout_s
     while server.running() and clock.monotonic_s() < deadline_s:
-        if _answers(server.port, path):
+        if _answers(server.port, path, status):
             return server.running()
         clock.wait(never, _POLL_S)
     return False
 
 
-def _answers(port: int, path: str) -> bool:
+def _answers(port: int, path: str, wanted: int | None) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
     try:
         connection.request("GET", path)
-        return 200 <= connection.getresponse().status < 300
+        status = connection.getresponse().status
+        return 200 <= status < 300 if wanted is None else status == wanted
     except (OSError, http.client.HTTPException):
         return False
     finally:

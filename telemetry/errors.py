@@ -4,14 +4,23 @@ The codes are those of sysexits.h, so that systemd and scripts can tell a typing
 configuration (78: do not restart) from a disk that refuses (74: do).
 """
 
+import re
 from typing import ClassVar
 
 EXIT_OK = 0
 
+_LOGIN = re.compile(r"""([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/?#@"'<>\\]{1,400}@""")
+
+
+def without_login(text: str) -> str:
+    """`text` without the user and password of any URL in it: what libraries and servers say may hold some."""
+    return _LOGIN.sub(r"\1***@", text)
+
 
 def one_line(text: str) -> str:
     """`text` as a terminal may be shown it: files and servers are quoted in it, with whatever they hold."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    words = without_login(" ".join(text.split()))
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 class TelemetryError(Exception):

@@ -154,9 +154,9 @@ class Service:
         self._web.start()
         self._sources.start()
         self._supervisor.ready(self._summary())
-        self._sink.start()
-        LOG.info("running: %s", ", ".join(source.name for source in self._sources))
         try:
+            self._sink.start()
+            LOG.info("running: %s", ", ".join(source.name for source in self._sources))
             self._run_until_stopped()
         finally:
             self._stop.set()

@@ -1,7 +1,8 @@
 """What arrived: numbers about one vehicle, asked of the database.
 
 InfluxQL, since every InfluxDB answers it at `/query`: 1.x, 2.4 and later (a bucket is a database there), 3.x.
-Requests go through the sink's own transport, so address, TLS and credentials are those of the gateway.
+Requests go through the sink's own transport, so address, TLS and credentials are those of the gateway. Only
+numbers of an answer are shown, and no word of it.
 """
 
 import json
@@ -12,6 +13,7 @@ from telemetry.clock import Clock
 from telemetry.demo.sampling import Series
 from telemetry.errors import UnavailableError
 from telemetry.sink.credentials import Secret, read_secret
+from telemetry.sink.deadline import Deadline
 from telemetry.sink.settings import InfluxSettings
 from telemetry.sink.transport import Transport
 from telemetry.sink.verdict import Answer
@@ -50,11 +52,21 @@ class InfluxReadback:
         self._vehicle = vehicle
         self._url = settings.url
         token, basic = _credentials(settings)
-        self._transport = Transport(settings, token, basic=basic, clock=clock, answer_bytes=_ANSWER_BYTES)
+        self._deadline = Deadline()
+        self._deadline.start()
+        self._transport = Transport(
+            settings,
+            token,
+            basic=basic,
+            clock=clock,
+            deadline=self._deadline,
+            answer_bytes=_ANSWER_BYTES,
+        )
 
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
+        self._deadline.close()
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:
         columns, rows = self._table(_select("count(*)", self._of(measurement, source)))
@@ -99,7 +111,10 @@ class InfluxReadback:
         if answer.status != 200:
             raise UnavailableError(f"answers {answer.status} to a query", where=self._url)
         try:
-            series = json.loads(answer.body)["results"][0].get("series")
+            result = json.loads(answer.body)["results"][0]
+            if result.get("error"):
+                raise UnavailableError("refuses a query", where=self._url)
+            series = result.get("series")
             return (list(series[0]["columns"]), list(series[0]["values"])) if series else ([], [])
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise UnavailableError("answers something else than InfluxQL's JSON", where=self._url) from error

@@ -32,6 +32,7 @@ from telemetry.demo.verdict import Outcome, Truth, faults, undecoded
 from telemetry.demo_server import start_influxdb1
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
+from telemetry.sink.settings import check_url
 
 _STANDSTILL_S = 20.0  # without a point acknowledged, after the last frame: no more will be
 _DATABASE_NICENESS = 5  # a database that works hard must not delay the simulator
@@ -85,8 +86,9 @@ class _Stage:
 
     def find_database(self, environment: Mapping[str, str]) -> Mapping[str, str] | None:
         """The keys of [influx]; None: there is no server, and none could be had."""
-        if environment.get("INFLUXDB_V2_URL"):
-            self._screen.note(f"database   {environment['INFLUXDB_V2_URL']}, as INFLUXDB_V2_URL says")
+        if url := environment.get("INFLUXDB_V2_URL"):
+            check_url(url, "INFLUXDB_V2_URL")
+            self._screen.note(f"database   {url}, as INFLUXDB_V2_URL says")
             return {}
         cache = cache_folder()
         if not (cache / "debian" / "influxdb").exists():

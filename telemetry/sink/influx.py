@@ -1,19 +1,24 @@
 """The database as the sender sees it: lines in, a verdict out, whatever API the server speaks.
 
 Promises: `api = auto` is settled by what the server answers and never by the version it claims; a missing
-bucket or database is created when that is allowed; credentials stand in headers only and are blotted out of
-whatever comes back. Imports influxdb-client (18 MB, 0.2 s) with the first request and not before.
+bucket or database is created when that is allowed; a server that takes no gzip gets plain lines; credentials
+stand in headers only and are blotted out of whatever comes back; one thread, started before the first
+request, ends those that take too long. Imports influxdb-client (18 MB, 0.2 s) with the first request and not
+before.
 """
 
-import base64
 import gzip
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from telemetry.clock import Clock
+from telemetry.compress import decompress
 from telemetry.errors import ConfigError
+from telemetry.sink.blot import Blotter
 from telemetry.sink.credentials import Secret, read_secret
+from telemetry.sink.deadline import Deadline
+from telemetry.sink.delivery import MAX_BATCH_BYTES
 from telemetry.sink.settings import Api, InfluxSettings
 from telemetry.sink.verdict import (
     Acknowledged,
@@ -31,17 +36,24 @@ if TYPE_CHECKING:
 
 _EMPTY = gzip.compress(b"", mtime=0)
 _JSON = {"Content-Type": "application/json"}
-_MIN_BLOTTED_CHARACTERS = 4  # a shorter secret would blot out half of what a server says
+_LINES = {"Content-Type": "text/plain; charset=utf-8"}
+GZIP_AGAIN_S = 3600.0  # after a server took no gzip: another one may stand there by now
+_UNSUPPORTED = 415  # media type or content coding: RFC 9110, 15.5.16
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What came of one batch of lines: the last answer, what it means, and how long it took."""
+    """What came of one batch of lines: the last answer, what it means, and how long it took.
+
+    sent_bytes: of bodies, in all its requests. plain: the server takes no gzip, so lines are not compressed.
+    """
 
     answer: Answer | NoAnswer
     verdict: Verdict
     api: Api
     latency_s: float
+    sent_bytes: int = 0
+    plain: bool = False
 
 
 class InfluxClient:
@@ -53,7 +65,11 @@ class InfluxClient:
         self._token = settings.token
         self._password = settings.password
         self._api = settings.api
+        self._blotter = _blotter_of(settings.token, settings.username, settings.password)
+        self._deadline = Deadline()
         self._transports: dict[Api, Transport] = {}
+        self._plain_until_s: float | None = None  # None: gzip
+        self._sent_bytes = 0
         self._aborted = False
         self._secrets_read = False
 
@@ -61,6 +77,10 @@ class InfluxClient:
     def api(self) -> Api:
         """As configured, or as found out; AUTO while it is not known."""
         return self._api
+
+    def start(self) -> None:
+        """Start the thread that ends requests; else the first request does. Raises UnavailableError."""
+        self._deadline.start()
 
     def write(self, payload: bytes) -> Exchange:
         """Send gzip-compressed line protocol with stamps in ns. Raises ConfigError: a secret's file."""
@@ -82,9 +102,16 @@ class InfluxClient:
         return self._ask(_EMPTY)
 
     def _ask(self, payload: bytes) -> Exchange:
-        started_s = self._clock.monotonic_s()
+        started_s, sent_bytes = self._clock.monotonic_s(), self._sent_bytes
         api, answer = self._write(payload)
-        return Exchange(answer, judge(answer), api, self._clock.monotonic_s() - started_s)
+        return Exchange(
+            answer,
+            judge(answer),
+            api,
+            self._clock.monotonic_s() - started_s,
+            sent_bytes=self._sent_bytes - sent_bytes,
+            plain=self._plain_until_s is not None,
+        )
 
     def reread_credentials(self) -> bool:
         """Read the secrets' files again; whether anything changed. Raises ConfigError as `write` does."""
@@ -92,7 +119,7 @@ class InfluxClient:
         self._read_secrets()
         changed = before != (self._token, self._password)
         if changed:
-            self.close()
+            self._disconnect()
         return changed
 
     def abort(self) -> None:
@@ -102,13 +129,20 @@ class InfluxClient:
             transport.abort()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and end the thread. A later request makes them again."""
+        self._disconnect()
+        self._deadline.close()
+
+    def _disconnect(self) -> None:
         for transport in self._transports.values():
             transport.close()
         self._transports.clear()
 
     def _write(self, payload: bytes) -> tuple[Api, Answer | NoAnswer]:
-        """Try what is known or likely; another API only where the server has no such endpoint."""
+        """Try what is known or likely; another API only where the server has no such endpoint.
+
+        A page for people at its path is no endpoint either: sites have them for every path.
+        """
         if self._settings.api is not Api.AUTO:
             return self._settings.api, self._write_to(self._settings.api, payload)
         first = Api.V1 if self._api is Api.V1 else Api.V2
@@ -138,8 +172,18 @@ class InfluxClient:
             if settings.org:
                 query["org"] = settings.org
         path = "/write" if api is Api.V1 else "/api/v2/write"
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
-        return self._request(api, "POST", path, query, headers, payload)
+        now_s = self._clock.monotonic_s()
+        if self._plain_until_s is None or now_s >= self._plain_until_s:
+            self._plain_until_s = None
+            answer = self._request(api, "POST", path, query, {**_LINES, "Content-Encoding": "gzip"}, payload)
+            if not _is_unsupported(answer):
+                return answer
+        answer = self._request(api, "POST", path, query, _LINES, decompress(payload, MAX_BATCH_BYTES))
+        if _is_unsupported(answer):  # plain too: it is not the compression
+            self._plain_until_s = None
+        elif self._plain_until_s is None and isinstance(answer, Answer):
+            self._plain_until_s = now_s + GZIP_AGAIN_S
+        return answer
 
     def _create(self, api: Api) -> Answer | NoAnswer:
         """Make the database or bucket."""
@@ -168,6 +212,7 @@ class InfluxClient:
             self._transports[api] = self._connect(api)
         if self._aborted:
             return NoAnswer(Failure.ABORTED)
+        self._sent_bytes += len(body)
         answer = self._transports[api].request(
             method, path, query, headers, body, deadline_s=self._settings.request_deadline_s(len(body))
         )
@@ -178,8 +223,9 @@ class InfluxClient:
 
         if not self._secrets_read:
             self._read_secrets()
+        self._deadline.start()
         token, basic = self._credentials(api)
-        return Transport(self._settings, token, basic=basic, clock=self._clock)
+        return Transport(self._settings, token, basic=basic, clock=self._clock, deadline=self._deadline)
 
     def _credentials(self, api: Api) -> tuple[Secret | None, bool]:
         """What stands in the header, and whether by HTTP basic authentication."""
@@ -198,23 +244,21 @@ class InfluxClient:
             self._token = read_secret(self._settings.token_file)
         if self._settings.password_file is not None:
             self._password = read_secret(self._settings.password_file)
+        self._blotter = _blotter_of(self._token, self._settings.username, self._password)
         self._secrets_read = True
 
     def _blotted(self, answer: Answer | NoAnswer) -> Answer | NoAnswer:
-        """The answer without our secrets, which a server or a proxy may quote."""
-        if not isinstance(answer, Answer):
-            return answer
-        body, headers = answer.body, dict(answer.headers)
-        for text in self._secret_texts():
-            body = body.replace(text.encode(), b"***")
-            headers = {name: value.replace(text, "***") for name, value in headers.items()}
-        return replace(answer, body=body, headers=headers)
+        """The answer without our secrets, which a server, a proxy or a library may quote."""
+        blotter = self._blotter
+        if isinstance(answer, NoAnswer):
+            return replace(answer, words=blotter.text(answer.words))
+        headers = {name: blotter.text(value) for name, value in answer.headers.items()}
+        return replace(answer, headers=headers, body=blotter.body(answer.body))
 
-    def _secret_texts(self) -> list[str]:
-        password = self._password.reveal() if self._password else ""
-        pair = base64.b64encode(f"{self._settings.username}:{password}".encode()).decode()
-        texts = [self._token.reveal() if self._token else "", password, pair if password else ""]
-        return [text for text in texts if len(text) >= _MIN_BLOTTED_CHARACTERS]
+
+def _blotter_of(token: Secret | None, username: str, password: Secret | None) -> Blotter:
+    known = [secret.reveal() for secret in (token, password) if secret]
+    return Blotter(known, [f"{username}:{password.reveal()}"] if password else [])
 
 
 def _fits_a_header(secret: Secret) -> bool:
@@ -223,4 +267,8 @@ def _fits_a_header(secret: Secret) -> bool:
 
 def _no_endpoint(answer: Answer | NoAnswer) -> bool:
     verdict = judge(answer)
-    return isinstance(verdict, Hold) and verdict.cause is HoldCause.NO_ENDPOINT
+    return isinstance(verdict, Hold) and verdict.cause in (HoldCause.NO_ENDPOINT, HoldCause.NO_DATABASE)
+
+
+def _is_unsupported(answer: Answer | NoAnswer) -> bool:
+    return isinstance(answer, Answer) and answer.status == _UNSUPPORTED

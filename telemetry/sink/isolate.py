@@ -1,8 +1,9 @@
 """Finding the lines of a batch that a server refuses, and getting all others stored.
 
 Promises: every line ends either accepted or in one letter; lines that an answer names are taken out and the
-rest is sent at once; pieces are halved only when nothing is named, and then 64 requests are the most: what is
-left is one letter, `not_isolated`. Pure: asks for one piece to be sent after another, is told the answers.
+rest is sent at once, unless the answer says that it is stored; pieces are halved only when nothing is named,
+and then 64 requests are the most: what is left is one letter, `not_isolated`. Pure: asks for one piece to be
+sent after another, and is given the answers.
 
 Relies on writes being idempotent: what the server has stored of a refused piece is sent again.
 """
@@ -93,6 +94,9 @@ class Isolation:
         if named:
             self._bury([self._current[index] for index in sorted(named)], reason, refusal.words)
             self._current = tuple(line for index, line in enumerate(self._current) if index not in named)
+            if refusal.others_stored and len(named) == len(refusal.line_numbers):  # all of them are ours
+                self.accepted += len(self._current)
+                self._current = ()
             return
         if self._requests_left is None:
             self._requests_left = MAX_REQUESTS - 1  # this one was the first

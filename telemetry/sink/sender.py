@@ -167,7 +167,7 @@ class Sender:
 
     def _exchange(self, payload: bytes) -> Verdict:
         exchange = self._client.write(payload)
-        self._note_exchange(exchange, len(payload))
+        self._note_exchange(exchange)
         return exchange.verdict
 
     def _judge(self, delivery: Delivery, verdict: Verdict) -> None:
@@ -275,11 +275,12 @@ class Sender:
             return unusable
         return Delivery(entry, stamped)
 
-    def _note_exchange(self, exchange: Exchange, size_bytes: int) -> None:
+    def _note_exchange(self, exchange: Exchange) -> None:
         self._note(
             api=self._client.api,
             requests=self.state.requests + 1,
-            bytes_sent=self.state.bytes_sent + size_bytes,
+            bytes_sent=self.state.bytes_sent + exchange.sent_bytes,
+            plain=exchange.plain,
             last_status=exchange.answer.status if isinstance(exchange.answer, Answer) else 0,
             latencies=self.state.latencies.plus(exchange.latency_s),
         )

@@ -50,9 +50,9 @@ class InfluxSettings:
 
     def check(self, where: str) -> None:
         """Raises ConfigError, with `where` before the key, for values that cannot work together."""
-        _check_url(self.url, f"{where}.url")
+        check_url(self.url, f"{where}.url")
         if self.proxy:
-            _check_url(self.proxy, f"{where}.proxy")
+            check_url(self.proxy, f"{where}.proxy")
         if not self.bucket and not self.database:
             raise ConfigError("names no bucket and no database", where=where)
         for name, direct, file in (
@@ -97,7 +97,8 @@ class InfluxSettings:
         return f"{self.database}/{self.retention_policy}" if self.retention_policy else self.database
 
 
-def _check_url(url: str, where: str) -> None:
+def check_url(url: str, where: str) -> None:
+    """Raises ConfigError, which does not show it, unless it is one of a server, without a login."""
     try:
         parts = urlsplit(url)
         port = parts.port

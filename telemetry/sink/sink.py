@@ -2,7 +2,8 @@
 
 Promises: stopping takes no longer than its grace, whatever the server does: the request that is then in
 flight is ended by shutting its socket down, and the thread is not waited for. A fault of the program in the
-thread is handed to `on_failure`, not swallowed.
+thread is handed to `on_failure`, not swallowed. Two threads, both started by `start`, are all that it ever
+needs: one sends, one ends requests that take too long.
 """
 
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 from telemetry.clock import Clock
 from telemetry.events import Event
 from telemetry.sink.boot_time import BootTime
+from telemetry.sink.deadline import start_thread
 from telemetry.sink.influx import InfluxClient
 from telemetry.sink.queue import Queue
 from telemetry.sink.retry import Backoff
@@ -59,8 +61,9 @@ class Sink:
         return self._boot_time.known()
 
     def start(self) -> None:
-        """Begin to send."""
-        self._thread.start()
+        """Begin to send. Raises UnavailableError where the system grants no thread."""
+        self._client.start()
+        start_thread(self._thread)
 
     def stop(self, grace_s: float) -> None:
         """Send what waits for up to `grace_s` while the server takes it, then end."""

@@ -13,7 +13,8 @@ class SinkState:
 
     api: Api = Api.AUTO  # as configured, or as found out
     requests: int = 0
-    bytes_sent: int = 0  # compressed lines
+    bytes_sent: int = 0  # lines, as they were sent
+    plain: bool = False  # they go without compression: the server takes none
     acknowledged_points: int = 0
     dead_points: int = 0
     last_status: int = 0  # of HTTP; 0: no answer
@@ -34,7 +35,8 @@ class SinkState:
     def summary(self) -> str:
         """One clause for people."""
         answered = f"last answer {self.last_status}" if self.last_status else "no answer yet"
-        return self.trouble or f"API {self.api}, {answered}"
+        plain = ", takes no gzip: lines are sent plain" if self.plain else ""
+        return self.trouble or f"API {self.api}, {answered}{plain}"
 
     def view(self) -> dict[str, Any]:
         """What it has done, as JSON."""

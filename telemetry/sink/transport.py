@@ -2,9 +2,10 @@
 
 Promises: a request ends at its deadline however slowly the server takes or gives bytes, and at once when it
 is aborted; no redirect is followed, so that no other host sees the token; at most 64 KiB of an answer are
-read, unless more are asked for; whatever goes wrong is a `NoAnswer`, not an exception. Relies on urllib3 for
-the protocol, on a timer thread and a second descriptor of the socket for the deadline: urllib3's own
-time-outs begin anew with every read, so a server that drips would hold a request for ever.
+read, unless more are asked for; a 2xx whose body is cut short is no answer, since what is left of it may look
+like an acknowledgement; whatever goes wrong is a `NoAnswer`, not an exception. Relies on urllib3 for the
+protocol, on the sink's `Deadline` and a second descriptor of the socket: urllib3's own time-outs begin again
+with every read, so a server that drips would hold a request for ever.
 
 Importing this module imports influxdb-client.
 """
@@ -34,6 +35,7 @@ from urllib3.exceptions import (
 from telemetry.clock import Clock
 from telemetry.errors import ConfigError
 from telemetry.sink.credentials import Secret
+from telemetry.sink.deadline import Deadline
 from telemetry.sink.influx_library import InfluxDBClient
 from telemetry.sink.settings import InfluxSettings
 from telemetry.sink.verdict import Answer, Failure, NoAnswer
@@ -46,27 +48,24 @@ class _Guard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._request = 0  # number of the request that is in flight
         self._ended = Failure.ABORTED
         self._in_flight = False
         self._over = False  # the request in flight was ended
         self._closed_for_good = False
         self._watched: socket.socket | None = None
 
-    def begin(self) -> int:
-        """A request begins; its number, for `end`."""
+    def begin(self) -> None:
+        """A request begins."""
         with self._lock:
-            self._request += 1
             self._in_flight = True
             self._over = self._closed_for_good
-            return self._request
 
-    def end(self, request: int, failure: Failure) -> None:
-        """End `request`, if it still is in flight, for the reason `failure`."""
+    def time_out(self) -> None:
+        """End the request in flight: its time is up."""
         with self._lock:
-            if request == self._request and self._in_flight and not self._over:
+            if self._in_flight and not self._over:
                 self._over = True
-                self._ended = failure
+                self._ended = Failure.TIMEOUT
                 self._shut_down()
 
     def end_for_good(self) -> None:
@@ -114,10 +113,25 @@ class _Guard:
                 self._watched.shutdown(socket.SHUT_RDWR)
 
 
+class _Response(http.client.HTTPResponse):
+    """One whose 204 may have a body, as InfluxDB Cloud Serverless sends it: it names rejected lines."""
+
+    def begin(self) -> None:
+        super().begin()
+        # urllib3 would log what is no header, whatever it quotes.
+        self.headers.defects.clear()
+        self.headers.set_payload("")
+        length = self.headers.get("content-length", "")
+        if self.status == http.HTTPStatus.NO_CONTENT and length.isdecimal() and not self.chunked:
+            self.length = int(length[:9])
+
+
 def _guarded_pools(guard: _Guard) -> dict[str, type]:
     """Kinds of connection pools, by scheme, whose connections show their sockets to `guard`."""
 
     class Connection(HTTPConnection):
+        response_class = _Response
+
         def _new_conn(self) -> socket.socket:
             connected = super()._new_conn()
             guard.watch(connected)
@@ -145,11 +159,12 @@ class Transport:
         *,
         basic: bool,
         clock: Clock,
+        deadline: Deadline,
         answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         """token: for `Authorization: Token`; or, if `basic`, user:password for basic authentication.
 
-        answer_bytes: how much of an answer is read at most.
+        deadline: started by its owner. answer_bytes: how much of an answer is read at most.
         """
         if settings.unsafe_skip_tls_verification:
             warnings.simplefilter("ignore", InsecureRequestWarning)  # the user has said so, by that name
@@ -167,6 +182,7 @@ class Transport:
         except (ValueError, OSError, HTTPError) as error:
             raise ConfigError(f"cannot be used: {type(error).__name__}", where=settings.url) from None
         self._clock = clock
+        self._deadline = deadline
         self._answer_bytes = answer_bytes
         self._connect_timeout_s = settings.connect_timeout_s
         self._base = settings.url.rstrip("/")
@@ -185,20 +201,17 @@ class Transport:
         deadline_s: float,
     ) -> Answer | NoAnswer:
         """One request and its answer, or why there is none; never later than `deadline_s` from now."""
-        number = self._guard.begin()
-        timer = threading.Timer(deadline_s, self._guard.end, (number, Failure.TIMEOUT))
-        timer.daemon = True
-        timer.start()
+        self._guard.begin()
         try:
-            answer = self._exchange(method, f"{path}?{urlencode(query)}", headers, body, deadline_s)
+            with self._deadline.limit(deadline_s, self._guard.time_out):
+                answer = self._exchange(method, f"{path}?{urlencode(query)}", headers, body, deadline_s)
             failure = self._guard.failure()
-            # Shutting the socket down may look like the end of an answer.
-            return NoAnswer(failure) if failure and answer.status >= 300 else answer
+            # Shutting the socket down may look like the end of an answer. A 204 has all that it needs.
+            return NoAnswer(failure) if failure and answer.status != http.HTTPStatus.NO_CONTENT else answer
         except (HTTPError, http.client.HTTPException, OSError) as error:
             failure = self._guard.failure()
             return NoAnswer(failure) if failure else _no_answer(error)
         finally:
-            timer.cancel()
             self._guard.finish()
 
     def _exchange(
@@ -216,12 +229,15 @@ class Transport:
         )
         if self._guard.failure():
             raise http.client.IncompleteRead(b"")  # what looks like the end of the head is our shutting down
+        is_bodiless = response.status == http.HTTPStatus.NO_CONTENT  # or should be
         try:
             content = response.read(self._answer_bytes, decode_content=False)
+            if 200 <= response.status < 300 and not is_bodiless and len(content) < self._answer_bytes:
+                response.read(1, decode_content=False)  # raises if it was cut short
         except (HTTPError, OSError):
-            if not 200 <= response.status < 300:
+            if not is_bodiless:
                 raise
-            content = b""  # what was asked for is done, whatever came after the status
+            content = b""  # it is a 204 all the same
         if self._guard.failure() or len(content) == self._answer_bytes:
             response.close()  # what is left is not worth reading: the next request makes a new connection
             self._guard.drop()

@@ -1,5 +1,9 @@
 """What an HTTP answer to a write means. Pure: an answer in, a verdict out; see docs/operations.md.
 
+Promises: only what a store says is an acknowledgement. A store answers 204, or another 2xx without a body or
+with a JSON object that rejects nothing. A page for people comes from something else: a network's login, a
+default site, a wrong port.
+
 Knows the wordings of InfluxDB 1.x (1.6.7, 1.8), 2.x (2.8), 3.x and VictoriaMetrics; never asks for a version.
 What is refused is described (`Refusal`) as far as the server names it; `isolate` finds the lines.
 """
@@ -8,7 +12,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -16,6 +20,7 @@ from typing import Any
 
 MAX_RETRY_AFTER_S = 600.0
 MAX_WORDS = 1000  # characters of a server's words that are kept
+MOST_LISTED = 100  # lines that InfluxDB Cloud lists of those that it refuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class HoldCause(Enum):
     UNNAMED = "no organisation given"
     REDIRECTED = "redirected elsewhere"
     UNTRUSTED = "certificate not trusted"
+    NO_DATABASE = "what answers is no database"
     REFUSED = "request refused"
 
 
@@ -73,6 +79,7 @@ class Refusal:
 
     quoted: for each line that does not parse, the text from its first character on: the line, `': `, why.
     line_numbers: counted from 1 within the request. dropped: points, when it tells only how many.
+    others_stored: those that it does not name are in the database.
     """
 
     words: str
@@ -81,6 +88,7 @@ class Refusal:
     conflict: FieldConflict | None = None
     dropped: int = 0
     beyond_retention: bool = False
+    others_stored: bool = False
 
     @property
     def names_lines(self) -> bool:
@@ -145,6 +153,17 @@ _COLUMN_CONFLICT = re.compile(
 _LINE_NUMBER = re.compile(r"\b(?:error parsing|at|on|in) line (\d{1,9})")
 _DROPPED = re.compile(r"\bdropped=(\d{1,9})\b")
 _MESSAGE = re.compile(r'"(?:message|error)"\s*:\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)', re.DOTALL)
+# In JSON a quote inside a text has a backslash before it.
+_NUMBERED = re.compile(rb'"line(?:_number)?"\s{0,9}:\s{0,9}(\d{1,9})(?=[\s,}])')
+# Codes that stand beside an error's message in InfluxDB 2 and Cloud.
+_ERROR_CODE = re.compile(
+    "conflict|empty value|forbidden|internal error|invalid|method not allowed|not found|request too large"
+    "|too many requests|unauthorized|unavailable|unprocessable entity"
+)
+_LOOKED_AT_BYTES = 4096  # of a page, for its title
+_MAX_TITLE = 200
+_TITLE = re.compile(r"<title[^>]{0,200}>(.{1,1000}?)</title", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"<[^>]{0,1000}>")
 _DELAY = re.compile(r"\d+(?:\.\d*)?(?:[eE]\+?\d+)?")
 
 
@@ -155,16 +174,20 @@ def judge(answer: Answer | NoAnswer) -> Verdict:
             return Hold(HoldCause.UNTRUSTED, _shown(answer.words))
         return Retry(_shown(": ".join(filter(None, (answer.failure.value, answer.words)))))
     status = answer.status
-    if 200 <= status < 300:
-        return Acknowledged()
+    is_success = 200 <= status < 300
+    if is_success and (settled := _judge_success(answer)):
+        return settled
     message = _message(answer.body)
-    speaks_of_lines = status in (400, 422) or (status == 500 and _SPEAKS_OF_LINES.search(message))
+    speaks_of_lines = (
+        is_success or status in (400, 422) or (status == 500 and _SPEAKS_OF_LINES.search(message))
+    )
     if speaks_of_lines and not _SPEAKS_OF_MEMORY.search(message):
         if _SPEAKS_OF_NO_PLACE.search(message):
             return Hold(HoldCause.NOT_FOUND, _shown(message))
         if _SPEAKS_OF_NO_ORGANISATION.search(message):
             return Hold(HoldCause.UNNAMED, _shown(message))
-        return Rejected(_refusal(answer.body, message))
+        refusal = _refusal(answer.body, message)
+        return Rejected(replace(refusal, others_stored=is_success and _lists_all(refusal, answer.body)))
     if status in (401, 403):
         return Hold(HoldCause.CREDENTIALS, _shown(message))
     if status == 404:
@@ -181,6 +204,43 @@ def judge(answer: Answer | NoAnswer) -> Verdict:
         after_s=retry_after_s(answer),
         sign=re.sub(rb"\d+", b"0", answer.body) if status == 500 else b"",
     )
+
+
+def _judge_success(answer: Answer) -> Acknowledged | Hold | None:
+    """What a 2xx means; None if it refuses lines, as a 400 does."""
+    body = answer.body.strip()
+    parsed = _json_object(body)
+    if parsed is not None or body.startswith(b"{"):  # JSON, or the beginning of it
+        message = _message(body) if parsed is None or _says(parsed) else ""
+        if _SPEAKS_OF_LINES.search(message) or _refusal(body, message).names_lines:
+            return None
+        if parsed is not None and _says_error(parsed):
+            return Hold(HoldCause.REFUSED, _shown(f"HTTP {answer.status} {_message(body)}"))
+    if not body or parsed is not None or answer.status == 204:
+        return Acknowledged()
+    return Hold(HoldCause.NO_DATABASE, _description(answer))
+
+
+def _says(parsed: Mapping[str, Any]) -> bool:
+    """Whether a JSON object has words for people, where stores have them."""
+    return any(isinstance(parsed.get(key), str) for key in ("message", "error"))
+
+
+def _says_error(parsed: Mapping[str, Any]) -> bool:
+    """Whether a JSON object says that something was not done. `results`: of InfluxQL."""
+    results = parsed.get("results")
+    parts = [parsed, *(results if isinstance(results, list) else [])]
+    has_error = any(part.get("error") or part.get("errors") for part in parts if isinstance(part, dict))
+    return has_error or _ERROR_CODE.fullmatch(str(parsed.get("code"))) is not None
+
+
+def _description(answer: Answer) -> str:
+    """What answered, for people: status, kind, and the title or beginning of the page."""
+    text = answer.body[:_LOOKED_AT_BYTES].decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    words = _shown(title[1] if title else _MARKUP.sub(" ", text))[:_MAX_TITLE]
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    return _shown(f"HTTP {answer.status} {kind}: {words}" if kind else f"HTTP {answer.status}: {words}")
 
 
 def retry_after_s(answer: Answer) -> float:
@@ -208,7 +268,7 @@ def _http_date_s(text: str) -> float | None:
 
 def _message(body: bytes) -> str:
     """The message of a JSON answer, even of one that was cut off; else the text as it is."""
-    parsed = _json_object(body)
+    parsed = _json_object(body) or {}
     for key in ("message", "error"):
         if isinstance(parsed.get(key), str):
             return str(parsed[key])
@@ -225,12 +285,12 @@ def _shown(words: str) -> str:
     return " ".join(kept.split())
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json_object(body: bytes) -> dict[str, Any] | None:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+        return None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _refusal(body: bytes, message: str) -> Refusal:
@@ -252,14 +312,27 @@ def _refusal(body: bytes, message: str) -> Refusal:
 
 
 def _details(body: bytes) -> Iterator[tuple[int, str]]:
-    """Numbers and reasons of lines as InfluxDB 3 lists them; InfluxDB Cloud gives the number of the first."""
+    """Numbers and reasons of lines as InfluxDB 3 lists them; InfluxDB Cloud gives the number of the first.
+
+    Of an answer that was cut off those that came: what is not named yet is named when the rest is sent again.
+    """
     parsed = _json_object(body)
+    if parsed is None:
+        if body.lstrip().startswith(b"{"):
+            yield from ((int(number), "") for number in _NUMBERED.findall(body))
+        return
     data = parsed.get("data")
     for detail in data if isinstance(data, list) else [data]:
         if isinstance(detail, dict) and type(detail.get("line_number")) is int:
             yield detail["line_number"], str(detail.get("error_message", ""))
     if type(parsed.get("line")) is int:
         yield parsed["line"], ""
+
+
+def _lists_all(refusal: Refusal, body: bytes) -> bool:
+    """Whether a 2xx lists every line that it refuses, and not the first of many alone."""
+    parsed = _json_object(body) or {}
+    return isinstance(parsed.get("data"), list) and 0 < len(refusal.line_numbers) < MOST_LISTED
 
 
 def _field_conflict(message: str) -> FieldConflict | None:

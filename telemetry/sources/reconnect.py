@@ -6,9 +6,11 @@ session raises ends the thread.
 """
 
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 
 from telemetry.clock import Clock
+from telemetry.errors import without_login
 from telemetry.events import begins, ends
 from telemetry.sources.channel import BatchChannel
 from telemetry.sources.source import SourceEnded, SourceEvent, StopSignal
@@ -104,9 +106,9 @@ def keep_connected(
             session()
         except (OSError, EOFError) as error:
             reason = reason_of(error)
-        except Exception as error:
-            logger.exception("a source failed")
-            reason = f"internal error: {type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001  whatever it is, the device is tried again
+            logger.error("a source failed: %s", without_login(traceback.format_exc()))
+            reason = without_login(f"internal error: {type(error).__name__}: {error}")
         else:
             continue
         put_all(outages.lost(reason), output)
@@ -114,9 +116,9 @@ def keep_connected(
 
 
 def reason_of(error: BaseException) -> str:
-    """An exception's own words, in one line."""
+    """An exception's own words, in one line, without the login of a URL that it quotes."""
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(words.split()) or type(error).__name__
+    return without_login(" ".join(words.split())) or type(error).__name__
 
 
 def put_all(events: list[SourceEvent], output: BatchChannel) -> None:

@@ -102,6 +102,8 @@ def check_port(port: str) -> str:
     """What is wrong with the name of a port, as far as it can be told without opening it; empty: nothing."""
     import serial
 
+    if port.lower().startswith(("socket://", "rfc2217://")) and "@" in port:
+        return "must not hold a user or password: pyserial has no use for them"
     try:
         serial.serial_for_url(port, do_not_open=True)
         url = urlsplit(port)

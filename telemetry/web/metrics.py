@@ -147,7 +147,7 @@ class StatusCollector(Collector):
             latency["sum_s"],
         )
         yield CounterMetricFamily(
-            PREFIX + "sink_sent_bytes", "Compressed lines sent, each time they were sent.", sink["bytes_sent"]
+            PREFIX + "sink_sent_bytes", "Lines sent, mostly compressed, each time.", sink["bytes_sent"]
         )
 
 

@@ -3,6 +3,7 @@
 Every test ends with the database holding exactly the points that were made, less what the accounts name.
 """
 
+import json
 import random
 import ssl
 import threading
@@ -141,17 +142,185 @@ def test_a_closed_port_is_waited_for() -> None:
     rig.queue.assert_balance()
 
 
-def test_a_2xx_whose_body_never_ends_is_an_acknowledgement(rig: Rig) -> None:
-    def store_and_drip(connection: acts.Connection) -> None:
-        connection.server.store(connection.read_request())
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+@pytest.mark.parametrize("head", [b"Content-Length: 1000000", b"Connection: close"])
+def test_a_2xx_whose_body_never_ends_is_no_acknowledgement(rig: Rig, head: bytes) -> None:
+    """It may be the page of something that is no database; our own shutting down looks like its end."""
+
+    def begin_an_answer(connection: acts.Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n")
         connection.next_begins()
 
-    rig.server.script(store_and_drip)
+    rig.server.script(begin_an_answer)
+    rig.queue.put_lines(*LINES)
+    rig.run_until_idle()
+    rig.assert_all_stored_once()
+    assert rig.sender.state.requests == 2
+
+
+@pytest.mark.parametrize(
+    "head", [b"Content-Length: 60", b"Transfer-Encoding: chunked", b"Content-Length: 60\r\nConnection: close"]
+)
+def test_a_2xx_whose_body_is_cut_short_is_no_acknowledgement(rig: Rig, head: bytes) -> None:
+    chunk = b"30\r\n{}" if b"chunked" in head else b"{}"
+
+    def cut_short(connection: acts.Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 201 Created\r\n" + head + b"\r\n\r\n" + chunk)
+        connection.close()
+
+    rig.server.script(cut_short)
+    rig.queue.put_lines(*LINES)
+    rig.run_until_idle()
+    rig.assert_all_stored_once()
+    assert rig.sender.state.requests == 2
+
+
+def test_a_204_without_the_body_that_it_announces_is_an_acknowledgement(rig: Rig) -> None:
+    def store_and_announce(connection: acts.Connection) -> None:
+        connection.server.store(connection.read_request())
+        connection.send(b"HTTP/1.1 204 No Content\r\nContent-Length: 100\r\n\r\n")
+        connection.next_begins()
+
+    rig.server.script(store_and_announce)
     rig.queue.put_lines(*LINES)
     rig.run_until_idle()
     rig.assert_all_stored_once()
     assert rig.sender.state.requests == 1
+
+
+@pytest.mark.parametrize("api", [Api.AUTO, Api.V1, Api.V2])
+def test_a_login_page_in_place_of_the_database_holds_everything_until_it_is_gone(
+    server: ScriptedServer, api: Api
+) -> None:
+    page = b"<html><head><title>Accept the terms</title></head><body>of this network</body></html>"
+    portal = acts.answer(200, {"Content-Type": "text/html"}, page)
+    rig = Rig(server, api=api)
+    server.script(*[portal] * (4 if api is Api.AUTO else 2))
+    rig.queue.put_lines(*LINES[:25])
+    rig.queue.put_lines(*LINES[25:])
+    assert rig.sender.step() == pytest.approx(60.0)
+    assert rig.sender.state.held == "what answers is no database: HTTP 200 text/html: Accept the terms"
+    assert rig.queue.acknowledged == []
+    rig.clock.advance(60.0)
+    rig.run_until_idle()
+    rig.assert_all_stored_once()
+    assert [(event.code, event.active) for event in rig.events] == [("sink_hold", True), ("sink_hold", False)]
+    rig.client.close()
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_lines_that_a_2xx_names_as_rejected_are_dead_letters_and_all_others_acknowledged(
+    rig: Rig, status: int
+) -> None:
+    bad = {LINES[0], LINES[7], LINES[49]}
+
+    def store_in_part(connection: acts.Connection) -> None:
+        request = connection.read_request()
+        details = [
+            {"error_message": "invalid column type", "line_number": number, "original_line": line.decode()}
+            for number, line in enumerate(request.lines, 1)
+            if line in bad
+        ]
+        connection.server.stored.update(set(request.lines) - bad)
+        message = {"code": "invalid", "message": "partial write has occurred", "data": details}
+        connection.answer(status if details else 204, {}, json.dumps(message).encode() if details else b"")
+
+    rig.server.script(*[store_in_part] * 10)
+    rig.queue.put_lines(*LINES)
+    rig.run_until_idle()
+    assert set(rig.queue.dead_lines()) == bad
+    assert rig.server.stored == set(LINES) - bad
+    assert rig.queue.acknowledged_points == len(LINES) - len(bad)
+    assert rig.sender.state.requests == 1  # the others are stored: it said so
+    assert "invalid column type" in repr(rig.queue.dead)
+    rig.queue.put_lines(b"m v=1 1")
+    rig.run_until_idle()
+    assert rig.server.connections_made == 1  # a body that a 204 should not have is not taken for an answer
+
+
+def test_of_more_rejected_lines_than_a_2xx_lists_every_one_is_found(rig: Rig) -> None:
+    lines = [b"m,n=%d v=%d 1" % (index, index % 2) for index in range(500)]
+
+    def store_in_part(connection: acts.Connection) -> None:
+        request = connection.read_request()
+        refused = [number for number, line in enumerate(request.lines, 1) if b"v=1" in line][:100]
+        connection.server.stored.update(line for line in request.lines if b"v=0" in line)
+        message = {"code": "invalid", "data": [{"line_number": number} for number in refused]}
+        connection.answer(201 if refused else 204, {}, json.dumps(message).encode() if refused else b"")
+
+    rig.server.script(*[store_in_part] * 10)
+    rig.queue.put_lines(*lines)
+    rig.run_until_idle()
+    assert rig.queue.dead_lines() == sorted(lines[1::2])
+    assert rig.server.stored == set(lines[::2])
+    assert rig.sender.state.requests == 3
+
+
+# -- a server that takes no gzip
+
+
+def refuse_gzip(connection: acts.Connection) -> None:
+    request = connection.read_request()
+    if "content-encoding" in request.headers:
+        connection.answer(415)
+    else:
+        connection.server.store(request)
+        connection.answer(204)
+
+
+def encodings(server: ScriptedServer) -> list[str]:
+    return [request.headers.get("content-encoding", "plain") for request in server.requests]
+
+
+def test_a_415_makes_it_send_plain_and_an_hour_later_it_tries_gzip_again(rig: Rig) -> None:
+    rig.server.script(*[refuse_gzip] * 4)
+    for line in LINES[:3]:
+        rig.queue.put_lines(line)
+        rig.run_until_idle()
+    assert encodings(rig.server) == ["gzip", "plain", "plain", "plain"]
+    assert rig.events == []
+    assert "takes no gzip" in rig.sender.state.summary()
+    assert rig.sender.state.bytes_sent == sum(len(request.body) for request in rig.server.requests)
+    rig.clock.advance(3600.0)
+    rig.queue.put_lines(*LINES[3:])
+    rig.run_until_idle()
+    rig.assert_all_stored_once()
+    assert encodings(rig.server)[4:] == ["gzip"]
+    assert "gzip" not in rig.sender.state.summary()
+
+
+def test_a_415_to_plain_lines_too_is_not_about_gzip(rig: Rig) -> None:
+    rig.server.script(acts.answer(415), acts.answer(415))
+    rig.queue.put_lines(*LINES)
+    rig.clock.advance(rig.sender.step())
+    assert rig.sender.state.held.startswith("request refused: HTTP 415")
+    rig.run_until_idle()
+    rig.assert_all_stored_once()
+    assert encodings(rig.server) == ["gzip", "plain", "gzip"]
+
+
+# -- threads
+
+
+def test_after_its_start_a_sink_needs_no_further_thread(
+    rig: Rig, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of processes, as pid_max, TasksMax or another program may bring it about."""
+    rig.client.start()
+    real = threading.Thread.start
+
+    def refuse_ours(thread: threading.Thread) -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise RuntimeError("can't start new thread")
+        real(thread)  # the scripted server's
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_ours)
+    rig.server.script(acts.say_nothing, acts.answer(401), acts.drip(b"HTTP/1.1 204 No Content\r\nX: "))
+    rig.queue.put_lines(*LINES)
+    rig.run_until_idle()
+    rig.assert_all_stored_once()
+    assert rig.sender.state.requests == 4
 
 
 def test_of_an_answer_64_kib_are_read(rig: Rig) -> None:

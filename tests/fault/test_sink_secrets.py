@@ -1,9 +1,11 @@
 """No secret in any log, traceback, event or status, at debug level, through every kind of fault."""
 
 import base64
+import html
 import logging
 import traceback
 from collections.abc import Iterator
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -92,6 +94,58 @@ def test_no_secret_is_ever_shown(server: ScriptedServer, caplog: pytest.LogCaptu
     sent = " ".join(request.headers["authorization"] for request in server.requests)
     assert TOKEN in sent or PAIR in sent
     assert not any(secret in request.target for secret in SECRETS for request in server.requests)
+
+
+TELLING = "canary/4711+token=="
+ENCODED = {
+    "JSON as Gson writes it": TELLING.replace("=", "\\u003d"),
+    "JSON, all escaped": "".join(f"\\u{ord(letter):04X}" for letter in TELLING),
+    "percent": quote(TELLING, safe=""),
+    "percent, lower case": quote(TELLING, safe="").lower(),
+    "percent, twice": quote(quote(TELLING, safe=""), safe=""),
+    "HTML": "".join(f"&#x{ord(letter):x};" for letter in TELLING),
+    "base64": base64.b64encode(TELLING.encode()).decode(),
+    "base64 of the header": base64.b64encode(f"Token {TELLING}".encode()).decode(),
+    "base64 for URLs": base64.urlsafe_b64encode(f"to={TELLING}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_a_secret_that_is_quoted_in_an_encoding_is_shown_in_none(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    quoted = ENCODED[encoding].encode()
+    client = InfluxClient(
+        InfluxSettings(url=server.url, api=Api.V2, bucket="b", token=Secret(TELLING)), FakeClock()
+    )
+    clock, queue, events = FakeClock(), ListQueue(), list[Event]()
+    boot_time = BootTime(clock, None, wait_for_clock=False)
+    sender = Sender(queue, client, clock, Backoff(lambda: 0.5), boot_time, events.append)
+    shown: list[str] = []
+    bodies = (quoted, b'{"message":"token ' + quoted + b' is unknown"}', b'{"message":"token ' + quoted)
+    for name in (None, "urllib3", "influxdb_client"):  # the library sets levels of its own
+        caplog.set_level(logging.DEBUG, name)
+    for status in (200, 201, 400, 401, 418, 422, 503):
+        for body in bodies:
+            server.script(acts.answer(status, {}, body))
+            queue.put_lines(b"m v=1 1")
+            clock.advance(sender.step())
+            shown.append(repr(sender.state))
+    bad_head = b"HTTP/1.1 401 " + quoted + b"\r\nno header " + quoted + b"\r\n\r\n"
+    server.script(acts.answer_partly_and_close(bad_head))
+    queue.put_lines(b"m v=1 1")
+    sender.step()
+    client.close()
+    shown += [repr(sender.state), *map(repr, events), repr(queue.dead)]
+    shown += [record.getMessage() + repr(record.args) for record in caplog.records]
+    assert any("***" in text for text in shown)
+    assert [text for text in shown if any(part in text for part in _parts(quoted.decode()))] == []
+
+
+def _parts(text: str) -> set[str]:
+    """What would give it away: every piece of ten characters, as it is and as JSON decodes it."""
+    texts = {text, html.unescape(text), unquote(text), unquote(unquote(text)), TELLING}
+    return {one[at : at + 10] for one in texts for at in range(len(one) - 9)}
 
 
 @pytest.mark.parametrize("token", [TOKEN + "\n", TOKEN + "ä", TOKEN + "\x00", "\r\nX: " + TOKEN])

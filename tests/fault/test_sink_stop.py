@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from telemetry.clock import SystemClock
+from telemetry.errors import UnavailableError
 from telemetry.sink.settings import Api, InfluxSettings
 from telemetry.sink.sink import Sink
 from tests.support import scripted_server as acts
@@ -83,6 +84,32 @@ def test_what_waits_is_sent_before_the_sink_stops(server: ScriptedServer) -> Non
         queue.put_lines(line)
     sink.stop(5.0)
     assert server.stored == set(lines)
+
+
+def test_a_sink_that_gets_no_thread_says_so_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    sink = sink_to("http://127.0.0.1:1", ListQueue())
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(UnavailableError, match=r"no thread can be started \(.*TasksMax"):
+        sink.start()
+    sink.stop(GRACE_S)
+
+
+def test_a_sink_that_was_stopped_leaves_no_thread_behind(server: ScriptedServer) -> None:
+    def of_ours() -> set[str]:
+        return {thread.name for thread in set(threading.enumerate()) - before if "sink" in thread.name}
+
+    before = set(threading.enumerate())
+    queue = ListQueue()
+    queue.put_lines(b"m v=1 1")
+    sink = sink_to(server.url, queue)
+    sink.start()
+    assert of_ours() == {"sink", "sink-deadline"}
+    sink.stop(5.0)
+    assert of_ours() == set()
+    assert server.stored == {b"m v=1 1"}
 
 
 def test_a_fault_of_the_program_is_handed_on() -> None:

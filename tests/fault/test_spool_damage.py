@@ -128,6 +128,24 @@ def test_a_commit_torn_at_any_length_costs_nothing_that_was_accepted() -> None:
     assert lengths > 100
 
 
+def test_a_number_that_a_lost_record_had_is_given_to_no_other_batch() -> None:
+    """The slot remembers the newest number, though the segment has lost the records that had it."""
+    disk = SimulatedDisk()
+    spool = open_spool(disk, SpoolLimits(keep_free_bytes=0))
+    feed = Feed(spool)
+    lengths = []
+    for _ in range(9):
+        last = feed.put(POINTS)
+        spool.commit()
+        (path,) = (path for path in disk.files() if path.suffix == ".segment")
+        lengths.append(len(disk.files()[path]))
+    disk.kill()
+    files = disk.files()
+    again = open_spool(restored({**files, path: files[path][: lengths[4]]}), SpoolLimits(keep_free_bytes=0))
+    assert again.counters()["points/damaged"] == 4 * POINTS
+    assert Feed(again, again.recovery.accounts).put(POINTS) == last + 1 == 10
+
+
 @pytest.mark.parametrize("path", [*SEGMENTS, DIRECTORY / "acknowledged"], ids=lambda path: path.name)
 @pytest.mark.parametrize(
     "content",

@@ -40,6 +40,9 @@ class PartialServer:
                 return Rejected(Refusal("w", quoted=(texts[0],)))
             case "numbers":
                 return Rejected(Refusal("w", line_numbers=tuple(index + 1 for index in refused[:100])))
+            case "lists all":
+                numbers = tuple(index + 1 for index in refused)
+                return Rejected(Refusal("w", line_numbers=numbers, others_stored=self.stores_the_rest))
             case "counts":
                 return Rejected(Refusal("w", dropped=len(refused)))
             case "conflict":
@@ -52,7 +55,9 @@ class PartialServer:
 
 @given(
     st.lists(st.booleans(), min_size=1, max_size=200),
-    st.sampled_from(["quotes all", "quotes one", "numbers", "counts", "conflict", "says nothing"]),
+    st.sampled_from(
+        ["quotes all", "quotes one", "numbers", "lists all", "counts", "conflict", "says nothing"]
+    ),
     st.sampled_from([30, 100, 100_000]),
     st.booleans(),
     st.booleans(),

@@ -44,6 +44,23 @@ def test_a_server_that_cannot_be_reached_or_refuses_is_a_fault(tmp_path: Path) -
     assert "unauthorized access" in texts(found, Level.FAULT)
 
 
+def test_a_page_in_place_of_the_database_is_a_fault_that_names_it(tmp_path: Path) -> None:
+    page = b"<html><title>Welcome to nginx!</title><body>If you see this page</body></html>"
+    with ScriptedServer() as server:
+        server.script(*[answer(200, {"Content-Type": "text/html"}, page)] * 2)
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    fault = f"server {server.url}: what answers is no database: HTTP 200 text/html: Welcome to nginx! ("
+    assert fault in texts(found, Level.FAULT)
+    assert "takes data" not in texts(found, Level.FACT)
+
+
+def test_a_redirect_is_a_fault_that_says_where_to(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        server.script(answer(302, {"Location": "http://user:pa55word@portal.example/login"}))
+        faults = texts(findings(tmp_path, '[[can]]\nname = "can9"', server.url), Level.FAULT)
+    assert "redirected elsewhere: http://***@portal.example/login" in faults
+
+
 def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
     warnings = texts(
         findings(tmp_path, '[[can]]\nname = "can9"\n[[can]]\nname = "sim"\nsocket = "bus.sock"'),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import ConfigError
+from telemetry.sink import credentials
 from telemetry.sink.credentials import Secret, handed_over, read_secret
 
 CANARY = "canary-secret"
@@ -101,6 +102,17 @@ def test_a_link_or_a_file_of_another_user_is_refused(token: Path, tmp_path: Path
     os.chown(token, 12345, 12345)
     with pytest.raises(ConfigError, match="another user"):
         read_secret(token)
+
+
+def test_a_file_that_becomes_a_link_between_looking_and_opening_is_refused(
+    token: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "file"
+    other.symlink_to(token)
+    monkeypatch.setattr(credentials, "_resolve", lambda path: path)  # it was no link when it was looked at
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_secret(other)
+    assert read_secret(token).reveal() == CANARY
 
 
 def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:

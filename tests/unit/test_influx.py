@@ -88,6 +88,32 @@ def test_a_site_without_either_endpoint_holds_and_nothing_is_settled(connect: Co
     assert client.api is Api.AUTO
 
 
+def test_a_page_for_people_is_no_endpoint(connect: Connect) -> None:
+    """A site whose pages are found under every path, with InfluxDB 1 behind one of them."""
+    site = Site({"/api/v2/write": (200, b"<html>home</html>"), "/write": GOOD})
+    client = connect(site.act)
+    assert client.probe().verdict == Acknowledged()
+    assert client.api is Api.V1
+
+
+def test_a_bucket_that_a_page_says_was_made_is_not_made(connect: Connect) -> None:
+    site = Site({"/api/v2/write": NO_BUCKET, "/query": (200, b"<html>home</html>")})
+    verdict = connect(site.act, create=True).write(LINES).verdict
+    assert isinstance(verdict, Hold)
+    assert verdict.cause is HoldCause.NOT_FOUND
+    assert "no database" in verdict.words
+    assert site.asked == ["/api/v2/write", "/api/v2/orgs", "/query"]
+
+
+def test_a_database_that_influxql_says_was_not_made_is_not_made(connect: Connect) -> None:
+    refused = (200, b'{"results":[{"statement_id":0,"error":"not an admin"}]}')
+    site = Site({"/api/v2/write": NO_BUCKET, "/query": refused})
+    verdict = connect(site.act, create=True).write(LINES).verdict
+    assert isinstance(verdict, Hold)
+    assert "not an admin" in verdict.words
+    assert site.asked == ["/api/v2/write", "/api/v2/orgs", "/query"]
+
+
 @pytest.mark.parametrize("api", [Api.V1, Api.V2])
 def test_an_api_that_is_configured_is_the_only_one_asked(connect: Connect, api: Api) -> None:
     site = Site({})
@@ -114,7 +140,7 @@ def test_a_missing_bucket_is_made_in_its_organisation(connect: Connect, server: 
         {
             "/api/v2/write": lambda: next(writes),
             "/api/v2/orgs": (200, b'{"orgs":[{"id":"0815"}]}'),
-            "/api/v2/buckets": (201, b"{}"),
+            "/api/v2/buckets": (201, b'{"id":"08","orgID":"15","name":"cars","retentionRules":[]}'),
         }
     )
     assert connect(site.act, create=True, org="fleet").write(LINES).verdict == Acknowledged()

@@ -66,6 +66,21 @@ def test_numbered_lines_are_taken_out() -> None:
     assert isolation.piece == (b"m v=0 0", b"m v=2 2")
 
 
+def test_where_the_answer_says_that_the_others_are_stored_nothing_is_sent_again() -> None:
+    isolation = Isolation(lines(4), in_order=False)
+    isolation.told(rejected(line_numbers=(2, 4), others_stored=True))
+    assert isolation.piece == ()
+    assert isolation.accepted == 2
+    assert set(dead(isolation)) == {b"m v=1 1", b"m v=3 3"}
+
+
+def test_an_answer_that_numbers_a_line_that_was_not_sent_is_not_believed_about_the_others() -> None:
+    isolation = Isolation(lines(4), in_order=False)
+    isolation.told(rejected(line_numbers=(2, 5), others_stored=True))
+    assert isolation.piece == (b"m v=0 0", b"m v=2 2", b"m v=3 3")
+    assert isolation.accepted == 0
+
+
 def test_of_a_type_conflict_all_lines_with_the_refused_type_are_taken_out() -> None:
     batch = [b"m v=1 1", b'm,t=a v="x",w=1 2', b'm v="y" 3', b'other v="z" 4', b'm w="v=1" 5']
     isolation = Isolation(batch, in_order=False)

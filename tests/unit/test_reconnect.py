@@ -1,6 +1,10 @@
 """Outages and occurrences, in injected time."""
 
-from telemetry.sources.reconnect import Occurrences, Outages, reason_of
+import pytest
+
+from telemetry.sources.channel import BatchChannel
+from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, reason_of
+from telemetry.sources.source import SourceEvent, StopSignal
 from tests.support.clock import FakeClock
 
 
@@ -74,3 +78,26 @@ def test_a_reason_is_one_line() -> None:
     assert reason_of(OSError(19, "No such device", "can0")) == "No such device"
     assert reason_of(OSError("two\nlines")) == "two lines"
     assert reason_of(EOFError()) == "EOFError"
+
+
+def test_a_reason_shows_no_login_of_a_url_that_a_library_quotes() -> None:
+    words = "no answer from ws://operator:pa55word@bridge:9000/can0"
+    assert reason_of(OSError(words)) == "no answer from ws://***@bridge:9000/can0"
+
+
+def test_a_fault_of_a_library_is_logged_and_told_without_the_login_of_its_url(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock, stop, output = FakeClock(), StopSignal(), BatchChannel()
+
+    def session() -> None:
+        stop.set()
+        raise RuntimeError("ws://operator:pa55word@bridge:9000")
+
+    keep_connected(session, Outages("bus", clock), output, stop, clock)
+    item = output.get(0)
+    assert isinstance(item, SourceEvent)
+    assert "ws://***@bridge:9000" in item.event.text
+    assert "ws://***@bridge:9000" in caplog.text
+    assert "Traceback" in caplog.text
+    assert "pa55word" not in caplog.text + item.event.text

@@ -136,3 +136,9 @@ def test_what_is_wrong_with_a_ports_name_is_told_without_opening_it() -> None:
     assert check_port("/dev/serial/by-id/usb-BMS-if00-port0") == ""
     assert check_port("rfc2217://terminal:2217") == ""
     assert "'tcp' not known" in check_port("tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("url", ["rfc2217://u:pa55@box:1", "socket://u:pa/55@box:1", "RFC2217://u:pa55@box"])
+def test_a_port_with_a_login_is_refused_without_showing_it(url: str) -> None:
+    assert "user or password" in check_port(url)
+    assert "pa" not in check_port(url).replace("password", "")

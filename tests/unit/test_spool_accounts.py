@@ -47,6 +47,18 @@ def test_changes_of_other_names_are_refused() -> None:
     assert reader.accounts == {"a": 1}
 
 
+def test_changes_of_a_position_that_was_a_counter_are_refused() -> None:
+    """The same names in the same order, but cut elsewhere into counters and positions."""
+    writer, reader = AccountsTrail(), AccountsTrail()
+    reader.read_whole(writer.whole({"a": 1, "b": 1}, {"c": 1}))
+    other = AccountsTrail()
+    other.whole({"a": 1}, {"b": 1, "c": 1})
+    block = other.changes({"a": 2}, {"b": 5, "c": 6})
+    assert block is not None
+    assert not reader.read_changes(block)
+    assert (reader.accounts, reader.positions) == ({"a": 1, "b": 1}, {"c": 1})
+
+
 def test_a_thousand_counters_that_change_cost_two_or_three_bytes_each() -> None:
     writer = AccountsTrail()
     names = [f"points/made/Message{number:04d}" for number in range(1000)]

@@ -106,6 +106,24 @@ def test_what_is_released_again_leaves_no_letter(bench: Bench) -> None:
     assert bench.spool.counters()["points/dead"] == 0
 
 
+def test_of_points_that_were_evicted_while_they_were_sent_no_letter_stays() -> None:
+    """They are counted as evicted: dead letters of them would count them once more when requeued."""
+    bench = Bench(SpoolLimits(keep_free_bytes=0, segment_bytes=1, max_age_s=100.0))
+    entry = bench.send()
+    bench.spool.refuse(entry.sequence, b"m bad=1 1\n", reason="parse", words="")
+    assert len(bench.letters) == 1
+    bench.clock.advance(101.0)
+    for _ in range(2):  # the newest segment is never evicted
+        bench.feed.put()
+        bench.spool.commit()
+    assert bench.spool.counters()["points/evicted"] == 3
+    bench.spool.acknowledge(entry.sequence)
+    assert bench.letters == []
+    assert bench.spool.counters()["points/evicted"] == 3
+    assert bench.spool.counters()["points/dead"] == 0
+    assert_balanced(bench.spool, bench.feed.accounts)
+
+
 def test_a_letter_whose_batch_a_kill_brought_back_is_removed(bench: Bench) -> None:
     entry = bench.send()
     bench.spool.refuse(entry.sequence, b"m bad=1 1\n", reason="parse", words="")

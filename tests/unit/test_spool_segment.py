@@ -44,6 +44,16 @@ def test_records_are_found_with_garbage_between(garbage: list[bytes]) -> None:
     assert places(reader(content)) == [0, 3, 6, 9]
 
 
+@pytest.mark.parametrize("reads", [1, 2])
+@pytest.mark.parametrize("short_bytes", range(-1, 6))
+def test_a_record_is_found_though_its_magic_lies_over_the_border_of_two_reads(
+    reads: int, short_bytes: int
+) -> None:
+    """The search through damage reads 64 KiB at a time, from the second byte on."""
+    damage = b"\xff" * (reads * 65_536 + 1 - short_bytes)
+    assert places(reader(damage + RECORDS[0] + RECORDS[1])) == [0, 3]
+
+
 def test_a_flipped_byte_costs_only_the_record_it_is_in() -> None:
     content = b"".join(RECORDS)
     for offset in range(len(content)):

@@ -96,6 +96,22 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     assert_balanced(bench.spool, bench.feed.accounts)
 
 
+def test_a_batch_that_is_being_sent_is_not_evicted_from_a_full_memory() -> None:
+    bench = Bench(SpoolLimits(keep_free_bytes=0, memory_bytes=3000))
+    bench.refuse("append")
+    bench.put()
+    entry = bench.spool.next_live()
+    assert entry
+    bench.put(50)
+    evicted = bench.spool.counters()["points/evicted"]
+    assert evicted > 0
+    bench.spool.acknowledge(entry.sequence)
+    assert bench.spool.counters()["points/acknowledged"] == 3
+    assert bench.spool.counters()["points/evicted"] == evicted
+    assert_balanced(bench.spool, bench.feed.accounts)
+    assert drained_points(bench.spool) == list(range(3 + evicted, 153))
+
+
 def test_a_spool_that_is_opened_on_a_full_disk_sends_from_memory_and_takes_the_room_that_comes() -> None:
     bench = Bench()
     bench.spool.close()

@@ -1,6 +1,7 @@
 """What answers mean; the texts are what InfluxDB 1.6.7, 2.8.0 and 3 really answer."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -29,15 +30,115 @@ def refusal(status: int, body: str) -> Refusal:
     return verdict.refusal
 
 
-def held(status: int, body: str = "") -> Hold:
-    verdict = judge(Answer(status, JSON, body.encode()))
+def held(status: int, body: str | bytes = "") -> Hold:
+    verdict = judge(Answer(status, JSON, body.encode() if isinstance(body, str) else body))
     assert isinstance(verdict, Hold), verdict
     return verdict
 
 
+# -- 2xx
+
+PAGE = b"<!DOCTYPE html><html><head><title>Welcome to\n nginx!</title></head><body>It works</body></html>"
+PORTAL = b"<html><body>Please accept the terms of this network</body></html>"
+# As the documentation of InfluxDB Cloud Dedicated (201) and Serverless (204) has it.
+PARTIAL = (
+    b'{"code":"invalid","message":"partial write has occurred, errors encountered on line(s)","data":['
+    b'{"error_message":"invalid column type","line_number":2,"original_line":"m v=\\"line_number\\" 1"},'
+    b'{"error_message":"no fields","line_number":5,"original_line":"m"}]}'
+)
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_2xx_is_acknowledged(status: int) -> None:
-    assert judge(Answer(status, {}, b"whatever")) == Acknowledged()
+@pytest.mark.parametrize("body", [b"", b"\r\n", b"{}", b' {"results":[{"statement_id":0}]}\n'])
+def test_a_2xx_without_a_body_or_with_json_that_rejects_nothing_is_acknowledged(
+    status: int, body: bytes
+) -> None:
+    assert judge(Answer(status, {}, body)) == Acknowledged()
+
+
+def test_a_204_is_acknowledged_whatever_text_comes_with_it() -> None:
+    assert judge(Answer(204, {}, b"whatever")) == Acknowledged()
+
+
+def test_a_bucket_that_was_made_is_told_from_a_refusal_though_it_speaks_of_retention() -> None:
+    made = b'{"id":"08","orgID":"15","type":"user","name":"cars","retentionRules":[],"labels":[]}'
+    assert judge(Answer(201, JSON, made)) == Acknowledged()
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 299])
+@pytest.mark.parametrize(
+    "body", [PAGE, PORTAL, b"OK", b"[]", b"null", b'"ok"', b"{", b"\xff\xfe", b"[" * 9999]
+)
+def test_a_2xx_that_no_store_gives_holds(status: int, body: bytes) -> None:
+    assert held(status, body).cause is HoldCause.NO_DATABASE
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "words"),
+    [
+        ("text/html; charset=utf-8", PAGE, "HTTP 200 text/html: Welcome to nginx!"),
+        ("text/html", PORTAL, "HTTP 200 text/html: Please accept the terms of this network"),
+        ("", b"OK", "HTTP 200: OK"),
+    ],
+)
+def test_what_answers_in_place_of_a_database_is_described(kind: str, body: bytes, words: str) -> None:
+    headers = {"content-type": kind} if kind else {}
+    assert judge(Answer(200, headers, body)) == Hold(HoldCause.NO_DATABASE, words)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_a_2xx_that_names_rejected_lines_means_what_a_400_that_names_them_does(status: int) -> None:
+    found = refusal(status, PARTIAL.decode())
+    assert found.line_numbers == (2, 5)
+    assert found == replace(refusal(400, PARTIAL.decode()), others_stored=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "count", "others_stored"),
+    [(201, 1, True), (201, 99, True), (201, 100, False), (204, 99, True), (400, 1, False)],
+)
+def test_only_a_2xx_that_lists_fewer_lines_than_a_server_lists_at_most_says_that_the_others_are_stored(
+    status: int, count: int, others_stored: bool
+) -> None:
+    details = [{"error_message": "m", "line_number": number + 1} for number in range(count)]
+    assert refusal(status, json.dumps({"data": details})).others_stored is others_stored
+
+
+def test_a_2xx_that_names_the_first_rejected_line_alone_does_not_say_that_the_others_are_stored() -> None:
+    found = refusal(204, '{"code":"invalid","line":3,"message":"partial write has occurred"}')
+    assert found.line_numbers == (3,)
+    assert not found.others_stored
+
+
+@pytest.mark.parametrize("status", [201, 204, 400])
+def test_of_an_answer_that_was_cut_off_the_lines_that_it_names_are_taken(status: int) -> None:
+    assert refusal(status, PARTIAL[: PARTIAL.index(b',"original_line":"m"')].decode()).line_numbers == (2,)
+    assert refusal(status, PARTIAL[: PARTIAL.index(b"}]}") - 1].decode()).line_numbers == (2, 5)
+
+
+def test_a_partial_write_that_names_no_line_is_isolated_like_any_other() -> None:
+    found = refusal(201, '{"code":"invalid","message":"partial write has occurred"}')
+    assert not found.names_lines
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error":"unknown route"}',
+        b'{"errors":true,"items":[]}',
+        b'{"code":"unauthorized","message":"unauthorized access"}',
+        b'{"results":[{"statement_id":0,"error":"not executed"}]}',
+    ],
+)
+def test_a_2xx_that_reports_an_error_and_speaks_of_no_line_holds_as_a_refused_request(body: bytes) -> None:
+    assert held(200, body).cause is HoldCause.REFUSED
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"error":""}', b'{"error":null,"errors":false}', b'{"code":0,"message":"accepted"}']
+)
+def test_json_that_has_room_for_an_error_and_none_in_it_rejects_nothing(body: bytes) -> None:
+    assert judge(Answer(200, {}, body)) == Acknowledged()
 
 
 @pytest.mark.parametrize("status", [401, 403])
