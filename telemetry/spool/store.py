@@ -340,7 +340,7 @@ class Store:
             try:
                 self._reader = SegmentReader(self._filesystem, segment)
             except OSError as error:
-                if error.errno in (errno.ENOENT, errno.EIO):
+                if error.errno in (errno.ENOENT, errno.EIO, errno.ELOOP):
                     return None
                 raise
         return self._reader

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -137,3 +138,30 @@ def test_loading_a_cached_plan_imports_no_parser(bus: BusDatabases, tmp_path: Pa
 def test_a_file_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: File name too long"):  # as of a closed folder
         load_plan([BusDatabases("can0", (tmp_path / f"{'x' * 300}.dbc",))], tmp_path)
+
+
+@pytest.mark.parametrize("whose", ["folder", "file"])
+def test_a_plan_that_others_may_have_written_is_not_used(
+    bus: BusDatabases, tmp_path: Path, whose: str
+) -> None:
+    plan = load_plan([bus], tmp_path / "plans")
+    (cached,) = (tmp_path / "plans").iterdir()
+    forged = cached.read_bytes().partition(b"\n")[2].replace(b"0.1", b"0.3")
+    cached.write_bytes(hashlib.sha256(forged).hexdigest().encode() + b"\n" + forged)
+    assert load_plan([bus], tmp_path / "plans") != plan  # who may write may forge: the digest is no secret
+    {"folder": cached.parent, "file": cached}[whose].chmod(0o777)
+    assert load_plan([bus], tmp_path / "plans") == plan
+
+
+def test_a_link_in_a_plans_place_is_neither_read_nor_written_through(
+    bus: BusDatabases, tmp_path: Path
+) -> None:
+    plan = load_plan([bus], tmp_path / "plans")
+    (cached,) = (tmp_path / "plans").iterdir()
+    victim = cached.rename(tmp_path / "victim")
+    victim.write_bytes(b"as it was")
+    cached.symlink_to(victim)
+    cached.with_name(f"{cached.name}.{os.getpid()}.new").symlink_to(victim)
+    assert load_plan([bus], tmp_path / "plans") == plan
+    assert victim.read_bytes() == b"as it was"
+    assert not cached.is_symlink()
