@@ -21,6 +21,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from telemetry_core.plan import Plan
+from telemetry_core.schema import Schema
+
 from telemetry import __version__
 from telemetry.errors import ConfigError
 from telemetry.ownership import make_own_directories, own_folder, read_own_file, replace_in
@@ -47,7 +50,9 @@ def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> Lo
     name = f"{_key(buses)}.json"
     try:
         with own_folder(cache_directory) as folder:
-            return decoded(_whole(read_own_file(folder, name, MAX_PLAN_BYTES)))
+            plan = decoded(_whole(read_own_file(folder, name, MAX_PLAN_BYTES)))
+        Plan(plan.spec, Schema(plan.spec.records))  # ValueError for what it cannot carry out
+        return plan
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         pass  # if it is not to be written either, `_store` says so
     except (OSError, ValueError) as error:
