@@ -217,6 +217,10 @@ class Spool:
                 return None
             if self._refusal and self._clock.monotonic_s() < self._retry_at_s:
                 return None
+            try:
+                self._store.notice_vanished()
+            except OSError as error:
+                return error
             commit = self._store.prepare(self._memory)
             try:
                 self._store.make_room(len(commit.data), beside_bytes=self._dead_letters.size_bytes)
