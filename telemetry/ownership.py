@@ -57,14 +57,17 @@ def own_folder(path: Path) -> Iterator[int]:
         yield descriptor
 
 
-def read_own_file(folder: int, name: str, limit_bytes: int) -> bytes:
-    """A file in an opened folder: a regular one of this user's that nobody else may write to. OSError."""
+def read_own_file(folder: int, name: str, limit_bytes: int, *, owner: int | None = None) -> bytes:
+    """A file in an opened folder: a regular one of this user's that nobody else may write to. OSError.
+
+    owner: a user who may have made it too.
+    """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
             raise OSError(errno.EINVAL, "no file of ours", name)
-        _check_own(status, Path(name))
+        _check_own(status, Path(name), owner)
         return stream.read(limit_bytes)
 
 
@@ -128,8 +131,8 @@ def make_own_directories(path: Path) -> None:
             directory.mkdir(mode=0o700)
 
 
-def _check_own(status: os.stat_result, path: Path) -> None:
-    if status.st_uid != os.geteuid():
+def _check_own(status: os.stat_result, path: Path, owner: int | None = None) -> None:
+    if status.st_uid not in (os.geteuid(), owner):
         raise PermissionError(errno.EPERM, "another user's", str(path))
     if status.st_mode & _OTHERS_MAY_WRITE:
         raise PermissionError(errno.EPERM, "others may write to it", str(path))
