@@ -49,9 +49,9 @@ class StatusServer:
         try:
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
+            os.fchmod(self._listener.fileno(), 0o600)  # the file's mode once it is bound
             with _address(self._path) as address:
                 self._listener.bind(address)
-            self._path.chmod(0o600)
             self._listener.listen(8)
         except OSError as error:
             LOG.warning("%s: no status: %s", self._path, error.strerror or error)
