@@ -1,7 +1,9 @@
 """`[[map]]` entries to `event.CODE`: which bit, flag or value of which signal is which alarm.
 
 Promises: every entry is resolved against the databases and the vocabulary, or refused with its key path and
-the nearest name that exists. Protocols with a table of their own use the same entries.
+the nearest name that exists. A signal that stands in several branches of a multiplexer is an alarm in each,
+whose text says which: what one branch tells ends no alarm of another. Protocols with a table of their own use
+the same entries.
 """
 
 from collections.abc import Iterable, Iterator
@@ -50,6 +52,8 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
         )
     for found in catalogue.one(entry):
         test, absent = _test(entry, found), absent_values(entry, found)
+        if test is None:
+            continue
         if isinstance(test, ValueTest) and set(test.values) & set(absent):
             raise ConfigError(
                 "holds a value of when", where=f"{entry.where}.absent", hint="keep it in one of the two"
@@ -65,13 +69,20 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
             ),
             code=code,
             level=level_of(code, entry.level),
-            text=entry.text or f"{EVENT_CODES[code].meaning} ({found.name})",
+            text=_text(entry, code, found),
             pack="" if entry.charger else entry.pack,
             charger=entry.charger or "",
         )
 
 
-def _test(entry: MapEntry, found: Found) -> BitTest | ValueTest:
+def _text(entry: MapEntry, code: str, found: Found) -> str:
+    details = ([] if entry.text else [found.name]) + ([found.branch] if found.branch else [])
+    text = entry.text or EVENT_CODES[code].meaning
+    return f"{text} ({', '.join(details)})" if details else text
+
+
+def _test(entry: MapEntry, found: Found) -> BitTest | ValueTest | None:
+    """None: what means it can be in other branches only."""
     signal = found.signal
     if signal.is_float:
         raise ConfigError(f"{found.name} is a float, which has no bits", where=f"{entry.where}.signal")
@@ -79,11 +90,13 @@ def _test(entry: MapEntry, found: Found) -> BitTest | ValueTest:
         raise ConfigError("stands beside when", where=f"{entry.where}.bit", hint="keep one of the two")
     if entry.when:
         where = f"{entry.where}.when"
-        return ValueTest(tuple(raw for value in entry.when for raw in raw_values(value, found, where)))
+        values = tuple(raw for value in entry.when for raw in raw_values(value, found, where))
+        return ValueTest(values) if values else None
     if entry.bit is None:
         return BitTest(_ANY_BIT)
-    if entry.bit >= signal.bit_count:
+    most = max(branch.bit_count for branch in found.branches)
+    if entry.bit >= most:
         raise ConfigError(
-            f"{found.name} has bits 0 to {signal.bit_count - 1}, not {entry.bit}", where=f"{entry.where}.bit"
+            f"{found.name} has bits 0 to {most - 1}, not {entry.bit}", where=f"{entry.where}.bit"
         )
-    return BitTest(1 << entry.bit)
+    return BitTest(1 << entry.bit) if entry.bit < signal.bit_count else None

@@ -2,7 +2,7 @@
 
 Promises: a name that is not there is refused with the entry's key path and the nearest name that is. An entry
 names one signal (`Pack.Voltage`) or, with `{n}`, a numbered family (`Cells.Cell{n}_V`: Cell1, Cell01 and
-Cell001 all match).
+Cell001 all match). A signal that stands in several branches of a multiplexer is found in each of them.
 """
 
 import difflib
@@ -21,13 +21,15 @@ _DIGITS = re.compile("[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One signal of one message on one bus. number: of a family's member, counted from 1; else 0."""
+    """One signal of one message on one bus. number: of a family's member, counted from 1; otherwise 0."""
 
     bus: int
     message: MessageSpec
     index: int
     name: str  # Message.Signal
     number: int = 0
+    branch: str = ""  # such as "Page 2", where others have the signal as well
+    branches: tuple[SignalSpec, ...] = ()  # the signal in all branches that have it
 
     @property
     def signal(self) -> SignalSpec:
@@ -44,7 +46,19 @@ class _Candidate:
     signals: tuple[str, ...]
 
     def found(self, index: int, number: int = 0) -> Found:
-        return Found(self.bus, self.message, index, f"{self.message.name}.{self.signals[index]}", number)
+        name = self.signals[index]
+        branches = tuple(self.message.signals[other] for other in self.indexes(name))
+        branch = self._branch(self.message.signals[index]) if len(branches) > 1 else ""
+        return Found(self.bus, self.message, index, f"{self.message.name}.{name}", number, branch, branches)
+
+    def indexes(self, name: str) -> Iterator[int]:
+        """The signal of that name, once for each branch that has it."""
+        return (index for index, signal in enumerate(self.signals) if signal == name)
+
+    def _branch(self, signal: SignalSpec) -> str:
+        condition = self.message.conditions[signal.condition]  # names of one branch differ
+        ranges = (str(low) if low == high else f"{low}-{high}" for low, high in condition.ranges)
+        return f"{self.signals[condition.selector]} {', '.join(ranges)}"
 
 
 class Catalogue:
@@ -61,7 +75,7 @@ class Catalogue:
         self._candidates = list(candidates.values())
 
     def one(self, entry: MapEntry) -> Iterator[Found]:
-        """The signal of that name, once for each bus that has it. Raises ConfigError."""
+        """The signal of that name, once for each bus and branch that has it. Raises ConfigError."""
         where = f"{entry.where}.signal"
         if "." not in entry.signal:
             raise ConfigError(
@@ -74,9 +88,9 @@ class Catalogue:
         count = 0
         for candidate in named:
             signal = entry.signal.removeprefix(candidate.message.name + ".")
-            if signal in candidate.signals:
+            for index in candidate.indexes(signal):
                 count += 1
-                yield candidate.found(candidate.signals.index(signal))
+                yield candidate.found(index)
         if not count:
             message = named[0].message.name
             signal = entry.signal.removeprefix(message + ".")
@@ -168,19 +182,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def raw_values(value: int | str, found: Found, where: str) -> tuple[int, ...]:
     """The raw value that `value` is, or all that have the word `value` in the signal's value table.
 
-    Raises ConfigError.
+    None where another branch has the value. Raises ConfigError where no branch has it.
     """
     if isinstance(value, str):
         raws = tuple(raw for raw, word in found.signal.choices if word == value)
-        if not raws:
-            words = dict.fromkeys(word for _, word in found.signal.choices)
+        words = dict.fromkeys(word for signal in found.branches for _, word in signal.choices)
+        if value not in words:
             hint = nearest(value, words) if words else "its values have no words: write numbers"
             raise ConfigError(f'{found.name} has no value "{value}"', where=where, hint=hint)
         return raws
-    low, high = _raw_range(found.signal)
-    if not low <= value <= high:
+    ranges = [_raw_range(signal) for signal in found.branches]
+    if not any(low <= value <= high for low, high in ranges):
+        low, high = min(ranges)[0], max(high for _, high in ranges)
         raise ConfigError(f"{found.name} is {low} to {high} (raw), not {value}", where=where)
-    return (value,)
+    low, high = _raw_range(found.signal)
+    return (value,) if low <= value <= high else ()
 
 
 def absent_values(entry: MapEntry, found: Found) -> tuple[int, ...]:

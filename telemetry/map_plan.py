@@ -2,7 +2,7 @@
 
 Promises: the rows of one frame come in a fixed order (tag set by tag set; cells before what is derived from
 them); decimal signals stay decimal through scale and offset, so that they print as short as in the database.
-Relies on `telemetry.mapping` for valid assignments, one for each field and bus.
+Relies on `telemetry.mapping` for valid assignments: one for each field, bus and branch of a multiplexer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -364,16 +364,28 @@ class _Cycles:
 
 
 def _parts(pairs: Sequence[_Pair]) -> tuple[PartMap, ...]:
-    """The slots of one message and target by the condition under which they are there."""
-    by_condition: dict[Condition, list[SlotMap]] = {}
+    """The slots of one message and target by the condition under which they are there.
+
+    Branches that fill the same fields are one page: each of them is a whole reading.
+    """
+    by_condition: dict[int, list[SlotMap]] = {}
     for assignment, slot in pairs:
         number = assignment.message.signals[assignment.signal].condition
-        condition = _ALWAYS if number < 0 else assignment.message.conditions[number]
-        by_condition.setdefault(condition, []).append(slot)
-    return tuple(
-        PartMap(condition.selector, condition.ranges, tuple(sorted(slots, key=lambda slot: slot.target)))
-        for condition, slots in by_condition.items()
-    )
+        by_condition.setdefault(number, []).append(slot)
+    message = pairs[0][0].message
+    pages: dict[tuple[int, frozenset[int]], PartMap] = {}  # by the selector and the fields
+    for number, slots in by_condition.items():
+        condition = _ALWAYS if number < 0 else message.conditions[number]
+        page = (condition.selector, frozenset(slot.target for slot in slots))
+        other = pages.get(page, PartMap(condition.selector, (), ()))
+        selected = (index for index, signal in enumerate(message.signals) if signal.condition == number)
+        pages[page] = PartMap(
+            condition.selector,
+            other.ranges + condition.ranges,
+            tuple(sorted((*other.slots, *slots), key=lambda slot: slot.target)),
+            (*other.selected, *selected) if number >= 0 else (),
+        )
+    return tuple(pages.values())
 
 
 _ALWAYS = Condition(selector=ABSENT, ranges=())

@@ -1,13 +1,15 @@
 """`[[map]]`: which signal of which message is which field of the data model.
 
 Promises: every entry is resolved against the databases and the data model when the plan is made, or refused
-with its key path and the nearest name that exists; a field has one origin on a bus. What comes out
-(`MapSpec`) holds indexes only and is carried out by the compiled `telemetry_core.mapper`.
+with its key path and the nearest name that exists; a field has one origin on a bus: one signal, in every
+branch of a multiplexer that has it. What comes out (`MapSpec`) holds indexes only and is carried out by the
+compiled `telemetry_core.mapper`.
 
 An entry fills one field (`Pack.Voltage` to `battery.voltage_v`) or, with `{n}`, a numbered family
 (`Cells.Cell{n}_V` to `cells.v{n}`). Entries to `event.CODE` are for `telemetry.alarm_map`.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -49,21 +51,28 @@ def resolve(
     counting: of what flows through batteries; None: no counters. Raises ConfigError.
     """
     catalogue = Catalogue(spec)
-    taken: dict[tuple[int, str, str, str], Assignment] = {}
+    taken: dict[tuple[int, str, str, str], list[Assignment]] = {}
     for entry in entries:
         if is_alarm(entry):
             continue
         for assignment in _assignments(entry, catalogue):
             field = (assignment.bus, assignment.measurement, assignment.tag[1], assignment.field)
-            other = taken.setdefault(field, assignment)
-            if other is not assignment:
+            others = taken.setdefault(field, [])
+            other = next((each for each in others if not _are_branches(assignment, each)), None)
+            if other is not None:
                 raise ConfigError(
                     f"{assignment.measurement}.{assignment.field} of {' '.join(assignment.tag)}"
                     f" comes from {other.name} already",
                     where=f"{entry.where}.to",
                     hint=f"see {other.where}",
                 )
-    return build(taken.values(), spec, threshold_a, counting)
+            others.append(assignment)
+    return build(itertools.chain(*taken.values()), spec, threshold_a, counting)
+
+
+def _are_branches(one: Assignment, other: Assignment) -> bool:
+    """Whether they are one signal in two branches of a multiplexer: no frame has both."""
+    return (one.where, one.name) == (other.where, other.name) and one.message is other.message
 
 
 def is_alarm(entry: MapEntry) -> bool:
@@ -82,6 +91,9 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             hint='as in signal = "Cells.Cell{n}_V", to = "cells.v{n}"',
         )
     for found in catalogue.family(entry) if target.is_family else catalogue.one(entry):
+        words = _words(entry, found) if target.is_text else ()
+        if target.is_text and not words:
+            continue  # another branch has the words
         yield Assignment(
             name=found.name,
             where=entry.where,
@@ -94,7 +106,7 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             scale=entry.scale,
             offset=entry.offset,
             absent=absent_values(entry, found),
-            words=_words(entry, found) if target.is_text else (),
+            words=words,
         )
 
 
@@ -130,13 +142,13 @@ def _target(entry: MapEntry) -> _Target:
 
 
 def _words(entry: MapEntry, found: Found) -> tuple[tuple[int, str], ...]:
-    """What each raw value is: as the entry says, else as the database does."""
+    """What each raw value is, by the entry or by the database; () where another branch has the words."""
     if found.signal.is_float:
         raise ConfigError(f"{found.name} is a float, which has no words", where=f"{entry.where}.signal")
     where = f"{entry.where}.values"
     given = {raw: word for value, word in entry.values.items() for raw in raw_values(value, found, where)}
-    words = tuple(sorted(given.items())) or found.signal.choices
-    if not words:
+    words = tuple(sorted(given.items())) if entry.values else found.signal.choices
+    if not entry.values and not any(signal.choices for signal in found.branches):
         raise ConfigError(
             f"{entry.to} is a text, and {found.name} has no words",
             where=where,

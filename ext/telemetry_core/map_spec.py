@@ -29,11 +29,15 @@ class SlotMap:
 
 @dataclass(frozen=True, slots=True)
 class PartMap:
-    """Slots that are there together: always, or when the selector's raw value is in one of `ranges`."""
+    """Slots that are there together: always, or when the selector's raw value is in one of `ranges`.
+
+    A selector that the row lacks, because its value is "not available", has selected what the row has.
+    """
 
     selector: int  # index of the selecting field in the message's record; ABSENT: always
     ranges: tuple[tuple[int, int], ...]  # inclusive
     slots: tuple[SlotMap, ...]
+    selected: tuple[int, ...] = ()  # of the message's fields all that are there then, mapped or not
 
 
 @dataclass(frozen=True, slots=True)

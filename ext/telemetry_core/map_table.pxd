@@ -37,6 +37,8 @@ cdef struct Part:                # map_spec.PartMap
     uint32_t range_count
     uint32_t first_slot
     uint32_t slot_count
+    uint32_t first_selected      # the fields that are there with it, in MapTable.selected
+    uint32_t selected_count
     uint8_t is_signed
 
 cdef struct Output:              # map_spec.OutputMap
@@ -96,6 +98,7 @@ cdef class MapTable:
     cdef Slot* slots
     cdef Word* words
     cdef Range* ranges
+    cdef uint32_t* selected
     cdef Part* parts
     cdef Output* outputs
     cdef Message* messages
@@ -105,6 +108,7 @@ cdef class MapTable:
     cdef Py_ssize_t slot_count
     cdef Py_ssize_t word_count
     cdef Py_ssize_t range_count
+    cdef Py_ssize_t selected_count
     cdef Py_ssize_t part_count
     cdef Py_ssize_t output_count
     cdef Py_ssize_t message_count

@@ -89,6 +89,7 @@ cdef class MapTable:
         self.outputs = <Output*>_zeroed(len(outputs), sizeof(Output))
         self.parts = <Part*>_zeroed(len(parts), sizeof(Part))
         self.ranges = <Range*>_zeroed(sum(len(part.ranges) for part in parts), sizeof(Range))
+        self.selected = <uint32_t*>_zeroed(sum(len(part.selected) for part in parts), sizeof(uint32_t))
         slots = [slot for part in parts for slot in part.slots]
         self.slots = <Slot*>_zeroed(len(slots), sizeof(Slot))
         self.words = <Word*>_zeroed(sum(len(slot.absent) + len(slot.words) for slot in slots), sizeof(Word))
@@ -108,6 +109,7 @@ cdef class MapTable:
         free(self.outputs)
         free(self.parts)
         free(self.ranges)
+        free(self.selected)
         free(self.slots)
         free(self.words)
 
@@ -170,6 +172,11 @@ cdef class MapTable:
             self.ranges[self.range_count].low = <uint64_t>(low & _WORD)
             self.ranges[self.range_count].high = <uint64_t>(high & _WORD)
             self.range_count += 1
+        part.first_selected = <uint32_t>self.selected_count
+        part.selected_count = len(spec.selected)
+        for field in spec.selected:
+            self.selected[self.selected_count] = _index(field, layout.field_count, "field")
+            self.selected_count += 1
         part.first_slot = <uint32_t>self.slot_count
         part.slot_count = len(spec.slots)
         for slot in spec.slots:

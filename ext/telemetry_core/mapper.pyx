@@ -66,19 +66,28 @@ cdef inline uint64_t distance(int64_t earlier, int64_t later) noexcept nogil:
     return <uint64_t>later - <uint64_t>earlier
 
 
-cdef inline bint is_there(const uint64_t* row, const uint64_t* raw, const Part* part,
-                          const Range* ranges) noexcept nogil:
+cdef bint has_selected(const uint64_t* row, const Part* part, const uint32_t* selected) noexcept nogil:
+    """Whether the row has what the part's selector selects, whose own value is left out as "not available"."""
+    cdef uint32_t number
+    for number in range(part.first_selected, part.first_selected + part.selected_count):
+        if has_field(row, selected[number]):
+            return True
+    return False
+
+
+cdef inline bint is_there(const uint64_t* row, const uint64_t* raw, const Part* part, const Range* ranges,
+                          const uint32_t* selected) noexcept nogil:
     if part.selector < 0:
         return True
     if not has_field(row, part.selector):
-        return False
-    cdef uint64_t selected = raw[part.selector]
+        return has_selected(row, part, selected)
+    cdef uint64_t value = raw[part.selector]
     cdef uint32_t number
     for number in range(part.first_range, part.first_range + part.range_count):
         if part.is_signed:
-            if <int64_t>ranges[number].low <= <int64_t>selected <= <int64_t>ranges[number].high:
+            if <int64_t>ranges[number].low <= <int64_t>value <= <int64_t>ranges[number].high:
                 return True
-        elif ranges[number].low <= selected <= ranges[number].high:
+        elif ranges[number].low <= value <= ranges[number].high:
             return True
     return False
 
@@ -259,7 +268,8 @@ cdef class Mapper:
         cdef uint32_t count = 0
         cdef uint32_t number
         for number in range(output.part_count):
-            if is_there(row, raw, &self.table.parts[output.first_part + number], self.table.ranges):
+            if is_there(row, raw, &self.table.parts[output.first_part + number], self.table.ranges,
+                        self.table.selected):
                 self.parts_there[count] = number
                 count += 1
         return count

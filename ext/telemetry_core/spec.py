@@ -37,7 +37,7 @@ class FieldSpec:
     factor: float = 1.0
     offset: float = 0.0
     scale: DecimalScale | None = None  # None: the encoder writes the shortest decimal of the double
-    passes: bool = False  # a change of it is never reduced away (flags, value tables, texts)
+    passes: bool = False  # a change of it is never reduced away (flags, value tables, texts; no selector)
     signal: str = ""  # as the database names it, where `name` had to differ; else empty
     texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT or WORD: raw value and text
 

@@ -197,13 +197,14 @@ def _fields(
 ) -> tuple[FieldSpec, ...]:
     """One a signal. Signals of one name that exclude one another have fields of one name."""
     fields = []
+    selectors = {condition.selector for condition in conditions}
     taken: dict[bytes, list[int]] = {}  # by the name as it is written: some characters are changed there
     shown: dict[str, list[int]] = {}  # by the name in csv and ndjson
 
     def is_free(others: Sequence[int], condition: int) -> bool:
         return all(exclude(other, condition, conditions) for other in others)
 
-    for signal, place in zip(signals, places, strict=True):
+    for index, (signal, place) in enumerate(zip(signals, places, strict=True)):
         name = field_name(signal.name)
         if name != signal.name:
             tell("a reserved name, written with _signal", signal.name)
@@ -213,11 +214,12 @@ def _fields(
         original = signal.name if is_free(shown.get(signal.name, ()), place.condition) else name
         taken.setdefault(escape_key(name), []).append(place.condition)
         shown.setdefault(original, []).append(place.condition)
-        fields.append(_field(signal, name, original))
+        fields.append(_field(signal, name, original, is_selector=index in selectors))
     return tuple(fields)
 
 
-def _field(signal: Signal, name: str, original: str) -> FieldSpec:
+def _field(signal: Signal, name: str, original: str, *, is_selector: bool) -> FieldSpec:
+    """A selector is no flag: it changes with every page."""
     factor, offset = signal.conversion.scale, signal.conversion.offset
     kind = SlotKind.INT
     scale = None
@@ -233,6 +235,6 @@ def _field(signal: Signal, name: str, original: str) -> FieldSpec:
         factor=float(factor),
         offset=float(offset),
         scale=scale,
-        passes=signal.length == 1 or bool(signal.conversion.choices),
+        passes=not is_selector and (signal.length == 1 or bool(signal.conversion.choices)),
         signal="" if name == original else original,
     )

@@ -30,7 +30,7 @@ from telemetry.ownership import make_own_directories, own_folder, read_own_file,
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.plan_codec import decoded, encoded
 
-FORMAT_VERSION = 10
+FORMAT_VERSION = 11
 PARSE_TIMEOUT_S = 120
 PARSE_MEMORY_BYTES = 2 * 1024**3
 MAX_PLAN_BYTES = 256 * 1024**2

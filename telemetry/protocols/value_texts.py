@@ -41,7 +41,7 @@ def with_value_texts(layout: MessageLayout, tell: Tell, numbers: Set[bytes]) -> 
         taken.setdefault(escape_key(text_name), []).append(signal.condition)
         texts = tuple((_as_slot(raw), word) for raw, word in signal.choices)
         original = field.signal and field.signal + SUFFIX
-        fields.append(FieldSpec(text_name, SlotKind.WORD, passes=True, signal=original, texts=texts))
+        fields.append(FieldSpec(text_name, SlotKind.WORD, passes=field.passes, signal=original, texts=texts))
         signals.append(replace(signal, choices=()))
     conditions = tuple(
         replace(condition, selector=new_index[condition.selector]) for condition in layout.conditions

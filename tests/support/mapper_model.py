@@ -221,7 +221,9 @@ def _is_there(part: PartMap, row: Row, source: RecordSpec) -> bool:
     if part.selector == ABSENT:
         return True
     raw = row.raw.get(source.fields[part.selector].name)
-    return raw is not None and any(low <= raw <= high for low, high in part.ranges)
+    if raw is None:  # "not available" of J1939 is left out, and selects all the same
+        return any(source.fields[field].name in row.raw for field in part.selected)
+    return any(low <= raw <= high for low, high in part.ranges)
 
 
 def _values(part: PartMap, row: Row, source: RecordSpec) -> dict[int, float]:

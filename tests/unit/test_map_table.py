@@ -59,6 +59,7 @@ def test_a_map_of_its_schema_is_taken() -> None:
         (with_output(0, lambda output: replace(output, first_page=1)), "pages of target 0 do not fit"),
         (with_output(1, lambda output: replace(output, cycle=0)), "pages of target 1 do not fit"),
         (with_part(0, lambda part: replace(part, selector=3)), "field 3 is not one of 3"),
+        (with_part(0, lambda part: replace(part, selected=(1, 3))), "field 3 is not one of 3"),
         (with_message(lambda message: replace(message, protection=3)), "field 3 is not one of 3"),
         (
             with_part(0, lambda part: replace(part, slots=(replace(part.slots[0], source=3),))),
