@@ -18,6 +18,7 @@ from telemetry.channels import ChannelTable
 from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
 from telemetry.errors import DataError, InputMissingError, one_line
+from telemetry.line import Line
 from telemetry.model import EVENT
 from telemetry.modelling import model
 from telemetry.prepared import build_line
@@ -202,15 +203,18 @@ def _existing(path: Path) -> Path:
 
 
 def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
-    """What a log says of points and bytes; a live bus has to be seen first."""
+    """What a log says of points, bytes and pages; a live bus has to be seen first."""
     for source in assemble_sources(config, ChannelTable(), SystemClock(), {}):
         if not isinstance(source.settings, ReplaySettings):
             continue
+        line = build_line(config, plan.spec)
         try:
-            rate = _rate(config, plan, source, source.settings)
+            rate = _rate(line, plan, source, source.settings)
         except (DataError, InputMissingError) as error:
             yield Finding(Level.FAULT, f"source {source.name}: {error}")
             continue
+        for words in line.missing_pages():
+            yield Finding(Level.WARNING, f"source {source.name}: in its log, {words}")
         if rate is None:
             yield Finding(Level.WARNING, f"source {source.name}: no rate can be told from its log")
             continue
@@ -223,8 +227,7 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
         )
 
 
-def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:
-    line = build_line(config, plan.spec)
+def _rate(line: Line, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:
     buses = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
     channels = ChannelTable()
 

@@ -21,7 +21,7 @@ from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
 from telemetry_core.spec import PlanSpec, RecordSpec
 from telemetry_core.transport import Transport
-from telemetry_core.watcher import Transition, Watcher
+from telemetry_core.watcher import Watcher
 
 from telemetry.alarms import Alarm, AlarmTeller, successors
 from telemetry.config import SEND_ALL, ReduceSettings
@@ -29,6 +29,7 @@ from telemetry.events import Event
 from telemetry.events import line as event_line
 from telemetry.ledger import add
 from telemetry.lineprotocol import tag_set
+from telemetry.missing_pages import MissingPages, Told
 from telemetry.model import EVENT
 from telemetry.protocols.transport import SENDERS, IsoTpId, listen, listens_for_j1939
 from telemetry.reduce.interval import check_measurements
@@ -88,6 +89,7 @@ class Line:
         self._protection = Protection(self._plan, protection) if protection else None
         self._decoder = Decoder(self._plan)
         self._mapper = Mapper(schema, mapping) if mapping else None
+        self._missing_pages = MissingPages(mapping) if mapping else None
         self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
         self._watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
         self._alarms = tuple(alarms)
@@ -132,6 +134,8 @@ class Line:
                 self._add_tags(tags): tags for tags in ({**common, **own} for own in self._map_tags)
             }
             self._mapper.bind(channel, bus, list(mapped_tags))
+        if self._missing_pages is not None:
+            self._missing_pages.bind(channel, bus, tag)
         if self._watcher is not None:
             self._watcher.bind(channel, bus, own_tags, list(mapped_tags), 1 + len(sender_tags))
         if self._observer is not None:
@@ -157,25 +161,33 @@ class Line:
         if self._observer is not None:
             self._observer.observe(frames, samples)
         self._encoder.shift_ns = shift_ns
-        transitions = self._watcher.watch(samples) if self._watcher is not None else []
-        if transitions:
-            self._write_with_events(samples, transitions, lines)
+        told = self._told(samples)
+        if told:
+            self._write_with_events(samples, told, lines)
         else:
             self._write(samples, lines)
+
+    def _told(self, samples: SampleBatch) -> list[Told]:
+        """The events that these rows make, in the order of the rows."""
+        told: list[Told] = []
+        for one in self._watcher.watch(samples) if self._watcher is not None else ():
+            told.append((one.row, *self._teller.tell(one, self._tag_of_channel[one.channel])))
+        notices = self._mapper.notices() if self._mapper is not None else ()
+        if notices and self._missing_pages is not None:
+            told.extend(self._missing_pages.tell(notices))
+            told.sort(key=lambda one: one[0])
+        return told
 
     def _write(self, samples: SampleBatch, lines: LineBuffer) -> None:
         if self._reducer is not None:
             samples = _through(self._reducer.reduce, samples, self._reduced)
         self._encoder.encode(samples, lines)
 
-    def _write_with_events(
-        self, samples: SampleBatch, transitions: Sequence[Transition], lines: LineBuffer
-    ) -> None:
-        """Each event right behind the row that told it, so that batches make no difference."""
-        *parts, rest = samples.split([transition.row + 1 for transition in transitions])
-        for part, transition in zip(parts, transitions, strict=True):
+    def _write_with_events(self, samples: SampleBatch, told: Sequence[Told], lines: LineBuffer) -> None:
+        """Each event right after the row that told it, so that batches make no difference."""
+        *parts, rest = samples.split([row + 1 for row, _, _ in told])
+        for part, (_, event, time_ns) in zip(parts, told, strict=True):
             self._write(part, lines)
-            event, time_ns = self._teller.tell(transition, self._tag_of_channel[transition.channel])
             self._write_event(event, time_ns, self._encoder.shift_ns, lines)
         self._write(rest, lines)
 
@@ -264,6 +276,16 @@ class Line:
     def incomplete_cycles(self) -> int:
         """Cycles of cell pages that were not complete."""
         return self._mapper.incomplete_cycles if self._mapper else 0
+
+    def missing_pages(self) -> list[str]:
+        """A sentence for each cycle with pages of cells that have not come, or do not come any more."""
+        if self._mapper is None or self._missing_pages is None:
+            return []
+        return [
+            f"{self._tag_of_channel[channel]}: {words}"
+            for channel in self._source_of_channel
+            for words in self._missing_pages.words(channel, self._mapper.missing(channel))
+        ]
 
     def counted(self) -> dict[str, int]:
         """Frames and points by name, as the accounts call them; points held by the reducer are left out."""

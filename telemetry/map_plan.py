@@ -319,7 +319,7 @@ def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetM
             parts = _parts(of_target)
             cycle, first_page = ABSENT, 0
             if keys[target].measurement == CELLS.name:
-                cycle, first_page = cycles.add(target, of_target, len(parts))
+                cycle, first_page = cycles.add(target, of_target, parts)
                 outputs.setdefault(target + 1, OutputMap(target + 1, ABSENT, 0, ()))  # what is derived
             outputs[target] = OutputMap(target, cycle, first_page, parts)
         in_order = tuple(outputs[target] for target in sorted(outputs))
@@ -350,17 +350,29 @@ class _Cycles:
             for target, pairs in by_target.items()
             if targets[target].cell_count and len({pair[0].field[0] for pair in pairs}) == 2
         }
-        self._pages: dict[tuple[int, str], int] = {}
+        self._pages: dict[tuple[int, str], list[str]] = {}
 
-    def add(self, target: int, pairs: Sequence[_Pair], page_count: int) -> tuple[int, int]:
+    def add(self, target: int, pairs: Sequence[_Pair], parts: Sequence[PartMap]) -> tuple[int, int]:
         """The cycle that these pages belong to, and the number of the first of them in it."""
         key = (target, "" if target in self._joined else pairs[0][0].field[0])
-        first_page = self._pages.setdefault(key, 0)
-        self._pages[key] += page_count
+        pages = self._pages.setdefault(key, [])
+        first_page = len(pages)
+        pages += (_page_name(part, pairs) for part in parts)
         return list(self._pages).index(key), first_page
 
     def maps(self) -> tuple[CycleMap, ...]:
-        return tuple(CycleMap(target, page_count) for (target, _), page_count in self._pages.items())
+        return tuple(
+            CycleMap(target, len(pages), tuple(pages)) for (target, _), pages in self._pages.items()
+        )
+
+
+def _page_name(part: PartMap, pairs: Sequence[_Pair]) -> str:
+    """Such as `Cells page 3 (v010 to v012)`."""
+    fields = {slot.target: assignment.field for assignment, slot in pairs}
+    names = [fields[slot.target] for slot in part.slots]
+    page = ", ".join(f"{low}" if low == high else f"{low} to {high}" for low, high in part.ranges)
+    cells = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    return f"{pairs[0][0].message.name}{page and ' page '}{page} ({cells})"
 
 
 def _parts(pairs: Sequence[_Pair]) -> tuple[PartMap, ...]:

@@ -164,6 +164,11 @@ CELLS = Measurement(
         _number("vNNN", "voltage of cell NNN, counted from 1; absent past the number of cells"),
         _number("tNNN", "temperature of sensor NNN in frame order; one lost or not fitted leaves a gap"),
     ),
+    "A reading has pages of one cycle only. A cycle begins behind the silence between two bursts of pages, or,"
+    " where pages are spread over the whole period, with the page of the lowest cells; silence and period are"
+    " learnt from the pages. The first reading may therefore stand behind the next page, or be missing. A page"
+    " that has not come for ten cycles and 10 s is an event `page_missing`, and the others are read without it"
+    " until it comes again.",
 )
 
 CHARGER = Measurement(
@@ -309,6 +314,12 @@ _EVENT_TABLE = (
         15, "values_unknown", Level.WARNING, "a device has told nothing for 10 s: its values are unknown"
     ),
     EventCode(16, "device_offline", Level.WARNING, "a device has told nothing for 60 s"),
+    EventCode(
+        17,
+        "page_missing",
+        Level.WARNING,
+        "a page or message of cells has not come for ten cycles and 10 s: they are read without it",
+    ),
     EventCode(20, "bus_off", Level.CRITICAL, "the CAN controller has left the bus after too many errors"),
     EventCode(21, "bus_restarted", Level.INFORMATION, "the CAN controller is on the bus again"),
     EventCode(22, "error_warning", Level.WARNING, "an error counter of the CAN controller is over 96"),

@@ -2,7 +2,7 @@
 by its readable model in the tests. Records and fields are indexes; names are for whoever writes tags.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from telemetry_core.spec import DecimalScale, RecordSpec
 
@@ -65,6 +65,7 @@ class CycleMap:
 
     target: int
     page_count: int
+    pages: tuple[str, ...] = field(default=(), compare=False)  # what each is called, for whoever reports it
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +147,4 @@ class MapSpec:
     buses: tuple[BusMap, ...]  # of the plan's bus of the same index
     threshold_a: float = 0.5  # current flows when it is over this
     input_age_ns: int = 2_000_000_000  # values derived from several frames use none older than this
-    cycle_gap_ns: int = 10_000_000_000  # a cycle in which nothing came for longer is given up
+    cycle_gap_ns: int = 10_000_000_000  # a cycle in which nothing came for longer than this is given up

@@ -84,6 +84,7 @@ cdef struct Cycle:               # map_spec.CycleMap
     uint32_t page_count
     uint32_t value_count         # fields of its target's record
     uint32_t first_page          # among the pages of all cycles of its bus
+    uint32_t first_rank          # of its pages, among those of all cycles
     uint32_t first_value         # among their values
 
 cdef struct Bus:                 # map_spec.BusMap
@@ -104,6 +105,7 @@ cdef class MapTable:
     cdef Message* messages
     cdef Target* targets
     cdef Cycle* cycles
+    cdef uint32_t* ranks         # of the pages of each cycle: the lowest field that a page fills
     cdef Bus* buses
     cdef Py_ssize_t slot_count
     cdef Py_ssize_t word_count
@@ -114,6 +116,7 @@ cdef class MapTable:
     cdef Py_ssize_t message_count
     cdef Py_ssize_t target_count
     cdef Py_ssize_t cycle_count
+    cdef Py_ssize_t rank_count
     cdef Py_ssize_t bus_count
     cdef Py_ssize_t tag_set_count
 

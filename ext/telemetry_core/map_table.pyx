@@ -85,6 +85,8 @@ cdef class MapTable:
         self.targets = <Target*>_zeroed(len(spec.targets), sizeof(Target))
         self.target_count = len(spec.targets)
         self.cycles = <Cycle*>_zeroed(sum(len(bus.cycles) for bus in spec.buses), sizeof(Cycle))
+        pages = sum(cycle.page_count for bus in spec.buses for cycle in bus.cycles)
+        self.ranks = <uint32_t*>_zeroed(pages, sizeof(uint32_t))
         self.messages = <Message*>_zeroed(len(messages), sizeof(Message))
         self.outputs = <Output*>_zeroed(len(outputs), sizeof(Output))
         self.parts = <Part*>_zeroed(len(parts), sizeof(Part))
@@ -105,6 +107,7 @@ cdef class MapTable:
         free(self.buses)
         free(self.targets)
         free(self.cycles)
+        free(self.ranks)
         free(self.messages)
         free(self.outputs)
         free(self.parts)
@@ -137,6 +140,8 @@ cdef class MapTable:
         cycle.page_count = spec.page_count
         cycle.value_count = schema.records[self.targets[cycle.target].record].field_count
         cycle.first_page = bus.page_count
+        cycle.first_rank = <uint32_t>self.rank_count
+        self.rank_count += cycle.page_count
         cycle.first_value = bus.value_count
         bus.page_count += cycle.page_count
         bus.value_count += cycle.value_count
@@ -156,7 +161,10 @@ cdef class MapTable:
             cycle = &self.cycles[bus.first_cycle + output.cycle]
             if cycle.target != output.target or output.first_page + output.part_count > cycle.page_count:
                 raise ValueError(f"the pages of target {output.target} do not fit its cycle")
-        for part in spec.parts:
+        for number, part in enumerate(spec.parts):
+            if output.cycle != NONE:
+                self.ranks[cycle.first_rank + output.first_page + <uint32_t>number] = min(
+                    (slot.target for slot in part.slots), default=0)
             self._pack_part(schema, record, self.targets[output.target].record, part)
 
     cdef object _pack_part(self, Schema schema, record, target_record, spec):

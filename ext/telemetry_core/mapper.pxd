@@ -3,8 +3,9 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.counting cimport Counters
+from telemetry_core.cycles cimport CycleState, Page
 from telemetry_core.map_table cimport Cycle, MapTable, Message, Output, Part, Target
-from telemetry_core.samples cimport SampleBatch
+from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport Schema
 
 cdef struct Reading:             # an input of a derived value
@@ -16,19 +17,14 @@ cdef struct PowerState:          # of one target
     Reading voltage
     Reading current
 
-cdef struct CycleState:          # of one cycle
-    int64_t last_ns              # of the last page
-    uint32_t seen_count          # pages
-    uint32_t fitted              # number of the highest cell that ever had a voltage
-
 cdef struct Channel:
     int32_t bus                  # -1: not bound
     uint16_t* tags               # of each tag set
     PowerState* powers           # of each target
     Counters* counters           # of each target
     CycleState* cycles           # of each cycle of its bus
-    uint8_t* seen                # of each page of these cycles
-    uint8_t* present             # of each field of these cycles
+    Page* pages                  # of these cycles
+    uint64_t* told               # of each field of these cycles: number of the row that told its value
     double* values               # of each field of these cycles
 
 cdef struct Spread:              # of a cycle that has just been completed
@@ -41,6 +37,14 @@ cdef struct Spread:              # of a cycle that has just been completed
     uint8_t has_cells
     uint8_t has_temperatures
 
+cdef struct Notice:              # a page is missing or back
+    Py_ssize_t row               # the last of those that its row made
+    int64_t time_ns
+    uint32_t cycle
+    uint32_t page
+    uint16_t channel
+    uint8_t is_missing
+
 cdef class Mapper:
     cdef readonly Schema schema
     cdef readonly object spec            # the MapSpec it was made of
@@ -49,6 +53,10 @@ cdef class Mapper:
     cdef Channel* channels
     cdef Py_ssize_t channel_count
     cdef uint32_t* parts_there           # scratch: what _find_parts found
+    cdef uint32_t* pages_there           # scratch: their pages
+    cdef Notice* noticed                 # by the last batch
+    cdef size_t notice_count
+    cdef size_t notice_room
     cdef int64_t* made_rows              # of each record of the map
     cdef Py_ssize_t first_record         # of the map
     cdef double threshold_a
@@ -60,7 +68,7 @@ cdef class Mapper:
     cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil
     cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
                        SampleBatch out) noexcept nogil
-    cdef uint64_t* _begin_row(self, const uint64_t* row, Channel* channel, const Target* target,
+    cdef uint64_t* _begin_row(self, const RowHead* head, Channel* channel, const Target* target,
                               SampleBatch out) noexcept nogil
     cdef void _end_row(self, uint64_t* made, const Target* target, SampleBatch out) noexcept nogil
     cdef uint32_t _find_parts(self, const uint64_t* row, const Output* output) noexcept nogil
@@ -71,9 +79,15 @@ cdef class Mapper:
                      uint64_t gap_ns) noexcept nogil
     cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil
     cdef void _write_spread(self, uint64_t* made, const Target* target, const Spread* spread) noexcept nogil
-    cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output) noexcept nogil
+    cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output,
+                          const Output* derived, Spread* spread, SampleBatch out) noexcept nogil
+    cdef uint8_t _place_row(self, const uint64_t* row, CycleState* state, Page* pages, const Cycle* cycle,
+                            const Output* output, uint32_t count) noexcept nogil
     cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
-                           const Part* part) noexcept nogil
-    cdef void _restart(self, Channel* channel, CycleState* state, const Cycle* cycle) noexcept nogil
-    cdef bint _write_cells(self, const uint64_t* row, Channel* channel, const Output* output, Spread* spread,
-                           SampleBatch out) noexcept nogil
+                           const Part* part, uint64_t number) noexcept nogil
+    cdef bint _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
+                           Spread* spread, SampleBatch out) noexcept nogil
+    cdef bint _write_held(self, Channel* channel, const Output* output, const Output* derived,
+                          SampleBatch out) noexcept nogil
+    cdef bint _note(self, const RowHead* head, uint32_t cycle, Page* pages, uint32_t page_count,
+                    Py_ssize_t row) noexcept nogil

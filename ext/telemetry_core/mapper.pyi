@@ -1,8 +1,17 @@
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from telemetry_core.map_spec import MapSpec
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
+
+class PageNotice(NamedTuple):
+    row: int
+    time_ns: int
+    channel: int
+    cycle: int
+    page: int
+    is_missing: bool
 
 class Mapper:
     @property
@@ -14,4 +23,6 @@ class Mapper:
     def __init__(self, schema: Schema, spec: MapSpec) -> None: ...
     def bind(self, channel: int, bus: int, tags: Sequence[int]) -> None: ...
     def map(self, samples: SampleBatch, out: SampleBatch) -> None: ...
+    def notices(self) -> list[PageNotice]: ...
+    def missing(self, channel: int) -> list[tuple[int, int]]: ...
     def made(self) -> dict[str, int]: ...

@@ -18,10 +18,27 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from telemetry_core.counting cimport Counters, begins_second, in_hours, take_reading
+from telemetry_core.cycles cimport (
+    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, CycleState, Page, take_row,
+)
 from telemetry_core.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
 from telemetry_core.rows cimport get_double, has_field, set_double, set_word, slots_of, tells_of_fault
 from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_INT, Record, Schema
+
+from typing import NamedTuple
+
+
+class PageNotice(NamedTuple):
+    """A page of a cycle (numbers as in the BusMap) is missing from the row `row` on, or is back."""
+
+    row: int  # in the batch that the mapper wrote: the last row made of the one that says so
+    time_ns: int
+    channel: int
+    cycle: int
+    page: int
+    is_missing: bool
+
 
 cdef enum:
     CHANNELS = 65536
@@ -97,8 +114,8 @@ cdef void free_channel(Channel* channel) noexcept nogil:
     free(channel.powers)
     free(channel.counters)
     free(channel.cycles)
-    free(channel.seen)
-    free(channel.present)
+    free(channel.pages)
+    free(channel.told)
     free(channel.values)
     memset(channel, 0, sizeof(Channel))
     channel.bus = -1
@@ -118,7 +135,8 @@ cdef class Mapper:
         self.cycle_gap_ns = spec.cycle_gap_ns
         self.made_rows = <int64_t*>calloc(max(len(spec.records), 1), sizeof(int64_t))
         self.parts_there = <uint32_t*>calloc(max(self.table.part_count, 1), sizeof(uint32_t))
-        if self.made_rows == NULL or self.parts_there == NULL:
+        self.pages_there = <uint32_t*>calloc(max(self.table.part_count, 1), sizeof(uint32_t))
+        if self.made_rows == NULL or self.parts_there == NULL or self.pages_there == NULL:
             raise MemoryError
 
     def __dealloc__(self):
@@ -128,6 +146,8 @@ cdef class Mapper:
         free(self.channels)
         free(self.made_rows)
         free(self.parts_there)
+        free(self.pages_there)
+        free(self.noticed)
 
     def bind(self, Py_ssize_t channel, Py_ssize_t bus, tags):
         """Rows of `channel` are of the plan's bus `bus`; `tags[i]` is the encoder's index for tag set i there.
@@ -166,11 +186,11 @@ cdef class Mapper:
         channel.powers = <PowerState*>calloc(max(self.table.target_count, 1), sizeof(PowerState))
         channel.counters = <Counters*>calloc(max(self.table.target_count, 1), sizeof(Counters))
         channel.cycles = <CycleState*>calloc(max(layout.cycle_count, 1), sizeof(CycleState))
-        channel.seen = <uint8_t*>calloc(max(layout.page_count, 1), 1)
-        channel.present = <uint8_t*>calloc(max(layout.value_count, 1), 1)
+        channel.pages = <Page*>calloc(max(layout.page_count, 1), sizeof(Page))
+        channel.told = <uint64_t*>calloc(max(layout.value_count, 1), sizeof(uint64_t))
         channel.values = <double*>calloc(max(layout.value_count, 1), sizeof(double))
-        if not (channel.tags and channel.powers and channel.counters and channel.cycles and channel.seen
-                and channel.present and channel.values):
+        if not (channel.tags and channel.powers and channel.counters and channel.cycles and channel.pages
+                and channel.told and channel.values):
             free_channel(channel)
             raise MemoryError
         for number in range(self.table.tag_set_count):
@@ -187,10 +207,42 @@ cdef class Mapper:
         if samples is out:
             raise ValueError("a batch cannot be mapped into itself")
         cdef bint has_memory
+        self.notice_count = 0
         with nogil:
             has_memory = self._run(samples, out)
         if not has_memory:
             raise MemoryError
+
+    def notices(self):
+        """The pages that went missing or came back in the last batch, in the order of the rows."""
+        cdef size_t number
+        cdef Notice* one
+        found = []
+        for number in range(self.notice_count):
+            one = &self.noticed[number]
+            found.append(PageNotice(one.row, one.time_ns, one.channel, one.cycle, one.page, one.is_missing != 0))
+        return found
+
+    def missing(self, Py_ssize_t channel):
+        """The pages that are missing on `channel`, or have not come yet where others have, as (cycle, page)."""
+        cdef Py_ssize_t number
+        cdef uint32_t page
+        cdef Channel* bound
+        cdef Bus* bus
+        cdef Cycle* cycle
+        cdef Page* pages
+        if not 0 <= channel < self.channel_count or self.channels[channel].bus < 0:
+            return []
+        bound = &self.channels[channel]
+        bus = &self.table.buses[bound.bus]
+        found = []
+        for number in range(bus.cycle_count):
+            cycle = &self.table.cycles[bus.first_cycle + number]
+            pages = bound.pages + cycle.first_page
+            for page in range(cycle.page_count if bound.cycles[number].number else 0):
+                if pages[page].is_missing or (pages[page].came == 0 and cycle.page_count > 1):
+                    found.append((number, page))
+        return found
 
     def made(self):
         """How many rows of each measurement were made so far."""
@@ -226,16 +278,18 @@ cdef class Mapper:
 
     cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
                        SampleBatch out) noexcept nogil:
+        cdef uint32_t end = message.first_output + message.output_count
         cdef const Output* output
+        cdef const Output* derived
         cdef Spread spread
         cdef uint32_t number
         memset(&spread, 0, sizeof(Spread))
-        for number in range(message.first_output, message.first_output + message.output_count):
+        for number in range(message.first_output, end):
             output = &self.table.outputs[number]
             if output.cycle >= 0:
-                if self._take_pages(row, channel, output):
-                    if not self._write_cells(row, channel, output, &spread, out):
-                        return False
+                derived = output + 1 if number + 1 < end and output[1].cycle < 0 else NULL
+                if not self._take_pages(row, channel, output, derived, &spread, out):
+                    return False
             else:
                 # A pack's plain output comes right behind that of its cells.
                 if not self._write_plain(row, channel, output, &spread, out):
@@ -243,12 +297,12 @@ cdef class Mapper:
                 memset(&spread, 0, sizeof(Spread))
         return True
 
-    cdef uint64_t* _begin_row(self, const uint64_t* row, Channel* channel, const Target* target,
+    cdef uint64_t* _begin_row(self, const RowHead* head, Channel* channel, const Target* target,
                               SampleBatch out) noexcept nogil:
         cdef uint64_t* made = out.add_row(target.record)
         if made == NULL:
             return NULL
-        (<RowHead*>made)[0] = (<const RowHead*>row)[0]
+        (<RowHead*>made)[0] = head[0]
         (<RowHead*>made).record = target.record
         (<RowHead*>made).tags = channel.tags[target.tag_set]
         (<RowHead*>made).nudge_ns = 0
@@ -280,7 +334,7 @@ cdef class Mapper:
         if output.part_count == 0 and not has_spread:
             return True
         cdef const Target* target = &self.table.targets[output.target]
-        cdef uint64_t* made = self._begin_row(row, channel, target, out)
+        cdef uint64_t* made = self._begin_row(<const RowHead*>row, channel, target, out)
         if made == NULL:
             return False
         cdef const uint64_t* raw = slots_of(self.schema, row)
@@ -385,37 +439,44 @@ cdef class Mapper:
             if target.temp_max >= 0:
                 set_double(made, mask_words, target.temp_max, spread.temp_max)
 
-    cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output) noexcept nogil:
-        """Put the row's pages into their cycle; whether it is complete now.
-
-        A row that brings only pages that the cycle has already begins a new one: a message may carry some
-        signals on every page, so it is not enough that one of its parts is there again.
-        """
+    cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output,
+                          const Output* derived, Spread* spread, SampleBatch out) noexcept nogil:
+        """Put the row's pages into their cycle, and write the readings that are complete now."""
         cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
         cdef CycleState* state = &channel.cycles[output.cycle]
-        cdef uint8_t* seen = channel.seen + cycle.first_page + output.first_page
-        cdef int64_t time_ns = (<const RowHead*>row).time_ns
+        cdef Page* pages = channel.pages + cycle.first_page
         cdef uint32_t count = self._find_parts(row, output)
-        cdef uint32_t fresh = 0
         cdef uint32_t number
+        cdef uint8_t found
         if count == 0:
+            return True
+        found = self._place_row(row, state, pages, cycle, output, count)
+        self.incomplete_cycles += (found & GIVEN_UP) != 0
+        if found & HELD_READING and not self._write_held(channel, output, derived, out):
             return False
         for number in range(count):
-            fresh += not seen[self.parts_there[number]]
-        if state.seen_count and (fresh == 0 or distance(min(state.last_ns, time_ns), max(state.last_ns, time_ns))
-                                 > self.cycle_gap_ns):
-            self.incomplete_cycles += 1
-            self._restart(channel, state, cycle)
-            fresh = count
-        state.last_ns = time_ns
-        state.seen_count += fresh
+            self._take_values(row, channel, cycle, &self.table.parts[output.first_part + self.parts_there[number]],
+                              state.number)
+        if found & READING and not self._write_cells(<const RowHead*>row, channel, output, state.begin, spread, out):
+            return False
+        return not found & NEWS or self._note(<const RowHead*>row, output.cycle, pages, cycle.page_count,
+                                              out.rows - 1)
+
+    cdef uint8_t _place_row(self, const uint64_t* row, CycleState* state, Page* pages, const Cycle* cycle,
+                            const Output* output, uint32_t count) noexcept nogil:
+        """What the row with these parts means for its cycle, as bits of Found."""
+        cdef uint32_t number
+        if cycle.page_count == 1:  # each row is a reading
+            state.number += 1
+            state.begin = state.number
+            return READING
         for number in range(count):
-            seen[self.parts_there[number]] = True
-            self._take_values(row, channel, cycle, &self.table.parts[output.first_part + self.parts_there[number]])
-        return state.seen_count == cycle.page_count
+            self.pages_there[number] = output.first_page + self.parts_there[number]
+        return take_row(state, pages, self.table.ranks + cycle.first_rank, cycle.page_count, self.pages_there,
+                        count, <const RowHead*>row, self.cycle_gap_ns)
 
     cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
-                           const Part* part) noexcept nogil:
+                           const Part* part, uint64_t row_number) noexcept nogil:
         cdef const uint64_t* raw = slots_of(self.schema, row)
         cdef const Slot* slot
         cdef uint32_t number
@@ -429,31 +490,26 @@ cdef class Mapper:
             value = mapped_value(slot, raw[slot.source])
             if isfinite(value):
                 channel.values[cycle.first_value + slot.target] = value
-                channel.present[cycle.first_value + slot.target] = True
+                channel.told[cycle.first_value + slot.target] = row_number
 
-    cdef void _restart(self, Channel* channel, CycleState* state, const Cycle* cycle) noexcept nogil:
-        state.seen_count = 0
-        memset(channel.seen + cycle.first_page, 0, cycle.page_count)
-        memset(channel.present + cycle.first_value, 0, cycle.value_count)
-
-    cdef bint _write_cells(self, const uint64_t* row, Channel* channel, const Output* output, Spread* spread,
-                           SampleBatch out) noexcept nogil:
-        """The row of a completed cycle, and its extremes; the next cycle begins."""
+    cdef bint _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
+                           Spread* spread, SampleBatch out) noexcept nogil:
+        """The row of a completed cycle, which began with the row `begin`, and its extremes."""
         cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
         cdef CycleState* state = &channel.cycles[output.cycle]
         cdef const Target* target = &self.table.targets[output.target]
         cdef const double* values = channel.values + cycle.first_value
-        cdef const uint8_t* present = channel.present + cycle.first_value
+        cdef const uint64_t* told = channel.told + cycle.first_value
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words
-        cdef uint64_t* made = self._begin_row(row, channel, target, out)
+        cdef uint64_t* made = self._begin_row(head, channel, target, out)
         cdef uint32_t field
         if made == NULL:
             return False
         for field in range(state.fitted, target.cell_count):
-            if present[field] and values[field] != 0:
+            if told[field] >= begin and values[field] != 0:
                 state.fitted = field + 1
         for field in range(cycle.value_count):
-            if not present[field]:
+            if told[field] < begin:
                 continue
             if field >= target.cell_count:
                 note_temperature(spread, values[field])
@@ -462,8 +518,49 @@ cdef class Mapper:
             else:
                 continue  # a zero past the last fitted cell
             set_double(made, mask_words, field, values[field])
-        self._restart(channel, state, cycle)
         self._end_row(made, target, out)
+        return True
+
+    cdef bint _write_held(self, Channel* channel, const Output* output, const Output* derived,
+                          SampleBatch out) noexcept nogil:
+        """The rows of the reading that was held, with the head of the row that completed it."""
+        cdef const CycleState* state = &channel.cycles[output.cycle]
+        cdef const Target* target
+        cdef uint64_t* made
+        cdef Spread spread
+        memset(&spread, 0, sizeof(Spread))
+        if not self._write_cells(&state.held, channel, output, state.held_begin, &spread, out):
+            return False
+        if derived == NULL or not (spread.has_cells or spread.has_temperatures):
+            return True
+        target = &self.table.targets[derived.target]
+        made = self._begin_row(&state.held, channel, target, out)
+        if made == NULL:
+            return False
+        self._write_spread(made, target, &spread)
+        self._end_row(made, target, out)
+        return True
+
+    cdef bint _note(self, const RowHead* head, uint32_t cycle, Page* pages, uint32_t page_count,
+                    Py_ssize_t row) noexcept nogil:
+        """Note what the row has said of pages; false without memory."""
+        cdef size_t room = 2 * self.notice_room + 16
+        cdef Notice* grown
+        cdef uint32_t page
+        for page in range(page_count):
+            if pages[page].news == NO_NEWS:
+                continue
+            if self.notice_count == self.notice_room:
+                grown = <Notice*>realloc(self.noticed, room * sizeof(Notice))
+                if grown == NULL:
+                    return False
+                self.noticed = grown
+                self.notice_room = room
+                room *= 2
+            self.noticed[self.notice_count] = Notice(row, head.time_ns, cycle, page, head.channel,
+                                                     pages[page].news == PAGE_MISSING)
+            self.notice_count += 1
+            pages[page].news = NO_NEWS
         return True
 
 
