@@ -80,6 +80,7 @@ class QueuedStderr(io.TextIOBase):
         with self._changed:
             if self._waiting_bytes + len(piece) + _PIECE_BYTES > self._max_bytes:
                 self._dropped_lines += max(piece.count(b"\n"), 1)
+                self._changed.notify_all()
             else:
                 self._tell_dropped()
                 self._append(piece)
@@ -101,9 +102,7 @@ class QueuedStderr(io.TextIOBase):
     def _pass_on(self) -> None:
         while True:
             with self._changed:
-                if not self._pieces:
-                    self._tell_dropped()
-                while not self._pieces:
+                while not self._has_more():
                     if self._is_ending:
                         return
                     self._changed.wait()
@@ -115,6 +114,11 @@ class QueuedStderr(io.TextIOBase):
                     lines = max(piece.count(b"\n"), 1)
                     self._dropped_lines += lines
                     self._told_lines += lines
+
+    def _has_more(self) -> bool:
+        if not self._pieces:
+            self._tell_dropped()
+        return bool(self._pieces)
 
     def _write_out(self, piece: bytes) -> bool:
         rest = memoryview(piece)
@@ -133,7 +137,7 @@ def queued_stderr() -> Iterator[None]:
     """In here `sys.stderr` is queued; as it was where it has no descriptor, or no thread can be had."""
     stream = sys.stderr
     try:
-        queued = QueuedStderr(stream.fileno(), stream.encoding)
+        queued = QueuedStderr(stream.fileno(), stream.encoding, MAX_BYTES)
         queued.start()
     except (OSError, RuntimeError):
         yield

@@ -7,12 +7,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from typing import NoReturn
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from typing import NoReturn, TextIO
 
 import pytest
 
 from telemetry.process import process_gauges
-from telemetry.stderr_queue import QueuedStderr, dropped_lines, queued_stderr
+from telemetry.stderr_queue import QueuedStderr, queued_stderr
 
 F_SETPIPE_SZ = 1031
 PIPE_BYTES = 4096
@@ -26,6 +28,16 @@ class Pipe:
         fcntl.fcntl(self.writer, F_SETPIPE_SZ, PIPE_BYTES)
         self._text = ""
 
+    def fill(self) -> None:
+        """Let it take no byte more."""
+        os.write(self.writer, bytes(PIPE_BYTES))
+
+    def empty(self) -> None:
+        """Take what has filled it."""
+        left = PIPE_BYTES
+        while left:
+            left -= len(os.read(self.reader, left))
+
     def line(self) -> str:
         """The next one; waits for it."""
         while "\n" not in self._text:
@@ -38,6 +50,7 @@ class Pipe:
         os.close(self.writer)
         while chunk := os.read(self.reader, 65536):
             self._text += chunk.decode()
+        self.writer = -1
         return self._text
 
 
@@ -45,7 +58,8 @@ class Pipe:
 def pipe() -> Iterator[Pipe]:
     made = Pipe()
     yield made
-    os.close(made.reader)
+    for descriptor in {made.reader, made.writer} - {-1}:
+        os.close(descriptor)
 
 
 def test_lines_come_out_in_their_order_and_the_last_ones_too(pipe: Pipe) -> None:
@@ -61,32 +75,33 @@ def test_lines_come_out_in_their_order_and_the_last_ones_too(pipe: Pipe) -> None
 
 
 def test_who_writes_does_not_wait_and_what_finds_no_room_is_counted_and_told_in_its_place(pipe: Pipe) -> None:
-    queued = QueuedStderr(pipe.writer, max_bytes=3 * PIPE_BYTES)
+    pipe.fill()
+    queued = QueuedStderr(pipe.writer, max_bytes=10 * (100 + 64))
     queued.start()
-    line = "x" * 99 + "\n"
-    for _ in range(1000):
-        queued.write(line)
-    dropped = queued.dropped_lines
-    assert 1000 - 5 * PIPE_BYTES // 100 < dropped < 1000
-    came = 0
-    while (text := pipe.line()) == line.rstrip():
-        came += 1
-    assert came + dropped == 1000
-    assert text.endswith(f": {dropped} lines dropped here: nobody has read stderr in time")
+    for number in range(1000):
+        queued.write(f"{number:099}\n")
+    assert queued.dropped_lines == 990
+    pipe.empty()
+    assert [int(pipe.line()) for _ in range(10)] == list(range(10))
+    gap = pipe.line()
+    assert gap.endswith(": 990 lines dropped here: nobody has read stderr in time")
     queued.write("after\n")
     assert pipe.line() == "after"
-    assert queued.dropped_lines == dropped
+    assert queued.dropped_lines == 990
     queued.finish(10.0)
     assert pipe.rest() == ""
 
 
 def test_a_stream_that_takes_nothing_does_not_hold_the_end_up(pipe: Pipe) -> None:
+    pipe.fill()
     queued = QueuedStderr(pipe.writer)
     queued.start()
-    for _ in range(2 * PIPE_BYTES // 100):
-        queued.write("x" * 99 + "\n")
+    queued.write("a line\n")
     queued.finish(0.01)
-    queued.write("too late\n")  # which does not wait either
+    queued.write("another\n")  # which does not wait either
+    pipe.empty()
+    assert [pipe.line(), pipe.line()] == ["a line", "another"]
+    queued.finish(10.0)
 
 
 def test_a_reader_that_has_gone_away_costs_the_lines_and_nothing_else(pipe: Pipe) -> None:
@@ -96,7 +111,6 @@ def test_a_reader_that_has_gone_away_costs_the_lines_and_nothing_else(pipe: Pipe
     queued.write("one\ntwo\n")
     queued.finish(10.0)
     assert queued.dropped_lines == 2
-    os.close(pipe.writer)
     pipe.reader = os.open(os.devnull, os.O_RDONLY)
 
 
@@ -126,39 +140,45 @@ def test_a_finalizer_may_write_while_its_thread_does(pipe: Pipe) -> None:
     assert pipe.rest() == "inner\nouter\n"
 
 
-def test_all_that_is_written_to_stderr_goes_through_it_and_what_is_dropped_is_a_gauge(
+@contextmanager
+def stderr_into(pipe: Pipe) -> Iterator[TextIO]:
+    """In the test itself: pytest has another stderr in fixtures."""
+    with os.fdopen(os.dup(pipe.writer), "w") as stream, redirect_stderr(stream):
+        yield stream
+
+
+def test_all_that_is_written_to_stderr_goes_through_it(pipe: Pipe) -> None:
+    with stderr_into(pipe) as stream:
+        with queued_stderr():
+            assert sys.stderr is not stream
+            sys.stderr.write("a line\n")
+        assert sys.stderr is stream
+    assert pipe.line() == "a line"
+
+
+def test_lines_that_were_dropped_are_a_gauge_of_the_process(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open(pipe.writer, "w", closefd=False) as stream:
-        monkeypatch.setattr(sys, "stderr", stream)
-        assert dropped_lines() == 0
-        with queued_stderr():
-            assert isinstance(sys.stderr, QueuedStderr)
-            print("as text", "in pieces", file=sys.stderr)
-            sys.stderr._dropped_lines = 3
-            assert (dropped_lines(), process_gauges()["log_lines_dropped"]) == (3, 3.0)
-            sys.stderr._told_lines = 3
-        assert sys.stderr is stream
-    assert pipe.rest() == "as text in pieces\n"
+    assert process_gauges()["log_lines_dropped"] == 0.0
+    monkeypatch.setattr("telemetry.stderr_queue.MAX_BYTES", 1000)
+    with stderr_into(pipe), queued_stderr():
+        sys.stderr.write("x\n" * 1000)
+        assert process_gauges()["log_lines_dropped"] == 1000.0
+    assert "1000 lines dropped here" in pipe.line()
 
 
-def test_its_thread_takes_no_signal(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_thread_takes_no_signal(pipe: Pipe) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with open(pipe.writer, "w", closefd=False) as stream:
-        monkeypatch.setattr(sys, "stderr", stream)
-        with queued_stderr():
-            (thread,) = [each for each in threading.enumerate() if each.name == "stderr"]
-            with open(f"/proc/self/task/{thread.native_id}/status") as status:
-                blocked = int(status.read().split("SigBlk:")[1].split()[0], 16)
+    with stderr_into(pipe), queued_stderr():
+        (thread,) = [each for each in threading.enumerate() if each.name == "stderr"]
+        status = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+        blocked = int(status.split("SigBlk:")[1].split()[0], 16)
     assert all(blocked >> number - 1 & 1 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
-    os.close(pipe.writer)
 
 
-def test_a_stream_in_memory_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    with queued_stderr():
+def test_a_stream_in_memory_is_left_alone() -> None:
+    with redirect_stderr(io.StringIO()) as stream, queued_stderr():
         assert sys.stderr is stream
 
 
@@ -169,8 +189,5 @@ def test_without_a_thread_to_be_had_it_is_as_in_any_program(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(QueuedStderr, "start", refuse)
-    with open(pipe.writer, "w", closefd=False) as stream:
-        monkeypatch.setattr(sys, "stderr", stream)
-        with queued_stderr():
-            assert sys.stderr is stream
-    os.close(pipe.writer)
+    with stderr_into(pipe) as stream, queued_stderr():
+        assert sys.stderr is stream
