@@ -1,6 +1,7 @@
 """The command `nev-telemetry`: finds the command's module, runs it, turns errors into one line and a code."""
 
 import argparse
+import contextlib
 import errno
 import importlib
 import logging
@@ -14,6 +15,7 @@ from typing import Protocol, cast
 
 from telemetry import __version__
 from telemetry.errors import InputMissingError, StorageError, TelemetryError, one_line
+from telemetry.stderr_queue import queued_stderr
 
 COMMANDS = {
     "run": "the gateway service",
@@ -26,6 +28,7 @@ COMMANDS = {
     "sim": "a simulated ECU on a bus, a socket or into a log",
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
 }
+SERVICES = ("run",)  # they must go on whether or not somebody reads what they say
 OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
@@ -77,8 +80,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((word for word in arguments_given if not word.startswith("-")), None)
     if sys.stderr is None:  # as Python has it when the descriptor is closed
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
-    verbose = not {"-v", "--verbose"}.isdisjoint(arguments_given)
     _warnings_as_words()
+    with queued_stderr() if command in SERVICES else contextlib.nullcontext():
+        return _run(arguments_given, command)
+
+
+def _run(arguments_given: Sequence[str], command: str | None) -> int:
+    verbose = not {"-v", "--verbose"}.isdisjoint(arguments_given)
     try:
         if sys.stdout is None:
             raise StorageError("is closed", where="stdout", hint="redirect it")

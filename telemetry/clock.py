@@ -47,6 +47,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
+        self._boot_id = ""  # read once: later there may be no descriptor for it
 
     def unix_ns(self) -> int:
         return time.time_ns()
@@ -58,7 +59,10 @@ class SystemClock:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
     def boot_id(self) -> str:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", "")
+        if not self._boot_id:
+            text = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+            self._boot_id = text.strip().replace("-", "")
+        return self._boot_id
 
     def synchronised(self) -> bool:
         timex = ctypes.create_string_buffer(_ADJTIMEX_STRUCT_BYTES)  # modes = 0: read only

@@ -21,6 +21,7 @@ from telemetry.events import Event
 from telemetry.ledger import total
 from telemetry.log_reading import ACCOUNT
 from telemetry.sink.settings import InfluxSettings
+from telemetry.sources.source import StopSignal
 from telemetry.stopping import SignalWatch
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -46,8 +47,18 @@ def deliver(job: Job, make_decoder: Callable[[int], FileDecoder], screen: Screen
 
     make_decoder: of line protocol with accounts, of which so many frames are not needed any more.
     """
-    stop = threading.Event()
+    with StopSignal() as stop, SignalWatch(stop.set) as signals:  # before there are other threads
+        return _deliver(job, make_decoder, screen, clock, stop, signals)
 
+
+def _deliver(
+    job: Job,
+    make_decoder: Callable[[int], FileDecoder],
+    screen: Screen,
+    clock: Clock,
+    stop: StopSignal,
+    signals: SignalWatch,
+) -> int:
     def tell(event: Event) -> None:
         screen.say(f"{'warning: ' if event.active else ''}{event.code}: {event.text}")
 
@@ -57,7 +68,7 @@ def deliver(job: Job, make_decoder: Callable[[int], FileDecoder], screen: Screen
         job.influx,
         clock,
         position=position_name(job.influx, job.logs, job.databases, job.options),
-        stop=stop,
+        stop=stop.event,
         on_event=tell,
         give_up_after_s=job.give_up_after_s,
     )
@@ -68,20 +79,16 @@ def deliver(job: Job, make_decoder: Callable[[int], FileDecoder], screen: Screen
                 f"goes on behind frame {delivery.done_frames:,}; "
                 f"{delivery.found_points:,} points of an earlier run wait"
             )
-        decoder = make_decoder(delivery.done_frames)
+        with signals.interrupting():  # parsing the databases may take minutes
+            decoder = make_decoder(delivery.done_frames)
         with decoder.pieces(job.logs) as pieces:
-
-            def stop_all() -> None:
-                stop.set()
-                pieces.stop()
-
-            with SignalWatch(stop_all):
-                try:
-                    last = _take_all(pieces, delivery, screen, stop)
-                except TelemetryError as error:  # of a log: what comes before it is delivered
-                    failure, last = error, None
-                delivery.finish(lambda: _show(last, delivery, screen))
-                delivery.close()
+            stop.on_set(pieces.stop)
+            try:
+                last = _take_all(pieces, delivery, screen, stop.event)
+            except TelemetryError as error:  # of a log: what comes before it is delivered
+                failure, last = error, None
+            delivery.finish(lambda: _show(last, delivery, screen))
+            delivery.close()
     except BaseException:
         delivery.close()
         raise

@@ -287,6 +287,7 @@ GATEWAY = Measurement(
         _flag("sink_held", "the server refuses all: batches are held"),
         _number("cpu_s", "processor time used since the service started"),
         _number("memory_bytes", "resident memory"),
+        _number("log_lines_dropped", "lines of the log that nobody has read in time"),
         _number("uptime_s", "time since the service started"),
     ),
 )

@@ -1,9 +1,10 @@
 """Reading the configuration again while the service runs.
 
 Promises: a new configuration is read, checked and compiled in a thread of its own, while the line goes on; it
-is taken as a whole or refused as a whole, with one line that says why. What cannot change under a running
-service (the spool, the server, the clock) is refused by name rather than ignored: every key counts as such
-until it stands in TAKES_EFFECT. Relies on `telemetry.prepared` touching nothing.
+is taken as a whole or refused as a whole, with one line that says why. No thread or process to read it with
+is such a reason too. What cannot change under a running service (the spool, the server, the clock) is refused
+by name rather than ignored: every key counts as such until it stands in TAKES_EFFECT. Relies on
+`telemetry.prepared` touching nothing.
 """
 
 import logging
@@ -14,6 +15,7 @@ from dataclasses import fields, is_dataclass
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError, TelemetryError
 from telemetry.prepared import Prepared, prepare
+from telemetry.threads import start
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -86,13 +88,18 @@ class Reload:
         if self._thread is not None or not self._asked.is_set():
             return False
         self._asked.clear()
-        self._thread = threading.Thread(target=self._prepare, args=(running,), name="reload", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._prepare, args=(running,), name="reload", daemon=True)
+        try:
+            start(thread)
+        except TelemetryError as error:
+            self._result = error
+        else:
+            self._thread = thread
         return True
 
     def take(self) -> Prepared | TelemetryError | None:
         """What came of it, once; None: nothing yet."""
-        if self._thread is None or self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             return None
         self._thread = None
         result, self._result = self._result, None

@@ -1,21 +1,58 @@
 """The threads of the sources, and how one set of sources becomes another while the rest runs on.
 
-Promises: a source whose device settings did not change is not touched; of one name there is one thread at a
-time: a changed source starts when the old one has ended, that is, when the pipeline has taken its last item.
-Relies on one thread, the pipeline's, calling everything here.
+Promises: a source whose device settings did not change is not touched; of one name one source runs at a time:
+a changed source starts when the old one has ended, that is, when the pipeline has taken its last item. What a
+new set needs of the system (threads, descriptors) is reserved before anything changes, so that a set that was
+adopted can start. Relies on one thread, the pipeline's, calling everything here.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
+from functools import partial
 
 from telemetry.assembly import Assembled
 from telemetry.config import SourceSettings
+from telemetry.errors import UnavailableError
 from telemetry.sources.channel import BatchChannel
 from telemetry.sources.source import StopSignal
+from telemetry.threads import start
 
 # Settings that the device knows nothing of.
 _OF_THE_LINE = {"databases", "channel_databases", "pack", "charger", "invert_current", "bit_rate"}
+
+
+class _Seat:
+    """A thread and a signal for one source, taken before anybody relies on them."""
+
+    def __init__(self, name: str) -> None:
+        """Raises UnavailableError when the system gives no thread or no descriptor."""
+        try:
+            self.stop = StopSignal()
+        except OSError as error:
+            raise UnavailableError(f"no source can be started: {error.strerror}", where=name) from error
+        self._decided = threading.Event()
+        self._body: Callable[[], None] | None = None
+        try:
+            start(threading.Thread(target=self._run, name=name, daemon=True))
+        except UnavailableError:
+            self.stop.close()
+            raise
+
+    def take(self, body: Callable[[], None]) -> None:
+        """Run `body` in the thread."""
+        self._body = body
+        self._decided.set()
+
+    def give_back(self) -> None:
+        """Nobody needs it."""
+        self._decided.set()
+        self.stop.close()
+
+    def _run(self) -> None:
+        self._decided.wait()
+        if self._body is not None:
+            self._body()
 
 
 class RunningSources:
@@ -32,6 +69,7 @@ class RunningSources:
         self._assemble = assemble
         self._sources = {source.name: source for source in sources}
         self._running: dict[str, StopSignal] = {}
+        self._seats: dict[str, _Seat] = {}  # for sources that are about to start
         self._successors: dict[str, SourceSettings] = {}
         self._removed: set[str] = set()
 
@@ -51,13 +89,14 @@ class RunningSources:
         return bool(self._running)
 
     def start(self) -> None:
-        """Start all."""
+        """Start all. Raises UnavailableError when the system has no room for one."""
         for source in self:
             self._start(source)
 
     def stop(self) -> None:
         """Ask all of them to stop."""
         self._successors.clear()
+        self._give_back(self._seats)
         for stop in self._running.values():
             stop.set()
 
@@ -74,6 +113,31 @@ class RunningSources:
 
     # -- another set
 
+    def reserve(self, settings: Iterable[SourceSettings]) -> None:
+        """Take from the system what `adopt` will need for `settings`, before anything is changed.
+
+        Raises UnavailableError when it has no more; then nothing is.
+        """
+        needed = {entry.name for entry in settings if not self._goes_on(entry)}
+        made: list[str] = []
+        try:
+            for name in needed - self._seats.keys():
+                self._seats[name] = _Seat(name)
+                made.append(name)
+        except UnavailableError:
+            self._give_back(made)
+            raise
+        self._give_back(self._seats.keys() - needed)
+
+    def _goes_on(self, entry: SourceSettings) -> bool:
+        """Whether the source of that name is to be left alone."""
+        known, stop = self._sources.get(entry.name), self._running.get(entry.name)
+        return known is not None and not (stop and stop.is_set()) and same_device(known.settings, entry)
+
+    def _give_back(self, names: Iterable[str]) -> None:
+        for name in tuple(names):
+            self._seats.pop(name).give_back()
+
     def retire(self, settings: Iterable[SourceSettings]) -> None:
         """Ask those to stop that `settings` does not name, or names with another device."""
         wanted = {entry.name: entry for entry in settings}
@@ -89,7 +153,6 @@ class RunningSources:
     def adopt(self, settings: Iterable[SourceSettings]) -> None:
         """Be the sources of `settings`: what is new starts; what still runs is replaced when it has ended."""
         wanted = {entry.name: entry for entry in settings}
-        ending = {name for name, stop in self._running.items() if stop.is_set()}
         self._successors.clear()
         self._removed.clear()
         for name in self._sources.keys() - wanted.keys():
@@ -98,9 +161,8 @@ class RunningSources:
             else:
                 del self._sources[name]
         for name, entry in wanted.items():
-            known = self._sources.get(name)
-            if known is not None and name not in ending and same_device(known.settings, entry):
-                self._sources[name] = replace(known, settings=entry)
+            if self._goes_on(entry):
+                self._sources[name] = replace(self._sources[name], settings=entry)
             elif name in self._running:
                 self._successors[name] = entry
                 # The line is told of its channels now, and of them the successor's frames will come.
@@ -113,10 +175,9 @@ class RunningSources:
         self._start(source)
 
     def _start(self, source: Assembled) -> None:
-        stop = self._running[source.name] = StopSignal()
-        threading.Thread(
-            target=source.source.run, args=(self._output, stop), name=source.name, daemon=True
-        ).start()
+        seat = self._seats.pop(source.name, None) or _Seat(source.name)
+        self._running[source.name] = seat.stop
+        seat.take(partial(source.source.run, self._output, seat.stop))
 
 
 def same_device(old: SourceSettings, new: SourceSettings) -> bool:

@@ -4,11 +4,16 @@ Order of building: configuration, databases, then the spool (a wrong configurati
 stages, the status socket, the page, the sources and, once frames flow, the sink. Order of stopping: sources,
 pipeline, spool, sink, all within STOP_S whatever the server does. One thread per source, this one for the
 pipeline, one for the sink, one for the status socket, one for the page.
+
+Nothing that only reports ends the line: a report that fails is logged, and the next one is tried. Stopping
+stores first, and a step of it that fails keeps none of the later ones from being taken.
 """
 
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from telemetry import __version__
@@ -127,6 +132,7 @@ class Service:
             damaged=found["points/damaged"] - self._spool.recovery.damaged_points,
         )
         self._failure: Exception | None = None
+        self._failing_reports: set[str] = set()
         self._status = StatusServer(config.spool.directory, self._describe)
         self._web = WebServer(config.web, Views(self._describe, lambda: self._published.live), self._clock)
         self._started_s = self._clock.monotonic_s()
@@ -150,30 +156,36 @@ class Service:
     # -- running
 
     def run(self) -> None:
-        """Until stopped; or, when all sources are logs, until all is delivered."""
+        """Until stopped; or, when all sources are logs, until all is delivered.
+
+        Raises what has ended it; UnavailableError when the system gives no thread to start with.
+        """
+        try:
+            self._start()
+            self._run_until_stopped()
+        except Exception as error:  # noqa: BLE001 - whatever it is, what there is must be stored first
+            self._fail(error)
+        self._stop.set()
+        self._shut_down()
+        if self._failure is not None:
+            raise self._failure
+
+    def _start(self) -> None:
         self._report_start()
         self._status.start()
         self._web.start()
         self._sources.start()
         self._supervisor.ready(self._summary())
-        try:
-            self._sink.start()
-            LOG.info("running: %s", ", ".join(source.name for source in self._sources))
-            self._run_until_stopped()
-        finally:
-            self._stop.set()
-            self._sources.stop()
-            self._shut_down()
-        if self._failure is not None:
-            raise self._failure
+        self._sink.start()
+        LOG.info("running: %s", ", ".join(source.name for source in self._sources))
 
     def stop(self) -> None:
         """Stop, in order. From any thread."""
         self._stop.set()
 
     def _fail(self, error: Exception) -> None:
-        """A thread of ours has died of a fault in the program: stop in order, and say so."""
-        self._failure = error
+        """Stop in order, and say what has ended it: the first thing that did. From any thread."""
+        self._failure = self._failure or error
         self.stop()
 
     def _run_until_stopped(self) -> None:
@@ -214,7 +226,7 @@ class Service:
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
             self._next_gateway_s = now_s + self._config.gateway_every_s
-            self._write_gateway_points()
+            self._report(self._write_gateway_points)
         self._tick()
         self._output.hold(not self._spool.has_room())
         self._supervisor.went_round(
@@ -269,12 +281,24 @@ class Service:
             self._supervisor.reloading()
         match self._reload.take():
             case Prepared() as prepared:
-                self._sources.retire(prepared.config.sources)
-                self._adopt_at_s = self._clock.monotonic_s() + SOURCES_STOP_S
-                self._next = prepared
+                self._retire_for(prepared)
             case TelemetryError() as error:
-                self._add_event(begins("config_refused", f"{error}; the old configuration goes on"))
-                self._supervisor.ready()
+                self._refuse(error)
+
+    def _retire_for(self, new: Prepared) -> None:
+        """Ask the sources to stop that `new` does not have, unless those that it has cannot start."""
+        try:
+            self._sources.reserve(new.config.sources)
+        except TelemetryError as error:
+            self._refuse(error)
+            return
+        self._sources.retire(new.config.sources)
+        self._adopt_at_s = self._clock.monotonic_s() + SOURCES_STOP_S
+        self._next = new
+
+    def _refuse(self, error: TelemetryError) -> None:
+        self._add_event(begins("config_refused", f"{error}; the old configuration goes on"))
+        self._supervisor.ready()
 
     def _adopt(self, new: Prepared) -> None:
         """Between two batches: what the old line holds goes out, then everything is as `new` has it."""
@@ -308,7 +332,7 @@ class Service:
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_status_s:
             self._next_status_s = now_s + STATUS_EVERY_S
-            self._publish()
+            self._report(self._publish)
             self._watch_spool(now_s)
 
     def _watch_spool(self, now_s: float) -> None:
@@ -322,6 +346,17 @@ class Service:
             self._add_event(event)
 
     # -- what the service says of itself
+
+    def _report(self, report: Callable[[], None]) -> None:
+        """Whatever comes of a report, the line goes on. A failure is logged when it begins."""
+        try:
+            report()
+        except Exception:
+            if report.__name__ not in self._failing_reports:
+                self._failing_reports.add(report.__name__)
+                LOG.exception("a report cannot be made")
+        else:
+            self._failing_reports.discard(report.__name__)
 
     def _report_start(self) -> None:
         self._add_event(begins("service_start", f"version {__version__}"))
@@ -433,14 +468,33 @@ class Service:
     # -- stopping
 
     def _shut_down(self) -> None:
+        """What must not be lost first; each step whatever became of those before it."""
+        self._sources.stop()
+        for step in (
+            self._store_the_rest,
+            self._report_stop,
+            self._store_the_rest,
+            partial(self._sink.stop, SINK_STOP_S),
+            self._publish,
+            self._status.close,
+            self._web.close,
+            self._spool.close,
+            self._log_end,
+        ):
+            try:
+                step()
+            except Exception as error:
+                LOG.exception("a step of stopping has failed")
+                self._fail(error)
+
+    def _store_the_rest(self) -> None:
+        self._pipeline.finish(self._live())
+
+    def _report_stop(self) -> None:
         self._add_event(begins("service_stop", "stopped in order" if self._failure is None else "a fault"))
         self._write_events()
         self._write_gateway_points()
-        self._pipeline.finish(self._live())
-        self._sink.stop(SINK_STOP_S)
-        self._publish()
-        self._status.close()
-        self._web.close()
-        self._spool.close()
+
+    def _log_end(self) -> None:
         waiting = self._waiting_points()
         LOG.info("stopped; %s", f"{waiting} points wait in the spool" if waiting else "nothing waits")

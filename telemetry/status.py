@@ -6,7 +6,7 @@ usual after REQUEST_TIMEOUT_S.
 Promises: works whatever the server, the disk or the bus do, since it only reads what other threads have
 published; one client at a time, each with little more than a second at most; nothing secret is in it. The
 socket lies in the spool's directory, which only the service's own user may enter and whose path may be of any
-length. On a disk on which no socket can be made the service runs without.
+length. On a disk on which no socket can be made, or without a thread to be had, the service runs without.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from telemetry.errors import DataError, UnavailableError
+from telemetry.threads import start
 
 LOG = logging.getLogger(__name__)
 
@@ -53,10 +54,10 @@ class StatusServer:
             with _address(self._path) as address:
                 self._listener.bind(address)
             self._listener.listen(8)
-        except OSError as error:
-            LOG.warning("%s: no status: %s", self._path, error.strerror or error)
-            return
-        self._thread.start()
+            start(self._thread)
+        except (OSError, UnavailableError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            LOG.warning("%s: no status: %s", self._path, reason)
 
     def close(self) -> None:
         """Stop answering and remove the socket."""

@@ -1,27 +1,38 @@
 """SIGTERM, SIGINT and SIGHUP as calls from a thread of its own, and an end that does not depend on anybody.
 
-Promises: `on_signal` is called within milliseconds whatever the main thread is doing (a handler in Python
-would wait for the main thread's system call to return, and could deadlock on a lock that it interrupts), once
-however many signals come; a process that is still there `limit_s` later is ended, which costs what a power
-cut would cost. While a start has nothing to store, `interrupting` ends whatever the main thread waits for.
-`on_hangup` is called for each SIGHUP until then; but a SIGHUP that comes because the terminal is gone, from
-which the process was started, ends it like SIGTERM.
+Promises: `on_signal` is called within milliseconds whatever the main thread is doing, once however many
+signals come; a process that is still there `limit_s` later is ended, which costs what a power cut would cost.
+The signals are blocked, and one thread takes them by `sigwait`: so the kernel never hands one to a thread
+that sleeps in a disk that hangs, and no handler waits for a lock that it interrupts. While a start has
+nothing to store, `interrupting` ends whatever the main thread waits for. `on_hangup` is called for each
+SIGHUP until then; but a SIGHUP that comes because the terminal is gone, from which the process was started,
+ends it like SIGTERM.
+
+Relies on being entered before other threads are started: they inherit what is blocked. So do child processes,
+which have to call `unblock`. What it cannot promise: a thread in uninterruptible sleep (state D) keeps its
+process from ending, even by SIGKILL, until the kernel lets it go.
 """
 
+import _thread
 import contextlib
 import logging
 import os
 import signal
-import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Self
 
+from telemetry.threads import start
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LIMIT_S = 4.5
 EXIT_STUCK = 75  # EX_TEMPFAIL
+_TELL_S = 0.1
+_NUDGE_EVERY_S = 0.02
 _STDERR = 2
+_NUDGE = signal.SIGRTMIN  # ours: sent to one thread, never to the process
 
 LOG = logging.getLogger(__name__)
 
@@ -38,68 +49,89 @@ class SignalWatch:
         """on_hangup: None leaves SIGHUP what it is."""
         self._on_signal = on_signal
         self._on_hangup = on_hangup
-        self._signals = SIGNALS if on_hangup is None else (*SIGNALS, signal.SIGHUP)
+        self._blocked = {*SIGNALS, _NUDGE} if on_hangup is None else {*SIGNALS, _NUDGE, signal.SIGHUP}
         self._has_terminal = os.isatty(_STDERR)
         self._limit_s = limit_s
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
         self._done = threading.Event()
+        self._has_come = False
+        self._interruptible: int | None = None  # the thread to interrupt, if there is one
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
 
     def __enter__(self) -> Self:
-        self._earlier_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._earlier = {number: signal.signal(number, _ignore) for number in self._signals}
-        self._thread.start()
+        """Raises UnavailableError when the system gives no thread."""
+        self._earlier = signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
+        try:
+            start(self._thread)
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._earlier)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._done.set()
-        for number, handler in self._earlier.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._earlier_fd)
-        self._writer.close()
+        if self._thread.ident is not None:
+            signal.pthread_kill(self._thread.ident, _NUDGE)  # it ends by this alone, so it is there still
         self._thread.join()
-        self._reader.close()
+        while signal.sigtimedwait(self._blocked, 0) is not None:
+            pass  # it came while the first one was obeyed, or was our own
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._earlier)
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
-        """In here SIGTERM and SIGINT raise KeyboardInterrupt too, once."""
-        for number in SIGNALS:
-            signal.signal(number, _interrupt)
+        """In here SIGTERM and SIGINT raise KeyboardInterrupt too, once; also if one has come already."""
+        earlier = signal.signal(_NUDGE, self._interrupt)
+        self._interruptible = threading.get_ident()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {_NUDGE})
         try:
+            if self._has_come:
+                raise KeyboardInterrupt
             yield
         finally:
-            _ignore_all()
+            self._interruptible = None
+            signal.pthread_sigmask(signal.SIG_BLOCK, {_NUDGE})
+            signal.signal(_NUDGE, earlier)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._interruptible = None
+        signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        raise KeyboardInterrupt
 
     def _watch(self) -> None:
-        while True:
-            received = self._reader.recv(1)
-            if not received:
-                return  # over, and no signal has come that ends it
-            if received[0] != signal.SIGHUP or self._on_hangup is None or self._terminal_is_gone():
-                break
-            self._on_hangup()
-        self._on_signal()
-        if not self._done.wait(self._limit_s):
-            LOG.error("still busy %g s after the signal: giving up what is not stored", self._limit_s)
-            os._exit(EXIT_STUCK)
+        while (number := signal.sigwait(self._blocked)) != _NUDGE or not self._done.is_set():
+            if self._has_come or number == _NUDGE:
+                continue
+            if number == signal.SIGHUP and self._on_hangup is not None and not self._terminal_is_gone():
+                self._on_hangup()
+                continue
+            self._has_come = True
+            self._on_signal()
+            self._see_to_the_end()
+
+    def _see_to_the_end(self) -> None:
+        ends_s = time.monotonic() + self._limit_s
+        while (left_s := ends_s - time.monotonic()) > 0.0:
+            thread = self._interruptible
+            if thread is not None:  # again and again: one that comes just before it waits does not wake it
+                signal.pthread_kill(thread, _NUDGE)
+            if self._done.wait(left_s if thread is None else min(left_s, _NUDGE_EVERY_S)):
+                return
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """End the process, without waiting for any lock: who holds it may never let go."""
+        text = "still busy %g s after the signal: giving up what is not stored"
+        with contextlib.suppress(RuntimeError):  # no thread is to be had: then without a word
+            _thread.start_new_thread(LOG.error, (text, self._limit_s))
+            time.sleep(_TELL_S)
+        os._exit(EXIT_STUCK)
 
     def _terminal_is_gone(self) -> bool:
         return self._has_terminal and not os.isatty(_STDERR)  # one that was hung up answers EIO
 
 
-def _ignore_all() -> None:
-    for number in SIGNALS:
-        signal.signal(number, _ignore)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    _ignore_all()
-    raise KeyboardInterrupt
-
-
-def _ignore(number: int, frame: FrameType | None) -> None:
-    """The byte that the interpreter has written to the socket tells."""
+def unblock() -> None:
+    """For a child process: take signals as any program does, whatever its parent has blocked."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -25,10 +25,11 @@ from telemetry_core.plan import Plan
 from telemetry_core.schema import Schema
 
 from telemetry import __version__
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, UnavailableError
 from telemetry.ownership import make_own_directories, own_folder, read_own_file, replace_in
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.plan_codec import decoded, encoded
+from telemetry.stopping import unblock
 
 FORMAT_VERSION = 11
 PARSE_TIMEOUT_S = 120
@@ -44,7 +45,10 @@ def user_cache_directory() -> Path:
 
 
 def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> LoadedPlan:
-    """The plan for `buses`, from the cache or from a parser's process. Raises ConfigError."""
+    """The plan for `buses`, from the cache or from a parser's process.
+
+    Raises ConfigError; UnavailableError where no process can be started.
+    """
     if cache_directory is None:
         return _parse(buses)
     name = f"{_key(buses)}.json"
@@ -115,6 +119,8 @@ def _parse(buses: Sequence[BusDatabases]) -> LoadedPlan:
         )
     except subprocess.TimeoutExpired:
         raise ConfigError(f"takes more than {PARSE_TIMEOUT_S} s to parse", where=files) from None
+    except OSError as error:  # no process, descriptor or memory is left
+        raise UnavailableError(f"no parser can be started: {error.strerror}", where=files) from error
     if child.returncode == ConfigError.exit_code:
         raise ConfigError(**json.loads(child.stdout))
     if child.returncode != 0:
@@ -125,6 +131,7 @@ def _parse(buses: Sequence[BusDatabases]) -> LoadedPlan:
 
 def _child() -> int:
     """Parse what stdin asks for; the plan, or what is wrong, goes to stdout."""
+    unblock()
     resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES, PARSE_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PARSE_TIMEOUT_S, PARSE_TIMEOUT_S))
     from telemetry.protocols.dbc import build_plan

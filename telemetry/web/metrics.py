@@ -63,9 +63,15 @@ class StatusCollector(Collector):
         yield from self._sink()
         gauges = self._status["gauges"]
         for key, name, meaning in _GAUGES:
-            yield GaugeMetricFamily(PREFIX + name, meaning, float(gauges[key]))
+            if key in gauges:  # one that the system did not give is absent, and never 0
+                yield GaugeMetricFamily(PREFIX + name, meaning, float(gauges[key]))
         yield CounterMetricFamily(
             PREFIX + "process_cpu_seconds", "Processor time used, user and system.", gauges["cpu_s"]
+        )
+        yield CounterMetricFamily(
+            PREFIX + "log_lines_dropped",
+            "Lines that nobody has read from stderr in time.",
+            gauges["log_lines_dropped"],
         )
         yield CounterMetricFamily(
             PREFIX + "incomplete_cycles",

@@ -2,8 +2,9 @@
 
 Promises: no client, however slow, silent or greedy, disturbs the line or another client: MAX_CLIENTS at once,
 of which MAX_STREAMS may listen to the stream; where there is no room the one gives way that has done nothing
-for longest; nothing piles up for any of them; all together are served STEPS_PER_S a second. An address that
-cannot be used is one warning, and the service runs on without the page.
+for longest; nothing piles up for any of them; all together are served STEPS_PER_S a second. They leave
+RESERVED_DESCRIPTORS of those that the process may open to the line. An address that cannot be used, or a
+thread that cannot be had, is one warning, and the service runs on without the page.
 
 Relies on `published` and `close` being called from one thread.
 """
@@ -11,25 +12,31 @@ Relies on `published` and `close` being called from one thread.
 import contextlib
 import logging
 import os
+import resource
 import selectors
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
 
 from telemetry.clock import Clock
+from telemetry.errors import UnavailableError
+from telemetry.threads import start
 from telemetry.web.connection import Answer, Connection, Stream
 from telemetry.web.pace import Pace
 from telemetry.web.request import Request
 from telemetry.web.response import words
-from telemetry.web.settings import WebSettings
+from telemetry.web.settings import ListenAddress, WebSettings
 from telemetry.web.site import Site, Views
 
 LOG = logging.getLogger(__name__)
 
 MAX_CLIENTS = 64
 MAX_STREAMS = 48
+# For what spool, sink, sources, status and a reload with its parser open at times (docs/systemd.md).
+RESERVED_DESCRIPTORS = 32
 STEPS_PER_S = 500.0  # a step: a connection taken, something read or sent
 BURST_STEPS = 200.0
 SEND_BUFFER_BYTES = 32 * 1024  # the kernel's, of each client
@@ -64,6 +71,7 @@ class WebServer:
         self._clients: dict[int, _Client] = {}  # by descriptor, in the order in which they came
         self._wake = -1
         self._was_published = False
+        self._first_reserved = 0  # no client has this descriptor or a higher one
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self.state = "off"  # or the page's address, or why there is none
@@ -78,21 +86,30 @@ class WebServer:
             self._listener = listener = socket.create_server(
                 (address.host, address.port), family=family, backlog=_BACKLOG
             )
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            self.state = f"not served: {reason}"
-            LOG.warning("%s: the page is not served: %s", address, reason)
+            listener.setblocking(False)
+            self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._selector.register(self._wake, selectors.EVENT_READ, self._woken)
+            self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
+            self._first_reserved = most_descriptors() - RESERVED_DESCRIPTORS
+            start(self._thread)
+        except (OSError, UnavailableError) as error:
+            self._do_without(address, error)
             return
-        listener.setblocking(False)
         port = listener.getsockname()[1]
         host = str(address).rpartition(":")[0]
         self.state = f"http://{host}:{port}/"
         readers = "" if address.is_loopback else ", for whoever reaches this machine"
         LOG.info("the page is at %s%s", self.state, readers)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._selector.register(self._wake, selectors.EVENT_READ, self._woken)
-        self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
-        self._thread.start()
+
+    def _do_without(self, address: ListenAddress, error: OSError | UnavailableError) -> None:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        self.state = f"not served: {reason}"
+        LOG.warning("%s: the page is not served: %s", address, reason)
+        if self._listener is not None:
+            self._listener.close()
+        if self._wake >= 0:
+            os.close(self._wake)
+            self._wake = -1
 
     def published(self) -> None:
         """There is something new to show."""
@@ -176,7 +193,9 @@ class WebServer:
         except OSError:
             self._pace.take(_PAUSE_STEPS)  # no descriptor or memory is left; it is tried again
             return
-        if len(self._clients) >= MAX_CLIENTS and not self._make_room(self._clients.values()):
+        # A new descriptor has the lowest number that is free: so many are open already.
+        is_full = len(self._clients) >= MAX_CLIENTS or peer.fileno() >= self._first_reserved
+        if is_full and not self._make_room(self._clients.values()):
             with contextlib.suppress(OSError):
                 peer.send(_NO_ROOM.head(keep_alive=False) + _NO_ROOM.body)
             peer.close()
@@ -265,3 +284,9 @@ class WebServer:
         if self._clients.pop(client.peer.fileno(), None) is not None:
             self._selector.unregister(client.peer)
             client.peer.close()
+
+
+def most_descriptors() -> int:
+    """How many this process may have open at once."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

@@ -30,6 +30,7 @@ def status(**gauges: float) -> dict[str, Any]:
         "incomplete_cycles": 0,
         "uptime_s": 100.0,
         "cpu_s": 3.5,
+        "log_lines_dropped": 0,
         "progress_age_s": 0.1,
         **gauges,
     }

@@ -30,7 +30,7 @@ UNITLESS = {
         *("offered", "read", "kernel_dropped", "decoded", "absorbed", "unknown", "lost_REASON", "in_flight"),
         *("points_made", "points_acknowledged", "points_reduced", "points_evicted", "points_damaged"),
         *("points_dead", "points_waiting_memory", "points_waiting_disk", "points_never_on_disk"),
-        *("frames_waiting", "incomplete_cycles"),
+        *("frames_waiting", "incomplete_cycles", "log_lines_dropped"),
     },
 }
 

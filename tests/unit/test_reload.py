@@ -1,15 +1,18 @@
 """A configuration that is read again: what takes effect, what is refused, and one at a time."""
 
+import errno
+import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from telemetry.config import Config, SpoolSettings, load_config
 from telemetry.configuration_words import WORDS
-from telemetry.errors import ConfigError, TelemetryError
+from telemetry.errors import ConfigError, TelemetryError, UnavailableError
 from telemetry.prepared import Prepared, prepare
 from telemetry.reload import TAKES_EFFECT, Reload, key_of, needs_restart, prepare_again
 from telemetry.sink.settings import InfluxSettings
@@ -175,3 +178,39 @@ def test_a_fault_of_the_program_does_not_end_the_service(
     reload.begin(running)
     assert "a fault in the program: ZeroDivisionError" in str(taken(reload))
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_where_no_thread_can_be_had_it_is_refused_and_may_be_asked_again(
+    running: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare(running)
+    reading = Reading(lambda: prepared)
+    reading.go_on.set()
+    asked = threading.Event()
+    reload = Reload(asked, reading)
+    with monkeypatch.context() as system:
+        system.setattr(threading.Thread, "start", refuse_thread)
+        asked.set()
+        assert reload.begin(running)
+        assert "no thread can be started" in str(reload.take())
+    assert reload.take() is None
+    asked.set()
+    assert reload.begin(running)
+    assert taken(reload) is prepared
+
+
+def test_where_no_parser_can_be_started_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_process(*_: object, **__: object) -> NoReturn:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    database = tmp_path / "a.dbc"
+    database.write_text("BO_ 1 A: 8 X")
+    monkeypatch.setattr(subprocess, "run", refuse_process)
+    with pytest.raises(UnavailableError, match=r"a\.dbc: no parser can be started: Resource temporarily"):
+        prepare(config(tmp_path / "gateway.toml", BASE + 'databases = ["a.dbc"]\n'))
+
+
+def refuse_thread(_: threading.Thread) -> NoReturn:
+    raise RuntimeError("can't start new thread")

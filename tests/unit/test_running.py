@@ -1,14 +1,19 @@
 """Sources that come, go and change while the others run on."""
 
+import errno
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from telemetry.assembly import Assembled
 from telemetry.bit_rate import BitRate
 from telemetry.config import CanSettings, DatabaseSettings, ReplaySettings, SourceSettings
+from telemetry.errors import UnavailableError
 from telemetry.protocols.transport import IsoTpId
 from telemetry.running import RunningSources, same_device
 from telemetry.sources.channel import BatchChannel
@@ -156,3 +161,82 @@ def test_databases_of_single_channels_are_no_part_of_the_device() -> None:
     assert same_device(LOG, replace(LOG, channel_databases={"can1": (Path("b.dbc"),)}))
     assert not same_device(LOG, replace(LOG, speed=1.0))
     assert not same_device(LOG, CAN)
+
+
+NEW = [replace(CAN, name=name) for name in ("third", "fourth", "fifth")]
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def join_new() -> None:
+    """Wait for the threads that were reserved for NEW to end by themselves."""
+    for thread in threading.enumerate():
+        if thread.name in {entry.name for entry in NEW}:
+            thread.join(10.0)
+            assert not thread.is_alive()
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def refuse_after(count: int, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has room for `count` more threads, or descriptors for stop signals."""
+    owner, name = (threading.Thread, "start") if isinstance(error, RuntimeError) else (os, "eventfd")
+    given, left = getattr(owner, name), [None] * count
+
+    def refuse(*words: Any) -> Any:
+        if not left:
+            raise error
+        left.pop()
+        return given(*words)
+
+    monkeypatch.setattr(owner, name, refuse)
+
+
+NONE_LEFT = [RuntimeError("can't start new thread"), OSError(errno.EMFILE, "Too many open files")]
+
+
+@pytest.mark.parametrize("error", NONE_LEFT)
+def test_a_set_for_which_there_is_no_room_is_refused_before_anything_changes(
+    bench: Bench, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = descriptors()
+    with monkeypatch.context() as system:
+        refuse_after(2, error, system)
+        with pytest.raises(UnavailableError, match="can be started"):
+            bench.sources.reserve(NEW)
+    join_new()
+    assert descriptors() == before
+    assert bench.names == ["bus", "other"]
+    assert not bench.sources.retiring
+
+
+@pytest.mark.parametrize("error", NONE_LEFT)
+def test_a_set_that_was_reserved_starts_whatever_becomes_of_the_system(
+    bench: Bench, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [replace(CAN, interface="can1"), replace(CAN, name="third")]
+    bench.sources.reserve(wanted)
+    refuse_after(0, error, monkeypatch)
+    bench.change(*wanted)
+    assert bench.names == ["bus", "third"]
+    assert {"bus", "third"} <= threads()
+
+
+def test_what_was_reserved_and_is_not_needed_is_given_back(bench: Bench) -> None:
+    before = descriptors()
+    bench.sources.reserve(NEW)
+    assert {"third", "fourth", "fifth"} <= threads()
+    bench.sources.reserve([CAN, replace(CAN, name="other")])
+    join_new()
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("error", NONE_LEFT)
+def test_a_first_start_without_room_says_so(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_after(0, error, monkeypatch)
+    with pytest.raises(UnavailableError):
+        RunningSources([assemble(CAN)], BatchChannel(), assemble).start()

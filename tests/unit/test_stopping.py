@@ -1,90 +1,177 @@
-"""Signals that end the service: at once, once, and whatever else hangs."""
+"""Signals that end the service: at once, once, and whatever else hangs.
 
+Each test is a process of its own: what is blocked is inherited, so the watch comes before other threads.
+"""
+
+import fcntl
 import os
 import pty
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
-from telemetry.stopping import EXIT_STUCK, SignalWatch
+from telemetry.stopping import EXIT_STUCK
 
-STUCK = """
-import os, signal, threading
-from telemetry.stopping import SignalWatch
-with SignalWatch(lambda: None, limit_s=0.05):
-    lock = threading.Lock()
-    lock.acquire()
-    os.kill(os.getpid(), signal.SIGTERM)
-    lock.acquire()
+F_SETPIPE_SZ = 1031
+TIMEOUT_S = 30.0
+HEADER = """
+import logging, os, signal, subprocess, sys, threading
+from telemetry.stopping import SignalWatch, unblock
+def kill(number=signal.SIGTERM): os.kill(os.getpid(), number)
+def say(*words): print(*words, flush=True)
 """
 
 
+def command(script: str) -> list[str]:
+    return [sys.executable, "-c", HEADER + script]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def told(script: str) -> list[str]:
+    """The lines that the script prints; it ends well."""
+    done = subprocess.run(
+        command(script), env=environment(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 def test_signals_are_one_call_from_another_thread() -> None:
-    called = threading.Event()
-    calls = []
-
-    def on_signal() -> None:
-        calls.append(threading.current_thread().name)
-        called.set()
-
-    before = signal.getsignal(signal.SIGTERM)
-    with SignalWatch(on_signal, limit_s=60.0):
-        for _ in range(3):
-            os.kill(os.getpid(), signal.SIGTERM)
-        assert called.wait(10.0)
-    assert calls == ["signals"]
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert told("""
+called = threading.Event()
+def on_signal():
+    say(threading.current_thread().name)
+    called.set()
+with SignalWatch(on_signal, limit_s=60.0):
+    for _ in range(3): kill()
+    called.wait()
+    kill()
+say("over", signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+""") == ["signals", "over True set()"]
 
 
 def test_without_a_signal_nothing_is_called() -> None:
-    calls: list[None] = []
-    with SignalWatch(lambda: calls.append(None)):
-        pass
-    assert calls == []
+    assert told("with SignalWatch(lambda: say('called')): pass") == []
+
+
+def test_a_signal_is_taken_by_its_thread_alone_whatever_sleeps_in_the_others() -> None:
+    """The kernel hands one to a thread that does not block it: the main thread first, asleep or not."""
+    assert (
+        told("""
+def blocked(thread):
+    status = open(f"/proc/self/task/{thread.native_id}/status").read()
+    return int(status.split("SigBlk:")[1].split()[0], 16)
+ended = threading.Event()
+with SignalWatch(ended.set, limit_s=60.0, on_hangup=print):
+    threading.Thread(target=ended.wait, name="other").start()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        say(*sorted(each.name for each in threading.enumerate() if blocked(each) >> number - 1 & 1))
+    kill()
+""")
+        == ["MainThread other"] * 3
+    )  # sigwait takes them out of what its own thread blocks
 
 
 def test_a_process_that_hangs_is_ended() -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ended = subprocess.run(
-        [sys.executable, "-c", STUCK], env=environment, stderr=subprocess.PIPE, timeout=30, check=False
+        command("""
+lock = threading.Lock()
+with lock, SignalWatch(lambda: None, limit_s=0.05):
+    kill()
+    lock.acquire()
+"""),
+        env=environment(),
+        stderr=subprocess.PIPE,
+        timeout=TIMEOUT_S,
+        check=False,
     )
     assert ended.returncode == EXIT_STUCK
     assert b"still busy" in ended.stderr
 
 
+def test_a_process_that_hangs_is_ended_though_nobody_reads_what_it_says() -> None:
+    """And though the thread that hangs has the lock of the log."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, F_SETPIPE_SZ, 4096)
+    with subprocess.Popen(
+        command("""
+logging.basicConfig()
+with SignalWatch(lambda: None, limit_s=0.05):
+    kill()
+    while True: logging.error("x" * 1000)
+"""),
+        env=environment(),
+        stderr=writer,
+    ) as process:
+        try:
+            assert process.wait(TIMEOUT_S) == EXIT_STUCK
+        finally:
+            process.kill()
+    os.close(reader)
+    os.close(writer)
+
+
 def test_each_hangup_is_a_call_and_the_end_still_is_one() -> None:
-    hangups, ended = threading.Semaphore(0), threading.Event()
-    with SignalWatch(ended.set, limit_s=60.0, on_hangup=hangups.release):
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert hangups.acquire(timeout=10.0)
-        assert not ended.is_set()
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert ended.wait(10.0)
-
-
-def signal_and_wait(number: signal.Signals) -> None:
-    os.kill(os.getpid(), number)
-    threading.Event().wait(60.0)
+    assert told("""
+hangups, ended = threading.Semaphore(0), threading.Event()
+with SignalWatch(ended.set, limit_s=60.0, on_hangup=hangups.release):
+    for _ in range(2):
+        kill(signal.SIGHUP)
+        hangups.acquire()
+    say(ended.is_set())
+    kill()
+    ended.wait()
+""") == ["False"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_start_that_waits_is_interrupted_and_what_comes_behind_it_is_not(number: signal.Signals) -> None:
-    ended = threading.Event()
-    with SignalWatch(ended.set, limit_s=60.0) as signals:
-        with pytest.raises(KeyboardInterrupt), signals.interrupting():
-            signal_and_wait(number)
-        assert ended.wait(10.0)
-        os.kill(os.getpid(), number)
-        assert signal.getsignal(number) is not signal.default_int_handler
+def test_a_start_that_waits_is_interrupted_and_what_comes_after_it_is_not(number: signal.Signals) -> None:
+    assert told(f"""
+ended = threading.Event()
+with SignalWatch(ended.set, limit_s=60.0) as signals:
+    try:
+        with signals.interrupting():
+            kill({number:d})
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        say("interrupted")
+    ended.wait()
+    kill({number:d})
+    say("goes on")
+""") == ["interrupted", "goes on"]
+
+
+def test_a_start_is_interrupted_by_a_signal_that_came_before_it() -> None:
+    assert told("""
+ended = threading.Event()
+with SignalWatch(ended.set, limit_s=60.0) as signals:
+    kill()
+    ended.wait()
+    try:
+        with signals.interrupting(): say("starts")
+    except KeyboardInterrupt:
+        say("interrupted")
+""") == ["interrupted"]
+
+
+def test_a_child_that_unblocks_is_ended_by_a_signal_as_any_program_is() -> None:
+    child = HEADER + "unblock(); say('up'); threading.Event().wait()"
+    assert told(f"""
+with SignalWatch(lambda: None):
+    with subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.terminate()
+        say(process.wait())
+""") == [str(-signal.SIGTERM)]
 
 
 IN_A_TERMINAL = """
-import fcntl, os, termios, threading
-from telemetry.stopping import SignalWatch
+import fcntl, termios
 fcntl.ioctl(2, termios.TIOCSCTTY, 0)
 ended = threading.Event()
 with SignalWatch(ended.set, limit_s=60.0, on_hangup=lambda: os.write(1, b"reload\\n")):
@@ -95,11 +182,10 @@ os.write(1, b"ended\\n")
 
 
 def test_a_terminal_that_goes_away_ends_what_was_started_from_it() -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", IN_A_TERMINAL],
-        env=environment,
+        command(IN_A_TERMINAL),
+        env=environment(),
         stdin=slave,
         stdout=subprocess.PIPE,
         stderr=slave,

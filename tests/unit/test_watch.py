@@ -1,5 +1,7 @@
 """What the service tells of its own spool and clock, and how often."""
 
+import pytest
+
 from telemetry.events import Event
 from telemetry.watch import OVER_AFTER_S, REPEAT_S, ClockWatch, SpoolWatch
 from tests.support.clock import FakeClock
@@ -33,6 +35,24 @@ def test_losses_are_told_at_once_and_then_summed_up_until_they_end() -> None:
     assert at(REPEAT_S + OVER_AFTER_S, 30) == []
     assert told(at(1.0 + REPEAT_S + OVER_AFTER_S, 30)) == [("spool_evicting", False)]
     assert at(2.0 + REPEAT_S + 2 * OVER_AFTER_S, 30) == []
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0, 1.0, -1.0])
+def test_a_clock_that_is_set_ahead_or_back_is_told_with_how_far(seconds: float) -> None:
+    clock = FakeClock()
+    watch = ClockWatch(clock)
+    clock.step(seconds)
+    (event,) = watch.observe(time_known=True)
+    assert (event.code, event.text) == ("clock_step", f"the wall clock was set by {seconds:+.1f} s")
+    assert watch.observe(time_known=True) == []
+
+
+@pytest.mark.parametrize("seconds", [0.9, -0.9])
+def test_a_clock_that_is_slewed_is_not_told(seconds: float) -> None:
+    clock = FakeClock()
+    watch = ClockWatch(clock)
+    clock.step(seconds)
+    assert watch.observe(time_known=True) == []
 
 
 def test_damage_that_is_found_at_the_start_is_told() -> None:

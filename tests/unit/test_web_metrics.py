@@ -95,3 +95,15 @@ def test_latencies_are_counted_by_their_upper_bounds() -> None:
     view = latencies.view()
     assert view["buckets"][:3] == [(BOUNDS_S[0], 2), (BOUNDS_S[1], 3), (BOUNDS_S[2], 3)]
     assert view["count"] == 4
+
+
+def test_a_gauge_that_the_system_did_not_give_is_absent() -> None:
+    given = status()
+    del given["gauges"]["memory_bytes"]
+    told = exposition(given).decode()
+    assert "resident_memory" not in told
+    assert "nev_telemetry_uptime_seconds 100.0" in told
+
+
+def test_lines_that_were_dropped_are_a_counter() -> None:
+    assert "nev_telemetry_log_lines_dropped_total 12.0" in exposition(status(log_lines_dropped=12)).decode()

@@ -141,7 +141,7 @@ function facts({ state, gauges }) {
     ["spool size", bytes(gauges.spool_bytes)],
     ["oldest that waits", duration(gauges.spool_oldest_s)],
     ["up for", duration(gauges.uptime_s)],
-    ["memory", bytes(gauges.memory_bytes)],
+    ["memory", gauges.memory_bytes === undefined ? "not known" : bytes(gauges.memory_bytes)],
     ["processor", `${number((100 * gauges.cpu_s) / Math.max(gauges.uptime_s, 1), 1)} %`],
   ];
   return told.map(([name, text]) => ({ name, text }));

@@ -1,0 +1,155 @@
+"""stderr through a bounded queue, so that a service never waits for whoever reads its words.
+
+Promises: writing costs a copy, however slowly somebody reads, or if nobody does (a terminal that is held, a
+journal that hangs); lines come out in the order in which they were written; what finds no room is dropped and
+counted, and a line says how many as soon as the stream takes lines again; at the end what is left is written,
+for FLUSH_S at most.
+
+Relies on a thread of its own, which alone may wait for the stream, and on the descriptor: Python's stream has
+a lock, for which the end of the interpreter would wait.
+"""
+
+import contextlib
+import errno
+import io
+import os
+import select
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+MAX_BYTES = 256 * 1024  # some thousand lines
+FLUSH_S = 0.5
+_PIECE_BYTES = 64  # what a piece takes beside its text
+
+
+class QueuedStderr(io.TextIOBase):
+    """A text stream in front of a descriptor."""
+
+    def __init__(self, descriptor: int, encoding: str = "utf-8", max_bytes: int = MAX_BYTES) -> None:
+        """max_bytes: what may wait."""
+        self._descriptor = descriptor
+        self._encoding = encoding
+        self._max_bytes = max_bytes
+        self._changed = threading.Condition()  # on an RLock: a finalizer may write while this thread does
+        self._pieces: deque[bytes] = deque()
+        self._waiting_bytes = 0  # with what is being written
+        self._dropped_lines = 0
+        self._told_lines = 0
+        self._is_ending = False
+        self._thread = threading.Thread(target=self._pass_on, name="stderr", daemon=True)
+
+    @property
+    def dropped_lines(self) -> int:
+        """Lines that found no room, or that the stream refused."""
+        return self._dropped_lines
+
+    def start(self) -> None:
+        """Begin to pass on. Raises RuntimeError when the system gives no thread."""
+        # The thread inherits this: signals are taken by others.
+        earlier = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+    def finish(self, within_s: float) -> None:
+        """Write what is left, for `within_s` at most."""
+        with self._changed:
+            self._is_ending = True
+            self._changed.notify_all()
+        self._thread.join(within_s)
+
+    def writable(self) -> bool:
+        """See io.IOBase."""
+        return True
+
+    def fileno(self) -> int:
+        """The descriptor behind it."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Whether somebody sits in front of it."""
+        return os.isatty(self._descriptor)
+
+    def write(self, text: str) -> int:
+        """Queue `text`, or drop it; never waits for the stream."""
+        piece = text.encode(self._encoding, "backslashreplace")
+        with self._changed:
+            if self._waiting_bytes + len(piece) + _PIECE_BYTES > self._max_bytes:
+                self._dropped_lines += max(piece.count(b"\n"), 1)
+                self._changed.notify_all()
+            else:
+                self._tell_dropped()
+                self._append(piece)
+        return len(text)
+
+    def _append(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._waiting_bytes += len(piece) + _PIECE_BYTES
+        self._changed.notify_all()
+
+    def _tell_dropped(self) -> None:
+        """Where lines are missing, say so in their place."""
+        count = self._dropped_lines - self._told_lines
+        if count:
+            self._told_lines = self._dropped_lines
+            text = f"WARNING {__name__}: {count} lines dropped here: nobody has read stderr in time\n"
+            self._append(text.encode(self._encoding))
+
+    def _pass_on(self) -> None:
+        while True:
+            with self._changed:
+                while not self._has_more():
+                    if self._is_ending:
+                        return
+                    self._changed.wait()
+                piece = self._pieces.popleft()
+            is_written = self._write_out(piece)
+            with self._changed:
+                self._waiting_bytes -= len(piece) + _PIECE_BYTES
+                if not is_written:  # and it is no use to tell
+                    lines = max(piece.count(b"\n"), 1)
+                    self._dropped_lines += lines
+                    self._told_lines += lines
+
+    def _has_more(self) -> bool:
+        if not self._pieces:
+            self._tell_dropped()
+        return bool(self._pieces)
+
+    def _write_out(self, piece: bytes) -> bool:
+        rest = memoryview(piece)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except OSError as error:
+                if error.errno != errno.EAGAIN:
+                    return False
+                select.select([], [self._descriptor], [])  # somebody else has made it non-blocking
+        return True
+
+
+@contextlib.contextmanager
+def queued_stderr() -> Iterator[None]:
+    """In here `sys.stderr` is queued; as it was where it has no descriptor, or no thread can be had."""
+    stream = sys.stderr
+    try:
+        queued = QueuedStderr(stream.fileno(), stream.encoding, MAX_BYTES)
+        queued.start()
+    except (OSError, RuntimeError):
+        yield
+        return
+    sys.stderr = queued
+    try:
+        yield
+    finally:
+        queued.finish(FLUSH_S)
+        sys.stderr = stream
+
+
+def dropped_lines() -> int:
+    """Lines of this process that were never written to stderr."""
+    return sys.stderr.dropped_lines if isinstance(sys.stderr, QueuedStderr) else 0

@@ -1,0 +1,19 @@
+"""Starting a thread where the system may have none left to give.
+
+Promises: who asks for a thread learns by one kind of error that there is none (TasksMax, pid_max,
+RLIMIT_NPROC, memory), and may go on without.
+"""
+
+import threading
+
+from telemetry.errors import UnavailableError
+
+
+def start(thread: threading.Thread) -> None:
+    """Start `thread`. Raises UnavailableError when the system gives none."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise UnavailableError(
+            "no thread can be started", hint="TasksMax= of the unit, ulimit -u, free memory"
+        ) from error
