@@ -110,7 +110,7 @@ def charging(language: Language) -> Dashboard:
                         "From 20 to 80 %, a day",
                         [Asked(language.minutes_per_day_between(20.0, 80.0), PACK)],
                         unit=units.Minutes,
-                        description="Minutes in which the pack was charged between 20 and 80 %.",
+                        description="Whole minutes in which the pack was charged, and not by braking.",
                     ),
                     panels.states(
                         "Phase", [Asked(language.over_time(_charger("phase"), "last"), CHARGER)], mappings=[]

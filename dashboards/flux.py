@@ -30,7 +30,20 @@ class Flux:
         )
 
     def growth(self, values: Values) -> str:
-        return _query(*_rows(values), "spread()", _keep("_value", *values.by))
+        return _query(*_rows(values), "increase()", "last()", _keep("_value", *values.by))
+
+    def growth_from_0(self, values: Values) -> str:
+        _, *chosen = _rows(values)
+        standing = "\n".join(
+            f"    |> {step}" for step in ("range(start: 0, stop: stop)", *chosen, "last()")
+        )
+        negative = "map(fn: (r) => ({r with _value: -r._value}))"
+        return (
+            f"standing = (stop) =>\n  from(bucket: v.defaultBucket)\n{standing}\n\n"
+            "union(tables: [standing(stop: v.timeRangeStop),"
+            f" standing(stop: v.timeRangeStart) |> {negative}])\n"
+            f"  |> group(columns: {json.dumps(values.by)})\n  |> sum()"
+        )
 
     def thousands_per_day(self, values: Values) -> str:
         return _query(
@@ -52,7 +65,7 @@ class Flux:
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
         return _query(
             *_rows(Values("battery", "soc_pct|current_a")),
-            "aggregateWindow(every: 1m, fn: last, createEmpty: false)",
+            "aggregateWindow(every: 1m, fn: min, createEmpty: false)",
             'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
             f"filter(fn: (r) => r.current_a > 0.5 and r.soc_pct >= {soc_from} and r.soc_pct < {soc_to})",
             'aggregateWindow(every: 1d, fn: count, column: "soc_pct", createEmpty: false, timeSrc: "_start")',
@@ -112,11 +125,13 @@ def _rows(values: Values) -> tuple[str, ...]:
 
 
 def _growths(values: Values, every: str) -> tuple[str, ...]:
-    """Of a counter: the sum of its steps up, minute by minute. Where it steps down it has begun anew."""
+    """Of a counter: the sum of its steps, minute by minute. Where it steps down it has begun at 0 again."""
     return (
         *_rows(values),
-        'aggregateWindow(every: 1m, fn: last, createEmpty: false, timeSrc: "_start")',
-        "difference(nonNegative: true)",
+        # The highest, so that a minute in which it begins again has what it had come to.
+        'aggregateWindow(every: 1m, fn: max, createEmpty: false, timeSrc: "_start")',
+        "increase()",
+        "difference()",
         f'aggregateWindow(every: {every}, fn: sum, createEmpty: false, timeSrc: "_start")',
     )
 

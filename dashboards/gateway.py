@@ -29,7 +29,7 @@ def gateway(language: Language) -> Dashboard:
         return panels.number(title, asked, unit=unit_of("gateway", field), limits=limits)
 
     def lost(title: str, field: str) -> stat.Panel:
-        asked = Asked(language.growth(_of_source(field)), SOURCE)
+        asked = Asked(language.growth_from_0(_of_source(field)), SOURCE)
         return panels.number(title, asked, unit=units.Short, limits=rising(1.0, 100.0))
 
     def points(field: str, name: str) -> Asked:

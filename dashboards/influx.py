@@ -73,16 +73,25 @@ class Language(Protocol):
         """Growth of a counter a second; a counter that begins anew gives nothing."""
 
     def growth(self, values: Values) -> str:
-        """How much a counter grew within the time range."""
+        """How much a device's own counter grew within the time range, from its first value there on.
+
+        It may have begun at 0 again.
+        """
+
+    def growth_from_0(self, values: Values) -> str:
+        """How much a counter of the gateway's own grew within the time range; before its first value it was 0."""
 
     def thousands_per_day(self, values: Values) -> str:
-        """How much a counter grew on each day, in thousands; it may have begun anew at 0."""
+        """How much a counter grew on each day, in thousands; it may have begun at 0 again."""
 
     def percent_per_week(self, part: str, whole: str) -> str:
         """How much one counter of a battery grew in each week for what another one did; likewise."""
 
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
-        """Minutes of each day in which a pack was charged within these percents."""
+        """Minutes of each day in which nothing but current into a pack was read, within these percents.
+
+        So a minute of a drive in which it brakes is none of them.
+        """
 
     def fields_over_time(self, measurement: str, letter: str) -> str:
         """All of the numbered fields `vNNN` or `tNNN` of a pack."""

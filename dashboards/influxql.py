@@ -20,21 +20,32 @@ class InfluxQL:
         return _select(counted, values, "time($__interval)", end="fill(none)")
 
     def growth(self, values: Values) -> str:
-        return _select(f'spread("{values.field}")', values)
+        steps = _select(_step(values.field, "grown"), values)
+        return f'SELECT sum("grown") FROM ({steps}) WHERE $timeFilter GROUP BY {_tags(values.by)}'
+
+    def growth_from_0(self, values: Values) -> str:
+        chosen = "".join(f" AND {_matches(variable)}" for variable in values.where)
+        last, by = f'last("{values.field}")', _tags(values.by)
+        end = f'FROM "{values.measurement}" WHERE time <= ${{__to}}ms{chosen} GROUP BY {by}'
+        start = f'FROM "{values.measurement}" WHERE time < ${{__from}}ms{chosen} GROUP BY {by}'
+        return (
+            'SELECT last("standing") - sum("before") FROM'
+            f" (SELECT {last} AS standing, 0 * {last} AS before {end}), (SELECT {last} AS before {start})"
+            f" GROUP BY {by}"
+        )
 
     def thousands_per_day(self, values: Values) -> str:
-        by_minute = _select(_step(values.field, "grown"), values, "time(1m)", end="fill(none)")
+        steps = _select(_step(values.field, "grown"), values)
         return (
-            f'SELECT sum("grown") / 1000 FROM ({by_minute}) WHERE $timeFilter'
+            f'SELECT sum("grown") / 1000 FROM ({steps}) WHERE $timeFilter'
             f" GROUP BY time(1d), {_tags(values.by)} fill(none)"
         )
 
     def percent_per_week(self, part: str, whole: str) -> str:
         values = Values("battery", "", by=PACK_OF_SOURCE)
-        steps = f"{_step(part, 'part')}, {_step(whole, 'whole')}"
-        by_minute = _select(steps, values, "time(1m)", end="fill(none)")
+        steps = _select(f"{_step(part, 'part')}, {_step(whole, 'whole')}", values)
         by_week = (
-            f'SELECT sum("part") AS part, sum("whole") AS whole FROM ({by_minute}) WHERE $timeFilter'
+            f'SELECT sum("part") AS part, sum("whole") AS whole FROM ({steps}) WHERE $timeFilter'
             f" GROUP BY time(1w), {_tags(values.by)} fill(none)"
         )
         return (
@@ -43,7 +54,7 @@ class InfluxQL:
         )
 
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
-        state = 'last("soc_pct") AS soc, last("current_a") AS a'
+        state = 'min("soc_pct") AS soc, min("current_a") AS a'
         by_minute = _select(state, Values("battery", ""), "time(1m)")
         return (
             f'SELECT count("soc") FROM ({by_minute}) WHERE $timeFilter'
@@ -87,8 +98,8 @@ def _select(what: str, values: Values, *groups: str, end: str = "") -> str:
 
 
 def _step(field: str, name: str) -> str:
-    """A counter's steps up. Where it steps down it has begun anew."""
-    return f'non_negative_difference(last("{field}")) AS {name}'
+    """A counter's steps up, row by row. Where it steps down it has begun at 0 again: no step."""
+    return f'non_negative_difference("{field}") AS {name}'
 
 
 def _matches(variable: str) -> str:

@@ -61,6 +61,18 @@ class Assembled:
         return settings.name
 
     @property
+    def buses(self) -> tuple[str, ...]:
+        """The names of the plan's buses that describe its channels."""
+        settings = self.settings
+        channels = settings.channel_databases if isinstance(settings, ReplaySettings) else ()
+        return (settings.name, *(_channel_bus(settings.name, channel) for channel in channels))
+
+    @property
+    def has_error_frames(self) -> bool:
+        """Whether a controller's error frames, and remote frames, may be among its frames."""
+        return not isinstance(self.settings, SerialSettings)
+
+    @property
     def isotp(self) -> tuple[IsoTpId, ...]:
         """Ids of its frames that are parts of longer messages."""
         return () if isinstance(self.settings, SerialSettings) else self.settings.databases.isotp

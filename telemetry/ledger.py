@@ -1,8 +1,10 @@
 """The three accounts: a flat mapping of counter names to integers, and the arithmetic on it.
 
 Promises: counters only grow; a snapshot taken by the pipeline between two batches has nothing in flight in
-it, so that what a restart finds in the spool balances. Relies on each stage to count what it does itself:
-this module reads their counters and adds what earlier runs had counted.
+it, so that what a restart finds in the spool balances; a counter that is 0 is in it, so that whoever looks at
+differences over time sees where it began. Relies on each stage to count what it does itself, and to name all
+that it can count before it counts any: this module reads their counters and adds what earlier runs had
+counted.
 
 Names (docs/architecture.md has the table): `bus/SOURCE/…`, `frames/SOURCE/…`, `points/…`; beside the three
 accounts, why so: `sessions/SOURCE/…`, `protection/SOURCE/…`.
@@ -51,11 +53,11 @@ def add(*parts: Counters) -> dict[str, int]:
 
 
 def subtract(whole: Counters, part: Counters) -> dict[str, int]:
-    """`whole` less `part`, name by name; names that come to nothing are left out."""
+    """`whole` less `part`, name by name."""
     total = dict(whole)
     for name, count in part.items():
         total[name] = total.get(name, 0) - count
-    return {name: count for name, count in total.items() if count}
+    return total
 
 
 def total(counters: Counters, prefix: str) -> int:

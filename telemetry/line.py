@@ -105,17 +105,46 @@ class Line:
         self._source_of_channel: dict[int, str] = {}
         self._tag_of_channel: dict[int, str] = {}
         self._tags_of_source: dict[str, set[int]] = {}
+        self._counted_from_0: dict[str, int] = {}
 
     def set_observer(self, observer: LineObserver) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
         self._observer = observer
         observer.start(self._schema)
 
-    def bind(self, channel: int, *, bus: int, source: str, tag: str, isotp: Sequence[IsoTpId] = ()) -> None:
-        """Tell the stages of a channel: the plan's bus (-1: none), the source it counts for, its tag.
+    def expect(
+        self, source: str, *, bus: int, isotp: Sequence[IsoTpId] = (), has_error_frames: bool = True
+    ) -> None:
+        """Count all that may become of the frames of `source` from 0 on, before the first of them comes.
 
-        isotp: ids of this channel whose frames are parts of longer messages.
+        bus, isotp: as for `bind`; has_error_frames: it is a bus, or a log of one, and no serial port.
         """
+        fates = [name for name in self._decoder.counts(0) if has_error_frames or not name.startswith("lost/")]
+        names = [f"frames/{source}/{name}" for name in fates]
+        if isotp or listens_for_j1939(self._plan.spec.buses, bus):
+            names += (f"frames/{source}/{name}" for name in self._transport.counts(0))
+            names += (f"sessions/{source}/{name}" for name in self._transport.session_counts(0))
+        if self._protection is not None:
+            dropped, wrong = self._protection.countable(bus)
+            names += (f"frames/{source}/{name}" for name in dropped)
+            names += (f"protection/{source}/{name}" for name in wrong)
+        self._counted_from_0 |= dict.fromkeys(names, 0)
+
+    def bind(
+        self,
+        channel: int,
+        *,
+        bus: int,
+        source: str,
+        tag: str,
+        isotp: Sequence[IsoTpId] = (),
+        has_error_frames: bool = True,
+    ) -> None:
+        """Give the stages a channel: the plan's bus (-1: none), the source it counts for, its tag.
+
+        isotp: ids of this channel whose frames are parts of longer messages; has_error_frames: see `expect`.
+        """
+        self.expect(source, bus=bus, isotp=isotp, has_error_frames=has_error_frames)
         common = {"vehicle": self._vehicle, "source": tag}
         self._source_of_channel[channel] = source
         self._tag_of_channel[channel] = tag
@@ -288,14 +317,17 @@ class Line:
         ]
 
     def counted(self) -> dict[str, int]:
-        """Frames and points by name, as the accounts call them; points held by the reducer are left out."""
-        counters: dict[str, int] = {}
+        """Frames and points by name, as the accounts call them; points held by the reducer are left out.
+
+        What may become of the frames of each source is there from the start, as 0.
+        """
+        counters = dict(self._counted_from_0)
         for channel, source in self._source_of_channel.items():
             frames = add(self._decoder.counts(channel), self._transport.counts(channel))
             sessions = self._transport.session_counts(channel)
             counters = add(
                 counters,
-                {f"frames/{source}/{name}": count for name, count in frames.items()},
+                {f"frames/{source}/{name}": count for name, count in frames.items() if count},
                 {f"sessions/{source}/{name}": count for name, count in sessions.items() if count},
                 # Read, as the accounts have it, is what something has become of.
                 {f"bus/{source}/read": -self._transport.open_frames(channel)},
@@ -304,7 +336,7 @@ class Line:
                 dropped, wrong = self._protection.counts(channel), self._protection.message_counts(channel)
                 counters = add(
                     counters,
-                    {f"frames/{source}/{name}": count for name, count in dropped.items()},
+                    {f"frames/{source}/{name}": count for name, count in dropped.items() if count},
                     {f"protection/{source}/{name}": count for name, count in wrong.items()},
                 )
         made = add(self._decoder.made(), self._mapper.made() if self._mapper else {})

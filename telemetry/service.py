@@ -115,6 +115,8 @@ class Service:
             without_replaced(positions, self._sources),
             wait_for_clock=config.wait_for_clock,
         )
+        for source in self._sources:
+            self._expect(source)
         self._sink = Sink(
             self._spool,
             config.influx,
@@ -141,6 +143,20 @@ class Service:
         self._published = self._take_figures()
         self._next_gateway_s = self._clock.monotonic_s() + config.gateway_every_s
         self._next_status_s = 0.0
+
+    def _expect(self, source: Assembled) -> None:
+        """Write all that can be counted of `source` as 0 from the first point on: a loss is then a difference."""
+        self._expect_frames(source)
+        self._pipeline.count_losses(source.name, source.source.counts())
+
+    def _expect_frames(self, source: Assembled) -> None:
+        for bus in source.buses:
+            self._line.expect(
+                source.name,
+                bus=self._bus_numbers.get(bus, -1),
+                isotp=source.isotp,
+                has_error_frames=source.has_error_frames,
+            )
 
     def _earlier_accounts(self) -> dict[str, int]:
         """The accounts of earlier runs, less what is counted afresh: a log is always read from its start."""
@@ -172,6 +188,7 @@ class Service:
 
     def _start(self) -> None:
         self._report_start()
+        self._write_gateway_points()  # where counters begin, before anything is lost
         self._status.start()
         self._web.start()
         self._sources.start()
@@ -259,6 +276,7 @@ class Service:
                 source=channel.source,
                 tag=source.tag_of(channel.name),
                 isotp=source.isotp,
+                has_error_frames=source.has_error_frames,
             )
 
     def _live(self) -> list[str]:
@@ -306,8 +324,11 @@ class Service:
         new.line.set_observer(self._live_state)
         self._config, self._line, self._bus_numbers, self._bound = new.config, new.line, new.bus_numbers, 0
         self._sources.adopt(new.config.sources)
+        for source in self._sources:
+            self._expect_frames(source)
         self._bind_new_channels()
         self._pipeline.replace_line(new.line)
+        self._write_gateway_points()
         self._next_gateway_s = min(
             self._next_gateway_s, self._clock.monotonic_s() + new.config.gateway_every_s
         )
@@ -321,6 +342,7 @@ class Service:
         source = assemble_source(settings, self._channels, self._clock, positions)
         kept = without_replaced(positions, [source])
         self._pipeline.start_over(source.name, source.resume_as, kept)
+        self._expect(source)
         return source
 
     def _tick(self) -> None:

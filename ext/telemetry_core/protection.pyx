@@ -173,6 +173,9 @@ cdef uint32_t line_of(const Bus* bus, uint32_t id) noexcept nogil:
     return bus.standard[id] if id < STANDARD_IDS else 0
 
 
+_FAULTS = ("wrong_crc", "repeated", "skipped")
+
+
 cdef class Protection:
     """Judges the frames of any number of channels by rules for messages of one Plan."""
 
@@ -298,11 +301,16 @@ cdef class Protection:
         cdef Py_ssize_t number
         for number, spec in enumerate(self.specs if guard.counts != NULL else ()):
             found = &guard.counts[number]
-            what = {"wrong_crc": found.wrong_crc, "repeated": found.repeated, "skipped": found.skipped}
-            for name, count in what.items():
+            for name, count in zip(_FAULTS, (found.wrong_crc, found.repeated, found.skipped)):
                 if count:
                     counts[f"{spec.name}/{name}"] = count
         return counts
+
+    def countable(self, Py_ssize_t bus):
+        """The names that `counts` and `message_counts` can have for channels of this bus, each as a list."""
+        specs = [spec for spec in self.specs if spec.bus == bus]
+        drops = any(spec.action == ACTION_DROP for spec in specs)
+        return list(self.counts(0)) if drops else [], [f"{spec.name}/{fault}" for spec in specs for fault in _FAULTS]
 
     cdef uint32_t _rule_number(self, const Frame* frame) noexcept nogil:
         """The number of the frame's rule; as many as there are rules, if it has none."""

@@ -127,6 +127,8 @@ class Source(Protocol):
     def counts(self) -> Mapping[str, int]:
         """What was counted so far: `read`, `kernel_dropped`, `lost/REASON`, `nudged` …; any thread may ask.
 
+        All that it can ever count is in it from the first call on, as 0 before it runs: so the database and
+        Prometheus hold where each counter began, and the first loss is a difference.
         `read` counts whatever came in as a frame, good or bad: `read` less all `lost/*` were delivered.
         """
         ...

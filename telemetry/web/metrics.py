@@ -1,9 +1,9 @@
 """The service's status as Prometheus metrics: the three accounts, the spool, the sink, the process.
 
 Promises: counters go on over restarts as the accounts do, except those of logs, of the sink's requests and of
-the process; every counter of the ledger is in one of the metrics. Relies on `telemetry.gateway.describe` for
-names. `prometheus-client` is imported here alone, and this module only when somebody scrapes for the first
-time.
+the process; every counter of the ledger is in one of the metrics, from 0 on; the process is also told of by the
+standard `process_*`, which every Prometheus client exports. Relies on `telemetry.gateway.describe` for names.
+`prometheus-client` is imported here alone, and this module only when somebody scrapes for the first time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +17,7 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from telemetry import __version__
@@ -46,6 +47,7 @@ def exposition(status: Status) -> bytes:
     """The text of a scrape, of the status of one moment."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StatusCollector(status))
+    registry.register(ProcessCollector(registry=None))
     return generate_latest(registry)
 
 
@@ -89,6 +91,9 @@ class StatusCollector(Collector):
         sessions = _counter(
             "transport_sessions", "Transport sessions by what became of them.", "source", "result"
         )
+        faults = _counter(
+            "protected_frames_wrong", "Frames that are not what they ought to be.", "source", "message", "fault"
+        )
         rates = GaugeMetricFamily(
             PREFIX + "source_frames_per_second", "Frames that came lately.", labels=["source"]
         )
@@ -117,6 +122,9 @@ class StatusCollector(Collector):
                     ends.add_metric([source, kind], count)
                 case "sessions", _:
                     sessions.add_metric([source, kind], count)
+                case "protection", _:
+                    message, _, fault = kind.rpartition("/")
+                    faults.add_metric([source, message, fault], count)
         for source in sources(accounts):
             in_flight.add_metric([source], frames_in_flight(accounts, source))
         for each in self._status["live"]["sources"]:
@@ -124,7 +132,7 @@ class StatusCollector(Collector):
             up.add_metric([each["source"]], float(each["state"] in WELL))
             if each["bus_load_pct"] is not None:
                 busy.add_metric([each["source"]], each["bus_load_pct"] / 100.0)
-        yield from (read, dropped, ends, lost, other, sessions, in_flight, rates, busy, up)
+        yield from (read, dropped, ends, lost, other, sessions, faults, in_flight, rates, busy, up)
 
     def _points(self) -> Iterator[Metric]:
         accounts, gauges = self._status["accounts"], self._status["gauges"]

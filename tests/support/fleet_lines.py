@@ -1,7 +1,7 @@
 """The fleet of tests/support/fleet.py as line protocol, in the data model's measurements, and into a server.
 
 Rows are as sparse as a gateway's: current, charge, cells and temperatures come in messages of their own and
-so at stamps of their own, a second apart.
+so at stamps of their own, a second apart. One vehicle's are dense: tests/support/fleet_drive.py.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,6 +32,7 @@ from tests.support.fleet import (
     minutes,
     oldest_s,
 )
+from tests.support.fleet_drive import drive_lines
 from tests.support.servers import Database
 
 CHUNK_LINES = 20_000
@@ -65,7 +66,7 @@ def fleet_lines() -> tuple[bytes, ...]:
     vehicles = chain.from_iterable(
         chain(_charger_lines(vehicle), _gateway_lines(vehicle)) for vehicle in VEHICLES
     )
-    return (*packs, *vehicles, *_event_lines())
+    return (*packs, *vehicles, *_event_lines(), *drive_lines())
 
 
 def load_fleet(database: Database) -> None:

@@ -1,7 +1,7 @@
 """What Grafana does to a dashboard's queries before it sends them: variables, time range, interval.
 
-Follows its data source for InfluxDB: in Flux `v.…` is replaced word by word, in InfluxQL `$timeFilter` and
-`$__interval`; `${NAME:regex}` becomes a group of alternatives when several values are chosen.
+Follows its data source for InfluxDB: in Flux `v.…` is replaced word by word, in InfluxQL `$timeFilter`,
+`$__interval`, `${__from}` and `${__to}`; `${NAME:regex}` becomes a group of alternatives when several values are chosen.
 """
 
 import json
@@ -87,6 +87,7 @@ def influxql_of(query: str, choices: Choices, shown: TimeRange) -> str:
     """A query in InfluxQL as it is sent."""
     start_ms, stop_ms = (round(moment.timestamp() * 1000) for moment in (shown.start, shown.stop))
     query = query.replace("$timeFilter", f"time >= {start_ms}ms and time <= {stop_ms}ms")
+    query = query.replace("${__from}", f"{start_ms}").replace("${__to}", f"{stop_ms}")
     return _chosen(query.replace("$__interval", INTERVAL), choices)
 
 

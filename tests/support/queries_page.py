@@ -36,8 +36,8 @@ def setup_code() -> str:
     return next(code for language, code in _blocks(_page()) if language == "python setup")
 
 
-def counter_queries() -> dict[str, str]:
-    """By language: what the page says of counters, ahead of its questions."""
+def integral_queries() -> dict[str, str]:
+    """By language: what the page says of rows without counters, ahead of its questions."""
     return dict(_blocks(_QUESTION.split(_page())[0]))
 
 

@@ -30,6 +30,13 @@ def test_a_snapshot_adds_what_earlier_runs_and_every_stage_have_counted() -> Non
     assert ledger.snapshot() == {"points/made/battery": 8, "points/reduced": 4}
 
 
+def test_a_counter_that_is_0_is_in_the_snapshot() -> None:
+    ledger = Ledger({"bus/can0/read": 7})
+    ledger.add_stage(lambda: {"bus/can0/read": 0, "bus/can0/kernel_dropped": 0})
+    ledger.suppress({"points/reduced": 0})
+    assert ledger.snapshot() == {"bus/can0/read": 7, "bus/can0/kernel_dropped": 0, "points/reduced": 0}
+
+
 def test_what_was_counted_again_for_a_log_read_again_is_taken_out() -> None:
     ledger = Ledger({"points/made/battery": 5})
     ledger.add_stage(lambda: {"points/made/battery": 5})
@@ -72,4 +79,4 @@ def test_sources_are_named_once_and_sorted() -> None:
 
 def test_sums_and_differences_go_name_by_name() -> None:
     assert add({"a": 1}, {"a": 2, "b": 3}) == {"a": 3, "b": 3}
-    assert subtract({"a": 3, "b": 3}, {"a": 3, "b": 1}) == {"b": 2}
+    assert subtract({"a": 3, "b": 3}, {"a": 3, "b": 1}) == {"a": 0, "b": 2}

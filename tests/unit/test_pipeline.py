@@ -60,6 +60,11 @@ def frames(first: int, count: int, id: int = KNOWN) -> FrameBatch:
     return batch
 
 
+def counted(accounts: Mapping[str, int]) -> dict[str, int]:
+    """Less what is 0."""
+    return {name: count for name, count in accounts.items() if count}
+
+
 def test_a_batch_is_closed_at_its_limit_of_lines_and_carries_the_accounts_of_that_moment() -> None:
     bench = Bench()
     bench.process(frames(0, BATCH_LINES - 1))
@@ -68,7 +73,7 @@ def test_a_batch_is_closed_at_its_limit_of_lines_and_carries_the_accounts_of_tha
     ((batch, accounts, positions),) = bench.store.batches
     assert (batch.points, batch.first_ns, batch.last_ns) == (BATCH_LINES, 0, 1_000 * (BATCH_LINES - 1))
     assert positions == {"log": BATCH_LINES}
-    assert accounts == {
+    assert counted(accounts) == {
         "bus/log/read": BATCH_LINES,
         "frames/log/decoded": BATCH_LINES,
         "points/made/Pack": BATCH_LINES,
@@ -243,13 +248,13 @@ def test_points_of_the_service_itself_are_counted_as_made() -> None:
     bench.pipeline.add_point("gateway", b"gateway,vehicle=van cpu_s=1 7", 7)
     bench.pipeline.finish()
     assert bench.store.text == b"gateway,vehicle=van cpu_s=1 7\n"
-    assert bench.ledger.snapshot() == {"points/made/gateway": 1}
+    assert counted(bench.ledger.snapshot()) == {"points/made/gateway": 1}
 
 
 def test_losses_of_the_source_are_in_the_accounts_with_their_reason() -> None:
     bench = Bench()
     bench.pipeline.process("log", frames(0, 2), {"lost/bad_line": 3, "kernel_dropped": 4}, resume_as="log")
-    assert bench.ledger.snapshot() == {
+    assert counted(bench.ledger.snapshot()) == {
         "bus/log/read": 5,
         "bus/log/kernel_dropped": 4,
         "frames/log/decoded": 2,

@@ -1,5 +1,10 @@
 """/metrics, as Prometheus' own parser reads it."""
 
+import os
+import resource
+import time
+from pathlib import Path
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -13,16 +18,23 @@ from tests.support.web import status
 @pytest.fixture(scope="module")
 def samples() -> dict[tuple[str, str], float]:
     found = status()
-    found["accounts"] |= {"bus/can0/nudged": 4, "sessions/can0/complete": 9, "bus/can0/kernel_dropped": 2}
+    found["accounts"] |= {
+        "bus/can0/nudged": 4,
+        "sessions/can0/complete": 9,
+        "bus/can0/kernel_dropped": 2,
+        "protection/can0/Brake/wrong_crc": 6,
+        "frames/can0/lost/bad_crc": 0,
+    }
     return read(exposition(found))
 
 
 def read(text: bytes) -> dict[tuple[str, str], float]:
     """Values by name (without the prefix) and labels."""
     families = list(text_string_to_metric_families(text.decode()))
-    assert all(family.name.startswith(PREFIX) and family.documentation for family in families)
+    assert all(family.name.startswith((PREFIX, "process_")) and family.documentation for family in families)
     assert len({family.name for family in families}) == len(families)
-    return {key(sample): sample.value for family in families for sample in family.samples}
+    ours = (family for family in families if family.name.startswith(PREFIX))
+    return {key(sample): sample.value for family in ours for sample in family.samples}
 
 
 def key(sample: Sample) -> tuple[str, str]:
@@ -38,6 +50,8 @@ def key(sample: Sample) -> tuple[str, str]:
         ("frames_total", "result=decoded,source=can0", 12_345_000),
         ("frames_total", "result=unknown,source=can0", 675),
         ("frames_lost_total", "reason=error_frame,source=can0", 3),
+        ("frames_lost_total", "reason=bad_crc,source=can0", 0),
+        ("protected_frames_wrong_total", "fault=wrong_crc,message=Brake,source=can0", 6),
         ("frames_in_flight", "source=can0", 0),
         ("source_counts_total", "kind=nudged,source=can0", 4),
         ("transport_sessions_total", "result=complete,source=can0", 9),
@@ -65,6 +79,24 @@ def test_a_metric_has_its_value(
     samples: dict[tuple[str, str], float], name: str, labels: str, value: float
 ) -> None:
     assert samples[name, labels] == pytest.approx(value)
+
+
+def test_the_process_is_exported_by_the_standard_names_that_every_client_has() -> None:
+    families = text_string_to_metric_families(exposition(status()).decode())
+    found = {sample.name: sample.value for family in families for sample in family.samples}
+    resident_pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    assert found["process_resident_memory_bytes"] == pytest.approx(
+        resident_pages * os.sysconf("SC_PAGE_SIZE"), rel=0.2
+    )
+    assert found["process_virtual_memory_bytes"] > found["process_resident_memory_bytes"]
+    assert found["process_cpu_seconds_total"] == pytest.approx(sum(os.times()[:2]), abs=1.0)
+    boot_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    started = int(Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()[19])
+    assert found["process_start_time_seconds"] == pytest.approx(
+        boot_s + started / os.sysconf("SC_CLK_TCK"), abs=2.0
+    )
+    assert found["process_open_fds"] == pytest.approx(len(os.listdir("/proc/self/fd")), abs=3)
+    assert found["process_max_fds"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def test_a_bus_whose_bit_rate_is_not_known_has_no_load(samples: dict[tuple[str, str], float]) -> None:

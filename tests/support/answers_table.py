@@ -1,0 +1,41 @@
+"""The table of docs/queries.md that sets the answers of the three languages beside what is true."""
+
+import re
+from collections.abc import Mapping
+
+from tests.support.fleet_answers import Answer, answers
+from tests.support.fleet_drive_answers import drive_answers
+from tests.support.queries_page import PAGE
+
+SECTION = "## The answers against the truth"
+ASKED = ("Flux", "InfluxQL", "pandas")
+_UNITS = {
+    1: "%", 2: "h", 3: "kWh", 4: "kWh", 5: "cell", 6: "min", 7: "kW", 8: "h", 9: "V", 10: "V", 11: "frames",
+    12: "h", 13: "alarms", 14: "cycles", 15: "Ah", 16: "%", 17: "°C", 18: "kΩ", 19: "min", 20: "h",
+}  # fmt: skip
+_NO_VALUE = {("InfluxQL", 2)}
+
+
+def table(found: Mapping[tuple[str, int], Answer]) -> str:
+    """found: by language and number of the question. A row a question, of the dense vehicle where it has one."""
+    rows = ["| question | of | truth | Flux | InfluxQL | pandas |", "| --- | --- | --- | --- | --- | --- |"]
+    for number, unit in _UNITS.items():
+        true = drive_answers().get(number) or answers()[number]
+        labels = next(iter(true))
+        told = [
+            "named" if (language, number) in _NO_VALUE else _figure(found[language, number][labels])
+            for language in ASKED
+        ]
+        cells = [f"{number}, in {unit}", " ".join(labels), _figure(true[labels]), *told]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def written_table() -> str:
+    """As it stands on the page."""
+    match = re.search(rf"^{SECTION}\n.*?\n(\| question .*?)\n\n", PAGE.read_text("utf-8") + "\n", re.S | re.M)
+    return match[1].rstrip() if match else ""
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}" if abs(value) >= 1e-9 else "0"

@@ -1,0 +1,218 @@
+"""The fleet's third vehicle: two mornings of a simulated van, through the gateway's own line.
+
+Its rows are as dense and as mixed as a drive's: a row of each message each second, current in and out of the pack
+within every minute, two runs of the gateway. What is true of it is the plant's own account, tick by tick
+(`firmware_sim`), and never what came out of the line.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+from telemetry_core.frames import FrameBatch
+from telemetry_core.lines import LineBuffer
+
+from firmware_sim.bms import TICK_S, State
+from firmware_sim.bms_messages import bms_messages
+from firmware_sim.broadcast import VEHICLE_DBC, Broadcast
+from firmware_sim.charger_messages import charger_messages
+from firmware_sim.load import Profile
+from firmware_sim.plant import PackSpec
+from firmware_sim.scenario import Charge, Drive, Scenario, Stand
+from firmware_sim.service_battery import ServiceSpec
+from firmware_sim.simulation import Simulation
+from telemetry import lineprotocol
+from telemetry.config import ReduceSettings
+from telemetry.demo.gateway_config import MAP
+from telemetry.events import begins
+from telemetry.events import line as event_line
+from telemetry.line import Line
+from telemetry.map_entry import MapEntry
+from telemetry.map_plan import Counting
+from telemetry.modelling import model
+from telemetry.protocols.databases import BusDatabases
+from telemetry.protocols.dbc import build_plan
+from tests.support.fleet import DAY_MIN, START
+
+VEHICLE, PACK, SOURCE = "van-9", "main", "can0"
+DAYS = (8, 9)
+MESSAGES = (
+    "BMS_PackPower",
+    "BMS_PackState",
+    "BMS_Limits",
+    "BMS_CellExtremes",
+    "BMS_Temperatures",
+    "BMS_Health",
+    "CHG_Output",
+    "CHG_State",
+)
+LOST_AFTER_S = 360  # of the first morning
+LOST = {"kernel_dropped": 5700, "lost_queue_overflow": 37}
+BEHIND_S = 95.0
+READ_PER_S = 125
+GATEWAY_EVERY_S = 10
+WEAK_CELL = 41  # counted from 1
+
+_SEED = 9
+_SECOND_NS = 1_000_000_000
+_START_NS = int(START.timestamp()) * _SECOND_NS
+_BEGINS_NS = tuple(_START_NS + (day * DAY_MIN + 450) * 60 * _SECOND_NS for day in DAYS)
+_BATCH_FRAMES = 4096
+_NIGHTS = (-0.020, -0.024)  # what the weak cell lacks, of its charge, each morning
+_PACKS = (
+    PackSpec(start_soc_pct=20.5, start_temp_c=8.0, ambient_c=6.0),
+    PackSpec(start_soc_pct=30.0, start_temp_c=9.0, ambient_c=6.0),
+)
+_DAY_1 = (
+    Stand(30.0),
+    Drive(300.0, Profile.URBAN),
+    Drive(60.0, Profile.MOTORWAY),
+    Stand(90.0),
+    Charge(500.0, 75_000.0, 90.0),
+    Stand(90.0),
+)
+_DAY_2 = (Stand(30.0), Drive(120.0, Profile.URBAN), Stand(90.0), Charge(150.0, 75_000.0, 90.0), Stand(90.0))
+
+
+@dataclass(slots=True)
+class Morning:
+    """What the plant knows of one morning. Energy in Wh, charge in Ah."""
+
+    charged_wh: float = 0.0
+    discharged_wh: float = 0.0
+    charged_ah: float = 0.0
+    least_soc_pct: float = 100.0
+    least_delta_v: float = 5.0
+    charging_s: float = 0.0  # at a charger, between 20 and 80 %
+    lasts_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Truth:
+    """What the plant knows of both."""
+
+    mornings: tuple[Morning, Morning] = field(default_factory=lambda: (Morning(), Morning()))
+    soc_pct: float = 0.0
+    capacities_ah: list[float] = field(default_factory=list)  # at the beginning and end of each
+    lowest_cell_s: Counter[int] = field(default_factory=Counter)  # counted from 1
+    charger_wh: float = 0.0
+    charger_s: float = 0.0  # while it gave any
+    coldest_charging_c: float = 100.0
+    delta_at_rest_v: tuple[float, float] = (5.0, 0.0)  # least, most
+    insulation_kohm: float = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """Lines of `battery` and `charger`, and what is true."""
+
+    lines: tuple[bytes, ...]
+    truth: Truth
+
+
+class _Watch:
+    """Sees the plant of one morning tick by tick, and puts what its ECUs say through a gateway's line."""
+
+    def __init__(self, truth: Truth, morning: Morning, begins_ns: int) -> None:
+        self.written = bytearray()
+        self._truth = truth
+        self._morning = morning
+        self._begins_ns = begins_ns
+        self._line = _line()
+        self._frames, self._lines = FrameBatch(_BATCH_FRAMES), LineBuffer()
+        self._broadcast: Broadcast | None = None
+
+    def __call__(self, simulation: Simulation) -> None:
+        if self._broadcast is None:
+            values = {**bms_messages(simulation.bms), **charger_messages(simulation.charger)}
+            self._broadcast = Broadcast({name: values[name] for name in MESSAGES})
+        self._see(simulation)
+        for at_ns, id, data in self._broadcast.frames_until(simulation.now_ns):
+            self._frames.append(self._begins_ns + at_ns, id, data)
+            if len(self._frames) == _BATCH_FRAMES:
+                self._take()
+
+    def _see(self, simulation: Simulation) -> None:
+        truth, morning = self._truth, self._morning
+        bms, pack, charger = simulation.bms, simulation.pack, simulation.charger
+        delta_v = bms.cell_max_v - bms.cell_min_v
+        morning.charged_ah += max(pack.current_a, 0.0) * TICK_S / 3600.0
+        morning.least_soc_pct = min(morning.least_soc_pct, pack.soc_pct)
+        morning.least_delta_v = min(morning.least_delta_v, delta_v)
+        truth.lowest_cell_s[bms.cell_voltages_v.index(bms.cell_min_v) + 1] += TICK_S
+        truth.insulation_kohm = min(truth.insulation_kohm, bms.insulation_kohm)
+        if bms.state is State.CHARGE and pack.current_a > 0.5:
+            truth.coldest_charging_c = min(truth.coldest_charging_c, bms.temp_min_c)
+            morning.charging_s += TICK_S if 20.0 <= pack.soc_pct < 80.0 else 0.0
+        if charger.power_w > 0.0:
+            truth.charger_wh += charger.power_w * TICK_S / 3600.0
+            truth.charger_s += TICK_S
+        if pack.current_a == 0.0:
+            least_v, most_v = truth.delta_at_rest_v
+            truth.delta_at_rest_v = (min(least_v, delta_v), max(most_v, delta_v))
+
+    def _take(self) -> None:
+        self._line.process(self._frames, self._lines)
+        self._frames.clear()
+        self.written += self._lines.take()
+
+    def finish(self, simulation: Simulation) -> None:
+        """The vehicle is switched off."""
+        self._take()
+        self._line.flush(self._lines)
+        self.written += self._lines.take()
+        truth, end = simulation.truth(), self._morning
+        end.charged_wh, end.discharged_wh = truth.energy_in_wh, truth.energy_out_wh
+        end.lasts_s, self._truth.soc_pct = truth.duration_s, truth.soc_end_pct
+
+
+def _line() -> Line:
+    plan = build_plan([BusDatabases(SOURCE, (VEHICLE_DBC,))]).spec
+    entries = [
+        MapEntry(f"{message}.{signal}", to, charger=PACK if to.startswith("charger.") else None)
+        for message, signal, to in MAP
+        if message in MESSAGES and to != "charger.phase"
+    ]
+    modelled = model(entries, (), plan, Counting()).map
+    line = Line(plan, modelled, vehicle=VEHICLE, reduce=ReduceSettings(1.0, {}))
+    line.bind(0, bus=0, source=SOURCE, tag=SOURCE)
+    return line
+
+
+@cache
+def driven() -> Driven:
+    """Both mornings."""
+    truth = Truth()
+    lines: list[bytes] = []
+    for day in range(len(DAYS)):
+        scenario = Scenario("morning", "", _START_NS, _PACKS[day], ServiceSpec(), (_DAY_1, _DAY_2)[day], ())
+        watch = _Watch(truth, truth.mornings[day], _BEGINS_NS[day])
+        simulation = Simulation(scenario, _SEED, observe=watch)
+        simulation.pack.shift_charge(WEAK_CELL - 1, _NIGHTS[day])
+        truth.capacities_ah.append(simulation.pack.capacity_ah)
+        for _ in simulation.ticks():
+            pass
+        truth.capacities_ah.append(simulation.pack.capacity_ah)
+        watch.finish(simulation)
+        lines += (line for line in bytes(watch.written).splitlines() if line.startswith((b"battery,", b"charger,")))
+    return Driven(tuple(lines), truth)
+
+
+def drive_lines() -> Iterator[bytes]:
+    """All points of the vehicle, those of its gateway and its one alarm among them."""
+    truth = driven().truth
+    yield from driven().lines
+    whole = {"vehicle": VEHICLE}
+    of_source = {**whole, "source": SOURCE}
+    for day, (morning, begins_ns) in enumerate(zip(truth.mornings, _BEGINS_NS, strict=True)):
+        for after_s in range(0, round(morning.lasts_s), GATEWAY_EVERY_S):
+            time_ns = begins_ns + after_s * _SECOND_NS
+            behind = {"spool_oldest_s": BEHIND_S if after_s == LOST_AFTER_S else 0.0}
+            yield lineprotocol.line("gateway", whole, {"uptime_s": float(after_s), **behind}, time_ns)
+            is_lost = day > 0 or after_s >= LOST_AFTER_S
+            # A gateway that writes no 0 where it begins to count: there is nothing before the first loss.
+            lost = {name: float(count) for name, count in LOST.items()} if is_lost else {}
+            accounts = {"read": float(READ_PER_S * after_s), **lost}
+            yield lineprotocol.line("gateway", of_source, accounts, time_ns)
+    yield event_line(begins("cell_imbalance", "a cell is low", SOURCE), VEHICLE, _BEGINS_NS[0])
