@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from telemetry_core.map_spec import MapSpec
 from telemetry_core.spec import PlanSpec
 
-from telemetry.catalogue import Catalogue, Found, absent_values, checked_number, nearest, raw_values
+from telemetry.catalogue import (
+    Catalogue,
+    Found,
+    absent_values,
+    checked_number,
+    nearest,
+    raw_values,
+    sender_of,
+)
 from telemetry.errors import ConfigError
 from telemetry.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
@@ -95,6 +103,7 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             offset=entry.offset,
             absent=absent_values(entry, found),
             words=_words(entry, found) if target.is_text else (),
+            sender=sender_of(entry, found),
         )
 
 

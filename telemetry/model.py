@@ -309,6 +309,15 @@ _EVENT_TABLE = (
         15, "values_unknown", Level.WARNING, "a device has told nothing for 10 s: its values are unknown"
     ),
     EventCode(16, "device_offline", Level.WARNING, "a device has told nothing for 60 s"),
+    EventCode(
+        18, "second_sender", Level.WARNING, "a J1939 message comes from a second sender, which fills no field"
+    ),
+    EventCode(
+        19,
+        "sender_changed",
+        Level.INFORMATION,
+        "a J1939 message comes from another sender, in place of the last",
+    ),
     EventCode(20, "bus_off", Level.CRITICAL, "the CAN controller has left the bus after too many errors"),
     EventCode(21, "bus_restarted", Level.INFORMATION, "the CAN controller is on the bus again"),
     EventCode(22, "error_warning", Level.WARNING, "an error counter of the CAN controller is over 96"),

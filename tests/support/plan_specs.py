@@ -1,7 +1,7 @@
 """Small plans written by hand, for what works on rows: the bits of a signal do not matter here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telemetry_core.spec import (
     BusSpec,
@@ -57,6 +57,17 @@ def plan(buses: Mapping[str, Mapping[str, Mapping[str, Signal]]]) -> PlanSpec:
             records.append(RecordSpec(name, tuple(signal.field(key) for key, signal in signals.items())))
         bus_specs.append(BusSpec(bus_name, tuple(specs)))
     return PlanSpec(tuple(records), tuple(bus_specs))
+
+
+def j1939(spec: PlanSpec) -> PlanSpec:
+    """The same messages, matched by PGN: 0xFF00 for the first, then upwards."""
+    return replace(
+        spec, buses=tuple(replace(bus, messages=tuple(map(_by_pgn, bus.messages))) for bus in spec.buses)
+    )
+
+
+def _by_pgn(message: MessageSpec) -> MessageSpec:
+    return replace(message, arbitration_id=0x18FF00FE | message.record << 8, extended=True, by_pgn=True)
 
 
 def _message(name: str, signals: Mapping[str, Signal], record: int) -> MessageSpec:
