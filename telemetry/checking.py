@@ -8,16 +8,22 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+
+from telemetry_core.frames import FrameBatch
+from telemetry_core.samples import SampleBatch
+from telemetry_core.schema import Schema
 
 from telemetry.assembly import Assembled, assemble_sources, counting, load_whole_plan, map_entries
 from telemetry.channels import ChannelTable
 from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
 from telemetry.errors import DataError, InputMissingError, one_line
+from telemetry.events import Event
+from telemetry.ledger import Counters
 from telemetry.model import EVENT
 from telemetry.modelling import model
 from telemetry.prepared import build_line
@@ -25,6 +31,8 @@ from telemetry.protecting import protect
 from telemetry.protocols.databases import LoadedPlan
 from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.rate import Rate, measure
+from telemetry.senders import CODES as ABOUT_SENDERS
+from telemetry.senders import kept_out
 from telemetry.serial_settings import SerialSettings
 from telemetry.sink.influx import InfluxClient
 from telemetry.sink.verdict import Acknowledged, Hold, HoldCause, Retry
@@ -206,11 +214,13 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
     for source in assemble_sources(config, ChannelTable(), SystemClock(), {}):
         if not isinstance(source.settings, ReplaySettings):
             continue
+        told = _Told()
         try:
-            rate = _rate(config, plan, source, source.settings)
+            rate, counters = _rate(config, plan, source, source.settings, told)
         except (DataError, InputMissingError) as error:
             yield Finding(Level.FAULT, f"source {source.name}: {error}")
             continue
+        yield from _told_findings(source.name, told, counters)
         if rate is None:
             yield Finding(Level.WARNING, f"source {source.name}: no rate can be told from its log")
             continue
@@ -223,8 +233,40 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
         )
 
 
-def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:
+class _Told:
+    """Observes a line, for the events that it makes."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def start(self, schema: Schema) -> None:
+        pass
+
+    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        pass
+
+    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
+        pass
+
+    def add_event(self, event: Event, time_ns: int) -> None:  # noqa: ARG002 - when is not asked here
+        self.events.append(event)
+
+
+def _told_findings(source: str, told: _Told, counters: Counters) -> Iterator[Finding]:
+    """What a log has shown to be wrong with the configuration."""
+    for event in told.events:
+        if event.code in ABOUT_SENDERS:
+            level = Level.WARNING if event.level else Level.FACT
+            yield Finding(level, f"source {source}: channel {event.source}: {event.text}")
+    for message, rows in kept_out(counters, source).items():
+        yield Finding(Level.FACT, f"source {source}: {rows} of {message} fill no field: of another sender")
+
+
+def _rate(
+    config: Config, plan: LoadedPlan, source: Assembled, settings: ReplaySettings, told: _Told
+) -> tuple[Rate | None, Counters]:
     line = build_line(config, plan.spec)
+    line.set_observer(told)
     buses = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
     channels = ChannelTable()
 
@@ -233,7 +275,8 @@ def _rate(config: Config, plan: LoadedPlan, source: Assembled, settings: ReplayS
         line.bind(number, bus=buses.get(source.bus_of(name), -1), source=source.name, tag=source.tag_of(name))
         return number
 
-    return measure(line, settings.file, bind)
+    rate = measure(line, settings.file, bind)
+    return rate, line.counted()
 
 
 def _server_findings(config: Config) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ from telemetry.lineprotocol import tag_set
 from telemetry.model import EVENT
 from telemetry.protocols.transport import SENDERS, IsoTpId, listen, listens_for_j1939
 from telemetry.reduce.interval import check_measurements
-from telemetry.senders import finding_event, judged_records
+from telemetry.senders import account_name, finding_event, judged_records
 
 NO_FRAMES = FrameBatch(1)
 
@@ -269,7 +269,7 @@ class Line:
                     successor._watcher.wait_on(channel, heirs[wait.rule], wait.since_ns)
 
     def forget(self, source: str) -> None:
-        """What comes of `source` from now on has nothing to do with what came: with its alarms, its senders."""
+        """What comes of `source` from now on has nothing to do with what came: its alarms, its senders."""
         for channel, its_source in self._source_of_channel.items():
             if its_source == source and self._watcher is not None:
                 self._watcher.forget(channel)
@@ -318,7 +318,7 @@ class Line:
                 kept_out = self._senders.kept_out(channel)
                 counters = add(
                     counters,
-                    {f"senders/{source}/{name}/kept_out": count for name, count in kept_out.items()},
+                    {account_name(source, name): count for name, count in kept_out.items()},
                 )
             if self._protection is not None:
                 dropped, wrong = self._protection.counts(channel), self._protection.message_counts(channel)

@@ -12,6 +12,7 @@ from telemetry_core.spec import PlanSpec
 
 from telemetry.alarms import Alarm
 from telemetry.events import Event, begins
+from telemetry.ledger import Counters
 
 Judged = tuple[int, int]  # a record and the field that says whether a row's frame is what it ought to be
 
@@ -48,3 +49,18 @@ def finding_event(finding: Finding, message: str, source: str) -> Event:
         f' write sender = "{taken}" there, and entries with sender = "{other}" and a pack of their own'
     )
     return begins(second, text, source)
+
+
+def account_name(source: str, message: str) -> str:
+    """The counter of rows of `message` that were not taken, since they are of another sender."""
+    return f"senders/{source}/{message}/kept_out"
+
+
+def kept_out(counters: Counters, source: str) -> dict[str, int]:
+    """Rows of `source` that were not taken, by message."""
+    before, behind = f"senders/{source}/", "/kept_out"
+    return {
+        name.removeprefix(before).removesuffix(behind): count
+        for name, count in counters.items()
+        if name.startswith(before)
+    }

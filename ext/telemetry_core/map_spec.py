@@ -50,7 +50,7 @@ class OutputMap:
 class MessageMap:
     """What one message of a bus brings, in the order of the rows that are made.
 
-    sender: the J1939 address whose rows are meant; ABSENT: the rows that the senders stage takes. A record may
+    sender: the J1939 address whose rows are meant; ABSENT: those that the senders stage takes. A record may
     have several of these.
     """
 

@@ -63,7 +63,7 @@ STEPS_NS = st.sampled_from(
     [0, 1, SECOND // 10, SECOND, 9 * SECOND, 10 * SECOND, 31 * SECOND, 60 * SECOND, 61 * SECOND, -12 * SECOND]
 )
 TENTHS = st.sampled_from([0, 300, 500, -400])
-VALUES = (
+VALUES: tuple[st.SearchStrategy[dict[str, int | bool]], ...] = (
     st.fixed_dictionaries(
         {"Voltage": TENTHS, "Current": TENTHS, "Right": st.sampled_from([True, True, False])}
     ),
@@ -76,14 +76,16 @@ Judged = Sequence[Sequence[tuple[int, int]]]
 Given = tuple[int, int, int, int, dict[str, int | bool]]  # record, channel, sender, step, raw values
 ROWS = st.lists(
     st.one_of(
-        st.tuples(
-            st.just(record),
-            st.sampled_from([0, 0, 1]),
-            st.sampled_from([-1, 1, 2, 2, 3, 255]),
-            STEPS_NS,
-            values,
-        )
-        for record, values in enumerate(VALUES)
+        [
+            st.tuples(
+                st.just(record),
+                st.sampled_from([0, 0, 1]),
+                st.sampled_from([-1, 1, 2, 2, 3, 255]),
+                STEPS_NS,
+                values,
+            )
+            for record, values in enumerate(VALUES)
+        ]
     ),
     max_size=60,
 )

@@ -1,4 +1,4 @@
-"""Small plans written by hand, for what works on rows: the bits of a signal do not matter here."""
+"""Small plans written by hand, mostly for what works on rows: the bits of a signal do not matter there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +29,7 @@ class Signal:
     pages: Sequence[int] = ()
     name_in_row: str = ""
     choices: Sequence[tuple[int, str]] = ()
+    start_bit: int = 0
 
     def field(self, name: str) -> FieldSpec:
         return FieldSpec(
@@ -83,7 +84,7 @@ def _message(name: str, signals: Mapping[str, Signal], record: int) -> MessageSp
             condition = conditions.index(wanted)
         specs.append(
             SignalSpec(
-                start_bit=0,
+                start_bit=signal.start_bit,
                 bit_count=signal.bits,
                 little_endian=True,
                 signed=signal.signed,
