@@ -12,7 +12,7 @@ from telemetry_core.spec import PlanSpec
 from telemetry_core.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.alarms import Alarm, level_of
-from telemetry.catalogue import Catalogue, Found, absent_values, nearest, raw_values
+from telemetry.catalogue import Catalogue, Found, absent_values, nearest, raw_values, sender_of
 from telemetry.errors import ConfigError
 from telemetry.map_entry import NUMBER, MapEntry
 from telemetry.map_plan import protection_field
@@ -66,6 +66,7 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
                 bus=found.bus,
                 protection=protection_field(found.message),
                 absent=absent,
+                sender=sender_of(entry, found),
             ),
             code=code,
             level=level_of(code, entry.level),

@@ -35,7 +35,7 @@ class Alarm:
     def subject(self) -> tuple[object, ...]:
         """What it is about, whatever its limit, its duration or its bits are."""
         is_upper = self.rule.test.is_upper if isinstance(self.rule.test, LimitTest) else None
-        return (self.code, self.level, self.text, self.pack, self.charger, is_upper)
+        return (self.code, self.level, self.text, self.pack, self.charger, self.rule.sender, is_upper)
 
     @property
     def crossing(self) -> tuple[object, ...]:
@@ -93,12 +93,16 @@ class AlarmTeller:
             pack=alarm.pack,
             charger=alarm.charger,
         )
+        return event, self.stamped(event, time_ns)
+
+    def stamped(self, event: Event, time_ns: int) -> int:
+        """The stamp of `event`, of which the row that told it has `time_ns`."""
         series = (event.code, event.source, event.pack, event.charger)
         last_ns = self._last_ns.get(series)
         if last_ns is not None and time_ns <= last_ns < time_ns + MAX_NUDGE_NS:
             time_ns = last_ns + 1
         self._last_ns[series] = time_ns
-        return event, time_ns
+        return time_ns
 
 
 def successors(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from telemetry_core.map_spec import ABSENT
 from telemetry_core.spec import FieldSpec, MessageSpec, PlanSpec, SignalSpec, SlotKind
 
 from telemetry.errors import ConfigError
@@ -17,6 +18,7 @@ from telemetry.map_entry import NUMBER, MapEntry
 from telemetry.model import MAX_NUMBERED_FIELDS
 
 _DIGITS = re.compile("[0-9]+")
+CLASSIC_BYTES = 8  # what is longer may come by J1939 transport, whose payloads are matched by PGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,20 @@ def absent_values(entry: MapEntry, found: Found) -> tuple[int, ...]:
             f"{found.name} is a float, which has no raw values", where=where, hint="NaN is left out anyway"
         )
     return tuple(dict.fromkeys(raw for value in entry.absent for raw in raw_values(value, found, where)))
+
+
+def sender_of(entry: MapEntry, found: Found) -> int:
+    """The J1939 address that the entry names; ABSENT: none. Raises ConfigError where it could be no other."""
+    if entry.sender is None:
+        return ABSENT
+    message = found.message
+    if not message.by_pgn and not (message.extended and message.byte_count > CLASSIC_BYTES):
+        raise ConfigError(
+            f"{message.name} is not matched by PGN: its id alone says what it is",
+            where=f"{entry.where}.sender",
+            hint="leave sender out, or set j1939 = true where its source is configured",
+        )
+    return entry.sender
 
 
 def _raw_range(signal: SignalSpec) -> tuple[int, int]:

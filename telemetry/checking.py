@@ -8,16 +8,22 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+
+from telemetry_core.frames import FrameBatch
+from telemetry_core.samples import SampleBatch
+from telemetry_core.schema import Schema
 
 from telemetry.assembly import Assembled, assemble_sources, counting, load_whole_plan, map_entries
 from telemetry.channels import ChannelTable
 from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
 from telemetry.errors import DataError, InputMissingError, one_line
+from telemetry.events import Event
+from telemetry.ledger import Counters
 from telemetry.line import Line
 from telemetry.model import EVENT
 from telemetry.modelling import model
@@ -26,6 +32,8 @@ from telemetry.protecting import protect
 from telemetry.protocols.databases import LoadedPlan
 from telemetry.protocols.serial_protocol import PROTOCOLS
 from telemetry.rate import Rate, measure
+from telemetry.senders import CODES as ABOUT_SENDERS
+from telemetry.senders import kept_out
 from telemetry.serial_settings import SerialSettings
 from telemetry.sink.influx import InfluxClient
 from telemetry.sink.verdict import Acknowledged, Hold, HoldCause, Retry
@@ -208,6 +216,8 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
         if not isinstance(source.settings, ReplaySettings):
             continue
         line = build_line(config, plan.spec)
+        told = _Told()
+        line.set_observer(told)
         try:
             rate = _rate(line, plan, source, source.settings)
         except (DataError, InputMissingError) as error:
@@ -215,6 +225,7 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
             continue
         for words in line.missing_pages():
             yield Finding(Level.WARNING, f"source {source.name}: in its log, {words}")
+        yield from _told_findings(source.name, told, line.counted())
         if rate is None:
             yield Finding(Level.WARNING, f"source {source.name}: no rate can be told from its log")
             continue
@@ -225,6 +236,35 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
             f"source {source.name}: {rate.points_per_s:.0f} points/s,"
             f" {a_day_mb:.1f} MB a day compressed; the spool holds {outage_h:.1f} h of it",
         )
+
+
+class _Told:
+    """Observes a line, for the events that it makes."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def start(self, schema: Schema) -> None:
+        pass
+
+    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        pass
+
+    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
+        pass
+
+    def add_event(self, event: Event, time_ns: int) -> None:  # noqa: ARG002 - when is not asked here
+        self.events.append(event)
+
+
+def _told_findings(source: str, told: _Told, counters: Counters) -> Iterator[Finding]:
+    """What a log has shown to be wrong with the configuration."""
+    for event in told.events:
+        if event.code in ABOUT_SENDERS:
+            level = Level.WARNING if event.level else Level.FACT
+            yield Finding(level, f"source {source}: channel {event.source}: {event.text}")
+    for message, rows in kept_out(counters, source).items():
+        yield Finding(Level.FACT, f"source {source}: {rows} of {message} fill no field: of another sender")
 
 
 def _rate(line: Line, plan: LoadedPlan, source: Assembled, settings: ReplaySettings) -> Rate | None:

@@ -176,6 +176,11 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "none",
         ),
         "bus": _words("the source whose databases are meant", "all"),
+        "sender": _words(
+            'the J1939 device that the message comes from: its address in hexadecimal, `"00"` to `"FD"`;'
+            " only of messages that are matched by PGN",
+            "the first that is heard",
+        ),
         "pack": _words("the tag `pack`"),
         "charger": _words("the tag `charger`, of fields of `charger` and `meter`", '`"main"`'),
         "values": _words(

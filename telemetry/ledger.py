@@ -7,7 +7,7 @@ that it can count before it counts any: this module reads their counters and add
 counted.
 
 Names (docs/architecture.md has the table): `bus/SOURCE/…`, `frames/SOURCE/…`, `points/…`; beside the three
-accounts, why so: `sessions/SOURCE/…`, `protection/SOURCE/…`.
+accounts, why so: `sessions/SOURCE/…`, `protection/SOURCE/…`, `senders/SOURCE/…`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -67,7 +67,7 @@ def total(counters: Counters, prefix: str) -> int:
 
 def of_source(source: str) -> tuple[str, ...]:
     """What the names of all counters of one source begin with."""
-    return tuple(f"{account}/{source}/" for account in ("bus", "frames", "sessions", "protection"))
+    return tuple(f"{account}/{source}/" for account in ("bus", "frames", "sessions", "protection", "senders"))
 
 
 def sources(counters: Counters) -> list[str]:

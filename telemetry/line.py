@@ -19,6 +19,7 @@ from telemetry_core.protection_spec import ProtectionRule
 from telemetry_core.reducer import Reducer
 from telemetry_core.samples import SampleBatch
 from telemetry_core.schema import Schema
+from telemetry_core.senders import Finding, Senders
 from telemetry_core.spec import PlanSpec, RecordSpec
 from telemetry_core.transport import Transport
 from telemetry_core.watcher import Watcher
@@ -33,6 +34,9 @@ from telemetry.missing_pages import MissingPages, Told
 from telemetry.model import EVENT
 from telemetry.protocols.transport import SENDERS, IsoTpId, listen, listens_for_j1939
 from telemetry.reduce.interval import check_measurements
+from telemetry.senders import account_name, finding_event, judged_records
+
+NO_FRAMES = FrameBatch(1)
 
 
 class _Copying(Protocol):
@@ -49,7 +53,9 @@ class LineObserver(Protocol):
         ...
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
-        """A channel, its source, its tag `source`, and the tag sets of the modelled rows of its frames."""
+        """A channel, its source, its tag `source`, and the tag sets of the modelled rows of its frames and of
+        J1939 senders.
+        """
         ...
 
     def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
@@ -62,7 +68,7 @@ class LineObserver(Protocol):
 
 
 class Line:
-    """Transport, protection, decoder, mapper, watcher, reducer and encoder of one pipeline."""
+    """Transport, protection, decoder, senders, mapper, watcher, reducer and encoder of one pipeline."""
 
     def __init__(
         self,
@@ -88,6 +94,8 @@ class Line:
         self._transport = Transport(self._plan)
         self._protection = Protection(self._plan, protection) if protection else None
         self._decoder = Decoder(self._plan)
+        judged = judged_records(plan, mapping, alarms)
+        self._senders = Senders(schema, judged) if any(judged) else None
         self._mapper = Mapper(schema, mapping) if mapping else None
         self._missing_pages = MissingPages(mapping) if mapping else None
         self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
@@ -153,10 +161,11 @@ class Line:
         listen(self._transport, channel, bus, j1939=j1939, isotp=isotp)
         if self._protection is not None:
             self._protection.bind(channel, bus)
-        sender_tags = [
-            self._add_tags({**common, "sa": f"{sender:02X}"}) for sender in range(SENDERS if j1939 else 0)
-        ]
-        self._decoder.bind(channel, bus, own_tags, sender_tags[0] if sender_tags else None)
+        by_sender = ({**common, "sa": f"{sender:02X}"} for sender in range(SENDERS if j1939 else 0))
+        sender_tags = {self._add_tags(tags): tags for tags in by_sender}
+        self._decoder.bind(channel, bus, own_tags, own_tags + 1 if sender_tags else None)
+        if self._senders is not None:
+            self._senders.bind(channel, bus, own_tags + 1)
         mapped_tags: dict[int, Mapping[str, str]] = {}
         if self._mapper is not None:
             mapped_tags = {
@@ -168,7 +177,7 @@ class Line:
         if self._watcher is not None:
             self._watcher.bind(channel, bus, own_tags, list(mapped_tags), 1 + len(sender_tags))
         if self._observer is not None:
-            self._observer.bind(channel, source=source, tag=tag, tags=mapped_tags)
+            self._observer.bind(channel, source=source, tag=tag, tags={**sender_tags, **mapped_tags})
         self._tags_of_source.setdefault(source, set()).update((own_tags, *sender_tags, *mapped_tags))
 
     def _add_tags(self, tags: Mapping[str, str]) -> int:
@@ -184,12 +193,35 @@ class Line:
         if self._protection is not None:
             whole = self._protection.check(whole)
         self._decoder.decode(whole, self._samples)
-        samples = self._samples
+        self._encoder.shift_ns = shift_ns
+        findings = self._senders.judge(self._samples) if self._senders is not None else []
+        if findings:
+            self._pass_on_with_findings(frames, self._samples, findings, lines)
+        else:
+            self._pass_on(frames, self._samples, lines)
+
+    def _pass_on_with_findings(
+        self, frames: FrameBatch, samples: SampleBatch, findings: Sequence[Finding], lines: LineBuffer
+    ) -> None:
+        """Each event right behind what became of the row that told it, so that batches make no difference."""
+        *parts, rest = samples.split([finding.row + 1 for finding in findings])
+        for part, finding in zip(parts, findings, strict=True):
+            self._pass_on(frames, part, lines)
+            frames = NO_FRAMES
+            record = self._schema.specs[finding.record]
+            event = finding_event(
+                finding, record.message or record.measurement, self._tag_of_channel[finding.channel]
+            )
+            time_ns = self._teller.stamped(event, finding.time_ns)
+            self._write_event(event, time_ns, self._encoder.shift_ns, lines)
+        self._pass_on(frames, rest, lines)
+
+    def _pass_on(self, frames: FrameBatch, samples: SampleBatch, lines: LineBuffer) -> None:
+        """Map, watch, reduce and encode what the decoder made of `frames`."""
         if self._mapper is not None:
             samples = _through(self._mapper.map, samples, self._mapped)
         if self._observer is not None:
             self._observer.observe(frames, samples)
-        self._encoder.shift_ns = shift_ns
         told = self._told(samples)
         if told:
             self._write_with_events(samples, told, lines)
@@ -251,15 +283,17 @@ class Line:
 
     def hand_over(self, successor: "Line", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
         """Alarms of `source` that are active go on in `successor`, whose channels are bound, and so do limits
-        that are crossed and wait for their time.
+        that are crossed and wait for their time. J1939 senders that messages are taken from stay the same.
 
         Alarms that it does not watch for end, with the stamp of the newest row that told of them; all of them
         where the vehicle is called otherwise, since their tags are others. shift_ns: as for those rows.
         """
-        if self._watcher is None:
-            return
         for channel, its_source in self._source_of_channel.items():
             if its_source != source:
+                continue
+            if self._senders is not None and successor._senders is not None:
+                successor._senders.go_on_from(self._senders, channel)
+            if self._watcher is None:
                 continue
             before = self._watched(channel)
             watched = successor._watched(channel) if successor._vehicle == self._vehicle else []
@@ -275,11 +309,13 @@ class Line:
                 if wait.rule in heirs and successor._watcher is not None:
                     successor._watcher.wait_on(channel, heirs[wait.rule], wait.since_ns)
 
-    def forget_alarms(self, source: str) -> None:
-        """What comes of `source` from now on has nothing to do with what came: no alarm of it is active."""
+    def forget(self, source: str) -> None:
+        """What comes of `source` from now on has nothing to do with what came: its alarms, its senders."""
         for channel, its_source in self._source_of_channel.items():
             if its_source == source and self._watcher is not None:
                 self._watcher.forget(channel)
+            if its_source == source and self._senders is not None:
+                self._senders.forget(channel)
 
     @property
     def sources(self) -> Iterable[str]:
@@ -332,6 +368,12 @@ class Line:
                 # Read, as the accounts have it, is what something has become of.
                 {f"bus/{source}/read": -self._transport.open_frames(channel)},
             )
+            if self._senders is not None:
+                kept_out = self._senders.kept_out(channel)
+                counters = add(
+                    counters,
+                    {account_name(source, name): count for name, count in kept_out.items()},
+                )
             if self._protection is not None:
                 dropped, wrong = self._protection.counts(channel), self._protection.message_counts(channel)
                 counters = add(

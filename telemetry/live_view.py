@@ -30,6 +30,7 @@ def live_view(snapshot: LiveSnapshot, now_s: float, status: Mapping[str, Any]) -
             {
                 "message": each.entity.measurement,
                 "source": each.entity.tags["source"],
+                "sender": each.entity.tags.get("sa", ""),
                 "age_s": _age_s(each.entity.known_s, now_s),
                 "rate_per_s": round(each.rate_per_s, 1),
                 "signals": dict(each.entity.values),

@@ -9,6 +9,8 @@ from telemetry.toml_table import TomlTable
 
 LEVEL_NAMES = tuple(level.name.lower() for level in Level)
 NUMBER = "{n}"  # in a signal's name: any number
+LAST_ADDRESS = 0xFD  # of J1939; the two behind it are nobody's
+_ADDRESS = re.compile("(?:0[xX])?([0-9A-Fa-f]{1,2})")
 MAIN = "main"  # pack and charger, until they are named
 
 
@@ -25,6 +27,7 @@ class MapEntry:
     scale: float = 1.0
     offset: float = 0.0
     bus: str | None = None  # None: every bus that has the message
+    sender: int | None = None  # the J1939 address that the message comes from; None: the one that is taken
     pack: str = MAIN
     charger: str | None = None
     index_from: int = 1  # what the database calls the first cell or sensor
@@ -48,6 +51,7 @@ def read_map_entry(table: TomlTable) -> MapEntry:
         index_from=table.take_integer("index_from", 1, least=0, most=1),
         absent=table.take_values("absent"),
         bus=table.take_optional_text("bus"),
+        sender=_sender(table),
         pack=table.take_text("pack", MAIN),
         charger=table.take_optional_text("charger"),
         values={_number_or_word(name): values.take_text(name) for name in values.names()},
@@ -59,6 +63,16 @@ def read_map_entry(table: TomlTable) -> MapEntry:
     )
     table.close()
     return entry
+
+
+def _sender(table: TomlTable) -> int | None:
+    text = table.take_optional_text("sender")
+    if text is None:
+        return None
+    digits = _ADDRESS.fullmatch(text)
+    if not digits or int(digits[1], 16) > LAST_ADDRESS:
+        raise table.wrong("sender", f'"{text}" is no address of J1939', 'in hexadecimal, "00" to "FD"')
+    return int(digits[1], 16)
 
 
 def _number_or_word(name: str) -> int | str:

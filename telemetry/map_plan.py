@@ -66,6 +66,7 @@ class Assignment:
     offset: float
     absent: tuple[int, ...] = ()  # raw values that are none
     words: tuple[tuple[int, str], ...] = ()  # into a text: what each raw value is
+    sender: int = ABSENT  # the J1939 address that is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,13 +308,14 @@ def _spread(key: _Key, keys: list[_Key], filled: _Filled, record: RecordSpec) ->
 
 def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetMap]) -> BusMap:
     """The messages of one bus, and the cycles that its pages make."""
-    by_message: dict[int, dict[int, list[_Pair]]] = {}
+    by_message: dict[tuple[int, int], dict[int, list[_Pair]]] = {}  # by record and sender; by target
     for pair in pairs:
         target = keys.index(_Key(pair[0].bus, pair[0].tag, pair[0].measurement))
-        by_message.setdefault(pair[0].message.record, {}).setdefault(target, []).append(pair)
+        message = by_message.setdefault((pair[0].message.record, pair[0].sender), {})
+        message.setdefault(target, []).append(pair)
     cycles = _Cycles(by_message.values(), targets)
     messages = []
-    for record, by_target in by_message.items():
+    for (record, sender), by_target in by_message.items():
         outputs: dict[int, OutputMap] = {}
         for target, of_target in by_target.items():
             parts = _parts(of_target)
@@ -323,7 +325,7 @@ def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetM
                 outputs.setdefault(target + 1, OutputMap(target + 1, ABSENT, 0, ()))  # what is derived
             outputs[target] = OutputMap(target, cycle, first_page, parts)
         in_order = tuple(outputs[target] for target in sorted(outputs))
-        messages.append(MessageMap(record, in_order, protection_field(_message(by_target))))
+        messages.append(MessageMap(record, in_order, protection_field(_message(by_target)), sender))
     return BusMap(tuple(messages), cycles.maps())
 
 

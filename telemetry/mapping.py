@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from telemetry_core.map_spec import MapSpec
 from telemetry_core.spec import PlanSpec
 
-from telemetry.catalogue import Catalogue, Found, absent_values, checked_number, nearest, raw_values
+from telemetry.catalogue import (
+    Catalogue,
+    Found,
+    absent_values,
+    checked_number,
+    nearest,
+    raw_values,
+    sender_of,
+)
 from telemetry.errors import ConfigError
 from telemetry.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
@@ -107,6 +115,7 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             offset=entry.offset,
             absent=absent_values(entry, found),
             words=words,
+            sender=sender_of(entry, found),
         )
 
 

@@ -321,6 +321,15 @@ _EVENT_TABLE = (
         Level.WARNING,
         "a page or message of cells has not come for ten cycles and 10 s: they are read without it",
     ),
+    EventCode(
+        18, "second_sender", Level.WARNING, "a J1939 message comes from a second sender, which fills no field"
+    ),
+    EventCode(
+        19,
+        "sender_changed",
+        Level.INFORMATION,
+        "a J1939 message comes from another sender, in place of the last",
+    ),
     EventCode(20, "bus_off", Level.CRITICAL, "the CAN controller has left the bus after too many errors"),
     EventCode(21, "bus_restarted", Level.INFORMATION, "the CAN controller is on the bus again"),
     EventCode(22, "error_warning", Level.WARNING, "an error counter of the CAN controller is over 96"),

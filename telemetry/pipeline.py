@@ -153,7 +153,7 @@ class Pipeline:
         self._lost_earlier[source] = self._lost_before.get(source, {})
         self._positions = dict(positions)
         if resume_as:
-            self._line.forget_alarms(source)
+            self._line.forget(source)
             self._stored = dict(self._positions)
             counters = self._ledger.snapshot().items()
             afresh = {name: count for name, count in counters if name.startswith(of_source(source))}

@@ -63,7 +63,8 @@ cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uin
         hold_stamps(pages, page_count, time_ns, False)
     else:
         pause_ns = passed(state.last_ns, time_ns)
-        is_broken = pause_ns > gap_ns
+        is_broken = pause_ns > gap_ns or state.is_cut
+    state.is_cut = False
     state.last_ns = time_ns
     lead = arrive(state, pages, ranks, page_count, there, count, time_ns, &found)
     fresh = count_fresh(pages, there, count, state.begin)

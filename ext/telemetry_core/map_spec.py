@@ -52,11 +52,16 @@ class OutputMap:
 
 @dataclass(frozen=True, slots=True)
 class MessageMap:
-    """What one message of a bus brings, in the order of the rows that are made."""
+    """What one message of a bus brings, in the order of the rows that are made.
+
+    sender: the J1939 address whose rows are meant; ABSENT: those that the senders stage takes. A record may
+    have several of these.
+    """
 
     record: int
     outputs: tuple[OutputMap, ...]
     protection: int = ABSENT  # index of the field that says whether the frame is what it ought to be
+    sender: int = ABSENT
 
 
 @dataclass(frozen=True, slots=True)

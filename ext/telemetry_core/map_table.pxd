@@ -52,6 +52,8 @@ cdef struct Message:             # map_spec.MessageMap
     uint32_t first_output
     uint32_t output_count
     int32_t protection           # ABSENT: its rows do not tell
+    int32_t sender               # ABSENT: whoever is taken
+    int32_t next                 # of the same record; ABSENT: this is the last
 
 cdef struct Target:              # map_spec.TargetMap; fields that are not derived are ABSENT
     uint32_t record
@@ -88,7 +90,7 @@ cdef struct Cycle:               # map_spec.CycleMap
     uint32_t first_value         # among their values
 
 cdef struct Bus:                 # map_spec.BusMap
-    int32_t* message_of_record   # index into the messages, by record of the schema
+    int32_t* message_of_record   # index of the first of its messages, by record of the schema
     uint32_t first_cycle
     uint32_t cycle_count
     uint32_t page_count          # of all its cycles
@@ -121,6 +123,7 @@ cdef class MapTable:
     cdef Py_ssize_t tag_set_count
 
     cdef object _pack_bus(self, Schema schema, Bus* bus, spec)
+    cdef object _chain_message(self, Bus* bus, Py_ssize_t record)
     cdef object _pack_cycle(self, Schema schema, Bus* bus, spec)
     cdef object _pack_output(self, Schema schema, Bus* bus, record, spec)
     cdef object _pack_part(self, Schema schema, record, target_record, spec)

@@ -125,7 +125,9 @@ cdef class MapTable:
         for record in range(schema.record_count):
             bus.message_of_record[record] = NONE
         for message in spec.messages:
-            bus.message_of_record[_index(message.record, schema.record_count, "record")] = self.message_count
+            self._chain_message(bus, _index(message.record, schema.record_count, "record"))
+            self.messages[self.message_count].sender = _optional(message.sender, 256, "sender")
+            self.messages[self.message_count].next = NONE
             self.messages[self.message_count].first_output = <uint32_t>self.output_count
             self.messages[self.message_count].output_count = len(message.outputs)
             self.messages[self.message_count].protection = _optional(
@@ -133,6 +135,13 @@ cdef class MapTable:
             self.message_count += 1
             for output in message.outputs:
                 self._pack_output(schema, bus, message.record, output)
+
+    cdef object _chain_message(self, Bus* bus, Py_ssize_t record):
+        """The message that is packed next comes behind the others of its record."""
+        cdef int32_t* last = &bus.message_of_record[record]
+        while last[0] != NONE:
+            last = &self.messages[last[0]].next
+        last[0] = <int32_t>self.message_count
 
     cdef object _pack_cycle(self, Schema schema, Bus* bus, spec):
         cdef Cycle* cycle = &self.cycles[self.cycle_count]

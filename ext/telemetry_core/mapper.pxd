@@ -16,6 +16,7 @@ cdef struct Reading:             # an input of a derived value
 cdef struct PowerState:          # of one target
     Reading voltage
     Reading current
+    uint8_t is_changed           # its sender has, and no row of the new one was made yet
 
 cdef struct Channel:
     int32_t bus                  # -1: not bound
@@ -68,6 +69,7 @@ cdef class Mapper:
     cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil
     cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
                        SampleBatch out) noexcept nogil
+    cdef void _change_sender(self, Channel* channel, const Message* message) noexcept nogil
     cdef uint64_t* _begin_row(self, const RowHead* head, Channel* channel, const Target* target,
                               SampleBatch out) noexcept nogil
     cdef void _end_row(self, uint64_t* made, const Target* target, SampleBatch out) noexcept nogil

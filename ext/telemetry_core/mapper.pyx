@@ -3,8 +3,9 @@
 Promises: every row of the input is passed on, in order, and the rows made of it stand right behind it, so
 that the result does not depend on how rows were batched; no NaN, no infinity and no row without a field is
 made; nothing is made or remembered of a row that says that its frame is not what it ought to be; what is
-remembered is remembered for each channel, and forgotten by `bind`; no Python object is made and the GIL is not
-held. Relies on MapTable for valid indexes.
+remembered is remembered for each channel, and forgotten by `bind`; two J1939 senders share nothing unless the map
+names both; no Python object is made and the GIL is not held. Relies on MapTable for valid indexes, and on the senders
+stage for the marks of rows whose sender the map does not name.
 
 Time is that of the frames. An input of a derived value is used for rows at its own stamp and up to
 `input_age_ns` later, never for earlier ones: when time steps back, values are derived again as soon as all
@@ -22,8 +23,10 @@ from telemetry_core.cycles cimport (
     GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, CycleState, Page, take_row,
 )
 from telemetry_core.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
-from telemetry_core.rows cimport get_double, has_field, set_double, set_word, slots_of, tells_of_fault
-from telemetry_core.samples cimport RowHead, SampleBatch
+from telemetry_core.rows cimport (
+    get_double, has_field, is_of_sender, set_double, set_word, slots_of, tells_of_fault,
+)
+from telemetry_core.samples cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_INT, Record, Schema
 
 from typing import NamedTuple
@@ -272,8 +275,11 @@ cdef class Mapper:
                 return False
             run_begin = at
             run_rows = 0
-            if not self._map_row(row, channel, &self.table.messages[message], out):
-                return False
+            while message >= 0:
+                if is_of_sender(head, self.table.messages[message].sender):
+                    if not self._map_row(row, channel, &self.table.messages[message], out):
+                        return False
+                message = self.table.messages[message].next
         return out.append_rows(samples.words + run_begin, at - run_begin, run_rows)
 
     cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
@@ -283,6 +289,8 @@ cdef class Mapper:
         cdef const Output* derived
         cdef Spread spread
         cdef uint32_t number
+        if (<const RowHead*>row).id & ROW_NEW_SENDER and message.sender < 0:
+            self._change_sender(channel, message)
         memset(&spread, 0, sizeof(Spread))
         for number in range(message.first_output, end):
             output = &self.table.outputs[number]
@@ -297,6 +305,20 @@ cdef class Mapper:
                 memset(&spread, 0, sizeof(Spread))
         return True
 
+    cdef void _change_sender(self, Channel* channel, const Message* message) noexcept nogil:
+        """Forget what another device told of the message's targets. What was counted stays."""
+        cdef const Output* output
+        cdef uint32_t number
+        for number in range(message.first_output, message.first_output + message.output_count):
+            output = &self.table.outputs[number]
+            memset(&channel.powers[output.target], 0, sizeof(PowerState))
+            channel.powers[output.target].is_changed = True
+            channel.counters[output.target].charge.is_known = False
+            channel.counters[output.target].energy.is_known = False
+            if output.cycle >= 0:
+                channel.cycles[output.cycle].is_cut = True
+                channel.cycles[output.cycle].fitted = 0
+
     cdef uint64_t* _begin_row(self, const RowHead* head, Channel* channel, const Target* target,
                               SampleBatch out) noexcept nogil:
         cdef uint64_t* made = out.add_row(target.record)
@@ -306,6 +328,9 @@ cdef class Mapper:
         (<RowHead*>made).record = target.record
         (<RowHead*>made).tags = channel.tags[target.tag_set]
         (<RowHead*>made).nudge_ns = 0
+        (<RowHead*>made).id &= ~<uint32_t>(ROW_OTHER_SENDER | ROW_NEW_SENDER)
+        if channel.powers[target - self.table.targets].is_changed:
+            (<RowHead*>made).id |= ROW_NEW_SENDER
         return made
 
     cdef void _end_row(self, uint64_t* made, const Target* target, SampleBatch out) noexcept nogil:
@@ -313,6 +338,8 @@ cdef class Mapper:
         for number in range(self.schema.records[target.record].mask_words):
             if made[HEAD_WORDS + number]:
                 self.made_rows[target.record - self.first_record] += 1
+                if (<RowHead*>made).id & ROW_NEW_SENDER:
+                    self.channels[(<RowHead*>made).channel].powers[target - self.table.targets].is_changed = False
                 return
         out.drop_row(target.record)
 

@@ -2,9 +2,9 @@
 
 A *key* is a record with one tag set. Rows of a key within one interval are merged into one pending row: the
 last value of each field, with the head (stamp, id, channel) of the last row. It goes out when a row of
-another interval comes, later or earlier, or when it is flushed. A row goes out at once, as it is, if it is
-the first of its key or if a field whose changes pass (flags, value tables) differs from the one last seen:
-what it carries is no longer pending.
+another interval comes, later or earlier, or a row of a J1939 sender that takes another one's place, or when it is
+flushed. A row goes out at once, as it is, if it is the first of its key or if a field whose changes pass (flags,
+value tables) differs from the one last seen: what it carries is no longer pending.
 
 Promises: rows in = rows out + `reduced` + `pending` at every moment; the same rows come out whatever the
 sizes of batches. Time a row does not depend on how many keys there are; memory is one row and its last values
@@ -16,7 +16,7 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from telemetry_core.samples cimport RowHead, SampleBatch
+from telemetry_core.samples cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.schema cimport HEAD_WORDS, Record, Schema
 
 cdef extern from *:
@@ -146,8 +146,9 @@ cdef class Reducer:
                     held = self._add(head.record, head.tags)
                     if held == NULL:
                         return False
-                elif held.pending and held.interval != interval and not self._emit(held, out):
-                    return False
+                elif held.pending and (held.interval != interval or head.id & ROW_NEW_SENDER):
+                    if not self._emit(held, out):
+                        return False
                 passes = self._sees_change(held, record, row)
                 if passes:
                     self._take_away(held, record, row)

@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from telemetry_core.samples cimport RowHead
+from telemetry_core.samples cimport ROW_OTHER_SENDER, RowHead
 from telemetry_core.schema cimport HEAD_WORDS, Schema
 
 
@@ -36,3 +36,8 @@ cdef inline double get_double(const uint64_t* row, uint32_t mask_words, uint32_t
 cdef inline bint tells_of_fault(Schema schema, const uint64_t* row, int32_t protection) noexcept nogil:
     # Whether the row's field `protection` (-1: it has none) says that its frame is not what it ought to be.
     return protection >= 0 and has_field(row, protection) and not slots_of(schema, row)[protection]
+
+
+cdef inline bint is_of_sender(const RowHead* head, int32_t sender) noexcept nogil:
+    # Whether the row is of the J1939 address `sender`; -1: of one that is taken, or of none.
+    return head.id & 0xFF == <uint32_t>sender if sender >= 0 else not head.id & ROW_OTHER_SENDER

@@ -9,12 +9,16 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.schema cimport Schema
 
+cdef enum:                       # in a row's id, where frames have ID_ERROR and ID_REMOTE: no row is of such a one
+    ROW_OTHER_SENDER = 0x20000000  # of a J1939 sender that nothing is taken from where the map names none
+    ROW_NEW_SENDER = 0x40000000  # the first of a sender that takes another one's place
+
 cdef struct RowHead:             # HEAD_WORDS words
     int64_t time_ns              # the frame's own stamp
     uint32_t record              # index into the schema
     uint16_t tags                # index of the encoder's tag set
     uint16_t channel             # of the frame that made the row
-    uint32_t id                  # of that frame, with its ID_* bits
+    uint32_t id                  # of that frame, with its ID_EXTENDED; and ROW_* bits
     uint32_t nudge_ns            # of that frame; 0 in modelled rows
 
 cdef class SampleBatch:

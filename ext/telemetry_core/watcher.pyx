@@ -5,10 +5,11 @@ rows alone and not on how they were batched; the state of a rule is that of one 
 row of a record without rules costs one look into a table; the GIL is not held, and Python objects are made for
 transitions only. Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame
 time. A field that a row does not carry tells nothing: neither a beginning nor an end; nor does an absent raw
-value, nor any field of a row that says that its frame is not what it ought to be.
+value, nor any field of a row that says that its frame is not what it ought to be, nor any row of a J1939 sender
+that the rule does not mean.
 
-A limit with `for_ns` begins when it has been crossed in each row of that time. When time steps back, the wait
-begins anew.
+A limit with `for_ns` begins when it has been crossed in each row of that time. The wait begins again when time steps
+back, and with a row of a sender that takes another one's place.
 """
 
 cimport cython
@@ -16,8 +17,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
-from telemetry_core.rows cimport has_field, slots_of, tells_of_fault
-from telemetry_core.samples cimport RowHead, SampleBatch
+from telemetry_core.rows cimport has_field, is_of_sender, slots_of, tells_of_fault
+from telemetry_core.samples cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.schema cimport SLOT_FLOAT, Record, Schema
 
 from typing import NamedTuple
@@ -73,8 +74,8 @@ cdef object _raw_values(rule):
     return (*(rule.test.values if isinstance(rule.test, ValueTest) else ()), *rule.absent)
 
 
-cdef inline bint is_meant(const State* state, const RowHead* head) noexcept nogil:
-    return state.tags <= head.tags < state.tags + state.tag_count
+cdef inline bint is_meant(const Rule* rule, const State* state, const RowHead* head) noexcept nogil:
+    return state.tags <= head.tags < state.tags + state.tag_count and is_of_sender(head, rule.sender)
 
 
 @cython.final
@@ -119,6 +120,9 @@ cdef class Watcher:
             raise ValueError(f"fields {spec.field}+{spec.field_count} are not among {record.field_count}")
         if not -1 <= spec.protection < record.field_count:
             raise ValueError(f"field {spec.protection} is not one of {record.field_count}")
+        if not -1 <= spec.sender < 256:
+            raise ValueError(f"sender {spec.sender} is no address")
+        rule.sender = spec.sender
         rule.protection = spec.protection
         rule.first_field = spec.field
         rule.field_count = spec.field_count
@@ -282,7 +286,11 @@ cdef class Watcher:
             if range_of.count and head.channel < self.channel_count and self.channels[head.channel] != NULL:
                 states = self.channels[head.channel]
                 for rule in range(range_of.first, range_of.first + range_of.count):
-                    if not is_meant(&states[rule], head) or not self._see(row, &self.packed[rule], &seen):
+                    if not is_meant(&self.packed[rule], &states[rule], head):
+                        continue
+                    if head.id & ROW_NEW_SENDER:
+                        states[rule].pending = False
+                    if not self._see(row, &self.packed[rule], &seen):
                         continue
                     if self._turns(&self.packed[rule], &states[rule], &seen, head.time_ns):
                         change = Change(head.time_ns, seen.value, number, rule, seen.member, head.channel,

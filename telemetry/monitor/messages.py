@@ -15,6 +15,11 @@ def message_lines(live: Json, width: int, glyphs: Glyphs) -> Iterator[Line]:
         title = (
             Piece(message["message"], Style.HEADING),
             Piece(f" {glyphs.separator} {message['source']}", Style.FAINT),
+            *(
+                (Piece(f" {glyphs.separator} sa {message['sender']}", Style.FAINT),)
+                if message["sender"]
+                else ()
+            ),
         )
         yield rule(
             title,

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from telemetry_core.reducer import Reducer
 from telemetry_core.samples import Row, SampleBatch
 from telemetry_core.schema import Schema
+from telemetry_core.senders import NEW_SENDER, OTHER_SENDER
 from telemetry_core.spec import FieldSpec, RecordSpec, SlotKind
 
 from tests.support.reducer import ModelReducer
@@ -35,7 +36,7 @@ def rows(draw: st.DrawFn) -> Row:
         measurement=measurement,
         tags=draw(st.integers(0, 1)),
         channel=draw(st.integers(0, 1)),
-        id=draw(st.integers(0, 1)),
+        id=draw(st.sampled_from([0, 0, 1, NEW_SENDER, OTHER_SENDER])),
         raw=raw,
     )
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from telemetry_core.map_spec import ABSENT, MapSpec, MessageMap, OutputMap, PartMap, SlotMap, TargetMap
 from telemetry_core.samples import Row
+from telemetry_core.senders import NEW_SENDER, OTHER_SENDER
 from telemetry_core.spec import PlanSpec, RecordSpec, SlotKind
 
 Number = int | float | bool
@@ -66,6 +67,7 @@ class _Channel:
     cycles: list[_Cycle]
     readings: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)  # value and stamp
     counters: dict[int, _Counters] = field(default_factory=dict)  # by target
+    changed: set[int] = field(default_factory=set)  # targets without a row since their sender is another one
 
 
 class MapperModel:
@@ -90,11 +92,14 @@ class MapperModel:
                 continue
             for message in self._spec.buses[channel.bus].messages:
                 record = self._records[message.record]
-                if record.measurement == row.measurement and not _tells_of_fault(row, record, message):
+                is_right = not _tells_of_fault(row, record, message)
+                if record.measurement == row.measurement and is_right and is_of_sender(row, message.sender):
                     yield from self._map_row(row, channel, message)
 
     def _map_row(self, row: Row, channel: _Channel, message: MessageMap) -> Iterator[Row]:
         source = self._records[message.record]
+        if row.id & NEW_SENDER and message.sender == ABSENT:
+            self._change_sender(channel, message)
         spread: dict[str, float] = {}
         for output in message.outputs:
             target = self._spec.targets[output.target]
@@ -114,10 +119,34 @@ class MapperModel:
                 values.update(_spread_fields(target, spread))
                 spread = {}
             if values:
-                yield self._row(row, channel, target, record, values)
+                mark = NEW_SENDER if output.target in channel.changed else 0
+                channel.changed.discard(output.target)
+                yield self._row(row, channel, target, record, values, mark)
+
+    def _change_sender(self, channel: _Channel, message: MessageMap) -> None:
+        """Another device: nothing of the last one goes into its rows; what was counted stays."""
+        for output in message.outputs:
+            channel.changed.add(output.target)
+            channel.readings = {
+                key: kept for key, kept in channel.readings.items() if key[0] != output.target
+            }
+            if output.target in channel.counters:
+                counters = channel.counters[output.target]
+                counters.charge.last = counters.energy.last = None
+            if output.cycle != ABSENT:
+                cycle = channel.cycles[output.cycle]
+                self.incomplete_cycles += bool(cycle.seen)
+                cycle.restart()
+                cycle.fitted = 0
 
     def _row(
-        self, row: Row, channel: _Channel, target: TargetMap, record: RecordSpec, values: dict[int, Number]
+        self,
+        row: Row,
+        channel: _Channel,
+        target: TargetMap,
+        record: RecordSpec,
+        values: dict[int, Number],
+        mark: int,
     ) -> Row:
         self.made[record.measurement] += 1
         named: dict[str, Number] = {}
@@ -125,7 +154,13 @@ class MapperModel:
             known = record.fields[index]
             named[known.name] = _told(known.kind, values[index])
         return Row(
-            row.time_ns, 0, record.measurement, channel.tags[target.tag_set], row.channel, row.id, named
+            row.time_ns,
+            0,
+            record.measurement,
+            channel.tags[target.tag_set],
+            row.channel,
+            row.id & ~(NEW_SENDER | OTHER_SENDER) | mark,
+            named,
         )
 
     def _take_pages(
@@ -205,6 +240,11 @@ class MapperModel:
                 values[in_index] = _rounded(integral.into / 3600.0, 6)
                 values[out_index] = _rounded(integral.out_of / 3600.0, 6)
         values.pop(ABSENT, None)
+
+
+def is_of_sender(row: Row, sender: int) -> bool:
+    """Whether the row is of this J1939 address; of ABSENT: of one that is taken, or of none."""
+    return not row.id & OTHER_SENDER if sender == ABSENT else row.id & 0xFF == sender
 
 
 def _tells_of_fault(row: Row, record: RecordSpec, message: MessageMap) -> bool:

@@ -1,7 +1,7 @@
-"""Small plans written by hand, for what works on rows: the bits of a signal do not matter here."""
+"""Small plans written by hand, mostly for what works on rows: the bits of a signal do not matter there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telemetry_core.spec import (
     BusSpec,
@@ -29,6 +29,7 @@ class Signal:
     pages: Sequence[int] = ()
     name_in_row: str = ""
     choices: Sequence[tuple[int, str]] = ()
+    start_bit: int = 0
 
     def field(self, name: str) -> FieldSpec:
         return FieldSpec(
@@ -59,6 +60,17 @@ def plan(buses: Mapping[str, Mapping[str, Mapping[str, Signal]]]) -> PlanSpec:
     return PlanSpec(tuple(records), tuple(bus_specs))
 
 
+def j1939(spec: PlanSpec) -> PlanSpec:
+    """The same messages, matched by PGN: 0xFF00 for the first, then upwards."""
+    return replace(
+        spec, buses=tuple(replace(bus, messages=tuple(map(_by_pgn, bus.messages))) for bus in spec.buses)
+    )
+
+
+def _by_pgn(message: MessageSpec) -> MessageSpec:
+    return replace(message, arbitration_id=0x18FF00FE | message.record << 8, extended=True, by_pgn=True)
+
+
 def _message(name: str, signals: Mapping[str, Signal], record: int) -> MessageSpec:
     conditions: list[Condition] = []
     specs = []
@@ -72,7 +84,7 @@ def _message(name: str, signals: Mapping[str, Signal], record: int) -> MessageSp
             condition = conditions.index(wanted)
         specs.append(
             SignalSpec(
-                start_bit=0,
+                start_bit=signal.start_bit,
                 bit_count=signal.bits,
                 little_endian=True,
                 signed=signal.signed,

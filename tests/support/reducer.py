@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from telemetry_core.samples import Row
+from telemetry_core.senders import NEW_SENDER
 
 Raw = dict[str, int | float | bool]
 
@@ -29,8 +30,10 @@ class ModelReducer:
         if every_ns == 0:
             return [row]
         out = []
-        if key in self._pending and self._pending[key].time_ns // every_ns != row.time_ns // every_ns:
-            out.append(self._pending.pop(key))
+        if key in self._pending:
+            is_over = self._pending[key].time_ns // every_ns != row.time_ns // every_ns
+            if is_over or row.id & NEW_SENDER:
+                out.append(self._pending.pop(key))
         flags = {name: row.raw[name] for name in row.raw if name in self._passes[row.measurement]}
         changed = key not in self._seen or not flags.items() <= self._seen[key].items()
         self._seen[key] = self._seen.get(key, {}) | flags

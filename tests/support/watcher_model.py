@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 from telemetry_core.map_spec import ABSENT
 from telemetry_core.samples import Row
+from telemetry_core.senders import NEW_SENDER
 from telemetry_core.spec import RecordSpec
 from telemetry_core.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.watcher import Transition
 
+from tests.support.mapper_model import is_of_sender
+
 
 @dataclass
 class _State:
-    tags: int
+    tags: range
     active: bool = False
     since_ns: int | None = None
 
@@ -25,20 +28,29 @@ class WatcherModel:
         self._rules = rules
         self._states: dict[tuple[int, int], _State] = {}  # by channel and rule
 
-    def bind(self, channel: int, bus: int, own_tags: int, map_tags: Sequence[int]) -> None:
+    def bind(
+        self, channel: int, bus: int, own_tags: int, map_tags: Sequence[int], own_tag_count: int = 1
+    ) -> None:
+        own = range(own_tags, own_tags + own_tag_count)
         for number, rule in enumerate(self._rules):
             self._states.pop((channel, number), None)
             if rule.bus in (ABSENT, bus):
-                tags = own_tags if rule.tag_set == ABSENT else map_tags[rule.tag_set]
-                self._states[channel, number] = _State(tags)
+                first = 0 if rule.tag_set == ABSENT else map_tags[rule.tag_set]
+                self._states[channel, number] = _State(
+                    own if rule.tag_set == ABSENT else range(first, first + 1)
+                )
 
     def watch(self, rows: Iterable[Row]) -> Iterator[Transition]:
         for number, row in enumerate(rows):
             for index, rule in enumerate(self._rules):
                 state = self._states.get((row.channel, index))
                 record = self._records[rule.record]
-                if record.measurement != row.measurement or state is None or state.tags != row.tags:
+                if record.measurement != row.measurement or state is None or row.tags not in state.tags:
                     continue
+                if not is_of_sender(row, rule.sender):
+                    continue
+                if row.id & NEW_SENDER and not state.active:
+                    state.since_ns = None
                 if rule.protection != ABSENT and row.raw.get(record.fields[rule.protection].name) is False:
                     continue
                 names = [field.name for field in record.fields[rule.field : rule.field + rule.field_count]]

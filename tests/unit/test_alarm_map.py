@@ -13,7 +13,7 @@ from telemetry.errors import ConfigError
 from telemetry.map_entry import MapEntry
 from telemetry.mapping import resolve
 from telemetry.model import Level
-from tests.support.plan_specs import Signal, plan
+from tests.support.plan_specs import Signal, j1939, plan
 
 STATES = {0: "Ready", 2: "Fault", 3: "Emergency"}
 
@@ -167,3 +167,11 @@ def test_what_cannot_be_an_alarm_is_refused_in_one_line(entry: MapEntry, message
 def test_an_entry_to_a_field_has_no_bit() -> None:
     with pytest.raises(ConfigError, match="are for alarms"):
         resolve([MapEntry("Faults.Word", "battery.cycles", bit=1)], car())
+
+
+def test_an_alarm_of_a_named_sender_is_watched_in_its_rows_alone() -> None:
+    entry = MapEntry("Faults.CellOver", "event.cell_overvoltage", bus="traction", sender=0x1F, where="map[2]")
+    (alarm,) = mapped_alarms([entry], j1939(car()))
+    assert alarm.rule.sender == 0x1F
+    with pytest.raises(ConfigError, match=r"map\[2\]\.sender: Faults is not matched by PGN"):
+        list(mapped_alarms([entry], car()))

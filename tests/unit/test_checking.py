@@ -140,3 +140,58 @@ def test_the_room_for_a_spool_is_told_where_its_folder_cannot_be_looked_at(tmp_p
     influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
     file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "{"x" * 300}"\n[[can]]\nname = "can9"\n')
     assert "MB are free" in texts(list(check(load_config(file, {}))), Level.FACT)
+
+
+J1939_DBC = """VERSION ""
+NS_ :
+BS_:
+BU_: X
+BO_ 2566852862 Pack: 8 X
+ SG_ Volts : 8|16@1+ (0.1,0) [0|0] "V" X
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "J1939PG";
+"""
+
+
+@pytest.mark.parametrize(
+    ("senders", "warnings", "facts"),
+    [
+        (
+            [1, 2] * 5,
+            ["Pack comes from senders 01 and 02; its [[map]] takes 01 alone"],
+            ["5 of Pack fill no field"],
+        ),
+        (
+            [1] * 5 + [3] * 25,
+            [],
+            ["Pack comes from sender 03 now, in the place of 01", "9 of Pack fill no field"],
+        ),
+        ([1] * 9, [], []),
+    ],
+)
+def test_senders_of_which_none_is_named_are_reported(
+    tmp_path: Path, senders: list[int], warnings: list[str], facts: list[str]
+) -> None:
+    (tmp_path / "pack.dbc").write_text(J1939_DBC)
+    lines = [
+        f"({second}.0) can3 18FF10{sender:02X}#00A00F0000000000\n" for second, sender in enumerate(senders, 1)
+    ]
+    (tmp_path / "drive.log").write_text("".join(lines))
+    source = '[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["pack.dbc"]\n'
+    entry = '[[map]]\nsignal = "Pack.Volts"\nto = "battery.voltage_v"\n'
+    found = findings(tmp_path, source, rest=entry)
+    of_senders = [finding for finding in found if "of Pack" in finding.text or "Pack comes" in finding.text]
+    of_level = {level: [one.text for one in of_senders if one.level is level] for level in Level}
+    for level, texts_begin in ((Level.WARNING, warnings), (Level.FACT, facts)):
+        places = ("source log: channel can3: ", "source log: ")
+        assert len(of_level[level]) == len(texts_begin)
+        for text, begin in zip(of_level[level], texts_begin, strict=True):
+            assert text.startswith(tuple(place + begin for place in places))
+    named = entry + "".join(
+        f'[[map]]\nsignal = "Pack.Volts"\nto = "battery.voltage_v"\npack = "{n}"\nsender = "{n:02X}"\n'
+        for n in (2, 3)
+    )
+    found = findings(tmp_path, source, rest=named.replace('voltage_v"\n', 'voltage_v"\nsender = "01"\n', 1))
+    assert not [
+        finding for finding in found if "Pack comes" in finding.text or "fill no field" in finding.text
+    ]

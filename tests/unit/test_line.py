@@ -9,7 +9,9 @@ from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, Recor
 
 from telemetry.config import ReduceSettings
 from telemetry.errors import ConfigError
+from telemetry.ledger import imbalances
 from telemetry.line import Line
+from tests.support.transport_wire import bam, id_of
 
 PLAN = PlanSpec(
     records=(RecordSpec("Probe", (FieldSpec("kelvin", SlotKind.FLOAT),)),),
@@ -37,3 +39,19 @@ def test_an_interval_for_a_measurement_that_there_is_not_is_refused() -> None:
     Line(PLAN, None, vehicle="van", reduce=ReduceSettings(0.0, {"Probe": 1.0, "battery": 5.0}))
     with pytest.raises(ConfigError, match="no measurement 'Prob'"):
         Line(PLAN, None, vehicle="van", reduce=ReduceSettings(1.0, {"Prob": 1.0}))
+
+
+def test_the_accounts_balance_while_a_transport_session_is_open() -> None:
+    message = MessageSpec("Long", 0x18FECA00, True, 9, (SignalSpec(64, 8, True, False, False),), (), record=0)
+    spec = PlanSpec((RecordSpec("Long", (FieldSpec("soc", SlotKind.INT),)),), (BusSpec("can0", (message,)),))
+    line, lines = Line(spec, None, vehicle="van"), LineBuffer()
+    line.bind(0, bus=0, source="can0", tag="can0")
+    for read, text in enumerate(bam(1, bytes(9)), 1):
+        id, _, data = text.partition("#")
+        frames = FrameBatch(1)
+        frames.append(read, id_of(id), bytes.fromhex(data))
+        line.process(frames, lines)
+        counted = line.counted()
+        counted["bus/can0/read"] += read  # as the pipeline delivers them
+        assert list(imbalances(counted, lines.lines, {})) == []
+        assert counted["bus/can0/read"] == (0 if read < 3 else 3)  # of an open session nothing has become yet

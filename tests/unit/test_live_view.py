@@ -136,6 +136,7 @@ def test_messages_are_there_only_when_asked_for() -> None:
         {
             "message": "Pack",
             "source": "can0",
+            "sender": "",
             "age_s": 1.0,
             "rate_per_s": 1.0,
             "signals": {"volts": 360.1, "soc": 80},

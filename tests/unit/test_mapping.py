@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from telemetry_core.map_spec import ABSENT, CycleMap, MapSpec, OutputMap, SlotMap
@@ -9,9 +10,10 @@ from telemetry_core.schema import Schema
 from telemetry_core.spec import DecimalScale, PlanSpec, SlotKind
 
 from telemetry.errors import ConfigError
-from telemetry.map_entry import MapEntry
+from telemetry.map_entry import MapEntry, read_map_entry
 from telemetry.mapping import resolve
-from tests.support.plan_specs import Signal, plan, tenths
+from telemetry.toml_table import TomlTable
+from tests.support.plan_specs import Signal, j1939, plan, tenths
 
 PACK = {
     "Voltage": tenths(),
@@ -393,3 +395,73 @@ def test_a_number_past_all_cells_is_refused() -> None:
     serials = plan({"can0": {"Cells": {"Cell20261124_V": Signal()}}})
     with pytest.raises(ConfigError, match=r"map\[0\].signal: no signal is called"):
         resolve([MapEntry(FAMILY, "cells.v{n}")], serials)
+
+
+def entry_of(**keys: object) -> MapEntry:
+    table = {"signal": "Pack.Voltage", "to": "battery.voltage_v", **keys}
+    return read_map_entry(TomlTable(Path("gateway.toml"), "map[0]", table))
+
+
+@pytest.mark.parametrize(("text", "sender"), [("00", 0), ("1", 1), ("0x1f", 0x1F), ("FD", 0xFD)])
+def test_a_sender_is_an_address_in_hexadecimal(text: str, sender: int) -> None:
+    assert entry_of(sender=text).sender == sender
+    assert entry_of().sender is None
+
+
+@pytest.mark.parametrize("text", ["FE", "ff", "100", "-1", "0x", "G1", " 1", "1 "])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        entry_of(sender=text)
+    assert str(caught.value) == (
+        f'gateway.toml: map[0].sender: "{text}" is no address of J1939 (in hexadecimal, "00" to "FD")'
+    )
+
+
+def test_two_senders_of_one_message_are_two_packs() -> None:
+    entries = [
+        MapEntry("Pack.Voltage", "battery.voltage_v", bus="traction", pack=f"p{sender}", sender=sender)
+        for sender in (1, 2)
+    ]
+    spec = resolve(entries, j1939(CAR))
+    messages = spec.buses[0].messages
+    assert [(one.record, one.sender, [output.target for output in one.outputs]) for one in messages] == [
+        (0, 1, [0]),
+        (0, 2, [1]),
+    ]
+    assert spec.tag_sets == ({"pack": "p1"}, {"pack": "p2"})
+
+
+def test_two_senders_cannot_fill_one_field_of_one_pack() -> None:
+    entries = [
+        MapEntry("Pack.Voltage", "battery.voltage_v", sender=sender, where=f"map[{sender}]")
+        for sender in (1, 2)
+    ]
+    with pytest.raises(
+        ConfigError, match=r"map\[2\]\.to: battery.voltage_v of pack main comes from .*see map\[1\]"
+    ):
+        resolve(entries, j1939(CAR))
+
+
+def test_a_sender_of_a_message_that_its_id_alone_tells_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve([MapEntry("Pack.Voltage", "battery.voltage_v", sender=1, where="map[3]")], CAR)
+    assert str(caught.value) == (
+        "map[3].sender: Pack is not matched by PGN: its id alone says what it is"
+        " (leave sender out, or set j1939 = true where its source is configured)"
+    )
+
+
+@pytest.mark.parametrize(("byte_count", "is_taken"), [(8, False), (9, True)])
+def test_a_message_that_comes_by_j1939_transport_has_senders_whatever_its_database_declares(
+    byte_count: int, is_taken: bool
+) -> None:
+    spec = j1939(plan({"can0": {"Pack": PACK}}))
+    (bus,) = spec.buses
+    message = replace(bus.messages[0], by_pgn=False, byte_count=byte_count)
+    spec = replace(spec, buses=(replace(bus, messages=(message,)),))
+    entry = MapEntry("Pack.Voltage", "battery.voltage_v", sender=1)
+    if is_taken:
+        assert resolve([entry], spec).buses[0].messages[0].sender == 1
+    else:
+        with pytest.raises(ConfigError, match="not matched by PGN"):
+            resolve([entry], spec)

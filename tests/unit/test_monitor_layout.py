@@ -82,6 +82,7 @@ def test_without_a_map_the_messages_are_on_the_first_page() -> None:
         {
             "message": "Pack",
             "source": "can0",
+            "sender": "",
             "age_s": 0.1,
             "rate_per_s": 10.0,
             "signals": {"Voltage": 360.25, "Counter": 7, "Old": 1},
@@ -93,6 +94,24 @@ def test_without_a_map_the_messages_are_on_the_first_page() -> None:
     assert " Voltage 360.25  Counter 7       Old [1]" in words
     on_their_page = list(plain_lines(live, 80, ASCII, page=Page.MESSAGES))
     assert on_their_page[1:] == words[words.index(on_their_page[1]) :]
+
+
+def test_messages_of_two_j1939_senders_are_told_apart() -> None:
+    live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
+    message = {
+        "message": "Pack",
+        "source": "can0",
+        "age_s": 0.1,
+        "rate_per_s": 1.0,
+        "signals": {},
+        "stale": [],
+    }
+    live["messages"] = [{**message, "sender": sender} for sender in ("01", "F3")]
+    words = list(plain_lines(live, 80, ASCII))
+    assert [line.partition(" -")[0] for line in words if line.startswith("Pack")] == [
+        "Pack | can0 | sa 01",
+        "Pack | can0 | sa F3",
+    ]
 
 
 def test_a_meter_and_what_a_device_says_of_itself_are_shown() -> None:
