@@ -234,7 +234,8 @@ cdef bint learn(CycleState* state, const Page* pages, const uint32_t* ranks, uin
     # Near the shorter pauses: the silence may have been measured where a whole cycle was lost.
     state.pause_ns = min((turn.longest_ns + turn.next_ns) // 2, max(4 * turn.next_ns, turn.longest_ns // 8))
     state.silent_row = turn.longest_row
-    state.first = lowest(pages, ranks, page_count)
+    if rule == FIRST_PAGE:
+        state.first = lowest(pages, ranks, page_count)
     return True
 
 
