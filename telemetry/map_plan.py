@@ -363,9 +363,7 @@ class _Cycles:
         return list(self._pages).index(key), first_page
 
     def maps(self) -> tuple[CycleMap, ...]:
-        return tuple(
-            CycleMap(target, len(pages), tuple(pages)) for (target, _), pages in self._pages.items()
-        )
+        return tuple(CycleMap(target, len(pages), tuple(pages)) for (target, _), pages in self._pages.items())
 
 
 def _page_name(part: PartMap, pairs: Sequence[_Pair]) -> str:

@@ -1,8 +1,8 @@
 """Pages of cells that do not come: the events that say so, and the words of `check`.
 
-Promises: one event for all pages of a cycle that go missing with one row, and one for those that come back with
-it; two events of one pack and stamp do not overwrite one another. Relies on the mapper, which reports a page once
-when it is missing and once when it is back.
+Promises: one event for all pages of a cycle that go missing with one row, and one for those that come back
+with it; two events of one pack and stamp do not overwrite one another. Relies on the mapper, which reports a
+page once when it is missing and once when it is back.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

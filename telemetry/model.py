@@ -164,11 +164,11 @@ CELLS = Measurement(
         _number("vNNN", "voltage of cell NNN, counted from 1; absent past the number of cells"),
         _number("tNNN", "temperature of sensor NNN in frame order; one lost or not fitted leaves a gap"),
     ),
-    "A reading has pages of one cycle only. A cycle begins behind the silence between two bursts of pages, or,"
-    " where pages are spread over the whole period, with the page of the lowest cells; silence and period are"
-    " learnt from the pages. The first reading may therefore stand behind the next page, or be missing. A page"
-    " that has not come for ten cycles and 10 s is an event `page_missing`, and the others are read without it"
-    " until it comes again.",
+    "A reading has pages of one cycle only. A cycle begins after the silence between two bursts of pages."
+    " Where pages are spread over the whole period, it begins with the page of the lowest cells. Silence and"
+    " period are learnt from the pages, so the first reading may stand after the page that follows it, or be"
+    " missing. A page that has not come for ten cycles and 10 s is an event `page_missing`. The others are"
+    " read without it until it comes again.",
 )
 
 CHARGER = Measurement(

@@ -8,8 +8,7 @@ constant memory, and time in proportion to the row's pages; to all pages once a 
 Relies on a sender that sends its pages over and over. Nobody says where its cycles begin: that is learnt from
 turns. A turn runs from one page until it comes again behind all others, so it has one end of a cycle in it.
 If its longest pause is CLEAR times as long as any other, that is the silence between two cycles, and any pause
-so long ends a cycle: SILENCE. Otherwise, if no page came twice in the turn, pages are spread over the whole
-period: FIRST_PAGE. A cycle then begins with its lowest page and is over when it lasts as long as a turn. A page
+so long ends a cycle: SILENCE. Otherwise pages are spread over the whole period: FIRST_PAGE. A cycle then begins with its lowest page and is over when it lasts as long as a turn. A page
 of the next cycle comes later than that, unless the lowest page, which ends the cycle, comes before it.
 
 Loss makes turns longer, never shorter. So a shorter turn is believed at once, as is the first one if its silence
@@ -224,7 +223,7 @@ cdef bint learn(CycleState* state, const Page* pages, const uint32_t* ranks, uin
     cdef uint8_t rule
     if turn.longest_ns > 0 and turn.longest_ns >= clear * turn.next_ns:
         rule = SILENCE
-    elif turn.is_plain and turn.repeat_ns == 0:
+    elif turn.repeat_ns == 0 and (turn.is_plain or not state.is_lossy):
         rule = FIRST_PAGE
     else:
         return False
@@ -236,7 +235,8 @@ cdef bint learn(CycleState* state, const Page* pages, const uint32_t* ranks, uin
     # Near the shorter pauses: the silence may have been measured where a whole cycle was lost.
     state.pause_ns = min((turn.longest_ns + turn.next_ns) // 2, max(4 * turn.next_ns, turn.longest_ns // 8))
     state.silent_row = turn.longest_row
-    state.first = lowest(pages, ranks, page_count)
+    if rule == FIRST_PAGE:
+        state.first = lowest(pages, ranks, page_count)
     return True
 
 
@@ -244,8 +244,8 @@ cdef bint is_credible(CycleState* state, uint8_t rule, uint64_t period_ns) noexc
     """Whether the turn that has ended may replace what is known."""
     cdef const Turn* turn = &state.turn
     cdef uint8_t needed = AGREEING
-    cdef bint is_plain = turn.is_plain and turn.longest_ns >= CLEAR * turn.repeat_ns
-    if not is_plain or (state.rule != UNKNOWN and is_longer(period_ns, state.period_ns)):
+    # A page twice in succession tells of loss, unless there is a silence that is much longer.
+    if (not turn.is_plain or turn.longest_ns < CLEAR * turn.repeat_ns) or (state.rule != UNKNOWN and is_longer(period_ns, state.period_ns)):
         needed = MANY_AGREEING
     elif state.rule == UNKNOWN:
         if rule == SILENCE and turn.longest_ns >= VERY_CLEAR * turn.next_ns:

@@ -346,12 +346,14 @@ cdef class Mapper:
     cdef uint32_t _find_parts(self, const uint64_t* row, const Output* output) noexcept nogil:
         """Fill `parts_there` with the numbers of those parts of `output` that are in the row; how many."""
         cdef const uint64_t* raw = slots_of(self.schema, row)
+        cdef const Part* parts = self.table.parts + output.first_part  # not read again for each part
+        cdef const Range* ranges = self.table.ranges
+        cdef uint32_t* there = self.parts_there
         cdef uint32_t count = 0
         cdef uint32_t number
         for number in range(output.part_count):
-            if is_there(row, raw, &self.table.parts[output.first_part + number], self.table.ranges,
-                        self.table.selected):
-                self.parts_there[count] = number
+            if is_there(row, raw, &parts[number], ranges, self.table.selected):
+                there[count] = number
                 count += 1
         return count
 

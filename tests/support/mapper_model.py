@@ -1,5 +1,11 @@
-"""A mapper that one can read: what telemetry_core.mapper promises, with Python values, row by row."""
+"""A mapper that one can read: what the data model says of rows, with Python values, row by row.
 
+Cells: "one point is one reading of all cells, stamped with its last frame; an incomplete cycle of pages gives
+no point and is counted". The model is given the cycle of each row, which only its sender knows. The compiled
+mapper has to find that out.
+"""
+
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +24,17 @@ class _Cycle:
     """One reading of a pack that comes in pages."""
 
     page_count: int
+    number: int | None = None  # of the sender's cycle
     seen: set[int] = field(default_factory=set)
     values: dict[int, float] = field(default_factory=dict)
-    last_ns: int = 0
     fitted: int = 0
 
-    def restart(self) -> None:
+    @property
+    def is_incomplete(self) -> bool:
+        return 0 < len(self.seen) < self.page_count
+
+    def begin(self, number: int | None) -> None:
+        self.number = number
         self.seen.clear()
         self.values.clear()
 
@@ -78,14 +89,15 @@ class MapperModel:
         self._spec = spec
         self._channels: dict[int, _Channel] = {}
         self.made = {record.measurement: 0 for record in spec.records}
-        self.incomplete_cycles = 0
+        self._given_up = 0
 
     def bind(self, channel: int, bus: int, tags: Sequence[int]) -> None:
         cycles = [_Cycle(cycle.page_count) for cycle in self._spec.buses[bus].cycles]
         self._channels[channel] = _Channel(bus, tags, cycles)
 
-    def map(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for row in rows:
+    def map(self, rows: Iterable[Row], cycles: Iterable[int] | None = None) -> Iterator[Row]:
+        """cycles: by row, the sender's cycle that it is of; None: each row is a cycle of its own."""
+        for row, number in zip(rows, cycles or itertools.count(), strict=False):
             yield row
             channel = self._channels.get(row.channel)
             if channel is None:
@@ -94,9 +106,15 @@ class MapperModel:
                 record = self._records[message.record]
                 is_right = not _tells_of_fault(row, record, message)
                 if record.measurement == row.measurement and is_right and is_of_sender(row, message.sender):
-                    yield from self._map_row(row, channel, message)
+                    yield from self._map_row(row, number, channel, message)
 
-    def _map_row(self, row: Row, channel: _Channel, message: MessageMap) -> Iterator[Row]:
+    @property
+    def incomplete_cycles(self) -> int:
+        """Those that have ended, or would end if no row came any more."""
+        open_cycles = (cycle for channel in self._channels.values() for cycle in channel.cycles)
+        return self._given_up + sum(cycle.is_incomplete for cycle in open_cycles)
+
+    def _map_row(self, row: Row, number: int, channel: _Channel, message: MessageMap) -> Iterator[Row]:
         source = self._records[message.record]
         if row.id & NEW_SENDER and message.sender == ABSENT:
             self._change_sender(channel, message)
@@ -109,7 +127,11 @@ class MapperModel:
             ]
             values: dict[int, Number] = {}
             if output.cycle != ABSENT:
-                values.update(self._take_pages(row, source, channel, output, parts, target))
+                cycle = channel.cycles[output.cycle]
+                if parts and cycle.number != number:
+                    self._given_up += cycle.is_incomplete
+                    cycle.begin(number)
+                values.update(_take_pages(cycle, row, source, output, parts, target))
                 spread = _spread(values, target.cell_count)
             else:
                 for _, part in parts:
@@ -135,8 +157,8 @@ class MapperModel:
                 counters.charge.last = counters.energy.last = None
             if output.cycle != ABSENT:
                 cycle = channel.cycles[output.cycle]
-                self.incomplete_cycles += bool(cycle.seen)
-                cycle.restart()
+                self._given_up += cycle.is_incomplete
+                cycle.begin(None)
                 cycle.fitted = 0
 
     def _row(
@@ -162,40 +184,6 @@ class MapperModel:
             row.id & ~(NEW_SENDER | OTHER_SENDER) | mark,
             named,
         )
-
-    def _take_pages(
-        self,
-        row: Row,
-        source: RecordSpec,
-        channel: _Channel,
-        output: OutputMap,
-        parts: Sequence[tuple[int, PartMap]],
-        target: TargetMap,
-    ) -> dict[int, float]:
-        """The values of the cycle when it is complete, else nothing."""
-        cycle = channel.cycles[output.cycle]
-        pages = {output.first_page + number for number, _ in parts}
-        if not pages:
-            return {}
-        is_old = abs(row.time_ns - cycle.last_ns) > self._spec.cycle_gap_ns
-        if cycle.seen and (pages <= cycle.seen or is_old):
-            self.incomplete_cycles += 1
-            cycle.restart()
-        cycle.last_ns = row.time_ns
-        cycle.seen |= pages
-        for _, part in parts:
-            cycle.values.update(_values(part, row, source))
-        if len(cycle.seen) < cycle.page_count:
-            return {}
-        cells = [index for index, value in cycle.values.items() if index < target.cell_count and value != 0]
-        cycle.fitted = max([cycle.fitted, *(index + 1 for index in cells)])
-        complete = {
-            index: value
-            for index, value in cycle.values.items()
-            if index < cycle.fitted or index >= target.cell_count
-        }
-        cycle.restart()
-        return complete
 
     def _derive(self, values: dict[int, Number], time_ns: int, channel: _Channel, target_index: int) -> None:
         target = self._spec.targets[target_index]
@@ -245,6 +233,30 @@ class MapperModel:
 def is_of_sender(row: Row, sender: int) -> bool:
     """Whether the row is of this J1939 address; of ABSENT: of one that is taken, or of none."""
     return not row.id & OTHER_SENDER if sender == ABSENT else row.id & 0xFF == sender
+
+
+def _take_pages(
+    cycle: _Cycle,
+    row: Row,
+    source: RecordSpec,
+    output: OutputMap,
+    parts: Sequence[tuple[int, PartMap]],
+    target: TargetMap,
+) -> dict[int, float]:
+    """The values of the cycle when this row completes it, otherwise nothing."""
+    was_complete = len(cycle.seen) == cycle.page_count
+    cycle.seen |= {output.first_page + number for number, _ in parts}
+    for _, part in parts:
+        cycle.values.update(_values(part, row, source))
+    if was_complete or len(cycle.seen) < cycle.page_count:
+        return {}
+    cells = [index for index, value in cycle.values.items() if index < target.cell_count and value != 0]
+    cycle.fitted = max([cycle.fitted, *(index + 1 for index in cells)])
+    return {
+        index: value
+        for index, value in cycle.values.items()
+        if index < cycle.fitted or index >= target.cell_count
+    }
 
 
 def _tells_of_fault(row: Row, record: RecordSpec, message: MessageMap) -> bool:

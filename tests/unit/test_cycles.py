@@ -1,4 +1,4 @@
-"""Where a cycle of cell pages begins and ends: no reading has pages of two cycles, and none is lost silently."""
+"""Where a cycle of cell pages begins and ends: no reading has pages of two, and none is lost silently."""
 
 import random
 from collections.abc import Sequence
@@ -44,7 +44,9 @@ def test_wherever_the_rows_begin_no_reading_mixes_cycles(stream: list[Arrival], 
     pack = Pack(4)
     given = cycles_of(pack.take(stream[begin:]))
     assert given == list(range(given[0], 20))
-    assert given[0] <= (begin + 3) // 4 + 1  # of even pages one cycle more is needed to learn where one begins
+    assert (
+        given[0] <= (begin + 3) // 4 + 1
+    )  # of even pages one cycle more is needed to learn where one begins
     begun = len({one.cycle for one in stream[begin:]})
     assert pack.mapper.incomplete_cycles == begun - len(given)
 
@@ -222,7 +224,7 @@ def test_the_pages_of_one_row_are_one_reading_at_once() -> None:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_no_reading_mixes_cycles_though_a_fifth_of_the_pages_is_lost(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311  no secret
+    chance = random.Random(seed)
     pages = chance.choice([2, 3, 4, 6, 12])
     period_ms = chance.choice([100.0, 500.0, 1000.0, 3000.0])
     order = list(range(pages))
@@ -239,4 +241,6 @@ def test_no_reading_mixes_cycles_though_a_fifth_of_the_pages_is_lost(seed: int) 
     readings = pack.take(arrived, batch=chance.choice([1, 7, 1000]))
     expected = complete(arrived, pages)
     assert set(cycles_of(readings)) <= {cycle for _, cycle in expected}
-    assert {reading.time_ms for reading in readings} <= {round(time_ms * 1e6) / 1e6 for time_ms, _ in expected}
+    assert {reading.time_ms for reading in readings} <= {
+        round(time_ms * 1e6) / 1e6 for time_ms, _ in expected
+    }
