@@ -155,13 +155,6 @@ def test_it_uses_the_server_that_the_environment_names(demo: Demo, influxdb2: Da
     assert f"database   {influxdb2.url}" in output
 
 
-def test_a_url_with_a_login_is_refused_and_not_shown(demo: Demo) -> None:
-    code, output = demo.run({"INFLUXDB_V2_URL": "http://operator:pa55word@127.0.0.1:8086"})
-    assert code == 78
-    assert "INFLUXDB_V2_URL: must not hold a user or password" in output
-    assert "pa55word" not in output
-
-
 def without_apt(demo: Demo) -> dict[str, str]:
     """An environment in which no database can be had."""
     programs = demo.folder / "bin"

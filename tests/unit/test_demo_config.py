@@ -1,12 +1,15 @@
 """telemetry/demo/gateway_config.py: the configuration is valid, and what it promises is what it maps."""
 
+import io
 from pathlib import Path
 
 import cantools
+import pytest
 from cantools.database.can import Database
 
 from firmware_sim.broadcast import VEHICLE_DBC
 from firmware_sim.player import SimulatedClock
+from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, load_config
 from telemetry.demo.gateway_config import (
     _PAGES,
@@ -20,6 +23,9 @@ from telemetry.demo.gateway_config import (
     gateway_config,
     stored_points,
 )
+from telemetry.demo.screen import Screen
+from telemetry.demo.stage import Options, perform
+from telemetry.errors import ConfigError
 from telemetry.modelling import model
 from telemetry.protocols.databases import BusDatabases
 from telemetry.protocols.plan_cache import load_plan
@@ -147,3 +153,12 @@ def test_stored_points_are_counted_by_a_field_that_each_of_them_has() -> None:
     assert stored_points("battery", battery) == 15
     assert stored_points("cells", {"v001": 3, "v096": 3, "t001": 5, "t012": 5}) == 8
     assert stored_points("battery", {}) == 0
+
+
+def test_a_server_that_is_named_with_a_login_is_refused_and_not_shown() -> None:
+    stream = io.StringIO()
+    options = Options("drive-and-charge", 60.0, 1, None, False)
+    environment = {"INFLUXDB_V2_URL": "http://operator:pa55word@127.0.0.1:8086"}
+    with pytest.raises(ConfigError, match=r"^INFLUXDB_V2_URL: must not hold a user or password") as caught:
+        perform(options, environment, Screen(stream), SystemClock())
+    assert "pa55word" not in stream.getvalue() + str(caught.value)
