@@ -29,13 +29,15 @@ from tests.support.watcher_model import WatcherModel
 SECOND = 1_000_000_000
 BEGIN_NS = 1_700_000_000 * SECOND
 RIGHT = Signal(kind=SlotKind.BOOL, bits=1)
-CELLS = {f"Cell{n}": Signal(DecimalScale(1, 0, 3), pages=[n // 2]) for n in range(4)}
+CELLS = {f"Cell{n}": Signal(DecimalScale(1, 0, 3)) for n in range(4)}
+PAGED_CELLS = {f"Cell{n}": Signal(DecimalScale(1, 0, 3), pages=[n // 2]) for n in range(4)}
+PAGE = Signal(bits=4, signed=False, kind=SlotKind.UINT)
 PLAN: PlanSpec = j1939(
     plan(
         {
             "can0": {
                 "Pack": {"Voltage": tenths(), "Current": tenths(), "Right": RIGHT},
-                "Cells": {"Page": Signal(bits=4, signed=False, kind=SlotKind.UINT), **CELLS},
+                "Cells": CELLS,
                 "Alarms": {"High": RIGHT},
             }
         }
@@ -67,9 +69,7 @@ VALUES: tuple[st.SearchStrategy[dict[str, int | bool]], ...] = (
     st.fixed_dictionaries(
         {"Voltage": TENTHS, "Current": TENTHS, "Right": st.sampled_from([True, True, False])}
     ),
-    st.fixed_dictionaries(
-        {"Page": st.integers(0, 1), **dict.fromkeys(CELLS, st.sampled_from([0, 3900, 4100]))}
-    ),
+    st.fixed_dictionaries(dict.fromkeys(CELLS, st.sampled_from([0, 3900, 4100]))),
     st.fixed_dictionaries({"High": st.booleans()}),
 )
 Judged = Sequence[Sequence[tuple[int, int]]]
@@ -192,3 +192,30 @@ def stamped(drawn: Sequence[Given]) -> list[Given]:
             drawn, itertools.islice(times_ns, 1, None), strict=True
         )
     ]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([1, 2]), st.integers(0, 1), STEPS_NS), max_size=80),
+    st.sampled_from([None, 2]),
+)
+def test_no_reading_has_pages_of_two_senders(drawn: list[tuple[int, int, int]], named: int | None) -> None:
+    """Each sender's cells have a voltage of their own, so a mixed reading shows."""
+    plan_of_pages = j1939(plan({"can0": {"Cells": {"Page": PAGE, **PAGED_CELLS}}}))
+    entry = MapEntry("Cells.Cell{n}", "cells.v{n}", index_from=0, sender=named)
+    mapping = model([entry], [], plan_of_pages, Counting()).map
+    assert mapping is not None
+    schema = Schema(plan_of_pages.records + mapping.records)
+    senders, mapper = Senders(schema, judged_records(plan_of_pages, mapping, [])), Mapper(schema, mapping)
+    senders.bind(0, 0, FIRST_TAGS)
+    mapper.bind(0, 0, list(range(1, 1 + len(mapping.tag_sets))))
+    rows: list[Given] = [
+        (0, 0, sender, step_ns, {"Page": page, **dict.fromkeys(CELLS, 3000 + sender)})
+        for sender, page, step_ns in drawn
+    ]
+    samples, mapped = batch_of(schema, stamped(rows)), SampleBatch(schema)
+    senders.judge(samples)
+    mapper.map(samples, mapped)
+    for row in mapped:
+        if row.measurement == "cells":
+            assert len(set(row.raw.values())) == 1
+            assert named is None or set(row.raw.values()) == {3.002}
