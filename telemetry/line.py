@@ -215,6 +215,7 @@ class Line:
         Alarms that it does not watch for end, with the stamp of the newest row that told of them; all of them
         where the vehicle is called otherwise, since their tags are others. shift_ns: as for those rows.
         """
+        successor._teller.carry_on(self._teller)
         if self._watcher is None:
             return
         for channel, its_source in self._source_of_channel.items():
