@@ -1,8 +1,8 @@
 """Alarms: what is watched for in the rows, and the events that it makes when it begins and when it ends.
 
 Promises: what is told depends on the rows alone; two events of one alarm, or of two alarms with one code,
-never overwrite one another in the database: stamps that are the same, or that step back, are told apart as those of
-frames are (`telemetry_core.stamps`), also from those of the line before.
+never overwrite one another in the database: stamps that are the same, or that step back, are told apart as
+those of frames are (`telemetry_core.stamps`), also from those of the line before.
 Relies on `telemetry_core.watcher` for transitions only, never repetitions.
 """
 
@@ -69,7 +69,7 @@ class AlarmTeller:
         self._series: dict[tuple[str, ...], int] = {}  # numbers, by the tags of the event
 
     def carry_on(self, earlier: "AlarmTeller") -> None:
-        """Tell its events apart from those of `earlier`, too, which makes few more. Before it has made any."""
+        """Tell events apart from those of `earlier`, too. Before it has made any."""
         self._nudger, self._series = earlier._nudger, earlier._series
 
     def tell(self, transition: Transition, source: str) -> tuple[Event, int]:

@@ -12,12 +12,12 @@ the batches are:
 - Every frame that does not come after all before it is in `nudged`.
 
 What it takes is a staircase for each id: for any stamp, the largest nudge used at it or later. Four steps are kept;
-of a fifth the two that differ least become one, the higher. Extended ids that differ in J1939's priority and
+where there are more, two become one, as high as the higher and as late as the later. Extended ids that differ in J1939's priority and
 destination alone count as one: matched by PGN they are one series of one sender. Memory is bounded (8 MiB): the
 newest 32,768 ids are remembered, and of those before them as many again.
 """
 
-from libc.math cimport llrint
+from libc.math cimport INFINITY, llrint
 from libc.stdint cimport INT64_MIN, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
@@ -80,18 +80,22 @@ cdef uint32_t _climb(Recent* entry, int64_t time_ns) noexcept nogil:
     cdef uint32_t nudge = 0
     cdef int index = 0
     cdef int count = 0
+    cdef bint is_near
     if time_ns > entry.stamps[0]:
         nudge = <uint32_t>(taken_ns + 1 - time_ns) if time_ns <= taken_ns else 0
     else:
+        is_near = time_ns < entry.stamps[0] and entry.stamps[0] - time_ns < NEAR_NS
+        if is_near:  # where stamps are that fine, what follows it may be taken: it comes after the last one
+            nudge = <uint32_t>(taken_ns + 1 - time_ns)
         while index < STEPS and entry.stamps[index] >= time_ns and (index == 0 or entry.nudges[index] != 0):
-            nudge = entry.nudges[index] + 1
+            nudge = max(nudge, entry.nudges[index] + 1)
             if entry.stamps[index] > time_ns:
                 stamps[count] = entry.stamps[index]
                 nudges[count] = entry.nudges[index]
                 count += 1
             index += 1
-        if entry.stamps[0] - time_ns < NEAR_NS:  # where stamps are that fine, what follows it may be taken
-            nudge = max(nudge, <uint32_t>(taken_ns + 1 - time_ns))
+        if is_near:
+            nudges[0] = <uint32_t>(time_ns + nudge - stamps[0])
     stamps[count] = time_ns
     nudges[count] = nudge
     count += 1
@@ -110,14 +114,18 @@ cdef uint32_t _climb(Recent* entry, int64_t time_ns) noexcept nogil:
 
 
 cdef int _merge(int64_t* stamps, uint32_t* nudges) noexcept nogil:
-    # Make one step too many of the two whose nudges differ least, of several the two furthest back.
+    # Make one step too many of the two where that fills the least of the staircase's corners.
+    cdef double least = INFINITY
+    cdef double corner
     cdef int index
-    cdef int least = STEPS - 1
-    for index in range(STEPS - 2, -1, -1):
-        if nudges[index + 1] - nudges[index] < nudges[least + 1] - nudges[least]:
-            least = index
-    nudges[least] = nudges[least + 1]
-    for index in range(least + 1, STEPS):
+    cdef int upper = 0
+    for index in range(STEPS):
+        corner = <double>(nudges[index + 1] - nudges[index]) * <double>(stamps[index] - stamps[index + 1])
+        if corner <= least:
+            least = corner
+            upper = index
+    nudges[upper] = nudges[upper + 1]
+    for index in range(upper + 1, STEPS):
         stamps[index] = stamps[index + 1]
         nudges[index] = nudges[index + 1]
     return STEPS

@@ -68,7 +68,7 @@ def test_a_stamp_that_earlier_frames_were_set_to_follows_the_last_of_them() -> N
 
 
 def test_a_stamp_that_steps_back_by_less_than_a_microsecond_follows_the_last_frame() -> None:
-    assert nudges(Nudger(), (5000, 1, 0), (4001, 1, 0), (4500, 1, 0), (4000, 1, 0)) == [0, 1000, 502, 1]
+    assert nudges(Nudger(), (5000, 1, 0), (4001, 1, 0), (4500, 1, 0), (4000, 1, 0)) == [0, 1000, 502, 1001]
 
 
 @pytest.mark.parametrize("frames_before", [6, 1000], ids=["a few frames ago", "long ago"])
