@@ -1,7 +1,8 @@
 """The pipeline thread's work: deliveries in, durable batches out, and the accounts as of each batch.
 
 Promises: a batch is closed at 5,000 lines, 2 MiB or one second, whichever comes first, and always between
-two deliveries, so that its position and its accounts are exact. A log that is read again is processed from
+two deliveries, so that its position and its accounts are exact. A batch that may hold a point of an earlier
+one is ordered, so that the last frame's value stays. A log that is read again is processed from
 its start and what an earlier run had stored is thrown away, so that every stage is as it was; for the same
 reason what the reducer holds of a log goes out only at the log's end, not when the service stops.
 
@@ -50,12 +51,17 @@ class Pipeline:
         positions: Mapping[str, int],
         *,
         wait_for_clock: bool = False,
+        newest_ns: int | None = None,
     ) -> None:
-        """positions: how many frames of each log are in the store already, and of which its end is."""
+        """positions: how many frames of each log are in the store already, and of which its end is.
+
+        newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing.
+        """
         self._line = line
         self._store = store
         self._ledger = ledger
         self._clock = clock
+        self._newest_ns = newest_ns
         self._stored = dict(positions)
         self._positions = dict(positions)
         self._delivered: dict[str, int] = {}
@@ -88,6 +94,8 @@ class Pipeline:
         the position of a log is called, empty if the source cannot resume; own_time: the frames' stamps do
         not come from this machine's clock; time_known: whether that clock may be trusted.
         """
+        if self._newest_ns is not None and source not in self._delivered and not self._stored.get(resume_as):
+            self._line.follow(source, self._newest_ns)
         if resume_as:
             stored = self._stored.get(resume_as, 0)
             done = min(max(stored - frames.position, 0), len(frames))
@@ -222,6 +230,7 @@ class Pipeline:
             points=points,
             first_ns=first_ns,
             last_ns=last_ns,
+            ordered=self._open.overlaps,
             time_base=self._time_base,
             boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
         )

@@ -96,7 +96,8 @@ class Service:
                 keep_free_bytes=config.spool.keep_free_bytes,
             ),
         )
-        positions = self._spool.recovery.positions
+        recovery = self._spool.recovery
+        positions = recovery.positions
         assembled = assemble_sources(config, self._channels, self._clock, positions)
         self._sources = RunningSources(assembled, self._output, self._assemble_again)
         self._ledger = Ledger(self._earlier_accounts())
@@ -107,6 +108,7 @@ class Service:
             self._clock,
             without_replaced(positions, self._sources),
             wait_for_clock=config.wait_for_clock,
+            newest_ns=recovery.newest_ns,
         )
         self._sink = Sink(
             self._spool,

@@ -47,6 +47,7 @@ class Recovery:
     positions: Mapping[str, int]
     last_sequence: int
     waiting_points: int
+    newest_ns: int | None  # the latest stamp of the last record; None: there is none
     damaged_points: int  # found damaged now
     torn_bytes: int  # of a commit that was never accepted
 
@@ -126,6 +127,7 @@ class Spool:
             positions=dict(state.positions),
             last_sequence=state.last_sequence,
             waiting_points=self._store.waiting_points,
+            newest_ns=state.newest[1].last_ns if state.newest else None,
             damaged_points=state.damaged_points,
             torn_bytes=state.torn_bytes,
         )
@@ -178,7 +180,7 @@ class Spool:
         """Whether it is time for `commit`."""
         with self._lock:
             self._look_for_letters()
-            if self._letters:
+            if self._letters and not self._replacements_wait():
                 return True
             now_s = self._clock.monotonic_s()
             oldest = self._memory.oldest
@@ -264,18 +266,17 @@ class Spool:
                 self._letters = self._requeue.waiting()[:LETTERS_A_LOOK]
 
     def _append_letters(self) -> None:
-        """Append the letters that were found."""
+        """Append the letters that were found, when no newer rows wait that may replace theirs."""
+        if not self._letters or self._replacements_wait():
+            return
         letters, self._letters = self._letters, []
-        if letters:  # that they had died must be as durable as that they live
-            self._store.save()
-            self._store.sync_slot()
+        self._store.save()  # that they had died must be as durable as that they live
+        self._store.sync_slot()
         for name in letters:
             read = self._requeue.read(name)
             if read is None:
                 continue  # it stays, for somebody to look at
             letter, lines = read
-            if letter.ordered and self._newer_may_wait():
-                continue
             self._requeue.claim(name, self._sequence + 1)
             self._dead_letters.forget(name)
             points = lines.count(b"\n") + (not lines.endswith(b"\n"))
@@ -290,9 +291,15 @@ class Spool:
                 self._tally().revived(points),
             )
 
-    def _newer_may_wait(self) -> bool:
-        """Whether rows may be on their way that a requeued ordered row must not come behind."""
-        return self._store.waiting_points > 0 or any(item.batch.ordered for item in self._memory)
+    def _replacements_wait(self) -> bool:
+        """Whether ordered batches wait, whose rows a requeued one must not replace."""
+        return self._store.ordered_waits() or any(item.batch.ordered for item in self._memory)
+
+    @property
+    def letters_wait(self) -> bool:
+        """Whether dead letters that were handed over are not appended yet, as far as one has looked."""
+        with self._lock:
+            return bool(self._letters)
 
     # -- the sink's side
 
@@ -315,7 +322,7 @@ class Spool:
             return self._outbox.next_live()
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest; an ordered one only while no other ordered one is in flight."""
+        """The oldest batch but the newest; an ordered one when all before it is settled, and none past it."""
         with self._lock:
             return self._outbox.next_backlog()
 
