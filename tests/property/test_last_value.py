@@ -1,8 +1,8 @@
 """Whatever comes between a frame and the database, and in whatever order: the last frame's value stays.
 
-A pipeline with a mapped message, a real spool on a disk that fails, a real sender. The database keeps the last
-value that it was sent of each point. Stamps are coarse and step back, so that batches share points; those of a bus
-go on after a start where they were.
+A pipeline with a mapped message, a real spool on a disk that fails, a real sender. The database keeps the
+last value that it was sent of each point. Stamps are coarse and step back, so that batches share points;
+those of a bus go on after a start.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import hypothesis.strategies as st
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from telemetry_core.frames import FrameBatch
 from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, RecordSpec, SignalSpec, SlotKind
@@ -215,4 +215,4 @@ class LastValue(RuleBasedStateMachine):
 
 
 TestLastValue = LastValue.TestCase
-TestLastValue.settings = settings(max_examples=100, phases=[Phase.generate], stateful_step_count=25, deadline=None)
+TestLastValue.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
