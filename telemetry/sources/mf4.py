@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FINISHED, UNFINISHED = b"MDF     ", b"UnFinMF "  # how a log begins
 HEADER_BYTES = 168
+RECORDS_AT_ONCE = 50_000  # of whose channels one looks at, some megabytes
 
 
 class Mf4:
@@ -73,6 +74,7 @@ class Mf4:
             raise cannot_copy(where, error) from error
         except Exception as error:
             raise DataError("is no MF4 log", where=str(where), hint=" ".join(str(error).split())) from error
+        self.first_channel = 0 if _has_channel_0(self._file._mdf) else 1
 
     @property
     def reader(self) -> Iterable["can.Message"]:
@@ -90,6 +92,26 @@ class Mf4:
 
     def is_torn(self) -> bool:
         return False
+
+
+def _has_channel_0(log: "MDF4") -> bool:
+    """Whether a record is of channel 0: loggers number their channels from 1, python-can from 0."""
+    with suppress(Exception):  # of a damaged log: reading its messages shows what there is
+        for number, group in enumerate(log.groups):
+            for index, channel in enumerate(group.channels):
+                if not channel.name.endswith(".BusChannel"):
+                    continue
+                for offset in range(0, group.channel_group.cycles_nr, RECORDS_AT_ONCE):
+                    found = log.get(
+                        group=number,
+                        index=index,
+                        samples_only=True,
+                        record_offset=offset,
+                        record_count=RECORDS_AT_ONCE,
+                    )
+                    if (found[0] == 0).any():
+                        return True
+    return False
 
 
 def _mend_asammdf() -> None:

@@ -17,6 +17,7 @@ import pytest
 from telemetry_core.frames import FrameBatch, FrameTuple
 
 from telemetry.errors import DataError, StorageError
+from telemetry.sources import mf4
 from telemetry.sources.logs import Log
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import PACKERS, Numbering
@@ -126,6 +127,42 @@ def test_an_mf4_log_is_read_in_the_order_of_time(tmp_path: Path) -> None:
         FrameTuple(start_ns + 1_000_000_000, 8, bytes(24), 1, FD | BRS, 0),
     ]
     assert list(names) == ["can0", "can1"]
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (1, 0), (2, 1), (0,), (1, 3)])
+def test_each_channel_keeps_its_frames_wherever_its_logger_begins_to_count(
+    numbers: tuple[int, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "drive.mf4"
+    with can.MF4Writer(path) as writer:
+        for index in range(30):
+            number = numbers[index % len(numbers)]
+            writer.on_message_received(
+                can.Message(START_S + index, 0x100, is_extended_id=False, data=bytes([index]), channel=number)
+            )
+    with can.MF4Reader(path) as reader:
+        truth = [(int(str(message.channel)), bytes(message.data)) for message in reader]
+    names = Numbering()
+    batch = FrameBatch(40)
+    with Log(path, names.__getitem__) as log:
+        log.read(batch)
+    by_number = {number: name for name, number in names.items()}
+    first = 0 if 0 in numbers else 1
+    assert [(by_number[frame.channel], frame.data) for frame in batch] == [
+        (f"can{channel - first}", data) for channel, data in truth
+    ]
+
+
+def test_a_channel_0_is_found_wherever_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mf4, "RECORDS_AT_ONCE", 7)
+    path = tmp_path / "drive.mf4"
+    with can.MF4Writer(path) as writer:
+        for index in range(20):
+            writer.on_message_received(can.Message(START_S + index, 1, data=b"", channel=index < 19))
+    names = Numbering()
+    with Log(path, names.__getitem__) as log:
+        log.read(FrameBatch(40))
+    assert list(names) == ["can1", "can0"]
 
 
 def test_what_is_no_mf4_log_is_refused(tmp_path: Path) -> None:
