@@ -9,8 +9,10 @@ import shutil
 import struct
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import can
 import pytest
@@ -305,3 +307,67 @@ def test_an_unfinished_log_that_the_temporary_folder_has_no_room_for_is_no_damag
     said = rf"drive\.mf4: cannot be copied into {copies}: No space left on device"
     with pytest.raises(StorageError, match=said):
         read(path)
+
+
+def unpacks_to(path: Path, beginning: bytes, size_bytes: int) -> None:
+    """A log of zeros behind its beginning, a thousandth as large."""
+    packer = zlib.compressobj(9, wbits=31)
+    zeros = bytes(1 << 20)
+    with path.open("wb") as file:
+        file.write(packer.compress(beginning))
+        for _ in range(size_bytes >> 20):
+            file.write(packer.compress(zeros))
+        file.write(packer.flush())
+
+
+def test_a_compressed_log_takes_at_most_half_of_what_is_free_in_the_temporary_folder(
+    tmp_path: Path, copies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drive.mf4.gz"
+    unpacks_to(path, mf4.FINISHED, 32 << 20)
+    free = shutil.disk_usage(tmp_path)._replace(free=20 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    written = []
+    copy = shutil.copyfileobj
+
+    def note(source: BinaryIO, target: BinaryIO, length: int) -> None:
+        try:
+            copy(source, target, length)
+        finally:
+            written.append(target.tell())
+
+    monkeypatch.setattr(shutil, "copyfileobj", note)
+    said = rf"drive\.mf4\.gz: unpacks to more than 10 MiB, half of what is free in {copies} \(.*unpack it"
+    with pytest.raises(StorageError, match=said):
+        read(path)
+    assert written == [10 << 20]
+    assert list(copies.iterdir()) == []
+
+
+def test_a_compressed_file_that_is_no_mf4_log_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drive.mf4.gz"
+    unpacks_to(path, b"not this", 1 << 20)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("it was unpacked")
+
+    monkeypatch.setattr(shutil, "copyfileobj", fail)
+    with pytest.raises(DataError, match=r"drive\.mf4\.gz: is no MF4 log"):
+        read(path)
+
+
+def test_a_block_that_unpacks_to_anything_is_not_held_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drive.mf4"
+    with can.MF4Writer(path, compression_level=2) as writer:
+        for index in range(RECORDS):
+            writer.on_message_received(can.Message(START_S + index, 1, data=bytes(8), channel=1))
+    assert b"##DZ" in path.read_bytes()
+    assert len(read(path)[0]) == RECORDS
+    monkeypatch.setattr(mf4, "MOST_BLOCK_BYTES", 1000)
+    frames, warnings = read(path)
+    assert frames == []
+    assert warnings == [f"{path}:its records: no frame, skipped"]
