@@ -1,20 +1,25 @@
 """Pieces of decoded logs on their way into a database, with the spool on a disk that is not always well."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from telemetry import decode_delivery
 from telemetry.clock import Clock, SystemClock
 from telemetry.decode_delivery import WAITING_POINTS, Delivery
+from telemetry.decode_influx import Job, deliver
 from telemetry.decode_output import Piece
 from telemetry.decode_progress import Progress
+from telemetry.decode_screen import Screen
+from telemetry.errors import StorageError
 from telemetry.events import Event
 from telemetry.ledger import imbalances, points_unaccounted
 from telemetry.sink.settings import Api, InfluxSettings
-from telemetry.spool import EncodedBatch, Spool
+from telemetry.spool import EncodedBatch, Spool, SpoolLimits
 from tests.support.scripted_server import Act, Connection, ScriptedServer, store
 
 LINES_A_PIECE = 6000
@@ -257,3 +262,43 @@ def test_a_batch_with_a_point_of_an_earlier_one_is_ordered(
     run.take(3)
     run.finish()
     assert [batch.ordered for batch in appended] == [False, True, False]
+
+
+class Pieces:
+    """A `FileDecoder` of some pieces."""
+
+    header = b""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = numbers
+
+    @contextmanager
+    def pieces(self, _paths: Sequence[Path]) -> Iterator["Pieces"]:
+        yield self
+
+    def __iter__(self) -> Iterator[Piece]:
+        return map(piece, self._numbers)
+
+    def stop(self) -> None: ...
+
+    def warnings(self) -> list[str]:
+        return []
+
+    def summary(self) -> str:
+        return ""
+
+
+def test_points_that_found_no_room_are_an_error_and_the_spool_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "spool"
+    limits = SpoolLimits(cap_bytes=30_000, segment_bytes=1, keep_free_bytes=0, commit_bytes=1)
+    monkeypatch.setattr(decode_delivery, "LIMITS", limits)
+    influx = InfluxSettings(url="http://127.0.0.1:1", database="fleet", api=Api.V1)
+    job = Job([tmp_path / "a.log"], [], [], influx, spool, None)
+    screen = Screen(SystemClock(), output_is_terminal=False)
+    said = rf"{spool}: \d+ points found no room, or were damaged \(free the disk; the same command writes"
+    with pytest.raises(StorageError, match=said) as failed:
+        deliver(job, lambda _: Pieces(*range(1, 9)), screen, SystemClock())
+    assert failed.value.exit_code == 74
+    assert list(spool.glob("*.segment"))

@@ -1,4 +1,4 @@
-"""Each flag of `decode` that changes what comes out: a run with it and one without, on a log that shows it."""
+"""Each flag of `decode` that changes what comes out: a run with it and one without, where it shows."""
 
 import os
 import subprocess
