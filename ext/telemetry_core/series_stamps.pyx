@@ -1,10 +1,10 @@
 """The newest stamp of each series of the data model, for batches that may be delivered in any order.
 
-Rows of the data model carry the raw stamps of their frames: two of them may be one point in the database, and the
-last one must stay. Promises: of two batches that hold rows of one series with one stamp, the later one is said to
-overlap; so is one that holds a row with an older stamp than an earlier batch's, since stamps in between are not
-remembered. Rows within one batch do not overlap. Without memory for a series every row of it does. Memory is 24 bytes
-a series.
+Rows of the data model carry the raw stamps of their frames: two of them may be one point in the database, and
+the last one must stay. Promises: of two batches that hold rows of one series with one stamp, the later one is
+said to overlap. So is one that holds a row with an older stamp than an earlier batch's, since stamps in between
+are not remembered. Rows within one batch do not overlap. Without memory for a series every row of it does.
+Memory is 24 bytes a series.
 """
 
 from libc.stdint cimport INT64_MIN, int64_t, uint16_t, uint32_t

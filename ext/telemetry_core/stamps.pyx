@@ -4,17 +4,17 @@
 and stamp, and coarse clocks give many frames the same. Promises, for the frames of one (channel, id), whatever
 the batches are:
 
-- Of frames with one stamp the first gets `nudge_ns` 0, the next 1, and so on, in their order. A frame whose stamp
-  those nudges have passed, or that steps back by less than 1 us, follows the last of them.
-- A frame whose stamp steps back, however far, gets a nudge that no frame with that stamp or a later one has had. So no
-  two frames ever have the same stamp and nudge, and no two have the same sum where stamps are whole multiples
-  of more than the nudges (a microsecond or coarser).
+- Of frames with one stamp the first gets `nudge_ns` 0, the next 1, and so on, in their order. A frame whose
+  stamp those nudges have passed, or that steps back by less than 1 us, follows the last of them.
+- A frame whose stamp steps back, however far, gets a nudge that no frame with that stamp or a later one has had.
+  So no two frames have the same stamp and nudge. No two have the same sum where stamps are whole multiples of
+  more than the nudges (a microsecond or coarser).
 - Every frame that does not come after all before it is in `nudged`.
 
-What it takes is a staircase for each id: for any stamp, the largest nudge used at it or later. Four steps are kept;
-where there are more, two become one, as high as the higher and as late as the later. Extended ids that differ in J1939's priority and
-destination alone count as one: matched by PGN they are one series of one sender. Memory is bounded (8 MiB): the
-newest 32,768 ids are remembered, and of those before them as many again.
+What it takes is a staircase for each id: for any stamp, the largest nudge used at it or later. Four steps are
+kept; where there are more, two become one, as high as the higher and as late as the later. Extended ids that
+differ in J1939's priority and destination alone count as one: matched by PGN they are one series of one sender.
+Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of those before them as many again.
 """
 
 from libc.math cimport INFINITY, llrint
