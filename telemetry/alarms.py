@@ -1,7 +1,8 @@
 """Alarms: what is watched for in the rows, and the events that it makes when it begins and when it ends.
 
 Promises: what is told depends on the rows alone; two events of one alarm, or of two alarms with one code,
-never overwrite one another in the database: where their stamps are the same the later one is set 1 ns behind.
+never overwrite one another in the database: stamps that are the same, or that step back, are told apart as
+those of frames are (`telemetry_core.stamps`), also from those of the line before.
 Relies on `telemetry_core.watcher` for transitions only, never repetitions.
 """
 
@@ -9,13 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from telemetry_core.stamps import Nudger
 from telemetry_core.watch_spec import LimitTest, RuleSpec, ValueTest
 from telemetry_core.watcher import Standing, Transition
 
 from telemetry.events import Event
 from telemetry.model import EVENT_CODES, Level
-
-MAX_NUDGE_NS = 1000  # stamps so near behind one another are those of one moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,12 @@ class AlarmTeller:
 
     def __init__(self, alarms: Sequence[Alarm]) -> None:
         self._alarms = alarms
-        self._last_ns: dict[tuple[str, ...], int] = {}  # by the tags of the event
+        self._nudger = Nudger()
+        self._series: dict[tuple[str, ...], int] = {}  # numbers, by the tags of the event
+
+    def carry_on(self, earlier: "AlarmTeller") -> None:
+        """Tell events apart from those of `earlier`, too. Before it has made any."""
+        self._nudger, self._series = earlier._nudger, earlier._series
 
     def tell(self, transition: Transition, source: str) -> tuple[Event, int]:
         """The event of one transition on a channel whose tag is `source`, and its stamp."""
@@ -96,13 +101,10 @@ class AlarmTeller:
         return event, self.stamped(event, time_ns)
 
     def stamped(self, event: Event, time_ns: int) -> int:
-        """The stamp of `event`, of which the row that told it has `time_ns`."""
-        series = (event.code, event.source, event.pack, event.charger)
-        last_ns = self._last_ns.get(series)
-        if last_ns is not None and time_ns <= last_ns < time_ns + MAX_NUDGE_NS:
-            time_ns = last_ns + 1
-        self._last_ns[series] = time_ns
-        return time_ns
+        """The stamp of `event`, whose row has `time_ns`: no event of its code and tags has had it."""
+        tags = (event.code, event.source, event.pack, event.charger)
+        number = self._series.setdefault(tags, len(self._series))
+        return time_ns + self._nudger.tell_apart(number, time_ns)
 
 
 def successors(

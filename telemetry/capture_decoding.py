@@ -92,7 +92,7 @@ class CaptureDecoder:
         self._mapped = SampleBatch(schema)
         self._lines = LineBuffer()
         self._framers: dict[str, Framer] = {}
-        self._text: list[bytes] = []
+        self.overlaps = False  # a point of the text taken last may be one of an earlier text
         self._bytes_received = 0
 
     @property
@@ -132,9 +132,8 @@ class CaptureDecoder:
         yield self._take_text()
 
     def _take_text(self) -> bytes:
-        text = b"".join(self._text)
-        self._text.clear()
-        return text
+        self.overlaps = self._lines.overlaps
+        return self._lines.take()
 
     @property
     def messages(self) -> int:
@@ -198,11 +197,9 @@ class CaptureDecoder:
                     values = {"code": EVENT_CODES[alarm.code].number, "level": alarm.level, "active": True}
                     self._mapped.append(self._records.index(_EVENT_RECORD), time_ns, values, channel=channel)
             self._encode(self._mapped, self._lines)
-            if len(self._lines):
-                self._text.append(self._lines.take())
             if self._format is OutputFormat.LINE_PROTOCOL:
                 for alarm in alarms:
-                    self._text.append(self._event_line(alarm, ports[channel], time_ns) + b"\n")
+                    self._lines.append(self._event_line(alarm, ports[channel], time_ns), time_ns)
         self._frames.clear()
 
     def _reported(self) -> Iterator[Alarm]:
@@ -244,6 +241,7 @@ class _Worker:
         self._texts: Iterator[bytes] = iter(())
         self._index = 0
         self._text = b""
+        self._overlaps = False
         self._warnings: list[str] = []
         self._bytes_read = 0
 
@@ -261,7 +259,7 @@ class _Worker:
         text = next(self._texts, None)
         self._bytes_read = self._capture.bytes_read
         if text is not None:
-            self._text = text
+            self._text, self._overlaps = text, self._decoder.overlaps
         else:
             self._warnings = self._capture.warnings()
             self.close()
@@ -277,7 +275,10 @@ class _Worker:
             stamps = [int(line.rpartition(b" ")[2]) for line in lines]
             first_ns, last_ns = min(stamps, default=0), max(stamps, default=0)
         place = self._course.at(self._index, self._bytes_read, self._decoder.messages)
-        return Piece(self._text, len(lines), first_ns, last_ns, 0, counts, place, self._warnings)
+        overlaps = bool(lines) and self._overlaps
+        return Piece(
+            self._text, len(lines), first_ns, last_ns, 0, counts, place, self._warnings, overlaps=overlaps
+        )
 
     def close(self) -> None:
         """Give the capture back that is open, if there is one."""

@@ -23,6 +23,7 @@ from telemetry.events import Event
 from telemetry.ledger import add
 from telemetry.sink.settings import InfluxSettings
 from telemetry.sink.sink import Sink
+from telemetry.sources.identity import end_of
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.segment import parse_name
@@ -81,9 +82,11 @@ class Delivery:
         self.done_frames = recovery.positions.get(position, 0) if position and is_whole else 0
         self._accounts = _kept(recovery.accounts, resumed=self.done_frames > 0)
         self._is_behind = self.done_frames > 0
+        self._has_ended = self._is_behind and recovery.positions.get(end_of(position)) == self.done_frames
         self._frames = self.done_frames
         self._texts: list[bytes] = []
         self._size_bytes = self._lines = 0
+        self._overlaps = False
         self._first_ns, self._last_ns = 0, 0
         self._sink = Sink(self._spool, influx, clock, on_event=on_event, on_failure=self._fail)
         self._sink.start()
@@ -91,13 +94,14 @@ class Delivery:
     def take(self, piece: Piece) -> None:
         """Store a piece, and wait while the server is behind; nothing once stopped."""
         if self._is_behind:  # an earlier run has stored it
-            self._is_behind = piece.frames < self.done_frames
+            self._is_behind = self._has_ended or piece.frames < self.done_frames
             return
         self._accounts = add(self._accounts, piece.counts)
-        self._frames = piece.frames
+        self._frames, self._has_ended = piece.frames, piece.is_end
         if piece.lines:
             self._first_ns = min(self._first_ns, piece.first_ns) if self._lines else piece.first_ns
             self._last_ns = max(self._last_ns, piece.last_ns) if self._lines else piece.last_ns
+            self._overlaps |= piece.overlaps
             self._texts.append(piece.text)
             self._size_bytes += len(piece.text)
             self._lines += piece.lines
@@ -164,11 +168,15 @@ class Delivery:
             points=self._lines,
             first_ns=self._first_ns,
             last_ns=self._last_ns,
+            ordered=self._overlaps,
         )
         positions = {self._position: self._frames} if self._position else {}
+        if self._position and self._has_ended:  # what is counted at the end is in these accounts
+            positions[end_of(self._position)] = self._frames
         self._spool.append(batch, accounts=self._accounts, positions=positions)
         self._texts.clear()
         self._size_bytes = self._lines = 0
+        self._overlaps = False
 
     def _tick(self) -> None:
         if self._spool.commit_due():

@@ -23,7 +23,8 @@ class Piece:
     """A piece of the output, whole lines; and of line protocol, what one must know to store it.
 
     frames: how many are done at its end, over all files; counts: what it adds to the accounts, empty unless
-    they were asked for; warnings: of a file that has ended with it.
+    they were asked for; warnings: of a file that has ended with it; is_end: nothing comes after it, though it
+    may have `counts`; overlaps: a point of it may be one of an earlier piece, too.
     """
 
     text: bytes
@@ -34,6 +35,8 @@ class Piece:
     counts: Mapping[str, int]
     progress: Progress
     warnings: Sequence[str] = ()
+    is_end: bool = False
+    overlaps: bool = False
 
 
 class Pieces(Protocol):

@@ -227,6 +227,7 @@ class _Worker:
             add(place.counts, subtract(self._counted(), before)) if self._accounts else {},
             place.progress,
             place.warnings,
+            place.is_end,
         )
 
     def _render(self) -> Rendered:

@@ -73,7 +73,8 @@ def drain(
             progress = _progress(spool, sink, before)
             on_progress(progress)
             is_late = ends_s is not None and clock.monotonic_s() >= ends_s
-            if stop.is_set() or is_late or not progress.waiting_points:
+            is_done = not progress.waiting_points and not spool.letters_wait
+            if stop.is_set() or is_late or is_done:
                 break
             clock.wait(stop, POLL_S)
     finally:

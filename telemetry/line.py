@@ -114,6 +114,7 @@ class Line:
         self._tag_of_channel: dict[int, str] = {}
         self._tags_of_source: dict[str, set[int]] = {}
         self._counted_from_0: dict[str, int] = {}
+        self._modelled_tags: dict[str, set[int]] = {}  # of its rows of the data model
 
     def set_observer(self, observer: LineObserver) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
@@ -178,6 +179,7 @@ class Line:
             self._watcher.bind(channel, bus, own_tags, list(mapped_tags), 1 + len(sender_tags))
         if self._observer is not None:
             self._observer.bind(channel, source=source, tag=tag, tags={**sender_tags, **mapped_tags})
+        self._modelled_tags.setdefault(source, set()).update(mapped_tags)
         self._tags_of_source.setdefault(source, set()).update((own_tags, *sender_tags, *mapped_tags))
 
     def _add_tags(self, tags: Mapping[str, str]) -> int:
@@ -235,7 +237,10 @@ class Line:
             told.append((one.row, *self._teller.tell(one, self._tag_of_channel[one.channel])))
         notices = self._mapper.notices() if self._mapper is not None else ()
         if notices and self._missing_pages is not None:
-            told.extend(self._missing_pages.tell(notices))
+            told.extend(
+                (row, event, self._teller.stamped(event, time_ns))
+                for row, event, time_ns in self._missing_pages.tell(notices)
+            )
             told.sort(key=lambda one: one[0])
         return told
 
@@ -286,8 +291,12 @@ class Line:
         that are crossed and wait for their time. J1939 senders that messages are taken from stay the same.
 
         Alarms that it does not watch for end, with the stamp of the newest row that told of them; all of them
-        where the vehicle is called otherwise, since their tags are others. shift_ns: as for those rows.
+        where the vehicle is called otherwise, since their tags are others. shift_ns: as for those rows. What
+        `successor` writes overlaps where it may be points of this line.
         """
+        successor._teller.carry_on(self._teller)
+        for tags in self._modelled_tags.get(source, ()):
+            successor.follow(source, self._encoder.modelled_series.newest_ns(tags))
         for channel, its_source in self._source_of_channel.items():
             if its_source != source:
                 continue
@@ -308,6 +317,11 @@ class Line:
             for wait in self._watcher.waiting(channel):
                 if wait.rule in heirs and successor._watcher is not None:
                     successor._watcher.wait_on(channel, heirs[wait.rule], wait.since_ns)
+
+    def follow(self, source: str, newest_ns: int) -> None:
+        """Earlier batches may hold points of the data model of `source` up to this stamp."""
+        for tags in self._modelled_tags.get(source, ()):
+            self._encoder.modelled_series.follow(tags, newest_ns)
 
     def forget(self, source: str) -> None:
         """What comes of `source` from now on has nothing to do with what came: its alarms, its senders."""

@@ -7,7 +7,7 @@ frames up to its end alone. Relies on being called by one thread at a time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from telemetry_core.frames import FrameBatch
@@ -30,13 +30,15 @@ ACCOUNT = "logs"  # as sources are called in the accounts
 class Place:
     """Where a batch ends.
 
-    frames: over all logs; counts: what this batch adds to the accounts; warnings: of a log that ended.
+    frames: over all logs; counts: what this batch adds to the accounts; warnings: of a log that ended;
+    is_end: of the last log, where open sessions are lost.
     """
 
     frames: int
     progress: Progress
     counts: Mapping[str, int]
     warnings: Sequence[str]
+    is_end: bool = False
 
 
 class LogReading:
@@ -99,7 +101,7 @@ class LogReading:
             self._is_ended = True
             for channel in self.channels:
                 self._transport.end_sessions(channel.number)
-            return frames, self._place(())
+            return frames, replace(self._place(()), is_end=True)
         before_stop = self._stop_at - self.frames_read
         self._log.read(frames, before_stop if before_stop > 0 else -1)
         self.frames_read += len(frames)

@@ -1,7 +1,7 @@
 """Pages of cells that do not come: the events that say so, and the words of `check`.
 
 Promises: one event for all pages of a cycle that go missing with one row, and one for those that come back
-with it; two events of one pack and stamp do not overwrite one another. Relies on the mapper, which reports a
+with it. Relies on the mapper, which reports a
 page once when it is missing and once when it is back.
 """
 
@@ -16,7 +16,7 @@ from telemetry.model import EVENT_CODES, Level
 
 CODE = "page_missing"
 
-Told = tuple[int, Event, int]  # the row behind which an event stands, and its stamp
+Told = tuple[int, Event, int]  # the row behind which an event stands, and the time of that row
 
 
 class MissingPages:
@@ -26,7 +26,6 @@ class MissingPages:
         self._map = mapping
         self._cycles: dict[int, Sequence[CycleMap]] = {}
         self._tags: dict[int, str] = {}
-        self._last_ns: dict[tuple[str, str], int] = {}  # by the tags of the event
 
     def bind(self, channel: int, bus: int, tag: str) -> None:
         """Rows of `channel`, whose tag `source` is `tag`, are of the plan's bus `bus` (-1: none)."""
@@ -43,7 +42,7 @@ class MissingPages:
                 pages = [one.page for one in found if one.is_missing is is_missing]
                 if pages:
                     event = self._event(channel, cycle, _words(cycle, pages), is_missing=is_missing)
-                    yield row, event, self._stamp(event, time_ns)
+                    yield row, event, time_ns
 
     def words(self, channel: int, missing: Iterable[tuple[int, int]]) -> Iterator[str]:
         """One sentence for each cycle of `channel` with pages that are missing; missing: as of the mapper."""
@@ -61,13 +60,6 @@ class MissingPages:
             source=self._tags[channel],
             pack=tags.get("pack", ""),
         )
-
-    def _stamp(self, event: Event, time_ns: int) -> int:
-        series = (event.source, event.pack)
-        if time_ns == self._last_ns.get(series):
-            time_ns += 1
-        self._last_ns[series] = time_ns
-        return time_ns
 
 
 def _missing(words: str) -> str:

@@ -2,9 +2,10 @@
 
 Promises: a batch is closed at 5,000 lines, 2 MiB or one second, whichever comes first, and always between
 two deliveries, so that its position and its accounts are exact. What a live source has delivered is kept from
-a death of this process at once, with the accounts as of that delivery. A log that is read again is processed
-from its start and what an earlier run had stored is thrown away, so that every stage is as it was; for the
-same reason what the reducer holds of a log goes out only at the log's end, not when the service stops.
+a death of this process at once, with the accounts as of that delivery. A batch that may hold a point of an
+earlier one is ordered, so that the last frame's value stays. A log that is read again is processed from its
+start and what an earlier run had stored is thrown away, so that every stage is as it was; for the same reason
+what the reducer holds of a log goes out only at the log's end, not when the service stops.
 
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
@@ -54,12 +55,17 @@ class Pipeline:
         positions: Mapping[str, int],
         *,
         wait_for_clock: bool = False,
+        newest_ns: int | None = None,
     ) -> None:
-        """positions: how many frames of each log are in the store already, and of which its end is."""
+        """positions: how many frames of each log are in the store already, and of which its end is.
+
+        newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing.
+        """
         self._line = line
         self._store = store
         self._ledger = ledger
         self._clock = clock
+        self._newest_ns = newest_ns
         self._stored = dict(positions)
         self._positions = dict(positions)
         self._delivered: dict[str, int] = {}
@@ -95,6 +101,8 @@ class Pipeline:
         not come from this machine's clock; time_known: whether that clock may be trusted.
         """
         self._is_live |= not resume_as
+        if self._newest_ns is not None and source not in self._delivered and not self._stored.get(resume_as):
+            self._line.follow(source, self._newest_ns)
         if resume_as:
             stored = self._stored.get(resume_as, 0)
             done = min(max(stored - frames.position, 0), len(frames))
@@ -232,6 +240,7 @@ class Pipeline:
             points=points,
             first_ns=first_ns,
             last_ns=last_ns,
+            ordered=self._open.overlaps,
             time_base=self._time_base,
             boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
         )
@@ -253,6 +262,7 @@ class Pipeline:
             boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
             accounts=accounts,
             positions=self._positions,
+            ordered=self._open.overlaps,
         )
         self._store.keep(self._open, batch)
         self._kept_bytes = len(self._open)

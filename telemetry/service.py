@@ -103,7 +103,8 @@ class Service:
             ),
             keep_in_memory=keeping_in_memory(self._clock.boot_id()),
         )
-        positions = self._spool.recovery.positions
+        recovery = self._spool.recovery
+        positions = recovery.positions
         assembled = assemble_sources(config, self._channels, self._clock, positions)
         self._sources = RunningSources(assembled, self._output, self._assemble_again)
         self._ledger = Ledger(self._earlier_accounts())
@@ -114,6 +115,7 @@ class Service:
             self._clock,
             without_replaced(positions, self._sources),
             wait_for_clock=config.wait_for_clock,
+            newest_ns=recovery.newest_ns,
         )
         for source in self._sources:
             self._expect(source)

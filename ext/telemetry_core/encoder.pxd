@@ -6,6 +6,7 @@ from telemetry_core.lines cimport LineBuffer
 from telemetry_core.printing cimport FieldPlan, RecordPlan
 from telemetry_core.samples cimport RowHead, SampleBatch
 from telemetry_core.schema cimport Schema
+from telemetry_core.series_stamps cimport SeriesStamps
 from telemetry_core.texts cimport Texts
 
 cdef class Encoder:
@@ -15,6 +16,7 @@ cdef class Encoder:
     cdef FieldPlan* plans        # as Schema.fields
     cdef RecordPlan* records     # as Schema.records
     cdef Texts tag_sets
+    cdef readonly SeriesStamps modelled_series
     cdef Texts csv_channels
     cdef Texts csv_messages      # as Schema.records: `name,`; None until csv is asked for
     cdef Texts csv_signals       # as Schema.fields: `name,`

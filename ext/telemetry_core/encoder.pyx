@@ -57,7 +57,7 @@ cdef inline char* _put_id(char* out, uint32_t id) noexcept nogil:
 cdef class Encoder:
     """Writes rows of one Schema. `shift_ns` is added to each stamp of line protocol.
 
-    `left_out` counts values that were not finite.
+    `left_out` counts values that were not finite. `modelled_series`: what was written of the data model.
     """
 
     def __cinit__(self, Schema schema not None):
@@ -67,6 +67,7 @@ cdef class Encoder:
         self.json_channels = Texts(b'""')
         self.plans = plan_fields(schema)
         self.records = plan_records(schema)
+        self.modelled_series = SeriesStamps(sum(spec.modelled for spec in schema.specs))
 
     def __dealloc__(self):
         free(self.plans)
@@ -101,7 +102,10 @@ cdef class Encoder:
             raise ValueError("the rows are of another schema than the encoder's")
 
     def encode(self, SampleBatch samples not None, LineBuffer lines not None):
-        """Append the rows to `lines` as line protocol, in their order."""
+        """Append the rows to `lines` as line protocol, in their order.
+
+        `lines.overlaps` says afterwards whether earlier contents may hold the same points of the data model.
+        """
         self._check(samples)
         cdef bint done
         with nogil:
@@ -123,6 +127,7 @@ cdef class Encoder:
         cdef int64_t first_ns = lines.first_stamp_ns
         cdef int64_t last_ns = lines.last_stamp_ns
         cdef Py_ssize_t line_count = 0
+        cdef bint overlaps = False
         cdef char* line
         cdef char* body
         cdef RowHead* head
@@ -153,6 +158,8 @@ cdef class Encoder:
                 out = put_line_end(out, stamp_ns, &stamp_head)
                 first_ns = min(first_ns, stamp_ns)
                 last_ns = max(last_ns, stamp_ns)
+                if record.modelled:
+                    overlaps |= self.modelled_series.overlaps(record.modelled - 1, head.tags, stamp_ns, lines.content)
                 line_count += 1
             row += record.row_words
         if out != NULL:
@@ -160,6 +167,7 @@ cdef class Encoder:
         lines.line_count += line_count
         lines.first_stamp_ns = first_ns
         lines.last_stamp_ns = last_ns
+        lines.overlaps |= overlaps
         return out != NULL
 
     def encode_csv(self, SampleBatch samples not None, LineBuffer lines not None):

@@ -1,6 +1,6 @@
 """Data sheet of a buffer of lines."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef class LineBuffer:
     cdef char* data
@@ -9,6 +9,8 @@ cdef class LineBuffer:
     cdef Py_ssize_t line_count
     cdef int64_t first_stamp_ns  # of the earliest and the latest line; meaningless without lines
     cdef int64_t last_stamp_ns
+    cdef uint64_t content        # a number that no other content of any buffer has
+    cdef readonly bint overlaps  # a point of it may be one of earlier contents, too
     cdef int readers             # who read it in place
 
     # Where the next line goes: `line_bytes` writable bytes, valid until the next call; NULL without memory,

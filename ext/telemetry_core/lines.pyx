@@ -8,13 +8,19 @@ grows nor is emptied.
 
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 
+cdef uint64_t contents = 0
+
+
 cdef class LineBuffer:
-    """Lines one behind the other. len() is bytes, `lines` their number."""
+    """Lines one behind the other. len() is bytes, `lines` their number.
+
+    `overlaps`: a point of the data model in it may be one of an earlier content of a buffer, too.
+    """
 
     def __cinit__(self, size_t room=65536):
         self.room = max(room, 256)
@@ -93,6 +99,10 @@ cdef class LineBuffer:
         """Forget all lines; the memory stays. BufferError while somebody reads it in place."""
         if self.readers:
             raise BufferError("a buffer of lines is being read")
+        global contents
+        contents += 1
+        self.content = contents
+        self.overlaps = False
         self.used = 0
         self.line_count = 0
         self.first_stamp_ns = INT64_MAX

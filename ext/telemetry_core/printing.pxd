@@ -45,7 +45,8 @@ cdef struct RecordPlan:          # one cache line
     uint32_t key_at              # the whole, in Schema.text
     uint32_t key_length
     uint32_t first_field
-    uint32_t mask_words
+    uint16_t mask_words
+    uint16_t modelled            # its number among the records of the data model, from 1 on; 0: a message's
     uint32_t row_words
     uint32_t line_bytes          # room that a line may need, tags apart
     uint64_t empty_rows

@@ -5,7 +5,7 @@ Promises: a plan is one cache line, with all that most fields need; keys were es
 the Schema living as long as its plans.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from telemetry_core.schema cimport (
@@ -69,7 +69,7 @@ cdef void _plan_record(RecordPlan* plan, Record* record, Field* fields, const ch
     plan.key_at = record.key
     plan.key_length = record.key_length
     plan.first_field = record.first_field
-    plan.mask_words = 0 if record.hidden else record.mask_words  # of what is hidden no field is looked at
+    plan.mask_words = 0 if record.hidden else <uint16_t>record.mask_words  # of what is hidden no field is looked at
     plan.row_words = record.row_words
     plan.line_bytes = record.key_length + 2 * NUMBER_ROOM + 2 * TEXT_SLACK
     for index in range(record.first_field, record.first_field + record.field_count):
@@ -96,8 +96,12 @@ cdef FieldPlan* plan_fields(Schema schema) except NULL:
 cdef RecordPlan* plan_records(Schema schema) except NULL:
     cdef RecordPlan* plans = <RecordPlan*>_cache_lines(schema.record_count, sizeof(RecordPlan))
     cdef Py_ssize_t index
+    cdef uint16_t modelled = 0
     for index in range(schema.record_count):
         _plan_record(&plans[index], &schema.records[index], schema.fields, schema.text)
+        if schema.records[index].modelled:
+            modelled += 1
+            plans[index].modelled = modelled
     return plans
 
 

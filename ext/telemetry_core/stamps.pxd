@@ -5,12 +5,12 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from telemetry_core.frames cimport FrameBatch
 
 cdef enum:
-    STAMPS = 4                   # distinct stamps remembered of an identifier
+    STEPS = 4                    # of the staircase of an identifier
 
 cdef struct Recent:              # 56 bytes
     uint64_t key                 # channel and id; 0: empty
-    int64_t stamps[STAMPS]       # the newest frame's first
-    uint32_t seen[STAMPS]        # frames that had the stamp; 0: the stamp is not set
+    int64_t stamps[STEPS]        # the latest first
+    uint32_t nudges[STEPS]       # the largest at that stamp or later: rising; 0 behind the first: no step
 
 cdef struct Table:
     Recent* entries

@@ -1,16 +1,24 @@
 """What a source does to the stamps of its frames: simulated time, hardware clocks, and telling equal ones apart.
 
 `Nudger` sets frames of one message that share a stamp 1 ns apart: InfluxDB keeps one point for each series
-and stamp, and coarse clocks give many frames the same. Promises: of the frames of one (channel, id) with
-one stamp the first gets `nudge_ns` 0, the next 1, and so on, in their order, whatever the batches are; a
-stamp that comes again within the last 4 distinct ones of its id goes on where it was (stamps of real logs
-step backwards). Extended ids that differ in J1939's priority and destination alone count as one: matched by
-PGN they are one series of one sender. Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of
-those before them as many again.
+and stamp, and coarse clocks give many frames the same. Promises, for the frames of one (channel, id), whatever
+the batches are:
+
+- Of frames with one stamp the first gets `nudge_ns` 0, the next 1, and so on, in their order. A frame whose
+  stamp those nudges have passed, or that steps back by less than 1 us, follows the last of them.
+- A frame whose stamp steps back, however far, gets a nudge that no frame with that stamp or a later one has had.
+  So no two frames have the same stamp and nudge. No two have the same sum where stamps are whole multiples of
+  more than the nudges (a microsecond or coarser).
+- Every frame that does not come after all before it is in `nudged`.
+
+What it takes is a staircase for each id: for any stamp, the largest nudge used at it or later. Four steps are
+kept; where there are more, two become one, as high as the higher and as late as the later. Extended ids that
+differ in J1939's priority and destination alone count as one: matched by PGN they are one series of one sender.
+Memory is bounded (8 MiB): the newest 32,768 ids are remembered, and of those before them as many again.
 """
 
-from libc.math cimport llrint
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.math cimport INFINITY, llrint
+from libc.stdint cimport INT64_MIN, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -20,6 +28,7 @@ cdef enum:
     FIRST_SIZE_BITS = 9
     LAST_SIZE_BITS = 16          # 4 MiB a table, at most half full
     STEP_NS = 100000000
+    NEAR_NS = 1000               # stamps that step back by less than a microsecond are of one moment
     DRIFT = 5000                 # 1 / 200 ppm
     PRIORITY = 0x1C000000        # of a J1939 id
     EXTENDED_DATA_PAGE = 0x02000000  # an id that has this bit is not J1939's
@@ -63,27 +72,70 @@ cdef void _clear(Table* table) noexcept nogil:
     table.count = 0
 
 
-cdef inline uint32_t _count(Recent* entry, int64_t time_ns) noexcept nogil:
-    # How many frames of this identifier had this stamp before; the stamp becomes the first of the four.
-    cdef uint32_t before = 0
+cdef uint32_t _climb(Recent* entry, int64_t time_ns) noexcept nogil:
+    # The nudge of a frame whose stamp does not simply come after all others; it becomes a step itself.
+    cdef int64_t stamps[STEPS + 1]
+    cdef uint32_t nudges[STEPS + 1]
+    cdef int64_t taken_ns = entry.stamps[0] + entry.nudges[0]
+    cdef uint32_t nudge = 0
     cdef int index = 0
-    if entry.stamps[0] != time_ns or entry.seen[0] == 0:
-        index = 1
-        while index < STAMPS and (entry.stamps[index] != time_ns or entry.seen[index] == 0):
-            index += 1
-        if index < STAMPS:
-            before = entry.seen[index]
-        else:
-            index = STAMPS - 1
-        while index > 0:
-            entry.stamps[index] = entry.stamps[index - 1]
-            entry.seen[index] = entry.seen[index - 1]
-            index -= 1
-        entry.stamps[0] = time_ns
+    cdef int count = 0
+    cdef bint is_near
+    if time_ns > entry.stamps[0]:
+        nudge = <uint32_t>(taken_ns + 1 - time_ns) if time_ns <= taken_ns else 0
     else:
-        before = entry.seen[0]
-    entry.seen[0] = before + 1
-    return before
+        is_near = time_ns < entry.stamps[0] and entry.stamps[0] - time_ns < NEAR_NS
+        if is_near:  # where stamps are that fine, what follows it may be taken: it comes after the last one
+            nudge = <uint32_t>(taken_ns + 1 - time_ns)
+        while index < STEPS and entry.stamps[index] >= time_ns and (index == 0 or entry.nudges[index] != 0):
+            nudge = max(nudge, entry.nudges[index] + 1)
+            if entry.stamps[index] > time_ns:
+                stamps[count] = entry.stamps[index]
+                nudges[count] = entry.nudges[index]
+                count += 1
+            index += 1
+        if is_near:
+            nudges[0] = <uint32_t>(time_ns + nudge - stamps[0])
+    stamps[count] = time_ns
+    nudges[count] = nudge
+    count += 1
+    while index < STEPS and (index == 0 or entry.nudges[index] != 0):
+        if entry.nudges[index] > nudge:
+            stamps[count] = entry.stamps[index]
+            nudges[count] = entry.nudges[index]
+            count += 1
+        index += 1
+    if count > STEPS:
+        count = _merge(stamps, nudges)
+    for index in range(STEPS):
+        entry.stamps[index] = stamps[index] if index < count else 0
+        entry.nudges[index] = nudges[index] if index < count else 0
+    return nudge
+
+
+cdef int _merge(int64_t* stamps, uint32_t* nudges) noexcept nogil:
+    # Make one step too many of the two where that fills the least of the staircase's corners.
+    cdef double least = INFINITY
+    cdef double corner
+    cdef int index
+    cdef int upper = 0
+    for index in range(STEPS):
+        corner = <double>(nudges[index + 1] - nudges[index]) * <double>(stamps[index] - stamps[index + 1])
+        if corner <= least:
+            least = corner
+            upper = index
+    nudges[upper] = nudges[upper + 1]
+    for index in range(upper + 1, STEPS):
+        stamps[index] = stamps[index + 1]
+        nudges[index] = nudges[index + 1]
+    return STEPS
+
+
+cdef inline uint32_t _nudge(Recent* entry, int64_t time_ns) noexcept nogil:
+    if time_ns > entry.stamps[0] and entry.nudges[0] == 0:
+        entry.stamps[0] = time_ns
+        return 0
+    return _climb(entry, time_ns)
 
 
 cdef inline uint32_t _series(uint32_t id) noexcept nogil:
@@ -113,12 +165,16 @@ cdef class Nudger:
         with nogil:
             self.apply(batch, start)
 
+    def tell_apart(self, uint32_t number, int64_t time_ns):
+        """The nudge, in ns, of one more thing that is not a frame: `number` names its series, as an id does."""
+        return _nudge(self.entry_of(IN_USE | number), time_ns)
+
     cdef void apply(self, FrameBatch batch, Py_ssize_t start) noexcept nogil:
         cdef Py_ssize_t index
         cdef Frame* frame
         for index in range(start, batch.count):
             frame = &batch.frames[index]
-            frame.nudge_ns = _count(
+            frame.nudge_ns = _nudge(
                 self.entry_of(IN_USE | <uint64_t>frame.channel << 32 | _series(frame.id)), frame.time_ns)
             self.nudged += frame.nudge_ns != 0
 
@@ -132,6 +188,7 @@ cdef class Nudger:
             entry = _find(&self.current, key)
         self.current.count += 1
         entry.key = key
+        entry.stamps[0] = INT64_MIN
         if self.previous.entries != NULL:
             older = _find(&self.previous, key)
             if older.key == key:

@@ -13,6 +13,7 @@ from telemetry.errors import DataError
 from telemetry.sink.isolate import DeadLines, Isolation, Reason
 from telemetry.sink.verdict import Acknowledged, Refusal, Rejected, Retry, Split
 from telemetry.spool.batch import Entry
+from telemetry.spool.rows import row_key
 
 MOST_ALIKE = 10  # identical answers 500 in a row before the batch itself is suspected
 MOST_REFUSALS = 10  # of the request as a whole, before its lines are dead
@@ -159,10 +160,15 @@ class Delivery:
                 self._isolation.give_up(Reason.UNREADABLE, str(error))
             else:
                 lines = [line for line in lines if line]
-                self._isolation = Isolation(lines, in_order=self.entry.batch.ordered)
+                self._isolation = Isolation(lines, in_order=_replace_one_another(lines))
         return self._isolation
 
     def _tell_isolation(self, verdict: Acknowledged | Rejected | Split) -> None:
         isolation = self._isolated()
         if isolation.piece:
             isolation.told(verdict)
+
+
+def _replace_one_another(lines: Sequence[bytes]) -> bool:
+    """Whether one of these lines is the same point as another: the last one must be sent last."""
+    return len({row_key(line) for line in lines}) < len(lines)

@@ -13,7 +13,7 @@ class Queue(Protocol):
         ...
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest that is not in flight."""
+        """The oldest batch but the newest that is not in flight; an ordered one after all before it."""
         ...
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:

@@ -116,8 +116,8 @@ class Sender:
     def _send(self, delivery: Delivery) -> None:
         payload = delivery.payload
         verdict = self._write(payload)
-        if isinstance(verdict, Acknowledged) and not delivery.entry.batch.ordered:
-            self._known_good = payload
+        if isinstance(verdict, Acknowledged):  # what has been replaced must not be sent again
+            self._known_good = b"" if delivery.entry.batch.ordered else payload
         self._judge(delivery, verdict)
 
     def _compare(self, suspect: Delivery) -> None:

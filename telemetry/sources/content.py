@@ -113,7 +113,8 @@ class Content(io.RawIOBase):
 def unpacked(content: Content, path: Path) -> Iterator[Path]:
     """All of the content of the file `path` as a file of its own in the temporary folder, gone at the end.
 
-    Raises StorageError.
+    Raises StorageError, also where it is more than half of what is free there: a small file may unpack to
+    anything, and other programs need room too.
     """
     try:
         file = tempfile.NamedTemporaryFile(suffix=Path(path.stem).suffix)  # noqa: SIM115  it is closed below
@@ -121,11 +122,35 @@ def unpacked(content: Content, path: Path) -> Iterator[Path]:
         raise cannot_copy(path, error, "unpacked") from error
     with file:
         try:
-            shutil.copyfileobj(content, file, UNPACKED_PIECE_BYTES)
+            room_bytes = shutil.disk_usage(file.name).free // 2
+            shutil.copyfileobj(_Bounded(content, path, room_bytes), file, UNPACKED_PIECE_BYTES)
             file.flush()
         except OSError as error:
             raise cannot_copy(path, error, "unpacked") from error
         yield Path(file.name)
+
+
+class _Bounded:
+    """At most so many bytes of a content; StorageError for more."""
+
+    def __init__(self, content: Content, path: Path, most_bytes: int) -> None:
+        self._content = content
+        self._path = path
+        self._most_bytes = most_bytes
+        self._left_bytes = most_bytes
+
+    def read(self, count: int = -1, /) -> bytes:
+        """See io.RawIOBase."""
+        piece = self._content.read(count) or b""
+        self._left_bytes -= len(piece)
+        if self._left_bytes < 0:
+            mib = self._most_bytes >> 20
+            raise StorageError(
+                f"unpacks to more than {mib:,} MiB, half of what is free in {tempfile.gettempdir()}",
+                where=str(self._path),
+                hint="make room there, set TMPDIR to another folder, or unpack it yourself",
+            )
+        return piece
 
 
 def cannot_copy(path: Path, error: OSError, done: str = "copied") -> StorageError:

@@ -23,7 +23,7 @@ from telemetry_core.gvret import GvretReader
 from telemetry.errors import DataError
 from telemetry.sources.content import STDIN, Content, unpacked
 from telemetry.sources.message_logs import LATEST_NS, MessageReader, Trc
-from telemetry.sources.mf4 import Mf4
+from telemetry.sources.mf4 import HEADER_BYTES, Mf4, require_mf4
 
 FIRST_LINE_BYTES = 4096
 COMPRESSED = (".gz", ".zst", ".zstd")
@@ -265,6 +265,7 @@ class Log:
     def _mf4_reader(self, channel_of: Callable[[str], int]) -> MessageReader:
         path = self.path
         if path == STDIN or path.suffix.lower() in COMPRESSED:
+            require_mf4(self._content.beginning(HEADER_BYTES), path)
             path = self._closing.enter_context(unpacked(self._content, path))
         mf4 = Mf4(path, self.path)
         self._closing.callback(mf4.close)

@@ -1,6 +1,6 @@
 """Logs through python-can's readers: what those of all formats need, and TRC. MF4 is in `mf4`.
 
-Promises: channels are named can0, can1 … (the formats number them from 1); stamps are rounded to
+Promises: channels are named can0, can1 … from the format's first number on; stamps are rounded to
 microseconds, since python-can has them as floats; the date in a TRC header is UTC; where a reader gives up
 at damaged bytes it is started again behind them. Relies on python-can, imported only when such a log is read.
 """
@@ -24,6 +24,8 @@ LINE_LIMIT_BYTES = 65_536  # what is longer is no line of a log
 
 class Format(Protocol):
     """What one format needs beyond python-can's reader."""
+
+    first_channel: int  # the number of the one called can0
 
     @property
     def reader(self) -> Iterable["can.Message"]:
@@ -110,7 +112,7 @@ class MessageReader:
             self._unsettled.clear()
 
     def _number_of(self, message: "can.Message") -> int:
-        channel = _channel(message.channel)
+        channel = _channel(message.channel, self._format.first_channel)
         if channel not in self._channels:
             self._channels[channel] = self._channel_of(f"can{channel}")
         return self._channels[channel]
@@ -159,6 +161,8 @@ class _Lines:
 class Trc:
     """PEAK's text format. Its stamps count from the header's $STARTTIME."""
 
+    first_channel = 1
+
     def __init__(self, content: io.BufferedReader) -> None:
         import can
 
@@ -197,6 +201,6 @@ def _stamp_ns(message: "can.Message") -> int:
     return time_ns if time_ns <= LATEST_NS else -1
 
 
-def _channel(channel: object) -> int:
+def _channel(channel: object, first_channel: int) -> int:
     """Counted from 0. None: there is but one."""
-    return max(channel - 1, 0) if isinstance(channel, int) else 0
+    return max(channel - first_channel, 0) if isinstance(channel, int) else 0

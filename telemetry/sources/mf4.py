@@ -7,6 +7,7 @@ would follow for ever.
 
 import importlib.util
 import logging
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FINISHED, UNFINISHED = b"MDF     ", b"UnFinMF "  # how a log begins
 HEADER_BYTES = 168
+MOST_BLOCK_BYTES = 64 << 20  # that one compressed block inside of a log may be
+RECORDS_AT_ONCE = 50_000  # of whose channels one looks at, some megabytes
 
 
 class Mf4:
@@ -45,8 +48,7 @@ class Mf4:
             )
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
-        if not any(known.startswith(header[:8]) for known in (FINISHED, UNFINISHED)):
-            raise DataError("is no MF4 log", where=str(where), hint="it does not begin with MDF")
+        require_mf4(header, where)
         if len(header) < HEADER_BYTES:
             raise EOFError(f"inside its header, at byte {len(header)}")
         self.is_unfinished = header.startswith(UNFINISHED)
@@ -73,6 +75,7 @@ class Mf4:
             raise cannot_copy(where, error) from error
         except Exception as error:
             raise DataError("is no MF4 log", where=str(where), hint=" ".join(str(error).split())) from error
+        self.first_channel = 0 if _has_channel_0(self._file._mdf) else 1
 
     @property
     def reader(self) -> Iterable["can.Message"]:
@@ -92,18 +95,57 @@ class Mf4:
         return False
 
 
+def require_mf4(beginning: bytes, where: Path) -> None:
+    """Raises DataError where a log does not begin as one, whose unpacking is then spared."""
+    if not any(known.startswith(beginning[:8]) for known in (FINISHED, UNFINISHED)):
+        raise DataError("is no MF4 log", where=str(where), hint="it does not begin with MDF")
+
+
+def _inflate(data: bytes) -> bytes:
+    """A block's bytes, of which the standard has at most 4 MiB."""
+    inflater = zlib.decompressobj()
+    block = inflater.decompress(data, MOST_BLOCK_BYTES)
+    if inflater.unconsumed_tail:
+        raise ValueError(f"a block unpacks to more than {MOST_BLOCK_BYTES >> 20} MiB")
+    return block
+
+
+def _has_channel_0(log: "MDF4") -> bool:
+    """Whether a record is of channel 0: loggers number their channels from 1, python-can from 0."""
+    with suppress(Exception):  # of a damaged log: reading its messages shows what there is
+        for number, group in enumerate(log.groups):
+            for index, channel in enumerate(group.channels):
+                if not channel.name.endswith(".BusChannel"):
+                    continue
+                for offset in range(0, group.channel_group.cycles_nr, RECORDS_AT_ONCE):
+                    found = log.get(
+                        group=number,
+                        index=index,
+                        samples_only=True,
+                        record_offset=offset,
+                        record_count=RECORDS_AT_ONCE,
+                    )
+                    if (found[0] == 0).any():
+                        return True
+    return False
+
+
 def _mend_asammdf() -> None:
     """Have asammdf come back from any log, raise what it has to tell and not print it, and clean up.
 
     Of what it could not build it misses what was not set yet: it would tell that on stderr, and leave its
     copy of an unfinished log. The bytes of a group without a whole record it would cut into pieces of none,
-    for ever.
+    for ever. A compressed block it would inflate to whatever it unpacks to.
     """
     logging.getLogger("asammdf").disabled = True
     from asammdf.blocks.mdf_v4 import MDF4
+    from asammdf.blocks.utils import DECOMPRESS_FUNC_MAP
+    from asammdf.blocks.v4_constants import DZ_BLOCK_DEFLATE, DZ_BLOCK_TRANSPOSED
 
     if MDF4.__del__ is _destroy:
         return
+    for kind in (DZ_BLOCK_DEFLATE, DZ_BLOCK_TRANSPOSED):
+        DECOMPRESS_FUNC_MAP[kind] = _inflate
     load_data = MDF4._load_data
 
     def load_records(log: "MDF4", group: "Group", *arguments: Any, **options: Any) -> "Iterator[Fragment]":

@@ -19,7 +19,7 @@ class TimeBase(Enum):
 class EncodedBatch:
     """Line protocol, gzip-compressed once, and what one must know without opening it.
 
-    `ordered`: its rows replace earlier ones, so no newer batch that is ordered may overtake it.
+    `ordered`: its rows may replace earlier ones, so it is sent when every batch before it is settled.
     """
 
     payload: bytes

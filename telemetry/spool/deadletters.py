@@ -8,7 +8,7 @@ was settled, its letters are removed, since it will be sent and refused again.
 import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_type_hints
@@ -23,6 +23,7 @@ NO_TIME = "no_time"  # the reason of batches whose boot ended before the time wa
 _NAME = re.compile(r"\d{15}\.\d{4}\.letter")
 _MAX_WORDS = 500  # characters of the server's
 _HEAD_BYTES = 8192
+_EVER_NS = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class DeadLetters:
         self._max_bytes = max_bytes
         self._max_files = max_files
         self._sizes: dict[str, int] = {}
-        self._ordered: set[str] = set()
+        self._stamps: dict[str, tuple[int, int]] = {}  # the first and the last, also of what was handed over
         for name in letter_names(filesystem, self._directory):
             with contextlib.suppress(FileNotFoundError):
                 self._sizes[name] = filesystem.size(self._directory / name)
@@ -68,10 +69,11 @@ class DeadLetters:
         """Of all letters."""
         return sum(self._sizes.values())
 
-    @property
-    def has_ordered(self) -> bool:
-        """Whether rows of ordered batches are among them."""
-        return bool(self._ordered)
+    def between(self, first_ns: int, last_ns: int) -> list[str]:
+        """The letters that may hold rows with stamps from `first_ns` to `last_ns`."""
+        return sorted(
+            name for name, (first, last) in self._stamps.items() if first <= last_ns and last >= first_ns
+        )
 
     def add(self, letter: Letter, lines: bytes) -> str:
         """Keep these lines; the letter's name. Durable when it returns."""
@@ -82,8 +84,7 @@ class DeadLetters:
         self._filesystem.make_directory(self._directory)
         replace_file(self._filesystem, self._directory / name, data)
         self._sizes[name] = len(data)
-        if letter.ordered:
-            self._ordered.add(name)
+        self._remember(name, letter)
         while len(self._sizes) > 1 and (
             len(self._sizes) > self._max_files or self.size_bytes > self._max_bytes
         ):
@@ -102,17 +103,21 @@ class DeadLetters:
             letter = read_head(self._filesystem, self._directory / name)
             if letter and not holds(letter):
                 self._remove(name)
-            elif letter and letter.ordered:
-                self._ordered.add(name)
+            elif letter:
+                self._remember(name, letter)
         for name in letter_names(self._filesystem, self._handed_over):
             letter = read_head(self._filesystem, self._handed_over / name)
-            if letter and letter.ordered:
-                self._ordered.add(name)
+            if letter:
+                self._remember(name, letter)
 
-    def drop_replaced(self, sequence: int, lines: bytes) -> None:
-        """Take out the rows of ordered letters that `lines`, of a later record, have replaced."""
+    def _remember(self, name: str, letter: Letter) -> None:
+        # Stamps that count from a boot become others when the letter is handed over.
+        self._stamps[name] = (-_EVER_NS, _EVER_NS) if letter.boot_id else (letter.first_ns, letter.last_ns)
+
+    def drop_replaced(self, names: Iterable[str], sequence: int, lines: bytes) -> None:
+        """Take out the rows of these letters that `lines`, of the record `sequence`, have replaced."""
         keys = row_keys(lines)
-        for name in sorted(self._ordered):
+        for name in names:
             for directory in (self._directory, self._handed_over):
                 read = read_letter(self._filesystem, directory / name)
                 if read is None or read[0].sequence >= sequence:
@@ -127,7 +132,7 @@ class DeadLetters:
     def forget(self, name: str) -> None:
         """Its file is gone, or is about to be sent again."""
         self._sizes.pop(name, None)
-        self._ordered.discard(name)
+        self._stamps.pop(name, None)
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):

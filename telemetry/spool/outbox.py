@@ -1,8 +1,9 @@
 """The two lanes out of the spool, and what is in flight.
 
-Live is the newest batch; backlog is every other, oldest first. Ordered batches go by the backlog alone, one
-in flight at a time. What is in flight is handed out again only after `release`. While the disk refuses, what
-waits in memory is handed out too; else only what is on disk.
+Live is the newest batch; backlog is every other, oldest first. An ordered batch may hold points of any batch
+before it: it goes by the backlog alone, when all before it is settled, and until then none past it does.
+What is in flight is handed out again only after `release`. While the disk refuses, what waits in memory is
+handed out too; otherwise only what is on disk.
 
 One thread at a time: the spool's lock sees to it.
 """
@@ -94,9 +95,8 @@ class Outbox:
         return self._take(newest.entry, newest.place)
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest; an ordered one only while no other ordered one is in flight."""
-        ordered_flies = any(flight.entry.batch.ordered for flight in self._in_flight.values())
-        return self._next_on_disk(ordered_flies) or self._next_in_memory(ordered_flies)
+        """The oldest batch but the newest; an ordered one when all before it is settled, and none past it."""
+        return self._next_on_disk() or self._next_in_memory()
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
         """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`."""
@@ -134,9 +134,10 @@ class Outbox:
                 self._drop_letters(sequence)
         elif item:
             self._memory.settle(item, "acknowledged", dead=flight.dead)
-        if flight.entry.batch.ordered and self._dead_letters.has_ordered:
+        batch = flight.entry.batch
+        if batch.ordered and (letters := self._dead_letters.between(batch.first_ns, batch.last_ns)):
             with contextlib.suppress(OSError, DataError):
-                self._dead_letters.drop_replaced(sequence, lines_of(flight.entry.batch))
+                self._dead_letters.drop_replaced(letters, sequence, lines_of(batch))
 
     def release(self, sequence: int) -> None:
         """It was not sent: put it back. KeyError unless it is in flight."""
@@ -153,7 +154,7 @@ class Outbox:
             return letter.place < self._store.end
         return self._store.settled.covers(letter.place, letter.place + 1)
 
-    def _next_on_disk(self, ordered_flies: bool) -> Entry | None:
+    def _next_on_disk(self) -> Entry | None:
         ends = {flight.place: flight.end for flight in self._in_flight.values() if flight.place is not None}
         newest = self._newest
         if newest and not newest.entry.batch.ordered and not (self.memory_is_open and self._memory):
@@ -173,19 +174,25 @@ class Outbox:
             if place in ends:
                 continue
             entry = Entry(stored.head.sequence, stored.batch)
-            if (ordered_flies and stored.batch.ordered) or self._bury_if_past(entry, place):
+            if stored.batch.ordered and place > self._store.settled.next_open(0):
+                return None
+            if self._bury_if_past(entry, place):
                 place = stored.head.end
                 continue
             return self._take(entry, place)
         return None
 
-    def _next_in_memory(self, ordered_flies: bool) -> Entry | None:
+    def _next_in_memory(self) -> Entry | None:
         if not self.memory_is_open:
             return None
-        newest = self._memory.newest
+        newest, oldest = self._memory.newest, self._memory.oldest
         for item in self._memory:
-            ordered = item.batch.ordered
-            if not item.in_flight and not (ordered and ordered_flies) and (item is not newest or ordered):
+            if item.in_flight:
+                continue
+            if item.batch.ordered:
+                is_due = item is oldest and not self._store.waiting_points
+                return self._take_item(item) if is_due else None
+            if item is not newest:
                 return self._take_item(item)
         return None
 

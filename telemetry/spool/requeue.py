@@ -1,8 +1,8 @@
 """Dead letters on their way back: a command hands them over in a directory, the spool takes them from there.
 
 So it does not matter whether the service runs. A letter that is about to be appended gets the sequence
-number of its new record into its name first: after a crash that tells whether it had got to disk. A letter of
-ordered rows waits here until nothing newer waits in the spool, and meanwhile loses the rows replaced since.
+number of its new record into its name first: after a crash that tells whether it had got to disk. A letter
+waits here until no newer rows wait that may replace its own, and meanwhile loses those replaced since.
 """
 
 import contextlib

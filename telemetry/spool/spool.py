@@ -51,6 +51,7 @@ class Recovery:
     positions: Mapping[str, int]
     last_sequence: int
     waiting_points: int
+    newest_ns: int | None  # the latest stamp of the last record; None: there is none
     damaged_points: int  # found damaged now
     torn_bytes: int  # of a commit that was never accepted
     adopted_points: int  # that a process left in memory; they are part of all the rest
@@ -130,13 +131,18 @@ class Spool:
         self._accounts: Mapping[str, int] = state.accounts  # as appended last
         self._positions: Mapping[str, int] = state.positions
         self._write_through = keep_in_memory(directory) if keep_in_memory else None
-        adopted_points = self._adopt(clean=state.clean)
+        adopted = self._adopt(clean=state.clean)
+        adopted_points = sum(batch.points for batch in adopted)
+        newest_ns = state.newest[1].last_ns if state.newest else None
+        if adopted:
+            newest_ns = adopted[-1].last_ns
         self.recovery = Recovery(
             clean=state.clean,
             accounts=dict(self._accounts),
             positions=dict(self._positions),
             last_sequence=self._sequence,
             waiting_points=self._store.waiting_points + self._memory.points,
+            newest_ns=newest_ns,
             damaged_points=state.damaged_points,
             torn_bytes=state.torn_bytes,
             adopted_points=adopted_points,
@@ -151,12 +157,12 @@ class Spool:
         if adopted_points:
             self.commit()
 
-    def _adopt(self, *, clean: bool) -> int:
-        """Append what a process left that died; how many points it is.
+    def _adopt(self, *, clean: bool) -> list[EncodedBatch]:
+        """Append what a process left that died, and return it.
 
         What has a record already is passed over, and what does not follow: its accounts would not balance.
         """
-        points = 0
+        adopted = []
         if self._write_through is not None:
             for left in self._write_through.left():
                 is_next = _written(left.accounts) - _written(self._accounts) == left.batch.points
@@ -166,8 +172,8 @@ class Spool:
                 self._sequence = left.sequence - 1
                 self._accounts, self._positions = left.accounts, left.positions
                 self._append(left.batch, Tally())
-                points += left.batch.points
-        return points
+                adopted.append(left.batch)
+        return adopted
 
     # -- the pipeline's side
 
@@ -221,7 +227,7 @@ class Spool:
         """Whether it is time for `commit`."""
         with self._lock:
             self._look_for_letters()
-            if self._letters:
+            if self._letters and not self._replacements_wait():
                 return True
             now_s = self._clock.monotonic_s()
             oldest = self._memory.oldest
@@ -313,18 +319,17 @@ class Spool:
                 self._letters = self._requeue.waiting()[:LETTERS_A_LOOK]
 
     def _append_letters(self) -> None:
-        """Append the letters that were found."""
+        """Append the letters that were found, when no newer rows wait that may replace theirs."""
+        if not self._letters or self._replacements_wait():
+            return
         letters, self._letters = self._letters, []
-        if letters:  # that they had died must be as durable as that they live
-            self._store.save()
-            self._store.sync_slot()
+        self._store.save()  # that they had died must be as durable as that they live
+        self._store.sync_slot()
         for name in letters:
             read = self._requeue.read(name)
             if read is None:
                 continue  # it stays, for somebody to look at
             letter, lines = read
-            if letter.ordered and self._newer_may_wait():
-                continue
             self._requeue.claim(name, self._sequence + 1)
             self._dead_letters.forget(name)
             if self._write_through is not None:
@@ -341,9 +346,15 @@ class Spool:
                 self._tally().revived(points),
             )
 
-    def _newer_may_wait(self) -> bool:
-        """Whether rows may be on their way that a requeued ordered row must not come behind."""
-        return self._store.waiting_points > 0 or any(item.batch.ordered for item in self._memory)
+    def _replacements_wait(self) -> bool:
+        """Whether ordered batches wait, whose rows a requeued one must not replace."""
+        return self._store.ordered_waits() or any(item.batch.ordered for item in self._memory)
+
+    @property
+    def letters_wait(self) -> bool:
+        """Whether dead letters that were handed over are not appended yet, as far as one has looked."""
+        with self._lock:
+            return bool(self._letters)
 
     # -- the sink's side
 
@@ -366,7 +377,7 @@ class Spool:
             return self._outbox.next_live()
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest; an ordered one only while no other ordered one is in flight."""
+        """The oldest batch but the newest; an ordered one when all before it is settled, and none past it."""
         with self._lock:
             return self._outbox.next_backlog()
 

@@ -71,6 +71,7 @@ class Store:
         self._reader: SegmentReader | None = None
         self._oldest: RecordHead | None = None  # of the records that wait, when it was looked for last
         self._last_commit = state.end  # its place
+        self._ordered_end = state.end  # of the last ordered record; not known of those that were found
         self._slots = SlotFile(filesystem, directory, state.generation)
         self.segments = state.segments
         self.settled = state.settled
@@ -89,6 +90,10 @@ class Store:
     def waiting_points(self) -> int:
         """On disk and not settled."""
         return self.end - self.settled.points
+
+    def ordered_waits(self) -> bool:
+        """Whether an ordered record may not be settled yet."""
+        return self.settled.next_open(0) < self._ordered_end
 
     @property
     def bytes_written(self) -> int:
@@ -181,6 +186,9 @@ class Store:
         segment.newest_s = self._clock.monotonic_s()
         self._last_commit = self.end
         self.end = commit.end
+        for item, place in zip(commit.items, commit.places, strict=True):
+            if item.batch.ordered:
+                self._ordered_end = place + item.batch.points
         self.last_sequence = commit.items[-1].sequence
         self.from_memory = commit.from_memory
         self.written.segment_bytes += len(commit.data)

@@ -41,6 +41,7 @@ class OpenBatch:
     boot_id: str  # empty: stamps count from 1970
     accounts: Mapping[str, int]
     positions: Mapping[str, int]
+    ordered: bool = False  # it may hold points of earlier batches, too
 
 
 _STATE = tuple(field.name for field in fields(OpenBatch))
@@ -179,6 +180,7 @@ class WriteThrough:
                 points=batch.points,
                 first_ns=batch.first_ns,
                 last_ns=batch.last_ns,
+                ordered=batch.ordered,
                 time_base=TimeBase.BOOT if batch.boot_id else TimeBase.UNIX,
                 boot_id=batch.boot_id,
             )

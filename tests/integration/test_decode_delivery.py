@@ -1,18 +1,25 @@
 """Pieces of decoded logs on their way into a database, with the spool on a disk that is not always well."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from telemetry import decode_delivery
 from telemetry.clock import Clock, SystemClock
 from telemetry.decode_delivery import WAITING_POINTS, Delivery
+from telemetry.decode_influx import Job, deliver
 from telemetry.decode_output import Piece
 from telemetry.decode_progress import Progress
+from telemetry.decode_screen import Screen
+from telemetry.errors import StorageError
 from telemetry.events import Event
 from telemetry.ledger import imbalances, points_unaccounted
 from telemetry.sink.settings import Api, InfluxSettings
+from telemetry.spool import EncodedBatch, Spool, SpoolLimits
 from tests.support.scripted_server import Act, Connection, ScriptedServer, store
 
 LINES_A_PIECE = 6000
@@ -205,3 +212,93 @@ def test_frames_behind_the_last_batch_count_as_read_when_it_ends(
     run.finish()
     assert run.delivery.accounts["bus/logs/read"] == LINES_A_PIECE + 5
     assert run.faults == []
+
+
+END = {"bus/logs/read": 2, "frames/logs/lost/incomplete_session": 2}  # of a session that is open then
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_what_is_counted_at_the_end_is_counted_once_however_often_the_command_is_run(
+    tmp_path: Path, server: ScriptedServer, is_stored: bool
+) -> None:
+    """A run that had read everything is not done until everything is acknowledged: it is run again."""
+    end = replace(piece(1), text=b"", lines=0, counts=END, is_end=True)
+    first = Run(tmp_path, server)
+    first.delivery.take(piece(1) if not is_stored else shortened(piece(1)))
+    first.delivery.take(end)
+    first.stop.set()
+    first.delivery.close()
+    for _ in range(2):
+        again = Run(tmp_path, server)
+        again.take(1)
+        again.delivery.take(end)
+        again.stop.set()
+        again.delivery.close()
+        assert again.delivery.accounts["bus/logs/read"] == LINES_A_PIECE + 2
+        assert again.delivery.accounts["frames/logs/lost/incomplete_session"] == 2
+        assert again.faults == []
+
+
+def shortened(whole: Piece) -> Piece:
+    """With too few lines for a batch of their own: they go into one with what is counted at the end."""
+    text = b"".join(whole.text.splitlines(keepends=True)[:10])
+    return replace(whole, text=text, lines=10, last_ns=9, counts={**whole.counts, "points/made/m": 10})
+
+
+def test_a_batch_with_a_point_of_an_earlier_one_is_ordered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ScriptedServer
+) -> None:
+    appended: list[EncodedBatch] = []
+    append = Spool.append
+
+    def note(spool: Spool, batch: EncodedBatch, **state: Mapping[str, int]) -> int:
+        appended.append(batch)
+        return append(spool, batch, **state)
+
+    monkeypatch.setattr(Spool, "append", note)
+    run = Run(tmp_path, server)
+    run.take(1)
+    run.delivery.take(replace(piece(2), overlaps=True))
+    run.take(3)
+    run.finish()
+    assert [batch.ordered for batch in appended] == [False, True, False]
+
+
+class Pieces:
+    """A `FileDecoder` of some pieces."""
+
+    header = b""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = numbers
+
+    @contextmanager
+    def pieces(self, _paths: Sequence[Path]) -> Iterator["Pieces"]:
+        yield self
+
+    def __iter__(self) -> Iterator[Piece]:
+        return map(piece, self._numbers)
+
+    def stop(self) -> None: ...
+
+    def warnings(self) -> list[str]:
+        return []
+
+    def summary(self) -> str:
+        return ""
+
+
+def test_points_that_found_no_room_are_an_error_and_the_spool_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "spool"
+    limits = SpoolLimits(cap_bytes=30_000, segment_bytes=1, keep_free_bytes=0, commit_bytes=1)
+    monkeypatch.setattr(decode_delivery, "LIMITS", limits)
+    influx = InfluxSettings(url="http://127.0.0.1:1", database="fleet", api=Api.V1)
+    job = Job([tmp_path / "a.log"], [], [], influx, spool, None)
+    screen = Screen(SystemClock(), output_is_terminal=False)
+    said = rf"{spool}: \d+ points found no room, or were damaged \(free the disk; the same command writes"
+    with pytest.raises(StorageError, match=said) as failed:
+        deliver(job, lambda _: Pieces(*range(1, 9)), screen, SystemClock())
+    assert failed.value.exit_code == 74
+    assert list(spool.glob("*.segment"))

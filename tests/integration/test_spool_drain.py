@@ -75,6 +75,24 @@ def test_what_the_server_refuses_becomes_dead_letters_that_can_be_requeued(
     assert not list(directory.glob("*/*.letter*"))
 
 
+def test_letters_that_wait_for_the_backlog_are_delivered_behind_it(
+    tmp_path: Path, directory: Path, server: ScriptedServer
+) -> None:
+    file = str(config(tmp_path, server.url))
+    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    entry = spool.next_backlog()
+    assert entry
+    spool.refuse(entry.sequence, b"battery,vehicle=a soc_pct=0 0\n", reason="malformed", words="")
+    spool.acknowledge(entry.sequence)
+    spool.close()
+    assert main(["spool", "requeue", "--all", file]) == 0
+    with server:
+        assert main(["spool", "drain", file]) == 0
+        sent = [line for request in server.requests for line in request.lines]
+    assert b"battery,vehicle=a soc_pct=0 0" in sent
+    assert not list(directory.glob("*/*.letter*"))
+
+
 def refuse_first_line(connection: Connection) -> None:
     first, *others = connection.read_request().lines
     connection.server.stored.update(others)

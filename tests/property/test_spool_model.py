@@ -115,7 +115,7 @@ class SpoolMachine(RuleBasedStateMachine):
         if entry:
             assert entry.sequence not in self.in_flight
             if entry.batch.ordered:
-                assert not any(other.batch.ordered for other in self.in_flight.values())
+                assert all(other > entry.sequence for other in self.in_flight)
                 assert entry.sequence not in self.ordered[:-1]
             self.in_flight[entry.sequence] = entry
 

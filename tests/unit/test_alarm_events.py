@@ -75,8 +75,16 @@ def test_events_of_one_code_and_one_moment_do_not_overwrite_one_another() -> Non
 
     assert [stamp(0, 1000), stamp(1, 1000), stamp(2, 1000)] == [1000, 1001, 1000]
     assert [stamp(0, 1001), stamp(1, 1000)] == [1002, 1003]
-    assert [stamp(0, 5000), stamp(0, 4000), stamp(0, 6000)] == [5000, 4000, 6000]
+    assert [stamp(0, 9000), stamp(0, 4000), stamp(0, 9500)] == [9000, 4001, 9500]
     assert stamp(0, 6000, "can1") == 6000
+
+
+def test_events_whose_stamps_step_back_do_not_overwrite_earlier_ones() -> None:
+    teller = AlarmTeller([SHORT])
+    moments = [second * 10**9 for second in (1, 2, 3, 2, 3, 4, 1, 2)]
+    stamps = [teller.tell(Transition(0, moment, 0, 0, True, 5.0, 0), "can0")[1] for moment in moments]
+    assert len(set(stamps)) == len(stamps)
+    assert [stamp // 10**6 for stamp in stamps] == [moment // 10**6 for moment in moments]
 
 
 def test_what_is_not_watched_any_more_is_named_with_its_limit() -> None:

@@ -145,3 +145,11 @@ def test_progress_is_told_in_bytes_and_messages(tmp_path: Path) -> None:
     _, _, reports = decode(path)
     assert [report.count for report in reports] == [0, 1000, 2000, 2500, 2500]
     assert reports[-1].bytes_read == reports[-1].total_bytes == path.stat().st_size
+
+
+def test_a_piece_says_whether_a_point_of_it_may_be_one_of_an_earlier_piece(tmp_path: Path) -> None:
+    """The same capture twice: its stamps come again."""
+    path = received(tmp_path / "capture.txt", jbd_message(3, bytes(27)))
+    decoder = CaptureDecoder(PROTOCOLS["jbd"], OutputFormat.LINE_PROTOCOL, vehicle="v")
+    with decoder.pieces([path, path]) as pieces:
+        assert [piece.overlaps for piece in pieces if piece.lines] == [False, True]

@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import struct
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,18 @@ def test_what_is_left_out_is_told_by_reason() -> None:
         "values left out (unknown multiplexer value): 1",
     ]
     assert decoder.summary() == "15 frames: 12 decoded, 1 in no database"
+
+
+def test_a_value_that_is_not_finite_is_left_out_and_told(tmp_path: Path) -> None:
+    (tmp_path / "huge.dbc").write_text(
+        'VERSION ""\nBU_: X\nBO_ 256 Huge: 8 X\n SG_ Value : 0|64@1- (100,0) [0|0] "" X\n'
+        "SIG_VALTYPE_ 256 Value : 2;\n"
+    )
+    payloads = [struct.pack("<d", value).hex() for value in (1e307, 1e304)]
+    (tmp_path / "huge.log").write_text("".join(f"(1.0) can0 100#{payload}\n" for payload in payloads))
+    text, decoder = decode(tmp_path / "huge.log", Database(tmp_path / "huge.dbc"))
+    assert [float(row.split(",")[-1]) for row in text.splitlines()[1:]] == [pytest.approx(1e306)]
+    assert decoder.warnings() == ["values left out (not finite): 1"]
 
 
 def test_progress_is_told_in_bytes_and_frames() -> None:

@@ -9,14 +9,17 @@ import shutil
 import struct
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import can
 import pytest
 from telemetry_core.frames import FrameBatch, FrameTuple
 
 from telemetry.errors import DataError, StorageError
+from telemetry.sources import mf4
 from telemetry.sources.logs import Log
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import PACKERS, Numbering
@@ -126,6 +129,42 @@ def test_an_mf4_log_is_read_in_the_order_of_time(tmp_path: Path) -> None:
         FrameTuple(start_ns + 1_000_000_000, 8, bytes(24), 1, FD | BRS, 0),
     ]
     assert list(names) == ["can0", "can1"]
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (1, 0), (2, 1), (0,), (1, 3)])
+def test_each_channel_keeps_its_frames_wherever_its_logger_begins_to_count(
+    numbers: tuple[int, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "drive.mf4"
+    with can.MF4Writer(path) as writer:
+        for index in range(30):
+            number = numbers[index % len(numbers)]
+            writer.on_message_received(
+                can.Message(START_S + index, 0x100, is_extended_id=False, data=bytes([index]), channel=number)
+            )
+    with can.MF4Reader(path) as reader:
+        truth = [(int(str(message.channel)), bytes(message.data)) for message in reader]
+    names = Numbering()
+    batch = FrameBatch(40)
+    with Log(path, names.__getitem__) as log:
+        log.read(batch)
+    by_number = {number: name for name, number in names.items()}
+    first = 0 if 0 in numbers else 1
+    assert [(by_number[frame.channel], frame.data) for frame in batch] == [
+        (f"can{channel - first}", data) for channel, data in truth
+    ]
+
+
+def test_a_channel_0_is_found_wherever_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mf4, "RECORDS_AT_ONCE", 7)
+    path = tmp_path / "drive.mf4"
+    with can.MF4Writer(path) as writer:
+        for index in range(20):
+            writer.on_message_received(can.Message(START_S + index, 1, data=b"", channel=index < 19))
+    names = Numbering()
+    with Log(path, names.__getitem__) as log:
+        log.read(FrameBatch(40))
+    assert list(names) == ["can1", "can0"]
 
 
 def test_what_is_no_mf4_log_is_refused(tmp_path: Path) -> None:
@@ -268,3 +307,67 @@ def test_an_unfinished_log_that_the_temporary_folder_has_no_room_for_is_no_damag
     said = rf"drive\.mf4: cannot be copied into {copies}: No space left on device"
     with pytest.raises(StorageError, match=said):
         read(path)
+
+
+def unpacks_to(path: Path, beginning: bytes, size_bytes: int) -> None:
+    """A log of zeros behind its beginning, a thousandth as large."""
+    packer = zlib.compressobj(9, wbits=31)
+    zeros = bytes(1 << 20)
+    with path.open("wb") as file:
+        file.write(packer.compress(beginning))
+        for _ in range(size_bytes >> 20):
+            file.write(packer.compress(zeros))
+        file.write(packer.flush())
+
+
+def test_a_compressed_log_takes_at_most_half_of_what_is_free_in_the_temporary_folder(
+    tmp_path: Path, copies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drive.mf4.gz"
+    unpacks_to(path, mf4.FINISHED, 32 << 20)
+    free = shutil.disk_usage(tmp_path)._replace(free=20 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    written = []
+    copy = shutil.copyfileobj
+
+    def note(source: BinaryIO, target: BinaryIO, length: int) -> None:
+        try:
+            copy(source, target, length)
+        finally:
+            written.append(target.tell())
+
+    monkeypatch.setattr(shutil, "copyfileobj", note)
+    said = rf"drive\.mf4\.gz: unpacks to more than 10 MiB, half of what is free in {copies} \(.*unpack it"
+    with pytest.raises(StorageError, match=said):
+        read(path)
+    assert written == [10 << 20]
+    assert list(copies.iterdir()) == []
+
+
+def test_a_compressed_file_that_is_no_mf4_log_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drive.mf4.gz"
+    unpacks_to(path, b"not this", 1 << 20)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("it was unpacked")
+
+    monkeypatch.setattr(shutil, "copyfileobj", fail)
+    with pytest.raises(DataError, match=r"drive\.mf4\.gz: is no MF4 log"):
+        read(path)
+
+
+def test_a_block_that_unpacks_to_anything_is_not_held_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "drive.mf4"
+    with can.MF4Writer(path, compression_level=2) as writer:
+        for index in range(RECORDS):
+            writer.on_message_received(can.Message(START_S + index, 1, data=bytes(8), channel=1))
+    assert b"##DZ" in path.read_bytes()
+    assert len(read(path)[0]) == RECORDS
+    monkeypatch.setattr(mf4, "MOST_BLOCK_BYTES", 1000)
+    frames, warnings = read(path)
+    assert frames == []
+    assert warnings == [f"{path}:its records: no frame, skipped"]

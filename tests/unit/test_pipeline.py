@@ -9,7 +9,7 @@ from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, Recor
 from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.line import Line
-from telemetry.pipeline import BATCH_LINES, Pipeline
+from telemetry.pipeline import BATCH_BYTES, BATCH_LINES, Pipeline
 from telemetry.protocols.transport import IsoTpId
 from telemetry.spool.batch import TimeBase
 from tests.support.clock import FakeClock
@@ -78,6 +78,16 @@ def test_a_batch_is_closed_at_its_limit_of_lines_and_carries_the_accounts_of_tha
         "frames/log/decoded": BATCH_LINES,
         "points/made/Pack": BATCH_LINES,
     }
+
+
+def test_a_batch_is_closed_at_its_limit_of_bytes() -> None:
+    bench = Bench()
+    for number in range(100):
+        bench.pipeline.add_point("note", b'note text="%s" %d' % (b"x" * 30_000, number), number)
+        bench.process(frames(number, 1))
+    ((batch, _, _),) = bench.store.batches
+    assert batch.points == 2 * (-(-BATCH_BYTES // 30_050))  # each with the frame's
+    assert bench.pipeline.points_waiting == 200 - batch.points
 
 
 def test_a_batch_is_closed_after_a_second() -> None:
@@ -159,6 +169,22 @@ def test_frames_that_waited_while_the_clock_was_set_get_the_time_they_came(
     assert (batch.first_ns, batch.last_ns) == expected
 
 
+@pytest.mark.parametrize(("seconds_later", "is_moved"), [(59.0, True), (120.0, False)])
+def test_a_minute_after_the_clock_was_set_no_frame_was_stamped_before(
+    seconds_later: float, is_moved: bool
+) -> None:
+    bench = Bench(wait_for_clock=True)
+    bench.clock.advance(1000.0)
+    bench.pipeline.tick()
+    bench.clock.step(1.0)
+    bench.pipeline.tick()
+    bench.clock.advance(seconds_later)
+    stamp_ns = bench.clock.unix_ns() - 700_000_000  # nearer to the old clock's now
+    bench.process(live(stamp_ns), resume_as="")
+    bench.pipeline.finish()
+    assert bench.store.batches[0][0].first_ns == stamp_ns + is_moved * 10**9
+
+
 def test_a_clock_that_is_not_waited_for_is_taken_as_it_is() -> None:
     bench = Bench()
     stamp_ns = bench.clock.unix_ns()
@@ -181,6 +207,26 @@ def test_what_the_reducer_holds_when_the_clock_is_set_keeps_the_time_it_came() -
     early, late = (batch for batch, _, _ in bench.store.batches)
     assert (early.time_base, early.last_ns) == (TimeBase.BOOT, held_boot_ns)
     assert (late.time_base, late.first_ns) == (TimeBase.UNIX, bench.clock.unix_ns())
+
+
+def test_frames_up_to_a_second_late_belong_to_the_row_of_their_interval() -> None:
+    bench = Bench(every_s=1.0)
+    stamp_ns = bench.clock.unix_ns()  # a whole second
+
+    def rows() -> int:
+        return bench.store.text.count(b"\n") + bench.pipeline.points_waiting
+
+    bench.process(live(stamp_ns, stamp_ns + 1), resume_as="")  # one passes, one is held
+    bench.clock.advance(1.9)
+    bench.pipeline.tick(["log"])
+    assert rows() == 1
+    bench.process(live(stamp_ns + 2), resume_as="")
+    bench.clock.advance(0.2)
+    bench.pipeline.tick(["log"])
+    assert rows() == 2
+    bench.pipeline.finish(["log"])
+    assert rows() == 2
+    assert bench.store.text.splitlines()[-1].endswith(b" %d" % (stamp_ns + 2))
 
 
 def test_a_silent_live_bus_gives_what_the_reducer_holds_of_it() -> None:

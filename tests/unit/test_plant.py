@@ -79,6 +79,17 @@ def test_energy_in_equals_what_is_stored_and_what_became_heat() -> None:
         assert pack.heat_wh > 0.02 * abs(stored_wh)
 
 
+@pytest.mark.parametrize("current_a", [150.0, -150.0])
+def test_the_energy_of_one_long_step_is_its_charge_at_the_mean_of_both_voltages(current_a: float) -> None:
+    pack = Pack(dataclasses.replace(UNIFORM, start_soc_pct=50.0), seed=1)
+    pack.step(current_a, 0.0)
+    before_v = pack.voltage_v
+    pack.step(current_a, 360.0)
+    assert abs(pack.voltage_v - before_v) > 1.0
+    mean_v = (before_v + pack.voltage_v) / 2
+    assert pack.energy_in_wh - pack.energy_out_wh == pytest.approx(mean_v * current_a / 10, rel=1e-9)
+
+
 def test_the_step_size_does_not_matter() -> None:
     def zigzag(tick_s: float) -> Pack:
         pack = Pack(PackSpec(start_soc_pct=40.0), seed=5)

@@ -7,7 +7,7 @@ import pytest
 from telemetry.sink.delivery import MOST_ALIKE, MOST_REFUSALS
 from telemetry.sink.sender import HOLD_S
 from telemetry.sink.verdict import Answer
-from tests.support.model_server import Reply
+from tests.support.model_server import Reply, refusal
 from tests.support.sender_rig import SenderRig, lines
 
 BROKEN = Answer(500, {}, b'{"code":"internal error","message":"unexpected EOF"}')
@@ -137,6 +137,30 @@ def test_rows_that_may_have_been_replaced_are_not_sent_again_to_compare(rig: Sen
         rig.step()
     assert sum(lines(5, "before") == sent for sent in rig.server.requests) == 1
     assert rig.queue.dead == {}
+
+
+def test_what_an_ordered_batch_may_have_replaced_is_not_sent_again_to_compare(rig: SenderRig) -> None:
+    rig.server.behave = poison
+    rig.queue.put_lines(*lines(5, "before"))
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(5, "after"), ordered=True)
+    rig.run_until_idle()
+    rig.queue.put_lines(b"poison v=1 1")
+    for _ in range(50):
+        rig.step()
+    assert sum(lines(5, "before") == sent for sent in rig.server.requests) == 1
+    assert rig.queue.dead == {}
+
+
+def test_pieces_of_a_batch_that_has_a_point_twice_are_sent_in_its_order(rig: SenderRig) -> None:
+    """Of two halves by bytes, the one with more lines would go first."""
+    first, last = b'battery v=1,words="%s" 1' % (b"x" * 100), b"battery v=2 1"
+    rig.server.behave = lambda sent: None if len(sent) < 5 else refusal("no")
+    rig.queue.put_lines(first, b"x v=1 1", b"y v=1 1", b"z v=1 1", last)
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    stored = [line for sent in rig.server.requests if len(sent) < 5 for line in sent]
+    assert [line for line in stored if line in (first, last)] == [first, last]
 
 
 def test_an_identical_500_for_the_only_batch_is_never_its_fault(rig: SenderRig) -> None:

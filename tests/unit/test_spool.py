@@ -111,7 +111,7 @@ def test_a_second_process_is_refused_in_one_line(tmp_path: Path, clock: FakeCloc
     spool.close()
 
 
-def test_an_ordered_batch_goes_by_the_backlog_and_is_never_overtaken(
+def test_an_ordered_batch_goes_by_the_backlog_when_all_before_it_is_settled(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     spool = Spool(tmp_path, clock=clock, limits=LIMITS)
@@ -119,10 +119,13 @@ def test_an_ordered_batch_goes_by_the_backlog_and_is_never_overtaken(
     for ordered in (True, True, False, True):
         feed.put(ordered=ordered)
     spool.commit()
-    assert sequences(spool.next_live(), spool.next_backlog(), spool.next_backlog()) == [None, 1, 3]
-    assert spool.next_backlog() is None
+    assert sequences(spool.next_live(), spool.next_backlog(), spool.next_backlog()) == [None, 1, None]
     spool.acknowledge(1)
-    assert sequences(spool.next_backlog(), spool.next_backlog()) == [2, None]
+    assert sequences(spool.next_backlog(), spool.next_backlog(), spool.next_backlog()) == [2, 3, None]
+    spool.acknowledge(2)
+    assert spool.next_backlog() is None
+    spool.acknowledge(3)
+    assert sequences(spool.next_live(), spool.next_backlog()) == [None, 4]
     spool.close()
 
 

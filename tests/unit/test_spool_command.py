@@ -87,7 +87,9 @@ def test_requeue_hands_letters_over_to_the_next_who_opens_the_spool(
     assert main(["spool", "requeue", "--all", "--boot-time", "1970-01-01T00:00:01Z", str(directory)]) == 0
     spool = Spool(directory, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
     spool.commit()
-    assert drained_points(spool) == [0, 1, 2, 3, 4, 5, 6, 1_000_000_007, 1_000_000_008]
+    assert drained_points(spool) == [0, 1, 2, 3, 4, 5]  # among which there may be newer rows
+    spool.commit()
+    assert drained_points(spool) == [6, 1_000_000_007, 1_000_000_008]
     assert spool.counters()["points/dead"] == 0
     spool.close()
 

@@ -62,6 +62,24 @@ def test_what_the_disk_refuses_flows_from_memory_newest_and_oldest_first(
     assert_balanced(bench.spool, bench.feed.accounts)
 
 
+def test_an_ordered_batch_in_memory_waits_for_all_before_it(bench: Bench) -> None:
+    bench.put()
+    bench.refuse("append")
+    for ordered in (False, True, False):
+        bench.feed.put(ordered=ordered)
+        bench.spool.commit()
+    on_disk, in_memory = bench.spool.next_backlog(), bench.spool.next_backlog()
+    assert on_disk
+    assert in_memory
+    assert bench.spool.next_backlog() is None
+    bench.spool.acknowledge(in_memory.sequence)
+    assert bench.spool.next_backlog() is None
+    bench.spool.acknowledge(on_disk.sequence)
+    ordered_one = bench.spool.next_backlog()
+    assert ordered_one
+    assert ordered_one.batch.ordered
+
+
 def test_the_disk_is_tried_again_at_growing_intervals_and_takes_what_still_waits(bench: Bench) -> None:
     bench.refuse("append")
     bench.put()

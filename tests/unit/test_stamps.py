@@ -21,7 +21,7 @@ def nudges(nudger: Nudger, *frames: tuple[int, int, int]) -> list[int]:
 
 def test_frames_of_one_id_with_one_stamp_are_counted_up() -> None:
     nudger = Nudger()
-    assert nudges(nudger, (10, 1, 0), (10, 1, 0), (10, 1, 0), (11, 1, 0)) == [0, 1, 2, 0]
+    assert nudges(nudger, (10, 1, 0), (10, 1, 0), (10, 1, 0), (20, 1, 0)) == [0, 1, 2, 0]
     assert nudger.nudged == 2
 
 
@@ -62,9 +62,39 @@ def test_the_stamp_zero_is_a_stamp() -> None:
     assert nudges(Nudger(), (0, 0, 0), (0, 0, 0)) == [0, 1]
 
 
-def test_a_stamp_that_comes_again_soon_goes_on_where_it_was() -> None:
-    frames = [(stamp, 1, 0) for stamp in (10, 11, 12, 13, 10, 14, 10, 15, 10, 11)]
-    assert nudges(Nudger(), *frames) == [0, 0, 0, 0, 1, 0, 2, 0, 3, 0]
+def test_a_stamp_that_earlier_frames_were_set_to_follows_the_last_of_them() -> None:
+    """Else the third frame's place, 11, would be the second's."""
+    assert nudges(Nudger(), (10, 1, 0), (10, 1, 0), (11, 1, 0), (12, 1, 0), (14, 1, 0)) == [0, 1, 1, 1, 0]
+
+
+def test_a_stamp_that_steps_back_by_less_than_a_microsecond_follows_the_last_frame() -> None:
+    assert nudges(Nudger(), (5000, 1, 0), (4001, 1, 0), (4500, 1, 0), (4000, 1, 0)) == [0, 1000, 502, 1001]
+
+
+@pytest.mark.parametrize("frames_before", [6, 1000], ids=["a few frames ago", "long ago"])
+def test_a_frame_whose_stamp_steps_back_never_gets_the_place_of_another(frames_before: int) -> None:
+    us = 1000
+    before = [(index * us, 1, 0) for index in range(frames_before)]
+    nudger = Nudger()
+    assert set(nudges(nudger, *before)) == {0}
+    assert set(nudges(nudger, *before)) == {1}
+    assert nudges(nudger, *before[:3], *before[1:4]) == [2, 2, 2, 3, 3, 2]
+    assert nudges(nudger, (frames_before * us, 1, 0)) == [0]
+    assert nudger.nudged == frames_before + 6
+
+
+def test_where_runs_of_equal_stamps_differ_in_length_a_step_back_goes_past_what_follows_it() -> None:
+    runs = [9, 7, 5, 3, 1]  # more than are kept apart: of two the longer one counts
+    nudger = Nudger()
+    for index, count in enumerate(runs):
+        assert nudges(nudger, *[(index * 1000, 1, 0)] * count) == list(range(count))
+    assert nudges(nudger, (4000, 1, 0), (3000, 1, 0), (2000, 1, 0), (1000, 1, 0)) == [1, 3, 5, 9]
+
+
+def test_a_series_of_things_that_are_no_frames_is_told_apart_likewise() -> None:
+    nudger = Nudger()
+    assert [nudger.tell_apart(7, stamp) for stamp in (0, 0, 5000, 0)] == [0, 1, 0, 2]
+    assert nudger.tell_apart(8, 0) == 0
 
 
 def test_only_frames_from_the_start_index_on_are_touched() -> None:

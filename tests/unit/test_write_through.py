@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,13 @@ def test_stamps_that_count_from_boot_are_told_by_their_boot(memory: Path) -> Non
     opened(memory).keep(1, batch.lines, batch.state(BOOT))
     (left,) = opened(memory).left()
     assert (left.batch.time_base, left.batch.boot_id) == (TimeBase.BOOT, BOOT)
+
+
+def test_a_batch_that_may_hold_points_of_earlier_ones_is_found_ordered(memory: Path) -> None:
+    batch = Batch().add(1)
+    opened(memory).keep(1, batch.lines, replace(batch.state(), ordered=True))
+    (left,) = opened(memory).left()
+    assert left.batch.ordered
 
 
 def test_a_torn_piece_does_not_count_and_those_before_it_do(memory: Path) -> None:

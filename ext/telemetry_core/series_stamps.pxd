@@ -1,0 +1,29 @@
+"""Data sheet of the newest stamps of series."""
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+
+cdef struct Newest:              # of one series
+    int64_t newest_ns            # of all its rows
+    int64_t earlier_ns           # of those of earlier batches than `batch`
+    uint64_t batch               # that its last row went to
+
+cdef class SeriesStamps:
+    cdef uint32_t kinds          # of records
+    cdef Newest** of_tags        # by 16-bit tag set: NULL, or one for each kind
+
+    cdef Newest* _add(self, uint16_t tags) noexcept nogil
+
+    # A row of the series `kind` with `tags`, written to `batch`: whether an earlier batch may hold a row of it with
+    # this stamp or a later one.
+    cdef inline bint overlaps(self, uint32_t kind, uint16_t tags, int64_t time_ns, uint64_t batch) noexcept nogil:
+        cdef Newest* series = self.of_tags[tags]
+        if series == NULL:
+            series = self._add(tags)
+            if series == NULL:
+                return True
+        series += kind
+        if series.batch != batch:
+            series.batch = batch
+            series.earlier_ns = series.newest_ns
+        series.newest_ns = max(series.newest_ns, time_ns)
+        return time_ns <= series.earlier_ns
