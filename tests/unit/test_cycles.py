@@ -157,16 +157,22 @@ def test_two_pages_wait_for_the_row_that_says_whether_they_are_of_one_cycle() ->
     assert pack.mapper.incomplete_cycles == 1
 
 
+@pytest.mark.parametrize(("last_ms", "readings"), [(20, 1), (20.000001, 0)])
+def test_pages_in_their_order_within_twenty_milliseconds_need_not_wait(last_ms: float, readings: int) -> None:
+    assert len(Pack(2).take(send([0, 1], [0, last_ms], 1000, 1))) == readings
+    assert Pack(2).take(send([1, 0], [0, last_ms], 1000, 1)) == []
+
+
 def test_a_reading_that_waited_has_the_stamp_and_the_extremes_of_its_own_rows() -> None:
     pack = Pack(2)
-    pack.take(send([0, 1], [0, 10], 1000, 2)[:3])
+    pack.take(send([0, 1], [0, 100], 1000, 2)[:3])
     rows = [(row.measurement, row.time_ns % 10**9, row.id, dict(row.raw)) for row in pack.rows]
     made = {"cell_min_v": 3.0, "cell_max_v": 3.0, "cell_delta_v": 0.0}
     made |= {"cell_min_index": 1.0, "cell_max_index": 1.0}
     assert rows[2:] == [
         ("Cells", 0, 0, {"Page": 0, "Cell1": 3001}),
-        ("cells", 10_000_000, 0, {"v001": 3.0, "v002": 3.0}),
-        ("battery", 10_000_000, 0, made),
+        ("cells", 100_000_000, 0, {"v001": 3.0, "v002": 3.0}),
+        ("battery", 100_000_000, 0, made),
     ]
 
 
