@@ -224,6 +224,21 @@ def test_a_page_that_comes_seldom_is_not_reported_time_and_again() -> None:
     assert [notice.is_missing for notice in pack.notices] == [True, False]
 
 
+@STREAMS
+@pytest.mark.parametrize("after", range(40, 44))
+def test_a_configuration_that_is_read_again_within_a_cycle_mixes_nothing(
+    stream: list[Arrival], after: int
+) -> None:
+    before, behind = Pack(4), Pack(4)
+    given = cycles_of(before.take(stream[:after])) + cycles_of(behind.take(stream[after:]))
+    assert given == [cycle for cycle in range(20) if cycle in given]
+    assert len(given) >= 18
+    rebound = Pack(4)
+    again = rebound.take(stream[:after])
+    rebound.mapper.bind(0, 0, range(len(rebound.spec.tag_sets)))
+    assert cycles_of(again + rebound.take(stream[after:])) == given
+
+
 def test_the_pages_of_one_row_are_one_reading_at_once() -> None:
     assert cycles_of(Pack(1).take([Arrival(0, 0, 0), Arrival(5, 0, 1)])) == [0, 1]
 
