@@ -293,7 +293,9 @@ cdef void expect_others(CycleState* state, const Page* pages, const uint32_t* ra
 cdef inline bint is_evident(const CycleState* state) noexcept nogil:
     """Whether the open cycle, all of whose pages are in, can be no piece of two, though nothing is known yet."""
     cdef const Turn* turn = &state.turn
-    cdef bint is_even = state.rows > 2 and turn.begin == state.begin and turn.longest_ns < CLEAR * turn.next_ns
+    cdef bint is_even = turn.begin == state.begin and turn.longest_ns < CLEAR * turn.next_ns
+    if state.rows < FEW_PAGES:  # of so few, one of each cycle may come as evenly
+        is_even = False
     return state.in_order and (is_even or passed(state.begin_ns, state.last_ns) <= BURST_NS)
 
 

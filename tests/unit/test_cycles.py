@@ -142,8 +142,8 @@ def test_time_that_steps_back_ends_the_cycle() -> None:
 
 def test_a_cycle_that_stands_still_is_given_up_after_exactly_ten_seconds() -> None:
     for more_ns, readings in ((0, 1), (1, 0)):
-        stream = [Arrival(10_000.0 * page + (page == 1) * more_ns / 1e6, page, 0) for page in range(3)]
-        pack = Pack(3)
+        stream = [Arrival(10_000.0 * page + (page == 3) * more_ns / 1e6, page, 0) for page in range(4)]
+        pack = Pack(4)
         assert len(pack.take(stream)) == readings
         assert pack.mapper.incomplete_cycles == 1 - readings
 
