@@ -1,19 +1,22 @@
 """Cycles: which pages are one reading, by the time and the order in which they come.
 
-Promises: a reading has pages of one cycle of its sender only, whatever was lost and wherever the rows begin;
-a cycle that ends without its reading is given up, once; a page that has stopped coming, or never came, hides
-the others no longer than MISSING_CYCLES cycles and MISSING_NS. What is found depends on the rows alone. Takes
+Promises: a reading has pages of one cycle of its sender only, whatever was lost and wherever the rows begin; a
+cycle that ends without its reading is given up, once; a page that has stopped coming, or never came, hides the
+others no longer than MISSING_CYCLES cycles and MISSING_NS. What is found depends on the rows alone. Takes
 constant memory, and time in proportion to the row's pages; to all pages once a cycle.
 
 Relies on a sender that sends its pages over and over. Nobody says where its cycles begin: that is learnt from
-turns. A turn runs from one page until it comes again behind all others, so it has one end of a cycle in it.
-If its longest pause is CLEAR times as long as any other, that is the silence between two cycles, and any pause
-so long ends a cycle: SILENCE. Otherwise pages are spread over the whole period: FIRST_PAGE. A cycle then begins with its lowest page and is over when it lasts as long as a turn. A page
-of the next cycle comes later than that, unless the lowest page, which ends the cycle, comes before it.
+turns. A turn runs from one page until it comes again after all others, so it has one end of a cycle in it.
+SILENCE: its longest pause is CLEAR times as long as any other. That is the silence between two cycles, and any
+pause so long ends a cycle. FIRST_PAGE: otherwise pages are spread over the whole period. A cycle begins with
+its lowest page and is over when it lasts as long as a turn. A page of the next cycle comes later than that,
+unless its lowest page, which ends the cycle, comes before.
 
-Loss makes turns longer, never shorter. So a shorter turn is believed at once, as is the first one if its silence
-is VERY_CLEAR; what else contradicts is believed after several turns that agree. Until something is known, a
-reading waits for the next row, which may end the turn; unless its pages came in their order and evenly.
+Loss makes turns longer, never shorter. So a shorter turn is believed at once, as is the first one if its
+silence is VERY_CLEAR. What else contradicts is believed after several turns that agree. Until something is
+known, a reading waits for the next row, which may end the turn, unless its pages came in their order, and
+evenly or within BURST_NS. Where a third of all pages is lost before anything is known, what arrives may look like another sender;
+then turns are believed that the sender never sent.
 """
 
 cimport cython
@@ -29,6 +32,7 @@ cdef enum:
     MISSING_TIMES = 3            # and in so many times as many as it usually leaves out,
     MAX_MISSING_CYCLES = 300     # but no more than these,
     MISSING_NS = 10_000_000_000  # and not for so long, is missing
+    BURST_NS = 20_000_000        # no pack reads its cells so often: pages this near are of one cycle
     AGREEING = 2                 # turns in succession are believed
     MANY_AGREEING = 8            # and so many where loss may look alike: longer turns, or a page twice in one,
     FEW_PAGES = 4                # or turns of so few pages, where a page came twice between them
@@ -100,7 +104,7 @@ cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uin
     state.rows += 1
     state.last_lead = lead
     if state.seen == state.expected and not state.is_done:
-        if state.rule != UNKNOWN or count == state.expected or is_even(state):
+        if state.rule != UNKNOWN or count == state.expected or is_evident(state):
             state.is_done = True
             found |= READING
         else:
@@ -287,11 +291,13 @@ cdef void expect_others(CycleState* state, const Page* pages, const uint32_t* ra
     state.first = lowest(pages, ranks, page_count)
 
 
-cdef inline bint is_even(const CycleState* state) noexcept nogil:
-    """Whether the open cycle, all of whose pages are in, can be no piece of two, though no turn is over yet."""
+cdef inline bint is_evident(const CycleState* state) noexcept nogil:
+    """Whether the open cycle, all of whose pages are in, can be no piece of two, though nothing is known yet."""
     cdef const Turn* turn = &state.turn
-    return (state.rows > 2 and state.in_order and turn.begin == state.begin
-            and turn.longest_ns < CLEAR * turn.next_ns)
+    cdef bint is_even = turn.begin == state.begin and turn.longest_ns < CLEAR * turn.next_ns
+    if state.rows < FEW_PAGES:  # of so few, one of each cycle may come as evenly
+        is_even = False
+    return state.in_order and (is_even or passed(state.begin_ns, state.last_ns) <= BURST_NS)
 
 
 cdef uint8_t settle(CycleState* state, Page* pages, uint32_t page_count, uint64_t pause_ns) noexcept nogil:

@@ -142,8 +142,8 @@ def test_time_that_steps_back_ends_the_cycle() -> None:
 
 def test_a_cycle_that_stands_still_is_given_up_after_exactly_ten_seconds() -> None:
     for more_ns, readings in ((0, 1), (1, 0)):
-        stream = [Arrival(10_000.0 * page + (page == 1) * more_ns / 1e6, page, 0) for page in range(3)]
-        pack = Pack(3)
+        stream = [Arrival(10_000.0 * page + (page == 3) * more_ns / 1e6, page, 0) for page in range(4)]
+        pack = Pack(4)
         assert len(pack.take(stream)) == readings
         assert pack.mapper.incomplete_cycles == 1 - readings
 
@@ -157,16 +157,22 @@ def test_two_pages_wait_for_the_row_that_says_whether_they_are_of_one_cycle() ->
     assert pack.mapper.incomplete_cycles == 1
 
 
+@pytest.mark.parametrize(("last_ms", "readings"), [(20, 1), (20.000001, 0)])
+def test_pages_in_their_order_within_twenty_milliseconds_need_not_wait(last_ms: float, readings: int) -> None:
+    assert len(Pack(2).take(send([0, 1], [0, last_ms], 1000, 1))) == readings
+    assert Pack(2).take(send([1, 0], [0, last_ms], 1000, 1)) == []
+
+
 def test_a_reading_that_waited_has_the_stamp_and_the_extremes_of_its_own_rows() -> None:
     pack = Pack(2)
-    pack.take(send([0, 1], [0, 10], 1000, 2)[:3])
+    pack.take(send([0, 1], [0, 100], 1000, 2)[:3])
     rows = [(row.measurement, row.time_ns % 10**9, row.id, dict(row.raw)) for row in pack.rows]
     made = {"cell_min_v": 3.0, "cell_max_v": 3.0, "cell_delta_v": 0.0}
     made |= {"cell_min_index": 1.0, "cell_max_index": 1.0}
     assert rows[2:] == [
         ("Cells", 0, 0, {"Page": 0, "Cell1": 3001}),
-        ("cells", 10_000_000, 0, {"v001": 3.0, "v002": 3.0}),
-        ("battery", 10_000_000, 0, made),
+        ("cells", 100_000_000, 0, {"v001": 3.0, "v002": 3.0}),
+        ("battery", 100_000_000, 0, made),
     ]
 
 
@@ -216,6 +222,21 @@ def test_a_page_that_comes_seldom_is_not_reported_time_and_again() -> None:
     pack = Pack(2, messages=True)
     pack.take(stream)
     assert [notice.is_missing for notice in pack.notices] == [True, False]
+
+
+@STREAMS
+@pytest.mark.parametrize("after", range(40, 44))
+def test_a_configuration_that_is_read_again_within_a_cycle_mixes_nothing(
+    stream: list[Arrival], after: int
+) -> None:
+    before, behind = Pack(4), Pack(4)
+    given = cycles_of(before.take(stream[:after])) + cycles_of(behind.take(stream[after:]))
+    assert given == [cycle for cycle in range(20) if cycle in given]
+    assert len(given) >= 18
+    rebound = Pack(4)
+    again = rebound.take(stream[:after])
+    rebound.mapper.bind(0, 0, range(len(rebound.spec.tag_sets)))
+    assert cycles_of(again + rebound.take(stream[after:])) == given
 
 
 def test_the_pages_of_one_row_are_one_reading_at_once() -> None:

@@ -102,8 +102,8 @@ def test_a_page_number_that_no_signal_has_is_no_page() -> None:
 def test_a_signal_on_every_page_does_not_end_the_cycle() -> None:
     bench = Bench(CELLS, MapEntry("Cells.Fan", "cells.t1"))
     for page in range(2):
-        assert bench.put("Cells", page, Page=page, Fan=20 + page) == []
-    cells, battery = bench.put("Cells", 2, Page=2, Fan=22)
+        assert bench.put("Cells", page / 100, Page=page, Fan=20 + page) == []
+    cells, battery = bench.put("Cells", 0.02, Page=2, Fan=22)
     assert cells.raw == {"t001": 22.0}
     assert battery.raw == {"temp_min_c": 22.0, "temp_max_c": 22.0}
     assert bench.mapper.incomplete_cycles == 0
