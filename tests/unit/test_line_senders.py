@@ -198,6 +198,28 @@ def test_two_batteries_by_name_are_two_packs_of_one_message() -> None:
     assert not [name for name in line.counted() if name.startswith("senders/")]
 
 
+def test_an_alarm_of_one_battery_is_not_ended_by_the_other_where_alarms_alone_are_mapped() -> None:
+    line = line_of(UNNAMED[:1], limits=[])
+    text = written(recorded(), line)
+    assert [code for code, _ in events(text)] == ["cell_overvoltage", "second_sender"]
+    assert line.counted()["senders/log/Pack/kept_out"] == 31
+
+
+def test_over_another_configuration_an_alarm_of_one_sender_does_not_become_that_of_another() -> None:
+    pipeline = Pipeline(
+        line_of([replace(UNNAMED[0], sender=1)], limits=[]),
+        store := ListedStore(),
+        Ledger({}),
+        FakeClock(),
+        {},
+    )
+    pipeline.process("log", batch_of(recorded(steps=2)), {}, own_time=True)
+    pipeline.replace_line(line_of([replace(UNNAMED[0], sender=2)], limits=[]))
+    pipeline.finish()
+    high = "a cell's voltage is too high (Pack.High)"
+    assert [text for _, text in events(store.text)] == [high, f"no longer watched: {high}"]
+
+
 def test_a_sender_that_is_named_is_the_only_one() -> None:
     text = written(recorded(), line_of([replace(entry, sender=2) for entry in UNNAMED], limits=[]))
     assert {row["current_a"] for row in rows_of(text, "battery") if "current_a" in row} == {-10.0}
