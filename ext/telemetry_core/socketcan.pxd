@@ -28,6 +28,12 @@ cdef enum:
     MESSAGE_BYTES = 80           # a word more than struct canfd_frame, so that what is too long is seen
     CONTROL_BYTES = 160          # three time stamps and a drop counter take 96
 
+cdef struct Control:             # of one message; a stamp of 0: none
+    int64_t software_ns
+    int64_t hardware_ns
+    uint32_t drops               # the kernel's counter
+    uint8_t has_drops
+
 cdef enum BusState:
     BUS_ACTIVE = 0
     BUS_WARNING = 1

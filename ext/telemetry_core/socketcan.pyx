@@ -14,7 +14,7 @@ Sources: can(7) of the kernel's documentation (networking/can.rst), linux/can.h,
 from cpython.exc cimport PyErr_SetFromErrno
 from libc.errno cimport EAGAIN, EINTR, ENOMEM, errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from telemetry_core.frames cimport (
@@ -108,6 +108,37 @@ cdef inline Frame* _add_frame(FrameBatch batch, const uint8_t* message, unsigned
     if not frame.id & ID_REMOTE:
         memcpy(<uint8_t*>payload(frame, batch.payloads), message + DATA_AT, length)
     return frame
+
+
+cdef Control read_control(msghdr* header) noexcept nogil:
+    """The stamps of a message, 0 where there is none, and the kernel's drop counter."""
+    cdef Control control
+    cdef cmsghdr* part = CMSG_FIRSTHDR(header)
+    memset(&control, 0, sizeof(Control))
+    while part != NULL:
+        if part.cmsg_level == SOL_SOCKET:
+            if part.cmsg_type == SO_TIMESTAMPNS:
+                control.software_ns = _ns(CMSG_DATA(part))
+            elif part.cmsg_type == SO_TIMESTAMPING:  # software, one that is not used any more, hardware
+                control.software_ns = _ns(CMSG_DATA(part))
+                control.hardware_ns = _ns(CMSG_DATA(part) + 2 * sizeof(timespec))
+            elif part.cmsg_type == SO_RXQ_OVFL:
+                memcpy(&control.drops, CMSG_DATA(part), sizeof(control.drops))
+                control.has_drops = True
+        part = CMSG_NXTHDR(header, part)
+    return control
+
+
+def control_of(bytes parts not None):
+    """What `parts`, the control part of a message as recvmsg gives it, tells a reader: the software and the
+    hardware stamp in ns (0: none) and the kernel's drop counter (None: not there).
+    """
+    cdef msghdr header
+    memset(&header, 0, sizeof(msghdr))
+    header.msg_control = <char*>parts
+    header.msg_controllen = len(parts)
+    cdef Control control = read_control(&header)
+    return control.software_ns, control.hardware_ns, control.drops if control.has_drops else None
 
 
 cdef class CanReader:
@@ -209,30 +240,19 @@ cdef class CanReader:
     cdef int64_t stamp_of(self, msghdr* header, int64_t* read_ns) noexcept nogil:
         # The message's stamp out of its control part, which holds the drop counter too. Without a stamp:
         # the time of reading, asked for once a drain.
-        cdef cmsghdr* part = CMSG_FIRSTHDR(header)
-        cdef int64_t software_ns = 0, hardware_ns = 0
-        cdef uint32_t drops
+        cdef Control control = read_control(header)
         cdef timespec now
-        while part != NULL:
-            if part.cmsg_level == SOL_SOCKET:
-                if part.cmsg_type == SO_TIMESTAMPNS:
-                    software_ns = _ns(CMSG_DATA(part))
-                elif part.cmsg_type == SO_TIMESTAMPING:
-                    software_ns = _ns(CMSG_DATA(part))
-                    hardware_ns = _ns(CMSG_DATA(part) + 2 * sizeof(timespec))
-                elif part.cmsg_type == SO_RXQ_OVFL:
-                    memcpy(&drops, CMSG_DATA(part), sizeof(drops))
-                    self.kernel_dropped += <uint32_t>(drops - self.drops_seen)
-                    self.drops_seen = drops
-            part = CMSG_NXTHDR(header, part)
-        if software_ns == 0:
+        if control.has_drops:
+            self.kernel_dropped += <uint32_t>(control.drops - self.drops_seen)
+            self.drops_seen = control.drops
+        if control.software_ns == 0:
             if read_ns[0] == 0:
                 clock_gettime(CLOCK_REALTIME, &now)
                 read_ns[0] = <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
-            software_ns = read_ns[0]
-        if hardware_ns == 0:
-            return software_ns
-        return self.clock.anchored(software_ns, hardware_ns)
+            control.software_ns = read_ns[0]
+        if control.hardware_ns == 0:
+            return control.software_ns
+        return self.clock.anchored(control.software_ns, control.hardware_ns)
 
 
 cdef class ErrorStates:

@@ -18,14 +18,13 @@ from telemetry.errors import ConfigError
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.findings import Findings
 from telemetry.protocols.layout import MessageLayout, Tell
+from telemetry.protocols.mend import PSEUDO_MESSAGE
 from telemetry.protocols.messages import lay_out
 from telemetry.protocols.names import measurement_name
 from telemetry.protocols.parse import ParsedMessage, parse
 from telemetry.protocols.value_texts import with_value_texts
 
 __all__ = ["BusDatabases", "LoadedPlan", "build_plan"]
-
-_PSEUDO_MESSAGE = "VECTOR__INDEPENDENT_SIG_MSG"
 
 
 def build_plan(buses: Sequence[BusDatabases]) -> LoadedPlan:
@@ -94,7 +93,7 @@ def _by_id(file: Path, bus: BusDatabases, findings: Findings) -> dict[tuple[bool
     messages: dict[tuple[bool, int], ParsedMessage] = {}
     for parsed in parse(file, findings):
         message = parsed.message
-        if message.name == _PSEUDO_MESSAGE:
+        if message.name == PSEUDO_MESSAGE:
             continue
         mask = bus.extended_mask if message.is_extended_frame else bus.standard_mask
         key = (message.is_extended_frame, message.frame_id & mask)

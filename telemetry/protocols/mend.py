@@ -3,22 +3,27 @@
 Promises: what makes sense is kept, and only that statement is left out which makes none; each fault is told
 with its line. The mended text holds what a decode plan needs and nothing else. Notes are read from every
 file, also from those that cantools accepts, of what it loses: a selector's long name, multiplexer ranges
-(it lists each value), and what each signal is marked with.
+(it lists each value), what each signal is marked with, and which statements are about messages and signals.
+Attributes are looked at in `attributes`, statements about nothing in `orphans`.
 """
 
 import itertools
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from telemetry.protocols.attributes import LONG_SIGNAL_NAME, Attributes
+from telemetry.protocols.orphans import EXTENDED, HIGHEST_ID, SUBJECTS, dbc_id, orphans
 from telemetry.protocols.statements import KEYWORDS, Statement, statements
 
-EXTENDED = 0x80000000  # of a DBC's ids
-HIGHEST_ID = 0x1FFFFFFF
-PSEUDO_MESSAGE_ID = 0xC0000000  # Vector's place for signals without a message
+# Vector's place for signals without a message: of this name whatever its id, or of this id.
+PSEUDO_MESSAGE = "VECTOR__INDEPENDENT_SIG_MSG"
+PSEUDO_MESSAGE_ID = 0xC0000000
 LONGEST_LIST = 1024  # of multiplexer values, before cantools is shown one of them only
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_ID = re.compile(r"BO_\s+\+?(\d{1,10})\s")
+_ID = re.compile(r"BO_\s+\+?(\d{1,10})\s+(\S+)")
+_SIGNAL_NAME = re.compile(r"SG_\s+([^\s:]+)")
 _MESSAGE = re.compile(r"BO_\s+(\d{1,10})\s+(\S+?)\s*:\s*(\d{1,5})(?!\d)")
 _SIGNAL = re.compile(
     r"SG_\s+(\S+?)(?:\s+(M|m\d{1,20}M?))?\s*:\s*(\d{1,6})\s*\|\s*(\d{1,6})\s*@\s*([01])\s*([-+])"
@@ -41,17 +46,8 @@ _ABSURD_SIZE = re.compile(
     r'BA_[A-Z_]*\s[^;]{0,300}[\s"]\d{1,9}\.?\d{0,9}[eE]\+?\d{4}|'
     r"BO_\s[^:]{0,300}:\s*[-+]?\d{6}|SG_\s[^:]{0,300}:\s*[-+]?(?:\d{7}|\d{1,6}\s*\|\s*[-+]?\d{7})"
 )
-_ATTRIBUTES = "VFrameFormat|ProtocolType|SystemSignalLongSymbol|SystemMessageLongSymbol"
-_DEFINITION = re.compile(
-    rf'BA_DEF_\s+(?:(?:BO_|SG_)\s+)?"({_ATTRIBUTES})"\s+(?:ENUM\s+"[^"]*"(?:\s*,\s*"[^"]*")*|STRING|INT\s+\d+\s+\d+)\s*;'
-)
-_DEFAULT = re.compile(rf'BA_DEF_DEF_\s+"({_ATTRIBUTES})"\s+("[^"]*"|\d{{1,10}})\s*;')
-_ATTRIBUTE = re.compile(
-    rf'BA_\s+"({_ATTRIBUTES})"\s+'
-    r'(?:BO_\s+(\d{1,10})\s+|SG_\s+(\d{1,10})\s+(\S+)\s+)?("[^"]*"|\d{1,10})\s*;'
-)
-_QUOTED = re.compile(r'"([^"]*)"')
-_COMMENT = re.compile(r"CM_\s+(?:BO_\s+(\d{1,10})|SG_\s+(\d{1,10})\s+(\S+))\s")
+_LONG_NAME = re.compile(rf'BA_\s+"{LONG_SIGNAL_NAME}"\s+SG_\s+(\d{{1,10}})\s+(\S+)\s+"([^"]*)"\s*;')
+_VALUE_TABLE = re.compile(r'VAL_TABLE_\s+\S+(?:\s+[-+]?\d{1,20}\s*"(?:\\"|[^"])*")*\s*;?\s*$')
 _UNDERSTOOD = frozenset(
     (
         *("VERSION", "NS_", "BS_", "BU_", "VAL_TABLE_", "BO_", "SG_", "BO_TX_BU_", "EV_", "ENVVAR_DATA_"),
@@ -82,6 +78,8 @@ class Notes:
     long_names: dict[int, dict[str, str]] = field(default_factory=dict)  # by the short name
     marks: dict[int, dict[Place, list[int]]] = field(default_factory=dict)  # the n of `m<n>`, in order
     selections: dict[int, dict[str, list[Selection]]] = field(default_factory=dict)  # by the short name
+    unplaced: dict[int, set[str]] = field(default_factory=dict)  # signals of Vector's place for them
+    about: list[Statement] = field(default_factory=list)  # those about a message or a signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +104,26 @@ def read_notes(text: str) -> Notes:
     """Of any file: nothing is judged."""
     notes = Notes()
     marks: dict[Place, list[int]] = {}
+    unplaced: set[str] | None = None
     for statement in statements(text):
+        if statement.keyword in SUBJECTS:
+            notes.about.append(statement)
         if statement.keyword == "SG_":
             if match := _MARKED.match(statement.text):
                 marks.setdefault((match[1], int(match[3]), match[4] == "1"), []).append(int(match[2]))
+            if unplaced is not None and (match := _SIGNAL_NAME.match(statement.text)):
+                unplaced.add(match[1])
         elif statement.keyword == "BO_":
-            marks = {}
+            marks, unplaced = {}, None
             if match := _ID.match(statement.text):
                 id = dbc_id(int(match[1]))
+                if is_pseudo(id, match[2]):
+                    unplaced = notes.unplaced.setdefault(id, set())
+                    continue
                 notes.lines[id] = statement.line
                 notes.marks[id] = marks  # of one id twice the last message counts
-        elif statement.keyword == "BA_" and (match := _ATTRIBUTE.match(statement.text)):
-            if match[1] == "SystemSignalLongSymbol" and match[3]:
-                notes.long_names.setdefault(dbc_id(int(match[3])), {})[match[4]] = match[5].strip('"')
+        elif statement.keyword == "BA_" and (match := _LONG_NAME.match(statement.text)):
+            notes.long_names.setdefault(dbc_id(int(match[1])), {})[match[2]] = match[3]
         elif statement.keyword == "SG_MUL_VAL_" and (match := _MULTIPLEXING.match(statement.text)):
             ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(match[4]))
             selections = notes.selections.setdefault(dbc_id(int(match[1])), {})
@@ -126,17 +131,18 @@ def read_notes(text: str) -> Notes:
     return notes
 
 
-def dbc_id(id: int) -> int:
-    """With the bit of extended ids, which some files leave out."""
-    return id | EXTENDED if 0x7FF < id <= HIGHEST_ID else id
+def is_pseudo(id: int, name: str) -> bool:
+    """Whether a message is Vector's place for signals without one."""
+    return id == PSEUDO_MESSAGE_ID or name.rstrip(":") == PSEUDO_MESSAGE
 
 
 def shorten_lists(text: str) -> str:
     """Without multiplexer ranges so long that cantools, which lists each value, would run out of memory."""
 
     def shorten(match: re.Match[str]) -> str:
-        low, high = int(match[1]), int(match[2])
-        return f"{low}-{low}" if high - low >= LONGEST_LIST else match[0]
+        if int(match[2]) - int(match[1]) < LONGEST_LIST:
+            return match[0]
+        return f"{match[0][: match.start(2) - match.start()]}{match[1]}"  # on as many lines
 
     def shorten_statement(match: re.Match[str]) -> str:
         return _RANGE.sub(shorten, match[0])
@@ -154,6 +160,12 @@ def has_absurd_sizes(text: str) -> bool:
     return _ABSURD_SIZE.search(text) is not None
 
 
+def line_of_absurd_size(text: str) -> int:
+    """Of a text that has one."""
+    match = _ABSURD_SIZE.search(text)
+    return text.count("\n", 0, match.start()) + 1 if match else 1
+
+
 def mend(text: str) -> Mended:
     """All that a decode plan needs, in a form that cantools reads."""
     return _Mending().run(text)
@@ -165,10 +177,11 @@ class _Mending:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._signals: dict[int, set[str]] = {}
-        self._definitions: dict[str, list[str]] = {}  # attributes, and the words of an ENUM
+        self._unplaced: dict[int, set[str]] = {}  # signals without a message
         self._names: dict[str, str] = {}
         self._stand_in = "mended_name_"
         self._message: int | None = None
+        self._loose: set[str] | None = None  # in Vector's place: the signals there
         self._out: list[str] = []
 
     def run(self, text: str) -> Mended:
@@ -176,25 +189,44 @@ class _Mending:
         while self._stand_in in text:
             self._stand_in += "_"
         self._check_symbols(found)
-        layout = {"BO_": self._header, "SG_": self._signal}
-        others = {
-            "VAL_": self._values,
-            "SIG_VALTYPE_": self._value_type,
-            "SG_MUL_VAL_": self._multiplexing,
-            "BA_DEF_": self._definition,
-            "BA_DEF_DEF_": self._default,
-            "BA_": self._attribute,
-            "CM_": self._comment,
-        }
-        for rules in (layout, others):
-            for statement in found:
-                if statement.keyword in rules:
-                    self._out.append(rules[statement.keyword](statement))
+        attributes = Attributes(self._fault, self._name)
+        self._apply(found, {"BO_": self._header, "SG_": self._signal})
+        known = {id: names | self._unplaced.get(id, set()) for id, names in self._signals.items()}
+        left_out = set(orphans(found, {**self._unplaced, **known}))
+        for statement in left_out:
+            self._fault(f"{statement.keyword} of no message or signal, left out", statement)
+        found = [statement for statement in found if statement not in left_out]
+        self._apply(found, {"BA_DEF_": attributes.define, "BA_DEF_REL_": attributes.define})
+        self._apply(found, {"BA_DEF_DEF_": attributes.set_default, "BA_DEF_DEF_REL_": attributes.set_default})
+        self._apply(
+            found,
+            {
+                "VAL_": self._values,
+                "VAL_TABLE_": self._value_table,
+                "SIG_VALTYPE_": self._value_type,
+                "SG_MUL_VAL_": self._multiplexing,
+                "BA_": attributes.set_value,
+                "BA_REL_": attributes.set_value,
+            },
+        )
+        self._out += attributes.kept()
         for statement in found:
             if statement.keyword not in _UNDERSTOOD:
                 self._fault("not a statement that is known, left out", statement)
         text = "\n".join(line for line in self._out if line)
-        return Mended(text, tuple(self._faults), {stand_in: name for name, stand_in in self._names.items()})
+        return Mended(
+            text,
+            tuple(sorted(self._faults, key=lambda fault: fault.line)),
+            {stand_in: name for name, stand_in in self._names.items()},
+        )
+
+    def _apply(
+        self, found: Iterable[Statement], rules: Mapping[str, Callable[[Statement], str | None]]
+    ) -> None:
+        """Each rule gives the line that is written for its statement, if any."""
+        for statement in found:
+            if statement.keyword in rules:
+                self._out.append(rules[statement.keyword](statement) or "")
 
     def _fault(self, kind: str, statement: Statement) -> str:
         self._faults.append(Fault(statement.line, kind, " ".join(statement.text.split())[:80]))
@@ -214,25 +246,30 @@ class _Mending:
         return self._names[name]
 
     def _header(self, statement: Statement) -> str:
-        self._message = None
+        self._message = self._loose = None
         match = _MESSAGE.match(statement.text)
         if match is None:
             return self._fault("not a message, left out with its signals", statement)
         id = int(match[1])
-        if id == PSEUDO_MESSAGE_ID:
+        if is_pseudo(id, match[2]):
+            self._loose = self._unplaced.setdefault(dbc_id(id), set())
             return ""
         if id & ~EXTENDED > HIGHEST_ID:
             return self._fault("an id of more than 29 bits, left out with its signals", statement)
         if id != dbc_id(id):
             self._fault("an extended id without bit 31, taken as extended", statement)
+        if match[3] != str(int(match[3])):
+            self._fault("a length with zeros before it, read without them", statement)
         self._message = dbc_id(id)
         self._signals.setdefault(self._message, set())
         return f"BO_ {self._message} {self._name(match[2], statement)} : {int(match[3])} Vector__XXX"
 
     def _signal(self, statement: Statement) -> str:
-        if self._message is None:
-            return ""
         match = _SIGNAL.match(statement.text)
+        if self._message is None:
+            if self._loose is not None and match:
+                self._loose.add(match[1])
+            return ""
         if match is None:
             return self._fault("not a signal, left out", statement)
         if int(match[4]) == 0:
@@ -243,21 +280,19 @@ class _Mending:
         factor, offset = (_as_number(number) for number in (match[7], match[8]))
         return f' SG_ {name}: {place} ({factor},{offset}) [0|0] "" Vector__XXX'
 
-    def _known(self, id: str, name: str | None) -> bool:
-        if int(id) == PSEUDO_MESSAGE_ID:
+    def _is_placed(self, id: str, name: str, statement: Statement) -> bool:
+        if name in self._signals.get(dbc_id(int(id)), ()):
             return True
-        signals = self._signals.get(dbc_id(int(id)))
-        return signals is not None and (name is None or name in signals)
+        self._fault(f"{statement.keyword} of a signal without a message, left out", statement)
+        return False
 
     def _values(self, statement: Statement) -> str:
         match = _VALUES.match(statement.text)
         if match is None:
             is_variable = _VARIABLE_VALUES.match(statement.text)
             return "" if is_variable else self._fault("not a value table, left out", statement)
-        if int(match[1]) == PSEUDO_MESSAGE_ID:
+        if not self._is_placed(match[1], match[2], statement):
             return ""
-        if not self._known(match[1], match[2]):
-            return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
         words = " ".join(
             f'{value} "{self._word(word, statement)}"' for value, word in _WORD.findall(match[3])
         )
@@ -268,61 +303,28 @@ class _Mending:
             self._fault("a word that ends with a backslash, written without it", statement)
         return word.rstrip("\\")
 
+    def _value_table(self, statement: Statement) -> str:
+        """Tables of a name of their own belong to no signal."""
+        is_table = _VALUE_TABLE.match(statement.text)
+        return "" if is_table else self._fault("not a value table, left out", statement)
+
     def _value_type(self, statement: Statement) -> str:
         match = _VALUE_TYPE.match(statement.text)
         if match is None:
             return self._fault("not a value type, left out", statement)
-        if int(match[1]) == PSEUDO_MESSAGE_ID:
+        if not self._is_placed(match[1], match[2], statement):
             return ""
-        if not self._known(match[1], match[2]):
-            return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
         return f"SIG_VALTYPE_ {dbc_id(int(match[1]))} {self._name(match[2], statement)} : {match[3]};"
 
     def _multiplexing(self, statement: Statement) -> str:
         match = _MULTIPLEXING.match(statement.text)
         if match is None:
             return self._fault("not a multiplexing range, left out", statement)
-        if not (self._known(match[1], match[2]) and self._known(match[1], match[3])):
-            return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
+        if not all(self._is_placed(match[1], name, statement) for name in (match[2], match[3])):
+            return ""
         names = f"{self._name(match[2], statement)} {self._name(match[3], statement)}"
         ranges = ", ".join(f"{low}-{high}" for low, high in _RANGE.findall(match[4]))
         return f"SG_MUL_VAL_ {dbc_id(int(match[1]))} {names} {ranges};"
-
-    def _definition(self, statement: Statement) -> str:
-        match = _DEFINITION.match(statement.text)
-        if match is None:
-            return ""
-        self._definitions[match[1]] = _QUOTED.findall(match[0])[1:]
-        return match[0]
-
-    def _default(self, statement: Statement) -> str:
-        match = _DEFAULT.match(statement.text)
-        return match[0] if match and match[1] in self._definitions else ""
-
-    def _attribute(self, statement: Statement) -> str:
-        match = _ATTRIBUTE.match(statement.text)
-        if match is None or match[1] not in self._definitions:
-            return ""
-        id = match[2] or match[3]
-        if id and not self._known(id, match[4]):
-            return self._fault(f"{statement.keyword} of no message or signal, left out", statement)
-        place = ""
-        if match[3]:
-            place = f"SG_ {dbc_id(int(id))} {self._name(match[4], statement)} "
-        elif match[2]:
-            place = f"BO_ {dbc_id(int(id))} "
-        words, value = self._definitions[match[1]], match[5]
-        if words and value.startswith('"'):  # cantools wants the number of the word
-            if value.strip('"') not in words:
-                return self._fault("a word that the attribute does not know, left out", statement)
-            value = str(words.index(value.strip('"')))
-        return f'BA_ "{match[1]}" {place}{value};'
-
-    def _comment(self, statement: Statement) -> str:
-        match = _COMMENT.match(statement.text)
-        if match and not self._known(match[1] or match[2], match[3]):
-            self._fault(f"{statement.keyword} of no message or signal, left out", statement)
-        return ""
 
 
 def _as_number(text: str) -> str:

@@ -22,23 +22,26 @@ from telemetry.protocols.arxml_scalings import with_plain_scalings
 from telemetry.protocols.encodings import text_of
 from telemetry.protocols.findings import Findings, printable
 from telemetry.protocols.mend import (
-    EXTENDED,
-    HIGHEST_ID,
     Mended,
     Notes,
     Ranges,
     has_absurd_sizes,
+    line_of_absurd_size,
     mark_multiplexers,
     mend,
     read_notes,
     shorten_lists,
 )
 from telemetry.protocols.multiplexing import restore_selection
+from telemetry.protocols.orphans import EXTENDED, HIGHEST_ID, orphans
+from telemetry.protocols.statements import Statement, statements
 
 FORMATS = {".dbc": "dbc", ".arxml": "arxml", ".kcd": "kcd", ".sym": "sym"}
 _J1939_FRAME_FORMATS = ("J1939PG", "J1939PGN")  # the second is a common slip
 _END_OF_DBC = "\nBS_:\n"  # cantools leaves a last statement out, without a word, that does not end
 _LINE = re.compile(r"\bline:? (\d+)")
+_RANKS = {"BO_": 0, "SG_": 0, "BA_DEF_DEF_": 1, "BA_DEF_DEF_REL_": 1, "BA_DEF_": 2, "BA_DEF_REL_": 2}
+_PLACE = re.compile(r"\bline (\d+), column (\d+)")
 LONGEST_MESSAGE_BYTES = 65535
 MOST_IDS_OF_RANGES = 8192  # of a SYM, where each id of a range becomes a message
 _ID_RANGE = re.compile(r"\bID\s*=\s*([0-9A-Fa-f]+)h\s*-?([0-9A-Fa-f]+)h")
@@ -61,6 +64,8 @@ def parse(file: Path, findings: Findings) -> list[ParsedMessage]:
     if kind is None:
         raise ConfigError("not a database", where=str(file), hint=f"known are {', '.join(FORMATS)}")
     text = _read(file)
+    if not text.strip():
+        raise ConfigError("is empty", where=f"{file}:1")
     messages = _parse_dbc(file, text, findings) if kind == "dbc" else _parse_other(file, text, kind, findings)
     if not messages:
         findings.add(str(file), 1, "nothing to decode", "no message found")
@@ -120,54 +125,92 @@ def _parse_dbc(file: Path, text: str, findings: Findings) -> list[ParsedMessage]
     names: Mapping[str, str] = {}
     try:
         if has_absurd_sizes(text):
-            raise ConfigError("sizes that no payload has", where=f"{file}:1")
-        database = _load(file, text + _END_OF_DBC if text.strip() else text, "dbc")
+            raise ConfigError("sizes that no payload has", where=f"{file}:{line_of_absurd_size(text)}")
+        database = _load(file, text + _END_OF_DBC, "dbc")
+        for orphan in orphans(notes.about, _signals(database, notes)):
+            kind = f"{orphan.keyword} of no message or signal, left out"
+            findings.add(str(file), orphan.line, kind, orphan.text)
     except ConfigError as refusal:
         mended = mend(text)
         names = mended.names
-        database = _load_mended(file, mended, refusal, findings)
+        database = _load_mended(file, text, mended, refusal)
         for fault in mended.faults:
             findings.add(str(file), fault.line, fault.kind, fault.statement)
         if not mended.faults:
-            where, what = refusal.where, refusal.what
-            behind, last = text.count("\n") + 2, text.rstrip().count("\n") + 1
-            if where == f"{file}:{behind}":
-                where, what = f"{file}:{last}", "the last statement does not end"
-            findings.add(where, None, "mended", what)
+            line, what = _explained(file, text, refusal)
+            findings.add(str(file), line, "mended", what)
     return [_restore(message, file, database, notes, names) for message in database.messages]
 
 
-def _load_mended(file: Path, mended: Mended, refusal: ConfigError, findings: Findings) -> Database:
-    """Attributes are the last thing that may be wrong: without them the messages are still there."""
+def _signals(database: Database, notes: Notes) -> dict[int, set[str]]:
+    """The names in the file, by the id of the message; also those of signals without a message."""
+    signals = {id: set(names) for id, names in notes.unplaced.items()}
+    for message in database.messages:
+        id = dbc_id_of(message)
+        short_names = {long: short for short, long in notes.long_names.get(id, {}).items()}
+        names = signals.setdefault(id, set())
+        names.update(short_names.get(signal.name, signal.name) for signal in message.signals)
+    return signals
+
+
+def _explained(file: Path, text: str, refusal: ConfigError) -> tuple[int, str]:
+    """Line and words of what cantools refuses the text for.
+
+    It sees that a statement has no end where the next one begins, and often says no line at all.
+    """
+    text += _END_OF_DBC
+    found = list(statements(text))
+    place = _PLACE.search(refusal.what)
+    if place is None:
+        named = refusal.where.removeprefix(f"{file}:")
+        return int(named) if named.isdecimal() else _line_of_refused(file, found), refusal.what
+    number, column = int(place[1]), int(place[2])
+    before = [each for each in found if each.line < number]
+    following = [each.keyword for each in found if each.line == number]
+    is_inside = text.split("\n")[number - 1][: column - 1].strip()
+    if is_inside or not following or not before or before[-1].text.endswith(";"):
+        return number, refusal.what
+    if following[0] == "SG_" and before[-1].keyword not in ("BO_", "SG_"):
+        return number, refusal.what
+    which = "the last" if number == text.count("\n") else "a"
+    return before[-1].line, f"{which} statement does not end"
+
+
+def _line_of_refused(file: Path, found: Sequence[Statement]) -> int:
+    """Of the statement with which cantools begins to refuse them; what others refer to comes first."""
+    in_order = sorted(found, key=lambda each: _RANKS.get(each.keyword, len(_RANKS)))
+    accepted, refused = 0, len(in_order)
+    while refused - accepted > 1:
+        middle = (accepted + refused) // 2
+        try:
+            _load(file, "\n".join(each.text for each in in_order[:middle]) + _END_OF_DBC, "dbc")
+            accepted = middle
+        except ConfigError:
+            refused = middle
+    return in_order[refused - 1].line
+
+
+def _load_mended(file: Path, text: str, mended: Mended, refusal: ConfigError) -> Database:
     try:
         database = _load(file, mended.text, "dbc")
-    except ConfigError as error:
-        if not mended.text:
-            raise _hopeless(file, mended, refusal) from error
-        lines = (line for line in mended.text.split("\n") if not line.startswith("BA_"))
-        try:
-            database = _load(file, "\n".join(lines), "dbc")
-        except ConfigError:
-            raise refusal from error
-        findings.add(f"{file}:1", None, "attributes that make no sense, all left out", error.what)
-    if not database.messages:
-        raise _hopeless(file, mended, refusal)
-    return database
-
-
-def _hopeless(file: Path, mended: Mended, refusal: ConfigError) -> ConfigError:
-    if not mended.faults:
-        return refusal
-    fault = mended.faults[0]
-    what = f"no message in it makes sense: {fault.kind}: {printable(fault.statement)}"
-    return ConfigError(what, where=f"{file}:{fault.line}")
+        if database.messages:
+            return database
+        is_hopeless = True
+    except ConfigError:
+        is_hopeless = not mended.text
+    if is_hopeless and mended.faults:
+        fault = mended.faults[0]
+        line, what = fault.line, f"no message in it makes sense: {fault.kind}: {printable(fault.statement)}"
+    else:
+        line, what = _explained(file, text, refusal)
+    raise ConfigError(what, where=f"{file}:{line}") from refusal
 
 
 def _restore(
     message: Message, file: Path, database: Database, notes: Notes, names: Mapping[str, str]
 ) -> ParsedMessage:
     """Give the message back what mending and cantools took from it."""
-    id = message.frame_id | (EXTENDED if message.is_extended_frame else 0)
+    id = dbc_id_of(message)
     long_names = notes.long_names.get(id, {})
     short_names = {long: short for short, long in long_names.items()}
     message.name = names.get(message.name, message.name)
@@ -181,6 +224,11 @@ def _restore(
         message.signals, short_names, notes.marks.get(id, {}), notes.selections.get(id, {})
     )
     return ParsedMessage(message, file, notes.lines.get(id), ranges, _declares_j1939(message, database))
+
+
+def dbc_id_of(message: Message) -> int:
+    """As a DBC writes it."""
+    return message.frame_id | (EXTENDED if message.is_extended_frame else 0)
 
 
 def _declares_j1939(message: Message, database: Database) -> bool:
@@ -216,8 +264,7 @@ def _load(file: Path, text: str, kind: str) -> Database:
     except Exception as error:
         what = f"cannot be read as {kind}: {printable(str(error))}"
         line = _LINE.search(str(error))
-        number = line[1] if line else "1" if kind == "dbc" else ""  # a DBC is mended by its lines
-        raise ConfigError(what, where=f"{file}:{number}".rstrip(":")) from error
+        raise ConfigError(what, where=f"{file}:{line[1]}" if line else str(file)) from error
     if not isinstance(database, Database):
         raise ConfigError("not a database of CAN messages", where=str(file))
     return database

@@ -22,7 +22,7 @@ from telemetry_core.gvret import GvretReader
 
 from telemetry.errors import DataError
 from telemetry.sources.content import STDIN, Content, unpacked
-from telemetry.sources.message_logs import LATEST_NS, MessageReader, Trc
+from telemetry.sources.message_logs import LATEST_NS, MessageReader, Trc, no_trc
 from telemetry.sources.mf4 import HEADER_BYTES, Mf4, require_mf4
 
 FIRST_LINE_BYTES = 4096
@@ -39,9 +39,11 @@ OTHER_FORMATS = {
     b"\x4d\x3c\xb2\xa1": "a capture of libpcap",
     b"\x0a\x0d\x0d\x0a": "a capture of pcapng",
     b"***BUSMASTER": "a log of BUSMASTER",
+    b"@ TEXT @": "a trace of CANHacker",
 }
 BEGINNING_BYTES = max(map(len, OTHER_FORMATS))
 KNOWN_FORMATS = "known are candump, ASC, BLF, GVRET's CSV, TRC and MF4, plain or .gz or .zst"
+TRC_BEGINS = "PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`, or with another comment"
 GVRET_HEADER = "time stamp,id,extended,dir,bus,len,d1"
 GVRET_OLD_HEADER = "time stamp,id,extended,bus,len,d1"
 
@@ -230,6 +232,8 @@ class Log:
             case ".trc":
                 if not first:
                     raise EOFError("inside its header, at byte 0")
+                if problem := no_trc(first):
+                    raise DataError(problem, where=str(self.path), hint=TRC_BEGINS)
                 return MessageReader(Trc(io.BufferedReader(self._content)), channel_of)
             case ".mf4":
                 return self._mf4_reader(channel_of)

@@ -2,11 +2,13 @@
 
 Promises: channels are named can0, can1 … from the format's first number on; stamps are rounded to
 microseconds, since python-can has them as floats; the date in a TRC header is UTC; where a reader gives up
-at damaged bytes it is started again behind them. Relies on python-can, imported only when such a log is read.
+at damaged bytes it is started again behind them; a text that does not begin as a TRC does is none, whatever
+python-can would make of it. Relies on python-can, imported only when such a log is read.
 """
 
 import io
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, Self, TextIO, cast
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 LATEST_NS = 2**63 - 1
 LINE_LIMIT_BYTES = 65_536  # what is longer is no line of a log
+_TRC_VERSION = re.compile(r"\s*;\$FILEVERSION=([^;\s]*)")
+_TRC_VERSIONS = ("1.0", "1.1", "1.2", "1.3", "2.0", "2.1")
+_TRC_RECORD = re.compile(r"\s*\d+\)\s+\d")  # of version 1.0, whose header may be missing
 
 
 class Format(Protocol):
@@ -118,6 +123,19 @@ class MessageReader:
         return self._channels[channel]
 
 
+def no_trc(first: bytes) -> str:
+    """Why a log that begins with this line is no TRC; "" if it may be one."""
+    text = first.decode("utf-8-sig", "replace")
+    if "\r" in text.rstrip("\r\n"):
+        return "its lines end with CR alone, and those of a TRC log with LF or CR LF"
+    if version := _TRC_VERSION.match(text):
+        is_cut_off = not text.endswith("\n") and any(each.startswith(version[1]) for each in _TRC_VERSIONS)
+        is_known = version[1] in _TRC_VERSIONS or is_cut_off
+        return "" if is_known else f"is a TRC log of version {version[1][:20]}, which is not known"
+    is_comment = text.lstrip().startswith(";")  # all that version 1.0 begins with
+    return "" if is_comment or not text.strip() or _TRC_RECORD.match(text) else "is no TRC log"
+
+
 class _Lines:
     """The lines of a TRC log, as python-can's reader takes them."""
 
@@ -165,6 +183,7 @@ class Trc:
 
     def __init__(self, content: io.BufferedReader) -> None:
         import can
+        from can.io.trc import TRCFileVersion
 
         self._lines = lines = _Lines(content)
 
@@ -176,6 +195,8 @@ class Trc:
                 columns = line.split(maxsplit=self._num_columns)
                 if not columns or line.startswith(";") or columns[4:5] == ["ERROR"]:
                     return None
+                if self.file_version == TRCFileVersion.UNKNOWN and not columns[0].endswith(")"):
+                    raise ValueError(f"no record of version 1.0: {line}")
                 if lines.lacks_reserved:
                     columns.insert(5, "-")
                 return self._parse_cols(tuple(columns))

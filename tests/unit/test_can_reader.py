@@ -2,12 +2,13 @@
 
 import os
 import socket
+import struct
 import time
 from collections.abc import Iterator
 
 import pytest
 from telemetry_core.frames import FrameBatch
-from telemetry_core.socketcan import CanReader, ErrorStates, set_stamp_options
+from telemetry_core.socketcan import CanReader, ErrorStates, control_of, set_stamp_options
 
 from telemetry.sources.source import StopSignal
 from tests.support.can_frames import (
@@ -27,6 +28,10 @@ from tests.support.can_frames import (
 )
 
 pytestmark = needs_stamp_options
+
+# asm-generic/socket.h, linux/net_tstamp.h
+SO_TIMESTAMPNS, SO_TIMESTAMPING, SO_RXQ_OVFL = 35, 37, 40
+SOF_TIMESTAMPING_RX_HARDWARE, SOF_TIMESTAMPING_RAW_HARDWARE = 1 << 2, 1 << 6
 
 
 class Wire:
@@ -210,6 +215,39 @@ def test_options_of_a_bad_descriptor_are_refused() -> None:
 def test_hardware_stamps_can_be_asked_for() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as opened:
         set_stamp_options(opened.fileno(), hardware=True)
+        asked_for = opened.getsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING)
+    assert asked_for & (SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE) == 1 << 2 | 1 << 6
+
+
+def part(kind: int, content: bytes, level: int = socket.SOL_SOCKET) -> bytes:
+    """One part of a control message, as cmsg(3) has it."""
+    header = struct.pack("@Nii", struct.calcsize("@Nii") + len(content), level, kind)
+    return (header + content).ljust(struct.calcsize("@Nii") + (len(content) + 7) // 8 * 8, b"\0")
+
+
+def stamps(*seconds_and_ns: tuple[int, int]) -> bytes:
+    """struct timespec, one after the other."""
+    return b"".join(struct.pack("@ll", *each) for each in seconds_and_ns)
+
+
+def test_of_three_stamps_the_first_is_the_systems_and_the_last_the_controllers() -> None:
+    both = part(SO_TIMESTAMPING, stamps((1_700_000_000, 1), (5, 6), (77, 999_999_999)))
+    assert control_of(both) == (1_700_000_000_000_000_001, 77_999_999_999, None)
+    assert control_of(part(SO_TIMESTAMPNS, stamps((3, 4)))) == (3_000_000_004, 0, None)
+    overflow = part(SO_RXQ_OVFL, struct.pack("=I", 4_294_967_295))
+    assert control_of(both + overflow) == (1_700_000_000_000_000_001, 77_999_999_999, 4_294_967_295)
+    assert control_of(overflow) == (0, 0, 4_294_967_295)
+    assert control_of(part(SO_TIMESTAMPING, bytes(48), level=socket.SOL_SOCKET + 1)) == (0, 0, None)
+    assert control_of(b"") == (0, 0, None)
+
+
+def test_a_remote_frame_has_no_byte_of_the_frame_that_was_there_before(wire: Wire) -> None:
+    wire.sender.send(fd(1, b"\xff" * 64))
+    assert wire.read() == 1
+    wire.batch.clear()
+    wire.sender.send(fd(REMOTE | 1, b"\xee" * 64))
+    assert wire.read() == 1
+    assert wire.batch[0].data == bytes(64)
 
 
 def scanned(*frames: tuple[int, int]) -> ErrorStates:

@@ -4,7 +4,7 @@ import errno
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -301,3 +301,28 @@ def test_frames_that_waited_for_room_do_not_wait_for_a_link_that_is_gone() -> No
         link = Emptying(stop, [wire_with(classic(1, b"a"), classic(2, b"b")), away, away], channel)
         SocketCanSource("bus", link, FakeClock()).run(channel, stop)
     assert link.frames == 2
+
+
+class DroppingReader:
+    """A reader that has read and lost so many, and whose device is gone then."""
+
+    def __init__(self, messages_read: int, kernel_dropped: int, bad_length: int) -> None:
+        self.messages_read = self.kernel_dropped = self.bad_length = self.error_frames = 0
+        self._ends_with = (messages_read, kernel_dropped, bad_length)
+
+    def read(self, *_: object) -> int:
+        self.messages_read, self.kernel_dropped, self.bad_length = self._ends_with
+        raise OSError(errno.ENODEV, "No such device")
+
+
+def test_what_was_lost_before_a_reconnect_is_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = [DroppingReader(10, 3, 1), DroppingReader(20, 4, 2)]
+    monkeypatch.setattr("telemetry.sources.can.CanReader", lambda *_: readers.pop(0))
+    items, source = run_script(wire_with(), wire_with())
+    counts = source.counts()
+    assert (counts["read"], counts["kernel_dropped"], counts["lost/bad_length"]) == (30, 7, 3)
+    assert dict(last_counts(items)) == counts
+
+
+def last_counts(items: list[Item]) -> Mapping[str, int]:
+    return next(item.counts for item in reversed(items) if isinstance(item, SourceEnded))

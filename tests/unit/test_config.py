@@ -51,6 +51,13 @@ def test_ten_lines_are_a_configuration(tmp_path: Path) -> None:
     assert (source.name, source.interface, source.socket) == ("can0", "can0", None)
 
 
+def test_the_age_of_points_is_given_in_hours(tmp_path: Path) -> None:
+    assert load(tmp_path, MINIMAL).spool.max_age_s is None
+    text = MINIMAL.replace("[spool]", "[spool]\nmax_age_h = 2")
+    assert text != MINIMAL
+    assert load(tmp_path, text).spool.max_age_s == 7200.0
+
+
 def test_every_kind_of_source_is_read_with_its_own_keys(tmp_path: Path) -> None:
     for name in ("a.dbc", "b.dbc", "drive.log"):
         (tmp_path / name).write_text("")

@@ -234,6 +234,68 @@ def test_an_impossible_stamp_is_damage(tmp_path: Path, stamp: str) -> None:
     assert log.damaged == 1
 
 
+CANHACKER = "@ TEXT @ 3 @ 64 @ 0 @ 2 @ 500 @ 00:00:00.500 @{0}" + "".join(
+    f"17,03{{0}}\t1 0004 2{n:02X} 8 03 08 00 00 00 00 9F 40{{0}}" for n in range(9)
+)
+TRC_1_0 = """;##########################################################################
+;   C:\\trace.trc
+;
+;    CAN activities were recorded by PCAN Explorer
+;---+--   ----+----  --+--  +  +
+"""
+TRC_1_0_ROWS = "     1)      1841  0001  8  00 01 02 03 04 05 06 07 \n     2)      1842  0100  3  RTR\n"
+
+
+@pytest.mark.parametrize("line_break", ["\r", "\n", "\r\n"])
+@pytest.mark.parametrize("name", ["drive.trc", "drive.trc.gz", "drive.log", "drive"])
+def test_a_trace_of_canhacker_is_refused_by_its_name(tmp_path: Path, name: str, line_break: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(PACKERS.get(path.suffix, bytes)(CANHACKER.format(line_break).encode()))
+    with pytest.raises(DataError, match="is a trace of CANHacker, and no log that is known") as caught:
+        read(path)
+    assert caught.value.exit_code == 65
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1 2 0004 280 8 03\n", "is no TRC log (PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`"),
+        ("(1.0) can0 001#01\n", "is no TRC log"),
+        ("\ufeffdate Tue Nov 14\n1) 250 0001 1 01\n", "is no TRC log"),
+        ("; one\r; two\r1) 250 0001 1 01\r", "its lines end with CR alone"),
+        (";$FILEVERSION=3.0\n1 250.0 DT 0001 Rx 1 01\n", "is a TRC log of version 3.0, which is not known"),
+        (";$FILEVERSION=\n1) 250 0001 1 01\n", "is a TRC log of version , which is not known"),
+        (";$FILEVERSION=9", "is a TRC log of version 9, which is not known"),
+    ],
+)
+def test_what_does_not_begin_as_a_trc_does_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(text, "utf-8", newline="")
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert told in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert caught.value.exit_code == 65
+
+
+@pytest.mark.parametrize("header", [TRC_1_0, "", "\r\n", ";$FILEVERSION=1.0\n", "; any comment\n\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_trc_log_of_the_first_version_needs_no_version(tmp_path: Path, mark: str, header: str) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(mark + header + TRC_1_0_ROWS, "utf-8", newline="")
+    frames, log, _ = read(path)
+    assert [(frame.id, frame.data) for frame in frames] == [(1, bytes(range(8))), (0x100 | REMOTE, bytes(3))]
+    assert log.warnings() == []
+
+
+def test_what_is_no_record_of_the_first_version_is_no_frame(tmp_path: Path) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text("; a list\n17 1 0004 2 01 02\n1) 250 0001 1 01\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [1]
+    assert log.warnings() == [f"{path}:2 (byte 9): no frame, skipped"]
+
+
 GVRET_ROWS = "39747828,000005EB,false,Rx,1,2,E8,45,\n39747900,1ABCDEF0,true,Rx,0,0,\n"
 
 

@@ -5,7 +5,8 @@ import cantools.database
 import pytest
 from cantools.database.can import Database
 
-from telemetry.protocols.mend import Selection, dbc_id, mark_multiplexers, mend, read_notes, shorten_lists
+from telemetry.protocols.mend import Selection, mark_multiplexers, mend, read_notes, shorten_lists
+from telemetry.protocols.orphans import dbc_id
 
 HEAD = """VERSION ""
 BS_:

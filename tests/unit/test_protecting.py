@@ -4,14 +4,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from telemetry_core.frames import FrameTuple
 from telemetry_core.protection_spec import Action, Checksum, DataId
 from telemetry_core.spec import BusSpec, PlanSpec, SlotKind
 
 from telemetry.errors import ConfigError
-from telemetry.protect_entry import COUNTER, E2E_1A, E2E_1C, E2E_2, E2E_5, ProtectEntry
+from telemetry.protect_entry import (
+    COUNTER,
+    CRC8_J1850,
+    E2E_1_LOW,
+    E2E_1A,
+    E2E_1B,
+    E2E_1C,
+    E2E_2,
+    E2E_5,
+    PROFILES,
+    ProtectEntry,
+)
 from telemetry.protecting import ProtectedPlan, protect
 from telemetry.protocols.databases import BusDatabases
 from telemetry.protocols.dbc import build_plan
+from tests.support.protected_plans import stage, through
 
 DBC = """VERSION ""
 BS_:
@@ -46,6 +59,18 @@ ID=100h-102h
 Len=8
 Var=Alive unsigned 8,4
 """
+
+
+def crc8_of(data: str) -> str:
+    """SAE J1850's CRC by polynomial division: 0x1D, start and end 0xFF."""
+    remainder = 0xFF
+    for byte in bytes.fromhex(data):
+        remainder ^= byte
+        for _ in range(8):
+            remainder = (remainder << 1 ^ (0x1D if remainder & 0x80 else 0)) & 0xFF
+    return f"{remainder ^ 0xFF:02x}"
+
+
 BY_ID = {"message": None, "data_id": 1}
 
 
@@ -76,6 +101,58 @@ def test_a_profile_of_autosar_knows_its_places(spec: PlanSpec) -> None:
     assert (fifth.counter_bits, fifth.counter_most) == ((23, 22, 21, 20, 19, 18, 17, 16), 255)
     (nibble,) = rules_of(spec, profile=E2E_1C).rules
     assert nibble.nibble_bit == 12
+
+
+LOW_NIBBLE, BYTE_2 = (11, 10, 9, 8), (23, 22, 21, 20, 19, 18, 17, 16)
+# Checksum, mode of the data id, bits and greatest value of the counter, by AUTOSAR's PRS_E2EProtocol, and a
+# payload that AUTOSAR or the package `autosar-e2e` protects so. The data id is 0x123, that of profile 5 is
+# 0x1234, and the list of profile 2 goes from 1 to 16.
+KNOWN: dict[str, tuple[tuple[Checksum, DataId, tuple[int, ...], int], str]] = {
+    E2E_1A: ((Checksum.CRC8_PROFILE_1, DataId.BOTH, LOW_NIBBLE, 14), "9101000000000000"),
+    E2E_1B: ((Checksum.CRC8_PROFILE_1, DataId.ALTERNATING, LOW_NIBBLE, 14), "0301010203040506"),
+    E2E_1C: ((Checksum.CRC8_PROFILE_1, DataId.NIBBLE, LOW_NIBBLE, 14), "7611010203040506"),
+    E2E_1_LOW: ((Checksum.CRC8_PROFILE_1, DataId.LOW, LOW_NIBBLE, 14), "9201010203040506"),
+    E2E_2: ((Checksum.CRC8_H2F, DataId.BY_COUNTER, LOW_NIBBLE, 15), "0b01010203040506"),
+    E2E_5: ((Checksum.CRC16_CCITT, DataId.BEHIND, BYTE_2, 255), "3d71010102030405"),
+    CRC8_J1850: ((Checksum.CRC8_J1850, DataId.NONE, (), 0), crc8_of("01010203040506") + "01010203040506"),
+    COUNTER: ((Checksum.NONE, DataId.NONE, LOW_NIBBLE, 15), "0001010203040506"),
+}
+OF_PROFILE: dict[str, dict[str, object]] = {
+    E2E_1A: {"data_id": 0x123},
+    E2E_1B: {"data_id": 0x123},
+    E2E_1C: {"data_id": 0x123},
+    E2E_1_LOW: {"data_id": 0x123},
+    E2E_2: {"data_id": None, "data_id_list": tuple(range(1, 17))},
+    E2E_5: {"data_id": 0x1234},
+    CRC8_J1850: {"data_id": None, "crc": "Checksum"},
+    COUNTER: {"data_id": None, "counter": "Counter"},
+}
+
+
+def test_every_profile_is_known_here() -> None:
+    assert set(KNOWN) == set(OF_PROFILE) == set(PROFILES)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_is_what_its_specification_says_and_takes_no_other_profiles_frame(
+    spec: PlanSpec, profile: str
+) -> None:
+    found = rules_of(spec, profile=profile, **OF_PROFILE[profile])
+    (rule,) = found.rules
+    expected, payload = KNOWN[profile]
+    assert (rule.checksum, rule.data_id, rule.counter_bits, rule.counter_most) == expected
+
+    def passes(data: str) -> bool:
+        return through(stage(found.spec, [rule]), [FrameTuple(0, 0x300, bytes.fromhex(data), 0, 0, 0)]) != []
+
+    assert passes(payload)
+    others = [data for other, (_, data) in KNOWN.items() if other != profile]
+    assert [data for data in others if passes(data)] == (others if profile == COUNTER else [])
+
+
+def test_a_checksum_of_j1850_covers_its_data_id_where_there_is_one(spec: PlanSpec) -> None:
+    (rule,) = rules_of(spec, profile=CRC8_J1850, data_id=0x123, crc="Checksum").rules
+    assert (rule.checksum, rule.data_id, rule.data_ids) == (Checksum.CRC8_J1850, DataId.BOTH, (0x123,))
 
 
 def test_signals_of_the_database_say_where_they_are_elsewhere(spec: PlanSpec) -> None:

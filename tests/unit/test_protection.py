@@ -113,6 +113,17 @@ def test_the_frames_around_a_dropped_one_keep_their_order_payload_and_flags() ->
     assert protection.counts(0) == {"lost/bad_crc": 2, "lost/bad_counter": 0}
 
 
+def test_a_payload_of_several_frames_that_is_wrong_is_dropped_and_no_frame_is_lost() -> None:
+    protection = only(PROFILE_1A)
+    wrong = frame(bytes(8), flags=8)  # put together by the transport stage, which has counted its frames
+    again = frame(bytes.fromhex("cc00000000000000"), flags=8)
+    assert through(protection, [wrong, again, again]) == [again]
+    assert protection.counts(0) == {"lost/bad_crc": 0, "lost/bad_counter": 0}
+    assert protection.message_counts(0) == {"Guarded/wrong_crc": 1, "Guarded/repeated": 1}
+    assert through(protection, [frame(bytes(8))]) == []
+    assert protection.counts(0) == {"lost/bad_crc": 1, "lost/bad_counter": 0}
+
+
 def test_a_frame_that_is_too_short_is_wrong_and_one_that_is_longer_is_not() -> None:
     protection = only(PROFILE_1A)
     data = bytes.fromhex("cc00000000000000")

@@ -82,6 +82,24 @@ def test_silence_ends_a_session_and_its_late_packet_is_an_orphan() -> None:
     assert wire.counts == (0, 2)
 
 
+def test_a_listener_waits_longer_after_a_control_message_than_between_packets() -> None:
+    """1,250 ms and 750 ms: T2 and T1 of SAE J1939-21."""
+    wire = Wire()
+    wire.hear(BCS[0])  # the request to send
+    wire.hear(BCS[2], after_ns=1_250_000_000)
+    assert wire.hear(BCS[3], after_ns=750_000_000) == [BCS_PAYLOAD]
+    late = Wire()
+    late.hear(BCS[0])
+    late.hear(BCS[2], after_ns=1_250_000_001)
+    assert late.ends == {"timeout": 1, "orphans": 1}
+    announce, first, _ = bam(0xF4, bytes(range(14)))
+    for after_ns, end in ((750_000_000, {}), (750_000_001, {"timeout": 1, "orphans": 1})):
+        broadcast = Wire()
+        broadcast.hear(announce)
+        broadcast.hear(first, after_ns=after_ns)
+        assert broadcast.ends == end
+
+
 def test_time_that_steps_back_ends_no_session() -> None:
     wire = Wire()
     wire.hear(BCS[0], BCS[2])
@@ -297,6 +315,25 @@ def test_a_consecutive_frame_that_the_wire_repeats_is_taken_once() -> None:
     assert wire.hear("7E8#1014A0A1A2A3A4A5", second, second, "7E8#2208090A0B0C0D0E") == [
         ("7E8", "A0A1A2A3A4A50102030405060708090A0B0C0D0E")
     ]
+
+
+def test_sixteen_lost_frames_are_no_repetition() -> None:
+    wire = Wire(isotp=[SINGLE])
+    first, *rest = isotp("7E8", bytes(range(200)))
+    assert wire.hear(first, rest[0]) == []
+    assert wire.payloads(*rest[16:]) == []
+    assert wire.ends == {"lost_packets": 1, "orphans": len(rest[17:])}
+
+
+def test_an_isotp_message_waits_two_seconds_for_its_next_frame() -> None:
+    first, second, third = isotp("7E8", bytes(range(20)))
+    wire = Wire(isotp=[SINGLE])
+    wire.hear(first)
+    wire.hear(second, after_ns=2 * SECOND_NS)
+    assert wire.hear(third, after_ns=2 * SECOND_NS) == [("7E8", bytes(range(20)).hex().upper())]
+    wire.hear(first)
+    wire.hear(second, after_ns=2 * SECOND_NS + 1)
+    assert wire.ends == {"complete": 1, "timeout": 1, "orphans": 1}
 
 
 @pytest.mark.parametrize(
