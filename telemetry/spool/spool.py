@@ -448,6 +448,8 @@ class Spool:
                 self._store.save(clean=not self._memory and (self._is_fed or self.recovery.clean))
                 self._store.sync_slot()
             self._store.close()
+            if self._write_through is not None:
+                self._write_through.close()
             self._filesystem.close(self._lock_file)
             self._notify()
 
