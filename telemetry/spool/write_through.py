@@ -34,18 +34,6 @@ _NAME = re.compile(r"\d{15}\.batch")
 
 
 @dataclass(frozen=True, slots=True)
-class OpenBatch:
-    """What one must know of a batch that is not complete, beside its lines: `accounts` are as of its end."""
-
-    points: int
-    first_ns: int
-    last_ns: int
-    boot_id: str  # empty: stamps count from 1970
-    accounts: Mapping[str, int]
-    positions: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Left:
     """A batch that a process has left, and what its record would have said."""
 
@@ -76,59 +64,69 @@ class WriteThrough:
         self._written: int | None = None  # the descriptor of the first folder
         self._files: dict[int, _File] = {}  # by sequence
         self._descriptor: int | None = None  # of the newest
-        self._kept_bytes = 0  # of its lines
+        self._size_bytes = 0  # of all files
+        self._kept_bytes = 0  # of the newest's lines
         self._names: tuple[str, ...] = ()  # of its last piece
         self._has_gap = False  # a batch that waits for its commit is not kept
 
-    def keep(self, sequence: int, lines: LineBuffer, batch: OpenBatch) -> None:
-        """Keep the batch that will get this number, as far as it has come; `lines`: all of it so far.
+    def keep(
+        self,
+        sequence: int,
+        lines: LineBuffer,
+        accounts: Mapping[str, int],
+        positions: Mapping[str, int],
+        boot_id: str,
+    ) -> None:
+        """Keep the batch that will get this number, as far as it has come.
 
+        lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
         Where the folder refuses, or the disk has refused for long, nothing is kept until the next commit.
         """
         if self._has_gap:
             return
         try:
-            with memoryview(lines) as view:
-                self._append(sequence, view, batch)
+            if sequence not in self._files:
+                self._begin(sequence)
+            told = b""
+            names = (boot_id, *accounts, "", *positions)
+            if names != self._names:
+                told = json.dumps([self._origin, *names]).encode()
+                self._names = names
+            self._append(sequence, lines, told, [*accounts.values(), *positions.values()])
         except OSError:
             self._give_up()
-        if sum(file.size_bytes for file in self._files.values()) > MOST_BYTES:
+        if self._size_bytes > MOST_BYTES:
             self._give_up()
 
-    def _append(self, sequence: int, lines: memoryview, batch: OpenBatch) -> None:
-        if sequence not in self._files:
-            self._seal()
-            if self._written is None:
-                self._written = open_trusted(self._folders[0], os.O_RDONLY | os.O_DIRECTORY)
-            self._descriptor = create_in(self._written, self._name(sequence), os.O_WRONLY | os.O_APPEND)
-            self._files[sequence] = _File(self._folders[0], 0)
-            self._kept_bytes = 0
-            self._names = ()
+    def _begin(self, sequence: int) -> None:
+        self._seal()
+        if self._written is None:
+            self._written = open_trusted(self._folders[0], os.O_RDONLY | os.O_DIRECTORY)
+        self._descriptor = create_in(self._written, self._name(sequence), os.O_WRONLY | os.O_APPEND)
+        self._files[sequence] = _File(self._folders[0], 0)
+        self._kept_bytes = 0
+        self._names = ()
+
+    def _append(self, sequence: int, lines: LineBuffer, told: bytes, numbers: list[int]) -> None:
         if self._descriptor is None:
             raise OSError(errno.EBADF, "an earlier piece was not taken")
-        names = (batch.boot_id, *batch.accounts, "", *batch.positions)
-        told = b""
-        if names != self._names:
-            self._names = names
-            told = json.dumps([self._origin, *names]).encode()
-        numbers = struct.pack(f"<{len(names) - 2}q", *batch.accounts.values(), *batch.positions.values())
-        with lines[self._kept_bytes :] as new:
-            head = b"".join(
-                (
-                    _PIECE.pack(
-                        *(_MAGIC, len(told), len(names) - 2, len(new), batch.points),
-                        *(batch.first_ns, batch.last_ns),
-                    ),
-                    told,
-                    numbers,
-                )
+        count = len(numbers)
+        with memoryview(lines) as view:
+            new = view[self._kept_bytes :]
+            head = (
+                _PIECE.pack(*(_MAGIC, len(told), count, len(new), lines.lines, lines.first_ns, lines.last_ns))
+                + told
+                + struct.pack(f"<{count}q", *numbers)
             )
             check = _CHECK.pack(zlib.crc32(new, zlib.crc32(head)))
             size_bytes = len(head) + len(check) + len(new)
-            if os.writev(self._descriptor, (head, check, new)) != size_bytes:
-                raise OSError(errno.ENOSPC, "a piece was taken in part")
+            written = os.writev(self._descriptor, (head, check, new))
+            new.release()
+        if written != size_bytes:
+            raise OSError(errno.ENOSPC, "a piece was taken in part")
         self._kept_bytes = len(lines)
         self._files[sequence].size_bytes += size_bytes
+        self._size_bytes += size_bytes
 
     def appended(self, sequence: int) -> None:
         """This batch waits for its commit. Nothing is kept after one that is not, for accounts to balance."""
@@ -231,6 +229,7 @@ class WriteThrough:
             self._seal()
         for sequence in sorted(sequences, reverse=True):
             file = self._files.pop(sequence)
+            self._size_bytes -= file.size_bytes
             with contextlib.suppress(OSError):
                 if self._written is not None and file.folder == self._folders[0]:
                     os.unlink(self._name(sequence), dir_fd=self._written)
