@@ -22,7 +22,6 @@ from telemetry.ledger import Counters, Ledger, add, of_source, subtract
 from telemetry.line import Line
 from telemetry.sources.identity import end_of
 from telemetry.spool.batch import EncodedBatch, TimeBase
-from telemetry.spool.write_through import OpenBatch
 from telemetry.stamping import AS_THEY_ARE, ClockStamps, Stamping
 
 BATCH_LINES = 5000
@@ -34,7 +33,9 @@ SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late bef
 class BatchStore(Protocol):
     """What the pipeline needs of the spool."""
 
-    def keep(self, lines: LineBuffer, batch: OpenBatch) -> None: ...
+    def keep(
+        self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
+    ) -> None: ...
 
     def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int: ...
 
@@ -255,16 +256,8 @@ class Pipeline:
         if not self._is_live or len(self._open) == self._kept_bytes:
             return None
         accounts = self._ledger.snapshot()
-        batch = OpenBatch(
-            points=self._open.lines,
-            first_ns=self._open.first_ns,
-            last_ns=self._open.last_ns,
-            boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
-            accounts=accounts,
-            positions=self._positions,
-            ordered=self._open.overlaps,
-        )
-        self._store.keep(self._open, batch)
+        boot_id = self._clock.boot_id() if self._time_base is TimeBase.BOOT else ""
+        self._store.keep(self._open, accounts=accounts, positions=self._positions, boot_id=boot_id)
         self._kept_bytes = len(self._open)
         return accounts
 

@@ -247,7 +247,8 @@ class Service:
             self._next_gateway_s = now_s + self._config.gateway_every_s
             self._report(self._write_gateway_points)
         self._tick()
-        self._output.hold(not self._spool.has_room())
+        if any(source.resume_as for source in self._sources):  # a live source does not wait
+            self._output.hold(not self._spool.has_room())
         self._supervisor.went_round(
             took=item is not None, waiting=item is None and self._output.frames_waiting > 0
         )

@@ -54,6 +54,10 @@ class FileSystem(Protocol):
         """Open an existing file for `read_at` and `write_at`."""
         ...
 
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        """Whether this name still leads to the file."""
+        ...
+
     def close(self, descriptor: int) -> None:
         """Close."""
         ...
@@ -138,6 +142,12 @@ class RealFileSystem:
         """A FIFO in a file's place gives an error at the first read, and is not waited for."""
         with opened_folder(path.parent) as folder:
             return os.open(path.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+        except FileNotFoundError:
+            return False
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)

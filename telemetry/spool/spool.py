@@ -35,7 +35,7 @@ from telemetry.spool.segment import parse_name
 from telemetry.spool.settled import KINDS, Tally
 from telemetry.spool.slots import FILE_NAME as SLOTS
 from telemetry.spool.store import Store
-from telemetry.spool.write_through import OpenBatch, WriteThrough
+from telemetry.spool.write_through import WriteThrough
 
 OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock"}
 LOOK_EVERY_S = 5.0  # for dead letters that were handed over
@@ -177,13 +177,16 @@ class Spool:
 
     # -- the pipeline's side
 
-    def keep(self, lines: LineBuffer, batch: OpenBatch) -> None:
+    def keep(
+        self, lines: LineBuffer, *, accounts: Mapping[str, int], positions: Mapping[str, int], boot_id: str
+    ) -> None:
         """Keep the batch that is appended next, as far as it has come, from a death of this process.
 
-        lines: all of it so far. Costs nothing on disk. For the thread that appends: takes no lock.
+        lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
+        Costs nothing on disk. For the thread that appends: takes no lock.
         """
         if self._write_through is not None:
-            self._write_through.keep(self._sequence + 1, lines, batch)
+            self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id)
 
     def append(
         self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]
@@ -459,6 +462,8 @@ class Spool:
                 self._store.save(clean=not self._memory and (self._is_fed or self.recovery.clean))
                 self._store.sync_slot()
             self._store.close()
+            if self._write_through is not None:
+                self._write_through.close()
             self._filesystem.close(self._lock_file)
             self._notify()
 

@@ -105,24 +105,23 @@ class Store:
         """Of segments and slots, since the spool was opened."""
         return self.written.syncs + self._slots.syncs
 
-    def notice_vanished(self) -> int:
-        """Settle as damaged what lay in files that somebody has removed; gives how many points that cost.
+    def notice_vanished(self) -> None:
+        """Settle as damaged what lay in files that somebody has removed, if the last one is among them.
 
-        Records are added to a file that has a name, or to a new one. OSError if the directory is gone.
+        So records are added to a file that has a name, or to a new one. OSError if the directory is gone.
         """
+        if self._descriptor is not None and self._filesystem.is_at(self._descriptor, self.segments[-1].path):
+            return
         names = set(self._filesystem.names(self._directory))
-        vanished = [segment for segment in self.segments if segment.path.name not in names]
-        points = 0
-        for segment in vanished:
+        for segment in [segment for segment in self.segments if segment.path.name not in names]:
             if segment is self.segments[-1]:
                 self.seal()
             if self._reader and self._reader.segment is segment:
                 self._close_reader()
             self.segments.remove(segment)
-            points += self.settled.settle(segment.place, segment.end, "damaged")
+            self.settled.settle(segment.place, segment.end, "damaged")
         if SLOTS not in names:
             self._slots.close()  # and it is made again when it is written next
-        return points
 
     def prepare(self, items: Iterable[Item]) -> Commit:
         """The records of these items, and where they will go."""

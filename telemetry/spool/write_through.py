@@ -1,7 +1,8 @@
 """What is not on disk yet, in a file system in memory: a process that dies loses none of it, a power cut all.
 
 One file a batch, named by the spool and by the sequence number that the batch gets. Each delivery appends a
-piece: new lines, and the accounts and positions as of their end. Promises: no byte goes to a disk and nothing
+piece: new lines, and the accounts and positions as of their end; with their names where those are others than
+in the piece before. Promises: no byte goes to a disk and nothing
 is synced; a piece counts whole or not at all; what another boot, another spool or another user left is not
 taken; MOST_BYTES bounds it. Relies on the holder of the spool's lock being the only one that writes, and on
 batches being forgotten once they are on disk.
@@ -16,35 +17,20 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry_core.lines import LineBuffer
 
 from telemetry.compress import compress
-from telemetry.ownership import create_in, opened_folder, read_own_file
+from telemetry.ownership import create_in, open_trusted, opened_folder, read_own_file
 from telemetry.spool.batch import EncodedBatch, TimeBase
 
 MOST_BYTES = 16 * 1024 * 1024  # of all files
-_PIECE = struct.Struct("<4sIII")  # magic, bytes of state and of lines, CRC-32 of both
+_PIECE = struct.Struct("<4sIIIIqq?")  # magic; bytes of names, numbers, bytes, number of lines; stamps; ordered
+_CHECK = struct.Struct("<I")  # CRC-32 of all before it, and of the lines, which come after it
 _MAGIC = b"nTo\x01"
 _NAME = re.compile(r"\d{15}\.batch")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenBatch:
-    """What one must know of a batch that is not complete, beside its lines: `accounts` are as of its end."""
-
-    points: int
-    first_ns: int
-    last_ns: int
-    boot_id: str  # empty: stamps count from 1970
-    accounts: Mapping[str, int]
-    positions: Mapping[str, int]
-    ordered: bool = False  # it may hold points of earlier batches, too
-
-
-_STATE = tuple(field.name for field in fields(OpenBatch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,44 +61,75 @@ class WriteThrough:
         self._origin = f"{boot_id} {owner.st_dev}:{owner.st_ino}"
         self._prefix = f"nev-telemetry.{hashlib.sha256(bytes(spool.resolve())).hexdigest()[:16]}."
         self._owner = owner.st_uid
+        self._written: int | None = None  # the descriptor of the first folder
         self._files: dict[int, _File] = {}  # by sequence
         self._descriptor: int | None = None  # of the newest
-        self._kept_bytes = 0  # of its lines
+        self._size_bytes = 0  # of all files
+        self._kept_bytes = 0  # of the newest's lines
+        self._names: tuple[str, ...] = ()  # of its last piece
         self._has_gap = False  # a batch that waits for its commit is not kept
 
-    def keep(self, sequence: int, lines: LineBuffer, batch: OpenBatch) -> None:
-        """Keep the batch that will get this number, as far as it has come; `lines`: all of it so far.
+    def keep(
+        self,
+        sequence: int,
+        lines: LineBuffer,
+        accounts: Mapping[str, int],
+        positions: Mapping[str, int],
+        boot_id: str,
+    ) -> None:
+        """Keep the batch that will get this number, as far as it has come.
 
+        lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
         Where the folder refuses, or the disk has refused for long, nothing is kept until the next commit.
         """
         if self._has_gap:
             return
         try:
-            with memoryview(lines) as view:
-                self._append(sequence, view, batch)
+            if sequence not in self._files:
+                self._begin(sequence)
+            told = b""
+            names = (boot_id, *accounts, "", *positions)
+            if names != self._names:
+                told = json.dumps([self._origin, *names]).encode()
+                self._names = names
+            self._append(sequence, lines, told, [*accounts.values(), *positions.values()])
         except OSError:
             self._give_up()
-        if sum(file.size_bytes for file in self._files.values()) > MOST_BYTES:
+        if self._size_bytes > MOST_BYTES:
             self._give_up()
 
-    def _append(self, sequence: int, lines: memoryview, batch: OpenBatch) -> None:
-        if sequence not in self._files:
-            self._seal()
-            with opened_folder(self._folders[0]) as folder:
-                self._descriptor = create_in(folder, self._name(sequence), os.O_WRONLY | os.O_APPEND)
-            self._files[sequence] = _File(self._folders[0], 0)
-            self._kept_bytes = 0
+    def _begin(self, sequence: int) -> None:
+        self._seal()
+        if self._written is None:
+            self._written = open_trusted(self._folders[0], os.O_RDONLY | os.O_DIRECTORY)
+        self._descriptor = create_in(self._written, self._name(sequence), os.O_WRONLY | os.O_APPEND)
+        self._files[sequence] = _File(self._folders[0], 0)
+        self._kept_bytes = 0
+        self._names = ()
+
+    def _append(self, sequence: int, lines: LineBuffer, told: bytes, numbers: list[int]) -> None:
         if self._descriptor is None:
             raise OSError(errno.EBADF, "an earlier piece was not taken")
-        told = {name: getattr(batch, name) for name in _STATE}
-        state = json.dumps({"origin": self._origin, **told}, separators=(",", ":")).encode()
-        with lines[self._kept_bytes :] as new:
-            head = _PIECE.pack(_MAGIC, len(state), len(new), zlib.crc32(new, zlib.crc32(state)))
-            size_bytes = len(head) + len(state) + len(new)
-            if os.writev(self._descriptor, (head, state, new)) != size_bytes:
-                raise OSError(errno.ENOSPC, "a piece was taken in part")
+        count = len(numbers)
+        with memoryview(lines) as view:
+            new = view[self._kept_bytes :]
+            head = (
+                _PIECE.pack(
+                    *(_MAGIC, len(told), count, len(new)),
+                    *(lines.lines, lines.first_ns, lines.last_ns, lines.overlaps),
+                )
+                + told
+                + struct.pack(f"<{count}q", *numbers)
+            )
+            check = _CHECK.pack(zlib.crc32(new, zlib.crc32(head)))
+            size_bytes = len(head) + len(check) + len(new)
+            written = os.writev(self._descriptor, (head, check, new))
+            new.release()
+        if written != size_bytes:
+            raise OSError(errno.ENOSPC, "a piece was taken in part")
         self._kept_bytes = len(lines)
         self._files[sequence].size_bytes += size_bytes
+        self._size_bytes += size_bytes
 
     def appended(self, sequence: int) -> None:
         """This batch waits for its commit. Nothing is kept after one that is not, for accounts to balance."""
@@ -126,6 +143,14 @@ class WriteThrough:
 
     def _give_up(self) -> None:
         self._remove(list(self._files))
+        self._has_gap = True
+
+    def close(self) -> None:
+        """Write no more; what is kept stays."""
+        self._seal()
+        if self._written is not None:
+            os.close(self._written)
+            self._written = None
         self._has_gap = True
 
     def renumber(self, sequence: int) -> None:
@@ -167,26 +192,30 @@ class WriteThrough:
 
     def _read(self, sequence: int, content: bytes) -> Left | None:
         pieces = list(_pieces(content))
-        lines = b"".join(new for _, new in pieces)
-        try:
-            told = json.loads(pieces[-1][0])
-            if told.pop("origin") != self._origin:
-                return None
-            batch = OpenBatch(**told)
-            if lines.count(b"\n") != batch.points or not lines.endswith(b"\n"):
-                return None
-            encoded = EncodedBatch(
-                payload=compress(lines),
-                points=batch.points,
-                first_ns=batch.first_ns,
-                last_ns=batch.last_ns,
-                ordered=batch.ordered,
-                time_base=TimeBase.BOOT if batch.boot_id else TimeBase.UNIX,
-                boot_id=batch.boot_id,
-            )
-        except (ValueError, LookupError, TypeError, AttributeError):
+        lines = b"".join(piece.lines for piece in pieces)
+        told = next((piece.told for piece in reversed(pieces) if piece.told), b"[]")
+        if not pieces or lines.count(b"\n") != pieces[-1].points:
             return None
-        return Left(sequence, encoded, batch.accounts, batch.positions)
+        last = pieces[-1]
+        try:
+            origin, boot_id, *names = json.loads(told)
+            if origin != self._origin:
+                return None
+            split = names.index("")
+            batch = EncodedBatch(
+                payload=compress(lines),
+                points=last.points,
+                first_ns=last.first_ns,
+                last_ns=last.last_ns,
+                ordered=last.ordered,
+                time_base=TimeBase.BOOT if boot_id else TimeBase.UNIX,
+                boot_id=boot_id,
+            )
+            accounts = dict(zip(names[:split], last.numbers[:split], strict=True))
+            positions = dict(zip(names[split + 1 :], last.numbers[split:], strict=True))
+        except (ValueError, TypeError):
+            return None
+        return Left(sequence, batch, accounts, positions)
 
     def _name(self, sequence: int) -> str:
         return f"{self._prefix}{sequence:015d}.batch"
@@ -204,21 +233,42 @@ class WriteThrough:
             self._seal()
         for sequence in sorted(sequences, reverse=True):
             file = self._files.pop(sequence)
-            with contextlib.suppress(OSError), opened_folder(file.folder) as folder:
-                os.unlink(self._name(sequence), dir_fd=folder)
+            self._size_bytes -= file.size_bytes
+            with contextlib.suppress(OSError):
+                if self._written is not None and file.folder == self._folders[0]:
+                    os.unlink(self._name(sequence), dir_fd=self._written)
+                    continue
+                with opened_folder(file.folder) as folder:
+                    os.unlink(self._name(sequence), dir_fd=folder)
 
 
-def _pieces(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """State and lines of each whole piece, up to the first that is not."""
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    told: bytes  # names, as JSON; empty: those of the piece before
+    numbers: tuple[int, ...]
+    points: int  # of the batch, up to its end
+    first_ns: int
+    last_ns: int
+    ordered: bool
+    lines: bytes
+
+
+def _pieces(content: bytes) -> Iterator[_Piece]:
+    """The whole ones, up to the first that is not."""
     at = 0
     while len(content) - at >= _PIECE.size:
-        magic, state_bytes, lines_bytes, check = _PIECE.unpack_from(content, at)
-        middle = at + _PIECE.size + state_bytes
-        end = middle + lines_bytes
-        state, lines = content[at + _PIECE.size : middle], content[middle:end]
-        if magic != _MAGIC or end > len(content) or zlib.crc32(lines, zlib.crc32(state)) != check:
+        magic, told_bytes, count, lines_bytes, *of_batch = _PIECE.unpack_from(content, at)
+        middle = at + _PIECE.size + told_bytes
+        end = middle + 8 * count + _CHECK.size + lines_bytes
+        if magic != _MAGIC or end > len(content):
             return
-        yield state, lines
+        lines = content[end - lines_bytes : end]
+        checked = content[at : middle + 8 * count]
+        (check,) = _CHECK.unpack_from(content, middle + 8 * count)
+        if zlib.crc32(lines, zlib.crc32(checked)) != check:
+            return
+        numbers = struct.unpack_from(f"<{count}q", content, middle)
+        yield _Piece(checked[_PIECE.size : _PIECE.size + told_bytes], numbers, *of_batch, lines)
         at = end
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from telemetry_core.lines import LineBuffer
 
 from telemetry.spool.batch import EncodedBatch
-from telemetry.spool.write_through import OpenBatch
 
 
 class ListedStore:
@@ -15,10 +14,14 @@ class ListedStore:
     def __init__(self) -> None:
         self.batches: list[tuple[EncodedBatch, dict[str, int], dict[str, int]]] = []
         self.commits = 0
-        self.kept: list[tuple[bytes, OpenBatch]] = []  # of the open batch, each time
+        self.kept: list[
+            tuple[bytes, dict[str, int], dict[str, int], str]
+        ] = []  # of the open batch, each time
 
-    def keep(self, lines: LineBuffer, batch: OpenBatch) -> None:
-        self.kept.append((bytes(memoryview(lines)), batch))
+    def keep(
+        self, lines: LineBuffer, *, accounts: Mapping[str, int], positions: Mapping[str, int], boot_id: str
+    ) -> None:
+        self.kept.append((bytes(memoryview(lines)), dict(accounts), dict(positions), boot_id))
 
     def append(
         self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]

@@ -7,7 +7,6 @@ from telemetry_core.lines import LineBuffer
 
 from telemetry.compress import compress
 from telemetry.spool import EncodedBatch, Entry, Spool, TimeBase
-from telemetry.spool.write_through import OpenBatch
 
 
 def batch(
@@ -46,11 +45,7 @@ class Feed:
             self._open.append(b"battery,vehicle=a soc_pct=%d %d" % (number, number), number)
         self.next_point += points
         self.accounts["points/made/battery"] += points
-        lines = self._open
-        positions = {"log": self.next_point}
-        self.spool.keep(
-            lines, OpenBatch(lines.lines, lines.first_ns, lines.last_ns, "", self.accounts, positions)
-        )
+        self.spool.keep(self._open, accounts=self.accounts, positions={"log": self.next_point}, boot_id="")
 
     def cut(self) -> int:
         """Append the open batch; its sequence number."""

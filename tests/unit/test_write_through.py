@@ -2,15 +2,18 @@
 
 import gzip
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from telemetry_core.encoder import Encoder
 from telemetry_core.lines import LineBuffer
+from telemetry_core.samples import SampleBatch
+from telemetry_core.schema import Schema
+from telemetry_core.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.spool import TimeBase
 from telemetry.spool import write_through as module
-from telemetry.spool.write_through import Left, OpenBatch, WriteThrough, keeping_in_memory
+from telemetry.spool.write_through import Left, WriteThrough, keeping_in_memory
 
 BOOT = "0123456789abcdef" * 2
 
@@ -37,10 +40,9 @@ class Batch:
             self.lines.append(b"m v=%d %d" % (stamp, stamp), stamp)
         return self
 
-    def state(self, boot_id: str = "") -> OpenBatch:
-        lines = self.lines
-        accounts = {"points/made/m": lines.lines}
-        return OpenBatch(lines.lines, lines.first_ns, lines.last_ns, boot_id, accounts, {"log": lines.lines})
+    def keep(self, kept: WriteThrough, sequence: int, boot_id: str = "") -> None:
+        count = self.lines.lines
+        kept.keep(sequence, self.lines, {"points/made/m": count}, {"log": count}, boot_id)
 
 
 def keep(kept: WriteThrough, sequence: int, *deliveries: tuple[int, ...]) -> bytes:
@@ -48,7 +50,7 @@ def keep(kept: WriteThrough, sequence: int, *deliveries: tuple[int, ...]) -> byt
     batch = Batch()
     for stamps in deliveries:
         batch.add(*stamps)
-        kept.keep(sequence, batch.lines, batch.state())
+        batch.keep(kept, sequence)
     return bytes(memoryview(batch.lines))
 
 
@@ -79,16 +81,20 @@ def test_several_batches_are_found_in_order_until_they_are_committed(memory: Pat
 
 def test_stamps_that_count_from_boot_are_told_by_their_boot(memory: Path) -> None:
     batch = Batch().add(1)
-    opened(memory).keep(1, batch.lines, batch.state(BOOT))
+    batch.keep(opened(memory), 1, BOOT)
     (left,) = opened(memory).left()
     assert (left.batch.time_base, left.batch.boot_id) == (TimeBase.BOOT, BOOT)
 
 
 def test_a_batch_that_may_hold_points_of_earlier_ones_is_found_ordered(memory: Path) -> None:
-    batch = Batch().add(1)
-    opened(memory).keep(1, batch.lines, replace(batch.state(), ordered=True))
-    (left,) = opened(memory).left()
-    assert left.batch.ordered
+    schema = Schema([RecordSpec("battery", (FieldSpec("voltage_v", SlotKind.FLOAT),), modelled=True)])
+    encoder, rows, batch, kept = Encoder(schema), SampleBatch(schema), Batch(), opened(memory)
+    rows.append(0, 5, {"voltage_v": 1.0})
+    for sequence in (1, 2):  # of the same point
+        encoder.encode(rows, batch.lines)
+        batch.keep(kept, sequence)
+        batch.lines.clear()
+    assert [left.batch.ordered for left in opened(memory).left()] == [False, True]
 
 
 def test_a_torn_piece_does_not_count_and_those_before_it_do(memory: Path) -> None:
@@ -97,7 +103,7 @@ def test_a_torn_piece_does_not_count_and_those_before_it_do(memory: Path) -> Non
     ends = []
     for stamp in (1, 2, 3):
         batch.add(stamp)
-        kept.keep(1, batch.lines, batch.state())
+        batch.keep(kept, 1)
         (file,) = memory.iterdir()
         ends.append(file.stat().st_size)
     whole = file.read_bytes()
@@ -220,10 +226,10 @@ def test_it_is_bounded(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_batch_gets_the_next_number_where_a_letter_takes_its_own(memory: Path) -> None:
     kept = opened(memory)
     batch = Batch().add(1)
-    kept.keep(5, batch.lines, batch.state())
+    batch.keep(kept, 5)
     kept.renumber(5)
     batch.add(2)
-    kept.keep(6, batch.lines, batch.state())
+    batch.keep(kept, 6)
     (left,) = opened(memory).left()
     assert (left.sequence, left.batch.points) == (6, 2)
 
