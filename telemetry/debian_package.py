@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from telemetry.errors import UnavailableError
+from telemetry.ownership import make_own_directories, own_folder
 
 _COMMAND_TIMEOUT_S = 300.0
 
@@ -28,12 +29,17 @@ def debian_program(package: str, program: str, cache: Path) -> Path:
     Raises UnavailableError where there is no apt-get, no network or no such package.
     """
     unpacked = cache / "debian" / package
+    try:
+        make_own_directories(unpacked.parent)
+        with own_folder(unpacked.parent):
+            pass  # what is in it will be run
+    except OSError as error:
+        raise UnavailableError(f"cannot be used: {error.strerror}", where=str(unpacked.parent)) from error
     if not (unpacked / program).is_file():
         if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
             raise UnavailableError(
                 f"{package} cannot be had", where="apt-get", hint="this is no Debian; set INFLUXDB_V2_URL"
             )
-        unpacked.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix="apt-") as work:
             _unpack(package, Path(work))
             if not (Path(work) / "root" / program).is_file():

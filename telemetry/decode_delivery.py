@@ -132,7 +132,7 @@ class Delivery:
         """After `close`: the spool is not needed any more. What is not the spool's stays."""
         for path in self._directory.iterdir():
             if path.name in OUR_NAMES or parse_name(path.name):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         with contextlib.suppress(OSError):
             self._directory.rmdir()
 

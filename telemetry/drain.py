@@ -15,6 +15,7 @@ from telemetry.events import Event
 from telemetry.sink.sink import Sink
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
+from telemetry.spool.write_through import keeping_in_memory
 
 LOG = logging.getLogger("telemetry.drain")
 
@@ -45,7 +46,9 @@ def drain(
     StorageError if a service uses the spool: it delivers by itself.
     """
     limits = SpoolLimits(cap_bytes=config.spool.cap_bytes, keep_free_bytes=config.spool.keep_free_bytes)
-    spool = Spool(config.spool.directory, clock=clock, limits=limits)
+    spool = Spool(
+        config.spool.directory, clock=clock, limits=limits, keep_in_memory=keeping_in_memory(clock.boot_id())
+    )
     failures: list[Exception] = []
 
     def fail(error: Exception) -> None:

@@ -38,13 +38,16 @@ class Ledger:
 
     def snapshot(self) -> dict[str, int]:
         """All counters, of earlier runs and of this one."""
-        return subtract(add(self._base, self.counted()), self._suppressed)
+        return subtract(add(self._base, *(counters() for counters in self._stages)), self._suppressed)
 
 
 def add(*parts: Counters) -> dict[str, int]:
     """The sum, name by name."""
     total: dict[str, int] = {}
     for part in parts:
+        if not total:
+            total.update(part)  # in one go: the first is the largest, mostly
+            continue
         for name, count in part.items():
             total[name] = total.get(name, 0) + count
     return total

@@ -1,9 +1,10 @@
 """The pipeline thread's work: deliveries in, durable batches out, and the accounts as of each batch.
 
 Promises: a batch is closed at 5,000 lines, 2 MiB or one second, whichever comes first, and always between
-two deliveries, so that its position and its accounts are exact. A log that is read again is processed from
-its start and what an earlier run had stored is thrown away, so that every stage is as it was; for the same
-reason what the reducer holds of a log goes out only at the log's end, not when the service stops.
+two deliveries, so that its position and its accounts are exact. What a live source has delivered is kept from
+a death of this process at once, with the accounts as of that delivery. A log that is read again is processed
+from its start and what an earlier run had stored is thrown away, so that every stage is as it was; for the
+same reason what the reducer holds of a log goes out only at the log's end, not when the service stops.
 
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
@@ -20,6 +21,7 @@ from telemetry.ledger import Counters, Ledger, add, of_source, subtract
 from telemetry.line import Line
 from telemetry.sources.identity import end_of
 from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.spool.write_through import OpenBatch
 from telemetry.stamping import AS_THEY_ARE, ClockStamps, Stamping
 
 BATCH_LINES = 5000
@@ -30,6 +32,8 @@ SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late bef
 
 class BatchStore(Protocol):
     """What the pipeline needs of the spool."""
+
+    def keep(self, lines: LineBuffer, batch: OpenBatch) -> None: ...
 
     def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int: ...
 
@@ -66,6 +70,8 @@ class Pipeline:
         self._open = LineBuffer()
         self._discarded = LineBuffer()
         self._opened_s = clock.monotonic_s()
+        self._is_live = False  # a source has delivered that cannot be read again
+        self._kept_bytes = 0  # of the open batch
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
         self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the line still remembers
@@ -88,6 +94,7 @@ class Pipeline:
         the position of a log is called, empty if the source cannot resume; own_time: the frames' stamps do
         not come from this machine's clock; time_known: whether that clock may be trusted.
         """
+        self._is_live |= not resume_as
         if resume_as:
             stored = self._stored.get(resume_as, 0)
             done = min(max(stored - frames.position, 0), len(frames))
@@ -200,8 +207,10 @@ class Pipeline:
         if now_s - self._opened_s >= BATCH_AGE_S:
             self.cut()
             self._store.commit()  # what is a second old waits no longer
-        elif self._store.commit_due():
-            self._store.commit()
+        else:
+            self._keep()
+            if self._store.commit_due():
+                self._store.commit()
 
     def finish(self, live: Iterable[str] = ()) -> None:
         """Everything that would be lost otherwise goes to the store, committed."""
@@ -216,6 +225,7 @@ class Pipeline:
         points = self._open.lines
         if not points:
             return
+        accounts = self._keep() or self._ledger.snapshot()
         first_ns, last_ns = self._open.first_ns, self._open.last_ns
         batch = EncodedBatch(
             payload=compress(self._open),
@@ -226,9 +236,27 @@ class Pipeline:
             boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
         )
         self._open.clear()
-        self._store.append(batch, accounts=self._ledger.snapshot(), positions=self._positions)
+        self._kept_bytes = 0
+        self._store.append(batch, accounts=accounts, positions=self._positions)
         if self._store.commit_due():
             self._store.commit()
+
+    def _keep(self) -> Counters | None:
+        """Let the store keep the open batch as it is. The accounts as of now; None where nothing is new."""
+        if not self._is_live or len(self._open) == self._kept_bytes:
+            return None
+        accounts = self._ledger.snapshot()
+        batch = OpenBatch(
+            points=self._open.lines,
+            first_ns=self._open.first_ns,
+            last_ns=self._open.last_ns,
+            boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
+            accounts=accounts,
+            positions=self._positions,
+        )
+        self._store.keep(self._open, batch)
+        self._kept_bytes = len(self._open)
+        return accounts
 
     def _switch(self, time_base: TimeBase) -> None:
         if time_base is not self._time_base:

@@ -43,6 +43,7 @@ from telemetry.sources.identity import is_end
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
+from telemetry.spool.write_through import keeping_in_memory
 from telemetry.status import StatusServer
 from telemetry.watch import ClockWatch, SpoolWatch
 from telemetry.web.server import WebServer
@@ -100,6 +101,7 @@ class Service:
                 max_age_s=config.spool.max_age_s,
                 keep_free_bytes=config.spool.keep_free_bytes,
             ),
+            keep_in_memory=keeping_in_memory(self._clock.boot_id()),
         )
         positions = self._spool.recovery.positions
         assembled = assemble_sources(config, self._channels, self._clock, positions)
@@ -362,7 +364,11 @@ class Service:
         if recovery.waiting_points:
             LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
         if not recovery.clean:
-            text = f"what was in memory then is gone; stored up to batch {recovery.last_sequence}"
+            adopted = f"{recovery.adopted_points} points that were not on disk yet were adopted; "
+            text = (
+                f"{adopted if recovery.adopted_points else ''}"
+                f"what was in memory then is gone; stored up to batch {recovery.last_sequence}"
+            )
             positions = ", ".join(
                 f"{name} frame {count}" for name, count in recovery.positions.items() if not is_end(name)
             )

@@ -50,9 +50,9 @@ class StatusServer:
         try:
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
+            os.fchmod(self._listener.fileno(), 0o600)  # the file's mode once it is bound
             with _address(self._path) as address:
                 self._listener.bind(address)
-            self._path.chmod(0o600)
             self._listener.listen(8)
             start(self._thread)
         except (OSError, UnavailableError) as error:

@@ -6,15 +6,13 @@ numbers are checked for range, booleans are not numbers, and nothing is converte
 
 import difflib
 import math
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from telemetry.errors import ConfigError
-
-MAX_FILE_BYTES = 4 * 1024 * 1024
+from telemetry.toml_text import read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +56,7 @@ class TomlTable:
 
         on_asked: is told of every key that is asked for, in this table and in those below it.
         """
-        try:
-            with file.open("rb") as stream:
-                content = stream.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            hint = "as its owner, or by sudo" if isinstance(error, PermissionError) else ""
-            raise ConfigError(f"cannot be read: {error.strerror}", where=str(file), hint=hint) from error
-        if len(content) > MAX_FILE_BYTES:
-            raise ConfigError(f"is larger than {MAX_FILE_BYTES} bytes", where=str(file))
-        try:
-            return cls(file, "", tomllib.loads(content.decode("utf-8-sig")), on_asked)
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(file)) from error
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
+        return cls(file, "", read_toml(file), on_asked)
 
     def where(self, key: str = "") -> str:
         """`file: path.to.key`, for messages."""

@@ -126,6 +126,8 @@ cdef class Plan:
     cdef char* lines             # of LINE_BYTES each; [0] is the message of no frame: it has no rows
     cdef object memory           # owns all that the structs point to
 
+    cdef object _pack(self)
+
 
 cdef inline Message* message_at(char* lines, uint32_t line) noexcept nogil:
     return <Message*>(lines + <size_t>line * LINE_BYTES)

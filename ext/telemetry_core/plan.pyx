@@ -150,14 +150,15 @@ def _elementary(ranges):
     return pieces
 
 
-def _depth(message, index, seen=()):
+def _depth(message, index):
     """How many selectors must be known before this signal is."""
-    condition = message.signals[index].condition
-    if condition < 0:
-        return 0
-    if index in seen:
-        raise ValueError(f"{message.name}: multiplexers select one another in a circle")
-    return 1 + _depth(message, message.conditions[condition].selector, (*seen, index))
+    seen = set()
+    while (condition := message.signals[index].condition) >= 0:
+        if index in seen:
+            raise ValueError(f"{message.name}: multiplexers select one another in a circle")
+        seen.add(index)
+        index = message.conditions[condition].selector
+    return len(seen)
 
 
 cdef object _pack_selector(Selector* selector, message, Py_ssize_t signal_index, list conditions,
@@ -206,6 +207,8 @@ cdef object _check(message, fields):
             raise ValueError(f"{message.name}.{field.name}: a float has 16, 32 or 64 bits")
         if not -1 <= signal.condition < len(message.conditions):
             raise ValueError(f"{message.name}.{field.name}: condition {signal.condition} does not exist")
+    if message.byte_count < 0:
+        raise ValueError(f"{message.name}: {message.byte_count} bytes")
     for condition in message.conditions:
         if not 0 <= condition.selector < len(message.signals):
             raise ValueError(f"{message.name}: signal {condition.selector}, a multiplexer, does not exist")
@@ -215,10 +218,17 @@ cdef class Plan:
     """What a Decoder reads. Raises ValueError for a spec that makes no sense."""
 
     def __cinit__(self, spec, Schema schema not None):
-        if schema.specs[: len(spec.records)] != spec.records:
-            raise ValueError("the schema was not made of the plan's records")
         self.spec = spec
         self.schema = schema
+        try:
+            if schema.specs[: len(spec.records)] != spec.records:
+                raise ValueError("the schema was not made of the plan's records")
+            self._pack()
+        except (TypeError, AttributeError, LookupError, OverflowError) as error:
+            raise ValueError(f"not a plan: {error}") from error
+
+    cdef object _pack(self):
+        spec = self.spec
         memory = _Memory()
         self.memory = memory
         self.bus_count = len(spec.buses)
@@ -237,7 +247,7 @@ cdef class Plan:
         line = 1
         for message, count in zip(messages, lines):
             _check(message, spec.records[message.record].fields)
-            _pack_message(message_at(self.lines, line), message, schema, memory)
+            _pack_message(message_at(self.lines, line), message, self.schema, memory)
             line += <uint32_t>count
 
 

@@ -59,6 +59,7 @@ cdef class Schema:
     cdef readonly Py_ssize_t field_count
     cdef readonly tuple specs    # the RecordSpecs it was made of
 
+    cdef object _pack(self)
     cdef object _pack_texts(self)
 
 # What `field` writes for a raw value; NULL when its table has no text for it.

@@ -1,12 +1,16 @@
 """A schema: what the rows of a SampleBatch look like, packed for the hot loops.
 
 Promises: every key is escaped for line protocol once, here; the arrays never move, so compiled stages
-keep pointers into them for as long as they hold the Schema.
+keep pointers into them for as long as they hold the Schema. A spec that no row can have (a kind there is not,
+decimals beyond 18, a name of 64 KiB) is a ValueError that names it.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
+
+cdef enum:
+    MOST_DECIMALS = 18           # of an int64
 
 
 def escape_measurement(str name):
@@ -66,6 +70,10 @@ cdef object _pack_record(Record* record, spec, Py_ssize_t first_field, bytearray
 
 
 cdef object _pack_field(Field* field, spec, bytearray text):
+    if not SLOT_INT <= spec.kind <= SLOT_WORD:
+        raise ValueError(f"{spec.name}: there is no kind {spec.kind}")
+    if spec.scale is not None and not 0 <= spec.scale.decimals <= MOST_DECIMALS:
+        raise ValueError(f"{spec.name}: {spec.scale.decimals} decimals, and not 0 to {MOST_DECIMALS}")
     key = b"," + escape_key(spec.name) + b"="
     name = (spec.signal or spec.name).encode("utf-8", "replace")
     field.key = len(text)
@@ -100,7 +108,7 @@ cdef const FieldText* find_text(const Field* field, int64_t raw) noexcept nogil:
 
 
 cdef class Schema:
-    """Made of RecordSpecs; a row's `record` is an index into them."""
+    """Made of RecordSpecs; a row's `record` is an index into them. ValueError for what no row can be."""
 
     def __cinit__(self, specs):
         self.specs = tuple(specs)
@@ -110,6 +118,12 @@ cdef class Schema:
         self.fields = <Field*>calloc(max(self.field_count, 1), sizeof(Field))
         if self.records == NULL or self.fields == NULL:
             raise MemoryError
+        try:
+            self._pack()
+        except (TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"not the specs of a schema: {error}") from error
+
+    cdef object _pack(self):
         text = bytearray()
         cdef Py_ssize_t next_field = 0
         for index, spec in enumerate(self.specs):

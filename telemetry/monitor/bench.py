@@ -4,16 +4,15 @@ So that a bus on the bench is read, decoded and mapped exactly as by the service
 for reading the configuration that says what values mean.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from telemetry.bit_rate import BitRate
 from telemetry.config import NAME, Config, read_config
-from telemetry.errors import ConfigError
 from telemetry.protocols.plan_cache import user_cache_directory
 from telemetry.toml_table import TomlTable
+from telemetry.toml_text import read_toml
 
 FROM_CONFIGURATION = ("vehicle", "map", "limit")  # what --map takes from a configuration
 OF_FRAMES = "protect"  # what it takes where frames are read
@@ -80,12 +79,7 @@ def bench_config(sources: Mapping[str, list[Table]], map_file: Path | None) -> C
 
 def _taken_from(file: Path, *, has_frames: bool) -> Table:
     """The map and what else says what values mean. Entries for one bus hold for the one that is looked at."""
-    try:
-        document = tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
-    except ValueError as error:
-        raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
+    document = read_toml(file)
     wanted = (*FROM_CONFIGURATION, OF_FRAMES) if has_frames else FROM_CONFIGURATION
     taken = {key: document[key] for key in wanted if key in document}
     for name in ("map", OF_FRAMES):

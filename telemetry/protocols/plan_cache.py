@@ -4,7 +4,9 @@ Promises: the caller never imports cantools (21 MB, 0.3 s); a database that send
 costs bounded time and memory and is a ConfigError; a damaged cache is made anew; a cache that cannot be
 written costs a line in the log and nothing else. A file is the SHA-256 of the plan, a line end, and the plan,
 so that no flipped bit is taken for a factor. The key is a SHA-256 of contents, names and options, so a
-changed database or a new version is never answered from the cache.
+changed database or a new version is never answered from the cache. Neither is a secret, so a folder or a file
+of another user, or one that others may write to, is neither read nor written: root's commands on a service's
+configuration parse.
 """
 
 import hashlib
@@ -19,9 +21,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from telemetry_core.plan import Plan
+from telemetry_core.schema import Schema
+
 from telemetry import __version__
 from telemetry.errors import ConfigError, UnavailableError
-from telemetry.ownership import make_private_directory
+from telemetry.ownership import make_own_directories, own_folder, read_own_file, replace_in
 from telemetry.protocols.databases import BusDatabases, LoadedPlan
 from telemetry.protocols.plan_codec import decoded, encoded
 from telemetry.stopping import unblock
@@ -29,6 +34,7 @@ from telemetry.stopping import unblock
 FORMAT_VERSION = 10
 PARSE_TIMEOUT_S = 120
 PARSE_MEMORY_BYTES = 2 * 1024**3
+MAX_PLAN_BYTES = 256 * 1024**2
 
 LOG = logging.getLogger(__name__)
 
@@ -45,16 +51,20 @@ def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> Lo
     """
     if cache_directory is None:
         return _parse(buses)
-    path = cache_directory / f"{_key(buses)}.json"
+    name = f"{_key(buses)}.json"
     try:
-        return decoded(_whole(path.read_bytes()))
-    except (FileNotFoundError, NotADirectoryError):
-        pass
+        with own_folder(cache_directory) as folder:
+            plan = decoded(_whole(read_own_file(folder, name, MAX_PLAN_BYTES)))
+        Plan(plan.spec, Schema(plan.spec.records))  # ValueError for what it cannot carry out
+        return plan
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # if it is not to be written either, `_store` says so
     except (OSError, ValueError) as error:
-        LOG.warning("%s: cached plan is of no use, parsing again: %s", path, error)
+        why = error.strerror if isinstance(error, OSError) else error
+        LOG.warning("%s: cached plan is of no use, parsing again: %s", cache_directory / name, why)
     plan = _parse(buses)
     content = encoded(plan)
-    _store(path, _digest(content) + b"\n" + content)
+    _store(cache_directory, name, _digest(content) + b"\n" + content)
     return plan
 
 
@@ -83,16 +93,14 @@ def _key(buses: Sequence[BusDatabases]) -> str:
     return digest.hexdigest()
 
 
-def _store(path: Path, content: bytes) -> None:
-    """Write all or nothing: a reader sees the old file or the new one."""
-    unfinished = path.with_suffix(f".{os.getpid()}")
+def _store(cache_directory: Path, name: str, content: bytes) -> None:
     try:
-        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_private_directory(path.parent)
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        make_own_directories(cache_directory)
+        with own_folder(cache_directory) as folder:
+            replace_in(folder, name, content)
     except OSError as error:
-        LOG.warning("%s: the plan cannot be cached: %s", path, error.strerror)
+        level = logging.INFO if isinstance(error, PermissionError) else logging.WARNING
+        LOG.log(level, "%s: the plan cannot be cached: %s", error.filename or cache_directory, error.strerror)
 
 
 def _parse(buses: Sequence[BusDatabases]) -> LoadedPlan:

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from telemetry.clock import Clock
+from telemetry.ownership import opened_folder, replace_in
 
 FILE_NAME = "boot-time.json"
 
@@ -52,10 +53,7 @@ class BootTime:
     def _remember(self, shift_ns: int) -> None:
         if self._file is None:
             return
-        draft = self._file.with_name(self._file.name + ".new")
         content = json.dumps({"boot_id": self._clock.boot_id(), "shift_ns": shift_ns})
-        with contextlib.suppress(
-            OSError
-        ):  # a disk that refuses: a restart may then stamp a little differently
-            draft.write_text(content, "ascii")
-            draft.replace(self._file)
+        # A disk that refuses: a restart may then stamp a little differently.
+        with contextlib.suppress(OSError), opened_folder(self._file.parent) as folder:
+            replace_in(folder, self._file.name, content.encode("ascii"))

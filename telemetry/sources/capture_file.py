@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from telemetry.clock import Clock
+from telemetry.ownership import open_trusted
 
 RETRY_S = 10.0
 
@@ -65,8 +66,6 @@ class CaptureFile:
 
     def _open(self) -> int:
         if self._descriptor is None:
-            self._descriptor = os.open(
-                self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640
-            )
+            self._descriptor = open_trusted(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
             self._size = os.fstat(self._descriptor).st_size
         return self._descriptor

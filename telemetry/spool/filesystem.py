@@ -10,9 +10,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from telemetry.ownership import give_to_owner_of, make_private_directory
+from telemetry.ownership import create_in, make_private_directory, open_trusted, opened_folder
 
-_FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 
 
@@ -53,6 +52,10 @@ class FileSystem(Protocol):
 
     def open_to_update(self, path: Path) -> int:
         """Open an existing file for `read_at` and `write_at`."""
+        ...
+
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        """Whether this name still leads to the file."""
         ...
 
     def close(self, descriptor: int) -> None:
@@ -112,32 +115,39 @@ class RealFileSystem:
         return not path.stat().st_mode & 0o077
 
     def make_private(self, path: Path) -> None:
-        path.chmod(_DIRECTORY_MODE)
+        with opened_folder(path) as folder:
+            os.fchmod(folder, _DIRECTORY_MODE)
 
     def names(self, directory: Path) -> list[str]:
-        return os.listdir(directory)  # noqa: PTH208  names are wanted, not one Path object each
+        with opened_folder(directory) as folder:
+            return os.listdir(folder)  # noqa: PTH208  of a descriptor, which pathlib has not
 
     def size(self, path: Path) -> int:
-        return path.stat().st_size
+        return path.lstat().st_size
 
     def modified_ns(self, path: Path) -> int:
-        return path.stat().st_mtime_ns
+        return path.lstat().st_mtime_ns
 
     def create(self, path: Path) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(path, flags, _FILE_MODE)
-        try:
-            give_to_owner_of(path.parent, descriptor)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
+        with opened_folder(path.parent) as folder:
+            return create_in(folder, path.name, os.O_WRONLY | os.O_APPEND)
 
     def open_to_read(self, path: Path) -> int:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return self._open(path, os.O_RDONLY)
 
     def open_to_update(self, path: Path) -> int:
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        return self._open(path, os.O_RDWR)
+
+    def _open(self, path: Path, flags: int) -> int:
+        """A FIFO in a file's place gives an error at the first read, and is not waited for."""
+        with opened_folder(path.parent) as folder:
+            return os.open(path.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+        except FileNotFoundError:
+            return False
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -155,24 +165,23 @@ class RealFileSystem:
         os.fdatasync(descriptor)
 
     def sync_directory(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with opened_folder(path) as folder:
+            os.fsync(folder)
 
     def rename(self, source: Path, target: Path) -> None:
-        source.rename(target)
+        with opened_folder(source.parent) as old, opened_folder(target.parent) as new:
+            os.rename(source.name, target.name, src_dir_fd=old, dst_dir_fd=new)
 
     def unlink(self, path: Path) -> None:
-        path.unlink()
+        with opened_folder(path.parent) as folder:
+            os.unlink(path.name, dir_fd=folder)
 
     def free_bytes(self, path: Path) -> int:
         figures = os.statvfs(path)
         return figures.f_bavail * figures.f_frsize
 
     def lock(self, path: Path) -> int:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = open_trusted(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

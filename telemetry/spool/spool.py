@@ -12,13 +12,16 @@ lock is not held while the disk is written, so a slow disk does not keep the sin
 import contextlib
 import errno
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from telemetry_core.lines import LineBuffer
 
 from telemetry.clock import Clock
 from telemetry.compress import compress
 from telemetry.errors import StorageError
+from telemetry.ledger import total
 from telemetry.spool.batch import EncodedBatch, Entry
 from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
 from telemetry.spool.deadletters import REQUEUE, DeadLetters
@@ -32,6 +35,7 @@ from telemetry.spool.segment import parse_name
 from telemetry.spool.settled import KINDS, Tally
 from telemetry.spool.slots import FILE_NAME as SLOTS
 from telemetry.spool.store import Store
+from telemetry.spool.write_through import OpenBatch, WriteThrough
 
 OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock"}
 LOOK_EVERY_S = 5.0  # for dead letters that were handed over
@@ -49,6 +53,7 @@ class Recovery:
     waiting_points: int
     damaged_points: int  # found damaged now
     torn_bytes: int  # of a commit that was never accepted
+    adopted_points: int  # that a process left in memory; they are part of all the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,12 @@ class Spool:
         clock: Clock,
         limits: SpoolLimits | None = None,
         filesystem: FileSystem | None = None,
+        keep_in_memory: Callable[[Path], WriteThrough | None] | None = None,
     ) -> None:
-        """StorageError if the directory cannot be used at all, or another process uses it."""
+        """StorageError if the directory cannot be used at all, or another process uses it.
+
+        keep_in_memory: gives, for the directory, what keeps batches that are not on disk yet.
+        """
         self._limits = limits or SpoolLimits()
         self._clock = clock
         self._filesystem = filesystem or RealFileSystem()
@@ -120,14 +129,17 @@ class Spool:
         self._sequence = state.last_sequence
         self._accounts: Mapping[str, int] = state.accounts  # as appended last
         self._positions: Mapping[str, int] = state.positions
+        self._write_through = keep_in_memory(directory) if keep_in_memory else None
+        adopted_points = self._adopt(clean=state.clean)
         self.recovery = Recovery(
             clean=state.clean,
-            accounts=dict(state.accounts),
-            positions=dict(state.positions),
-            last_sequence=state.last_sequence,
-            waiting_points=self._store.waiting_points,
+            accounts=dict(self._accounts),
+            positions=dict(self._positions),
+            last_sequence=self._sequence,
+            waiting_points=self._store.waiting_points + self._memory.points,
             damaged_points=state.damaged_points,
             torn_bytes=state.torn_bytes,
+            adopted_points=adopted_points,
         )
         with contextlib.suppress(OSError):  # a disk that refuses shows at the first commit
             for path in state.useless:
@@ -136,8 +148,36 @@ class Spool:
             self._store.drop_settled(0, self._store.end)
             self._store.save()
             self._store.sync_slot()
+        if adopted_points:
+            self.commit()
+
+    def _adopt(self, *, clean: bool) -> int:
+        """Append what a process left that died; how many points it is.
+
+        What has a record already is passed over, and what does not follow: its accounts would not balance.
+        """
+        points = 0
+        if self._write_through is not None:
+            for left in self._write_through.left():
+                is_next = _written(left.accounts) - _written(self._accounts) == left.batch.points
+                if clean or left.sequence <= self._sequence or not is_next:
+                    self._write_through.forget(left.sequence)
+                    continue
+                self._sequence = left.sequence - 1
+                self._accounts, self._positions = left.accounts, left.positions
+                self._append(left.batch, Tally())
+                points += left.batch.points
+        return points
 
     # -- the pipeline's side
+
+    def keep(self, lines: LineBuffer, batch: OpenBatch) -> None:
+        """Keep the batch that is appended next, as far as it has come, from a death of this process.
+
+        lines: all of it so far. Costs nothing on disk. For the thread that appends: takes no lock.
+        """
+        if self._write_through is not None:
+            self._write_through.keep(self._sequence + 1, lines, batch)
 
     def append(
         self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]
@@ -149,7 +189,10 @@ class Spool:
         with self._lock:
             self._is_fed = True
             self._accounts, self._positions = dict(accounts), dict(positions)
-            return self._append(batch, Tally())
+            sequence = self._append(batch, Tally())
+            if self._write_through is not None:
+                self._write_through.appended(sequence)
+            return sequence
 
     def _append(self, batch: EncodedBatch, revived: Tally) -> int:
         self._sequence += 1
@@ -217,6 +260,10 @@ class Spool:
                 return None
             if self._refusal and self._clock.monotonic_s() < self._retry_at_s:
                 return None
+            try:
+                self._store.notice_vanished()
+            except OSError as error:
+                return error
             commit = self._store.prepare(self._memory)
             try:
                 self._store.make_room(len(commit.data), beside_bytes=self._dead_letters.size_bytes)
@@ -237,6 +284,8 @@ class Spool:
                 self._store.publish(commit)
                 self._memory.stored(commit.items)
                 self._outbox.written(commit)
+                if self._write_through is not None:
+                    self._write_through.committed(self._store.last_sequence, is_all=not self._memory)
                 self._refusal = ""
                 self._retry_s = self._limits.retry_s
                 self._outbox.memory_is_open = False
@@ -278,6 +327,8 @@ class Spool:
                 continue
             self._requeue.claim(name, self._sequence + 1)
             self._dead_letters.forget(name)
+            if self._write_through is not None:
+                self._write_through.renumber(self._sequence + 1)  # the open batch comes after the letter
             points = lines.count(b"\n") + (not lines.endswith(b"\n"))
             self._append(
                 EncodedBatch(
@@ -397,8 +448,15 @@ class Spool:
                 self._store.save(clean=not self._memory and (self._is_fed or self.recovery.clean))
                 self._store.sync_slot()
             self._store.close()
+            if self._write_through is not None:
+                self._write_through.close()
             self._filesystem.close(self._lock_file)
             self._notify()
+
+
+def _written(accounts: Mapping[str, int]) -> int:
+    """Points that were written into batches."""
+    return total(accounts, "points/made/") - accounts.get("points/reduced", 0)
 
 
 def lock_directory(filesystem: FileSystem, directory: Path) -> int:

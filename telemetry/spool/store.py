@@ -21,6 +21,7 @@ from telemetry.spool.record import RecordHead, encode_record
 from telemetry.spool.recovery import State, own_counters
 from telemetry.spool.segment import Segment, SegmentReader, segment_path
 from telemetry.spool.settled import Tally
+from telemetry.spool.slots import FILE_NAME as SLOTS
 from telemetry.spool.slots import ISLANDS, Slot, SlotFile
 
 
@@ -98,6 +99,24 @@ class Store:
     def syncs(self) -> int:
         """Of segments and slots, since the spool was opened."""
         return self.written.syncs + self._slots.syncs
+
+    def notice_vanished(self) -> None:
+        """Settle as damaged what lay in files that somebody has removed, if the last one is among them.
+
+        So records are added to a file that has a name, or to a new one. OSError if the directory is gone.
+        """
+        if self._descriptor is not None and self._filesystem.is_at(self._descriptor, self.segments[-1].path):
+            return
+        names = set(self._filesystem.names(self._directory))
+        for segment in [segment for segment in self.segments if segment.path.name not in names]:
+            if segment is self.segments[-1]:
+                self.seal()
+            if self._reader and self._reader.segment is segment:
+                self._close_reader()
+            self.segments.remove(segment)
+            self.settled.settle(segment.place, segment.end, "damaged")
+        if SLOTS not in names:
+            self._slots.close()  # and it is made again when it is written next
 
     def prepare(self, items: Iterable[Item]) -> Commit:
         """The records of these items, and where they will go."""
@@ -340,7 +359,7 @@ class Store:
             try:
                 self._reader = SegmentReader(self._filesystem, segment)
             except OSError as error:
-                if error.errno in (errno.ENOENT, errno.EIO):
+                if error.errno in (errno.ENOENT, errno.EIO, errno.ELOOP):
                     return None
                 raise
         return self._reader

@@ -223,3 +223,56 @@ def test_accounts_that_make_no_sense_though_their_check_holds_keep_no_spool_from
     assert spool.recovery.accounts["points/made/unknown"] > 0
     assert_balanced(spool, spool.recovery.accounts)
     assert drained_points(spool)
+
+
+@pytest.mark.parametrize("which", ["all", "last", "slots too"])
+def test_what_somebody_removes_is_noticed_at_the_next_commit_which_reaches_a_file_that_exists(
+    which: str,
+) -> None:
+    disk = SimulatedDisk()
+    spool = open_spool(disk)
+    feed = Feed(spool)
+    for _ in range(8):
+        feed.put(POINTS)
+        spool.commit()
+    segments = sorted(path for path in disk.files() if path.suffix == ".segment")
+    assert len(segments) > 2
+    gone = segments[-1:] if which == "last" else segments
+    for path in [*gone, DIRECTORY / "acknowledged"] if which == "slots too" else gone:
+        disk.remove(path)
+    before = feed.next_point
+    feed.put(POINTS)
+    spool.commit()
+    lost = spool.counters()["points/damaged"]
+    assert lost > 0
+    assert (lost == before) is (len(gone) == len(segments))
+    assert_balanced(spool, feed.accounts)
+    disk.kill()
+
+    again = open_spool(disk)
+    assert again.recovery.accounts == feed.accounts
+    assert again.counters()["points/damaged"] == lost
+    assert_balanced(again, again.recovery.accounts)
+    delivered = drained_points(again)
+    assert set(range(before, feed.next_point)) <= set(delivered)
+    assert len(delivered) == feed.next_point - lost
+    assert_balanced(again, again.recovery.accounts)
+
+
+def test_a_directory_that_somebody_replaced_gets_a_segment_of_its_own(tmp_path: Path) -> None:
+    clock = FakeClock()
+    spool = Spool(tmp_path / "spool", clock=clock, limits=LIMITS)
+    feed = Feed(spool)
+    feed.put(POINTS)
+    spool.commit()
+    (tmp_path / "spool").rename(tmp_path / "aside")
+    feed.put(POINTS)
+    spool.commit()
+    assert spool.gauges().volatile  # there is no place for it
+    (tmp_path / "spool").mkdir(mode=0o700)
+    clock.advance(2.0)
+    spool.close()
+    again = Spool(tmp_path / "spool", clock=FakeClock(), limits=LIMITS)
+    assert again.counters()["points/damaged"] == POINTS
+    assert drained_points(again) == list(range(POINTS, 2 * POINTS))
+    again.close()

@@ -83,7 +83,7 @@ def test_a_writer_that_is_killed_at_random_instants_loses_nothing_that_was_accep
     check_after_a_crash(tmp_path, clock, accepted)
 
 
-@pytest.mark.parametrize("call", ["write", "fdatasync", "fsync", "pwrite64", "unlink", "rename"])
+@pytest.mark.parametrize("call", ["write", "fdatasync", "fsync", "pwrite64", "unlinkat", "renameat"])
 def test_a_writer_that_is_killed_in_a_system_call_loses_nothing_that_was_accepted(
     call: str, tmp_path: Path, clock: FakeClock
 ) -> None:

@@ -282,7 +282,13 @@ def test_a_changed_protection_takes_effect_and_its_counts_go_on(
             "gateway.toml: spool.cap_mib: a change takes effect after",
         ),
         (f'"{VEHICLE_DBC}"', '"missing.dbc"', "no such file"),
+        (
+            'vehicle = "van"',
+            ".".join(["a"] * 20_000) + " = 1",  # would take gigabytes
+            "gateway.toml:1: a key has more than 16 parts",
+        ),
     ],
+    ids=["no TOML", "missing", "directory", "cap", "database", "key of many parts"],
 )
 def test_a_wrong_configuration_is_one_line_and_the_old_one_goes_on(
     before: str, after: str, why: str, gateway: Gateway, listener: FrameListener, server: ScriptedServer

@@ -142,6 +142,10 @@ class SimulatedDisk:
         self._step("open_to_update", path, writes=True)
         return self._descriptor(path, self._file(path))
 
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        self._step("is_at", path)
+        return self._names.get(path) is self._open[descriptor][1]
+
     def close(self, descriptor: int) -> None:
         self._locks.pop(descriptor, None)
         self._open.pop(descriptor)

@@ -3,7 +3,10 @@
 import gzip
 from collections.abc import Mapping
 
+from telemetry_core.lines import LineBuffer
+
 from telemetry.spool.batch import EncodedBatch
+from telemetry.spool.write_through import OpenBatch
 
 
 class ListedStore:
@@ -12,6 +15,10 @@ class ListedStore:
     def __init__(self) -> None:
         self.batches: list[tuple[EncodedBatch, dict[str, int], dict[str, int]]] = []
         self.commits = 0
+        self.kept: list[tuple[bytes, OpenBatch]] = []  # of the open batch, each time
+
+    def keep(self, lines: LineBuffer, batch: OpenBatch) -> None:
+        self.kept.append((bytes(memoryview(lines)), batch))
 
     def append(
         self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]

@@ -3,7 +3,11 @@
 import gzip
 from collections.abc import Iterator, Mapping
 
+from telemetry_core.lines import LineBuffer
+
+from telemetry.compress import compress
 from telemetry.spool import EncodedBatch, Entry, Spool, TimeBase
+from telemetry.spool.write_through import OpenBatch
 
 
 def batch(
@@ -34,6 +38,26 @@ class Feed:
         self.spool = spool
         self.accounts = {"points/made/battery": 0, "points/reduced": 0} | dict(accounts or {})
         self.next_point = 0
+        self._open = LineBuffer()
+
+    def deliver(self, points: int) -> None:
+        """Points into the open batch, which is kept as the pipeline has it kept."""
+        for number in range(self.next_point, self.next_point + points):
+            self._open.append(b"battery,vehicle=a soc_pct=%d %d" % (number, number), number)
+        self.next_point += points
+        self.accounts["points/made/battery"] += points
+        lines = self._open
+        positions = {"log": self.next_point}
+        self.spool.keep(
+            lines, OpenBatch(lines.lines, lines.first_ns, lines.last_ns, "", self.accounts, positions)
+        )
+
+    def cut(self) -> int:
+        """Append the open batch; its sequence number."""
+        lines = self._open
+        points, first_ns, last_ns = lines.lines, lines.first_ns, lines.last_ns
+        closed = EncodedBatch(compress(lines.take()), points, first_ns, last_ns)
+        return self.spool.append(closed, accounts=self.accounts, positions={"log": self.next_point})
 
     def put(self, points: int = 3, *, ordered: bool = False, boot_id: str = "", padding: int = 0) -> int:
         """Append a batch; its sequence number."""

@@ -358,3 +358,60 @@ def test_another_log_in_its_place_leaves_no_position_of_the_old_one() -> None:
     bench.pipeline.finish()
     assert bench.pipeline.positions == {"log@2": 2}
     assert bench.store.text.count(b"\n") == 8
+
+
+def deliver(bench: Bench, first: int, count: int) -> None:
+    bench.process(frames(first, count), resume_as="")
+    bench.pipeline.tick()
+
+
+def test_each_delivery_of_a_live_source_is_kept_with_the_accounts_as_of_it() -> None:
+    bench = Bench()
+    for count in (3, 2):
+        deliver(bench, 0, count)
+        lines, kept = bench.store.kept[-1]
+        assert kept.points == lines.count(b"\n")
+        assert kept.accounts == bench.ledger.snapshot()
+    assert [kept.points for _, kept in bench.store.kept] == [3, 5]
+    assert bench.store.batches == []
+
+
+def test_what_is_kept_of_a_batch_is_all_of_it_when_it_is_appended() -> None:
+    bench = Bench()
+    deliver(bench, 0, 3)
+    bench.process(frames(3, BATCH_LINES), resume_as="")  # closed at its limit, in the middle of a step
+    ((batch, accounts, _positions),) = bench.store.batches
+    lines, kept = bench.store.kept[-1]
+    assert (kept.points, kept.first_ns, kept.last_ns) == (batch.points, batch.first_ns, batch.last_ns)
+    assert lines == bench.store.text
+    assert kept.accounts == accounts
+
+
+def test_points_of_the_services_own_are_kept_with_those_of_its_sources() -> None:
+    bench = Bench()
+    deliver(bench, 0, 1)
+    bench.pipeline.add_point("event", b"event,code=x level=1 5", 5)
+    bench.pipeline.tick()
+    assert bench.store.kept[-1][1].points == 2
+
+
+def test_nothing_is_kept_of_a_log_which_can_be_read_again() -> None:
+    bench = Bench()
+    bench.process(frames(0, 3))
+    bench.pipeline.tick()
+    assert bench.store.kept == []
+
+
+def test_nothing_is_kept_twice() -> None:
+    bench = Bench()
+    deliver(bench, 0, 3)
+    for _ in range(3):
+        bench.pipeline.tick()
+    assert len(bench.store.kept) == 1
+
+
+def test_a_batch_that_is_kept_before_the_time_is_known_names_its_boot() -> None:
+    bench = Bench(wait_for_clock=True)
+    bench.process(frames(0, 1), resume_as="", time_known=False)
+    bench.pipeline.tick()
+    assert bench.store.kept[-1][1].boot_id == bench.clock.boot_id()

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -137,3 +139,81 @@ def test_loading_a_cached_plan_imports_no_parser(bus: BusDatabases, tmp_path: Pa
 def test_a_file_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: File name too long"):  # as of a closed folder
         load_plan([BusDatabases("can0", (tmp_path / f"{'x' * 300}.dbc",))], tmp_path)
+
+
+@pytest.mark.parametrize("whose", ["folder", "file"])
+def test_a_plan_that_others_may_have_written_is_not_used(
+    bus: BusDatabases, tmp_path: Path, whose: str
+) -> None:
+    plan = load_plan([bus], tmp_path / "plans")
+    (cached,) = (tmp_path / "plans").iterdir()
+    forged = cached.read_bytes().partition(b"\n")[2].replace(b"0.1", b"0.3")
+    cached.write_bytes(hashlib.sha256(forged).hexdigest().encode() + b"\n" + forged)
+    assert load_plan([bus], tmp_path / "plans") != plan  # who may write may forge: the digest is no secret
+    {"folder": cached.parent, "file": cached}[whose].chmod(0o777)
+    assert load_plan([bus], tmp_path / "plans") == plan
+
+
+def test_a_link_in_a_plans_place_is_neither_read_nor_written_through(
+    bus: BusDatabases, tmp_path: Path
+) -> None:
+    plan = load_plan([bus], tmp_path / "plans")
+    (cached,) = (tmp_path / "plans").iterdir()
+    victim = cached.rename(tmp_path / "victim")
+    victim.write_bytes(b"as it was")
+    cached.symlink_to(victim)
+    cached.with_name(f"{cached.name}.{os.getpid()}.new").symlink_to(victim)
+    assert load_plan([bus], tmp_path / "plans") == plan
+    assert victim.read_bytes() == b"as it was"
+    assert not cached.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("decimals", 255),
+        ("decimals", -1),
+        ("decimals", 19),
+        ("kind", 6),
+        ("kind", -1),
+        ("factor", "1"),
+        ("multiplier", 1 << 63),
+        ("record", -1),
+        ("record", 2),
+        ("condition", 9),
+        ("selector", -1),
+        ("bit_count", 65),
+        ("start_bit", 1.5),
+        ("little_endian", 1),
+        ("arbitration_id", -1),
+        ("standard_mask", -1),
+    ],
+)
+def test_a_cached_plan_with_a_field_that_cannot_be_is_parsed_again(
+    field: str, value: object, bus: BusDatabases, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = load_plan([bus], tmp_path / "plans")
+    (cached,) = (tmp_path / "plans").iterdir()
+    content = json.loads(cached.read_bytes().partition(b"\n")[2])
+    record_field = content["records"][0][1][1]  # the signal Voltage
+    message = content["buses"][0][1][0]
+    rows: dict[str, tuple[list[object], int]] = {
+        "kind": (record_field, 1),
+        "factor": (record_field, 2),
+        "multiplier": (record_field[4], 0),
+        "decimals": (record_field[4], 2),
+        "arbitration_id": (message, 1),
+        "record": (message, 6),
+        "start_bit": (message[4][1], 0),
+        "bit_count": (message[4][1], 1),
+        "little_endian": (message[4][1], 2),
+        "condition": (message[4][1], 5),
+        "selector": (message[5][0], 0),
+        "standard_mask": (content["buses"][0], 2),
+    }
+    row, index = rows[field]
+    row[index] = value
+    forged = json.dumps(content).encode()
+    cached.write_bytes(hashlib.sha256(forged).hexdigest().encode() + b"\n" + forged)
+    assert load_plan([bus], tmp_path / "plans") == plan
+    assert "cached plan is of no use" in caplog.text

@@ -87,7 +87,7 @@ def test_a_file_that_is_no_toml_is_refused_in_one_line(tmp_path: Path, content: 
     file.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
         TomlTable.load(file)
-    assert str(caught.value).startswith(f"{file}: ")
+    assert str(caught.value).startswith(f"{file}:")
     assert "\n" not in str(caught.value)
 
 
@@ -123,3 +123,32 @@ def test_a_file_that_cannot_be_looked_at_is_refused_by_its_key(tmp_path: Path) -
         found.check_is_file("a", tmp_path)
     with pytest.raises(ConfigError, match="a: cannot be read"):  # fails like one in a closed folder
         found.check_is_file("a", tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join(["a"] * 20_000) + " = 1",
+        "[" + ".".join(["a"] * 20_000) + "]",
+        "a = " + "9" * 5000,
+        "a = 0x" + "f" * 5000,
+        "a = " + "[" * 5000 + "]" * 5000,
+        "a = " + "{a=" * 5000 + "1" + "}" * 5000,
+    ],
+    ids=["key", "table", "integer", "hexadecimal", "arrays", "inline tables"],
+)
+def test_what_would_cost_more_than_its_text_is_refused_before_it_is_read(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def must_not_be_read(text: str) -> None:
+        raise AssertionError(f"tomllib was handed {len(text)} characters")
+
+    monkeypatch.setattr("tomllib.loads", must_not_be_read)
+    with pytest.raises(ConfigError, match=r"gateway\.toml:2: .*more than \d+") as caught:
+        table(tmp_path, f"# no harm here\n{text}\n")
+    assert caught.value.exit_code == 78
+
+
+def test_a_number_that_python_refuses_is_refused_like_any_other_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        table(tmp_path, "a = 2026-02-30")

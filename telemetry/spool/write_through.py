@@ -1,0 +1,293 @@
+"""What is not on disk yet, in a file system in memory: a process that dies loses none of it, a power cut all.
+
+One file a batch, named by the spool and by the sequence number that the batch gets. Each delivery appends a
+piece: new lines, and the accounts and positions as of their end; with their names where those are others than
+in the piece before. Promises: no byte goes to a disk and nothing
+is synced; a piece counts whole or not at all; what another boot, another spool or another user left is not
+taken; MOST_BYTES bounds it. Relies on the holder of the spool's lock being the only one that writes, and on
+batches being forgotten once they are on disk.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from telemetry_core.lines import LineBuffer
+
+from telemetry.compress import compress
+from telemetry.ownership import create_in, open_trusted, opened_folder, read_own_file
+from telemetry.spool.batch import EncodedBatch, TimeBase
+
+MOST_BYTES = 16 * 1024 * 1024  # of all files
+_PIECE = struct.Struct("<4sIIIIqq")  # magic; bytes of names, numbers, bytes and number of lines; stamps
+_CHECK = struct.Struct("<I")  # CRC-32 of all before it, and of the lines, which come after it
+_MAGIC = b"nTo\x01"
+_NAME = re.compile(r"\d{15}\.batch")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """What one must know of a batch that is not complete, beside its lines: `accounts` are as of its end."""
+
+    points: int
+    first_ns: int
+    last_ns: int
+    boot_id: str  # empty: stamps count from 1970
+    accounts: Mapping[str, int]
+    positions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A batch that a process has left, and what its record would have said."""
+
+    sequence: int
+    batch: EncodedBatch
+    accounts: Mapping[str, int]
+    positions: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _File:
+    folder: Path
+    size_bytes: int
+
+
+class WriteThrough:
+    """The files of one spool, which is there.
+
+    folders: that lie in memory; the first is written to, and any may hold what an earlier process left.
+    """
+
+    def __init__(self, folders: Sequence[Path], spool: Path, *, boot_id: str) -> None:
+        self._folders = folders
+        owner = spool.stat()
+        self._origin = f"{boot_id} {owner.st_dev}:{owner.st_ino}"
+        self._prefix = f"nev-telemetry.{hashlib.sha256(bytes(spool.resolve())).hexdigest()[:16]}."
+        self._owner = owner.st_uid
+        self._written: int | None = None  # the descriptor of the first folder
+        self._files: dict[int, _File] = {}  # by sequence
+        self._descriptor: int | None = None  # of the newest
+        self._kept_bytes = 0  # of its lines
+        self._names: tuple[str, ...] = ()  # of its last piece
+        self._has_gap = False  # a batch that waits for its commit is not kept
+
+    def keep(self, sequence: int, lines: LineBuffer, batch: OpenBatch) -> None:
+        """Keep the batch that will get this number, as far as it has come; `lines`: all of it so far.
+
+        Where the folder refuses, or the disk has refused for long, nothing is kept until the next commit.
+        """
+        if self._has_gap:
+            return
+        try:
+            with memoryview(lines) as view:
+                self._append(sequence, view, batch)
+        except OSError:
+            self._give_up()
+        if sum(file.size_bytes for file in self._files.values()) > MOST_BYTES:
+            self._give_up()
+
+    def _append(self, sequence: int, lines: memoryview, batch: OpenBatch) -> None:
+        if sequence not in self._files:
+            self._seal()
+            if self._written is None:
+                self._written = open_trusted(self._folders[0], os.O_RDONLY | os.O_DIRECTORY)
+            self._descriptor = create_in(self._written, self._name(sequence), os.O_WRONLY | os.O_APPEND)
+            self._files[sequence] = _File(self._folders[0], 0)
+            self._kept_bytes = 0
+            self._names = ()
+        if self._descriptor is None:
+            raise OSError(errno.EBADF, "an earlier piece was not taken")
+        names = (batch.boot_id, *batch.accounts, "", *batch.positions)
+        told = b""
+        if names != self._names:
+            self._names = names
+            told = json.dumps([self._origin, *names]).encode()
+        numbers = struct.pack(f"<{len(names) - 2}q", *batch.accounts.values(), *batch.positions.values())
+        with lines[self._kept_bytes :] as new:
+            head = b"".join(
+                (
+                    _PIECE.pack(
+                        *(_MAGIC, len(told), len(names) - 2, len(new), batch.points),
+                        *(batch.first_ns, batch.last_ns),
+                    ),
+                    told,
+                    numbers,
+                )
+            )
+            check = _CHECK.pack(zlib.crc32(new, zlib.crc32(head)))
+            size_bytes = len(head) + len(check) + len(new)
+            if os.writev(self._descriptor, (head, check, new)) != size_bytes:
+                raise OSError(errno.ENOSPC, "a piece was taken in part")
+        self._kept_bytes = len(lines)
+        self._files[sequence].size_bytes += size_bytes
+
+    def appended(self, sequence: int) -> None:
+        """This batch waits for its commit. Nothing is kept after one that is not, for accounts to balance."""
+        if sequence not in self._files:
+            self._give_up()
+
+    def committed(self, last_sequence: int, *, is_all: bool) -> None:
+        """The batches up to this one are on disk; is_all: and nothing else waits."""
+        self.forget(last_sequence)
+        self._has_gap = not is_all
+
+    def _give_up(self) -> None:
+        self._remove(list(self._files))
+        self._has_gap = True
+
+    def close(self) -> None:
+        """Write no more; what is kept stays."""
+        self._seal()
+        if self._written is not None:
+            os.close(self._written)
+            self._written = None
+        self._has_gap = True
+
+    def renumber(self, sequence: int) -> None:
+        """The batch that would have had this number gets the next one. OSError."""
+        if sequence in self._files:
+            old, new = self._name(sequence), self._name(sequence + 1)
+            with opened_folder(self._files[sequence].folder) as folder:
+                os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+            self._files[sequence + 1] = self._files.pop(sequence)
+
+    def forget(self, last_sequence: int) -> None:
+        """The batches up to this one are of no use any more."""
+        self._remove([sequence for sequence in self._files if sequence <= last_sequence])
+
+    def left(self) -> list[Left]:
+        """What an earlier process left, oldest first; what is of no use is removed."""
+        found = {}
+        for path in self._folders:
+            with contextlib.suppress(OSError), opened_folder(path) as folder:
+                for name in os.listdir(folder):  # noqa: PTH208  of a descriptor, which pathlib has not
+                    number = name.removeprefix(self._prefix)
+                    if number == name or not _NAME.fullmatch(number):
+                        continue
+                    sequence = int(number.removesuffix(".batch"))
+                    left = self._left_in(folder, name, sequence)
+                    if left is not None:
+                        found[sequence] = left
+                        self._files[sequence] = _File(path, 0)
+        return [found[sequence] for sequence in sorted(found)]
+
+    def _left_in(self, folder: int, name: str, sequence: int) -> Left | None:
+        with contextlib.suppress(OSError):
+            content = read_own_file(folder, name, 2 * MOST_BYTES, owner=self._owner)
+            if left := self._read(sequence, content):
+                return left
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=folder)
+        return None
+
+    def _read(self, sequence: int, content: bytes) -> Left | None:
+        pieces = list(_pieces(content))
+        lines = b"".join(piece.lines for piece in pieces)
+        told = next((piece.told for piece in reversed(pieces) if piece.told), b"[]")
+        if not pieces or lines.count(b"\n") != pieces[-1].points:
+            return None
+        last = pieces[-1]
+        try:
+            origin, boot_id, *names = json.loads(told)
+            if origin != self._origin:
+                return None
+            split = names.index("")
+            batch = EncodedBatch(
+                payload=compress(lines),
+                points=last.points,
+                first_ns=last.first_ns,
+                last_ns=last.last_ns,
+                time_base=TimeBase.BOOT if boot_id else TimeBase.UNIX,
+                boot_id=boot_id,
+            )
+            accounts = dict(zip(names[:split], last.numbers[:split], strict=True))
+            positions = dict(zip(names[split + 1 :], last.numbers[split:], strict=True))
+        except (ValueError, TypeError):
+            return None
+        return Left(sequence, batch, accounts, positions)
+
+    def _name(self, sequence: int) -> str:
+        return f"{self._prefix}{sequence:015d}.batch"
+
+    def _seal(self) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
+
+    def _remove(self, sequences: list[int]) -> None:
+        """The newest first: what a kill leaves of them then has no gap, and its accounts balance."""
+        if not sequences:
+            return
+        if max(self._files) in sequences:
+            self._seal()
+        for sequence in sorted(sequences, reverse=True):
+            file = self._files.pop(sequence)
+            with contextlib.suppress(OSError):
+                if self._written is not None and file.folder == self._folders[0]:
+                    os.unlink(self._name(sequence), dir_fd=self._written)
+                    continue
+                with opened_folder(file.folder) as folder:
+                    os.unlink(self._name(sequence), dir_fd=folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    told: bytes  # names, as JSON; empty: those of the piece before
+    numbers: tuple[int, ...]
+    points: int  # of the batch, up to its end
+    first_ns: int
+    last_ns: int
+    lines: bytes
+
+
+def _pieces(content: bytes) -> Iterator[_Piece]:
+    """The whole ones, up to the first that is not."""
+    at = 0
+    while len(content) - at >= _PIECE.size:
+        magic, told_bytes, count, lines_bytes, points, first_ns, last_ns = _PIECE.unpack_from(content, at)
+        middle = at + _PIECE.size + told_bytes
+        end = middle + 8 * count + _CHECK.size + lines_bytes
+        if magic != _MAGIC or end > len(content):
+            return
+        lines = content[end - lines_bytes : end]
+        checked = content[at : middle + 8 * count]
+        (check,) = _CHECK.unpack_from(content, middle + 8 * count)
+        if zlib.crc32(lines, zlib.crc32(checked)) != check:
+            return
+        numbers = struct.unpack_from(f"<{count}q", content, middle)
+        yield _Piece(
+            checked[_PIECE.size : _PIECE.size + told_bytes], numbers, points, first_ns, last_ns, lines
+        )
+        at = end
+
+
+def keeping_in_memory(boot_id: str) -> Callable[[Path], WriteThrough | None]:
+    """For a spool's directory: what keeps its batches; None on a system without a file system in memory."""
+    runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd.exec(5)
+    folders = [Path(name) for name in (runtime, "/run/nev-telemetry", "/dev/shm") if name]  # noqa: S108
+
+    def keep(spool: Path) -> WriteThrough | None:
+        usable = [path for path in folders if os.access(path, os.W_OK | os.X_OK) and _is_in_memory(path)]
+        return WriteThrough(usable, spool, boot_id=boot_id) if usable else None
+
+    return keep
+
+
+def _is_in_memory(folder: Path) -> bool:
+    """Whether it lies on a tmpfs."""
+    try:
+        device = folder.stat().st_dev
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    number = f"{os.major(device)}:{os.minor(device)}"
+    return any(mount.split()[2] == number and " - tmpfs " in mount for mount in mounts)

@@ -1,0 +1,88 @@
+"""TOML text into plain values, within bounds.
+
+Promises: what would cost tomllib more than its length is one ConfigError with file and line before tomllib
+sees the text: a key of thousands of parts, arrays within arrays, a number of thousands of digits. A text that
+is not TOML is one ConfigError too. Relies on finding strings and comments as tomllib finds them: where a
+string does not end, tomllib ends too.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from telemetry.errors import ConfigError
+
+MAX_FILE_BYTES = 1024 * 1024
+MAX_KEY_PARTS = 16
+MAX_NESTING = 16  # of arrays and inline tables
+MAX_NUMBER_CHARACTERS = 100  # 64 bits in binary, with underscores, are 82
+
+_TOKEN = re.compile(
+    r"""
+      \#[^\n]*+
+    | (?P<quotes> \"""|''' )
+    | "[^"\\\n]*+(?:\\.[^"\\\n]*+)*+" | '[^'\n]*+'
+    | (?P<number> [+-]?[0-9][0-9A-Za-z_+.:-]*+ )
+    | [A-Za-z_-][0-9A-Za-z_-]*+
+    | (?P<mark> ["'.=,\[\]{}\n] )
+    """,
+    re.VERBOSE,
+)
+_ENDS = {
+    '"""': re.compile(r'[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"{3,5}', re.DOTALL),
+    "'''": re.compile(r".*?'{3,5}", re.DOTALL),
+}
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The file's top table. ConfigError when it cannot be read, is no TOML, or is beyond the bounds."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        hint = "as its owner, or by sudo" if isinstance(error, PermissionError) else ""
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(file), hint=hint) from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"is larger than {MAX_FILE_BYTES} bytes", where=str(file))
+    try:
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        _check_bounds(text, file)
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(file)) from error
+    except (ValueError, RecursionError) as error:  # tomllib's own, and Python's of a number or a date
+        raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
+
+
+def _check_bounds(text: str, file: Path) -> None:
+    """Raises ConfigError for a key, a nesting or a number beyond the bounds."""
+    at = nesting = 0
+    parts = 1  # of the key that may stand here
+    while token := _TOKEN.search(text, at):
+        at = token.end()
+        what = ""
+        if quotes := token["quotes"]:
+            end = _ENDS[quotes].match(text, at)
+            if end is None:
+                return
+            at = end.end()
+        elif number := token["number"]:
+            parts += number.count(".")
+            if len(number) > MAX_NUMBER_CHARACTERS:
+                what = f"a number has more than {MAX_NUMBER_CHARACTERS} characters"
+        elif mark := token["mark"]:
+            if mark in "\"'":
+                return  # a string that does not end
+            if mark == ".":
+                parts += 1
+            else:
+                parts = 1
+                nesting += (mark in "[{") - (mark in "]}")
+        if parts > MAX_KEY_PARTS:
+            what = f"a key has more than {MAX_KEY_PARTS} parts"
+        if nesting > MAX_NESTING:
+            what = f"arrays or tables are nested more than {MAX_NESTING} deep"
+        if what:
+            line = text.count("\n", 0, token.start()) + 1
+            raise ConfigError(what, where=f"{file}:{line}")

@@ -1,0 +1,83 @@
+"""kill -9 of a service with a live bus: the next start adopts what it had accounted for, exactly once."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from telemetry.ledger import imbalances
+from telemetry.spool.write_through import keeping_in_memory
+from tests.support.gateway import Gateway
+from tests.support.recording import VEHICLE_DBC
+from tests.support.scripted_server import ScriptedServer
+from tests.support.seqpacket import FrameListener
+
+KILLS = 4
+DEADLINE_S = 30.0
+FRAME_ID = 0x300
+
+
+def influx(server: ScriptedServer) -> str:
+    return f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
+
+
+def bus(socket: Path) -> str:
+    return f'[[can]]\nname = "bus"\nsocket = "{socket}"\ndatabases = ["{VEHICLE_DBC}"]\n'
+
+
+def wait_for_frames(gateway: Gateway, count: int) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while gateway.status()["accounts"].get("frames/bus/decoded", 0) < count:
+        assert time.monotonic() < deadline_s, gateway.output()
+        time.sleep(0.01)
+
+
+def wait_until_sent(gateway: Gateway) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while sum(gateway.status()["gauges"][f"points_waiting_{where}"] for where in ("memory", "disk")):
+        assert time.monotonic() < deadline_s, gateway.output()
+        time.sleep(0.01)
+
+
+def test_a_killed_service_loses_nothing_that_it_had_accounted_for(tmp_path: Path) -> None:
+    if keeping_in_memory("0" * 32)(tmp_path) is None:
+        pytest.skip("no file system in memory")
+    sent = 0
+    with (
+        ScriptedServer() as server,
+        FrameListener(tmp_path / "bus.sock") as listener,
+        Gateway(tmp_path, influx(server), bus(tmp_path / "bus.sock")) as gateway,
+    ):
+        for _ in range(KILLS):
+            process = gateway.start()
+            listener.accept()
+            # In two, so that some are on disk and some are not when it is killed.
+            for count in (20, 30):
+                sent += listener.send(
+                    (FRAME_ID, bytes([sent % 256, number, 0, 0])) for number in range(count)
+                )
+                wait_for_frames(gateway, sent)
+            process.kill()
+            process.wait()
+            listener.hang_up()
+        process = gateway.start()
+        listener.accept()
+        wait_for_frames(gateway, sent)
+        wait_until_sent(gateway)
+        assert gateway.terminate() == 0, gateway.output()
+        accounts = gateway.final_accounts()
+        stored = {
+            line
+            for line in server.stored
+            if b"source=bus" in line and not line.startswith((b"event,", b"gateway,"))
+        }
+        adopted = [line for line in server.stored if b"code=unclean_stop" in line and b"were adopted" in line]
+    assert accounts.counters["bus/bus/read"] == accounts.counters["frames/bus/decoded"] == sent
+    made = sum(
+        count
+        for name, count in accounts.counters.items()
+        if name.startswith("points/made/") and name not in ("points/made/event", "points/made/gateway")
+    )
+    assert len(stored) == made == sent
+    assert adopted
+    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
