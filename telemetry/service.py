@@ -12,15 +12,16 @@ stores first, and a step of it that fails keeps none of the later ones from bein
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from telemetry import __version__
 from telemetry.assembly import Assembled, assemble_source, assemble_sources, without_replaced
+from telemetry.attempts import Reports, take_all
 from telemetry.bit_rate import BitRate
 from telemetry.channels import ChannelTable
 from telemetry.clock import Clock, SystemClock
+from telemetry.committing import Committer
 from telemetry.config import Config, SourceSettings
 from telemetry.errors import TelemetryError
 from telemetry.events import Event, begins
@@ -108,9 +109,10 @@ class Service:
         assembled = assemble_sources(config, self._channels, self._clock, positions)
         self._sources = RunningSources(assembled, self._output, self._assemble_again)
         self._ledger = Ledger(self._earlier_accounts())
+        self._committer = Committer(self._spool, self._clock, self._fail)
         self._pipeline = Pipeline(
             self._line,
-            self._spool,
+            self._committer,
             self._ledger,
             self._clock,
             without_replaced(positions, self._sources),
@@ -136,7 +138,7 @@ class Service:
             damaged=found["points/damaged"] - self._spool.recovery.damaged_points,
         )
         self._failure: Exception | None = None
-        self._failing_reports: set[str] = set()
+        self._reports = Reports()
         self._status = StatusServer(config.spool.directory, self._describe)
         self._web = WebServer(config.web, Views(self._describe, lambda: self._published.live), self._clock)
         self._started_s = self._clock.monotonic_s()
@@ -193,6 +195,7 @@ class Service:
         self._write_gateway_points()  # where counters begin, before anything is lost
         self._status.start()
         self._web.start()
+        self._committer.start()
         self._sources.start()
         self._supervisor.ready(self._summary())
         self._sink.start()
@@ -245,13 +248,14 @@ class Service:
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
             self._next_gateway_s = now_s + self._config.gateway_every_s
-            self._report(self._write_gateway_points)
+            self._reports.make(self._write_gateway_points)
         self._tick()
         if any(source.resume_as for source in self._sources):  # a live source does not wait
             self._output.hold(not self._spool.has_room())
-        self._supervisor.went_round(
-            took=item is not None, waiting=item is None and self._output.frames_waiting > 0
-        )
+        if not self._committer.hangs():  # while the disk does, the service gets on with nothing
+            self._supervisor.went_round(
+                took=item is not None, waiting=item is None and self._output.frames_waiting > 0
+            )
 
     def _take(self, delivery: Delivery) -> None:
         self._bind_new_channels()
@@ -357,7 +361,7 @@ class Service:
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_status_s:
             self._next_status_s = now_s + STATUS_EVERY_S
-            self._report(self._publish)
+            self._reports.make(self._publish)
             self._watch_spool(now_s)
 
     def _watch_spool(self, now_s: float) -> None:
@@ -371,17 +375,6 @@ class Service:
             self._add_event(event)
 
     # -- what the service says of itself
-
-    def _report(self, report: Callable[[], None]) -> None:
-        """Whatever comes of a report, the line goes on. A failure is logged when it begins."""
-        try:
-            report()
-        except Exception:
-            if report.__name__ not in self._failing_reports:
-                self._failing_reports.add(report.__name__)
-                LOG.exception("a report cannot be made")
-        else:
-            self._failing_reports.discard(report.__name__)
 
     def _report_start(self) -> None:
         self._add_event(begins("service_start", f"version {__version__}"))
@@ -493,9 +486,9 @@ class Service:
     # -- stopping
 
     def _shut_down(self) -> None:
-        """What must not be lost first; each step whatever became of those before it."""
+        """What must not be lost first."""
         self._sources.stop()
-        for step in (
+        steps = (
             self._store_the_rest,
             self._report_stop,
             self._store_the_rest,
@@ -503,17 +496,15 @@ class Service:
             self._publish,
             self._status.close,
             self._web.close,
+            self._committer.close,
             self._spool.close,
             self._log_end,
-        ):
-            try:
-                step()
-            except Exception as error:
-                LOG.exception("a step of stopping has failed")
-                self._fail(error)
+        )
+        take_all(steps, self._fail)
 
     def _store_the_rest(self) -> None:
         self._pipeline.finish(self._live())
+        self._committer.finish()
 
     def _report_stop(self) -> None:
         self._add_event(begins("service_stop", "stopped in order" if self._failure is None else "a fault"))

@@ -1,7 +1,7 @@
 """SIGTERM, SIGINT and SIGHUP as calls from a thread of its own, and an end that does not depend on anybody.
 
 Promises: `on_signal` is called within milliseconds whatever the main thread is doing, once however many
-signals come; a process that is still there `limit_s` later is ended, which costs what a power cut would cost.
+signals come; a process that is still there `limit_s` later is ended, which costs what a kill costs.
 The signals are blocked, and one thread takes them by `sigwait`: so the kernel never hands one to a thread
 that sleeps in a disk that hangs, and no handler waits for a lock that it interrupts. While a start has
 nothing to store, `interrupting` ends whatever the main thread waits for. `on_hangup` is called for each

@@ -35,7 +35,7 @@ from telemetry.spool.segment import parse_name
 from telemetry.spool.settled import KINDS, Tally
 from telemetry.spool.slots import FILE_NAME as SLOTS
 from telemetry.spool.store import Store
-from telemetry.spool.write_through import WriteThrough
+from telemetry.spool.write_through import MOST_BYTES, WriteThrough
 
 OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock"}
 LOOK_EVERY_S = 5.0  # for dead letters that were handed over
@@ -183,10 +183,18 @@ class Spool:
         """Keep the batch that is appended next, as far as it has come, from a death of this process.
 
         lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
-        Costs nothing on disk. For the thread that appends: takes no lock.
+        Costs nothing on disk. For the thread that appends.
         """
         if self._write_through is not None:
-            self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id)
+            with self._lock:  # a commit in another thread forgets batches
+                self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id)
+
+    def is_behind(self) -> bool:
+        """Whether so much waits for a commit that no more should be appended before it is over."""
+        with self._lock:
+            if 2 * self._memory.size_bytes > self._limits.memory_limit_bytes:
+                return True
+            return self._write_through is not None and 2 * self._write_through.size_bytes > MOST_BYTES
 
     def append(
         self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]
@@ -294,7 +302,9 @@ class Spool:
                 self._memory.stored(commit.items)
                 self._outbox.written(commit)
                 if self._write_through is not None:
-                    self._write_through.committed(self._store.last_sequence, is_all=not self._memory)
+                    self._write_through.committed(
+                        self._store.last_sequence, waiting=[item.sequence for item in self._memory]
+                    )
                 self._refusal = ""
                 self._retry_s = self._limits.retry_s
                 self._outbox.memory_is_open = False

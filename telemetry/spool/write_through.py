@@ -95,7 +95,7 @@ class WriteThrough:
             self._append(sequence, lines, told, [*accounts.values(), *positions.values()])
         except OSError:
             self._give_up()
-        if self._size_bytes > MOST_BYTES:
+        if self.size_bytes > MOST_BYTES:
             self._give_up()
 
     def _begin(self, sequence: int) -> None:
@@ -136,10 +136,15 @@ class WriteThrough:
         if sequence not in self._files:
             self._give_up()
 
-    def committed(self, last_sequence: int, *, is_all: bool) -> None:
-        """The batches up to this one are on disk; is_all: and nothing else waits."""
+    @property
+    def size_bytes(self) -> int:
+        """Of all files."""
+        return self._size_bytes
+
+    def committed(self, last_sequence: int, *, waiting: Sequence[int]) -> None:
+        """The batches up to this one are on disk; waiting: those that were appended after it."""
         self.forget(last_sequence)
-        self._has_gap = not is_all
+        self._has_gap = any(sequence not in self._files for sequence in waiting)
 
     def _give_up(self) -> None:
         self._remove(list(self._files))

@@ -71,7 +71,7 @@ class WebServer:
         self._clients: dict[int, _Client] = {}  # by descriptor, in the order in which they came
         self._wake = -1
         self._was_published = False
-        self._first_reserved = 0  # no client has this descriptor or a higher one
+        self._most_open = 0  # descriptors of this process, with those of clients
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self.state = "off"  # or the page's address, or why there is none
@@ -90,7 +90,7 @@ class WebServer:
             self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             self._selector.register(self._wake, selectors.EVENT_READ, self._woken)
             self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
-            self._first_reserved = most_descriptors() - RESERVED_DESCRIPTORS
+            self._most_open = _most_descriptors() - RESERVED_DESCRIPTORS
             start(self._thread)
         except (OSError, UnavailableError) as error:
             self._do_without(address, error)
@@ -193,9 +193,7 @@ class WebServer:
         except OSError:
             self._pace.take(_PAUSE_STEPS)  # no descriptor or memory is left; it is tried again
             return
-        # A new descriptor has the lowest number that is free: so many are open already.
-        is_full = len(self._clients) >= MAX_CLIENTS or peer.fileno() >= self._first_reserved
-        if is_full and not self._make_room(self._clients.values()):
+        if self._is_full(peer.fileno()) and not self._make_room(self._clients.values()):
             with contextlib.suppress(OSError):
                 peer.send(_NO_ROOM.head(keep_alive=False) + _NO_ROOM.body)
             peer.close()
@@ -203,6 +201,11 @@ class WebServer:
         client = _Client(peer, Connection(self._answer, self._clock.monotonic_s()))
         self._clients[peer.fileno()] = client
         self._selector.register(peer, selectors.EVENT_READ, partial(self._serve_client, client))
+
+    def _is_full(self, lowest_free: int) -> bool:
+        """lowest_free: the descriptor of a new client; the kernel gives the lowest, so all below are open."""
+        others = lowest_free - sum(descriptor < lowest_free for descriptor in self._clients)
+        return len(self._clients) >= min(MAX_CLIENTS, self._most_open - others)
 
     def _serve_client(self, client: _Client, events: int) -> None:
         if client.peer.fileno() < 0:
@@ -286,7 +289,7 @@ class WebServer:
             client.peer.close()
 
 
-def most_descriptors() -> int:
+def _most_descriptors() -> int:
     """How many this process may have open at once."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft

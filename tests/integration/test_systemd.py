@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.stderr_queue import FLUSH_S
+from telemetry.stopping import LIMIT_S
+from telemetry.web.health import ALIVE_WITHIN_S
+from telemetry.web.server import MAX_CLIENTS, RESERVED_DESCRIPTORS
 from tests.support import systemd_machine
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +66,45 @@ def test_the_unit_is_no_more_exposed_than_on_record(analyze: str) -> None:
     score = re.search(r"exposure level for nev-telemetry.service: ([\d.]+)", done.stdout)
     assert score is not None, done.stdout
     print(f"systemd-analyze security: {score[1]}")  # noqa: T201  for the log of the run
+
+
+def settings_of_the_unit() -> dict[str, str]:
+    """Those that occur once."""
+    lines = [line for line in UNIT.read_text().splitlines() if line and line[0] not in "#["]
+    names = [line.partition("=")[0] for line in lines]
+    return {
+        name: value for name, _, value in (line.partition("=") for line in lines) if names.count(name) == 1
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("UMask", "0077"),
+        ("StateDirectoryMode", "0700"),
+        ("WatchdogSec", "60"),
+        ("TimeoutStopSec", "15"),
+        ("MemoryMax", "512M"),
+        ("OOMPolicy", "continue"),
+        ("TasksMax", "64"),
+        ("LimitNOFILE", "512"),
+    ],
+)
+def test_the_unit_has_the_settings_that_its_page_gives_reasons_for(setting: str, value: str) -> None:
+    """The score of `security` lets one of them go."""
+    assert settings_of_the_unit()[setting] == value
+    page = (ROOT / "docs" / "systemd.md").read_text()
+    assert setting == "StateDirectoryMode" or f"`{setting}={value}`" in page
+
+
+def test_the_watchdog_waits_longer_than_health_and_stopping_do() -> None:
+    settings = settings_of_the_unit()
+    assert ALIVE_WITHIN_S < int(settings["WatchdogSec"]) <= 4 * ALIVE_WITHIN_S
+    assert int(settings["TimeoutStopSec"]) > LIMIT_S + FLUSH_S
+
+
+def test_the_limits_of_the_unit_leave_room_for_the_page_and_the_line() -> None:
+    assert int(settings_of_the_unit()["LimitNOFILE"]) > MAX_CLIENTS + 2 * RESERVED_DESCRIPTORS
 
 
 def read_by_networkd(folder: Path, *, extra: str = "") -> list[str]:

@@ -73,9 +73,9 @@ def test_several_batches_are_found_in_order_until_they_are_committed(memory: Pat
         wanted.append(keep(kept, sequence, (sequence,), (10 + sequence,)))
         kept.appended(sequence)
     assert [lines_of(left) for left in opened(memory).left()] == wanted
-    kept.committed(2, is_all=False)
+    kept.committed(2, waiting=[3])
     assert [left.sequence for left in opened(memory).left()] == [3]
-    kept.committed(3, is_all=True)
+    kept.committed(3, waiting=[])
     assert list(memory.iterdir()) == []
 
 
@@ -195,7 +195,7 @@ def test_after_a_refusal_nothing_is_kept_until_all_is_on_disk(
     kept.appended(2)
     keep(kept, 3, (4,))
     assert opened(memory).left() == []
-    kept.committed(2, is_all=True)
+    kept.committed(2, waiting=[])
     keep(kept, 3, (4, 5))
     assert [left.sequence for left in opened(memory).left()] == [3]
 
@@ -205,10 +205,10 @@ def test_no_batch_is_kept_behind_one_that_is_not(memory: Path) -> None:
     kept.appended(1)  # of a log: it can be read again
     keep(kept, 2, (2,))
     assert opened(memory).left() == []
-    kept.committed(1, is_all=False)
+    kept.committed(1, waiting=[2])
     keep(kept, 2, (2,))
     assert opened(memory).left() == []
-    kept.committed(2, is_all=True)
+    kept.committed(2, waiting=[])
     keep(kept, 3, (3,))
     assert [left.sequence for left in opened(memory).left()] == [3]
 
