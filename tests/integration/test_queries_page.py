@@ -7,6 +7,7 @@ simulated drive's, dense and mixed: there the plant itself is asked.
 import pytest
 
 from tests.support.answers_table import ASKED, SECTION, table, written_table
+from tests.support.fleet import NOW
 from tests.support.fleet_answers import KEYS_ONLY_IN_INFLUXQL, LABELS, Answer, answers
 from tests.support.fleet_drive import VEHICLE, driven
 from tests.support.fleet_drive_answers import TOLERANCES, drive_answers
@@ -19,7 +20,6 @@ from tests.support.queries_page import (
     integral_queries,
     questions,
 )
-from tests.support.fleet import NOW
 from tests.support.servers import Database
 
 QUESTIONS = list(questions())
