@@ -34,9 +34,7 @@ class Flux:
 
     def growth_from_0(self, values: Values) -> str:
         _, *chosen = _rows(values)
-        standing = "\n".join(
-            f"    |> {step}" for step in ("range(start: 0, stop: stop)", *chosen, "last()")
-        )
+        standing = "\n".join(f"    |> {step}" for step in ("range(start: 0, stop: stop)", *chosen, "last()"))
         negative = "map(fn: (r) => ({r with _value: -r._value}))"
         return (
             f"standing = (stop) =>\n  from(bucket: v.defaultBucket)\n{standing}\n\n"

@@ -79,7 +79,7 @@ class Language(Protocol):
         """
 
     def growth_from_0(self, values: Values) -> str:
-        """How much a counter of the gateway's own grew within the time range; before its first value it was 0."""
+        """How much a gateway's own counter grew within the time range; before its first value it was 0."""
 
     def thousands_per_day(self, values: Values) -> str:
         """How much a counter grew on each day, in thousands; it may have begun at 0 again."""

@@ -29,7 +29,7 @@ class InfluxQL:
         end = f'FROM "{values.measurement}" WHERE time <= ${{__to}}ms{chosen} GROUP BY {by}'
         start = f'FROM "{values.measurement}" WHERE time < ${{__from}}ms{chosen} GROUP BY {by}'
         return (
-            'SELECT last("standing") - sum("before") FROM'
+            "SELECT last(standing) - sum(before) FROM"
             f" (SELECT {last} AS standing, 0 * {last} AS before {end}), (SELECT {last} AS before {start})"
             f" GROUP BY {by}"
         )

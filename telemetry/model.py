@@ -253,7 +253,8 @@ EVENT = Measurement(
 GATEWAY = Measurement(
     "gateway",
     "the service about itself: with the tag `source` the accounts of one source, without it everything else;"
-    " counts go on over restarts",
+    " counts go on over restarts; all that a source can count is there from its first point on, as 0"
+    " ([operations](operations.md#the-accounts) says what each source counts)",
     ("vehicle", "source"),
     (
         _number("offered", "frames that a simulator or a log says it offered"),

@@ -149,7 +149,7 @@ class Service:
         self._next_status_s = 0.0
 
     def _expect(self, source: Assembled) -> None:
-        """Write all that can be counted of `source` as 0 from the first point on: a loss is then a difference."""
+        """Write all that can be counted of `source` as 0 from the first point on."""
         self._expect_frames(source)
         self._pipeline.count_losses(source.name, source.source.counts())
 

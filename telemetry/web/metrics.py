@@ -1,8 +1,8 @@
 """The service's status as Prometheus metrics: the three accounts, the spool, the sink, the process.
 
 Promises: counters go on over restarts as the accounts do, except those of logs, of the sink's requests and of
-the process; every counter of the ledger is in one of the metrics, from 0 on; the process is also told of by the
-standard `process_*`, which every Prometheus client exports. Relies on `telemetry.gateway.describe` for names.
+the process; every counter of the ledger is in one of the metrics, from 0 on; the process has the standard
+`process_*` too, which every Prometheus client exports. Relies on `telemetry.gateway.describe` for names.
 `prometheus-client` is imported here alone, and this module only when somebody scrapes for the first time.
 """
 
@@ -92,7 +92,11 @@ class StatusCollector(Collector):
             "transport_sessions", "Transport sessions by what became of them.", "source", "result"
         )
         faults = _counter(
-            "protected_frames_wrong", "Frames that are not what they ought to be.", "source", "message", "fault"
+            "protected_frames_wrong",
+            "Frames that are not what they ought to be.",
+            "source",
+            "message",
+            "fault",
         )
         rates = GaugeMetricFamily(
             PREFIX + "source_frames_per_second", "Frames that came lately.", labels=["source"]

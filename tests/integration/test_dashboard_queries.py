@@ -156,9 +156,7 @@ each_known = pytest.mark.parametrize(
 
 
 def query_of(language: str, dashboard: str, panel: str) -> str:
-    (target,) = (
-        one for one in targets(load(FOLDER / language / f"{dashboard}.json")) if one.panel == panel
-    )
+    (target,) = (one for one in targets(load(FOLDER / language / f"{dashboard}.json")) if one.panel == panel)
     return target.query
 
 

@@ -1,8 +1,8 @@
 """A first burst of lost frames is seen by all who look: docs/queries.md, the dashboards, Prometheus.
 
-Six good minutes, one burst, six good minutes: written by the gateway's own stages, asked in real InfluxDB servers
-and by Prometheus' own engine (Debian's promtool). VictoriaMetrics would not do: its increase() takes a series'
-first value for growth.
+Six good minutes, one burst, six good minutes: written by the gateway's own stages, asked in real InfluxDB
+servers and by Prometheus' own engine (Debian's promtool). VictoriaMetrics would not do: its increase() takes
+the first value of a series for growth.
 """
 
 import json
@@ -71,7 +71,7 @@ def recorded() -> Recorded:
     line = Line(PlanSpec((), ()), None, vehicle=VEHICLE)
     ledger = Ledger({})
     pipeline = Pipeline(line, ListedStore(), ledger, clock, {})
-    source = SocketCanSource(SOURCE, CanUnixSocket(Path("/nowhere"), None), clock)
+    source = SocketCanSource(SOURCE, CanUnixSocket(Path("/nowhere"), 0), clock)
     line.expect(SOURCE, bus=-1)
     lines: list[bytes] = []
     scrapes: list[bytes] = []
@@ -198,8 +198,9 @@ def scraped() -> list[dict[str, str]]:
 
 
 def test_prometheus_sees_the_first_loss_and_the_pages_alert_fires(tmp_path: Path) -> None:
-    rules = re.findall(r"^```yaml\n(groups:\n.*?)^```$", WEB_PAGE.read_text("utf-8"), re.S | re.M)
-    (tmp_path / "rules.yml").write_text(rules[0], "utf-8")
+    page = WEB_PAGE.read_text("utf-8")
+    (rules,) = re.findall(r"^```yaml\n(groups:\n.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "rules.yml").write_text(rules, "utf-8")
     dropped = 'nev_telemetry_frames_kernel_dropped_total{source="can0"}'
     queue = 'nev_telemetry_frames_lost_total{source="can0",reason="queue_overflow"}'
     tests = {

@@ -1,6 +1,5 @@
 """The table of docs/queries.md that sets the answers of the three languages beside what is true."""
 
-import re
 from collections.abc import Mapping
 
 from tests.support.fleet_answers import Answer, answers
@@ -17,7 +16,7 @@ _NO_VALUE = {("InfluxQL", 2)}
 
 
 def table(found: Mapping[tuple[str, int], Answer]) -> str:
-    """found: by language and number of the question. A row a question, of the dense vehicle where it has one."""
+    """A row for each question, of the dense vehicle where it has an answer. found: by language and number."""
     rows = ["| question | of | truth | Flux | InfluxQL | pandas |", "| --- | --- | --- | --- | --- | --- |"]
     for number, unit in _UNITS.items():
         true = drive_answers().get(number) or answers()[number]
@@ -33,8 +32,8 @@ def table(found: Mapping[tuple[str, int], Answer]) -> str:
 
 def written_table() -> str:
     """As it stands on the page."""
-    match = re.search(rf"^{SECTION}\n.*?\n(\| question .*?)\n\n", PAGE.read_text("utf-8") + "\n", re.S | re.M)
-    return match[1].rstrip() if match else ""
+    section = PAGE.read_text("utf-8").partition(f"\n{SECTION}\n")[2]
+    return "\n".join(line for line in section.splitlines() if line.startswith("|"))
 
 
 def _figure(value: float) -> str:

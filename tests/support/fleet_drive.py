@@ -1,7 +1,7 @@
 """The fleet's third vehicle: two mornings of a simulated van, through the gateway's own line.
 
-Its rows are as dense and as mixed as a drive's: a row of each message each second, current in and out of the pack
-within every minute, two runs of the gateway. What is true of it is the plant's own account, tick by tick
+Its rows are as dense and as mixed as a drive's: a row of each message each second, current in and out of the
+pack within every minute, two runs of the gateway. What is true of it is the plant's own account, tick by tick
 (`firmware_sim`), and never what came out of the line.
 """
 
@@ -42,6 +42,7 @@ MESSAGES = (
     "BMS_PackState",
     "BMS_Limits",
     "BMS_CellExtremes",
+    "BMS_CellVoltages",
     "BMS_Temperatures",
     "BMS_Health",
     "CHG_Output",
@@ -52,27 +53,28 @@ LOST = {"kernel_dropped": 5700, "lost_queue_overflow": 37}
 BEHIND_S = 95.0
 READ_PER_S = 125
 GATEWAY_EVERY_S = 10
+RESTS_AFTER_S = 60.0
 WEAK_CELL = 41  # counted from 1
 
-_SEED = 9
+_SEED = 10
 _SECOND_NS = 1_000_000_000
 _START_NS = int(START.timestamp()) * _SECOND_NS
 _BEGINS_NS = tuple(_START_NS + (day * DAY_MIN + 450) * 60 * _SECOND_NS for day in DAYS)
 _BATCH_FRAMES = 4096
 _NIGHTS = (-0.020, -0.024)  # what the weak cell lacks, of its charge, each morning
 _PACKS = (
-    PackSpec(start_soc_pct=20.5, start_temp_c=8.0, ambient_c=6.0),
+    PackSpec(start_soc_pct=24.0, start_temp_c=8.0, ambient_c=6.0),
     PackSpec(start_soc_pct=30.0, start_temp_c=9.0, ambient_c=6.0),
 )
 _DAY_1 = (
-    Stand(30.0),
+    Stand(60.0),
     Drive(300.0, Profile.URBAN),
     Drive(60.0, Profile.MOTORWAY),
-    Stand(90.0),
+    Stand(150.0),  # a whole minute at rest
     Charge(500.0, 75_000.0, 90.0),
     Stand(90.0),
 )
-_DAY_2 = (Stand(30.0), Drive(120.0, Profile.URBAN), Stand(90.0), Charge(150.0, 75_000.0, 90.0), Stand(90.0))
+_DAY_2 = (Stand(60.0), Drive(120.0, Profile.URBAN), Stand(90.0), Charge(150.0, 75_000.0, 90.0), Stand(90.0))
 
 
 @dataclass(slots=True)
@@ -95,11 +97,11 @@ class Truth:
     mornings: tuple[Morning, Morning] = field(default_factory=lambda: (Morning(), Morning()))
     soc_pct: float = 0.0
     capacities_ah: list[float] = field(default_factory=list)  # at the beginning and end of each
-    lowest_cell_s: Counter[int] = field(default_factory=Counter)  # counted from 1
+    lowest_cell_ticks: Counter[int] = field(default_factory=Counter)  # cells counted from 1
     charger_wh: float = 0.0
     charger_s: float = 0.0  # while it gave any
     coldest_charging_c: float = 100.0
-    delta_at_rest_v: tuple[float, float] = (5.0, 0.0)  # least, most
+    delta_at_rest_v: tuple[float, float] = (5.0, 0.0)  # least, most, once the cells have settled
     insulation_kohm: float = 1e9
 
 
@@ -122,6 +124,7 @@ class _Watch:
         self._line = _line()
         self._frames, self._lines = FrameBatch(_BATCH_FRAMES), LineBuffer()
         self._broadcast: Broadcast | None = None
+        self._rests_s = RESTS_AFTER_S  # it stood all night
 
     def __call__(self, simulation: Simulation) -> None:
         if self._broadcast is None:
@@ -140,7 +143,7 @@ class _Watch:
         morning.charged_ah += max(pack.current_a, 0.0) * TICK_S / 3600.0
         morning.least_soc_pct = min(morning.least_soc_pct, pack.soc_pct)
         morning.least_delta_v = min(morning.least_delta_v, delta_v)
-        truth.lowest_cell_s[bms.cell_voltages_v.index(bms.cell_min_v) + 1] += TICK_S
+        truth.lowest_cell_ticks[bms.cell_voltages_v.index(bms.cell_min_v) + 1] += 1
         truth.insulation_kohm = min(truth.insulation_kohm, bms.insulation_kohm)
         if bms.state is State.CHARGE and pack.current_a > 0.5:
             truth.coldest_charging_c = min(truth.coldest_charging_c, bms.temp_min_c)
@@ -148,7 +151,8 @@ class _Watch:
         if charger.power_w > 0.0:
             truth.charger_wh += charger.power_w * TICK_S / 3600.0
             truth.charger_s += TICK_S
-        if pack.current_a == 0.0:
+        self._rests_s = self._rests_s + TICK_S if pack.current_a == 0.0 else 0.0
+        if self._rests_s >= RESTS_AFTER_S:
             least_v, most_v = truth.delta_at_rest_v
             truth.delta_at_rest_v = (min(least_v, delta_v), max(most_v, delta_v))
 
@@ -195,7 +199,9 @@ def driven() -> Driven:
             pass
         truth.capacities_ah.append(simulation.pack.capacity_ah)
         watch.finish(simulation)
-        lines += (line for line in bytes(watch.written).splitlines() if line.startswith((b"battery,", b"charger,")))
+        lines += (
+            line for line in bytes(watch.written).splitlines() if line.startswith((b"battery,", b"charger,"))
+        )
     return Driven(tuple(lines), truth)
 
 

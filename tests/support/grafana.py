@@ -1,7 +1,8 @@
 """What Grafana does to a dashboard's queries before it sends them: variables, time range, interval.
 
 Follows its data source for InfluxDB: in Flux `v.…` is replaced word by word, in InfluxQL `$timeFilter`,
-`$__interval`, `${__from}` and `${__to}`; `${NAME:regex}` becomes a group of alternatives when several values are chosen.
+`$__interval`, `${__from}` and `${__to}`; `${NAME:regex}` becomes a group of alternatives when several values
+are chosen.
 """
 
 import json

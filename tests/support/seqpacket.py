@@ -36,6 +36,11 @@ class FrameListener:
             count += 1
         return count
 
+    def send_bytes(self, message: bytes) -> None:
+        """Send what need not be a frame."""
+        assert self._client is not None
+        self._client.sendall(message)
+
     def hang_up(self) -> None:
         """End the connection: the gateway sees its bus go."""
         if self._client is not None:

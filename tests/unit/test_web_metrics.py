@@ -95,7 +95,7 @@ def test_the_process_is_exported_by_the_standard_names_that_every_client_has() -
     assert found["process_start_time_seconds"] == pytest.approx(
         boot_s + started / os.sysconf("SC_CLK_TCK"), abs=2.0
     )
-    assert found["process_open_fds"] == pytest.approx(len(os.listdir("/proc/self/fd")), abs=3)
+    assert found["process_open_fds"] == pytest.approx(len(list(Path("/proc/self/fd").iterdir())), abs=3)
     assert found["process_max_fds"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
