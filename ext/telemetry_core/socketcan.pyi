@@ -1,7 +1,6 @@
 from telemetry_core.frames import FrameBatch
 
 def set_stamp_options(fd: int, *, hardware: bool = False) -> None: ...
-
 def control_of(parts: bytes) -> tuple[int, int, int | None]: ...
 
 class CanReader:

@@ -17,6 +17,7 @@ from telemetry.errors import DataError
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase, lines_of
 from telemetry.spool.deadletters import NO_TIME, DeadLetters, Letter
 from telemetry.spool.memory import Item, Memory
+from telemetry.spool.rows import without_replaced
 from telemetry.spool.store import Commit, Store
 
 
@@ -99,7 +100,10 @@ class Outbox:
         return self._next_on_disk() or self._next_in_memory()
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
-        """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`."""
+        """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`.
+
+        Lines whose row a later line of the batch is are dead too, but in no letter: sent again they would replace it.
+        """
         flight = self._in_flight[sequence]
         batch = flight.entry.batch
         points = lines.count(b"\n") + (not lines.endswith(b"\n"))
@@ -117,8 +121,11 @@ class Outbox:
             ordered=batch.ordered,
             stored_ns=self._clock.unix_ns(),
         )
-        with contextlib.suppress(OSError):  # a disk that refuses loses the lines, but not the count
-            self._dead_letters.add(letter, lines)
+        with contextlib.suppress(DataError):  # a batch that cannot be read has no lines to compare
+            lines = without_replaced(lines, lines_of(batch))
+        if lines:
+            with contextlib.suppress(OSError):  # a disk that refuses loses the lines, but not the count
+                self._dead_letters.add(letter, lines)
 
     def acknowledge(self, sequence: int) -> None:
         """The server has it, or what is not refused of it. KeyError unless it is in flight."""

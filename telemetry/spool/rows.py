@@ -23,3 +23,9 @@ def row_keys(lines: bytes) -> set[bytes]:
 def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
     """The lines whose row is none of these."""
     return b"".join(line + b"\n" for line in lines.splitlines() if row_key(line) not in keys)
+
+
+def without_replaced(lines: bytes, batch: bytes) -> bytes:
+    """Those of these `lines` of a batch whose row no later line of the batch is."""
+    last = {row_key(line): line for line in batch.splitlines()}
+    return b"".join(line + b"\n" for line in lines.splitlines() if last.get(row_key(line), line) == line)

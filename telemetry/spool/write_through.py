@@ -27,7 +27,9 @@ from telemetry.ownership import create_in, open_trusted, opened_folder, read_own
 from telemetry.spool.batch import EncodedBatch, TimeBase
 
 MOST_BYTES = 16 * 1024 * 1024  # of all files
-_PIECE = struct.Struct("<4sIIIIqq?")  # magic; bytes of names, numbers, bytes, number of lines; stamps; ordered
+_PIECE = struct.Struct(
+    "<4sIIIIqq?"
+)  # magic; bytes of names, numbers, bytes, number of lines; stamps; ordered
 _CHECK = struct.Struct("<I")  # CRC-32 of all before it, and of the lines, which come after it
 _MAGIC = b"nTo\x01"
 _NAME = re.compile(r"\d{15}\.batch")
@@ -262,7 +264,9 @@ def _pieces(content: bytes) -> Iterator[_Piece]:
     """The whole ones, up to the first that is not."""
     at = 0
     while len(content) - at >= _PIECE.size:
-        magic, told_bytes, count, lines_bytes, *of_batch = _PIECE.unpack_from(content, at)
+        magic, told_bytes, count, lines_bytes, points, first_ns, last_ns, ordered = _PIECE.unpack_from(
+            content, at
+        )
         middle = at + _PIECE.size + told_bytes
         end = middle + 8 * count + _CHECK.size + lines_bytes
         if magic != _MAGIC or end > len(content):
@@ -273,7 +277,8 @@ def _pieces(content: bytes) -> Iterator[_Piece]:
         if zlib.crc32(lines, zlib.crc32(checked)) != check:
             return
         numbers = struct.unpack_from(f"<{count}q", content, middle)
-        yield _Piece(checked[_PIECE.size : _PIECE.size + told_bytes], numbers, *of_batch, lines)
+        told = checked[_PIECE.size : _PIECE.size + told_bytes]
+        yield _Piece(told, numbers, points, first_ns, last_ns, ordered, lines)
         at = end
 
 

@@ -61,6 +61,7 @@ class Database:
 
     def __init__(self) -> None:
         self.values: dict[bytes, int] = {}
+        self.refused: set[int] = set()  # values of requests that were refused, in whole or in part
         self.manner = "takes"
 
     def __call__(self, lines: Sequence[bytes]) -> Reply | None:
@@ -73,6 +74,8 @@ class Database:
                 self._store(lines)
                 return NoAnswer(Failure.TIMEOUT)
         odd = [line for line in lines if b"battery" in line and _value(line) % 2]
+        if self.manner.startswith("refuses") and odd:
+            self.refused |= {_value(line) for line in lines if line.startswith(b"battery")}
         if self.manner == "refuses without a word" and odd:
             return refusal("no")
         if self.manner == "refuses odd values" and odd:
@@ -166,6 +169,8 @@ class LastValue(RuleBasedStateMachine):
         self.database.manner = manner
         for _ in range(steps):
             self.clock.advance(min(self.sender.step(), 5.0))
+            if self.disk.read_only:  # it takes no letter either
+                self.lost |= self.database.refused
 
     @rule()
     def requeue(self) -> None:

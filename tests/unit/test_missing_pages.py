@@ -170,7 +170,7 @@ def test_check_says_nothing_of_a_log_in_which_all_pages_come_or_none(setup: Setu
     assert warnings(setup) == []
 
 
-def test_events_of_one_pack_and_stamp_do_not_overwrite_one_another() -> None:
+def test_each_cycle_has_an_event_of_its_own_after_its_row() -> None:
     mapping = resolve([MapEntry("Cells.Cell{n}", "cells.v{n}"), MapEntry("Temps.T{n}", "cells.t{n}")], car())
     assert mapping.buses[0].cycles == (CycleMap(0, 3), CycleMap(0, 1))
     teller = MissingPages(mapping)
@@ -178,5 +178,5 @@ def test_events_of_one_pack_and_stamp_do_not_overwrite_one_another() -> None:
     notices = [PageNotice(3, 5, 0, 0, 2, True), PageNotice(7, 5, 0, 1, 0, True)]
     assert [(row, event.text, time_ns) for row, event, time_ns in teller.tell(notices)] == [
         (3, "missing: Cells page 2 (v005 to v006); the other cells are read without", 5),
-        (7, "missing: Temps (t001 to t002); the other cells are read without", 6),
+        (7, "missing: Temps (t001 to t002); the other cells are read without", 5),
     ]
