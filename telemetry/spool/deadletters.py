@@ -115,7 +115,7 @@ class DeadLetters:
         self._stamps[name] = (-_EVER_NS, _EVER_NS) if letter.boot_id else (letter.first_ns, letter.last_ns)
 
     def drop_replaced(self, names: Iterable[str], sequence: int, lines: bytes) -> None:
-        """Take out the rows of these letters that `lines`, of the record `sequence`, have replaced."""
+        """Take out the rows of these letters that `lines`, of the record `sequence`, have replaced, durably."""
         keys = row_keys(lines)
         for name in names:
             for directory in (self._directory, self._handed_over):
@@ -125,6 +125,7 @@ class DeadLetters:
                 left = without_rows(read[1], keys)
                 if not left:
                     self._filesystem.unlink(directory / name)
+                    self._filesystem.sync_directory(directory)
                     self.forget(name)
                 elif left != read[1]:
                     replace_file(self._filesystem, directory / name, encode_letter(read[0], left))

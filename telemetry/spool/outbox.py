@@ -134,6 +134,11 @@ class Outbox:
             flight.is_answered = True
             return
         del self._in_flight[sequence]
+        batch = flight.entry.batch
+        # Before it is settled: after a power cut nothing would do it.
+        if batch.ordered and (letters := self._dead_letters.between(batch.first_ns, batch.last_ns)):
+            with contextlib.suppress(OSError, DataError):
+                self._dead_letters.drop_replaced(letters, sequence, lines_of(batch))
         item = self._memory.get(sequence)
         if flight.place is not None:
             settled = self._store.settle(flight.place, flight.end, "acknowledged", dead=flight.dead)
@@ -141,10 +146,6 @@ class Outbox:
                 self._drop_letters(sequence)
         elif item:
             self._memory.settle(item, "acknowledged", dead=flight.dead)
-        batch = flight.entry.batch
-        if batch.ordered and (letters := self._dead_letters.between(batch.first_ns, batch.last_ns)):
-            with contextlib.suppress(OSError, DataError):
-                self._dead_letters.drop_replaced(letters, sequence, lines_of(batch))
 
     def release(self, sequence: int) -> None:
         """It was not sent: put it back. KeyError unless it is in flight."""
