@@ -18,12 +18,16 @@ FRAME_FORMAT = "VFrameFormat"
 KEPT = frozenset((FRAME_FORMAT, "ProtocolType", LONG_SIGNAL_NAME, "SystemMessageLongSymbol"))
 _FRAME_FORMATS = 16  # that a number can mean, where the file has no words for them
 
-_LITERAL = r'("(?:\\"|[^"])*"|[^\s";]+)\s*;?\s*$'
+_NUMBER = r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?"
+_LITERAL = rf'("(?:\\"|[^"])*"|{_NUMBER})\s*(?:;|$)'
 _OWNER = (
     r"(?:BO_\s+(\d{1,10})\s+|SG_\s+(\d{1,10})\s+(\S+)\s+|(?:BU_|EV_)\s+\S+\s+"
     r"|BU_SG_REL_\s+\S+\s+SG_\s+\d+\s+\S+\s+|BU_BO_REL_\s+\S+\s+\d+\s+)?"
 )
-_DEFINITION = re.compile(r'BA_DEF_(?:REL_)?\s+(?:(\w+)\s+)?"([^"]*)"\s+(\w+)((?:[^";]|"[^"]*")*);?\s*$')
+_DEFINITION = re.compile(
+    r'BA_DEF_(?:REL_)?\s+(?:(BO_|SG_|BU_|EV_|BU_SG_REL_|BU_BO_REL_|BU_EV_REL_)\s+)?"([^"]*)"\s+'
+    rf'(?:ENUM\s+("[^"]*"(?:\s*,\s*"[^"]*")*)|(INT|HEX|FLOAT)((?:\s+{_NUMBER})*)|STRING)\s*(?:;|$)'
+)
 _DEFAULT = re.compile(rf'BA_DEF_DEF_(?:REL_)?\s+"([^"]*)"\s+{_LITERAL}')
 _VALUE = re.compile(rf'BA_(?:REL_)?\s+"([^"]*)"\s+{_OWNER}{_LITERAL}')
 _QUOTED = re.compile(r'"([^"]*)"')
@@ -55,14 +59,15 @@ class Attributes:
         if match is None:
             self._fault("not the definition of an attribute, left out", statement)
             return
-        owner, name, kind, rest = match.groups()
-        limits = rest.split()
-        if kind in _NUMBERS and (len(limits) == 1 or not all(map(_is_number, limits))):
+        owner, name, words, numbers, limits = match.groups()
+        if numbers and (len(limits.split()) == 1 or not all(map(_is_number, limits.split()))):
             self._fault("an attribute without both its limits, left out", statement)
             return
-        words = tuple(_QUOTED.findall(rest)) if kind == "ENUM" else ()
-        text = f'BA_DEF_ {owner or ""} "{name}" {kind} {rest.strip()} ;'
-        self._definitions[name, _is_relation(statement)] = _Definition(statement, kind, words, text)
+        kind = numbers or ("ENUM" if words else "STRING")
+        text = f'BA_DEF_ {owner or ""} "{name}" {kind} {words or limits or ""};'
+        self._definitions[name, _is_relation(statement)] = _Definition(
+            statement, kind, tuple(_QUOTED.findall(words or "")), text
+        )
 
     def set_default(self, statement: Statement) -> None:
         """A `BA_DEF_DEF_` or `BA_DEF_DEF_REL_`."""

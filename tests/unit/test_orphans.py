@@ -137,7 +137,11 @@ def test_an_empty_file_is_called_empty(tmp_path: Path, name: str, text: str) -> 
     ("statement", "told"),
     [
         ('BA_ "Undefined" 1;', "an attribute that is not defined, left out"),
-        ('BA_ "Period" BO_ 256 soon;', "a value that is no number, left out"),
+        ('BA_ "Period" BO_ 256 soon;', "not an attribute, left out"),
+        ('BA_ "Period" BO_ 256 "soon";', "a value that is no number, left out"),
+        ('BA_DEF_ S_ "Odd" STRING ;', "not the definition of an attribute, left out"),
+        ('BA_DEF_ "Odd" ENUM -"a","b";', "not the definition of an attribute, left out"),
+        ('BA_DEF_ "Odd" STRING , ;', "not the definition of an attribute, left out"),
         ('BA_ "Kind" "medium";', "a word that the attribute does not know, left out"),
         ('BA_ "Kind" "fast";', "a word in place of its number, taken"),
         ('BA_DEF_ BO_ "Half" INT 0;', "an attribute without both its limits, left out"),
