@@ -32,7 +32,7 @@ _PIECE = struct.Struct(
 )  # magic; bytes of names, numbers, bytes, number of lines; stamps; ordered
 _CHECK = struct.Struct("<I")  # CRC-32 of all before it, and of the lines, which come after it
 _MAGIC = b"nTo\x01"
-_NAME = re.compile(r"\d{15}\.batch")
+_NAME = re.compile(r"(nev-telemetry\.[0-9a-f]{16}\.)(\d{15})\.batch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,9 @@ class WriteThrough:
     def __init__(self, folders: Sequence[Path], spool: Path, *, boot_id: str) -> None:
         self._folders = folders
         owner = spool.stat()
-        self._origin = f"{boot_id} {owner.st_dev}:{owner.st_ino}"
-        self._prefix = f"nev-telemetry.{hashlib.sha256(bytes(spool.resolve())).hexdigest()[:16]}."
+        path = spool.resolve()
+        self._origin = f"{boot_id} {owner.st_dev}:{owner.st_ino} {path}"
+        self._prefix = f"nev-telemetry.{hashlib.sha256(bytes(path)).hexdigest()[:16]}."
         self._owner = owner.st_uid
         self._written: int | None = None  # the descriptor of the first folder
         self._files: dict[int, _File] = {}  # by sequence
@@ -178,10 +179,13 @@ class WriteThrough:
         for path in self._folders:
             with contextlib.suppress(OSError), opened_folder(path) as folder:
                 for name in os.listdir(folder):  # noqa: PTH208  of a descriptor, which pathlib has not
-                    number = name.removeprefix(self._prefix)
-                    if number == name or not _NAME.fullmatch(number):
+                    match = _NAME.fullmatch(name)
+                    if match is None:
                         continue
-                    sequence = int(number.removesuffix(".batch"))
+                    if match[1] != self._prefix:
+                        self._remove_orphan(folder, name)
+                        continue
+                    sequence = int(match[2])
                     left = self._left_in(folder, name, sequence)
                     if left is not None:
                         found[sequence] = left
@@ -196,6 +200,13 @@ class WriteThrough:
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=folder)
         return None
+
+    def _remove_orphan(self, folder: int, name: str) -> None:
+        """Remove what this user left of a spool that is no more: nobody would ever adopt it."""
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            first = next(_pieces(read_own_file(folder, name, 2 * MOST_BYTES)), None)
+            if first and not Path(json.loads(first.told)[0].split(" ", 2)[2]).exists():
+                os.unlink(name, dir_fd=folder)
 
     def _read(self, sequence: int, content: bytes) -> Left | None:
         pieces = list(_pieces(content))

@@ -147,6 +147,16 @@ def test_a_spool_that_was_made_again_in_the_place_of_another_takes_nothing_of_it
     assert opened(memory).left() == []
 
 
+def test_what_is_left_of_a_spool_that_is_no_more_is_removed_by_the_next_start_of_any(memory: Path) -> None:
+    (memory.parent / "other").mkdir()
+    keep(opened(memory, spool="other"), 1, (1,))
+    assert opened(memory).left() == []
+    assert len(list(memory.iterdir())) == 1  # the other one may come again
+    (memory.parent / "other").rmdir()
+    assert opened(memory).left() == []
+    assert list(memory.iterdir()) == []
+
+
 def test_files_are_for_their_owner_alone_and_those_that_others_may_write_are_not_taken(memory: Path) -> None:
     keep(opened(memory), 1, (1,))
     (file,) = memory.iterdir()
