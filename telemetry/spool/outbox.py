@@ -102,7 +102,8 @@ class Outbox:
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
         """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`.
 
-        Lines whose row a later line of the batch is are dead too, but in no letter: sent again they would replace it.
+        Lines whose row a later line of the batch is are dead too, but in no letter: sent again they would
+        replace it.
         """
         flight = self._in_flight[sequence]
         batch = flight.entry.batch
