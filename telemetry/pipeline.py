@@ -27,6 +27,7 @@ from telemetry.stamping import AS_THEY_ARE, ClockStamps, Stamping
 BATCH_LINES = 5000
 BATCH_BYTES = 2 * 1024 * 1024
 BATCH_AGE_S = 1.0
+KEEP_EVERY_S = 0.02  # at most: many sources, or one whose frames hardly gather, cost no more than this often
 SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
 
 
@@ -79,6 +80,7 @@ class Pipeline:
         self._opened_s = clock.monotonic_s()
         self._is_live = False  # a source has delivered that cannot be read again
         self._kept_bytes = 0  # of the open batch
+        self._keep_at_s = self._opened_s
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
         self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the line still remembers
@@ -217,9 +219,16 @@ class Pipeline:
             self.cut()
             self._store.commit()  # what is a second old waits no longer
         else:
-            self._keep()
+            if now_s >= self._keep_at_s and self._keep():
+                self._keep_at_s = now_s + KEEP_EVERY_S
             if self._store.commit_due():
                 self._store.commit()
+
+    def wait_s(self, most_s: float) -> float:
+        """How long the next `tick` may wait, `most_s` at most: less while something is still to be kept."""
+        if not self._is_live or len(self._open) == self._kept_bytes:
+            return most_s
+        return min(most_s, max(0.0, self._keep_at_s - self._clock.monotonic_s()))
 
     def finish(self, live: Iterable[str] = ()) -> None:
         """Everything that would be lost otherwise goes to the store, committed."""

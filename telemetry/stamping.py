@@ -44,7 +44,9 @@ class ClockStamps:
         self._set_at_ns: int | None = None  # since boot
 
     def look(self) -> None:
-        """Notice that the clock was set. To be called now and then."""
+        """Notice that the clock was set, if it is waited for. To be called now and then."""
+        if not self._waits:
+            return
         offset_ns = self._wall_less_boot_ns()
         if abs(offset_ns - self._offset_ns) >= STEP_NS:
             self._earlier_ns = self._offset_ns

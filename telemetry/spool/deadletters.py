@@ -115,7 +115,7 @@ class DeadLetters:
         self._stamps[name] = (-_EVER_NS, _EVER_NS) if letter.boot_id else (letter.first_ns, letter.last_ns)
 
     def drop_replaced(self, names: Iterable[str], sequence: int, lines: bytes) -> None:
-        """Take out, durably, the rows of these letters that `lines` of the record `sequence` have replaced."""
+        """Take out, durably, rows of these letters that `lines` of the record `sequence` have replaced."""
         keys = row_keys(lines)
         for name in names:
             for directory in (self._directory, self._handed_over):

@@ -9,7 +9,11 @@ from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, Recor
 from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.line import Line
+<<<<<<< HEAD
 from telemetry.pipeline import BATCH_BYTES, BATCH_LINES, Pipeline
+=======
+from telemetry.pipeline import BATCH_LINES, KEEP_EVERY_S, Pipeline
+>>>>>>> h8/h8
 from telemetry.protocols.transport import IsoTpId
 from telemetry.spool.batch import TimeBase
 from tests.support.clock import FakeClock
@@ -412,6 +416,7 @@ def test_another_log_in_its_place_leaves_no_position_of_the_old_one() -> None:
 
 
 def deliver(bench: Bench, first: int, count: int) -> None:
+    bench.clock.advance(KEEP_EVERY_S)
     bench.process(frames(first, count), resume_as="")
     bench.pipeline.tick()
 
@@ -436,6 +441,7 @@ def test_what_is_kept_of_a_batch_is_all_of_it_when_it_is_appended() -> None:
 def test_points_of_the_services_own_are_kept_with_those_of_its_sources() -> None:
     bench = Bench()
     deliver(bench, 0, 1)
+    bench.clock.advance(KEEP_EVERY_S)
     bench.pipeline.add_point("event", b"event,code=x level=1 5", 5)
     bench.pipeline.tick()
     assert bench.store.kept[-1][0].count(b"\n") == 2
@@ -461,3 +467,18 @@ def test_a_batch_that_is_kept_before_the_time_is_known_names_its_boot() -> None:
     bench.process(frames(0, 1), resume_as="", time_known=False)
     bench.pipeline.tick()
     assert bench.store.kept[-1][3] == bench.clock.boot_id()
+
+
+def test_deliveries_close_behind_one_another_are_kept_together_and_soon() -> None:
+    bench = Bench()
+    deliver(bench, 0, 1)
+    assert bench.pipeline.wait_s(1.0) == 1.0
+    for number in range(1, 5):  # of many buses, say
+        bench.process(frames(number, 1), resume_as="")
+        bench.pipeline.tick()
+    assert len(bench.store.kept) == 1
+    assert bench.pipeline.wait_s(1.0) == pytest.approx(KEEP_EVERY_S)
+    bench.clock.advance(bench.pipeline.wait_s(1.0))
+    bench.pipeline.tick()
+    assert bench.store.kept[-1][0].count(b"\n") == 5
+    assert bench.pipeline.wait_s(1.0) == 1.0
