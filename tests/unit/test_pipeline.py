@@ -9,11 +9,7 @@ from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, Recor
 from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.line import Line
-<<<<<<< HEAD
-from telemetry.pipeline import BATCH_BYTES, BATCH_LINES, Pipeline
-=======
-from telemetry.pipeline import BATCH_LINES, KEEP_EVERY_S, Pipeline
->>>>>>> h8/h8
+from telemetry.pipeline import BATCH_BYTES, BATCH_LINES, KEEP_EVERY_S, Pipeline
 from telemetry.protocols.transport import IsoTpId
 from telemetry.spool.batch import TimeBase
 from tests.support.clock import FakeClock
