@@ -67,7 +67,11 @@ cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uin
     else:
         pause_ns = passed(state.last_ns, time_ns)
         is_broken = pause_ns > gap_ns or state.is_cut
-    state.is_cut = False
+    if state.is_cut:  # what was learnt was of another device
+        state.is_cut = False
+        state.is_lossy = False
+        state.rule = UNKNOWN
+        state.rival_turns = 0
     state.last_ns = time_ns
     lead = arrive(state, pages, ranks, page_count, there, count, time_ns, &found)
     fresh = count_fresh(pages, there, count, state.begin)
