@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -185,6 +186,9 @@ def test_two_parsers_read_a_line_back(
         assert read.tags == {key: as_written(value) for key, value in tags.items()}
         assert list(read.fields) == list(written)
         assert read.time_ns == time_ns + nudge_ns + shift_ns
+        numbers = [abs(float(value)) for value in read.fields.values() if isinstance(value, Number)]
+        if any(0 < number < sys.float_info.min for number in numbers):
+            continue  # the other parser refuses subnormal numbers
         elsewhere = parse_elsewhere(text.decode())
         assert elsewhere["measurement"] == read.measurement
         assert elsewhere["tags"] == read.tags
