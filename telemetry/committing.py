@@ -1,4 +1,4 @@
-"""Commits in a thread of their own, so that a disk that hangs does not keep the pipeline from what comes.
+"""Commits in a thread of their own, so that one that hangs does not keep the pipeline from what comes.
 
 Promises: what is appended while a commit is in progress is kept from a death of the process, as all before
 it; `commit` waits for the disk only when so much waits that more would not be kept; `finish` returns when all
@@ -41,17 +41,19 @@ class Committer:
 
     def keep(
         self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
-    ) -> None:
+    ) -> bool:
         """See `Spool.keep`."""
-        self._spool.keep(lines, accounts=accounts, positions=positions, boot_id=boot_id)
+        return self._spool.keep(lines, accounts=accounts, positions=positions, boot_id=boot_id)
 
     def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int:
         """See `Spool.append`."""
         return self._spool.append(batch, accounts=accounts, positions=positions)
 
     def commit_due(self) -> bool:
-        """See `Spool.commit_due`; not while a commit is asked for."""
-        return self._done == self._asked and self._spool.commit_due()
+        """See `Spool.commit_due`. While one is asked for, only when so much waits that `commit` waits."""
+        if self._done != self._asked:
+            return self._spool.is_behind()
+        return self._spool.commit_due()
 
     def commit(self) -> None:
         """Have all that was appended committed soon."""

@@ -94,8 +94,8 @@ class Line:
         self._transport = Transport(self._plan)
         self._protection = Protection(self._plan, protection) if protection else None
         self._decoder = Decoder(self._plan)
-        judged = judged_records(plan, mapping, alarms)
-        self._senders = Senders(schema, judged) if any(judged) else None
+        self._judged = judged_records(plan, mapping, alarms)
+        self._senders = Senders(schema, self._judged) if any(self._judged) else None
         self._mapper = Mapper(schema, mapping) if mapping else None
         self._missing_pages = MissingPages(mapping) if mapping else None
         self._map_tags: Sequence[Mapping[str, str]] = mapping.tag_sets if mapping else ()
@@ -137,6 +137,8 @@ class Line:
             dropped, wrong = self._protection.countable(bus)
             names += (f"frames/{source}/{name}" for name in dropped)
             names += (f"protection/{source}/{name}" for name in wrong)
+        if self._senders is not None and bus >= 0:
+            names += (account_name(source, _name(self._schema.specs[one])) for one, _ in self._judged[bus])
         self._counted_from_0 |= dict.fromkeys(names, 0)
 
     def bind(
@@ -211,9 +213,7 @@ class Line:
             self._pass_on(frames, part, lines)
             frames = NO_FRAMES
             record = self._schema.specs[finding.record]
-            event = finding_event(
-                finding, record.message or record.measurement, self._tag_of_channel[finding.channel]
-            )
+            event = finding_event(finding, _name(record), self._tag_of_channel[finding.channel])
             time_ns = self._teller.stamped(event, finding.time_ns)
             self._write_event(event, time_ns, self._encoder.shift_ns, lines)
         self._pass_on(frames, rest, lines)
@@ -410,3 +410,8 @@ def _through(stage: _Copying, samples: SampleBatch, out: SampleBatch) -> SampleB
     out.clear()
     stage(samples, out)
     return out
+
+
+def _name(record: RecordSpec) -> str:
+    """What the message is called in its database."""
+    return record.message or record.measurement

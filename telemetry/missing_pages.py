@@ -63,7 +63,7 @@ class MissingPages:
 
 
 def _missing(words: str) -> str:
-    return f"missing: {words}; the other cells are read without"
+    return f"missing: {words}; the other cells are read without them"
 
 
 def _words(cycle: CycleMap, pages: Iterable[int]) -> str:

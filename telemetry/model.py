@@ -320,7 +320,7 @@ _EVENT_TABLE = (
         17,
         "page_missing",
         Level.WARNING,
-        "a page or message of cells has not come for ten cycles and 10 s: they are read without it",
+        "cells have not come for ten cycles and 10 s: the others are read without them",
     ),
     EventCode(
         18, "second_sender", Level.WARNING, "a J1939 message comes from a second sender, which fills no field"

@@ -36,7 +36,7 @@ class BatchStore(Protocol):
 
     def keep(
         self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
-    ) -> None: ...
+    ) -> bool: ...
 
     def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int: ...
 
@@ -266,8 +266,8 @@ class Pipeline:
             return None
         accounts = self._ledger.snapshot()
         boot_id = self._clock.boot_id() if self._time_base is TimeBase.BOOT else ""
-        self._store.keep(self._open, accounts=accounts, positions=self._positions, boot_id=boot_id)
-        self._kept_bytes = len(self._open)
+        if self._store.keep(self._open, accounts=accounts, positions=self._positions, boot_id=boot_id):
+            self._kept_bytes = len(self._open)
         return accounts
 
     def _switch(self, time_base: TimeBase) -> None:

@@ -43,10 +43,10 @@ def finding_event(finding: Finding, message: str, source: str) -> Event:
     taken, other = f"{finding.taken:02X}", f"{finding.other:02X}"
     second, changed = CODES
     if finding.is_change:
-        return begins(changed, f"{message} comes from sender {taken} now, in the place of {other}", source)
+        return begins(changed, f"{message} comes from sender {taken} now, instead of {other}", source)
     text = (
-        f"{message} comes from senders {taken} and {other}; its [[map]] takes {taken} alone:"
-        f' write sender = "{taken}" there, and entries with sender = "{other}" and a pack of their own'
+        f"{message} comes from senders {taken} and {other}; only {taken} is taken. Name each in [[map]]:"
+        f' sender = "{taken}" and sender = "{other}", each with a pack of its own'
     )
     return begins(second, text, source)
 
@@ -57,10 +57,10 @@ def account_name(source: str, message: str) -> str:
 
 
 def kept_out(counters: Counters, source: str) -> dict[str, int]:
-    """Rows of `source` that were not taken, by message."""
+    """Rows of `source` that were not taken, by message; messages without any are left out."""
     before, behind = f"senders/{source}/", "/kept_out"
     return {
         name.removeprefix(before).removesuffix(behind): count
         for name, count in counters.items()
-        if name.startswith(before)
+        if count and name.startswith(before)
     }

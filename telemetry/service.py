@@ -2,8 +2,8 @@
 
 Order of building: configuration, databases, then the spool (a wrong configuration touches nothing), then the
 stages, the status socket, the page, the sources and, once frames flow, the sink. Order of stopping: sources,
-pipeline, spool, sink, all within STOP_S whatever the server does. One thread per source, this one for the
-pipeline, one for the sink, one for the status socket, one for the page.
+pipeline, spool, sink, within 5 s whatever the server does. This thread runs the pipeline; the others are in
+docs/architecture.md.
 
 Nothing that only reports ends the line: a report that fails is logged, and the next one is tried. Stopping
 stores first, and a step of it that fails keeps none of the later ones from being taken.
@@ -382,11 +382,11 @@ class Service:
         if recovery.waiting_points:
             LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
         if not recovery.clean:
-            adopted = f"{recovery.adopted_points} points that were not on disk yet were adopted; "
-            text = (
-                f"{adopted if recovery.adopted_points else ''}"
-                f"what was in memory then is gone; stored up to batch {recovery.last_sequence}"
+            adopted = (
+                f"{recovery.adopted_points} points were adopted from memory; what had not been kept is gone"
             )
+            gone = adopted if recovery.adopted_points else "what was in memory then is gone"
+            text = f"{gone}; stored up to batch {recovery.last_sequence}"
             positions = ", ".join(
                 f"{name} frame {count}" for name, count in recovery.positions.items() if not is_end(name)
             )

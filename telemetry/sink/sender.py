@@ -116,8 +116,10 @@ class Sender:
     def _send(self, delivery: Delivery) -> None:
         payload = delivery.payload
         verdict = self._write(payload)
-        if isinstance(verdict, Acknowledged):  # what has been replaced must not be sent again
-            self._known_good = b"" if delivery.entry.batch.ordered else payload
+        if isinstance(verdict, Acknowledged):
+            self._known_good = payload
+        elif isinstance(verdict, Rejected) and delivery.entry.batch.ordered:
+            self._known_good = b""  # the lines that were taken may have replaced some of its own
         self._judge(delivery, verdict)
 
     def _compare(self, suspect: Delivery) -> None:

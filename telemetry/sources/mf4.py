@@ -127,6 +127,8 @@ def _has_channel_0(log: "MDF4") -> bool:
                     )
                     if (found[0] == 0).any():
                         return True
+                    if not len(found[0]):  # a damaged log says that it has more
+                        break
     return False
 
 

@@ -5,8 +5,10 @@ without being counted; opening works whatever bytes the directory holds. While t
 *volatile*: an alarm, batches wait in bounded memory and flow to the sink from there, and the disk is tried
 again until it takes what still waits.
 
-Relies on: one process (a lock sees to it); one thread that appends and commits; any number that take out. The
-lock is not held while the disk is written, so a slow disk does not keep the sink from sending.
+Relies on: one process (a lock sees to it); one thread that appends, one that commits and appends letters;
+any number that take out. The lock is not held while a commit is written, so a slow disk does not keep the
+sink from sending. It is held for what is rare: settled segments that are removed, dead letters, letters that
+are sent again.
 """
 
 import contextlib
@@ -167,7 +169,7 @@ class Spool:
             for left in self._write_through.left():
                 is_next = _written(left.accounts) - _written(self._accounts) == left.batch.points
                 if clean or left.sequence <= self._sequence or not is_next:
-                    self._write_through.forget(left.sequence)
+                    self._write_through.pass_over(left.sequence)
                     continue
                 self._sequence = left.sequence - 1
                 self._accounts, self._positions = left.accounts, left.positions
@@ -179,15 +181,16 @@ class Spool:
 
     def keep(
         self, lines: LineBuffer, *, accounts: Mapping[str, int], positions: Mapping[str, int], boot_id: str
-    ) -> None:
+    ) -> bool:
         """Keep the batch that is appended next, as far as it has come, from a death of this process.
 
         lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
-        Costs nothing on disk. For the thread that appends.
+        False if it must be tried again. Costs nothing on disk. For the thread that appends.
         """
-        if self._write_through is not None:
-            with self._lock:  # a commit in another thread forgets batches
-                self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id)
+        if self._write_through is None:
+            return True
+        with self._lock:  # a commit in another thread forgets batches
+            return self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id)
 
     def is_behind(self) -> bool:
         """Whether so much waits for a commit that no more should be appended before it is over."""

@@ -79,14 +79,14 @@ class WriteThrough:
         accounts: Mapping[str, int],
         positions: Mapping[str, int],
         boot_id: str,
-    ) -> None:
-        """Keep the batch that will get this number, as far as it has come.
+    ) -> bool:
+        """Keep the batch that will get this number, as far as it has come; whether it is kept.
 
         lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
         Where the folder refuses, or the disk has refused for long, nothing is kept until the next commit.
         """
         if self._has_gap:
-            return
+            return False
         try:
             if sequence not in self._files:
                 self._begin(sequence)
@@ -100,6 +100,7 @@ class WriteThrough:
             self._give_up()
         if self.size_bytes > MOST_BYTES:
             self._give_up()
+        return not self._has_gap
 
     def _begin(self, sequence: int) -> None:
         self._seal()
@@ -162,12 +163,20 @@ class WriteThrough:
         self._has_gap = True
 
     def renumber(self, sequence: int) -> None:
-        """The batch that would have had this number gets the next one. OSError."""
+        """The batch that would have had this number gets the next one; where that fails, nothing is kept."""
         if sequence in self._files:
             old, new = self._name(sequence), self._name(sequence + 1)
-            with opened_folder(self._files[sequence].folder) as folder:
-                os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
-            self._files[sequence + 1] = self._files.pop(sequence)
+            try:
+                with opened_folder(self._files[sequence].folder) as folder:
+                    os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                self._give_up()
+            else:
+                self._files[sequence + 1] = self._files.pop(sequence)
+
+    def pass_over(self, sequence: int) -> None:
+        """This batch is of no use."""
+        self._remove([sequence])
 
     def forget(self, last_sequence: int) -> None:
         """The batches up to this one are of no use any more."""
@@ -205,7 +214,10 @@ class WriteThrough:
         """Remove what this user left of a spool that is no more: nobody would ever adopt it."""
         with contextlib.suppress(OSError, ValueError, LookupError):
             first = next(_pieces(read_own_file(folder, name, 2 * MOST_BYTES)), None)
-            if first and not Path(json.loads(first.told)[0].split(" ", 2)[2]).exists():
+            if first is None:
+                return
+            spool = Path(json.loads(first.told)[0].split(" ", 2)[2])
+            if spool.parent.exists() and not spool.exists():  # otherwise its disk may be elsewhere
                 os.unlink(name, dir_fd=folder)
 
     def _read(self, sequence: int, content: bytes) -> Left | None:

@@ -98,6 +98,12 @@ class StatusCollector(Collector):
             "message",
             "fault",
         )
+        kept_out = _counter(
+            "rows_of_other_senders",
+            "Rows that fill no field: of a J1939 sender that the map does not take.",
+            "source",
+            "message",
+        )
         rates = GaugeMetricFamily(
             PREFIX + "source_frames_per_second", "Frames that came lately.", labels=["source"]
         )
@@ -129,6 +135,8 @@ class StatusCollector(Collector):
                 case "protection", _:
                     message, _, fault = kind.rpartition("/")
                     faults.add_metric([source, message, fault], count)
+                case "senders", _:
+                    kept_out.add_metric([source, kind.rpartition("/")[0]], count)
         for source in sources(accounts):
             in_flight.add_metric([source], frames_in_flight(accounts, source))
         for each in self._status["live"]["sources"]:
@@ -136,7 +144,7 @@ class StatusCollector(Collector):
             up.add_metric([each["source"]], float(each["state"] in WELL))
             if each["bus_load_pct"] is not None:
                 busy.add_metric([each["source"]], each["bus_load_pct"] / 100.0)
-        yield from (read, dropped, ends, lost, other, sessions, faults, in_flight, rates, busy, up)
+        yield from (read, dropped, ends, lost, other, sessions, faults, kept_out, in_flight, rates, busy, up)
 
     def _points(self) -> Iterator[Metric]:
         accounts, gauges = self._status["accounts"], self._status["gauges"]

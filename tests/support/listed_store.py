@@ -20,8 +20,9 @@ class ListedStore:
 
     def keep(
         self, lines: LineBuffer, *, accounts: Mapping[str, int], positions: Mapping[str, int], boot_id: str
-    ) -> None:
+    ) -> bool:
         self.kept.append((bytes(memoryview(lines)), dict(accounts), dict(positions), boot_id))
+        return True
 
     def append(
         self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]

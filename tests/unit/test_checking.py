@@ -158,13 +158,13 @@ BA_DEF_DEF_ "VFrameFormat" "J1939PG";
     [
         (
             [1, 2] * 5,
-            ["Pack comes from senders 01 and 02; its [[map]] takes 01 alone"],
+            ["Pack comes from senders 01 and 02; only 01 is taken."],
             ["5 of Pack fill no field"],
         ),
         (
             [1] * 5 + [3] * 25,
             [],
-            ["Pack comes from sender 03 now, in the place of 01", "9 of Pack fill no field"],
+            ["Pack comes from sender 03 now, instead of 01", "9 of Pack fill no field"],
         ),
         ([1] * 9, [], []),
     ],

@@ -131,3 +131,13 @@ def test_before_it_has_started_it_commits_at_once(tmp_path: Path, monkeypatch: p
     assert bench.spool.gauges().waiting_disk_points == 1
     bench.committer.close()
     bench.spool.close()
+
+
+def test_batches_that_are_cut_by_their_size_wait_for_a_disk_that_hangs(bench: Bench) -> None:
+    """The pipeline asks for a commit where one is due. It must be due, or what waits has no bound."""
+    bench.hang()
+    while not bench.spool.is_behind():
+        assert not bench.committer.commit_due()
+        bench.append(padding=500)
+    assert bench.committer.commit_due()
+    bench.goes_on.set()

@@ -160,8 +160,8 @@ def test_two_batteries_of_which_none_is_named_do_not_become_one() -> None:
 def test_the_report_names_both_senders_and_what_to_write() -> None:
     reports = [text for code, text in events(written(recorded(), line_of())) if code == "second_sender"]
     assert reports == [
-        f'{message} comes from senders 01 and 02; its [[map]] takes 01 alone: write sender = "01" there,'
-        ' and entries with sender = "02" and a pack of their own'
+        f"{message} comes from senders 01 and 02; only 01 is taken. Name each in [[map]]:"
+        ' sender = "01" and sender = "02", each with a pack of its own'
         for message in ("Pack", "Cells")
     ]
 
@@ -282,7 +282,7 @@ def test_a_battery_that_comes_back_with_another_address_goes_on_as_the_same_pack
     line = line_of(limits=[])
     text = written(changing(), line)
     assert {row["current_a"] for row in rows_of(text, "battery") if "current_a" in row} == {10.0}
-    assert ("sender_changed", "Pack comes from sender 07 now, in the place of 01") in events(text)
+    assert ("sender_changed", "Pack comes from sender 07 now, instead of 01") in events(text)
     assert [code for code, _ in events(text)].count("sender_changed") == 1
     # 0.9 s of the first address and what the second one has told: nothing is counted for the time between.
     counted = next(row for row in reversed(rows_of(text, "battery")) if "charged_ah" in row)

@@ -112,7 +112,7 @@ STOPS = [*sent([0, 1, 2], 0, 20), *sent([0, 1, 2, 3], 20, 25), *sent([0, 1], 25,
 def test_pages_that_go_missing_are_one_event_and_those_that_are_back_another(setup: Setup) -> None:
     tags, text = "event,code=page_missing,pack=main,source=can0,vehicle=van", written(setup, STOPS, [0, 999])
     third, fourth = "Cells page 2 (v007 to v009)", "Cells page 3 (v010 to v012)"
-    without = "the other cells are read without"
+    without = "the other cells are read without them"
     assert events(text) == [
         f'{tags} level=1,active=true,text="missing: {fourth}; {without}" 10000000000',
         f'{tags} level=0,active=false,text="no longer missing: {fourth}" 20030000000',
@@ -159,7 +159,10 @@ def warnings(setup: Setup) -> list[str]:
 def test_check_says_of_a_log_which_pages_do_not_come(setup: Setup) -> None:
     log(setup, sent([0, 1, 2], 0, 5))
     assert warnings(setup) == [
-        "source log: in its log, can7: missing: Cells page 3 (v010 to v012); the other cells are read without"
+        (
+            "source log: in its log, can7: missing: Cells page 3 (v010 to v012);"
+            " the other cells are read without them"
+        )
     ]
 
 
@@ -177,6 +180,6 @@ def test_each_cycle_has_an_event_of_its_own_after_its_row() -> None:
     teller.bind(0, 0, "can0")
     notices = [PageNotice(3, 5, 0, 0, 2, True), PageNotice(7, 5, 0, 1, 0, True)]
     assert [(row, event.text, time_ns) for row, event, time_ns in teller.tell(notices)] == [
-        (3, "missing: Cells page 2 (v005 to v006); the other cells are read without", 5),
-        (7, "missing: Temps (t001 to t002); the other cells are read without", 5),
+        (3, "missing: Cells page 2 (v005 to v006); the other cells are read without them", 5),
+        (7, "missing: Temps (t001 to t002); the other cells are read without them", 5),
     ]

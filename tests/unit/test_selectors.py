@@ -45,11 +45,12 @@ def plan_of(folder: Path, *signals: str, id: int = 256, behind: str = "", texts:
 
 @dataclass
 class Bench:
-    """Decoder, mapper and watcher of one channel, fed by payloads a second apart."""
+    """Decoder, mapper and watcher of one channel, fed by payloads that are `step_ns` apart."""
 
     spec: PlanSpec
     entries: Sequence[MapEntry]
     id: int = 256
+    step_ns: int = 10**9
 
     def __post_init__(self) -> None:
         self.map = resolve(self.entries, self.spec)
@@ -72,7 +73,7 @@ class Bench:
         )
         for payload in payloads:
             extended = 1 << 31 if self.id > 0x7FF else 0
-            batch.append(self.frames * 10**9, self.id | extended, bytes.fromhex(payload))
+            batch.append(self.frames * self.step_ns, self.id | extended, bytes.fromhex(payload))
             self.frames += 1
         self.decoder.decode(batch, samples)
         self.mapper.map(samples, mapped)
@@ -155,8 +156,10 @@ def test_a_signal_of_several_branches_is_mapped_in_each_with_its_own_place_and_s
 def test_cells_of_one_name_in_several_branches_are_one_page(tmp_path: Path) -> None:
     signals = ["Mux M : 0|8@1+ (1,0)"]
     signals += [f"Cell1 m{page} : {8 * page}|8@1+ (1,0)" for page in (1, 2)]
-    bench = Bench(plan_of(tmp_path, *signals, "Cell2 m3 : 8|8@1+ (1,0)"), [CELLS])
-    assert bench.made("cells", "01 07 09", "03 08", "02 07 09", "03 08") == [
+    bench = Bench(plan_of(tmp_path, *signals, "Cell2 m3 : 8|8@1+ (1,0)"), [CELLS], step_ns=10**7)
+    made = bench.made("cells", "01 07 09", "03 08")
+    bench.frames += 100
+    assert made + bench.made("cells", "02 07 09", "03 08") == [
         {"v001": 7.0, "v002": 8.0},
         {"v001": 9.0, "v002": 8.0},
     ]

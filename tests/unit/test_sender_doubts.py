@@ -128,15 +128,15 @@ def test_the_last_batch_is_compared_with_one_that_was_accepted_before(rig: Sende
     assert rig.server.stored == {*lines(5, "before"), *lines(20)}
 
 
-def test_rows_that_may_have_been_replaced_are_not_sent_again_to_compare(rig: SenderRig) -> None:
+def test_an_ordered_batch_that_was_accepted_last_is_sent_again_to_compare(rig: SenderRig) -> None:
+    """Nothing accepted after it can have replaced its rows."""
     rig.server.behave = poison
     rig.queue.put_lines(*lines(5, "before"), ordered=True)
     rig.run_until_idle()
-    rig.queue.put_lines(b"poison v=1 1")
-    for _ in range(50):
-        rig.step()
-    assert sum(lines(5, "before") == sent for sent in rig.server.requests) == 1
-    assert rig.queue.dead == {}
+    rig.queue.put_lines(*lines(20), b"poison v=1 1")
+    rig.run_until_idle()
+    assert sum(lines(5, "before") == sent for sent in rig.server.requests) > 1
+    assert rig.queue.dead_lines() == [b"poison v=1 1"]
 
 
 def test_what_an_ordered_batch_may_have_replaced_is_not_sent_again_to_compare(rig: SenderRig) -> None:
@@ -149,7 +149,16 @@ def test_what_an_ordered_batch_may_have_replaced_is_not_sent_again_to_compare(ri
     for _ in range(50):
         rig.step()
     assert sum(lines(5, "before") == sent for sent in rig.server.requests) == 1
-    assert rig.queue.dead == {}
+    assert sum(lines(5, "after") == sent for sent in rig.server.requests) > 1
+
+
+def test_a_batch_that_fails_among_ordered_ones_does_not_block_them(rig: SenderRig) -> None:
+    rig.server.behave = poison
+    for name in (b"first", b"poison", b"last"):
+        rig.queue.put_lines(name + b" v=1 1", ordered=True)
+    rig.run_until_idle()
+    assert [sent for sent in rig.server.requests if b"poison v=1 1" not in sent][-1] == [b"last v=1 1"]
+    assert sum(len(dead) for dead in rig.queue.dead.values()) == 1
 
 
 def test_pieces_of_a_batch_that_has_a_point_twice_are_sent_in_its_order(rig: SenderRig) -> None:

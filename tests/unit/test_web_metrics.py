@@ -133,7 +133,7 @@ def test_a_gauge_that_the_system_did_not_give_is_absent() -> None:
     given = status()
     del given["gauges"]["memory_bytes"]
     told = exposition(given).decode()
-    assert "resident_memory" not in told
+    assert "nev_telemetry_resident_memory" not in told
     assert "nev_telemetry_uptime_seconds 100.0" in told
 
 

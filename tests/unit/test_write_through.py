@@ -1,5 +1,6 @@
 """The files in memory that keep batches from a process's death."""
 
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -262,3 +263,18 @@ def test_a_file_system_in_memory_is_told_from_one_on_a_disk() -> None:
     if shared.is_dir():
         kinds = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
         assert module._is_in_memory(shared) == any(kind[1:3] == ["/dev/shm", "tmpfs"] for kind in kinds)
+
+
+def test_a_file_that_cannot_get_its_number_is_given_up_without_an_error(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead letter takes the number of the open batch: it must be appended all the same."""
+    kept = opened(memory)
+    keep(kept, 5, (1,))
+
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(os, "rename", refuses)
+    kept.renumber(5)
+    assert opened(memory).left() == []
