@@ -1,5 +1,6 @@
 """Fixtures and hooks of the whole suite."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,10 @@ from tests.support.servers import (
 )
 
 pytest_plugins = ["tests.support.required"]
+
+# A shell that starts the tests in the background ignores SIGINT, and the programs that they start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no reason to fail: how long an example takes says nothing here.
 settings.register_profile("untimed", deadline=None)

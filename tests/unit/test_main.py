@@ -3,7 +3,7 @@ import importlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import NoReturn
 
@@ -37,15 +37,6 @@ def test_every_command_has_help_and_exists(command: str, capsys: pytest.CaptureF
     assert "usage: nev-telemetry " + command in capsys.readouterr().out
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_for_a_command_that_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     imported: list[str] = []
 
