@@ -17,7 +17,7 @@ from tests.support.servers import (
 
 pytest_plugins = ["tests.support.required"]
 
-# A shell that starts the tests in the background ignores SIGINT, and the programs that they start would inherit it.
+# A shell that starts the tests in the background ignores SIGINT; the programs that they start would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
