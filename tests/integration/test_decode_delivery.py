@@ -245,23 +245,39 @@ def shortened(whole: Piece) -> Piece:
     return replace(whole, text=text, lines=10, last_ns=9, counts={**whole.counts, "points/made/m": 10})
 
 
-def test_a_batch_with_a_point_of_an_earlier_one_is_ordered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ScriptedServer
-) -> None:
-    appended: list[EncodedBatch] = []
+@pytest.fixture
+def appended(monkeypatch: pytest.MonkeyPatch) -> list[EncodedBatch]:
+    """What any spool is given."""
+    noted: list[EncodedBatch] = []
     append = Spool.append
 
     def note(spool: Spool, batch: EncodedBatch, **state: Mapping[str, int]) -> int:
-        appended.append(batch)
+        noted.append(batch)
         return append(spool, batch, **state)
 
     monkeypatch.setattr(Spool, "append", note)
+    return noted
+
+
+def test_a_batch_with_a_point_of_an_earlier_one_is_ordered(
+    tmp_path: Path, server: ScriptedServer, appended: list[EncodedBatch]
+) -> None:
     run = Run(tmp_path, server)
     run.take(1)
     run.delivery.take(replace(piece(2), overlaps=True))
     run.take(3)
     run.finish()
     assert [batch.ordered for batch in appended] == [False, True, False]
+
+
+def test_a_batch_is_ordered_if_any_piece_of_it_has_a_point_of_an_earlier_one(
+    tmp_path: Path, server: ScriptedServer, appended: list[EncodedBatch]
+) -> None:
+    run = Run(tmp_path, server)
+    run.delivery.take(replace(shortened(piece(1)), overlaps=True))
+    run.delivery.take(shortened(piece(2)))
+    run.finish()
+    assert [batch.ordered for batch in appended] == [True]
 
 
 class Pieces:

@@ -136,6 +136,15 @@ def test_the_accounts_are_told_at_the_end(decoder: Decoder) -> None:
     assert f"warning: {LOG}:9 (byte 373): no frame, skipped" in done.stderr.decode()
 
 
+def test_what_lp_warns_of_is_warned_of_too(decoder: Decoder) -> None:
+    arguments = [LOG, "--dbc", DBC]
+    with ScriptedServer() as server:
+        done = decoder.run(*arguments, *into(server))
+    wanted = decoder.run(*arguments, "--format", "lp").stderr.splitlines()
+    assert b"warning: values left out (not a number): 2" in wanted
+    assert [line for line in done.stderr.splitlines() if line.startswith(b"warning: ")] == wanted
+
+
 def test_captures_of_serial_ports_go_in_too(decoder: Decoder) -> None:
     arguments = ["--protocol", "jbd", str(DATA / "jbd.txt"), "--vehicle", "car 7"]
     with ScriptedServer() as server:

@@ -3,6 +3,7 @@
 import itertools
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -169,6 +170,21 @@ def test_what_a_device_says_of_itself_is_told_until_the_port_is_opened_anew(devi
             running.told("source_back")
             running.more_frames()
             assert running.source.device == "product 0xA058"
+
+
+def test_what_a_device_said_of_itself_is_not_told_of_one_that_has_said_nothing_yet(device: PtyDevice) -> None:
+    with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
+        with talking(device.fileno(), lambda: vedirect_block({"PID": "0xA053"})):
+            running.more_frames()
+        device.unplug()
+        running.told("source_lost")
+        before, deadline_s = running.source.counts()["read_bytes"], time.monotonic() + PATIENCE_S
+        device.plug_in()
+        with talking(device.fileno(), lambda: b"no block"):
+            while running.source.counts()["read_bytes"] == before:
+                assert time.monotonic() < deadline_s
+                time.sleep(0.01)
+            assert running.source.device == ""
 
 
 def test_a_device_that_talks_by_itself_is_listened_to_and_may_be_pulled_out(device: PtyDevice) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,49 @@ def test_letters_that_wait_for_the_backlog_are_delivered_behind_it(
         sent = [line for request in server.requests for line in request.lines]
     assert b"battery,vehicle=a soc_pct=0 0" in sent
     assert not list(directory.glob("*/*.letter*"))
+
+
+def test_letters_that_wait_for_ordered_batches_are_delivered_behind_those(
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=LIMITS)
+    feed = Feed(spool)
+    feed.put()
+    feed.put(ordered=True)
+    spool.commit()
+    entry = spool.next_backlog()
+    assert entry
+    spool.refuse(entry.sequence, b"battery,vehicle=a soc_pct=0 0\n", reason="malformed", words="")
+    spool.acknowledge(entry.sequence)
+    spool.close()
+    file = str(config(tmp_path, server.url))
+    assert main(["spool", "requeue", "--all", file]) == 0
+    given, first = Spool.commit, [True]
+
+    def commit(spool: Spool) -> None:
+        """All that waits is sent before anybody looks for the first time."""
+        given(spool)
+        while first and spool.gauges().waiting_disk_points:
+            time.sleep(0.01)
+        first.clear()
+
+    monkeypatch.setattr(Spool, "commit", commit)
+    with server:
+        assert main(["spool", "drain", file]) == 0
+        sent = [line for request in server.requests for line in request.lines]
+    assert sent[-1] == b"battery,vehicle=a soc_pct=0 0"
+
+
+def test_dead_letters_of_earlier_runs_are_not_told_as_those_of_this_one(
+    tmp_path: Path, directory: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(config(tmp_path, server.url))
+    with server:
+        server.script(refuse_first_line)
+        assert main(["spool", "drain", file]) == 0
+        assert capsys.readouterr().out == "29 points delivered, 1 made dead letters\n"
+        assert main(["spool", "drain", file]) == 0
+    assert capsys.readouterr().out == "0 points delivered, 0 made dead letters\n"
 
 
 def refuse_first_line(connection: Connection) -> None:

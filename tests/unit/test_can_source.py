@@ -303,6 +303,25 @@ def test_frames_that_waited_for_room_do_not_wait_for_a_link_that_is_gone() -> No
     assert link.frames == 2
 
 
+def test_frames_that_wait_for_room_are_mapped_to_simulated_time_once() -> None:
+    channel = BatchChannel(capacity_frames=4, batch_frames=4)
+    batch = channel.take_empty()
+    for number in range(3):
+        batch.append(number, 1, b"")
+    channel.put(Delivery("bus", batch, {}))
+    with StopSignal() as stop:
+        link = Emptying(
+            stop, [wire_with(classic(1, b"a"), classic(2, b"b")), wire_with(classic(3, b"c"))], channel
+        )
+        SocketCanSource("bus", link, FakeClock(), time_map=TimeMap(1e-9, 5, 0)).run(channel, stop)
+    stamps: dict[int, int] = {}
+    while (item := channel.get(0)) is not None:
+        if isinstance(item, Delivery):
+            stamps |= {frame.id: frame.time_ns for frame in item.batch}
+    assert stamps.keys() == {1, 2, 3}
+    assert max(stamps.values()) - min(stamps.values()) < 1000
+
+
 class DroppingReader:
     """A reader that has read and lost so many, and whose device is gone then."""
 

@@ -5,6 +5,7 @@ import pytest
 from telemetry.checking import Finding, Level, check
 from telemetry.config import load_config
 from telemetry.errors import ConfigError
+from telemetry.rate import Rate
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer, answer
 
@@ -27,6 +28,16 @@ def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_told(tmp_path:
     assert "source log: 218 points/s, " in facts
     assert " MB a day compressed; the spool holds " in facts
     assert "bus log: 15 messages, 198 signals" in facts
+
+
+def test_a_rate_is_told_by_the_day_and_as_hours_of_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drive.log").touch()
+    monkeypatch.setattr("telemetry.checking.measure", lambda *_: Rate(points_per_s=100.0, bytes_per_s=1000.0))
+    source = 'cap_mib = 36\n[[replay]]\nname = "log"\nfile = "drive.log"\n'
+    told = "100 points/s, 86.4 MB a day compressed; the spool holds 10.5 h of it"
+    assert f"source log: {told}" in texts(findings(tmp_path, source), Level.FACT)
 
 
 def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:

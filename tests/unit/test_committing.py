@@ -81,6 +81,29 @@ def test_who_appends_does_not_wait_for_a_disk_that_hangs_and_nothing_is_left_beh
     assert bench.spool.gauges().waiting_disk_points == 4
 
 
+def test_what_is_appended_while_the_disk_syncs_has_a_commit_of_its_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = bench.spool.commit
+    is_synced, goes_on = threading.Event(), threading.Event()
+
+    def commit() -> None:
+        given()
+        is_synced.set()
+        goes_on.wait(DEADLINE_S)
+
+    monkeypatch.setattr(bench.spool, "commit", commit)
+    bench.append()
+    bench.committer.commit()
+    assert is_synced.wait(DEADLINE_S)
+    bench.append()  # too late for the commit in progress
+    bench.committer.commit()
+    goes_on.set()
+    bench.committer.finish()
+    gauges = bench.spool.gauges()
+    assert (gauges.waiting_disk_points, gauges.waiting_memory_points) == (2, 0)
+
+
 def test_a_disk_that_hangs_is_known_after_a_while_and_until_it_is_back(bench: Bench) -> None:
     bench.hang()
     assert not bench.committer.hangs()

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.__main__ import main
+from telemetry.decode_influx import Job
 from telemetry.decode_target import influx_settings, position_name, spool_directory
 from telemetry.errors import ConfigError, InputMissingError
 from telemetry.sink.credentials import Secret
@@ -101,3 +103,40 @@ def test_a_database_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> No
 def test_a_log_that_cannot_be_looked_at_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match="File name too long"):  # fails like one in a closed folder
         position_name(SERVER, [tmp_path / ("x" * 300)], [], [])
+
+
+def test_a_decode_that_an_option_makes_another_one_does_not_go_on_behind_the_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    jobs: list[Job] = []
+
+    def note(job: Job, *_: object) -> int:
+        jobs.append(job)
+        return 0
+
+    monkeypatch.setattr("telemetry.decode_influx.deliver", note)
+    monkeypatch.setattr("telemetry.cli.decode._decoders", lambda *_, **__: None)
+    protect = tmp_path / "protect.toml"
+    protect.touch()
+    log, database = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+    command = ["decode", log, "--format", "influx", "--url", "http://127.0.0.1:9", "--database", "d"]
+    options = [
+        [],
+        ["--dbc", database],
+        ["--dbc", f"can0={database}"],
+        ["--protocol", "jbd"],
+        ["--vehicle", "van"],
+        ["--first-wins"],
+        ["--j1939"],
+        ["--keep-not-available"],
+        ["--value-texts"],
+        ["--id-mask", "7F0"],
+        ["--protect", str(protect)],
+        ["--isotp", "7E8"],
+        ["--isotp", "7E8", "--isotp-length"],
+        ["--isotp", "7E8", "--isotp-extended-addressing"],
+    ]
+    for given in options:
+        assert main([*command, *given]) == 0
+    names = [position_name(job.influx, job.logs, job.databases, job.options) for job in jobs]
+    assert len(set(names)) == len(options)

@@ -237,6 +237,30 @@ def test_the_accounts_of_every_piece_balance(jobs: int, tmp_path: Path) -> None:
     assert accounts["frames/logs/lost/incomplete_session"] == 1
 
 
+RATIO_DBC = """VERSION ""
+NS_ :
+BS_:
+BU_: X
+BO_ 259 Floating: 8 X
+ SG_ Ratio : 0|64@1- (10,0) [0|0] "" X
+SIG_VALTYPE_ 259 Ratio : 2;
+"""
+
+
+def test_a_row_of_which_nothing_can_be_written_counts_as_no_point(tmp_path: Path) -> None:
+    (tmp_path / "ratio.dbc").write_text(RATIO_DBC)
+    log = tmp_path / "ratio.log"
+    raw = (0.1, 1e308)  # ten times the second is no number
+    log.write_text("".join(f"(1.0) can0 103#{struct.pack('<d', each).hex()}\n" for each in raw))
+    channels = channels_of(Database(tmp_path / "ratio.dbc"))
+    spec = build_plan(channels.databases).spec
+    pieces = pieces_of(
+        LogDecoder(spec, channels, OutputFormat.LINE_PROTOCOL, vehicle="van", accounts=True), [log]
+    )
+    assert text_of(pieces).count(b"\n") == 1
+    assert add(*(piece.counts for piece in pieces))["points/made/Floating"] == 1
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_a_decode_goes_on_behind_any_frame_as_if_it_had_never_stopped(jobs: int, tmp_path: Path) -> None:
     logs = [*cut_logs(tmp_path), DATA / "drive.log"]

@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry.figures import Figures
-from telemetry.live import LiveSnapshot
+from telemetry.live import Entity, LiveSnapshot
 from telemetry.sink.state import SinkState
 
 GAUGES = {"points_waiting_memory": 0.0, "points_waiting_disk": 0.0}
@@ -30,3 +30,11 @@ def test_the_status_has_the_accounts_and_the_states_of_the_moment() -> None:
     assert (told["state"]["service"], told["state"]["spool"]) == ("running", "on disk")
     refusing = figures(97.0, "No space left").status("van", {}, SinkState(), now_s=100.0, got_on_s=100.0)
     assert refusing["state"]["spool"] == "No space left"
+
+
+def test_values_are_as_old_as_they_are_when_somebody_asks() -> None:
+    battery = Entity("battery", {"pack": "main", "source": "a"}, 97.0, {"soc_pct": 80.0}, {"soc_pct": 97.0})
+    live = LiveSnapshot(97.0, 0, modelled=(battery,))
+    taken = Figures({}, GAUGES, "", live, taken_s=97.0)
+    (pack,) = taken.status("van", {}, SinkState(), now_s=117.0, got_on_s=97.0)["live"]["packs"]
+    assert (pack["age_s"], pack["stale"]) == (20.0, ["soc_pct"])

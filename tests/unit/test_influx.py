@@ -202,6 +202,24 @@ def test_the_password_file_is_read_with_the_first_request(
     assert client.reread_credentials()
 
 
+def test_a_secret_that_was_read_anew_is_blotted_too(connect: Connect, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    client = connect(
+        Site({"/write": (401, b"no such password: s3cond-secret")}).act,
+        api=Api.V1,
+        username="u",
+        password_file=file,
+    )
+    file.write_text("f1rst-secret\n")
+    file.chmod(0o600)
+    client.probe()
+    file.write_text("s3cond-secret\n")
+    assert client.reread_credentials()
+    told = repr(client.probe())
+    assert "no such password" in told
+    assert "s3cond-secret" not in told
+
+
 def test_the_heavy_library_is_not_imported_before_the_first_request() -> None:
     program = "import sys, telemetry.sink.sink; sys.exit('influxdb_client' in sys.modules)"
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}

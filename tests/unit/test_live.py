@@ -6,6 +6,7 @@ import pytest
 from telemetry_core.frames import FrameBatch
 from telemetry_core.lines import LineBuffer
 from telemetry_core.spec import PlanSpec
+from telemetry_core.traffic import Traffic
 
 from telemetry.bit_rate import BitRate
 from telemetry.events import begins
@@ -21,6 +22,7 @@ from tests.support.framing import jbd_message, vedirect_block
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
 
 S_NS = 1_000_000_000
+FD, BRS = 1, 2
 
 
 def entities(rig: LiveRig) -> dict[str, Entity]:
@@ -119,6 +121,22 @@ def test_without_a_bit_rate_there_is_no_load() -> None:
 def test_the_data_part_of_can_fd_has_a_bit_rate_of_its_own() -> None:
     assert BitRate(500_000, 2_000_000).load_pct(100_000.0, 200_000.0) == pytest.approx(30.0)
     assert BitRate(500_000).load_pct(100_000.0, 200_000.0) == pytest.approx(60.0)
+
+
+def test_the_data_part_of_can_fd_is_part_of_the_load() -> None:
+    rate = BitRate(10_000, 20_000)
+    rig = LiveRig(bit_rates={"can0": rate})
+    rig.state.snapshot()
+    frames, counted = FrameBatch(10), Traffic()
+    for _ in range(10):
+        frames.append(rig.clock.unix_ns(), PACK_ID, bytes(8), flags=FD | BRS)
+    counted.count(frames, 0)
+    rig.line.process(frames, LineBuffer())
+    rig.clock.advance(1.0)
+    (traffic,) = rig.state.snapshot().traffic
+    bits = counted.of(0)
+    assert bits.data_bits > 0
+    assert traffic.bus_load_pct == pytest.approx(rate.load_pct(bits.nominal_bits, bits.data_bits))
 
 
 def test_messages_are_remembered_only_while_somebody_asks() -> None:

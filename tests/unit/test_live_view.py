@@ -78,6 +78,14 @@ def test_a_snapshot_that_nobody_renews_grows_old() -> None:
     assert set(pack["stale"]) == set(pack["battery"])
 
 
+def test_cells_of_a_pack_that_fell_silent_stay_and_are_named_stale() -> None:
+    rig = LiveRig()
+    rig.send(CELLS_ID, 3650, 3651, 3652)
+    (pack,) = live_view(rig.state.snapshot(), rig.clock.monotonic_s() + 60.0, STATUS)["packs"]
+    assert pack["cells_v"] == [3.65, 3.651, 3.652]
+    assert "cells_v" in pack["stale"]
+
+
 def test_every_source_is_there_whether_or_not_it_has_brought_anything() -> None:
     rig = LiveRig()
     assert view(rig)["sources"] == [

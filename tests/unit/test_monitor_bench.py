@@ -1,14 +1,17 @@
 """What the monitor reads without a service, as the configuration that a service would have for it."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from telemetry_core.protection_spec import Action
 
 from telemetry.bit_rate import BitRate
+from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, PythonCanSettings, ReplaySettings
 from telemetry.errors import ConfigError
 from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
+from telemetry.monitor.direct import DirectFeed
 
 CONFIG = """vehicle = "van"
 [spool]
@@ -68,6 +71,15 @@ def test_a_log_is_read_by_the_same_configuration_as_a_bus(tmp_path: Path) -> Non
     assert isinstance(source, ReplaySettings)
     assert source.databases.value_texts
     assert len(config.protect) == 1
+
+
+def test_what_was_read_and_lost_is_told_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "drive.log"
+    log.write_text("(1.0) can0 100#00\nno frame\n(2.0) can0 100#00\n")
+    with closing(DirectFeed(bench_config(log_table(log, [], None), None), SystemClock())) as feed:
+        feed.settle(with_messages=False)
+        (source,) = feed.read(with_messages=False)["sources"]
+    assert (source["read"], source["lost"]) == (3, {"damaged": 1})
 
 
 def test_of_a_serial_port_nothing_is_taken_that_is_about_frames(tmp_path: Path) -> None:

@@ -62,6 +62,13 @@ def test_cells_that_are_stale_are_neither_lowest_nor_highest() -> None:
     assert "lowest [3.950 V #1]" in words
 
 
+@pytest.mark.parametrize("name", ["temp_min_c", "temp_max_c"])
+def test_both_temperatures_stand_in_brackets_when_one_of_them_is_stale(name: str) -> None:
+    live = example()
+    live["packs"][0]["stale"].append(name)
+    assert "[14.0 .. 17.5 C]" in "\n".join(plain_lines(live, 80, ASCII))
+
+
 def test_a_small_pack_has_its_voltages_below_its_bars() -> None:
     live = example()
     live["packs"][0]["cells_v"] = [3.301, 3.305, 3.31, 3.29]

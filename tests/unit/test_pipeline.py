@@ -450,6 +450,14 @@ def test_nothing_is_kept_of_a_log_which_can_be_read_again() -> None:
     assert bench.store.kept == []
 
 
+def test_what_a_live_source_delivers_is_kept_although_a_log_is_read_beside_it() -> None:
+    bench = Bench()
+    bench.process(frames(0, 3), resume_as="")
+    bench.process(frames(0, 2), resume_as="log")
+    bench.pipeline.tick()
+    assert [lines.count(b"\n") for lines, *_ in bench.store.kept] == [5]
+
+
 def test_nothing_is_kept_twice() -> None:
     bench = Bench()
     deliver(bench, 0, 3)

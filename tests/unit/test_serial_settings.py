@@ -183,6 +183,20 @@ def findings(tmp_path: Path, serial: str, level: Level) -> str:
     return "\n".join(finding.text for finding in found if finding.level is level)
 
 
+@pytest.mark.parametrize(("key", "timeout_s"), [("", 0.5), ("reply_timeout_s = 2.5\n", 2.5)])
+def test_an_answer_is_late_after_the_time_that_is_set(tmp_path: Path, key: str, timeout_s: float) -> None:
+    clock = FakeClock()
+    asking = serial_source(settings_of(tmp_path, BMS + key), ChannelTable(), clock)._conversation
+    asking.opened()
+    while asking.due() is None:
+        clock.advance(asking.wait_s())
+    asking.asked()
+    clock.advance(timeout_s - 0.01)
+    assert not asking.is_late()
+    clock.advance(0.02)
+    assert asking.is_late()
+
+
 def test_check_tells_of_a_port_what_it_can_without_opening_it(tmp_path: Path) -> None:
     absent = findings(tmp_path, BMS, Level.WARNING)
     assert "source bms: port /dev/serial/by-id/usb-BMS is not there yet: JBD" in absent

@@ -268,6 +268,21 @@ def test_requeueing_skips_rows_that_were_replaced_since(bench: Bench) -> None:
     assert_balanced(bench.spool, bench.feed.accounts)
 
 
+def test_requeueing_skips_rows_that_were_replaced_after_a_restart_too(bench: Bench) -> None:
+    bench.refuse(bench.send(ordered=True), ROW % b"true", b"charging_session,vehicle=b open=true 77")
+    for line in (ROW % b"false", b"x y=1 1"):
+        bench.feed.accounts["points/made/battery"] += 1
+        bench.spool.append(ordered_batch(line), accounts=bench.feed.accounts, positions={})
+    bench.spool.commit()
+    hand_over(bench.disk, DIRECTORY, bench.letters[0], boot_time_ns=None)
+    bench.restart()
+    assert len(list(drain(bench.spool))) == 2
+    bench.look()
+    assert [lines_of_entry(entry) for entry in drain(bench.spool)] == [
+        b"charging_session,vehicle=b open=true 77\n"
+    ]
+
+
 def ordered_batch(line: bytes) -> EncodedBatch:
     return EncodedBatch(compress(line + b"\n"), points=1, first_ns=1, last_ns=1, ordered=True)
 

@@ -169,6 +169,18 @@ def test_what_was_settled_from_memory_stays_counted_after_a_kill(bench: Bench) -
     assert drained_points(again) == [3, 4, 5, 6, 7, 8, 12, 13, 14]
 
 
+def test_what_is_refused_of_a_batch_in_memory_counts_as_dead(bench: Bench) -> None:
+    bench.refuse("append")
+    bench.put()
+    entry = bench.spool.next_live()
+    assert entry
+    bench.spool.refuse(entry.sequence, b"battery,vehicle=a soc_pct=0 0\n", reason="parse", words="")
+    bench.spool.acknowledge(entry.sequence)
+    counters = bench.spool.counters()
+    assert (counters["points/dead"], counters["points/acknowledged"]) == (1, 2)
+    assert_balanced(bench.spool, bench.feed.accounts)
+
+
 def test_a_batch_in_flight_from_memory_may_be_acknowledged_after_it_was_stored(bench: Bench) -> None:
     bench.refuse("append")
     bench.put()

@@ -92,6 +92,16 @@ def test_who_writes_does_not_wait_and_what_finds_no_room_is_counted_and_told_in_
     assert pipe.rest() == ""
 
 
+def test_what_was_written_leaves_its_room_to_any_number_of_lines(pipe: Pipe) -> None:
+    queued = QueuedStderr(pipe.writer, max_bytes=4 * (10 + 64))
+    queued.start()
+    for number in range(100):
+        queued.write(f"{number:09}\n")
+        assert pipe.line() == f"{number:09}"
+    assert queued.dropped_lines == 0
+    queued.finish(10.0)
+
+
 def test_a_stream_that_takes_nothing_does_not_hold_the_end_up(pipe: Pipe) -> None:
     pipe.fill()
     queued = QueuedStderr(pipe.writer)

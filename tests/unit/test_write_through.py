@@ -234,6 +234,18 @@ def test_it_is_bounded(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(memory.iterdir()) == []
 
 
+def test_what_is_on_disk_leaves_its_room_to_any_number_of_batches(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    kept = opened(memory)
+    for sequence in range(1, 50):
+        keep(kept, sequence, (sequence,), (sequence + 1,))
+        assert [left.sequence for left in opened(memory).left()] == [sequence]
+        kept.appended(sequence)
+        kept.committed(sequence, waiting=[])
+
+
 def test_a_batch_gets_the_next_number_where_a_letter_takes_its_own(memory: Path) -> None:
     kept = opened(memory)
     batch = Batch().add(1)
