@@ -97,7 +97,7 @@ def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> Progress:
     return Progress(
         waiting_points=gauges.waiting_disk_points + gauges.waiting_memory_points,
         acknowledged_points=counters["points/acknowledged"] - before["points/acknowledged"],
-        dead_points=counters["points/dead"] - before["points/dead"],
+        dead_points=state.dead_points,
         trouble=state.trouble,
     )
 

@@ -107,6 +107,7 @@ class Spool:
         self._retry_s = self._limits.retry_s
         self._look_at_s = 0.0  # for letters that were handed over
         self._letters: list[str] = []  # that were found
+        self._more_letters = False  # than were looked at
         self._closed = False
         self._is_fed = False  # a pipeline has appended to it
         self._lock_file = lock_directory(self._filesystem, directory)
@@ -332,7 +333,11 @@ class Spool:
         if now_s >= self._look_at_s and not self._closed:
             self._look_at_s = now_s + LOOK_EVERY_S
             with contextlib.suppress(OSError):  # out of descriptors, or a disk that refuses: later
-                self._letters = self._requeue.waiting()[:LETTERS_A_LOOK]
+                waiting = self._requeue.waiting()
+                self._letters = waiting[:LETTERS_A_LOOK]
+                self._more_letters = len(waiting) > LETTERS_A_LOOK
+                if self._more_letters:
+                    self._look_at_s = now_s
 
     def _append_letters(self) -> None:
         """Append the letters that were found, when no newer rows wait that may replace theirs."""
@@ -370,7 +375,7 @@ class Spool:
     def letters_wait(self) -> bool:
         """Whether dead letters that were handed over are not appended yet, as far as one has looked."""
         with self._lock:
-            return bool(self._letters)
+            return bool(self._letters) or self._more_letters
 
     # -- the sink's side
 

@@ -15,14 +15,13 @@ import json
 import os
 import re
 import struct
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry_core.lines import LineBuffer
 
-from telemetry.compress import compress
+from telemetry.compress import compress, crc32
 from telemetry.ownership import create_in, open_trusted, opened_folder, read_own_file
 from telemetry.spool.batch import EncodedBatch, TimeBase
 
@@ -125,7 +124,7 @@ class WriteThrough:
                 + told
                 + struct.pack(f"<{count}q", *numbers)
             )
-            check = _CHECK.pack(zlib.crc32(new, zlib.crc32(head)))
+            check = _CHECK.pack(crc32(new, crc32(head)))
             size_bytes = len(head) + len(check) + len(new)
             written = os.writev(self._descriptor, (head, check, new))
             new.release()
@@ -297,7 +296,7 @@ def _pieces(content: bytes) -> Iterator[_Piece]:
         lines = content[end - lines_bytes : end]
         checked = content[at : middle + 8 * count]
         (check,) = _CHECK.unpack_from(content, middle + 8 * count)
-        if zlib.crc32(lines, zlib.crc32(checked)) != check:
+        if crc32(lines, crc32(checked)) != check:
             return
         numbers = struct.unpack_from(f"<{count}q", content, middle)
         told = checked[_PIECE.size : _PIECE.size + told_bytes]

@@ -13,6 +13,7 @@ from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.drain import Progress, drain
 from telemetry.spool import Spool, SpoolLimits
+from telemetry.spool.batch import lines_of
 from tests.support.scripted_server import Connection, ScriptedServer
 from tests.support.spool import Feed
 
@@ -181,3 +182,27 @@ def test_progress_is_told(tmp_path: Path, directory: Path, server: ScriptedServe
     assert told[0].waiting_points == 30
     assert told[-1].waiting_points == 0
     assert (end.acknowledged_points, end.dead_points, end.trouble) == (30, 0, "")
+
+
+def test_any_number_of_letters_that_were_handed_over_is_delivered(
+    tmp_path: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=LIMITS)
+    feed = Feed(spool)
+    for _ in range(41):  # the newest is for the live lane
+        feed.put()
+        spool.commit()
+    for _ in range(40):
+        entry = spool.next_backlog()
+        assert entry
+        first = lines_of(entry.batch).splitlines()[0]
+        spool.refuse(entry.sequence, first + b"\n", reason="malformed", words="")
+        spool.acknowledge(entry.sequence)
+    spool.close()
+    file = str(config(tmp_path, server.url))
+    assert main(["spool", "requeue", "--all", file]) == 0
+    capsys.readouterr()
+    with server:
+        assert main(["spool", "drain", file]) == 0
+        assert len(server.stored) == 43
+    assert capsys.readouterr().out == "43 points delivered, 0 made dead letters\n"
