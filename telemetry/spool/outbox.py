@@ -183,7 +183,10 @@ class Outbox:
             if place in ends:
                 continue
             entry = Entry(stored.head.sequence, stored.batch)
-            if stored.batch.ordered and place > self._store.settled.next_open(0):
+            if stored.batch.ordered and (
+                place > self._store.settled.next_open(0)
+                or any(sequence < entry.sequence for sequence in self._in_flight)  # whose segment may be gone
+            ):
                 return None
             if self._bury_if_past(entry, place):
                 place = stored.head.end

@@ -72,6 +72,7 @@ with SignalWatch(ended.set, limit_s=60.0, on_hangup=print):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         say(*sorted(each.name for each in threading.enumerate() if blocked(each) >> number - 1 & 1))
     kill()
+    ended.wait()
 """)
         == ["MainThread other"] * 3
     )  # sigwait takes them out of what its own thread blocks
