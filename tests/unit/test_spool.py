@@ -129,6 +129,24 @@ def test_an_ordered_batch_goes_by_the_backlog_when_all_before_it_is_settled(
     spool.close()
 
 
+def test_an_ordered_batch_waits_for_one_on_its_way_whose_segment_somebody_removed(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    spool = Spool(tmp_path, clock=clock, limits=SpoolLimits(keep_free_bytes=0, segment_bytes=1))
+    feed = Feed(spool)
+    feed.put()
+    spool.commit()
+    first = spool.next_live()
+    assert first
+    next(tmp_path.glob("*.segment")).unlink()
+    feed.put(ordered=True)
+    spool.commit()
+    assert spool.next_backlog() is None
+    spool.acknowledge(first.sequence)
+    assert sequences(spool.next_backlog()) == [2]
+    spool.close()
+
+
 def test_a_pipeline_and_a_sink_may_use_it_at_once(tmp_path: Path) -> None:
     spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0, segment_bytes=5000))
     feed = Feed(spool)
