@@ -73,6 +73,11 @@ class Assembled:
         return not isinstance(self.settings, SerialSettings)
 
     @property
+    def has_scaled_time(self) -> bool:
+        """Whether its stamps are those of a simulator that runs at another speed than the machine's clock."""
+        return self.own_time and not isinstance(self.settings, ReplaySettings)
+
+    @property
     def isotp(self) -> tuple[IsoTpId, ...]:
         """Ids of its frames that are parts of longer messages."""
         return () if isinstance(self.settings, SerialSettings) else self.settings.databases.isotp

@@ -150,10 +150,12 @@ class Line:
         tag: str,
         isotp: Sequence[IsoTpId] = (),
         has_error_frames: bool = True,
+        by_order: bool = False,
     ) -> None:
         """Give the stages a channel: the plan's bus (-1: none), the source it counts for, its tag.
 
-        isotp: ids of this channel whose frames are parts of longer messages; has_error_frames: see `expect`.
+        isotp: ids of this channel whose frames are parts of longer messages; has_error_frames: see `expect`;
+        by_order: stamps say nothing of pauses (simulated time), so that pages of cells are ordered by number.
         """
         self.expect(source, bus=bus, isotp=isotp, has_error_frames=has_error_frames)
         common = {"vehicle": self._vehicle, "source": tag}
@@ -174,7 +176,7 @@ class Line:
             mapped_tags = {
                 self._add_tags(tags): tags for tags in ({**common, **own} for own in self._map_tags)
             }
-            self._mapper.bind(channel, bus, list(mapped_tags))
+            self._mapper.bind(channel, bus, list(mapped_tags), by_order=by_order)
         if self._missing_pages is not None:
             self._missing_pages.bind(channel, bus, tag)
         if self._watcher is not None:

@@ -284,6 +284,7 @@ class Service:
                 tag=source.tag_of(channel.name),
                 isotp=source.isotp,
                 has_error_frames=source.has_error_frames,
+                by_order=source.has_scaled_time,
             )
 
     def _live(self) -> list[str]:

@@ -67,6 +67,7 @@ cdef struct CycleState:          # of one cycle of one sender
     uint8_t is_lossy             # a page came twice since then before all others had come
     uint8_t is_done              # the open cycle has had its reading
     uint8_t is_held              # all pages are in, and the next row will say whether they are of one cycle
+    uint8_t by_order             # stamps say nothing of pauses: only the order of pages does
     uint8_t is_cut               # the next row is of another device
     uint8_t in_order             # its rows came in the order of the pages
 

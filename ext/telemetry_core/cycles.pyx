@@ -12,6 +12,9 @@ pause so long ends a cycle. FIRST_PAGE: otherwise pages are spread over the whol
 its lowest page and is over when it lasts as long as a turn. A page of the next cycle comes later than that,
 unless its lowest page, which ends the cycle, comes before.
 
+A sender whose stamps are scaled (a simulator at 60 times real time) has pauses wherever its process slept. There
+a cycle begins where the order of pages does, `by_order`: what is lost from one page to the next may mix two.
+
 Loss makes turns longer, never shorter. So a shorter turn is believed at once, as is the first one if its
 silence is VERY_CLEAR. What else contradicts is believed after several turns that agree. Until something is
 known, a reading waits for the next row, which may end the turn, unless its pages came in their order, and
@@ -78,11 +81,14 @@ cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uin
     is_refresh = not is_broken and fresh == 0 and lead == state.last_lead
 
     was_unknown = state.rule == UNKNOWN
-    is_learnt = follow_turn(state, pages, ranks, page_count, there, count, lead, pause_ns, is_broken)
+    is_learnt = not state.by_order and follow_turn(state, pages, ranks, page_count, there, count, lead, pause_ns,
+                                                   is_broken)
     if is_learnt and was_unknown:
         found |= settle(state, pages, page_count, pause_ns)
     if is_broken or count == state.expected:
         begins = True
+    elif state.by_order:
+        begins = ranks[lead] <= ranks[state.last_lead] and not is_refresh
     elif state.rule == SILENCE:
         begins = pause_ns > state.pause_ns
     elif state.rule == FIRST_PAGE:
@@ -108,7 +114,7 @@ cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uin
     state.rows += 1
     state.last_lead = lead
     if state.seen == state.expected and not state.is_done:
-        if state.rule != UNKNOWN or count == state.expected or is_evident(state):
+        if state.rule != UNKNOWN or state.by_order or count == state.expected or is_evident(state):
             state.is_done = True
             found |= READING
         else:

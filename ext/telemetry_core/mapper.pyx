@@ -152,9 +152,10 @@ cdef class Mapper:
         free(self.pages_there)
         free(self.noticed)
 
-    def bind(self, Py_ssize_t channel, Py_ssize_t bus, tags):
+    def bind(self, Py_ssize_t channel, Py_ssize_t bus, tags, *, bint by_order=False):
         """Rows of `channel` are of the plan's bus `bus`; `tags[i]` is the encoder's index for tag set i there.
 
+        by_order: its stamps say nothing of pauses, so that pages make a cycle by their order alone.
         With bus -1 (no database) its rows are passed on and nothing is made of them. What was remembered of
         the channel is forgotten. Raises ValueError when there is no such bus or not one index for each tag
         set, IndexError when the channel is over 65535.
@@ -165,10 +166,13 @@ cdef class Mapper:
             raise ValueError(f"bus {bus} is not one of {self.table.bus_count}")
         if bus >= 0 and len(tags) != self.table.tag_set_count:
             raise ValueError(f"{len(tags)} indexes for {self.table.tag_set_count} tag sets")
+        cdef Py_ssize_t number
         self._make_channels(channel + 1)
         free_channel(&self.channels[channel])
         if bus >= 0:
             self._bind(&self.channels[channel], bus, tags)
+            for number in range(self.table.buses[bus].cycle_count):
+                self.channels[channel].cycles[number].by_order = by_order
 
     cdef object _make_channels(self, Py_ssize_t count):
         if count <= self.channel_count:

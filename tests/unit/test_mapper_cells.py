@@ -53,6 +53,19 @@ def test_an_incomplete_cycle_is_counted_and_none_of_it_is_in_the_next_reading() 
     assert bench.mapper.incomplete_cycles == 1
 
 
+def test_scaled_stamps_have_pauses_anywhere_and_pages_make_a_cycle_by_their_order() -> None:
+    """A simulator at 60 times real time sends in bursts of its own: a pause of 10 ms is 0.6 s."""
+    bench = Bench(CELLS)
+    bench.mapper.bind(0, 0, range(1, 1 + len(bench.spec.tag_sets)), by_order=True)
+    readings, time_s = [], 0.0
+    for row in range(36):
+        time_s += 0.6 if row % 4 == 0 else 0.001
+        readings += bench.pages([row % 3], time_s, [3600 + row // 3] * 6)
+    assert sum(row.measurement == "cells" for row in readings) == 12
+    assert bench.pages([0, 2], 20, [3700] * 6) == bench.pages([1, 2], 20.1, [3701] * 6) == []
+    assert bench.mapper.incomplete_cycles == 1
+
+
 def test_a_cycle_that_stood_still_is_given_up() -> None:
     bench = Bench(CELLS)
     bench.pages([0, 1], 0, [3600] * 6)
