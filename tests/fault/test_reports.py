@@ -6,7 +6,6 @@ import fcntl
 import gzip
 import logging
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -317,12 +316,8 @@ def test_readers_of_the_page_leave_the_line_the_descriptors_that_it_needs(tmp_pa
     with web_gateway(tmp_path) as service, ExitStack() as stack:
         assert service.gateway.terminate() == 0
         service.listener.hang_up()
-        before = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_DESCRIPTORS, before[1]))
-        try:
-            service.start()
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        service.gateway.started_by = ("prlimit", f"--nofile={MOST_DESCRIPTORS}:")
+        service.start()
         service.listener.send([FRAME])
         service.wait_until(lambda: service.account("points/acknowledged") >= 1, "the server's client")
         for _ in range(60):

@@ -53,7 +53,8 @@ class Gateway:
     """One gateway with all its files in `directory`. As a context manager it leaves nothing running.
 
     influx, sources: the tables [influx] and [[can]], [[replay]] …; top: keys and tables before them; spool:
-    keys of [spool] besides its directory; web: what [web] listens at.
+    keys of [spool] besides its directory; web: what [web] listens at; started_by: the program that starts it,
+    with its arguments.
     """
 
     directory: Path
@@ -62,6 +63,7 @@ class Gateway:
     top: str = ""
     spool: str = ""
     web: str = "off"
+    started_by: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def __enter__(self) -> Self:
@@ -93,7 +95,7 @@ class Gateway:
         environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "telemetry", "run", "-v", str(self.config)],
+                [*self.started_by, sys.executable, "-m", "telemetry", "run", "-v", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
