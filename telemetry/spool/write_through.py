@@ -307,6 +307,7 @@ def _pieces(content: bytes) -> Iterator[_Piece]:
 def keeping_in_memory(boot_id: str) -> Callable[[Path], WriteThrough | None]:
     """For a spool's directory: what keeps its batches; None on a system without a file system in memory."""
     runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd.exec(5)
+    # The last one is for everybody: files in it are made exclusively, and only this owner's are read (S108).
     folders = [Path(name) for name in (runtime, "/run/nev-telemetry", "/dev/shm") if name]  # noqa: S108
 
     def keep(spool: Path) -> WriteThrough | None:
