@@ -24,7 +24,7 @@ COMMANDS = {
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
-    "completion": "a script that lets bash, zsh or fish complete this command",
+    "completion": "a script that lets a shell complete this command",
     "sim": "a simulated ECU on a bus, a socket or into a log",
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
 }
