@@ -72,5 +72,5 @@ dist: setup ## sdist and wheel, in dist/
 
 clean: ## everything that make made
 	rm -rf .venv build dist nev-telemetry-demo.png *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f ext/telemetry_core/*.so ext/telemetry_core/*.c ext/telemetry_core/*.cpp ext/telemetry_core/*.html
+	find ext -name "*.so" -o -name "*.c" -o -name "*.cpp" -o -name "*.html" | xargs rm -f
 	find . -name __pycache__ -prune -exec rm -rf {} +

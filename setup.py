@@ -61,8 +61,8 @@ extensions = cythonize(
     [
         Extension(
             "telemetry_core.*",
-            ["ext/telemetry_core/*.pyx"],
-            include_dirs=["ext/telemetry_core"],
+            ["ext/telemetry_core/**/*.pyx"],
+            include_dirs=["ext"],
             extra_compile_args=COMPILE_ARGS,
             extra_link_args=["-Wl,--version-script=ext/telemetry_core/exports.map", *LINK_ARGS],
             define_macros=[("CYTHON_TRACE", "1")] if DEBUG else [],

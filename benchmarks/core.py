@@ -3,14 +3,14 @@ not."""
 
 from pathlib import Path
 
-from telemetry_core.decoder import Decoder
-from telemetry_core.encoder import Encoder
-from telemetry_core.frames import FrameBatch
-from telemetry_core.lines import LineBuffer
-from telemetry_core.plan import Plan
-from telemetry_core.samples import SampleBatch
-from telemetry_core.schema import Schema
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.decoder import Decoder
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.text.encoder import Encoder
+from telemetry_core.text.lines import LineBuffer
 
 from benchmarks.readers import LogFormat
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from telemetry_core.frames import FrameBatch
+from telemetry_core.frames.batch import FrameBatch
 
 from benchmarks.core import BATCH_FRAMES, Core
 from benchmarks.readers import CANDUMP, LOG_FORMATS

@@ -20,11 +20,11 @@ from benchmarks.command import decode
 from benchmarks.report import Section, goal
 from benchmarks.workload import Workload
 from telemetry.clock import SystemClock
-from telemetry.compress import compress
-from telemetry.debian_package import cache_folder
-from telemetry.decode_delivery import BATCH_LINES
-from telemetry.demo_server import ServerProcess, start_influxdb1
-from telemetry.sink.influx import InfluxClient
+from telemetry.decode.delivery import BATCH_LINES
+from telemetry.demo.debian_package import cache_folder
+from telemetry.demo.server import ServerProcess, start_influxdb1
+from telemetry.sinks.influx.client import InfluxClient
+from telemetry.spool.compress import compress
 
 LIMIT_SHARE = 0.9  # of the time a request is on its way
 

@@ -15,24 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from telemetry_core.frames import FrameBatch
-from telemetry_core.stamps import TimeMap
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.clock import SystemClock
 from telemetry.config import ReduceSettings
-from telemetry.debian_package import cache_folder
-from telemetry.demo_server import start_influxdb1
+from telemetry.databases.bus import BusDatabases
+from telemetry.databases.plan_cache import load_plan
+from telemetry.demo.debian_package import cache_folder
+from telemetry.demo.server import start_influxdb1
 from telemetry.ledger import Ledger, add, imbalances, total
-from telemetry.line import Line
-from telemetry.pipeline import Pipeline
-from telemetry.process import process_gauges
-from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.plan_cache import load_plan
-from telemetry.sink.settings import Api, InfluxSettings
-from telemetry.sink.sink import Sink
-from telemetry.sources.logs import Log
+from telemetry.logs.log import Log
+from telemetry.service.pipeline import Pipeline
+from telemetry.service.process import process_gauges
+from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.sink import Sink
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
+from telemetry.stages.stages import Line
 from tests.support.clock import FakeClock
 from tests.support.recording import VEHICLE_DBC, record_drive
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from telemetry_core.asc import AscReader
-from telemetry_core.blf import BlfReader
-from telemetry_core.candump import CandumpReader
-from telemetry_core.frames import FrameBatch
-from telemetry_core.gvret import GvretReader
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.logs.asc import AscReader
+from telemetry_core.logs.blf import BlfReader
+from telemetry_core.logs.candump import CandumpReader
+from telemetry_core.logs.gvret import GvretReader
 
 
 class _Stream(Protocol):

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from telemetry_core.decoder import Decoder
-from telemetry_core.frames import FrameBatch
-from telemetry_core.plan import Plan
-from telemetry_core.samples import SampleBatch
-from telemetry_core.schema import Schema
-from telemetry_core.spec import (
+from telemetry_core.decode.decoder import Decoder
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import (
     BusSpec,
     DecimalScale,
     FieldSpec,
@@ -24,16 +21,19 @@ from telemetry_core.spec import (
     SignalSpec,
     SlotKind,
 )
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
 
 from benchmarks.core import BATCH_FRAMES
 from benchmarks.measure import Contender, Timing, race
 from benchmarks.plot import Plot
 from benchmarks.report import Section, goal
 from benchmarks.workload import FIRST_STAMP_NS, SEED
-from telemetry.protocols import dbc
-from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.findings import Findings
-from telemetry.protocols.parse import parse
+from telemetry.databases import build as dbc
+from telemetry.databases.bus import BusDatabases
+from telemetry.databases.formats.findings import Findings
+from telemetry.databases.formats.parse import parse
 
 ID_EXTENDED = 0x80000000
 MOST_GROWTH = 1.5

@@ -17,12 +17,12 @@ import can
 import cantools.database
 from cantools.database import DecodeError
 from cantools.database.can import Database, Message
-from telemetry_core.frames import FrameBatch
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.frames.batch import FrameBatch
 
 from benchmarks.core import BATCH_FRAMES
-from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.dbc import build_plan
+from telemetry.databases.build import build_plan
+from telemetry.databases.bus import BusDatabases
 
 SEED = 20261124
 FIRST_STAMP_NS = 1_760_000_000_000_000_000

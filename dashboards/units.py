@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models import units
 
-from telemetry.model import MEASUREMENTS
+from telemetry.model.measurements import MEASUREMENTS
 
 _GRAFANA = {
     "V": units.Volt,

@@ -6,9 +6,9 @@ has `finished`, which it does by itself (a full battery) or some time after `fin
 
 from typing import Protocol
 
-from firmware_sim.bms import TICK_S, Bms, Request, State
-from firmware_sim.charger import Charger, Phase
-from firmware_sim.load import Vehicle
+from firmware_sim.ecus.bms import TICK_S, Bms, Request, State
+from firmware_sim.ecus.charger import Charger, Phase
+from firmware_sim.plant.load import Vehicle
 
 
 class Activity(Protocol):

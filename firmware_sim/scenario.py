@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from firmware_sim.faults import Fault
-from firmware_sim.load import Profile
-from firmware_sim.plant import PackSpec
-from firmware_sim.scenario_faults import read_fault
-from firmware_sim.service_battery import ServiceSpec
+from firmware_sim.ecus.service_battery import ServiceSpec
+from firmware_sim.faults.kinds import Fault
+from firmware_sim.faults.read import read_fault
+from firmware_sim.plant.load import Profile
+from firmware_sim.plant.pack import PackSpec
 from telemetry.errors import ConfigError, InputMissingError
 from telemetry.toml_table import TomlTable
 

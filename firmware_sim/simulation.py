@@ -10,21 +10,21 @@ from dataclasses import asdict, dataclass
 from itertools import cycle, pairwise
 
 from firmware_sim.activity import Activity, Charging, Driving, Standing
-from firmware_sim.bms import TICK_S, Bms
-from firmware_sim.bms_messages import bms_messages
-from firmware_sim.broadcast import VEHICLE_DBC, Broadcast, Frame
-from firmware_sim.bus_faults import BusFaults
-from firmware_sim.charger import Charger, ChargerSpec
-from firmware_sim.charger_messages import charger_messages
-from firmware_sim.jbd_replies import JbdLine
-from firmware_sim.layout import load_layouts
-from firmware_sim.load import Vehicle
-from firmware_sim.plant import Pack
-from firmware_sim.plant_faults import PlantFaults
+from firmware_sim.ecus.bms import TICK_S, Bms
+from firmware_sim.ecus.charger import Charger, ChargerSpec
+from firmware_sim.ecus.service_battery import ServiceBattery
+from firmware_sim.faults.bus import BusFaults
+from firmware_sim.faults.plant import PlantFaults
+from firmware_sim.links.serial_line import SerialDevice
+from firmware_sim.plant.load import Vehicle
+from firmware_sim.plant.pack import Pack
 from firmware_sim.scenario import Charge, Drive, Phase, Scenario, Stand
-from firmware_sim.serial_line import SerialDevice
-from firmware_sim.service_battery import ServiceBattery
-from firmware_sim.vedirect_blocks import VeDirectLine
+from firmware_sim.wire.bms_messages import bms_messages
+from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast, Frame
+from firmware_sim.wire.charger_messages import charger_messages
+from firmware_sim.wire.jbd import JbdLine
+from firmware_sim.wire.layout import load_layouts
+from firmware_sim.wire.vedirect import VeDirectLine
 
 _TICK_NS = round(TICK_S * 1e9)
 _NS_PER_S = 1_000_000_000

@@ -8,7 +8,7 @@ import csv
 from collections.abc import Sequence
 from typing import TextIO
 
-from firmware_sim.bms import TICK_S
+from firmware_sim.ecus.bms import TICK_S
 from firmware_sim.simulation import Simulation
 from telemetry.errors import StorageError
 

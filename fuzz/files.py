@@ -6,17 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from telemetry_core.frames import FrameTuple
-from telemetry_core.plan import Plan
-from telemetry_core.schema import Schema
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.rows.schema import Schema
 
 from fuzz.scratch import scratch_file
 from telemetry.config import load_config
+from telemetry.databases.build import build_plan
+from telemetry.databases.bus import BusDatabases, LoadedPlan
+from telemetry.databases.plan_codec import decoded, encoded
 from telemetry.errors import ConfigError
-from telemetry.protocols.databases import BusDatabases, LoadedPlan
-from telemetry.protocols.dbc import build_plan
-from telemetry.protocols.plan_codec import decoded, encoded
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.filesystem import append_all
 from telemetry.spool.record import FIXED_BYTES, MAGIC

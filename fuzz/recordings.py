@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
-from telemetry_core.frames import FrameBatch, FrameTuple
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from fuzz.scratch import scratch_file
-from telemetry.capture_decoding import CaptureDecoder
-from telemetry.decode_output import OutputFormat
+from telemetry.decode.captures import CaptureDecoder
+from telemetry.decode.output import OutputFormat
 from telemetry.errors import DataError
-from telemetry.protocols.serial_protocol import PROTOCOLS
-from telemetry.sources.captures import Capture
-from telemetry.sources.logs import Log
+from telemetry.logs.captures import Capture
+from telemetry.logs.log import Log
+from telemetry.protocols.known import PROTOCOLS
 
 LONGEST_PAYLOAD_BYTES = 64
 SMALL_BATCH_FRAMES = 7

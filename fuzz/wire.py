@@ -1,15 +1,15 @@
 """What comes in from devices and servers: any bytes, in any pieces, are understood as the models do."""
 
-from telemetry_core.frames import FrameBatch, FrameTuple
-from telemetry_core.framing import MessageFraming, TextFraming
-from telemetry_core.plan import Plan
-from telemetry_core.schema import Schema
-from telemetry_core.spec import BusSpec, PlanSpec
-from telemetry_core.transport import Transport
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import BusSpec, PlanSpec
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.rows.schema import Schema
+from telemetry_core.serial.framing import MessageFraming, TextFraming
+from telemetry_core.transport.stage import Transport
 
-from telemetry.protocols.jbd import JBD
-from telemetry.protocols.vedirect import VEDIRECT
-from telemetry.sink.verdict import (
+from telemetry.protocols.serial.jbd import JBD
+from telemetry.protocols.serial.vedirect import VEDIRECT
+from telemetry.sinks.influx.verdict import (
     MAX_RETRY_AFTER_S,
     MAX_WORDS,
     Acknowledged,

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from telemetry import __version__
 from telemetry.errors import InputMissingError, StorageError, TelemetryError, one_line
-from telemetry.stderr_queue import queued_stderr
+from telemetry.service.stderr_queue import queued_stderr
 
 COMMANDS = {
     "run": "the gateway service",

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telemetry.bit_rate import BitRate
 from telemetry.errors import ConfigError
-from telemetry.limits import Limit, read_limit
-from telemetry.map_entry import MapEntry, read_map_entry
-from telemetry.protect_entry import ProtectEntry, read_protect_entry
-from telemetry.protocols.transport import ID_BITS, ID_BITS_EXTENDED, IsoTpId, parse_id, parse_id_masks
-from telemetry.serial_settings import SerialSettings, SimulatedTime, read_serial, read_simulated_time
-from telemetry.sink.credentials import Secret, handed_over, read_secret
-from telemetry.sink.settings import Api, InfluxSettings
+from telemetry.model.bit_rate import BitRate
+from telemetry.rules.limits import Limit, read_limit
+from telemetry.rules.map_entry import MapEntry, read_map_entry
+from telemetry.rules.protect_entry import ProtectEntry, read_protect_entry
+from telemetry.sinks.credentials import Secret, handed_over, read_secret
+from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sources.serial.settings import SerialSettings, SimulatedTime, read_serial, read_simulated_time
+from telemetry.stages.transport import ID_BITS, ID_BITS_EXTENDED, IsoTpId, parse_id, parse_id_masks
 from telemetry.toml_table import TomlTable
 from telemetry.web.settings import WebSettings, read_web
 

@@ -14,7 +14,7 @@ TELEMETRY_CORE_GCOV=1 CC=gcc CXX=g++ .venv/bin/python setup.py -q \
 
 export PYTHONPATH=build/gcov/lib
 .venv/bin/python -c '
-import telemetry_core.decoder as module
+import telemetry_core.decode.decoder as module
 assert "/build/gcov/" in module.__file__, module.__file__'
 tests=("$@")
 [ $# -gt 0 ] || tests=(tests/unit tests/property)

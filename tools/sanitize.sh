@@ -22,9 +22,9 @@ export LD_PRELOAD PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_
 export UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=build/sanitize/lib
 
 .venv/bin/python -c '
-import telemetry_core.decoder as module
+import telemetry_core.decode.decoder as module
 assert "/build/sanitize/" in module.__file__, module.__file__'
 exec .venv/bin/python -m pytest -q -n auto --capture=sys -p no:cacheprovider --hypothesis-profile=ci \
     -o pythonpath=". build/sanitize/lib" \
-    --deselect tests/unit/test_value_texts.py::test_a_cached_plan_is_that_of_the_option \
+    --deselect tests/unit/databases/test_value_texts.py::test_a_cached_plan_is_that_of_the_option \
     -m "not vcan and not server and not slow" "${@:-${tests[@]}}"

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from telemetry.checking import Level, check
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UnavailableError
+from telemetry.service.check import Level, check
 
 HELP = "validate a configuration without starting anything"
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from telemetry.capture_decoding import CaptureDecoder
 from telemetry.clock import Clock, SystemClock
-from telemetry.decode_output import FileDecoder, OutputFormat
-from telemetry.decode_screen import Screen
-from telemetry.decoding import Database, LogDecoder, plan_channels
+from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.decode.captures import CaptureDecoder
+from telemetry.decode.logs import Database, LogDecoder, plan_channels
+from telemetry.decode.output import FileDecoder, OutputFormat
+from telemetry.decode.screen import Screen
 from telemetry.errors import EXIT_OK, StorageError, UsageError
-from telemetry.protect_entry import load_protect_entries
-from telemetry.protecting import protect
-from telemetry.protocols.plan_cache import load_plan, user_cache_directory
-from telemetry.protocols.serial_protocol import PROTOCOLS
-from telemetry.protocols.transport import IsoTpId, parse_id, parse_id_masks
-from telemetry.sources.content import require_file
+from telemetry.logs.content import require_file
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.rules.protect import protect
+from telemetry.rules.protect_entry import load_protect_entries
+from telemetry.stages.transport import IsoTpId, parse_id, parse_id_masks
 
 HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
 INTO_INFLUXDB = "influx"
@@ -259,8 +259,8 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
             raise UsageError(
                 f"stands beside {_flag(other)}", where=_flag(wrong), hint="leave one of them out"
             )
-    from telemetry.decode_influx import Job, deliver  # with the sink, which the other formats do without
-    from telemetry.decode_target import influx_settings, spool_directory
+    from telemetry.decode.influx import Job, deliver  # with the sink, which the other formats do without
+    from telemetry.decode.target import influx_settings, spool_directory
 
     influx = influx_settings(arguments.config, options, os.environ)
     make_decoder = _decoders(arguments, OutputFormat.LINE_PROTOCOL, screen, accounts=True)

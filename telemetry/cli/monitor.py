@@ -11,17 +11,17 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from telemetry.bit_rate import BitRate
 from telemetry.clock import SystemClock
 from telemetry.config import spool_directory
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
+from telemetry.model.bit_rate import BitRate
 from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.monitor.feeds import Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, plain_lines, screen
 from telemetry.monitor.session import Session, look_once
 from telemetry.monitor.text import glyphs_for
-from telemetry.protocols.serial_protocol import PROTOCOLS
+from telemetry.protocols.known import PROTOCOLS
 
 HELP = "live values in a terminal: of a running service, a bus, a port or a log"
 PLAIN_EVERY_S = 2.0

@@ -12,8 +12,8 @@ from telemetry_core.allocator import return_large_blocks
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK
-from telemetry.notify import Supervisor
-from telemetry.service import Service
+from telemetry.service.service import Service
+from telemetry.service.supervisor import Supervisor
 from telemetry.sources.source import StopSignal
 from telemetry.stopping import SignalWatch
 

@@ -11,13 +11,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from firmware_sim.faults import SERIAL_DEVICES
-from firmware_sim.links import CandumpLog, CanLink, Link, NoLink, SeqpacketLink
-from firmware_sim.player import Player, SimulatedClock, record
+from firmware_sim.faults.kinds import SERIAL_DEVICES
+from firmware_sim.faults.serial import SerialFaults
+from firmware_sim.links.can import CandumpLog, CanLink, Link, NoLink, SeqpacketLink
+from firmware_sim.links.player import Player, SimulatedClock, record
+from firmware_sim.links.pty import PtyPort
+from firmware_sim.links.serial_line import SerialLine, SerialLines
 from firmware_sim.scenario import Scenario, find_scenario, load_scenario, parse_instant, scenario_names
-from firmware_sim.serial_faults import SerialFaults
-from firmware_sim.serial_line import SerialLine, SerialLines
-from firmware_sim.serial_port import PtyPort
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.errors import EXIT_OK, StorageError, UsageError

@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from telemetry.clock import SystemClock
 from telemetry.config import load_config, spool_directory
-from telemetry.drain import Progress, drain
 from telemetry.errors import EXIT_OK, DataError, StorageError, UsageError
+from telemetry.service.drain import Progress, drain
 from telemetry.spool.batch import lines_of
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.requeue import hand_over

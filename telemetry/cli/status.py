@@ -7,7 +7,7 @@ from typing import Any
 
 from telemetry.config import spool_directory
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
-from telemetry.status import query_status
+from telemetry.live.status_socket import query_status
 
 HELP = "the accounts of a running service"
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from telemetry.demo_server import end_process, ends_with_parent
+from telemetry.demo.server import end_process, ends_with_parent
 from telemetry.errors import UnavailableError
 
 _URGENT = -15  # niceness

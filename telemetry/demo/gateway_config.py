@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_sim.player import SimulatedClock
+from firmware_sim.links.player import SimulatedClock
 
 SOURCE = "can"  # the bus's configured name
 

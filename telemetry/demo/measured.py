@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from firmware_sim.broadcast import VEHICLE_DBC
-from firmware_sim.layout import load_layouts
-from firmware_sim.vedirect_blocks import BLOCK_EVERY_NS
+from firmware_sim.wire.broadcast import VEHICLE_DBC
+from firmware_sim.wire.layout import load_layouts
+from firmware_sim.wire.vedirect import BLOCK_EVERY_NS
 from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT
 from telemetry.demo.readback import Readback
 from telemetry.demo.sampling import (

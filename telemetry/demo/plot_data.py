@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from firmware_sim.bms import State
+from firmware_sim.ecus.bms import State
 from telemetry.demo.gateway_config import JBD, SOURCE
 from telemetry.demo.readback import Readback
 from telemetry.demo.sampling import Series
-from telemetry.model import numbered_field
+from telemetry.model.measurements import numbered_field
 
 _POINTS = 900  # of a curve, about
 _COLUMNS = 180  # of the map of cells

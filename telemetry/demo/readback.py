@@ -12,11 +12,11 @@ from typing import Any, Protocol
 from telemetry.clock import Clock
 from telemetry.demo.sampling import Series
 from telemetry.errors import UnavailableError
-from telemetry.sink.credentials import Secret, read_secret
-from telemetry.sink.deadline import Deadline
-from telemetry.sink.settings import InfluxSettings
-from telemetry.sink.transport import Transport
-from telemetry.sink.verdict import Answer
+from telemetry.sinks.credentials import Secret, read_secret
+from telemetry.sinks.deadline import Deadline
+from telemetry.sinks.influx.http import Transport
+from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.influx.verdict import Answer
 
 _DEADLINE_S = 30.0
 _ANSWER_BYTES = 16 * 1024 * 1024

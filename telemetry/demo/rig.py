@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.broadcast import VEHICLE_DBC
-from firmware_sim.player import SimulatedClock
+from firmware_sim.links.player import SimulatedClock
+from firmware_sim.wire.broadcast import VEHICLE_DBC
 from telemetry.clock import Clock
 from telemetry.demo.children import Child
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, gateway_config
 from telemetry.errors import UnavailableError
-from telemetry.status import query_status
+from telemetry.live.status_socket import query_status
 
 START_S = 30.0  # for a process to be ready
 POLL_S = 0.1

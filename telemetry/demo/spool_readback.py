@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from telemetry.clock import Clock
-from telemetry.compress import decompress
 from telemetry.demo.readback import bucket_means
 from telemetry.demo.sampling import Series
+from telemetry.spool.compress import decompress
 from telemetry.spool.spool import Spool
 
 _VALUES_OF = ("battery", "cells", "charger", "BMS_PackPower")  # of other measurements points are only counted

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from firmware_sim.player import SimulatedClock
+from firmware_sim.links.player import SimulatedClock
 from firmware_sim.scenario import find_scenario, load_scenario
 from telemetry.clock import Clock
 from telemetry.config import load_config
-from telemetry.debian_package import cache_folder
 from telemetry.demo import plot
 from telemetry.demo.children import Child
+from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_points, stored_points
 from telemetry.demo.live_lines import Status, live_lines
 from telemetry.demo.measured import quantities
@@ -27,12 +27,12 @@ from telemetry.demo.readback import InfluxReadback, Readback
 from telemetry.demo.report import render
 from telemetry.demo.rig import Rig
 from telemetry.demo.screen import Screen, bar
+from telemetry.demo.server import start_influxdb1
 from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.demo.verdict import Outcome, Truth, faults, undecoded
-from telemetry.demo_server import start_influxdb1
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
-from telemetry.sink.settings import check_url
+from telemetry.sinks.influx.settings import check_url
 
 _STANDSTILL_S = 20.0  # without a point acknowledged, after the last frame: no more will be
 _DATABASE_NICENESS = 5  # a database that works hard must not delay the simulator

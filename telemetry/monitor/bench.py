@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from telemetry.bit_rate import BitRate
 from telemetry.config import NAME, Config, read_config
-from telemetry.protocols.plan_cache import user_cache_directory
+from telemetry.databases.plan_cache import user_cache_directory
+from telemetry.model.bit_rate import BitRate
 from telemetry.toml_table import TomlTable
 from telemetry.toml_text import read_toml
 

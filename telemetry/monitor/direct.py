@@ -10,21 +10,21 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from telemetry_core.lines import LineBuffer
+from telemetry_core.text.lines import LineBuffer
 
-from telemetry.assembly import assemble_sources
-from telemetry.channels import ChannelTable
 from telemetry.clock import Clock
 from telemetry.config import Config, ReplaySettings
 from telemetry.errors import UnavailableError
-from telemetry.gateway import describe
 from telemetry.ledger import add
-from telemetry.live import LiveState
-from telemetry.live_view import live_view
+from telemetry.live.gateway import describe
+from telemetry.live.state import LiveState
+from telemetry.live.view import live_view
 from telemetry.monitor.feeds import SETTLE_S
-from telemetry.prepared import prepare
-from telemetry.sources.channel import BatchChannel
+from telemetry.sources.assemble import assemble_sources
+from telemetry.sources.channels import ChannelTable
+from telemetry.sources.inbox import BatchChannel
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from telemetry.stages.prepare import prepare
 
 POLL_S = 0.1
 PUBLISH_EVERY_S = 0.25

@@ -1,4 +1,4 @@
-"""Where the values of the monitor come from: any feed gives the JSON of `telemetry.live_view`."""
+"""Where the values of the monitor come from: any feed gives the JSON of `telemetry.live.view`."""
 
 import threading
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from telemetry.clock import Clock
 from telemetry.errors import DataError
-from telemetry.status import query_status
+from telemetry.live.status_socket import query_status
 
 SETTLE_S = 2.0
 

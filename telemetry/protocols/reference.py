@@ -1,7 +1,7 @@
 """The decoder as one would explain it: bit by bit, one signal after the other, nothing packed.
 
 It is what the compiled decoder is tested against: the same rows, the same counts, for every frame. Nothing
-else uses it. Relies on a PlanSpec that makes sense (telemetry_core.plan refuses others).
+else uses it. Relies on a PlanSpec that makes sense (telemetry_core.decode.plan refuses others).
 """
 
 import math
@@ -9,9 +9,9 @@ import struct
 from collections import Counter
 from collections.abc import Iterable
 
-from telemetry_core.frames import FrameTuple
-from telemetry_core.samples import Row
-from telemetry_core.spec import FLOAT_FORMATS, BusSpec, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.decode.spec import FLOAT_FORMATS, BusSpec, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.rows.batch import Row
 
 EXTENDED = 0x80000000  # the flag bits of an id, as in SocketCAN
 REMOTE = 0x40000000
@@ -22,7 +22,7 @@ CHECKED, WRONG = 32, 64  # flags of a frame that the protection stage has looked
 
 
 class ReferenceDecoder:
-    """The same contract as telemetry_core.decoder.Decoder, with rows as a list."""
+    """The same contract as telemetry_core.decode.decoder.Decoder, with rows as a list."""
 
     def __init__(self, spec: PlanSpec) -> None:
         self.spec = spec

@@ -7,7 +7,7 @@ batch as lost, and the newest frames go on being read.
 
 from collections.abc import Callable, Mapping
 
-from telemetry.sources.channel import BatchChannel
+from telemetry.sources.inbox import BatchChannel
 from telemetry.sources.source import Delivery
 
 LAST_WAIT_S = 0.5

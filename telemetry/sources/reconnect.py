@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 from telemetry.clock import Clock
 from telemetry.errors import without_login
-from telemetry.events import begins, ends
-from telemetry.sources.channel import BatchChannel
+from telemetry.model.events import begins, ends
+from telemetry.sources.inbox import BatchChannel
 from telemetry.sources.source import SourceEnded, SourceEvent, StopSignal
 
 FIRST_DELAY_S = 0.1

@@ -10,14 +10,14 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from telemetry_core.frames import FrameBatch
-from telemetry_core.stamps import Nudger
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.stamps import Nudger
 
 from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
-from telemetry.events import begins
-from telemetry.sources.channel import BatchChannel
-from telemetry.sources.logs import Log
+from telemetry.logs.log import Log
+from telemetry.model.events import begins
+from telemetry.sources.inbox import BatchChannel
 from telemetry.sources.reconnect import put_all, put_end
 from telemetry.sources.source import Delivery, SourceEvent, StopSignal
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from telemetry_core.frames import FrameBatch
+from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.events import Event
+from telemetry.model.events import Event
 
 if TYPE_CHECKING:
-    from telemetry.sources.channel import BatchChannel
+    from telemetry.sources.inbox import BatchChannel
 
 
 @dataclass(frozen=True, slots=True)

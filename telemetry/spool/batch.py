@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from telemetry.compress import decompress
+from telemetry.spool.compress import decompress
 
 _MAX_LINES_BYTES = 256 * 1024 * 1024  # of one batch; what is larger is damage
 

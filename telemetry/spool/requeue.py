@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from telemetry_core.lines import restamp
+from telemetry_core.text.lines import restamp
 
 from telemetry.errors import DataError
 from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD

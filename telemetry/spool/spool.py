@@ -18,19 +18,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from telemetry_core.lines import LineBuffer
+from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
-from telemetry.compress import compress
 from telemetry.errors import StorageError
 from telemetry.ledger import total
 from telemetry.spool.batch import EncodedBatch, Entry
+from telemetry.spool.compress import compress
 from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
 from telemetry.spool.deadletters import REQUEUE, DeadLetters
 from telemetry.spool.filesystem import FileSystem, RealFileSystem
+from telemetry.spool.in_flight import Outbox
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item, Memory
-from telemetry.spool.outbox import Outbox
 from telemetry.spool.recovery import read_state
 from telemetry.spool.requeue import Requeue
 from telemetry.spool.segment import parse_name

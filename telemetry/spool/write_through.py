@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from telemetry_core.lines import LineBuffer
+from telemetry_core.text.lines import LineBuffer
 
-from telemetry.compress import compress, crc32
 from telemetry.ownership import create_in, open_trusted, opened_folder, read_own_file
 from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.spool.compress import compress, crc32
 
 MOST_BYTES = 16 * 1024 * 1024  # of all files
 _PIECE = struct.Struct(

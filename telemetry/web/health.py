@@ -1,7 +1,7 @@
 """Whether the service is alive and ready, out of its own status. Pure.
 
 *Alive*: the pipeline's loop got on lately, in the sense in which systemd's watchdog is fed
-(`telemetry.notify`). What is not alive is helped by a restart.
+(`telemetry.service.supervisor`). What is not alive is helped by a restart.
 
 *Ready*: alive, its sources run, and the spool takes batches to disk. Not the server: that it cannot be
 reached, or refuses, is what the spool is for, and a device that is absent is waited for. Both are told beside

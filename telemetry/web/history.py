@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from telemetry.live import STALE_S, Entity, LiveSnapshot
+from telemetry.live.state import STALE_S, Entity, LiveSnapshot
 
 EVERY_S = 1.0
 LENGTH = 600  # samples

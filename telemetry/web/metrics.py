@@ -2,7 +2,7 @@
 
 Promises: counters go on over restarts as the accounts do, except those of logs, of the sink's requests and of
 the process; every counter of the ledger is in one of the metrics, from 0 on; the process has the standard
-`process_*` too, which every Prometheus client exports. Relies on `telemetry.gateway.describe` for names.
+`process_*` too, which every Prometheus client exports. Relies on `telemetry.live.gateway.describe` for names.
 `prometheus-client` is imported here alone, and this module only when somebody scrapes for the first time.
 """
 

@@ -17,7 +17,7 @@ from importlib import resources
 from typing import Any
 
 from telemetry.clock import Clock
-from telemetry.live import LiveSnapshot
+from telemetry.live.state import LiveSnapshot
 from telemetry.web import health
 from telemetry.web.connection import Answer, Stream
 from telemetry.web.feed import Feed

@@ -23,14 +23,14 @@ import pytest
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import UnavailableError
-from telemetry.events import begins
 from telemetry.ledger import imbalances
-from telemetry.service import Service
-from telemetry.sink.sink import Sink
+from telemetry.live.status_socket import StatusServer
+from telemetry.model.events import begins
+from telemetry.service.service import Service
+from telemetry.sinks.sink import Sink
 from telemetry.sources.source import SourceEvent, StopSignal
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.view import SpoolView
-from telemetry.status import StatusServer
 from telemetry.web.server import WebServer
 from tests.support.clock import FakeClock
 from tests.support.gateway import Gateway
@@ -118,7 +118,7 @@ def test_figures_that_cannot_be_made_are_logged_once_and_the_line_goes_on(
     running.listener.accept()
     running.send_and_wait(5)
     with monkeypatch.context() as system:
-        system.setattr("telemetry.service.process_gauges", fail)
+        system.setattr("telemetry.service.service.process_gauges", fail)
         wait_until(lambda: running.gateway.status()["gauges"]["status_age_s"] > 2.0, "an old status")
         running.listener.send([FRAME] * 7)
         assert caplog.text.count("a report cannot be made") == 2  # the status, the points of `gateway`

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.events import Event
-from telemetry.sink.boot_time import BootTime
-from telemetry.sink.credentials import Secret
-from telemetry.sink.influx import InfluxClient
-from telemetry.sink.retry import Backoff
-from telemetry.sink.sender import Sender
-from telemetry.sink.settings import Api, InfluxSettings
+from telemetry.model.events import Event
+from telemetry.sinks.boot_time import BootTime
+from telemetry.sinks.credentials import Secret
+from telemetry.sinks.influx.client import InfluxClient
+from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.retry import Backoff
+from telemetry.sinks.sender import Sender
 from tests.support import scripted_server as acts
 from tests.support.certificates import Authority, make_authority
 from tests.support.clock import FakeClock

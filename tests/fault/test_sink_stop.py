@@ -7,8 +7,8 @@ import pytest
 
 from telemetry.clock import SystemClock
 from telemetry.errors import UnavailableError
-from telemetry.sink.settings import Api, InfluxSettings
-from telemetry.sink.sink import Sink
+from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.sink import Sink
 from tests.support import scripted_server as acts
 from tests.support.list_queue import ListQueue
 from tests.support.scripted_server import Act, ScriptedServer

@@ -8,7 +8,7 @@ import pytest
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import UnavailableError
-from telemetry.service import Service
+from telemetry.service.service import Service
 from telemetry.spool import Spool
 
 

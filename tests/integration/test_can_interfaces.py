@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from telemetry_core.frames import FrameBatch
-from telemetry_core.socketcan import CanReader
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.socketcan import CanReader
 
-from telemetry.bit_rate import BitRate
 from telemetry.clock import SystemClock
-from telemetry.sources.can import SocketCanSource
-from telemetry.sources.can_sockets import CanInterface, receive_buffer_bytes, receive_buffer_warning
-from telemetry.sources.channel import BatchChannel
+from telemetry.model.bit_rate import BitRate
+from telemetry.sources.can.socketcan import SocketCanSource
+from telemetry.sources.can.sockets import CanInterface, receive_buffer_bytes, receive_buffer_warning
+from telemetry.sources.inbox import BatchChannel
 from telemetry.sources.source import Delivery, Item, SourceEvent, StopSignal
 from tests.support.can_frames import BRS, CANFD_BRS, EXTENDED, FD, classic, error, fd
 

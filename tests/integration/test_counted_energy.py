@@ -5,26 +5,26 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from telemetry_core.frames import FrameBatch
-from telemetry_core.lines import LineBuffer
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.text.lines import LineBuffer
 
-from firmware_sim.bms import TICK_S
-from firmware_sim.broadcast import VEHICLE_DBC
-from firmware_sim.jbd_replies import JbdLine
+from firmware_sim.ecus.bms import TICK_S
+from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.scenario import load_scenario
-from firmware_sim.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.simulation import Simulation
+from firmware_sim.wire.broadcast import VEHICLE_DBC
+from firmware_sim.wire.jbd import JbdLine
 from telemetry.config import ReduceSettings
-from telemetry.line import Line
-from telemetry.map_entry import MapEntry
-from telemetry.map_plan import Counting
-from telemetry.modelling import model
-from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.dbc import build_plan
-from telemetry.protocols.jbd import BASIC, request
-from telemetry.protocols.serial_protocol import PROTOCOLS
-from telemetry.serial_assembly import count_gap_ns, serial_map_entries, with_serial
+from telemetry.databases.build import build_plan
+from telemetry.databases.bus import BusDatabases
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.serial.jbd import BASIC, request
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import Counting
+from telemetry.rules.resolve import model
+from telemetry.sources.serial.assemble import count_gap_ns, serial_map_entries, with_serial
+from telemetry.stages.stages import Line
 from tests.support.lineprotocol import Number, parse_line
 from tests.support.queries_page import flux_rows, questions
 from tests.support.serial_rig import SETTINGS

@@ -8,12 +8,12 @@ import signal
 import time
 from pathlib import Path
 
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.ledger import of_source
-from telemetry.line import Line
-from telemetry.protocols.transport import IsoTpId
-from telemetry.sources.pythoncan import PythonCanSource
+from telemetry.sources.can.python_can import PythonCanSource
+from telemetry.stages.stages import Line
+from telemetry.stages.transport import IsoTpId
 from tests.support.can_frames import ERROR, REMOTE
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block

@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.__main__ import FOLDER, written
 from dashboards.units import unit_of
-from telemetry.model import MEASUREMENTS
+from telemetry.model.measurements import MEASUREMENTS
 from tests.support.grafana import FILES, load, panels, schema_checker, targets, variable_queries
 
 GRID_COLUMNS = 24

@@ -15,8 +15,8 @@ import cantools
 import pytest
 from cantools.database.can import Database
 
-from firmware_sim.broadcast import VEHICLE_DBC as VEHICLE
-from telemetry.protocols.mend import mend
+from firmware_sim.wire.broadcast import VEHICLE_DBC as VEHICLE
+from telemetry.databases.formats.dbc_mend import mend
 from tests.support.lineprotocol import parse_lines
 
 DATA = Path(__file__).parents[1] / "data"

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from telemetry import decode_delivery
 from telemetry.clock import Clock, SystemClock
-from telemetry.decode_delivery import WAITING_POINTS, Delivery
-from telemetry.decode_influx import Job, deliver
-from telemetry.decode_output import Piece
-from telemetry.decode_progress import Progress
-from telemetry.decode_screen import Screen
+from telemetry.decode import delivery as decode_delivery
+from telemetry.decode.delivery import WAITING_POINTS, Delivery
+from telemetry.decode.influx import Job, deliver
+from telemetry.decode.output import Piece
+from telemetry.decode.progress import Progress
+from telemetry.decode.screen import Screen
 from telemetry.errors import StorageError
-from telemetry.events import Event
 from telemetry.ledger import imbalances, points_unaccounted
-from telemetry.sink.settings import Api, InfluxSettings
+from telemetry.model.events import Event
+from telemetry.sinks.influx.settings import Api, InfluxSettings
 from telemetry.spool import EncodedBatch, Spool, SpoolLimits
 from tests.support.scripted_server import Act, Connection, ScriptedServer, store
 

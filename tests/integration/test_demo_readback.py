@@ -11,10 +11,10 @@ from telemetry.demo.readback import InfluxReadback, Readback
 from telemetry.demo.sampling import Series
 from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.errors import UnavailableError
-from telemetry.sink.credentials import Secret
-from telemetry.sink.influx import InfluxClient
-from telemetry.sink.settings import InfluxSettings
-from telemetry.sink.verdict import Acknowledged
+from telemetry.sinks.credentials import Secret
+from telemetry.sinks.influx.client import InfluxClient
+from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.influx.verdict import Acknowledged
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.spool import Spool
 from tests.support.servers import DatabaseServer

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.demo_server import start_server
+from telemetry.demo.server import start_server
 from telemetry.errors import UnavailableError
 
 WEB_SERVER = """\
 from pathlib import Path
 from telemetry.clock import SystemClock
-from telemetry.demo_server import start_server
+from telemetry.demo.server import start_server
 import sys, signal
 web = lambda port: [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
 print(start_server(web, Path(sys.argv[1]), SystemClock(), ready_path="/").pid, flush=True)

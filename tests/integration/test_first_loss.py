@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.spec import PlanSpec
 
-from telemetry.debian_package import cache_folder, debian_program
+from telemetry.demo.debian_package import cache_folder, debian_program
 from telemetry.errors import UnavailableError
-from telemetry.gateway import gateway_lines
 from telemetry.ledger import Ledger
-from telemetry.line import Line
-from telemetry.pipeline import Pipeline
-from telemetry.sources.can import SocketCanSource
-from telemetry.sources.can_sockets import CanUnixSocket
+from telemetry.live.gateway import gateway_lines
+from telemetry.service.pipeline import Pipeline
+from telemetry.sources.can.socketcan import SocketCanSource
+from telemetry.sources.can.sockets import CanUnixSocket
+from telemetry.stages.stages import Line
 from telemetry.web.metrics import exposition
 from tests.support.clock import FakeClock
 from tests.support.fleet import NOW

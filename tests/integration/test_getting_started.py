@@ -11,8 +11,8 @@ import pytest
 
 from telemetry.__main__ import main
 from telemetry.clock import SystemClock
-from telemetry.debian_package import cache_folder
-from telemetry.demo_server import start_influxdb1
+from telemetry.demo.debian_package import cache_folder
+from telemetry.demo.server import start_influxdb1
 from telemetry.errors import UnavailableError
 from tests.support.getting_started import DOCUMENTED_SERVER, ROOT, blocks, commands_done_before, follow
 

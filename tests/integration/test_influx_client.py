@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.sink.credentials import Secret
-from telemetry.sink.influx import InfluxClient
-from telemetry.sink.settings import Api, InfluxSettings
-from telemetry.sink.verdict import Acknowledged, Hold, HoldCause, Rejected
+from telemetry.sinks.credentials import Secret
+from telemetry.sinks.influx.client import InfluxClient
+from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.verdict import Acknowledged, Hold, HoldCause, Rejected
 from tests.support.servers import Database, DatabaseServer, Point
 
 NOW_NS = SystemClock().unix_ns()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from telemetry.status import query_status
+from telemetry.live.status_socket import query_status
 from tests.support.gateway import Gateway
 from tests.support.recording import VEHICLE_DBC
 from tests.support.scripted_server import ScriptedServer

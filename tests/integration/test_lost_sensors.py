@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.player import SimulatedClock
+from firmware_sim.links.player import SimulatedClock
 from telemetry.clock import SystemClock
 from telemetry.demo.gateway_config import JBD, SOURCE
 from telemetry.demo.rig import Rig

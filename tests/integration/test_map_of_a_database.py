@@ -3,19 +3,19 @@
 from pathlib import Path
 
 import cantools.database
-from telemetry_core.decoder import Decoder
-from telemetry_core.encoder import Encoder
-from telemetry_core.frames import FrameBatch
-from telemetry_core.lines import LineBuffer
-from telemetry_core.mapper import Mapper
-from telemetry_core.plan import Plan
-from telemetry_core.samples import SampleBatch
-from telemetry_core.schema import Schema
+from telemetry_core.decode.decoder import Decoder
+from telemetry_core.decode.plan import Plan
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.mapper import Mapper
+from telemetry_core.text.encoder import Encoder
+from telemetry_core.text.lines import LineBuffer
 
-from telemetry.map_entry import MapEntry
-from telemetry.mapping import resolve
-from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.dbc import build_plan
+from telemetry.databases.build import build_plan
+from telemetry.databases.bus import BusDatabases
+from telemetry.rules.map import resolve
+from telemetry.rules.map_entry import MapEntry
 
 VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "vehicle.dbc"
 MILLISECOND = 1_000_000

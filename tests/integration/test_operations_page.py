@@ -12,8 +12,8 @@ import pytest
 from telemetry import errors
 from telemetry.config import Config
 from telemetry.configuration_words import WORDS
-from telemetry.model import EVENT_CODES, GATEWAY
-from telemetry.reload import TAKES_EFFECT, key_of
+from telemetry.model.measurements import EVENT_CODES, GATEWAY
+from telemetry.service.reload import TAKES_EFFECT, key_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")

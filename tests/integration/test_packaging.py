@@ -98,7 +98,7 @@ def test_the_cores_unit_tests_pass_in_a_debug_build_with_bounds_checks(tmp_path:
     tests = [
         path for path in sorted((copy / "tests/unit").glob("*.py")) if "telemetry_core" in path.read_text()
     ]
-    where = "import telemetry_core.decoder as module; print(module.__file__)"
+    where = "import telemetry_core.decode.decoder as module; print(module.__file__)"
     environment = {"PYTHONPATH": f"{copy}/ext:{copy}"}  # before the installation in place
     assert run(sys.executable, "-c", where, cwd=copy, **environment).startswith(str(copy))
     run(sys.executable, "-m", "pytest", "-q", *tests, cwd=copy, **environment)

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.protocols.serial_protocol import PROTOCOLS
-from telemetry.sources.capture_file import CaptureFile
-from telemetry.sources.captures import Capture
-from telemetry.sources.channel import BatchChannel
-from telemetry.sources.conversation import Asking, Conversation, Listening, Poll
-from telemetry.sources.serial import SerialSource
-from telemetry.sources.serial_link import PyserialLink
-from telemetry.sources.silence import Silence
+from telemetry.logs.capture_file import CaptureFile
+from telemetry.logs.captures import Capture
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
+from telemetry.sources.serial.link import PyserialLink
+from telemetry.sources.serial.port import SerialSource
+from telemetry.sources.serial.silence import Silence
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
 from tests.support.framing import vedirect_block
 from tests.support.serial_line import BASIC, CELLS, REGISTERS, Battery, reply, request

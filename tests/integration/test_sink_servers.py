@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.sink.boot_time import BootTime
-from telemetry.sink.credentials import Secret
-from telemetry.sink.influx import InfluxClient
-from telemetry.sink.retry import Backoff
-from telemetry.sink.sender import Sender
-from telemetry.sink.settings import InfluxSettings
+from telemetry.sinks.boot_time import BootTime
+from telemetry.sinks.credentials import Secret
+from telemetry.sinks.influx.client import InfluxClient
+from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.retry import Backoff
+from telemetry.sinks.sender import Sender
 from tests.support import scripted_server as acts
 from tests.support.clock import FakeClock
 from tests.support.list_queue import ListQueue

@@ -11,7 +11,7 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
-from telemetry.drain import Progress, drain
+from telemetry.service.drain import Progress, drain
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
 from tests.support.scripted_server import Connection, ScriptedServer

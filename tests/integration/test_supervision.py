@@ -11,8 +11,8 @@ import pytest
 
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
-from telemetry.notify import Notifier, Supervisor
-from telemetry.service import Service
+from telemetry.service.service import Service
+from telemetry.service.supervisor import Notifier, Supervisor
 from telemetry.sources.source import StopSignal
 from telemetry.spool.spool import Spool
 from tests.support.gateway import Gateway

@@ -11,7 +11,7 @@ from pathlib import Path
 import can
 import pytest
 
-from firmware_sim.links import pack_frame
+from firmware_sim.links.can import pack_frame
 from telemetry.__main__ import main
 from telemetry.ledger import imbalances, total
 from tests.support.gateway import Gateway, influx_table

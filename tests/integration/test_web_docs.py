@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.clock import SystemClock
-from telemetry.live import LiveSnapshot
+from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import HEAD_WITHIN_S, IDLE_S, SLOW_S, STALLED_S
 from telemetry.web.metrics import exposition
 from telemetry.web.request import MAX_HEAD_BYTES

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from telemetry.live import LiveSnapshot
+from telemetry.live.state import LiveSnapshot
 from tests.support.browser import WAIT_MS, chromium, opened
 from tests.support.web import WebRig
 from tests.support.web_gateway import pack_power, web_gateway
-from tests.unit.test_web_history import battery
+from tests.unit.web.test_history import battery
 
 expect.set_options(timeout=WAIT_MS)
 VOLTAGE = "#packs [data-field=voltage_v] dd"

@@ -55,7 +55,7 @@ def test_the_load_of_a_bus_is_measured_by_the_bit_rate_that_is_configured_at_the
         wanted = source["frames_per_s"] * load_of_a_frame_pct
         return bool(source["bus_load_pct"] == pytest.approx(wanted, rel=0.001, abs=0.06))
 
-    bits = 111 + 98 // 12  # of a frame of 8 bytes: tests/unit/test_traffic.py
+    bits = 111 + 98 // 12  # of a frame of 8 bytes: tests/unit/core/frames/test_traffic.py
     with web_gateway(tmp_path, "bitrate = 500000\n") as service:
         service.wait_until(lambda: loaded(service, bits / 500_000 * 100), "the load")
         config = service.gateway.config

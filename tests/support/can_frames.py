@@ -4,12 +4,12 @@ import socket
 import struct
 
 import pytest
-from telemetry_core.socketcan import set_stamp_options
+from telemetry_core.frames.socketcan import set_stamp_options
 
 EXTENDED = 0x80000000
 REMOTE = 0x40000000
 ERROR = 0x20000000
-FD, BRS, ESI = 1, 2, 4  # flags of telemetry_core.frames
+FD, BRS, ESI = 1, 2, 4  # flags of telemetry_core.frames.batch
 
 CANFD_BRS = 1  # flags of struct canfd_frame
 CANFD_ESI = 2

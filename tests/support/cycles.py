@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.map_spec import MapSpec
-from telemetry_core.mapper import Mapper, PageNotice
-from telemetry_core.samples import Row, SampleBatch
-from telemetry_core.schema import Schema
-from telemetry_core.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.decode.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.rows.batch import Row, SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.map_spec import MapSpec
+from telemetry_core.rules.mapper import Mapper, PageNotice
 
-from telemetry.map_entry import MapEntry
-from telemetry.mapping import resolve
+from telemetry.rules.map import resolve
+from telemetry.rules.map_entry import MapEntry
 from tests.support.plan_specs import Signal, plan
 
 START_NS = 1_700_000_000 * 10**9

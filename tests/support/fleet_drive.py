@@ -10,29 +10,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from telemetry_core.frames import FrameBatch
-from telemetry_core.lines import LineBuffer
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.text.lines import LineBuffer
 
-from firmware_sim.bms import TICK_S, State
-from firmware_sim.bms_messages import bms_messages
-from firmware_sim.broadcast import VEHICLE_DBC, Broadcast
-from firmware_sim.charger_messages import charger_messages
-from firmware_sim.load import Profile
-from firmware_sim.plant import PackSpec
+from firmware_sim.ecus.bms import TICK_S, State
+from firmware_sim.ecus.service_battery import ServiceSpec
+from firmware_sim.plant.load import Profile
+from firmware_sim.plant.pack import PackSpec
 from firmware_sim.scenario import Charge, Drive, Scenario, Stand
-from firmware_sim.service_battery import ServiceSpec
 from firmware_sim.simulation import Simulation
-from telemetry import lineprotocol
+from firmware_sim.wire.bms_messages import bms_messages
+from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast
+from firmware_sim.wire.charger_messages import charger_messages
 from telemetry.config import ReduceSettings
+from telemetry.databases.build import build_plan
+from telemetry.databases.bus import BusDatabases
 from telemetry.demo.gateway_config import MAP
-from telemetry.events import begins
-from telemetry.events import line as event_line
-from telemetry.line import Line
-from telemetry.map_entry import MapEntry
-from telemetry.map_plan import Counting
-from telemetry.modelling import model
-from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.dbc import build_plan
+from telemetry.model.events import begins
+from telemetry.model.events import line as event_line
+from telemetry.model import point as lineprotocol
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import Counting
+from telemetry.rules.resolve import model
+from telemetry.stages.stages import Line
 from tests.support.fleet import DAY_MIN, START
 
 VEHICLE, PACK, SOURCE = "van-9", "main", "can0"

@@ -8,7 +8,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-from telemetry_core.framing import MessageFraming, TextFraming, ValueForm
+from telemetry_core.serial.framing import MessageFraming, TextFraming, ValueForm
 
 Found = tuple[int, bytes, int]
 

@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
-from telemetry_core.framer import Framer
-from telemetry_core.frames import FrameBatch, FrameTuple
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.serial.framer import Framer
 
-from telemetry.protocols.serial_table import SerialProtocol
+from telemetry.protocols.table import SerialProtocol
 
 
 def jbd_message(register: int, data: bytes, status: int = 0) -> bytes:

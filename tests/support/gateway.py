@@ -12,9 +12,9 @@ from typing import Any, Self
 
 from telemetry.clock import SystemClock
 from telemetry.ledger import add
+from telemetry.live.status_socket import query_status
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
-from telemetry.status import query_status
 from tests.support.servers import Database
 
 RUN_TIMEOUT_S = 120.0

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from telemetry.compress import compress
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase
+from telemetry.spool.compress import compress
 
 
 def batch_of(
@@ -24,7 +24,7 @@ def batch_of(
 
 @dataclass
 class ListQueue:
-    """`telemetry.sink.queue.Queue` over a list."""
+    """`telemetry.sinks.queue.Queue` over a list."""
 
     entries: list[Entry] = field(default_factory=list)
     in_flight: set[int] = field(default_factory=set)

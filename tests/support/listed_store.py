@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Mapping
 
-from telemetry_core.lines import LineBuffer
+from telemetry_core.text.lines import LineBuffer
 
 from telemetry.spool.batch import EncodedBatch
 

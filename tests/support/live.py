@@ -4,9 +4,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from telemetry_core.frames import FrameBatch
-from telemetry_core.lines import LineBuffer
-from telemetry_core.spec import (
+from telemetry_core.decode.spec import (
     BusSpec,
     DecimalScale,
     FieldSpec,
@@ -16,12 +14,14 @@ from telemetry_core.spec import (
     SignalSpec,
     SlotKind,
 )
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.text.lines import LineBuffer
 
-from telemetry.bit_rate import BitRate
-from telemetry.line import Line
-from telemetry.live import LiveState
-from telemetry.map_entry import MapEntry
-from telemetry.mapping import resolve
+from telemetry.live.state import LiveState
+from telemetry.model.bit_rate import BitRate
+from telemetry.rules.map import resolve
+from telemetry.rules.map_entry import MapEntry
+from telemetry.stages.stages import Line
 from tests.support.clock import FakeClock
 
 PACK_ID, CELLS_ID, CHARGER_ID = 0x100, 0x101, 0x102
@@ -81,7 +81,7 @@ class LiveRig:
 
 
 def example() -> dict[str, Any]:
-    """A vehicle as `telemetry.live_view` tells of it: 96 cells, a charger, a bus, a lost port."""
+    """A vehicle as `telemetry.live.view` tells of it: 96 cells, a charger, a bus, a lost port."""
     cells: list[float | None] = [3.95 + (number * 37 % 23) / 1000 for number in range(96)]
     cells[40] = None
     return {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import zstandard
-from telemetry_core.frames import FrameBatch, FrameTuple
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, mtime=0),  # of one name wherever it is a test's parameter

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from telemetry_core.map_spec import MapSpec, MessageMap
-from telemetry_core.mapper import Mapper
-from telemetry_core.samples import Row, SampleBatch
-from telemetry_core.schema import Schema
-from telemetry_core.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.decode.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.rows.batch import Row, SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.map_spec import MapSpec, MessageMap
+from telemetry_core.rules.mapper import Mapper
 
-from telemetry.map_entry import MapEntry
-from telemetry.mapping import resolve
+from telemetry.rules.map import resolve
+from telemetry.rules.map_entry import MapEntry
 from tests.support.plan_specs import Signal, plan, tenths
 
 SECOND = 1_000_000_000

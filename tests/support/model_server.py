@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from telemetry.errors import ConfigError
-from telemetry.sink.influx import Exchange
-from telemetry.sink.settings import Api
-from telemetry.sink.verdict import Answer, Failure, NoAnswer, judge
+from telemetry.sinks.influx.client import Exchange
+from telemetry.sinks.influx.settings import Api
+from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer, judge
 
 Reply = Answer | NoAnswer
 Behaviour = Callable[[Sequence[bytes]], "Reply | None"]  # None: store the lines and answer 204

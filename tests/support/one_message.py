@@ -1,8 +1,8 @@
 """The message of a database that has one, for tests of databases."""
 
-from telemetry_core.spec import FieldSpec, MessageSpec
+from telemetry_core.decode.spec import FieldSpec, MessageSpec
 
-from telemetry.protocols.databases import LoadedPlan
+from telemetry.databases.bus import LoadedPlan
 
 
 def only(plan: LoadedPlan) -> tuple[MessageSpec, tuple[FieldSpec, ...]]:

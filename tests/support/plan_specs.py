@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from telemetry_core.spec import (
+from telemetry_core.decode.spec import (
     BusSpec,
     Condition,
     DecimalScale,

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from telemetry_core.spec import (
+from telemetry_core.decode.spec import (
     BusSpec,
     Condition,
     FieldSpec,

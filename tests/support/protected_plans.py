@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from telemetry_core.frames import FrameBatch, FrameTuple
-from telemetry_core.plan import Plan
-from telemetry_core.protection import Protection
-from telemetry_core.protection_spec import Action, Checksum, DataId, ProtectionRule
-from telemetry_core.schema import Schema
-from telemetry_core.spec import BusSpec, FieldSpec, MessageSpec, PlanSpec, RecordSpec, SignalSpec, SlotKind
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import (
+    BusSpec,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.protection import Protection
+from telemetry_core.rules.protection_spec import Action, Checksum, DataId, ProtectionRule
 
 EXTENDED = 0x80000000
 COUNTER_NIBBLE = (11, 10, 9, 8)

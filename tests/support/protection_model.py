@@ -7,8 +7,8 @@ frames of one bus whose messages are matched by their exact id.
 from collections import Counter
 from collections.abc import Mapping
 
-from telemetry_core.frames import FrameTuple
-from telemetry_core.protection_spec import Action, Checksum, DataId, ProtectionRule
+from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.rules.protection_spec import Action, Checksum, DataId, ProtectionRule
 
 EXTENDED, REMOTE_OR_ERROR = 0x80000000, 0x60000000
 CHECKED, WRONG, PAYLOAD = 32, 64, 8

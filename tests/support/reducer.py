@@ -1,9 +1,9 @@
-"""The reducer as a model: what `telemetry_core.reducer` promises, in as few lines as will say it."""
+"""The reducer as a model: what `telemetry_core.rules.reducer` promises, in as few lines as will say it."""
 
 from collections.abc import Iterable, Sequence
 
-from telemetry_core.samples import Row
-from telemetry_core.senders import NEW_SENDER
+from telemetry_core.rows.batch import Row
+from telemetry_core.rules.senders import NEW_SENDER
 
 Raw = dict[str, int | float | bool]
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from telemetry_core.decoder import Decoder
-from telemetry_core.frames import FrameBatch, FrameTuple
-from telemetry_core.plan import Plan
-from telemetry_core.samples import SampleBatch
-from telemetry_core.schema import Schema
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.decoder import Decoder
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
 
 
 def rows_of(spec: PlanSpec, frames: Sequence[FrameTuple]) -> SampleBatch:

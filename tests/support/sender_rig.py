@@ -1,9 +1,9 @@
 """A sender with everything around it made up, and driven step by step in injected time."""
 
-from telemetry.events import Event
-from telemetry.sink.boot_time import BootTime
-from telemetry.sink.retry import Backoff
-from telemetry.sink.sender import Sender
+from telemetry.model.events import Event
+from telemetry.sinks.boot_time import BootTime
+from telemetry.sinks.retry import Backoff
+from telemetry.sinks.sender import Sender
 from tests.support.clock import FakeClock
 from tests.support.list_queue import ListQueue
 from tests.support.model_server import ModelServer

@@ -1,11 +1,11 @@
-"""A senders stage that one can read: what telemetry_core.senders promises, with Python values, row by row."""
+"""A senders stage that one can read: what telemetry_core.rules.senders promises, with Python values, row by row."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from telemetry_core.samples import Row
-from telemetry_core.senders import NEW_SENDER, OTHER_SENDER, Finding
-from telemetry_core.spec import RecordSpec
+from telemetry_core.decode.spec import RecordSpec
+from telemetry_core.rows.batch import Row
+from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER, Finding
 
 SILENCE_NS = 10 * 10**9
 TOGETHER_NS = 60 * 10**9

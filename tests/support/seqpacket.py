@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from firmware_sim.links import pack_frame
+from firmware_sim.links.can import pack_frame
 
 ACCEPT_TIMEOUT_S = 20.0
 SEND_BUFFER_BYTES = 8 * 1024 * 1024

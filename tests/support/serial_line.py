@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from telemetry.protocols.vedirect import CHARGER
+from telemetry.protocols.serial.vedirect import CHARGER
 from telemetry.sources.source import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block

@@ -4,23 +4,23 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from telemetry_core.frames import FrameTuple
-from telemetry_core.framing import TextFraming
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.serial.framing import TextFraming
 
 from telemetry.ledger import Ledger
-from telemetry.line import Line
-from telemetry.modelling import model
-from telemetry.pipeline import Pipeline
-from telemetry.protocols.serial_protocol import PROTOCOLS
-from telemetry.protocols.vedirect import VEDIRECT
-from telemetry.serial_assembly import serial_map_entries, with_serial
-from telemetry.serial_settings import SerialSettings
-from telemetry.sources.channel import BatchChannel
-from telemetry.sources.conversation import Asking, Conversation, Listening, Poll
-from telemetry.sources.serial import SerialSource
-from telemetry.sources.silence import Silence
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.serial.vedirect import VEDIRECT
+from telemetry.rules.resolve import model
+from telemetry.service.pipeline import Pipeline
+from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.serial.assemble import serial_map_entries, with_serial
+from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
+from telemetry.sources.serial.port import SerialSource
+from telemetry.sources.serial.settings import SerialSettings
+from telemetry.sources.serial.silence import Silence
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from telemetry.stages.stages import Line
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
 from tests.support.serial_line import BASIC, CELLS, MODEL, SimulatedLine, request

@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 
-from telemetry_core.decoder import Decoder
-from telemetry_core.frames import FrameBatch
-from telemetry_core.lines import LineBuffer
-from telemetry_core.mapper import Mapper
-from telemetry_core.plan import Plan
-from telemetry_core.samples import Row as SampleRow
-from telemetry_core.samples import SampleBatch
-from telemetry_core.schema import Schema
-from telemetry_core.spec import PlanSpec
+from telemetry_core.decode.decoder import Decoder
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import Row as SampleRow
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.mapper import Mapper
+from telemetry_core.text.lines import LineBuffer
 
-from telemetry.line import Line
-from telemetry.mapping import resolve
-from telemetry.model import EVENT_CODES
-from telemetry.modelling import model
-from telemetry.protocols.serial_table import SerialProtocol
+from telemetry.model.measurements import EVENT_CODES
+from telemetry.protocols.table import SerialProtocol
+from telemetry.rules.map import resolve
+from telemetry.rules.resolve import model
+from telemetry.stages.stages import Line
 from tests.support.lineprotocol import parse_line
 
 Value = float | bool | str

@@ -19,8 +19,8 @@ from urllib.parse import urlencode
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.debian_package import cache_folder, debian_program
-from telemetry.demo_server import ServerProcess, start_influxdb1, start_server
+from telemetry.demo.debian_package import cache_folder, debian_program
+from telemetry.demo.server import ServerProcess, start_influxdb1, start_server
 from telemetry.errors import UnavailableError
 
 ORG = "fleet"

@@ -3,10 +3,10 @@
 import gzip
 from collections.abc import Iterator, Mapping
 
-from telemetry_core.lines import LineBuffer
+from telemetry_core.text.lines import LineBuffer
 
-from telemetry.compress import compress
 from telemetry.spool import EncodedBatch, Entry, Spool, TimeBase
+from telemetry.spool.compress import compress
 
 
 def batch(

@@ -7,7 +7,7 @@ knows no bound on sessions and takes every id for unknown to the database.
 from collections import Counter
 from dataclasses import dataclass, field
 
-from telemetry_core.frames import FrameTuple
+from telemetry_core.frames.batch import FrameTuple
 
 EXTENDED = 0x80000000
 PAYLOAD, BY_PGN = 8, 16

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from telemetry_core.frames import FrameBatch, FrameTuple
-from telemetry_core.plan import Plan
-from telemetry_core.schema import Schema
-from telemetry_core.spec import BusSpec, PlanSpec
-from telemetry_core.transport import Transport
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import BusSpec, PlanSpec
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.rows.schema import Schema
+from telemetry_core.transport.stage import Transport
 
 EXTENDED = 0x80000000
 SECOND_NS = 1_000_000_000

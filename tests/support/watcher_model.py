@@ -1,14 +1,14 @@
-"""A watcher that one can read: what telemetry_core.watcher promises, with Python values, row by row."""
+"""A watcher that one can read: what telemetry_core.rules.watcher promises, with Python values, row by row."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.map_spec import ABSENT
-from telemetry_core.samples import Row
-from telemetry_core.senders import NEW_SENDER
-from telemetry_core.spec import RecordSpec
-from telemetry_core.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
-from telemetry_core.watcher import Transition
+from telemetry_core.decode.spec import RecordSpec
+from telemetry_core.rows.batch import Row
+from telemetry_core.rules.map_spec import ABSENT
+from telemetry_core.rules.senders import NEW_SENDER
+from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
+from telemetry_core.rules.watcher import Transition
 
 from tests.support.mapper_model import is_of_sender
 

@@ -8,8 +8,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from telemetry.clock import Clock, SystemClock
-from telemetry.live import LiveSnapshot
-from telemetry.sink.latency import NONE
+from telemetry.live.state import LiveSnapshot
+from telemetry.sinks.latency import NONE
 from telemetry.web.server import WebServer
 from telemetry.web.settings import WebSettings, parse_listen
 from telemetry.web.site import Views

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.bit_rate import BitRate
 from telemetry.config import (
     CanSettings,
     Config,
@@ -12,7 +11,8 @@ from telemetry.config import (
     spool_directory,
 )
 from telemetry.errors import ConfigError
-from telemetry.sink.settings import Api
+from telemetry.model.bit_rate import BitRate
+from telemetry.sinks.influx.settings import Api
 
 MINIMAL = """
 vehicle = "van-7"

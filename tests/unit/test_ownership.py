@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from telemetry.clock import SystemClock
+from telemetry.databases.bus import BusDatabases
+from telemetry.databases.plan_cache import load_plan
 from telemetry.errors import StorageError
 from telemetry.ownership import make_private_directory, opened_folder, own_folder, replace_in
-from telemetry.protocols.databases import BusDatabases
-from telemetry.protocols.plan_cache import load_plan
-from telemetry.sink.boot_time import BootTime
+from telemetry.sinks.boot_time import BootTime
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.deadletters import letter_names
 from telemetry.spool.filesystem import RealFileSystem

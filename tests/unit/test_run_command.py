@@ -31,4 +31,7 @@ def test_a_stop_while_databases_are_parsed_is_no_error(tmp_path: Path) -> None:
         timeout=30.0,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "INFO telemetry.service: stopped before it had started\n")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "INFO telemetry.service: stopped before it had started\n",
+    )

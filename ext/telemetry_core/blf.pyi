@@ -1,3 +1,0 @@
-from telemetry_core.log_reader import LogReader
-
-class BlfReader(LogReader): ...

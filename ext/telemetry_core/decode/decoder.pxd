@@ -1,0 +1,45 @@
+"""Data sheet of the decoder: what it counts, and where."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.frames.batch cimport Frame, FrameBatch
+from telemetry_core.decode.plan cimport Four, Plan
+from telemetry_core.rows.batch cimport SampleBatch
+
+cdef extern from "telemetry_core/decode/unpack.h":
+    ctypedef struct PlainRow:
+        const Four* fours
+        const uint8_t* data
+        uint64_t* slots
+    ctypedef void UnpackRows(const PlainRow* rows, unsigned count, unsigned fours) noexcept nogil
+
+cdef struct Binding:
+    uint16_t bus                 # index into Plan.buses
+    uint16_t tags
+    uint16_t sender_tags         # that of J1939's address 0, those of the others behind it
+    uint8_t has_sender_tags
+
+cdef struct Counts:
+    uint64_t matched[2]          # [0] frames in no database, [1] frames decoded
+    uint64_t payloads[2]         # likewise of what is no frame but the payload of several
+    uint64_t error_frames
+    uint64_t remote_frames
+
+cdef struct Omitted:             # signals left out, by reason
+    uint64_t short_frame
+    uint64_t not_a_number
+    uint64_t not_available
+    uint64_t unknown_multiplexer_value
+
+cdef class Decoder:
+    cdef readonly Plan plan
+    cdef Binding* bindings       # one for each 16-bit channel number: untouched pages cost nothing
+    cdef Counts* channel_counts  # likewise
+    cdef uint64_t* rows_made     # of each record
+    cdef Omitted omitted_signals
+    cdef readonly bint is_portable
+    cdef UnpackRows* unpack
+
+    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
+                            SampleBatch samples) noexcept nogil
+    cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil

@@ -1,0 +1,447 @@
+"""The decoder: a batch of frames in, a batch of rows of raw signal values out.
+
+Promises: frames are taken in order, and rows stand in the order of their frames; every frame is counted
+once, as decoded, unknown or lost by reason; a signal is decoded when all of its bits are in the payload and
+its multiplexer selects it, whatever the rest of the message is like, and what is left out is counted by
+reason; no Python object is made and the GIL is not held. Relies on FrameBatch: bytes past `length` are zero.
+"""
+
+from libc.math cimport isfinite, ldexp
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from telemetry_core.frames.batch cimport (
+    FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD, Frame,
+    FrameBatch, payload,
+)
+from telemetry_core.decode.plan cimport (
+    LINE_BYTES,
+    MAX_CAPACITY,
+    MOST_FOURS,
+    SHAPE_PLAIN,
+    SPECIAL_BIG_9,
+    SPECIAL_FLOAT_16,
+    SPECIAL_FLOAT_32,
+    SPECIAL_FLOAT_64,
+    SPECIAL_LITTLE_9,
+    STANDARD_IDS,
+    Bus,
+    Extra,
+    Group,
+    Interval,
+    Limit,
+    Message,
+    Op,
+    Plan,
+    Selector,
+    Special,
+    find_extended,
+    id_slot,
+    message_at,
+    pgn_key,
+)
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.schema cimport HEAD_WORDS
+
+cdef extern from "telemetry_core/decode/unpack.h":
+    uint64_t load64(const void* address) noexcept nogil
+    void unpack_scattered(
+        const Op* ops, unsigned count, const uint8_t* buffer, uint64_t* slots) noexcept nogil
+    void unpack_rows(const PlainRow* rows, unsigned count, unsigned fours) noexcept nogil
+    UnpackRows* vector_unpack_rows()
+
+cdef extern from *:
+    """
+    #define swap64(word) __builtin_bswap64(word)
+    #define lowest_bit(word) __builtin_ctzll(word)
+    #define prefetch(address) __builtin_prefetch(address)
+    """
+    uint64_t swap64(uint64_t word) noexcept nogil
+    int lowest_bit(uint64_t word) noexcept nogil
+    void prefetch(const void* address) noexcept nogil
+
+cdef enum:
+    BLOCK = 64                   # frames looked up ahead, so that their plans are in the cache when decoded
+    CHANNELS = 65536
+    BUFFER_WORDS = 2 * MAX_CAPACITY // 8 + 1
+
+
+cdef struct PlainRows:           # of one block, by the number of their fours
+    unsigned counts[MOST_FOURS + 1]
+    PlainRow rows[MOST_FOURS + 1][BLOCK]
+
+
+cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable,
+                      Py_ssize_t capacity) noexcept nogil:
+    """The payload, zeros behind it, and the same bytes in reverse."""
+    cdef Py_ssize_t words = capacity // 8
+    cdef Py_ssize_t index
+    cdef uint64_t word
+    for index in range(words):
+        word = load64(data + 8 * index) if 8 * index < readable else 0
+        buffer[index] = word
+        buffer[2 * words - 1 - index] = swap64(word)
+
+
+cdef void drop_short(uint64_t* mask, const Extra* extra, Py_ssize_t length, Omitted* omitted) noexcept nogil:
+    """Take the signals out of `mask` whose bits are not all in the payload."""
+    cdef Py_ssize_t word
+    cdef uint64_t left
+    cdef int bit
+    for word in range(extra.mask_words):
+        left = mask[word]
+        while left:
+            bit = lowest_bit(left)
+            left &= left - 1
+            if extra.ends[64 * word + bit] > length:
+                mask[word] &= ~(<uint64_t>1 << bit)
+                omitted.short_frame += 1
+
+
+cdef const Interval* find_interval(const Selector* selector, int64_t raw) noexcept nogil:
+    cdef Py_ssize_t low = 0
+    cdef Py_ssize_t high = selector.interval_count
+    cdef Py_ssize_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if selector.intervals[middle].high < raw:
+            low = middle + 1
+        else:
+            high = middle
+    if low < selector.interval_count and selector.intervals[low].low <= raw:
+        return &selector.intervals[low]
+    return NULL
+
+
+cdef void run_selectors(const Extra* extra, const uint8_t* buffer, Py_ssize_t length, uint64_t* mask,
+                        uint64_t* slots, Omitted* omitted) noexcept nogil:
+    cdef const Selector* selector
+    cdef const Interval* interval
+    cdef const Group* group
+    cdef Py_ssize_t number, index, word
+    for number in range(extra.selector_count):
+        selector = &extra.selectors[number]
+        if not (mask[selector.slot // 64] >> (selector.slot % 64)) & 1:
+            continue
+        interval = find_interval(selector, <int64_t>(slots[selector.slot] ^ selector.bias))
+        if interval == NULL:
+            omitted.unknown_multiplexer_value += 1
+            continue
+        for index in range(interval.group_count):
+            group = &extra.groups[selector.groups[interval.first_group + index]]
+            unpack_scattered(group.ops, group.op_count, buffer, slots)
+            for word in range(extra.mask_words):
+                mask[word] |= group.mask[word]
+            if length < group.need_bytes:
+                drop_short(mask, extra, length, omitted)
+
+
+cdef uint64_t nine_bytes(const Special* special, const uint8_t* buffer) noexcept nogil:
+    cdef uint64_t word = load64(buffer + special.byte)
+    cdef uint64_t last = buffer[special.byte + 8]
+    if special.kind == SPECIAL_LITTLE_9:
+        word = word >> special.shift | last << (64 - special.shift)
+    else:
+        word = swap64(word) << special.shift | last >> (8 - special.shift)
+    word &= special.mask
+    return (word ^ special.sign) - special.sign
+
+
+cdef double half_to_double(uint64_t bits) noexcept nogil:
+    """IEEE 754 binary16; infinities and NaN come out as such."""
+    cdef int exponent = (bits >> 10) & 0x1F
+    cdef double fraction = <double>(bits & 0x3FF)
+    cdef double value
+    if exponent == 0x1F:
+        value = (fraction + 1) * 1e308 * 1e308  # not finite: all that the caller asks
+    elif exponent == 0:
+        value = ldexp(fraction, -24)
+    else:
+        value = ldexp(fraction + 1024, exponent - 25)
+    return -value if bits & 0x8000 else value
+
+
+cdef double to_double(uint64_t bits, int kind) noexcept nogil:
+    cdef uint32_t low = <uint32_t>bits
+    cdef float single
+    cdef double value
+    if kind == SPECIAL_FLOAT_64:
+        memcpy(&value, &bits, 8)
+        return value
+    if kind == SPECIAL_FLOAT_32:
+        memcpy(&single, &low, 4)
+        return single
+    return half_to_double(bits)
+
+
+cdef void run_floats(const Extra* extra, uint64_t* mask, uint64_t* slots, Omitted* omitted) noexcept nogil:
+    cdef const Special* special
+    cdef Py_ssize_t number
+    cdef double value
+    for number in range(extra.special_count):
+        special = &extra.specials[number]
+        if special.kind < SPECIAL_FLOAT_16 or not (mask[special.slot // 64] >> (special.slot % 64)) & 1:
+            continue
+        value = to_double(slots[special.slot], special.kind)
+        if isfinite(value):
+            memcpy(&slots[special.slot], &value, 8)
+        else:
+            mask[special.slot // 64] &= ~(<uint64_t>1 << (special.slot % 64))
+            omitted.not_a_number += 1
+
+
+cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t* slots,
+                             Omitted* omitted) noexcept nogil:
+    cdef const Limit* limit
+    cdef Py_ssize_t number
+    cdef uint16_t slot
+    for number in range(extra.limit_count):
+        limit = &extra.limits[number]
+        slot = limit.slot
+        if (mask[slot // 64] >> (slot % 64)) & 1 and (slots[slot] & limit.mask) - limit.limit <= limit.span:
+            mask[slot // 64] &= ~(<uint64_t>1 << (slot % 64))
+            omitted.not_available += 1
+
+
+cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
+                     uint64_t* mask, Omitted* omitted) noexcept nogil:
+    """Fill mask and slots behind it; whether any signal is there. Of `data` so many bytes may be read as
+    `readable` says, and `length` are payload.
+    """
+    cdef uint64_t words[BUFFER_WORDS]
+    cdef const uint8_t* buffer = <const uint8_t*>words
+    cdef const Extra* extra = <const Extra*>message.extra
+    cdef uint64_t* slots = mask + extra.mask_words
+    cdef Py_ssize_t number
+    fill_buffer(words, data, readable, extra.capacity)
+    words[2 * extra.capacity // 8] = 0
+    for number in range(extra.mask_words):
+        mask[number] = extra.mask[number]
+    if length < message.need_bytes:
+        drop_short(mask, extra, length, omitted)
+    unpack_scattered(extra.ops, extra.op_count, buffer, slots)
+    for number in range(extra.special_count):
+        if extra.specials[number].kind <= SPECIAL_BIG_9:
+            slots[extra.specials[number].slot] = nine_bytes(&extra.specials[number], buffer)
+    run_selectors(extra, buffer, length, mask, slots, omitted)
+    run_floats(extra, mask, slots, omitted)
+    drop_not_available(extra, mask, slots, omitted)
+    cdef uint64_t any_there = 0
+    for number in range(extra.mask_words):
+        any_there |= mask[number]
+    return any_there != 0
+
+
+cdef void unpack_plain(UnpackRows* unpack, PlainRows* plain) noexcept nogil:
+    """Fill the slots of the rows, and forget them: those alike together, so that no processor guesses wrong."""
+    cdef unsigned fours
+    for fours in range(1, MOST_FOURS + 1):
+        if plain.counts[fours]:
+            unpack(plain.rows[fours], plain.counts[fours], fours)
+            plain.counts[fours] = 0
+
+
+cdef void tell_protection(const Message* message, uint8_t flags, uint64_t* mask) noexcept nogil:
+    """Set the flag behind the signals, where the message has one."""
+    cdef const Extra* extra = <const Extra*>message.extra
+    if extra.tells_protection:
+        mask[extra.protection_slot // 64] |= <uint64_t>1 << (extra.protection_slot % 64)
+        mask[extra.mask_words + extra.protection_slot] = (flags & FLAG_WRONG) == 0
+
+
+cdef inline uint16_t sender_tags(const Binding* binding, uint32_t id) noexcept nogil:
+    if not binding.has_sender_tags:
+        return binding.tags
+    return binding.sender_tags + <uint16_t>(id & 0xFF)
+
+
+cdef class Decoder:
+    """Decodes frames of any number of channels by one Plan; keeps counts and nothing else.
+
+    portable: do without instructions that only some processors have; the rows are the same.
+    """
+
+    def __cinit__(self, Plan plan not None, *, bint portable=False):
+        cdef UnpackRows* vector = NULL if portable else vector_unpack_rows()
+        self.plan = plan
+        self.is_portable = vector == NULL
+        self.unpack = unpack_rows if vector == NULL else vector
+        self.bindings = <Binding*>calloc(CHANNELS, sizeof(Binding))
+        self.channel_counts = <Counts*>calloc(CHANNELS, sizeof(Counts))
+        self.rows_made = <uint64_t*>calloc(max(plan.schema.record_count, 1), sizeof(uint64_t))
+        if self.bindings == NULL or self.channel_counts == NULL or self.rows_made == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.bindings)
+        free(self.channel_counts)
+        free(self.rows_made)
+
+    def bind(self, uint16_t channel, Py_ssize_t bus, uint16_t tags, sender_tags=None):
+        """Say what a channel is: index of its bus in the plan (-1: no database), index of its tag set.
+
+        sender_tags: index of the first of 256 tag sets, by source address, for what is matched by PGN.
+        """
+        if not -1 <= bus < self.plan.bus_count:
+            raise IndexError(f"the plan has no bus {bus}")
+        self.bindings[channel].bus = <uint16_t>(bus + 1)
+        self.bindings[channel].tags = tags
+        self.bindings[channel].has_sender_tags = sender_tags is not None
+        self.bindings[channel].sender_tags = 0 if sender_tags is None else sender_tags
+
+    def decode(self, FrameBatch frames not None, SampleBatch samples not None):
+        """Append a row to `samples` for each frame that a database knows and that has a valid signal."""
+        if samples.schema is not self.plan.schema:
+            raise ValueError("the samples are of another schema than the plan's")
+        cdef Py_ssize_t start = 0
+        cdef bint enough = True
+        with nogil:
+            while start < frames.count and enough:
+                enough = self._decode_block(&frames.frames[start], min(BLOCK, frames.count - start),
+                                            frames.payloads, samples)
+                start += BLOCK
+        if not enough:
+            raise MemoryError
+
+    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
+                            SampleBatch samples) noexcept nogil:
+        # All in local variables: the compiler must take each word written for a change of any object's.
+        cdef const Message* found[BLOCK]
+        cdef PlainRows plain
+        cdef PlainRow* added
+        cdef const Binding* bindings = self.bindings
+        cdef Counts* channel_counts = self.channel_counts
+        cdef uint64_t* rows_made = self.rows_made
+        cdef const Bus* buses = self.plan.buses
+        cdef const Bus* bus
+        cdef char* lines = self.plan.lines
+        cdef const Message* message
+        cdef const Frame* frame
+        cdef uint32_t line
+        cdef Py_ssize_t index, rows = 0
+        cdef uint64_t* row
+        cdef uint64_t* end
+        cdef RowHead* head
+        memset(plain.counts, 0, sizeof(plain.counts))
+        for index in range(count):
+            frame = &frames[index]
+            prefetch(&frames[index + BLOCK])
+            if frame.id & ID_EXTENDED:
+                bus = &buses[bindings[frame.channel].bus]
+                prefetch(&bus.extended[id_slot(bus, pgn_key(frame.id) if bus.by_pgn else frame.id & ID_MASK)])
+        for index in range(count):
+            frame = &frames[index]
+            if frame.flags < FLAG_PAYLOAD and not frame.id & (ID_ERROR | ID_REMOTE):
+                bus = &buses[bindings[frame.channel].bus]
+                if frame.id < STANDARD_IDS:
+                    line = bus.standard[frame.id]
+                elif frame.id & ID_EXTENDED:
+                    line = find_extended(bus, frame.id & ID_MASK)
+                else:
+                    line = 0
+                channel_counts[frame.channel].matched[line != 0] += 1
+            else:
+                line = self._find_any(frame)
+            message = message_at(lines, line)
+            found[index] = message
+            prefetch(message)
+            prefetch(<const char*>message + LINE_BYTES)
+        row = samples.words + samples.used
+        end = samples.words + samples.room
+        for index in range(count):
+            message = found[index]
+            if message.row_words == 0:
+                continue
+            if <size_t>(end - row) < message.row_words:
+                unpack_plain(self.unpack, &plain)
+                samples.used = row - samples.words
+                if not samples.make_room(message.row_words):
+                    return False
+                row = samples.words + samples.used
+                end = samples.words + samples.room
+            frame = &frames[index]
+            head = <RowHead*>row
+            head.time_ns = frame.time_ns
+            head.record = message.record
+            head.tags = bindings[frame.channel].tags
+            if message.by_pgn or frame.flags & FLAG_BY_PGN:
+                head.tags = sender_tags(&bindings[frame.channel], frame.id)
+            head.channel = frame.channel
+            head.id = frame.id
+            head.nudge_ns = frame.nudge_ns
+            if message.shape == SHAPE_PLAIN and frame.length >= message.need_bytes:
+                row[HEAD_WORDS] = message.mask
+                added = &plain.rows[message.four_count][plain.counts[message.four_count]]
+                plain.counts[message.four_count] += 1
+                added.fours = message.fours
+                added.data = payload(frame, payloads)
+                added.slots = row + HEAD_WORDS + 1
+            elif not decode_any(message, payload(frame, payloads), max(INLINE_PAYLOAD, frame.length), frame.length,
+                                row + HEAD_WORDS, &self.omitted_signals):
+                continue
+            elif frame.flags & FLAG_CHECKED:  # such a message is never plain
+                tell_protection(message, frame.flags, row + HEAD_WORDS)
+            rows_made[message.record] += 1
+            rows += 1
+            row += message.row_words
+        unpack_plain(self.unpack, &plain)
+        samples.used = row - samples.words
+        samples.rows += rows
+        return True
+
+    cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil:
+        """The line of the message that a frame of any kind is; counts the frame."""
+        cdef Counts* counts = &self.channel_counts[frame.channel]
+        cdef uint16_t number = self.bindings[frame.channel].bus
+        cdef const Bus* bus = &self.plan.buses[number]
+        cdef uint32_t line = 0
+        if frame.id & ID_ERROR:
+            counts.error_frames += 1
+        elif frame.id & ID_REMOTE:
+            counts.remote_frames += 1
+        else:
+            if frame.flags & FLAG_BY_PGN:
+                bus = &self.plan.buses_by_pgn[number]
+            if frame.id & ID_EXTENDED:
+                line = find_extended(bus, frame.id & ID_MASK)
+            elif frame.id < STANDARD_IDS:
+                line = bus.standard[frame.id]
+            if frame.flags & FLAG_PAYLOAD:
+                counts.payloads[line != 0] += 1
+            else:
+                counts.matched[line != 0] += 1
+        return line
+
+    def counts(self, uint16_t channel):
+        """What became of the channel's frames, each in exactly one count."""
+        cdef Counts* counts = &self.channel_counts[channel]
+        return {
+            "decoded": counts.matched[1],
+            "unknown": counts.matched[0],
+            "lost/error_frame": counts.error_frames,
+            "lost/remote_frame": counts.remote_frames,
+        }
+
+    def payloads(self, uint16_t channel):
+        """Payloads of several frames that a message was found for, and others; none of them is a frame."""
+        cdef Counts* counts = &self.channel_counts[channel]
+        return {"decoded": counts.payloads[1], "unknown": counts.payloads[0]}
+
+    def omitted(self):
+        """Signals left out of decoded frames, by reason."""
+        return {
+            "short_frame": self.omitted_signals.short_frame,
+            "not_a_number": self.omitted_signals.not_a_number,
+            "not_available": self.omitted_signals.not_available,
+            "unknown_multiplexer_value": self.omitted_signals.unknown_multiplexer_value,
+        }
+
+    def made(self):
+        """Rows by measurement, those of which there are any; hidden ones are no points."""
+        cdef Py_ssize_t record
+        rows = {}
+        for record, spec in enumerate(self.plan.spec.records):
+            if self.rows_made[record] and not spec.hidden:
+                rows[spec.measurement] = rows.get(spec.measurement, 0) + self.rows_made[record]
+        return rows

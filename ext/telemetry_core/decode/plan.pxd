@@ -1,0 +1,181 @@
+"""Data sheet of a decode plan: which message a frame is, and where its signals are, packed for the loop.
+
+unpack.h has the innermost structs. Messages lie on cache lines of one array, and an id leads straight to its
+line: looking a frame up costs one table entry and the message itself, however large the database is.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.rows.schema cimport Schema
+
+cdef enum:
+    LINE_BYTES = 64
+    STANDARD_IDS = 2048
+    EXTENDED_DATA_PAGE = 0x02000000  # bit of an id that is not J1939's
+    AMBIGUOUS = 0x80000000           # flag of IdEntry.line: other extended messages have the same PGN
+    MAX_CAPACITY = 1792          # bytes of payload: the longest J1939 transport message, in whole words
+
+cdef enum Shape:
+    SHAPE_PLAIN = 0              # 8 bytes, 64 fields at most, each one op, in their order
+    SHAPE_ANY = 1
+
+cdef struct Interval:            # of a selector's raw values, and what it selects
+    int64_t low
+    int64_t high
+    uint32_t first_group         # in Selector.groups
+    uint32_t group_count
+
+cdef struct Selector:
+    uint64_t bias                # xor-ed to the raw value, so that unsigned 64-bit values are in order
+    Interval* intervals          # disjoint and sorted
+    uint32_t* groups             # indexes into Extra.groups
+    uint32_t interval_count
+    uint16_t slot
+
+cdef enum SpecialKind:
+    SPECIAL_LITTLE_9 = 0         # 58 to 64 bits over nine bytes
+    SPECIAL_BIG_9 = 1
+    SPECIAL_FLOAT_16 = 2
+    SPECIAL_FLOAT_32 = 3
+    SPECIAL_FLOAT_64 = 4
+
+cdef struct Special:             # what an Op alone cannot do
+    uint64_t mask
+    uint64_t sign                # the sign bit, 0 when unsigned
+    uint16_t slot
+    uint16_t byte
+    uint8_t shift
+    uint8_t kind
+
+cdef struct Limit:               # raw bits from `limit` on, `span` more, are no value: J1939, declared invalid
+    uint64_t mask
+    uint64_t limit
+    uint64_t span
+    uint16_t slot
+
+cdef extern from "telemetry_core/decode/unpack.h":
+    enum:
+        FOUR
+        MOST_FOURS
+        SIDE_INTEL
+        SIDE_MOTOROLA
+        SIGN_NONE
+    ctypedef struct Op:
+        uint8_t left
+        uint8_t right
+        uint8_t clear
+        uint16_t offset
+        uint16_t slot
+    ctypedef struct Four:
+        uint8_t[4] left
+        uint8_t[4] right
+        uint8_t[4] sign
+        uint8_t[4] side
+    ctypedef struct Message:
+        uint64_t mask
+        void* extra
+        uint32_t record
+        uint32_t row_words
+        uint16_t four_count
+        uint16_t need_bytes
+        uint8_t shape
+        uint8_t by_pgn
+        Four* fours
+
+cdef struct Group:               # the signals of one condition
+    uint64_t* mask               # mask_words words
+    Op* ops
+    uint16_t op_count
+    uint16_t need_bytes          # a payload of so many bytes holds all its signals
+
+cdef struct Extra:
+    uint64_t* mask               # mask_words words: the unconditional signals
+    uint16_t* ends               # for each field: bytes of payload that it needs
+    Group* groups
+    Selector* selectors          # a selector comes after the one that it depends on
+    Special* specials            # those of nine bytes before the floats
+    Limit* limits
+    Op* ops                      # the unconditional signals
+    uint16_t op_count
+    uint16_t mask_words
+    uint16_t capacity            # payload bytes of the buffer, a multiple of 8
+    uint16_t selector_count
+    uint16_t special_count
+    uint16_t limit_count
+    uint8_t tells_protection     # by a flag behind the last signal
+    uint16_t protection_slot
+
+cdef struct IdEntry:
+    uint32_t key                 # an extended id, or one of the J1939 keys below
+    uint32_t line                # of the message; 0: free
+
+cdef struct Bus:
+    uint32_t* standard           # STANDARD_IDS lines, 0 when unknown
+    IdEntry* extended            # open addressing, at most half full
+    uint32_t extended_shift      # 32 - log2 of its size
+    uint32_t extended_mask       # the bits in which its ids are compared
+    uint8_t by_pgn               # whether any message is matched by PGN
+
+cdef class Plan:
+    cdef readonly object spec
+    cdef readonly Schema schema
+    cdef readonly Py_ssize_t bus_count
+    cdef readonly Py_ssize_t message_count
+    cdef Bus* buses              # [0] knows no message; [n + 1] is the n-th of the spec
+    cdef Bus* buses_by_pgn       # the same with every extended message matched by PGN: for whole payloads
+    cdef char* lines             # of LINE_BYTES each; [0] is the message of no frame: it has no rows
+    cdef object memory           # owns all that the structs point to
+
+    cdef object _pack(self)
+
+
+cdef inline Message* message_at(char* lines, uint32_t line) noexcept nogil:
+    return <Message*>(lines + <size_t>line * LINE_BYTES)
+
+
+# The high bits go into the low ones first: multiplied alone, ids at even steps fall on one another.
+cdef inline uint32_t id_slot(const Bus* bus, uint32_t key) noexcept nogil:
+    return ((key ^ key >> 15) * <uint32_t>2654435769) >> bus.extended_shift
+
+
+cdef inline uint32_t find_key(const Bus* bus, uint32_t key) noexcept nogil:
+    cdef uint32_t slot = id_slot(bus, key)
+    cdef uint32_t last = (<uint32_t>0xFFFFFFFF) >> bus.extended_shift
+    while bus.extended[slot].line and bus.extended[slot].key != key:
+        slot = (slot + 1) & last
+    return bus.extended[slot].line
+
+
+# Keys of J1939 messages share the table with extended ids (29 bits): bit 29 marks PGN, destination and source
+# address, bit 30 PGN and source address, bit 31 the PGN alone.
+
+cdef inline uint32_t pgn_key(uint32_t id) noexcept nogil:
+    cdef uint32_t pgn = (id >> 8) & 0x1FFFF
+    if (pgn & 0xFF00) < 0xF000:  # PDU1: the low byte is the destination
+        pgn &= 0x1FF00
+    return <uint32_t>0x80000000 | pgn
+
+
+cdef inline uint32_t pgn_sender_key(uint32_t id) noexcept nogil:
+    return <uint32_t>0x40000000 | (pgn_key(id) & 0x1FFFF) << 8 | (id & 0xFF)
+
+
+cdef inline uint32_t pgn_pair_key(uint32_t id) noexcept nogil:
+    return <uint32_t>0x20000000 | (id & 0x1FFFFFF)
+
+
+# Line of the message that an extended id is; 0: unknown. The exact id comes first, then PGN, destination and
+# sender, then PGN and sender, then the PGN alone, which is looked up first: seldom does anything else share it.
+cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
+    cdef uint32_t same_pgn = 0
+    cdef uint32_t found
+    if bus.by_pgn and not id & EXTENDED_DATA_PAGE:
+        same_pgn = find_key(bus, pgn_key(id))
+        if same_pgn and not same_pgn & AMBIGUOUS:
+            return same_pgn
+    found = find_key(bus, id & bus.extended_mask)
+    if not found and same_pgn:
+        found = find_key(bus, pgn_pair_key(id))
+        if not found:
+            found = find_key(bus, pgn_sender_key(id))
+    return found if found else same_pgn & ~<uint32_t>AMBIGUOUS

@@ -1,0 +1,117 @@
+"""What each channel carries: frames, and the time they take on a CAN bus, in bits.
+
+Promises: a few nanoseconds a frame, no Python object. Bits are counted from the start of frame to the end of
+the pause behind it (ISO 11898-1), in two sums, since the data part of a CAN FD frame may have a bit rate of its
+own. Stuff bits are estimated: one in STUFFED bits that may be stuffed. On recorded buses of passenger cars,
+chargers and the simulator it is one in 10 to 15, so that the sum is right within 2 %.
+
+Remote frames count as such; error frames and payloads that no CAN frame carries (serial messages, transport
+sessions) count as frames of no bits.
+"""
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from telemetry_core.frames.batch cimport (
+    FLAG_BRS,
+    FLAG_FD,
+    ID_ERROR,
+    ID_EXTENDED,
+    ID_REMOTE,
+    MAX_PAYLOAD,
+    Frame,
+    FrameBatch,
+)
+
+from typing import NamedTuple
+
+cdef enum:
+    CHANNELS = 65536
+    STUFFED = 12
+
+    # Classic frames: bits from the start of frame to the checksum without the payload, and those behind it
+    # (delimiters, acknowledgement, end of frame, intermission).
+    CLASSIC_HEAD = 34
+    CLASSIC_HEAD_EXTENDED = 54
+    CLASSIC_TAIL = 13
+    CLASSIC_PAYLOAD = 8
+
+    # FD frames: bits up to the bit rate switch; from there ESI and length code; stuff count and checksum with
+    # their fixed stuff bits; the checksum's delimiter; what comes behind it.
+    FD_HEAD = 17
+    FD_HEAD_EXTENDED = 36
+    FD_CONTROL = 5
+    FD_CHECK_SHORT = 27          # 4 + 17 bits, 6 fixed stuff bits: payloads up to 16 bytes
+    FD_CHECK_LONG = 32           # 4 + 21 bits, 7 fixed stuff bits
+    FD_SHORT_PAYLOAD = 16
+    FD_DELIMITER = 1
+    FD_TAIL = 12
+
+
+class ChannelTraffic(NamedTuple):
+    """What one channel carried so far: stamps of its first and last frame, when the last one was observed."""
+
+    frames: int
+    nominal_bits: int
+    data_bits: int
+    first_ns: int
+    time_ns: int
+    observed_ns: int
+
+
+cdef inline uint32_t stuffed(uint32_t bits) noexcept nogil:
+    return bits + bits // STUFFED
+
+
+cdef class Traffic:
+    """Counts by channel."""
+
+    def __cinit__(self):
+        self.channels = <Counted*>calloc(CHANNELS, sizeof(Counted))
+        if self.channels == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.channels)
+
+    def count(self, FrameBatch frames not None, int64_t observed_ns):
+        """Count the frames of one batch. observed_ns: now, on a clock of the caller's."""
+        cdef const Frame* frame
+        cdef Counted* counted
+        cdef Py_ssize_t number
+        with nogil:
+            for number in range(frames.count):
+                frame = &frames.frames[number]
+                counted = &self.channels[frame.channel]
+                if counted.frames == 0:
+                    counted.first_ns = frame.time_ns
+                counted.frames += 1
+                counted.time_ns = frame.time_ns
+                counted.observed_ns = observed_ns
+                self._count(frame, counted)
+
+    cdef void _count(self, const Frame* frame, Counted* counted) noexcept nogil:
+        cdef bint extended = frame.id & ID_EXTENDED != 0
+        cdef uint32_t length = frame.length
+        cdef uint32_t head
+        cdef uint32_t data
+        if frame.id & ID_ERROR or length > MAX_PAYLOAD:
+            return
+        if frame.flags & FLAG_FD:
+            head = stuffed(FD_HEAD_EXTENDED if extended else FD_HEAD)
+            data = stuffed(FD_CONTROL + 8 * length) + FD_DELIMITER
+            data += FD_CHECK_SHORT if length <= FD_SHORT_PAYLOAD else FD_CHECK_LONG
+            counted.nominal_bits += head + FD_TAIL
+            if frame.flags & FLAG_BRS:
+                counted.data_bits += data
+            else:
+                counted.nominal_bits += data
+        elif length <= CLASSIC_PAYLOAD:
+            head = CLASSIC_HEAD_EXTENDED if extended else CLASSIC_HEAD
+            counted.nominal_bits += stuffed(head + (0 if frame.id & ID_REMOTE else 8 * length)) + CLASSIC_TAIL
+
+    def of(self, uint16_t channel):
+        """What `channel` carried so far."""
+        cdef Counted* counted = &self.channels[channel]
+        return ChannelTraffic(counted.frames, counted.nominal_bits, counted.data_bits, counted.first_ns,
+                              counted.time_ns, counted.observed_ns)

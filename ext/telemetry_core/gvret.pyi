@@ -1,3 +1,0 @@
-from telemetry_core.log_reader import LineReader
-
-class GvretReader(LineReader): ...

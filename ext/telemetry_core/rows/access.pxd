@@ -1,0 +1,43 @@
+"""The words of a row (`samples.pxd`): which fields are there, and what their slots hold."""
+
+from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead
+from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
+
+
+cdef inline bint has_field(const uint64_t* row, uint32_t field) noexcept nogil:
+    return (row[HEAD_WORDS + field // 64] >> (field % 64)) & 1
+
+
+cdef inline const uint64_t* slots_of(Schema schema, const uint64_t* row) noexcept nogil:
+    return row + HEAD_WORDS + schema.records[(<const RowHead*>row).record].mask_words
+
+
+cdef inline void set_word(uint64_t* row, uint32_t mask_words, uint32_t field, uint64_t word) noexcept nogil:
+    row[HEAD_WORDS + field // 64] |= <uint64_t>1 << (field % 64)
+    row[HEAD_WORDS + mask_words + field] = word
+
+
+cdef inline void set_double(uint64_t* row, uint32_t mask_words, uint32_t field, double value) noexcept nogil:
+    cdef uint64_t word
+    value += 0.0  # no negative zero
+    memcpy(&word, &value, 8)
+    set_word(row, mask_words, field, word)
+
+
+cdef inline double get_double(const uint64_t* row, uint32_t mask_words, uint32_t field) noexcept nogil:
+    cdef double value
+    memcpy(&value, &row[HEAD_WORDS + mask_words + field], 8)
+    return value
+
+
+cdef inline bint tells_of_fault(Schema schema, const uint64_t* row, int32_t protection) noexcept nogil:
+    # Whether the row's field `protection` (-1: it has none) says that its frame is not what it ought to be.
+    return protection >= 0 and has_field(row, protection) and not slots_of(schema, row)[protection]
+
+
+cdef inline bint is_of_sender(const RowHead* head, int32_t sender) noexcept nogil:
+    # Whether the row is of the J1939 address `sender`; -1: of one that is taken, or of none.
+    return head.id & 0xFF == <uint32_t>sender if sender >= 0 else not head.id & ROW_OTHER_SENDER

@@ -1,0 +1,41 @@
+"""Data sheet of a row of samples and of a batch of rows.
+
+A row is `row_words` 64-bit words, as its record says: the head, `mask_words` words of validity (bit i of
+word i // 64: field i is there), one slot a field. Slots of fields that are not there hold anything, and so do
+the words that round the slots up to a multiple of SLOT_STEP.
+"""
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.rows.schema cimport Schema
+
+cdef enum:                       # in a row's id, where frames have ID_ERROR and ID_REMOTE: no row is of such a one
+    ROW_OTHER_SENDER = 0x20000000  # of a J1939 sender that nothing is taken from where the map names none
+    ROW_NEW_SENDER = 0x40000000  # the first of a sender that takes another one's place
+
+cdef struct RowHead:             # HEAD_WORDS words
+    int64_t time_ns              # the frame's own stamp
+    uint32_t record              # index into the schema
+    uint16_t tags                # index of the encoder's tag set
+    uint16_t channel             # of the frame that made the row
+    uint32_t id                  # of that frame, with its ID_EXTENDED; and ROW_* bits
+    uint32_t nudge_ns            # of that frame; 0 in modelled rows
+
+cdef class SampleBatch:
+    cdef uint64_t* words
+    cdef size_t used             # words
+    cdef size_t room             # words
+    cdef Py_ssize_t rows
+    cdef readonly Schema schema
+
+    # Make room for `count` words behind `used`; false without memory. May move `words`.
+    cdef bint make_room(self, size_t count) noexcept nogil
+
+    # A row's first word with `row_words` writable words behind it, head and mask zeroed, already
+    # counted; NULL without memory. Valid until the next call.
+    cdef uint64_t* add_row(self, uint32_t record) noexcept nogil
+    # Take the row just added back.
+    cdef void drop_row(self, uint32_t record) noexcept nogil
+    # Add `count` words that are `rows` whole rows of this schema, taken from another batch. False without
+    # memory.
+    cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil

@@ -1,0 +1,176 @@
+"""A batch of samples: rows of 64-bit slots behind one another in one flat buffer.
+
+Promises: rows stand in the order in which they were made; nothing is scaled or rounded here, so an
+unsigned 64-bit value stays exact. Python objects are made only for who iterates over a batch.
+"""
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from telemetry_core.rows.schema cimport (
+    HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, Record, Schema,
+)
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One row as Python values. `raw` holds slots as they are: int, float or bool by field name."""
+
+    time_ns: int
+    nudge_ns: int
+    measurement: str
+    tags: int
+    channel: int
+    id: int
+    raw: dict
+
+
+cdef dict _values(uint64_t* row, Record* layout, Field* fields, spec):
+    cdef uint64_t* slots = row + HEAD_WORDS + layout.mask_words
+    cdef size_t index
+    cdef double as_float
+    cdef int kind
+    values = {}
+    for index in range(layout.field_count):
+        if not (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1:
+            continue
+        kind = fields[layout.first_field + index].kind
+        if kind == SLOT_FLOAT:
+            memcpy(&as_float, &slots[index], 8)
+            value = as_float
+        elif kind == SLOT_INT or kind == SLOT_TEXT or kind == SLOT_WORD:
+            value = <int64_t>slots[index]
+        elif kind == SLOT_BOOL:
+            value = slots[index] != 0
+        else:
+            value = slots[index]
+        values[spec.fields[index].name] = value
+    return values
+
+
+cdef class SampleBatch:
+    """Rows of one Schema; grows as needed and keeps its memory."""
+
+    def __cinit__(self, Schema schema not None, size_t room=4096):
+        self.schema = schema
+        self.room = max(room, 64)
+        self.words = <uint64_t*>malloc(self.room * sizeof(uint64_t))
+        if self.words == NULL:
+            raise MemoryError
+        self.used = 0
+        self.rows = 0
+
+    def __dealloc__(self):
+        free(self.words)
+
+    def __len__(self):
+        return self.rows
+
+    def clear(self):
+        """Forget all rows; the buffer stays."""
+        self.used = 0
+        self.rows = 0
+
+    def split(self, ends):
+        """Copies of its rows in as many batches as there are `ends`, and one more behind the last.
+
+        ends: numbers of rows, ascending; batch i ends before row ends[i]. ValueError if they do not ascend or are
+        too many.
+        """
+        cdef size_t begin = 0
+        cdef size_t end = 0
+        cdef Py_ssize_t done = 0
+        cdef Py_ssize_t until, row
+        cdef SampleBatch part
+        parts = []
+        for until in [*ends, self.rows]:
+            if not done <= until <= self.rows:
+                raise ValueError(f"a part from row {done} to row {until} of {self.rows}")
+            for row in range(done, until):
+                end += self.schema.records[(<RowHead*>(self.words + end)).record].row_words
+            part = SampleBatch(self.schema, end - begin)
+            if not part.append_rows(self.words + begin, end - begin, until - done):
+                raise MemoryError
+            parts.append(part)
+            begin, done = end, until
+        return parts
+
+    cdef bint make_room(self, size_t count) noexcept nogil:
+        cdef uint64_t* grown
+        cdef size_t room
+        if self.used + count > self.room:
+            room = 2 * self.room + count
+            grown = <uint64_t*>realloc(self.words, room * sizeof(uint64_t))
+            if grown == NULL:
+                return False
+            self.words = grown
+            self.room = room
+        return True
+
+    cdef uint64_t* add_row(self, uint32_t record) noexcept nogil:
+        cdef Record* layout = &self.schema.records[record]
+        if not self.make_room(layout.row_words):
+            return NULL
+        cdef uint64_t* row = self.words + self.used
+        memset(row, 0, (HEAD_WORDS + layout.mask_words) * sizeof(uint64_t))
+        (<RowHead*>row).record = record
+        self.used += layout.row_words
+        self.rows += 1
+        return row
+
+    cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil:
+        if not self.make_room(count):
+            return False
+        memcpy(self.words + self.used, words, count * sizeof(uint64_t))
+        self.used += count
+        self.rows += rows
+        return True
+
+    cdef void drop_row(self, uint32_t record) noexcept nogil:
+        self.used -= self.schema.records[record].row_words
+        self.rows -= 1
+
+    def append(self, uint32_t record, int64_t time_ns, dict values, *, uint16_t tags=0, uint16_t channel=0,
+               uint32_t id=0, uint32_t nudge_ns=0):
+        """Add one row from Python: `values` maps a field's name to its raw value (int, float or bool)."""
+        if record >= self.schema.record_count:
+            raise IndexError(record)
+        names = {field.name: index for index, field in enumerate(self.schema.specs[record].fields)}
+        cdef uint64_t* row = self.add_row(record)
+        if row == NULL:
+            raise MemoryError
+        cdef RowHead* head = <RowHead*>row
+        head.time_ns = time_ns
+        head.tags = tags
+        head.channel = channel
+        head.id = id
+        head.nudge_ns = nudge_ns
+        cdef Record* layout = &self.schema.records[record]
+        cdef uint64_t* slots = row + HEAD_WORDS + layout.mask_words
+        cdef size_t index
+        cdef double as_float
+        for name, value in values.items():
+            index = names[name]
+            row[HEAD_WORDS + index // 64] |= <uint64_t>1 << (index % 64)
+            if self.schema.fields[layout.first_field + index].kind == SLOT_FLOAT:
+                as_float = value
+                memcpy(&slots[index], &as_float, 8)
+            else:
+                slots[index] = <uint64_t>(int(value) & 0xFFFFFFFFFFFFFFFF)
+
+    def __iter__(self):
+        cdef size_t at = 0
+        cdef Py_ssize_t number
+        cdef uint64_t* row
+        cdef RowHead* head
+        cdef Record* layout
+        for number in range(self.rows):
+            row = self.words + at
+            head = <RowHead*>row
+            layout = &self.schema.records[head.record]
+            spec = self.schema.specs[head.record]
+            yield Row(head.time_ns, head.nudge_ns, spec.measurement, head.tags, head.channel, head.id,
+                      _values(row, layout, self.schema.fields, spec))
+            at += layout.row_words

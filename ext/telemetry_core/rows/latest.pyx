@@ -1,0 +1,195 @@
+"""The last value of each field of chosen records, for whoever wants to look at the present.
+
+A *key* is a record with one tag set. Of each key the last value of every field is remembered with the stamp
+that it came with and the time at which it was observed, as the caller gives it: frame time and the observer's
+time may run at different speeds.
+
+Promises: the same is remembered however the rows are batched, in the order in which they come (not in that of
+their stamps: a clock may be set back); a row of a record that was not chosen costs a look at its head. Memory
+is four words a field and key. Relies on one thread.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy
+
+from typing import NamedTuple
+
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_UINT, Record, Schema
+
+cdef extern from *:
+    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+
+cdef enum:
+    TAG_SETS = 65536
+
+
+class Remembered(NamedTuple):
+    """What is known of one key. Fields that never came are in none of the tuples."""
+
+    record: int
+    tags: int
+    channel: int
+    time_ns: int
+    observed_ns: int
+    rows: int
+    fields: tuple
+    raw: tuple
+    times_ns: tuple
+    observations_ns: tuple
+
+
+cdef class Latest:
+    """Remembers rows of `records`, which are indexes into the schema's; `len()` is the number of keys."""
+
+    def __cinit__(self, Schema schema not None, records):
+        self.schema = schema
+        self.kept = <int32_t*>malloc(max(schema.record_count, 1) * sizeof(int32_t))
+        self.of_tags = <Held***>calloc(TAG_SETS, sizeof(Held**))  # untouched pages cost nothing
+        if self.kept == NULL or self.of_tags == NULL:
+            raise MemoryError
+        cdef Py_ssize_t index
+        for index in range(schema.record_count):
+            self.kept[index] = -1
+        for record in records:
+            if not 0 <= record < schema.record_count:
+                raise IndexError(record)
+            index = record
+            if self.kept[index] < 0:
+                self.kept[index] = <int32_t>self.kept_count
+                self.kept_count += 1
+
+    def __dealloc__(self):
+        cdef Py_ssize_t index
+        for index in range(self.held_count):
+            if self.of_tags[self.held[index].tags] != NULL:
+                free(self.of_tags[self.held[index].tags])
+                self.of_tags[self.held[index].tags] = NULL
+        for index in range(self.held_count):
+            free(self.held[index].mask)
+            free(self.held[index])
+        free(self.held)
+        free(self.of_tags)
+        free(self.kept)
+
+    def __len__(self):
+        return self.held_count
+
+    def observe(self, SampleBatch samples not None, int64_t observed_ns):
+        """Remember what the rows of `samples` bring. observed_ns: now, on a clock of the caller's."""
+        if samples.schema is not self.schema:
+            raise ValueError("the rows are of another schema than what is remembered")
+        cdef bint done
+        with nogil:
+            done = self._observe(samples, observed_ns)
+        if not done:
+            raise MemoryError
+
+    cdef bint _observe(self, SampleBatch samples, int64_t observed_ns) noexcept nogil:
+        cdef const uint64_t* row = samples.words
+        cdef const RowHead* head
+        cdef const Record* record
+        cdef Held** of_record
+        cdef Held* held
+        cdef Py_ssize_t number
+        cdef int32_t position
+        for number in range(samples.rows):
+            head = <const RowHead*>row
+            record = &self.schema.records[head.record]
+            position = self.kept[head.record]
+            if position >= 0:
+                of_record = self.of_tags[head.tags]
+                held = NULL if of_record == NULL else of_record[position]
+                if held == NULL:
+                    held = self._add(head.record, head.tags)
+                    if held == NULL:
+                        return False
+                self._take(held, record, row, observed_ns)
+            row += record.row_words
+        return True
+
+    cdef void _take(self, Held* held, const Record* record, const uint64_t* row,
+                    int64_t observed_ns) noexcept nogil:
+        cdef const RowHead* head = <const RowHead*>row
+        cdef const uint64_t* mask = row + HEAD_WORDS
+        cdef const uint64_t* slots = mask + record.mask_words
+        cdef uint32_t word
+        cdef uint32_t field
+        cdef uint64_t left
+        held.channel = head.channel
+        held.time_ns = head.time_ns
+        held.observed_ns = observed_ns
+        held.rows += 1
+        for word in range(record.mask_words):
+            left = mask[word]
+            held.mask[word] |= left
+            while left:
+                field = 64 * word + lowest_bit(left)
+                left &= left - 1
+                held.slots[field] = slots[field]
+                held.times_ns[field] = head.time_ns
+                held.observations_ns[field] = observed_ns
+
+    cdef Held* _add(self, uint32_t record, uint16_t tags) noexcept nogil:
+        """A key of which nothing is known yet; NULL without memory."""
+        cdef const Record* layout = &self.schema.records[record]
+        cdef Held** grown
+        cdef Held* held
+        if self.of_tags[tags] == NULL:
+            self.of_tags[tags] = <Held**>calloc(self.kept_count, sizeof(Held*))
+            if self.of_tags[tags] == NULL:
+                return NULL
+        if self.held_count == self.held_room:
+            grown = <Held**>realloc(self.held, 2 * (self.held_room + 8) * sizeof(Held*))
+            if grown == NULL:
+                return NULL
+            self.held = grown
+            self.held_room = 2 * (self.held_room + 8)
+        held = <Held*>calloc(1, sizeof(Held))
+        if held == NULL:
+            return NULL
+        held.mask = <uint64_t*>calloc(layout.mask_words + 3 * layout.field_count + 1, sizeof(uint64_t))
+        if held.mask == NULL:
+            free(held)
+            return NULL
+        held.slots = held.mask + layout.mask_words
+        held.times_ns = <int64_t*>(held.slots + layout.field_count)
+        held.observations_ns = held.times_ns + layout.field_count
+        held.record = record
+        held.tags = tags
+        self.held[self.held_count] = held
+        self.held_count += 1
+        self.of_tags[tags][self.kept[record]] = held
+        return held
+
+    def rows(self):
+        """How many rows of each key came, in the order of the keys."""
+        return [self.held[index].rows for index in range(self.held_count)]
+
+    def __getitem__(self, Py_ssize_t index):
+        """What is known of the key `index`, in the order in which they came, as a `Remembered`."""
+        if not 0 <= index < self.held_count:
+            raise IndexError(index)
+        cdef Held* held = self.held[index]
+        cdef Record* record = &self.schema.records[held.record]
+        cdef uint32_t field
+        fields, raw, times_ns, observations_ns = [], [], [], []
+        for field in range(record.field_count):
+            if held.mask[field // 64] >> (field % 64) & 1:
+                fields.append(field)
+                raw.append(_raw(held.slots[field], self.schema.fields[record.first_field + field].kind))
+                times_ns.append(held.times_ns[field])
+                observations_ns.append(held.observations_ns[field])
+        return Remembered(held.record, held.tags, held.channel, held.time_ns, held.observed_ns, held.rows,
+                          tuple(fields), tuple(raw), tuple(times_ns), tuple(observations_ns))
+
+
+cdef object _raw(uint64_t slot, int kind):
+    cdef double as_float
+    if kind == SLOT_FLOAT:
+        memcpy(&as_float, &slot, sizeof(double))
+        return as_float
+    if kind == SLOT_UINT:
+        return slot
+    return slot != 0 if kind == SLOT_BOOL else <int64_t>slot

@@ -1,0 +1,77 @@
+"""Data sheet of a cycle: what is remembered of its pages between two rows, and what is learnt of its time."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from telemetry_core.rows.batch cimport RowHead
+
+cdef enum Rule:                  # where a cycle begins
+    UNKNOWN = 0                  # not learnt yet
+    SILENCE = 1                  # behind a pause longer than those between its pages
+    FIRST_PAGE = 2               # with its first page, since no pause is longer than the others
+
+cdef enum News:                  # of one page, by one row
+    NO_NEWS = 0
+    PAGE_MISSING = 1
+    PAGE_BACK = 2
+
+cdef enum Found:                 # bits: what a row means for its cycle
+    READING = 1                  # all pages are in
+    HELD_READING = 2             # all pages were in before this row, as is known only now
+    GIVEN_UP = 4                 # a cycle has ended without a reading
+    NEWS = 8                     # pages are missing or back
+
+cdef struct Page:
+    uint64_t came                # number of the row that brought it last; 0: none has
+    uint64_t before              # number of the row that brought it before that
+    int64_t came_ns              # stamp of the last one; of the cycle's first row until one has come
+    uint32_t skips               # cycles without it since then
+    uint32_t usual               # cycles without it before it came last
+    uint8_t streak               # how many times in succession there were such cycles
+    uint8_t leads                # its row brought no page that had been away for longer
+    uint8_t is_missing
+    uint8_t news
+
+cdef struct Turn:                # from a page until it comes again behind all others
+    uint64_t begin               # number of its first row; 0: none is open
+    int64_t begin_ns
+    uint64_t longest_ns          # pause between two rows
+    uint64_t longest_row         # number of the row behind it
+    uint64_t next_ns             # the longest pause but that one
+    uint32_t page
+    uint32_t unseen              # pages that have not come since it began
+    uint64_t repeat_ns           # the longest pause before a page that had just come
+    uint8_t is_second            # the turn before it began with the same page, and had to be given up
+    uint8_t is_plain             # the other rows have brought pages that no row before them brought
+
+cdef struct CycleState:          # of one cycle of one sender
+    uint64_t number              # of the last row; the first is 1
+    uint64_t begin               # number of the row that began the open cycle
+    int64_t begin_ns
+    int64_t last_ns              # of the last row
+    uint64_t pause_ns            # SILENCE: a cycle begins behind a longer pause
+    uint64_t period_ns           # FIRST_PAGE: and no cycle lasts as long as this
+    uint64_t silent_row          # SILENCE: number of the row behind the silence of the last turn
+    uint64_t rival_ns            # the period of the last turns, which contradict what is known
+    uint64_t held_begin          # `begin` of the reading that is held
+    RowHead held                 # of its last row
+    Turn turn
+    uint32_t expected            # pages that are not missing
+    uint32_t seen                # of these, since `begin`
+    uint32_t first               # FIRST_PAGE: the page
+    uint32_t last_lead           # the page that led the last row
+    uint32_t rows                # since `begin`
+    uint32_t fitted              # number of the highest cell that ever had a voltage
+    uint8_t rule
+    uint8_t rival_rule           # what these turns say
+    uint8_t rival_turns
+    uint8_t is_lossy             # a page came twice since then before all others had come
+    uint8_t is_done              # the open cycle has had its reading
+    uint8_t is_held              # all pages are in, and the next row will say whether they are of one cycle
+    uint8_t by_order             # stamps say nothing of pauses: only the order of pages does
+    uint8_t is_cut               # the next row is of another device
+    uint8_t in_order             # its rows came in the order of the pages
+
+# Tell a cycle of its next row: `there` are the `count` pages that it brings (one at least), `ranks` the order
+# of the pages. Gives bits of Found.
+cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                      const uint32_t* there, uint32_t count, const RowHead* head, uint64_t gap_ns) noexcept nogil

@@ -1,0 +1,130 @@
+"""Data sheet of a MapSpec packed for the hot loop: flat arrays that refer to each other by index.
+
+An index of ABSENT (-1): there is none.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.rows.schema cimport Record, Schema
+
+cdef struct Slot:                # map_spec.SlotMap
+    double factor
+    double offset
+    double divisor               # with `decimal`: (raw * multiplier + bias) / divisor
+    int64_t multiplier
+    int64_t bias
+    uint32_t source
+    uint32_t target
+    uint8_t kind                 # SlotKind of the source
+    uint8_t decimal
+    uint8_t is_flag              # the target's slot is a flag
+    uint8_t is_text              # the target's slot is one
+    uint32_t first_word          # what raw values are that are no numbers: absent, and of a text its words
+    uint32_t word_count
+
+cdef struct Word:                # of SlotMap.absent and SlotMap.words
+    uint64_t raw
+    uint64_t slot
+    uint8_t is_absent
+
+cdef struct Range:               # inclusive; compared as signed or not, as its part says
+    uint64_t low
+    uint64_t high
+
+cdef struct Part:                # map_spec.PartMap
+    int32_t selector             # ABSENT: always there
+    uint32_t first_range
+    uint32_t range_count
+    uint32_t first_slot
+    uint32_t slot_count
+    uint32_t first_selected      # the fields that are there with it, in MapTable.selected
+    uint32_t selected_count
+    uint8_t is_signed
+
+cdef struct Output:              # map_spec.OutputMap
+    uint32_t target
+    int32_t cycle                # among the cycles of its bus
+    uint32_t first_page          # of its parts, among the pages of its cycle
+    uint32_t first_part
+    uint32_t part_count
+
+cdef struct Message:             # map_spec.MessageMap
+    uint32_t first_output
+    uint32_t output_count
+    int32_t protection           # ABSENT: its rows do not tell
+    int32_t sender               # ABSENT: whoever is taken
+    int32_t next                 # of the same record; ABSENT: this is the last
+
+cdef struct Target:              # map_spec.TargetMap; fields that are not derived are ABSENT
+    uint32_t record
+    uint16_t tag_set
+    uint32_t cell_count
+    int32_t voltage
+    int32_t current
+    int32_t power
+    int32_t charging
+    int32_t discharging
+    int32_t cell_min
+    int32_t cell_max
+    int32_t cell_delta
+    int32_t cell_min_index
+    int32_t cell_max_index
+    int32_t temp_min
+    int32_t temp_max
+    int32_t counted_current
+    int32_t counted_power
+    int32_t charged_ah
+    int32_t discharged_ah
+    int32_t charged_wh
+    int32_t discharged_wh
+    uint8_t is_counted           # it has a CountRule
+    double power_unit            # 10**decimals of the power; 0: not rounded
+    double delta_unit
+
+cdef struct Cycle:               # map_spec.CycleMap
+    uint32_t target
+    uint32_t page_count
+    uint32_t value_count         # fields of its target's record
+    uint32_t first_page          # among the pages of all cycles of its bus
+    uint32_t first_rank          # of its pages, among those of all cycles
+    uint32_t first_value         # among their values
+
+cdef struct Bus:                 # map_spec.BusMap
+    int32_t* message_of_record   # index of the first of its messages, by record of the schema
+    uint32_t first_cycle
+    uint32_t cycle_count
+    uint32_t page_count          # of all its cycles
+    uint32_t value_count
+    uint64_t count_gap_ns
+
+cdef class MapTable:
+    cdef Slot* slots
+    cdef Word* words
+    cdef Range* ranges
+    cdef uint32_t* selected
+    cdef Part* parts
+    cdef Output* outputs
+    cdef Message* messages
+    cdef Target* targets
+    cdef Cycle* cycles
+    cdef uint32_t* ranks         # of the pages of each cycle: the lowest field that a page fills
+    cdef Bus* buses
+    cdef Py_ssize_t slot_count
+    cdef Py_ssize_t word_count
+    cdef Py_ssize_t range_count
+    cdef Py_ssize_t selected_count
+    cdef Py_ssize_t part_count
+    cdef Py_ssize_t output_count
+    cdef Py_ssize_t message_count
+    cdef Py_ssize_t target_count
+    cdef Py_ssize_t cycle_count
+    cdef Py_ssize_t rank_count
+    cdef Py_ssize_t bus_count
+    cdef Py_ssize_t tag_set_count
+
+    cdef object _pack_bus(self, Schema schema, Bus* bus, spec)
+    cdef object _chain_message(self, Bus* bus, Py_ssize_t record)
+    cdef object _pack_cycle(self, Schema schema, Bus* bus, spec)
+    cdef object _pack_output(self, Schema schema, Bus* bus, record, spec)
+    cdef object _pack_part(self, Schema schema, record, target_record, spec)
+    cdef object _pack_slot(self, Schema schema, Record* source, Record* target, spec)

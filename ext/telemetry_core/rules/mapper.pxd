@@ -1,0 +1,95 @@
+"""Data sheet of a mapper: what it remembers of each channel between two rows."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.rules.counting cimport Counters
+from telemetry_core.rules.cycles cimport CycleState, Page
+from telemetry_core.rules.map_table cimport Cycle, MapTable, Message, Output, Part, Target
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.schema cimport Schema
+
+cdef struct Reading:             # an input of a derived value
+    double value
+    int64_t time_ns
+    uint8_t is_known
+
+cdef struct PowerState:          # of one target
+    Reading voltage
+    Reading current
+    uint8_t is_changed           # its sender has, and no row of the new one was made yet
+
+cdef struct Channel:
+    int32_t bus                  # -1: not bound
+    uint16_t* tags               # of each tag set
+    PowerState* powers           # of each target
+    Counters* counters           # of each target
+    CycleState* cycles           # of each cycle of its bus
+    Page* pages                  # of these cycles
+    uint64_t* told               # of each field of these cycles: number of the row that told its value
+    double* values               # of each field of these cycles
+
+cdef struct Spread:              # of a cycle that has just been completed
+    double cell_min
+    double cell_max
+    double temp_min
+    double temp_max
+    uint32_t cell_min_index
+    uint32_t cell_max_index
+    uint8_t has_cells
+    uint8_t has_temperatures
+
+cdef struct Notice:              # a page is missing or back
+    Py_ssize_t row               # the last of those that its row made
+    int64_t time_ns
+    uint32_t cycle
+    uint32_t page
+    uint16_t channel
+    uint8_t is_missing
+
+cdef class Mapper:
+    cdef readonly Schema schema
+    cdef readonly object spec            # the MapSpec it was made of
+    cdef readonly int64_t incomplete_cycles
+    cdef MapTable table
+    cdef Channel* channels
+    cdef Py_ssize_t channel_count
+    cdef uint32_t* parts_there           # scratch: what _find_parts found
+    cdef uint32_t* pages_there           # scratch: their pages
+    cdef Notice* noticed                 # by the last batch
+    cdef size_t notice_count
+    cdef size_t notice_room
+    cdef int64_t* made_rows              # of each record of the map
+    cdef Py_ssize_t first_record         # of the map
+    cdef double threshold_a
+    cdef uint64_t input_age_ns
+    cdef uint64_t cycle_gap_ns
+
+    cdef object _make_channels(self, Py_ssize_t count)
+    cdef object _bind(self, Channel* channel, Py_ssize_t bus, tags)
+    cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil
+    cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
+                       SampleBatch out) noexcept nogil
+    cdef void _change_sender(self, Channel* channel, const Message* message) noexcept nogil
+    cdef uint64_t* _begin_row(self, const RowHead* head, Channel* channel, const Target* target,
+                              SampleBatch out) noexcept nogil
+    cdef void _end_row(self, uint64_t* made, const Target* target, SampleBatch out) noexcept nogil
+    cdef uint32_t _find_parts(self, const uint64_t* row, const Output* output) noexcept nogil
+    cdef bint _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
+                           const Spread* spread, SampleBatch out) noexcept nogil
+    cdef void _derive(self, uint64_t* made, const Target* target, PowerState* state) noexcept nogil
+    cdef void _count(self, uint64_t* made, const Target* target, Counters* counters,
+                     uint64_t gap_ns) noexcept nogil
+    cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil
+    cdef void _write_spread(self, uint64_t* made, const Target* target, const Spread* spread) noexcept nogil
+    cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output,
+                          const Output* derived, Spread* spread, SampleBatch out) noexcept nogil
+    cdef uint8_t _place_row(self, const uint64_t* row, CycleState* state, Page* pages, const Cycle* cycle,
+                            const Output* output, uint32_t count) noexcept nogil
+    cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
+                           const Part* part, uint64_t number) noexcept nogil
+    cdef bint _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
+                           Spread* spread, SampleBatch out) noexcept nogil
+    cdef bint _write_held(self, Channel* channel, const Output* output, const Output* derived,
+                          SampleBatch out) noexcept nogil
+    cdef bint _note(self, const RowHead* head, uint32_t cycle, Page* pages, uint32_t page_count,
+                    Py_ssize_t row) noexcept nogil

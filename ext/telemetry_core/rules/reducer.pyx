@@ -1,0 +1,306 @@
+"""Which rows are worth sending: the last value of each field in each interval of frame time.
+
+A *key* is a record with one tag set. Rows of a key within one interval are merged into one pending row: the
+last value of each field, with the head (stamp, id, channel) of the last row. It goes out when a row of
+another interval comes, later or earlier, or a row of a J1939 sender that takes another one's place, or when it is
+flushed. A row goes out at once, as it is, if it is the first of its key or if a field whose changes pass (flags,
+value tables) differs from the one last seen: what it carries is no longer pending.
+
+Promises: rows in = rows out + `reduced` + `pending` at every moment; the same rows come out whatever the
+sizes of batches. Time a row does not depend on how many keys there are; memory is one row and its last values
+a key.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
+from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema
+
+cdef extern from *:
+    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+
+cdef enum:
+    FIRST_TABLE_SIZE = 256
+
+
+cdef inline int64_t _interval(int64_t time_ns, int64_t every_ns) noexcept nogil:
+    # Rounded down, also before 1970.
+    return time_ns // every_ns if time_ns >= 0 else -1 - (-1 - time_ns) // every_ns
+
+
+@cython.overflowcheck(False)
+cdef inline size_t _hash(uint32_t record, uint16_t tags) noexcept nogil:
+    # Fibonacci hashing: the product's high half is well mixed.
+    return <size_t>(((<uint64_t>record << 16 | tags) * <uint64_t>0x9E3779B97F4A7C15) >> 32)
+
+
+@cython.final
+cdef class Reducer:
+    """Reduces rows of one Schema; `every_ns` has one interval a record, 0 where everything passes.
+
+    `reduced` counts rows that were merged into another, `pending` those held back now.
+    """
+
+    def __cinit__(self, Schema schema not None, every_ns):
+        if len(every_ns) != schema.record_count:
+            raise ValueError(f"{len(every_ns)} intervals for {schema.record_count} records")
+        if any(each < 0 for each in every_ns):
+            raise ValueError("an interval is negative")
+        self.schema = schema
+        cdef Py_ssize_t index
+        cdef Py_ssize_t count = max(schema.record_count, 1)
+        cdef size_t mask_words = 0
+        for index in range(schema.record_count):
+            mask_words += schema.records[index].mask_words
+        self.every_ns = <int64_t*>calloc(count, sizeof(int64_t))
+        self.passes_at = <size_t*>calloc(count, sizeof(size_t))
+        self.passes = <uint64_t*>calloc(max(mask_words, 1), sizeof(uint64_t))
+        self.table_size = FIRST_TABLE_SIZE
+        self.table = <uint32_t*>calloc(self.table_size, sizeof(uint32_t))
+        if self.every_ns == NULL or self.passes_at == NULL or self.passes == NULL or self.table == NULL:
+            raise MemoryError
+        cdef size_t at = 0
+        cdef uint32_t field
+        cdef Record* record
+        for index in range(schema.record_count):
+            record = &schema.records[index]
+            self.every_ns[index] = every_ns[index]
+            self.passes_at[index] = at
+            for field in range(record.field_count):
+                if schema.fields[record.first_field + field].passes:
+                    self.passes[at + field // 64] |= <uint64_t>1 << (field % 64)
+            at += record.mask_words
+
+    def __dealloc__(self):
+        free(self.every_ns)
+        free(self.passes_at)
+        free(self.passes)
+        free(self.held)
+        free(self.words)
+        free(self.table)
+
+    cdef object _check(self, SampleBatch samples):
+        if samples.schema is not self.schema:
+            raise ValueError("the rows are of another schema than the reducer's")
+
+    def reduce(self, SampleBatch samples not None, SampleBatch out not None):
+        """Take the rows of `samples` in; what goes out at once is appended to `out`."""
+        self._check(samples)
+        self._check(out)
+        if samples is out:
+            raise ValueError("a batch cannot be reduced into itself")
+        cdef bint done
+        with nogil:
+            done = self._reduce(samples, out)
+        if not done:
+            raise MemoryError
+
+    def flush(self, SampleBatch out not None, before_ns=None, tags=None):
+        """Append to `out` the pending rows whose interval ended by `before_ns`; all of them if it is None.
+
+        tags: only rows of these tag sets; None: of all.
+        """
+        self._check(out)
+        cdef int64_t end_ns = 0 if before_ns is None else before_ns
+        cdef bint every_row = before_ns is None
+        cdef size_t index
+        cdef Held* held
+        for index in range(self.held_count):
+            held = &self.held[index]
+            if not held.pending or not (tags is None or held.tags in tags):
+                continue
+            if every_row or held.interval < _interval(end_ns, self.every_ns[held.record]):
+                if not self._emit(held, out):
+                    raise MemoryError
+
+    def pending_by_measurement(self):
+        """How many rows are held back now, by measurement; those with none are left out."""
+        counts = {}
+        cdef size_t index
+        for index in range(self.held_count):
+            if self.held[index].pending:
+                measurement = self.schema.specs[self.held[index].record].measurement
+                counts[measurement] = counts.get(measurement, 0) + 1
+        return counts
+
+    cdef bint _reduce(self, SampleBatch samples, SampleBatch out) noexcept nogil:
+        cdef uint64_t* row = samples.words
+        cdef uint64_t* copied
+        cdef Py_ssize_t number
+        cdef RowHead* head
+        cdef Record* record
+        cdef Held* held
+        cdef int64_t interval
+        cdef bint passes
+        for number in range(samples.rows):
+            head = <RowHead*>row
+            record = &self.schema.records[head.record]
+            passes = True
+            if self.every_ns[head.record] != 0:
+                interval = _interval(head.time_ns, self.every_ns[head.record])
+                held = self._find(head.record, head.tags)
+                if held == NULL:
+                    held = self._add(head.record, head.tags)
+                    if held == NULL:
+                        return False
+                elif held.pending and (held.interval != interval or head.id & ROW_NEW_SENDER):
+                    if not self._emit(held, out):
+                        return False
+                passes = self._sees_change(held, record, row)
+                if passes:
+                    self._take_away(held, record, row)
+                else:
+                    held.interval = interval
+                    self._merge(held, record, row)
+            if passes:
+                copied = out.add_row(head.record)
+                if copied == NULL:
+                    return False
+                memcpy(copied, row, record.row_words * sizeof(uint64_t))
+            row += record.row_words
+        return True
+
+    cdef bint _sees_change(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
+        # Whether a field whose changes pass differs from the one last seen; it is seen now. A key's first row
+        # counts as a change whatever it carries.
+        cdef uint64_t* mask = row + HEAD_WORDS
+        cdef uint64_t* slots = mask + record.mask_words
+        cdef uint64_t* passes = self.passes + self.passes_at[held.record]
+        cdef uint64_t* seen_mask = self.words + held.at + record.row_words
+        cdef uint64_t* seen_slots = seen_mask + record.mask_words
+        cdef bint changed = not held.seen
+        cdef uint32_t word
+        cdef uint32_t index
+        cdef uint64_t left
+        for word in range(record.mask_words):
+            left = mask[word] & passes[word]
+            changed |= (left & ~seen_mask[word]) != 0
+            seen_mask[word] |= left
+            while left:
+                index = 64 * word + lowest_bit(left)
+                left &= left - 1
+                changed |= slots[index] != seen_slots[index]
+                seen_slots[index] = slots[index]
+        held.seen = True
+        return changed
+
+    cdef void _merge(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
+        cdef uint64_t* pending = self.words + held.at
+        cdef uint64_t* slots = row + HEAD_WORDS + record.mask_words
+        cdef uint32_t word
+        cdef uint32_t index
+        cdef uint64_t left
+        if not held.pending:
+            memcpy(pending, row, record.row_words * sizeof(uint64_t))
+            held.pending = True
+            self.pending += 1
+            return
+        memcpy(pending, row, HEAD_WORDS * sizeof(uint64_t))
+        for word in range(record.mask_words):
+            left = row[HEAD_WORDS + word]
+            pending[HEAD_WORDS + word] |= left
+            while left:
+                index = 64 * word + lowest_bit(left)
+                left &= left - 1
+                pending[HEAD_WORDS + record.mask_words + index] = slots[index]
+        self.reduced += 1
+
+    cdef void _take_away(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
+        # What `row` carries is no longer pending; a pending row of nothing was merged into it.
+        cdef uint64_t* pending = self.words + held.at
+        cdef uint64_t left = 0
+        cdef uint32_t word
+        if not held.pending:
+            return
+        for word in range(HEAD_WORDS, HEAD_WORDS + record.mask_words):
+            pending[word] &= ~row[word]
+            left |= pending[word]
+        if left == 0:
+            held.pending = False
+            self.pending -= 1
+            self.reduced += 1
+
+    cdef bint _emit(self, Held* held, SampleBatch out) noexcept nogil:
+        cdef uint64_t* row = out.add_row(held.record)
+        if row == NULL:
+            return False
+        memcpy(row, self.words + held.at, self.schema.records[held.record].row_words * sizeof(uint64_t))
+        held.pending = False
+        self.pending -= 1
+        return True
+
+    cdef Held* _find(self, uint32_t record, uint16_t tags) noexcept nogil:
+        cdef size_t slot = _hash(record, tags) & (self.table_size - 1)
+        cdef Held* held
+        while self.table[slot] != 0:
+            held = &self.held[self.table[slot] - 1]
+            if held.record == record and held.tags == tags:
+                return held
+            slot = (slot + 1) & (self.table_size - 1)
+        return NULL
+
+    cdef Held* _add(self, uint32_t record, uint16_t tags) noexcept nogil:
+        cdef Record* layout = &self.schema.records[record]
+        cdef size_t words = layout.row_words + layout.mask_words + layout.field_count
+        cdef size_t slot
+        cdef Held* held
+        if not (self._reserve_held() and self._reserve_words(words) and self._reserve_table()):
+            return NULL
+        held = &self.held[self.held_count]
+        memset(held, 0, sizeof(Held))
+        held.record = record
+        held.tags = tags
+        held.at = self.words_used
+        memset(self.words + self.words_used, 0, words * sizeof(uint64_t))
+        self.words_used += words
+        self.held_count += 1
+        self._enter(self.held_count)
+        return held
+
+    cdef void _enter(self, uint32_t number) noexcept nogil:
+        # held[number - 1] into the hash table.
+        cdef Held* held = &self.held[number - 1]
+        cdef size_t slot = _hash(held.record, held.tags) & (self.table_size - 1)
+        while self.table[slot] != 0:
+            slot = (slot + 1) & (self.table_size - 1)
+        self.table[slot] = number
+
+    cdef bint _reserve_held(self) noexcept nogil:
+        cdef size_t room = 2 * self.held_room + 16
+        if self.held_count < self.held_room:
+            return True
+        cdef Held* grown = <Held*>realloc(self.held, room * sizeof(Held))
+        if grown == NULL:
+            return False
+        self.held = grown
+        self.held_room = room
+        return True
+
+    cdef bint _reserve_words(self, size_t words) noexcept nogil:
+        cdef size_t room = 2 * self.words_room + words
+        if self.words_used + words <= self.words_room:
+            return True
+        cdef uint64_t* grown = <uint64_t*>realloc(self.words, room * sizeof(uint64_t))
+        if grown == NULL:
+            return False
+        self.words = grown
+        self.words_room = room
+        return True
+
+    cdef bint _reserve_table(self) noexcept nogil:
+        # At most half full, so that a search ends after few steps.
+        cdef size_t number
+        if 2 * (self.held_count + 1) <= self.table_size:
+            return True
+        cdef uint32_t* grown = <uint32_t*>calloc(2 * self.table_size, sizeof(uint32_t))
+        if grown == NULL:
+            return False
+        free(self.table)
+        self.table = grown
+        self.table_size *= 2
+        for number in range(1, self.held_count + 1):
+            self._enter(number)
+        return True

@@ -1,0 +1,49 @@
+"""What is watched for, as plain values: written by `telemetry.rules.alarm_map` and `telemetry.rules.limits`, read by the
+compiled Watcher and by its readable model in the tests. Records and fields are indexes into the schema.
+"""
+
+from dataclasses import dataclass
+
+from telemetry_core.rules.map_spec import ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class BitTest:
+    """Active while any bit of `mask` is set in the raw value of an integer, flag or text."""
+
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTest:
+    """Active while the raw value of an integer, flag or text is one of these."""
+
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitTest:
+    """Active once a float has been beyond `limit` in each row of `for_ns`, until it is back at `release`.
+
+    above: beyond is value > limit, back is value <= release; below: value < limit, value >= release.
+    """
+
+    limit: float
+    release: float  # with hysteresis: at the good side of the limit
+    is_upper: bool
+    for_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """One thing to watch, in the rows of one record that have one tag set."""
+
+    record: int
+    field: int  # the first of `field_count`; of several it is the worst one that is judged
+    test: BitTest | ValueTest | LimitTest
+    field_count: int = 1  # more than one with a LimitTest only
+    bus: int = ABSENT  # the plan's bus whose channels are meant; ABSENT: every bus
+    tag_set: int = ABSENT  # of a modelled record: index into MapSpec.tag_sets; ABSENT: a message's own rows
+    protection: int = ABSENT  # the field that says whether the row's frame is what it ought to be
+    absent: tuple[int, ...] = ()  # raw values that tell nothing; not with a LimitTest
+    sender: int = ABSENT  # of a message's own rows: the J1939 address that is meant; ABSENT: whoever is taken

@@ -1,0 +1,379 @@
+"""The watcher: alarm bits and limits in rows of samples, told when they begin and when they end.
+
+Promises: a rule tells its beginning and its end, each once, never a repetition; what it tells depends on the
+rows alone and not on how they were batched; the state of a rule is that of one channel, forgotten by `bind`; a
+row of a record without rules costs one look into a table; the GIL is not held, and Python objects are made for
+transitions only. Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame
+time. A field that a row does not carry tells nothing: neither a beginning nor an end; nor does an absent raw
+value, nor any field of a row that says that its frame is not what it ought to be, nor any row of a J1939 sender
+that the rule does not mean.
+
+A limit with `for_ns` begins when it has been crossed in each row of that time. The wait begins again when time steps
+back, and with a row of a sender that takes another one's place.
+"""
+
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+from telemetry_core.rows.access cimport has_field, is_of_sender, slots_of, tells_of_fault
+from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
+from telemetry_core.rows.schema cimport SLOT_FLOAT, Record, Schema
+
+from typing import NamedTuple
+
+from telemetry_core.rules.watch_spec import BitTest, LimitTest, ValueTest
+
+cdef enum:
+    CHANNELS = 65536
+    TAG_SETS = 65536
+
+_WORD = (1 << 64) - 1
+
+
+class Transition(NamedTuple):
+    """A rule begins (`active`) or ends.
+
+    row: the number of the row in its batch that told it; rule: index into the rules; value: of the field that
+    told it (of an integer its raw value); member: which of the rule's fields that was, from 0.
+    """
+
+    row: int
+    time_ns: int
+    channel: int
+    rule: int
+    active: bool
+    value: float
+    member: int
+
+
+class Standing(NamedTuple):
+    """A rule that is active on a channel. seen_ns: the stamp of the newest row that told of it."""
+
+    rule: int
+    seen_ns: int
+
+
+class Waiting(NamedTuple):
+    """A limit that is crossed on a channel, not yet for long enough. since_ns: the stamp of the first row beyond it."""
+
+    rule: int
+    since_ns: int
+
+
+cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
+    cdef void* memory = calloc(max(count, 1), size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+cdef object _raw_values(rule):
+    """Those of its test, and behind them those that tell nothing."""
+    return (*(rule.test.values if isinstance(rule.test, ValueTest) else ()), *rule.absent)
+
+
+cdef inline bint is_meant(const Rule* rule, const State* state, const RowHead* head) noexcept nogil:
+    return state.tags <= head.tags < state.tags + state.tag_count and is_of_sender(head, rule.sender)
+
+
+@cython.final
+cdef class Watcher:
+    """Looks at rows of `schema` by RuleSpecs. ValueError when a rule does not fit the schema."""
+
+    def __cinit__(self, Schema schema not None, rules):
+        self.schema = schema
+        self.rules_spec = tuple(rules)
+        self.rule_count = len(self.rules_spec)
+        self.rules_of_record = <RuleRange*>_zeroed(schema.record_count, sizeof(RuleRange))
+        self.packed = <Rule*>_zeroed(self.rule_count, sizeof(Rule))
+        self.number_of_rule = <uint32_t*>_zeroed(self.rule_count, sizeof(uint32_t))
+        self.values = <uint64_t*>_zeroed(sum(len(_raw_values(rule)) for rule in self.rules_spec), sizeof(uint64_t))
+        cdef Py_ssize_t value_count = 0
+        cdef uint32_t count = 0
+        for number, spec in sorted(enumerate(self.rules_spec), key=lambda pair: pair[1].record):
+            self._pack(&self.packed[count], spec, value_count)
+            value_count += len(_raw_values(spec))
+            self.number_of_rule[count] = number
+            if self.rules_of_record[<size_t>spec.record].count == 0:
+                self.rules_of_record[<size_t>spec.record].first = count
+            self.rules_of_record[<size_t>spec.record].count += 1
+            count += 1
+
+    def __dealloc__(self):
+        cdef Py_ssize_t number
+        for number in range(self.channel_count):
+            free(self.channels[number])
+        free(self.channels)
+        free(self.packed)
+        free(self.number_of_rule)
+        free(self.values)
+        free(self.rules_of_record)
+        free(self.changes)
+
+    cdef object _pack(self, Rule* rule, spec, Py_ssize_t first_value):
+        if not 0 <= spec.record < self.schema.record_count:
+            raise ValueError(f"record {spec.record} is not one of {self.schema.record_count}")
+        cdef Record* record = &self.schema.records[<size_t>spec.record]
+        if not (0 <= spec.field and 1 <= spec.field_count and spec.field + spec.field_count <= record.field_count):
+            raise ValueError(f"fields {spec.field}+{spec.field_count} are not among {record.field_count}")
+        if not -1 <= spec.protection < record.field_count:
+            raise ValueError(f"field {spec.protection} is not one of {record.field_count}")
+        if not -1 <= spec.sender < 256:
+            raise ValueError(f"sender {spec.sender} is no address")
+        rule.sender = spec.sender
+        rule.protection = spec.protection
+        rule.first_field = spec.field
+        rule.field_count = spec.field_count
+        rule.bus = spec.bus
+        rule.tag_set = spec.tag_set
+        kinds = {self.schema.fields[record.first_field + field].kind
+                 for field in range(spec.field, spec.field + spec.field_count)}
+        test = spec.test
+        if isinstance(test, LimitTest):
+            if kinds != {SLOT_FLOAT}:
+                raise ValueError("a limit is for floats")
+            if spec.absent:
+                raise ValueError("absent values are raw ones: a float has none")
+            if not (test.release <= test.limit if test.is_upper else test.release >= test.limit):
+                raise ValueError(f"{test.release} is not on the good side of {test.limit}")
+            rule.test = TEST_ABOVE if test.is_upper else TEST_BELOW
+            rule.limit = test.limit
+            rule.release = test.release
+            rule.for_ns = test.for_ns
+            return
+        if SLOT_FLOAT in kinds or spec.field_count != 1:
+            raise ValueError("bits and raw values are those of one integer, flag or text")
+        rule.first_value = <uint32_t>first_value
+        rule.absent_count = len(spec.absent)
+        for number, value in enumerate(_raw_values(spec)):
+            self.values[first_value + <Py_ssize_t>number] = <uint64_t>(value & _WORD)
+        if isinstance(test, BitTest):
+            rule.test = TEST_BITS
+            rule.mask = <uint64_t>(test.mask & _WORD)
+            return
+        rule.test = TEST_VALUES
+        rule.value_count = len(test.values)
+
+    @property
+    def rules(self):
+        """The rules, as they were given."""
+        return self.rules_spec
+
+    def bind(self, channel, bus, own_tags, map_tags, own_tag_count=1):
+        """Watch the rows of `channel`: of the plan's bus `bus` (-1: none); what was known of it is forgotten.
+
+        own_tags: the first of the `own_tag_count` tag sets that its messages' rows may have; map_tags: of its
+        modelled rows, by the map's tag sets.
+        """
+        if not 0 <= channel < CHANNELS:
+            raise ValueError(f"channel {channel} is not one of {CHANNELS}")
+        if not all(0 <= tags < TAG_SETS for tags in (own_tags, *map_tags)):
+            raise ValueError(f"a tag set is not one of {TAG_SETS}")
+        cdef Py_ssize_t count
+        cdef State** grown
+        if channel >= self.channel_count:
+            count = channel + 1
+            grown = <State**>realloc(self.channels, count * sizeof(State*))
+            if grown == NULL:
+                raise MemoryError
+            memset(grown + self.channel_count, 0, (count - self.channel_count) * sizeof(State*))
+            self.channels = grown
+            self.channel_count = count
+        cdef State* states = <State*>_zeroed(self.rule_count, sizeof(State))
+        cdef Rule* rule
+        cdef Py_ssize_t number
+        for number in range(self.rule_count):
+            rule = &self.packed[number]
+            if rule.bus >= 0 and rule.bus != bus:
+                continue
+            if rule.tag_set < 0:
+                states[number].tags = own_tags
+                states[number].tag_count = own_tag_count
+            elif rule.tag_set < len(map_tags):
+                states[number].tags = map_tags[rule.tag_set]
+                states[number].tag_count = 1
+        free(self.channels[<size_t>channel])
+        self.channels[<size_t>channel] = states
+
+    cdef State* _states(self, Py_ssize_t channel) noexcept:
+        return self.channels[channel] if 0 <= channel < self.channel_count else NULL
+
+    cdef State* _state(self, Py_ssize_t channel, Py_ssize_t rule) except NULL:
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        for number in range(self.rule_count if states != NULL else 0):
+            if self.number_of_rule[number] == rule and states[number].tag_count:
+                return &states[number]
+        raise ValueError(f"rule {rule} is not watched on channel {channel}")
+
+    def watched(self, channel):
+        """The rules that rows of `channel` may begin or end, in their order."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        return sorted(self.number_of_rule[number] for number in range(self.rule_count if states != NULL else 0)
+                      if states[number].tag_count)
+
+    def standing(self, channel):
+        """The rules that are active on `channel`, in their order."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        return sorted(Standing(self.number_of_rule[number], states[number].seen_ns)
+                      for number in range(self.rule_count if states != NULL else 0) if states[number].active)
+
+    def waiting(self, channel):
+        """The limits that are about to begin on `channel`, in their order."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        return sorted(Waiting(self.number_of_rule[number], states[number].since_ns)
+                      for number in range(self.rule_count if states != NULL else 0) if states[number].pending)
+
+    def forget(self, channel):
+        """Nothing is active on `channel` any more, and nothing is about to be; no end is told."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        for number in range(self.rule_count if states != NULL else 0):
+            states[number].active = states[number].pending = False
+
+    def carry_on(self, channel, rule, seen_ns):
+        """`rule` has begun on `channel` already, as another watcher told. ValueError if it is not watched there."""
+        cdef State* state = self._state(channel, rule)
+        state.active = True
+        state.pending = False
+        state.seen_ns = seen_ns
+
+    def wait_on(self, channel, rule, since_ns):
+        """`rule`, unless it has begun, is crossed on `channel` since then. ValueError if it is not watched there."""
+        cdef State* state = self._state(channel, rule)
+        state.pending = not state.active
+        state.since_ns = since_ns
+
+    def watch(self, SampleBatch samples not None):
+        """The transitions that these rows make, in their order; of one row in the order of the rules.
+
+        Raises ValueError unless the rows are of this watcher's schema.
+        """
+        if samples.schema is not self.schema:
+            raise ValueError("the rows are of another schema than the watcher's")
+        cdef bint has_memory
+        with nogil:
+            has_memory = self._run(samples)
+        if not has_memory:
+            raise MemoryError
+        cdef size_t number
+        cdef Change* change
+        found = []
+        for number in range(self.change_count):
+            change = &self.changes[number]
+            found.append(Transition(change.row, change.time_ns, change.channel, self.number_of_rule[change.rule],
+                                    change.active != 0, change.value, change.member))
+        return found
+
+    cdef bint _run(self, SampleBatch samples) noexcept nogil:
+        cdef const uint64_t* row = samples.words
+        cdef const RowHead* head
+        cdef const RuleRange* range_of
+        cdef State* states
+        cdef Py_ssize_t number
+        cdef uint32_t rule
+        cdef Seen seen
+        cdef Change change
+        self.change_count = 0
+        for number in range(samples.rows):
+            head = <const RowHead*>row
+            range_of = &self.rules_of_record[head.record]
+            if range_of.count and head.channel < self.channel_count and self.channels[head.channel] != NULL:
+                states = self.channels[head.channel]
+                for rule in range(range_of.first, range_of.first + range_of.count):
+                    if not is_meant(&self.packed[rule], &states[rule], head):
+                        continue
+                    if head.id & ROW_NEW_SENDER:
+                        states[rule].pending = False
+                    if not self._see(row, &self.packed[rule], &seen):
+                        continue
+                    if self._turns(&self.packed[rule], &states[rule], &seen, head.time_ns):
+                        change = Change(head.time_ns, seen.value, number, rule, seen.member, head.channel,
+                                        states[rule].active)
+                        if not self._add(&change):
+                            return False
+            row += self.schema.records[head.record].row_words
+        return True
+
+    cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil:
+        """What the row tells of the rule; false if it has no value of its fields, or its frame is not right."""
+        cdef const uint64_t* slots = slots_of(self.schema, row)
+        cdef uint32_t number
+        cdef uint64_t raw
+        cdef double value
+        cdef bint is_there = False
+        if tells_of_fault(self.schema, row, rule.protection):
+            return False
+        if rule.test == TEST_BITS or rule.test == TEST_VALUES:
+            if not has_field(row, rule.first_field):
+                return False
+            raw = slots[rule.first_field]
+            if rule.absent_count and self._is_absent(rule, raw):
+                return False
+            seen.value = <double><int64_t>raw
+            seen.member = 0
+            seen.is_beyond = (raw & rule.mask) != 0
+            for number in range(rule.first_value, rule.first_value + rule.value_count):
+                seen.is_beyond |= raw == self.values[number]
+            seen.is_back = not seen.is_beyond
+            return True
+        for number in range(rule.field_count):
+            if not has_field(row, rule.first_field + number):
+                continue
+            memcpy(&value, &slots[rule.first_field + number], 8)
+            if not is_there or (value > seen.value if rule.test == TEST_ABOVE else value < seen.value):
+                seen.value = value
+                seen.member = number
+                is_there = True
+        if rule.test == TEST_ABOVE:
+            seen.is_beyond = seen.value > rule.limit
+            seen.is_back = seen.value <= rule.release
+        else:
+            seen.is_beyond = seen.value < rule.limit
+            seen.is_back = seen.value >= rule.release
+        return is_there
+
+    cdef bint _is_absent(self, const Rule* rule, uint64_t raw) noexcept nogil:
+        cdef uint32_t first = rule.first_value + rule.value_count
+        cdef uint32_t number
+        for number in range(first, first + rule.absent_count):
+            if raw == self.values[number]:
+                return True
+        return False
+
+    @cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
+    cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil:
+        """Whether the rule begins or ends with this row; the state is the new one."""
+        state.seen_ns = time_ns
+        if state.active:
+            state.active = not seen.is_back
+            return seen.is_back
+        if not seen.is_beyond:
+            state.pending = False
+            return False
+        if not state.pending or time_ns < state.since_ns:
+            state.pending = True
+            state.since_ns = time_ns
+        if <uint64_t>time_ns - <uint64_t>state.since_ns < rule.for_ns:
+            return False
+        state.pending = False
+        state.active = True
+        return True
+
+    cdef bint _add(self, const Change* change) noexcept nogil:
+        cdef size_t room = 2 * self.change_room + 16
+        cdef Change* grown
+        if self.change_count == self.change_room:
+            grown = <Change*>realloc(self.changes, room * sizeof(Change))
+            if grown == NULL:
+                return False
+            self.changes = grown
+            self.change_room = room
+        self.changes[self.change_count] = change[0]
+        self.change_count += 1
+        return True

@@ -1,0 +1,380 @@
+"""The framer of text blocks: `CR LF label TAB value` lines that end with a checksum byte.
+
+Promises what every framer promises (framer.pyx); besides: a checksum byte of any value is taken as such; a HEX
+message (`:` … LF) in the middle of anything is left out of the sum, and what it interrupted goes on; a block
+whose beginning was not seen is passed over; one that has been silent for too long starts over; one that is too
+long is passed over up to the next `Checksum`, also where it became so within that word. Only what a field says is
+kept, never the block.
+
+Source of the facts: Victron, "VE.Direct Protocol", and its reference implementation's known faults.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp, memcpy
+
+from telemetry_core.serial.framer cimport Framer, Text
+from telemetry_core.frames.batch cimport Frame, FrameBatch, payload
+
+cdef enum:
+    CR = 0x0D
+    LF = 0x0A
+    TAB = 0x09
+    COLON = 0x3A
+    SHORTEST_BLOCK = 12          # CR LF Checksum TAB and its byte
+    NUMBER_BYTES = 4
+    FORM_NONE = 0                # framing.ValueForm
+    FORM_INTEGER = 1
+    FORM_HEX = 2
+    FORM_SWITCH = 3
+
+cdef const char* CHECKSUM = b"Checksum\t"
+cdef enum:
+    CHECKSUM_LETTERS = 8
+
+
+cdef inline bint is_hex_digit(uint8_t byte) noexcept nogil:
+    return c"0" <= byte <= c"9" or c"A" <= byte <= c"F" or c"a" <= byte <= c"f"
+
+
+cdef inline bint is_text(uint8_t byte) noexcept nogil:
+    """Whether a byte may stand in a label or a value, or between them."""
+    return 0x20 <= byte < 0x7F or byte == CR or byte == TAB
+
+
+cdef bint read_integer(const char* text, Py_ssize_t length, uint32_t* number) noexcept nogil:
+    """A decimal of 32 bits with a sign."""
+    cdef bint is_negative = length > 0 and text[0] == c"-"
+    cdef Py_ssize_t index = is_negative or (length > 0 and text[0] == c"+")
+    cdef int64_t value = 0
+    if index == length or length - index > 10:
+        return False
+    for index in range(index, length):
+        if not c"0" <= text[index] <= c"9":
+            return False
+        value = value * 10 + (text[index] - c"0")
+    if is_negative:
+        value = -value
+    if not -0x80000000 <= value <= 0x7FFFFFFF:
+        return False
+    number[0] = <uint32_t>value
+    return True
+
+
+cdef bint read_hex(const char* text, Py_ssize_t length, uint32_t* number) noexcept nogil:
+    """0x and up to eight digits."""
+    cdef uint32_t value = 0
+    cdef Py_ssize_t index
+    cdef uint8_t digit
+    if not 3 <= length <= 10 or text[0] != c"0" or text[1] | 0x20 != c"x":
+        return False
+    for index in range(2, length):
+        digit = <uint8_t>text[index]
+        if not is_hex_digit(digit):
+            return False
+        value = value << 4 | (digit - c"0" if digit <= c"9" else (digit | 0x20) - c"a" + 10)
+    number[0] = value
+    return True
+
+
+cdef bint read_switch(const char* text, Py_ssize_t length, uint32_t* number) noexcept nogil:
+    if length == 2 and text[0] | 0x20 == c"o" and text[1] | 0x20 == c"n":
+        number[0] = 1
+        return True
+    if length == 3 and text[0] | 0x20 == c"o" and text[1] | 0x20 == c"f" and text[2] | 0x20 == c"f":
+        number[0] = 0
+        return True
+    return False
+
+
+cdef class TextFramer(Framer):
+    """Blocks as a TextFraming says."""
+
+    def __cinit__(self, framing, uint16_t channel=0):
+        self.framing = framing
+        self.channel = channel
+        self.shortest = SHORTEST_BLOCK
+        self.silence_ns = framing.silence_ns
+        self.longest_block = framing.longest_block_bytes
+        self.state = STATE_BEGIN
+        names = [label.name for label in framing.numbers]
+        self.number_count = len(names)
+        if self.number_count > MAX_NUMBERS:
+            raise ValueError(f"at most {MAX_NUMBERS} labels carry a number")
+        self.product = names.index(framing.product)
+        self.role.number = -1
+        if framing.role is not None:
+            self.role = Role(names.index(framing.role.label), framing.role.kind, framing.role.id)
+        self._name_texts([name for _, name in framing.identity])
+        self._pack_labels(framing.labels, names)
+        self._pack_kinds(framing.kinds, names)
+
+    def __dealloc__(self):
+        free(self.labels)
+        free(self.kinds)
+        free(self.products)
+
+    cdef object _pack_labels(self, labels, names):
+        cdef Label* packed
+        cdef bytes name
+        told = [label for label, _ in self.framing.identity]
+        self.label_count = len(labels)
+        self.labels = <Label*>calloc(self.label_count, sizeof(Label))
+        if self.labels == NULL:
+            raise MemoryError
+        for index, label in enumerate(labels):
+            name = label.name.encode("ascii")
+            if len(name) > LABEL_ROOM:
+                raise ValueError(f"{label.name}: a label has at most {LABEL_ROOM} letters")
+            packed = &self.labels[index]
+            memcpy(packed.name, <const char*>name, len(name))
+            packed.length = len(name)
+            packed.form = label.form
+            packed.number = names.index(label.name) if label.name in names else -1
+            packed.text = told.index(label.name) if label.name in told else -1
+
+    cdef object _pack_kinds(self, kinds, names):
+        cdef Py_ssize_t at = 0
+        cdef Kind* packed
+        self.kind_count = len(kinds)
+        self.kinds = <Kind*>calloc(self.kind_count, sizeof(Kind))
+        self.products = <Products*>calloc(sum(len(kind.products) for kind in kinds) + 1, sizeof(Products))
+        if self.kinds == NULL or self.products == NULL:
+            raise MemoryError
+        for index, kind in enumerate(kinds):
+            packed = &self.kinds[index]
+            packed.id = kind.id
+            packed.labels = sum(1 << names.index(label) for label in kind.labels)
+            packed.first_product = at
+            packed.product_count = len(kind.products)
+            for low, high in kind.products:
+                self.products[at] = Products(low, high)
+                at += 1
+
+    def reset(self):
+        """Forget what is unfinished: the port was opened anew. Counts go on."""
+        self.kind = 0
+        self.has_role = False
+        self.give_up(STATE_BEGIN)
+
+    def counts(self):
+        """What was found so far.
+
+        messages: blocks appended; lost/bad_checksum: blocks whose sum is wrong; lost/incomplete: blocks that fell
+        silent; lost/oversized: blocks that did not end; hex_messages: passed over; unknown_labels and
+        unreadable_values: fields left out of good blocks; garbage_bytes: all bytes of no good block, HEX messages
+        apart.
+        """
+        return {
+            "messages": self.messages,
+            "lost/bad_checksum": self.bad_checksum,
+            "lost/incomplete": self.incomplete,
+            "lost/oversized": self.oversized,
+            "hex_messages": self.hex_messages,
+            "unknown_labels": self.unknown_labels,
+            "unreadable_values": self.unreadable_values,
+            "garbage_bytes": self.garbage_bytes,
+        }
+
+    cdef void begin_feed(self, int64_t time_ns) noexcept nogil:
+        if time_ns > self.last_ns and <uint64_t>time_ns - <uint64_t>self.last_ns > <uint64_t>self.silence_ns:
+            if self.state > STATE_BETWEEN:
+                self.incomplete += 1
+            if self.state != STATE_BETWEEN or self.in_hex:
+                self.give_up(STATE_BEGIN)
+        self.last_ns = time_ns
+
+    cdef bint end(self, FrameBatch frames) noexcept nogil:
+        if self.state > STATE_BETWEEN:
+            self.incomplete += 1
+        self.give_up(STATE_BEGIN)
+        return True
+
+    cdef void give_up(self, State next_state) noexcept nogil:
+        self.garbage_bytes += self.kept
+        self.kept = 0
+        self.state = next_state
+        self.in_hex = False
+        self.matched = 0
+
+    cdef bint take(self, uint8_t byte, int64_t time_ns, FrameBatch frames) noexcept nogil:
+        if self.in_hex:
+            if is_hex_digit(byte):
+                return True
+            # Its LF comes as another byte at times; what may be text is text, whose LF before it was lost.
+            self.in_hex = byte == COLON
+            self.hex_messages += 1
+            if not is_text(byte) or byte == COLON:
+                return True
+        elif byte == COLON and self.state != STATE_SUM and self.state != STATE_SEARCH_SUM:
+            self.in_hex = True
+            return True
+        return self.take_text(byte, time_ns, frames)
+
+    cdef bint take_text(self, uint8_t byte, int64_t time_ns, FrameBatch frames) noexcept nogil:
+        if self.state > STATE_BETWEEN:
+            return self.take_in_block(byte, time_ns, frames)
+        if self.state == STATE_SEARCH:
+            # No letter but the first is a C: what matches no further may only begin anew.
+            self.matched = self.matched + 1 if byte == <uint8_t>CHECKSUM[self.matched] else byte == c"C"
+            if self.matched > CHECKSUM_LETTERS:
+                self.state = STATE_SEARCH_SUM
+        elif self.state == STATE_SEARCH_SUM:
+            self.state = STATE_BETWEEN
+        elif byte == CR or byte == LF and self.state == STATE_BETWEEN:
+            self.begin_block()
+            if byte == LF:
+                self.sum = CR  # it was taken for the checksum byte, which was lost
+            return self.take_in_block(byte, time_ns, frames)
+        elif self.state == STATE_BEGIN:
+            self.state = STATE_SEARCH
+            self.matched = byte == c"C"
+        self.garbage_bytes += 1
+        return True
+
+    cdef void begin_block(self) noexcept nogil:
+        cdef Py_ssize_t index
+        for index in range(self.text_count):
+            self.block_texts[index].length = 0
+        self.state = STATE_LABEL
+        self.label_length = 0
+        self.sum = 0
+        self.present = 0
+        self.block_unknown = 0
+        self.block_unreadable = 0
+
+    cdef bint take_in_block(self, uint8_t byte, int64_t time_ns, FrameBatch frames) noexcept nogil:
+        self.kept += 1
+        self.sum += byte
+        if self.state == STATE_SUM:
+            return self.end_block(time_ns, frames)
+        if byte == CR or byte == LF:
+            if self.state == STATE_VALUE:
+                self.end_value()
+            self.state = STATE_LABEL
+            self.label_length = 0
+        elif self.state == STATE_VALUE:
+            if self.value_length < VALUE_ROOM:
+                self.value[self.value_length] = <char>byte
+                self.value_length += 1
+        elif byte != TAB:
+            if self.label_length < LABEL_ROOM:
+                self.label[self.label_length] = <char>byte
+            self.label_length += self.label_length <= LABEL_ROOM
+        elif self.label_length == CHECKSUM_LETTERS and memcmp(self.label, CHECKSUM, CHECKSUM_LETTERS) == 0:
+            self.state = STATE_SUM
+        else:
+            self.state = STATE_VALUE
+            self.value_length = 0
+        if self.kept >= self.longest_block and self.state != STATE_SUM:
+            self.give_up_oversized()
+        return True
+
+    cdef void give_up_oversized(self) noexcept nogil:
+        """Search from here on; the label that has begun may be that of a checksum."""
+        cdef bint in_label = self.state == STATE_LABEL and self.label_length <= CHECKSUM_LETTERS
+        self.oversized += 1
+        self.give_up(STATE_SEARCH)
+        if in_label and memcmp(self.label, CHECKSUM, self.label_length) == 0:
+            self.matched = self.label_length
+
+    cdef void end_value(self) noexcept nogil:
+        """Keep the number and the text of the field that is complete now."""
+        cdef const Label* label = self.find_label()
+        cdef Text* text
+        cdef uint32_t number
+        cdef bint is_read
+        if label == NULL:
+            self.block_unknown += 1
+            return
+        if self.value_length == 3 and memcmp(self.value, b"---", 3) == 0:
+            return
+        if label.text >= 0:
+            text = &self.block_texts[label.text]
+            text.length = <uint8_t>self.value_length
+            memcpy(text.letters, self.value, self.value_length)
+        if label.form == FORM_NONE:
+            return
+        if label.form == FORM_INTEGER:
+            is_read = read_integer(self.value, self.value_length, &number)
+        elif label.form == FORM_HEX:
+            is_read = read_hex(self.value, self.value_length, &number)
+        else:
+            is_read = read_switch(self.value, self.value_length, &number)
+        if not is_read:
+            self.block_unreadable += 1
+            return
+        self.numbers[label.number] = number
+        self.present |= <uint64_t>1 << label.number
+
+    cdef const Label* find_label(self) noexcept nogil:
+        cdef Py_ssize_t index
+        cdef const Label* label
+        for index in range(self.label_count):
+            label = &self.labels[index]
+            if label.length == self.label_length and memcmp(label.name, self.label, label.length) == 0:
+                return label
+        return NULL
+
+    cdef bint end_block(self, int64_t time_ns, FrameBatch frames) noexcept nogil:
+        """The block is whole: into `frames` if its sum is right. False without memory."""
+        if self.sum:
+            self.bad_checksum += 1
+            self.give_up(STATE_BETWEEN)
+            return True
+        cdef Py_ssize_t mask_bytes = (self.number_count + 7) // 8
+        cdef Frame* frame = frames.add(<uint16_t>(mask_bytes + NUMBER_BYTES * self.number_count))
+        if frame == NULL:
+            return False
+        cdef uint8_t* out = <uint8_t*>payload(frame, frames.payloads)
+        cdef Py_ssize_t index, byte
+        self.kind = self.kind_of_block()
+        frame.time_ns = time_ns
+        frame.id = self.id_of_block()
+        frame.channel = self.channel
+        for byte in range(mask_bytes):
+            out[byte] = <uint8_t>(self.present >> (8 * byte))
+        out += mask_bytes
+        for index in range(self.number_count):
+            if (self.present >> index) & 1:
+                for byte in range(NUMBER_BYTES):
+                    out[byte] = <uint8_t>(self.numbers[index] >> (8 * byte))
+            out += NUMBER_BYTES
+        self.messages += 1
+        self.unknown_labels += self.block_unknown
+        self.unreadable_values += self.block_unreadable
+        self.keep_texts()
+        self.kept = 0
+        self.state = STATE_BETWEEN
+        return True
+
+    cdef void keep_texts(self) noexcept nogil:
+        """What a good block says of the device."""
+        cdef Py_ssize_t index
+        for index in range(self.text_count):
+            if self.block_texts[index].length:
+                self.keep_text(index, self.block_texts[index].letters, self.block_texts[index].length)
+
+    cdef uint16_t id_of_block(self) noexcept nogil:
+        cdef uint16_t id = self.kinds[self.kind].id
+        if self.role.number < 0:
+            return id
+        if (self.present >> self.role.number) & 1:
+            self.has_role = self.numbers[self.role.number] != 0
+        elif (self.present >> self.product) & 1:
+            self.has_role = False
+        return self.role.id if self.has_role and id == self.role.kind else id
+
+    cdef Py_ssize_t kind_of_block(self) noexcept nogil:
+        cdef Py_ssize_t kind, index
+        cdef uint32_t product = self.numbers[self.product]
+        for kind in range(self.kind_count):
+            if self.present & self.kinds[kind].labels:
+                return kind
+        if (self.present >> self.product) & 1:
+            for kind in range(self.kind_count):
+                for index in range(self.kinds[kind].first_product,
+                                   self.kinds[kind].first_product + self.kinds[kind].product_count):
+                    if self.products[index].low <= product <= self.products[index].high:
+                        return kind
+        return self.kind

@@ -1,0 +1,35 @@
+"""Data sheet of the encoder."""
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from telemetry_core.text.lines cimport LineBuffer
+from telemetry_core.text.printing cimport FieldPlan, RecordPlan
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.schema cimport Schema
+from telemetry_core.text.series_stamps cimport SeriesStamps
+from telemetry_core.text.texts cimport Texts
+
+cdef class Encoder:
+    cdef readonly Schema schema
+    cdef public int64_t shift_ns
+    cdef readonly int64_t left_out
+    cdef FieldPlan* plans        # as Schema.fields
+    cdef RecordPlan* records     # as Schema.records
+    cdef Texts tag_sets
+    cdef readonly SeriesStamps modelled_series
+    cdef Texts csv_channels
+    cdef Texts csv_messages      # as Schema.records: `name,`; None until csv is asked for
+    cdef Texts csv_signals       # as Schema.fields: `name,`
+    cdef Texts json_channels
+    cdef Texts json_messages     # as Schema.records: `"name"`; None until ndjson is asked for
+    cdef Texts json_signals      # as Schema.fields: `,"name":`
+
+    cdef object _check(self, SampleBatch samples)
+    cdef object _name_for_csv(self)
+    cdef object _name_for_json(self)
+    cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil
+    cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil
+    cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil
+    cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil
+    cdef char* _put_csv_value(self, char* out, uint32_t field, uint64_t slot) noexcept nogil
+    cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil

@@ -1,0 +1,344 @@
+# distutils: language = c++
+"""Rows as text: line protocol for the database, csv and ndjson for people and other programs.
+
+Promises: a number is printed by its signal's own resolution: fixed decimals, by integer arithmetic, where its
+scale allows, else the shortest text that reads back to the double; whole numbers are exact to 64 bits. To the
+database a number is a float, a flag a boolean. What is not finite is left out and counted; a row of which
+nothing can be written gives no line and is counted. Relies on the Schema's escaped keys. No memory is taken
+per row.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy
+
+from telemetry_core.frames.batch cimport ID_EXTENDED, ID_MASK
+from telemetry_core.text.lines cimport LineBuffer
+from telemetry_core.text.printing cimport (
+    FORM_FLAG, FORM_TEXT, FORM_WORD, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records, put_fields, put_key,
+    put_value,
+)
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.schema cimport HEAD_WORDS, FieldText, Record, Schema, find_text
+from telemetry_core.text.texts cimport TEXT_SLACK, Texts, put_literal, put_text_of
+
+import json
+
+from telemetry_core.rows.schema import csv_text
+
+cdef extern from "telemetry_core/text/numbers.h" nogil:
+    struct StampHead:
+        int64_t base_ns
+    void set_stamp_head(StampHead* head, int64_t stamp_ns)
+    char* put_whole(char* out, uint64_t raw, bint is_signed, int64_t factor, int64_t offset)
+    char* put_stamp(char* out, int64_t time_ns)
+    char* put_line_end(char* out, int64_t stamp_ns, StampHead* head)
+    char* put_arbitration_id(char* out, uint32_t id, bint extended)
+
+cdef enum:
+    STANDARD_ID_MASK = 0x7FF
+    JSON_NAMES_ROOM = 64         # what _put_json_head writes by itself
+
+CSV_HEADER = "time_ns,channel,id,message,signal,value"
+
+
+cdef inline bint _has(uint64_t* row, uint32_t index) noexcept nogil:
+    return (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1
+
+
+cdef inline char* _put_id(char* out, uint32_t id) noexcept nogil:
+    if id & ID_EXTENDED:
+        return put_arbitration_id(out, id & ID_MASK, True)
+    return put_arbitration_id(out, id & STANDARD_ID_MASK, False)
+
+
+@cython.final
+cdef class Encoder:
+    """Writes rows of one Schema. `shift_ns` is added to each stamp of line protocol.
+
+    `left_out` counts values that were not finite. `modelled_series`: what was written of the data model.
+    """
+
+    def __cinit__(self, Schema schema not None):
+        self.schema = schema
+        self.tag_sets = Texts()
+        self.csv_channels = Texts()
+        self.json_channels = Texts(b'""')
+        self.plans = plan_fields(schema)
+        self.records = plan_records(schema)
+        self.modelled_series = SeriesStamps(sum(spec.modelled for spec in schema.specs))
+
+    def __dealloc__(self):
+        free(self.plans)
+        free(self.records)
+
+    def empty_by_measurement(self):
+        """How many rows gave no line, since nothing of them could be written: by measurement, no zeros.
+
+        Hidden rows are none of these.
+        """
+        counts = {}
+        cdef Py_ssize_t index
+        for index in range(self.schema.record_count):
+            if self.records[index].empty_rows and not self.schema.records[index].hidden:
+                measurement = self.schema.specs[index].measurement
+                counts[measurement] = counts.get(measurement, 0) + self.records[index].empty_rows
+        return counts
+
+    def set_tags(self, uint16_t index, bytes text not None):
+        """What tag set `index` stands for: escaped `,key=value,…`, sorted by key; empty for no tags."""
+        if (text and not text.startswith(b",")) or b"\n" in text:
+            raise ValueError("tags begin with a comma and hold no newline")
+        self.tag_sets.put(index, text)
+
+    def set_channel(self, uint16_t index, str name not None):
+        """What channel `index` is called in csv and ndjson."""
+        self.csv_channels.put(index, csv_text(name))
+        self.json_channels.put(index, _json_text(name))
+
+    cdef object _check(self, SampleBatch samples):
+        if samples.schema is not self.schema:
+            raise ValueError("the rows are of another schema than the encoder's")
+
+    def encode(self, SampleBatch samples not None, LineBuffer lines not None):
+        """Append the rows to `lines` as line protocol, in their order.
+
+        `lines.overlaps` says afterwards whether earlier contents may hold the same points of the data model.
+        """
+        self._check(samples)
+        cdef bint done
+        with nogil:
+            done = self._encode(samples, lines)
+        if not done:
+            raise MemoryError
+
+    cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
+        # All in local variables: the compiler must take each byte written for a change of any object's.
+        cdef uint64_t* row = samples.words
+        cdef uint64_t* end_of_rows = row + samples.used
+        cdef char* out = lines.data + lines.used
+        cdef char* end_of_room = lines.data + lines.room
+        cdef RecordPlan* records = self.records
+        cdef FieldPlan* plans = self.plans
+        cdef const char* text = self.schema.text
+        cdef size_t longest_tags = self.tag_sets.longest
+        cdef int64_t shift_ns = self.shift_ns
+        cdef int64_t first_ns = lines.first_stamp_ns
+        cdef int64_t last_ns = lines.last_stamp_ns
+        cdef Py_ssize_t line_count = 0
+        cdef bint overlaps = False
+        cdef char* line
+        cdef char* body
+        cdef RowHead* head
+        cdef RecordPlan* record
+        cdef int64_t stamp_ns
+        cdef StampHead stamp_head
+        set_stamp_head(&stamp_head, 0)
+        while row < end_of_rows:
+            head = <RowHead*>row
+            record = &records[head.record]
+            if <size_t>(end_of_room - out) < record.line_bytes + longest_tags:
+                lines.used = out - lines.data
+                out = lines.reserve(record.line_bytes + longest_tags)
+                if out == NULL:
+                    break
+                end_of_room = lines.data + lines.room
+            line = out
+            out = put_key(out, record.key, record.key_length, text + record.key_at)
+            out = put_text_of(out, self.tag_sets, head.tags)
+            body = out
+            out = put_fields(out, row, record, plans, text, &self.left_out)
+            if out == body:
+                record.empty_rows += 1
+                out = line
+            else:
+                body[0] = c" "
+                stamp_ns = head.time_ns + head.nudge_ns + shift_ns
+                out = put_line_end(out, stamp_ns, &stamp_head)
+                first_ns = min(first_ns, stamp_ns)
+                last_ns = max(last_ns, stamp_ns)
+                if record.modelled:
+                    overlaps |= self.modelled_series.overlaps(record.modelled - 1, head.tags, stamp_ns, lines.content)
+                line_count += 1
+            row += record.row_words
+        if out != NULL:
+            lines.used = out - lines.data
+        lines.line_count += line_count
+        lines.first_stamp_ns = first_ns
+        lines.last_stamp_ns = last_ns
+        lines.overlaps |= overlaps
+        return out != NULL
+
+    def encode_csv(self, SampleBatch samples not None, LineBuffer lines not None):
+        """Append one csv row a field, as CSV_HEADER says, with the frame's own stamp; flags as 0 and 1.
+
+        Rows of the data model have no id: several messages may have gone into one.
+        """
+        self._check(samples)
+        if self.csv_messages is None:
+            self._name_for_csv()
+        cdef bint done
+        with nogil:
+            done = self._encode_csv(samples, lines)
+        if not done:
+            raise MemoryError
+
+    cdef object _name_for_csv(self):
+        messages = Texts()
+        signals = Texts()
+        cdef Py_ssize_t field = 0
+        for record, spec in enumerate(self.schema.specs):
+            messages.put(record, csv_text(spec.message or spec.measurement) + b",")
+            for field_spec in spec.fields:
+                signals.put(field, csv_text(field_spec.signal or field_spec.name) + b",")
+                field += 1
+        self.csv_signals = signals
+        self.csv_messages = messages
+
+    cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
+        cdef uint64_t* row = samples.words
+        cdef Py_ssize_t number
+        cdef RowHead* head
+        cdef Record* record
+        cdef uint32_t index
+        cdef char* first
+        cdef char* out
+        cdef char* end
+        cdef size_t head_length
+        cdef size_t line_bytes = (self.csv_channels.longest + self.csv_messages.longest
+                                  + self.csv_signals.longest + self.schema.longest_text + 3 * NUMBER_ROOM + 3 * TEXT_SLACK)
+        for number in range(samples.rows):
+            head = <RowHead*>row
+            record = &self.schema.records[head.record]
+            if record.hidden:
+                row += record.row_words
+                continue
+            first = lines.reserve(line_bytes * (record.field_count + 1))
+            if first == NULL:
+                return False
+            head_length = self._put_csv_head(first, head) - first
+            out = first
+            for index in range(record.first_field, record.first_field + record.field_count):
+                if not _has(row, index - record.first_field):
+                    continue
+                if record.modelled and self.plans[index].form == FORM_TEXT:
+                    continue  # whoever reads csv expects numbers
+                if out != first:
+                    memcpy(out, first, head_length)
+                end = put_text_of(out + head_length, self.csv_signals, index)
+                end = self._put_csv_value(end, index,
+                                          row[HEAD_WORDS + record.mask_words + index - record.first_field])
+                if end == NULL:
+                    self.left_out += self.plans[index].form != FORM_WORD
+                    continue
+                end[0] = c"\n"
+                out = end + 1
+                lines.commit(out, head.time_ns)
+            if out == first:
+                self.records[head.record].empty_rows += 1
+            row += record.row_words
+        return True
+
+    cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil:
+        # What all rows of one frame begin with.
+        out = put_stamp(out, head.time_ns)
+        out[0] = c","
+        out = put_text_of(out + 1, self.csv_channels, head.channel)
+        out[0] = c","
+        out += 1
+        if not self.schema.records[head.record].modelled:
+            out = _put_id(out, head.id)
+        out[0] = c","
+        return put_text_of(out + 1, self.csv_messages, head.record)
+
+    cdef char* _put_csv_value(self, char* out, uint32_t field, uint64_t slot) noexcept nogil:
+        cdef const FieldText* found
+        if self.plans[field].form == FORM_FLAG:
+            out[0] = c"1" if slot else c"0"
+            return out + 1
+        if self.plans[field].form == FORM_TEXT or self.plans[field].form == FORM_WORD:
+            found = find_text(&self.schema.fields[field], <int64_t>slot)
+            if found == NULL and self.plans[field].form == FORM_WORD:
+                return NULL
+            if found == NULL:
+                return put_whole(out, slot, True, 1, 0)
+            memcpy(out, found.plain, found.plain_length)
+            return out + found.plain_length
+        return put_value(out, &self.plans[field], slot)
+
+    def encode_ndjson(self, SampleBatch samples not None, LineBuffer lines not None):
+        """Append one JSON object a row: time_ns (the frame's own), channel, id, message, signals by name."""
+        self._check(samples)
+        if self.json_messages is None:
+            self._name_for_json()
+        cdef bint done
+        with nogil:
+            done = self._encode_ndjson(samples, lines)
+        if not done:
+            raise MemoryError
+
+    cdef object _name_for_json(self):
+        messages = Texts()
+        signals = Texts()
+        cdef Py_ssize_t field = 0
+        for record, spec in enumerate(self.schema.specs):
+            messages.put(record, _json_text(spec.message or spec.measurement))
+            for field_spec in spec.fields:
+                signals.put(field, b"," + _json_text(field_spec.signal or field_spec.name) + b":")
+                field += 1
+        self.json_signals = signals
+        self.json_messages = messages
+
+    cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
+        cdef uint64_t* row = samples.words
+        cdef Py_ssize_t number
+        cdef RowHead* head
+        cdef Record* record
+        cdef uint32_t index
+        cdef char* out
+        cdef char* body
+        cdef char* end
+        cdef size_t head_bytes = (self.json_channels.longest + self.json_messages.longest
+                                  + JSON_NAMES_ROOM + 2 * NUMBER_ROOM + 2 * TEXT_SLACK)
+        cdef size_t field_bytes = self.json_signals.longest + self.schema.longest_text + NUMBER_ROOM + TEXT_SLACK
+        for number in range(samples.rows):
+            head = <RowHead*>row
+            record = &self.schema.records[head.record]
+            if record.hidden:
+                row += record.row_words
+                continue
+            out = lines.reserve(head_bytes + record.field_count * field_bytes)
+            if out == NULL:
+                return False
+            body = self._put_json_head(out, head)
+            out = body
+            for index in range(record.first_field, record.first_field + record.field_count):
+                if not _has(row, index - record.first_field):
+                    continue
+                end = put_text_of(out, self.json_signals, index)
+                end = put_value(end, &self.plans[index], row[HEAD_WORDS + record.mask_words + index - record.first_field])
+                if end == NULL:
+                    self.left_out += self.plans[index].form != FORM_WORD
+                else:
+                    out = end
+            if out == body:
+                self.records[head.record].empty_rows += 1
+            else:
+                body[0] = c"{"
+                lines.commit(put_literal(out, b"}}\n"), head.time_ns)
+            row += record.row_words
+        return True
+
+    cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil:
+        out = put_stamp(put_literal(out, b'{"time_ns":'), head.time_ns)
+        out = put_text_of(put_literal(out, b',"channel":'), self.json_channels, head.channel)
+        out = put_literal(out, b',"id":"')
+        if not self.schema.records[head.record].modelled:
+            out = _put_id(out, head.id)
+        out = put_text_of(put_literal(out, b'","message":'), self.json_messages, head.record)
+        return put_literal(out, b',"signals":')
+
+
+cdef bytes _json_text(str name):
+    return json.dumps(name, ensure_ascii=False).encode("utf-8", "replace")

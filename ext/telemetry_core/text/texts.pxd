@@ -1,0 +1,28 @@
+"""Data sheet of a table of texts."""
+
+from libc.stdint cimport uint32_t
+
+cdef extern from "telemetry_core/text/texts.h" nogil:
+    cdef enum:
+        TEXT_SLACK
+    char* put_text(char* out, const char* text, size_t length)
+    char* put_literal(char* out, const char* text)
+
+cdef struct Text:                # TEXT_SLACK readable bytes behind its end
+    char* data
+    uint32_t length
+
+cdef class Texts:
+    cdef Text* items
+    cdef Text unset              # stands for every index that has no text
+    cdef Py_ssize_t count
+    cdef size_t longest          # bytes
+
+    cdef object put(self, Py_ssize_t index, bytes text)
+    cdef object _grow(self, Py_ssize_t count)
+    cdef object _set(self, Text* item, bytes text)
+
+# Copy a text to `out`, with TEXT_SLACK writable bytes behind it; the end of the copy.
+cdef inline char* put_text_of(char* out, Texts texts, Py_ssize_t index) noexcept nogil:
+    cdef Text* item = &texts.items[index] if index < texts.count else &texts.unset
+    return put_text(out, item.data, item.length)

@@ -1,0 +1,181 @@
+"""Messages of several frames by ISO 15765-2 (ISO-TP), of ids that are named, by listening alone.
+
+Promises: none of their frames goes on, each is absorbed or lost with its session; a payload is exact to the announced
+length. Sessions are told apart by the id of their frames and, with extended addressing, their address. A listener
+hears both directions or only one: flow control helps where it is heard and is not waited for.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+from telemetry_core.frames.batch cimport FLAG_PAYLOAD, ID_EXTENDED, Frame, FrameBatch
+from telemetry_core.transport.reassembled cimport emit
+from telemetry_core.transport.sessions cimport (
+    END_ABORTED, END_COMPLETE, END_LOST_PACKETS, END_MALFORMED, END_RESTARTED, END_TOO_LONG, Session, Sessions,
+)
+
+cdef enum:
+    MAX_BYTES = 65534            # one byte less than a batch takes: its length may come in front
+    FIRST_ROOM = 4096            # bytes: what a longer session announces is believed as it comes
+    CLASSIC_BYTES = 8            # of a frame without CAN FD
+    SINGLE = 0
+    FIRST = 1
+    CONSECUTIVE = 2
+    FLOW_CONTROL = 3
+    OVERFLOW = 0x32              # flow control: the receiver takes none of it
+    NO_KIND = 16
+
+cdef int64_t LIMIT_NS = 2_000_000_000           # twice N_Cr of ISO 15765-2: generous costs nothing
+
+
+cdef bint is_repeated(const Session* session, const uint8_t* data, Py_ssize_t length) noexcept nogil:
+    """Whether a consecutive frame brings what the last one brought."""
+    cdef Py_ssize_t count = length - 1
+    return (0 < count <= <Py_ssize_t>session.stored
+            and memcmp(session.payload + session.stored - count, data + 1, count) == 0)
+
+
+cdef inline uint64_t isotp_key(const Frame* frame, const IsoTpRule* rule, const uint8_t* data) noexcept nogil:
+    """The key of the session that this frame is part of."""
+    return <uint64_t>data[0] << 32 | frame.id if rule.address_bytes and frame.length else frame.id
+
+
+cdef inline bint answers(uint64_t receiver, uint64_t sender, bint has_address) noexcept nogil:
+    """Whether the keys are, by the usual numbering of ids, those of the two directions of one conversation."""
+    cdef uint32_t here = <uint32_t>receiver
+    cdef uint32_t there = <uint32_t>sender
+    if has_address:  # each names the other by the last byte of its id
+        return receiver >> 32 == (there & 0xFF) and sender >> 32 == (here & 0xFF)
+    if here & ID_EXTENDED:  # normal fixed addressing: receiver and sender are the last bytes
+        return here == ((there & <uint32_t>0xFFFF0000) | (there & 0xFF) << 8 | (there >> 8 & 0xFF))
+    return here ^ there == 8  # ISO 15765-4: 7E0 and 7E8
+
+
+cdef class IsoTpTransport:
+
+    def __cinit__(self, Sessions sessions not None):
+        self.sessions = sessions
+        self.channel_counts = sessions.counts
+
+    cdef bint take(self, const Frame* frame, const IsoTpRule* rule, const uint8_t* data,
+                   FrameBatch out) noexcept nogil:
+        """Take one frame of an id that is named: none of them goes on. False without memory."""
+        cdef Py_ssize_t length = frame.length - rule.address_bytes
+        cdef uint64_t key = isotp_key(frame, rule, data)
+        cdef Session* session = self.sessions.find(frame.channel, False, key)
+        cdef uint8_t kind
+        data += rule.address_bytes
+        kind = data[0] >> 4 if length > 0 else NO_KIND
+        if kind == SINGLE:
+            return self._single(frame, rule, session, data, length, out)
+        if kind == FIRST:
+            return self._first_frame(frame, key, session, data, length)
+        if kind == CONSECUTIVE and session != NULL:
+            return self._consecutive(frame, rule, session, data, length, out)
+        if kind == CONSECUTIVE:
+            self.channel_counts[frame.channel].orphans += 1
+            self.channel_counts[frame.channel].lost += 1
+        elif kind == FLOW_CONTROL:  # of the other direction
+            self.channel_counts[frame.channel].absorbed += 1
+            session = self._refused(frame, rule, key) if data[0] == OVERFLOW else NULL
+            if session != NULL:
+                self.sessions.end(session, END_ABORTED)
+        else:
+            self._refuse(frame, END_MALFORMED)
+        return True
+
+    cdef Session* _refused(self, const Frame* frame, const IsoTpRule* rule, uint64_t key) noexcept nogil:
+        """The session that an overflow is the answer to. It follows a first frame and does not name that one's id:
+        of several that wait the one whose id goes with this frame's is meant, one that waits alone is.
+        """
+        cdef Session* found = NULL
+        cdef Session* session
+        cdef Py_ssize_t index, count = 0
+        cdef bint is_pair, is_found_pair = False
+        for index in range(self.sessions.count):
+            session = &self.sessions.items[index]
+            if (session.channel == frame.channel and not session.is_j1939 and session.frames == 1
+                    and <uint32_t>session.key != frame.id):
+                is_pair = answers(key, session.key, rule.address_bytes)
+                if found == NULL or is_pair > is_found_pair:
+                    found = session
+                    is_found_pair = is_pair
+                    count = 0
+                count += is_pair == is_found_pair
+        return found if count == 1 else NULL
+
+    cdef void _refuse(self, const Frame* frame, int how) noexcept nogil:
+        self.channel_counts[frame.channel].ends[how] += 1
+        self.channel_counts[frame.channel].lost += 1
+
+    cdef bint _single(self, const Frame* frame, const IsoTpRule* rule, Session* session, const uint8_t* data,
+                      Py_ssize_t length, FrameBatch out) noexcept nogil:
+        cdef Py_ssize_t size = data[0] & 0xF
+        cdef Py_ssize_t head = 1
+        if size == 0 and frame.length > CLASSIC_BYTES:  # CAN FD: the length has a byte of its own
+            size = data[1]
+            head = 2
+        if size == 0 or head + size > length:
+            self._refuse(frame, END_MALFORMED)
+            return True
+        if session != NULL:
+            self.sessions.end(session, END_RESTARTED)
+        self.channel_counts[frame.channel].absorbed += 1
+        self.channel_counts[frame.channel].ends[END_COMPLETE] += 1
+        return emit(out, frame, frame.id, FLAG_PAYLOAD, data + head, <uint32_t>size, rule.with_length)
+
+    cdef bint _first_frame(self, const Frame* frame, uint64_t key, Session* session, const uint8_t* data,
+                           Py_ssize_t length) noexcept nogil:
+        cdef Py_ssize_t single_head = 2 if frame.length > CLASSIC_BYTES else 1
+        cdef Py_ssize_t head = 2
+        cdef uint64_t size = 0
+        if length > 6:
+            size = <uint64_t>(data[0] & 0xF) << 8 | data[1]
+            if size == 0:  # longer than 12 bits can say
+                head = 6
+                size = <uint64_t>data[2] << 24 | <uint64_t>data[3] << 16 | <uint64_t>data[4] << 8 | data[5]
+        if session != NULL:
+            self.sessions.end(session, END_RESTARTED)
+        if size <= <uint64_t>(length - single_head):  # a single frame would have held it
+            self._refuse(frame, END_MALFORMED)
+            return True
+        if size > MAX_BYTES:
+            self._refuse(frame, END_TOO_LONG)
+            return True
+        session = self.sessions.open(frame.channel, False, key, <uint32_t>min(size, <uint64_t>FIRST_ROOM))
+        if session == NULL:
+            return False
+        self.sessions.count_frame(session)
+        session.last_ns = frame.time_ns
+        session.limit_ns = LIMIT_NS
+        session.size = <uint32_t>size
+        session.stored = <uint32_t>(length - head)
+        session.next_sequence = 1
+        session.frame_bytes = <uint8_t>length
+        memcpy(session.payload, data + head, length - head)
+        return True
+
+    cdef bint _consecutive(self, const Frame* frame, const IsoTpRule* rule, Session* session, const uint8_t* data,
+                           Py_ssize_t length, FrameBatch out) noexcept nogil:
+        cdef uint32_t missing = session.size - session.stored
+        cdef uint32_t count = <uint32_t>min(<Py_ssize_t>missing, length - 1)
+        cdef bint is_cut_off = count < missing and length < session.frame_bytes
+        session.last_ns = frame.time_ns
+        self.sessions.count_frame(session)
+        if data[0] & 0xF == (session.next_sequence - 1) & 0xF and is_repeated(session, data, length):
+            return True  # an error on the wire has made the controller send it twice
+        if data[0] & 0xF != session.next_sequence or count == 0 or is_cut_off:
+            self.sessions.end(session, END_LOST_PACKETS)
+            return True
+        if not self.sessions.make_room(session, session.stored + count):
+            return False
+        memcpy(session.payload + session.stored, data + 1, count)
+        session.stored += count
+        session.next_sequence = (session.next_sequence + 1) & 0xF
+        if session.stored < session.size:
+            return True
+        if not emit(out, frame, frame.id, FLAG_PAYLOAD, session.payload, session.size, rule.with_length):
+            return False
+        self.sessions.complete(session)
+        self.sessions.end(session, END_COMPLETE)
+        return True

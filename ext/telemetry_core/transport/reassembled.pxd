@@ -1,0 +1,48 @@
+"""What goes on behind the transport stage: frames as they came, and payloads that were put together.
+
+Both functions add to `out`; False without memory.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy
+
+from telemetry_core.frames.batch cimport INLINE_PAYLOAD, Frame, FrameBatch, payload
+
+
+cdef inline void copy_head(Frame* to, const Frame* frame) noexcept nogil:
+    """All but length and payload."""
+    to.time_ns = frame.time_ns
+    to.nudge_ns = frame.nudge_ns
+    to.id = frame.id
+    to.channel = frame.channel
+    to.flags = frame.flags
+
+
+cdef inline bint pass_on(FrameBatch out, const Frame* frame, const uint8_t* payloads) noexcept nogil:
+    """The frame itself goes on."""
+    cdef Frame* copy = out.add(frame.length)
+    if copy == NULL:
+        return False
+    if frame.length <= INLINE_PAYLOAD:
+        copy[0] = frame[0]
+        return True
+    memcpy(<uint8_t*>payload(copy, out.payloads), payload(frame, payloads), frame.length)
+    copy_head(copy, frame)
+    return True
+
+
+cdef inline bint emit(FrameBatch out, const Frame* last, uint32_t id, uint8_t flags, const uint8_t* data,
+                      uint32_t size, bint with_length) noexcept nogil:
+    """A payload goes on, with the stamp of the frame that completed it."""
+    cdef Frame* frame = out.add(<uint16_t>(size + with_length))
+    cdef uint8_t* to
+    if frame == NULL:
+        return False
+    copy_head(frame, last)
+    frame.id = id
+    frame.flags = flags
+    to = <uint8_t*>payload(frame, out.payloads)
+    if with_length:
+        to[0] = size & 0xFF
+    memcpy(to + with_length, data, size)
+    return True

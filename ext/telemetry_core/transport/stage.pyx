@@ -1,0 +1,156 @@
+"""The transport stage: payloads of J1939 (BAM, RTS/CTS) and ISO-TP sessions, put together by listening alone.
+
+Promises: frames come out in their order, a payload right behind the frame that completed it and with its
+stamp, exact to the announced length; a session's frames go no further (`absorbed`, or lost with it), those of
+no session do. What comes out depends on the frames and their stamps alone, not on how they were batched. Memory is
+bounded by Sessions. Relies on `j1939_transport` and `isotp_transport` for what a frame means.
+"""
+
+from libc.stdint cimport uint16_t
+from libc.stdlib cimport calloc, free
+
+from telemetry_core.frames.batch cimport Frame, FrameBatch, payload
+from telemetry_core.transport.isotp cimport IsoTpRule, IsoTpTransport
+from telemetry_core.transport.j1939 cimport J1939Transport, may_concern
+from telemetry_core.decode.plan cimport Plan
+from telemetry_core.transport.reassembled cimport pass_on
+from telemetry_core.transport.sessions cimport CHANNELS, END_UNFINISHED, Sessions
+
+_ENDS = ("complete", "timeout", "restarted", "aborted", "lost_packets", "malformed", "too_long", "evicted",
+         "unfinished")
+
+
+cdef class Transport:
+    """Follows sessions on any number of channels; relies on `plan` for which ids are known."""
+
+    def __cinit__(self, Plan plan not None):
+        self.plan = plan
+        self.sessions = Sessions()
+        self.j1939 = J1939Transport(self.sessions)
+        self.isotp = IsoTpTransport(self.sessions)
+        self.listening = <Listening*>calloc(CHANNELS, sizeof(Listening))
+        if self.listening == NULL:
+            raise MemoryError
+        self.is_idle = True
+        self.out = FrameBatch(1)
+
+    def __dealloc__(self):
+        cdef Py_ssize_t channel
+        if self.listening != NULL and not self.is_idle:
+            for channel in range(CHANNELS):
+                free(self.listening[channel].rules)
+        free(self.listening)
+
+    def bind(self, uint16_t channel, Py_ssize_t bus, *, bint j1939=False, isotp=()):
+        """Say what to listen for on a channel, and which bus of the plan it is (-1: none).
+
+        isotp: (id with its ID_* bits, whether addressing is extended, whether the payload is preceded by the
+        low byte of its length), each id once.
+        """
+        if not -1 <= bus < self.plan.bus_count:
+            raise IndexError(f"the plan has no bus {bus}")
+        cdef Listening* listening = &self.listening[channel]
+        cdef IsoTpRule* rules = <IsoTpRule*>calloc(max(len(isotp), 1), sizeof(IsoTpRule))
+        if rules == NULL:
+            raise MemoryError
+        free(listening.rules)
+        listening.rules = rules
+        listening.rule_count = len(isotp)
+        for index, (id, extended_addressing, with_length) in enumerate(isotp):
+            rules[index].id = id
+            rules[index].address_bytes = bool(extended_addressing)
+            rules[index].with_length = bool(with_length)
+        listening.bus = <uint16_t>(bus + 1)
+        listening.j1939 = j1939
+        if j1939 or isotp:
+            self.is_idle = False
+
+    def reassemble(self, FrameBatch frames not None):
+        """The frames for the decoder: `frames` itself where no session is concerned, else a batch that is
+        valid until the next call.
+        """
+        cdef Py_ssize_t first
+        cdef bint done
+        if self.is_idle:
+            return frames
+        with nogil:
+            first = self._first(frames)
+        if first == frames.count:
+            return frames
+        if self.out.capacity < 2 * frames.count:  # each frame completes one payload at most
+            self.out = FrameBatch(2 * frames.count)
+        self.out.clear()
+        self.out.position = frames.position
+        with nogil:
+            done = self._run(frames)
+        if not done:
+            raise MemoryError
+        return self.out
+
+    def counts(self, uint16_t channel):
+        """Frames that went no further: absorbed by sessions, or lost with those that were not completed."""
+        return {
+            "absorbed": self.sessions.counts[channel].absorbed,
+            "lost/incomplete_session": self.sessions.counts[channel].lost,
+        }
+
+    def session_counts(self, uint16_t channel):
+        """Sessions by what became of them, and `orphans`: packets that belong to no session."""
+        counts = {name: self.sessions.counts[channel].ends[index] for index, name in enumerate(_ENDS)}
+        counts["orphans"] = self.sessions.counts[channel].orphans
+        return counts
+
+    def open_frames(self, uint16_t channel):
+        """Frames of the channel's sessions that are open."""
+        cdef Py_ssize_t index
+        cdef long long frames = 0
+        for index in range(self.sessions.count):
+            if self.sessions.items[index].channel == channel:
+                frames += self.sessions.items[index].frames
+        return frames
+
+    def end_sessions(self, uint16_t channel):
+        """Nothing more will come on this channel: what is open there was not finished."""
+        cdef Py_ssize_t index = self.sessions.count
+        while index:
+            index -= 1
+            if self.sessions.items[index].channel == channel:
+                self.sessions.end(&self.sessions.items[index], END_UNFINISHED)
+
+    cdef const IsoTpRule* _rule(self, const Frame* frame) noexcept nogil:
+        cdef const Listening* listening = &self.listening[frame.channel]
+        cdef uint16_t index
+        for index in range(listening.rule_count):
+            if listening.rules[index].id == frame.id:
+                return &listening.rules[index]
+        return NULL
+
+    cdef bint _hears(self, const Frame* frame) noexcept nogil:
+        return may_concern(frame) and self.listening[frame.channel].j1939
+
+    cdef Py_ssize_t _first(self, FrameBatch frames) noexcept nogil:
+        """Index of the first frame that a session may be concerned with; their number if there is none."""
+        cdef Py_ssize_t index
+        for index in range(frames.count):
+            if self._hears(&frames.frames[index]) or self._rule(&frames.frames[index]) != NULL:
+                return index
+        return frames.count
+
+    cdef bint _run(self, FrameBatch frames) noexcept nogil:
+        cdef Py_ssize_t index
+        cdef const Frame* frame
+        cdef const IsoTpRule* rule
+        for index in range(frames.count):
+            frame = &frames.frames[index]
+            rule = self._rule(frame)
+            if rule != NULL:
+                self.sessions.expire(frame.channel, frame.time_ns)
+                if not self.isotp.take(frame, rule, payload(frame, frames.payloads), self.out):
+                    return False
+            elif self._hears(frame):
+                self.sessions.expire(frame.channel, frame.time_ns)
+                if not self.j1939.take(frame, &self.plan.buses[self.listening[frame.channel].bus], self.out):
+                    return False
+            elif not pass_on(self.out, frame, frames.payloads):
+                return False
+        return True

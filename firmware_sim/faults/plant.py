@@ -1,0 +1,79 @@
+"""Does to batteries, sensors and the charger what a scenario's faults want.
+
+Promises: what happens once happens in the first tick at or after its time; what lasts is undone after it.
+"""
+
+from collections.abc import Iterable
+
+from firmware_sim.ecus.bms import INSULATION_KOHM, Bms
+from firmware_sim.ecus.charger import Charger
+from firmware_sim.ecus.jbd import JbdBms
+from firmware_sim.faults.kinds import (
+    CellImbalance,
+    ChargerFault,
+    Fault,
+    InsulationFault,
+    OverTemperature,
+    PlantFault,
+    SensorLoss,
+    WeakCell,
+)
+
+
+class PlantFaults:
+    """Call `apply` before each tick."""
+
+    def __init__(self, faults: Iterable[Fault], bms: Bms, charger: Charger, jbd: JbdBms) -> None:
+        """Faults of buses and lines are left out."""
+        self._faults = [(index, fault) for index, fault in enumerate(faults) if isinstance(fault, PlantFault)]
+        self._active: set[int] = set()
+        self._bms = bms
+        self._charger = charger
+        self._jbd = jbd
+
+    def apply(self, now_ns: int) -> None:
+        """Begin and end what is due at this simulated time."""
+        for index, fault in self._faults:
+            active = fault.window.active(now_ns)
+            if active and index not in self._active:
+                self._active.add(index)
+                self._begin(fault)
+            elif not active and index in self._active:
+                self._active.remove(index)
+                self._end(fault)
+
+    def _begin(self, fault: PlantFault) -> None:
+        pack = self._bms.pack
+        match fault:
+            case CellImbalance(cell=cell, charge_pct=charge_pct):
+                pack.shift_charge(cell - 1, charge_pct / 100.0)
+            case WeakCell(cell=cell, capacity_pct=capacity_pct, resistance_pct=resistance_pct):
+                pack.weaken(cell - 1, capacity=capacity_pct / 100.0, resistance=resistance_pct / 100.0)
+            case OverTemperature(module=module, heat_w=heat_w):
+                pack.heat_module(module - 1, heat_w)
+            case SensorLoss(on=on, sensor=sensor):
+                self._sensors(on).add(sensor - 1)
+            case InsulationFault(resistance_kohm=resistance_kohm):
+                self._bms.insulation_kohm = resistance_kohm
+            case ChargerFault(cooling_only=True):
+                self._charger.cooling_lost = True
+            case ChargerFault():
+                self._charger.hardware_fault = True
+
+    def _end(self, fault: PlantFault) -> None:
+        match fault:
+            case OverTemperature(module=module):
+                self._bms.pack.heat_module(module - 1, 0.0)
+            case SensorLoss(on=on, sensor=sensor):
+                self._sensors(on).discard(sensor - 1)
+            case InsulationFault():
+                self._bms.insulation_kohm = INSULATION_KOHM
+            case ChargerFault(cooling_only=True):
+                self._charger.cooling_lost = False
+            case ChargerFault():
+                self._charger.hardware_fault = False
+            case CellImbalance() | WeakCell():
+                pass  # a cell does not get well again
+
+    def _sensors(self, on: str) -> set[int]:
+        return self._bms.lost_sensors if on == "bms" else self._jbd.lost_sensors

@@ -1,0 +1,138 @@
+"""Reads the [[fault]] tables of a scenario.
+
+Promises: whatever is wrong is one ConfigError that names the key; what a fault is on must exist: a message of
+vehicle.dbc, one of its nodes, or a serial device.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from firmware_sim.faults.kinds import (
+    BUS,
+    SERIAL_DEVICES,
+    BusOff,
+    CellImbalance,
+    ChargerFault,
+    ChecksumError,
+    CounterError,
+    ErrorReply,
+    Fault,
+    Garbage,
+    HexMessages,
+    InsulationFault,
+    LostBytes,
+    OverTemperature,
+    SensorLoss,
+    Silence,
+    Unplug,
+    WeakCell,
+    Window,
+)
+from firmware_sim.wire.broadcast import VEHICLE_DBC
+from firmware_sim.wire.layout import load_layouts
+from telemetry.toml_table import TomlTable
+
+NODES = ("BMS", "CHG")
+
+_WEEK_S = 7.0 * 86_400.0
+_CELLS, _MODULES, _JBD_SENSORS = 96, 12, 2
+
+
+def read_fault(table: TomlTable) -> Fault:
+    """One [[fault]]. Raises ConfigError."""
+    kind = table.take_text("do", one_of=tuple(_READERS))
+    at_s = table.take_number("at_s", 0.0, least=0.0, most=_WEEK_S)
+    if kind in _LASTING:
+        duration_s = table.take_number("duration_s", _WEEK_S, above=0.0, most=_WEEK_S)
+        every_s = table.take_optional_number("every_s", above=0.0, most=_WEEK_S)
+        if every_s is not None and every_s < duration_s:
+            raise table.wrong("every_s", f"is shorter than duration_s = {duration_s:g}")
+        window = Window(at_s, duration_s, every_s)
+    else:
+        window = Window(at_s, _WEEK_S)
+    fault = _READERS[kind](table, window)
+    table.close()
+    return fault
+
+
+@cache
+def _messages() -> tuple[str, ...]:
+    return tuple(load_layouts(VEHICLE_DBC))
+
+
+@cache
+def _counted_messages() -> tuple[str, ...]:
+    return tuple(
+        name for name, layout in load_layouts(VEHICLE_DBC).items() if layout.counter_shift is not None
+    )
+
+
+def _cell(table: TomlTable) -> int:
+    return table.take_integer("cell", least=1, most=_CELLS)
+
+
+def _share(table: TomlTable, default: float | None = None) -> float:
+    return table.take_number("share", default, above=0.0, most=1.0)
+
+
+def _on(table: TomlTable, one_of: tuple[str, ...]) -> str:
+    return table.take_text("on", one_of=one_of)
+
+
+def _cell_imbalance(table: TomlTable, window: Window) -> Fault:
+    return CellImbalance(window, _cell(table), table.take_number("charge_pct", least=-100.0, most=100.0))
+
+
+def _weak_cell(table: TomlTable, window: Window) -> Fault:
+    return WeakCell(
+        window,
+        _cell(table),
+        capacity_pct=table.take_number("capacity_pct", 100.0, least=10.0, most=100.0),
+        resistance_pct=table.take_number("resistance_pct", 100.0, least=50.0, most=1000.0),
+    )
+
+
+def _over_temperature(table: TomlTable, window: Window) -> Fault:
+    module = table.take_integer("module", least=1, most=_MODULES)
+    return OverTemperature(window, module, table.take_number("heat_w", above=0.0, most=10_000.0))
+
+
+def _sensor_loss(table: TomlTable, window: Window) -> Fault:
+    on = _on(table, ("bms", "jbd"))
+    most = _MODULES if on == "bms" else _JBD_SENSORS
+    return SensorLoss(window, on, table.take_integer("sensor", least=1, most=most))
+
+
+def _insulation(table: TomlTable, window: Window) -> Fault:
+    return InsulationFault(window, table.take_number("resistance_kohm", above=0.0, most=65_535.0))
+
+
+def _checksum_error(table: TomlTable, window: Window) -> Fault:
+    return ChecksumError(window, _on(table, (*_counted_messages(), *SERIAL_DEVICES)), _share(table, 1.0))
+
+
+def _garbage(table: TomlTable, window: Window) -> Fault:
+    on = _on(table, (BUS, *SERIAL_DEVICES))
+    return Garbage(window, on, table.take_number("per_s", above=0.0, most=1000.0))
+
+
+_READERS: Mapping[str, Callable[[TomlTable, Window], Fault]] = {
+    "cell-imbalance": _cell_imbalance,
+    "weak-cell": _weak_cell,
+    "over-temperature": _over_temperature,
+    "sensor-loss": _sensor_loss,
+    "insulation": _insulation,
+    "charger-fault": lambda table, window: ChargerFault(window, cooling_only=False),  # noqa: ARG005
+    "charger-cooling": lambda table, window: ChargerFault(window, cooling_only=True),  # noqa: ARG005
+    "counter-error": lambda table, window: CounterError(window, _on(table, _counted_messages())),
+    "checksum-error": _checksum_error,
+    "bus-off": lambda table, window: BusOff(window),  # noqa: ARG005
+    "silence": lambda table, window: Silence(window, _on(table, (*NODES, *_messages(), *SERIAL_DEVICES))),
+    "garbage": _garbage,
+    "lost-bytes": lambda table, window: LostBytes(window, _on(table, SERIAL_DEVICES), _share(table)),
+    "unplug": lambda table, window: Unplug(window, _on(table, SERIAL_DEVICES)),
+    "error-reply": lambda table, window: ErrorReply(window, _share(table, 1.0)),
+    "hex-message": lambda table, window: HexMessages(window, _share(table, 1.0)),
+}
+FAULT_KINDS = tuple(_READERS)  # as `do` names them
+_LASTING = frozenset(_READERS) - {"cell-imbalance", "weak-cell"}

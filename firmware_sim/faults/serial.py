@@ -1,0 +1,96 @@
+"""Spoils what a serial device says, as the faults of a scenario want it.
+
+Promises: the same faults, seed and messages give the same bytes. A message is spoiled or it is not: one that
+is not goes out byte for byte.
+"""
+
+import random
+from collections.abc import Iterable, Iterator
+
+from firmware_sim.faults.kinds import (
+    ChecksumError,
+    ErrorReply,
+    Fault,
+    Garbage,
+    HexMessages,
+    LostBytes,
+    Silence,
+    Unplug,
+)
+from firmware_sim.wire.jbd import STATUS_ERROR, reply
+from firmware_sim.wire.vedirect import hex_message
+
+_NS_PER_S = 1_000_000_000
+_ASYNCHRONOUS = 0xA  # a HEX message that nobody asked for: register 0xEDDB, the charger's temperature
+_TEMPERATURE = bytes.fromhex("DBED00")
+_NOISE_BYTES = (1, 24)
+
+
+class SerialFaults:
+    """The faults on one line."""
+
+    def __init__(self, name: str, faults: Iterable[Fault], seed: int) -> None:
+        """name: the device; faults on others are left out."""
+        self._jbd = name == "jbd"
+        self._faults = [fault for fault in faults if _concerns(fault, name)]
+        self._draw = random.Random(f"{seed}/{name}")
+        self._noise_ns = 0  # noise has been made until then
+
+    def unplugged(self, now_ns: int) -> bool:
+        """Whether the port is away."""
+        return any(isinstance(fault, Unplug) and fault.window.active(now_ns) for fault in self._faults)
+
+    def spoil(self, message: bytes, now_ns: int) -> bytes:
+        """What is left of a message of the device; empty: nothing."""
+        for fault in self._faults:
+            if fault.window.active(now_ns):
+                message = self._spoil(message, fault)
+        return message
+
+    def noise(self, now_ns: int) -> Iterator[bytes]:
+        """Bytes that nobody meant to send, since the last call."""
+        passed_s = (now_ns - self._noise_ns) / _NS_PER_S
+        self._noise_ns = max(now_ns, self._noise_ns)
+        for fault in self._faults:
+            if isinstance(fault, Garbage) and fault.window.active(now_ns) and passed_s > 0.0:
+                count = fault.per_s * passed_s
+                whole = int(count) + (self._draw.random() < count % 1.0)
+                for _ in range(whole):
+                    yield self._draw.randbytes(self._draw.randint(*_NOISE_BYTES))
+
+    def _spoil(self, message: bytes, fault: Fault) -> bytes:
+        match fault:
+            case Silence():
+                return b""
+            case LostBytes(share=share):
+                return bytes(byte for byte in message if self._draw.random() >= share)
+            case ChecksumError(share=share) if message and self._draw.random() < share:
+                return self._with_wrong_sum(message)
+            case ErrorReply(share=share) if message and self._draw.random() < share:
+                return reply(message[1], b"", STATUS_ERROR)
+            case HexMessages(share=share) if message and self._draw.random() < share:
+                at = self._draw.choice(
+                    (*range(1, len(message) - 1), len(message))
+                )  # never before the checksum
+                value = self._draw.randrange(2000, 4000).to_bytes(2, "little")
+                return message[:at] + hex_message(_ASYNCHRONOUS, _TEMPERATURE + value) + message[at:]
+            case _:
+                return message
+
+    def _with_wrong_sum(self, message: bytes) -> bytes:
+        """The checksum's last byte is another one."""
+        at = len(message) - (2 if self._jbd else 1)
+        wrong = message[at] ^ self._draw.randrange(1, 256)
+        return message[:at] + bytes((wrong,)) + message[at + 1 :]
+
+
+def _concerns(fault: Fault, name: str) -> bool:
+    match fault:
+        case ErrorReply():
+            return name == "jbd"
+        case HexMessages():
+            return name == "vedirect"
+        case ChecksumError() | Silence() | Garbage() | LostBytes() | Unplug():
+            return fault.on == name
+        case _:
+            return False

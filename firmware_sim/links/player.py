@@ -1,0 +1,117 @@
+"""Plays frames into a link at a pace, so that the kernel's stamps tell simulated time.
+
+The rule, which the service knows too: stamp = T + scale x (kernel stamp - W), where T (`origin_ns`) is the
+simulated time at the wall time W (`wall_ns`). Promises: each frame is sent at its own deadline on the wall
+clock, never later than the machine and the reader force it to; being behind is reported, and caught up.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from firmware_sim.links.can import CandumpLog, Link
+from firmware_sim.wire.broadcast import Frame
+
+_NS_PER_S = 1_000_000_000
+_EARLY_NS = 300_000  # a frame due within this time is sent at once: sleeping is no finer
+_NAP_NS = 20_000_000  # the longest sleep: a stop signal and a new client are seen this soon
+_ATTEND_EVERY = 256  # frames: clients and ports are served even while there is no time to sleep
+_BEHIND_NS = 500_000_000
+_SAY_EVERY_NS = 5_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedClock:
+    """Simulated time, told by the wall clock."""
+
+    scale: float
+    origin_ns: int
+    wall_ns: int
+
+    def wall_at(self, simulated_ns: int) -> int:
+        """When, by the wall clock, it is `simulated_ns`."""
+        return self.wall_ns + round((simulated_ns - self.origin_ns) / self.scale)
+
+    def simulated_at(self, wall_ns: int) -> int:
+        """What simulated time it is at `wall_ns`."""
+        return self.origin_ns + round((wall_ns - self.wall_ns) * self.scale)
+
+
+def record(frames: Iterable[Frame], log: CandumpLog, origin_ns: int, stopped: Callable[[], bool]) -> None:
+    """Write all frames, or until stopped, as fast as possible; their time 0 is `origin_ns`."""
+    for at_ns, id, data in frames:
+        if stopped():
+            return
+        log.write(origin_ns + at_ns, id, data)
+
+
+class Player:
+    """Sends frames when they are due."""
+
+    def __init__(
+        self,
+        link: Link,
+        clock: SimulatedClock,
+        *,
+        unix_ns: Callable[[], int],
+        sleep: Callable[[float], None],
+        stopped: Callable[[], bool],
+        on_behind: Callable[[float], None],
+        attend: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_behind` is told seconds of wall time, now and then, while they are half a second or more.
+
+        attend: serves what else wants to be served; called often, while there is no time to sleep too.
+        """
+        self.sent = 0
+        self._link = link
+        self._clock = clock
+        self._unix_ns = unix_ns
+        self._sleep = sleep
+        self._stopped = stopped
+        self._on_behind = on_behind
+        self._attend = attend
+        self._say_after_ns = 0
+        self._late_max_ns = 0
+
+    @property
+    def late_max_s(self) -> float:
+        """The most that a frame was late, in wall time."""
+        return self._late_max_ns / _NS_PER_S
+
+    def play(self, frames: Iterable[Frame]) -> int:
+        """Play all frames, or until stopped: as soon as somebody listens, but not before the origin.
+
+        Returns the simulated time of the frames' own time 0.
+        """
+        self._link.attend()
+        while not self._link.heard and not self._stopped():
+            self._sleep(_NAP_NS / _NS_PER_S)
+            self._link.attend()
+        start_ns = max(self._clock.origin_ns, self._clock.simulated_at(self._unix_ns()))
+        for at_ns, id, data in frames:
+            self._wait_until(self._clock.wall_at(start_ns + at_ns))
+            if self._stopped():
+                break
+            if self.sent % _ATTEND_EVERY == 0:
+                self._link.attend()
+                self._attend()
+            self._link.send(id, data)
+            self.sent += 1
+        return start_ns
+
+    def _wait_until(self, due_ns: int) -> None:
+        early_ns = due_ns - self._unix_ns()
+        if -early_ns > self._late_max_ns:
+            self._late_max_ns = -early_ns
+        if early_ns < -_BEHIND_NS:
+            self._say_behind(-early_ns)
+        while early_ns > _EARLY_NS and not self._stopped():
+            self._link.attend()
+            self._sleep(min(early_ns, _NAP_NS) / _NS_PER_S)
+            early_ns = due_ns - self._unix_ns()
+
+    def _say_behind(self, late_ns: int) -> None:
+        now_ns = self._unix_ns()
+        if now_ns >= self._say_after_ns:
+            self._say_after_ns = now_ns + _SAY_EVERY_NS
+            self._on_behind(late_ns / _NS_PER_S)

@@ -1,0 +1,240 @@
+"""A parsed message, as cantools gives it, turned into what the decoder needs: fields, bits and conditions.
+
+Relies on cantools' public Message and Signal only. What cannot be decoded (a signal of more than 64 bits, a
+factor of 0, a multiplexed signal without its multiplexer) is left out alone and reported.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+
+from cantools.database.can import Signal
+from telemetry_core.decode.spec import FLOAT_FORMATS, Condition, FieldSpec, SignalSpec, SlotKind
+from telemetry_core.rows.schema import escape_key
+
+from telemetry.databases.conditions import MessageLayout, Tell, exclude
+from telemetry.databases.formats.dbc_mend import Ranges
+from telemetry.databases.formats.parse import ParsedMessage
+from telemetry.databases.names import field_name
+from telemetry.model.scaling import decimal_scale, raw_range
+
+LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
+_LARGEST = 1e300
+_BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
+    """Fields and bits of a message, signals in the order of `Message.signals`."""
+    message = parsed.message
+    kept = [signal for signal in message.signals if _is_decodable(signal, tell)]
+    kept = _with_their_selectors(kept, tell)
+    conditions: dict[Condition, int] = {}
+    signals = []
+    for signal in kept:
+        condition = _condition(signal, kept, parsed.ranges)
+        number = -1 if condition is None else conditions.setdefault(condition, len(conditions))
+        signals.append(
+            SignalSpec(
+                start_bit=signal.start,
+                bit_count=signal.length,
+                little_endian=signal.byte_order == "little_endian",
+                signed=signal.is_signed,
+                is_float=signal.conversion.is_float,
+                condition=number,
+                choices=_choices(signal),
+                invalid=_invalid(signal),
+            )
+        )
+    _tell_of_places(message.length, kept, signals, tell)
+    return MessageLayout(_fields(kept, signals, tuple(conditions), tell), tuple(signals), tuple(conditions))
+
+
+def _is_decodable(signal: Signal, tell: Tell) -> bool:
+    kind = ""
+    factor, offset = signal.conversion.scale, signal.conversion.offset
+    start: int | None = signal.start  # of a KCD, where nobody checks
+    if start is None:
+        kind = "a signal without a place, left out"
+    elif not 1 <= signal.length <= 64:
+        kind = "a signal of more than 64 bits, or of none, left out"
+    elif signal.conversion.is_float and signal.length not in FLOAT_FORMATS:
+        kind = "a float not of 16, 32 or 64 bits, left out"
+    elif start < 0 or _first_and_last_bit(signal)[1] >= 8 * LONGEST_PAYLOAD_BYTES:
+        kind = "a signal behind the end of any payload, left out"
+    elif not factor:
+        kind = "a factor of 0, left out"
+    elif not (abs(factor) < _LARGEST and abs(offset) < _LARGEST):
+        kind = "a factor or offset without bounds, left out"
+    if kind:
+        tell(kind, signal.name)
+    return not kind
+
+
+def _first_and_last_bit(signal: Signal) -> tuple[int, int]:
+    """In the order of transmission of the signal's byte order."""
+    first = signal.start
+    if signal.byte_order == "big_endian":
+        first = signal.start // 8 * 8 + 7 - signal.start % 8
+    return first, first + signal.length - 1
+
+
+def _with_their_selectors(signals: list[Signal], tell: Tell) -> list[Signal]:
+    """`signals` without those whose multiplexer, or its multiplexer, is not there or leads in a circle.
+
+    One that has values and no multiplexer stands in a message without any.
+    """
+    by_name = {signal.name: signal for signal in reversed(signals)}
+
+    def has_selectors(signal: Signal) -> bool:
+        seen = set()
+        while signal.multiplexer_signal is not None:
+            selector = by_name.get(signal.multiplexer_signal)
+            unusable = selector is None or selector.conversion.is_float or signal.name in seen
+            if unusable or not signal.multiplexer_ids:
+                return False
+            seen.add(signal.name)
+            signal = by_name[signal.multiplexer_signal]
+        return not signal.multiplexer_ids
+
+    kept = [signal for signal in signals if has_selectors(signal)]
+    for signal in signals:
+        if signal not in kept:
+            tell("a multiplexed signal that nothing selects, left out", signal.name)
+    return kept
+
+
+def _tell_of_places(byte_count: int, signals: list[Signal], places: list[SignalSpec], tell: Tell) -> None:
+    """Of signals that reach behind the message or over another one: all of them are decoded."""
+    taken: dict[int, int] = {}  # bits by condition
+    for signal, place in zip(signals, places, strict=True):
+        first, last = _first_and_last_bit(signal)
+        if last >= 8 * byte_count:
+            tell(
+                "a signal behind the end of its message, decoded where a frame has it",
+                signal.name,
+            )
+        bits = ((1 << signal.length) - 1) << first
+        if signal.byte_order == "big_endian":  # the first bit of a byte is its highest
+            bits = int.from_bytes(bits.to_bytes(last // 8 + 1, "little").translate(_BITS_REVERSED), "little")
+        if bits & (taken.get(-1, 0) | taken.get(place.condition, 0)):
+            tell("a signal that overlaps another one, both decoded", signal.name)
+        taken[place.condition] = taken.get(place.condition, 0) | bits
+
+
+def _condition(signal: Signal, signals: list[Signal], ranges: Mapping[Signal, Ranges]) -> Condition | None:
+    if signal.multiplexer_signal is None:
+        return None
+    names = [candidate.name for candidate in signals]
+    index = names.index(signal.multiplexer_signal)
+    selector = signals[index]
+    values = list(ranges.get(signal, ())) + [(value, value) for value in signal.multiplexer_ids or ()]
+    if selector.is_signed:
+        values = _as_signed(values, selector.length)
+    return Condition(index, merge_ranges(values))
+
+
+def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
+    """The value table, without values that the signal cannot have.
+
+    Databases write negative values as unsigned numbers, and the highest unsigned ones as negative, too.
+    """
+    end = 1 << signal.length
+    lowest, highest = raw_range(signal.length, signal.is_signed)
+    words = {}
+    for value, word in (signal.conversion.choices or {}).items():
+        raw = int(value)  # an ARXML may write 1.0
+        if raw != value:
+            continue
+        if signal.is_signed and end // 2 <= raw < end:
+            raw -= end
+        elif not signal.is_signed and -end // 2 <= raw < 0:
+            raw += end
+        if lowest <= raw <= highest:
+            words[raw] = str(word)
+    return tuple(sorted(words.items()))
+
+
+def _invalid(signal: Signal) -> tuple[int, ...]:
+    """The raw value, if any, that an ARXML declares to be none; of a float its bits."""
+    invalid = signal.raw_invalid
+    if invalid is None:
+        return ()
+    if signal.conversion.is_float:
+        try:
+            packed = struct.pack(FLOAT_FORMATS[signal.length], float(invalid))
+        except OverflowError:
+            return ()
+        return (int.from_bytes(packed, "little"),)
+    is_integer = isinstance(invalid, int) or invalid.is_integer()
+    can_be = is_integer and -(1 << signal.length - 1) <= invalid < 1 << signal.length
+    return (int(invalid),) if can_be else ()
+
+
+def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[int, int]]:
+    """Databases write a selector's bits as an unsigned number, also where it is signed."""
+    middle, end = 1 << (bit_count - 1), 1 << bit_count
+    low_half = [(low, min(high, middle - 1)) for low, high in ranges if low < middle]
+    high_half = [
+        (max(low, middle) - end, min(high, end - 1) - end)
+        for low, high in ranges
+        if low < end and high >= middle
+    ]
+    return low_half + high_half
+
+
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Sorted, disjoint, inclusive."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def _fields(
+    signals: list[Signal], places: list[SignalSpec], conditions: tuple[Condition, ...], tell: Tell
+) -> tuple[FieldSpec, ...]:
+    """One a signal. Signals of one name that exclude one another have fields of one name."""
+    fields = []
+    selectors = {condition.selector for condition in conditions}
+    taken: dict[bytes, list[int]] = {}  # by the name as it is written: some characters are changed there
+    shown: dict[str, list[int]] = {}  # by the name in csv and ndjson
+
+    def is_free(others: Sequence[int], condition: int) -> bool:
+        return all(exclude(other, condition, conditions) for other in others)
+
+    for index, (signal, place) in enumerate(zip(signals, places, strict=True)):
+        name = field_name(signal.name)
+        if name != signal.name:
+            tell("a reserved name, written with _signal", signal.name)
+        while not is_free(taken.get(escape_key(name), ()), place.condition):
+            name = f"{name}_{place.start_bit}"
+            tell("a name twice, written with the start bit", signal.name)
+        original = signal.name if is_free(shown.get(signal.name, ()), place.condition) else name
+        taken.setdefault(escape_key(name), []).append(place.condition)
+        shown.setdefault(original, []).append(place.condition)
+        fields.append(_field(signal, name, original, is_selector=index in selectors))
+    return tuple(fields)
+
+
+def _field(signal: Signal, name: str, original: str, *, is_selector: bool) -> FieldSpec:
+    """A selector is no flag: it changes with every page."""
+    factor, offset = signal.conversion.scale, signal.conversion.offset
+    kind = SlotKind.INT
+    scale = None
+    if signal.conversion.is_float:
+        kind = SlotKind.FLOAT
+    else:
+        if signal.length == 64 and not signal.is_signed:
+            kind = SlotKind.UINT
+        scale = decimal_scale(factor, offset, signal.length, signal.is_signed)
+    return FieldSpec(
+        name=name,
+        kind=kind,
+        factor=float(factor),
+        offset=float(offset),
+        scale=scale,
+        passes=not is_selector and (signal.length == 1 or bool(signal.conversion.choices)),
+        signal="" if name == original else original,
+    )

@@ -1,0 +1,183 @@
+"""A loaded plan as JSON and back: rows of values in the order of the dataclasses' fields.
+
+Promises: `decoded(encoded(plan)) == plan`; what `encoded` would not give is a ValueError: each field has its
+type here, and the numbers are within what the core packs. Reading 10,000 messages takes well under a second,
+which is why each class is read by hand.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from telemetry_core.decode.spec import (
+    BusSpec,
+    Condition,
+    DecimalScale,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+
+from telemetry.databases.bus import LoadedPlan
+
+_KINDS = {int(kind): kind for kind in SlotKind}
+_MOST_DECIMALS = 18
+_INT64 = range(-(1 << 63), 1 << 63)
+_ID_MASKS = range(1 << 29)
+
+
+def encoded(plan: LoadedPlan) -> bytes:
+    """`plan` as JSON."""
+    content = {
+        "warnings": plan.warnings,
+        "records": [_record_row(record) for record in plan.spec.records],
+        "buses": [
+            (
+                bus.name,
+                [_message_row(message) for message in bus.messages],
+                bus.standard_mask,
+                bus.extended_mask,
+            )
+            for bus in plan.spec.buses
+        ],
+    }
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def decoded(content: bytes) -> LoadedPlan:
+    """What `encoded` was given. Raises ValueError for anything else."""
+    try:
+        return _plan(json.loads(content))
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a plan: {error}") from error
+
+
+def _plan(content: Mapping[str, Any]) -> LoadedPlan:
+    records = tuple(_record(row) for row in content["records"])
+    buses = tuple(
+        BusSpec(
+            _typed(name, str),
+            tuple(_message(row, len(records)) for row in rows),
+            _within(standard, _ID_MASKS),
+            _within(extended, _ID_MASKS),
+        )
+        for name, rows, standard, extended in content["buses"]
+    )
+    return LoadedPlan(PlanSpec(records, buses), tuple(_typed(text, str) for text in content["warnings"]))
+
+
+def _typed(value: Any, *types: type) -> Any:
+    if type(value) not in types:
+        raise ValueError(f"not a plan: {value!r:.60}")
+    return value
+
+
+def _within(value: int, bounds: range) -> int:
+    if type(value) is not int or value not in bounds:
+        raise ValueError(f"not a plan: {value!r:.60} in place of a number from {bounds[0]} to {bounds[-1]}")
+    return value
+
+
+def _record_row(record: RecordSpec) -> tuple[Any, ...]:
+    fields = [
+        (
+            field.name,
+            int(field.kind),
+            field.factor,
+            field.offset,
+            field.scale and (field.scale.multiplier, field.scale.bias, field.scale.decimals),
+            field.passes,
+            field.signal,
+            field.texts,
+        )
+        for field in record.fields
+    ]
+    return record.measurement, fields, record.modelled, record.message
+
+
+def _record(row: list[Any]) -> RecordSpec:
+    measurement, rows, modelled, message = row
+    fields = tuple(
+        FieldSpec(
+            _typed(name, str),
+            _KINDS[_typed(kind, int)],
+            _typed(factor, float, int),
+            _typed(offset, float, int),
+            None if scale is None else _scale(*scale),
+            _typed(passes, bool),
+            _typed(signal, str),
+            _words(texts),
+        )
+        for name, kind, factor, offset, scale, passes, signal, texts in rows
+    )
+    return RecordSpec(_typed(measurement, str), fields, _typed(modelled, bool), _typed(message, str))
+
+
+def _scale(multiplier: int, bias: int, decimals: int) -> DecimalScale:
+    return DecimalScale(
+        _within(multiplier, _INT64), _within(bias, _INT64), _within(decimals, range(_MOST_DECIMALS + 1))
+    )
+
+
+def _words(rows: list[Any]) -> tuple[tuple[int, str], ...]:
+    return tuple([(_typed(raw, int), _typed(word, str)) for raw, word in rows]) if rows else ()
+
+
+def _message_row(message: MessageSpec) -> tuple[Any, ...]:
+    return (
+        message.name,
+        message.arbitration_id,
+        message.extended,
+        message.byte_count,
+        [
+            (
+                signal.start_bit,
+                signal.bit_count,
+                signal.little_endian,
+                signal.signed,
+                signal.is_float,
+                signal.condition,
+                signal.choices,
+                signal.invalid,
+            )
+            for signal in message.signals
+        ],
+        [(condition.selector, condition.ranges) for condition in message.conditions],
+        message.record,
+        message.by_pgn,
+        message.drops_not_available,
+    )
+
+
+def _message(row: list[Any], record_count: int) -> MessageSpec:
+    name, arbitration_id, extended, byte_count, signals, conditions, record, by_pgn, drops = row
+    return MessageSpec(
+        _typed(name, str),
+        _typed(arbitration_id, int),
+        _typed(extended, bool),
+        _typed(byte_count, int),
+        tuple([_signal(row) for row in signals]),
+        tuple(
+            Condition(
+                _typed(selector, int), tuple((_typed(low, int), _typed(high, int)) for low, high in ranges)
+            )
+            for selector, ranges in conditions
+        ),
+        _within(record, range(record_count)),
+        _typed(by_pgn, bool),
+        _typed(drops, bool),
+    )
+
+
+_SIGNAL_TYPES = (int, int, bool, bool, bool, int)
+
+
+def _signal(row: list[Any]) -> SignalSpec:
+    start_bit, bit_count, little_endian, signed, is_float, condition, choices, invalid = row
+    if tuple(map(type, row[:6])) != _SIGNAL_TYPES:
+        raise ValueError(f"not a plan: {row!r:.60} in place of a signal")
+    words, none = _words(choices), tuple([_typed(raw, int) for raw in invalid])
+    return SignalSpec(start_bit, bit_count, little_endian, signed, is_float, condition, words, none)

@@ -1,0 +1,201 @@
+"""Line protocol of `decode` into InfluxDB, through the service's own spool and sink.
+
+Promises: what is written is what `--format lp` prints, line for line; a run that was cut short, by a
+signal, by kill -9 or by the power, goes on behind what the spool has when it is started again with the same
+arguments; reading waits for the server, so that a log larger than the disk passes through, and nothing is
+evicted. The accounts are those of the service and balance at every moment.
+
+Relies on pieces that depend on the frames before their end alone; where the files have changed since, or the
+spool has lost something, everything is written once more, which changes nothing in the database.
+"""
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from telemetry.clock import Clock
+from telemetry.decode.output import Piece
+from telemetry.ledger import add
+from telemetry.logs.identity import end_of
+from telemetry.model.events import Event
+from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.sink import Sink
+from telemetry.spool.batch import EncodedBatch
+from telemetry.spool.compress import compress
+from telemetry.spool.limits import SpoolLimits
+from telemetry.spool.segment import parse_name
+from telemetry.spool.spool import OUR_NAMES, Spool
+
+BATCH_LINES = 5000
+BATCH_BYTES = 4 << 20  # more than the service's: a request costs the server a sync, and no LTE is between
+WAITING_POINTS = 50_000  # on their way to the server before reading waits: half a second of its work
+POLL_S = 0.02
+SINK_STOP_S = 1.5
+LIMITS = SpoolLimits(cap_bytes=1 << 30, keep_free_bytes=0, memory_bytes=1 << 26)  # reading waits before them
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryState:
+    """How it is now."""
+
+    acknowledged_points: int  # by this run
+    waiting_points: int
+    dead_points: int
+    lost_points: int  # by this run: evicted, or found damaged
+    trouble: str  # why the server takes nothing now; empty if it does
+
+
+class Delivery:
+    """Takes pieces, and ends with everything acknowledged, or saying what is not. One thread's."""
+
+    def __init__(
+        self,
+        directory: Path,
+        influx: InfluxSettings,
+        clock: Clock,
+        *,
+        position: str,
+        stop: threading.Event,
+        on_event: Callable[[Event], None],
+        give_up_after_s: float | None = None,
+    ) -> None:
+        """StorageError if the spool cannot be used.
+
+        position: what this decode is called, empty if it cannot be resumed; stop: ends it, in order;
+        on_event: told by the sink's thread; give_up_after_s: of a server that takes nothing, None never.
+        """
+        self._directory = directory
+        self._clock = clock
+        self._position = position
+        self._stop = stop
+        self._give_up_after_s = give_up_after_s
+        self.gave_up = False
+        self._failure: Exception | None = None
+        self._spool = Spool(directory, clock=clock, limits=LIMITS)
+        self._before = self._spool.counters()
+        recovery = self._spool.recovery
+        self.found_points = recovery.waiting_points  # of an earlier run, not delivered yet
+        is_whole = self._before["points/evicted"] + self._before["points/damaged"] == 0
+        self.done_frames = recovery.positions.get(position, 0) if position and is_whole else 0
+        self._accounts = _kept(recovery.accounts, resumed=self.done_frames > 0)
+        self._is_behind = self.done_frames > 0
+        self._has_ended = self._is_behind and recovery.positions.get(end_of(position)) == self.done_frames
+        self._frames = self.done_frames
+        self._texts: list[bytes] = []
+        self._size_bytes = self._lines = 0
+        self._overlaps = False
+        self._first_ns, self._last_ns = 0, 0
+        self._sink = Sink(self._spool, influx, clock, on_event=on_event, on_failure=self._fail)
+        self._sink.start()
+
+    def take(self, piece: Piece) -> None:
+        """Store a piece, and wait while the server is behind; nothing once stopped."""
+        if self._is_behind:  # an earlier run has stored it
+            self._is_behind = self._has_ended or piece.frames < self.done_frames
+            return
+        self._accounts = add(self._accounts, piece.counts)
+        self._frames, self._has_ended = piece.frames, piece.is_end
+        if piece.lines:
+            self._first_ns = min(self._first_ns, piece.first_ns) if self._lines else piece.first_ns
+            self._last_ns = max(self._last_ns, piece.last_ns) if self._lines else piece.last_ns
+            self._overlaps |= piece.overlaps
+            self._texts.append(piece.text)
+            self._size_bytes += len(piece.text)
+            self._lines += piece.lines
+        if self._lines >= BATCH_LINES or self._size_bytes >= BATCH_BYTES:
+            self._cut()
+        self._tick()
+        while (state := self.state).waiting_points > WAITING_POINTS and not self._stop.is_set():
+            self._clock.wait(self._stop, POLL_S)
+            self._tick()
+        if state.lost_points:
+            self._stop.set()  # all of it is to be written once more: not before there is room
+
+    def finish(self, show: Callable[[], None]) -> None:
+        """All pieces are taken: deliver what waits. show: called while that lasts."""
+        self._cut()
+        self._spool.commit()
+        while self.state.waiting_points and not self._stop.is_set():
+            show()
+            self._clock.wait(self._stop, POLL_S)
+            self._tick()
+
+    def close(self) -> None:
+        """End, whatever is left; raises what went wrong inside."""
+        self._cut()
+        self._spool.commit()
+        self._sink.stop(SINK_STOP_S)
+        self._spool.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def remove(self) -> None:
+        """After `close`: the spool is not needed any more. What is not the spool's stays."""
+        for path in self._directory.iterdir():
+            if path.name in OUR_NAMES or parse_name(path.name):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        with contextlib.suppress(OSError):
+            self._directory.rmdir()
+
+    @property
+    def state(self) -> DeliveryState:
+        """How it is now."""
+        counters, gauges = self._spool.snapshot()
+        sink = self._sink.state
+        return DeliveryState(
+            acknowledged_points=counters["points/acknowledged"] - self._before["points/acknowledged"],
+            waiting_points=gauges.waiting_disk_points + gauges.waiting_memory_points,
+            dead_points=counters["points/dead"],
+            lost_points=sum(
+                counters[name] - self._before[name] for name in ("points/evicted", "points/damaged")
+            ),
+            trouble=sink.trouble,
+        )
+
+    @property
+    def accounts(self) -> dict[str, int]:
+        """All counters, of this run and of those that it goes on with."""
+        return add(self._accounts, self._spool.counters())
+
+    def _cut(self) -> None:
+        if not self._lines:
+            return
+        batch = EncodedBatch(
+            payload=compress(b"".join(self._texts)),
+            points=self._lines,
+            first_ns=self._first_ns,
+            last_ns=self._last_ns,
+            ordered=self._overlaps,
+        )
+        positions = {self._position: self._frames} if self._position else {}
+        if self._position and self._has_ended:  # what is counted at the end is in these accounts
+            positions[end_of(self._position)] = self._frames
+        self._spool.append(batch, accounts=self._accounts, positions=positions)
+        self._texts.clear()
+        self._size_bytes = self._lines = 0
+        self._overlaps = False
+
+    def _tick(self) -> None:
+        if self._spool.commit_due():
+            self._spool.commit()
+        since_s = self._sink.state.failing_since_s
+        if (
+            self._give_up_after_s is not None
+            and since_s is not None
+            and self._clock.monotonic_s() - since_s >= self._give_up_after_s
+        ):
+            self.gave_up = True
+            self._stop.set()
+
+    def _fail(self, error: Exception) -> None:
+        """The sink's thread has died of a fault in the program."""
+        self._failure = error
+        self._stop.set()
+
+
+def _kept(accounts: Mapping[str, int], *, resumed: bool) -> dict[str, int]:
+    """The accounts of earlier runs; what was counted of frames only if they are not read once more."""
+    return {name: count for name, count in accounts.items() if resumed or name.startswith("points/")}

@@ -1,0 +1,73 @@
+"""What `nev-telemetry decode` puts out: its formats, and the pieces that its decoders give."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from telemetry.decode.progress import Progress
+
+
+class OutputFormat(StrEnum):
+    """How values are written."""
+
+    CSV = "csv"
+    LINE_PROTOCOL = "lp"
+    NDJSON = "ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of the output, whole lines; and of line protocol, what one must know to store it.
+
+    frames: how many are done at its end, over all files; counts: what it adds to the accounts, empty unless
+    they were asked for; warnings: of a file that has ended with it; is_end: nothing comes after it, though it
+    may have `counts`; overlaps: a point of it may be one of an earlier piece, too.
+    """
+
+    text: bytes
+    lines: int
+    first_ns: int
+    last_ns: int
+    frames: int
+    counts: Mapping[str, int]
+    progress: Progress
+    warnings: Sequence[str] = ()
+    is_end: bool = False
+    overlaps: bool = False
+
+
+class Pieces(Protocol):
+    """The output, piece by piece."""
+
+    def __iter__(self) -> Iterator[Piece]: ...
+
+    def stop(self) -> None:
+        """End it where it is; from any thread."""
+        ...
+
+
+class FileDecoder(Protocol):
+    """Decodes files one after the other, as if they were one."""
+
+    @property
+    def header(self) -> bytes:
+        """What comes before the first row."""
+        ...
+
+    def pieces(self, paths: Sequence[Path]) -> AbstractContextManager[Pieces]:
+        """What is in the files, without the header. Iterating raises InputMissingError, DataError.
+
+        A file that is opened comes as a piece without text, so that the first one says: the first is there.
+        """
+        ...
+
+    def warnings(self) -> list[str]:
+        """What was left out and why, for people; one line each. At the end."""
+        ...
+
+    def summary(self) -> str:
+        """One line: what was read and what became of it."""
+        ...

@@ -1,0 +1,93 @@
+"""Where `decode --format influx` writes to, and what one such decode is called, so that it can be resumed.
+
+Promises: the same arguments give the same folder, whatever the working directory; the same files, options and
+target give the same position, and others, or files that have changed, another one. Secrets come from a file
+or from the environment alone, by the rules of the service's configuration.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from telemetry.config import read_influx
+from telemetry.errors import InputMissingError
+from telemetry.logs.content import STDIN
+from telemetry.logs.identity import HEAD_BYTES
+from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.toml_table import TomlTable
+
+_DIGITS = 16
+_GIVEN = Path("the command line")
+
+
+def influx_settings(
+    config: Path | None, options: Mapping[str, Any], environment: Mapping[str, str]
+) -> InfluxSettings:
+    """`[influx]` of a service's configuration, or the same keys as options. Raises ConfigError."""
+    if config is not None:
+        return read_influx(TomlTable.load(config).take_table("influx"), environment)
+    return read_influx(TomlTable(_GIVEN, "", options), environment)
+
+
+def spool_directory(
+    environment: Mapping[str, str], settings: InfluxSettings, files: Sequence[Path], options: Sequence[object]
+) -> Path:
+    """A folder of this decode's own, where the user keeps state (XDG Base Directory Specification).
+
+    files: logs and databases; options: all else that says what is written.
+    """
+    home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    words = [[str(file if file == STDIN else file.resolve()) for file in files], *_words(settings, options)]
+    digest = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:_DIGITS]
+    return Path(home) / "nev-telemetry" / "decode" / digest
+
+
+def position_name(
+    settings: InfluxSettings, logs: Sequence[Path], databases: Sequence[Path], options: Sequence[object]
+) -> str:
+    """Of what the logs are now, by size and beginning, the databases, by all they hold, and what goes where.
+
+    Empty if it cannot be told: stdin is another log each time. options: see `spool_directory`; a folder that
+    was named may be that of another decode. Raises InputMissingError.
+    """
+    digest = hashlib.sha256(json.dumps(_words(settings, options)).encode())
+    for path in logs:
+        try:
+            if not path.is_file():
+                return ""
+        except OSError as error:  # a folder on the way that this user may not enter
+            raise _unreadable(path, error) from error
+        with _opened(path) as stream:
+            digest.update(
+                f"{path.stat().st_size} ".encode() + hashlib.sha256(stream.read(HEAD_BYTES)).digest()
+            )
+    for path in databases:
+        with _opened(path) as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return f"logs@{digest.hexdigest()[:_DIGITS]}"
+
+
+def _words(settings: InfluxSettings, options: Sequence[object]) -> list[list[str]]:
+    """What is written, besides what the files hold, and where."""
+    target = [
+        settings.url,
+        settings.org,
+        settings.v2_bucket,
+        settings.v1_database,
+        settings.v1_retention_policy,
+    ]
+    return [[*map(str, options)], target]
+
+
+def _opened(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> InputMissingError:
+    return InputMissingError(error.strerror or str(error), where=str(path))

@@ -1,0 +1,70 @@
+"""The measurement `gateway`: the service about itself, as points and as the status page's JSON.
+
+Promises: the same numbers stand in both, and they are those of the ledger. Relies on plain mappings only.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from telemetry.ledger import POINT_ENDS, Counters, frames_in_flight, sources, total
+from telemetry.model.point import line
+
+MEASUREMENT = "gateway"
+
+
+def gateway_lines(
+    vehicle: str, time_ns: int, counters: Counters, gauges: Mapping[str, float]
+) -> Iterator[bytes]:
+    """One point for the service as a whole and one for each source."""
+    made = {"points_made": total(counters, "points/made/")}
+    ends = {f"points_{end}": counters.get(f"points/{end}", 0) for end in POINT_ENDS}
+    yield line(MEASUREMENT, {"vehicle": vehicle}, _floats({**made, **ends, **gauges}), time_ns)
+    for source in sources(counters):
+        yield line(
+            MEASUREMENT, {"vehicle": vehicle, "source": source}, _floats(_of(source, counters)), time_ns
+        )
+
+
+def _of(source: str, counters: Counters) -> dict[str, float]:
+    """`read`, `decoded`, `lost_REASON` … of one source, and what is `in_flight`."""
+    prefixes = (f"bus/{source}/", f"frames/{source}/")
+    fields: dict[str, float] = {
+        name.removeprefix(prefix).replace("/", "_"): count
+        for name, count in counters.items()
+        for prefix in prefixes
+        if name.startswith(prefix)
+    }
+    return {**fields, "in_flight": frames_in_flight(counters, source)}
+
+
+def _floats(fields: Mapping[str, float]) -> dict[str, float | bool | str]:
+    """Flags stay flags; everything else is a float, for ever."""
+    return {name: value if isinstance(value, bool) else float(value) for name, value in fields.items()}
+
+
+class HourlyRate:
+    """How much a growing total grew in the past hour."""
+
+    def __init__(self) -> None:
+        self._totals: deque[tuple[float, float]] = deque()
+
+    def add(self, now_s: float, total: float) -> float:
+        """Note the total of now; gives growth per hour, over the past hour or since the first call."""
+        self._totals.append((now_s, total))
+        while len(self._totals) > 1 and self._totals[1][0] <= now_s - 3600.0:
+            self._totals.popleft()
+        then_s, before = self._totals[0]
+        return (total - before) / (now_s - then_s) * 3600.0 if now_s > then_s else 0.0
+
+
+def describe(
+    vehicle: str, counters: Counters, gauges: Mapping[str, float], states: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The status page's JSON: `accounts` (flat counters), `gauges` (numbers of now), `state` (texts)."""
+    return {
+        "vehicle": vehicle,
+        "accounts": dict(sorted(counters.items())),
+        "gauges": dict(gauges),
+        "state": dict(states),
+    }

@@ -1,0 +1,257 @@
+"""What the vehicle is like now: the last values of packs and chargers, the buses' traffic, the newest events.
+
+Promises: a value is never older than it says. Its age is the longer of two: the time since it was processed,
+and how far its stamp lies behind the newest of its channel; so neither a silent bus, nor a clock that is set,
+nor a log that is replayed fast makes an old value look new. Costs next to nothing while nobody looks: message
+rows are remembered only for MESSAGES_FOR_S after somebody asked.
+
+Relies on one thread that observes and takes snapshots; a snapshot is immutable, any thread may describe it.
+Has no thread and no socket.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.traffic import ChannelTraffic, Traffic
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.latest import Latest, Remembered
+from telemetry_core.rows.schema import Schema
+
+from telemetry.clock import Clock
+from telemetry.live.values import Reader, Value, reader
+from telemetry.model.bit_rate import BitRate
+from telemetry.model.events import Event
+
+STALE_S = 10.0
+MAX_EVENTS = 50
+MAX_MESSAGES = 200
+MESSAGES_FOR_S = 10.0
+RATE_OVER_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What is known of one record with one tag set: values, and the monotonic time each was known at."""
+
+    measurement: str  # or, of a message, its name
+    tags: Mapping[str, str]
+    known_s: float  # of the newest row
+    values: Mapping[str, Value]
+    values_known_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEntity:
+    """A message of a bus's database or of a serial protocol, and how often it comes."""
+
+    entity: Entity
+    rate_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTraffic:
+    """What came from one source lately. bus_load_pct: None where no bit rate is known."""
+
+    source: str
+    frames_per_s: float
+    bus_load_pct: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimedEvent:
+    """An event and its stamp."""
+
+    event: Event
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSnapshot:
+    """The state of one moment. messages: None unless somebody asked."""
+
+    taken_s: float
+    time_ns: int
+    modelled: tuple[Entity, ...] = ()
+    traffic: tuple[SourceTraffic, ...] = ()
+    events: tuple[TimedEvent, ...] = ()
+    messages: tuple[MessageEntity, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    source: str
+    name: str  # the tag `source`
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Totals of one moment, to make rates of."""
+
+    at_s: float
+    channels: Mapping[int, ChannelTraffic]
+    messages: tuple[int, ...] = field(default=())
+
+
+class LiveState:
+    """Observes a Line; gives a snapshot when asked."""
+
+    def __init__(self, clock: Clock, bit_rate_of: Callable[[str], BitRate | None]) -> None:
+        """bit_rate_of: a source's, as it is now; None where it is not known."""
+        self._clock = clock
+        self._bit_rate_of = bit_rate_of
+        self._channels: dict[int, _Channel] = {}
+        self._tags: dict[int, Mapping[str, str]] = {}
+        self._traffic = Traffic()
+        self._events: deque[TimedEvent] = deque(maxlen=MAX_EVENTS)
+        self._asked_s = float("-inf")
+        self._counted: deque[_Counted] = deque()
+        self._messages: Latest | None
+        self.start(Schema(()))
+
+    # -- observing, by the pipeline's thread
+
+    def start(self, schema: Schema) -> None:
+        """Rows will be of this schema, and channels are bound anew; what was known before is forgotten."""
+        self._schema = schema
+        self._channels.clear()
+        self._tags.clear()
+        self._counted.clear()
+        self._messages = None
+        self._readers: dict[int, list[tuple[str, Reader]]] = {}
+        modelled = [index for index, spec in enumerate(schema.specs) if spec.modelled]
+        self._message_records = [
+            index
+            for index, spec in enumerate(schema.specs)
+            if not spec.modelled and (spec.fields or not spec.hidden)  # a serial message without is a text
+        ]
+        self._modelled = Latest(schema, modelled)
+        self._any_modelled = bool(modelled)
+
+    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """Frames of `channel` come from `source`; tags: of the modelled rows made of them, by tag set."""
+        self._channels[channel] = _Channel(source, tag)
+        self._tags.update(tags)
+
+    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
+        """These frames became these rows."""
+        now_ns = int(self._clock.monotonic_s() * 1e9)
+        self._traffic.count(frames, now_ns)
+        if self._any_modelled:
+            self._modelled.observe(samples, now_ns)
+        if self._messages is not None:
+            self._messages.observe(samples, now_ns)
+
+    def add_event(self, event: Event, time_ns: int) -> None:
+        """An event that is written now, with the stamp that it is written with."""
+        self._events.appendleft(TimedEvent(event, time_ns))
+
+    # -- looking
+
+    def ask_for_messages(self) -> None:
+        """From any thread: have the messages in snapshots too, for a while."""
+        self._asked_s = self._clock.monotonic_s()
+
+    def snapshot(self) -> LiveSnapshot:
+        """What is known now. By the thread that observes."""
+        now_s = self._clock.monotonic_s()
+        self._remember_messages(now_s)
+        channels = {number: self._traffic.of(number) for number in self._channels}
+        counted = _Counted(
+            now_s, channels, tuple(self._messages.rows() if self._messages is not None else ())
+        )
+        while len(self._counted) > 1 and self._counted[1].at_s <= now_s - RATE_OVER_S:
+            self._counted.popleft()
+        before = self._counted[0] if self._counted else counted
+        self._counted.append(counted)
+        return LiveSnapshot(
+            taken_s=now_s,
+            time_ns=max((each.time_ns for each in channels.values() if each.frames), default=0),
+            modelled=tuple(
+                self._entity(self._modelled[index], channels) for index in range(len(self._modelled))
+            ),
+            traffic=tuple(self._source_traffic(before, counted)),
+            events=tuple(self._events),
+            messages=self._message_entities(self._messages, before, counted)
+            if self._messages is not None
+            else None,
+        )
+
+    def _remember_messages(self, now_s: float) -> None:
+        is_wanted = now_s - self._asked_s <= MESSAGES_FOR_S
+        if is_wanted and self._messages is None:
+            self._messages = Latest(self._schema, self._message_records)
+        elif not is_wanted:
+            self._messages = None
+
+    def _entity(self, row: Remembered, channels: Mapping[int, ChannelTraffic]) -> Entity:
+        spec = self._schema.specs[row.record]
+        readers = self._readers.get(row.record)
+        if readers is None:
+            readers = [(each.signal or each.name, reader(each)) for each in spec.fields]
+            self._readers[row.record] = readers
+        newest = channels[row.channel]
+        values: dict[str, Value] = {}
+        known: dict[str, float] = {}
+        for index, raw, time_ns, observed_ns in zip(
+            row.fields, row.raw, row.times_ns, row.observations_ns, strict=True
+        ):
+            name, read = readers[index]
+            value = read(raw)
+            if value is not None:
+                values[name] = value
+                known[name] = _known_s(time_ns, observed_ns, newest)
+        channel = self._channels[row.channel]
+        return Entity(
+            measurement=spec.message or spec.measurement,
+            tags=self._tags.get(row.tags, {"source": channel.name}),
+            known_s=_known_s(row.time_ns, row.observed_ns, newest),
+            values=values,
+            values_known_s=known,
+        )
+
+    def _message_entities(
+        self, messages: Latest, before: _Counted, counted: _Counted
+    ) -> tuple[MessageEntity, ...]:
+        rows_before = before.messages + (0,) * len(counted.messages)
+        found = []
+        for index in range(min(len(messages), MAX_MESSAGES)):
+            row = messages[index]
+            passed_s = _passed_s(before, counted, [row.channel])
+            came = max(row.rows - rows_before[index], 0)
+            rate_per_s = came / passed_s if passed_s > 0 else 0.0
+            found.append(MessageEntity(self._entity(row, counted.channels), rate_per_s))
+        return tuple(found)
+
+    def _source_traffic(self, before: _Counted, counted: _Counted) -> Iterator[SourceTraffic]:
+        by_source: dict[str, list[int]] = {}
+        for number, channel in self._channels.items():
+            by_source.setdefault(channel.source, []).append(number)
+        for source, numbers in by_source.items():
+            passed_s = _passed_s(before, counted, numbers)
+            sums = [0, 0, 0]
+            for number in numbers:
+                now, then = counted.channels[number], before.channels.get(number)
+                for index in range(3):
+                    sums[index] += now[index] - (then[index] if then else 0)
+            frames, nominal, data = (each / passed_s if passed_s > 0 else 0.0 for each in sums)
+            bit_rate = self._bit_rate_of(source)
+            is_one_bus = len(numbers) == 1
+            load_pct = bit_rate.load_pct(nominal, data) if bit_rate and is_one_bus else None
+            yield SourceTraffic(source, frames, load_pct)
+
+
+def _passed_s(before: _Counted, counted: _Counted, channels: Iterable[int]) -> float:
+    """The time between the two: ours, or that of the stamps where it ran faster, as in a replayed log."""
+    passed_ns = 0
+    for number in channels:
+        now, then = counted.channels[number], before.channels.get(number)
+        passed_ns = max(passed_ns, now.time_ns - (then.time_ns if then and then.frames else now.first_ns))
+    return max(counted.at_s - before.at_s, passed_ns / 1e9)
+
+
+def _known_s(time_ns: int, observed_ns: int, newest: ChannelTraffic) -> float:
+    """The monotonic time from which the age counts of what came with this stamp at this time."""
+    behind_ns = max(newest.time_ns - time_ns, 0)
+    return min(observed_ns, newest.observed_ns - behind_ns) / 1e9

@@ -1,0 +1,154 @@
+"""A live snapshot as the JSON that the status socket, the web page and the monitor show.
+
+Promises: ages are of the moment of looking, however long ago the snapshot was taken; what is over STALE_S is
+listed in `stale`, by field. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from telemetry.ledger import Counters, sources
+from telemetry.live.state import STALE_S, Entity, LiveSnapshot, SourceTraffic, TimedEvent
+from telemetry.live.values import Value
+
+CELLS_V, TEMPS_C = "cells_v", "temps_c"
+
+
+def live_view(snapshot: LiveSnapshot, now_s: float, status: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole as one dict. now_s: monotonic; status: as `telemetry.live.gateway.describe` gives it."""
+    view: dict[str, Any] = {
+        "time_ns": snapshot.time_ns,
+        **status,
+        "packs": [_pack(entities, now_s) for entities in _by_tag(snapshot.modelled, "pack")],
+        "chargers": _chargers(snapshot.modelled, "charger", now_s),
+        "meters": _chargers(snapshot.modelled, "meter", now_s),
+        "sources": _sources(snapshot.traffic, status["accounts"], status["state"]),
+        "events": [_event(each) for each in snapshot.events],
+    }
+    if snapshot.messages is not None:
+        view["messages"] = [
+            {
+                "message": each.entity.measurement,
+                "source": each.entity.tags["source"],
+                "sender": each.entity.tags.get("sa", ""),
+                "age_s": _age_s(each.entity.known_s, now_s),
+                "rate_per_s": round(each.rate_per_s, 1),
+                "signals": dict(each.entity.values),
+                "stale": _stale(each.entity.values_known_s, now_s),
+            }
+            for each in snapshot.messages
+        ]
+    return view
+
+
+def _by_tag(entities: Iterable[Entity], tag: str) -> list[list[Entity]]:
+    """Those that have `tag`, by its value and their source."""
+    groups: dict[tuple[str, str], list[Entity]] = {}
+    for entity in entities:
+        if tag in entity.tags:
+            groups.setdefault((entity.tags[tag], entity.tags["source"]), []).append(entity)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _pack(entities: list[Entity], now_s: float) -> dict[str, Any]:
+    battery, battery_known_s = _fields(entities, "battery")
+    cells, cells_known_s = _fields(entities, "cells")
+    lists = {}
+    known_s = dict(battery_known_s)
+    for name, prefix in ((CELLS_V, "v"), (TEMPS_C, "t")):
+        numbered = {int(key[1:]): key for key in cells if key.startswith(prefix)}
+        known = {number: cells_known_s[key] for number, key in numbered.items()}
+        newest_s = max(known.values(), default=now_s)
+        lists[name] = [
+            cells[numbered[number]] if known.get(number, float("-inf")) >= newest_s - STALE_S else None
+            for number in range(1, max(numbered, default=0) + 1)
+        ]
+        if numbered:
+            known_s[name] = newest_s
+    return {
+        "pack": entities[0].tags["pack"],
+        "source": entities[0].tags["source"],
+        "age_s": _age_s(max(each.known_s for each in entities), now_s),
+        "battery": battery,
+        **lists,
+        "stale": _stale(known_s, now_s),
+    }
+
+
+def _chargers(entities: Iterable[Entity], measurement: str, now_s: float) -> list[dict[str, Any]]:
+    """Chargers, or the meters beside them: both have the tag `charger`."""
+    of_these = (entity for entity in entities if entity.measurement == measurement)
+    return [_charger(group, measurement, now_s) for group in _by_tag(of_these, "charger")]
+
+
+def _charger(entities: list[Entity], measurement: str, now_s: float) -> dict[str, Any]:
+    values, known_s = _fields(entities, measurement)
+    return {
+        "charger": entities[0].tags["charger"],
+        "source": entities[0].tags["source"],
+        "age_s": _age_s(max(each.known_s for each in entities), now_s),
+        "values": values,
+        "stale": _stale(known_s, now_s),
+    }
+
+
+def _fields(entities: Iterable[Entity], measurement: str) -> tuple[dict[str, Value], dict[str, float]]:
+    values: dict[str, Value] = {}
+    known_s: dict[str, float] = {}
+    for entity in entities:
+        if entity.measurement == measurement:
+            values |= entity.values
+            known_s |= entity.values_known_s
+    return values, known_s
+
+
+def _sources(
+    traffic: Iterable[SourceTraffic], accounts: Counters, states: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    by_source = {each.source: each for each in traffic}
+    named = {name.removeprefix("source/") for name in states if name.startswith("source/")}
+    found = []
+    for source in sorted({*sources(accounts), *by_source, *named}):
+        lately = by_source.get(source, SourceTraffic(source, 0.0, None))
+        frames = f"frames/{source}/"
+        load_pct = lately.bus_load_pct
+        found.append(
+            {
+                "source": source,
+                "state": states.get(f"source/{source}", ""),
+                "device": states.get(f"device/{source}", ""),
+                "frames_per_s": round(lately.frames_per_s, 1),
+                "bus_load_pct": None if load_pct is None else round(load_pct, 1),
+                "read": accounts.get(f"bus/{source}/read", 0),
+                "decoded": accounts.get(frames + "decoded", 0),
+                "unknown": accounts.get(frames + "unknown", 0),
+                "lost": {
+                    name.removeprefix(frames + "lost/"): count
+                    for name, count in accounts.items()
+                    if name.startswith(frames + "lost/") and count
+                },
+            }
+        )
+    return found
+
+
+def _event(timed: TimedEvent) -> dict[str, Any]:
+    event = timed.event
+    return {
+        "time_ns": timed.time_ns,
+        "code": event.code,
+        "level": int(event.level),
+        "active": event.active,
+        "text": event.text,
+        "source": event.source,
+        "pack": event.pack,
+        "charger": event.charger,
+    }
+
+
+def _age_s(known_s: float, now_s: float) -> float:
+    return round(max(now_s - known_s, 0.0), 1)
+
+
+def _stale(known_s: Mapping[str, float], now_s: float) -> list[str]:
+    return [name for name, at_s in known_s.items() if now_s - at_s > STALE_S]

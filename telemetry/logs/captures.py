@@ -1,0 +1,150 @@
+"""Text captures of serial ports: what was received and sent, with the time, one piece a line.
+
+    (1700000000.250000) ttyUSB0 TX DDA50300FFFD77
+    (1700000000.371244) ttyUSB0 RX DD03001B17000000
+
+Promises: memory is constant, whatever the file; a line that is none costs only itself, and where a whole line
+begins inside one (a torn line, then the next one) that one is read; damaged lines are counted and the first
+is remembered for a warning. Hex is read in either case, with or without spaces; the writer's is upper case.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from telemetry.errors import DataError
+from telemetry.logs.content import Content
+
+LONGEST_LINE_BYTES = 1024 * 1024
+_LATEST_S = 9_223_372_035  # of a stamp, so that its ns fit 63 bits
+
+_LINE = re.compile(rb"\(([0-9]{1,10})\.([0-9]{1,9})\)[ \t]+([!-~]+)[ \t]+(RX|TX)[ \t]+([0-9A-Fa-f \t]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One line: bytes that came in or went out together."""
+
+    time_ns: int  # since 1970
+    port: str
+    is_received: bool
+    data: bytes
+
+
+def parse_line(line: bytes) -> Piece | None:
+    """The piece that a line without its end is; None when it is none."""
+    match = _LINE.fullmatch(line.strip())
+    if match is None or int(match[1]) > _LATEST_S:
+        return None
+    digits = b"".join(match[5].split())
+    if len(digits) % 2:
+        return None
+    time_ns = int(match[1]) * 10**9 + int(match[2].ljust(9, b"0"))
+    return Piece(time_ns, match[3].decode("ascii"), match[4] == b"RX", bytes.fromhex(digits.decode("ascii")))
+
+
+def format_piece(piece: Piece) -> bytes:
+    """One line with its newline; the stamp to the microsecond, what a name may not hold as underscores."""
+    seconds, rest_ns = divmod(piece.time_ns, 10**9)
+    port = re.sub(r"[^!-~]+", "_", piece.port) or "_"
+    direction = "RX" if piece.is_received else "TX"
+    return f"({seconds}.{rest_ns // 1000:06d}) {port} {direction} {piece.data.hex().upper()}\n".encode(
+        "ascii"
+    )
+
+
+class Capture:
+    """An open capture: its pieces in their order, and what was wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InputMissingError."""
+        self.path = path
+        self.pieces_read = 0
+        self.damaged = 0
+        self.first_damage = ""  # its line and byte
+        self._content = Content(path)
+        self._lines = io.BufferedReader(self._content)
+
+    @property
+    def bytes_read(self) -> int:
+        """See `Content.bytes_read`."""
+        return self._content.bytes_read
+
+    @property
+    def total_bytes(self) -> int:
+        """See `Content.total_bytes`."""
+        return self._content.total_bytes
+
+    def __iter__(self) -> Iterator[Piece]:
+        """All pieces. Raises DataError when the file is not what its name says it is."""
+        for number, (byte, line) in enumerate(self._whole_lines(), start=1):
+            piece = parse_line(line)
+            if piece is None and line.strip():
+                self.damaged += 1
+                self.first_damage = self.first_damage or f"{number} (byte {byte})"
+                piece = parse_line(line[line.rfind(b"(") :])
+            if piece is not None:
+                self.pieces_read += 1
+                yield piece
+        if self._content.is_refused and not self.pieces_read:
+            raise DataError(self._content.problem, where=str(self.path))
+
+    def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Lines and where they begin; for one that is too long something that is none."""
+        end = 0
+        while line := self._lines.readline(LONGEST_LINE_BYTES):
+            begin, end = end, end + len(line)
+            if len(line) == LONGEST_LINE_BYTES and not line.endswith(b"\n"):
+                while rest := self._lines.readline(LONGEST_LINE_BYTES):
+                    end += len(rest)
+                    if rest.endswith(b"\n"):
+                        break
+                line = b"?"
+            yield begin, line
+
+    def warnings(self) -> list[str]:
+        """What was wrong with the capture, for people; one line each."""
+        lines = []
+        if self.damaged:
+            more = f", and {self.damaged - 1} more" if self.damaged > 1 else ""
+            lines.append(f"{self.path}:{self.first_damage}: no line of a capture, skipped{more}")
+        if self._content.gap:
+            lines.append(f"{self.path}: damaged: {self._content.gap}")
+        if self._content.problem:
+            lines.append(f"{self.path}: ends early: {self._content.problem}")
+        return lines
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._lines.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class CaptureWriter:
+    """Writes the pieces of one port through `write`, a line a call; what `write` raises is the caller's."""
+
+    def __init__(self, port: str, write: Callable[[bytes], object]) -> None:
+        self._port = port
+        self._write = write
+
+    def received(self, time_ns: int, data: bytes) -> None:
+        """Bytes came in."""
+        self._write(format_piece(Piece(time_ns, self._port, True, data)))
+
+    def sent(self, time_ns: int, data: bytes) -> None:
+        """Bytes went out."""
+        self._write(format_piece(Piece(time_ns, self._port, False, data)))

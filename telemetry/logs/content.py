@@ -1,0 +1,184 @@
+"""The bytes of a recording: a file or stdin, compressed or not.
+
+Promises: what can be read is read: where a file is damaged or ends too early its content just ends, and
+`problem` says why; what comes before a damaged place is given first, and where it goes on behind one `gap`
+says so. The name's ending tells how it is
+compressed: `.gz`, `.zst`.
+"""
+
+import errno
+import io
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from telemetry.errors import InputMissingError, StorageError
+from telemetry.logs.inflate import DamagedError, OtherFormatError, inflated
+
+STDIN = Path("-")
+UNPACKED_PIECE_BYTES = 1024 * 1024
+
+
+class _Stream(Protocol):
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+class Content(io.RawIOBase):
+    """The bytes of one recording, in order."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InputMissingError when it cannot be opened, UnavailableError without the package for it."""
+        self.problem = ""
+        self.is_refused = False  # it is not compressed as its name says, or the system does not give it
+        self._file = _open(path)
+        self._ahead = b""  # peeked at, not yet read
+        try:
+            self._inflated = inflated(path, self._file)
+            self._stream: _Stream = self._inflated or self._file
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def gap(self) -> str:
+        """Where bytes are missing between those that were given, for people; "" if nowhere."""
+        if self._inflated is None or not self._inflated.gaps:
+            return ""
+        more = self._inflated.gaps - 1
+        return self._inflated.first_gap + (f", and {more} more" if more else "")
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the file so far, compressed ones where it is compressed; 0 where that is unknown."""
+        return self._file.tell() if self._file.seekable() else 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of the file; 0 where that is unknown."""
+        return os.fstat(self._file.fileno()).st_size if self._file.seekable() else 0
+
+    def readable(self) -> bool:
+        """See io.RawIOBase."""
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # the stub has any buffer
+        """See io.RawIOBase; never raises for what the file holds."""
+        if self._ahead:
+            count = min(len(buffer), len(self._ahead))
+            buffer[:count] = self._ahead[:count]
+            self._ahead = self._ahead[count:]
+            return count
+        try:
+            return self._stream.readinto(buffer) or 0
+        except (OSError, DamagedError) as error:
+            self.problem = str(error)
+            self.is_refused = isinstance(error, OSError | OtherFormatError)
+            return 0
+
+    def first_line(self, most: int) -> bytes:
+        """The first line with its end, or its first `most` bytes. To be asked before anything is read; takes
+        nothing.
+        """
+        line, line_break, _ = self._peek(most, b"\n").partition(b"\n")
+        return line + line_break
+
+    def beginning(self, count: int) -> bytes:
+        """The first bytes, likewise."""
+        return self._peek(count)[:count]
+
+    def _peek(self, most: int, until: bytes | None = None) -> bytes:
+        start = bytearray()
+        piece = bytearray(most)
+        while len(start) < most and not (until and until in start):
+            got = self.readinto(memoryview(piece)[: most - len(start)])
+            if not got:
+                break
+            start += piece[:got]
+        self._ahead = bytes(start) + self._ahead
+        return bytes(start)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+        super().close()
+
+
+@contextmanager
+def unpacked(content: Content, path: Path) -> Iterator[Path]:
+    """All of the content of the file `path` as a file of its own in the temporary folder, gone at the end.
+
+    Raises StorageError, also where it is more than half of what is free there: a small file may unpack to
+    anything, and other programs need room too.
+    """
+    try:
+        file = tempfile.NamedTemporaryFile(suffix=Path(path.stem).suffix)  # noqa: SIM115  it is closed below
+    except OSError as error:
+        raise cannot_copy(path, error, "unpacked") from error
+    with file:
+        try:
+            room_bytes = shutil.disk_usage(file.name).free // 2
+            shutil.copyfileobj(_Bounded(content, path, room_bytes), file, UNPACKED_PIECE_BYTES)
+            file.flush()
+        except OSError as error:
+            raise cannot_copy(path, error, "unpacked") from error
+        yield Path(file.name)
+
+
+class _Bounded:
+    """At most so many bytes of a content; StorageError for more."""
+
+    def __init__(self, content: Content, path: Path, most_bytes: int) -> None:
+        self._content = content
+        self._path = path
+        self._most_bytes = most_bytes
+        self._left_bytes = most_bytes
+
+    def read(self, count: int = -1, /) -> bytes:
+        """See io.RawIOBase."""
+        piece = self._content.read(count) or b""
+        self._left_bytes -= len(piece)
+        if self._left_bytes < 0:
+            mib = self._most_bytes >> 20
+            raise StorageError(
+                f"unpacks to more than {mib:,} MiB, half of what is free in {tempfile.gettempdir()}",
+                where=str(self._path),
+                hint="make room there, set TMPDIR to another folder, or unpack it yourself",
+            )
+        return piece
+
+
+def cannot_copy(path: Path, error: OSError, done: str = "copied") -> StorageError:
+    """That the temporary folder takes no copy of the file `path`."""
+    folder = tempfile.tempdir or "a temporary folder"  # none was found that can be written
+    return StorageError(
+        f"cannot be {done} into {folder}: {error.strerror}",
+        where=str(path),
+        hint="make room there, or set TMPDIR to another folder",
+    )
+
+
+def require_file(path: Path) -> None:
+    """Raise InputMissingError now, and not when the recordings before this one have been read."""
+    if path == STDIN:
+        return
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        raise InputMissingError(error.strerror or str(error), where=str(path)) from error
+    if is_directory:
+        raise InputMissingError(os.strerror(errno.EISDIR), where=str(path))
+
+
+def _open(path: Path) -> io.FileIO:
+    try:
+        if path == STDIN:
+            return io.FileIO(sys.stdin.fileno(), closefd=False)
+        return io.FileIO(path)
+    except OSError as error:
+        raise InputMissingError(error.strerror or str(error), where=str(path)) from error

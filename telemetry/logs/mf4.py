@@ -1,0 +1,166 @@
+"""MF4, ASAM's measurement files, through python-can's reader and asammdf.
+
+Promises: any log ends, in frames or in one error; asammdf prints nothing, and leaves no copy of a log that
+it made whole. Relies on asammdf, imported only when such a log is read, and on `mf4_links` for what that
+would follow for ever.
+"""
+
+import importlib.util
+import logging
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from telemetry.errors import DataError, UnavailableError
+from telemetry.logs.content import cannot_copy
+from telemetry.logs.mf4_links import check_links
+
+if TYPE_CHECKING:
+    import can
+    from asammdf.blocks.mdf_v4 import MDF4, Group
+    from asammdf.blocks.utils import Fragment
+
+FINISHED, UNFINISHED = b"MDF     ", b"UnFinMF "  # how a log begins
+HEADER_BYTES = 168
+MOST_BLOCK_BYTES = 64 << 20  # that one compressed block inside of a log may be
+RECORDS_AT_ONCE = 50_000  # of whose channels one looks at, some megabytes
+
+
+class Mf4:
+    """ASAM's measurement files: what their groups hold of CAN bus logging, merged in the order of time.
+
+    A log that its logger did not finish (power was cut, or it streams) says so by its beginning, and is read
+    up to its last whole record: asammdf finishes a copy of it, in the temporary folder.
+
+    Raises UnavailableError without asammdf; DataError when it cannot read the file at all, EOFError when that
+    ends inside its header; StorageError when the temporary folder cannot be written.
+    """
+
+    def __init__(self, path: Path, where: Path) -> None:
+        """path: of the log, not compressed; where: what people call it."""
+        if importlib.util.find_spec("asammdf") is None:
+            raise UnavailableError(
+                "reading MF4 needs the package asammdf",
+                where=str(where),
+                hint="pip install 'nev-telemetry[mf4]'",
+            )
+        with path.open("rb") as file:
+            header = file.read(HEADER_BYTES)
+        require_mf4(header, where)
+        if len(header) < HEADER_BYTES:
+            raise EOFError(f"inside its header, at byte {len(header)}")
+        self.is_unfinished = header.startswith(UNFINISHED)
+        import can
+
+        class Reader(can.MF4Reader):
+            # As it is, python-can's reader leaves a file open that asammdf refuses.
+            def __init__(self, path: Path) -> None:
+                try:
+                    super().__init__(path)
+                except BaseException:
+                    self.file.close()
+                    raise
+
+        try:
+            with path.open("rb") as file:
+                check_links(file)
+        except ValueError as error:
+            raise DataError("is no MF4 log", where=str(where), hint=str(error)) from error
+        _mend_asammdf()
+        try:
+            self._file = Reader(path)
+        except OSError as error:  # the log was read already: it is the copy that cannot be written
+            raise cannot_copy(where, error) from error
+        except Exception as error:
+            raise DataError("is no MF4 log", where=str(where), hint=" ".join(str(error).split())) from error
+        self.first_channel = 0 if _has_channel_0(self._file._mdf) else 1
+
+    @property
+    def reader(self) -> Iterable["can.Message"]:
+        return self._file
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.stop()
+
+    def progress(self) -> int:
+        return 0  # so it ends where asammdf gives up: it cannot go on behind that
+
+    def place(self) -> str:
+        return "its records"
+
+    def is_torn(self) -> bool:
+        return False
+
+
+def require_mf4(beginning: bytes, where: Path) -> None:
+    """Raises DataError where a log does not begin as one, whose unpacking is then spared."""
+    if not any(known.startswith(beginning[:8]) for known in (FINISHED, UNFINISHED)):
+        raise DataError("is no MF4 log", where=str(where), hint="it does not begin with MDF")
+
+
+def _inflate(data: bytes) -> bytes:
+    """A block's bytes, of which the standard has at most 4 MiB."""
+    inflater = zlib.decompressobj()
+    block = inflater.decompress(data, MOST_BLOCK_BYTES)
+    if inflater.unconsumed_tail:
+        raise ValueError(f"a block unpacks to more than {MOST_BLOCK_BYTES >> 20} MiB")
+    return block
+
+
+def _has_channel_0(log: "MDF4") -> bool:
+    """Whether a record is of channel 0: loggers number their channels from 1, python-can from 0."""
+    with suppress(Exception):  # of a damaged log: reading its messages shows what there is
+        for number, group in enumerate(log.groups):
+            for index, channel in enumerate(group.channels):
+                if not channel.name.endswith(".BusChannel"):
+                    continue
+                for offset in range(0, group.channel_group.cycles_nr, RECORDS_AT_ONCE):
+                    found = log.get(
+                        group=number,
+                        index=index,
+                        samples_only=True,
+                        record_offset=offset,
+                        record_count=RECORDS_AT_ONCE,
+                    )
+                    if (found[0] == 0).any():
+                        return True
+                    if not len(found[0]):  # a damaged log says that it has more
+                        break
+    return False
+
+
+def _mend_asammdf() -> None:
+    """Have asammdf come back from any log, raise what it has to tell and not print it, and clean up.
+
+    Of what it could not build it misses what was not set yet: it would tell that on stderr, and leave its
+    copy of an unfinished log. The bytes of a group without a whole record it would cut into pieces of none,
+    for ever. A compressed block it would inflate to whatever it unpacks to.
+    """
+    logging.getLogger("asammdf").disabled = True
+    from asammdf.blocks.mdf_v4 import MDF4
+    from asammdf.blocks.utils import DECOMPRESS_FUNC_MAP
+    from asammdf.blocks.v4_constants import DZ_BLOCK_DEFLATE, DZ_BLOCK_TRANSPOSED
+
+    if MDF4.__del__ is _destroy:
+        return
+    for kind in (DZ_BLOCK_DEFLATE, DZ_BLOCK_TRANSPOSED):
+        DECOMPRESS_FUNC_MAP[kind] = _inflate
+    load_data = MDF4._load_data
+
+    def load_records(log: "MDF4", group: "Group", *arguments: Any, **options: Any) -> "Iterator[Fragment]":
+        if not group.channel_group.cycles_nr:
+            group.data_blocks = []
+        return load_data(log, group, *arguments, **options)
+
+    # A method is replaced on purpose, twice: mypy cannot know.
+    MDF4._load_data = load_records  # type: ignore[assignment, method-assign]
+    MDF4._file = None
+    MDF4.__del__ = _destroy  # type: ignore[method-assign]
+
+
+def _destroy(log: "MDF4") -> None:
+    with suppress(AttributeError):
+        log.close()

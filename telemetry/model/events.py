@@ -1,0 +1,59 @@
+"""Events: what happened to the service, its sources, its sink and the batteries, as points of `event`.
+
+Promises: a code is a word of the closed vocabulary (`telemetry.model.measurements.EVENT_CODES`), so that what is asked of
+the database does not depend on wording; two events of one stamp do not overwrite each other, since the code
+is a tag.
+"""
+
+from dataclasses import dataclass
+
+from telemetry.model.measurements import EVENT, EVENT_CODES, Level
+from telemetry.model import point as lineprotocol
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`active`: it is so from now on, or no longer. `source`: bus or port; empty: the service itself.
+
+    `pack`, `charger`: whose alarm it is; empty: it is about none.
+
+    Raises ValueError when the code is not one of the vocabulary.
+    """
+
+    code: str
+    level: Level
+    active: bool
+    text: str
+    source: str = ""
+    pack: str = ""
+    charger: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in EVENT_CODES:
+            raise ValueError(f"no event is called {self.code!r}")
+
+
+def begins(code: str, text: str, source: str = "") -> Event:
+    """What `code` names is so from now on, or has happened; at the level that the vocabulary gives it."""
+    return Event(code, EVENT_CODES[code].level, active=True, text=text, source=source)
+
+
+def ends(code: str, text: str, source: str = "") -> Event:
+    """What `code` names is no longer so."""
+    return Event(code, Level.INFORMATION, active=False, text=text, source=source)
+
+
+def line(event: Event, vehicle: str, time_ns: int) -> bytes:
+    """The event as one point of line protocol, without a newline; `time_ns` since 1970."""
+    return lineprotocol.line(
+        EVENT.name,
+        {
+            "vehicle": vehicle,
+            "pack": event.pack,
+            "charger": event.charger,
+            "source": event.source,
+            "code": event.code,
+        },
+        {"level": float(event.level), "active": event.active, "text": event.text},
+        time_ns,
+    )

@@ -1,0 +1,461 @@
+"""The data model: every measurement with its tags and fields, one table for code and documentation alike.
+
+Promises: a field never changes its kind (InfluxDB would refuse it); numbers carry their unit in their name;
+current and power are positive into the battery. `docs/data-model.md` is printed from this table
+(`python -m telemetry.model.measurements`) and so is never out of date. Event codes are one closed vocabulary: their
+numbers and names are kept for ever.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
+
+MAX_NUMBERED_FIELDS = 999  # cells or temperature sensors of one pack: vNNN, tNNN
+
+_UNITS = {
+    "_ah": "Ah",
+    "_wh": "Wh",
+    "_kohm": "kΩ",
+    "_pct": "%",
+    "_bytes": "byte",
+    "_bytes_per_h": "byte/h",
+    "_per_h": "1/h",
+    "_v": "V",
+    "_a": "A",
+    "_w": "W",
+    "_c": "°C",
+    "_s": "s",
+}
+
+
+class Kind(Enum):
+    """What a field is in the database, for ever."""
+
+    FLOAT = "float"
+    BOOL = "boolean"
+    TEXT = "string"
+
+
+class Level(IntEnum):
+    """How much an event matters."""
+
+    INFORMATION = 0
+    WARNING = 1
+    CRITICAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. A name that ends in capitals stands for many: `vNNN` for v001, v002, …"""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+    @property
+    def unit(self) -> str:
+        """As the name's ending says; empty for plain numbers, flags and texts."""
+        if self.name in ("vNNN", "tNNN"):
+            return "V" if self.name == "vNNN" else "°C"
+        endings = [ending for ending in _UNITS if self.name.endswith(ending)]
+        return _UNITS[max(endings, key=len)] if endings and self.kind is Kind.FLOAT else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One measurement: what a point of it is, and what it may hold."""
+
+    name: str
+    meaning: str
+    tags: tuple[str, ...]
+    fields: tuple[Field, ...]
+    notes: str = ""  # what is to be known besides, a paragraph
+
+
+@dataclass(frozen=True, slots=True)
+class EventCode:
+    """One word of the closed vocabulary. number: what `decode --format csv` prints for it."""
+
+    number: int
+    name: str
+    level: Level
+    meaning: str
+
+
+def _number(name: str, meaning: str) -> Field:
+    return Field(name, Kind.FLOAT, meaning)
+
+
+def _flag(name: str, meaning: str) -> Field:
+    return Field(name, Kind.BOOL, meaning)
+
+
+def _text(name: str, meaning: str) -> Field:
+    return Field(name, Kind.TEXT, meaning)
+
+
+TAGS = {
+    "vehicle": "the configured name of the vehicle; on every point",
+    "source": "the configured name of the bus or port that the data came from",
+    "pack": "the battery's identity; until one is known the configured slot (`main`)",
+    "charger": "the configured inlet (`main` if none is named)",
+    "code": "the event's word of the vocabulary below",
+    "sa": "the sender's address (two hexadecimal digits), on messages that are matched by J1939 PGN",
+}
+
+_COUNTED = ", counted by the service (see below)"
+
+BATTERY = Measurement(
+    "battery",
+    "a pack's state; rows are sparse: each holds what one frame told, and what follows from it",
+    ("vehicle", "pack", "source"),
+    (
+        _number("voltage_v", "pack voltage"),
+        _number("current_a", "pack current, positive into the battery"),
+        _number("power_w", "voltage times current, inputs at most 2 s apart, unless reported"),
+        _number("soc_pct", "state of charge as the BMS reports it"),
+        _number("soh_pct", "state of health as the BMS reports it"),
+        _number("cell_min_v", "lowest cell voltage"),
+        _number("cell_max_v", "highest cell voltage"),
+        _number("cell_delta_v", "highest less lowest cell voltage"),
+        _number("cell_min_index", "number of the lowest cell, counted from 1"),
+        _number("cell_max_index", "number of the highest cell, counted from 1"),
+        _number("temp_min_c", "lowest temperature of the pack's sensors"),
+        _number("temp_max_c", "highest temperature of the pack's sensors"),
+        _number("temp_switch_c", "temperature of the BMS's power switches"),
+        _number("temp_balancer_c", "temperature of the balancer"),
+        _number("temp_ambient_c", "temperature around the pack"),
+        _number("remaining_ah", "charge left"),
+        _number("capacity_ah", "present full capacity; nominal only where that is all the BMS tells"),
+        _number("charged_ah", "charge that has flowed in" + _COUNTED),
+        _number("discharged_ah", "charge that has flowed out" + _COUNTED),
+        _number("charged_wh", "energy that has flowed in" + _COUNTED),
+        _number("discharged_wh", "energy that has flowed out" + _COUNTED),
+        _number("cycles", "full cycles so far"),
+        _number("insulation_kohm", "insulation resistance to the chassis"),
+        _flag("charging", "current flows into the battery: it is over the threshold (0.5 A)"),
+        _flag("discharging", "current flows out of the battery: it is over the threshold (0.5 A)"),
+        _flag("charge_enabled", "the BMS's switch for charging is closed"),
+        _flag("discharge_enabled", "the BMS's switch for discharging is closed"),
+        _flag("balancing", "at least one cell is being balanced"),
+        _number("protection_word", "the BMS's protection bits, raw"),
+        _number("balance_word", "the BMS's balancing bits, raw"),
+    ),
+    notes=(
+        "The four counters are the service's own, unless a `[[map]]` fills them: current and power over the"
+        " frames' time, by trapezoids, in and out apart, told with the first current or power of each second."
+        " What lies between two readings is not counted where the later one is stamped earlier, or where they"
+        " are more than 2 s apart (on a serial port three polls, at least 3 s): a gap is missing in them,"
+        " never guessed. They start at 0 with the service, and when its configuration is read again; as with"
+        " all such counters, ask for `increase()` in Flux or for the sum of `non_negative_difference()` in"
+        " InfluxQL. `decode` does not count."
+    ),
+)
+
+CELLS = Measurement(
+    "cells",
+    "one reading of all cells (or of all sensors, where other messages bring these), stamped with its last"
+    " frame; an incomplete cycle of pages gives no point and is counted",
+    ("vehicle", "pack", "source"),
+    (
+        _number("vNNN", "voltage of cell NNN, counted from 1; absent past the number of cells"),
+        _number("tNNN", "temperature of sensor NNN in frame order; one lost or not fitted leaves a gap"),
+    ),
+    "A reading has pages of one cycle only. A cycle begins after the silence between two bursts of pages."
+    " Where pages are spread over the whole period, it begins with the page of the lowest cells. Silence and"
+    " period are learnt from the pages, so the first reading may stand after the page that follows it, or be"
+    " missing. A page that has not come for ten cycles and 10 s is an event `page_missing`. The others are"
+    " read without it until it comes again.",
+)
+
+CHARGER = Measurement(
+    "charger",
+    "a charger's state",
+    ("vehicle", "charger", "source"),
+    (
+        _number("voltage_v", "output voltage"),
+        _number("current_a", "output current, positive into the battery"),
+        _number("power_w", "voltage times current, inputs at most 2 s apart, unless reported"),
+        _number("requested_voltage_v", "voltage that the vehicle asks for"),
+        _number("requested_current_a", "current that the vehicle asks for"),
+        _number("max_voltage_v", "highest voltage that the charger can give"),
+        _number("max_current_a", "highest current that the charger can give"),
+        _number("energy_wh", "energy given, as the charger counts it"),
+        _text("phase", "phase of the charging procedure, in the protocol's words"),
+        _number("temp_c", "temperature of the charger"),
+    ),
+)
+
+METER = Measurement(
+    "meter",
+    "an energy meter's state",
+    ("vehicle", "charger", "source"),
+    (
+        _number("voltage_v", "voltage"),
+        _number("current_a", "current, positive into the battery"),
+        _number("power_w", "power, positive into the battery; voltage times current unless reported"),
+        _number("energy_wh", "energy into the battery since the meter was reset"),
+        _number("energy_reverse_wh", "energy out of the battery since the meter was reset"),
+    ),
+)
+
+CHARGING_SESSION = Measurement(
+    "charging_session",
+    "one charging session, stamped with its start; written again each minute while it is open",
+    ("vehicle", "pack", "charger"),
+    (
+        _flag("open", "the session has not ended"),
+        _number("duration_s", "time since its start"),
+        _number("energy_wh", "energy into the battery"),
+        _number("start_soc_pct", "state of charge at its start"),
+        _number("end_soc_pct", "state of charge at its end, the present one while it is open"),
+        _number("peak_power_w", "highest power"),
+        _number("mean_power_w", "energy over duration"),
+        _number("start_temp_max_c", "highest temperature at its start"),
+        _number("end_temp_max_c", "highest temperature at its end"),
+        _text("stop_reason", "why it ended"),
+        _text("stop_side", "who ended it"),
+        _text("protocol", "how charger and vehicle talked"),
+        _text("station", "the station's own number or name"),
+    ),
+)
+
+CHARGING_CURVE = Measurement(
+    "charging_curve",
+    "one percent of state of charge of one charging session",
+    ("vehicle", "pack", "charger"),
+    (
+        _text("session_start", "the session's stamp, RFC 3339 (a float would lose its last digits)"),
+        _number("soc_pct", "state of charge"),
+        _number("power_w", "power"),
+        _number("voltage_v", "pack voltage"),
+        _number("current_a", "pack current, positive into the battery"),
+        _number("temp_max_c", "highest temperature"),
+        _number("cell_min_v", "lowest cell voltage"),
+        _number("cell_max_v", "highest cell voltage"),
+    ),
+)
+
+EVENT = Measurement(
+    "event",
+    "an alarm, a limit, a stop, a swap, a source lost or back",
+    ("vehicle", "pack", "charger", "source", "code"),
+    (
+        _number("level", "0 information, 1 warning, 2 critical"),
+        _flag("active", "it is so from now on (true) or no longer (false)"),
+        _text("text", "what happened, for people"),
+    ),
+)
+
+GATEWAY = Measurement(
+    "gateway",
+    "the service about itself: with the tag `source` the accounts of one source, without it everything else;"
+    " counts go on over restarts; all that a source can count is there from its first point on, as 0"
+    " ([operations](operations.md#the-accounts) says what each source counts)",
+    ("vehicle", "source"),
+    (
+        _number("offered", "frames that a simulator or a log says it offered"),
+        _number("read", "frames read"),
+        _number("kernel_dropped", "frames that the kernel says it dropped (a lower bound)"),
+        _number("decoded", "frames that became points"),
+        _number("absorbed", "frames that became part of a transport session's payload"),
+        _number("unknown", "frames that no database knows"),
+        _number("lost_REASON", "frames lost for that reason"),
+        _number("in_flight", "frames read and not yet accounted for"),
+        _number("points_made", "points made"),
+        _number("points_acknowledged", "points that the server has acknowledged"),
+        _number("points_reduced", "points left out by `[reduce]`"),
+        _number("points_evicted", "points evicted from the spool by its caps"),
+        _number("points_damaged", "points lost to a damaged disk"),
+        _number("points_dead", "points among the dead letters"),
+        _number("points_waiting_memory", "points waiting in memory"),
+        _number("points_waiting_disk", "points waiting on disk"),
+        _number(
+            "points_never_on_disk", "points that were sent from memory alone, since the disk refused them"
+        ),
+        _number("frames_waiting", "frames read that wait for the pipeline"),
+        _number("incomplete_cycles", "cycles of cell pages that were not complete"),
+        _number("spool_bytes", "size of the spool on disk"),
+        _number("spool_oldest_s", "age of the oldest batch that waits"),
+        _number(
+            "spool_written_bytes_per_h", "bytes written to the spool in the past hour, or since the start"
+        ),
+        _number("spool_syncs_per_h", "times the spool was synced in the past hour, or since the start"),
+        _flag("spool_volatile", "the disk refuses: live data flows from memory alone"),
+        _flag("sink_held", "the server refuses all: batches are held"),
+        _number("cpu_s", "processor time used since the service started"),
+        _number("memory_bytes", "resident memory"),
+        _number("log_lines_dropped", "lines of the log that nobody has read in time"),
+        _number("uptime_s", "time since the service started"),
+    ),
+)
+
+MEASUREMENTS = {
+    measurement.name: measurement
+    for measurement in (BATTERY, CELLS, CHARGER, METER, CHARGING_SESSION, CHARGING_CURVE, EVENT, GATEWAY)
+}
+
+FIRST_ALARM = (
+    100  # event codes up to here are the gateway's and its sources', from here batteries' and chargers'
+)
+_EVENT_TABLE = (
+    EventCode(1, "service_start", Level.INFORMATION, "the service has started"),
+    EventCode(2, "service_stop", Level.INFORMATION, "the service stops as it was told"),
+    EventCode(3, "unclean_stop", Level.WARNING, "the last run was cut off; what it had in memory is gone"),
+    EventCode(4, "config_reloaded", Level.INFORMATION, "a changed configuration has taken effect"),
+    EventCode(5, "config_refused", Level.WARNING, "a changed configuration is wrong: the old one goes on"),
+    EventCode(10, "source_lost", Level.WARNING, "a bus or port is gone or silent"),
+    EventCode(11, "source_back", Level.INFORMATION, "a bus or port that was lost is back"),
+    EventCode(12, "source_end", Level.INFORMATION, "a log has been read to its end"),
+    EventCode(13, "frames_dropped", Level.WARNING, "the kernel or a queue dropped frames"),
+    EventCode(14, "log_damaged", Level.WARNING, "a log holds what is no frame; it was skipped"),
+    EventCode(
+        15, "values_unknown", Level.WARNING, "a device has told nothing for 10 s: its values are unknown"
+    ),
+    EventCode(16, "device_offline", Level.WARNING, "a device has told nothing for 60 s"),
+    EventCode(
+        17,
+        "page_missing",
+        Level.WARNING,
+        "cells have not come for ten cycles and 10 s: the others are read without them",
+    ),
+    EventCode(
+        18, "second_sender", Level.WARNING, "a J1939 message comes from a second sender, which fills no field"
+    ),
+    EventCode(
+        19,
+        "sender_changed",
+        Level.INFORMATION,
+        "a J1939 message comes from another sender, in place of the last",
+    ),
+    EventCode(20, "bus_off", Level.CRITICAL, "the CAN controller has left the bus after too many errors"),
+    EventCode(21, "bus_restarted", Level.INFORMATION, "the CAN controller is on the bus again"),
+    EventCode(22, "error_warning", Level.WARNING, "an error counter of the CAN controller is over 96"),
+    EventCode(23, "error_passive", Level.WARNING, "an error counter of the CAN controller is over 127"),
+    EventCode(24, "error_active", Level.INFORMATION, "the CAN controller's error counters are low again"),
+    EventCode(25, "controller_overflow", Level.WARNING, "a buffer of the CAN controller has overflowed"),
+    EventCode(26, "bus_error", Level.WARNING, "the CAN controller reports errors on the wire"),
+    EventCode(27, "no_acknowledge", Level.WARNING, "no other node has acknowledged a frame"),
+    EventCode(28, "transceiver_fault", Level.CRITICAL, "the CAN transceiver reports a fault of the wiring"),
+    EventCode(30, "clock_unknown", Level.WARNING, "the time is not known yet: batches wait to be stamped"),
+    EventCode(31, "clock_step", Level.WARNING, "the wall clock has jumped"),
+    EventCode(40, "spool_volatile", Level.CRITICAL, "the disk refuses: live data flows from memory alone"),
+    EventCode(41, "spool_evicting", Level.CRITICAL, "the spool is at its cap: the oldest data is evicted"),
+    EventCode(42, "spool_damaged", Level.CRITICAL, "damaged bytes were found in the spool"),
+    EventCode(50, "sink_hold", Level.CRITICAL, "the server refuses everything: batches are held"),
+    EventCode(51, "sink_unreachable", Level.WARNING, "the server cannot be reached or does not answer"),
+    EventCode(52, "sink_refused", Level.WARNING, "the server refused points: they are dead letters"),
+    EventCode(100, "cell_overvoltage", Level.CRITICAL, "a cell's voltage is too high"),
+    EventCode(101, "cell_undervoltage", Level.CRITICAL, "a cell's voltage is too low"),
+    EventCode(102, "pack_overvoltage", Level.CRITICAL, "the pack's voltage is too high"),
+    EventCode(103, "pack_undervoltage", Level.CRITICAL, "the pack's voltage is too low"),
+    EventCode(104, "charge_overtemperature", Level.CRITICAL, "the battery is too hot to be charged"),
+    EventCode(105, "charge_undertemperature", Level.WARNING, "the battery is too cold to be charged"),
+    EventCode(106, "discharge_overtemperature", Level.CRITICAL, "the battery is too hot to be discharged"),
+    EventCode(107, "discharge_undertemperature", Level.WARNING, "the battery is too cold to be discharged"),
+    EventCode(108, "charge_overcurrent", Level.CRITICAL, "the current into the battery is too high"),
+    EventCode(109, "discharge_overcurrent", Level.CRITICAL, "the current out of the battery is too high"),
+    EventCode(110, "short_circuit", Level.CRITICAL, "the pack's output is shorted"),
+    EventCode(111, "bms_fault", Level.CRITICAL, "the BMS itself is at fault"),
+    EventCode(112, "switch_locked", Level.WARNING, "a switch of the BMS is locked by command"),
+    EventCode(113, "charge_timeout", Level.WARNING, "charging, or a phase of it, took too long"),
+    EventCode(114, "cell_imbalance", Level.WARNING, "the cells' voltages lie too far apart"),
+    EventCode(115, "sensor_fault", Level.WARNING, "a sensor is missing or tells what cannot be"),
+    EventCode(116, "soc_low", Level.WARNING, "the state of charge is low"),
+    EventCode(117, "insulation_low", Level.CRITICAL, "the insulation to the chassis is too low"),
+    EventCode(118, "communication_lost", Level.WARNING, "a device says that it does not hear another one"),
+    EventCode(119, "overtemperature", Level.CRITICAL, "something is too hot; the text says what"),
+    EventCode(120, "undertemperature", Level.WARNING, "something is too cold; the text says what"),
+    EventCode(121, "charger_fault", Level.CRITICAL, "the charger is at fault"),
+    EventCode(122, "balancing_fault", Level.WARNING, "balancing does not work"),
+    EventCode(123, "soc_high", Level.WARNING, "the state of charge is high"),
+    EventCode(124, "input_fault", Level.WARNING, "the charger's supply is missing, too high or too low"),
+    EventCode(125, "overload", Level.WARNING, "more power is drawn than the device can give"),
+    EventCode(
+        190, "limit", Level.WARNING, "a limit of the configuration that no other code tells of is crossed"
+    ),
+)
+EVENT_CODES = {code.name: code for code in _EVENT_TABLE}
+
+
+def numbered_field(prefix: str, number: int) -> str:
+    """`v001` for the first cell, `t001` for the first sensor."""
+    return f"{prefix}{number:03d}"
+
+
+def record_spec(measurement: Measurement, texts: Mapping[str, Sequence[str]] | None = None) -> RecordSpec:
+    """Rows of battery, charger or meter.
+
+    texts: what the text fields may say, by field; a slot holds the index. Other text fields have no slot.
+    """
+    words = texts or {}
+    slotted = (field for field in measurement.fields if field.kind is not Kind.TEXT or field.name in words)
+    fields = tuple(_field_spec(field.name, field.kind, words.get(field.name, ())) for field in slotted)
+    return RecordSpec(measurement.name, fields, modelled=True)
+
+
+def cells_record_spec(cell_count: int, sensor_count: int) -> RecordSpec:
+    """Rows of `cells`: v001 … for each cell, then t001 … for each sensor."""
+    names = [numbered_field("v", number) for number in range(1, cell_count + 1)]
+    names += [numbered_field("t", number) for number in range(1, sensor_count + 1)]
+    return RecordSpec(CELLS.name, tuple(_field_spec(name, Kind.FLOAT) for name in names), modelled=True)
+
+
+_SLOT_KINDS = {Kind.FLOAT: SlotKind.FLOAT, Kind.BOOL: SlotKind.BOOL, Kind.TEXT: SlotKind.TEXT}
+
+
+def _field_spec(name: str, kind: Kind, words: Sequence[str] = ()) -> FieldSpec:
+    return FieldSpec(name, _SLOT_KINDS[kind], passes=kind is not Kind.FLOAT, texts=tuple(enumerate(words)))
+
+
+def documentation() -> str:
+    """docs/data-model.md."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# Data model"
+    yield ""
+    yield "Printed by `python -m telemetry.model.measurements`; edit `telemetry/model/measurements.py` instead."
+    yield ""
+    yield (
+        "Every number is a float, every flag a boolean, every text a string, for ever. Names of numbers carry"
+        " their unit. Current and power are positive into the battery. A field that is not known is absent,"
+        " never 0. Stamps are the frames' own, in ns. Besides these measurements each message of a database"
+        " is a measurement of its own name with its signals as fields."
+    )
+    yield ""
+    yield "## Tags"
+    yield ""
+    yield "| tag | meaning |"
+    yield "| --- | --- |"
+    yield from (f"| `{name}` | {meaning} |" for name, meaning in TAGS.items())
+    for measurement in MEASUREMENTS.values():
+        yield ""
+        yield f"## {measurement.name}"
+        yield ""
+        yield f"One point is {measurement.meaning}."
+        yield ""
+        yield f"Tags: {', '.join(f'`{tag}`' for tag in measurement.tags)}, where they apply."
+        yield ""
+        yield "| field | type | unit | meaning |"
+        yield "| --- | --- | --- | --- |"
+        for field in measurement.fields:
+            yield f"| `{field.name}` | {field.kind.value} | {field.unit} | {field.meaning} |"
+        if measurement.notes:
+            yield ""
+            yield measurement.notes
+    yield ""
+    yield "## Event codes"
+    yield ""
+    yield "| number | code | level | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for code in EVENT_CODES.values():
+        yield f"| {code.number} | `{code.name}` | {code.level.name.lower()} | {code.meaning} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(documentation())

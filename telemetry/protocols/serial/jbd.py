@@ -1,0 +1,135 @@
+"""JBD (Xiaoxiang, LLT) battery management systems: DD … 77 on UART, RS232 or RS485, asked by a master.
+
+Read-only: nothing here writes, and the factory mode that other registers need is never entered. A device has
+no address: one on a port. Boards of the "UP" kind speak another protocol and do not answer.
+
+Source of the facts: the vendor's "General Protocol V4", as open drivers read it.
+"""
+
+from telemetry_core.serial.framing import Check, MessageFraming, ReplyShape
+
+from telemetry.protocols.table import Mapped, Message, Request, SerialProtocol, Signal
+
+BASIC = 0x03
+CELLS = 0x04
+MODEL = 0x05
+
+MAX_CELLS = 32
+MAX_SENSORS = 16
+_POLL_S = 1.0
+_MODEL_POLL_S = 60.0  # it never changes; asked now and then, since another device may have been plugged in
+
+# Bytes that the payload of a BASIC frame begins with: its two balance words, the second first, so that bit n
+# of them as one number is cell n + 1.
+_AHEAD_BYTES = 4
+_HEAD_BYTES = 23  # of data before the temperatures
+
+
+def request(register: int) -> bytes:
+    """Read one register."""
+    check = -register & 0xFFFF  # of register and length, which is 0
+    return bytes((0xDD, 0xA5, register, 0)) + check.to_bytes(2, "big") + b"\x77"
+
+
+def _word(name: str, offset: int, *, signed: bool = False, factor: float = 1.0) -> Signal:
+    """Two bytes, high first, at an offset of the payload."""
+    return Signal(name, 8 * offset + 7, 16, signed=signed, factor=factor)
+
+
+def _temperature(name: str, offset: int) -> Signal:
+    """Tenths of a kelvin; at an end of the range nothing is measured. The vendor names no value for that."""
+    return Signal(name, 8 * offset + 7, 16, factor=0.1, offset=-273.1, invalid=(0, 0xFFFF))
+
+
+def _basic(offset: int) -> int:
+    """Where a byte of BASIC's data is in the payload."""
+    return _AHEAD_BYTES + offset
+
+
+_PROTECTION = (
+    "cell_overvoltage",
+    "cell_undervoltage",
+    "pack_overvoltage",
+    "pack_undervoltage",
+    "charge_overtemperature",
+    "charge_undertemperature",
+    "discharge_overtemperature",
+    "discharge_undertemperature",
+    "charge_overcurrent",
+    "discharge_overcurrent",
+    "short_circuit",
+    "bms_fault",  # error of the front-end
+    "switch_locked",  # by software
+    "charge_timeout",  # on some boards
+)
+
+_BASIC_SIGNALS = (
+    Signal("balance_word", 7, 32),
+    _word("voltage", _basic(0), factor=0.01),
+    _word("current", _basic(2), signed=True, factor=0.01),  # positive into the battery
+    _word("remaining", _basic(4), factor=0.01),  # overflows over 655.35 Ah
+    _word("nominal", _basic(6), factor=0.01),
+    _word("cycles", _basic(8)),
+    Signal("production_year", 8 * _basic(10) + 7, 7, offset=2000.0),
+    Signal("production_month", 8 * _basic(10), 4),
+    Signal("production_day", 8 * _basic(11) + 4, 5),
+    _word("protection", _basic(16)),
+    Signal("software_major", 8 * _basic(18) + 7, 4),
+    Signal("software_minor", 8 * _basic(18) + 3, 4),
+    Signal("soc", 8 * _basic(19) + 7, 8),
+    Signal("charge_switch", 8 * _basic(20), 1),
+    Signal("discharge_switch", 8 * _basic(20) + 1, 1),
+    Signal("cell_count", 8 * _basic(21) + 7, 8),
+    Signal("sensor_count", 8 * _basic(22) + 7, 8),
+    *(_temperature(f"temperature{n + 1}", _basic(_HEAD_BYTES + 2 * n)) for n in range(MAX_SENSORS)),
+)
+
+JBD = SerialProtocol(
+    name="jbd",
+    title="JBD / Xiaoxiang / LLT battery management system",
+    baud_rate=9600,
+    framing=MessageFraming(
+        start=0xDD,
+        kind_at=1,
+        status_at=2,
+        length_at=3,
+        data_at=4,
+        check=Check.NEGATED_SUM_16,
+        check_from=2,
+        end=0x77,
+        good_status=0x00,
+        error_status=0x80,
+        request_kinds=(0xA5, 0x5A),
+        # Newer firmware appends words of its own to the temperatures.
+        replies=(ReplyShape(BASIC, ((14, 2), (12, 2)), count_at=22, head_bytes=_HEAD_BYTES, item_bytes=2),),
+        identity=((MODEL, "model"),),
+    ),
+    messages=(
+        Message("JbdBasic", BASIC, _BASIC_SIGNALS),
+        Message(
+            "JbdCells", CELLS, tuple(_word(f"cell{n + 1}", 2 * n, factor=0.001) for n in range(MAX_CELLS))
+        ),
+        Message("JbdModel", MODEL, ()),
+    ),
+    mapped=(
+        Mapped("JbdBasic.voltage", "battery.voltage_v"),
+        Mapped("JbdBasic.current", "battery.current_a"),
+        Mapped("JbdBasic.soc", "battery.soc_pct"),
+        Mapped("JbdBasic.remaining", "battery.remaining_ah"),
+        Mapped("JbdBasic.nominal", "battery.capacity_ah"),
+        Mapped("JbdBasic.cycles", "battery.cycles"),
+        Mapped("JbdBasic.charge_switch", "battery.charge_enabled"),
+        Mapped("JbdBasic.discharge_switch", "battery.discharge_enabled"),
+        Mapped("JbdBasic.balance_word", "battery.balancing"),
+        Mapped("JbdBasic.protection", "battery.protection_word"),
+        Mapped("JbdBasic.balance_word", "battery.balance_word"),
+        Mapped("JbdBasic.temperature{n}", "cells.t{n}"),
+        Mapped("JbdCells.cell{n}", "cells.v{n}"),
+        *(Mapped("JbdBasic.protection", f"event.{code}", bit=bit) for bit, code in enumerate(_PROTECTION)),
+    ),
+    requests=(
+        Request(request(BASIC), _POLL_S, BASIC),
+        Request(request(CELLS), _POLL_S, CELLS),
+        Request(request(MODEL), _MODEL_POLL_S, MODEL),
+    ),
+)

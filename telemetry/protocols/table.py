@@ -1,0 +1,188 @@
+"""What a serial protocol is: a table of plain values, from which everything that handles it is made.
+
+Promises: a protocol looks like a bus with a database and a map of its own, so that its messages go through
+the decoder, the mapper, the reducer and the encoder like any frame; rows of its messages are hidden: shown
+live, but only what they mean is sent. Adding a device is adding a table (docs/serial.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from telemetry_core.decode.spec import (
+    BusSpec,
+    Condition,
+    FieldSpec,
+    MessageSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+from telemetry_core.serial.framer import Framer, MessageFramer
+from telemetry_core.serial.framing import MessageFraming, TextFraming
+from telemetry_core.serial.text_framer import TextFramer
+
+from telemetry.model.measurements import EVENT, MEASUREMENTS
+from telemetry.model.scaling import decimal_scale
+from telemetry.rules.map_entry import MAIN, MapEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent to the device, how often, and the id of the frame that answers it."""
+
+    data: bytes
+    every_s: float
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What one signal means: the field of the data model that it fills, or the alarm that it reports.
+
+    `to` is measurement.field or event.CODE; with `{n}` in both, signals by number, as in a `[[map]]`.
+    """
+
+    signal: str  # Message.Signal
+    to: str
+    bit: int | None = None  # of an alarm: the bit that means it
+    when: tuple[int, ...] = ()  # of an alarm: the raw values that mean it
+    tag: str = "pack"  # of an alarm: whose it is, pack or charger
+    level: str | None = None  # of an alarm; None: as the vocabulary has it
+    words: tuple[tuple[int, str], ...] = ()  # of a text: what it is for each raw value
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One value within the payload of a message; value = raw * factor + offset."""
+
+    name: str
+    start_bit: int  # as in SignalSpec
+    bit_count: int
+    little_endian: bool = False
+    signed: bool = False
+    factor: float = 1.0
+    offset: float = 0.0
+    present: str = ""  # the signal, of one bit, that is 1 when this one is there; empty: always
+    invalid: tuple[int, ...] = ()  # raw values that stand for none
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One kind of message: `id` of its frames and what is in their payload."""
+
+    name: str
+    id: int
+    signals: tuple[Signal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SerialProtocol:
+    """One protocol. `requests` is empty where the device talks by itself."""
+
+    name: str  # as in `--protocol NAME` and in the configuration
+    title: str
+    baud_rate: int
+    framing: MessageFraming | TextFraming
+    messages: tuple[Message, ...]
+    mapped: tuple[Mapped, ...]
+    requests: tuple[Request, ...] = ()
+    reply_timeout_s: float = 0.5  # from a request to its whole answer
+    rest_s: float = 0.02  # of the line between an answer and the next request
+
+    def make_framer(self, channel: int = 0) -> Framer:
+        """A framer for one port; its frames are of `channel`."""
+        if isinstance(self.framing, TextFraming):
+            return TextFramer(self.framing, channel)
+        return MessageFramer(self.framing, channel)
+
+    @property
+    def records(self) -> tuple[RecordSpec, ...]:
+        """How rows of the messages look, one record a message, hidden."""
+        return tuple(_record(message) for message in self.messages)
+
+    def bus(self, name: str, first_record: int = 0) -> BusSpec:
+        """The messages as a bus called `name`; first_record: index of `records[0]` in the plan's records."""
+        return BusSpec(
+            name, tuple(_spec(message, first_record + n) for n, message in enumerate(self.messages))
+        )
+
+    def map_entries(self, bus: str, *, pack: str = MAIN, charger: str = MAIN) -> tuple[MapEntry, ...]:
+        """What the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""
+        return tuple(
+            MapEntry(
+                one.signal,
+                one.to,
+                bus=bus,
+                pack=pack if _tag(one) == "pack" else MAIN,
+                charger=charger if _tag(one) == "charger" else None,
+                values=dict(one.words),
+                bit=one.bit,
+                when=one.when,
+                level=one.level,
+                where=f"protocol {self.name}",
+            )
+            for one in self.mapped
+        )
+
+
+def device_words(identity: Mapping[str, str]) -> str:
+    """What a device says of itself (`Framer.identity`) in one line: `model …, firmware …`."""
+    return ", ".join(f"{name} {words}" for name, words in identity.items())
+
+
+def _tag(mapped: Mapped) -> str:
+    measurement = MEASUREMENTS[mapped.to.partition(".")[0]]
+    return mapped.tag if measurement is EVENT else ("pack" if "pack" in measurement.tags else "charger")
+
+
+def _record(message: Message) -> RecordSpec:
+    selectors = {signal.present for signal in message.signals}
+    fields = tuple(
+        FieldSpec(signal.name, SlotKind.WORD) if signal.name in selectors else _field(signal)
+        for signal in message.signals
+    )  # a word that there is none for is never shown: what says whether others are there is no value
+    return RecordSpec(message.name, fields, hidden=True)
+
+
+def _field(signal: Signal) -> FieldSpec:
+    return FieldSpec(
+        signal.name,
+        SlotKind.INT if signal.signed else SlotKind.UINT,
+        signal.factor,
+        signal.offset,
+        decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed),
+    )
+
+
+def _spec(message: Message, record: int) -> MessageSpec:
+    conditions = _conditions(message.signals)
+    signals = tuple(
+        SignalSpec(
+            signal.start_bit,
+            signal.bit_count,
+            signal.little_endian,
+            signal.signed,
+            is_float=False,
+            condition=_condition_of(signal, message.signals, conditions),
+            invalid=signal.invalid,
+        )
+        for signal in message.signals
+    )
+    byte_count = max(
+        ((signal.start_bit + signal.bit_count + 7) // 8 for signal in message.signals), default=0
+    )
+    return MessageSpec(message.name, message.id, False, byte_count, signals, tuple(conditions), record)
+
+
+def _conditions(signals: Sequence[Signal]) -> list[Condition]:
+    """For each selecting bit what is there when it is 1, and when it is 0: that is no unknown value."""
+    names = [signal.name for signal in signals]
+    selectors = dict.fromkeys(names.index(signal.present) for signal in signals if signal.present)
+    return [Condition(selector, ((bit, bit),)) for selector in selectors for bit in (1, 0)]
+
+
+def _condition_of(signal: Signal, signals: Sequence[Signal], conditions: Sequence[Condition]) -> int:
+    if not signal.present:
+        return -1
+    selector = [other.name for other in signals].index(signal.present)
+    return conditions.index(Condition(selector, ((1, 1),)))

@@ -1,0 +1,103 @@
+"""`[[map]]` entries to `event.CODE`: which bit, flag or value of which signal is which alarm.
+
+Promises: every entry is resolved against the databases and the vocabulary, or refused with its key path and
+the nearest name that exists. A signal that stands in several branches of a multiplexer is an alarm in each,
+whose text says which: what one branch tells ends no alarm of another. Protocols with a table of their own use
+the same entries.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.rules.watch_spec import BitTest, RuleSpec, ValueTest
+
+from telemetry.errors import ConfigError
+from telemetry.model.measurements import EVENT_CODES, FIRST_ALARM
+from telemetry.rules.alarms import Alarm, level_of
+from telemetry.rules.map import is_alarm
+from telemetry.rules.map_entry import NUMBER, MapEntry
+from telemetry.rules.map_plan import protection_field
+from telemetry.rules.signals import Catalogue, Found, absent_values, nearest, raw_values, sender_of
+
+ALARM_CODES = {name: code for name, code in EVENT_CODES.items() if code.number >= FIRST_ALARM}
+_ANY_BIT = (1 << 64) - 1
+
+
+def mapped_alarms(entries: Iterable[MapEntry], spec: PlanSpec) -> Iterator[Alarm]:
+    """The alarms among `entries`. Raises ConfigError."""
+    catalogue = Catalogue(spec)
+    for entry in entries:
+        if is_alarm(entry):
+            yield from _alarms(entry, catalogue)
+
+
+def checked_code(code: str, where: str) -> str:
+    """`code`, which must be a word of the vocabulary for batteries and chargers. Raises ConfigError."""
+    if code in ALARM_CODES:
+        return code
+    if code in EVENT_CODES:
+        raise ConfigError(f"{code} is told by the service itself", where=where)
+    raise ConfigError(f'no event is called "{code}"', where=where, hint=nearest(code, ALARM_CODES))
+
+
+def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
+    code = checked_code(entry.to.partition(".")[2], f"{entry.where}.to")
+    if NUMBER in entry.signal:
+        raise ConfigError("one signal is one alarm", where=f"{entry.where}.signal")
+    if (entry.scale, entry.offset) != (1.0, 0.0) or entry.values:
+        raise ConfigError(
+            "an alarm has no scale, offset or values",
+            where=entry.where,
+            hint="bit or when says what means it",
+        )
+    for found in catalogue.one(entry):
+        test, absent = _test(entry, found), absent_values(entry, found)
+        if test is None:
+            continue
+        if isinstance(test, ValueTest) and set(test.values) & set(absent):
+            raise ConfigError(
+                "holds a value of when", where=f"{entry.where}.absent", hint="keep it in one of the two"
+            )
+        yield Alarm(
+            rule=RuleSpec(
+                found.message.record,
+                found.index,
+                test,
+                bus=found.bus,
+                protection=protection_field(found.message),
+                absent=absent,
+                sender=sender_of(entry, found),
+            ),
+            code=code,
+            level=level_of(code, entry.level),
+            text=_text(entry, code, found),
+            pack="" if entry.charger else entry.pack,
+            charger=entry.charger or "",
+        )
+
+
+def _text(entry: MapEntry, code: str, found: Found) -> str:
+    details = ([] if entry.text else [found.name]) + ([found.branch] if found.branch else [])
+    text = entry.text or EVENT_CODES[code].meaning
+    return f"{text} ({', '.join(details)})" if details else text
+
+
+def _test(entry: MapEntry, found: Found) -> BitTest | ValueTest | None:
+    """None: what means it can be in other branches only."""
+    signal = found.signal
+    if signal.is_float:
+        raise ConfigError(f"{found.name} is a float, which has no bits", where=f"{entry.where}.signal")
+    if entry.bit is not None and entry.when:
+        raise ConfigError("stands beside when", where=f"{entry.where}.bit", hint="keep one of the two")
+    if entry.when:
+        where = f"{entry.where}.when"
+        values = tuple(raw for value in entry.when for raw in raw_values(value, found, where))
+        return ValueTest(values) if values else None
+    if entry.bit is None:
+        return BitTest(_ANY_BIT)
+    most = max(branch.bit_count for branch in found.branches)
+    if entry.bit >= most:
+        raise ConfigError(
+            f"{found.name} has bits 0 to {most - 1}, not {entry.bit}", where=f"{entry.where}.bit"
+        )
+    return BitTest(1 << entry.bit) if entry.bit < signal.bit_count else None

@@ -1,0 +1,131 @@
+"""Alarms: what is watched for in the rows, and the events that it makes when it begins and when it ends.
+
+Promises: what is told depends on the rows alone; two events of one alarm, or of two alarms with one code,
+never overwrite one another in the database: stamps that are the same, or that step back, are told apart as
+those of frames are (`telemetry_core.frames.stamps`), also from those of the line before.
+Relies on `telemetry_core.rules.watcher` for transitions only, never repetitions.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from telemetry_core.frames.stamps import Nudger
+from telemetry_core.rules.watch_spec import LimitTest, RuleSpec, ValueTest
+from telemetry_core.rules.watcher import Standing, Transition
+
+from telemetry.model.events import Event
+from telemetry.model.measurements import EVENT_CODES, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One rule and what it means. pack, charger: the event's tags; empty: without that tag."""
+
+    rule: RuleSpec
+    code: str
+    level: Level
+    text: str  # of a limit: the field's name; {n} stands for the number of the cell or sensor
+    pack: str = ""
+    charger: str = ""
+    limit: str = ""  # such as "above 4.2 V"; empty: no limit
+    unit: str = ""  # of the value that crosses a limit
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """What it is about, whatever its limit, its duration or its bits are."""
+        is_upper = self.rule.test.is_upper if isinstance(self.rule.test, LimitTest) else None
+        return (self.code, self.level, self.text, self.pack, self.charger, self.rule.sender, is_upper)
+
+    @property
+    def crossing(self) -> tuple[object, ...]:
+        """What it is about and where its limit is, whatever its duration or its hysteresis."""
+        return (*self.subject, self.rule.test.limit if isinstance(self.rule.test, LimitTest) else None)
+
+    def last_words(self) -> str:
+        """The text of the event that ends it because it is not watched for any more."""
+        text = self.text.replace(" {n}", "s")
+        return f"no longer watched: {text}{self.limit and ' '}{self.limit}"
+
+    def words(self, transition: Transition) -> str:
+        """The text of the event."""
+        if self.limit:
+            subject = self.text.replace("{n}", str(transition.member + 1))
+            is_now = self.limit if transition.active else f"no longer {self.limit}"
+            return f"{subject} is {transition.value:.6g}{self.unit and ' '}{self.unit}, {is_now}"
+        if not transition.active:
+            return f"no longer: {self.text}"
+        if isinstance(self.rule.test, ValueTest) and len(self.rule.test.values) > 1:
+            return f"{self.text} ({transition.value:.0f})"
+        return self.text
+
+
+class AlarmTeller:
+    """Makes events of transitions."""
+
+    def __init__(self, alarms: Sequence[Alarm]) -> None:
+        self._alarms = alarms
+        self._nudger = Nudger()
+        self._series: dict[tuple[str, ...], int] = {}  # numbers, by the tags of the event
+
+    def carry_on(self, earlier: "AlarmTeller") -> None:
+        """Tell events apart from those of `earlier`, too. Before it has made any."""
+        self._nudger, self._series = earlier._nudger, earlier._series
+
+    def tell(self, transition: Transition, source: str) -> tuple[Event, int]:
+        """The event of one transition on a channel whose tag is `source`, and its stamp."""
+        alarm = self._alarms[transition.rule]
+        level = alarm.level if transition.active else Level.INFORMATION
+        words = alarm.words(transition)
+        return self._stamped(alarm, level, transition.time_ns, source, words, active=transition.active)
+
+    def tell_last(self, standing: Standing, source: str) -> tuple[Event, int]:
+        """The event that ends what is active on a channel whose tag is `source`, and its stamp."""
+        alarm = self._alarms[standing.rule]
+        return self._stamped(
+            alarm, Level.INFORMATION, standing.seen_ns, source, alarm.last_words(), active=False
+        )
+
+    def _stamped(
+        self, alarm: Alarm, level: Level, time_ns: int, source: str, text: str, *, active: bool
+    ) -> tuple[Event, int]:
+        event = Event(
+            alarm.code,
+            level,
+            active=active,
+            text=text,
+            source=source,
+            pack=alarm.pack,
+            charger=alarm.charger,
+        )
+        return event, self.stamped(event, time_ns)
+
+    def stamped(self, event: Event, time_ns: int) -> int:
+        """The stamp of `event`, whose row has `time_ns`: no event of its code and tags has had it."""
+        tags = (event.code, event.source, event.pack, event.charger)
+        number = self._series.setdefault(tags, len(self._series))
+        return time_ns + self._nudger.tell_apart(number, time_ns)
+
+
+def successors(
+    old: Iterable[tuple[int, Alarm]], new: Iterable[tuple[int, Alarm]], *, same_limit: bool = False
+) -> dict[int, int]:
+    """By the number of an old alarm that of the new one that goes on with it: the one of the same subject, of
+    several the one in the same place. same_limit: its limit must be the same, too."""
+    places = {place: number for number, place in _places(new, same_limit=same_limit)}
+    return {number: places[place] for number, place in _places(old, same_limit=same_limit) if place in places}
+
+
+def _places(
+    alarms: Iterable[tuple[int, Alarm]], *, same_limit: bool
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    seen = Counter[tuple[object, ...]]()
+    for number, alarm in alarms:
+        key = alarm.crossing if same_limit else alarm.subject
+        seen[key] += 1
+        yield number, (*key, seen[key])
+
+
+def level_of(code: str, name: str | None) -> Level:
+    """The level of that name; None: the one that the vocabulary gives the code."""
+    return EVENT_CODES[code].level if name is None else Level[name.upper()]

@@ -1,0 +1,225 @@
+"""`[[limit]]`: a field of the data model that is watched, and the event when it crosses its limit.
+
+Promises: every limit is checked against the data model and against what is mapped when the plan is made, or
+refused with its key path and the nearest name that exists: a limit that could never be crossed is a mistake.
+A limit begins when the value has been beyond it in each row of `for_s`, and ends when the value is back by
+the hysteresis.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from telemetry_core.decode.spec import RecordSpec
+from telemetry_core.rules.map_spec import ABSENT, MapSpec, TargetMap
+from telemetry_core.rules.watch_spec import LimitTest, RuleSpec
+
+from telemetry.errors import ConfigError
+from telemetry.model.measurements import CELLS, MEASUREMENTS, Kind, numbered_field
+from telemetry.rules.alarm_map import checked_code
+from telemetry.rules.alarms import Alarm, level_of
+from telemetry.rules.map_entry import LEVEL_NAMES
+from telemetry.rules.map_plan import MAPPED_MEASUREMENTS
+from telemetry.rules.signals import nearest
+from telemetry.toml_table import TomlTable
+
+_NUMBERED = re.compile(r"([vt])(\*|[0-9]{1,3})")
+_KINDS = {"v": ("cell", "V"), "t": ("sensor", "°C")}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One `[[limit]]` of the configuration. value: in the field's unit; is_upper: above it is beyond it."""
+
+    field: str  # measurement.field; cells.v*, cells.t*: the worst of all cells, of all sensors
+    is_upper: bool
+    value: float
+    code: str
+    hysteresis: float = 0.0
+    for_s: float = 0.0
+    level: str | None = None  # None: as the vocabulary has it
+    pack: str | None = None  # None: every pack
+    charger: str | None = None  # None: every charger
+    where: str = "limit[0]"  # key path, for messages
+
+
+def read_limit(table: TomlTable) -> Limit:
+    """One `[[limit]]`. Raises ConfigError."""
+    above, below = table.take_optional_number("above"), table.take_optional_number("below")
+    value = below if above is None else above
+    if value is None:
+        raise table.wrong("above", "is missing", "a limit is above or below a number")
+    if above is not None and below is not None:
+        raise table.wrong("below", "stands beside above", "write two limits")
+    limit = Limit(
+        field=table.take_text("field"),
+        is_upper=above is not None,
+        value=value,
+        code=table.take_text("code"),
+        hysteresis=table.take_number("hysteresis", 0.0, least=0.0),
+        for_s=table.take_number("for_s", 0.0, least=0.0, most=86_400.0),
+        level=table.take_optional_text("level", one_of=LEVEL_NAMES),
+        pack=table.take_optional_text("pack"),
+        charger=table.take_optional_text("charger"),
+        where=table.where(),
+    )
+    table.close()
+    return limit
+
+
+def limit_alarms(limits: Iterable[Limit], mapping: MapSpec | None) -> Iterator[Alarm]:
+    """What to watch for in the rows of `mapping` (None: nothing is mapped). Raises ConfigError."""
+    for limit in limits:
+        checked_code(limit.code, f"{limit.where}.code")
+        measurement, field = _checked_field(limit)
+        _check_tag(limit, measurement)
+        alarms = list(_alarms(limit, measurement, field, mapping)) if mapping else []
+        if not alarms:
+            raise ConfigError(
+                f"nothing fills {limit.field}" + _of_tag(limit),
+                where=f"{limit.where}.field",
+                hint=_filled_hint(limit, measurement, mapping),
+            )
+        yield from alarms
+
+
+def _checked_field(limit: Limit) -> tuple[str, str]:
+    """Measurement and field. Raises ConfigError unless it is a number that a map can fill."""
+    where = f"{limit.where}.field"
+    name, dot, field = limit.field.partition(".")
+    if not dot:
+        raise ConfigError(f'"{limit.field}" is not a measurement.field', where=where, hint='as "cells.v*"')
+    if name not in MAPPED_MEASUREMENTS:
+        raise ConfigError(
+            f'no limit can be on "{name}"', where=where, hint=nearest(name, MAPPED_MEASUREMENTS)
+        )
+    if name == CELLS.name:
+        numbered = _NUMBERED.fullmatch(field)
+        if not numbered:
+            raise ConfigError(
+                f'cells has no field "{field}"', where=where, hint="v* (every cell), t*, v1, t1"
+            )
+        is_one = numbered[2] != "*"
+        return name, numbered_field(numbered[1], int(numbered[2])) if is_one else field
+    fields = {known.name: known for known in MEASUREMENTS[name].fields}
+    if field not in fields:
+        raise ConfigError(f'{name} has no field "{field}"', where=where, hint=nearest(field, fields))
+    if fields[field].kind is not Kind.FLOAT:
+        raise ConfigError(f"{limit.field} is no number", where=where)
+    return name, field
+
+
+def _check_tag(limit: Limit, measurement: str) -> None:
+    for tag in ("pack", "charger"):
+        if getattr(limit, tag) is not None and tag not in MEASUREMENTS[measurement].tags:
+            raise ConfigError(f"{measurement} has no tag {tag}", where=f"{limit.where}.{tag}")
+
+
+def _of_tag(limit: Limit) -> str:
+    if limit.pack is not None:
+        return f" of pack {limit.pack}"
+    return f" of charger {limit.charger}" if limit.charger is not None else ""
+
+
+def _filled_hint(limit: Limit, measurement: str, mapping: MapSpec | None) -> str:
+    """What of this measurement is filled, for the hint."""
+    if mapping is None:
+        return "add [[map]] entries"
+    names = {
+        f"{measurement}.{name}"
+        for target in mapping.targets
+        if _record(mapping, target.record).measurement == measurement
+        for name in _filled(mapping, target)
+    }
+    return nearest(limit.field, sorted(names)) or f"add a [[map]] to {limit.field.replace('*', '{n}')}"
+
+
+def _filled(mapping: MapSpec, like: TargetMap) -> set[str]:
+    """Fields of rows like that target's which signals fill on some bus, or which are derived there."""
+    return {
+        name
+        for number, target in enumerate(mapping.targets)
+        if (target.record, target.tag_set) == (like.record, like.tag_set)
+        for name in _filled_on_its_bus(mapping, number)
+    }
+
+
+def _filled_on_its_bus(mapping: MapSpec, number: int) -> set[str]:
+    target = mapping.targets[number]
+    indexes = {
+        slot.target
+        for bus in mapping.buses
+        for message in bus.messages
+        for output in message.outputs
+        if output.target == number
+        for part in output.parts
+        for slot in part.slots
+    }
+    if target.power:
+        indexes.add(target.power.power)
+    if target.spread:
+        spread = target.spread
+        indexes |= {spread.cell_min, spread.cell_max, spread.cell_delta, spread.temp_min, spread.temp_max}
+        indexes |= {spread.cell_min_index, spread.cell_max_index}
+    if target.count:
+        count = target.count
+        indexes |= {count.charged_ah, count.discharged_ah, count.charged_wh, count.discharged_wh}
+    fields = _record(mapping, target.record).fields
+    return {fields[index].name for index in indexes - {ABSENT}}
+
+
+def _record(mapping: MapSpec, record: int) -> RecordSpec:
+    return mapping.records[record - mapping.first_record]
+
+
+def _alarms(limit: Limit, measurement: str, field: str, mapping: MapSpec) -> Iterator[Alarm]:
+    """One for each pack or charger that has the field."""
+    rows = {(target.record, target.tag_set): target for target in mapping.targets}
+    for target in rows.values():
+        record, tags = _record(mapping, target.record), mapping.tag_sets[target.tag_set]
+        wanted = {"pack": limit.pack, "charger": limit.charger}
+        if record.measurement != measurement or any(wanted[tag] not in (None, tags[tag]) for tag in tags):
+            continue
+        filled = _filled(mapping, target)
+        names = [one.name for one in record.fields]
+        meant = [name for name in names if name == field or (field.endswith("*") and name[0] == field[0])]
+        if not filled & set(meant):
+            continue
+        text, unit = _subject(limit, measurement, meant[0])
+        yield Alarm(
+            rule=RuleSpec(
+                record=target.record,
+                field=names.index(meant[0]),
+                field_count=len(meant),
+                test=_test(limit),
+                tag_set=target.tag_set,
+            ),
+            code=limit.code,
+            level=level_of(limit.code, limit.level),
+            text=text,
+            pack=tags.get("pack", ""),
+            charger=tags.get("charger", ""),
+            limit=f"{'above' if limit.is_upper else 'below'} {limit.value:.6g}{unit and ' '}{unit}",
+            unit=unit,
+        )
+
+
+def _subject(limit: Limit, measurement: str, name: str) -> tuple[str, str]:
+    """What a text calls the field, and the field's unit."""
+    if measurement == CELLS.name:
+        kind, unit = _KINDS[name[0]]
+        return f"{kind} {{n}}" if limit.field.endswith("*") else f"{kind} {int(name[1:])}", unit
+    field = next(field for field in MEASUREMENTS[measurement].fields if field.name == name)
+    return limit.field, field.unit
+
+
+def _test(limit: Limit) -> LimitTest:
+    """In decimals, so that 4.2 less 0.05 is 4.15."""
+    value, hysteresis = Decimal(repr(limit.value)), Decimal(repr(limit.hysteresis))
+    return LimitTest(
+        limit=limit.value,
+        release=float(value - hysteresis if limit.is_upper else value + hysteresis),
+        is_upper=limit.is_upper,
+        for_ns=round(limit.for_s * 1e9),
+    )

@@ -1,0 +1,200 @@
+"""`[[map]]`: which signal of which message is which field of the data model.
+
+Promises: every entry is resolved against the databases and the data model when the plan is made, or refused
+with its key path and the nearest name that exists; a field has one origin on a bus: one signal, in every
+branch of a multiplexer that has it. What comes out (`MapSpec`) holds indexes only and is carried out by the
+compiled `telemetry_core.rules.mapper`.
+
+An entry fills one field (`Pack.Voltage` to `battery.voltage_v`) or, with `{n}`, a numbered family
+(`Cells.Cell{n}_V` to `cells.v{n}`). Entries to `event.CODE` are for `telemetry.rules.alarm_map`.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.rules.map_spec import MapSpec
+
+from telemetry.errors import ConfigError
+from telemetry.model.measurements import CELLS, EVENT, MEASUREMENTS, Kind, Measurement, numbered_field
+from telemetry.rules.map_entry import MAIN, NUMBER, MapEntry
+from telemetry.rules.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
+from telemetry.rules.signals import (
+    Catalogue,
+    Found,
+    absent_values,
+    checked_number,
+    nearest,
+    raw_values,
+    sender_of,
+)
+
+_CELLS_FIELD = re.compile("([vt])([0-9]{1,6})")
+_CELLS_FAMILY = re.compile(r"([vt])\{n\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where an entry leads: `field` is a name, or the prefix of a numbered family."""
+
+    measurement: Measurement
+    field: str
+    is_family: bool
+    is_text: bool = False
+
+
+def resolve(
+    entries: Iterable[MapEntry],
+    spec: PlanSpec,
+    *,
+    threshold_a: float = 0.5,
+    counting: Counting | None = None,
+) -> MapSpec:
+    """What `entries` mean for the messages of `spec`, alarms apart.
+
+    threshold_a: a battery's current is `charging` or `discharging` when it is over this.
+    counting: of what flows through batteries; None: no counters. Raises ConfigError.
+    """
+    catalogue = Catalogue(spec)
+    taken: dict[tuple[int, str, str, str], list[Assignment]] = {}
+    for entry in entries:
+        if is_alarm(entry):
+            continue
+        for assignment in _assignments(entry, catalogue):
+            field = (assignment.bus, assignment.measurement, assignment.tag[1], assignment.field)
+            others = taken.setdefault(field, [])
+            other = next((each for each in others if not _are_branches(assignment, each)), None)
+            if other is not None:
+                raise ConfigError(
+                    f"{assignment.measurement}.{assignment.field} of {' '.join(assignment.tag)}"
+                    f" comes from {other.name} already",
+                    where=f"{entry.where}.to",
+                    hint=f"see {other.where}",
+                )
+            others.append(assignment)
+    return build(itertools.chain(*taken.values()), spec, threshold_a, counting)
+
+
+def _are_branches(one: Assignment, other: Assignment) -> bool:
+    """Whether they are one signal in two branches of a multiplexer: no frame has both."""
+    return (one.where, one.name) == (other.where, other.name) and one.message is other.message
+
+
+def is_alarm(entry: MapEntry) -> bool:
+    """Whether it leads to an event and not to a field."""
+    return entry.to.partition(".")[0] == EVENT.name
+
+
+def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
+    target = _target(entry)
+    tag = _tag(entry, target.measurement)
+    _check_numbers(entry)
+    if (NUMBER in entry.signal) != target.is_family:
+        raise ConfigError(
+            "signal and to must both hold {n}, or neither",
+            where=f"{entry.where}.to",
+            hint='as in signal = "Cells.Cell{n}_V", to = "cells.v{n}"',
+        )
+    for found in catalogue.family(entry) if target.is_family else catalogue.one(entry):
+        words = _words(entry, found) if target.is_text else ()
+        if target.is_text and not words:
+            continue  # another branch has the words
+        yield Assignment(
+            name=found.name,
+            where=entry.where,
+            bus=found.bus,
+            message=found.message,
+            signal=found.index,
+            measurement=target.measurement.name,
+            tag=tag,
+            field=numbered_field(target.field, found.number) if target.is_family else target.field,
+            scale=entry.scale,
+            offset=entry.offset,
+            absent=absent_values(entry, found),
+            words=words,
+            sender=sender_of(entry, found),
+        )
+
+
+def _target(entry: MapEntry) -> _Target:
+    where = f"{entry.where}.to"
+    name, dot, field_name = entry.to.partition(".")
+    if not dot:
+        raise ConfigError(
+            f'"{entry.to}" is not a measurement.field', where=where, hint='as "battery.soc_pct"'
+        )
+    measurement = MEASUREMENTS.get(name)
+    if measurement is None:
+        raise ConfigError(f'no measurement "{name}"', where=where, hint=nearest(name, MAPPED_MEASUREMENTS))
+    if name not in MAPPED_MEASUREMENTS:
+        raise ConfigError(
+            f"{name} is written by the service itself",
+            where=where,
+            hint=f"signals can be mapped to {', '.join(MAPPED_MEASUREMENTS)}",
+        )
+    if name == CELLS.name:
+        return _cells_target(field_name, where)
+    fields = {field.name: field for field in measurement.fields}
+    if field_name not in fields:
+        raise ConfigError(
+            f'{name} has no field "{field_name}"', where=where, hint=nearest(field_name, fields)
+        )
+    is_text = fields[field_name].kind is Kind.TEXT
+    if entry.values and not is_text:
+        raise ConfigError(f"are words, and {entry.to} is none", where=f"{entry.where}.values")
+    if is_text and (entry.scale, entry.offset) != (1.0, 0.0):
+        raise ConfigError("a text has no scale and no offset", where=entry.where)
+    return _Target(measurement, field_name, is_family=False, is_text=is_text)
+
+
+def _words(entry: MapEntry, found: Found) -> tuple[tuple[int, str], ...]:
+    """What each raw value is, by the entry or by the database; () where another branch has the words."""
+    if found.signal.is_float:
+        raise ConfigError(f"{found.name} is a float, which has no words", where=f"{entry.where}.signal")
+    where = f"{entry.where}.values"
+    given = {raw: word for value, word in entry.values.items() for raw in raw_values(value, found, where)}
+    words = tuple(sorted(given.items())) if entry.values else found.signal.choices
+    if not entry.values and not any(signal.choices for signal in found.branches):
+        raise ConfigError(
+            f"{entry.to} is a text, and {found.name} has no words",
+            where=where,
+            hint='what each value is, as { 3 = "bulk" }',
+        )
+    return words
+
+
+def _cells_target(field_name: str, where: str) -> _Target:
+    family = _CELLS_FAMILY.fullmatch(field_name)
+    if family:
+        return _Target(CELLS, family[1], is_family=True)
+    single = _CELLS_FIELD.fullmatch(field_name)
+    if not single:
+        raise ConfigError(f'cells has no field "{field_name}"', where=where, hint="v1, t1, v{n} or t{n}")
+    return _Target(CELLS, numbered_field(single[1], checked_number(int(single[2]), where)), is_family=False)
+
+
+def _tag(entry: MapEntry, measurement: Measurement) -> tuple[str, str]:
+    """The tag that tells packs or chargers apart, and its value."""
+    if "pack" in measurement.tags:
+        if entry.charger is not None:
+            raise ConfigError(f"{measurement.name} has no tag charger", where=f"{entry.where}.charger")
+        return "pack", entry.pack
+    if entry.pack != MAIN:
+        raise ConfigError(f"{measurement.name} has no tag pack", where=f"{entry.where}.pack")
+    return "charger", MAIN if entry.charger is None else entry.charger
+
+
+def _check_numbers(entry: MapEntry) -> None:
+    if not math.isfinite(entry.scale) or entry.scale == 0:
+        raise ConfigError(f"must be a number other than 0, not {entry.scale}", where=f"{entry.where}.scale")
+    if not math.isfinite(entry.offset):
+        raise ConfigError(f"must be a number, not {entry.offset}", where=f"{entry.where}.offset")
+    if entry.bit is not None or entry.when or entry.level is not None or entry.text:
+        raise ConfigError(
+            "bit, when, level and text are for alarms", where=entry.where, hint='to = "event.CODE"'
+        )
+    if entry.index_from not in (0, 1):
+        raise ConfigError(f"must be 0 or 1, not {entry.index_from}", where=f"{entry.where}.index_from")

@@ -1,0 +1,403 @@
+"""Packs resolved `[[map]]` assignments into the MapSpec that the compiled Mapper carries out.
+
+Promises: the rows of one frame come in a fixed order (tag set by tag set; cells before what is derived from
+them); decimal signals stay decimal through scale and offset, so that they print as short as in the database.
+Relies on `telemetry.rules.map` for valid assignments: one for each field, bus and branch of a multiplexer.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Context, Decimal, Inexact
+from typing import NamedTuple
+
+from telemetry_core.decode.spec import (
+    Condition,
+    DecimalScale,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+from telemetry_core.rules.map_spec import (
+    ABSENT,
+    BusMap,
+    CountRule,
+    CycleMap,
+    FlowRule,
+    MapSpec,
+    MessageMap,
+    OutputMap,
+    PartMap,
+    PowerRule,
+    SlotMap,
+    SpreadRule,
+    TargetMap,
+)
+
+from telemetry.model.measurements import BATTERY, CELLS, CHARGER, METER, cells_record_spec, record_spec
+
+# In the order of the rows that one frame makes: what is derived from cells comes behind them.
+_ORDER = (CELLS.name, BATTERY.name, CHARGER.name, METER.name)
+MAPPED_MEASUREMENTS = tuple(sorted(_ORDER))
+
+_EXACT_INTEGERS = 2**53  # up to here a double is exact, and its quotient by a power of ten the nearest double
+_MAX_DECIMALS = 18
+_MAX_POWER_DECIMALS = 9  # with more than that a product is left as it is
+_EXACT = Context(prec=80, traps=[Inexact])
+
+Tag = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One signal of one message on one bus, and the field that it fills."""
+
+    name: str  # Message.Signal
+    where: str  # key path of its entry
+    bus: int
+    message: MessageSpec
+    signal: int
+    measurement: str
+    tag: Tag
+    field: str
+    scale: float
+    offset: float
+    absent: tuple[int, ...] = ()  # raw values that are none
+    words: tuple[tuple[int, str], ...] = ()  # into a text: what each raw value is
+    sender: int = ABSENT  # the J1939 address that is meant
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """That charge and energy of batteries are to be counted.
+
+    gaps_ns: by bus, how far two readings may be apart where that is not 2 s, as on the rest.
+    """
+
+    gaps_ns: Mapping[str, int] = field(default_factory=dict)
+
+
+class _Key(NamedTuple):
+    """What tells one target from another: a field that one bus fills is still derived on the others."""
+
+    bus: int
+    tag: Tag
+    measurement: str
+
+
+_Pair = tuple[Assignment, SlotMap]
+_Filled = dict[_Key, dict[str, list[SlotMap]]]  # by target and field: what fills it
+
+
+def build(
+    assignments: Iterable[Assignment], spec: PlanSpec, threshold_a: float, counting: Counting | None = None
+) -> MapSpec:
+    """The map that fills each assigned field, and what can be derived from these unless assigned itself.
+
+    counting: None: counters are not derived.
+    """
+    assignments = list(assignments)
+    records = {record.measurement: record for record in _records(assignments)}
+    pairs = [(one, _slot(one, spec, records[one.measurement])) for one in assignments]
+    filled: _Filled = {}
+    for assignment, slot in pairs:
+        fields = filled.setdefault(_Key(assignment.bus, assignment.tag, assignment.measurement), {})
+        fields.setdefault(assignment.field, []).append(slot)
+        if assignment.measurement == CELLS.name:
+            filled.setdefault(_Key(assignment.bus, assignment.tag, BATTERY.name), {})
+    tags = list(dict.fromkeys(key.tag for key in filled))
+    keys = sorted(filled, key=lambda key: (key.bus, tags.index(key.tag), _ORDER.index(key.measurement)))
+    first_record = len(spec.records)
+    targets = tuple(
+        TargetMap(
+            record=first_record + list(records).index(key.measurement),
+            tag_set=tags.index(key.tag),
+            cell_count=_cell_count(records[key.measurement]),
+            power=_power(filled[key], records[key.measurement]),
+            flow=_flow(filled[key], records[key.measurement]),
+            spread=_spread(key, keys, filled, records[key.measurement]),
+            count=_count(key, filled, records[key.measurement]) if counting else None,
+        )
+        for key in keys
+    )
+    return MapSpec(
+        first_record=first_record,
+        records=tuple(records.values()),
+        tag_sets=tuple({name: value} for name, value in tags),
+        targets=targets,
+        buses=tuple(
+            _with_gap(
+                _bus([pair for pair in pairs if pair[0].bus == number], keys, targets), bus.name, counting
+            )
+            for number, bus in enumerate(spec.buses)
+        ),
+        threshold_a=threshold_a,
+    )
+
+
+def _records(assignments: Sequence[Assignment]) -> Iterable[RecordSpec]:
+    """The modelled records that are needed, cells sized by the highest number of any pack."""
+    needed = {assignment.measurement for assignment in assignments}
+    if CELLS.name in needed:
+        fields = [one.field for one in assignments if one.measurement == CELLS.name]
+        cells = max((int(field[1:]) for field in fields if field[0] == "v"), default=0)
+        sensors = max((int(field[1:]) for field in fields if field[0] == "t"), default=0)
+        yield cells_record_spec(cells, sensors)
+    if needed & {CELLS.name, BATTERY.name}:
+        yield record_spec(BATTERY)
+    if CHARGER.name in needed:
+        yield record_spec(CHARGER, _texts(assignments, CHARGER.name))
+    if METER.name in needed:
+        yield record_spec(METER)
+
+
+def _texts(assignments: Iterable[Assignment], measurement: str) -> dict[str, list[str]]:
+    """The words of each text field, once each, in the order in which they occur."""
+    texts: dict[str, list[str]] = {}
+    for one in assignments:
+        if one.measurement == measurement and one.words:
+            words = texts.setdefault(one.field, [])
+            words += [word for word in dict.fromkeys(word for _, word in one.words) if word not in words]
+    return texts
+
+
+def _cell_count(record: RecordSpec) -> int:
+    """How many fields of a record of cells are vNNN; 0 for other records."""
+    if record.measurement != CELLS.name:
+        return 0
+    return sum(field.name.startswith("v") for field in record.fields)
+
+
+def _indexes(record: RecordSpec) -> dict[str, int]:
+    return {field.name: index for index, field in enumerate(record.fields)}
+
+
+def _slot(assignment: Assignment, spec: PlanSpec, record: RecordSpec) -> SlotMap:
+    field = spec.records[assignment.message.record].fields[assignment.signal]
+    signal = assignment.message.signals[assignment.signal]
+    target = _indexes(record)[assignment.field]
+    numbers = {word: number for number, word in record.fields[target].texts}
+    return SlotMap(
+        source=assignment.signal,
+        target=target,
+        scale=_decimal_scale(field, signal, assignment.scale, assignment.offset),
+        factor=field.factor * assignment.scale,
+        offset=field.offset * assignment.scale + assignment.offset,
+        absent=assignment.absent,
+        words=tuple((raw, numbers[word]) for raw, word in assignment.words),
+    )
+
+
+def _decimal_scale(field: FieldSpec, signal: SignalSpec, scale: float, offset: float) -> DecimalScale | None:
+    """The field's decimal scale with the entry's applied to it; None where doubles would not be exact."""
+    base = field.scale
+    if field.kind is SlotKind.BOOL and base is None and (field.factor, field.offset) == (1.0, 0.0):
+        base = DecimalScale(1, 0, 0)
+    if field.kind is SlotKind.FLOAT or base is None:
+        return None
+    try:
+        unit = _EXACT.multiply(Decimal(repr(scale)), Decimal(1).scaleb(-base.decimals))
+        multiplier = _EXACT.multiply(base.multiplier, unit)
+        bias = _EXACT.add(_EXACT.multiply(base.bias, unit), Decimal(repr(offset)))
+    except Inexact:
+        return None
+    decimals = max(_decimals(multiplier), _decimals(bias))
+    if decimals > _MAX_DECIMALS:
+        return None
+    whole = DecimalScale(
+        int(_EXACT.scaleb(multiplier, decimals)), int(_EXACT.scaleb(bias, decimals)), decimals
+    )
+    low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
+    high = low + (1 << signal.bit_count) - 1
+    largest = max(abs(raw * whole.multiplier + whole.bias) for raw in (low, 0, high))
+    return whole if largest <= _EXACT_INTEGERS else None
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.normalize(_EXACT).as_tuple().exponent
+    return max(0, -int(exponent))
+
+
+def _field_decimals(slots: Iterable[SlotMap]) -> int:
+    """How many decimals the finest of them gives; ABSENT when one has no fixed number."""
+    decimals = [ABSENT if slot.scale is None else slot.scale.decimals for slot in slots]
+    return ABSENT if ABSENT in decimals else max(decimals)
+
+
+def _power(filled: dict[str, list[SlotMap]], record: RecordSpec) -> PowerRule | None:
+    if not {"voltage_v", "current_a"} <= filled.keys() or "power_w" in filled:
+        return None
+    parts = [_field_decimals(filled["voltage_v"]), _field_decimals(filled["current_a"])]
+    is_decimal = ABSENT not in parts and sum(parts) <= _MAX_POWER_DECIMALS
+    index = _indexes(record)
+    return PowerRule(
+        voltage=index["voltage_v"],
+        current=index["current_a"],
+        power=index["power_w"],
+        decimals=sum(parts) if is_decimal else ABSENT,
+    )
+
+
+def _flow(filled: dict[str, list[SlotMap]], record: RecordSpec) -> FlowRule | None:
+    index = _indexes(record)
+    derived = {
+        name: index[name] for name in ("charging", "discharging") if name in index and name not in filled
+    }
+    if "current_a" not in filled or not derived:
+        return None
+    return FlowRule(
+        current=index["current_a"],
+        charging=derived.get("charging", ABSENT),
+        discharging=derived.get("discharging", ABSENT),
+    )
+
+
+def _count(key: _Key, filled: _Filled, record: RecordSpec) -> CountRule | None:
+    """What has flowed through a battery: charge needs its current, energy its power, told or derived."""
+    if key.measurement != BATTERY.name:
+        return None
+    known, index = filled[key], _indexes(record)
+    has_current = "current_a" in known
+    has_power = "power_w" in known or (has_current and "voltage_v" in known)
+
+    def told(name: str, is_known: bool) -> int:
+        return index[name] if is_known and name not in known else ABSENT
+
+    rule = CountRule(
+        current=index["current_a"] if has_current else ABSENT,
+        power=index["power_w"] if has_power else ABSENT,
+        charged_ah=told("charged_ah", has_current),
+        discharged_ah=told("discharged_ah", has_current),
+        charged_wh=told("charged_wh", has_power),
+        discharged_wh=told("discharged_wh", has_power),
+    )
+    return rule if has_current or has_power else None
+
+
+def _with_gap(bus: BusMap, name: str, counting: Counting | None) -> BusMap:
+    if counting is None or name not in counting.gaps_ns:
+        return bus
+    return replace(bus, count_gap_ns=counting.gaps_ns[name])
+
+
+def _spread(key: _Key, keys: list[_Key], filled: _Filled, record: RecordSpec) -> SpreadRule | None:
+    cells = key._replace(measurement=CELLS.name)
+    if key.measurement != BATTERY.name or cells not in filled:
+        return None
+    voltages = [slot for name, slots in filled[cells].items() if name[0] == "v" for slot in slots]
+    has_sensors = any(name[0] == "t" for name in filled[cells])
+    index = _indexes(record)
+
+    def derived(name: str, is_known: bool) -> int:
+        return index[name] if is_known and name not in filled[key] else ABSENT
+
+    return SpreadRule(
+        cells=keys.index(cells),
+        cell_min=derived("cell_min_v", bool(voltages)),
+        cell_max=derived("cell_max_v", bool(voltages)),
+        cell_delta=derived("cell_delta_v", bool(voltages)),
+        cell_min_index=derived("cell_min_index", bool(voltages)),
+        cell_max_index=derived("cell_max_index", bool(voltages)),
+        temp_min=derived("temp_min_c", has_sensors),
+        temp_max=derived("temp_max_c", has_sensors),
+        delta_decimals=_field_decimals(voltages) if voltages else ABSENT,
+    )
+
+
+def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetMap]) -> BusMap:
+    """The messages of one bus, and the cycles that its pages make."""
+    by_message: dict[tuple[int, int], dict[int, list[_Pair]]] = {}  # by record and sender; by target
+    for pair in pairs:
+        target = keys.index(_Key(pair[0].bus, pair[0].tag, pair[0].measurement))
+        message = by_message.setdefault((pair[0].message.record, pair[0].sender), {})
+        message.setdefault(target, []).append(pair)
+    cycles = _Cycles(by_message.values(), targets)
+    messages = []
+    for (record, sender), by_target in by_message.items():
+        outputs: dict[int, OutputMap] = {}
+        for target, of_target in by_target.items():
+            parts = _parts(of_target)
+            cycle, first_page = ABSENT, 0
+            if keys[target].measurement == CELLS.name:
+                cycle, first_page = cycles.add(target, of_target, parts)
+                outputs.setdefault(target + 1, OutputMap(target + 1, ABSENT, 0, ()))  # what is derived
+            outputs[target] = OutputMap(target, cycle, first_page, parts)
+        in_order = tuple(outputs[target] for target in sorted(outputs))
+        messages.append(MessageMap(record, in_order, protection_field(_message(by_target)), sender))
+    return BusMap(tuple(messages), cycles.maps())
+
+
+def _message(by_target: Mapping[int, Sequence[_Pair]]) -> MessageSpec:
+    return next(pairs[0][0].message for pairs in by_target.values())
+
+
+def protection_field(message: MessageSpec) -> int:
+    """The field of a message's record that says whether its frame is what it ought to be; ABSENT: none."""
+    return len(message.signals) if message.tells_protection else ABSENT
+
+
+class _Cycles:
+    """Which pages of one bus are one reading.
+
+    Voltages make one cycle and temperatures another, since BMS send them at different rates; where one
+    message carries both they are one reading.
+    """
+
+    def __init__(self, messages: Iterable[dict[int, list[_Pair]]], targets: Sequence[TargetMap]) -> None:
+        self._joined = {
+            target
+            for by_target in messages
+            for target, pairs in by_target.items()
+            if targets[target].cell_count and len({pair[0].field[0] for pair in pairs}) == 2
+        }
+        self._pages: dict[tuple[int, str], list[str]] = {}
+
+    def add(self, target: int, pairs: Sequence[_Pair], parts: Sequence[PartMap]) -> tuple[int, int]:
+        """The cycle that these pages belong to, and the number of the first of them in it."""
+        key = (target, "" if target in self._joined else pairs[0][0].field[0])
+        pages = self._pages.setdefault(key, [])
+        first_page = len(pages)
+        pages += (_page_name(part, pairs) for part in parts)
+        return list(self._pages).index(key), first_page
+
+    def maps(self) -> tuple[CycleMap, ...]:
+        return tuple(CycleMap(target, len(pages), tuple(pages)) for (target, _), pages in self._pages.items())
+
+
+def _page_name(part: PartMap, pairs: Sequence[_Pair]) -> str:
+    """Such as `Cells page 3 (v010 to v012)`."""
+    fields = {slot.target: assignment.field for assignment, slot in pairs}
+    names = [fields[slot.target] for slot in part.slots]
+    page = ", ".join(f"{low}" if low == high else f"{low} to {high}" for low, high in part.ranges)
+    cells = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    return f"{pairs[0][0].message.name}{page and ' page '}{page} ({cells})"
+
+
+def _parts(pairs: Sequence[_Pair]) -> tuple[PartMap, ...]:
+    """The slots of one message and target by the condition under which they are there.
+
+    Branches that fill the same fields are one page: each of them is a whole reading.
+    """
+    by_condition: dict[int, list[SlotMap]] = {}
+    for assignment, slot in pairs:
+        number = assignment.message.signals[assignment.signal].condition
+        by_condition.setdefault(number, []).append(slot)
+    message = pairs[0][0].message
+    pages: dict[tuple[int, frozenset[int]], PartMap] = {}  # by the selector and the fields
+    for number, slots in by_condition.items():
+        condition = _ALWAYS if number < 0 else message.conditions[number]
+        page = (condition.selector, frozenset(slot.target for slot in slots))
+        other = pages.get(page, PartMap(condition.selector, (), ()))
+        selected = (index for index, signal in enumerate(message.signals) if signal.condition == number)
+        pages[page] = PartMap(
+            condition.selector,
+            other.ranges + condition.ranges,
+            tuple(sorted((*other.slots, *slots), key=lambda slot: slot.target)),
+            (*other.selected, *selected) if number >= 0 else (),
+        )
+    return tuple(pages.values())
+
+
+_ALWAYS = Condition(selector=ABSENT, ranges=())

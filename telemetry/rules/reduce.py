@@ -1,0 +1,23 @@
+"""What `[reduce]` may name; the work is `telemetry_core.rules.reducer`'s."""
+
+from collections.abc import Iterable
+
+from telemetry_core.decode.spec import RecordSpec
+
+from telemetry.errors import ConfigError
+from telemetry.model.measurements import MEASUREMENTS
+
+
+def check_measurements(names: Iterable[str], records: Iterable[RecordSpec]) -> None:
+    """ConfigError if an interval is given for a measurement that there is not: it would never be used.
+
+    There are those of the data model, and those that `records` make: the databases' messages.
+    """
+    known = {record.measurement for record in records} | MEASUREMENTS.keys()
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"there is no measurement {name!r}",
+                where="reduce.measurements",
+                hint="the names of the databases' messages and of the data model, in their case",
+            )

@@ -1,0 +1,37 @@
+"""What the databases' signals mean: fields of the data model, and alarms. One place that makes both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.rules.map_spec import MapSpec
+
+from telemetry.rules.alarm_map import mapped_alarms
+from telemetry.rules.alarms import Alarm
+from telemetry.rules.limits import Limit, limit_alarms
+from telemetry.rules.map import resolve
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import Counting
+
+
+@dataclass(frozen=True, slots=True)
+class Modelling:
+    """map: None when no field is filled."""
+
+    map: MapSpec | None
+    alarms: tuple[Alarm, ...]
+
+
+def model(
+    entries: Sequence[MapEntry],
+    limits: Sequence[Limit],
+    spec: PlanSpec,
+    counting: Counting | None = None,
+) -> Modelling:
+    """What `entries` and `limits` mean for the messages of `spec`. Raises ConfigError.
+
+    counting: of charge and energy, which is the service's; None: no counters.
+    """
+    found = resolve(entries, spec, counting=counting)
+    mapping = found if found.targets else None
+    return Modelling(mapping, (*mapped_alarms(entries, spec), *limit_alarms(limits, mapping)))

@@ -1,0 +1,230 @@
+"""Signals and their values by name: what `Message.Signal` of a `[[map]]` entry is in the databases.
+
+Promises: a name that is not there is refused with the entry's key path and the nearest name that is. An entry
+names one signal (`Pack.Voltage`) or, with `{n}`, a numbered family (`Cells.Cell{n}_V`: Cell1, Cell01 and
+Cell001 all match). A signal that stands in several branches of a multiplexer is found in each of them.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from telemetry_core.decode.spec import FieldSpec, MessageSpec, PlanSpec, SignalSpec, SlotKind
+from telemetry_core.rules.map_spec import ABSENT
+
+from telemetry.errors import ConfigError
+from telemetry.model.measurements import MAX_NUMBERED_FIELDS
+from telemetry.rules.map_entry import NUMBER, MapEntry
+
+_DIGITS = re.compile("[0-9]+")
+CLASSIC_BYTES = 8  # what is longer may come by J1939 transport, whose payloads are matched by PGN
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One signal of one message on one bus. number: of a family's member, counted from 1; otherwise 0."""
+
+    bus: int
+    message: MessageSpec
+    index: int
+    name: str  # Message.Signal
+    number: int = 0
+    branch: str = ""  # such as "Page 2", where others have the signal as well
+    branches: tuple[SignalSpec, ...] = ()  # the signal in all branches that have it
+
+    @property
+    def signal(self) -> SignalSpec:
+        """Where its bits are."""
+        return self.message.signals[self.index]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One message on one bus, with its signals' names by index."""
+
+    bus: int
+    message: MessageSpec
+    signals: tuple[str, ...]
+
+    def found(self, index: int, number: int = 0) -> Found:
+        name = self.signals[index]
+        branches = tuple(self.message.signals[other] for other in self.indexes(name))
+        branch = self._branch(self.message.signals[index]) if len(branches) > 1 else ""
+        return Found(self.bus, self.message, index, f"{self.message.name}.{name}", number, branch, branches)
+
+    def indexes(self, name: str) -> Iterator[int]:
+        """The signal of that name, once for each branch that has it."""
+        return (index for index, signal in enumerate(self.signals) if signal == name)
+
+    def _branch(self, signal: SignalSpec) -> str:
+        condition = self.message.conditions[signal.condition]  # names of one branch differ
+        ranges = (str(low) if low == high else f"{low}-{high}" for low, high in condition.ranges)
+        return f"{self.signals[condition.selector]} {', '.join(ranges)}"
+
+
+class Catalogue:
+    """The signals of a plan."""
+
+    def __init__(self, spec: PlanSpec) -> None:
+        self._buses = [bus.name for bus in spec.buses]
+        candidates: dict[tuple[int, int, str], _Candidate] = {}
+        for bus, bus_spec in enumerate(spec.buses):
+            for message in bus_spec.messages:
+                fields = spec.records[message.record].fields[: len(message.signals)]
+                names = tuple(map(_signal_name, fields))
+                candidates.setdefault((bus, message.record, message.name), _Candidate(bus, message, names))
+        self._candidates = list(candidates.values())
+
+    def one(self, entry: MapEntry) -> Iterator[Found]:
+        """The signal of that name, once for each bus and branch that has it. Raises ConfigError."""
+        where = f"{entry.where}.signal"
+        if "." not in entry.signal:
+            raise ConfigError(
+                f'"{entry.signal}" is not a Message.Signal', where=where, hint='as "Pack.Voltage"'
+            )
+        on_bus = self._on_bus(entry)
+        named = [one for one in on_bus if entry.signal.startswith(one.message.name + ".")]
+        if not named:
+            raise self._no_message(entry, on_bus)
+        count = 0
+        for candidate in named:
+            signal = entry.signal.removeprefix(candidate.message.name + ".")
+            for index in candidate.indexes(signal):
+                count += 1
+                yield candidate.found(index)
+        if not count:
+            message = named[0].message.name
+            signal = entry.signal.removeprefix(message + ".")
+            hint = nearest(signal, [name for candidate in named for name in candidate.signals if name])
+            raise ConfigError(f'message {message} has no signal "{signal}"', where=where, hint=hint)
+
+    def family(self, entry: MapEntry) -> Iterator[Found]:
+        """All signals of a family with their numbers, counted from 1. Raises ConfigError."""
+        where = f"{entry.where}.signal"
+        if entry.signal.count(NUMBER) > 1:
+            raise ConfigError("holds {n} more than once", where=where)
+        before, _, after = entry.signal.partition(NUMBER)
+        pattern = re.compile(f"{re.escape(before)}0*([0-9]{{1,6}}){re.escape(after)}")
+        on_bus = self._on_bus(entry)
+        count = 0
+        for candidate in on_bus:
+            for index, signal in enumerate(candidate.signals):
+                match = pattern.fullmatch(f"{candidate.message.name}.{signal}")
+                if match:
+                    count += 1
+                    hint = "set index_from = 0" if int(match[1]) == 0 else ""
+                    number = checked_number(int(match[1]) + 1 - entry.index_from, where, hint)
+                    yield candidate.found(index, number)
+        if not count:
+            raise ConfigError(
+                f'no signal is called "{entry.signal}"',
+                where=where,
+                hint=nearest(entry.signal, _families(on_bus)),
+            )
+
+    def _on_bus(self, entry: MapEntry) -> Sequence[_Candidate]:
+        if entry.bus is None:
+            return self._candidates
+        if entry.bus not in self._buses:
+            raise ConfigError(
+                f'no bus "{entry.bus}"', where=f"{entry.where}.bus", hint=nearest(entry.bus, self._buses)
+            )
+        number = self._buses.index(entry.bus)
+        return [candidate for candidate in self._candidates if candidate.bus == number]
+
+    def _no_message(self, entry: MapEntry, on_bus: Sequence[_Candidate]) -> ConfigError:
+        message = entry.signal.partition(".")[0]
+        having = {
+            one.bus for one in self._candidates if entry.signal.startswith(one.message.name + ".")
+        }  # it is not on the entry's own bus
+        buses = [self._buses[bus] for bus in sorted(having)]
+        return ConfigError(
+            f'no message "{message}" ' + (f"on {entry.bus}" if entry.bus else "in any database"),
+            where=f"{entry.where}.signal",
+            hint=f"it is on {' and '.join(buses)}"
+            if buses
+            else nearest(message, [one.message.name for one in on_bus]),
+        )
+
+
+def _signal_name(field: FieldSpec) -> str:
+    """Empty for a signal's second field, which holds its word and is mapped from by nobody."""
+    return "" if field.kind is SlotKind.WORD else field.signal or field.name
+
+
+def _families(candidates: Iterable[_Candidate]) -> Iterator[str]:
+    """Every signal that has a number in its name, with {n} for each of its numbers in turn."""
+    families = set()
+    for candidate in candidates:
+        for signal in candidate.signals:
+            name = f"{candidate.message.name}.{signal}"
+            families |= {name[: run.start()] + NUMBER + name[run.end() :] for run in _DIGITS.finditer(name)}
+    return iter(sorted(families))
+
+
+def checked_number(number: int, where: str, hint: str = "") -> int:
+    """The number of a cell or sensor. Raises ConfigError when there can be none of that number."""
+    if not 1 <= number <= MAX_NUMBERED_FIELDS:
+        raise ConfigError(
+            f"cells and sensors are 1 to {MAX_NUMBERED_FIELDS}, not {number}", where=where, hint=hint
+        )
+    return number
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The hint that names what was probably meant."""
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    folded = name.casefold()
+    longer = [candidate for candidate in by_folded if folded and candidate.startswith(folded)]
+    close = longer or difflib.get_close_matches(folded, by_folded, n=1)
+    return f'did you mean "{by_folded[close[0]]}"?' if close else ""
+
+
+def raw_values(value: int | str, found: Found, where: str) -> tuple[int, ...]:
+    """The raw value that `value` is, or all that have the word `value` in the signal's value table.
+
+    None where another branch has the value. Raises ConfigError where no branch has it.
+    """
+    if isinstance(value, str):
+        raws = tuple(raw for raw, word in found.signal.choices if word == value)
+        words = dict.fromkeys(word for signal in found.branches for _, word in signal.choices)
+        if value not in words:
+            hint = nearest(value, words) if words else "its values have no words: write numbers"
+            raise ConfigError(f'{found.name} has no value "{value}"', where=where, hint=hint)
+        return raws
+    ranges = [_raw_range(signal) for signal in found.branches]
+    if not any(low <= value <= high for low, high in ranges):
+        low, high = min(ranges)[0], max(high for _, high in ranges)
+        raise ConfigError(f"{found.name} is {low} to {high} (raw), not {value}", where=where)
+    low, high = _raw_range(found.signal)
+    return (value,) if low <= value <= high else ()
+
+
+def absent_values(entry: MapEntry, found: Found) -> tuple[int, ...]:
+    """The raw values of the signal that stand for none, as the entry says. Raises ConfigError."""
+    where = f"{entry.where}.absent"
+    if entry.absent and found.signal.is_float:
+        raise ConfigError(
+            f"{found.name} is a float, which has no raw values", where=where, hint="NaN is left out anyway"
+        )
+    return tuple(dict.fromkeys(raw for value in entry.absent for raw in raw_values(value, found, where)))
+
+
+def sender_of(entry: MapEntry, found: Found) -> int:
+    """The J1939 address that the entry names; ABSENT: none. Raises ConfigError where it could be no other."""
+    if entry.sender is None:
+        return ABSENT
+    message = found.message
+    if not message.by_pgn and not (message.extended and message.byte_count > CLASSIC_BYTES):
+        raise ConfigError(
+            f"{message.name} is not matched by PGN: its id alone says what it is",
+            where=f"{entry.where}.sender",
+            hint="leave sender out, or set j1939 = true where its source is configured",
+        )
+    return entry.sender
+
+
+def _raw_range(signal: SignalSpec) -> tuple[int, int]:
+    low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
+    return low, low + (1 << signal.bit_count) - 1

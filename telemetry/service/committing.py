@@ -1,0 +1,102 @@
+"""Commits in a thread of their own, so that one that hangs does not keep the pipeline from what comes.
+
+Promises: what is appended while a commit is in progress is kept from a death of the process, as all before
+it; `commit` waits for the disk only when so much waits that more would not be kept; `finish` returns when all
+that was appended is on disk, or the disk has refused it. A disk that hangs is known by `hangs`, so that the
+watchdog and health see it. Relies on one thread that appends, and on the spool doing its own locking. Until
+`start` it commits at once.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.clock import Clock
+from telemetry.ledger import Counters
+from telemetry.spool.batch import EncodedBatch
+from telemetry.spool.spool import Spool
+from telemetry.threads import start
+
+HANGS_S = 1.0  # a commit that takes longer is no progress
+
+
+class Committer:
+    """The spool, as the pipeline's thread uses it."""
+
+    def __init__(self, spool: Spool, clock: Clock, on_failure: Callable[[Exception], None]) -> None:
+        self._spool = spool
+        self._clock = clock
+        self._on_failure = on_failure
+        self._changed = threading.Condition()
+        self._asked = 0  # commits
+        self._done = 0  # of those asked for
+        self._began_s: float | None = None
+        self._ends = False
+        self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
+
+    def start(self) -> None:
+        """Begin. Raises UnavailableError when the system gives no thread."""
+        start(self._thread)
+
+    def keep(
+        self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
+    ) -> bool:
+        """See `Spool.keep`."""
+        return self._spool.keep(lines, accounts=accounts, positions=positions, boot_id=boot_id)
+
+    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int:
+        """See `Spool.append`."""
+        return self._spool.append(batch, accounts=accounts, positions=positions)
+
+    def commit_due(self) -> bool:
+        """See `Spool.commit_due`. While one is asked for, only when so much waits that `commit` waits."""
+        if self._done != self._asked:
+            return self._spool.is_behind()
+        return self._spool.commit_due()
+
+    def commit(self) -> None:
+        """Have all that was appended committed soon."""
+        if not self._thread.is_alive():
+            self._spool.commit()
+            return
+        with self._changed:
+            self._asked += 1
+            self._changed.notify_all()
+            asked = self._asked
+            self._changed.wait_for(lambda: self._done >= asked or not self._spool.is_behind())
+
+    def finish(self) -> None:
+        """Wait until what was appended has been committed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._done == self._asked or not self._thread.is_alive())
+
+    def close(self) -> None:
+        """Finish, and end the thread."""
+        with self._changed:
+            self._ends = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def hangs(self) -> bool:
+        """Whether the commit in progress has taken long already."""
+        began_s = self._began_s
+        return began_s is not None and self._clock.monotonic_s() - began_s > HANGS_S
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._done < self._asked or self._ends)
+                if self._done == self._asked:
+                    return
+                asked = self._asked
+            self._began_s = self._clock.monotonic_s()
+            try:
+                self._spool.commit()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the service must know that nothing is stored
+                self._on_failure(error)
+            self._began_s = None
+            with self._changed:
+                self._done = asked
+                self._changed.notify_all()

@@ -1,0 +1,106 @@
+"""Sending what waits in a spool, without a service.
+
+Promises: ends when nothing waits, when it is told to, or when the time is up; what is not delivered waits on.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from telemetry.clock import Clock
+from telemetry.config import Config
+from telemetry.errors import UnavailableError
+from telemetry.model.events import Event
+from telemetry.sinks.sink import Sink
+from telemetry.spool.limits import SpoolLimits
+from telemetry.spool.spool import Spool
+from telemetry.spool.write_through import keeping_in_memory
+
+LOG = logging.getLogger("telemetry.drain")
+
+POLL_S = 0.2
+SINK_STOP_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is."""
+
+    waiting_points: int
+    acknowledged_points: int  # since the start
+    dead_points: int  # since the start
+    trouble: str  # why nothing is taken now; empty if something is
+
+
+def drain(
+    config: Config,
+    clock: Clock,
+    stop: threading.Event,
+    *,
+    timeout_s: float | None,
+    on_progress: Callable[[Progress], None],
+) -> Progress:
+    """Deliver what waits; how it ended. UnavailableError if something still waits then.
+
+    StorageError if a service uses the spool: it delivers by itself.
+    """
+    limits = SpoolLimits(cap_bytes=config.spool.cap_bytes, keep_free_bytes=config.spool.keep_free_bytes)
+    spool = Spool(
+        config.spool.directory, clock=clock, limits=limits, keep_in_memory=keeping_in_memory(clock.boot_id())
+    )
+    failures: list[Exception] = []
+
+    def fail(error: Exception) -> None:
+        failures.append(error)
+        stop.set()
+
+    sink = Sink(
+        spool,
+        config.influx,
+        clock,
+        on_event=_log,
+        on_failure=fail,
+        directory=config.spool.directory,
+        wait_for_clock=config.wait_for_clock,
+    )
+    before = spool.counters()
+    ends_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
+    sink.start()
+    try:
+        while True:
+            spool.commit()  # dead letters that were handed over
+            progress = _progress(spool, sink, before)
+            on_progress(progress)
+            is_late = ends_s is not None and clock.monotonic_s() >= ends_s
+            is_done = not progress.waiting_points and not spool.letters_wait
+            if stop.is_set() or is_late or is_done:
+                break
+            clock.wait(stop, POLL_S)
+    finally:
+        sink.stop(SINK_STOP_S)
+        progress = _progress(spool, sink, before)
+        spool.close()
+    if failures:
+        raise failures[0]
+    if progress.waiting_points:
+        raise UnavailableError(
+            f"{progress.waiting_points} points still wait",
+            where=str(config.spool.directory),
+            hint=progress.trouble or "they were given too little time",
+        )
+    return progress
+
+
+def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> Progress:
+    gauges, counters, state = spool.gauges(), spool.counters(), sink.state
+    return Progress(
+        waiting_points=gauges.waiting_disk_points + gauges.waiting_memory_points,
+        acknowledged_points=counters["points/acknowledged"] - before["points/acknowledged"],
+        dead_points=state.dead_points,
+        trouble=state.trouble,
+    )
+
+
+def _log(event: Event) -> None:
+    LOG.warning("%s: %s", event.code, event.text)

@@ -1,0 +1,292 @@
+"""The pipeline thread's work: deliveries in, durable batches out, and the accounts as of each batch.
+
+Promises: a batch is closed at 5,000 lines, 2 MiB or one second, whichever comes first, and always between
+two deliveries, so that its position and its accounts are exact. What a live source has delivered is kept from
+a death of this process at once, with the accounts as of that delivery. A batch that may hold a point of an
+earlier one is ordered, so that the last frame's value stays. A log that is read again is processed from its
+start and what an earlier run had stored is thrown away, so that every stage is as it was; for the same reason
+what the reducer holds of a log goes out only at the log's end, not when the service stops.
+
+Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.clock import Clock
+from telemetry.ledger import Counters, Ledger, add, of_source, subtract
+from telemetry.logs.identity import end_of
+from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
+from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.spool.compress import compress
+from telemetry.stages.stages import Line
+
+BATCH_LINES = 5000
+BATCH_BYTES = 2 * 1024 * 1024
+BATCH_AGE_S = 1.0
+KEEP_EVERY_S = 0.02  # at most: many sources, or one whose frames hardly gather, cost no more than this often
+SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
+
+
+class BatchStore(Protocol):
+    """What the pipeline needs of the spool."""
+
+    def keep(
+        self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
+    ) -> bool: ...
+
+    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int: ...
+
+    def commit(self) -> None: ...
+
+    def commit_due(self) -> bool: ...
+
+
+class Pipeline:
+    """Takes deliveries and rare points; cuts, compresses and stores batches."""
+
+    def __init__(
+        self,
+        line: Line,
+        store: BatchStore,
+        ledger: Ledger,
+        clock: Clock,
+        positions: Mapping[str, int],
+        *,
+        wait_for_clock: bool = False,
+        newest_ns: int | None = None,
+    ) -> None:
+        """positions: how many frames of each log are in the store already, and of which its end is.
+
+        newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing.
+        """
+        self._line = line
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+        self._newest_ns = newest_ns
+        self._stored = dict(positions)
+        self._positions = dict(positions)
+        self._delivered: dict[str, int] = {}
+        self._lost_before: dict[str, dict[str, int]] = {}
+        self._lost_earlier: dict[str, dict[str, int]] = {}  # before a source began anew
+        self._retired: dict[str, int] = {}  # what lines before this one have counted
+        self._rare_points: dict[str, int] = {}
+        self._open = LineBuffer()
+        self._discarded = LineBuffer()
+        self._opened_s = clock.monotonic_s()
+        self._is_live = False  # a source has delivered that cannot be read again
+        self._kept_bytes = 0  # of the open batch
+        self._keep_at_s = self._opened_s
+        self._time_base = TimeBase.UNIX
+        self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
+        self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the line still remembers
+        ledger.add_stage(lambda: add(self._retired, self._line.counted()))
+        ledger.add_stage(self._counted)
+
+    def process(
+        self,
+        source: str,
+        frames: FrameBatch,
+        lost_before: Counters,
+        *,
+        resume_as: str = "",
+        own_time: bool = False,
+        time_known: bool = True,
+    ) -> None:
+        """Process one delivery.
+
+        lost_before: by reason, what the source itself had lost when it had read these frames; resume_as: what
+        the position of a log is called, empty if the source cannot resume; own_time: the frames' stamps do
+        not come from this machine's clock; time_known: whether that clock may be trusted.
+        """
+        self._is_live |= not resume_as
+        if self._newest_ns is not None and source not in self._delivered and not self._stored.get(resume_as):
+            self._line.follow(source, self._newest_ns)
+        if resume_as:
+            stored = self._stored.get(resume_as, 0)
+            done = min(max(stored - frames.position, 0), len(frames))
+            if done:
+                self._repeat(frames.part(0, done) if done < len(frames) else frames)
+            if done < len(frames):
+                self._take(source, frames.part(done, len(frames)) if done else frames, AS_THEY_ARE)
+            self._positions[resume_as] = max(frames.position + len(frames), stored)
+        elif own_time:
+            self._take(source, frames, AS_THEY_ARE)
+        else:
+            for part, stamping in self._clock_stamps.parts(frames, time_known=time_known):
+                self._take(source, part, stamping)
+        self._delivered[source] = self._delivered.get(source, 0) + len(frames)
+        self.count_losses(source, lost_before)
+        if self._open.lines >= BATCH_LINES or len(self._open) >= BATCH_BYTES:
+            self.cut()
+
+    def count_losses(self, source: str, lost: Counters) -> None:
+        """What `source` itself has lost so far, by reason, and `kernel_dropped`."""
+        self._lost_before[source] = add(self._lost_earlier.get(source, {}), lost)
+
+    def end(self, source: str, lost: Counters, *, is_complete: bool, resume_as: str = "") -> None:
+        """Nothing more comes of `source`.
+
+        is_complete: it is a log, and read to its end; resume_as: as for `process`.
+        """
+        self.count_losses(source, lost)
+        self._line.end_sessions(source)
+        if is_complete and self._line.pending:
+            frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
+            if self._stored.get(end) != frames:  # else an earlier run has come to here
+                self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
+                self._flush(source)
+                self._positions[end] = frames
+
+    def replace_line(self, line: Line) -> None:
+        """From the next delivery on everything goes through `line`, whose channels are bound.
+
+        What the old one holds goes out first; alarms that are active go on or end.
+        """
+        for source in self._line.sources:
+            stamping = self._stampings.get(source, AS_THEY_ARE)  # none: a log of which nothing new has come
+            self._flush(source)
+            self._switch(stamping.base)
+            self._line.hand_over(line, self._open, source=source, shift_ns=stamping.shift_ns)
+            self._line.end_sessions(source)
+        self._retired = add(self._retired, self._line.counted())
+        self._line = line
+
+    def start_over(self, source: str, resume_as: str, positions: Mapping[str, int]) -> None:
+        """`source` begins anew in this run, its own counts at zero and a log at its first frame.
+
+        resume_as: as for `process`; positions: those of all logs, less what nobody reads any more.
+        """
+        self._lost_earlier[source] = self._lost_before.get(source, {})
+        self._positions = dict(positions)
+        if resume_as:
+            self._line.forget(source)
+            self._stored = dict(self._positions)
+            counters = self._ledger.snapshot().items()
+            afresh = {name: count for name, count in counters if name.startswith(of_source(source))}
+            self._ledger.suppress(afresh)
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """How many frames of each log are done, and of which its end is."""
+        return self._positions
+
+    def _take(self, source: str, frames: FrameBatch, stamping: Stamping) -> None:
+        if not stamping.continues(self._stampings.get(source, stamping)):
+            self._flush(source)
+        self._stampings[source] = stamping
+        self._switch(stamping.base)
+        self._line.process(frames, self._open, shift_ns=stamping.shift_ns)
+
+    def _flush(self, source: str, before_ns: int | None = None) -> None:
+        stamping = self._stampings.get(source)
+        if stamping is None or not self._line.pending:
+            return
+        self._switch(stamping.base)
+        self._line.flush(self._open, source=source, before_ns=before_ns, shift_ns=stamping.shift_ns)
+
+    def _repeat(self, frames: FrameBatch) -> None:
+        before = self._line.counted()
+        self._line.process(frames, self._discarded)
+        self._discarded.clear()
+        repeated = subtract(self._line.counted(), before)
+        self._ledger.suppress({name: count for name, count in repeated.items() if name.startswith("points/")})
+
+    def add_point(self, measurement: str, line: bytes, time_ns: int, *, time_known: bool = True) -> None:
+        """Add one point of the service's own."""
+        self._switch(TimeBase.UNIX if time_known else TimeBase.BOOT)
+        self._open.append(line, time_ns)
+        self._rare_points[measurement] = self._rare_points.get(measurement, 0) + 1
+
+    def tick(self, live: Iterable[str] = ()) -> None:
+        """Close the open batch when it is old, commit when that is due.
+
+        live: sources whose stamps are this machine's time; what the reducer holds of them goes out even if
+        they have fallen silent.
+        """
+        self._clock_stamps.look()
+        before_ns = self._clock.unix_ns() - SILENCE_GRACE_NS
+        for source in live:
+            self._flush(source, before_ns)
+        now_s = self._clock.monotonic_s()
+        if not self._open.lines:
+            self._opened_s = now_s
+        if now_s - self._opened_s >= BATCH_AGE_S:
+            self.cut()
+            self._store.commit()  # what is a second old waits no longer
+        else:
+            if now_s >= self._keep_at_s and self._keep():
+                self._keep_at_s = now_s + KEEP_EVERY_S
+            if self._store.commit_due():
+                self._store.commit()
+
+    def wait_s(self, most_s: float) -> float:
+        """How long the next `tick` may wait, `most_s` at most: less while something is still to be kept."""
+        if not self._is_live or len(self._open) == self._kept_bytes:
+            return most_s
+        return min(most_s, max(0.0, self._keep_at_s - self._clock.monotonic_s()))
+
+    def finish(self, live: Iterable[str] = ()) -> None:
+        """Everything that would be lost otherwise goes to the store, committed."""
+        for source in live:
+            self._flush(source)
+        self.cut()
+        self._store.commit()
+
+    def cut(self) -> None:
+        """Close the open batch and hand it to the store."""
+        self._opened_s = self._clock.monotonic_s()
+        points = self._open.lines
+        if not points:
+            return
+        accounts = self._keep() or self._ledger.snapshot()
+        first_ns, last_ns = self._open.first_ns, self._open.last_ns
+        batch = EncodedBatch(
+            payload=compress(self._open),
+            points=points,
+            first_ns=first_ns,
+            last_ns=last_ns,
+            ordered=self._open.overlaps,
+            time_base=self._time_base,
+            boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
+        )
+        self._open.clear()
+        self._kept_bytes = 0
+        self._store.append(batch, accounts=accounts, positions=self._positions)
+        if self._store.commit_due():
+            self._store.commit()
+
+    def _keep(self) -> Counters | None:
+        """Let the store keep the open batch as it is. The accounts as of now; None where nothing is new."""
+        if not self._is_live or len(self._open) == self._kept_bytes:
+            return None
+        accounts = self._ledger.snapshot()
+        boot_id = self._clock.boot_id() if self._time_base is TimeBase.BOOT else ""
+        if self._store.keep(self._open, accounts=accounts, positions=self._positions, boot_id=boot_id):
+            self._kept_bytes = len(self._open)
+        return accounts
+
+    def _switch(self, time_base: TimeBase) -> None:
+        if time_base is not self._time_base:
+            self.cut()
+            self._time_base = time_base
+
+    @property
+    def points_waiting(self) -> int:
+        """Points in the open batch; those that the reducer holds are not counted as made yet."""
+        return self._open.lines
+
+    def _counted(self) -> dict[str, int]:
+        counters = {f"points/made/{name}": count for name, count in self._rare_points.items()}
+        for source, lost in self._lost_before.items():
+            for name, count in lost.items():
+                counters[f"{'frames' if name.startswith('lost/') else 'bus'}/{source}/{name}"] = count
+            delivered = self._delivered.get(source, 0)
+            counters[f"bus/{source}/read"] = delivered + sum(
+                count for name, count in lost.items() if name.startswith("lost/")
+            )
+        return counters

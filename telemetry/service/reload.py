@@ -1,0 +1,115 @@
+"""Reading the configuration again while the service runs.
+
+Promises: a new configuration is read, checked and compiled in a thread of its own, while the line goes on; it
+is taken as a whole or refused as a whole, with one line that says why. No thread or process to read it with
+is such a reason too. What cannot change under a running service (the spool, the server, the clock) is refused
+by name rather than ignored: every key counts as such until it stands in TAKES_EFFECT. Relies on
+`telemetry.stages.prepare` touching nothing.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+
+from telemetry.config import Config, load_config
+from telemetry.errors import ConfigError, TelemetryError
+from telemetry.stages.prepare import Prepared, prepare
+from telemetry.threads import start
+
+LOG = logging.getLogger("telemetry.service")
+
+TAKES_EFFECT = {
+    "file",
+    "vehicle",
+    "gateway_every_s",
+    "cache_directory",
+    "reduce",
+    "sources",
+    "map",
+    "protect",
+    "limits",
+}
+_KEYS = {  # of what is called otherwise in the file
+    "wait_for_clock": "clock",
+    "influx.token": "influx.token_file",
+    "influx.password": "influx.password_file",
+    "spool.cap_bytes": "spool.cap_mib",
+    "spool.max_age_s": "spool.max_age_h",
+    "spool.keep_free_bytes": "spool.keep_free_mib",
+}
+
+
+def prepare_again(running: Config) -> Prepared:
+    """The file of `running`, as it is now. Raises TelemetryError."""
+    config = load_config(running.file)
+    key = needs_restart(running, config)
+    if key:
+        raise ConfigError(
+            "a change takes effect after a restart only",
+            where=f"{config.file}: {key}",
+            hint="systemctl restart",
+        )
+    return prepare(config)
+
+
+def needs_restart(old: Config, new: Config) -> str:
+    """The path of the first key, as the file has it, that differs and cannot change now; else empty."""
+    for field in fields(Config):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if field.name in TAKES_EFFECT or before == after:
+            continue
+        if not is_dataclass(before) or type(before) is not type(after):
+            return key_of(field.name)
+        inner = (
+            part.name for part in fields(before) if getattr(before, part.name) != getattr(after, part.name)
+        )
+        return key_of(f"{field.name}.{next(inner)}")
+    return ""
+
+
+def key_of(path: str) -> str:
+    """What the file calls the value at `path` in Config."""
+    return _KEYS.get(path, path)
+
+
+class Reload:
+    """Requests to read the configuration again, one at a time. For the pipeline's thread, but for `asked`."""
+
+    def __init__(self, asked: threading.Event, again: Callable[[Config], Prepared] = prepare_again) -> None:
+        """asked: set, from any thread, when the configuration is to be read again."""
+        self._asked = asked
+        self._again = again
+        self._thread: threading.Thread | None = None
+        self._result: Prepared | TelemetryError | None = None
+
+    def begin(self, running: Config) -> bool:
+        """Begin to read if that was asked for and is not under way; whether it has begun."""
+        if self._thread is not None or not self._asked.is_set():
+            return False
+        self._asked.clear()
+        thread = threading.Thread(target=self._prepare, args=(running,), name="reload", daemon=True)
+        try:
+            start(thread)
+        except TelemetryError as error:
+            self._result = error
+        else:
+            self._thread = thread
+        return True
+
+    def take(self) -> Prepared | TelemetryError | None:
+        """What came of it, once; None: nothing yet."""
+        if self._thread is not None and self._thread.is_alive():
+            return None
+        self._thread = None
+        result, self._result = self._result, None
+        return result
+
+    def _prepare(self, running: Config) -> None:
+        try:
+            self._result = self._again(running)
+        except TelemetryError as error:
+            self._result = error
+        except Exception as error:
+            LOG.exception("the configuration cannot be read again")
+            self._result = TelemetryError(f"a fault in the program: {type(error).__name__}")

@@ -1,0 +1,517 @@
+"""The gateway service: builds the pipeline, runs it, and stops it in an order in which nothing is lost.
+
+Order of building: configuration, databases, then the spool (a wrong configuration touches nothing), then the
+stages, the status socket, the page, the sources and, once frames flow, the sink. Order of stopping: sources,
+pipeline, spool, sink, within 5 s whatever the server does. This thread runs the pipeline; the others are in
+docs/architecture.md.
+
+Nothing that only reports ends the line: a report that fails is logged, and the next one is tried. Stopping
+stores first, and a step of it that fails keeps none of the later ones from being taken.
+"""
+
+import logging
+import threading
+from collections import deque
+from functools import partial
+from typing import Any
+
+from telemetry import __version__
+from telemetry.clock import Clock, SystemClock
+from telemetry.config import Config, SourceSettings
+from telemetry.errors import TelemetryError
+from telemetry.ledger import Ledger, add, of_source
+from telemetry.live.gateway import MEASUREMENT as GATEWAY
+from telemetry.live.gateway import HourlyRate, gateway_lines
+from telemetry.live.state import LiveState
+from telemetry.live.status_socket import StatusServer
+from telemetry.logs.identity import is_end
+from telemetry.model.bit_rate import BitRate
+from telemetry.model.events import Event, begins
+from telemetry.model.events import line as event_line
+from telemetry.model.measurements import Level
+from telemetry.service.attempts import Reports, take_all
+from telemetry.service.committing import Committer
+from telemetry.service.figures import Figures
+from telemetry.service.pipeline import Pipeline
+from telemetry.service.process import process_gauges
+from telemetry.service.reload import Reload
+from telemetry.service.supervisor import Supervisor
+from telemetry.service.watch import ClockWatch, SpoolWatch
+from telemetry.sinks.sink import Sink
+from telemetry.sources.assemble import Assembled, assemble_source, assemble_sources, without_replaced
+from telemetry.sources.channels import ChannelTable
+from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.running import RunningSources
+from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from telemetry.spool.limits import SpoolLimits
+from telemetry.spool.spool import Spool
+from telemetry.spool.write_through import keeping_in_memory
+from telemetry.stages.prepare import Prepared, prepare
+from telemetry.web.server import WebServer
+from telemetry.web.site import Views
+
+LOG = logging.getLogger("telemetry.service")
+
+POLL_S = 0.12  # longer than frames gather: a busy bus costs one wake-up and not two
+SOURCES_STOP_S = 1.5
+SINK_STOP_S = 1.5
+STATUS_EVERY_S = 0.5
+OLD_EVENT_NS = 60_000_000_000  # nothing that is told now happened earlier than this
+
+
+class Service:
+    """One run of the service with one configuration."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock | None = None,
+        stop: StopSignal | None = None,
+        *,
+        reload: threading.Event | None = None,
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        """Raises TelemetryError when the configuration, a database or the spool cannot be used.
+
+        stop: ends `run`, in order; reload: set to have the configuration read again; supervisor: is told how
+        things are.
+        """
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._stop = stop or StopSignal()
+        self._reload = Reload(reload or threading.Event())
+        self._next: Prepared | None = (
+            None  # a new configuration, until the sources that it changes have ended
+        )
+        self._adopt_at_s = 0.0
+        self._supervisor = supervisor or Supervisor(self._clock)
+        self._events: deque[tuple[Event, int]] = deque(maxlen=1000)
+        self._channels = ChannelTable()
+        self._bound = 0
+
+        prepared = prepare(config)
+        self._line, self._bus_numbers = prepared.line, prepared.bus_numbers
+        self._live_state = LiveState(self._clock, self._bit_rate_of)
+        self._line.set_observer(self._live_state)
+        self._output = BatchChannel()
+        self._spool = Spool(
+            config.spool.directory,
+            clock=self._clock,
+            limits=SpoolLimits(
+                cap_bytes=config.spool.cap_bytes,
+                max_age_s=config.spool.max_age_s,
+                keep_free_bytes=config.spool.keep_free_bytes,
+            ),
+            keep_in_memory=keeping_in_memory(self._clock.boot_id()),
+        )
+        recovery = self._spool.recovery
+        positions = recovery.positions
+        assembled = assemble_sources(config, self._channels, self._clock, positions)
+        self._sources = RunningSources(assembled, self._output, self._assemble_again)
+        self._ledger = Ledger(self._earlier_accounts())
+        self._committer = Committer(self._spool, self._clock, self._fail)
+        self._pipeline = Pipeline(
+            self._line,
+            self._committer,
+            self._ledger,
+            self._clock,
+            without_replaced(positions, self._sources),
+            wait_for_clock=config.wait_for_clock,
+            newest_ns=recovery.newest_ns,
+        )
+        for source in self._sources:
+            self._expect(source)
+        self._sink = Sink(
+            self._spool,
+            config.influx,
+            self._clock,
+            on_event=self._add_event,
+            on_failure=self._fail,
+            directory=config.spool.directory,
+            wait_for_clock=config.wait_for_clock,
+        )
+        self._time_known = self._sink.time_known()
+        self._clock_watch = ClockWatch(self._clock)
+        found = self._spool.counters()
+        self._spool_watch = SpoolWatch(
+            evicted=found["points/evicted"],
+            damaged=found["points/damaged"] - self._spool.recovery.damaged_points,
+        )
+        self._failure: Exception | None = None
+        self._reports = Reports()
+        self._status = StatusServer(config.spool.directory, self._describe)
+        self._web = WebServer(config.web, Views(self._describe, lambda: self._published.live), self._clock)
+        self._started_s = self._clock.monotonic_s()
+        self._written_rate, self._sync_rate = HourlyRate(), HourlyRate()
+        self._rates: dict[str, float] = {}
+        self._published = self._take_figures()
+        self._next_gateway_s = self._clock.monotonic_s() + config.gateway_every_s
+        self._next_status_s = 0.0
+
+    def _expect(self, source: Assembled) -> None:
+        """Write all that can be counted of `source` as 0 from the first point on."""
+        self._expect_frames(source)
+        self._pipeline.count_losses(source.name, source.source.counts())
+
+    def _expect_frames(self, source: Assembled) -> None:
+        for bus in source.buses:
+            self._line.expect(
+                source.name,
+                bus=self._bus_numbers.get(bus, -1),
+                isotp=source.isotp,
+                has_error_frames=source.has_error_frames,
+            )
+
+    def _earlier_accounts(self) -> dict[str, int]:
+        """The accounts of earlier runs, less what is counted afresh: a log is always read from its start."""
+        logs = [source.name for source in self._sources if source.resume_as]
+        afresh = tuple(prefix for name in logs for prefix in of_source(name))
+        accounts = self._spool.recovery.accounts
+        return (
+            {name: count for name, count in accounts.items() if not name.startswith(afresh)}
+            if afresh
+            else dict(accounts)
+        )
+
+    # -- running
+
+    def run(self) -> None:
+        """Until stopped; or, when all sources are logs, until all is delivered.
+
+        Raises what has ended it; UnavailableError when the system gives no thread to start with.
+        """
+        try:
+            self._start()
+            self._run_until_stopped()
+        except Exception as error:  # noqa: BLE001 - whatever it is, what there is must be stored first
+            self._fail(error)
+        self._stop.set()
+        self._shut_down()
+        if self._failure is not None:
+            raise self._failure
+
+    def _start(self) -> None:
+        self._report_start()
+        self._write_gateway_points()  # where counters begin, before anything is lost
+        self._status.start()
+        self._web.start()
+        self._committer.start()
+        self._sources.start()
+        self._supervisor.ready(self._summary())
+        self._sink.start()
+        LOG.info("running: %s", ", ".join(source.name for source in self._sources))
+
+    def stop(self) -> None:
+        """Stop, in order. From any thread."""
+        self._stop.set()
+
+    def _fail(self, error: Exception) -> None:
+        """Stop in order, and say what has ended it: the first thing that did. From any thread."""
+        self._failure = self._failure or error
+        self.stop()
+
+    def _run_until_stopped(self) -> None:
+        while (self._sources.any_running or self._next) and not self._stop.is_set():
+            self._step()
+            self._follow_reload()
+        if not self._stop.is_set():
+            LOG.info("all logs are read; delivering what is left")
+            self._pipeline.finish(self._live())
+            while self._waiting_points() and not self._stop.is_set():
+                self._clock.wait(self._stop.event, POLL_S)
+                self._tick()
+                self._supervisor.went_round(took=False, waiting=False)
+        self._stop.set()
+        self._supervisor.stopping()
+        self._sources.stop()
+        deadline_s = self._clock.monotonic_s() + SOURCES_STOP_S
+        while self._sources.any_running and self._clock.monotonic_s() < deadline_s:
+            self._step()
+
+    def _step(self) -> None:
+        """Take one item, or find that there is none for a while; then do what time asks for."""
+        item = self._output.get(self._pipeline.wait_s(POLL_S))
+        match item:
+            case Delivery():
+                self._take(item)
+            case SourceEvent():
+                self._log(item.event)
+                self._write_event(item.event, item.time_ns)
+            case SourceEnded():
+                self._pipeline.end(
+                    item.source,
+                    item.counts,
+                    is_complete=item.is_complete,
+                    resume_as=self._sources[item.source].resume_as,
+                )
+                self._sources.ended(item.source)
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._next_gateway_s:
+            self._next_gateway_s = now_s + self._config.gateway_every_s
+            self._reports.make(self._write_gateway_points)
+        self._tick()
+        if any(source.resume_as for source in self._sources):  # a live source does not wait
+            self._output.hold(not self._spool.has_room())
+        if not self._committer.hangs():  # while the disk does, the service gets on with nothing
+            self._supervisor.went_round(
+                took=item is not None, waiting=item is None and self._output.frames_waiting > 0
+            )
+
+    def _take(self, delivery: Delivery) -> None:
+        self._bind_new_channels()
+        source = self._sources[delivery.source]
+        self._pipeline.process(
+            delivery.source,
+            delivery.batch,
+            delivery.counts,
+            resume_as=source.resume_as,
+            own_time=source.own_time,
+            time_known=self._time_known,
+        )
+        self._output.give_back(delivery.batch)
+
+    def _bind_new_channels(self) -> None:
+        for channel in self._channels.since(self._bound):
+            source = self._sources.get(channel.source)
+            self._bound += 1
+            if source is None:
+                continue  # it was removed, and nothing comes of it any more
+            bus = self._bus_numbers.get(source.bus_of(channel.name), -1)
+            self._line.bind(
+                channel.number,
+                bus=bus,
+                source=channel.source,
+                tag=source.tag_of(channel.name),
+                isotp=source.isotp,
+                has_error_frames=source.has_error_frames,
+                by_order=source.has_scaled_time,
+            )
+
+    def _live(self) -> list[str]:
+        return [source.name for source in self._sources if not source.resume_as]
+
+    def _bit_rate_of(self, name: str) -> BitRate | None:
+        source = self._sources.get(name)
+        return None if source is None else source.bit_rate
+
+    # -- another configuration
+
+    def _follow_reload(self) -> None:
+        """Take the next step towards a new configuration if one is asked for, or under way."""
+        if self._next is not None:
+            if not self._sources.retiring or self._clock.monotonic_s() >= self._adopt_at_s:
+                self._adopt(self._next)
+                self._next = None
+            return
+        if self._reload.begin(self._config):
+            self._supervisor.reloading()
+        match self._reload.take():
+            case Prepared() as prepared:
+                self._retire_for(prepared)
+            case TelemetryError() as error:
+                self._refuse(error)
+
+    def _retire_for(self, new: Prepared) -> None:
+        """Ask the sources to stop that `new` does not have, unless those that it has cannot start."""
+        try:
+            self._sources.reserve(new.config.sources)
+        except TelemetryError as error:
+            self._refuse(error)
+            return
+        self._sources.retire(new.config.sources)
+        self._adopt_at_s = self._clock.monotonic_s() + SOURCES_STOP_S
+        self._next = new
+
+    def _refuse(self, error: TelemetryError) -> None:
+        self._add_event(begins("config_refused", f"{error}; the old configuration goes on"))
+        self._supervisor.ready()
+
+    def _adopt(self, new: Prepared) -> None:
+        """Between two batches: what the old line holds goes out, then everything is as `new` has it."""
+        self._bind_new_channels()
+        new.line.set_observer(self._live_state)
+        self._config, self._line, self._bus_numbers, self._bound = new.config, new.line, new.bus_numbers, 0
+        self._sources.adopt(new.config.sources)
+        for source in self._sources:
+            self._expect_frames(source)
+        self._bind_new_channels()
+        self._pipeline.replace_line(new.line)
+        self._write_gateway_points()
+        self._next_gateway_s = min(
+            self._next_gateway_s, self._clock.monotonic_s() + new.config.gateway_every_s
+        )
+        names = ", ".join(source.name for source in self._sources)
+        self._add_event(begins("config_reloaded", f"{new.config.file.name}: {names}"))
+        self._supervisor.ready(self._summary())
+
+    def _assemble_again(self, settings: SourceSettings) -> Assembled:
+        """A source that begins while the service runs: anew, or for the first time."""
+        positions = self._pipeline.positions
+        source = assemble_source(settings, self._channels, self._clock, positions)
+        kept = without_replaced(positions, [source])
+        self._pipeline.start_over(source.name, source.resume_as, kept)
+        self._expect(source)
+        return source
+
+    def _tick(self) -> None:
+        self._time_known = self._sink.time_known()
+        for event in self._clock_watch.observe(time_known=self._time_known):
+            self._add_event(event)
+        self._write_events()
+        self._pipeline.tick(source.name for source in self._sources if not source.own_time)
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._next_status_s:
+            self._next_status_s = now_s + STATUS_EVERY_S
+            self._reports.make(self._publish)
+            self._watch_spool(now_s)
+
+    def _watch_spool(self, now_s: float) -> None:
+        figures = self._published
+        for event in self._spool_watch.observe(
+            volatile=figures.volatile,
+            evicted=figures.counters["points/evicted"],
+            damaged=figures.counters["points/damaged"],
+            now_s=now_s,
+        ):
+            self._add_event(event)
+
+    # -- what the service says of itself
+
+    def _report_start(self) -> None:
+        self._add_event(begins("service_start", f"version {__version__}"))
+        recovery = self._spool.recovery
+        if recovery.waiting_points:
+            LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
+        if not recovery.clean:
+            adopted = (
+                f"{recovery.adopted_points} points were adopted from memory; what had not been kept is gone"
+            )
+            gone = adopted if recovery.adopted_points else "what was in memory then is gone"
+            text = f"{gone}; stored up to batch {recovery.last_sequence}"
+            positions = ", ".join(
+                f"{name} frame {count}" for name, count in recovery.positions.items() if not is_end(name)
+            )
+            self._add_event(begins("unclean_stop", f"{text}; {positions}" if positions else text))
+
+    def _add_event(self, event: Event) -> None:
+        """From any thread."""
+        self._log(event)
+        self._events.append((event, self._clock.boot_ns()))
+
+    def _log(self, event: Event) -> None:
+        level = logging.WARNING if event.level > Level.INFORMATION else logging.INFO
+        LOG.log(level, "%s%s: %s", f"{event.source}: " if event.source else "", event.code, event.text)
+
+    def _write_events(self) -> None:
+        while self._events:
+            event, boot_ns = self._events.popleft()
+            self._write_event(event, boot_ns - self._clock.boot_ns() + self._clock.unix_ns())
+
+    def _write_event(self, event: Event, unix_ns: int) -> None:
+        time_ns = self._own_time_ns(unix_ns)
+        self._live_state.add_event(event, unix_ns)
+        self._add_point("event", event_line(event, self._config.vehicle, time_ns), time_ns)
+
+    def _write_gateway_points(self) -> None:
+        time_ns = self._own_time_ns(self._clock.unix_ns())
+        spool, now_s = self._spool.gauges(), self._clock.monotonic_s()
+        self._rates = {
+            "spool_written_bytes_per_h": self._written_rate.add(now_s, spool.bytes_written),
+            "spool_syncs_per_h": self._sync_rate.add(now_s, spool.syncs),
+        }
+        figures = self._take_figures()
+        for text in gateway_lines(self._config.vehicle, time_ns, figures.counters, figures.gauges):
+            self._add_point(GATEWAY, text, time_ns)
+
+    def _own_time_ns(self, unix_ns: int) -> int:
+        """`unix_ns`, a time of now, on the time base that batches have now."""
+        age_ns = self._clock.unix_ns() - unix_ns
+        if self._config.wait_for_clock and abs(age_ns) > OLD_EVENT_NS:
+            age_ns = 0  # the clock was set meanwhile
+        return (self._clock.unix_ns() if self._time_known else self._clock.boot_ns()) - age_ns
+
+    def _add_point(self, measurement: str, line: bytes, time_ns: int) -> None:
+        self._pipeline.add_point(measurement, line, time_ns, time_known=self._time_known)
+
+    def _waiting_points(self) -> int:
+        gauges = self._spool.gauges()
+        return gauges.waiting_disk_points + gauges.waiting_memory_points
+
+    def _take_figures(self) -> Figures:
+        """For the pipeline's thread: all numbers, of one moment, so that they balance."""
+        counters, spool = self._spool.snapshot()
+        now_s = self._clock.monotonic_s()
+        gauges = {
+            "points_waiting_memory": spool.waiting_memory_points + self._pipeline.points_waiting,
+            "points_waiting_disk": spool.waiting_disk_points,
+            "spool_bytes": spool.disk_bytes,
+            "spool_oldest_s": spool.oldest_age_s,
+            "spool_volatile": bool(spool.volatile),
+            **self._rates,
+            "points_never_on_disk": spool.never_on_disk_points,
+            "frames_waiting": self._output.frames_waiting,
+            "sink_held": bool(self._sink.state.held),
+            "incomplete_cycles": self._line.incomplete_cycles,
+            "uptime_s": now_s - self._started_s,
+            **process_gauges(),
+        }
+        live = self._live_state.snapshot()
+        return Figures(add(self._ledger.snapshot(), counters), gauges, spool.volatile, live, now_s)
+
+    def _publish(self) -> None:
+        self._published = self._take_figures()
+        self._supervisor.status(self._summary())
+        self._web.published()
+
+    def _summary(self) -> str:
+        """One line of how things are, for people."""
+        sources = ", ".join(f"{source.name} {source.source.status}" for source in self._sources)
+        server = self._sink.state.summary()
+        return f"{sources}; server: {server}; spool: {self._published.volatile or 'on disk'}"
+
+    def _describe(self, request: str = "") -> dict[str, Any]:
+        """What the status socket answers. request: `messages` to have the last values of all messages too."""
+        if request == "messages":
+            self._live_state.ask_for_messages()
+        states = {name: words for source in self._sources for name, words in source.states.items()}
+        states["web"] = self._web.state
+        states["service"] = "stopping" if self._stop.is_set() else "running"
+        return self._published.status(
+            self._config.vehicle,
+            states,
+            self._sink.state,
+            now_s=self._clock.monotonic_s(),
+            got_on_s=self._supervisor.got_on_s,
+        )
+
+    # -- stopping
+
+    def _shut_down(self) -> None:
+        """What must not be lost first."""
+        self._sources.stop()
+        steps = (
+            self._store_the_rest,
+            self._report_stop,
+            self._store_the_rest,
+            partial(self._sink.stop, SINK_STOP_S),
+            self._publish,
+            self._status.close,
+            self._web.close,
+            self._committer.close,
+            self._spool.close,
+            self._log_end,
+        )
+        take_all(steps, self._fail)
+
+    def _store_the_rest(self) -> None:
+        self._pipeline.finish(self._live())
+        self._committer.finish()
+
+    def _report_stop(self) -> None:
+        self._add_event(begins("service_stop", "stopped in order" if self._failure is None else "a fault"))
+        self._write_events()
+        self._write_gateway_points()
+
+    def _log_end(self) -> None:
+        waiting = self._waiting_points()
+        LOG.info("stopped; %s", f"{waiting} points wait in the spool" if waiting else "nothing waits")

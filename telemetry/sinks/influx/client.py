@@ -1,0 +1,274 @@
+"""The database as the sender sees it: lines in, a verdict out, whatever API the server speaks.
+
+Promises: `api = auto` is settled by what the server answers and never by the version it claims; a missing
+bucket or database is created when that is allowed; a server that takes no gzip gets plain lines; credentials
+stand in headers only and are blotted out of whatever comes back; one thread, started before the first
+request, ends those that take too long. Imports influxdb-client (18 MB, 0.2 s) with the first request and not
+before.
+"""
+
+import gzip
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from telemetry.clock import Clock
+from telemetry.errors import ConfigError
+from telemetry.sinks.blot import Blotter
+from telemetry.sinks.credentials import Secret, read_secret
+from telemetry.sinks.deadline import Deadline
+from telemetry.sinks.delivery import MAX_BATCH_BYTES
+from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.verdict import (
+    Acknowledged,
+    Answer,
+    Failure,
+    Hold,
+    HoldCause,
+    NoAnswer,
+    Verdict,
+    judge,
+)
+from telemetry.spool.compress import decompress
+
+if TYPE_CHECKING:
+    from telemetry.sinks.influx.http import Transport
+
+_EMPTY = gzip.compress(b"", mtime=0)
+_JSON = {"Content-Type": "application/json"}
+_LINES = {"Content-Type": "text/plain; charset=utf-8"}
+GZIP_AGAIN_S = 3600.0  # after a server took no gzip: another one may stand there by now
+_UNSUPPORTED = 415  # media type or content coding: RFC 9110, 15.5.16
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What came of one batch of lines: the last answer, what it means, and how long it took.
+
+    sent_bytes: of bodies, in all its requests. plain: the server takes no gzip, so lines are not compressed.
+    """
+
+    answer: Answer | NoAnswer
+    verdict: Verdict
+    api: Api
+    latency_s: float
+    sent_bytes: int = 0
+    plain: bool = False
+
+
+class InfluxClient:
+    """One server. `write` is called from one thread; `abort` from any."""
+
+    def __init__(self, settings: InfluxSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._token = settings.token
+        self._password = settings.password
+        self._api = settings.api
+        self._blotter = _blotter_of(settings.token, settings.username, settings.password)
+        self._deadline = Deadline()
+        self._transports: dict[Api, Transport] = {}
+        self._plain_until_s: float | None = None  # None: gzip
+        self._sent_bytes = 0
+        self._aborted = False
+        self._secrets_read = False
+
+    @property
+    def api(self) -> Api:
+        """As configured, or as found out; AUTO while it is not known."""
+        return self._api
+
+    def start(self) -> None:
+        """Start the thread that ends requests; else the first request does. Raises UnavailableError."""
+        self._deadline.start()
+
+    def write(self, payload: bytes) -> Exchange:
+        """Send gzip-compressed line protocol with stamps in ns. Raises ConfigError: a secret's file."""
+        exchange = self._ask(payload)
+        verdict = exchange.verdict
+        if (
+            not self._settings.create
+            or not isinstance(verdict, Hold)
+            or verdict.cause is not HoldCause.NOT_FOUND
+        ):
+            return exchange
+        created = judge(self._create(exchange.api))
+        if isinstance(created, Acknowledged):
+            return self._ask(payload)
+        return replace(exchange, verdict=replace(verdict, words=f"{verdict.words}; making it: {created}"))
+
+    def probe(self) -> Exchange:
+        """Ask without lines: tells of address, certificate, credentials and bucket. Changes nothing."""
+        return self._ask(_EMPTY)
+
+    def _ask(self, payload: bytes) -> Exchange:
+        started_s, sent_bytes = self._clock.monotonic_s(), self._sent_bytes
+        api, answer = self._write(payload)
+        return Exchange(
+            answer,
+            judge(answer),
+            api,
+            self._clock.monotonic_s() - started_s,
+            sent_bytes=self._sent_bytes - sent_bytes,
+            plain=self._plain_until_s is not None,
+        )
+
+    def reread_credentials(self) -> bool:
+        """Read the secrets' files again; whether anything changed. Raises ConfigError as `write` does."""
+        before = (self._token, self._password)
+        self._read_secrets()
+        changed = before != (self._token, self._password)
+        if changed:
+            self._disconnect()
+        return changed
+
+    def abort(self) -> None:
+        """End the request that is in flight, and let no other begin. From any thread; returns at once."""
+        self._aborted = True
+        for transport in list(self._transports.values()):
+            transport.abort()
+
+    def close(self) -> None:
+        """Close the connections, and end the thread. A later request makes them again."""
+        self._disconnect()
+        self._deadline.close()
+
+    def _disconnect(self) -> None:
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
+
+    def _write(self, payload: bytes) -> tuple[Api, Answer | NoAnswer]:
+        """Try what is known or likely; another API only where the server has no such endpoint.
+
+        A page for people at its path is no endpoint either: sites have them for every path.
+        """
+        if self._settings.api is not Api.AUTO:
+            return self._settings.api, self._write_to(self._settings.api, payload)
+        first = Api.V1 if self._api is Api.V1 else Api.V2
+        answer = self._write_to(first, payload)
+        if not _no_endpoint(answer):
+            if isinstance(answer, Answer):
+                self._api = first
+            return first, answer
+        second = Api.V2 if first is Api.V1 else Api.V1
+        other = self._write_to(second, payload)
+        if not _no_endpoint(other):
+            if isinstance(other, Answer):
+                self._api = second
+            return second, other
+        self._api = Api.AUTO
+        return first, answer
+
+    def _write_to(self, api: Api, payload: bytes) -> Answer | NoAnswer:
+        settings = self._settings
+        query = {"precision": "ns"}
+        if api is Api.V1:
+            query["db"] = settings.v1_database
+            if settings.v1_retention_policy:
+                query["rp"] = settings.v1_retention_policy
+        else:
+            query["bucket"] = settings.v2_bucket
+            if settings.org:
+                query["org"] = settings.org
+        path = "/write" if api is Api.V1 else "/api/v2/write"
+        now_s = self._clock.monotonic_s()
+        if self._plain_until_s is None or now_s >= self._plain_until_s:
+            self._plain_until_s = None
+            answer = self._request(api, "POST", path, query, {**_LINES, "Content-Encoding": "gzip"}, payload)
+            if not _is_unsupported(answer):
+                return answer
+        answer = self._request(api, "POST", path, query, _LINES, decompress(payload, MAX_BATCH_BYTES))
+        if _is_unsupported(answer):  # plain too: it is not the compression
+            self._plain_until_s = None
+        elif self._plain_until_s is None and isinstance(answer, Answer):
+            self._plain_until_s = now_s + GZIP_AGAIN_S
+        return answer
+
+    def _create(self, api: Api) -> Answer | NoAnswer:
+        """Make the database or bucket."""
+        settings = self._settings
+        organisation_id = self._organisation_id() if api is Api.V2 else ""
+        if organisation_id:
+            body = {"orgID": organisation_id, "name": settings.v2_bucket, "retentionRules": []}
+            return self._request(api, "POST", "/api/v2/buckets", {}, _JSON, json.dumps(body).encode())
+        # InfluxDB 1.8 writes by API v2 but makes databases by v1 only.
+        name = settings.v1_database.replace("\\", "\\\\").replace('"', '\\"')
+        return self._request(Api.V1, "POST", "/query", {"q": f'CREATE DATABASE "{name}"'}, {}, b"")
+
+    def _organisation_id(self) -> str:
+        answer = self._request(Api.V2, "GET", "/api/v2/orgs", {"org": self._settings.org}, _JSON, b"")
+        try:
+            if isinstance(answer, Answer) and answer.status == 200:
+                return str(json.loads(answer.body)["orgs"][0]["id"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            pass  # not what InfluxDB 2 answers
+        return ""
+
+    def _request(
+        self, api: Api, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
+    ) -> Answer | NoAnswer:
+        if api not in self._transports and not self._aborted:
+            self._transports[api] = self._connect(api)
+        if self._aborted:
+            return NoAnswer(Failure.ABORTED)
+        self._sent_bytes += len(body)
+        answer = self._transports[api].request(
+            method, path, query, headers, body, deadline_s=self._settings.request_deadline_s(len(body))
+        )
+        return self._blotted(answer)
+
+    def _connect(self, api: Api) -> "Transport":
+        from telemetry.sinks.influx.http import Transport  # 18 MB: not before it is needed
+
+        if not self._secrets_read:
+            self._read_secrets()
+        self._deadline.start()
+        token, basic = self._credentials(api)
+        return Transport(self._settings, token, basic=basic, clock=self._clock, deadline=self._deadline)
+
+    def _credentials(self, api: Api) -> tuple[Secret | None, bool]:
+        """What stands in the header, and whether by HTTP basic authentication."""
+        if self._token is not None and not _fits_a_header(self._token):
+            raise ConfigError("the token is not printable ASCII", where="influx")
+        if not self._settings.username or (api is Api.V2 and self._token is not None):
+            return self._token, False
+        pair = Secret(f"{self._settings.username}:{self._password.reveal() if self._password else ''}")
+        if api is Api.V1:
+            return pair, True
+        # InfluxDB 1.8 takes user and password as the token of its API v2.
+        return (pair if _fits_a_header(pair) else None), False
+
+    def _read_secrets(self) -> None:
+        if self._settings.token_file is not None:
+            self._token = read_secret(self._settings.token_file)
+        if self._settings.password_file is not None:
+            self._password = read_secret(self._settings.password_file)
+        self._blotter = _blotter_of(self._token, self._settings.username, self._password)
+        self._secrets_read = True
+
+    def _blotted(self, answer: Answer | NoAnswer) -> Answer | NoAnswer:
+        """The answer without our secrets, which a server, a proxy or a library may quote."""
+        blotter = self._blotter
+        if isinstance(answer, NoAnswer):
+            return replace(answer, words=blotter.text(answer.words))
+        headers = {name: blotter.text(value) for name, value in answer.headers.items()}
+        return replace(answer, headers=headers, body=blotter.body(answer.body))
+
+
+def _blotter_of(token: Secret | None, username: str, password: Secret | None) -> Blotter:
+    known = [secret.reveal() for secret in (token, password) if secret]
+    return Blotter(known, [f"{username}:{password.reveal()}"] if password else [])
+
+
+def _fits_a_header(secret: Secret) -> bool:
+    return secret.reveal().isascii() and secret.reveal().isprintable()
+
+
+def _no_endpoint(answer: Answer | NoAnswer) -> bool:
+    verdict = judge(answer)
+    return isinstance(verdict, Hold) and verdict.cause in (HoldCause.NO_ENDPOINT, HoldCause.NO_DATABASE)
+
+
+def _is_unsupported(answer: Answer | NoAnswer) -> bool:
+    return isinstance(answer, Answer) and answer.status == _UNSUPPORTED

@@ -1,0 +1,274 @@
+"""One HTTP request at a time through influxdb-client's own connection pool, bounded in time and in size.
+
+Promises: a request ends at its deadline however slowly the server takes or gives bytes, and at once when it
+is aborted; no redirect is followed, so that no other host sees the token; at most 64 KiB of an answer are
+read, unless more are asked for; a 2xx whose body is cut short is no answer, since what is left of it may look
+like an acknowledgement; whatever goes wrong is a `NoAnswer`, not an exception. Relies on urllib3 for the
+protocol, on the sink's `Deadline` and a second descriptor of the socket: urllib3's own time-outs begin again
+with every read, so a server that drips would hold a request for ever.
+
+Importing this module imports influxdb-client.
+"""
+
+import contextlib
+import http.client
+import os
+import socket
+import ssl
+import threading
+import warnings
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    InsecureRequestWarning,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+)
+
+from telemetry.clock import Clock
+from telemetry.errors import ConfigError
+from telemetry.sinks.credentials import Secret
+from telemetry.sinks.deadline import Deadline
+from telemetry.sinks.influx.library import InfluxDBClient
+from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer
+
+MAX_ANSWER_BYTES = 64 * 1024
+
+
+class _Guard:
+    """Knows the socket that is in use and can shut it down, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended = Failure.ABORTED
+        self._in_flight = False
+        self._over = False  # the request in flight was ended
+        self._closed_for_good = False
+        self._watched: socket.socket | None = None
+
+    def begin(self) -> None:
+        """A request begins."""
+        with self._lock:
+            self._in_flight = True
+            self._over = self._closed_for_good
+
+    def time_out(self) -> None:
+        """End the request in flight: its time is up."""
+        with self._lock:
+            if self._in_flight and not self._over:
+                self._over = True
+                self._ended = Failure.TIMEOUT
+                self._shut_down()
+
+    def end_for_good(self) -> None:
+        """End the request in flight and every later one."""
+        with self._lock:
+            self._closed_for_good = True
+            if not self._over:
+                self._over = True
+                self._ended = Failure.ABORTED
+            self._shut_down()
+
+    def failure(self) -> Failure | None:
+        """Why the request in flight was ended; None if it was not."""
+        with self._lock:
+            return self._ended if self._over else None
+
+    def watch(self, connected: socket.socket) -> None:
+        """This socket is the one in use from now on."""
+        with self._lock:
+            self._forget()
+            # A second descriptor: TLS takes the first one away from its Python object.
+            self._watched = socket.socket(fileno=os.dup(connected.fileno()))
+            if self._over:
+                self._shut_down()
+
+    def finish(self) -> None:
+        """The request in flight is over."""
+        with self._lock:
+            self._in_flight = False
+
+    def drop(self) -> None:
+        """Close the socket, for both sides."""
+        with self._lock:
+            self._shut_down()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._watched is not None:
+            self._watched.close()
+            self._watched = None
+
+    def _shut_down(self) -> None:
+        if self._watched is not None:
+            with contextlib.suppress(OSError):  # the peer may be faster
+                self._watched.shutdown(socket.SHUT_RDWR)
+
+
+class _Response(http.client.HTTPResponse):
+    """One whose 204 may have a body, as InfluxDB Cloud Serverless sends it: it names rejected lines."""
+
+    def begin(self) -> None:
+        super().begin()
+        # urllib3 would log what is no header, whatever it quotes.
+        self.headers.defects.clear()
+        self.headers.set_payload("")
+        length = self.headers.get("content-length", "")
+        if self.status == http.HTTPStatus.NO_CONTENT and length.isdecimal() and not self.chunked:
+            self.length = int(length[:9])
+
+
+def _guarded_pools(guard: _Guard) -> dict[str, type]:
+    """Kinds of connection pools, by scheme, whose connections show their sockets to `guard`."""
+
+    class Connection(HTTPConnection):
+        response_class = _Response
+
+        def _new_conn(self) -> socket.socket:
+            connected = super()._new_conn()
+            guard.watch(connected)
+            return connected
+
+    class TlsConnection(Connection, HTTPSConnection):
+        pass
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = TlsConnection
+
+    return {"http": Pool, "https": TlsPool}
+
+
+class Transport:
+    """Requests to one server with one set of credentials."""
+
+    def __init__(
+        self,
+        settings: InfluxSettings,
+        token: Secret | None,
+        *,
+        basic: bool,
+        clock: Clock,
+        deadline: Deadline,
+        answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        """token: for `Authorization: Token`; or, if `basic`, user:password for basic authentication.
+
+        deadline: started by its owner. answer_bytes: how much of an answer is read at most.
+        """
+        if settings.unsafe_skip_tls_verification:
+            warnings.simplefilter("ignore", InsecureRequestWarning)  # the user has said so, by that name
+        try:
+            self._client = InfluxDBClient(
+                url=settings.url,
+                token=token.reveal() if token else "",
+                auth_basic=basic,
+                verify_ssl=not settings.unsafe_skip_tls_verification,
+                ssl_ca_cert=str(settings.ca_file) if settings.ca_file else None,
+                proxy=settings.proxy or None,
+                connection_pool_maxsize=1,
+                retries=False,
+            )
+        except (ValueError, OSError, HTTPError) as error:
+            raise ConfigError(f"cannot be used: {type(error).__name__}", where=settings.url) from None
+        self._clock = clock
+        self._deadline = deadline
+        self._answer_bytes = answer_bytes
+        self._connect_timeout_s = settings.connect_timeout_s
+        self._base = settings.url.rstrip("/")
+        self._guard = _Guard()
+        self._pool = self._client.api_client.rest_client.pool_manager
+        self._pool.pool_classes_by_scheme = _guarded_pools(self._guard)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        deadline_s: float,
+    ) -> Answer | NoAnswer:
+        """One request and its answer, or why there is none; never later than `deadline_s` from now."""
+        self._guard.begin()
+        try:
+            with self._deadline.limit(deadline_s, self._guard.time_out):
+                answer = self._exchange(method, f"{path}?{urlencode(query)}", headers, body, deadline_s)
+            failure = self._guard.failure()
+            # Shutting the socket down may look like the end of an answer. A 204 has all that it needs.
+            return NoAnswer(failure) if failure and answer.status != http.HTTPStatus.NO_CONTENT else answer
+        except (HTTPError, http.client.HTTPException, OSError) as error:
+            failure = self._guard.failure()
+            return NoAnswer(failure) if failure else _no_answer(error)
+        finally:
+            self._guard.finish()
+
+    def _exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, deadline_s: float
+    ) -> Answer:
+        response = self._pool.request(
+            method,
+            self._base + target,
+            body=body,
+            headers={**self._client.api_client.default_headers, **headers},
+            timeout=urllib3.Timeout(connect=self._connect_timeout_s, read=deadline_s),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        if self._guard.failure():
+            raise http.client.IncompleteRead(b"")  # what looks like the end of the head is our shutting down
+        is_bodiless = response.status == http.HTTPStatus.NO_CONTENT  # or should be
+        try:
+            content = response.read(self._answer_bytes, decode_content=False)
+            if 200 <= response.status < 300 and not is_bodiless and len(content) < self._answer_bytes:
+                response.read(1, decode_content=False)  # raises if it was cut short
+        except (HTTPError, OSError):
+            if not is_bodiless:
+                raise
+            content = b""  # it is a 204 all the same
+        if self._guard.failure() or len(content) == self._answer_bytes:
+            response.close()  # what is left is not worth reading: the next request makes a new connection
+            self._guard.drop()
+        return Answer(
+            status=response.status,
+            headers={name.lower(): text for name, text in response.headers.items()},
+            body=content,
+            received_s=self._clock.unix_ns() / 1e9,
+        )
+
+    def abort(self) -> None:
+        """End the request in flight, and every later one. From any thread."""
+        self._guard.end_for_good()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.clear()
+        self._guard.drop()
+
+
+def _no_answer(error: Exception) -> NoAnswer:
+    """urllib3's errors wrap one another: the innermost one says what happened."""
+    chain: list[BaseException] = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and len(chain) < 10:
+        chain.append(inner)
+    for link in chain:
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return NoAnswer(Failure.UNTRUSTED, link.verify_message)
+    words = next((link.strerror for link in chain if isinstance(link, OSError) and link.strerror), "")
+    if isinstance(error, NewConnectionError | ConnectTimeoutError | NameResolutionError | ProxyError):
+        return NoAnswer(Failure.NO_CONNECTION, words or type(error).__name__)
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return NoAnswer(Failure.TIMEOUT, words)
+    return NoAnswer(Failure.BROKEN, words or type(error).__name__)

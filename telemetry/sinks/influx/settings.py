@@ -1,0 +1,118 @@
+"""What the sink must know about its database: plain frozen values, filled by the configuration."""
+
+import re
+import ssl
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from telemetry.errors import ConfigError
+from telemetry.sinks.credentials import Secret
+
+# A name, its labels of 63 characters at most, or an address of IPv4 or IPv6, which may have a zone.
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]+(%[A-Za-z0-9_.-]+)?")
+
+
+class Api(StrEnum):
+    """How lines are written: `/write?db=` of InfluxDB 1.x, `/api/v2/write` of 1.8 and later, or find out."""
+
+    AUTO = "auto"
+    V1 = "v1"
+    V2 = "v2"
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxSettings:
+    """One database. `bucket` is its name in API v2, `database` in v1; each stands in for the other.
+
+    A token given as a file is read again when the server refuses it. `proxy` is a URL without credentials.
+    """
+
+    url: str
+    api: Api = Api.AUTO
+    org: str = ""
+    bucket: str = ""
+    database: str = ""
+    retention_policy: str = ""
+    token: Secret | None = None
+    token_file: Path | None = None
+    username: str = ""
+    password: Secret | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    unsafe_skip_tls_verification: bool = False
+    create: bool = False  # the bucket or database, when it is missing
+    proxy: str = ""
+    connect_timeout_s: float = 5.0
+    request_timeout_s: float = 10.0  # for a whole request, plus its size / slowest_bytes_per_s
+    slowest_bytes_per_s: float = 20.0 * 1024
+
+    def check(self, where: str) -> None:
+        """Raises ConfigError, with `where` before the key, for values that cannot work together."""
+        check_url(self.url, f"{where}.url")
+        if self.proxy:
+            check_url(self.proxy, f"{where}.proxy")
+        if not self.bucket and not self.database:
+            raise ConfigError("names no bucket and no database", where=where)
+        for name, direct, file in (
+            ("token", self.token, self.token_file),
+            ("password", self.password, self.password_file),
+        ):
+            if direct is not None and file is not None:
+                raise ConfigError(
+                    f"{name} and {name}_file are both given", where=where, hint="keep one of them"
+                )
+        if (self.password or self.password_file) and not self.username:
+            raise ConfigError("a password without a username", where=where)
+        if self.ca_file is not None:
+            try:
+                ssl.create_default_context(cafile=str(self.ca_file))
+            except OSError as error:  # ssl.SSLError is one
+                raise ConfigError(
+                    f"holds no certificate: {error.strerror}", where=f"{where}.ca_file"
+                ) from error
+
+    def request_deadline_s(self, size_bytes: int) -> float:
+        """How long a whole request of `size_bytes` may take, answer included."""
+        return self.request_timeout_s + size_bytes / self.slowest_bytes_per_s
+
+    @property
+    def v1_database(self) -> str:
+        """The database's name in API v1; a bucket `db/rp` (InfluxDB 1.8) is a database and a policy."""
+        return self.database or self.bucket.partition("/")[0]
+
+    @property
+    def v1_retention_policy(self) -> str:
+        """The retention policy's name in API v1, empty for the default one."""
+        if self.database or self.retention_policy:
+            return self.retention_policy
+        return self.bucket.partition("/")[2]
+
+    @property
+    def v2_bucket(self) -> str:
+        """The bucket's name in API v2."""
+        if self.bucket:
+            return self.bucket
+        return f"{self.database}/{self.retention_policy}" if self.retention_policy else self.database
+
+
+def check_url(url: str, where: str) -> None:
+    """Raises ConfigError, which does not show it, unless it is one of a server, without a login."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # The text of the error, and the URL, may hold a password.
+        raise ConfigError("is not a URL", where=where) from None
+    has_space = any(letter.isspace() for letter in url)  # urlsplit leaves some of it out
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or has_space:
+        raise ConfigError("must be http://HOST:PORT or https://HOST:PORT", where=where)
+    if not _HOST.fullmatch(parts.hostname):
+        raise ConfigError("has a host that is neither a name in ASCII nor an address", where=where)
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(
+            "must not hold a user or password", where=where, hint="use username and password_file"
+        )
+    if parts.query or parts.fragment:
+        raise ConfigError("must not hold a query", where=where)

@@ -1,0 +1,300 @@
+"""Takes batches from the queue and gets them into the database; decides what to do about each answer.
+
+Promises: one request in flight; a batch that is refused never blocks those behind it; nothing is given up for
+a fault that is not its own; while the server refuses everything it is asked once a minute, with the secrets
+read anew; while it is in trouble, after ever longer waits. Relies on injected time and randomness; `step`
+makes one decision, and `run` calls it from the sink's thread.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from telemetry_core.text.lines import restamp
+
+from telemetry.clock import Clock
+from telemetry.errors import ConfigError, DataError
+from telemetry.model.events import Event, begins, ends
+from telemetry.sinks.boot_time import BootTime
+from telemetry.sinks.delivery import MAX_BATCH_BYTES, Delivery
+from telemetry.sinks.influx.client import Exchange
+from telemetry.sinks.influx.settings import Api
+from telemetry.sinks.influx.verdict import (
+    Acknowledged,
+    Answer,
+    Hold,
+    HoldCause,
+    Rejected,
+    Retry,
+    Split,
+    Verdict,
+)
+from telemetry.sinks.isolate import Reason
+from telemetry.sinks.lanes import Lanes
+from telemetry.sinks.queue import Queue
+from telemetry.sinks.retry import Backoff
+from telemetry.sinks.state import SinkState
+from telemetry.spool.batch import Entry, TimeBase
+from telemetry.spool.compress import compress, decompress
+
+HOLD_S = 60.0
+LOOK_AGAIN_S = 1.0  # for batches that wait for the time, or that nobody woke us for
+TICK_S = 1e-6  # a wait that is shorter is over
+UNREACHABLE_AFTER_S = 10.0  # of failing, before it is an event
+REFUSED_EVENT_S = 60.0  # at most one event of dead letters in this time: each is a point itself
+
+
+class Client(Protocol):
+    """What the sender needs of `InfluxClient`."""
+
+    @property
+    def api(self) -> Api: ...
+
+    def write(self, payload: bytes) -> Exchange: ...
+
+    def reread_credentials(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Sender:
+    """See the module. `step` and `run` belong to one thread; `state` may be read from any."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        client: Client,
+        clock: Clock,
+        backoff: Backoff,
+        boot_time: BootTime,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._queue = queue
+        self._client = client
+        self._clock = clock
+        self._backoff = backoff
+        self._boot_time = boot_time
+        self._on_event = on_event
+        self._lanes = Lanes(queue, self._prepare)
+        self._not_before_s = clock.monotonic_s()
+        self._lacks_time = False  # of a batch, at the last look
+        self._unreachable_told = False
+        self._refused_told_s: float | None = None
+        self._known_good = b""  # what was accepted last, and may be sent again without harm
+        self._distrusted = 0  # how many times in a row the server has refused that
+        self.state = SinkState(api=client.api)
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop` is set; then give back to the queue what was not sent."""
+        while not stop.is_set():
+            wait_s = self.step()
+            if self.state.idle:
+                self._queue.wait(wait_s)
+            elif wait_s > 0.0:
+                self._clock.wait(stop, wait_s)
+        self._lanes.release()
+        self._client.close()
+
+    def step(self) -> float:
+        """Send one request, or find that none is due. Seconds until the next step makes sense."""
+        wait_s = self._not_before_s - self._clock.monotonic_s()
+        if wait_s > TICK_S:
+            return wait_s
+        self._lacks_time = False
+        delivery = self._lanes.choose()
+        self._note(
+            looks=self.state.looks + 1,
+            idle=delivery is None,
+            waits_for_time=delivery is None and self._lacks_time,
+        )
+        if delivery is None:
+            return LOOK_AGAIN_S
+        try:
+            if self._distrusted % 2:  # in turns with batches that wait: one of them may be taken sooner
+                self._takes_known_good()
+            elif delivery.needs_comparison:
+                self._compare(delivery)
+            elif not delivery.done:
+                self._send(delivery)
+        except ConfigError as error:
+            self._hold(str(error))
+        self._settle()
+        return max(self._not_before_s - self._clock.monotonic_s(), 0.0)
+
+    def _send(self, delivery: Delivery) -> None:
+        payload = delivery.payload
+        verdict = self._write(payload)
+        if isinstance(verdict, Acknowledged):
+            self._known_good = payload
+        elif isinstance(verdict, Rejected) and delivery.entry.batch.ordered:
+            self._known_good = b""  # the lines that were taken may have replaced some of its own
+        self._judge(delivery, verdict)
+
+    def _compare(self, suspect: Delivery) -> None:
+        """No other batch is left to compare the suspect with: one that was accepted is sent once more."""
+        if not self._known_good:
+            suspect.others_are_unknown()
+        elif self._takes_known_good():
+            suspect.others_are_accepted()
+        else:
+            suspect.others_are_not()
+
+    def _takes_known_good(self) -> bool:
+        """Whether the server takes what it has accepted before."""
+        verdict = self._write(self._known_good)
+        match verdict:
+            case Retry():
+                self._be_patient(verdict)
+                return False
+            case Hold(cause, words) if cause is not HoldCause.REFUSED:
+                self._hold(f"{cause.value}: {words}")
+                return False
+            case Hold(_, words):
+                self._distrust(words)
+                return False
+            case Rejected(refusal) if not refusal.names_lines:
+                self._distrust(refusal.words)
+                return False
+            case _:  # accepted; or too old by now, or too large: it is a database that says so
+                self._server_is_well()
+                return True
+
+    def _distrust(self, words: str) -> None:
+        """The server refuses what it took before: what it refused meanwhile says nothing of those lines."""
+        self._distrusted += 1
+        self._lanes.start_over()
+        self._hold(f"what was accepted before is refused: {words}")
+
+    def _write(self, payload: bytes) -> Verdict:
+        if self.state.held:
+            self._client.reread_credentials()
+            return self._exchange(payload)
+        verdict = self._exchange(payload)
+        is_refused = isinstance(verdict, Hold) and verdict.cause is HoldCause.CREDENTIALS
+        if is_refused and self._client.reread_credentials():  # they were replaced: no reason for an alarm
+            return self._exchange(payload)
+        return verdict
+
+    def _exchange(self, payload: bytes) -> Verdict:
+        exchange = self._client.write(payload)
+        self._note_exchange(exchange)
+        return exchange.verdict
+
+    def _judge(self, delivery: Delivery, verdict: Verdict) -> None:
+        match verdict:
+            case Acknowledged():
+                self._server_is_well()
+                delivery.told(verdict)
+                self._lanes.accepted(delivery)
+            case Rejected() | Split():
+                self._lines_refused(delivery, verdict)
+            case Hold(HoldCause.REFUSED, words):
+                self._request_refused(delivery, words)
+            case Hold(cause, words):
+                self._hold(f"{cause.value}: {words}" if words else cause.value)
+            case Retry():
+                self._retry(delivery, verdict)
+
+    def _lines_refused(self, delivery: Delivery, verdict: Rejected | Split) -> None:
+        """An answer that speaks of no line may come from anything that stands before the database."""
+        if isinstance(verdict, Rejected):
+            if verdict.refusal.names_lines:
+                self._server_is_well()
+            elif self._distrusted:
+                self._distrust(verdict.refusal.words)
+                return
+        delivery.told(verdict)
+        if delivery.doubt is not None:
+            self._lanes.set_aside(delivery)
+
+    def _request_refused(self, delivery: Delivery, words: str) -> None:
+        """A status 4xx that is none of the known ones. It concerns one batch if others are accepted."""
+        others_were_accepted = self._lanes.is_set_aside(delivery) and delivery.doubt is None
+        delivery.told_refused(words)
+        if not self._lanes.set_aside(delivery):
+            self._lanes.suspect_is_next = True
+        if not delivery.done and not others_were_accepted:
+            self._hold(f"{HoldCause.REFUSED.value}: {words}")
+
+    def _retry(self, delivery: Delivery, verdict: Retry) -> None:
+        if delivery.told_retry(verdict):
+            return
+        self._lanes.in_trouble(delivery)
+        if delivery.doubt is not None:
+            self._lanes.set_aside(delivery)
+        self._be_patient(verdict)
+
+    def _be_patient(self, verdict: Retry) -> None:
+        now_s = self._clock.monotonic_s()
+        wait_s = max(self._backoff.next_delay_s(), verdict.after_s, HOLD_S if self.state.held else 0.0)
+        self._not_before_s = now_s + wait_s
+        since_s = now_s if self.state.failing_since_s is None else self.state.failing_since_s
+        self._note(failing_since_s=since_s, failure=verdict.reason)
+        if now_s - since_s >= UNREACHABLE_AFTER_S and not self._unreachable_told:
+            self._unreachable_told = True
+            self._on_event(begins("sink_unreachable", verdict.reason))
+
+    def _hold(self, reason: str) -> None:
+        now_s = self._clock.monotonic_s()
+        self._not_before_s = now_s + HOLD_S
+        if reason != self.state.held:
+            self._on_event(begins("sink_hold", reason))
+        since_s = now_s if self.state.failing_since_s is None else self.state.failing_since_s
+        self._note(held=reason, failing_since_s=since_s, failure=reason)
+
+    def _server_is_well(self) -> None:
+        self._distrusted = 0
+        self._backoff.reset()
+        if self.state.held:
+            self._on_event(ends("sink_hold", "the server takes batches again"))
+        if self._unreachable_told:
+            self._unreachable_told = False
+            self._on_event(ends("sink_unreachable", "the server answers again"))
+        self._note(held="", failing_since_s=None, failure="")
+
+    def _settle(self) -> None:
+        for delivery in self._lanes.settle_done():
+            dead_points = sum(len(dead.lines) for dead in delivery.dead)
+            self._note(
+                acknowledged_points=self.state.acknowledged_points
+                + delivery.entry.batch.points
+                - dead_points,
+                dead_points=self.state.dead_points + dead_points,
+            )
+            now_s = self._clock.monotonic_s()
+            told_s = self._refused_told_s
+            if dead_points and (told_s is None or now_s - told_s >= REFUSED_EVENT_S):
+                self._refused_told_s = now_s
+                first = delivery.dead[0]
+                self._on_event(begins("sink_refused", f"{dead_points} points: {first.reason}: {first.words}"))
+
+    def _prepare(self, entry: Entry) -> Delivery | None:
+        """How `entry` is to be sent; None while its stamps count from boot and the time is not known."""
+        batch = entry.batch
+        if batch.time_base is TimeBase.UNIX:
+            return Delivery(entry, batch.payload)
+        shift_ns = self._boot_time.shift_ns()
+        if shift_ns is None:
+            self._lacks_time = True
+            return None
+        try:
+            stamped = compress(restamp(decompress(batch.payload, MAX_BATCH_BYTES), shift_ns))
+        except (DataError, ValueError) as error:
+            unusable = Delivery(entry, batch.payload)
+            unusable.give_up(Reason.UNREADABLE, str(error))
+            return unusable
+        return Delivery(entry, stamped)
+
+    def _note_exchange(self, exchange: Exchange) -> None:
+        self._note(
+            api=self._client.api,
+            requests=self.state.requests + 1,
+            bytes_sent=self.state.bytes_sent + exchange.sent_bytes,
+            plain=exchange.plain,
+            last_status=exchange.answer.status if isinstance(exchange.answer, Answer) else 0,
+            latencies=self.state.latencies.plus(exchange.latency_s),
+        )
+
+    def _note(self, **changes: object) -> None:
+        self.state = replace(self.state, **changes)  # type: ignore[arg-type]  # names and types as in SinkState

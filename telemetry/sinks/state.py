@@ -1,0 +1,48 @@
+"""What the sink says of itself: one frozen value, replaced as a whole, to be read from any thread."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from telemetry.sinks.influx.settings import Api
+from telemetry.sinks.latency import NONE, Latencies
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """Counters run since the sender was made; nothing secret is in it."""
+
+    api: Api = Api.AUTO  # as configured, or as found out
+    requests: int = 0
+    bytes_sent: int = 0  # lines, as they were sent
+    plain: bool = False  # they go without compression: the server takes none
+    acknowledged_points: int = 0
+    dead_points: int = 0
+    last_status: int = 0  # of HTTP; 0: no answer
+    latencies: Latencies = NONE
+    failing_since_s: float | None = None  # monotonic; the server does not take anything since
+    failure: str = ""  # why
+    held: str = ""  # why nothing is sent until somebody has mended it; empty: it is not so
+    waits_for_time: bool = False  # all that waits counts from boot, and the time is not known
+    looks: int = 0  # into the queue
+    idle: bool = True  # nothing that could be sent was waiting at the last look
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is sent or taken now; empty if it is."""
+        waiting = "batches wait until the clock is synchronised" if self.waits_for_time else ""
+        return self.held or self.failure or waiting
+
+    def summary(self) -> str:
+        """One clause for people."""
+        answered = f"last answer {self.last_status}" if self.last_status else "no answer yet"
+        plain = ", takes no gzip: lines are sent plain" if self.plain else ""
+        return self.trouble or f"API {self.api}, {answered}{plain}"
+
+    def view(self) -> dict[str, Any]:
+        """What it has done, as JSON."""
+        return {
+            "failure": self.failure,
+            "waits_for_time": self.waits_for_time,
+            "bytes_sent": self.bytes_sent,
+            "latency": self.latencies.view(),
+        }

@@ -1,0 +1,152 @@
+"""The bounded channel between the threads of the sources and the pipeline's.
+
+Promises: a live source waits no longer than it wants to; a log waits while there is no room behind the
+pipeline (`hold`); each source has `capacity_frames` of its own, so that a fast log starves no bus; memory is
+flat, since batches are pooled and small ones are merged while they wait (a stalled pipeline costs frames by
+their number, not by the number of wake-ups that read them); frames and events of one source come out in the
+order in which they went in.
+"""
+
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+
+from telemetry_core.frames.batch import FrameBatch
+
+from telemetry.sources.source import Delivery, Item, SourceEvent, StopSignal
+
+CAPACITY_FRAMES = 32_768  # 1 MB; 1.5 s of a full 1 Mbit/s bus of empty frames
+BATCH_FRAMES = 4096
+MAX_EVENTS = 1024  # events waiting; a source that makes more is broken, and the first ones say why
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A delivery that may still grow."""
+
+    delivery: Delivery
+
+
+class BatchChannel:
+    """Carries `Delivery`, `SourceEvent` and `SourceEnded`; many threads put, one gets."""
+
+    def __init__(self, capacity_frames: int = CAPACITY_FRAMES, batch_frames: int = BATCH_FRAMES) -> None:
+        if capacity_frames < batch_frames:
+            raise ValueError("a channel has room for at least one batch")
+        self.capacity_frames = capacity_frames
+        self.batch_frames = batch_frames
+        self._changed = threading.Condition()
+        self._items: deque[_Waiting | Item] = deque()
+        self._growing: dict[str, _Waiting] = {}  # by source: its newest item, if that is a delivery
+        self._frames: dict[str, int] = {}  # by source: frames waiting
+        self._events = 0
+        self._held = False
+        self._pool: list[FrameBatch] = []
+        self._pool_limit = capacity_frames // batch_frames
+
+    @property
+    def frames_waiting(self) -> int:
+        """Frames in the channel, of all sources."""
+        with self._changed:
+            return sum(self._frames.values())
+
+    def take_empty(self) -> FrameBatch:
+        """An empty batch of `batch_frames`, from the pool where it has one."""
+        with self._changed:
+            if self._pool:
+                return self._pool.pop()
+        return FrameBatch(self.batch_frames)
+
+    def give_back(self, batch: FrameBatch) -> None:
+        """Put a batch that is no longer needed into the pool; its frames are forgotten."""
+        batch.clear()
+        with self._changed:
+            if len(self._pool) < self._pool_limit:
+                self._pool.append(batch)
+
+    def put(self, item: Item, wait_s: float = 0.0) -> bool:
+        """Hand `item` over; False, and it stays the caller's, when it finds no room within `wait_s`."""
+        with self._changed:
+            if not self._has_room(item) and not self._changed.wait_for(lambda: self._has_room(item), wait_s):
+                return False
+            self._add(item)
+        return True
+
+    def hold(self, held: bool) -> None:
+        """Whether deliveries of sources that can wait are to wait."""
+        if held != self._held:
+            with self._changed:
+                self._held = held
+                self._changed.notify_all()
+
+    def put_waiting(self, delivery: Delivery, stop: StopSignal) -> bool:
+        """Hand it over once there is room; False, and it stays the caller's, when stopped first."""
+        stop.on_set(self._wake)
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: stop.is_set() or self._may_go_on(delivery))
+                if not self._may_go_on(delivery):
+                    return False
+                self._add(delivery)
+                return True
+        finally:
+            stop.remove_listener(self._wake)
+
+    def get(self, timeout_s: float) -> Item | None:
+        """The oldest item; None when nothing came within `timeout_s`. The batch in it is the caller's."""
+        with self._changed:
+            if not self._items and not self._changed.wait_for(lambda: bool(self._items), timeout_s):
+                return None
+            waiting = self._items.popleft()
+            if not isinstance(waiting, _Waiting):
+                self._events -= isinstance(waiting, SourceEvent)
+                return waiting
+            delivery = waiting.delivery
+            if self._growing.get(delivery.source) is waiting:
+                del self._growing[delivery.source]
+            self._frames[delivery.source] -= len(delivery.batch)
+            self._changed.notify_all()
+            return delivery
+
+    def _may_go_on(self, delivery: Delivery) -> bool:
+        return not self._held and self._has_room(delivery)
+
+    def _has_room(self, item: Item) -> bool:
+        if isinstance(item, Delivery):
+            return self._frames.get(item.source, 0) + len(item.batch) <= self.capacity_frames
+        return not isinstance(item, SourceEvent) or self._events < MAX_EVENTS
+
+    def _add(self, item: Item) -> None:
+        if isinstance(item, Delivery):
+            self._add_delivery(item)
+        else:
+            self._growing.pop(item.source, None)
+            self._events += isinstance(item, SourceEvent)
+            self._items.append(item)
+        self._changed.notify_all()
+
+    def _add_delivery(self, item: Delivery) -> None:
+        self._frames[item.source] = self._frames.get(item.source, 0) + len(item.batch)
+        growing = self._growing.get(item.source)
+        if growing is not None and _continues(growing.delivery, item.batch):
+            growing.delivery.batch.extend(item.batch)
+            growing.delivery = replace(item, batch=growing.delivery.batch)
+            self.give_back(item.batch)
+            return
+        waiting = _Waiting(item)
+        self._growing[item.source] = waiting
+        self._items.append(waiting)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+def _continues(waiting: Delivery, later: FrameBatch) -> bool:
+    """Whether `later` goes on where the frames of `waiting` end, and fits behind them."""
+    batch = waiting.batch
+    return (
+        not waiting.sealed
+        and batch.position + len(batch) == later.position
+        and len(batch) + len(later) <= batch.capacity
+    )

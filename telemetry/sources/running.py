@@ -1,0 +1,189 @@
+"""The threads of the sources, and how one set of sources becomes another while the rest runs on.
+
+Promises: a source whose device settings did not change is not touched; of one name one source runs at a time:
+a changed source starts when the old one has ended, that is, when the pipeline has taken its last item. What a
+new set needs of the system (threads, descriptors) is reserved before anything changes, so that a set that was
+adopted can start. Relies on one thread, the pipeline's, calling everything here.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
+from functools import partial
+
+from telemetry.config import SourceSettings
+from telemetry.errors import UnavailableError
+from telemetry.sources.assemble import Assembled
+from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.source import StopSignal
+from telemetry.threads import start
+
+# Settings that the device knows nothing of.
+_OF_THE_LINE = {"databases", "channel_databases", "pack", "charger", "invert_current", "bit_rate"}
+
+
+class _Seat:
+    """A thread and a signal for one source, taken before anybody relies on them."""
+
+    def __init__(self, name: str) -> None:
+        """Raises UnavailableError when the system gives no thread or no descriptor."""
+        try:
+            self.stop = StopSignal()
+        except OSError as error:
+            raise UnavailableError(f"no source can be started: {error.strerror}", where=name) from error
+        self._decided = threading.Event()
+        self._body: Callable[[], None] | None = None
+        try:
+            start(threading.Thread(target=self._run, name=name, daemon=True))
+        except UnavailableError:
+            self.stop.close()
+            raise
+
+    def take(self, body: Callable[[], None]) -> None:
+        """Run `body` in the thread."""
+        self._body = body
+        self._decided.set()
+
+    def give_back(self) -> None:
+        """Nobody needs it."""
+        self._decided.set()
+        self.stop.close()
+
+    def _run(self) -> None:
+        self._decided.wait()
+        if self._body is not None:
+            self._body()
+
+
+class RunningSources:
+    """The configured sources: those that run, and those that have ended since."""
+
+    def __init__(
+        self,
+        sources: Iterable[Assembled],
+        output: BatchChannel,
+        assemble: Callable[[SourceSettings], Assembled],
+    ) -> None:
+        """sources: to begin with, not started yet; assemble: makes one that begins later."""
+        self._output = output
+        self._assemble = assemble
+        self._sources = {source.name: source for source in sources}
+        self._running: dict[str, StopSignal] = {}
+        self._seats: dict[str, _Seat] = {}  # for sources that are about to start
+        self._successors: dict[str, SourceSettings] = {}
+        self._removed: set[str] = set()
+
+    def __iter__(self) -> Iterator[Assembled]:
+        return iter(tuple(self._sources.values()))
+
+    def __getitem__(self, name: str) -> Assembled:
+        return self._sources[name]
+
+    def get(self, name: str) -> Assembled | None:
+        """The source of this name; None if there is none any more."""
+        return self._sources.get(name)
+
+    @property
+    def any_running(self) -> bool:
+        """Whether anything may still come."""
+        return bool(self._running)
+
+    def start(self) -> None:
+        """Start all. Raises UnavailableError when the system has no room for one."""
+        for source in self:
+            self._start(source)
+
+    def stop(self) -> None:
+        """Ask all of them to stop."""
+        self._successors.clear()
+        self._give_back(self._seats)
+        for stop in self._running.values():
+            stop.set()
+
+    def ended(self, name: str) -> None:
+        """The pipeline has taken the last item of this source."""
+        stop = self._running.pop(name, None)
+        if stop is not None:
+            stop.close()
+        if name in self._removed:
+            self._removed.discard(name)
+            del self._sources[name]
+        if name in self._successors:
+            self._begin(self._successors.pop(name))
+
+    # -- another set
+
+    def reserve(self, settings: Iterable[SourceSettings]) -> None:
+        """Take from the system what `adopt` will need for `settings`, before anything is changed.
+
+        Raises UnavailableError when it has no more; then nothing is.
+        """
+        needed = {entry.name for entry in settings if not self._goes_on(entry)}
+        made: list[str] = []
+        try:
+            for name in needed - self._seats.keys():
+                self._seats[name] = _Seat(name)
+                made.append(name)
+        except UnavailableError:
+            self._give_back(made)
+            raise
+        self._give_back(self._seats.keys() - needed)
+
+    def _goes_on(self, entry: SourceSettings) -> bool:
+        """Whether the source of that name is to be left alone."""
+        known, stop = self._sources.get(entry.name), self._running.get(entry.name)
+        return known is not None and not (stop and stop.is_set()) and same_device(known.settings, entry)
+
+    def _give_back(self, names: Iterable[str]) -> None:
+        for name in tuple(names):
+            self._seats.pop(name).give_back()
+
+    def retire(self, settings: Iterable[SourceSettings]) -> None:
+        """Ask those to stop that `settings` does not name, or names with another device."""
+        wanted = {entry.name: entry for entry in settings}
+        for name, stop in self._running.items():
+            if name not in wanted or not same_device(self._sources[name].settings, wanted[name]):
+                stop.set()
+
+    @property
+    def retiring(self) -> bool:
+        """Whether one that was asked to stop has not ended yet."""
+        return any(stop.is_set() for stop in self._running.values())
+
+    def adopt(self, settings: Iterable[SourceSettings]) -> None:
+        """Be the sources of `settings`: what is new starts; what still runs is replaced when it has ended."""
+        wanted = {entry.name: entry for entry in settings}
+        self._successors.clear()
+        self._removed.clear()
+        for name in self._sources.keys() - wanted.keys():
+            if name in self._running:
+                self._removed.add(name)
+            else:
+                del self._sources[name]
+        for name, entry in wanted.items():
+            if self._goes_on(entry):
+                self._sources[name] = replace(self._sources[name], settings=entry)
+            elif name in self._running:
+                self._successors[name] = entry
+                # The line is told of its channels now, and of them the successor's frames will come.
+                self._sources[name] = replace(self._sources[name], settings=entry)
+            else:
+                self._begin(entry)
+
+    def _begin(self, settings: SourceSettings) -> None:
+        source = self._sources[settings.name] = self._assemble(settings)
+        self._start(source)
+
+    def _start(self, source: Assembled) -> None:
+        seat = self._seats.pop(source.name, None) or _Seat(source.name)
+        self._running[source.name] = seat.stop
+        seat.take(partial(source.source.run, self._output, seat.stop))
+
+
+def same_device(old: SourceSettings, new: SourceSettings) -> bool:
+    """Whether the two differ in nothing but the databases that describe what comes."""
+    return type(old) is type(new) and all(
+        getattr(old, field.name) == getattr(new, field.name)
+        for field in fields(old)
+        if field.name not in _OF_THE_LINE
+    )

@@ -1,0 +1,56 @@
+"""When a device that tells nothing stops being believed: values unknown after 10 s, offline after 60 s.
+
+Promises: each is one event when it begins and one when it ends, and is counted; what the device told last is
+never told again, since rows come of good messages alone. Relies on being asked now and then; knows no port.
+"""
+
+from telemetry.clock import Clock
+from telemetry.model.events import begins, ends
+from telemetry.sources.source import SourceEvent
+
+UNKNOWN_S = 10.0
+OFFLINE_S = 60.0
+
+
+class Silence:
+    """How long one device has told nothing."""
+
+    def __init__(
+        self, source: str, clock: Clock, *, unknown_s: float = UNKNOWN_S, offline_s: float = OFFLINE_S
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._limits_s = {"values_unknown": unknown_s, "device_offline": offline_s}
+        self._begun: list[str] = []
+        self._since_s = clock.monotonic_s()
+        self.count = 0  # how often the values became unknown
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the device's values are unknown by now."""
+        return bool(self._begun)
+
+    @property
+    def silent_s(self) -> float:
+        """For how long it has told nothing."""
+        return self._clock.monotonic_s() - self._since_s
+
+    def look(self) -> list[SourceEvent]:
+        """The events that are due by now."""
+        silent_s = self.silent_s
+        due = [
+            code
+            for code, limit_s in self._limits_s.items()
+            if silent_s >= limit_s and code not in self._begun
+        ]
+        self.count += "values_unknown" in due
+        self._begun += due
+        text = f"no good message for {silent_s:.1f} s"
+        return [SourceEvent(begins(code, text, self._source), self._clock.unix_ns()) for code in due]
+
+    def broken(self) -> list[SourceEvent]:
+        """A good message has come: the events that end by it."""
+        text = f"told nothing for {self.silent_s:.1f} s"
+        ended, self._begun = self._begun, []
+        self._since_s = self._clock.monotonic_s()
+        return [SourceEvent(ends(code, text, self._source), self._clock.unix_ns()) for code in ended]

@@ -1,0 +1,82 @@
+"""The reducer against its model, whatever the rows and however they are batched."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
+from telemetry_core.rows.batch import Row, SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.reducer import Reducer
+from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER
+
+from tests.support.reducer import ModelReducer
+
+EVERY_NS = {"small": 10, "wide": 7, "all": 0}
+PASSES = {"small": {"flag"}, "wide": {f"f{index}" for index in (0, 63, 64, 69)}, "all": {"flag"}}
+NAMES = {"small": ["x", "flag"], "wide": [f"f{index}" for index in range(70)], "all": ["x", "flag"]}
+MEASUREMENTS = list(EVERY_NS)
+SCHEMA = Schema(
+    RecordSpec(
+        measurement,
+        tuple(
+            FieldSpec(name, SlotKind.INT, passes=name in PASSES[measurement]) for name in NAMES[measurement]
+        ),
+    )
+    for measurement in MEASUREMENTS
+)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Row:
+    measurement = draw(st.sampled_from(MEASUREMENTS))
+    names = st.sampled_from(NAMES[measurement])
+    raw: dict[str, int | float | bool] = {**draw(st.dictionaries(names, st.integers(0, 2), max_size=4))}
+    return Row(
+        time_ns=draw(st.integers(-25, 25)),
+        nudge_ns=draw(st.integers(0, 3)),
+        measurement=measurement,
+        tags=draw(st.integers(0, 1)),
+        channel=draw(st.integers(0, 1)),
+        id=draw(st.sampled_from([0, 0, 1, NEW_SENDER, OTHER_SENDER])),
+        raw=raw,
+    )
+
+
+def batch(some: list[Row]) -> SampleBatch:
+    samples = SampleBatch(SCHEMA)
+    for row in some:
+        record = MEASUREMENTS.index(row.measurement)
+        samples.append(
+            record, row.time_ns, row.raw, tags=row.tags, channel=row.channel, id=row.id, nudge_ns=row.nudge_ns
+        )
+    return samples
+
+
+@given(st.lists(st.one_of(st.lists(rows(), max_size=20), st.none(), st.integers(-30, 30))))
+def test_the_reducer_does_what_its_model_does(steps: list[list[Row] | int | None]) -> None:
+    reducer = Reducer(SCHEMA, [EVERY_NS[name] for name in MEASUREMENTS])
+    model = ModelReducer(EVERY_NS, PASSES)
+    rows_in = rows_out = 0
+    for step in steps:
+        out = SampleBatch(SCHEMA)
+        if isinstance(step, list):
+            reducer.reduce(batch(step), out)
+            assert list(out) == model.reduce(step)
+            rows_in += len(step)
+        else:
+            reducer.flush(out, step)
+            assert {(row.measurement, row.tags) for row in out} == model.flush(step)
+        rows_out += len(out)
+        assert (reducer.reduced, reducer.pending) == (model.reduced, model.pending)
+        assert rows_in == rows_out + reducer.reduced + reducer.pending
+        assert sum(reducer.pending_by_measurement().values()) == reducer.pending
+
+
+@given(st.lists(rows(), max_size=40), st.integers(1, 40))
+def test_the_sizes_of_batches_make_no_difference(some: list[Row], size: int) -> None:
+    every_ns = [EVERY_NS[name] for name in MEASUREMENTS]
+    whole, parts = SampleBatch(SCHEMA), SampleBatch(SCHEMA)
+    Reducer(SCHEMA, every_ns).reduce(batch(some), whole)
+    reducer = Reducer(SCHEMA, every_ns)
+    for at in range(0, len(some), size):
+        reducer.reduce(batch(some[at : at + size]), parts)
+    assert list(parts) == list(whole)

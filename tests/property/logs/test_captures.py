@@ -1,0 +1,78 @@
+"""Captures: what is written is read back, and any bytes at all are read without an error."""
+
+import itertools
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telemetry.decode.captures import CaptureDecoder
+from telemetry.decode.output import OutputFormat
+from telemetry.logs.captures import Capture, Piece, format_piece, parse_line
+from telemetry.protocols.known import PROTOCOLS
+from tests.support.framing import jbd_message, vedirect_block
+
+pieces = st.builds(
+    Piece,
+    time_ns=st.integers(0, 2**62 // 1000).map(lambda microseconds: microseconds * 1000),
+    port=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=20),
+    is_received=st.booleans(),
+    data=st.binary(min_size=1, max_size=100),
+)
+contents = st.one_of(
+    st.binary(max_size=500),
+    st.lists(st.one_of(pieces.map(format_piece), st.binary(max_size=20)), max_size=8).map(b"".join),
+)
+
+
+@given(piece=pieces)
+def test_a_piece_is_read_back_as_it_was_written(piece: Piece) -> None:
+    assert parse_line(format_piece(piece)) == piece
+
+
+@settings(deadline=None)
+@given(content=contents)
+def test_any_file_is_read_to_its_end(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "c.txt"
+        path.write_bytes(content)
+        with Capture(path) as capture:
+            assert all(piece.data for piece in capture)
+            assert bool(capture.damaged) == bool(capture.warnings())
+
+
+def decoded(protocol: str, output_format: OutputFormat, content: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "c.txt"
+        path.write_bytes(content)
+        decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car")
+        with Capture(path) as capture:
+            return b"".join(decoder.decode(capture))
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    data=st.binary(max_size=300),
+    protocol=st.sampled_from(sorted(PROTOCOLS)),
+    output_format=st.sampled_from(OutputFormat),
+)
+def test_any_bytes_of_a_port_are_decoded_without_an_error(
+    data: bytes, protocol: str, output_format: OutputFormat
+) -> None:
+    message = jbd_message(3, data[:200]) if protocol == "jbd" else vedirect_block({"V": data[:8].hex()})
+    piece = Piece(10**18, "p", True, message + data)
+    text = decoded(protocol, output_format, format_piece(piece))
+    assert b"nan" not in text.lower()
+
+
+@settings(deadline=None, max_examples=50)
+@given(cuts=st.lists(st.integers(1, 60), max_size=10))
+def test_it_does_not_matter_how_messages_lie_in_lines(cuts: list[int]) -> None:
+    stream = jbd_message(4, bytes.fromhex("0CE40CE5")) * 5 + b"\xdd" + jbd_message(4, bytes(2)) * 2
+    whole = decoded("jbd", OutputFormat.CSV, format_piece(Piece(10**18, "p", True, stream)))
+    places = sorted({0, len(stream), *(cut % len(stream) for cut in cuts)})
+    lines = [
+        format_piece(Piece(10**18, "p", True, stream[begin:end])) for begin, end in itertools.pairwise(places)
+    ]
+    assert decoded("jbd", OutputFormat.CSV, b"".join(lines)) == whole

@@ -1,0 +1,55 @@
+"""A batch of frames: what goes in by append, extend and part comes out as it was, payloads of any length."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from telemetry_core.frames.batch import FrameBatch
+
+PAYLOADS = st.lists(
+    st.one_of(st.binary(max_size=64), st.integers(65, 3000).map(lambda size: bytes([size % 255 + 1]) * size)),
+    min_size=1,
+    max_size=12,
+)
+
+
+def filled(payloads: list[bytes], capacity: int = 0) -> FrameBatch:
+    batch = FrameBatch(capacity or len(payloads))
+    for number, payload in enumerate(payloads):
+        batch.append(number, number, payload)
+    return batch
+
+
+@given(PAYLOADS, PAYLOADS)
+def test_payloads_of_any_length_survive_being_merged(first: list[bytes], second: list[bytes]) -> None:
+    batch = filled(first, capacity=len(first) + len(second))
+    batch.extend(filled(second))
+    assert [frame.data for frame in batch] == first + second
+
+
+@given(PAYLOADS, st.data())
+def test_a_part_of_a_batch_has_its_frames_and_its_position(
+    payloads: list[bytes], data: st.DataObject
+) -> None:
+    batch = filled(payloads)
+    batch.position = 100
+    start = data.draw(st.integers(0, len(payloads) - 1))
+    stop = data.draw(st.integers(start + 1, len(payloads)))
+    part = batch.part(start, stop)
+    assert [frame.data for frame in part] == payloads[start:stop]
+    assert part.position == 100 + start
+
+
+def test_a_cleared_batch_is_filled_anew() -> None:
+    batch = filled([bytes(1000), b"\x01"])
+    batch.clear()
+    batch.append(7, 1, b"\x02" * 65)
+    assert [(frame.time_ns, frame.data) for frame in batch] == [(7, b"\x02" * 65)]
+
+
+def test_a_batch_takes_no_more_than_its_capacity_and_no_payload_over_65535_bytes() -> None:
+    batch = filled([b""])
+    with pytest.raises(IndexError):
+        batch.append(0, 0, bytes(100))
+    with pytest.raises(ValueError, match="65535"):
+        FrameBatch(1).append(0, 0, bytes(65_536))
+    assert len(batch) == 1

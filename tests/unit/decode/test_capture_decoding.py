@@ -1,0 +1,155 @@
+"""What `decode --protocol` makes of captures, apart from its command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from telemetry.decode.captures import CaptureDecoder
+from telemetry.decode.output import OutputFormat
+from telemetry.decode.progress import Progress
+from telemetry.logs.captures import Piece, format_piece
+from telemetry.protocols.known import PROTOCOLS
+from tests.support.framing import jbd_message, vedirect_block
+from tests.support.lineprotocol import parse_lines
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+def decode(
+    path: Path,
+    protocol: str = "jbd",
+    output_format: OutputFormat = OutputFormat.CSV,
+    *,
+    with_messages: bool = False,
+) -> tuple[str, CaptureDecoder, list[Progress]]:
+    decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car 7", with_messages=with_messages)
+    with decoder.pieces([path]) as pieces:
+        found = list(pieces)
+    text = decoder.header + b"".join(piece.text for piece in found)
+    return text.decode(), decoder, [piece.progress for piece in found]
+
+
+def received(path: Path, *messages: bytes) -> Path:
+    lines = [format_piece(Piece(number * 10**9, "p", True, data)) for number, data in enumerate(messages)]
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("output_format", OutputFormat)
+@pytest.mark.parametrize("protocol", ["jbd", "vedirect"])
+def test_a_capture_gives_what_was_checked_by_hand(protocol: str, output_format: OutputFormat) -> None:
+    text, _, _ = decode(DATA / f"{protocol}.txt", protocol, output_format)
+    assert text == (DATA / f"{protocol}.{output_format}").read_text()
+
+
+@pytest.mark.parametrize("protocol", ["jbd", "vedirect"])
+def test_every_line_of_line_protocol_is_one_that_servers_take(protocol: str) -> None:
+    text, _, _ = decode(DATA / f"{protocol}.txt", protocol, OutputFormat.LINE_PROTOCOL)
+    assert {line.measurement for line in parse_lines(text.encode())} <= {
+        "battery",
+        "cells",
+        "charger",
+        "event",
+    }
+
+
+def test_what_is_left_out_is_told_by_reason() -> None:
+    _, decoder, _ = decode(DATA / "jbd.txt")
+    assert decoder.warnings() == [
+        "messages left out (bad checksum): 1",
+        "messages left out (error reply): 1",
+        "garbage bytes: 19",
+    ]
+    assert decoder.summary().startswith("270 bytes received: 7 messages, 19 bytes of none; ttyUSB0: model ")
+
+
+def test_the_summary_tells_what_device_it_was(tmp_path: Path) -> None:
+    _, decoder, _ = decode(received(tmp_path / "c.txt", jbd_message(5, b"JBD-SP04S020")))
+    assert decoder.summary() == "19 bytes received: 1 messages, 0 bytes of none; p: model JBD-SP04S020"
+
+
+def test_messages_are_whole_if_wanted_before_what_they_mean(tmp_path: Path) -> None:
+    block = vedirect_block({"PID": "0xA053", "V": "13180", "VPV": "36000", "OR": "0x01", "SER#": "HQ1"})
+    path = received(tmp_path / "c.txt", block)
+    text, decoder, _ = decode(path, "vedirect", with_messages=True)
+    assert text.splitlines()[1:] == [
+        "0,p,002,VedirectCharger,V,13.18",
+        "0,p,002,VedirectCharger,VPV,36",
+        "0,p,002,VedirectCharger,PID,41043",
+        "0,p,002,VedirectCharger,OR,1",
+        "0,p,,charger,voltage_v,13.18",
+    ]
+    assert decoder.warnings() == []
+    text, _, _ = decode(path, "vedirect", OutputFormat.NDJSON, with_messages=True)
+    assert [json.loads(line)["signals"] for line in text.splitlines()] == [
+        {"V": 13.18, "VPV": 36.0, "PID": 41043, "OR": 1},
+        {"voltage_v": 13.18},
+    ]
+
+
+def test_a_capture_of_bad_messages_gives_the_header_alone(tmp_path: Path) -> None:
+    bad = jbd_message(4, bytes.fromhex("0CE40CE5"))[:-2] + b"\x00\x77"
+    text, decoder, _ = decode(received(tmp_path / "c.txt", bad, bad))
+    assert text == "time_ns,channel,id,message,signal,value\n"
+    assert decoder.warnings()[0] == "messages left out (bad checksum): 2"
+
+
+def test_messages_of_an_unknown_kind_are_told(tmp_path: Path) -> None:
+    _, decoder, _ = decode(received(tmp_path / "c.txt", jbd_message(0xAA, bytes(24))))
+    assert decoder.warnings() == ["messages of a kind that jbd does not know: 1"]
+
+
+def test_labels_and_values_that_are_left_out_are_told(tmp_path: Path) -> None:
+    block = vedirect_block({"V": "much", "NEW": "1"})
+    _, decoder, _ = decode(received(tmp_path / "c.txt", block), "vedirect")
+    assert decoder.warnings() == ["unknown labels: 1", "unreadable values: 1"]
+
+
+def test_a_capture_without_anything_received_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text("(1.0) p TX DDA50300FFFD77\n")
+    text, decoder, _ = decode(path)
+    assert text.count("\n") == 1
+    assert decoder.warnings() == ["nothing was received in what was read"]
+
+
+def test_a_message_that_is_unfinished_at_the_end_hides_none_before_it(tmp_path: Path) -> None:
+    cells = jbd_message(4, bytes.fromhex("0CE40CE5"))
+    text, _, _ = decode(received(tmp_path / "c.txt", b"\xdd\x03\x00\xff", cells))
+    assert "1000000000,p,,cells,v001,3.3\n" in text
+
+
+def test_ports_are_channels_of_their_own(tmp_path: Path) -> None:
+    cells = jbd_message(4, bytes.fromhex("0CE40CE5"))
+    path = tmp_path / "c.txt"
+    path.write_bytes(
+        format_piece(Piece(1, "a", True, cells[:5]))
+        + format_piece(Piece(2000, "b", True, cells))
+        + format_piece(Piece(3000, "a", True, cells[5:]))
+    )
+    text, _, _ = decode(path)
+    assert [row.split(",")[:2] for row in text.splitlines()[1:] if ",v001," in row] == [
+        ["2000", "b"],
+        ["3000", "a"],
+    ]
+
+
+def test_more_messages_in_a_line_than_a_batch_holds_are_all_decoded(tmp_path: Path) -> None:
+    text, _, _ = decode(received(tmp_path / "c.txt", jbd_message(4, bytes.fromhex("0CE4")) * 2000))
+    assert text.count(",v001,3.3\n") == 2000
+
+
+def test_progress_is_told_in_bytes_and_messages(tmp_path: Path) -> None:
+    path = received(tmp_path / "c.txt", *[jbd_message(4, bytes.fromhex("0CE4"))] * 2500)
+    _, _, reports = decode(path)
+    assert [report.count for report in reports] == [0, 1000, 2000, 2500, 2500]
+    assert reports[-1].bytes_read == reports[-1].total_bytes == path.stat().st_size
+
+
+def test_a_piece_says_whether_a_point_of_it_may_be_one_of_an_earlier_piece(tmp_path: Path) -> None:
+    """The same capture twice: its stamps come again."""
+    path = received(tmp_path / "capture.txt", jbd_message(3, bytes(27)))
+    decoder = CaptureDecoder(PROTOCOLS["jbd"], OutputFormat.LINE_PROTOCOL, vehicle="v")
+    with decoder.pieces([path, path]) as pieces:
+        assert [piece.overlaps for piece in pieces if piece.lines] == [False, True]

@@ -1,0 +1,179 @@
+"""The scenarios that come with the package: each ends, tells the story it promises, and tells it again."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from firmware_sim.ecus.bms import State
+from firmware_sim.ecus.charger import Fault, Phase
+from firmware_sim.faults.kinds import SERIAL_DEVICES
+from firmware_sim.faults.serial import SerialFaults
+from firmware_sim.scenario import find_scenario, load_scenario, scenario_names
+from firmware_sim.simulation import Simulation, Truth
+from firmware_sim.wire.jbd import BASIC_INFO, request
+
+UNDERTEMPERATURE_BIT = 5  # of the JBD board: too cold to be charged
+SECOND = 1_000_000_000
+
+
+class Story:
+    """What an onlooker sees of a simulation. Give `observe` to it."""
+
+    def __init__(self) -> None:
+        self.alarms: dict[str, int] = {}  # highest level by name
+        self.charger_faults: set[Fault] = set()
+        self.board_bits: set[int] = set()
+        self.states: list[State] = []
+        self.charge_a: list[float] = []  # highest current while the charger gives, by charge
+        self.lowest_limit_a = {"charge": 1e9, "discharge": 1e9}  # while the contactors are closed
+        self.charger_phase = Phase.IDLE
+
+    def observe(self, simulation: Simulation) -> None:
+        bms, charger = simulation.bms, simulation.charger
+        for name, level in bms.levels.items():
+            if level:
+                self.alarms[name] = max(level, self.alarms.get(name, 0))
+        self.charger_faults |= {charger.fault} - {Fault.NONE}
+        word = simulation.service.bms.protection_bits
+        self.board_bits |= {bit for bit in range(16) if word >> bit & 1}
+        if not self.states or self.states[-1] is not bms.state:
+            self.states.append(bms.state)
+            if bms.state is State.CHARGE:
+                self.charge_a.append(0.0)
+        if bms.state is State.CHARGE:
+            self.charge_a[-1] = max(self.charge_a[-1], bms.pack.current_a)
+        if bms.contactors_closed:
+            limits = {"charge": bms.charge_limit_a, "discharge": bms.discharge_limit_a}
+            for name, limit_a in limits.items():
+                self.lowest_limit_a[name] = min(limit_a, self.lowest_limit_a[name])
+        self.charger_phase = charger.phase
+
+
+@cache
+def played(name: str) -> tuple[Story, Truth]:
+    """The whole scenario, without its frames."""
+    story = Story()
+    simulation = Simulation(load_scenario(find_scenario(name)), 1, observe=story.observe)
+    for _ in simulation.ticks():
+        pass
+    return story, simulation.truth()
+
+
+def said(name: str, seed: int, duration_s: float) -> str:
+    """A digest of all that goes over the bus, and over the serial lines when they are asked each second."""
+    scenario = load_scenario(find_scenario(name))
+    simulation = Simulation(scenario, seed, duration_s=duration_s)
+    devices = simulation.serial_devices()
+    faults = {device: SerialFaults(device, scenario.faults, seed) for device in SERIAL_DEVICES}
+    digest, asked_s = hashlib.sha256(), -1
+
+    def on_lines(now_ns: int) -> Iterator[bytes]:
+        for device in SERIAL_DEVICES:
+            messages = [*devices[device].feed(request(BASIC_INFO)), *devices[device].due(now_ns)]
+            yield from (faults[device].spoil(message, now_ns) for message in messages)
+            yield from faults[device].noise(now_ns)
+
+    for at_ns, id, data in simulation.frames():
+        digest.update(at_ns.to_bytes(8, "little") + id.to_bytes(4, "little") + data)
+        if at_ns // SECOND > asked_s:
+            asked_s = at_ns // SECOND
+            digest.update(b"".join(on_lines(at_ns)))
+    return digest.hexdigest()
+
+
+def test_these_are_the_scenarios_of_the_package() -> None:
+    assert scenario_names() == [
+        "charge",
+        "cold-morning",
+        "drive",
+        "drive-and-charge",
+        "flaky-bus",
+        "weak-cell",
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in scenario_names() if name != "charge"])
+def test_a_scenario_ends_parked_and_in_the_time_it_was_planned_for(name: str) -> None:
+    story, truth = played(name)
+    assert story.states[-1] is State.OFF
+    # A drive ends when the car stands, a charge earlier when the battery is full.
+    planned_s = load_scenario(find_scenario(name)).planned_s
+    assert planned_s - 900.0 < truth.duration_s < planned_s + 120.0
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_a_scenario_says_the_same_bytes_with_the_same_seed(name: str) -> None:
+    duration_s = 200.0 if name == "flaky-bus" else 20.0
+    assert said(name, 5, duration_s) == said(name, 5, duration_s)
+    assert said(name, 5, 20.0) != said(name, 6, 20.0)
+
+
+@pytest.mark.parametrize("name", ["drive", "drive-and-charge"])
+def test_nothing_is_wrong_in_a_scenario_without_faults(name: str) -> None:
+    story, truth = played(name)
+    assert (story.alarms, story.charger_faults, story.board_bits) == ({}, set(), set())
+    assert truth.frames_spoiled == {}
+
+
+def test_on_a_cold_morning_no_charge_is_let_in_before_the_drive_and_little_behind_it() -> None:
+    story, truth = played("cold-morning")
+    assert story.states == [
+        *(State.OFF, State.PRECHARGE, State.CHARGE, State.OFF),
+        *(State.PRECHARGE, State.DRIVE, State.OFF, State.PRECHARGE, State.CHARGE, State.OFF),
+    ]
+    before_a, behind_a = story.charge_a
+    assert before_a == 0.0
+    assert 30.0 < behind_a < 60.0  # at a charger of 75 kW that is 200 A otherwise
+    assert 2_000.0 < truth.charger_wh < 75_000.0 * 1200.0 / 3600.0 / 4
+    assert truth.energy_out_wh > 10_000.0
+    assert truth.temp_max_c > -5.0  # from -15
+
+
+def test_on_a_cold_morning_the_service_battery_is_too_cold_to_be_charged() -> None:
+    story, truth = played("cold-morning")
+    assert story.board_bits == {UNDERTEMPERATURE_BIT}
+    assert (story.alarms, story.charger_faults) == ({}, set())
+    assert truth.service_in_wh == 0.0
+
+
+def test_a_weak_cell_is_told_as_imbalance_and_undervoltage_and_throttles_drive_and_charge() -> None:
+    story, _ = played("weak-cell")
+    assert story.alarms == {"CellImbalance": 2, "CellUndervoltage": 1}
+    assert story.lowest_limit_a["discharge"] < 100.0  # of 450
+    assert story.lowest_limit_a["charge"] < 100.0  # of 250, at three quarters full
+    assert State.FAULT not in story.states
+
+
+def test_a_flaky_bus_has_every_fault_of_a_bus_and_makes_the_charger_begin_anew() -> None:
+    scenario, story = load_scenario(find_scenario("flaky-bus")), Story()
+    simulation = Simulation(scenario, 1, observe=story.observe)
+    for _ in simulation.frames():
+        pass
+    truth = simulation.truth()
+    spoiled = Counter(truth.frames_spoiled)
+    assert spoiled.keys() == {
+        *("checksum", "counter", "silenced"),
+        *("error_frame", "unknown_id", "short_frame"),
+    }
+    assert spoiled["error_frame"] == 2  # bus-off, and restarted
+    assert spoiled["silenced"] > 3 * 190 + 15 * 180
+    assert story.charger_faults == {Fault.REQUEST_TIMEOUT}
+    assert story.alarms == {}
+    assert truth.soc_end_pct > truth.soc_start_pct  # it charges all the same
+
+
+def test_a_flaky_bus_spoils_both_serial_lines() -> None:
+    scenario = load_scenario(find_scenario("flaky-bus"))
+    kinds = {
+        device: {
+            type(fault).__name__
+            for fault in scenario.faults
+            if getattr(fault, "on", "jbd" if type(fault).__name__ == "ErrorReply" else "vedirect") == device
+        }
+        for device in SERIAL_DEVICES
+    }
+    assert kinds["jbd"] == {"LostBytes", "ErrorReply", "Unplug", "Silence"}
+    assert kinds["vedirect"] >= {"LostBytes", "ChecksumError", "Garbage", "HexMessages", "Unplug"}

@@ -1,0 +1,208 @@
+"""What the present is: last values, how old they are, and what comes how often."""
+
+from collections.abc import Mapping
+
+import pytest
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.traffic import Traffic
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.live.state import MAX_EVENTS, MESSAGES_FOR_S, Entity, LiveState
+from telemetry.live.values import Value
+from telemetry.model.bit_rate import BitRate
+from telemetry.model.events import begins
+from telemetry.protocols.serial.jbd import JBD
+from telemetry.protocols.serial.vedirect import VEDIRECT
+from telemetry.protocols.table import SerialProtocol
+from telemetry.rules.map import resolve
+from telemetry.stages.stages import Line
+from tests.support.clock import FakeClock
+from tests.support.framing import jbd_message, vedirect_block
+from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
+
+S_NS = 1_000_000_000
+FD, BRS = 1, 2
+
+
+def entities(rig: LiveRig) -> dict[str, Entity]:
+    return {each.measurement: each for each in rig.state.snapshot().modelled}
+
+
+def test_the_last_value_of_each_field_is_known() -> None:
+    rig = LiveRig()
+    rig.send(PACK_ID, 3601, 80)
+    rig.send(PACK_ID, 3602, 79)
+    rig.send(CELLS_ID, 3650, 3651, 3652)
+    rig.send(CHARGER_ID, 12)
+    found = entities(rig)
+    battery = found["battery"]
+    assert battery.tags == {"vehicle": "van", "source": "can0", "pack": "main"}
+    assert battery.values["voltage_v"] == 360.2
+    assert battery.values["soc_pct"] == 79.0
+    assert battery.values["cell_max_index"] == 3.0
+    assert found["cells"].values == {"v001": 3.65, "v002": 3.651, "v003": 3.652}
+    assert found["charger"].values == {"current_a": 12.0}
+
+
+def test_the_age_of_a_silent_bus_is_the_time_since_its_last_frame() -> None:
+    rig = LiveRig()
+    rig.send(PACK_ID, 3601, 80)
+    rig.clock.advance(30.0)
+    assert entities(rig)["battery"].known_s == 0.0
+
+
+def test_a_field_that_stops_while_others_go_on_grows_old() -> None:
+    rig = LiveRig()
+    rig.send(CELLS_ID, 3650, 3651, 3652)
+    rig.clock.advance(20.0)
+    rig.send(PACK_ID, 3601, 80)
+    battery = entities(rig)["battery"]
+    assert battery.values_known_s["cell_min_v"] == 0.0
+    assert battery.values_known_s["voltage_v"] == 20.0
+
+
+def test_in_a_log_that_is_read_fast_ages_are_those_of_its_stamps() -> None:
+    rig = LiveRig()
+    rig.send(CHARGER_ID, 12, time_ns=0)
+    rig.send(PACK_ID, 3601, 80, time_ns=60 * S_NS)
+    found = entities(rig)
+    assert found["battery"].known_s - found["charger"].known_s == 60.0
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+def test_a_clock_that_is_set_makes_no_old_value_new(step_s: float) -> None:
+    rig = LiveRig()
+    rig.send(CHARGER_ID, 12)
+    rig.clock.advance(20.0)
+    rig.clock.step(step_s)
+    rig.send(PACK_ID, 3601, 80)
+    found = entities(rig)
+    assert found["charger"].known_s <= 0.0
+    assert found["battery"].known_s == 20.0
+
+
+def test_frames_and_load_are_those_of_the_past_seconds() -> None:
+    rig = LiveRig(bit_rates={"can0": BitRate(10_000)})
+    rig.state.snapshot()
+    for _ in range(40):
+        rig.clock.advance(0.1)
+        rig.send(CELLS_ID, 1, 2, 3)
+        rig.state.snapshot()
+    (traffic,) = rig.state.snapshot().traffic
+    bits = 47 + 48 + (34 + 48) // 12
+    assert traffic.frames_per_s == pytest.approx(10.0, rel=0.06)
+    assert traffic.bus_load_pct == pytest.approx(bits * 10 / 10_000 * 100, rel=0.06)
+    rig.clock.advance(5.0)
+    rig.state.snapshot()
+    rig.clock.advance(5.0)
+    assert rig.state.snapshot().traffic[0].frames_per_s == 0.0
+
+
+def test_in_a_log_that_is_read_fast_rates_are_those_of_its_stamps() -> None:
+    rig = LiveRig()
+    rig.state.ask_for_messages()
+    rig.state.snapshot()
+    for number in range(101):
+        rig.send(CELLS_ID, 1, 2, 3, time_ns=number * S_NS // 10)
+    rig.clock.advance(0.1)
+    snapshot = rig.state.snapshot()
+    assert snapshot.traffic[0].frames_per_s == pytest.approx(10.1)
+    assert snapshot.messages is not None
+    assert snapshot.messages[0].rate_per_s == pytest.approx(10.1)
+
+
+def test_without_a_bit_rate_there_is_no_load() -> None:
+    rig = LiveRig()
+    rig.send(CELLS_ID, 1, 2, 3)
+    assert rig.state.snapshot().traffic[0].bus_load_pct is None
+
+
+def test_the_data_part_of_can_fd_has_a_bit_rate_of_its_own() -> None:
+    assert BitRate(500_000, 2_000_000).load_pct(100_000.0, 200_000.0) == pytest.approx(30.0)
+    assert BitRate(500_000).load_pct(100_000.0, 200_000.0) == pytest.approx(60.0)
+
+
+def test_the_data_part_of_can_fd_is_part_of_the_load() -> None:
+    rate = BitRate(10_000, 20_000)
+    rig = LiveRig(bit_rates={"can0": rate})
+    rig.state.snapshot()
+    frames, counted = FrameBatch(10), Traffic()
+    for _ in range(10):
+        frames.append(rig.clock.unix_ns(), PACK_ID, bytes(8), flags=FD | BRS)
+    counted.count(frames, 0)
+    rig.line.process(frames, LineBuffer())
+    rig.clock.advance(1.0)
+    (traffic,) = rig.state.snapshot().traffic
+    bits = counted.of(0)
+    assert bits.data_bits > 0
+    assert traffic.bus_load_pct == pytest.approx(rate.load_pct(bits.nominal_bits, bits.data_bits))
+
+
+def test_messages_are_remembered_only_while_somebody_asks() -> None:
+    rig = LiveRig(mapped=False)
+    rig.send(PACK_ID, 3601, 80)
+    assert rig.state.snapshot().messages is None
+    rig.state.ask_for_messages()
+    assert rig.state.snapshot().messages == ()
+    rig.send(PACK_ID, 3601, 80)
+    rig.clock.advance(1.0)
+    rig.send(PACK_ID, 3602, 81)
+    messages = rig.state.snapshot().messages
+    assert messages is not None
+    (pack,) = messages
+    assert pack.entity.measurement == "Pack"
+    assert pack.entity.tags["source"] == "can0"
+    assert pack.entity.values == {"volts": 360.2, "soc": 81}
+    assert pack.rate_per_s == 2.0
+    rig.clock.advance(MESSAGES_FOR_S)
+    assert rig.state.snapshot().messages is None
+
+
+def serial_messages(protocol: SerialProtocol, data: bytes) -> dict[str, Mapping[str, Value]]:
+    """The messages that the live state has of a port that has brought `data`."""
+    plan = PlanSpec(protocol.records, (protocol.bus("port"),))
+    state = LiveState(FakeClock(), lambda _: None)
+    line = Line(plan, resolve(protocol.map_entries("port"), plan), vehicle="van", observer=state)
+    line.bind(0, bus=0, source="port", tag="port")
+    state.ask_for_messages()
+    state.snapshot()
+    frames, lines = FrameBatch(8), LineBuffer()
+    protocol.make_framer().feed(data, 10**18, frames)
+    line.process(frames, lines)
+    messages = state.snapshot().messages
+    assert messages is not None
+    assert b"Vedirect" not in lines.take()
+    return {each.entity.measurement: each.entity.values for each in messages}
+
+
+def test_messages_of_a_serial_device_are_whole_though_they_are_not_stored() -> None:
+    block = {"PID": "0xA053", "V": "13180", "VPV": "36000", "PPV": "99", "OR": "0x00000001", "LOAD": "ON"}
+    assert serial_messages(VEDIRECT, vedirect_block(block)) == {
+        "VedirectCharger": {"V": 13.18, "VPV": 36.0, "PPV": 99, "LOAD": 1, "PID": 0xA053, "OR": 1}
+    }
+    monitor = {"SOC": "876", "CE": "-13100", "TTG": "-1", "H17": "2", "H18": "5"}
+    assert serial_messages(VEDIRECT, vedirect_block(monitor)) == {
+        "VedirectMonitor": {"SOC": 87.6, "CE": -13.1, "TTG": -1, "H17": 20, "H18": 50}
+    }
+
+
+def test_a_serial_message_that_is_a_text_is_not_among_the_messages() -> None:
+    data = jbd_message(0x05, b"JBD-SP04S020") + jbd_message(0x04, bytes.fromhex("0CE40CE5"))
+    assert serial_messages(JBD, data) == {"JbdCells": {"cell1": 3.3, "cell2": 3.301}}
+
+
+def test_the_newest_events_come_first_and_are_few() -> None:
+    rig = LiveRig()
+    for number in range(MAX_EVENTS + 3):
+        rig.state.add_event(begins("bus_error", str(number), "can0"), number)
+    events = rig.state.snapshot().events
+    assert [each.time_ns for each in events] == list(range(MAX_EVENTS + 2, 2, -1))
+    assert events[0].event.text == str(MAX_EVENTS + 2)
+
+
+def test_the_stamp_of_a_snapshot_is_that_of_the_newest_frame() -> None:
+    rig = LiveRig()
+    assert rig.state.snapshot().time_ns == 0
+    rig.send(PACK_ID, 1, 2, time_ns=5 * S_NS)
+    assert rig.state.snapshot().time_ns == 5 * S_NS

@@ -1,0 +1,153 @@
+"""The JSON of the present: what is stale is named, and ages are those of the moment of looking."""
+
+import json
+from typing import Any
+
+from telemetry.live.gateway import describe
+from telemetry.live.state import Entity, LiveSnapshot
+from telemetry.live.view import live_view
+from telemetry.model.events import begins
+from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
+
+COUNTERS = {
+    "bus/can0/read": 10,
+    "frames/can0/decoded": 8,
+    "frames/can0/lost/error_frame": 2,
+    "frames/can0/lost/x": 0,
+}
+STATES = {"source/can0": "receiving", "source/log": "ended", "device/log": "model JBD-SP04S020"}
+STATUS = describe("van", COUNTERS, {"cpu_s": 1.0}, STATES)
+
+
+def view(rig: LiveRig) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        json.dumps(live_view(rig.state.snapshot(), rig.clock.monotonic_s(), STATUS))
+    )
+    return found
+
+
+def test_packs_and_chargers_have_their_values_and_their_age() -> None:
+    rig = LiveRig()
+    rig.send(CELLS_ID, 3650, 3651, 3652)
+    rig.clock.advance(0.5)
+    rig.send(PACK_ID, 3601, 80)
+    rig.send(CHARGER_ID, 12)
+    rig.clock.advance(0.5)
+    found = view(rig)
+    assert found["vehicle"] == "van"
+    (pack,) = found["packs"]
+    assert (pack["pack"], pack["source"], pack["age_s"], pack["stale"]) == ("main", "can0", 0.5, [])
+    assert pack["battery"]["voltage_v"] == 360.1
+    assert pack["battery"]["cell_delta_v"] == 0.002
+    assert pack["cells_v"] == [3.65, 3.651, 3.652]
+    assert pack["temps_c"] == []
+    assert found["chargers"] == [
+        {"charger": "main", "source": "can0", "age_s": 0.5, "values": {"current_a": 12.0}, "stale": []}
+    ]
+
+
+def test_a_meter_stands_beside_the_chargers() -> None:
+    tags, known_s = {"charger": "main", "source": "a"}, {"current_a": 0.0}
+    charger = Entity("charger", tags, 0.0, {"current_a": 12.0}, known_s)
+    meter = Entity("meter", tags, 0.0, {"current_a": 5.0}, known_s)
+    found = live_view(LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger, meter)), 1.0, STATUS)
+    beside = {"charger": "main", "source": "a", "age_s": 1.0, "stale": []}
+    assert found["chargers"] == [{**beside, "values": {"current_a": 12.0}}]
+    assert found["meters"] == [{**beside, "values": {"current_a": 5.0}}]
+
+
+def test_what_has_not_come_for_ten_seconds_is_named_stale() -> None:
+    rig = LiveRig()
+    rig.send(CELLS_ID, 3650, 3651, 3652)
+    rig.send(CHARGER_ID, 12)
+    rig.clock.advance(10.1)
+    rig.send(PACK_ID, 3601, 80)
+    found = view(rig)
+    (pack,) = found["packs"]
+    assert pack["age_s"] == 0.0
+    assert set(pack["stale"]) == {"cells_v", *(name for name in pack["battery"] if name.startswith("cell_"))}
+    assert found["chargers"][0]["stale"] == ["current_a"]
+    assert found["chargers"][0]["age_s"] == 10.1
+
+
+def test_a_snapshot_that_nobody_renews_grows_old() -> None:
+    rig = LiveRig()
+    rig.send(PACK_ID, 3601, 80)
+    (pack,) = live_view(rig.state.snapshot(), rig.clock.monotonic_s() + 60.0, STATUS)["packs"]
+    assert pack["age_s"] == 60.0
+    assert set(pack["stale"]) == set(pack["battery"])
+
+
+def test_cells_of_a_pack_that_fell_silent_stay_and_are_named_stale() -> None:
+    rig = LiveRig()
+    rig.send(CELLS_ID, 3650, 3651, 3652)
+    (pack,) = live_view(rig.state.snapshot(), rig.clock.monotonic_s() + 60.0, STATUS)["packs"]
+    assert pack["cells_v"] == [3.65, 3.651, 3.652]
+    assert "cells_v" in pack["stale"]
+
+
+def test_every_source_is_there_whether_or_not_it_has_brought_anything() -> None:
+    rig = LiveRig()
+    assert view(rig)["sources"] == [
+        {
+            "source": "can0",
+            "state": "receiving",
+            "device": "",
+            "frames_per_s": 0.0,
+            "bus_load_pct": None,
+            "read": 10,
+            "decoded": 8,
+            "unknown": 0,
+            "lost": {"error_frame": 2},
+        },
+        {
+            "source": "log",
+            "state": "ended",
+            "device": "model JBD-SP04S020",
+            "frames_per_s": 0.0,
+            "bus_load_pct": None,
+            "read": 0,
+            "decoded": 0,
+            "unknown": 0,
+            "lost": {},
+        },
+    ]
+
+
+def test_accounts_gauges_states_and_events_stand_beside() -> None:
+    rig = LiveRig()
+    rig.state.add_event(begins("bus_off", "too many errors", "can0"), 7)
+    found = view(rig)
+    assert {name: found[name] for name in STATUS} == STATUS
+    assert found["events"] == [
+        {
+            "time_ns": 7,
+            "code": "bus_off",
+            "level": 2,
+            "active": True,
+            "text": "too many errors",
+            "source": "can0",
+            "pack": "",
+            "charger": "",
+        }
+    ]
+
+
+def test_messages_are_there_only_when_asked_for() -> None:
+    rig = LiveRig(mapped=False)
+    assert "messages" not in view(rig)
+    rig.state.ask_for_messages()
+    rig.state.snapshot()
+    rig.send(PACK_ID, 3601, 80)
+    rig.clock.advance(1.0)
+    assert view(rig)["messages"] == [
+        {
+            "message": "Pack",
+            "source": "can0",
+            "sender": "",
+            "age_s": 1.0,
+            "rate_per_s": 1.0,
+            "signals": {"volts": 360.1, "soc": 80},
+            "stale": [],
+        }
+    ]

@@ -1,0 +1,28 @@
+"""Which log a position belongs to."""
+
+from pathlib import Path
+
+from telemetry.logs.identity import HEAD_BYTES, belongs_to, position_name
+
+
+def test_a_log_that_grows_or_moves_keeps_its_name_and_another_log_has_another(tmp_path: Path) -> None:
+    log, other = tmp_path / "log", tmp_path / "other"
+    log.write_bytes(b"a" * HEAD_BYTES)
+    before = position_name("drive", log)
+    log.write_bytes(b"a" * 5000)
+    assert position_name("drive", log) == before
+    log.rename(tmp_path / "moved")
+    assert position_name("drive", tmp_path / "moved") == before
+    other.write_bytes(b"b" + b"a" * 5000)
+    assert position_name("drive", other) != before
+    assert position_name("night", tmp_path / "moved") != before
+
+
+def test_a_log_that_is_not_there_has_a_name_too(tmp_path: Path) -> None:
+    assert belongs_to(position_name("drive", tmp_path / "none"), "drive")
+
+
+def test_a_position_belongs_to_its_own_source_alone() -> None:
+    assert belongs_to("drive@0123", "drive")
+    assert not belongs_to("drive2@0123", "drive")
+    assert not belongs_to("drive", "drive")

@@ -1,0 +1,171 @@
+"""Compressed recordings: whole, in many members, cut off, damaged."""
+
+import gzip
+import io
+import itertools
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from telemetry.logs.inflate import GAP, DamagedError, Inflated, inflated
+
+TEXT = b"".join(b"(%d.5) can0 %03X#%016X\n" % (row, row % 2048, row * row) for row in range(8_000))
+
+
+def give(content: bytes, suffix: str, size: int = 100_000) -> tuple[bytes, str]:
+    """What comes out, and what is wrong."""
+    stream: Inflated | None = inflated(Path(f"log{suffix}"), io.BytesIO(content))
+    assert stream is not None
+    out = bytearray()
+    buffer = bytearray(size)
+    try:
+        while got := stream.readinto(memoryview(buffer)):
+            out += buffer[:got]
+    except DamagedError as damaged:
+        with pytest.raises(DamagedError):  # and so it stays
+            stream.readinto(memoryview(buffer))
+        return bytes(out), str(damaged)
+    assert stream.readinto(memoryview(buffer)) == 0
+    return bytes(out), ""
+
+
+def read_all(stream: Inflated) -> bytes:
+    """What comes out of a file that goes on to its end."""
+    out = bytearray()
+    buffer = bytearray(1000)
+    while got := stream.readinto(memoryview(buffer)):
+        out += buffer[:got]
+    return bytes(out)
+
+
+PACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
+
+
+def test_the_ending_of_the_name_tells() -> None:
+    assert inflated(Path("drive.log"), io.BytesIO(b"")) is None
+    for name in ("a.gz", "a.GZ", "a.zst", "a.zstd"):
+        assert inflated(Path(name), io.BytesIO(b"")) is not None
+
+
+@pytest.mark.parametrize("suffix", PACK)
+@pytest.mark.parametrize("size", [1000, 65_536, 1_000_000])
+def test_what_was_packed_comes_out(suffix: str, size: int) -> None:
+    assert give(PACK[suffix](TEXT), suffix, size) == (TEXT, "")
+    assert give(PACK[suffix](b""), suffix, size) == (b"", "")
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_several_members_are_one_recording(suffix: str) -> None:
+    pack = PACK[suffix]
+    content = b"".join(map(pack, (TEXT[:1000], b"", TEXT[1000:5000], TEXT[5000:])))
+    assert give(content, suffix) == (TEXT, "")
+
+
+def test_zeros_behind_a_gzip_member_are_padding() -> None:
+    assert give(gzip.compress(TEXT) + bytes(100_000), ".gz") == (TEXT, "")
+    assert give(gzip.compress(TEXT) + bytes(700) + gzip.compress(TEXT), ".gz") == (TEXT * 2, "")
+
+
+@pytest.mark.parametrize("checksum", [True, False])
+@pytest.mark.parametrize("known_size", [True, False])
+def test_zstandard_frames_are_read_in_all_their_forms(checksum: bool, known_size: bool) -> None:
+    packer = zstandard.ZstdCompressor(write_checksum=checksum, write_content_size=known_size)
+    skippable = b"\x53\x2a\x4d\x18" + (100_000).to_bytes(4, "little") + bytes(100_000)
+    runs = bytes(1_000_000) + TEXT
+    content = skippable + packer.compress(TEXT) + skippable + packer.compress(runs)
+    assert give(content, ".zst") == (TEXT + runs, "")
+    assert give(skippable, ".zst") == (b"", "")
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_cut_off_anywhere_it_gives_what_is_before_and_says_where(suffix: str) -> None:
+    content = PACK[suffix](TEXT)
+    got = 0
+    for size in itertools.chain(
+        range(30), range(30, len(content), 997), range(len(content) - 20, len(content))
+    ):
+        out, problem = give(content[:size], suffix)
+        assert TEXT.startswith(out)
+        assert problem.endswith(f"at byte {size}") or size < 18
+        assert len(out) >= got
+        got = len(out)
+    assert got > len(TEXT) - 200_000
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_behind_a_member_that_is_cut_off_the_next_one_is_given(suffix: str) -> None:
+    """As of a file that a logger appends to at each start, and that lost power."""
+    text = TEXT[:1500]
+    cut, whole = PACK[suffix](text), PACK[suffix](TEXT[1500:4000]) + PACK[suffix](TEXT[4000:9000])
+    for size in range(8, len(cut)):
+        stream = inflated(Path(f"log{suffix}"), io.BytesIO(cut[:size] + whole))
+        assert stream is not None
+        before, gap, behind = read_all(stream).partition(GAP)
+        assert text.startswith(before)
+        assert (gap, behind) == (GAP, TEXT[1500:9000])
+        assert stream.gaps == 1
+        assert stream.first_gap.endswith(f"; goes on at byte {size}")
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_each_damaged_place_is_a_gap(suffix: str) -> None:
+    parts = [TEXT[begin : begin + 3000] for begin in range(0, 15_000, 3000)]
+    packed = [bytearray(PACK[suffix](part)) for part in parts]
+    for damaged in (1, 3):
+        packed[damaged][len(packed[damaged]) // 2 :] = b"no data" * 40
+    stream = inflated(Path(f"log{suffix}"), io.BytesIO(b"".join(packed)))
+    assert stream is not None
+    first, second, third = read_all(stream).split(GAP)
+    assert first.startswith(parts[0])
+    assert second.startswith(parts[2])
+    assert third == parts[4]
+    assert stream.gaps == 2
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_damage_gives_what_is_before_it_and_says_where(suffix: str) -> None:
+    packed = PACK[suffix](TEXT)
+    for at in range(0, len(packed), 1499):
+        content = bytearray(packed * 2)
+        content[len(packed) + at] ^= 0x55
+        out, problem = give(bytes(content), suffix)
+        assert out[: len(TEXT)] == TEXT
+        if problem:
+            assert len(packed) <= int(problem.rpartition(" ")[2]) <= len(content)
+
+
+def test_a_gzip_stream_gives_every_byte_before_the_one_that_fails() -> None:
+    def block(data: bytes, complement: int) -> bytes:
+        return b"\0" + struct.pack("<HH", len(data), len(data) ^ complement) + data
+
+    head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    content = head + block(TEXT[:1000], 0xFFFF) + block(TEXT[1000:2000], 0x1234)
+    out, problem = give(content, ".gz")
+    assert out == TEXT[:1000]
+    assert "invalid stored block lengths" in problem
+    assert problem.endswith(f"at byte {10 + 1005 + 4}")
+
+
+def test_a_file_that_inflates_beyond_measure_is_given_in_pieces() -> None:
+    zeros = bytes(200_000_000)
+    for suffix in PACK:
+        stream = inflated(Path(f"log{suffix}"), io.BytesIO(PACK[suffix](zeros)))
+        assert stream is not None
+        buffer = bytearray(1 << 20)
+        largest = total = 0
+        while got := stream.readinto(memoryview(buffer)):
+            largest = max(largest, got)
+            total += got
+        assert total == len(zeros)
+        assert largest <= 128 * 1024
+
+
+def test_a_window_beyond_measure_is_refused() -> None:
+    params = zstandard.ZstdCompressionParameters(window_log=28, write_content_size=False)
+    packer = zstandard.ZstdCompressor(compression_params=params)
+    out, problem = give(packer.compressobj().compress(TEXT * 200) or b"", ".zst")
+    assert out == b""
+    assert problem

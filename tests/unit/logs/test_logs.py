@@ -1,0 +1,546 @@
+"""Logs of each format by their names and contents, as python-can writes them and as others do."""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import can
+import pytest
+import zstandard
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
+
+from telemetry.errors import DataError, InputMissingError, UnavailableError
+from telemetry.logs.log import Log
+from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
+from tests.support.logs import PACKERS, Numbering
+
+START_S = 1_700_000_000
+
+ASC_HEADER = """date Tue Nov 14 10:13:20.500 pm 2023
+base hex  timestamps absolute
+no internal events logged
+"""
+MF4 = pytest.param(
+    "drive.mf4",
+    marks=pytest.mark.skipif(importlib.util.find_spec("asammdf") is None, reason="asammdf is not installed"),
+)
+
+
+def read(path: Path, limit: int = -1) -> tuple[list[FrameTuple], Log, Numbering]:
+    names = Numbering()
+    frames: list[FrameTuple] = []
+    with Log(path, names.__getitem__) as log:
+        batch = FrameBatch(4)
+        while not log.at_end:
+            log.read(batch, limit)
+            frames += batch
+            batch.clear()
+    return frames, log, names
+
+
+MESSAGES = [
+    can.Message(START_S + 0.25, 0x123, is_extended_id=False, data=b"\x01\x02", channel=0),
+    can.Message(START_S + 0.5, 0x1ABCDEF0, data=bytes(range(8)), channel=1),
+    can.Message(START_S + 1, 0x7, is_extended_id=False, is_remote_frame=True, dlc=4, channel=0),
+    can.Message(
+        START_S + 2.000001,
+        0x8,
+        is_extended_id=False,
+        is_fd=True,
+        bitrate_switch=True,
+        data=bytes(24),
+        channel=1,
+    ),
+]
+
+
+def write_blf(path: Path) -> None:
+    with can.BLFWriter(path) as writer:
+        for message in MESSAGES:
+            writer.on_message_received(message)
+
+
+def test_a_blf_log_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    write_blf(path)
+    frames, log, names = read(path)
+    assert frames == [
+        FrameTuple(START_S * 10**9 + 250_000_000, 0x123, b"\x01\x02", 0, 0, 0),
+        FrameTuple(START_S * 10**9 + 500_000_000, 0x1ABCDEF0 | EXTENDED, bytes(range(8)), 1, 0, 0),
+        FrameTuple(START_S * 10**9 + 1_000_000_000, 0x7 | REMOTE, bytes(4), 0, 0, 0),
+        FrameTuple(
+            START_S * 10**9 + 2_000_000_953, 0x8, bytes(24), 1, FD | BRS, 0
+        ),  # as the writer cut its float
+    ]
+    assert list(names) == ["can0", "can1"]
+    assert log.warnings() == []
+
+
+def test_a_blf_log_that_was_cut_off_keeps_what_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    write_blf(path)
+    whole = path.read_bytes()
+    for size in range(144, len(whole), 7):
+        path.write_bytes(whole[:size])
+        frames, _, _ = read(path)
+        assert len(frames) <= 4
+
+
+def test_what_is_no_blf_log_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    path.write_bytes(b"something else" * 100)
+    with pytest.raises(DataError, match=r"drive\.blf: is no BLF log"):
+        read(path)
+
+
+def test_an_asc_log_counts_from_its_header_in_utc(tmp_path: Path) -> None:
+    path = tmp_path / "drive.asc"
+    path.write_text(
+        ASC_HEADER
+        + "   0.250000 1  123             Rx   d 2 01 02\n"
+        + "   0.500001 2  1ABCDEF0x       Rx   d 8 00 01 02 03 04 05 06 07\n"
+        + "   1.000000 1  7               Rx   r 4\n"
+        + "   1.500000 1  ErrorFrame\n"
+        + "   2.000000 Statistic: D 1 R 0\n"
+        + "   3.000000 CANFD   2 Rx        8                                   1 0 c 24 "
+        + "00 " * 24
+        + " 0 0 3000 0 0 0 0 0\n"
+    )
+    frames, log, names = read(path)
+    base_ns = START_S * 10**9 + 500_000_000
+    assert [frame.time_ns - base_ns for frame in frames] == [
+        250_000_000,
+        500_001_000,
+        1_000_000_000,
+        1_500_000_000,
+        3_000_000_000,
+    ]
+    assert [frame.id for frame in frames] == [0x123, 0x1ABCDEF0 | EXTENDED, 0x7 | REMOTE, ERROR, 0x8]
+    assert [frame.channel for frame in frames] == [0, 1, 0, 0, 1]
+    assert list(names) == ["can0", "can1"]
+    assert log.damaged == 0
+
+
+def test_a_damaged_asc_line_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "drive.asc"
+    before = ASC_HEADER + "0.1 1 1 Rx d 1 01\n"
+    path.write_text(before + "0.2 1 2 Rx d 1 ZZ\n0.3 1 3 Rx d 1 03\n0.4 1 4 Rx d 1 04\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [1, 3, 4]
+    assert log.warnings() == [f"{path}:5 (byte {len(before)}): no frame, skipped"]
+
+
+TRC_HEADER = ";$FILEVERSION=2.1\n;$STARTTIME=45244.9259259259\n;$COLUMNS=N,O,T,B,I,d,R,L,D\n"
+
+
+def test_a_trc_log_counts_from_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(
+        TRC_HEADER
+        + "      1       250.000 DT  1      0123 Rx -  2    01 02\n"
+        + "      2       500.000 DT  2  1ABCDEF0 Rx -  1    FF\n"
+    )
+    frames, _, names = read(path)
+    assert [frame.id for frame in frames] == [0x123, 0x1ABCDEF0 | EXTENDED]
+    assert [frame.data for frame in frames] == [b"\x01\x02", b"\xff"]
+    assert frames[0].time_ns == pytest.approx(START_S * 10**9 + 250_000_000, abs=2000)
+    assert list(names) == ["can0", "can1"]
+
+
+TRC_ROWS = {
+    "1.0": (
+        "1) 250 0123 2 01 02",
+        "2) 260 0008 4 ERROR 00 19 08 08",
+        "3) 270 FFFFFFFF 4 00 00 00 04 -- BUSLIGHT",
+    ),
+    "1.1": ("1) 250.0 Rx 0123 2 01 02", "2) 260.0 Error 0008 4 00 19 08 08"),
+    "1.2": ("1) 250.000 1 Rx 0123 2 01 02", "2) 260.000 1 Warng FFFFFFFF 4 00 00 00 04 BUSLIGHT"),
+    "1.3": ("1) 250.000 1 Rx 0123 - 2 01 02", "2) 260.000 1 Error 0008 - 4 00 19 08 08"),
+    "2.0": ("1 250.000 DT 0123 Rx 2 01 02", "2 260.000 ST Rx 00 00 00 08"),
+    "2.1": ("1 250.000 DT 1 0123 Rx - 2 01 02", "2 260.000 EV 1 an event"),
+}
+TRC_REMOTE_ROWS = {
+    "1.0": "4) 500 1ABCDEF0 3 RTR",
+    "1.1": "4) 500.0 Rx 1ABCDEF0 3 RTR",
+    "1.2": "4) 500.000 1 Rx 1ABCDEF0 3 RTR",
+    "1.3": "4) 500.000 1 Rx 1ABCDEF0 - 3 RTR",
+    "2.0": "4 500.000 RR 1ABCDEF0 Rx 3",
+    "2.1": "4 500.000 RR 1 1ABCDEF0 Rx - 3",
+}
+TRC_COLUMNS = {"2.0": ";$COLUMNS=N,O,T,I,d,l,D", "2.1": ";$COLUMNS=N,O,T,B,I,d,R,L,D"}
+
+
+@pytest.mark.parametrize("line_break", ["\n", " \r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["", ";"])
+@pytest.mark.parametrize("version", TRC_ROWS)
+def test_every_version_of_trc_is_read(
+    tmp_path: Path, version: str, end: str, mark: str, line_break: str
+) -> None:
+    path = tmp_path / "drive.trc"
+    header = [f";$FILEVERSION={version}", f";$STARTTIME=45244.9259259259{end}", TRC_COLUMNS.get(version, ";")]
+    if version == "1.0":
+        header = [";   drive.trc"]
+    lines = [*header, ";", *TRC_ROWS[version], "", TRC_REMOTE_ROWS[version], ""]
+    path.write_text(mark + line_break.join(lines), "utf-8", newline="")
+    frames, log, names = read(path)
+    start_s = 0 if version == "1.0" else START_S
+    assert [(frame.id, frame.data) for frame in frames] == [
+        (0x123, b"\x01\x02"),
+        (0x1ABCDEF0 | EXTENDED | REMOTE, bytes(3)),
+    ]
+    assert frames[0].time_ns == pytest.approx(start_s * 10**9 + 250_000_000, abs=2000)
+    assert list(names) == ["can0"]
+    assert log.warnings() == []
+
+
+def test_a_damaged_trc_line_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "drive.trc"
+    rows = ["250.0 DT 1 0001 Rx - 1 01", "oops DT 1 0002 Rx - 1 02", "300.0 DT 1 0003 Rx - 1 03"]
+    path.write_text(TRC_HEADER + "".join(f"{number} {row}\n" for number, row in enumerate(rows, 1)))
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [1, 3]
+    assert log.warnings() == [f"{path}:5 (byte 103): no frame, skipped"]
+
+
+def test_a_trc_line_that_is_no_frame_is_counted_and_not_printed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\njunk\n2 300.0 DT 1 0003 Rx - 1 03\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [1, 3]
+    assert log.warnings() == [f"{path}:5 (byte 103): no frame, skipped"]
+    assert caplog.messages == []
+
+
+def test_an_impossible_length_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 9 " + "00 " * 9 + "\n2 251.0 DT 1 0002 Rx - 0\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [2]
+    assert log.damaged == 1
+
+
+@pytest.mark.parametrize("stamp", ["nan", "inf", "1e300", "-5.0"])
+def test_an_impossible_stamp_is_damage(tmp_path: Path, stamp: str) -> None:
+    path = tmp_path / "drive.trc"
+    header = TRC_HEADER.replace("45244.9259259259", "25569")  # 1970
+    path.write_text(header + f"1 {stamp} DT 1 0001 Rx - 0\n2 251.0 DT 1 0002 Rx - 0\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [2]
+    assert log.damaged == 1
+
+
+CANHACKER = "@ TEXT @ 3 @ 64 @ 0 @ 2 @ 500 @ 00:00:00.500 @{0}" + "".join(
+    f"17,03{{0}}\t1 0004 2{n:02X} 8 03 08 00 00 00 00 9F 40{{0}}" for n in range(9)
+)
+TRC_1_0 = """;##########################################################################
+;   C:\\trace.trc
+;
+;    CAN activities were recorded by PCAN Explorer
+;---+--   ----+----  --+--  +  +
+"""
+TRC_1_0_ROWS = "     1)      1841  0001  8  00 01 02 03 04 05 06 07 \n     2)      1842  0100  3  RTR\n"
+
+
+@pytest.mark.parametrize("line_break", ["\r", "\n", "\r\n"])
+@pytest.mark.parametrize("name", ["drive.trc", "drive.trc.gz", "drive.log", "drive"])
+def test_a_trace_of_canhacker_is_refused_by_its_name(tmp_path: Path, name: str, line_break: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(PACKERS.get(path.suffix, bytes)(CANHACKER.format(line_break).encode()))
+    with pytest.raises(DataError, match="is a trace of CANHacker, and no log that is known") as caught:
+        read(path)
+    assert caught.value.exit_code == 65
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1 2 0004 280 8 03\n", "is no TRC log (PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`"),
+        ("(1.0) can0 001#01\n", "is no TRC log"),
+        ("\ufeffdate Tue Nov 14\n1) 250 0001 1 01\n", "is no TRC log"),
+        ("; one\r; two\r1) 250 0001 1 01\r", "its lines end with CR alone"),
+        (";$FILEVERSION=3.0\n1 250.0 DT 0001 Rx 1 01\n", "is a TRC log of version 3.0, which is not known"),
+        (";$FILEVERSION=\n1) 250 0001 1 01\n", "is a TRC log of version , which is not known"),
+        (";$FILEVERSION=9", "is a TRC log of version 9, which is not known"),
+    ],
+)
+def test_what_does_not_begin_as_a_trc_does_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(text, "utf-8", newline="")
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert told in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert caught.value.exit_code == 65
+
+
+@pytest.mark.parametrize("header", [TRC_1_0, "", "\r\n", ";$FILEVERSION=1.0\n", "; any comment\n\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_trc_log_of_the_first_version_needs_no_version(tmp_path: Path, mark: str, header: str) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text(mark + header + TRC_1_0_ROWS, "utf-8", newline="")
+    frames, log, _ = read(path)
+    assert [(frame.id, frame.data) for frame in frames] == [(1, bytes(range(8))), (0x100 | REMOTE, bytes(3))]
+    assert log.warnings() == []
+
+
+def test_what_is_no_record_of_the_first_version_is_no_frame(tmp_path: Path) -> None:
+    path = tmp_path / "drive.trc"
+    path.write_text("; a list\n17 1 0004 2 01 02\n1) 250 0001 1 01\n")
+    frames, log, _ = read(path)
+    assert [frame.id for frame in frames] == [1]
+    assert log.warnings() == [f"{path}:2 (byte 9): no frame, skipped"]
+
+
+GVRET_ROWS = "39747828,000005EB,false,Rx,1,2,E8,45,\n39747900,1ABCDEF0,true,Rx,0,0,\n"
+
+
+@pytest.mark.parametrize("name", ["drive.csv", "drive.CSV", "drive.txt", "drive"])
+def test_a_gvret_log_is_known_by_its_header(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8\n" + GVRET_ROWS)
+    frames, log, names = read(path)
+    assert frames == [
+        FrameTuple(39_747_828_000, 0x5EB, b"\xe8\x45", 0, 0, 0),
+        FrameTuple(39_747_900_000, 0x1ABCDEF0 | EXTENDED, b"", 1, 0, 0),
+    ]
+    assert list(names) == ["can1", "can0"]
+    assert log.warnings() == []
+
+
+@pytest.mark.parametrize("header", ["time,addr,bus,data", "Time Stamp,ID,Extended,LEN,D1,D2", ""])
+def test_a_csv_log_with_another_header_is_refused_and_says_which_is_known(
+    tmp_path: Path, header: str
+) -> None:
+    path = tmp_path / "drive.csv"
+    path.write_text(header + "\n1,2,3\n")
+    with pytest.raises(DataError, match=r"drive\.csv:1: .*Time Stamp,ID,Extended,Dir,Bus,LEN,D1"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["drive", "drive.log", "drive.bin"])
+def test_a_blf_and_an_asc_log_are_known_by_how_they_begin(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_blf(path)
+    assert len(read(path)[0]) == len(MESSAGES)
+    path.write_text(ASC_HEADER + "0.1 1 1 Rx d 1 01\n")
+    assert len(read(path)[0]) == 1
+
+
+@pytest.mark.parametrize("name", ["drive", "drive.txt"])
+def test_a_trc_log_is_known_by_how_it_begins(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\n")
+    assert len(read(path)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("drive.db", b"SQLite format 3\0" + bytes(84), "an SQLite database"),
+        ("drive.log", "(1.0) can0 123#\n".encode("utf-16"), "text in UTF-16"),
+        ("drive.asc", ASC_HEADER.encode("utf-16"), "text in UTF-16"),
+        ("drive.log", PACKERS[".gz"](b"(1.0) can0 123#\n"), "compressed by gzip without .gz"),
+        ("drive.log", PACKERS[".zst"](b"(1.0) can0 123#\n"), "compressed by zstd without .zst"),
+        ("drive.pcap", bytes.fromhex("d4c3b2a1") + bytes(20), "a capture of libpcap"),
+        ("drive.pcapng", bytes.fromhex("0a0d0d0a") + bytes(20), "a capture of pcapng"),
+        ("drive.log", b"***BUSMASTER Ver 3.2.2***\n", "a log of BUSMASTER"),
+    ],
+)
+def test_what_is_of_another_format_is_refused_by_its_name(
+    tmp_path: Path, name: str, content: bytes, what: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"{re.escape(name)}: is {what}.*known are candump"):
+        read(path)
+
+
+def write_gvret(path: Path) -> None:
+    path.write_text("Time Stamp,ID,Extended,Bus,LEN,D1\n1,00000001,false,0,1,01\n")
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "drive.asc": lambda path: path.write_text(ASC_HEADER + "0.1 1 1 Rx d 1 01\n"),
+    "drive.blf": write_blf,
+    "drive.csv": write_gvret,
+    "drive.trc": lambda path: path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\n"),
+    "drive.log": lambda path: path.write_text("(1.0) can0 001#01\n"),
+}
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_is_read_compressed_too(tmp_path: Path, name: str, packed: str) -> None:
+    path = tmp_path / name
+    WRITERS[name](path)
+    frames, _, _ = read(path)
+    assert frames
+    smaller = tmp_path / f"{name}{packed}"
+    smaller.write_bytes(PACKERS[packed](path.read_bytes()))
+    again, log, _ = read(smaller)
+    assert again == frames
+    assert log.warnings() == []
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+def test_a_compressed_log_that_was_cut_off_gives_what_is_before_and_one_warning(
+    tmp_path: Path, packed: str
+) -> None:
+    rows = b"".join(b"(%d.0) can0 %03X#%016X\n" % (row, row % 2048, row * row) for row in range(20_000))
+    whole = PACKERS[packed](rows)
+    path = tmp_path / f"drive.log{packed}"
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    frames, log, _ = read(path)
+    assert 10_000 < len(frames) < 20_000
+    assert [frame.time_ns for frame in frames[:-1]] == [row * 10**9 for row in range(len(frames) - 1)]
+    early = f"{path}: ends early: the compressed data end too early, at byte {len(whole) * 3 // 4}"
+    assert log.warnings() == [early]
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", [*WRITERS, MF4])
+def test_a_log_that_was_cut_off_at_its_very_beginning_gives_one_warning_and_no_frames(
+    tmp_path: Path, name: str, packed: str
+) -> None:
+    path = tmp_path / f"{name}{packed}"
+    whole = PACKERS[packed](b"MDF     4.10    ")
+    if name != "drive.mf4":
+        WRITERS[name](tmp_path / name)
+        whole = PACKERS[packed]((tmp_path / name).read_bytes())
+    for size in (0, 1, 3, 9, 14):
+        path.write_bytes(whole[:size])
+        frames, log, _ = read(path)
+        early = f"{path}: ends early: the compressed data end too early, at byte {size}"
+        assert (frames, log.warnings()) == ([], [early])
+
+
+@pytest.mark.parametrize("packed", ["", *PACKERS])
+def test_a_trc_log_may_end_in_its_header_or_behind_it(tmp_path: Path, packed: str) -> None:
+    path = tmp_path / f"drive.trc{packed}"
+    pack = PACKERS.get(packed, bytes)
+    path.write_bytes(pack(TRC_HEADER.encode()))
+    assert read(path)[1].warnings() == []
+    path.write_bytes(pack(TRC_HEADER[:30].encode()))
+    assert read(path)[1].warnings() == [f"{path}:2 (byte 18): no frame, skipped"]
+    path.write_bytes(pack(b""))
+    assert read(path)[1].warnings() == [f"{path}: ends early: inside its header, at byte 0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        *(("drive.blf", beginning) for beginning in ("", "LO", "LOGG", "LOGG" + 96 * "\0")),
+        *(("drive.csv", beginning) for beginning in ("", "Time", "Time Stamp,ID,Extended")),
+    ],
+)
+def test_a_log_that_ends_inside_its_header_gives_one_warning_and_no_frames(
+    tmp_path: Path, name: str, beginning: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(beginning)
+    frames, log, _ = read(path)
+    assert log.warnings() == [f"{path}: ends early: inside its header, at byte {len(beginning)}"]
+    assert (frames, log.damaged, log.at_end) == ([], 0, True)
+
+
+@pytest.mark.parametrize("name", [*WRITERS, MF4])
+@pytest.mark.parametrize(
+    ("packed", "words"), [(".gz", "not a gzipped file"), (".zst", "not a Zstandard file")]
+)
+def test_what_is_not_compressed_as_its_name_says_is_refused(
+    tmp_path: Path, name: str, packed: str, words: str
+) -> None:
+    for text in ("x", "(1.0) can0 001#01\n", "Rx"):
+        path = tmp_path / f"{name}{packed}"
+        path.write_text(text)
+        with pytest.raises(DataError, match=f"{name}{packed}: {words}, at byte 0"):
+            read(path)
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", ["drive.log", "drive.asc", "drive.trc", "drive.csv", "drive.blf"])
+def test_what_was_cut_in_two_where_a_compressed_log_ends_early_is_one_warning_with_that(
+    tmp_path: Path, name: str, packed: str
+) -> None:
+    WRITERS[name](tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    path = tmp_path / f"{name}{packed}"
+    end = whole.rstrip()[:-3] if name != "drive.blf" else whole[:-30]
+    path.write_bytes(PACKERS[packed](end) + PACKERS[packed](b"1")[:6])
+    _, log, _ = read(path)
+    size = path.stat().st_size
+    assert log.warnings() == [f"{path}: ends early: the compressed data end too early, at byte {size}"]
+    assert log.damaged == 1
+    garbage = b"LOBJ garbage\n" * 3
+    path.write_bytes(PACKERS[packed](whole + garbage + whole + end) + PACKERS[packed](b"1")[:6])
+    first, early = read(path)[1].warnings()
+    assert f"byte {len(whole)}" in first
+    assert "ends early" in early
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_compressed_log_that_lost_power_and_was_appended_to_goes_on(
+    tmp_path: Path, name: str, packed: str
+) -> None:
+    """What was cut in two is no frame, and all that was written since is read."""
+    WRITERS[name](tmp_path / name)
+    frames, _, _ = read(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    end = whole.rstrip()[:-1] if name != "drive.blf" else whole[:-30]
+    cut = PACKERS[packed](whole) + PACKERS[packed](end) + PACKERS[packed](b"1")[:6]
+    path = tmp_path / f"{name}{packed}"
+    path.write_bytes(cut + PACKERS[packed](whole))
+    again, log, _ = read(path)
+    ids = [frame.id for frame in again]
+    assert ids[: len(frames)] == ids[-len(frames) :] == [frame.id for frame in frames]
+    assert len(again) == len(frames) * 2 + (len(frames) - 1 if name == "drive.blf" else 0)
+    place = f"at byte {len(cut)}; goes on at byte {len(cut)}"
+    assert log.warnings()[-1] == f"{path}: damaged: the compressed data end too early, {place}"
+
+
+def test_a_missing_package_is_named_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drive.log.zst").write_bytes(zstandard.compress(b""))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(UnavailableError, match=r"package zstandard.*nev-telemetry\[logs\]"):
+        read(tmp_path / "drive.log.zst")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    (tmp_path / "drive.mf4").write_bytes(b"")
+    with pytest.raises(UnavailableError, match=r"package asammdf.*nev-telemetry\[mf4\]"):
+        read(tmp_path / "drive.mf4")
+
+
+def test_a_limit_and_a_due_time_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "drive.blf"
+    write_blf(path)
+    with Log(path, Numbering().__getitem__) as log:
+        batch = FrameBatch(4)
+        assert log.read(batch, 1) == 1
+        assert log.read(batch, -1, START_S * 10**9 + 600_000_000) == 1
+        assert log.read(batch, -1, START_S * 10**9 + 600_000_000) == 0
+        assert (log.next_ns, log.at_end) == (START_S * 10**9 + 1_000_000_000, False)
+        assert log.read(batch) == 2
+        assert log.read(FrameBatch(1)) == 0
+        assert log.at_end
+
+
+def test_progress_is_known_in_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "drive.log"
+    path.write_text("(1.0) can0 001#01\n" * 10)
+    with Log(path, Numbering().__getitem__) as log:
+        log.read(FrameBatch(100))
+        assert log.bytes_read == log.total_bytes == 180
+
+
+def test_a_missing_log_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError, match="No such file"):
+        read(tmp_path / "missing.log")
+    with pytest.raises(InputMissingError, match="directory"):
+        read(tmp_path)

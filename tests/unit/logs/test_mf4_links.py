@@ -1,0 +1,160 @@
+"""MF4 logs whose blocks are such that asammdf would not come back, or would crash."""
+
+import io
+import struct
+from pathlib import Path
+
+import pytest
+
+from telemetry.logs.mf4_links import MOST_RECORD_BYTES, check_links
+
+FILE = (Path(__file__).parents[3] / "fuzz" / "drive.mf4").read_bytes()
+GROUPS = [FILE.index(b"##DG") + 64 * number for number in range(3)]
+CHANNEL_GROUP = FILE.index(b"##CG")
+CHANNELS = [FILE.index(b"##CN"), FILE.index(b"##CN", FILE.index(b"##CN") + 1)]
+HISTORY = FILE.index(b"##FH")
+HEADER = 64
+GROUP_FIELDS, CHANNEL_FIELDS = CHANNEL_GROUP + 24 + 6 * 8, CHANNELS[1] + 24 + 8 * 8  # behind their links
+FLAGS, RECORD_BYTES = GROUP_FIELDS + 16, GROUP_FIELDS + 24
+KIND, BIT_OFFSET, BYTE_OFFSET, BIT_COUNT = (CHANNEL_FIELDS + number for number in (0, 3, 4, 8))
+NEXT, CHILD, DATA = 24, 32, 40  # the first, second and third link of a block
+CHANNEL_DATA = 64
+
+
+def linked(*links: tuple[int, int], behind: bytes = b"") -> bytes:
+    """The log with other links (place and where to), and blocks behind it."""
+    log = bytearray(FILE + behind)
+    for place, address in links:
+        struct.pack_into("<Q", log, place, address)
+    return bytes(log)
+
+
+def changed(*fields: tuple[str, int, int]) -> bytes:
+    """The log with other fields in its first group: how each is packed, its place, and its value."""
+    log = bytearray(FILE)
+    for packed, place, value in fields:
+        struct.pack_into(packed, log, place, value)
+    return bytes(log)
+
+
+def block(kind: bytes, *links: int) -> bytes:
+    return struct.pack("<4s4xQQ", kind, 24 + 8 * 8, len(links)) + struct.pack(
+        "<8Q", *links, *[0] * (8 - len(links))
+    )
+
+
+def refusal(log: bytes) -> str:
+    with pytest.raises(ValueError, match=r"block|list|header|record") as told:
+        check_links(io.BytesIO(log))
+    return str(told.value)
+
+
+def test_a_sound_log_has_nothing_wrong_with_its_links() -> None:
+    check_links(io.BytesIO(FILE))
+
+
+@pytest.mark.parametrize(
+    ("place", "address"),
+    [
+        (GROUPS[0] + NEXT, GROUPS[0]),
+        (GROUPS[2] + NEXT, GROUPS[0]),
+        (CHANNEL_GROUP + NEXT, CHANNEL_GROUP),
+        (GROUPS[1] + CHILD, CHANNEL_GROUP),  # the first group's
+        (CHANNELS[1] + NEXT, CHANNELS[0]),
+        (CHANNELS[1] + CHILD, CHANNELS[0]),  # made of what it is a part of
+        (CHANNELS[0] + CHILD, CHANNELS[1]),  # made of the next one: so many, it doubles with each
+        (HISTORY + NEXT, HISTORY),
+    ],
+)
+def test_a_ring_or_a_block_of_two_others_is_refused_with_its_byte(place: int, address: int) -> None:
+    said = refusal(linked((place, address)))
+    assert said == f"its blocks form a ring, or belong to two others, at byte {address}"
+
+
+@pytest.mark.parametrize("link", [GROUPS[0] + DATA, CHANNELS[0] + CHANNEL_DATA])
+def test_lists_of_data_that_form_a_ring_are_refused(link: int) -> None:
+    end = len(FILE)
+    lists = block(b"##HL", end + 88) + block(b"##DL", end + 176) + block(b"##DL", end + 88)
+    assert refusal(linked((link, end), behind=lists)) == f"its lists of data form a ring, at byte {end + 88}"
+
+
+def test_arrays_that_form_a_ring_are_refused() -> None:
+    end = len(FILE)
+    log = linked((CHANNELS[0] + CHILD, end), behind=block(b"##CA", end))
+    assert refusal(log) == f"its blocks form a ring, or belong to two others, at byte {end}"
+
+
+def test_lists_of_data_may_be_shared_and_end() -> None:
+    end = len(FILE)
+    lists = block(b"##DL", end + 88) + block(b"##DL", 0)
+    check_links(io.BytesIO(linked((GROUPS[0] + DATA, end), (GROUPS[1] + DATA, end), behind=lists)))
+
+
+@pytest.mark.parametrize("flags", [0x04, 0x10])
+def test_an_unfinished_log_with_several_lists_of_data_is_refused(flags: int) -> None:
+    end = len(FILE)
+    log = bytearray(linked((GROUPS[0] + DATA, end), behind=block(b"##DL", end + 88) + block(b"##DL", 0)))
+    check_links(io.BytesIO(log))
+    struct.pack_into("<H", log, 60, flags)
+    assert "asammdf" in refusal(bytes(log))
+    struct.pack_into("<Q", log, end + 24, 0)
+    check_links(io.BytesIO(log))
+
+
+def test_a_group_that_is_none_is_refused_and_one_behind_the_end_was_cut_off() -> None:
+    assert refusal(linked((GROUPS[0] + NEXT, HISTORY))) == f"it has no DG block at byte {HISTORY}"
+    assert refusal(linked((GROUPS[0] + CHILD, HISTORY))) == f"it has no CG block at byte {HISTORY}"
+    assert refusal(b"x" * 200) == "it has no header at byte 64"
+    for address in (len(FILE) - 23, len(FILE), 2**62, 2**63, 2**64 - 1):
+        for place in (GROUPS[2] + NEXT, GROUPS[1] + CHILD, GROUPS[0] + DATA):
+            with pytest.raises(EOFError, match=f"without its block of byte {address}, at byte {len(FILE)}"):
+                check_links(io.BytesIO(linked((place, address))))
+
+
+@pytest.mark.parametrize("address", [2**62, 2**63 - 1])
+def test_a_link_behind_all_that_a_file_system_can_hold_is_one_behind_the_end(
+    address: int, tmp_path: Path
+) -> None:
+    (tmp_path / "drive.mf4").write_bytes(linked((GROUPS[2] + NEXT, address)))
+    with (
+        (tmp_path / "drive.mf4").open("rb") as file,
+        pytest.raises(EOFError, match=f"without its block of byte {address}, at byte {len(FILE)}"),
+    ):
+        check_links(file)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("<I", BYTE_OFFSET, 9),  # of 8 + 76 bytes
+        ("<I", BYTE_OFFSET, 2**32 - 1),
+        ("<I", BIT_COUNT, 609),
+        ("<I", BIT_COUNT, 2**32 - 1),
+        ("<B", BIT_OFFSET, 1),
+        ("<I", RECORD_BYTES, 83),
+    ],
+)
+def test_a_channel_that_is_not_inside_its_record_is_refused(field: tuple[str, int, int]) -> None:
+    assert refusal(changed(field)) == f"a channel is not inside its record, at byte {CHANNELS[1]}"
+
+
+@pytest.mark.parametrize("field", [("<H", FLAGS, 0), ("<B", KIND, 3), ("<B", KIND, 6)])
+def test_a_channel_of_no_record_or_of_no_bus_may_say_what_it_likes(field: tuple[str, int, int]) -> None:
+    check_links(io.BytesIO(changed(("<I", BYTE_OFFSET, 1000), field)))
+
+
+def test_invalidation_bits_are_a_part_of_the_record() -> None:
+    check_links(io.BytesIO(changed(("<I", BYTE_OFFSET, 9), ("<I", RECORD_BYTES + 4, 1))))
+
+
+def test_a_record_that_is_too_large_for_a_frame_is_refused() -> None:
+    check_links(io.BytesIO(changed(("<I", RECORD_BYTES, MOST_RECORD_BYTES))))
+    said = refusal(changed(("<I", RECORD_BYTES, MOST_RECORD_BYTES), ("<I", RECORD_BYTES + 4, 1)))
+    assert said == f"a record of {MOST_RECORD_BYTES + 1} bytes is no frame, at byte {CHANNEL_GROUP}"
+
+
+def test_a_log_that_ends_inside_a_block_of_its_groups_was_cut_off() -> None:
+    last = FILE.rindex(b"##CG")
+    log = linked((CHANNELS[0] + NEXT, 0))[: last + 24 + 6 * 8 + 31]
+    with pytest.raises(EOFError, match=f"inside its block of byte {last}, at byte {len(log)}"):
+        check_links(io.BytesIO(log))

@@ -1,0 +1,366 @@
+"""Alarms and limits on their way through the line: where their points stand, and what is counted."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+from telemetry_core.decode.spec import (
+    BusSpec,
+    DecimalScale,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.config import ReduceSettings
+from telemetry.ledger import Ledger, imbalances
+from telemetry.live.state import LiveState
+from telemetry.rules.limits import Limit
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.resolve import model
+from telemetry.service.pipeline import Pipeline
+from telemetry.stages.stages import Line
+from tests.support.clock import FakeClock
+from tests.support.listed_store import ListedStore
+
+SECOND = 1_000_000_000
+PLAN = PlanSpec(
+    records=(
+        RecordSpec(
+            "Pack",
+            (
+                FieldSpec("soc", SlotKind.INT, scale=DecimalScale(1, 0, 0)),
+                FieldSpec("faults", SlotKind.INT, scale=DecimalScale(1, 0, 0)),
+                FieldSpec("temp", SlotKind.INT, factor=0.1, scale=DecimalScale(1, 0, 1)),
+            ),
+        ),
+    ),
+    buses=(
+        BusSpec(
+            "can0",
+            (
+                MessageSpec(
+                    "Pack",
+                    0x100,
+                    False,
+                    4,
+                    (
+                        SignalSpec(0, 8, True, False, False),
+                        SignalSpec(8, 8, True, False, False),
+                        SignalSpec(16, 16, True, True, False),
+                    ),
+                    (),
+                    record=0,
+                ),
+            ),
+        ),
+    ),
+)
+ENTRIES = [
+    MapEntry("Pack.soc", "battery.soc_pct"),
+    MapEntry("Pack.temp", "battery.temp_max_c"),
+    MapEntry("Pack.faults", "event.cell_overvoltage", bit=0),
+    MapEntry("Pack.faults", "event.short_circuit", bit=1),
+    MapEntry("Pack.faults", "event.cell_overvoltage", bit=2, text="second string"),
+]
+LIMITS = [
+    Limit("battery.soc_pct", is_upper=False, value=10.0, code="soc_low", hysteresis=2.0),
+    Limit("battery.temp_max_c", is_upper=False, value=-10.0, code="undertemperature"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One frame."""
+
+    seconds: float
+    soc: int = 50
+    faults: int = 0
+    temp_c: float = 20.0
+
+
+DRIVE = [
+    Step(0.0),
+    Step(0.1, faults=3),
+    Step(0.2, faults=3),
+    Step(0.3, faults=7, soc=9),
+    Step(0.3, faults=0, soc=9),
+    Step(1.4, soc=11, temp_c=-10.0),
+    Step(1.5, soc=12, temp_c=-10.1),
+    Step(2.6, temp_c=-9.9),
+]
+
+
+def frames(steps: Sequence[Step], position: int = 0) -> FrameBatch:
+    batch = FrameBatch(max(len(steps), 1))
+    batch.position = position
+    for step in steps:
+        payload = struct.pack("<BBh", step.soc, step.faults, round(step.temp_c * 10))
+        batch.append(round(step.seconds * SECOND), 0x100, payload)
+    return batch
+
+
+def line_of(every_s: float = 0.0, limits: Sequence[Limit] = LIMITS, vehicle: str = "van") -> Line:
+    modelling = model(ENTRIES, limits, PLAN)
+    line = Line(PLAN, modelling.map, modelling.alarms, vehicle=vehicle, reduce=ReduceSettings(every_s, {}))
+    line.bind(0, bus=0, source="log", tag="can0")
+    return line
+
+
+def written(steps: Sequence[Step], size: int, every_s: float = 0.0) -> bytes:
+    line, lines = line_of(every_s), LineBuffer()
+    for begin in range(0, len(steps), size):
+        line.process(frames(steps[begin : begin + size]), lines)
+    line.flush(lines)
+    return lines.take()
+
+
+def events(text: bytes) -> list[str]:
+    return [row.decode() for row in text.split(b"\n") if row.startswith(b"event,")]
+
+
+def test_each_alarm_begins_and_ends_once_with_its_own_stamp() -> None:
+    tags = "pack=main,source=can0,vehicle=van"
+    high, short = "a cell's voltage is too high (Pack.faults)", "the pack's output is shorted (Pack.faults)"
+    soc, cold = "battery.soc_pct is", "battery.temp_max_c is"
+    limit, back = "below -10 °C", "no longer below -10 °C"
+    assert events(written(DRIVE, 100)) == [
+        f'event,code=cell_overvoltage,{tags} level=2,active=true,text="{high}" 100000000',
+        f'event,code=short_circuit,{tags} level=2,active=true,text="{short}" 100000000',
+        f'event,code=cell_overvoltage,{tags} level=2,active=true,text="second string" 300000000',
+        f'event,code=soc_low,{tags} level=1,active=true,text="{soc} 9 %, below 10 %" 300000000',
+        f'event,code=cell_overvoltage,{tags} level=0,active=false,text="no longer: {high}" 300000001',
+        f'event,code=short_circuit,{tags} level=0,active=false,text="no longer: {short}" 300000000',
+        f'event,code=cell_overvoltage,{tags} level=0,active=false,text="no longer: second string" 300000002',
+        f'event,code=soc_low,{tags} level=0,active=false,text="{soc} 12 %, no longer below 10 %" 1500000000',
+        f'event,code=undertemperature,{tags} level=1,active=true,text="{cold} -10.1 °C, {limit}" 1500000000',
+        f'event,code=undertemperature,{tags} level=0,active=false,text="{cold} -9.9 °C, {back}" 2600000000',
+    ]
+
+
+@pytest.mark.parametrize("every_s", [0.0, 1.0])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_events_stand_where_they_stand_however_frames_are_batched(size: int, every_s: float) -> None:
+    assert written(DRIVE, size, every_s) == written(DRIVE, 100, every_s)
+
+
+def test_an_event_stands_right_behind_the_row_that_told_it() -> None:
+    measurements = [row.partition(b",")[0] for row in written(DRIVE[:4], 100).split(b"\n")]
+    assert measurements == [
+        *(b"Pack", b"battery"),
+        *(b"Pack", b"event", b"event", b"battery"),
+        *(b"Pack", b"battery"),
+        *(b"Pack", b"event", b"battery", b"event"),
+        b"",
+    ]
+
+
+def test_events_are_never_reduced_away() -> None:
+    everything = written(DRIVE, 100)
+    reduced = written(DRIVE, 100, every_s=3600.0)
+    assert events(reduced) == events(everything)
+    assert len(reduced.split(b"\n")) < len(everything.split(b"\n"))
+
+
+def test_limits_see_what_is_reduced_away() -> None:
+    steps = [Step(0.0), Step(0.1, soc=5), Step(0.2)]
+    assert [row.partition(" ")[2].partition(",text")[0] for row in events(written(steps, 1, 60.0))] == [
+        "level=1,active=true",
+        "level=0,active=false",
+    ]
+
+
+def test_events_are_counted_as_made() -> None:
+    line, lines = line_of(), LineBuffer()
+    line.process(frames(DRIVE), lines)
+    counted = line.counted()
+    assert counted["points/made/event"] == 10
+    assert sum(count for name, count in counted.items() if name.startswith("points/made/")) == lines.lines
+
+
+def test_stamps_of_events_are_shifted_like_those_of_their_rows() -> None:
+    line, lines = line_of(), LineBuffer()
+    line.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
+    assert [row.rpartition(" ")[2] for row in events(lines.take())] == ["5100000000", "5100000000"]
+    assert (lines.first_ns, lines.last_ns) == (0, 0)
+
+
+def test_who_looks_on_is_told_the_frame_s_time_whatever_the_stamps_of_the_points_count_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[int] = []
+    line, lines, live = line_of(), LineBuffer(), LiveState(FakeClock(), lambda _name: None)
+    monkeypatch.setattr(live, "add_event", lambda _event, time_ns: told.append(time_ns))
+    line.set_observer(live)
+    line.bind(0, bus=0, source="can0", tag="can0")
+    line.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
+    assert told == [SECOND // 10] * 2
+
+
+@pytest.mark.parametrize("stored", range(len(DRIVE) + 1))
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_a_resumed_log_tells_each_event_once_and_the_accounts_balance(stored: int, size: int) -> None:
+    whole = written(DRIVE, 100)
+    line, store, ledger = line_of(), ListedStore(), Ledger({})
+    pipeline = Pipeline(line, store, ledger, FakeClock(), {"log": stored})
+    for begin in range(0, len(DRIVE), size):
+        pipeline.process("log", frames(DRIVE[begin : begin + size], begin), {}, resume_as="log")
+    pipeline.finish()
+    before = written(DRIVE[:stored], 100) if stored else b""
+    assert before + store.text == whole
+    assert ledger.snapshot().get("points/made/event", 0) == len(events(store.text))
+    assert list(imbalances(ledger.snapshot(), store.text.count(b"\n"), {})) == []
+
+
+class Reloaded:
+    """A pipeline whose line is replaced while alarms are active, in time that its frames bring along."""
+
+    def __init__(self, stored: int = 0) -> None:
+        """stored: how many frames of the log an earlier run has stored."""
+        clock = FakeClock()
+        self.store, self.ledger = ListedStore(), Ledger({})
+        self.pipeline = Pipeline(line_of(), self.store, self.ledger, clock, {"log": stored})
+        self._resume_as = "log" if stored else ""
+        self._taken = 0
+
+    def take(self, *steps: Step) -> list[str]:
+        """The events that these frames make, without their tags."""
+        batch = frames(steps, self._taken)
+        self._taken += len(batch)
+        self.pipeline.process("log", batch, {}, resume_as=self._resume_as, own_time=True)
+        return self.told()
+
+    def replace(self, line: Line) -> list[str]:
+        self.pipeline.replace_line(line)
+        return self.told()
+
+    def told(self) -> list[str]:
+        before = len(self.store.text)
+        self.pipeline.finish()
+        counters = self.ledger.snapshot()
+        assert list(imbalances(counters, self.store.text.count(b"\n"), {})) == []
+        return [line.partition(" ")[2] for line in events(self.store.text[before:])]
+
+
+LOW = Limit("battery.soc_pct", is_upper=False, value=5.0, code="soc_low", hysteresis=2.0)
+
+
+def test_over_a_new_line_an_alarm_that_is_active_goes_on_and_ends_once() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=9, faults=6))) == 3
+    for _ in range(2):  # the second time nothing has come in between
+        assert bench.replace(line_of(limits=LIMITS[::-1])) == []
+    assert bench.take(Step(2.0, soc=9, faults=6)) == []
+    assert bench.take(Step(3.0, soc=12, faults=4)) == [
+        'level=0,active=false,text="no longer: the pack\'s output is shorted (Pack.faults)" 3000000000',
+        'level=0,active=false,text="battery.soc_pct is 12 %, no longer below 10 %" 3000000000',
+    ]
+
+
+def test_an_alarm_of_a_log_that_is_resumed_goes_on_though_nothing_new_has_come_of_it() -> None:
+    bench = Reloaded(stored=2)
+    assert bench.take(Step(1.0, soc=9), Step(2.0, soc=9)) == []  # told by the run before
+    assert bench.replace(line_of()) == []
+    assert bench.take(Step(3.0, soc=9)) == []
+    assert bench.replace(line_of(limits=LIMITS[1:])) == [
+        'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 3000000000'
+    ]
+
+
+def test_a_limit_that_was_changed_goes_on_or_ends_by_its_new_value() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=3))) == 1
+    assert bench.replace(line_of(limits=[LOW])) == []
+    assert bench.take(Step(2.0, soc=4)) == []
+    assert bench.take(Step(3.0, soc=9)) == [
+        'level=0,active=false,text="battery.soc_pct is 9 %, no longer below 5 %" 3000000000'
+    ]
+    assert bench.replace(line_of()) == []
+    assert bench.take(Step(4.0, soc=9)) == [
+        'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %" 4000000000'
+    ]
+
+
+def test_what_is_not_watched_any_more_ends_where_it_was_seen_last() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=9, temp_c=-20.0), Step(2.0, soc=9, temp_c=-20.0))) == 2
+    assert bench.replace(line_of(limits=LIMITS[1:])) == [
+        'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 2000000000'
+    ]
+    assert bench.take(Step(3.0, soc=9, temp_c=-20.0)) == []
+    assert bench.replace(Line(PLAN, None, vehicle="van")) == [  # the bus itself is not there any more
+        'level=0,active=false,text="no longer watched: battery.temp_max_c below -10 °C" 3000000000'
+    ]
+
+
+def test_another_vehicle_has_alarms_of_its_own() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=9))) == 1
+    assert bench.replace(line_of(vehicle="bus7")) == [
+        'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 1000000001'
+    ]
+    assert [text.partition(",text")[0] for text in bench.take(Step(2.0, soc=9))] == ["level=1,active=true"]
+
+
+def test_a_log_that_begins_anew_begins_with_no_alarm() -> None:
+    bench = Reloaded()
+    assert len(bench.take(Step(1.0, soc=9))) == 1
+    bench.pipeline.start_over("log", "another", {})
+    assert bench.replace(line_of()) == []
+    assert len(bench.take(Step(2.0, soc=9))) == 1
+
+
+PATIENT = Limit("battery.soc_pct", is_upper=False, value=10.0, code="soc_low", hysteresis=2.0, for_s=5.0)
+BEGINS_LOW = 'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %"'
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        [PATIENT],
+        [LIMITS[1], replace(PATIENT, hysteresis=0.0)],
+        [replace(PATIENT, value=8.0), PATIENT],
+        [replace(PATIENT, for_s=3.5)],
+    ],
+)
+def test_a_wait_of_a_limit_that_is_the_same_goes_on_over_a_new_line(limits: list[Limit]) -> None:
+    bench = Reloaded()
+    bench.replace(line_of(limits=[PATIENT]))
+    assert bench.take(Step(1.0, soc=9), Step(4.0, soc=9)) == []
+    for _ in range(2):  # the second time nothing has come in between
+        assert bench.replace(line_of(limits=limits)) == []
+    assert bench.take(Step(6.0, soc=9)) == [f"{BEGINS_LOW} 6000000000"]
+    assert bench.take(Step(7.0, soc=9)) == []
+
+
+@pytest.mark.parametrize("line", [line_of(limits=[replace(PATIENT, value=9.5)]), line_of(vehicle="bus7")])
+def test_a_wait_of_another_limit_or_vehicle_begins_anew(line: Line) -> None:
+    bench = Reloaded()
+    bench.replace(line_of(limits=[PATIENT]))
+    assert bench.take(Step(1.0, soc=9)) == []
+    assert bench.replace(line) == []
+    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert bench.take(Step(6.0, soc=9)) == []
+
+
+def test_a_wait_does_not_outlast_a_value_that_was_good_before_the_new_line() -> None:
+    bench = Reloaded()
+    bench.replace(line_of(limits=[PATIENT]))
+    assert bench.take(Step(1.0, soc=9), Step(2.0, soc=10)) == []
+    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert bench.take(Step(6.0, soc=9)) == []
+
+
+def test_an_alarm_that_is_active_keeps_the_place_of_one_that_waits() -> None:
+    bench = Reloaded()
+    bench.replace(line_of(limits=[replace(LIMITS[0], value=15.0), PATIENT]))
+    assert len(bench.take(Step(1.0, soc=9))) == 1
+    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert len(bench.take(Step(2.0, soc=20))) == 1
+    assert bench.take(Step(7.0, soc=9)) == []

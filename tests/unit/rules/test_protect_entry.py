@@ -1,0 +1,96 @@
+"""What a `[[protect]]` may say, and what it is told when it says something else."""
+
+from pathlib import Path
+
+import pytest
+from telemetry_core.rules.protection_spec import Action
+
+from telemetry.errors import ConfigError
+from telemetry.rules.protect_entry import ProtectEntry, load_protect_entries
+
+IDS = f"data_id_list = {list(range(16))}"
+
+
+def load(tmp_path: Path, text: str) -> tuple[ProtectEntry, ...]:
+    file = tmp_path / "protect.toml"
+    file.write_text(text)
+    return load_protect_entries(file)
+
+
+def test_an_entry_has_defaults_for_all_but_message_profile_and_data_id(tmp_path: Path) -> None:
+    (entry,) = load(tmp_path, '[[protect]]\nmessage = "Pack"\nprofile = "e2e-5"\ndata_id = 0x1234\n')
+    assert (entry.message, entry.profile, entry.data_id, entry.bus) == ("Pack", "e2e-5", 0x1234, None)
+    assert (entry.on_error, entry.max_skip, entry.timeout_s) == (Action.DROP, 1, 5.0)
+
+
+def test_the_entries_of_a_whole_configuration_are_taken_out_of_it(tmp_path: Path) -> None:
+    text = 'vehicle = "van"\n[[protect]]\nmessage = "Pack"\nprofile = "counter"\ncounter = "Alive"\n'
+    (entry,) = load(tmp_path, text + 'on_error = "flag"\nmax_skip = 0\n')
+    assert (entry.counter, entry.on_error, entry.max_skip) == ("Alive", Action.FLAG, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "id"), [("0x1A0", 0x1A0), ("1A0", 0x1A0), ("18FEF1FE", 0x98FEF1FE), ("000001A0", 0x800001A0)]
+)
+def test_a_message_may_be_named_by_an_id_as_elsewhere_in_the_configuration(
+    tmp_path: Path, text: str, id: int
+) -> None:
+    (entry,) = load(tmp_path, f'[[protect]]\nid = "{text}"\nprofile = "e2e-5"\ndata_id = 1\n')
+    assert (entry.message, entry.id) == (None, id)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("", "protect[0].message: is missing, and so is id (one of the two says which message)"),
+        ('message = "Pack"\nid = "1A0"', "protect[0].id: stands beside message (keep one of the two)"),
+        ('id = "Pack"', "protect[0].id: 'Pack' is no id in hexadecimal (3 digits, or 8"),
+        ('id = "8FF"', "protect[0].id: '8FF' has more than 11 bits"),
+        ("id = 416", "protect[0].id: must be text, not an integer"),
+        ('mesage = "Pack"', "protect[0].mesage: unknown key (did you mean message?)"),
+    ],
+)
+def test_one_of_message_and_id_is_needed(tmp_path: Path, keys: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f'[[protect]]\nprofile = "e2e-5"\ndata_id = 1\n{keys}\n')
+    message = str(caught.value)
+    assert f"protect.toml: {told}" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('profile = "e2e-1"', "protect[0].profile: must be one of crc8-j1850, e2e-1a"),
+        ('profile = "e2e-1a"', "protect[0].data_id: is missing: e2e-1a has one of 16 bits"),
+        ('profile = "e2e-5"\ndata_id = 65536', "protect[0].data_id: must be from 0 to 65535"),
+        ('profile = "e2e-2"', "protect[0].data_id_list: is missing: e2e-2 has 16 of 8 bits"),
+        (
+            'profile = "e2e-2"\ndata_id_list = [256]',
+            "protect[0].data_id_list: must be 16 integers from 0 to 255",
+        ),
+        (f'profile = "e2e-2"\n{IDS}\ndata_id = 1', "protect[0].data_id: is not for e2e-2"),
+        (f'profile = "e2e-5"\ndata_id = 1\n{IDS}', "protect[0].data_id_list: is not for e2e-5"),
+        ('profile = "e2e-2"\ndata_id_list = [1, 2, "x"]', "protect[0].data_id_list: must be 16 integers"),
+        ('profile = "crc8-j1850"', "protect[0].crc: is missing"),
+        ('profile = "counter"', "protect[0].counter: is missing"),
+        ('profile = "counter"\ncounter = "A"\ncrc = "B"', "protect[0].crc: is not for counter"),
+        ('profile = "e2e-1a"\ndata_id = 1\non_eror = "drop"', "protect[0].on_eror: unknown key"),
+        (
+            'profile = "e2e-1a"\ndata_id = 1\non_error = "stop"',
+            "protect[0].on_error: must be one of drop, flag",
+        ),
+        ('profile = "e2e-1a"\ndata_id = 1\ntimeout_s = 0', "protect[0].timeout_s: must be above 0"),
+    ],
+)
+def test_a_wrong_key_is_one_line_with_its_path(tmp_path: Path, keys: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f'[[protect]]\nmessage = "Pack"\n{keys}\n')
+    message = str(caught.value)
+    assert told in message
+    assert "\n" not in message
+
+
+def test_a_file_without_any_entry_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"protect\.toml: has no \[\[protect\]\]"):
+        load(tmp_path, '[[protct]]\nmessage = "Pack"\n')

@@ -1,0 +1,210 @@
+from pathlib import Path
+
+import pytest
+
+from telemetry.config import load_config
+from telemetry.errors import ConfigError
+from telemetry.service.check import Finding, Level, check
+from telemetry.service.rate import Rate
+from tests.support.recording import VEHICLE_DBC, record_drive
+from tests.support.scripted_server import ScriptedServer, answer
+
+
+def findings(tmp_path: Path, sources: str, url: str = "http://127.0.0.1:1", rest: str = "") -> list[Finding]:
+    file = tmp_path / "gateway.toml"
+    influx = f'[influx]\nurl = "{url}"\ndatabase = "d"\n'
+    file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "spool"\n{sources}\n{rest}')
+    return list(check(load_config(file, {})))
+
+
+def texts(found: list[Finding], level: Level) -> str:
+    return "\n".join(finding.text for finding in found if finding.level is level)
+
+
+def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_told(tmp_path: Path) -> None:
+    record_drive(tmp_path / "drive.log", 20.0)
+    source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    facts = texts(findings(tmp_path, source), Level.FACT)
+    assert "source log: 218 points/s, " in facts
+    assert " MB a day compressed; the spool holds " in facts
+    assert "bus log: 15 messages, 198 signals" in facts
+
+
+def test_a_rate_is_told_by_the_day_and_as_hours_of_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drive.log").touch()
+    monkeypatch.setattr(
+        "telemetry.service.check.measure", lambda *_: Rate(points_per_s=100.0, bytes_per_s=1000.0)
+    )
+    source = 'cap_mib = 36\n[[replay]]\nname = "log"\nfile = "drive.log"\n'
+    told = "100 points/s, 86.4 MB a day compressed; the spool holds 10.5 h of it"
+    assert f"source log: {told}" in texts(findings(tmp_path, source), Level.FACT)
+
+
+def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    assert f"server {server.url}: takes data by API v2" in texts(found, Level.FACT)
+    assert texts(found, Level.FAULT) == ""
+
+
+def test_a_server_that_cannot_be_reached_or_refuses_is_a_fault(tmp_path: Path) -> None:
+    assert "Connection refused" in texts(findings(tmp_path, '[[can]]\nname = "can9"'), Level.FAULT)
+    with ScriptedServer() as server:
+        server.script(answer(401, {}, b'{"code":"unauthorized","message":"unauthorized access"}'))
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    assert "unauthorized access" in texts(found, Level.FAULT)
+
+
+def test_a_page_in_place_of_the_database_is_a_fault_that_names_it(tmp_path: Path) -> None:
+    page = b"<html><title>Welcome to nginx!</title><body>If you see this page</body></html>"
+    with ScriptedServer() as server:
+        server.script(*[answer(200, {"Content-Type": "text/html"}, page)] * 2)
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    fault = f"server {server.url}: what answers is no database: HTTP 200 text/html: Welcome to nginx! ("
+    assert fault in texts(found, Level.FAULT)
+    assert "takes data" not in texts(found, Level.FACT)
+
+
+def test_a_redirect_is_a_fault_that_says_where_to(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        server.script(answer(302, {"Location": "http://user:pa55word@portal.example/login"}))
+        faults = texts(findings(tmp_path, '[[can]]\nname = "can9"', server.url), Level.FAULT)
+    assert "redirected elsewhere: http://***@portal.example/login" in faults
+
+
+def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
+    warnings = texts(
+        findings(tmp_path, '[[can]]\nname = "can9"\n[[can]]\nname = "sim"\nsocket = "bus.sock"'),
+        Level.WARNING,
+    )
+    assert "source can9: has no database; its frames are counted and not decoded" in warnings
+    assert "source can9: interface can9 is not there yet" in warnings
+    assert f"source sim: socket {tmp_path}/bus.sock is not there yet" in warnings
+
+
+def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path: Path) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    mapped = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
+    reduce = "[reduce.measurements]\nBMS_PackPower = 1\nbattery = 1\nBMS_Pack = 1\n"
+    warnings = texts(findings(tmp_path, source, rest=mapped + reduce), Level.WARNING)
+    assert "reduce.measurements.BMS_Pack: nothing writes a measurement of that name" in warnings
+    assert warnings.count("reduce.measurements") == 1
+
+
+def test_a_disk_that_has_less_than_is_to_be_kept_free_is_a_warning(tmp_path: Path) -> None:
+    found = findings(tmp_path, 'keep_free_mib = 16000000\n[[can]]\nname = "can9"')
+    assert "keep_free_mib keeps 16777216 MB free, there are fewer" in texts(found, Level.WARNING)
+
+
+def test_what_is_protected_is_a_fact(tmp_path: Path) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    entry = '[[protect]]\nmessage = "BMS_PackPower"\nprofile = "counter"\ncounter = "Counter"\n'
+    facts = texts(findings(tmp_path, source, rest=entry), Level.FACT)
+    assert "protected: 1 messages (BMS_PackPower)" in facts
+
+
+def test_a_map_that_leads_nowhere_is_a_configuration_error(tmp_path: Path) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    wrong = '[[map]]\nsignal = "BMS_PackPower.PackVolts"\nto = "battery.voltage_v"\n'
+    with pytest.raises(ConfigError, match=r"map\[0\]\.signal.*PackVoltage"):
+        findings(tmp_path, source, rest=wrong)
+
+
+def test_nothing_is_touched_but_the_cached_plan(tmp_path: Path) -> None:
+    findings(tmp_path, f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n')
+    touched = [
+        path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*")) if path.is_file()
+    ]
+    assert [name for name in touched if not name.startswith("spool/plans/")] == ["gateway.toml"]
+
+
+def test_a_spool_where_nothing_can_be_made_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file")
+    faults = texts(findings(tmp_path, '[[can]]\nname = "can9"'), Level.FAULT)
+    assert f"spool {tmp_path}/spool: nothing can be made in {tmp_path}/spool" in faults
+
+
+def test_a_python_can_interface_that_there_is_not_is_a_fault(tmp_path: Path) -> None:
+    source = '[[python_can]]\nname = "usb"\noptions = { interface = "slcam" }'
+    assert "source usb: python-can has no interface slcam" in texts(findings(tmp_path, source), Level.FAULT)
+
+
+def test_a_log_that_cannot_be_read_is_a_fault_and_the_server_is_asked_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "drive.blf").write_text("no BLF log")
+    source = '[[replay]]\nname = "log"\nfile = "drive.blf"'
+    faults = texts(findings(tmp_path, source), Level.FAULT)
+    assert f"source log: {tmp_path}/drive.blf: is no BLF log" in faults
+    assert "Connection refused" in faults
+
+
+def test_what_lies_behind_a_folder_that_may_not_be_entered_is_a_fault(tmp_path: Path) -> None:
+    unseen = "x" * 300  # fails like a name in a closed folder
+    bus = f'[[can]]\nname = "sim"\nsocket = "{unseen}"\n'
+    port = f'[[serial]]\nname = "bms"\nport = "{unseen}"\nprotocol = "jbd"\n'
+    faults = texts(findings(tmp_path, bus + port), Level.FAULT)
+    assert f"source sim: socket {tmp_path / unseen}: File name too long" in faults
+    assert f"source bms: port {tmp_path / unseen}: File name too long" in faults
+
+
+def test_the_room_for_a_spool_is_told_where_its_folder_cannot_be_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
+    file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "{"x" * 300}"\n[[can]]\nname = "can9"\n')
+    assert "MB are free" in texts(list(check(load_config(file, {}))), Level.FACT)
+
+
+J1939_DBC = """VERSION ""
+NS_ :
+BS_:
+BU_: X
+BO_ 2566852862 Pack: 8 X
+ SG_ Volts : 8|16@1+ (0.1,0) [0|0] "V" X
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "J1939PG";
+"""
+
+
+@pytest.mark.parametrize(
+    ("senders", "warnings", "facts"),
+    [
+        (
+            [1, 2] * 5,
+            ["Pack comes from senders 01 and 02; only 01 is taken."],
+            ["5 of Pack fill no field"],
+        ),
+        (
+            [1] * 5 + [3] * 25,
+            [],
+            ["Pack comes from sender 03 now, instead of 01", "9 of Pack fill no field"],
+        ),
+        ([1] * 9, [], []),
+    ],
+)
+def test_senders_of_which_none_is_named_are_reported(
+    tmp_path: Path, senders: list[int], warnings: list[str], facts: list[str]
+) -> None:
+    (tmp_path / "pack.dbc").write_text(J1939_DBC)
+    lines = [
+        f"({second}.0) can3 18FF10{sender:02X}#00A00F0000000000\n" for second, sender in enumerate(senders, 1)
+    ]
+    (tmp_path / "drive.log").write_text("".join(lines))
+    source = '[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["pack.dbc"]\n'
+    entry = '[[map]]\nsignal = "Pack.Volts"\nto = "battery.voltage_v"\n'
+    found = findings(tmp_path, source, rest=entry)
+    of_senders = [finding for finding in found if "of Pack" in finding.text or "Pack comes" in finding.text]
+    of_level = {level: [one.text for one in of_senders if one.level is level] for level in Level}
+    for level, texts_begin in ((Level.WARNING, warnings), (Level.FACT, facts)):
+        places = ("source log: channel can3: ", "source log: ")
+        assert len(of_level[level]) == len(texts_begin)
+        for text, begin in zip(of_level[level], texts_begin, strict=True):
+            assert text.startswith(tuple(place + begin for place in places))
+    named = entry + "".join(
+        f'[[map]]\nsignal = "Pack.Volts"\nto = "battery.voltage_v"\npack = "{n}"\nsender = "{n:02X}"\n'
+        for n in (2, 3)
+    )
+    found = findings(tmp_path, source, rest=named.replace('voltage_v"\n', 'voltage_v"\nsender = "01"\n', 1))
+    assert not [
+        finding for finding in found if "Pack comes" in finding.text or "fill no field" in finding.text
+    ]

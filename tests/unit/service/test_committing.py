@@ -1,0 +1,166 @@
+"""Commits beside the pipeline: what it waits for, and what it does not."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from telemetry.service.committing import HANGS_S, Committer
+from telemetry.spool import Spool, SpoolLimits
+from tests.support.clock import FakeClock
+from tests.support.spool import batch
+
+DEADLINE_S = 20.0
+
+
+class Bench:
+    """A spool whose disk hangs while it is told to."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = FakeClock()
+        self.failures: list[Exception] = []
+        self.commits, self.goes_on = threading.Event(), threading.Event()
+        self.goes_on.set()
+        limits = SpoolLimits(keep_free_bytes=0, memory_bytes=2000)
+        self.spool = Spool(directory, clock=self.clock, limits=limits)
+        self.committer = Committer(self.spool, self.clock, self.failures.append)
+        given = self.spool.commit
+
+        def commit() -> None:
+            self.commits.set()
+            self.goes_on.wait()
+            given()
+
+        monkeypatch.setattr(self.spool, "commit", commit)
+        self._points = 0
+
+    def append(self, padding: int = 0) -> None:
+        made = batch(self._points, 1, padding=padding)
+        self._points += 1
+        accounts = {"points/made/battery": self._points}
+        self.committer.append(made, accounts=accounts, positions={})
+
+    def hang(self) -> None:
+        """A commit has begun that does not end."""
+        self.goes_on.clear()
+        self.commits.clear()
+        self.append()
+        self.committer.commit()
+        assert self.commits.wait(DEADLINE_S)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    made = Bench(tmp_path / "spool", monkeypatch)
+    made.committer.start()
+    yield made
+    made.goes_on.set()
+    made.committer.close()
+    made.spool.close()
+
+
+def test_all_that_was_appended_is_on_disk_when_it_has_finished(bench: Bench) -> None:
+    for _ in range(3):
+        bench.append()
+        bench.committer.commit()
+    bench.committer.finish()
+    gauges = bench.spool.gauges()
+    assert (gauges.waiting_disk_points, gauges.waiting_memory_points) == (3, 0)
+
+
+def test_who_appends_does_not_wait_for_a_disk_that_hangs_and_nothing_is_left_behind(bench: Bench) -> None:
+    bench.hang()
+    for _ in range(3):
+        bench.append()
+        bench.committer.commit()
+        assert not bench.committer.commit_due()
+    assert bench.spool.gauges().waiting_memory_points == 4
+    bench.goes_on.set()
+    bench.committer.finish()
+    assert bench.spool.gauges().waiting_disk_points == 4
+
+
+def test_what_is_appended_while_the_disk_syncs_has_a_commit_of_its_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = bench.spool.commit
+    is_synced, goes_on = threading.Event(), threading.Event()
+
+    def commit() -> None:
+        given()
+        is_synced.set()
+        goes_on.wait(DEADLINE_S)
+
+    monkeypatch.setattr(bench.spool, "commit", commit)
+    bench.append()
+    bench.committer.commit()
+    assert is_synced.wait(DEADLINE_S)
+    bench.append()  # too late for the commit in progress
+    bench.committer.commit()
+    goes_on.set()
+    bench.committer.finish()
+    gauges = bench.spool.gauges()
+    assert (gauges.waiting_disk_points, gauges.waiting_memory_points) == (2, 0)
+
+
+def test_a_disk_that_hangs_is_known_after_a_while_and_until_it_is_back(bench: Bench) -> None:
+    bench.hang()
+    assert not bench.committer.hangs()
+    bench.clock.advance(HANGS_S + 0.1)
+    assert bench.committer.hangs()
+    bench.goes_on.set()
+    bench.committer.finish()
+    assert not bench.committer.hangs()
+
+
+def test_where_too_much_waits_who_appends_waits_for_the_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.hang()
+    assert not bench.spool.is_behind()
+    bench.append(padding=1500)  # more than half of what memory may hold
+    given = bench.spool.is_behind
+
+    def is_behind() -> bool:
+        """The disk is back once somebody has looked."""
+        answer = given()
+        bench.goes_on.set()
+        return answer
+
+    monkeypatch.setattr(bench.spool, "is_behind", is_behind)
+    bench.committer.commit()
+    assert bench.spool.gauges().waiting_disk_points == 2
+
+
+def test_a_fault_while_it_commits_is_handed_over(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as disk:
+        disk.setattr(bench.spool, "commit", fault)
+        bench.append()
+        bench.committer.commit()
+        bench.committer.finish()
+    (failure,) = bench.failures
+    assert isinstance(failure, ZeroDivisionError)
+
+
+def test_before_it_has_started_it_commits_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path / "spool", monkeypatch)
+    bench.append()
+    bench.committer.commit()
+    bench.committer.finish()
+    assert bench.spool.gauges().waiting_disk_points == 1
+    bench.committer.close()
+    bench.spool.close()
+
+
+def test_batches_that_are_cut_by_their_size_wait_for_a_disk_that_hangs(bench: Bench) -> None:
+    """The pipeline asks for a commit where one is due. It must be due, or what waits has no bound."""
+    bench.hang()
+    while not bench.spool.is_behind():
+        assert not bench.committer.commit_due()
+        bench.append(padding=500)
+    assert bench.committer.commit_due()
+    bench.goes_on.set()

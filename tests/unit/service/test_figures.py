@@ -1,0 +1,40 @@
+"""The service's numbers of one moment, and what is told of them later."""
+
+import pytest
+
+from telemetry.live.state import Entity, LiveSnapshot
+from telemetry.service.figures import Figures
+from telemetry.sinks.state import SinkState
+
+GAUGES = {"points_waiting_memory": 0.0, "points_waiting_disk": 0.0}
+
+
+def figures(taken_s: float, volatile: str = "") -> Figures:
+    return Figures({"bus/can0/read": 7}, GAUGES, volatile, LiveSnapshot(taken_s, 0), taken_s)
+
+
+@pytest.mark.parametrize(
+    ("got_on_s", "progress_age_s"),
+    [(88.0, 12.0), (100.0, 0.0), (101.0, 0.0)],  # the last: it got on while the status was made
+)
+def test_each_age_is_of_its_own_moment(got_on_s: float, progress_age_s: float) -> None:
+    """Figures are taken every half a second, also while the pipeline turns without getting on."""
+    gauges = figures(taken_s=97.0).status("van", {}, SinkState(), now_s=100.0, got_on_s=got_on_s)["gauges"]
+    assert (gauges["status_age_s"], gauges["progress_age_s"]) == (3.0, progress_age_s)
+
+
+def test_the_status_has_the_accounts_and_the_states_of_the_moment() -> None:
+    told = figures(97.0).status("van", {"service": "running"}, SinkState(), now_s=100.0, got_on_s=100.0)
+    assert told["vehicle"] == "van"
+    assert told["accounts"] == {"bus/can0/read": 7}
+    assert (told["state"]["service"], told["state"]["spool"]) == ("running", "on disk")
+    refusing = figures(97.0, "No space left").status("van", {}, SinkState(), now_s=100.0, got_on_s=100.0)
+    assert refusing["state"]["spool"] == "No space left"
+
+
+def test_values_are_as_old_as_they_are_when_somebody_asks() -> None:
+    battery = Entity("battery", {"pack": "main", "source": "a"}, 97.0, {"soc_pct": 80.0}, {"soc_pct": 97.0})
+    live = LiveSnapshot(97.0, 0, modelled=(battery,))
+    taken = Figures({}, GAUGES, "", live, taken_s=97.0)
+    (pack,) = taken.status("van", {}, SinkState(), now_s=117.0, got_on_s=97.0)["live"]["packs"]
+    assert (pack["age_s"], pack["stale"]) == (20.0, ["soc_pct"])

@@ -1,0 +1,151 @@
+"""What the service manager is told, and when; never at the cost of the service."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.service.supervisor import STATUS_EVERY_S, Notifier, Supervisor, Watchdog
+from tests.support.clock import FakeClock
+from tests.support.notify_socket import NotifySocket
+
+
+@pytest.fixture(params=["path", "abstract"])
+def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NotifySocket]:
+    address = f"{tmp_path}/notify" if request.param == "path" else f"@nev-telemetry-test{tmp_path}"
+    with NotifySocket(address) as opened:
+        yield opened
+
+
+def supervisor(listener: NotifySocket, clock: FakeClock, watchdog_us: str = "") -> Supervisor:
+    environment = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": watchdog_us, "WATCHDOG_PID": "7"}
+    made = Supervisor.from_environment(clock, environment, 7)
+    assert environment == {}, "children must not inherit it"
+    return made
+
+
+def test_the_life_of_a_service_is_told_on_path_and_abstract_sockets(listener: NotifySocket) -> None:
+    clock = FakeClock()
+    clock.advance(12.5)
+    told = supervisor(listener, clock)
+    told.ready("can0 receiving")
+    told.reloading()
+    told.ready()
+    told.stopping()
+    told.close()
+    listener.poll()
+    assert listener.received == [
+        ["READY=1", "STATUS=can0 receiving"],
+        ["RELOADING=1", "MONOTONIC_USEC=12500000"],
+        ["READY=1"],
+        ["STOPPING=1", "STATUS=stopping"],
+    ]
+
+
+def test_a_status_is_told_when_it_changes_but_not_all_the_time(listener: NotifySocket) -> None:
+    clock = FakeClock()
+    told = supervisor(listener, clock)
+    for text in ("a", "a", "b"):
+        told.status(text)
+    clock.advance(STATUS_EVERY_S)
+    told.status("two\nREADY=1")
+    told.close()
+    listener.poll()
+    assert listener.received == [["STATUS=a"], ["STATUS=two READY=1"]]
+
+
+def test_the_watchdog_is_told_through_the_socket(listener: NotifySocket) -> None:
+    clock = FakeClock()
+    told = supervisor(listener, clock, watchdog_us="2000000")
+    for _ in range(4):
+        told.went_round(took=False, waiting=False)
+        clock.advance(0.5)
+    told.close()
+    listener.poll()
+    assert listener.received == [["WATCHDOG=1"]] * 2
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "8"},
+        {"WATCHDOG_USEC": "0"},
+        {"WATCHDOG_USEC": "-1"},
+        {"WATCHDOG_USEC": "soon"},
+        {"NOTIFY_SOCKET": ""},
+    ],
+)
+def test_without_a_supervisor_of_this_process_nothing_is_told(environment: dict[str, str]) -> None:
+    told = Supervisor.from_environment(FakeClock(), environment, 7)
+    told.ready("up")
+    told.went_round(took=True, waiting=False)
+    told.status("up")
+    told.stopping()
+    told.close()
+    assert environment == {}
+
+
+def test_a_supervisor_that_is_gone_costs_a_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = Notifier(f"{tmp_path}/nobody")
+    told.send("READY=1", "STATUS=up")
+    told.close()
+    assert caplog.messages == ["READY=1: not told to the service manager: No such file or directory"]
+
+
+def test_a_supervisor_that_does_not_read_does_not_hold_the_service_up(
+    listener: NotifySocket, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry.service.supervisor.SEND_TIMEOUT_S", 0.001)
+    told = Notifier(listener.address)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(10_000):
+            told.send("STATUS=" + "x" * 1000)
+            if caplog.messages:
+                break
+    told.close()
+    assert "not told to the service manager" in caplog.messages[0]
+
+
+def test_an_address_of_another_family_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    Notifier("vsock:2:1234").send("READY=1")
+    assert "NOTIFY_SOCKET=vsock:2:1234" in caplog.text
+
+
+def test_closing_twice_is_as_good_as_once(listener: NotifySocket) -> None:
+    told = Notifier(listener.address)
+    told.close()
+    told.close()
+    told.send("READY=1")
+    listener.poll()
+    assert listener.received == []
+
+
+def test_a_loop_that_turns_without_taking_what_waits_does_not_feed_the_watchdog() -> None:
+    watchdog = Watchdog(10.0)
+    assert watchdog.went_round(0.0, took=True, waiting=False)
+    assert not any(watchdog.went_round(float(now_s), took=False, waiting=True) for now_s in range(1, 60))
+    assert watchdog.went_round(60.0, took=True, waiting=True)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 5.0), st.booleans(), st.booleans()), max_size=60),
+    st.floats(0.1, 60.0),
+)
+def test_the_watchdog_is_fed_after_progress_alone_and_never_more_often_than_half_its_period(
+    rounds: list[tuple[float, bool, bool]], period_s: float
+) -> None:
+    watchdog = Watchdog(period_s)
+    now_s, last_s, got_on = 0.0, float("-inf"), False
+    for passed_s, took, waiting in rounds:
+        now_s += passed_s
+        got_on |= took or not waiting
+        fed = watchdog.went_round(now_s, took=took, waiting=waiting)
+        assert fed == (got_on and now_s >= last_s + period_s / 2.0)
+        if fed:
+            last_s, got_on = now_s, False

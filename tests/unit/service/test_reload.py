@@ -1,0 +1,216 @@
+"""A configuration that is read again: what takes effect, what is refused, and one at a time."""
+
+import errno
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from telemetry.config import Config, SpoolSettings, load_config
+from telemetry.configuration_words import WORDS
+from telemetry.errors import ConfigError, TelemetryError, UnavailableError
+from telemetry.service.reload import TAKES_EFFECT, Reload, key_of, needs_restart, prepare_again
+from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.stages.prepare import Prepared, prepare
+from telemetry.web.settings import WebSettings
+
+BASE = """
+vehicle = "van"
+[influx]
+url = "http://localhost:8086"
+database = "d"
+[spool]
+directory = "spool"
+[[can]]
+name = "bus"
+"""
+# Of the sink's settings: what no configuration changes.
+NOT_IN_THE_FILE = {
+    "influx.connect_timeout_s",
+    "influx.request_timeout_s",
+    "influx.slowest_bytes_per_s",
+}
+
+
+def config(file: Path, text: str = BASE) -> Config:
+    file.write_text(text)
+    return load_config(file, {})
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Config:
+    return config(tmp_path / "gateway.toml")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('directory = "spool"', 'directory = "elsewhere"', "spool.directory"),
+        ('directory = "spool"', 'directory = "spool"\ncap_mib = 10', "spool.cap_mib"),
+        ('directory = "spool"', 'directory = "spool"\nmax_age_h = 10', "spool.max_age_h"),
+        ('directory = "spool"', 'directory = "spool"\nkeep_free_mib = 10', "spool.keep_free_mib"),
+        ("8086", "8087", "influx.url"),
+        ('name = "bus"', 'name = "bus"\n[web]\nlisten = "off"', "web.listen"),
+        ('vehicle = "van"', 'vehicle = "van"\nclock = "wait"', "clock"),
+    ],
+)
+def test_what_cannot_change_while_the_service_runs_is_refused_by_name(
+    running: Config, before: str, after: str, key: str
+) -> None:
+    running.file.write_text(BASE.replace(before, after))
+    with pytest.raises(ConfigError, match=f"gateway.toml: {key}: a change takes effect after a restart only"):
+        prepare_again(running)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("van", "bus 7"),
+        ('vehicle = "van"', 'vehicle = "van"\ngateway_every_s = 1.0'),
+        ('name = "bus"', 'name = "bus"\ninterface = "can1"'),
+        ('vehicle = "van"', 'vehicle = "van"\nreduce = { every_s = 1.0 }'),
+        ('name = "bus"', 'name = "bus"\n[[limit]]\nfield = "cells.v*"\nabove = 4.2\ncode = "limit"'),
+        ('name = "bus"', 'name = "bus"\n[[protect]]\nmessage = "Pack"\nprofile = "e2e-5"\ndata_id = 1'),
+        ("", ""),
+    ],
+)
+def test_what_concerns_the_line_takes_effect(running: Config, before: str, after: str) -> None:
+    assert needs_restart(running, config(running.file, BASE.replace(before, after))) == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "settings"), [("influx", InfluxSettings), ("spool", SpoolSettings), ("web", WebSettings)]
+)
+def test_what_is_refused_is_called_as_in_the_file(table: str, settings: type) -> None:
+    keys = {f"{table}.{key}" for key in WORDS[table]}
+    named = {key_of(f"{table}.{field.name}") for field in fields(settings)} - NOT_IN_THE_FILE
+    assert named == keys
+    assert key_of("wait_for_clock") in WORDS["top"]
+
+
+def test_what_takes_effect_are_keys_of_the_configuration() -> None:
+    assert {field.name for field in fields(Config)} >= TAKES_EFFECT
+
+
+def test_a_file_that_is_no_toml_is_refused_with_its_line(running: Config) -> None:
+    running.file.write_text("vehicle = van")
+    with pytest.raises(ConfigError, match=r"gateway.toml: is not valid TOML: .*line 1"):
+        prepare_again(running)
+
+
+class Reading:
+    """A reader that waits for the test."""
+
+    def __init__(self, outcome: Callable[[], Prepared]) -> None:
+        self.go_on = threading.Event()
+        self.calls = 0
+        self._outcome = outcome
+
+    def __call__(self, _running: Config) -> Prepared:
+        self.calls += 1
+        self.go_on.wait()
+        return self._outcome()
+
+
+def taken(reload: Reload) -> Prepared | TelemetryError:
+    while (result := reload.take()) is None:
+        pass
+    return result
+
+
+def test_it_is_read_beside_the_line_and_handed_over_once(running: Config) -> None:
+    asked, prepared = threading.Event(), prepare(running)
+    reading = Reading(lambda: prepared)
+    reload = Reload(asked, reading)
+    assert not reload.begin(running)
+    asked.set()
+    assert reload.begin(running)
+    assert reload.take() is None
+    reading.go_on.set()
+    assert taken(reload) is prepared
+    assert reload.take() is None
+    assert not reload.begin(running)
+
+
+def test_a_second_request_waits_for_the_first(running: Config) -> None:
+    asked, prepared = threading.Event(), prepare(running)
+    reading = Reading(lambda: prepared)
+    reload = Reload(asked, reading)
+    asked.set()
+    assert reload.begin(running)
+    asked.set()
+    assert not reload.begin(running)
+    reading.go_on.set()
+    taken(reload)
+    assert reload.begin(running)
+    taken(reload)
+    assert reading.calls == 2
+
+
+def test_why_it_is_wrong_is_handed_over(running: Config) -> None:
+    def wrong() -> Prepared:
+        raise ConfigError("unknown key", where="gateway.toml: vehicel")
+
+    asked = threading.Event()
+    asked.set()
+    reading = Reading(wrong)
+    reading.go_on.set()
+    reload = Reload(asked, reading)
+    reload.begin(running)
+    assert str(taken(reload)) == "gateway.toml: vehicel: unknown key"
+
+
+def test_a_fault_of_the_program_does_not_end_the_service(
+    running: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault() -> Prepared:
+        raise ZeroDivisionError
+
+    asked = threading.Event()
+    asked.set()
+    reading = Reading(fault)
+    reading.go_on.set()
+    reload = Reload(asked, reading)
+    reload.begin(running)
+    assert "a fault in the program: ZeroDivisionError" in str(taken(reload))
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_where_no_thread_can_be_had_it_is_refused_and_may_be_asked_again(
+    running: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare(running)
+    reading = Reading(lambda: prepared)
+    reading.go_on.set()
+    asked = threading.Event()
+    reload = Reload(asked, reading)
+    with monkeypatch.context() as system:
+        system.setattr(threading.Thread, "start", refuse_thread)
+        asked.set()
+        assert reload.begin(running)
+        assert "no thread can be started" in str(reload.take())
+    assert reload.take() is None
+    asked.set()
+    assert reload.begin(running)
+    assert taken(reload) is prepared
+
+
+def test_where_no_parser_can_be_started_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_process(*_: object, **__: object) -> NoReturn:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    database = tmp_path / "a.dbc"
+    database.write_text("BO_ 1 A: 8 X")
+    monkeypatch.setattr(subprocess, "run", refuse_process)
+    with pytest.raises(UnavailableError, match=r"a\.dbc: no parser can be started: Resource temporarily"):
+        prepare(config(tmp_path / "gateway.toml", BASE + 'databases = ["a.dbc"]\n'))
+
+
+def refuse_thread(_: threading.Thread) -> NoReturn:
+    raise RuntimeError("can't start new thread")

@@ -1,0 +1,234 @@
+"""How the client finds the server's API, makes what is missing, and finds its credentials."""
+
+import base64
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from telemetry.sinks.credentials import Secret
+from telemetry.sinks.influx.client import InfluxClient
+from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.verdict import Acknowledged, Failure, Hold, HoldCause, NoAnswer
+from telemetry.spool.compress import compress
+from tests.support.clock import FakeClock
+from tests.support.scripted_server import Act, Connection, ScriptedServer
+
+Reply = tuple[int, bytes]
+NO_SUCH_PAGE = (404, b"404 page not found\n")
+NO_BUCKET = (404, b'{"code":"not found","message":"bucket not found"}')
+GOOD = (204, b"")
+LINES = compress(b"m v=1 1\n")
+
+
+class Site:
+    """What a server answers at each path; anything else is no page of it."""
+
+    def __init__(self, pages: dict[str, Reply | Callable[[], Reply]]) -> None:
+        self.pages = pages
+        self.asked: list[str] = []
+
+    def act(self, connection: Connection) -> None:
+        target = urlsplit(connection.read_request().target)
+        self.asked.append(target.path)
+        page = self.pages.get(target.path, NO_SUCH_PAGE)
+        status, body = page() if callable(page) else page
+        connection.answer(status, {}, body)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def connect(server: ScriptedServer, request: pytest.FixtureRequest) -> Callable[..., InfluxClient]:
+    def connect(site: Act, **settings: object) -> InfluxClient:
+        server.script(*[site] * 50)
+        values = {"url": server.url, "bucket": "cars", **settings}
+        client = InfluxClient(InfluxSettings(**values), FakeClock())  # type: ignore[arg-type]  # checked names
+        request.addfinalizer(client.close)
+        return client
+
+    return connect
+
+
+Connect = Callable[..., InfluxClient]
+
+
+def test_an_endpoint_that_is_missing_sends_it_to_the_other_api(connect: Connect) -> None:
+    site = Site({"/write": GOOD})
+    client = connect(site.act)
+    assert client.probe().verdict == Acknowledged()
+    assert client.api is Api.V1
+    assert client.probe().verdict == Acknowledged()
+    assert site.asked == ["/api/v2/write", "/write", "/write"]
+
+
+def test_a_server_that_was_exchanged_for_a_newer_one_is_found_again(connect: Connect) -> None:
+    site = Site({"/write": GOOD})
+    client = connect(site.act)
+    client.probe()
+    site.pages = {"/api/v2/write": GOOD}
+    assert client.probe().verdict == Acknowledged()
+    assert client.api is Api.V2
+
+
+def test_a_site_without_either_endpoint_holds_and_nothing_is_settled(connect: Connect) -> None:
+    site = Site({})
+    client = connect(site.act)
+    verdict = client.probe().verdict
+    assert isinstance(verdict, Hold)
+    assert verdict.cause is HoldCause.NO_ENDPOINT
+    assert client.api is Api.AUTO
+
+
+def test_a_page_for_people_is_no_endpoint(connect: Connect) -> None:
+    """A site whose pages are found under every path, with InfluxDB 1 behind one of them."""
+    site = Site({"/api/v2/write": (200, b"<html>home</html>"), "/write": GOOD})
+    client = connect(site.act)
+    assert client.probe().verdict == Acknowledged()
+    assert client.api is Api.V1
+
+
+def test_a_bucket_that_a_page_says_was_made_is_not_made(connect: Connect) -> None:
+    site = Site({"/api/v2/write": NO_BUCKET, "/query": (200, b"<html>home</html>")})
+    verdict = connect(site.act, create=True).write(LINES).verdict
+    assert isinstance(verdict, Hold)
+    assert verdict.cause is HoldCause.NOT_FOUND
+    assert "no database" in verdict.words
+    assert site.asked == ["/api/v2/write", "/api/v2/orgs", "/query"]
+
+
+def test_a_database_that_influxql_says_was_not_made_is_not_made(connect: Connect) -> None:
+    refused = (200, b'{"results":[{"statement_id":0,"error":"not an admin"}]}')
+    site = Site({"/api/v2/write": NO_BUCKET, "/query": refused})
+    verdict = connect(site.act, create=True).write(LINES).verdict
+    assert isinstance(verdict, Hold)
+    assert "not an admin" in verdict.words
+    assert site.asked == ["/api/v2/write", "/api/v2/orgs", "/query"]
+
+
+@pytest.mark.parametrize("api", [Api.V1, Api.V2])
+def test_an_api_that_is_configured_is_the_only_one_asked(connect: Connect, api: Api) -> None:
+    site = Site({})
+    client = connect(site.act, api=api)
+    assert isinstance(client.probe().verdict, Hold)
+    assert site.asked == ["/write" if api is Api.V1 else "/api/v2/write"]
+
+
+def test_a_missing_bucket_is_not_made_unless_that_is_allowed(connect: Connect) -> None:
+    site = Site({"/api/v2/write": NO_BUCKET})
+    assert isinstance(connect(site.act).probe().verdict, Hold)
+    assert site.asked == ["/api/v2/write"]
+
+
+def test_asking_makes_nothing(connect: Connect) -> None:
+    site = Site({"/api/v2/write": NO_BUCKET})
+    assert isinstance(connect(site.act, create=True).probe().verdict, Hold)
+    assert site.asked == ["/api/v2/write"]
+
+
+def test_a_missing_bucket_is_made_in_its_organisation(connect: Connect, server: ScriptedServer) -> None:
+    writes = iter([NO_BUCKET, GOOD])
+    site = Site(
+        {
+            "/api/v2/write": lambda: next(writes),
+            "/api/v2/orgs": (200, b'{"orgs":[{"id":"0815"}]}'),
+            "/api/v2/buckets": (201, b'{"id":"08","orgID":"15","name":"cars","retentionRules":[]}'),
+        }
+    )
+    assert connect(site.act, create=True, org="fleet").write(LINES).verdict == Acknowledged()
+    assert site.asked == ["/api/v2/write", "/api/v2/orgs", "/api/v2/buckets", "/api/v2/write"]
+    assert server.requests[2].body == b'{"orgID": "0815", "name": "cars", "retentionRules": []}'
+
+
+@pytest.mark.parametrize("orgs", [NO_SUCH_PAGE, (200, b"["), (200, b'{"orgs":[]}'), (200, b"[]"), (500, b"")])
+def test_where_buckets_cannot_be_made_a_database_is(
+    connect: Connect, server: ScriptedServer, orgs: Reply
+) -> None:
+    """InfluxDB 1.8 takes writes by API v2, but has no buckets."""
+    writes = iter([NO_BUCKET, GOOD])
+    site = Site({"/api/v2/write": lambda: next(writes), "/api/v2/orgs": orgs, "/query": (200, b"{}")})
+    client = connect(site.act, create=True, bucket='ca"rs/weekly')
+    assert client.write(LINES).verdict == Acknowledged()
+    query = parse_qs(urlsplit(server.requests[2].target).query)
+    assert query == {"q": ['CREATE DATABASE "ca\\"rs"']}
+
+
+def test_a_bucket_that_cannot_be_made_holds_and_says_why(connect: Connect) -> None:
+    site = Site({"/api/v2/write": NO_BUCKET, "/query": (403, b'{"error":"not an admin"}')})
+    verdict = connect(site.act, create=True).write(LINES).verdict
+    assert isinstance(verdict, Hold)
+    assert verdict.cause is HoldCause.NOT_FOUND
+    assert "not an admin" in verdict.words
+
+
+@pytest.mark.parametrize(
+    ("api", "settings", "header"),
+    [
+        (Api.V2, {"token": Secret("t0ken")}, "Token t0ken"),
+        (Api.V1, {"token": Secret("t0ken")}, "Token t0ken"),
+        (Api.V2, {"username": "u", "password": Secret("p")}, "Token u:p"),
+        (Api.V1, {"username": "u", "password": Secret("p")}, f"Basic {base64.b64encode(b'u:p').decode()}"),
+        (Api.V2, {"username": "u", "password": Secret("p"), "token": Secret("t0ken")}, "Token t0ken"),
+        (Api.V2, {"username": "u", "password": Secret("ä")}, None),
+        (Api.V2, {}, None),
+    ],
+)
+def test_what_stands_in_the_authorization_header(
+    connect: Connect, server: ScriptedServer, api: Api, settings: dict[str, object], header: str | None
+) -> None:
+    connect(Site({}).act, api=api, **settings).probe()
+    assert server.requests[0].headers.get("authorization") == header
+
+
+def test_the_password_file_is_read_with_the_first_request(
+    connect: Connect, server: ScriptedServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    client = connect(Site({}).act, api=Api.V1, username="u", password_file=file)
+    file.write_text("p\n")
+    file.chmod(0o600)
+    client.probe()
+    assert server.requests[0].headers["authorization"] == f"Basic {base64.b64encode(b'u:p').decode()}"
+    assert not client.reread_credentials()
+    file.write_text("q\n")
+    assert client.reread_credentials()
+
+
+def test_a_secret_that_was_read_anew_is_blotted_too(connect: Connect, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    client = connect(
+        Site({"/write": (401, b"no such password: s3cond-secret")}).act,
+        api=Api.V1,
+        username="u",
+        password_file=file,
+    )
+    file.write_text("f1rst-secret\n")
+    file.chmod(0o600)
+    client.probe()
+    file.write_text("s3cond-secret\n")
+    assert client.reread_credentials()
+    told = repr(client.probe())
+    assert "no such password" in told
+    assert "s3cond-secret" not in told
+
+
+def test_the_heavy_library_is_not_imported_before_the_first_request() -> None:
+    program = "import sys, telemetry.sinks.sink; sys.exit('influxdb_client' in sys.modules)"
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
+
+
+def test_an_aborted_client_sends_nothing_more(connect: Connect, server: ScriptedServer) -> None:
+    client = connect(Site({"/api/v2/write": GOOD}).act)
+    client.probe()
+    client.abort()
+    assert client.probe().answer == NoAnswer(Failure.ABORTED)
+    assert len(server.requests) == 1

@@ -1,0 +1,297 @@
+"""The sender's decisions, step by step, in injected time."""
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from telemetry.errors import ConfigError
+from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer
+from telemetry.sinks.sender import HOLD_S, UNREACHABLE_AFTER_S
+from tests.support.list_queue import batch_of
+from tests.support.model_server import NO_CONNECTION, Reply, refusal
+from tests.support.sender_rig import SenderRig, lines
+
+
+@pytest.fixture
+def rig() -> SenderRig:
+    return SenderRig()
+
+
+# -- order
+
+
+def test_an_accepted_batch_is_acknowledged(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(3))
+    rig.run_until_idle()
+    assert rig.server.stored == set(lines(3))
+    assert rig.queue.acknowledged == [1]
+    assert rig.sender.state.acknowledged_points == 3
+    assert rig.events == []
+
+
+def test_the_newest_batch_goes_first_and_the_others_from_the_oldest_on(rig: SenderRig) -> None:
+    for _ in range(4):
+        rig.queue.put_lines(b"m v=1 1")
+    rig.run_until_idle()
+    assert rig.queue.acknowledged == [4, 1, 2, 3]
+
+
+def test_live_data_overtakes_the_backlog(rig: SenderRig) -> None:
+    for _ in range(3):
+        rig.queue.put_lines(b"m v=1 1")
+    rig.step()
+    rig.step()
+    rig.queue.put_lines(b"m v=2 2")
+    rig.run_until_idle()
+    assert rig.queue.acknowledged == [3, 1, 4, 2]
+
+
+# -- a server in trouble
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        NO_CONNECTION,
+        NoAnswer(Failure.BROKEN),
+        NoAnswer(Failure.TIMEOUT),
+        Answer(408),
+        Answer(429),
+        Answer(500),
+        Answer(502),
+        Answer(503),
+        Answer(504),
+    ],
+)
+def test_a_server_in_trouble_is_asked_again_until_it_takes_the_batch(rig: SenderRig, trouble: Reply) -> None:
+    rig.queue.put_lines(*lines(3))
+    rig.server.answers(*[trouble] * 25)
+    rig.run_until_idle()
+    assert rig.server.stored == set(lines(3))
+    assert rig.queue.dead == {}
+    assert len(rig.server.requests) == 26
+
+
+def test_the_waits_grow_to_a_minute_and_start_over(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(*[NO_CONNECTION] * 9)
+    assert [rig.step() for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(NO_CONNECTION)
+    assert rig.step() == 0.5
+
+
+def test_nothing_is_sent_before_the_wait_is_over(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(503, {"retry-after": "30"}))
+    assert rig.sender.step() == 30.0
+    rig.clock.advance(29.0)
+    rig.queue.put_lines(*lines(1))
+    assert rig.sender.step() == pytest.approx(1.0)
+    assert len(rig.server.requests) == 1
+
+
+def test_after_an_outage_the_newest_batch_goes_first(rig: SenderRig) -> None:
+    rig.queue.put_lines(b"m v=1 1")
+    rig.server.answers(NO_CONNECTION)
+    rig.step()
+    rig.queue.put_lines(b"m v=2 2")
+    rig.run_until_idle()
+    assert rig.queue.acknowledged == [2, 1]
+
+
+def test_an_outage_is_an_event_after_some_seconds_and_so_is_its_end(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(*[NO_CONNECTION] * 8)
+    rig.step()
+    assert rig.codes == []
+    assert rig.sender.state.failure == "no connection: Connection refused"
+    while rig.clock.monotonic_s() < UNREACHABLE_AFTER_S:
+        rig.step()
+    rig.run_until_idle()
+    assert rig.codes == [("sink_unreachable", True), ("sink_unreachable", False)]
+    assert rig.sender.state.failing_since_s is None
+
+
+# -- hold
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 301, 302, 307, 308])
+def test_a_server_that_refuses_everything_is_asked_once_a_minute(rig: SenderRig, status: int) -> None:
+    for _ in range(3):
+        rig.queue.put_lines(*lines(2))
+    rig.server.answers(*[Answer(status)] * 3)
+    started_s = rig.clock.monotonic_s()
+    for _ in range(3):
+        assert rig.step() == HOLD_S
+    assert rig.sender.state.held
+    rig.run_until_idle()
+    assert rig.clock.monotonic_s() - started_s == pytest.approx(3 * HOLD_S, abs=2.0)
+    assert rig.queue.acknowledged_points == 6
+    assert rig.codes == [("sink_hold", True), ("sink_hold", False)]
+    assert not rig.sender.state.held
+
+
+def test_the_secrets_are_read_anew_before_a_server_that_holds_is_asked_again(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(401), Answer(401))
+    rig.step()
+    before = rig.server.rereads
+    rig.run_until_idle()
+    assert rig.server.rereads == before + 2
+
+
+def test_secrets_that_were_replaced_are_used_at_once_and_are_no_alarm(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(401))
+    rig.server.has_new_secrets = True
+    assert rig.step() == 0.0
+    assert rig.queue.acknowledged == [1]
+    assert rig.codes == []
+
+
+def test_a_token_file_that_others_can_read_holds_like_a_refusal(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(401))
+    rig.step()
+    rig.server.reread_error = ConfigError("others may read it", where="/etc/token")
+    rig.step()
+    assert "others may read it" in rig.sender.state.held
+    rig.server.reread_error = None
+    rig.run_until_idle()
+    assert rig.queue.acknowledged == [1]
+
+
+def test_a_hold_stays_known_while_the_server_is_away(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(401), NO_CONNECTION)
+    rig.step()
+    assert rig.step() == HOLD_S
+    assert rig.sender.state.held
+
+
+# -- refused lines
+
+
+def test_a_rejected_line_never_blocks_the_batches_behind_it(rig: SenderRig) -> None:
+    def refuse_marked(sent: Sequence[bytes]) -> Reply | None:
+        marked = [line for line in sent if b"bad" in line]
+        return refusal(f"unable to parse '{marked[0].decode()}': invalid number") if marked else None
+
+    rig.server.behave = refuse_marked
+    rig.queue.put_lines(b"m v=1 1", b"m v=bad 2", b"m v=3 3")
+    rig.queue.put_lines(b"m v=4 4")
+    rig.run_until_idle()
+    assert rig.server.stored == {b"m v=1 1", b"m v=3 3", b"m v=4 4"}
+    assert rig.queue.dead_lines() == [b"m v=bad 2"]
+    assert (rig.queue.acknowledged_points, rig.queue.dead_points()) == (3, 1)
+    assert (rig.sender.state.acknowledged_points, rig.sender.state.dead_points) == (3, 1)
+    assert rig.codes == [("sink_refused", True)]
+
+
+def test_the_rest_of_a_rejected_batch_is_sent_at_once(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(3))
+    rig.server.answers(refusal("unable to parse 'm v=1 1': invalid number"))
+    assert rig.step() == 0.0
+    rig.step()
+    assert rig.server.requests[1] == [b"m v=0 0", b"m v=2 2"]
+
+
+def test_dead_letters_are_one_event_a_minute_at_most(rig: SenderRig) -> None:
+    rig.server.behave = lambda _: refusal("partial write: points beyond retention policy dropped=1", 422)
+    for _ in range(30):
+        rig.queue.put_lines(b"m v=1 1")
+        rig.run_until_idle()
+        rig.clock.advance(3.0)
+    assert 2 <= len(rig.events) <= 3
+    assert rig.queue.dead_points() == 30
+
+
+def test_live_data_flows_while_a_backlog_batch_is_isolated(rig: SenderRig) -> None:
+    rig.server.behave = lambda sent: refusal("no") if any(b"bad" in line for line in sent) else None
+    rig.queue.put_lines(*lines(500), b"m v=bad 1")
+    rig.queue.put_lines(b"m v=1 1")
+    for _ in range(4):
+        rig.step()
+    rig.queue.put_lines(b"live v=1 2")
+    rig.step()
+    assert rig.server.requests[-1] == [b"live v=1 2"]
+    rig.run_until_idle()
+    assert rig.queue.dead_lines() == [b"m v=bad 1"]
+    assert rig.server.stored == {*lines(500), b"live v=1 2"}
+
+
+def test_a_batch_that_is_too_large_is_split_down_to_the_line_that_is(rig: SenderRig) -> None:
+    rig.server.behave = lambda sent: Answer(413) if sum(map(len, sent)) > 40 else None
+    large = b'm v="' + b"x" * 60 + b'" 9'
+    rig.queue.put_lines(*lines(20), large)
+    rig.run_until_idle()
+    assert rig.server.stored == set(lines(20))
+    assert rig.queue.dead_lines() == [large]
+
+
+# -- stamps that count from boot
+
+
+def test_batches_stamped_from_boot_wait_for_the_time_and_are_stamped_then() -> None:
+    rig = SenderRig(wait_for_clock=True)
+    rig.clock.is_synchronised = False
+    rig.clock.advance(100.0)
+    rig.queue.put(batch_of([b"m v=1 50000000000"], boot_id=rig.clock.boot_id()))
+    for _ in range(3):
+        rig.step()
+    assert rig.server.requests == []
+    assert rig.sender.state.summary() == "batches wait until the clock is synchronised"
+    rig.clock.is_synchronised = True
+    rig.run_until_idle()
+    assert rig.sender.state.trouble == ""
+    booted_ns = rig.clock.unix_ns() - rig.clock.boot_ns()
+    assert rig.server.stored == {b"m v=1 %d" % (booted_ns + 50_000_000_000)}
+
+
+def test_a_batch_that_is_sent_twice_gets_the_same_stamps_though_the_clock_was_set_between() -> None:
+    rig = SenderRig(wait_for_clock=True)
+    rig.queue.put(batch_of([b"m v=1 5"], boot_id=rig.clock.boot_id()))
+    rig.server.answers(NO_CONNECTION)
+    rig.step()
+    rig.clock.step(0.25)
+    rig.queue.put(batch_of([b"m v=2 6"], boot_id=rig.clock.boot_id()))
+    rig.run_until_idle()
+    assert rig.server.requests[0] == rig.server.requests[-1]
+
+
+def test_a_batch_with_known_time_does_not_wait_for_those_without() -> None:
+    rig = SenderRig(wait_for_clock=True)
+    rig.clock.is_synchronised = False
+    rig.queue.put_lines(b"m v=1 1")
+    rig.queue.put(batch_of([b"m v=2 6"], boot_id=rig.clock.boot_id()))
+    rig.step()
+    assert rig.server.stored == {b"m v=1 1"}
+
+
+def test_a_batch_that_cannot_be_stamped_is_dead_and_counted() -> None:
+    rig = SenderRig(wait_for_clock=True)
+    rig.queue.put(batch_of([b"no stamp at all", b"m v=2"], boot_id=rig.clock.boot_id()))
+    rig.run_until_idle()
+    assert rig.queue.dead_points() == 2
+
+
+# -- running
+
+
+def test_what_is_under_way_goes_back_to_the_queue_when_the_sender_is_stopped(rig: SenderRig) -> None:
+    stop = threading.Event()
+
+    def stopping(sent: Sequence[bytes]) -> Reply | None:
+        if len(rig.server.requests) == 5:
+            stop.set()
+        return NO_CONNECTION
+
+    rig.queue.put_lines(*lines(1))
+    rig.server.behave = stopping
+    rig.sender.run(stop)
+    assert rig.queue.in_flight == set()
+    assert rig.server.closed
+    rig.queue.assert_balance()

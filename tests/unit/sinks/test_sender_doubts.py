@@ -1,0 +1,273 @@
+"""Whose fault is an answer that speaks of no line? The batch's, if others are accepted; else the server's."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from telemetry.sinks.delivery import MOST_ALIKE, MOST_REFUSALS
+from telemetry.sinks.influx.verdict import Answer
+from telemetry.sinks.sender import HOLD_S
+from tests.support.model_server import Reply, refusal
+from tests.support.sender_rig import SenderRig, lines
+
+BROKEN = Answer(500, {}, b'{"code":"internal error","message":"unexpected EOF"}')
+
+
+@pytest.fixture
+def rig() -> SenderRig:
+    return SenderRig()
+
+
+# -- an answer 400 that names nothing
+
+
+def test_a_server_that_begins_to_refuse_everything_holds_and_costs_nothing(rig: SenderRig) -> None:
+    """As a proxy in front of it does that was set up anew, with an answer 400 of its own."""
+    rig.queue.put_lines(*lines(5, "before"))
+    rig.run_until_idle()
+    rig.server.behave = lambda _: Answer(400, {}, b"<html>plain HTTP request sent to HTTPS port</html>")
+    for index in range(3):
+        rig.queue.put_lines(*lines(20, f"batch{index}"))
+    for _ in range(500):
+        rig.step()
+    assert "accepted before is refused" in rig.sender.state.held
+    assert rig.queue.dead == {}
+    rig.server.behave = lambda _: None
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    assert len(rig.server.stored) == 65
+
+
+def test_a_batch_of_which_every_line_is_refused_is_dead_if_another_is_accepted(rig: SenderRig) -> None:
+    rig.server.behave = lambda sent: Answer(400, {}, b"no") if b"bad" in sent[0] else None
+    rig.queue.put_lines(*lines(5, "before"))
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(20, "bad"))
+    rig.run_until_idle()
+    assert rig.queue.dead_points() == 20
+    assert ("sink_hold", True) not in rig.codes
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Answer(400, {}, b'{"error":"partial write: points beyond retention policy dropped=5"}'),
+        Answer(413),
+    ],
+)
+def test_a_batch_to_compare_with_that_is_too_old_or_too_large_by_now_will_do(
+    rig: SenderRig, reply: Reply
+) -> None:
+    rig.queue.put_lines(*lines(5, "before"))
+    rig.run_until_idle()
+    rig.server.behave = lambda sent: reply if b"before" in sent[0] else Answer(400, {}, b"no")
+    rig.queue.put_lines(*lines(3, "bad"))
+    rig.run_until_idle()
+    assert rig.queue.dead_points() == 3
+    assert rig.clock.monotonic_s() < HOLD_S
+
+
+def test_a_server_that_takes_other_batches_again_is_trusted_though_it_refuses_the_old_one(
+    rig: SenderRig,
+) -> None:
+    rig.queue.put_lines(*lines(5, "before"))
+    rig.run_until_idle()
+    rig.server.behave = lambda _: Answer(400, {}, b"no")
+    rig.queue.put_lines(*lines(3, "second"))
+    for _ in range(20):
+        rig.step()
+    assert rig.sender.state.held
+    rig.server.behave = lambda sent: Answer(400, {}, b"no") if b"before" in sent[0] else None
+    rig.run_until_idle()
+    assert rig.server.stored == {*lines(5, "before"), *lines(3, "second")}
+
+
+def test_a_server_that_never_accepted_anything_is_believed(rig: SenderRig) -> None:
+    rig.server.behave = lambda _: Answer(400, {}, b"no")
+    rig.queue.put_lines(b"m v=1 1")
+    rig.run_until_idle()
+    assert rig.queue.dead_points() == 1
+
+
+# -- an answer 500
+
+
+def poison(sent: Sequence[bytes]) -> Reply | None:
+    """Fails, with the same words each time, whenever one line is among those sent."""
+    return BROKEN if b"poison v=1 1" in sent else None
+
+
+def test_an_identical_500_ten_times_isolates_the_batch_if_others_are_accepted(rig: SenderRig) -> None:
+    rig.server.behave = poison
+    rig.queue.put_lines(*lines(20), b"poison v=1 1")
+    rig.queue.put_lines(*lines(5, "second"))
+    rig.queue.put_lines(*lines(5, "newest"))
+    rig.run_until_idle()
+    assert rig.server.stored == {*lines(20), *lines(5, "second"), *lines(5, "newest")}
+    assert rig.queue.dead_lines() == [b"poison v=1 1"]
+    whole = [sent for sent in rig.server.requests if len(sent) == 21]
+    assert len(whole) == MOST_ALIKE
+
+
+def test_an_identical_500_for_every_batch_is_the_servers_trouble(rig: SenderRig) -> None:
+    rig.server.answers(*[BROKEN] * 200)
+    for _ in range(3):
+        rig.queue.put_lines(*lines(20))
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    assert rig.queue.acknowledged_points == 60
+
+
+def test_the_last_batch_is_compared_with_one_that_was_accepted_before(rig: SenderRig) -> None:
+    rig.server.behave = poison
+    rig.queue.put_lines(*lines(5, "before"))
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(20), b"poison v=1 1")
+    rig.run_until_idle()
+    assert rig.queue.dead_lines() == [b"poison v=1 1"]
+    assert rig.server.stored == {*lines(5, "before"), *lines(20)}
+
+
+def test_an_ordered_batch_that_was_accepted_last_is_sent_again_to_compare(rig: SenderRig) -> None:
+    """Nothing accepted after it can have replaced its rows."""
+    rig.server.behave = poison
+    rig.queue.put_lines(*lines(5, "before"), ordered=True)
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(20), b"poison v=1 1")
+    rig.run_until_idle()
+    assert sum(lines(5, "before") == sent for sent in rig.server.requests) > 1
+    assert rig.queue.dead_lines() == [b"poison v=1 1"]
+
+
+def test_what_an_ordered_batch_may_have_replaced_is_not_sent_again_to_compare(rig: SenderRig) -> None:
+    rig.server.behave = poison
+    rig.queue.put_lines(*lines(5, "before"))
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(5, "after"), ordered=True)
+    rig.run_until_idle()
+    rig.queue.put_lines(b"poison v=1 1")
+    for _ in range(50):
+        rig.step()
+    assert sum(lines(5, "before") == sent for sent in rig.server.requests) == 1
+    assert sum(lines(5, "after") == sent for sent in rig.server.requests) > 1
+
+
+def test_a_batch_that_fails_among_ordered_ones_does_not_block_them(rig: SenderRig) -> None:
+    rig.server.behave = poison
+    for name in (b"first", b"poison", b"last"):
+        rig.queue.put_lines(name + b" v=1 1", ordered=True)
+    rig.run_until_idle()
+    assert [sent for sent in rig.server.requests if b"poison v=1 1" not in sent][-1] == [b"last v=1 1"]
+    assert sum(len(dead) for dead in rig.queue.dead.values()) == 1
+
+
+def test_pieces_of_a_batch_that_has_a_point_twice_are_sent_in_its_order(rig: SenderRig) -> None:
+    """Of two halves by bytes, the one with more lines would go first."""
+    first, last = b'battery v=1,words="%s" 1' % (b"x" * 100), b"battery v=2 1"
+    rig.server.behave = lambda sent: None if len(sent) < 5 else refusal("no")
+    rig.queue.put_lines(first, b"x v=1 1", b"y v=1 1", b"z v=1 1", last)
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    stored = [line for sent in rig.server.requests if len(sent) < 5 for line in sent]
+    assert [line for line in stored if line in (first, last)] == [first, last]
+
+
+def test_an_identical_500_for_the_only_batch_is_never_its_fault(rig: SenderRig) -> None:
+    rig.server.answers(*[BROKEN] * 50)
+    rig.queue.put_lines(*lines(20))
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    assert rig.queue.acknowledged_points == 20
+
+
+def test_500s_that_differ_are_never_the_batchs_fault(rig: SenderRig) -> None:
+    words = [Answer(500, {}, b"trouble " + bytes([97 + index % 26])) for index in range(40)]
+    rig.queue.put_lines(*lines(4))
+    rig.queue.put_lines(*lines(4))
+    rig.server.behave = lambda _: words.pop() if words and len(rig.server.requests) % 3 else None
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+
+
+class IllServer:
+    """Answers 500 to everything, or to everything but lines named `proof`, until it is cured."""
+
+    def __init__(self) -> None:
+        self.cured = False
+        self.takes_proof = True
+
+    def __call__(self, sent: Sequence[bytes]) -> Reply | None:
+        return None if self.cured or (self.takes_proof and sent[0].startswith(b"proof")) else BROKEN
+
+
+def isolate_in_vain(rig: SenderRig, ill: IllServer) -> None:
+    """Ten times 500, then another batch is accepted: isolation; but the server refuses every piece."""
+    rig.server.behave = ill
+    rig.queue.put_lines(*lines(20))
+    rig.queue.put_lines(*lines(1, "proof"))
+    while len(rig.server.requests) < 1 + MOST_ALIKE:
+        rig.step()
+    rig.queue.put_lines(*lines(1, "proof"))
+    rig.step()
+    ill.takes_proof = False
+    while sum(len(sent) == 1 for sent in rig.server.requests) < 2 + 20:
+        rig.step()
+
+
+def test_a_server_that_falls_ill_during_isolation_costs_no_good_line(rig: SenderRig) -> None:
+    ill = IllServer()
+    isolate_in_vain(rig, ill)
+    for _ in range(20):
+        rig.step()
+    assert rig.queue.dead == {}
+    ill.cured = True
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    assert rig.server.stored >= set(lines(20))
+
+
+def test_dead_lines_that_are_in_doubt_are_none_if_another_batch_meets_the_same_trouble(
+    rig: SenderRig,
+) -> None:
+    ill = IllServer()
+    isolate_in_vain(rig, ill)
+    rig.queue.put_lines(*lines(1, "third"))
+    rig.step()
+    assert rig.server.requests[-1] == lines(1, "third")
+    ill.cured = True
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    assert rig.server.stored >= {*lines(20), *lines(1, "third")}
+
+
+def test_dead_lines_that_are_in_doubt_are_dead_if_another_batch_is_accepted(rig: SenderRig) -> None:
+    ill = IllServer()
+    isolate_in_vain(rig, ill)
+    ill.takes_proof = True
+    rig.queue.put_lines(*lines(1, "proof"))
+    rig.run_until_idle()
+    assert rig.queue.dead_lines() == sorted(lines(20))
+
+
+# -- another 4xx
+
+
+def test_a_request_that_is_refused_holds_and_is_dead_after_a_bounded_number_of_tries(rig: SenderRig) -> None:
+    rig.server.behave = lambda _: Answer(418, {}, b"teapot")
+    rig.queue.put_lines(*lines(3))
+    rig.run_until_idle()
+    assert len(rig.server.requests) == MOST_REFUSALS
+    assert rig.queue.dead_points() == 3
+    assert rig.codes[0] == ("sink_hold", True)
+    assert rig.clock.monotonic_s() >= (MOST_REFUSALS - 1) * HOLD_S
+
+
+def test_a_request_that_is_refused_holds_others_up_once_at_most(rig: SenderRig) -> None:
+    rig.server.behave = lambda sent: Answer(418) if b"odd v=1 1" in sent else None
+    rig.queue.put_lines(b"odd v=1 1")
+    for _ in range(20):
+        rig.queue.put_lines(*lines(2))
+    rig.run_until_idle()
+    assert rig.queue.dead_lines() == [b"odd v=1 1"]
+    assert rig.queue.acknowledged_points == 40
+    assert rig.clock.monotonic_s() <= HOLD_S + 2.0

@@ -1,0 +1,221 @@
+"""[[serial]] of the configuration, and what becomes of it."""
+
+from pathlib import Path
+
+import pytest
+from telemetry_core.decode.spec import BusSpec, PlanSpec
+
+from telemetry.config import Config, load_config
+from telemetry.errors import ConfigError
+from telemetry.service.check import Level, check
+from telemetry.sources.channels import ChannelTable
+from telemetry.sources.serial.assemble import serial_map_entries, serial_source, with_serial
+from telemetry.sources.serial.settings import SerialSettings
+from tests.support.clock import FakeClock
+
+TOP = """
+vehicle = "van-7"
+[influx]
+url = "http://127.0.0.1:1"
+database = "fleet"
+[spool]
+directory = "spool"
+"""
+BMS = '[[serial]]\nname = "bms"\nport = "/dev/serial/by-id/usb-BMS"\nprotocol = "jbd"\n'
+
+
+def load(tmp_path: Path, serial: str) -> Config:
+    file = tmp_path / "gateway.toml"
+    file.write_text(TOP + serial)
+    return load_config(file, {})
+
+
+def settings_of(tmp_path: Path, serial: str) -> SerialSettings:
+    (settings,) = load(tmp_path, serial).sources
+    assert isinstance(settings, SerialSettings)
+    return settings
+
+
+def refused(tmp_path: Path, serial: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, serial)
+    return str(caught.value).removeprefix(f"{tmp_path / 'gateway.toml'}: ")
+
+
+def test_a_port_is_relative_to_the_configuration_and_a_url_is_not(tmp_path: Path) -> None:
+    by_name = BMS.replace("/dev/serial/by-id/usb-BMS", "ports/bms")
+    assert settings_of(tmp_path, by_name).port == str(tmp_path / "ports" / "bms")
+    by_url = BMS.replace("/dev/serial/by-id/usb-BMS", "socket://127.0.0.1:7000")
+    assert settings_of(tmp_path, by_url).port == "socket://127.0.0.1:7000"
+
+
+def test_three_lines_are_a_device(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, BMS)
+    assert (settings.name, settings.port, settings.protocol) == ("bms", "/dev/serial/by-id/usb-BMS", "jbd")
+    assert (settings.baud_rate, settings.pack, settings.charger) == (9600, "main", "main")
+    assert (settings.poll_every_s, settings.reply_timeout_s, settings.capture) == (None, None, None)
+    assert settings.simulated_time is None
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        BMS
+        + """
+baud_rate = 115200
+pack = "house"
+charger = "roof"
+poll_every_s = 5
+reply_timeout_s = 2.5
+invert_current = true
+capture = "bms.capture"
+capture_mib = 1
+time_scale = 60
+time_origin_ns = 1
+time_wall_ns = 2
+""",
+    )
+    assert (settings.baud_rate, settings.pack, settings.charger) == (115_200, "house", "roof")
+    assert (settings.poll_every_s, settings.reply_timeout_s, settings.invert_current) == (5.0, 2.5, True)
+    assert (settings.capture, settings.capture_bytes) == (tmp_path / "bms.capture", 1024 * 1024)
+    assert settings.simulated_time is not None
+    assert settings.simulated_time.scale == 60.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("jbd", "jdb"), "serial[0].protocol: must be one of jbd, vedirect, not 'jdb'"),
+        (("/dev/serial/by-id/usb-BMS", "tcp://10.0.0.7:1"), "serial[0].port: invalid URL, protocol 'tcp'"),
+        (("/dev/serial/by-id/usb-BMS", "socket://a"), "serial[0].port: 'socket://a' is without HOST:PORT"),
+        (("/dev/serial/by-id/usb-BMS", "rfc2217://a:x"), "serial[0].port: "),
+        (('protocol = "jbd"', 'protocol = "jbd"\nbaud_rate = 1'), "serial[0].baud_rate: must be from 50 to"),
+        (('protocol = "jbd"', 'protocol = "jbd"\nbaud = 9600'), "serial[0].baud: unknown key"),
+        (('protocol = "jbd"', ""), "serial[0].protocol: is missing"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_its_key(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    assert refused(tmp_path, BMS.replace(*change)).startswith(message)
+
+
+def test_a_wrong_port_tells_what_a_port_may_be(tmp_path: Path) -> None:
+    assert "socket://HOST:PORT" in refused(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", "tcp://a:1"))
+
+
+def test_two_sources_on_one_port_are_refused(tmp_path: Path) -> None:
+    told = refused(tmp_path, BMS + BMS.replace("bms", "twin"))
+    assert told == "serial[1].port: source 'bms' has /dev/serial/by-id/usb-BMS already"
+
+
+def test_two_sources_with_one_capture_are_refused(tmp_path: Path) -> None:
+    other = BMS.replace('"bms"', '"second"').replace("usb-BMS", "usb-other")
+    capture = 'capture = "line.txt"\n'
+    message = refused(tmp_path, BMS + capture + other + capture)
+    assert f"serial[1].capture: source 'bms' writes {tmp_path}/line.txt already" in message
+
+
+@pytest.mark.parametrize("key", ["time_origin_ns", "time_wall_ns"])
+def test_a_part_of_a_simulator_s_time_is_refused(tmp_path: Path, key: str) -> None:
+    assert f"serial[0].{key}: stands without time_scale" in refused(tmp_path, f"{BMS}{key} = 1\n")
+
+
+def test_two_ports_of_one_protocol_are_two_buses_with_the_same_records(tmp_path: Path) -> None:
+    second = BMS.replace('"bms"', '"second"').replace("usb-BMS", "usb-second")
+    victron = BMS.replace('"bms"', '"mppt"').replace("jbd", "vedirect").replace("usb-BMS", "usb-mppt")
+    serials = [
+        settings
+        for settings in load(tmp_path, BMS + second + victron).sources
+        if isinstance(settings, SerialSettings)
+    ]
+    can = BusSpec("can0", ())
+    plan = with_serial(PlanSpec((), (can,)), serials)
+    assert [bus.name for bus in plan.buses] == ["can0", "bms", "second", "mppt"]
+    _, first, second_bus, third = plan.buses
+    assert first.messages == second_bus.messages
+    assert {plan.records[message.record].measurement for message in first.messages} >= {
+        "JbdBasic",
+        "JbdCells",
+    }
+    assert all(plan.records[message.record].hidden for message in (*first.messages, *third.messages))
+    assert len({record.measurement for record in plan.records}) == len(plan.records)
+
+
+def test_what_a_protocol_means_has_the_tags_of_its_device(tmp_path: Path) -> None:
+    entries = list(serial_map_entries([settings_of(tmp_path, BMS + 'pack = "house"\n')]))
+    assert {(entry.bus, entry.pack) for entry in entries} == {("bms", "house")}
+    fields = {entry.to: entry for entry in entries}
+    assert fields["battery.current_a"].scale == 1.0
+    assert "event.cell_overvoltage" in fields
+
+
+def test_a_current_that_counts_the_other_way_is_inverted_and_nothing_else(tmp_path: Path) -> None:
+    as_it_is = list(serial_map_entries([settings_of(tmp_path, BMS)]))
+    inverted = list(serial_map_entries([settings_of(tmp_path, BMS + "invert_current = true\n")]))
+    changed = [entry.to for entry, other in zip(inverted, as_it_is, strict=True) if entry != other]
+    assert changed == ["battery.current_a"]
+    assert {entry.scale for entry in inverted if entry.to in changed} == {-1.0}
+
+
+def test_a_power_that_is_told_beside_the_current_is_inverted_with_it(tmp_path: Path) -> None:
+    victron = BMS.replace("jbd", "vedirect") + "invert_current = true\n"
+    entries = serial_map_entries([settings_of(tmp_path, victron)])
+    assert [entry.to for entry in entries if entry.scale == -1.0] == [
+        "battery.current_a",
+        "battery.power_w",
+        "charger.current_a",
+        "meter.current_a",
+        "meter.power_w",
+    ]
+
+
+def test_a_source_that_was_not_started_touches_nothing(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, BMS + 'capture = "bms.capture"\n')
+    source = serial_source(settings, ChannelTable(), FakeClock())
+    assert (source.name, source.status) == ("bms", "stopped")
+    assert set(source.counts().values()) == {0}
+    assert not (tmp_path / "bms.capture").exists()
+
+
+def findings(tmp_path: Path, serial: str, level: Level) -> str:
+    found = check(load(tmp_path, serial))
+    return "\n".join(finding.text for finding in found if finding.level is level)
+
+
+@pytest.mark.parametrize(("key", "timeout_s"), [("", 0.5), ("reply_timeout_s = 2.5\n", 2.5)])
+def test_an_answer_is_late_after_the_time_that_is_set(tmp_path: Path, key: str, timeout_s: float) -> None:
+    clock = FakeClock()
+    asking = serial_source(settings_of(tmp_path, BMS + key), ChannelTable(), clock)._conversation
+    asking.opened()
+    while asking.due() is None:
+        clock.advance(asking.wait_s())
+    asking.asked()
+    clock.advance(timeout_s - 0.01)
+    assert not asking.is_late()
+    clock.advance(0.02)
+    assert asking.is_late()
+
+
+def test_check_tells_of_a_port_what_it_can_without_opening_it(tmp_path: Path) -> None:
+    absent = findings(tmp_path, BMS, Level.WARNING)
+    assert "source bms: port /dev/serial/by-id/usb-BMS is not there yet: JBD" in absent
+    (tmp_path / "port").touch()
+    present = BMS.replace("/dev/serial/by-id/usb-BMS", str(tmp_path / "port"))
+    assert f"port {tmp_path}/port: JBD" in findings(tmp_path, present, Level.FACT)
+    remote = BMS.replace("/dev/serial/by-id/usb-BMS", "socket://terminal:4001")
+    assert "port socket://terminal:4001: JBD" in findings(tmp_path, remote, Level.FACT)
+
+
+def test_check_tells_which_group_to_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "port").touch()
+    monkeypatch.setattr("telemetry.service.check.os.access", lambda path, _: path.name != "port")
+    faults = findings(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", str(tmp_path / "port")), Level.FAULT)
+    assert f"port {tmp_path}/port: permission denied (add this user to the group dialout)" in faults
+
+
+def test_check_warns_of_a_name_that_changes_when_it_is_plugged_in_again(tmp_path: Path) -> None:
+    warnings = findings(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", "/dev/ttyUSB7"), Level.WARNING)
+    assert (
+        "its number may change when it is plugged in again (take its link in /dev/serial/by-id)" in warnings
+    )

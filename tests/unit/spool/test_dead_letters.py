@@ -1,0 +1,309 @@
+"""Dead letters: kept, bounded, and sent again."""
+
+import errno
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from telemetry.errors import DataError
+from telemetry.spool import EncodedBatch, Entry, Spool, SpoolLimits
+from telemetry.spool.batch import lines_of
+from telemetry.spool.compress import compress
+from telemetry.spool.deadletters import letter_names, read_letter
+from telemetry.spool.requeue import hand_over
+from telemetry.spool.rows import row_key, without_rows
+from telemetry.spool.spool import LOOK_EVERY_S
+from tests.support.clock import FakeClock
+from tests.support.disk import PowerCutError, SimulatedDisk
+from tests.support.spool import Feed, assert_balanced, drain, drained_points, points_of
+
+DIRECTORY = Path("/spool")
+DEAD = DIRECTORY / "dead"
+LIMITS = SpoolLimits(keep_free_bytes=0)
+
+
+class Bench:
+    """A spool, and the command that requeues."""
+
+    def __init__(self, limits: SpoolLimits = LIMITS) -> None:
+        self.clock = FakeClock()
+        self.disk = SimulatedDisk(now_ns=self.clock.unix_ns)
+        self.limits = limits
+        self.open()
+        self.feed = Feed(self.spool)
+
+    def open(self) -> None:
+        self.spool = Spool(DIRECTORY, clock=self.clock, limits=self.limits, filesystem=self.disk)
+
+    def restart(self) -> None:
+        self.disk.kill()
+        self.open()
+        next_point = self.feed.next_point
+        self.feed = Feed(self.spool, self.spool.recovery.accounts)
+        self.feed.next_point = next_point
+
+    def send(self, points: int = 3, *, ordered: bool = False, boot_id: str = "") -> Entry:
+        self.feed.put(points, ordered=ordered, boot_id=boot_id)
+        self.spool.commit()
+        entry = self.spool.next_backlog() or self.spool.next_live()
+        assert entry
+        return entry
+
+    def refuse(self, entry: Entry, *lines: bytes) -> None:
+        self.spool.refuse(
+            entry.sequence, b"".join(line + b"\n" for line in lines), reason="parse", words="bad\nline"
+        )
+        self.spool.acknowledge(entry.sequence)
+        assert_balanced(self.spool, self.feed.accounts)
+
+    @property
+    def letters(self) -> list[str]:
+        return letter_names(self.disk, DEAD)
+
+    def requeue(self, boot_time_ns: int | None = None) -> None:
+        for name in self.letters:
+            hand_over(self.disk, DIRECTORY, name, boot_time_ns=boot_time_ns)
+        self.look()
+
+    def look(self) -> None:
+        self.clock.advance(LOOK_EVERY_S)
+        if self.spool.commit_due():
+            self.spool.commit()
+        assert_balanced(self.spool, self.feed.accounts)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_refused_lines_are_kept_with_the_servers_words_and_the_rest_is_acknowledged(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m bad=1 1")
+    assert bench.spool.counters() == {
+        "points/acknowledged": 2,
+        "points/evicted": 0,
+        "points/damaged": 0,
+        "points/dead": 1,
+    }
+    (name,) = bench.letters
+    read = read_letter(bench.disk, DEAD / name)
+    assert read
+    letter, lines = read
+    assert (letter.reason, letter.words, letter.points) == ("parse", "bad\nline", 1)
+    assert lines == b"m bad=1 1\n"
+    head = bench.disk.files()[DEAD / name].split(b"\n")[0]
+    assert json.loads(head)["reason"] == "parse"
+
+
+def test_what_is_released_again_leaves_no_letter(bench: Bench) -> None:
+    entry = bench.send()
+    bench.spool.refuse(entry.sequence, b"m bad=1 1\n", reason="parse", words="")
+    bench.spool.release(entry.sequence)
+    assert bench.letters == []
+    assert len(list(drain(bench.spool))) == 1
+    assert bench.spool.counters()["points/dead"] == 0
+
+
+def test_of_points_that_were_evicted_while_they_were_sent_no_letter_stays() -> None:
+    """They are counted as evicted: dead letters of them would count them once more when requeued."""
+    bench = Bench(SpoolLimits(keep_free_bytes=0, segment_bytes=1, max_age_s=100.0))
+    entry = bench.send()
+    bench.spool.refuse(entry.sequence, b"m bad=1 1\n", reason="parse", words="")
+    assert len(bench.letters) == 1
+    bench.clock.advance(101.0)
+    for _ in range(2):  # the newest segment is never evicted
+        bench.feed.put()
+        bench.spool.commit()
+    assert bench.spool.counters()["points/evicted"] == 3
+    bench.spool.acknowledge(entry.sequence)
+    assert bench.letters == []
+    assert bench.spool.counters()["points/evicted"] == 3
+    assert bench.spool.counters()["points/dead"] == 0
+    assert_balanced(bench.spool, bench.feed.accounts)
+
+
+def test_a_letter_whose_batch_a_kill_brought_back_is_removed(bench: Bench) -> None:
+    entry = bench.send()
+    bench.spool.refuse(entry.sequence, b"m bad=1 1\n", reason="parse", words="")
+    bench.restart()
+    assert bench.letters == []
+    assert bench.spool.counters()["points/dead"] == 0
+    assert drained_points(bench.spool) == [0, 1, 2]
+
+
+def test_letters_are_bounded_and_what_goes_stays_counted() -> None:
+    bench = Bench(SpoolLimits(keep_free_bytes=0, dead_files=3, dead_bytes=1500))
+    for number in range(10):
+        bench.refuse(bench.send(), b"m bad=1 %d" % number)
+        assert len(bench.letters) <= 3
+    bench.refuse(bench.send(), b"m bad=" + b"1" * 1200 + b" 1")
+    assert len(bench.letters) == 1
+    assert bench.spool.counters()["points/dead"] == 11
+
+
+def test_a_requeued_letter_goes_out_again_and_is_dead_no_more(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m good=1 1")
+    bench.requeue()
+    assert bench.spool.counters()["points/dead"] == 0
+    assert bench.spool.gauges().waiting_disk_points == 1
+    (entry,) = drain(bench.spool)
+    assert points_of(entry) == [1]
+    bench.look()
+    assert [path for path in bench.disk.files() if ".letter" in path.name] == []
+    assert_balanced(bench.spool, bench.feed.accounts)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_power_cut_at_any_step_of_requeueing_neither_loses_nor_counts_twice(seed: int) -> None:
+    for cut_at in range(1, 60):
+        bench = Bench()
+        bench.refuse(bench.send(), b"m good=1 1")
+        steps = bench.disk.operations
+        bench.disk.cut_at = steps + cut_at
+        delivered: list[int] = []
+        try:
+            bench.requeue()
+            for entry in drain(bench.spool):
+                delivered += points_of(entry)
+            bench.look()
+        except PowerCutError:
+            pass
+        finished = bench.disk.operations < steps + cut_at
+        bench.disk.cut_power(Random(seed))
+        bench.restart()
+        assert_balanced(bench.spool, bench.spool.recovery.accounts)
+        assert "points/made/unknown" not in bench.spool.recovery.accounts  # it does not wait twice
+        for entry in drain(bench.spool):  # it may wait again as what it was before it was refused
+            delivered += points_of(entry)
+        bench.requeue()
+        delivered += drained_points(bench.spool)
+        assert 1 in delivered
+        assert bench.spool.counters()["points/dead"] == 0
+        assert_balanced(bench.spool, bench.spool.recovery.accounts)
+        if finished:
+            return
+    raise AssertionError("it never came to an end")
+
+
+def test_a_letter_that_had_got_to_disk_before_a_kill_is_not_taken_again(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m good=1 1")
+    bench.disk.fault = lambda operation, path: (
+        errno.EIO if (operation, path.parent.name) == NO_CLEANING else None
+    )
+    bench.requeue()
+    bench.disk.fault = lambda _operation, _path: None
+    assert [path.name for path in bench.disk.files() if path.parent.name == "requeue"]
+    bench.restart()
+    bench.look()
+    assert bench.spool.gauges().waiting_disk_points == 1
+    assert not [path.name for path in bench.disk.files() if path.parent.name == "requeue"]
+
+
+NO_CLEANING = ("unlink", "requeue")
+
+
+def test_a_letter_that_the_disk_refuses_to_claim_is_taken_later(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m good=1 1")
+    hand_over(bench.disk, DIRECTORY, bench.letters[0], boot_time_ns=None)
+    bench.disk.fault = lambda operation, path: (
+        errno.EIO if (operation, path.name) == ("sync_directory", "requeue") else None
+    )
+    bench.look()
+    bench.disk.fault = lambda _operation, _path: None
+    bench.feed.put()  # it has the number that the letter would have had
+    bench.spool.commit()
+    bench.restart()
+    assert drained_points(bench.spool) == [3, 4, 5]  # among which there may be newer rows
+    bench.look()
+    assert 1 in drained_points(bench.spool)
+
+
+def test_what_was_sent_again_counts_towards_the_cap_no_more(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m good=1 1")
+    bench.requeue()
+    drain(bench.spool)
+    sizes = {path: len(content) for path, content in bench.disk.files().items() if path.suffix == ".segment"}
+    assert bench.spool.gauges().disk_bytes == sum(sizes.values())
+
+
+def test_batches_of_a_boot_that_is_over_are_dead_until_it_is_said_when_it_began(bench: Bench) -> None:
+    bench.feed.put(2, boot_id=bench.clock.boot_id())
+    bench.spool.commit()
+    entry = bench.spool.next_live()
+    assert entry  # the boot is not over
+    bench.spool.close()
+    bench.clock.reboot()
+    bench.restart()
+    bench.feed.put()
+    bench.spool.commit()
+    assert drained_points(bench.spool) == [2, 3, 4]
+    assert bench.spool.counters()["points/dead"] == 2
+    with pytest.raises(DataError, match="--boot-time"):
+        bench.requeue()
+    bench.requeue(boot_time_ns=1_000_000)
+    assert drained_points(bench.spool) == [1_000_000, 1_000_001]
+    assert bench.spool.counters()["points/dead"] == 0
+
+
+ROW = b"charging_session,vehicle=a open=%s 77"
+
+
+def test_requeueing_skips_rows_that_were_replaced_since(bench: Bench) -> None:
+    bench.refuse(bench.send(ordered=True), ROW % b"true", b"charging_session,vehicle=b open=true 77")
+    hand_over(bench.disk, DIRECTORY, bench.letters[0], boot_time_ns=None)
+    for line in (ROW % b"false", b"x y=1 1"):
+        bench.feed.accounts["points/made/battery"] += 1
+        bench.spool.append(ordered_batch(line), accounts=bench.feed.accounts, positions={})
+    bench.clock.advance(LOOK_EVERY_S)
+    bench.spool.commit()
+    sent = [lines_of_entry(entry) for entry in drain(bench.spool)]
+    assert sent == [ROW % b"false" + b"\n", b"x y=1 1\n"]  # the letter waits for these to be settled
+    bench.look()
+    assert [lines_of_entry(entry) for entry in drain(bench.spool)] == [
+        b"charging_session,vehicle=b open=true 77\n"
+    ]
+    assert bench.spool.counters()["points/dead"] == 1
+    assert_balanced(bench.spool, bench.feed.accounts)
+
+
+def test_requeueing_skips_rows_that_were_replaced_after_a_restart_too(bench: Bench) -> None:
+    bench.refuse(bench.send(ordered=True), ROW % b"true", b"charging_session,vehicle=b open=true 77")
+    for line in (ROW % b"false", b"x y=1 1"):
+        bench.feed.accounts["points/made/battery"] += 1
+        bench.spool.append(ordered_batch(line), accounts=bench.feed.accounts, positions={})
+    bench.spool.commit()
+    hand_over(bench.disk, DIRECTORY, bench.letters[0], boot_time_ns=None)
+    bench.restart()
+    assert len(list(drain(bench.spool))) == 2
+    bench.look()
+    assert [lines_of_entry(entry) for entry in drain(bench.spool)] == [
+        b"charging_session,vehicle=b open=true 77\n"
+    ]
+
+
+def ordered_batch(line: bytes) -> EncodedBatch:
+    return EncodedBatch(compress(line + b"\n"), points=1, first_ns=1, last_ns=1, ordered=True)
+
+
+def lines_of_entry(entry: Entry) -> bytes:
+    return lines_of(entry.batch)
+
+
+def test_a_row_is_its_series_and_its_stamp() -> None:
+    assert row_key(rb'm,t=a\ b v=1,s="x y" 5') == row_key(rb"m,t=a\ b w=2 5")
+    assert row_key(b"m v=1 5") != row_key(b"m v=1 6")
+    assert row_key(b"m,t=a v=1 5") != row_key(b"m,t=b v=1 5")
+    assert row_key(b"garbage") == b"garbage"
+    assert without_rows(b"m v=1 5\nm v=1 6\n", {row_key(b"m v=9 5")}) == b"m v=1 6\n"
+
+
+def test_a_file_that_is_no_letter_is_left_alone(bench: Bench) -> None:
+    bench.refuse(bench.send(), b"m bad=1 1")
+    (name,) = bench.letters
+    bench.disk.flip(DEAD / name, 0)
+    bench.restart()
+    assert bench.letters == [name]
+    with pytest.raises(DataError, match="cannot be read as a dead letter"):
+        hand_over(bench.disk, DIRECTORY, name, boot_time_ns=None)

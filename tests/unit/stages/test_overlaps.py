@@ -1,0 +1,141 @@
+"""Batches that may hold the same point of the data model are ordered: the last frame's value stays."""
+
+import pytest
+from telemetry_core.decode.spec import (
+    BusSpec,
+    FieldSpec,
+    MessageSpec,
+    PlanSpec,
+    RecordSpec,
+    SignalSpec,
+    SlotKind,
+)
+from telemetry_core.frames.batch import FrameBatch
+
+from telemetry.config import ReduceSettings
+from telemetry.ledger import Ledger
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.resolve import model
+from telemetry.service.pipeline import Pipeline
+from telemetry.stages.stages import Line
+from tests.support.clock import FakeClock
+from tests.support.listed_store import ListedStore
+
+VOLTS, AMPS, OTHER = 0x100, 0x101, 0x102  # the third is not mapped
+SIGNAL = SignalSpec(0, 8, True, False, False)
+NAMES = ("Volts", "Amps", "Other")
+PLAN = PlanSpec(
+    records=tuple(RecordSpec(name, (FieldSpec("value", SlotKind.UINT, passes=False),)) for name in NAMES),
+    buses=(
+        BusSpec(
+            "can0",
+            tuple(
+                MessageSpec(name, 0x100 + index, False, 1, (SIGNAL,), (), record=index)
+                for index, name in enumerate(NAMES)
+            ),
+        ),
+    ),
+)
+MAPPING = model(
+    [MapEntry("Volts.value", "battery.voltage_v"), MapEntry("Amps.value", "charger.current_a")], [], PLAN
+).map
+
+
+def new_line(every_s: float = 0.0) -> Line:
+    line = Line(PLAN, MAPPING, vehicle="v", reduce=ReduceSettings(every_s, {}))
+    for channel, name in enumerate(("bus", "other bus")):
+        line.bind(channel, bus=0, source=name, tag=name)
+    return line
+
+
+class Bench:
+    """A pipeline of two buses, cut by hand."""
+
+    def __init__(self, every_s: float = 0.0, *, newest_ns: int | None = None) -> None:
+        self.store = ListedStore()
+        self.pipeline = Pipeline(
+            new_line(every_s), self.store, Ledger({}), FakeClock(), {"log@1": 2}, newest_ns=newest_ns
+        )
+
+    def batch(self, *frames: tuple[int, int], channel: int = 0) -> bool:
+        """Make a batch of frames (stamp, id); whether it is ordered."""
+        batch = FrameBatch(len(frames))
+        for time_ns, id in frames:
+            batch.append(time_ns, id, b"\x01", channel=channel)
+        source = ("bus", "other bus")[channel]
+        self.pipeline.process(source, batch, {}, own_time=True)
+        return self.cut()
+
+    def cut(self) -> bool:
+        before = len(self.store.batches)
+        self.pipeline.cut()
+        assert len(self.store.batches) == before + 1
+        return self.store.batches[-1][0].ordered
+
+
+@pytest.mark.parametrize("second_ns", [2000, 1000, 1])
+def test_a_batch_with_a_stamp_that_an_earlier_batch_had_or_passed_is_ordered(second_ns: int) -> None:
+    bench = Bench()
+    assert not bench.batch((1000, VOLTS), (2000, VOLTS))
+    assert bench.batch((second_ns, VOLTS), (3000, VOLTS))
+    assert bench.batch((3000, VOLTS))
+    assert not bench.batch((3001, VOLTS))
+
+
+def test_stamps_that_come_again_within_one_batch_do_not_matter() -> None:
+    bench = Bench()
+    assert not bench.batch((2000, VOLTS), (1000, VOLTS), (1000, VOLTS), (1500, VOLTS))
+    assert not bench.batch((2001, VOLTS), (2001, VOLTS))
+
+
+def test_a_batch_is_not_ordered_for_other_series_or_for_rows_of_messages() -> None:
+    bench = Bench()
+    assert not bench.batch((5000, VOLTS), (5000, OTHER))
+    assert not bench.batch((1000, AMPS), (1000, OTHER))
+    assert not bench.batch((1000, VOLTS), channel=1)
+    assert bench.batch((1000, AMPS))
+
+
+def test_a_row_that_was_held_back_is_looked_at_when_it_goes_out() -> None:
+    """The first of a kind passes at once; of two with its stamp the last goes out with the next interval."""
+    second = 10**9
+    bench = Bench(every_s=1.0)
+    assert not bench.batch((second, VOLTS))
+    bench.pipeline.process("bus", one_frame(second), {}, own_time=True)
+    assert bench.batch((2 * second, VOLTS))
+    assert not bench.batch((3 * second, VOLTS))
+
+
+def one_frame(time_ns: int) -> FrameBatch:
+    batch = FrameBatch(1)
+    batch.append(time_ns, VOLTS, b"\x01")
+    return batch
+
+
+def test_another_line_goes_on_where_the_one_before_was() -> None:
+    bench = Bench()
+    assert not bench.batch((1000, VOLTS))
+    bench.pipeline.replace_line(new_line())
+    assert bench.batch((1000, VOLTS))
+    bench.pipeline.replace_line(new_line())
+    assert not bench.batch((1000, VOLTS), channel=1)
+    assert not bench.batch((1001, VOLTS))
+
+
+def test_after_a_start_stamps_follow_those_of_the_batch_that_was_stored_last() -> None:
+    bench = Bench(newest_ns=2000)
+    assert bench.batch((2000, VOLTS))
+    assert not bench.batch((2001, VOLTS))
+
+
+def test_a_log_that_is_resumed_knows_the_stamps_that_it_has_stored() -> None:
+    bench = Bench(newest_ns=10**9)
+    frames = FrameBatch(4)
+    for time_ns in (1000, 2000, 2000, 3000):
+        frames.append(time_ns, VOLTS, b"\x01")
+    bench.pipeline.process("bus", frames.part(0, 3), {}, resume_as="log@1")
+    assert bench.cut()
+    rest = frames.part(3, 4)
+    rest.position = 3
+    bench.pipeline.process("bus", rest, {}, resume_as="log@1")
+    assert not bench.cut()

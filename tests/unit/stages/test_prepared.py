@@ -1,0 +1,52 @@
+"""What follows from a configuration, before anything is opened."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.config import load_config
+from telemetry.errors import ConfigError
+from telemetry.stages.prepare import prepare
+from tests.support.recording import VEHICLE_DBC
+
+CONFIG = """
+vehicle = "van"
+cache_directory = "plans"
+[influx]
+url = "http://localhost:8086"
+database = "d"
+[spool]
+directory = "spool"
+[[can]]
+name = "bare"
+[[can]]
+name = "bus"
+databases = ["{databases}"]
+"""
+
+
+def test_buses_are_numbered_as_in_the_plan_and_nothing_but_the_cache_is_made(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(CONFIG.format(databases=VEHICLE_DBC))
+    prepared = prepare(load_config(tmp_path / "gateway.toml", {}))
+    assert prepared.bus_numbers == {"bus": 0}
+    prepared.line.bind(0, bus=0, source="bus", tag="bus")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gateway.toml", "plans"]
+
+
+def test_what_is_protected_is_resolved_or_refused_with_its_key(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    entry = '[[protect]]\nmessage = "BMS_PackPower"\nprofile = "counter"\ncounter = "Counter"\n'
+    file.write_text(CONFIG.format(databases=VEHICLE_DBC) + entry)
+    line = prepare(load_config(file, {})).line
+    line.bind(0, bus=0, source="bus", tag="bus")
+    assert line.counted()["frames/bus/lost/bad_counter"] == 0
+    file.write_text(CONFIG.format(databases=VEHICLE_DBC) + entry.replace('"Counter"', '"Countr"'))
+    with pytest.raises(ConfigError, match=r'protect\[0\]\.counter: .*no signal "Countr".*"Counter"'):
+        prepare(load_config(file, {}))
+
+
+def test_a_database_that_cannot_be_read_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "broken.dbc").write_text("BO_ nonsense")
+    (tmp_path / "gateway.toml").write_text(CONFIG.format(databases="broken.dbc"))
+    with pytest.raises(ConfigError, match=r"broken\.dbc"):
+        prepare(load_config(tmp_path / "gateway.toml", {}))

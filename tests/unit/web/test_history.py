@@ -1,0 +1,73 @@
+"""The past minutes of each pack: bounded, and with gaps where nothing was known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from telemetry.live.state import STALE_S, Entity, LiveSnapshot
+from telemetry.web.history import EVERY_S, LENGTH, MAX_PACKS, History
+
+
+def battery(values: Mapping[str, float | bool | str], known_s: float, pack: str = "main") -> Entity:
+    tags = {"vehicle": "van", "source": "can0", "pack": pack}
+    return Entity("battery", tags, known_s, values, dict.fromkeys(values, known_s))
+
+
+def sampled(history: History, now_s: float) -> list[dict[str, Any]]:
+    packs: list[dict[str, Any]] = history.view(now_s)["packs"]
+    return packs
+
+
+def test_a_sample_a_second_is_kept_with_its_age() -> None:
+    history = History()
+    for half_s in range(7):
+        now_s = half_s / 2
+        history.observe(LiveSnapshot(now_s, 0, (battery({"voltage_v": 360.0 + now_s}, now_s),)))
+    view = history.view(4.0)
+    assert view["ages_s"] == [4.0, 3.0, 2.0, 1.0]
+    (pack,) = view["packs"]
+    assert (pack["pack"], pack["source"]) == ("main", "can0")
+    assert pack["voltage_v"] == [360.0, 361.0, 362.0, 363.0]
+    assert pack["soc_pct"] == [None] * 4
+
+
+def test_a_stale_value_is_a_gap() -> None:
+    history = History()
+    for now_s in (0.0, STALE_S, STALE_S + 1.0):
+        history.observe(LiveSnapshot(now_s, 0, (battery({"soc_pct": 50.0}, 0.0),)))
+    assert sampled(history, 20.0)[0]["soc_pct"] == [50.0, 50.0, None]
+
+
+def test_a_pack_that_appears_later_has_no_past() -> None:
+    history = History()
+    history.observe(LiveSnapshot(0.0, 0, (battery({"soc_pct": 1.0}, 0.0, "a"),)))
+    history.observe(LiveSnapshot(EVERY_S, 0, (battery({"soc_pct": 2.0}, EVERY_S, "b"),)))
+    assert [(pack["pack"], pack["soc_pct"]) for pack in sampled(history, 1.0)] == [
+        ("a", [1.0, None]),
+        ("b", [None, 2.0]),
+    ]
+
+
+def test_the_length_and_the_number_of_packs_are_bounded() -> None:
+    history = History()
+    for second in range(LENGTH + 50):
+        now_s = float(second)
+        packs = (battery({"soc_pct": 1.0}, now_s, f"p{number}") for number in range(MAX_PACKS + 5))
+        history.observe(LiveSnapshot(now_s, 0, tuple(packs)))
+    assert len(history.view(0.0)["ages_s"]) == LENGTH
+    assert [len(pack["soc_pct"]) for pack in sampled(history, 0.0)] == [LENGTH] * MAX_PACKS
+
+
+def test_a_pack_that_went_makes_room_when_its_past_is_over() -> None:
+    history = History()
+    history.observe(LiveSnapshot(0.0, 0, (battery({"soc_pct": 1.0}, 0.0),)))
+    for second in range(1, LENGTH):
+        history.observe(LiveSnapshot(float(second), 0))
+    assert len(sampled(history, 0.0)) == 1
+    history.observe(LiveSnapshot(float(LENGTH), 0))
+    assert sampled(history, 0.0) == []
+
+
+def test_what_is_no_battery_has_no_curve() -> None:
+    history = History()
+    history.observe(LiveSnapshot(0.0, 0, (Entity("charger", {"source": "c"}, 0.0, {"voltage_v": 1.0}, {}),)))
+    assert sampled(history, 0.0) == []

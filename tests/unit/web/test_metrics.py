@@ -1,0 +1,141 @@
+"""/metrics, as Prometheus' own parser reads it."""
+
+import os
+import resource
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from telemetry.ledger import frames_in_flight
+from telemetry.sinks.latency import BOUNDS_S, NONE
+from telemetry.web.metrics import PREFIX, exposition
+from tests.support.web import status
+
+
+@pytest.fixture(scope="module")
+def samples() -> dict[tuple[str, str], float]:
+    found = status()
+    found["accounts"] |= {
+        "bus/can0/nudged": 4,
+        "sessions/can0/complete": 9,
+        "bus/can0/kernel_dropped": 2,
+        "protection/can0/Brake/wrong_crc": 6,
+        "frames/can0/lost/bad_crc": 0,
+    }
+    return read(exposition(found))
+
+
+def read(text: bytes) -> dict[tuple[str, str], float]:
+    """Values by name (without the prefix) and labels."""
+    families = list(text_string_to_metric_families(text.decode()))
+    assert all(family.name.startswith((PREFIX, "process_")) and family.documentation for family in families)
+    assert len({family.name for family in families}) == len(families)
+    ours = (family for family in families if family.name.startswith(PREFIX))
+    return {key(sample): sample.value for family in ours for sample in family.samples}
+
+
+def key(sample: Sample) -> tuple[str, str]:
+    labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+    return sample.name.removeprefix(PREFIX), labels
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("frames_read_total", "source=can0", 12_345_678),
+        ("frames_kernel_dropped_total", "source=can0", 2),
+        ("frames_total", "result=decoded,source=can0", 12_345_000),
+        ("frames_total", "result=unknown,source=can0", 675),
+        ("frames_lost_total", "reason=error_frame,source=can0", 3),
+        ("frames_lost_total", "reason=bad_crc,source=can0", 0),
+        ("protected_frames_wrong_total", "fault=wrong_crc,message=Brake,source=can0", 6),
+        ("frames_in_flight", "source=can0", 0),
+        ("source_counts_total", "kind=nudged,source=can0", 4),
+        ("transport_sessions_total", "result=complete,source=can0", 9),
+        ("points_made_total", "measurement=battery", 24_000_514),
+        ("points_total", "result=acknowledged", 24_000_000),
+        ("points_total", "result=dead", 2),
+        ("points_total", "result=evicted", 0),
+        ("points_waiting", "place=memory", 512),
+        ("bus_load_ratio", "source=can0", 0.442),
+        ("source_up", "source=can0", 1),
+        ("source_up", "source=ttyUSB0", 0),
+        ("spool_volatile", "", 0),
+        ("spool_size_bytes", "", 3_670_016),
+        ("process_cpu_seconds_total", "", 3.5),
+        ("process_resident_memory_bytes", "", 61_341_696),
+        ("uptime_seconds", "", 100),
+        ("sink_request_duration_seconds_count", "", 3),
+        ("sink_request_duration_seconds_sum", "", 100.32),
+        ("sink_request_duration_seconds_bucket", "le=0.5", 2),
+        ("sink_request_duration_seconds_bucket", "le=+Inf", 3),
+        ("sink_sent_bytes_total", "", 12_345),
+    ],
+)
+def test_a_metric_has_its_value(
+    samples: dict[tuple[str, str], float], name: str, labels: str, value: float
+) -> None:
+    assert samples[name, labels] == pytest.approx(value)
+
+
+def test_the_process_is_exported_by_the_standard_names_that_every_client_has() -> None:
+    families = text_string_to_metric_families(exposition(status()).decode())
+    found = {sample.name: sample.value for family in families for sample in family.samples}
+    resident_pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    assert found["process_resident_memory_bytes"] == pytest.approx(
+        resident_pages * os.sysconf("SC_PAGE_SIZE"), rel=0.2
+    )
+    assert found["process_virtual_memory_bytes"] > found["process_resident_memory_bytes"]
+    assert found["process_cpu_seconds_total"] == pytest.approx(sum(os.times()[:2]), abs=1.0)
+    boot_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    started = int(Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()[19])
+    assert found["process_start_time_seconds"] == pytest.approx(
+        boot_s + started / os.sysconf("SC_CLK_TCK"), abs=2.0
+    )
+    assert found["process_open_fds"] == pytest.approx(len(list(Path("/proc/self/fd").iterdir())), abs=3)
+    assert found["process_max_fds"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def test_a_bus_whose_bit_rate_is_not_known_has_no_load(samples: dict[tuple[str, str], float]) -> None:
+    assert [labels for name, labels in samples if name == "bus_load_ratio"] == ["source=can0"]
+
+
+def test_every_counter_of_the_ledger_is_in_exactly_one_sample() -> None:
+    found = status()
+    marks = {name: 1_000_003 * (index + 1) for index, name in enumerate(sorted(found["accounts"]))}
+    found["accounts"] = marks
+    values = sorted(value for (name, _), value in read(exposition(found)).items() if name.endswith("_total"))
+    assert [mark for mark in marks.values() if values.count(mark) != 1] == []
+
+
+def test_frames_balance_in_the_metrics_as_they_do_in_the_accounts() -> None:
+    found = status()
+    samples = read(exposition(found))
+    ends = sum(value for (name, _), value in samples.items() if name in ("frames_total", "frames_lost_total"))
+    read_frames = sum(value for (name, _), value in samples.items() if name == "frames_read_total")
+    in_flight = sum(frames_in_flight(found["accounts"], source) for source in ("can0", "ttyUSB0"))
+    assert read_frames == ends + in_flight
+
+
+def test_latencies_are_counted_by_their_upper_bounds() -> None:
+    latencies = NONE
+    for latency_s in (0.0, BOUNDS_S[0], BOUNDS_S[1], 1e9):
+        latencies = latencies.plus(latency_s)
+    view = latencies.view()
+    assert view["buckets"][:3] == [(BOUNDS_S[0], 2), (BOUNDS_S[1], 3), (BOUNDS_S[2], 3)]
+    assert view["count"] == 4
+
+
+def test_a_gauge_that_the_system_did_not_give_is_absent() -> None:
+    given = status()
+    del given["gauges"]["memory_bytes"]
+    told = exposition(given).decode()
+    assert "nev_telemetry_resident_memory" not in told
+    assert "nev_telemetry_uptime_seconds 100.0" in told
+
+
+def test_lines_that_were_dropped_are_a_counter() -> None:
+    assert "nev_telemetry_log_lines_dropped_total 12.0" in exposition(status(log_lines_dropped=12)).decode()

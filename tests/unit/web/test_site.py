@@ -1,0 +1,153 @@
+"""What stands at which path, how old it may be, and what every answer says to a browser."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from telemetry.live.state import LiveSnapshot
+from telemetry.web.connection import Stream
+from telemetry.web.pace import Pace
+from telemetry.web.request import Request
+from telemetry.web.response import Response
+from telemetry.web.site import FRESH_S, QUIET_S, Site, Views
+from tests.support.clock import FakeClock
+from tests.support.web import status
+
+
+@dataclass
+class Rig:
+    """A site of a service whose status a test may change."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    status: dict[str, Any] = field(default_factory=status)
+    looks: int = 0
+
+    def __post_init__(self) -> None:
+        self.site = Site(Views(self._look, lambda: LiveSnapshot(0.0, 0)), self.clock)
+
+    def _look(self) -> dict[str, Any]:
+        self.looks += 1
+        return self.status
+
+    def get(self, path: str, **fields: str) -> Response:
+        named = {name.replace("_", "-"): value for name, value in fields.items()}
+        answer = self.site.answer(Request("GET", path, {"host": "127.0.0.1", **named}, keep_alive=True))
+        assert isinstance(answer, Response)
+        return answer
+
+    def stream(self) -> Stream:
+        answer = self.site.answer(Request("GET", "/events", {"host": "127.0.0.1"}, keep_alive=True))
+        assert isinstance(answer, Stream)
+        return answer
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/app.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+        ("/api/live", "application/json"),
+        ("/api/history", "application/json"),
+        ("/healthz", "application/json"),
+        ("/readyz", "application/json"),
+    ],
+)
+def test_every_path_has_its_kind(rig: Rig, path: str, content_type: str) -> None:
+    answer = rig.get(path)
+    assert (answer.status, answer.content_type) == (200, content_type)
+
+
+@pytest.mark.parametrize("path", ["/index.html", "/../config.py", "/%2e%2e/", "//", "/page/app.js", "/api"])
+def test_there_is_nothing_else(rig: Rig, path: str) -> None:
+    assert rig.get(path).status == 404
+
+
+def test_every_answer_protects_the_browser_and_data_is_never_stored(rig: Rig) -> None:
+    for path in ("/", "/api/live", "/nothing"):
+        head = rig.get(path).head(keep_alive=True)
+        assert b"Content-Security-Policy: default-src 'self';" in head
+        assert b"X-Content-Type-Options: nosniff" in head
+    assert b"Cache-Control: no-store" in rig.get("/api/live").head(keep_alive=True)
+    assert b"Access-Control" not in rig.get("/api/live").head(keep_alive=True)
+
+
+def test_a_name_that_others_can_point_here_is_served_nothing(rig: Rig) -> None:
+    for path in ("/", "/api/live", "/events", "/metrics"):
+        request = Request("GET", path, {"host": "evil.example"}, keep_alive=True)
+        answer = rig.site.answer(request)
+        assert isinstance(answer, Response)
+        assert answer.status == 421
+        assert b"van" not in answer.body
+
+
+def test_a_file_that_the_browser_has_is_not_sent_again(rig: Rig) -> None:
+    tag = dict(rig.get("/app.js").fields)["ETag"]
+    assert rig.get("/app.js", if_none_match=tag).status == 304
+    assert rig.get("/app.js", if_none_match='"other"').status == 200
+
+
+def test_many_who_ask_at_once_are_told_what_was_made_once(rig: Rig) -> None:
+    first = rig.get("/api/live")
+    assert rig.get("/api/live").body == first.body
+    assert rig.get("/readyz").status == 200
+    assert rig.looks == 1
+    rig.clock.advance(FRESH_S + 0.1)
+    rig.get("/api/live")
+    assert rig.looks == 2
+
+
+def test_health_follows_the_status(rig: Rig) -> None:
+    assert rig.get("/healthz").status == 200
+    rig.status = status(progress_age_s=100.0)
+    rig.clock.advance(1.0)
+    answer = rig.get("/healthz")
+    assert answer.status == 503
+    assert b"has not got on for 100 s" in answer.body
+
+
+def test_who_begins_to_listen_is_told_what_is_so_now(rig: Rig) -> None:
+    feed = rig.stream().feed
+    before = feed.message
+    rig.status["live"]["vehicle"] = "another"
+    rig.clock.advance(60.0)
+    rig.stream()
+    assert feed.message != before
+    assert b'"another"' in feed.message
+
+
+def test_a_publication_is_one_message_and_without_listeners_none(rig: Rig) -> None:
+    feed = rig.stream().feed
+    number = feed.number
+    rig.site.published(is_listened_to=False)
+    assert feed.number == number
+    rig.site.published(is_listened_to=True)
+    assert feed.number == number + 1
+
+
+def test_while_nothing_is_published_the_stream_tells_how_old_things_are(rig: Rig) -> None:
+    feed = rig.stream().feed
+    number = feed.number
+    rig.clock.advance(QUIET_S - 0.1)
+    rig.site.tick()
+    assert feed.number == number
+    rig.clock.advance(0.1)
+    rig.site.tick()
+    assert feed.number == number + 1
+
+
+def test_the_pace_lets_a_burst_through_and_then_so_much_a_second() -> None:
+    pace = Pace(100.0, 10.0, 0.0)
+    pace.take(10)
+    assert pace.wait_s(0.0) == 0.0
+    pace.take(50)
+    assert pace.wait_s(0.0) == pytest.approx(0.5)
+    assert pace.wait_s(0.4) == pytest.approx(0.1)
+    assert pace.wait_s(0.6) == 0.0
