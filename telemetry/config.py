@@ -15,13 +15,13 @@ from typing import Any
 
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
+from telemetry.model.ids import ID_BITS, ID_BITS_EXTENDED, IsoTpId, parse_id, parse_id_masks
 from telemetry.rules.limits import Limit, read_limit
 from telemetry.rules.map_entry import MapEntry, read_map_entry
 from telemetry.rules.protect_entry import ProtectEntry, read_protect_entry
 from telemetry.sinks.credentials import Secret, handed_over, read_secret
 from telemetry.sinks.influx.settings import Api, InfluxSettings
 from telemetry.sources.serial.settings import SerialSettings, SimulatedTime, read_serial, read_simulated_time
-from telemetry.stages.transport import ID_BITS, ID_BITS_EXTENDED, IsoTpId, parse_id, parse_id_masks
 from telemetry.toml_table import TomlTable
 from telemetry.web.settings import WebSettings, read_web
 

@@ -1,0 +1,1 @@
+"""Physics: cells, the pack that they form, and the road that loads it."""

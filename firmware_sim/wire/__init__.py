@@ -1,0 +1,1 @@
+"""Bytes: what a controller knows, as frames and replies."""

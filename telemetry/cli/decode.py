@@ -19,10 +19,10 @@ from telemetry.decode.output import FileDecoder, OutputFormat
 from telemetry.decode.screen import Screen
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import require_file
+from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
-from telemetry.stages.transport import IsoTpId, parse_id, parse_id_masks
 
 HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
 INTO_INFLUXDB = "influx"

@@ -1,0 +1,1 @@
+"""DBC, ARXML, KCD and SYM files into a decode plan."""

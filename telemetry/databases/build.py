@@ -15,11 +15,10 @@ from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, RecordSpe
 from telemetry_core.rows.schema import escape_key, escape_measurement
 
 from telemetry.databases.bus import BusDatabases, LoadedPlan
-from telemetry.databases.conditions import MessageLayout, Tell
 from telemetry.databases.formats.dbc_mend import PSEUDO_MESSAGE
 from telemetry.databases.formats.findings import Findings
 from telemetry.databases.formats.parse import ParsedMessage, parse
-from telemetry.databases.layout import lay_out
+from telemetry.databases.layout import MessageLayout, Tell, lay_out
 from telemetry.databases.names import measurement_name
 from telemetry.databases.value_texts import with_value_texts
 from telemetry.errors import ConfigError

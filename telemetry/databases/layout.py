@@ -4,22 +4,34 @@ Relies on cantools' public Message and Signal only. What cannot be decoded (a si
 factor of 0, a multiplexed signal without its multiplexer) is left out alone and reported.
 """
 
+import itertools
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from cantools.database.can import Signal
 from telemetry_core.decode.spec import FLOAT_FORMATS, Condition, FieldSpec, SignalSpec, SlotKind
 from telemetry_core.rows.schema import escape_key
 
-from telemetry.databases.conditions import MessageLayout, Tell, exclude
 from telemetry.databases.formats.dbc_mend import Ranges
 from telemetry.databases.formats.parse import ParsedMessage
 from telemetry.databases.names import field_name
 from telemetry.model.scaling import decimal_scale, raw_range
 
+Tell = Callable[[str, str], None]  # kind of fault, signal
+
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
 _LARGEST = 1e300
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLayout:
+    """Fields and signals have the same indexes."""
+
+    fields: tuple[FieldSpec, ...]
+    signals: tuple[SignalSpec, ...]
+    conditions: tuple[Condition, ...]
 
 
 def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
@@ -238,3 +250,11 @@ def _field(signal: Signal, name: str, original: str, *, is_selector: bool) -> Fi
         passes=not is_selector and (signal.length == 1 or bool(signal.conversion.choices)),
         signal="" if name == original else original,
     )
+
+
+def exclude(one: int, other: int, conditions: tuple[Condition, ...]) -> bool:
+    """Whether no frame meets both conditions, -1 being none."""
+    if one < 0 or other < 0 or conditions[one].selector != conditions[other].selector:
+        return False
+    ranges = [*conditions[one].ranges, *conditions[other].ranges]
+    return all(high < low for (_, high), (low, _) in itertools.pairwise(sorted(ranges)))

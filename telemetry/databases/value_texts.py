@@ -10,7 +10,7 @@ from dataclasses import replace
 from telemetry_core.decode.spec import FieldSpec, SignalSpec, SlotKind
 from telemetry_core.rows.schema import escape_key
 
-from telemetry.databases.conditions import MessageLayout, Tell, exclude
+from telemetry.databases.layout import MessageLayout, Tell, exclude
 
 SUFFIX = "_text"
 

@@ -1,0 +1,1 @@
+"""Logs and captures into text, tables or a database: the work of `decode`."""

@@ -31,9 +31,10 @@ from telemetry.decode.output import OutputFormat, Piece
 from telemetry.decode.progress import Course
 from telemetry.ledger import add
 from telemetry.logs.captures import Capture
+from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
-from telemetry.model.measurements import EVENT, EVENT_CODES
+from telemetry.model.measurements import EVENT
 from telemetry.model.point import tag_set
 from telemetry.protocols.table import SerialProtocol, device_words
 from telemetry.rules.alarm_map import mapped_alarms

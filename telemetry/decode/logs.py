@@ -29,7 +29,7 @@ from telemetry.decode.output import OutputFormat, Piece
 from telemetry.decode.reading import ACCOUNT, LogReading, Place
 from telemetry.decode.rendering import Rendered, Renderer
 from telemetry.ledger import add, subtract
-from telemetry.stages.transport import ID_BITS, ID_BITS_EXTENDED, IsoTpId
+from telemetry.model.ids import ID_BITS, ID_BITS_EXTENDED, IsoTpId
 
 BATCH_FRAMES = 2048
 AHEAD_PER_JOB = 3  # results that may wait to be written: about 2 MB of csv each

@@ -21,7 +21,8 @@ from telemetry.decode.progress import Course, Progress
 from telemetry.decode.rendering import LogChannel
 from telemetry.ledger import add, subtract
 from telemetry.logs.log import Log
-from telemetry.stages.transport import IsoTpId, listen, listens_for_j1939
+from telemetry.model.ids import IsoTpId
+from telemetry.stages.transport import listen, listens_for_j1939
 
 ACCOUNT = "logs"  # as sources are called in the accounts
 

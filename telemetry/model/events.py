@@ -1,14 +1,15 @@
 """Events: what happened to the service, its sources, its sink and the batteries, as points of `event`.
 
-Promises: a code is a word of the closed vocabulary (`telemetry.model.measurements.EVENT_CODES`), so that what is asked of
-the database does not depend on wording; two events of one stamp do not overwrite each other, since the code
-is a tag.
+Promises:
+- A code is a word of the closed vocabulary (`telemetry.model.event_codes`), so no query depends on wording.
+- Two events of one stamp do not overwrite each other, since the code is a tag.
 """
 
 from dataclasses import dataclass
 
-from telemetry.model.measurements import EVENT, EVENT_CODES, Level
 from telemetry.model import point as lineprotocol
+from telemetry.model.event_codes import EVENT_CODES, Level
+from telemetry.model.measurements import EVENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
 """The data model: every measurement with its tags and fields, one table for code and documentation alike.
 
-Promises: a field never changes its kind (InfluxDB would refuse it); numbers carry their unit in their name;
-current and power are positive into the battery. `docs/data-model.md` is printed from this table
-(`python -m telemetry.model.measurements`) and so is never out of date. Event codes are one closed vocabulary: their
-numbers and names are kept for ever.
+Promises:
+- A field never changes its kind: InfluxDB would refuse it.
+- Numbers carry their unit in their name.
+- Current and power are positive into the battery.
+
+`tools/pages/data_model.py` prints docs/data-model.md from this table.
 """
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 
 from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
 
@@ -39,14 +40,6 @@ class Kind(Enum):
     TEXT = "string"
 
 
-class Level(IntEnum):
-    """How much an event matters."""
-
-    INFORMATION = 0
-    WARNING = 1
-    CRITICAL = 2
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field. A name that ends in capitals stands for many: `vNNN` for v001, v002, …"""
@@ -73,16 +66,6 @@ class Measurement:
     tags: tuple[str, ...]
     fields: tuple[Field, ...]
     notes: str = ""  # what is to be known besides, a paragraph
-
-
-@dataclass(frozen=True, slots=True)
-class EventCode:
-    """One word of the closed vocabulary. number: what `decode --format csv` prints for it."""
-
-    number: int
-    name: str
-    level: Level
-    meaning: str
 
 
 def _number(name: str, meaning: str) -> Field:
@@ -298,88 +281,6 @@ MEASUREMENTS = {
     for measurement in (BATTERY, CELLS, CHARGER, METER, CHARGING_SESSION, CHARGING_CURVE, EVENT, GATEWAY)
 }
 
-FIRST_ALARM = (
-    100  # event codes up to here are the gateway's and its sources', from here batteries' and chargers'
-)
-_EVENT_TABLE = (
-    EventCode(1, "service_start", Level.INFORMATION, "the service has started"),
-    EventCode(2, "service_stop", Level.INFORMATION, "the service stops as it was told"),
-    EventCode(3, "unclean_stop", Level.WARNING, "the last run was cut off; what it had in memory is gone"),
-    EventCode(4, "config_reloaded", Level.INFORMATION, "a changed configuration has taken effect"),
-    EventCode(5, "config_refused", Level.WARNING, "a changed configuration is wrong: the old one goes on"),
-    EventCode(10, "source_lost", Level.WARNING, "a bus or port is gone or silent"),
-    EventCode(11, "source_back", Level.INFORMATION, "a bus or port that was lost is back"),
-    EventCode(12, "source_end", Level.INFORMATION, "a log has been read to its end"),
-    EventCode(13, "frames_dropped", Level.WARNING, "the kernel or a queue dropped frames"),
-    EventCode(14, "log_damaged", Level.WARNING, "a log holds what is no frame; it was skipped"),
-    EventCode(
-        15, "values_unknown", Level.WARNING, "a device has told nothing for 10 s: its values are unknown"
-    ),
-    EventCode(16, "device_offline", Level.WARNING, "a device has told nothing for 60 s"),
-    EventCode(
-        17,
-        "page_missing",
-        Level.WARNING,
-        "cells have not come for ten cycles and 10 s: the others are read without them",
-    ),
-    EventCode(
-        18, "second_sender", Level.WARNING, "a J1939 message comes from a second sender, which fills no field"
-    ),
-    EventCode(
-        19,
-        "sender_changed",
-        Level.INFORMATION,
-        "a J1939 message comes from another sender, in place of the last",
-    ),
-    EventCode(20, "bus_off", Level.CRITICAL, "the CAN controller has left the bus after too many errors"),
-    EventCode(21, "bus_restarted", Level.INFORMATION, "the CAN controller is on the bus again"),
-    EventCode(22, "error_warning", Level.WARNING, "an error counter of the CAN controller is over 96"),
-    EventCode(23, "error_passive", Level.WARNING, "an error counter of the CAN controller is over 127"),
-    EventCode(24, "error_active", Level.INFORMATION, "the CAN controller's error counters are low again"),
-    EventCode(25, "controller_overflow", Level.WARNING, "a buffer of the CAN controller has overflowed"),
-    EventCode(26, "bus_error", Level.WARNING, "the CAN controller reports errors on the wire"),
-    EventCode(27, "no_acknowledge", Level.WARNING, "no other node has acknowledged a frame"),
-    EventCode(28, "transceiver_fault", Level.CRITICAL, "the CAN transceiver reports a fault of the wiring"),
-    EventCode(30, "clock_unknown", Level.WARNING, "the time is not known yet: batches wait to be stamped"),
-    EventCode(31, "clock_step", Level.WARNING, "the wall clock has jumped"),
-    EventCode(40, "spool_volatile", Level.CRITICAL, "the disk refuses: live data flows from memory alone"),
-    EventCode(41, "spool_evicting", Level.CRITICAL, "the spool is at its cap: the oldest data is evicted"),
-    EventCode(42, "spool_damaged", Level.CRITICAL, "damaged bytes were found in the spool"),
-    EventCode(50, "sink_hold", Level.CRITICAL, "the server refuses everything: batches are held"),
-    EventCode(51, "sink_unreachable", Level.WARNING, "the server cannot be reached or does not answer"),
-    EventCode(52, "sink_refused", Level.WARNING, "the server refused points: they are dead letters"),
-    EventCode(100, "cell_overvoltage", Level.CRITICAL, "a cell's voltage is too high"),
-    EventCode(101, "cell_undervoltage", Level.CRITICAL, "a cell's voltage is too low"),
-    EventCode(102, "pack_overvoltage", Level.CRITICAL, "the pack's voltage is too high"),
-    EventCode(103, "pack_undervoltage", Level.CRITICAL, "the pack's voltage is too low"),
-    EventCode(104, "charge_overtemperature", Level.CRITICAL, "the battery is too hot to be charged"),
-    EventCode(105, "charge_undertemperature", Level.WARNING, "the battery is too cold to be charged"),
-    EventCode(106, "discharge_overtemperature", Level.CRITICAL, "the battery is too hot to be discharged"),
-    EventCode(107, "discharge_undertemperature", Level.WARNING, "the battery is too cold to be discharged"),
-    EventCode(108, "charge_overcurrent", Level.CRITICAL, "the current into the battery is too high"),
-    EventCode(109, "discharge_overcurrent", Level.CRITICAL, "the current out of the battery is too high"),
-    EventCode(110, "short_circuit", Level.CRITICAL, "the pack's output is shorted"),
-    EventCode(111, "bms_fault", Level.CRITICAL, "the BMS itself is at fault"),
-    EventCode(112, "switch_locked", Level.WARNING, "a switch of the BMS is locked by command"),
-    EventCode(113, "charge_timeout", Level.WARNING, "charging, or a phase of it, took too long"),
-    EventCode(114, "cell_imbalance", Level.WARNING, "the cells' voltages lie too far apart"),
-    EventCode(115, "sensor_fault", Level.WARNING, "a sensor is missing or tells what cannot be"),
-    EventCode(116, "soc_low", Level.WARNING, "the state of charge is low"),
-    EventCode(117, "insulation_low", Level.CRITICAL, "the insulation to the chassis is too low"),
-    EventCode(118, "communication_lost", Level.WARNING, "a device says that it does not hear another one"),
-    EventCode(119, "overtemperature", Level.CRITICAL, "something is too hot; the text says what"),
-    EventCode(120, "undertemperature", Level.WARNING, "something is too cold; the text says what"),
-    EventCode(121, "charger_fault", Level.CRITICAL, "the charger is at fault"),
-    EventCode(122, "balancing_fault", Level.WARNING, "balancing does not work"),
-    EventCode(123, "soc_high", Level.WARNING, "the state of charge is high"),
-    EventCode(124, "input_fault", Level.WARNING, "the charger's supply is missing, too high or too low"),
-    EventCode(125, "overload", Level.WARNING, "more power is drawn than the device can give"),
-    EventCode(
-        190, "limit", Level.WARNING, "a limit of the configuration that no other code tells of is crossed"
-    ),
-)
-EVENT_CODES = {code.name: code for code in _EVENT_TABLE}
-
 
 def numbered_field(prefix: str, number: int) -> str:
     """`v001` for the first cell, `t001` for the first sensor."""
@@ -409,53 +310,3 @@ _SLOT_KINDS = {Kind.FLOAT: SlotKind.FLOAT, Kind.BOOL: SlotKind.BOOL, Kind.TEXT: 
 
 def _field_spec(name: str, kind: Kind, words: Sequence[str] = ()) -> FieldSpec:
     return FieldSpec(name, _SLOT_KINDS[kind], passes=kind is not Kind.FLOAT, texts=tuple(enumerate(words)))
-
-
-def documentation() -> str:
-    """docs/data-model.md."""
-    return "\n".join(_lines()) + "\n"
-
-
-def _lines() -> Iterator[str]:
-    yield "# Data model"
-    yield ""
-    yield "Printed by `python -m telemetry.model.measurements`; edit `telemetry/model/measurements.py` instead."
-    yield ""
-    yield (
-        "Every number is a float, every flag a boolean, every text a string, for ever. Names of numbers carry"
-        " their unit. Current and power are positive into the battery. A field that is not known is absent,"
-        " never 0. Stamps are the frames' own, in ns. Besides these measurements each message of a database"
-        " is a measurement of its own name with its signals as fields."
-    )
-    yield ""
-    yield "## Tags"
-    yield ""
-    yield "| tag | meaning |"
-    yield "| --- | --- |"
-    yield from (f"| `{name}` | {meaning} |" for name, meaning in TAGS.items())
-    for measurement in MEASUREMENTS.values():
-        yield ""
-        yield f"## {measurement.name}"
-        yield ""
-        yield f"One point is {measurement.meaning}."
-        yield ""
-        yield f"Tags: {', '.join(f'`{tag}`' for tag in measurement.tags)}, where they apply."
-        yield ""
-        yield "| field | type | unit | meaning |"
-        yield "| --- | --- | --- | --- |"
-        for field in measurement.fields:
-            yield f"| `{field.name}` | {field.kind.value} | {field.unit} | {field.meaning} |"
-        if measurement.notes:
-            yield ""
-            yield measurement.notes
-    yield ""
-    yield "## Event codes"
-    yield ""
-    yield "| number | code | level | meaning |"
-    yield "| --- | --- | --- | --- |"
-    for code in EVENT_CODES.values():
-        yield f"| {code.number} | `{code.name}` | {code.level.name.lower()} | {code.meaning} |"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(documentation())

@@ -1,7 +1,7 @@
 """Line protocol of single points made in Python: events, sessions, the service about itself.
 
-Promises: every server reads it in one way, and as the type that the data model says: a number is a float,
-a flag a boolean, a text a string. What comes often goes through `telemetry_core.text.encoder`, which writes alike.
+Promises: every server reads a point in one way, as the type that the data model says: a number is a float,
+a flag a boolean, a text a string. `telemetry_core.text.encoder` writes alike, for what comes often.
 
 Source of the syntax: https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 """

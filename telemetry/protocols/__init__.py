@@ -1,0 +1,1 @@
+"""Devices whose bytes need no database, one table of fields a device."""

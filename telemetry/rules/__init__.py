@@ -1,0 +1,1 @@
+"""`[[map]]`, `[[limit]]`, `[[protect]]` and `[reduce]`, resolved against what is decoded."""

@@ -12,7 +12,7 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.errors import ConfigError
-from telemetry.model.measurements import EVENT_CODES, FIRST_ALARM
+from telemetry.model.event_codes import EVENT_CODES, FIRST_ALARM
 from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.map import is_alarm
 from telemetry.rules.map_entry import NUMBER, MapEntry

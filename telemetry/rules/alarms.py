@@ -14,8 +14,8 @@ from telemetry_core.frames.stamps import Nudger
 from telemetry_core.rules.watch_spec import LimitTest, RuleSpec, ValueTest
 from telemetry_core.rules.watcher import Standing, Transition
 
+from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
-from telemetry.model.measurements import EVENT_CODES, Level
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from telemetry.model.measurements import Level
+from telemetry.model.event_codes import Level
 from telemetry.toml_table import TomlTable
 
 LEVEL_NAMES = tuple(level.name.lower() for level in Level)

@@ -11,8 +11,8 @@ from itertools import groupby
 from telemetry_core.rules.map_spec import CycleMap, MapSpec
 from telemetry_core.rules.mapper import PageNotice
 
+from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
-from telemetry.model.measurements import EVENT_CODES, Level
 
 CODE = "page_missing"
 

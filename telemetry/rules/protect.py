@@ -3,8 +3,8 @@
 Promises: every entry is resolved against the databases when the plan is made, or refused with its key path
 and the nearest name that exists; a message has one protection on a bus, and an entry is for one message
 there, whose ids may be many (a range of a SYM). What comes out is a plan, whose records have a flag more
-where a message is to tell (`on_error = "flag"`), and the rules that the compiled `telemetry_core.rules.protection`
-carries out.
+where a message reports it (`on_error = "flag"`), and the rules that the compiled stage carries out
+(`telemetry_core.rules.protection`).
 
 Where a profile of AUTOSAR has its checksum and its counter, unless an entry names signals: profiles 1 and 2
 in byte 0 and in the low nibble of byte 1, profile 5 in bytes 0 and 1 and in byte 2 (AUTOSAR_PRS_E2EProtocol).
@@ -25,7 +25,8 @@ from telemetry_core.decode.spec import (
 from telemetry_core.rules.protection_spec import Action, Checksum, DataId, ProtectionRule
 
 from telemetry.errors import ConfigError
-from telemetry.protocols.reference import EXTENDED, bit_positions, find_message
+from telemetry.model.ids import id_text
+from telemetry.rules.find_message import EXTENDED, bit_positions, find_message
 from telemetry.rules.protect_entry import (
     COUNTER,
     CRC8_J1850,
@@ -38,7 +39,6 @@ from telemetry.rules.protect_entry import (
     ProtectEntry,
 )
 from telemetry.rules.signals import nearest
-from telemetry.stages.transport import id_text
 
 FLAG = "protection_ok"  # the field that tells
 MOST_COUNTER_BITS = 16

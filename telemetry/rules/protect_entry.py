@@ -9,7 +9,7 @@ from pathlib import Path
 from telemetry_core.rules.protection_spec import Action
 
 from telemetry.errors import ConfigError
-from telemetry.stages.transport import id_text, parse_id
+from telemetry.model.ids import id_text, parse_id
 from telemetry.toml_table import TomlTable
 
 ACTIONS = {"drop": Action.DROP, "flag": Action.FLAG, "keep": Action.KEEP}

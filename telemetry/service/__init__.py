@@ -1,0 +1,1 @@
+"""The gateway process: the pipeline, its reload, its check, its drain and its watchdog."""

@@ -26,9 +26,9 @@ from telemetry.live.state import LiveState
 from telemetry.live.status_socket import StatusServer
 from telemetry.logs.identity import is_end
 from telemetry.model.bit_rate import BitRate
+from telemetry.model.event_codes import Level
 from telemetry.model.events import Event, begins
 from telemetry.model.events import line as event_line
-from telemetry.model.measurements import Level
 from telemetry.service.attempts import Reports, take_all
 from telemetry.service.committing import Committer
 from telemetry.service.figures import Figures

@@ -1,0 +1,1 @@
+"""What brings frames in, one thread a source, and the inbox of the pipeline."""

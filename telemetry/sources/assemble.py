@@ -19,6 +19,7 @@ from telemetry.databases.bus import BusDatabases, LoadedPlan
 from telemetry.databases.plan_cache import load_plan
 from telemetry.logs.identity import belongs_to, end_of, position_name
 from telemetry.model.bit_rate import BitRate
+from telemetry.model.ids import IsoTpId
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.sources.can.python_can import PythonCanSource
@@ -30,7 +31,6 @@ from telemetry.sources.serial.assemble import count_gap_ns, serial_map_entries, 
 from telemetry.sources.serial.port import SerialSource
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.source import Source
-from telemetry.stages.transport import IsoTpId
 
 NO_DATABASES = LoadedPlan(PlanSpec((), ()), ())
 

@@ -28,13 +28,14 @@ from telemetry.config import SEND_ALL, ReduceSettings
 from telemetry.ledger import add
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
+from telemetry.model.ids import IsoTpId
 from telemetry.model.measurements import EVENT
 from telemetry.model.point import tag_set
 from telemetry.rules.alarms import Alarm, AlarmTeller, successors
 from telemetry.rules.missing_pages import MissingPages, Told
 from telemetry.rules.reduce import check_measurements
 from telemetry.rules.senders import account_name, finding_event, judged_records
-from telemetry.stages.transport import SENDERS, IsoTpId, listen, listens_for_j1939
+from telemetry.stages.transport import SENDERS, listen, listens_for_j1939
 
 NO_FRAMES = FrameBatch(1)
 

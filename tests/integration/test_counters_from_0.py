@@ -11,9 +11,9 @@ from pathlib import Path
 from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.ledger import of_source
+from telemetry.model.ids import IsoTpId
 from telemetry.sources.can.python_can import PythonCanSource
 from telemetry.stages.stages import Line
-from telemetry.stages.transport import IsoTpId
 from tests.support.can_frames import ERROR, REMOTE
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block

@@ -11,9 +11,10 @@ import pytest
 
 from telemetry import errors
 from telemetry.config import Config
-from telemetry.configuration_words import WORDS
-from telemetry.model.measurements import EVENT_CODES, GATEWAY
+from telemetry.model.event_codes import EVENT_CODES
+from telemetry.model.measurements import GATEWAY
 from telemetry.service.reload import TAKES_EFFECT, key_of
+from tools.pages.configuration_words import WORDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")

@@ -10,7 +10,7 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
 
-from telemetry.protocols.reference import ReferenceDecoder
+from tests.support.reference_decoder import ReferenceDecoder
 
 
 class AnyDecoder(Protocol):

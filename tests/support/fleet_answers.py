@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from telemetry.model.measurements import EVENT_CODES, Level
+from telemetry.model.event_codes import EVENT_CODES, Level
 from tests.support.fleet import (
     DAY_MIN,
     DAYS,

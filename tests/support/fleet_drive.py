@@ -26,9 +26,9 @@ from telemetry.config import ReduceSettings
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases
 from telemetry.demo.gateway_config import MAP
+from telemetry.model import point as lineprotocol
 from telemetry.model.events import begins
 from telemetry.model.events import line as event_line
-from telemetry.model import point as lineprotocol
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.resolve import model

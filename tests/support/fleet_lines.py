@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain
 
+from telemetry.model import point as lineprotocol
 from telemetry.model.events import Event, begins, ends
 from telemetry.model.measurements import EVENT
-from telemetry.model import point as lineprotocol
 from tests.support.fleet import (
     CELL_COUNT,
     CHARGER_EFFICIENCY,

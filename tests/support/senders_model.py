@@ -1,4 +1,4 @@
-"""A senders stage that one can read: what telemetry_core.rules.senders promises, with Python values, row by row."""
+"""A senders stage that one can read: what `telemetry_core.rules.senders` promises, row by row."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.model.measurements import EVENT_CODES
+from telemetry.model.event_codes import EVENT_CODES
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.map import resolve
 from telemetry.rules.resolve import model

@@ -1,0 +1,1 @@
+"""Frames into rows: the plan of a database, packed, and the decoder that follows it."""

@@ -1,0 +1,1 @@
+"""What a configuration makes of rows: mapping, watching, protecting, judging, reducing."""

@@ -1,5 +1,7 @@
-"""What is watched for, as plain values: written by `telemetry.rules.alarm_map` and `telemetry.rules.limits`, read by the
-compiled Watcher and by its readable model in the tests. Records and fields are indexes into the schema.
+"""What is watched for, as plain values. Records and fields are indexes into the schema.
+
+`telemetry.rules.alarm_map` and `telemetry.rules.limits` write them; the compiled Watcher reads them, and so
+does its readable model in the tests.
 """
 
 from dataclasses import dataclass

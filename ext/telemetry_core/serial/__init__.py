@@ -1,0 +1,1 @@
+"""Bytes of a serial line into the messages of a device."""

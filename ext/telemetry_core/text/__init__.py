@@ -1,0 +1,1 @@
+"""Rows into text: line protocol, CSV and NDJSON."""

@@ -1,0 +1,1 @@
+"""Messages of several frames put together: J1939 and ISO-TP."""

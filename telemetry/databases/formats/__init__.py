@@ -1,0 +1,1 @@
+"""How each file type is read, and what of it is mended."""

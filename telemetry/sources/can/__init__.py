@@ -1,0 +1,1 @@
+"""CAN buses: SocketCAN by our own sockets, other adapters by python-can."""

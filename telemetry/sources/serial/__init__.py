@@ -1,0 +1,1 @@
+"""Serial ports: the link, the conversation with the device, its silence."""

@@ -28,7 +28,7 @@ from telemetry.databases import build as dbc
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.formats.findings import Findings
 from telemetry.databases.formats.parse import ParsedMessage, parse
-from telemetry.protocols.reference import bit_positions
+from telemetry.rules.find_message import bit_positions
 from tests.support.decoders import both
 
 EXTENDED = 0x80000000

@@ -19,7 +19,7 @@ from telemetry.decode.logs import (
 from telemetry.decode.output import OutputFormat, Piece
 from telemetry.errors import InputMissingError
 from telemetry.ledger import add, frames_in_flight, total
-from telemetry.stages.transport import IsoTpId
+from telemetry.model.ids import IsoTpId
 
 DATA = Path(__file__).parents[2] / "data"
 DRIVE = Database(DATA / "drive.dbc")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.links.can import CandumpLog, CanLink, SeqpacketLink, pack_frame
 from firmware_sim.links import can as links
+from firmware_sim.links.can import CandumpLog, CanLink, SeqpacketLink, pack_frame
 from telemetry.errors import UnavailableError
 
 

@@ -1,4 +1,4 @@
-"""firmware_sim/wire/layout.py and broadcast.py: what is on the bus, against cantools as the independent reader."""
+"""firmware_sim/wire: what is on the bus, against cantools as the independent reader."""
 
 import dataclasses
 from collections import Counter

@@ -2,8 +2,8 @@
 
 import pytest
 
+from telemetry.model.event_codes import Level
 from telemetry.model.events import Event, begins, ends, line
-from telemetry.model.measurements import Level
 
 
 def test_a_code_outside_the_vocabulary_is_refused() -> None:

@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 from telemetry_core.decode.spec import SlotKind
 
+from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.measurements import (
     BATTERY,
     CHARGER,
-    EVENT_CODES,
     MEASUREMENTS,
     METER,
     TAGS,
     Kind,
     Measurement,
     cells_record_spec,
-    documentation,
     numbered_field,
     record_spec,
 )
+from tools.pages.data_model import documentation
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "data-model.md"
 
@@ -37,7 +37,7 @@ UNITLESS = {
 
 def test_the_printed_data_model_is_up_to_date() -> None:
     assert DOCUMENT.read_text("utf-8") == documentation(), (
-        "python -m telemetry.model.measurements > docs/data-model.md"
+        "python -m tools.pages.data_model > docs/data-model.md"
     )
 
 

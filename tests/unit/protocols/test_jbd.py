@@ -8,10 +8,10 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
-from telemetry.model.measurements import EVENT_CODES
-from telemetry.protocols.reference import ReferenceDecoder
+from telemetry.model.event_codes import EVENT_CODES
 from telemetry.protocols.serial.jbd import BASIC, CELLS, JBD, MODEL, request
 from tests.support.framing import frames_of, jbd_message
+from tests.support.reference_decoder import ReferenceDecoder
 from tests.support.serial_rows import Value, alarms_of, rows_of
 
 # The vendor's own example of a reply to 0x03.

@@ -5,7 +5,7 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.model.measurements import EVENT_CODES, Level
+from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.alarm_map import mapped_alarms

@@ -3,7 +3,7 @@
 import pytest
 from telemetry_core.serial.framing import TextFraming, ValueForm
 
-from telemetry.model.measurements import EVENT_CODES, Level
+from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.protocols.serial.vedirect import VEDIRECT
 from tests.support.framing import frames_of, vedirect_block
 from tests.support.serial_rows import alarms_of, rows_of

@@ -8,7 +8,7 @@ from telemetry_core.decode.spec import MessageSpec, PlanSpec, SlotKind
 from telemetry_core.rules.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.errors import ConfigError
-from telemetry.model.measurements import Level
+from telemetry.model.event_codes import Level
 from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.map import resolve

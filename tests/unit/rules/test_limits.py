@@ -8,7 +8,7 @@ from telemetry_core.decode.spec import DecimalScale, PlanSpec, SlotKind
 from telemetry_core.rules.watch_spec import LimitTest, RuleSpec
 
 from telemetry.errors import ConfigError
-from telemetry.model.measurements import Level
+from telemetry.model.event_codes import Level
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.limits import Limit, limit_alarms, read_limit
 from telemetry.rules.map import resolve

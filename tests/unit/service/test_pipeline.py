@@ -16,10 +16,10 @@ from telemetry_core.rules.protection_spec import ProtectionRule
 
 from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
+from telemetry.model.ids import IsoTpId
 from telemetry.service.pipeline import BATCH_BYTES, BATCH_LINES, KEEP_EVERY_S, Pipeline
 from telemetry.spool.batch import TimeBase
 from telemetry.stages.stages import Line
-from telemetry.stages.transport import IsoTpId
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
 from tests.support.protected_plans import COUNTER_ALONE

@@ -11,12 +11,12 @@ from typing import NoReturn
 import pytest
 
 from telemetry.config import Config, SpoolSettings, load_config
-from telemetry.configuration_words import WORDS
 from telemetry.errors import ConfigError, TelemetryError, UnavailableError
 from telemetry.service.reload import TAKES_EFFECT, Reload, key_of, needs_restart, prepare_again
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.stages.prepare import Prepared, prepare
 from telemetry.web.settings import WebSettings
+from tools.pages.configuration_words import WORDS
 
 BASE = """
 vehicle = "van"

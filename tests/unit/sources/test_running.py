@@ -13,12 +13,12 @@ import pytest
 from telemetry.config import CanSettings, DatabaseSettings, ReplaySettings, SourceSettings
 from telemetry.errors import UnavailableError
 from telemetry.model.bit_rate import BitRate
+from telemetry.model.ids import IsoTpId
 from telemetry.sources.assemble import Assembled
 from telemetry.sources.inbox import BatchChannel
 from telemetry.sources.reconnect import put_end
 from telemetry.sources.running import RunningSources, same_device
 from telemetry.sources.source import SourceEnded, StopSignal
-from telemetry.stages.transport import IsoTpId
 
 CAN = CanSettings("bus", DatabaseSettings(()), "can0", None, None, 65536, False, None)
 LOG = ReplaySettings("bus", DatabaseSettings(()), {}, Path("drive.log"), None)

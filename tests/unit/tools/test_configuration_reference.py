@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.configuration_reference import asked_keys, differences, rewritten
-from telemetry.configuration_words import EVERYTHING, WORDS
+from tools.pages.configuration import asked_keys, differences, rewritten
+from tools.pages.configuration_words import EVERYTHING, WORDS
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "configuration.md"
-REWRITE = "python -m telemetry.configuration_reference docs/configuration.md"
+REWRITE = "python -m tools.pages.configuration docs/configuration.md"
 
 
 def keys_in_the_code() -> Iterator[tuple[str, str]]:
@@ -41,7 +41,7 @@ def test_no_key_of_the_code_escapes_the_recording() -> None:
     recorded = {key for keys in asked_keys().values() for key in keys}
     recorded |= {part for table in WORDS for part in table.split(".")}
     assert [(where, key) for where, key in keys_in_the_code() if key not in recorded] == [], (
-        "give EVERYTHING in telemetry/configuration_words.py what makes the service ask for them"
+        "give EVERYTHING in tools/pages/configuration_words.py what makes the service ask for them"
     )
 
 

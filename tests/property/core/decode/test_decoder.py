@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameTuple
 
-from telemetry.protocols.reference import CHECKED, WRONG, ReferenceDecoder
 from tests.support.decoders import CompiledDecoder, both
 from tests.support.plans import (
     ERROR,
@@ -17,6 +16,7 @@ from tests.support.plans import (
     random_plain_plan,
     random_plan,
 )
+from tests.support.reference_decoder import CHECKED, WRONG, ReferenceDecoder
 
 SEEDS = st.integers(0, 1 << 64)
 

@@ -22,8 +22,8 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
 
-from telemetry.protocols.reference import ReferenceDecoder
 from tests.support.decoders import AnyDecoder, CompiledDecoder
+from tests.support.reference_decoder import ReferenceDecoder
 
 EXTENDED = 0x80000000
 REMOTE = 0x40000000

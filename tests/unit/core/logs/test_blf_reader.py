@@ -4,8 +4,8 @@ import struct
 import zlib
 
 import pytest
-from telemetry_core.logs import blf_content
 from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.logs import blf_content
 from telemetry_core.logs.blf import BlfReader
 
 from tests.support.can_frames import BRS, ERROR, ESI, EXTENDED, FD, REMOTE

@@ -6,8 +6,8 @@ import pytest
 from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.rules.watcher import Transition
 
+from telemetry.model.event_codes import Level
 from telemetry.model.events import Event
-from telemetry.model.measurements import Level
 from telemetry.rules.alarms import Alarm, AlarmTeller, successors
 
 SHORT = Alarm(RuleSpec(0, 0, BitTest(1)), "short_circuit", Level.CRITICAL, "the output is shorted", "main")

@@ -1,10 +1,10 @@
 """The configuration reference: the tables of docs/configuration.md, made from what the code asks for.
 
 Promises: names, types, units, defaults and bounds are those of `telemetry.config`: they are recorded while
-it reads a configuration that has everything. A key without words (`telemetry.configuration_words`) is an
+it reads a configuration that has everything. A key without words (`tools.pages.configuration_words`) is an
 error, and so are words without a key. Prose around the tables is the page's own.
 
-`python -m telemetry.configuration_reference FILE` writes the tables into the page, each between
+`python -m tools.pages.configuration FILE` writes the tables into the page, each between
 `<!-- keys of TABLE -->` and `<!-- end -->`.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from telemetry.config import read_config
-from telemetry.configuration_words import EVERYTHING, WORDS, Words
 from telemetry.toml_table import AskedKey, TomlTable
+from tools.pages.configuration_words import EVERYTHING, WORDS, Words
 
 Keys = Mapping[str, Mapping[str, AskedKey]]  # table -> key -> what is asked of it
 

@@ -1,4 +1,4 @@
-"""What each key of the configuration means, in words, for `telemetry.configuration_reference`.
+"""What each key of the configuration means, in words, for `tools.pages.configuration`.
 
 The order is that of the page. A default is given here only where the code's own says too little: one that
 depends on something else.

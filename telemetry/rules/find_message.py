@@ -1,0 +1,59 @@
+"""Which message of a bus an id belongs to, and where a signal's bits are, in plain Python.
+
+The compiled decoder looks up the same in tables; its tests hold the two together.
+"""
+
+from telemetry_core.decode.spec import BusSpec, MessageSpec, SignalSpec
+
+EXTENDED = 0x80000000  # the bit that SocketCAN sets in an id of 29 bits
+ID_MASK = 0x1FFFFFFF
+STANDARD_MASK = 0x7FF
+
+
+def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
+    """By the id in the bits that count; else by PGN, with destination and sender, with the sender or alone.
+    Of several the first.
+    """
+    extended = bool(id & EXTENDED)
+    arbitration_id = id & ID_MASK
+    mask = bus.extended_mask if extended else bus.standard_mask
+    if not extended and arbitration_id > STANDARD_MASK:
+        return None
+    for message in bus.messages:
+        if message.extended == extended and message.arbitration_id & mask == arbitration_id & mask:
+            return message
+    if not extended or pgn_of(arbitration_id) is None:
+        return None
+    same_pgn = [
+        message
+        for message in bus.messages
+        if message.by_pgn and pgn_of(message.arbitration_id) == pgn_of(arbitration_id)
+    ]
+    same_sender = [message for message in same_pgn if message.arbitration_id & 0xFF == arbitration_id & 0xFF]
+    same_pair = [
+        message for message in same_sender if message.arbitration_id & 0xFFFF == arbitration_id & 0xFFFF
+    ]
+    return next(iter(same_pair + same_sender + same_pgn), None)
+
+
+def pgn_of(arbitration_id: int) -> int | None:
+    """J1939-21: data page, PDU format and, for a broadcast (PDU2), group extension. None: not J1939."""
+    extended_data_page = arbitration_id >> 25 & 1
+    data_page = arbitration_id >> 24 & 1
+    pdu_format = arbitration_id >> 16 & 0xFF
+    pdu_specific = arbitration_id >> 8 & 0xFF
+    if extended_data_page:
+        return None
+    return data_page << 16 | pdu_format << 8 | (pdu_specific if pdu_format >= 0xF0 else 0)
+
+
+def bit_positions(signal: SignalSpec) -> list[int]:
+    """Where the signal's bits are, most significant first; bit n is bit n % 8 of byte n // 8."""
+    if signal.little_endian:
+        return [signal.start_bit + weight for weight in reversed(range(signal.bit_count))]
+    position = signal.start_bit
+    positions = []
+    for _ in range(signal.bit_count):
+        positions.append(position)
+        position = position - 1 if position % 8 else position + 15  # behind bit 0 comes the next byte's bit 7
+    return positions
