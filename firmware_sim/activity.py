@@ -6,7 +6,7 @@ has `finished`, which it does by itself (a full battery) or some time after `fin
 
 from typing import Protocol
 
-from firmware_sim.ecus.bms import TICK_S, Bms, Request, State
+from firmware_sim.ecus.bms import TICK_S, Bms, BmsState, VehicleRequest
 from firmware_sim.ecus.charger import Charger, Phase
 from firmware_sim.plant.load import Vehicle
 
@@ -14,7 +14,7 @@ from firmware_sim.plant.load import Vehicle
 class Activity(Protocol):
     """One phase, tick by tick."""
 
-    request: Request
+    request: VehicleRequest
 
     @property
     def finished(self) -> bool:
@@ -30,10 +30,10 @@ class Activity(Protocol):
         ...
 
 
-class Standing:
+class Parked:
     """Parked."""
 
-    request = Request.OFF
+    request = VehicleRequest.OFF
 
     def __init__(self) -> None:
         self.finished = False
@@ -48,7 +48,7 @@ class Standing:
 class Driving:
     """On the road. The vehicle outlives the phase, so that one road leads into the next without a stop."""
 
-    request = Request.DRIVE
+    request = VehicleRequest.DRIVE
 
     def __init__(self, vehicle: Vehicle, *, stop_at_end: bool) -> None:
         self._vehicle = vehicle
@@ -65,10 +65,10 @@ class Driving:
         self._finishing = True
 
     def next_current_a(self, bms: Bms) -> float:
-        if bms.state is State.FAULT:  # the contactors are open: it brakes by itself, and stays
+        if bms.state is BmsState.FAULT:  # the contactors are open: it brakes by itself, and stays
             self._vehicle.stop()
             self._vehicle.power_w(TICK_S)
-        if bms.state is not State.DRIVE:
+        if bms.state is not BmsState.DRIVE:
             return 0.0
         current_a = bms.pack.current_for_power(self._vehicle.power_w(TICK_S))
         return min(max(current_a, -bms.discharge_limit_a), bms.charge_limit_a)
@@ -77,7 +77,7 @@ class Driving:
 class Charging:
     """At a charger, which is plugged in with the phase and out again with its end."""
 
-    request = Request.CHARGE
+    request = VehicleRequest.CHARGE
 
     def __init__(self, charger: Charger, supply_w: float, until_soc_pct: float) -> None:
         self._charger = charger
@@ -97,7 +97,7 @@ class Charging:
         self._charger.stop()
 
     def next_current_a(self, bms: Bms) -> float:
-        if bms.state is not State.CHARGE:
+        if bms.state is not BmsState.CHARGE:
             return 0.0
         if bms.pack.soc_pct >= self._until_soc_pct:
             self._charger.stop()

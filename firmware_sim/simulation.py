@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import cycle, pairwise
 
-from firmware_sim.activity import Activity, Charging, Driving, Standing
+from firmware_sim.activity import Activity, Charging, Driving, Parked
 from firmware_sim.ecus.bms import TICK_S, Bms
 from firmware_sim.ecus.charger import Charger, ChargerSpec
 from firmware_sim.ecus.service_battery import ServiceBattery
 from firmware_sim.faults.bus import BusFaults
 from firmware_sim.faults.plant import PlantFaults
-from firmware_sim.links.serial_line import SerialDevice
+from firmware_sim.links.serial_line import DeviceEnd
 from firmware_sim.plant.load import Vehicle
 from firmware_sim.plant.pack import Pack
 from firmware_sim.scenario import Charge, Drive, Phase, Scenario, Stand
@@ -92,7 +92,7 @@ class Simulation:
         self._service_soc_start_pct = self.service.pack.soc_pct
         self._charger_peak_w = self._charger_peak_a = 0.0
 
-    def serial_devices(self) -> dict[str, SerialDevice]:
+    def serial_devices(self) -> dict[str, DeviceEnd]:
         """What can be asked or listened to on a serial port, by name."""
         return {"jbd": JbdLine(self.service.bms), "vedirect": VeDirectLine(self.service.solar)}
 
@@ -173,4 +173,4 @@ class Simulation:
             case Charge():
                 return Charging(self.charger, phase.max_power_w, phase.until_soc_pct)
             case Stand():
-                return Standing()
+                return Parked()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 
-class Level(IntEnum):
+class AlarmLevel(IntEnum):
     """As vehicle.dbc numbers them."""
 
     NONE = 0
@@ -31,14 +31,14 @@ class Threshold:
     fault: float
     hysteresis: float
 
-    def level(self, value: float, before: Level) -> Level:
+    def level(self, value: float, before: AlarmLevel) -> AlarmLevel:
         """The level of `value`, when the level was `before`."""
         sign = 1.0 if self.fault > self.warning else -1.0
-        reached = Level.NONE
+        reached = AlarmLevel.NONE
         for level, limit in (
-            (Level.WARNING, self.warning),
-            (Level.ALARM, self.alarm),
-            (Level.FAULT, self.fault),
+            (AlarmLevel.WARNING, self.warning),
+            (AlarmLevel.ALARM, self.alarm),
+            (AlarmLevel.FAULT, self.fault),
         ):
             slack = self.hysteresis if level <= before else 0.0
             if sign * (value - limit) >= -slack:
@@ -62,9 +62,11 @@ THRESHOLDS = (
 )
 
 
-def judge(readings: Mapping[str, float], before: Mapping[str, Level]) -> dict[str, Level]:
+def judge(readings: Mapping[str, float], before: Mapping[str, AlarmLevel]) -> dict[str, AlarmLevel]:
     """The level of every alarm; `before` are the levels of the last time."""
     return {
-        threshold.name: threshold.level(readings[threshold.reading], before.get(threshold.name, Level.NONE))
+        threshold.name: threshold.level(
+            readings[threshold.reading], before.get(threshold.name, AlarmLevel.NONE)
+        )
         for threshold in THRESHOLDS
     }

@@ -8,7 +8,7 @@ TICK_S of simulated time; `broadcast.py` puts it on a bus.
 import math
 from enum import Enum, IntEnum
 
-from firmware_sim.ecus.alarms import THRESHOLDS, Level, judge
+from firmware_sim.ecus.alarms import THRESHOLDS, AlarmLevel, judge
 from firmware_sim.ecus.charger import NO_REQUEST, ChargeRequest
 from firmware_sim.plant.pack import Pack
 
@@ -31,7 +31,7 @@ _FLOWS_ABOVE_A = 0.5
 _FULL_BELOW_A, _FULL_AFTER_S = 8.0, 5.0  # a full cell lets no more than that in for so long: the end
 
 
-class State(IntEnum):
+class BmsState(IntEnum):
     """As vehicle.dbc numbers them."""
 
     OFF = 0
@@ -41,7 +41,7 @@ class State(IntEnum):
     FAULT = 4
 
 
-class Request(Enum):
+class VehicleRequest(Enum):
     """What the vehicle wants of the battery."""
 
     OFF = "off"
@@ -49,7 +49,7 @@ class Request(Enum):
     CHARGE = "charge"
 
 
-_GOAL = {Request.DRIVE: State.DRIVE, Request.CHARGE: State.CHARGE}
+_GOAL = {VehicleRequest.DRIVE: BmsState.DRIVE, VehicleRequest.CHARGE: BmsState.CHARGE}
 
 
 class Bms:
@@ -57,13 +57,13 @@ class Bms:
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
-        self.state = State.OFF
+        self.state = BmsState.OFF
         self.link_voltage_v = 0.0
         self.insulation_kohm = INSULATION_KOHM
         self.lost_sensors: set[int] = set()  # module temperature sensors, counted from 0
         self.charge_request = NO_REQUEST
         self.latched_fault = 0  # 1-based index into THRESHOLDS
-        self.levels: dict[str, Level] = {}
+        self.levels: dict[str, AlarmLevel] = {}
         self._precharge_s = 0.0
         self._full_s = 0.0
         self._read()
@@ -71,7 +71,7 @@ class Bms:
     @property
     def contactors_closed(self) -> bool:
         """Both main contactors."""
-        return self.state in (State.DRIVE, State.CHARGE)
+        return self.state in (BmsState.DRIVE, BmsState.CHARGE)
 
     @property
     def charging(self) -> bool:
@@ -97,7 +97,7 @@ class Bms:
             return list(modules)
         return [None if at in self.lost_sensors else reading for at, reading in enumerate(modules)]
 
-    def tick(self, request: Request) -> None:
+    def tick(self, request: VehicleRequest) -> None:
         """Look at the pack, judge, and change state where `request` or a fault demands it."""
         self._read()
         self._judge()
@@ -135,37 +135,39 @@ class Bms:
         }
         self.levels = judge(readings, self.levels)
 
-    def _change_state(self, request: Request) -> None:
+    def _change_state(self, request: VehicleRequest) -> None:
         faults = [
-            number for number, alarm in enumerate(THRESHOLDS, 1) if self.levels[alarm.name] is Level.FAULT
+            number
+            for number, alarm in enumerate(THRESHOLDS, 1)
+            if self.levels[alarm.name] is AlarmLevel.FAULT
         ]
-        if faults and self.state is not State.OFF:
+        if faults and self.state is not BmsState.OFF:
             self.latched_fault = self.latched_fault or faults[0]
-            self.state = State.FAULT
+            self.state = BmsState.FAULT
         match self.state:
-            case State.OFF if request is not Request.OFF and not faults:
-                self.state = State.PRECHARGE
-            case State.PRECHARGE if request is Request.OFF:
-                self.state = State.OFF
-            case State.PRECHARGE if self.link_voltage_v >= _CLOSED_ABOVE * self.pack.voltage_v:
+            case BmsState.OFF if request is not VehicleRequest.OFF and not faults:
+                self.state = BmsState.PRECHARGE
+            case BmsState.PRECHARGE if request is VehicleRequest.OFF:
+                self.state = BmsState.OFF
+            case BmsState.PRECHARGE if self.link_voltage_v >= _CLOSED_ABOVE * self.pack.voltage_v:
                 self.state = _GOAL[request]
-            case State.PRECHARGE:
+            case BmsState.PRECHARGE:
                 self._precharge_s += TICK_S
-            case State.DRIVE | State.CHARGE if self.state is not _GOAL.get(request):
+            case BmsState.DRIVE | BmsState.CHARGE if self.state is not _GOAL.get(request):
                 if abs(self.pack.current_a) < _OPEN_BELOW_A:
-                    self.state = State.OFF
-            case State.FAULT if request is Request.OFF and not faults:
-                self.state = State.OFF
+                    self.state = BmsState.OFF
+            case BmsState.FAULT if request is VehicleRequest.OFF and not faults:
+                self.state = BmsState.OFF
                 self.latched_fault = 0
             case _:
                 pass
-        if self.state is not State.PRECHARGE:
+        if self.state is not BmsState.PRECHARGE:
             self._precharge_s = 0.0
 
     def _move_link(self) -> None:
         if self.contactors_closed:
             self.link_voltage_v = self.pack.voltage_v
-        elif self.state is State.PRECHARGE:
+        elif self.state is BmsState.PRECHARGE:
             missing_v = self.pack.voltage_v - self.link_voltage_v
             self.link_voltage_v += missing_v * (1.0 - math.exp(-TICK_S / _PRECHARGE_TIME_CONSTANT_S))
         else:
@@ -179,7 +181,7 @@ class Bms:
 
     def _balance(self) -> None:
         threshold_v = self.cell_min_v + _BALANCE_DELTA_V
-        wanted = self.state is State.CHARGE and self.cell_max_v > _BALANCE_ABOVE_V
+        wanted = self.state is BmsState.CHARGE and self.cell_max_v > _BALANCE_ABOVE_V
         cells = frozenset(
             cell for cell, voltage in enumerate(self.cell_voltages_v) if wanted and voltage > threshold_v
         )
@@ -199,7 +201,7 @@ class Bms:
 
     def _ask_for_charge(self) -> None:
         """Of the charger: limit and voltage, until a full cell has let next to nothing in for a while."""
-        if self.state is not State.CHARGE:
+        if self.state is not BmsState.CHARGE:
             self._full_s = 0.0
             self.charge_request = NO_REQUEST
             return

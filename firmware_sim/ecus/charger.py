@@ -32,7 +32,7 @@ class Phase(IntEnum):
     FAULT = 5
 
 
-class Fault(IntEnum):
+class FaultCode(IntEnum):
     """Why nothing flows; as vehicle.dbc numbers them."""
 
     NONE = 0
@@ -90,7 +90,7 @@ class Charger:
     def __init__(self, spec: ChargerSpec, ambient_c: float) -> None:
         self.spec = spec
         self.phase = Phase.IDLE
-        self.fault = Fault.NONE
+        self.fault = FaultCode.NONE
         self.request = NO_REQUEST  # as last heard
         self.voltage_v = 0.0  # at the output
         self.current_a = 0.0
@@ -157,7 +157,7 @@ class Charger:
 
     def _find_faults(self, terminals: Terminals, duration_s: float) -> None:
         found = self._present_fault(terminals)
-        if found is not Fault.NONE:
+        if found is not FaultCode.NONE:
             self.fault = found
             self._sound_s = 0.0
             if self.phase is not Phase.FAULT:
@@ -165,21 +165,23 @@ class Charger:
             return
         self._sound_s += duration_s
         if self.phase is Phase.FAULT and self._sound_s >= _RESTART_AFTER_S:
-            self.fault = Fault.NONE
+            self.fault = FaultCode.NONE
             self._enter(Phase.IDLE)
 
-    def _present_fault(self, terminals: Terminals) -> Fault:
-        cooled_c = _COOLED_C if self.fault is Fault.OVERTEMPERATURE else _OVERHEATED_C
-        unheard = self.phase in (Phase.STARTING, Phase.CC, Phase.CV) or self.fault is Fault.REQUEST_TIMEOUT
+    def _present_fault(self, terminals: Terminals) -> FaultCode:
+        cooled_c = _COOLED_C if self.fault is FaultCode.OVERTEMPERATURE else _OVERHEATED_C
+        unheard = (
+            self.phase in (Phase.STARTING, Phase.CC, Phase.CV) or self.fault is FaultCode.REQUEST_TIMEOUT
+        )
         if self.hardware_fault:
-            return Fault.HARDWARE
+            return FaultCode.HARDWARE
         if self.temperature_c >= cooled_c:
-            return Fault.OVERTEMPERATURE
+            return FaultCode.OVERTEMPERATURE
         if terminals.voltage_v > _OVERVOLTAGE * self.spec.max_voltage_v:
-            return Fault.OUTPUT_OVERVOLTAGE
+            return FaultCode.OUTPUT_OVERVOLTAGE
         if unheard and self._unheard_s >= _REQUEST_TIMEOUT_S:
-            return Fault.REQUEST_TIMEOUT
-        return Fault.NONE
+            return FaultCode.REQUEST_TIMEOUT
+        return FaultCode.NONE
 
     def _allowed_a(self, voltage_v: float) -> float:
         """By the request, the ratings, the supply and the heat; not by the voltage."""

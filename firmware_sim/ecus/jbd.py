@@ -14,7 +14,7 @@ _FLOWS_ABOVE_A = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Protection:
+class TripPoint:
     """Trips at `trip`, seen from `release`; lets go past `release`, and not before `hold_s`."""
 
     bit: int
@@ -32,16 +32,16 @@ class Protection:
 
 
 PROTECTIONS = (
-    Protection(0, "cell_max_v", 4.25, 4.15, stops_charge=True, stops_discharge=False),
-    Protection(1, "cell_min_v", 2.80, 3.10, stops_charge=False, stops_discharge=True),
-    Protection(2, "mean_v", 4.23, 4.15, stops_charge=True, stops_discharge=False),
-    Protection(3, "mean_v", 2.95, 3.15, stops_charge=False, stops_discharge=True),
-    Protection(4, "temp_max_c", 50.0, 45.0, stops_charge=True, stops_discharge=False),
-    Protection(5, "temp_min_c", 0.0, 3.0, stops_charge=True, stops_discharge=False),
-    Protection(6, "temp_max_c", 60.0, 55.0, stops_charge=False, stops_discharge=True),
-    Protection(7, "temp_min_c", -20.0, -15.0, stops_charge=False, stops_discharge=True),
-    Protection(8, "charge_a", 60.0, 59.0, stops_charge=True, stops_discharge=False, hold_s=30.0),
-    Protection(9, "discharge_a", 120.0, 119.0, stops_charge=False, stops_discharge=True, hold_s=30.0),
+    TripPoint(0, "cell_max_v", 4.25, 4.15, stops_charge=True, stops_discharge=False),
+    TripPoint(1, "cell_min_v", 2.80, 3.10, stops_charge=False, stops_discharge=True),
+    TripPoint(2, "mean_v", 4.23, 4.15, stops_charge=True, stops_discharge=False),
+    TripPoint(3, "mean_v", 2.95, 3.15, stops_charge=False, stops_discharge=True),
+    TripPoint(4, "temp_max_c", 50.0, 45.0, stops_charge=True, stops_discharge=False),
+    TripPoint(5, "temp_min_c", 0.0, 3.0, stops_charge=True, stops_discharge=False),
+    TripPoint(6, "temp_max_c", 60.0, 55.0, stops_charge=False, stops_discharge=True),
+    TripPoint(7, "temp_min_c", -20.0, -15.0, stops_charge=False, stops_discharge=True),
+    TripPoint(8, "charge_a", 60.0, 59.0, stops_charge=True, stops_discharge=False, hold_s=30.0),
+    TripPoint(9, "discharge_a", 120.0, 119.0, stops_charge=False, stops_discharge=True, hold_s=30.0),
 )
 
 
@@ -92,7 +92,7 @@ class JbdBms:
             "discharge_a": -self.pack.current_a,
         }
 
-    def _judge(self, protection: Protection, value: float, duration_s: float) -> None:
+    def _judge(self, protection: TripPoint, value: float, duration_s: float) -> None:
         held_s = self._tripped_s.get(protection.bit)
         if held_s is None:
             if protection.tripped(value, before=False):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from firmware_sim.faults.kinds import BUS, BusOff, ChecksumError, CounterError, Fault, Garbage, Silence
 from firmware_sim.wire.broadcast import Frame
 from firmware_sim.wire.checksum import crc8
-from firmware_sim.wire.layout import CAN_EFF_FLAG, MessageLayout
+from firmware_sim.wire.layout import CAN_EFF_FLAG, SentMessage
 
 _NS_PER_S = 1_000_000_000
 # linux/can.h, linux/can/error.h
@@ -25,7 +25,7 @@ _SHORT_BYTES = 3
 class BusFaults:
     """All frames of the bus go through here."""
 
-    def __init__(self, faults: Iterable[Fault], layouts: Mapping[str, MessageLayout], seed: int) -> None:
+    def __init__(self, faults: Iterable[Fault], layouts: Mapping[str, SentMessage], seed: int) -> None:
         """Faults of batteries and lines are left out."""
         kinds = (CounterError, ChecksumError, BusOff, Silence, Garbage)
         self._faults = [
@@ -99,7 +99,7 @@ class BusFaults:
         layout = self._draw.choice(list(self._layouts.values()))
         return now_ns, layout.arbitration_id, self._draw.randbytes(_SHORT_BYTES)
 
-    def _spoil(self, layout: MessageLayout, data: bytes, now_ns: int) -> bytes:
+    def _spoil(self, layout: SentMessage, data: bytes, now_ns: int) -> bytes:
         for fault in self._faults:
             match fault:
                 case CounterError(on=layout.name):
@@ -115,7 +115,7 @@ class BusFaults:
                     pass
         return data
 
-    def _with_old_counter(self, layout: MessageLayout, data: bytes) -> bytes:
+    def _with_old_counter(self, layout: SentMessage, data: bytes) -> bytes:
         """The counter of the last frame before; the checksum is right."""
         shift, start = layout.counter_shift, layout.checksum_start
         if shift is None or start is None:
@@ -128,7 +128,7 @@ class BusFaults:
         return bytes((crc8(held[1:], start),)) + held[1:]
 
 
-def _is_on_bus(name: str, layouts: Mapping[str, MessageLayout]) -> bool:
+def _is_on_bus(name: str, layouts: Mapping[str, SentMessage]) -> bool:
     return any(_is_of(message, name) for message in layouts)
 
 

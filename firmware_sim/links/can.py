@@ -56,7 +56,7 @@ class Link(Protocol):
     def close(self) -> None: ...
 
 
-class CanLink:
+class RawSocketLink:
     """A CAN interface, by a raw socket."""
 
     def __init__(

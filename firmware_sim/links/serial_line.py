@@ -17,7 +17,7 @@ _DRAIN_NAP_S, _DRAIN_NAPS = 0.01, 200
 _DRAIN_QUIET_NAPS = 10  # what was written just now is not counted at once
 
 
-class SerialDevice(Protocol):
+class DeviceEnd(Protocol):
     """A device's end of a line, without the line."""
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -36,7 +36,7 @@ class SerialDevice(Protocol):
 class SerialLine:
     """One device on one port."""
 
-    def __init__(self, name: str, device: SerialDevice, port: PtyPort, faults: SerialFaults) -> None:
+    def __init__(self, name: str, device: DeviceEnd, port: PtyPort, faults: SerialFaults) -> None:
         self.name = name
         self.port = port
         self.sent = 0

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from firmware_sim.ecus.alarms import THRESHOLDS, Level
-from firmware_sim.ecus.bms import CELL_EMPTY_V, CELL_FULL_V, Bms, State
+from firmware_sim.ecus.alarms import THRESHOLDS, AlarmLevel
+from firmware_sim.ecus.bms import CELL_EMPTY_V, CELL_FULL_V, Bms, BmsState
 from firmware_sim.wire.broadcast import Values
 
 _CELL_SIGNALS = tuple(f"Cell{number:02d}Voltage" for number in range(1, 97))
@@ -26,8 +26,8 @@ def _pack_power(bms: Bms) -> dict[str, float]:
 def _pack_state(bms: Bms) -> dict[str, float]:
     return {
         "MainContactorPlus": bms.contactors_closed,
-        "MainContactorMinus": bms.contactors_closed or bms.state is State.PRECHARGE,
-        "PrechargeContactor": bms.state is State.PRECHARGE,
+        "MainContactorMinus": bms.contactors_closed or bms.state is BmsState.PRECHARGE,
+        "PrechargeContactor": bms.state is BmsState.PRECHARGE,
         "Balancing": bool(bms.pack.balanced_cells),
         "StateOfCharge": bms.pack.soc_pct,
         "RemainingCapacity": bms.pack.remaining_ah,
@@ -79,10 +79,12 @@ def _module_temperatures(bms: Bms) -> dict[str, float]:
 
 
 def _alarms(bms: Bms) -> dict[str, float]:
-    levels: dict[str, float] = {alarm.name: bms.levels.get(alarm.name, Level.NONE) for alarm in THRESHOLDS}
+    levels: dict[str, float] = {
+        alarm.name: bms.levels.get(alarm.name, AlarmLevel.NONE) for alarm in THRESHOLDS
+    }
     return levels | {
         "HighestLevel": max(levels.values()),
-        "FaultLatched": bms.state is State.FAULT,
+        "FaultLatched": bms.state is BmsState.FAULT,
         "LatchedFault": bms.latched_fault,
     }
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from firmware_sim.wire.layout import MessageLayout, load_layouts
+from firmware_sim.wire.layout import SentMessage, load_layouts
 
 VEHICLE_DBC = Path(__file__).with_name("vehicle.dbc")
 
@@ -20,7 +20,7 @@ Frame = tuple[int, int, bytes]  # time in ns, arbitration id with CAN_EFF_FLAG, 
 class _Sender:
     """One message: its next frame, packed at most once a tick and page."""
 
-    def __init__(self, layout: MessageLayout, values: Values) -> None:
+    def __init__(self, layout: SentMessage, values: Values) -> None:
         self.layout = layout
         self.sent = 0
         self._values = values

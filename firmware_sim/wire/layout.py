@@ -42,7 +42,7 @@ class SignalBits:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageLayout:
+class SentMessage:
     """One message. `pages`: the signals at each multiplexer value; a plain message has page 0 only."""
 
     name: str
@@ -72,7 +72,7 @@ class MessageLayout:
         return bytes((crc8(data[1:], self.checksum_start),)) + data[1:]
 
 
-def load_layouts(file: Path) -> dict[str, MessageLayout]:
+def load_layouts(file: Path) -> dict[str, SentMessage]:
     """The layouts of all messages of a DBC, by name. Raises ConfigError for what cannot be played."""
     try:
         database = cantools.database.load_file(file, strict=True)
@@ -83,7 +83,7 @@ def load_layouts(file: Path) -> dict[str, MessageLayout]:
     return {message.name: _layout(message, file) for message in database.messages}
 
 
-def _layout(message: Message, file: Path) -> MessageLayout:
+def _layout(message: Message, file: Path) -> SentMessage:
     where = f"{file}: {message.name}"
     signals = {signal.name: signal for signal in message.signals}
     for signal in message.signals:
@@ -99,7 +99,7 @@ def _layout(message: Message, file: Path) -> MessageLayout:
         raise ConfigError(f"{CHECKSUM} is not the first byte", where=where)
     attributes = message.dbc.attributes if message.dbc is not None else {}
     delay_ms = int(attributes["GenMsgStartDelayTime"].value) if "GenMsgStartDelayTime" in attributes else 0
-    return MessageLayout(
+    return SentMessage(
         name=message.name,
         arbitration_id=message.frame_id | (CAN_EFF_FLAG if message.is_extended_frame else 0),
         byte_count=message.length,

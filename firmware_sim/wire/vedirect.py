@@ -4,7 +4,7 @@ Promises: the sum of a block's bytes, the one behind `Checksum` included, is 0 m
 left out; numbers are the charger's readings of that moment. Layout: Victron's "VE.Direct Protocol".
 """
 
-from firmware_sim.ecus.charger import Fault, Phase
+from firmware_sim.ecus.charger import FaultCode, Phase
 from firmware_sim.ecus.solar import SolarCharger
 
 BLOCK_EVERY_NS = 1_000_000_000
@@ -21,11 +21,11 @@ _STATES = {
     Phase.FAULT: 2,
 }
 _ERRORS = {
-    Fault.NONE: 0,
-    Fault.REQUEST_TIMEOUT: 65,
-    Fault.OVERTEMPERATURE: 17,
-    Fault.OUTPUT_OVERVOLTAGE: 2,
-    Fault.HARDWARE: 117,
+    FaultCode.NONE: 0,
+    FaultCode.REQUEST_TIMEOUT: 65,
+    FaultCode.OVERTEMPERATURE: 17,
+    FaultCode.OUTPUT_OVERVOLTAGE: 2,
+    FaultCode.HARDWARE: 117,
 }
 _NO_INPUT = 0x1  # off reason
 _MPPT_OFF, _MPPT_LIMITED, _MPPT_TRACKING = 0, 1, 2

@@ -13,7 +13,7 @@ from types import FrameType
 
 from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.faults.serial import SerialFaults
-from firmware_sim.links.can import CandumpLog, CanLink, Link, NoLink, SeqpacketLink
+from firmware_sim.links.can import CandumpLog, Link, NoLink, RawSocketLink, SeqpacketLink
 from firmware_sim.links.player import Player, SimulatedClock, record
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLine, SerialLines
@@ -211,7 +211,7 @@ def _clock(arguments: argparse.Namespace) -> SimulatedClock:
 
 def _open_link(arguments: argparse.Namespace, stop: _Stop) -> Link:
     if arguments.can is not None:
-        return CanLink.open(arguments.can, time.sleep)
+        return RawSocketLink.open(arguments.can, time.sleep)
     return NoLink() if arguments.socket is None else SeqpacketLink(arguments.socket, stop)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from firmware_sim.ecus.bms import State
+from firmware_sim.ecus.bms import BmsState
 from telemetry.demo.gateway_config import JBD, SOURCE
 from telemetry.demo.readback import Readback
 from telemetry.demo.sampling import Series
@@ -19,7 +19,7 @@ _COLUMNS = 180  # of the map of cells
 _CELLS = 96
 _NS_PER_S = 1_000_000_000
 _NS_PER_MIN = 60e9
-_PHASES: Mapping[int, str] = {State.DRIVE: "drive", State.CHARGE: "charge"}
+_PHASES: Mapping[int, str] = {BmsState.DRIVE: "drive", BmsState.CHARGE: "charge"}
 
 
 @dataclass(frozen=True, slots=True)

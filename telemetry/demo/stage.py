@@ -29,7 +29,7 @@ from telemetry.demo.rig import Rig
 from telemetry.demo.screen import Screen, bar
 from telemetry.demo.server import start_influxdb1
 from telemetry.demo.spool_readback import SpoolReadback
-from telemetry.demo.verdict import Outcome, Truth, faults, undecoded
+from telemetry.demo.verdict import Outcome, SimulatorReport, faults, undecoded
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
 from telemetry.sinks.influx.settings import check_url
@@ -114,7 +114,7 @@ class _Stage:
             started_s = self._clock.monotonic_s()
             self._watch(simulator, gateway, time)
             wall_s = self._clock.monotonic_s() - started_s
-            truth = Truth.from_report(json.loads(self._rig.report.read_text("utf-8")))
+            truth = SimulatorReport.from_report(json.loads(self._rig.report.read_text("utf-8")))
             status = self._settle(gateway, truth, delivered=influx is not None)
             gateway.stop()
             gateway.check()
@@ -174,7 +174,7 @@ class _Stage:
         settings = load_config(self._rig.config).influx
         return readers.enter_context(contextlib.closing(InfluxReadback(settings, self._vehicle, self._clock)))
 
-    def _draw(self, readback: Readback, truth: Truth) -> None:
+    def _draw(self, readback: Readback, truth: SimulatorReport) -> None:
         file = self._options.plot
         if file is None:
             return
@@ -209,7 +209,7 @@ class _Stage:
         share = elapsed_s * time.scale / self._scenario.planned_s
         return f"{bar(share)}  {simulated:%H:%M:%S}"
 
-    def _settle(self, gateway: Child, truth: Truth, *, delivered: bool) -> Status:
+    def _settle(self, gateway: Child, truth: SimulatorReport, *, delivered: bool) -> Status:
         """What the gateway says once all is read and, with a database, acknowledged.
 
         Or as they are when nothing has moved for _STANDSTILL_S: the report will tell what is missing.
@@ -234,7 +234,7 @@ class _Stage:
         return last
 
 
-def _is_settled(status: Status, truth: Truth, *, delivered: bool) -> bool:
+def _is_settled(status: Status, truth: SimulatorReport, *, delivered: bool) -> bool:
     accounts, waiting_points = status["accounts"], _waiting_points(status)
     all_read = accounts.get(f"bus/{SOURCE}/read", 0) >= truth.frames_sent and not any(
         undecoded(truth, accounts, device) for device in SERIAL_DEVICES
@@ -254,7 +254,7 @@ def _waiting_points(status: Status) -> int:
     return round(gauges["points_waiting_memory"] + gauges["points_waiting_disk"])
 
 
-def _stored(readback: Readback, truth: Truth) -> dict[str, int]:
+def _stored(readback: Readback, truth: SimulatorReport) -> dict[str, int]:
     """Points of the bus, by measurement."""
     return {
         measurement: stored_points(measurement, readback.field_counts(measurement, SOURCE))

@@ -20,7 +20,7 @@ _NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class SimulatorReport:
     """From the simulator's report."""
 
     frames: Mapping[str, int]  # by message
@@ -32,7 +32,7 @@ class Truth:
     late_max_s: float  # the most that a frame was sent late, in wall time
 
     @classmethod
-    def from_report(cls, report: Mapping[str, Any]) -> "Truth":
+    def from_report(cls, report: Mapping[str, Any]) -> "SimulatorReport":
         """The report as it was written."""
         return cls(
             frames=report["frames"],
@@ -54,7 +54,7 @@ class Truth:
 class Outcome:
     """Everything the report shows."""
 
-    truth: Truth
+    truth: SimulatorReport
     quantities: Sequence[Quantity]
     stored: Mapping[str, int]  # points of the bus by measurement
     serial_stored: Mapping[str, int]  # messages with values, by device
@@ -104,7 +104,7 @@ def _serial_faults(outcome: Outcome, device: SerialDevice) -> Iterator[str]:
         yield f"{device.name}: {decoded:,} messages decoded, {stored:,} stored"
 
 
-def undecoded(truth: Truth, accounts: Counters, device: SerialDevice) -> int:
+def undecoded(truth: SimulatorReport, accounts: Counters, device: SerialDevice) -> int:
     """Messages that were sent and not decoded, and should have been.
 
     An answer that came too late for its request is thrown away, since it could be taken for the next one's.

@@ -26,7 +26,7 @@ _LINE = re.compile(rb"\(([0-9]{1,10})\.([0-9]{1,9})\)[ \t]+([!-~]+)[ \t]+(RX|TX)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class CapturedBytes:
     """One line: bytes that came in or went out together."""
 
     time_ns: int  # since 1970
@@ -35,7 +35,7 @@ class Piece:
     data: bytes
 
 
-def parse_line(line: bytes) -> Piece | None:
+def parse_line(line: bytes) -> CapturedBytes | None:
     """The piece that a line without its end is; None when it is none."""
     match = _LINE.fullmatch(line.strip())
     if match is None or int(match[1]) > _LATEST_S:
@@ -44,10 +44,12 @@ def parse_line(line: bytes) -> Piece | None:
     if len(digits) % 2:
         return None
     time_ns = int(match[1]) * 10**9 + int(match[2].ljust(9, b"0"))
-    return Piece(time_ns, match[3].decode("ascii"), match[4] == b"RX", bytes.fromhex(digits.decode("ascii")))
+    return CapturedBytes(
+        time_ns, match[3].decode("ascii"), match[4] == b"RX", bytes.fromhex(digits.decode("ascii"))
+    )
 
 
-def format_piece(piece: Piece) -> bytes:
+def format_piece(piece: CapturedBytes) -> bytes:
     """One line with its newline; the stamp to the microsecond, what a name may not hold as underscores."""
     seconds, rest_ns = divmod(piece.time_ns, 10**9)
     port = re.sub(r"[^!-~]+", "_", piece.port) or "_"
@@ -79,7 +81,7 @@ class Capture:
         """See `Content.total_bytes`."""
         return self._content.total_bytes
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[CapturedBytes]:
         """All pieces. Raises DataError when the file is not what its name says it is."""
         for number, (byte, line) in enumerate(self._whole_lines(), start=1):
             piece = parse_line(line)
@@ -143,8 +145,8 @@ class CaptureWriter:
 
     def received(self, time_ns: int, data: bytes) -> None:
         """Bytes came in."""
-        self._write(format_piece(Piece(time_ns, self._port, True, data)))
+        self._write(format_piece(CapturedBytes(time_ns, self._port, True, data)))
 
     def sent(self, time_ns: int, data: bytes) -> None:
         """Bytes went out."""
-        self._write(format_piece(Piece(time_ns, self._port, False, data)))
+        self._write(format_piece(CapturedBytes(time_ns, self._port, False, data)))

@@ -17,7 +17,7 @@ from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.map import is_alarm
 from telemetry.rules.map_entry import NUMBER, MapEntry
 from telemetry.rules.map_plan import protection_field
-from telemetry.rules.signals import Catalogue, Found, absent_values, nearest, raw_values, sender_of
+from telemetry.rules.signals import Catalogue, FoundSignal, absent_values, nearest, raw_values, sender_of
 
 ALARM_CODES = {name: code for name, code in EVENT_CODES.items() if code.number >= FIRST_ALARM}
 _ANY_BIT = (1 << 64) - 1
@@ -76,13 +76,13 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
         )
 
 
-def _text(entry: MapEntry, code: str, found: Found) -> str:
+def _text(entry: MapEntry, code: str, found: FoundSignal) -> str:
     details = ([] if entry.text else [found.name]) + ([found.branch] if found.branch else [])
     text = entry.text or EVENT_CODES[code].meaning
     return f"{text} ({', '.join(details)})" if details else text
 
 
-def _test(entry: MapEntry, found: Found) -> BitTest | ValueTest | None:
+def _test(entry: MapEntry, found: FoundSignal) -> BitTest | ValueTest | None:
     """None: what means it can be in other branches only."""
     signal = found.signal
     if signal.is_float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from telemetry_core.frames.stamps import Nudger
 from telemetry_core.rules.watch_spec import LimitTest, RuleSpec, ValueTest
-from telemetry_core.rules.watcher import Standing, Transition
+from telemetry_core.rules.watcher import StandingAlarm, Transition
 
 from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
@@ -79,7 +79,7 @@ class AlarmTeller:
         words = alarm.words(transition)
         return self._stamped(alarm, level, transition.time_ns, source, words, active=transition.active)
 
-    def tell_last(self, standing: Standing, source: str) -> tuple[Event, int]:
+    def tell_last(self, standing: StandingAlarm, source: str) -> tuple[Event, int]:
         """The event that ends what is active on a channel whose tag is `source`, and its stamp."""
         alarm = self._alarms[standing.rule]
         return self._stamped(

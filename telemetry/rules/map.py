@@ -24,7 +24,7 @@ from telemetry.rules.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
 from telemetry.rules.signals import (
     Catalogue,
-    Found,
+    FoundSignal,
     absent_values,
     checked_number,
     nearest,
@@ -150,7 +150,7 @@ def _target(entry: MapEntry) -> _Target:
     return _Target(measurement, field_name, is_family=False, is_text=is_text)
 
 
-def _words(entry: MapEntry, found: Found) -> tuple[tuple[int, str], ...]:
+def _words(entry: MapEntry, found: FoundSignal) -> tuple[tuple[int, str], ...]:
     """What each raw value is, by the entry or by the database; () where another branch has the words."""
     if found.signal.is_float:
         raise ConfigError(f"{found.name} is a float, which has no words", where=f"{entry.where}.signal")

@@ -22,7 +22,7 @@ CLASSIC_BYTES = 8  # what is longer may come by J1939 transport, whose payloads 
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSignal:
     """One signal of one message on one bus. number: of a family's member, counted from 1; otherwise 0."""
 
     bus: int
@@ -47,11 +47,13 @@ class _Candidate:
     message: MessageSpec
     signals: tuple[str, ...]
 
-    def found(self, index: int, number: int = 0) -> Found:
+    def found(self, index: int, number: int = 0) -> FoundSignal:
         name = self.signals[index]
         branches = tuple(self.message.signals[other] for other in self.indexes(name))
         branch = self._branch(self.message.signals[index]) if len(branches) > 1 else ""
-        return Found(self.bus, self.message, index, f"{self.message.name}.{name}", number, branch, branches)
+        return FoundSignal(
+            self.bus, self.message, index, f"{self.message.name}.{name}", number, branch, branches
+        )
 
     def indexes(self, name: str) -> Iterator[int]:
         """The signal of that name, once for each branch that has it."""
@@ -76,7 +78,7 @@ class Catalogue:
                 candidates.setdefault((bus, message.record, message.name), _Candidate(bus, message, names))
         self._candidates = list(candidates.values())
 
-    def one(self, entry: MapEntry) -> Iterator[Found]:
+    def one(self, entry: MapEntry) -> Iterator[FoundSignal]:
         """The signal of that name, once for each bus and branch that has it. Raises ConfigError."""
         where = f"{entry.where}.signal"
         if "." not in entry.signal:
@@ -99,7 +101,7 @@ class Catalogue:
             hint = nearest(signal, [name for candidate in named for name in candidate.signals if name])
             raise ConfigError(f'message {message} has no signal "{signal}"', where=where, hint=hint)
 
-    def family(self, entry: MapEntry) -> Iterator[Found]:
+    def family(self, entry: MapEntry) -> Iterator[FoundSignal]:
         """All signals of a family with their numbers, counted from 1. Raises ConfigError."""
         where = f"{entry.where}.signal"
         if entry.signal.count(NUMBER) > 1:
@@ -181,7 +183,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{by_folded[close[0]]}"?' if close else ""
 
 
-def raw_values(value: int | str, found: Found, where: str) -> tuple[int, ...]:
+def raw_values(value: int | str, found: FoundSignal, where: str) -> tuple[int, ...]:
     """The raw value that `value` is, or all that have the word `value` in the signal's value table.
 
     None where another branch has the value. Raises ConfigError where no branch has it.
@@ -201,7 +203,7 @@ def raw_values(value: int | str, found: Found, where: str) -> tuple[int, ...]:
     return (value,) if low <= value <= high else ()
 
 
-def absent_values(entry: MapEntry, found: Found) -> tuple[int, ...]:
+def absent_values(entry: MapEntry, found: FoundSignal) -> tuple[int, ...]:
     """The raw values of the signal that stand for none, as the entry says. Raises ConfigError."""
     where = f"{entry.where}.absent"
     if entry.absent and found.signal.is_float:
@@ -211,7 +213,7 @@ def absent_values(entry: MapEntry, found: Found) -> tuple[int, ...]:
     return tuple(dict.fromkeys(raw for value in entry.absent for raw in raw_values(value, found, where)))
 
 
-def sender_of(entry: MapEntry, found: Found) -> int:
+def sender_of(entry: MapEntry, found: FoundSignal) -> int:
     """The J1939 address that the entry names; ABSENT: none. Raises ConfigError where it could be no other."""
     if entry.sender is None:
         return ABSENT

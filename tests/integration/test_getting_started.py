@@ -75,7 +75,7 @@ def test_the_configuration_of_the_page_about_the_pi_passes_check(
         assert place in text
         text = text.replace(place, str(tmp_path))
     (tmp_path / "gateway.toml").write_text(text.replace(DOCUMENTED_SERVER, open_influxdb1))
-    (tmp_path / "ev.dbc").write_text((ROOT / "firmware_sim" / "vehicle.dbc").read_text("utf-8"))
+    (tmp_path / "ev.dbc").write_text((ROOT / "firmware_sim" / "wire" / "vehicle.dbc").read_text("utf-8"))
     (tmp_path / "influx-token").write_text("password\n")
     (tmp_path / "influx-token").chmod(0o600)
     assert main(["check", str(tmp_path / "gateway.toml")]) == 0

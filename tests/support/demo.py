@@ -7,7 +7,7 @@ from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT, expected_points
 from telemetry.demo.measured import Quantity
 from telemetry.demo.readback import bucket_means
 from telemetry.demo.sampling import Estimate, Series
-from telemetry.demo.verdict import Outcome, Truth
+from telemetry.demo.verdict import Outcome, SimulatorReport
 
 FRAMES = {
     "BMS_PackPower": 1000,
@@ -27,7 +27,7 @@ FRAMES = {
     "CHG_State": 20,
 }
 PLANT = {"energy_in_wh": 22_764.9, "soc_end_pct": 75.1, "service_in_wh": 233.05}
-TRUTH = Truth(
+TRUTH = SimulatorReport(
     frames=FRAMES,
     frames_sent=sum(FRAMES.values()),
     serial_sent={JBD.name: 21, VEDIRECT.name: 10},

@@ -13,7 +13,7 @@ from functools import cache
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
-from firmware_sim.ecus.bms import TICK_S, State
+from firmware_sim.ecus.bms import TICK_S, BmsState
 from firmware_sim.ecus.service_battery import ServiceSpec
 from firmware_sim.plant.load import Profile
 from firmware_sim.plant.pack import PackSpec
@@ -145,7 +145,7 @@ class _Watch:
         morning.least_delta_v = min(morning.least_delta_v, delta_v)
         truth.lowest_cell_ticks[bms.cell_voltages_v.index(bms.cell_min_v) + 1] += 1
         truth.insulation_kohm = min(truth.insulation_kohm, bms.insulation_kohm)
-        if bms.state is State.CHARGE and pack.current_a > 0.5:
+        if bms.state is BmsState.CHARGE and pack.current_a > 0.5:
             truth.coldest_charging_c = min(truth.coldest_charging_c, bms.temp_min_c)
             morning.charging_s += TICK_S if 20.0 <= pack.soc_pct < 80.0 else 0.0
         if charger.power_w > 0.0:

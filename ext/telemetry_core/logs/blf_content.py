@@ -45,7 +45,7 @@ class Readable(Protocol):
     def readinto(self, buffer: memoryview, /) -> int | None: ...
 
 
-class Piece(NamedTuple):
+class BlfPiece(NamedTuple):
     """Bytes that follow those before; or, if it is `damaged`, the word that what follows does not."""
 
     data: bytes
@@ -58,7 +58,7 @@ class BlfContent:
     """The content of one file. Raises ValueError if it is none, EOFError if it ends inside the header."""
 
     def __init__(self, stream: Readable) -> None:
-        self._file = _Window(stream)
+        self._file = _BlfWindow(stream)
         is_whole = self._file.hold(_FILE_HEADER_BYTES)
         if not _FILE_SIGNATURE.startswith(self._file.data[:4]):
             raise ValueError("it does not begin with the signature LOGG")
@@ -70,7 +70,7 @@ class BlfContent:
             size = _FILE_HEADER_BYTES
         self._file.drop(size)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[BlfPiece]:
         """All of the content."""
         file = self._file
         while True:
@@ -112,19 +112,19 @@ class BlfContent:
                 return
         file.drop(at)
 
-    def _lone_objects(self) -> Iterator[Piece]:
+    def _lone_objects(self) -> Iterator[BlfPiece]:
         # Those outside of containers, up to the next container or the end of the file.
         file = self._file
         while True:
             has_more = file.hold(PIECE_BYTES)
             at = _find_container(file.data)
             end = at if at >= 0 else len(file.data) - (_BASE_HEADER.size - 1 if has_more else 0)
-            yield Piece(bytes(file.data[:end]), file.place, -1, damaged=False)
+            yield BlfPiece(bytes(file.data[:end]), file.place, -1, damaged=False)
             file.drop(end)
             if at >= 0 or not has_more:
                 return
 
-    def _container(self, size: int) -> Iterator[Piece]:
+    def _container(self, size: int) -> Iterator[BlfPiece]:
         file = self._file
         place = file.place
         file.hold(size)
@@ -141,7 +141,7 @@ class BlfContent:
         given = 0
         if method == _DEFLATED:
             for data in inflater.pieces():
-                yield Piece(data, place, given, damaged=False)
+                yield BlfPiece(data, place, given, damaged=False)
                 given += len(data)
         is_size_sound = self._object_at(size) and content.find(_SIGNATURE, inflater.consumed) < 0
         if not (inflater.whole and is_size_sound):
@@ -152,7 +152,7 @@ class BlfContent:
             file.drop(_CONTAINER_HEADER.size + inflater.consumed)
             self._seek_object()
 
-    def _stored(self, size: int, content: bytes) -> Iterator[Piece]:
+    def _stored(self, size: int, content: bytes) -> Iterator[BlfPiece]:
         file = self._file
         place = file.place
         is_cut_off = len(file.data) < size
@@ -164,7 +164,7 @@ class BlfContent:
             return
         start = place + _CONTAINER_HEADER.size
         for at in range(0, len(content), PIECE_BYTES):
-            yield Piece(content[at : at + PIECE_BYTES], start + at, -1, damaged=False)
+            yield BlfPiece(content[at : at + PIECE_BYTES], start + at, -1, damaged=False)
         file.drop(size)
         if is_cut_off:
             yield _damage(file.place)
@@ -178,7 +178,7 @@ class BlfContent:
         return len(file.data) >= offset
 
 
-class _Window:
+class _BlfWindow:
     """The part of the file that is looked at."""
 
     def __init__(self, stream: Readable) -> None:
@@ -255,8 +255,8 @@ def _find_container(content: bytes | bytearray) -> int:
     return at
 
 
-def _damage(place: int, offset: int = -1) -> Piece:
-    return Piece(b"", place, offset, damaged=True)
+def _damage(place: int, offset: int = -1) -> BlfPiece:
+    return BlfPiece(b"", place, offset, damaged=True)
 
 
 def _start_ns(start: tuple[int, ...]) -> int:

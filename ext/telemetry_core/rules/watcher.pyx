@@ -48,7 +48,7 @@ class Transition(NamedTuple):
     member: int
 
 
-class Standing(NamedTuple):
+class StandingAlarm(NamedTuple):
     """A rule that is active on a channel. seen_ns: the stamp of the newest row that told of it."""
 
     rule: int
@@ -219,7 +219,7 @@ cdef class Watcher:
         """The rules that are active on `channel`, in their order."""
         cdef State* states = self._states(channel)
         cdef Py_ssize_t number
-        return sorted(Standing(self.number_of_rule[number], states[number].seen_ns)
+        return sorted(StandingAlarm(self.number_of_rule[number], states[number].seen_ns)
                       for number in range(self.rule_count if states != NULL else 0) if states[number].active)
 
     def waiting(self, channel):

@@ -8,7 +8,7 @@ scaling the raw values are left, and that is told with its line. Lines keep thei
 
 import re
 
-from telemetry.databases.formats.dbc_mend import Fault
+from telemetry.databases.formats.dbc_mend import Repair
 
 NOT_LINEAR = "a scaling that is not linear, raw values are written"
 MANY_VALUES = "a word for several values, left out"
@@ -46,7 +46,7 @@ _TYPES = ("SYSTEM-SIGNAL", "INTEGER-TYPE", "REAL-TYPE", "BOOLEAN-TYPE")  # that 
 _REFERENCE = re.compile(r"<COMPU-METHOD-REF(?:\s[^<>]*)?>(?:[^<]*/)?([^</]*)</COMPU-METHOD-REF>")
 
 
-def with_plain_scalings(text: str) -> tuple[str, list[Fault]]:
+def with_plain_scalings(text: str) -> tuple[str, list[Repair]]:
     """`text` for cantools, and what had to be left out of it."""
     used = {
         reference[1]
@@ -76,14 +76,14 @@ def with_plain_scalings(text: str) -> tuple[str, list[Fault]]:
     return plain, faults + _faults(text, found)
 
 
-def _faults(text: str, found: list[tuple[int, str, str]]) -> list[Fault]:
+def _faults(text: str, found: list[tuple[int, str, str]]) -> list[Repair]:
     """With the lines of the places, which are in order."""
     faults = []
     line, counted = 1, 0
     for place, kind, statement in found:
         line += text.count("\n", counted, place)
         counted = place
-        faults.append(Fault(line, kind, statement))
+        faults.append(Repair(line, kind, statement))
     return faults
 
 

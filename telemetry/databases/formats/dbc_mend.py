@@ -83,7 +83,7 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Repair:
     """A statement that was left out or mended."""
 
     line: int
@@ -96,7 +96,7 @@ class Mended:
     """A text for cantools, and what was done to it."""
 
     text: str
-    faults: tuple[Fault, ...]
+    faults: tuple[Repair, ...]
     names: dict[str, str]  # a name that stands in for one which cantools cannot read: that one
 
 
@@ -175,7 +175,7 @@ class _Mending:
     """One pass: messages and signals first, as everything else refers to them."""
 
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
+        self._faults: list[Repair] = []
         self._signals: dict[int, set[str]] = {}
         self._unplaced: dict[int, set[str]] = {}  # signals without a message
         self._names: dict[str, str] = {}
@@ -229,7 +229,7 @@ class _Mending:
                 self._out.append(rules[statement.keyword](statement) or "")
 
     def _fault(self, kind: str, statement: Statement) -> str:
-        self._faults.append(Fault(statement.line, kind, " ".join(statement.text.split())[:80]))
+        self._faults.append(Repair(statement.line, kind, " ".join(statement.text.split())[:80]))
         return ""
 
     def _check_symbols(self, found: list[Statement]) -> None:

@@ -51,7 +51,7 @@ SG_MUL_VAL_ 256 Voltage Page 0-0;
 SG_MUL_VAL_ 256 Current Page 1-1, 5-7;
 SG_MUL_VAL_ 256 Inner Current 2-2;
 """
-VEHICLE = (Path(firmware_sim.__file__).parent / "vehicle.dbc").read_text()
+VEHICLE = (Path(firmware_sim.__file__).parent / "wire" / "vehicle.dbc").read_text()
 ODD = st.sampled_from('\x00\x1b\x85\u2028\n\r"\\;:|@/ -+.,_0zé电') | st.characters(exclude_categories=["Cs"])
 BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from telemetry.decode.captures import CaptureDecoder
 from telemetry.decode.output import OutputFormat
-from telemetry.logs.captures import Capture, Piece, format_piece, parse_line
+from telemetry.logs.captures import Capture, CapturedBytes, format_piece, parse_line
 from telemetry.protocols.known import PROTOCOLS
 from tests.support.framing import jbd_message, vedirect_block
 
 pieces = st.builds(
-    Piece,
+    CapturedBytes,
     time_ns=st.integers(0, 2**62 // 1000).map(lambda microseconds: microseconds * 1000),
     port=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=20),
     is_received=st.booleans(),
@@ -27,7 +27,7 @@ contents = st.one_of(
 
 
 @given(piece=pieces)
-def test_a_piece_is_read_back_as_it_was_written(piece: Piece) -> None:
+def test_a_piece_is_read_back_as_it_was_written(piece: CapturedBytes) -> None:
     assert parse_line(format_piece(piece)) == piece
 
 
@@ -61,7 +61,7 @@ def test_any_bytes_of_a_port_are_decoded_without_an_error(
     data: bytes, protocol: str, output_format: OutputFormat
 ) -> None:
     message = jbd_message(3, data[:200]) if protocol == "jbd" else vedirect_block({"V": data[:8].hex()})
-    piece = Piece(10**18, "p", True, message + data)
+    piece = CapturedBytes(10**18, "p", True, message + data)
     text = decoded(protocol, output_format, format_piece(piece))
     assert b"nan" not in text.lower()
 
@@ -70,9 +70,10 @@ def test_any_bytes_of_a_port_are_decoded_without_an_error(
 @given(cuts=st.lists(st.integers(1, 60), max_size=10))
 def test_it_does_not_matter_how_messages_lie_in_lines(cuts: list[int]) -> None:
     stream = jbd_message(4, bytes.fromhex("0CE40CE5")) * 5 + b"\xdd" + jbd_message(4, bytes(2)) * 2
-    whole = decoded("jbd", OutputFormat.CSV, format_piece(Piece(10**18, "p", True, stream)))
+    whole = decoded("jbd", OutputFormat.CSV, format_piece(CapturedBytes(10**18, "p", True, stream)))
     places = sorted({0, len(stream), *(cut % len(stream) for cut in cuts)})
     lines = [
-        format_piece(Piece(10**18, "p", True, stream[begin:end])) for begin, end in itertools.pairwise(places)
+        format_piece(CapturedBytes(10**18, "p", True, stream[begin:end]))
+        for begin, end in itertools.pairwise(places)
     ]
     assert decoded("jbd", OutputFormat.CSV, b"".join(lines)) == whole

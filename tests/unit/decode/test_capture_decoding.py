@@ -8,7 +8,7 @@ import pytest
 from telemetry.decode.captures import CaptureDecoder
 from telemetry.decode.output import OutputFormat
 from telemetry.decode.progress import Progress
-from telemetry.logs.captures import Piece, format_piece
+from telemetry.logs.captures import CapturedBytes, format_piece
 from telemetry.protocols.known import PROTOCOLS
 from tests.support.framing import jbd_message, vedirect_block
 from tests.support.lineprotocol import parse_lines
@@ -31,7 +31,9 @@ def decode(
 
 
 def received(path: Path, *messages: bytes) -> Path:
-    lines = [format_piece(Piece(number * 10**9, "p", True, data)) for number, data in enumerate(messages)]
+    lines = [
+        format_piece(CapturedBytes(number * 10**9, "p", True, data)) for number, data in enumerate(messages)
+    ]
     path.write_bytes(b"".join(lines))
     return path
 
@@ -124,9 +126,9 @@ def test_ports_are_channels_of_their_own(tmp_path: Path) -> None:
     cells = jbd_message(4, bytes.fromhex("0CE40CE5"))
     path = tmp_path / "c.txt"
     path.write_bytes(
-        format_piece(Piece(1, "a", True, cells[:5]))
-        + format_piece(Piece(2000, "b", True, cells))
-        + format_piece(Piece(3000, "a", True, cells[5:]))
+        format_piece(CapturedBytes(1, "a", True, cells[:5]))
+        + format_piece(CapturedBytes(2000, "b", True, cells))
+        + format_piece(CapturedBytes(3000, "a", True, cells[5:]))
     )
     text, _, _ = decode(path)
     assert [row.split(",")[:2] for row in text.splitlines()[1:] if ",v001," in row] == [

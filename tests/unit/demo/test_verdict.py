@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.demo.report import render
 from telemetry.demo.sampling import Estimate
-from telemetry.demo.verdict import Outcome, Truth, faults
+from telemetry.demo.verdict import Outcome, SimulatorReport, faults
 from tests.support.demo import FRAMES, PLANT, TRUTH, good_outcome, with_estimate
 
 
@@ -128,7 +128,7 @@ def test_a_truth_is_read_from_the_simulators_report() -> None:
         "seed": 1,
         **PLANT,
     }
-    truth = Truth.from_report(report)
+    truth = SimulatorReport.from_report(report)
     assert truth.plant.items() >= PLANT.items()
     assert replace(truth, plant=PLANT) == TRUTH
     assert truth.span_ns == (TRUTH.start_ns, TRUTH.start_ns + 10_000_000_000)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_sim.ecus.bms import CELL_CHARGE_V, TICK_S, Bms, Request
-from firmware_sim.ecus.charger import Charger, ChargerSpec, Fault, Phase
+from firmware_sim.ecus.bms import CELL_CHARGE_V, TICK_S, Bms, VehicleRequest
+from firmware_sim.ecus.charger import Charger, ChargerSpec, FaultCode, Phase
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.faults.kinds import ChargerFault, InsulationFault, OverTemperature, SensorLoss, Window
 from firmware_sim.faults.kinds import Fault as ScenarioFault
@@ -28,7 +28,7 @@ class Bench:
     def run(self, seconds: float, *, heard: bool = True) -> None:
         for _ in range(round(seconds / TICK_S)):
             self._faults.apply(self._now_ns)
-            self.bms.tick(Request.CHARGE)
+            self.bms.tick(VehicleRequest.CHARGE)
             before_a = self.charger.current_a
             self.charger.tick(self.bms.charge_request if heard else None, self.bms, TICK_S)
             self.rises_a.append(self.charger.current_a - before_a)
@@ -72,16 +72,20 @@ def test_without_a_request_it_stops_and_begins_anew_when_it_is_heard_again() -> 
     bench = Bench()
     bench.run(20.0)
     bench.run(3.0, heard=False)
-    assert (bench.phase, bench.charger.fault) == (Phase.FAULT, Fault.REQUEST_TIMEOUT)
+    assert (bench.phase, bench.charger.fault) == (Phase.FAULT, FaultCode.REQUEST_TIMEOUT)
     assert bench.charger.current_a == 0.0
     bench.run(20.0)
-    assert (bench.phase, bench.charger.fault) == (Phase.CC, Fault.NONE)
+    assert (bench.phase, bench.charger.fault) == (Phase.CC, FaultCode.NONE)
 
 
 def test_a_failed_power_stage_ends_the_current_and_is_over_with_its_window() -> None:
     bench = Bench(ChargerFault(Window(20.0, 5.0), cooling_only=False))
     bench.run(21.0)
-    assert (bench.phase, bench.charger.fault, bench.charger.current_a) == (Phase.FAULT, Fault.HARDWARE, 0.0)
+    assert (bench.phase, bench.charger.fault, bench.charger.current_a) == (
+        Phase.FAULT,
+        FaultCode.HARDWARE,
+        0.0,
+    )
     bench.run(25.0)
     assert bench.phase is Phase.CC
 

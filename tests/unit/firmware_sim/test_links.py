@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.links import can as links
-from firmware_sim.links.can import CandumpLog, CanLink, SeqpacketLink, pack_frame
+from firmware_sim.links.can import CandumpLog, RawSocketLink, SeqpacketLink, pack_frame
 from telemetry.errors import UnavailableError
 
 
@@ -157,7 +157,7 @@ class Refusing(socket.socket):
 def test_a_full_queue_is_waited_for() -> None:
     slept: list[float] = []
     with Refusing(errno.ENOBUFS, errno.ENOBUFS) as raw:
-        link = CanLink(raw, slept.append)
+        link = RawSocketLink(raw, slept.append)
         link.send(1, b"")
         assert len(raw.frames) == 1
     assert link.not_sent == 0
@@ -166,7 +166,7 @@ def test_a_full_queue_is_waited_for() -> None:
 
 def test_a_queue_that_stays_full_costs_the_frame_and_not_the_run() -> None:
     with Refusing(*[errno.ENOBUFS] * 60) as raw:
-        link = CanLink(raw, lambda _: None)
+        link = RawSocketLink(raw, lambda _: None)
         link.send(1, b"")
         link.send(2, b"")
         assert [frame[0] for frame in raw.frames] == [2]
@@ -176,7 +176,7 @@ def test_a_queue_that_stays_full_costs_the_frame_and_not_the_run() -> None:
 @pytest.mark.parametrize("code", [errno.ENETDOWN, errno.ENODEV, errno.ENXIO])
 def test_an_interface_that_is_down_or_gone_is_tolerated_and_counted(code: int) -> None:
     with Refusing(code) as raw:
-        link = CanLink(raw, lambda _: None)
+        link = RawSocketLink(raw, lambda _: None)
         link.send(1, b"")
         link.send(2, b"")
         assert [frame[0] for frame in raw.frames] == [2]
@@ -185,7 +185,7 @@ def test_an_interface_that_is_down_or_gone_is_tolerated_and_counted(code: int) -
 
 def test_no_such_interface_is_one_line() -> None:
     with pytest.raises(UnavailableError):
-        CanLink.open("nosuchcan0", lambda _: None)
+        RawSocketLink.open("nosuchcan0", lambda _: None)
 
 
 @given(

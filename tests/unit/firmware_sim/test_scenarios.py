@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
-from firmware_sim.ecus.bms import State
-from firmware_sim.ecus.charger import Fault, Phase
+from firmware_sim.ecus.bms import BmsState
+from firmware_sim.ecus.charger import FaultCode, Phase
 from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.scenario import find_scenario, load_scenario, scenario_names
@@ -24,9 +24,9 @@ class Story:
 
     def __init__(self) -> None:
         self.alarms: dict[str, int] = {}  # highest level by name
-        self.charger_faults: set[Fault] = set()
+        self.charger_faults: set[FaultCode] = set()
         self.board_bits: set[int] = set()
-        self.states: list[State] = []
+        self.states: list[BmsState] = []
         self.charge_a: list[float] = []  # highest current while the charger gives, by charge
         self.lowest_limit_a = {"charge": 1e9, "discharge": 1e9}  # while the contactors are closed
         self.charger_phase = Phase.IDLE
@@ -36,14 +36,14 @@ class Story:
         for name, level in bms.levels.items():
             if level:
                 self.alarms[name] = max(level, self.alarms.get(name, 0))
-        self.charger_faults |= {charger.fault} - {Fault.NONE}
+        self.charger_faults |= {charger.fault} - {FaultCode.NONE}
         word = simulation.service.bms.protection_bits
         self.board_bits |= {bit for bit in range(16) if word >> bit & 1}
         if not self.states or self.states[-1] is not bms.state:
             self.states.append(bms.state)
-            if bms.state is State.CHARGE:
+            if bms.state is BmsState.CHARGE:
                 self.charge_a.append(0.0)
-        if bms.state is State.CHARGE:
+        if bms.state is BmsState.CHARGE:
             self.charge_a[-1] = max(self.charge_a[-1], bms.pack.current_a)
         if bms.contactors_closed:
             limits = {"charge": bms.charge_limit_a, "discharge": bms.discharge_limit_a}
@@ -98,7 +98,7 @@ def test_these_are_the_scenarios_of_the_package() -> None:
 @pytest.mark.parametrize("name", [name for name in scenario_names() if name != "charge"])
 def test_a_scenario_ends_parked_and_in_the_time_it_was_planned_for(name: str) -> None:
     story, truth = played(name)
-    assert story.states[-1] is State.OFF
+    assert story.states[-1] is BmsState.OFF
     # A drive ends when the car stands, a charge earlier when the battery is full.
     planned_s = load_scenario(find_scenario(name)).planned_s
     assert planned_s - 900.0 < truth.duration_s < planned_s + 120.0
@@ -121,8 +121,15 @@ def test_nothing_is_wrong_in_a_scenario_without_faults(name: str) -> None:
 def test_on_a_cold_morning_no_charge_is_let_in_before_the_drive_and_little_behind_it() -> None:
     story, truth = played("cold-morning")
     assert story.states == [
-        *(State.OFF, State.PRECHARGE, State.CHARGE, State.OFF),
-        *(State.PRECHARGE, State.DRIVE, State.OFF, State.PRECHARGE, State.CHARGE, State.OFF),
+        *(BmsState.OFF, BmsState.PRECHARGE, BmsState.CHARGE, BmsState.OFF),
+        *(
+            BmsState.PRECHARGE,
+            BmsState.DRIVE,
+            BmsState.OFF,
+            BmsState.PRECHARGE,
+            BmsState.CHARGE,
+            BmsState.OFF,
+        ),
     ]
     before_a, behind_a = story.charge_a
     assert before_a == 0.0
@@ -144,7 +151,7 @@ def test_a_weak_cell_is_told_as_imbalance_and_undervoltage_and_throttles_drive_a
     assert story.alarms == {"CellImbalance": 2, "CellUndervoltage": 1}
     assert story.lowest_limit_a["discharge"] < 100.0  # of 450
     assert story.lowest_limit_a["charge"] < 100.0  # of 250, at three quarters full
-    assert State.FAULT not in story.states
+    assert BmsState.FAULT not in story.states
 
 
 def test_a_flaky_bus_has_every_fault_of_a_bus_and_makes_the_charger_begin_anew() -> None:
@@ -160,7 +167,7 @@ def test_a_flaky_bus_has_every_fault_of_a_bus_and_makes_the_charger_begin_anew()
     }
     assert spoiled["error_frame"] == 2  # bus-off, and restarted
     assert spoiled["silenced"] > 3 * 190 + 15 * 180
-    assert story.charger_faults == {Fault.REQUEST_TIMEOUT}
+    assert story.charger_faults == {FaultCode.REQUEST_TIMEOUT}
     assert story.alarms == {}
     assert truth.soc_end_pct > truth.soc_start_pct  # it charges all the same
 

@@ -10,7 +10,7 @@ import cantools
 import pytest
 from cantools.database.can import Database, Message
 
-from firmware_sim.ecus.bms import TICK_S, Bms, Request
+from firmware_sim.ecus.bms import TICK_S, Bms, VehicleRequest
 from firmware_sim.ecus.charger import Charger, ChargerSpec
 from firmware_sim.plant.pack import Pack, PackSpec
 from firmware_sim.wire.bms_messages import bms_messages
@@ -49,7 +49,7 @@ def watch(seconds: float) -> Iterator[tuple[dict[str, Values], Frame]]:
     bms, charger, values = messages()
     broadcast = Broadcast(values)
     for tick in range(round(seconds / TICK_S)):
-        bms.tick(Request.CHARGE)
+        bms.tick(VehicleRequest.CHARGE)
         charger.tick(bms.charge_request, bms, TICK_S)
         for frame in broadcast.frames_until((tick + 1) * _TICK_NS):
             yield values, frame

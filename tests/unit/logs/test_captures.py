@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import DataError, InputMissingError
-from telemetry.logs.captures import LONGEST_LINE_BYTES, Capture, CaptureWriter, Piece, parse_line
+from telemetry.logs.captures import LONGEST_LINE_BYTES, Capture, CapturedBytes, CaptureWriter, parse_line
 
 GOOD = b"(1700000000.371244) ttyUSB0 RX DD0300\n"
-PIECE = Piece(1_700_000_000_371_244_000, "ttyUSB0", True, b"\xdd\x03\x00")
+PIECE = CapturedBytes(1_700_000_000_371_244_000, "ttyUSB0", True, b"\xdd\x03\x00")
 
 
-def read(path: Path, content: bytes) -> tuple[list[Piece], list[str]]:
+def read(path: Path, content: bytes) -> tuple[list[CapturedBytes], list[str]]:
     path.write_bytes(content)
     with Capture(path) as capture:
         return list(capture), [warning.replace(str(path), "FILE") for warning in capture.warnings()]
@@ -44,7 +44,7 @@ def test_stamps_are_exact(stamp: str, time_ns: int) -> None:
 
 def test_what_was_sent_is_told_from_what_came_in() -> None:
     sent = parse_line(b"(1.0) /dev/serial/by-id/usb-1a86 TX DDA50300FFFD77")
-    assert sent == Piece(10**9, "/dev/serial/by-id/usb-1a86", False, bytes.fromhex("DDA50300FFFD77"))
+    assert sent == CapturedBytes(10**9, "/dev/serial/by-id/usb-1a86", False, bytes.fromhex("DDA50300FFFD77"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEADERS = Path(__file__).parents[3] / "ext" / "telemetry_core"
+HEADERS = Path(__file__).parents[3] / "ext" / "telemetry_core" / "decode"
 
 
 def test_on_a_big_endian_processor_the_import_says_so() -> None:

@@ -5,7 +5,7 @@ from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
-from telemetry_core.rules.watcher import Standing, Transition, Waiting, Watcher
+from telemetry_core.rules.watcher import StandingAlarm, Transition, Waiting, Watcher
 
 SECOND = 1_000_000_000
 CELL_FIELDS = tuple(FieldSpec(f"v{number:03d}", SlotKind.FLOAT) for number in (1, 2, 3))
@@ -199,7 +199,7 @@ def test_what_is_active_is_known_with_the_newest_row_that_told_of_it() -> None:
     bench.put(CELLS, 1, v001=4.3)
     bench.put(CELLS, 2, v001=4.15)
     bench.put(FAULTS, 3, word=0)
-    assert bench.watcher.standing(0) == [Standing(0, 2 * SECOND)]
+    assert bench.watcher.standing(0) == [StandingAlarm(0, 2 * SECOND)]
     bench.put(CELLS, 4, v001=4.0)
     assert bench.watcher.standing(0) == []
 
@@ -218,7 +218,7 @@ def test_rules_of_another_bus_and_a_channel_that_is_not_bound_are_not_watched() 
 def test_what_is_carried_on_is_not_told_again_and_ends_once() -> None:
     bench = Bench(RuleSpec(FAULTS, 0, BitTest(1)), upper(4.3, 4.25))
     bench.watcher.carry_on(0, 1, 5 * SECOND)
-    assert bench.watcher.standing(0) == [Standing(1, 5 * SECOND)]
+    assert bench.watcher.standing(0) == [StandingAlarm(1, 5 * SECOND)]
     assert bench.put(CELLS, 6, v001=4.4) == []
     assert bench.put(CELLS, 7, v001=4.25) == [Transition(0, 7 * SECOND, 0, 1, False, 4.25, 0)]
     assert bench.put(CELLS, 8, v001=4.2) == []
