@@ -14,13 +14,13 @@ from pathlib import Path
 from telemetry.clock import Clock
 from telemetry.events import Event
 from telemetry.sink.boot_time import BootTime
-from telemetry.sink.deadline import start_thread
 from telemetry.sink.influx import InfluxClient
 from telemetry.sink.queue import Queue
 from telemetry.sink.retry import Backoff
 from telemetry.sink.sender import Sender
 from telemetry.sink.settings import InfluxSettings
 from telemetry.sink.state import SinkState
+from telemetry.threads import start
 
 _ABORT_S = 0.2  # for the thread to notice that its socket is shut down
 _POLL_S = 0.02
@@ -63,7 +63,7 @@ class Sink:
     def start(self) -> None:
         """Begin to send. Raises UnavailableError where the system grants no thread."""
         self._client.start()
-        start_thread(self._thread)
+        start(self._thread)
 
     def stop(self, grace_s: float) -> None:
         """Send what waits for up to `grace_s` while the server takes it, then end."""
