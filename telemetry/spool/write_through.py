@@ -78,8 +78,10 @@ class WriteThrough:
         self._newest: _File | None = None  # that pieces are added to
         self._kept_bytes = 0  # of its lines
         self._check = 0  # of its last piece
-        self._names: tuple[str, ...] = ()  # of its last piece
+        self._names: tuple[str, ...] = ()  # of the last piece of all
+        self._told = b""  # they, as JSON
         self._head = _PIECE  # with as many numbers
+        self._has_names = False  # the newest file has them
         self._has_gap = False  # a batch that waits for its commit is not kept
 
     def keep(
@@ -100,13 +102,12 @@ class WriteThrough:
         try:
             if sequence not in self._files:
                 self._begin(sequence)
-            told = b""
             names = (boot_id, *accounts, "", *positions)
             if names != self._names:
-                told = json.dumps([self._origin, *names]).encode()
-                self._names = names
+                self._names, self._has_names = names, False
+                self._told = json.dumps([self._origin, *names]).encode()
                 self._head = struct.Struct(f"{_HEAD}{len(names) - 2}q")
-            self._append(lines, told, (*accounts.values(), *positions.values()))
+            self._append(lines, (*accounts.values(), *positions.values()))
         except OSError:
             self._give_up()
         if self._size_bytes > MOST_BYTES:
@@ -126,20 +127,20 @@ class WriteThrough:
             file = _File(self._folders[0], name, 0, create_in(self._written, name, os.O_WRONLY))
         self._files[sequence] = self._newest = file
         self._kept_bytes = self._check = 0
-        self._names = ()
+        self._has_names = False
 
-    def _append(self, lines: LineBuffer, told: bytes, numbers: tuple[int, ...]) -> None:
+    def _append(self, lines: LineBuffer, numbers: tuple[int, ...]) -> None:
         file = self._newest
         if file is None or file.descriptor is None:
             raise OSError(errno.EBADF, "an earlier piece was not taken")
         with memoryview(lines) as view, view[self._kept_bytes :] as new:
+            told = b"" if self._has_names else self._told
             head = self._head.pack(
                 *(_MAGIC, len(told), len(numbers), len(new)),
                 *(lines.lines, lines.first_ns, lines.last_ns, lines.overlaps),
                 *numbers,
             )
-            if told:
-                head += told
+            head += told
             check = crc32(new, crc32(head[len(_MAGIC) :], self._check))
             size_bytes = len(head) + _CHECK.size + len(new)
             parts = (head, _CHECK.pack(check), new)
@@ -148,6 +149,7 @@ class WriteThrough:
             raise OSError(errno.ENOSPC, "a piece was taken in part")
         self._kept_bytes = len(lines)
         self._check = check
+        self._has_names = True
         file.size_bytes += size_bytes
         self._size_bytes += size_bytes
 
