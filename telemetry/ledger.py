@@ -10,7 +10,7 @@ Names (docs/architecture.md has the table): `bus/SOURCE/…`, `frames/SOURCE/…
 accounts, why so: `sessions/SOURCE/…`, `protection/SOURCE/…`, `senders/SOURCE/…`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
 Counters = Mapping[str, int]
 
@@ -40,7 +40,24 @@ class Ledger:
 
     def snapshot(self) -> dict[str, int]:
         """All counters, of earlier runs and of this one."""
-        return subtract(add(self._base, *(counters() for counters in self._stages)), self._suppressed)
+        total = dict(self._base)
+        for counters in self._stages:
+            _add_to(total, counters())
+        for name, count in self._suppressed.items():
+            total[name] = total.get(name, 0) - count
+        return total
+
+
+class Names(dict[str, str]):
+    """`names[name]` is `name` after a prefix, made once: whoever counts often names the same each time."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def __missing__(self, name: str) -> str:
+        text = self[name] = f"{self._prefix}{name}"
+        return text
 
 
 def add(*parts: Counters) -> dict[str, int]:
@@ -49,10 +66,14 @@ def add(*parts: Counters) -> dict[str, int]:
     for part in parts:
         if not total:
             total.update(part)  # in one go: the first is the largest, mostly
-            continue
-        for name, count in part.items():
-            total[name] = total.get(name, 0) + count
+        else:
+            _add_to(total, part)
     return total
+
+
+def _add_to(total: MutableMapping[str, int], part: Counters) -> None:
+    for name, count in part.items():
+        total[name] = total.get(name, 0) + count
 
 
 def subtract(whole: Counters, part: Counters) -> dict[str, int]:

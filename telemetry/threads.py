@@ -15,5 +15,7 @@ def start(thread: threading.Thread) -> None:
         thread.start()
     except RuntimeError as error:
         raise UnavailableError(
-            "no thread can be started", hint="TasksMax= of the unit, ulimit -u, free memory"
+            "no thread can be started",
+            where=thread.name,
+            hint="too many processes or threads: TasksMax= of the unit, ulimit -u, kernel.pid_max; or memory",
         ) from error

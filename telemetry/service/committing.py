@@ -45,9 +45,9 @@ class Committer:
         """See `Spool.keep`."""
         return self._spool.keep(lines, accounts=accounts, positions=positions, boot_id=boot_id)
 
-    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int:
+    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> None:
         """See `Spool.append`."""
-        return self._spool.append(batch, accounts=accounts, positions=positions)
+        self._spool.append(batch, accounts=accounts, positions=positions)
 
     def commit_due(self) -> bool:
         """See `Spool.commit_due`. While one is asked for, only when so much waits that `commit` waits."""

@@ -17,7 +17,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
-from telemetry.ledger import Counters, Ledger, add, of_source, subtract
+from telemetry.ledger import Counters, Ledger, Names, add, of_source, subtract
 from telemetry.logs.identity import end_of
 from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
 from telemetry.spool.batch import EncodedBatch, TimeBase
@@ -38,7 +38,7 @@ class BatchStore(Protocol):
         self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
     ) -> bool: ...
 
-    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> int: ...
+    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> None: ...
 
     def commit(self) -> None: ...
 
@@ -75,6 +75,7 @@ class Pipeline:
         self._lost_earlier: dict[str, dict[str, int]] = {}  # before a source began anew
         self._retired: dict[str, int] = {}  # what lines before this one have counted
         self._rare_points: dict[str, int] = {}
+        self._names: dict[str, tuple[Names, Names]] = {}  # by source: of its frames and of its bus
         self._open = LineBuffer()
         self._discarded = LineBuffer()
         self._opened_s = clock.monotonic_s()
@@ -84,7 +85,8 @@ class Pipeline:
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
         self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the line still remembers
-        ledger.add_stage(lambda: add(self._retired, self._line.counted()))
+        ledger.add_stage(lambda: self._line.counted())
+        ledger.add_stage(lambda: self._retired)
         ledger.add_stage(self._counted)
 
     def process(
@@ -283,10 +285,16 @@ class Pipeline:
     def _counted(self) -> dict[str, int]:
         counters = {f"points/made/{name}": count for name, count in self._rare_points.items()}
         for source, lost in self._lost_before.items():
+            names = self._names.get(source)
+            if names is None:
+                names = self._names[source] = (Names(f"frames/{source}/"), Names(f"bus/{source}/"))
+            frames, bus = names
+            read = self._delivered.get(source, 0)
             for name, count in lost.items():
-                counters[f"{'frames' if name.startswith('lost/') else 'bus'}/{source}/{name}"] = count
-            delivered = self._delivered.get(source, 0)
-            counters[f"bus/{source}/read"] = delivered + sum(
-                count for name, count in lost.items() if name.startswith("lost/")
-            )
+                if name.startswith("lost/"):
+                    counters[frames[name]] = count
+                    read += count
+                else:
+                    counters[bus[name]] = count
+            counters[bus["read"]] = read
         return counters

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from math import inf
 
-from telemetry.errors import UnavailableError
+from telemetry.threads import start
 
 _END_S = 1.0  # for the thread to end when it is told to
 
@@ -32,7 +32,7 @@ class Deadline:
         if self._thread is None:
             self._closed = False
             thread = threading.Thread(target=self._run, name="sink-deadline", daemon=True)
-            start_thread(thread)
+            start(thread)
             self._thread = thread
 
     @contextlib.contextmanager
@@ -67,18 +67,6 @@ class Deadline:
                     continue
                 self._wakes_s = self._due_s
                 self._changed.wait(None if left_s == inf else left_s)
-
-
-def start_thread(thread: threading.Thread) -> None:
-    """Start it. Raises UnavailableError where the system grants no thread."""
-    try:
-        thread.start()
-    except RuntimeError as error:
-        raise UnavailableError(
-            "no thread can be started",
-            where=thread.name,
-            hint="too many processes or threads: TasksMax of the unit, ulimit -u, kernel.pid_max",
-        ) from error
 
 
 def _nothing() -> None:

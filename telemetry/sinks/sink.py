@@ -14,13 +14,13 @@ from pathlib import Path
 from telemetry.clock import Clock
 from telemetry.model.events import Event
 from telemetry.sinks.boot_time import BootTime
-from telemetry.sinks.deadline import start_thread
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.queue import Queue
 from telemetry.sinks.retry import Backoff
 from telemetry.sinks.sender import Sender
 from telemetry.sinks.state import SinkState
+from telemetry.threads import start
 
 _ABORT_S = 0.2  # for the thread to notice that its socket is shut down
 _POLL_S = 0.02
@@ -63,7 +63,7 @@ class Sink:
     def start(self) -> None:
         """Begin to send. Raises UnavailableError where the system grants no thread."""
         self._client.start()
-        start_thread(self._thread)
+        start(self._thread)
 
     def stop(self, grace_s: float) -> None:
         """Send what waits for up to `grace_s` while the server takes it, then end."""

@@ -202,20 +202,19 @@ class Spool:
 
     def append(
         self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]
-    ) -> int:
-        """Add a batch to the open commit; its sequence number.
+    ) -> None:
+        """Add a batch to the open commit.
 
         `accounts` and `positions`: all of them, as of the end of this batch.
         """
         with self._lock:
             self._is_fed = True
             self._accounts, self._positions = dict(accounts), dict(positions)
-            sequence = self._append(batch, Tally())
+            self._append(batch, Tally())
             if self._write_through is not None:
-                self._write_through.appended(sequence)
-            return sequence
+                self._write_through.appended(self._sequence)
 
-    def _append(self, batch: EncodedBatch, revived: Tally) -> int:
+    def _append(self, batch: EncodedBatch, revived: Tally) -> None:
         self._sequence += 1
         item = Item(
             self._sequence,
@@ -229,7 +228,6 @@ class Spool:
         if self._refusal:
             self._bound_memory()
             self._notify()
-        return item.sequence
 
     def has_room(self) -> bool:
         """Whether as much again as waits would find room; what can wait should wait where it would not."""

@@ -2,10 +2,13 @@
 
 One file a batch, named by the spool and by the sequence number that the batch gets. Each delivery appends a
 piece: new lines, and the accounts and positions as of their end; with their names where those are others than
-in the piece before. Promises: no byte goes to a disk and nothing
-is synced; a piece counts whole or not at all; what another boot, another spool or another user left is not
-taken; MOST_BYTES bounds it. Relies on the holder of the spool's lock being the only one that writes, and on
-batches being forgotten once they are on disk.
+in the piece before. A file whose batch is on disk is emptied and used again, since making files and pages
+costs more than what goes into them: only its first bytes change, and the pieces that stay in it do not follow
+on new ones.
+
+Promises: no byte goes to a disk and nothing is synced; a piece counts whole or not at all; what another boot,
+another spool or another user left is not taken; MOST_BYTES bounds it. Relies on the holder of the spool's
+lock being the only one that writes, and on batches being forgotten once they are on disk.
 """
 
 import contextlib
@@ -26,11 +29,14 @@ from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.spool.compress import compress, crc32
 
 MOST_BYTES = 16 * 1024 * 1024  # of all files
-_PIECE = struct.Struct(
-    "<4sIIIIqq?"
-)  # magic; bytes of names, numbers, bytes, number of lines; stamps; ordered
-_CHECK = struct.Struct("<I")  # CRC-32 of all before it, and of the lines, which come after it
-_MAGIC = b"nTo\x01"
+MOST_EMPTIED = 2  # files that wait to be used again
+MOST_EMPTIED_BYTES = 2 * 1024 * 1024  # of each
+MOST_DESCRIPTORS = 4  # of files whose batches wait for their commit
+_HEAD = "<4sIIIIqq?"  # magic; bytes of names, numbers, bytes, number of lines; stamps; ordered
+_PIECE = struct.Struct(_HEAD)  # after it: numbers, names, check, lines
+_CHECK = struct.Struct("<I")  # CRC-32 of all but magic and check, going on from the piece before
+_MAGIC = b"nTo\x02"
+_EMPTIED = b"nTe\x02"  # in the place of the first piece's magic
 _NAME = re.compile(r"(nev-telemetry\.[0-9a-f]{16}\.)(\d{15})\.batch")
 
 
@@ -47,7 +53,9 @@ class Left:
 @dataclass(slots=True)
 class _File:
     folder: Path
-    size_bytes: int
+    name: str
+    size_bytes: int = 0  # of its pieces
+    descriptor: int | None = None  # None: it is not used again
 
 
 class WriteThrough:
@@ -65,10 +73,15 @@ class WriteThrough:
         self._owner = owner.st_uid
         self._written: int | None = None  # the descriptor of the first folder
         self._files: dict[int, _File] = {}  # by sequence
-        self._descriptor: int | None = None  # of the newest
-        self._size_bytes = 0  # of all files
-        self._kept_bytes = 0  # of the newest's lines
-        self._names: tuple[str, ...] = ()  # of its last piece
+        self._emptied: list[_File] = []
+        self._size_bytes = 0  # of all batches
+        self._newest: _File | None = None  # that pieces are added to
+        self._kept_bytes = 0  # of its lines
+        self._check = 0  # of its last piece
+        self._names: tuple[str, ...] = ()  # of the last piece of all
+        self._told = b""  # they, as JSON
+        self._head = _PIECE  # with as many numbers
+        self._has_names = False  # the newest file has them
         self._has_gap = False  # a batch that waits for its commit is not kept
 
     def keep(
@@ -89,15 +102,15 @@ class WriteThrough:
         try:
             if sequence not in self._files:
                 self._begin(sequence)
-            told = b""
             names = (boot_id, *accounts, "", *positions)
             if names != self._names:
-                told = json.dumps([self._origin, *names]).encode()
-                self._names = names
-            self._append(sequence, lines, told, [*accounts.values(), *positions.values()])
+                self._names, self._has_names = names, False
+                self._told = json.dumps([self._origin, *names]).encode()
+                self._head = struct.Struct(f"{_HEAD}{len(names) - 2}q")
+            self._append(lines, (*accounts.values(), *positions.values()))
         except OSError:
             self._give_up()
-        if self.size_bytes > MOST_BYTES:
+        if self._size_bytes > MOST_BYTES:
             self._give_up()
         return not self._has_gap
 
@@ -105,33 +118,39 @@ class WriteThrough:
         self._seal()
         if self._written is None:
             self._written = open_trusted(self._folders[0], os.O_RDONLY | os.O_DIRECTORY)
-        self._descriptor = create_in(self._written, self._name(sequence), os.O_WRONLY | os.O_APPEND)
-        self._files[sequence] = _File(self._folders[0], 0)
-        self._kept_bytes = 0
-        self._names = ()
+        name = self._name(sequence)
+        if self._emptied:
+            file = self._emptied[-1]
+            os.rename(file.name, name, src_dir_fd=self._written, dst_dir_fd=self._written)
+            self._emptied.pop().name = name
+        else:
+            file = _File(self._folders[0], name, 0, create_in(self._written, name, os.O_WRONLY))
+        self._files[sequence] = self._newest = file
+        self._kept_bytes = self._check = 0
+        self._has_names = False
 
-    def _append(self, sequence: int, lines: LineBuffer, told: bytes, numbers: list[int]) -> None:
-        if self._descriptor is None:
+    def _append(self, lines: LineBuffer, numbers: tuple[int, ...]) -> None:
+        file = self._newest
+        if file is None or file.descriptor is None:
             raise OSError(errno.EBADF, "an earlier piece was not taken")
-        count = len(numbers)
-        with memoryview(lines) as view:
-            new = view[self._kept_bytes :]
-            head = (
-                _PIECE.pack(
-                    *(_MAGIC, len(told), count, len(new)),
-                    *(lines.lines, lines.first_ns, lines.last_ns, lines.overlaps),
-                )
-                + told
-                + struct.pack(f"<{count}q", *numbers)
+        with memoryview(lines) as view, view[self._kept_bytes :] as new:
+            told = b"" if self._has_names else self._told
+            head = self._head.pack(
+                *(_MAGIC, len(told), len(numbers), len(new)),
+                *(lines.lines, lines.first_ns, lines.last_ns, lines.overlaps),
+                *numbers,
             )
-            check = _CHECK.pack(crc32(new, crc32(head)))
-            size_bytes = len(head) + len(check) + len(new)
-            written = os.writev(self._descriptor, (head, check, new))
-            new.release()
+            head += told
+            check = crc32(new, crc32(head[len(_MAGIC) :], self._check))
+            size_bytes = len(head) + _CHECK.size + len(new)
+            parts = (head, _CHECK.pack(check), new)
+            written = os.pwritev(file.descriptor, parts, file.size_bytes)
         if written != size_bytes:
             raise OSError(errno.ENOSPC, "a piece was taken in part")
         self._kept_bytes = len(lines)
-        self._files[sequence].size_bytes += size_bytes
+        self._check = check
+        self._has_names = True
+        file.size_bytes += size_bytes
         self._size_bytes += size_bytes
 
     def appended(self, sequence: int) -> None:
@@ -141,7 +160,7 @@ class WriteThrough:
 
     @property
     def size_bytes(self) -> int:
-        """Of all files."""
+        """Of all batches that are kept."""
         return self._size_bytes
 
     def committed(self, last_sequence: int, *, waiting: Sequence[int]) -> None:
@@ -151,11 +170,15 @@ class WriteThrough:
 
     def _give_up(self) -> None:
         self._remove(list(self._files))
+        self._remove_emptied()
         self._has_gap = True
 
     def close(self) -> None:
         """Write no more; what is kept stays."""
-        self._seal()
+        self._remove_emptied()
+        for file in self._files.values():
+            _let_go(file)
+        self._newest = None
         if self._written is not None:
             os.close(self._written)
             self._written = None
@@ -164,13 +187,14 @@ class WriteThrough:
     def renumber(self, sequence: int) -> None:
         """The batch that would have had this number gets the next one; where that fails, nothing is kept."""
         if sequence in self._files:
-            old, new = self._name(sequence), self._name(sequence + 1)
+            file, name = self._files[sequence], self._name(sequence + 1)
             try:
-                with opened_folder(self._files[sequence].folder) as folder:
-                    os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+                with opened_folder(file.folder) as folder:
+                    os.rename(file.name, name, src_dir_fd=folder, dst_dir_fd=folder)
             except OSError:
                 self._give_up()
             else:
+                file.name = name
                 self._files[sequence + 1] = self._files.pop(sequence)
 
     def pass_over(self, sequence: int) -> None:
@@ -197,7 +221,7 @@ class WriteThrough:
                     left = self._left_in(folder, name, sequence)
                     if left is not None:
                         found[sequence] = left
-                        self._files[sequence] = _File(path, 0)
+                        self._files[sequence] = _File(path, name)
         return [found[sequence] for sequence in sorted(found)]
 
     def _left_in(self, folder: int, name: str, sequence: int) -> Left | None:
@@ -212,7 +236,8 @@ class WriteThrough:
     def _remove_orphan(self, folder: int, name: str) -> None:
         """Remove what this user left of a spool that is no more: nobody would ever adopt it."""
         with contextlib.suppress(OSError, ValueError, LookupError):
-            first = next(_pieces(read_own_file(folder, name, 2 * MOST_BYTES)), None)
+            content = read_own_file(folder, name, 2 * MOST_BYTES)
+            first = next(_pieces(content.replace(_EMPTIED, _MAGIC, 1)), None)
             if first is None:
                 return
             spool = Path(json.loads(first.told)[0].split(" ", 2)[2])
@@ -250,25 +275,55 @@ class WriteThrough:
         return f"{self._prefix}{sequence:015d}.batch"
 
     def _seal(self) -> None:
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            os.close(descriptor)
+        """Add no more to the newest; it is used again unless too many wait for that."""
+        if self._newest is not None and len(self._files) > MOST_DESCRIPTORS:
+            _let_go(self._newest)
+        self._newest = None
 
     def _remove(self, sequences: list[int]) -> None:
         """The newest first: what a kill leaves of them then has no gap, and its accounts balance."""
-        if not sequences:
-            return
-        if max(self._files) in sequences:
-            self._seal()
         for sequence in sorted(sequences, reverse=True):
             file = self._files.pop(sequence)
             self._size_bytes -= file.size_bytes
-            with contextlib.suppress(OSError):
-                if self._written is not None and file.folder == self._folders[0]:
-                    os.unlink(self._name(sequence), dir_fd=self._written)
-                    continue
-                with opened_folder(file.folder) as folder:
-                    os.unlink(self._name(sequence), dir_fd=folder)
+            if file is self._newest:
+                self._newest = None
+            if not self._empty(file):
+                self._unlink(file)
+
+    def _empty(self, file: _File) -> bool:
+        """Have it used again, if it can be."""
+        if (
+            file.descriptor is None
+            or file.size_bytes > MOST_EMPTIED_BYTES
+            or len(self._emptied) == MOST_EMPTIED
+        ):
+            return False
+        try:
+            os.pwrite(file.descriptor, _EMPTIED, 0)
+        except OSError:
+            return False
+        file.size_bytes = 0
+        self._emptied.append(file)
+        return True
+
+    def _remove_emptied(self) -> None:
+        while self._emptied:
+            self._unlink(self._emptied.pop())
+
+    def _unlink(self, file: _File) -> None:
+        _let_go(file)
+        with contextlib.suppress(OSError):
+            if self._written is not None and file.folder == self._folders[0]:
+                os.unlink(file.name, dir_fd=self._written)
+                return
+            with opened_folder(file.folder) as folder:
+                os.unlink(file.name, dir_fd=folder)
+
+
+def _let_go(file: _File) -> None:
+    if file.descriptor is not None:
+        descriptor, file.descriptor = file.descriptor, None
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,23 +338,24 @@ class _Piece:
 
 
 def _pieces(content: bytes) -> Iterator[_Piece]:
-    """The whole ones, up to the first that is not."""
-    at = 0
+    """The whole ones that follow on one another, up to the first that does not."""
+    at = check = 0
     while len(content) - at >= _PIECE.size:
         magic, told_bytes, count, lines_bytes, points, first_ns, last_ns, ordered = _PIECE.unpack_from(
             content, at
         )
-        middle = at + _PIECE.size + told_bytes
-        end = middle + 8 * count + _CHECK.size + lines_bytes
+        numbers_at = at + _PIECE.size
+        told_at = numbers_at + 8 * count
+        check_at = told_at + told_bytes
+        end = check_at + _CHECK.size + lines_bytes
         if magic != _MAGIC or end > len(content):
             return
         lines = content[end - lines_bytes : end]
-        checked = content[at : middle + 8 * count]
-        (check,) = _CHECK.unpack_from(content, middle + 8 * count)
-        if crc32(lines, crc32(checked)) != check:
+        check = crc32(lines, crc32(content[at + len(_MAGIC) : check_at], check))
+        if _CHECK.unpack_from(content, check_at) != (check,):
             return
-        numbers = struct.unpack_from(f"<{count}q", content, middle)
-        told = checked[_PIECE.size : _PIECE.size + told_bytes]
+        numbers = struct.unpack_from(f"<{count}q", content, numbers_at)
+        told = content[told_at:check_at]
         yield _Piece(told, numbers, points, first_ns, last_ns, ordered, lines)
         at = end
 

@@ -25,7 +25,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry_core.transport.stage import Transport
 
 from telemetry.config import SEND_ALL, ReduceSettings
-from telemetry.ledger import add
+from telemetry.ledger import Counters, Names, add, subtract
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
 from telemetry.model.ids import IsoTpId
@@ -38,6 +38,7 @@ from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.transport import SENDERS, listen, listens_for_j1939
 
 NO_FRAMES = FrameBatch(1)
+_MADE = Names("points/made/")
 
 
 class _Copying(Protocol):
@@ -114,6 +115,7 @@ class Line:
         self._source_of_channel: dict[int, str] = {}
         self._tag_of_channel: dict[int, str] = {}
         self._tags_of_source: dict[str, set[int]] = {}
+        self._names_of_source: dict[str, tuple[Names, Names, str]] = {}  # frames, sessions; what was read
         self._counted_from_0: dict[str, int] = {}
         self._modelled_tags: dict[str, set[int]] = {}  # of its rows of the data model
 
@@ -161,6 +163,11 @@ class Line:
         self.expect(source, bus=bus, isotp=isotp, has_error_frames=has_error_frames)
         common = {"vehicle": self._vehicle, "source": tag}
         self._source_of_channel[channel] = source
+        self._names_of_source[source] = (
+            Names(f"frames/{source}/"),
+            Names(f"sessions/{source}/"),
+            f"bus/{source}/read",
+        )
         self._tag_of_channel[channel] = tag
         own_tags = self._add_tags(common)
         j1939 = listens_for_j1939(self._plan.spec.buses, bus)
@@ -376,15 +383,14 @@ class Line:
         """
         counters = dict(self._counted_from_0)
         for channel, source in self._source_of_channel.items():
-            frames = add(self._decoder.counts(channel), self._transport.counts(channel))
-            sessions = self._transport.session_counts(channel)
-            counters = add(
-                counters,
-                {f"frames/{source}/{name}": count for name, count in frames.items() if count},
-                {f"sessions/{source}/{name}": count for name, count in sessions.items() if count},
-                # Read, as the accounts have it, is what something has become of.
-                {f"bus/{source}/read": -self._transport.open_frames(channel)},
-            )
+            frames, sessions, read = self._names_of_source[source]
+            _count(counters, frames, self._decoder.counts(channel))
+            open_frames = 0
+            if not self._transport.is_idle:
+                _count(counters, frames, self._transport.counts(channel))
+                _count(counters, sessions, self._transport.session_counts(channel))
+                open_frames = self._transport.open_frames(channel)
+            counters[read] = counters.get(read, 0) - open_frames  # read is what something has become of
             if self._senders is not None:
                 kept_out = self._senders.kept_out(channel)
                 counters = add(
@@ -398,15 +404,27 @@ class Line:
                     {f"frames/{source}/{name}": count for name, count in dropped.items() if count},
                     {f"protection/{source}/{name}": count for name, count in wrong.items()},
                 )
-        made = add(self._decoder.made(), self._mapper.made() if self._mapper else {})
+        made = self._decoder.made()
+        if self._mapper is not None:
+            made = add(made, self._mapper.made())
         if self._events_made:
             made = add(made, {EVENT.name: self._events_made})
         no_points = self._encoder.empty_by_measurement()
         if self._reducer is not None:
             no_points = add(no_points, self._reducer.pending_by_measurement())
             counters["points/reduced"] = self._reducer.reduced
-        made = add(made, {name: -count for name, count in no_points.items()})
-        return add(counters, {f"points/made/{name}": count for name, count in made.items()})
+        if no_points:
+            made = subtract(made, no_points)
+        for name, count in made.items():
+            counters[_MADE[name]] = count
+        return counters
+
+
+def _count(counters: dict[str, int], names: Names, counts: Counters) -> None:
+    """Add `counts` but zeros, which are in `counters` where they may come to be more."""
+    for name, count in counts.items():
+        if count:
+            counters[names[name]] = counters.get(names[name], 0) + count
 
 
 def _through(stage: _Copying, samples: SampleBatch, out: SampleBatch) -> SampleBatch:

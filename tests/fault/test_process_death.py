@@ -211,7 +211,7 @@ def test_a_batch_that_does_not_follow_is_not_adopted_for_the_accounts_would_not_
 
 
 @pytest.mark.parametrize(
-    "call", ["writev", "write", "fdatasync", "fsync", "pwrite64", "unlinkat", "renameat"]
+    "call", ["pwritev2", "write", "fdatasync", "fsync", "pwrite64", "unlinkat", "renameat"]
 )
 def test_a_writer_killed_in_a_system_call_loses_nothing_that_was_delivered(call: str, memory: Path) -> None:
     strace = shutil.which("strace")

@@ -232,7 +232,7 @@ def test_a_reload_for_which_there_is_no_thread_is_refused_and_the_old_sources_go
         running.gateway.sources += f'[[can]]\nname = "other"\nsocket = "{tmp_path}/other.sock"\n'
         running.gateway.write_config()
         running.reload.set()
-        wait_until(lambda: "config_refused: no thread can be started" in caplog.text, "the refusal")
+        wait_until(lambda: "config_refused: other: no thread can be started" in caplog.text, "the refusal")
     running.send_and_wait(2)
     running.reload.set()
     wait_until(lambda: "config_reloaded" in caplog.text, "the reload")

@@ -251,9 +251,9 @@ def appended(monkeypatch: pytest.MonkeyPatch) -> list[EncodedBatch]:
     noted: list[EncodedBatch] = []
     append = Spool.append
 
-    def note(spool: Spool, batch: EncodedBatch, **state: Mapping[str, int]) -> int:
+    def note(spool: Spool, batch: EncodedBatch, **state: Mapping[str, int]) -> None:
         noted.append(batch)
-        return append(spool, batch, **state)
+        append(spool, batch, **state)
 
     monkeypatch.setattr(Spool, "append", note)
     return noted

@@ -26,9 +26,8 @@ class ListedStore:
 
     def append(
         self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]
-    ) -> int:
+    ) -> None:
         self.batches.append((batch, dict(accounts), dict(positions)))
-        return len(self.batches)
 
     def commit(self) -> None:
         self.commits += 1

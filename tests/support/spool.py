@@ -47,19 +47,19 @@ class Feed:
         self.accounts["points/made/battery"] += points
         self.spool.keep(self._open, accounts=self.accounts, positions={"log": self.next_point}, boot_id="")
 
-    def cut(self) -> int:
-        """Append the open batch; its sequence number."""
+    def cut(self) -> None:
+        """Append the open batch."""
         lines = self._open
         points, first_ns, last_ns = lines.lines, lines.first_ns, lines.last_ns
         closed = EncodedBatch(compress(lines.take()), points, first_ns, last_ns)
-        return self.spool.append(closed, accounts=self.accounts, positions={"log": self.next_point})
+        self.spool.append(closed, accounts=self.accounts, positions={"log": self.next_point})
 
-    def put(self, points: int = 3, *, ordered: bool = False, boot_id: str = "", padding: int = 0) -> int:
-        """Append a batch; its sequence number."""
+    def put(self, points: int = 3, *, ordered: bool = False, boot_id: str = "", padding: int = 0) -> None:
+        """Append a batch."""
         first = self.next_point
         self.next_point += points
         self.accounts["points/made/battery"] += points
-        return self.spool.append(
+        self.spool.append(
             batch(first, points, ordered=ordered, boot_id=boot_id, padding=padding),
             accounts=self.accounts,
             positions={"log": self.next_point},

@@ -36,6 +36,7 @@ cdef class Decoder:
     cdef Binding* bindings       # one for each 16-bit channel number: untouched pages cost nothing
     cdef Counts* channel_counts  # likewise
     cdef uint64_t* rows_made     # of each record
+    cdef list names              # of each record: its measurement; None: its rows are no points
     cdef Omitted omitted_signals
     cdef readonly bint is_portable
     cdef UnpackRows* unpack

@@ -265,6 +265,7 @@ cdef class Decoder:
     def __cinit__(self, Plan plan not None, *, bint portable=False):
         cdef UnpackRows* vector = NULL if portable else vector_unpack_rows()
         self.plan = plan
+        self.names = [None if spec.hidden else spec.measurement for spec in plan.spec.records]
         self.is_portable = vector == NULL
         self.unpack = unpack_rows if vector == NULL else vector
         self.bindings = <Binding*>calloc(CHANNELS, sizeof(Binding))
@@ -440,8 +441,10 @@ cdef class Decoder:
     def made(self):
         """Rows by measurement, those of which there are any; hidden ones are no points."""
         cdef Py_ssize_t record
-        rows = {}
-        for record, spec in enumerate(self.plan.spec.records):
-            if self.rows_made[record] and not spec.hidden:
-                rows[spec.measurement] = rows.get(spec.measurement, 0) + self.rows_made[record]
+        cdef dict rows = {}
+        for record in range(len(self.names)):
+            if self.rows_made[record]:
+                name = self.names[record]
+                if name is not None:
+                    rows[name] = rows.get(name, 0) + self.rows_made[record]
         return rows

@@ -20,7 +20,7 @@ cdef class Transport:
     cdef J1939Transport j1939
     cdef IsoTpTransport isotp
     cdef Listening* listening    # one for each 16-bit channel number
-    cdef bint is_idle            # nothing is listened for on any channel
+    cdef readonly bint is_idle   # nothing is listened for on any channel
     cdef FrameBatch out
 
     cdef const IsoTpRule* _rule(self, const Frame* frame) noexcept nogil

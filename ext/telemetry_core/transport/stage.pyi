@@ -6,6 +6,9 @@ from telemetry_core.frames.batch import FrameBatch
 class Transport:
     @property
     def plan(self) -> Plan: ...
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is listened for on any channel, and all counts are 0."""
     def __init__(self, plan: Plan) -> None: ...
     def bind(
         self, channel: int, bus: int, *, j1939: bool = False, isotp: Sequence[tuple[int, bool, bool]] = ()

@@ -24,5 +24,5 @@ def test_without_a_descriptor_memory_is_absent_and_nothing_is_raised(monkeypatch
     def refuse(*_: object) -> NoReturn:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert process_gauges().keys() == {"cpu_s", "log_lines_dropped"}

@@ -77,6 +77,7 @@ def test_several_batches_are_found_in_order_until_they_are_committed(memory: Pat
     kept.committed(2, waiting=[3])
     assert [left.sequence for left in opened(memory).left()] == [3]
     kept.committed(3, waiting=[])
+    assert opened(memory).left() == []
     assert list(memory.iterdir()) == []
 
 
@@ -200,7 +201,7 @@ def test_after_a_refusal_nothing_is_kept_until_all_is_on_disk(
     keep(kept, 2, (2,))
     with monkeypatch.context() as patch:
         patch.setattr(
-            os, "writev", lambda _descriptor, parts: len(parts[0])
+            os, "pwritev", lambda _descriptor, parts, _at: len(parts[0])
         )  # full, in the middle of a piece
         keep(kept, 2, (2, 3))
     kept.appended(2)
@@ -290,3 +291,88 @@ def test_a_file_that_cannot_get_its_number_is_given_up_without_an_error(
     monkeypatch.setattr(os, "rename", refuses)
     kept.renumber(5)
     assert opened(memory).left() == []
+
+
+def test_a_file_whose_batch_is_on_disk_is_used_again_and_its_old_pieces_do_not_count(memory: Path) -> None:
+    kept = opened(memory)
+    keep(kept, 1, (1,), (2, 3), (4, 5, 6, 7))  # longer than the one after it
+    (before,) = memory.iterdir()
+    number, content = before.stat().st_ino, before.read_bytes()
+    kept.appended(1)
+    kept.committed(1, waiting=[])
+    lines = keep(kept, 2, (8,))
+    (after,) = memory.iterdir()
+    assert after.stat().st_ino == number
+    assert len(after.read_bytes()) == len(content)
+    (left,) = opened(memory).left()
+    assert (left.sequence, lines_of(left), left.accounts) == (2, lines, {"points/made/m": 1})
+
+
+def test_pieces_of_the_same_sizes_do_not_follow_on_those_of_the_batch_before(memory: Path) -> None:
+    kept = opened(memory)
+    keep(kept, 1, (1,), (2,), (3,))
+    kept.appended(1)
+    kept.committed(1, waiting=[])
+    lines = keep(kept, 2, (4,), (5,))
+    (left,) = opened(memory).left()
+    assert (left.batch.points, lines_of(left)) == (2, lines)
+
+
+def test_an_emptied_file_holds_no_batch_under_any_name(memory: Path) -> None:
+    """A process may die between giving the file its new name and writing the first piece."""
+    kept = opened(memory)
+    keep(kept, 1, (1,))
+    kept.appended(1)
+    kept.committed(1, waiting=[])
+    (file,) = memory.iterdir()
+    file.rename(file.with_name(file.name.replace("1.batch", "2.batch")))
+    assert opened(memory).left() == []
+
+
+def test_few_emptied_files_wait_and_none_is_left_by_an_orderly_stop(memory: Path) -> None:
+    kept = opened(memory)
+    for sequence in range(1, 20):
+        keep(kept, sequence, (sequence,))
+        kept.appended(sequence)
+    kept.committed(19, waiting=[])
+    assert len(list(memory.iterdir())) == module.MOST_EMPTIED
+    kept.close()
+    assert list(memory.iterdir()) == []
+
+
+def test_batches_that_wait_long_for_the_disk_take_few_descriptors(memory: Path) -> None:
+    kept = opened(memory)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for sequence in range(1, 50):
+        keep(kept, sequence, (sequence,))
+        kept.appended(sequence)
+    assert len(list(Path("/proc/self/fd").iterdir())) - before < 10
+    assert [left.sequence for left in opened(memory).left()] == list(range(1, 50))
+    kept.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_an_emptied_file_that_somebody_removes_costs_the_next_batch_alone(memory: Path) -> None:
+    kept = opened(memory)
+    keep(kept, 1, (1,))
+    kept.appended(1)
+    kept.committed(1, waiting=[])
+    next(memory.iterdir()).unlink()
+    keep(kept, 2, (2,))
+    assert opened(memory).left() == []
+    kept.appended(2)
+    kept.committed(2, waiting=[])
+    keep(kept, 3, (3,))
+    assert [left.sequence for left in opened(memory).left()] == [3]
+
+
+def test_an_emptied_file_of_a_spool_that_is_no_more_is_removed_too(memory: Path) -> None:
+    (memory.parent / "other").mkdir()
+    kept = opened(memory, spool="other")
+    keep(kept, 1, (1,))
+    kept.appended(1)
+    kept.committed(1, waiting=[])
+    assert len(list(memory.iterdir())) == 1
+    (memory.parent / "other").rmdir()
+    assert opened(memory).left() == []
+    assert list(memory.iterdir()) == []
