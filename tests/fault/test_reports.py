@@ -29,6 +29,7 @@ from telemetry.model.events import begins
 from telemetry.service.service import Service
 from telemetry.sinks.sink import Sink
 from telemetry.sources.source import SourceEvent, StopSignal
+from telemetry.spool import Spool
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.view import SpoolView
 from telemetry.web.server import WebServer
@@ -37,6 +38,7 @@ from tests.support.gateway import Gateway
 from tests.support.recording import VEHICLE_DBC
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
+from tests.support.spool import Feed
 from tests.support.web_gateway import pack_power, web_gateway
 
 DEADLINE_S = 30.0
@@ -243,10 +245,11 @@ def test_a_reload_for_which_there_is_no_thread_is_refused_and_the_old_sources_go
 
 
 @pytest.mark.parametrize("clock", ["system", "wait"])
+@pytest.mark.parametrize("ago_s", [120, -120])
 def test_an_event_that_a_source_tells_late_keeps_its_stamp_where_the_clock_is_trusted(
-    tmp_path: Path, clock: str
+    tmp_path: Path, clock: str, ago_s: int
 ) -> None:
-    """With `clock = "wait"` a stamp of two minutes ago is one of before the clock was set."""
+    """With `clock = "wait"` a stamp two minutes away is one of before the clock was set, ahead or back."""
     gateway = Gateway(
         tmp_path,
         '[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n',
@@ -257,12 +260,36 @@ def test_an_event_that_a_source_tells_late_keeps_its_stamp_where_the_clock_is_tr
     time = FakeClock()
     time.advance(1000.0)
     service = Service(load_config(gateway.config), time)
-    then_ns = time.unix_ns() - 120_000_000_000
+    then_ns = time.unix_ns() - ago_s * 10**9
     service._output.put(SourceEvent(begins("source_lost", "no such device", "bus"), then_ns))
     service._step()
     service._shut_down()
     (line,) = [line for line in stored_lines(tmp_path / "spool", time) if b"code=source_lost" in line]
     assert int(line.rsplit(b" ", 1)[1]) == (then_ns if clock == "system" else time.unix_ns())
+
+
+def test_damage_that_is_found_at_the_start_is_an_event(tmp_path: Path) -> None:
+    clock, directory = FakeClock(), tmp_path / "spool"
+    spool = Spool(directory, clock=clock)
+    feed = Feed(spool)
+    for _ in range(3):
+        feed.put(padding=2000)
+    spool.close()
+    (segment,) = directory.glob("*.segment")
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 0x10  # of the second batch
+    segment.write_bytes(content)
+    gateway = Gateway(
+        tmp_path,
+        '[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n',
+        f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\n',
+    )
+    gateway.write_config()
+    service = Service(load_config(gateway.config), clock)
+    service._step()
+    service._shut_down()
+    (line,) = [line for line in stored_lines(directory, clock) if b"code=spool_damaged" in line]
+    assert b'text="3 points"' in line
 
 
 def stored_lines(directory: Path, clock: FakeClock) -> list[bytes]:

@@ -116,6 +116,25 @@ def test_what_is_left_out_is_told_by_reason() -> None:
     assert decoder.summary() == "15 frames: 12 decoded, 1 in no database"
 
 
+def test_each_channel_has_its_own_j1939_senders(tmp_path: Path) -> None:
+    database, log = tmp_path / "j1939.dbc", tmp_path / "two.log"
+    database.write_text(
+        'VERSION ""\nBU_: X\nBO_ 2566844672 Speed: 8 X\n SG_ Value : 0|8@1+ (1,0) [0|0] "" X\n'
+    )  # 0x98FEF100: PGN FEF1 of any sender
+    log.write_text("(1.0) can0 18FEF105#01\n(2.0) can1 18FEF107#02\n(3.0) can0 18FEF107#03\n")
+    channels = plan_channels([Database(database)], first_wins=False, j1939=True)
+    spec = build_plan(channels.databases).spec
+    decoder = LogDecoder(spec, channels, OutputFormat.LINE_PROTOCOL, vehicle="car")
+    with decoder.pieces([log]) as pieces:
+        text = b"".join(piece.text for piece in pieces).decode()
+    found = [line.split(" ")[0].split(",") for line in text.splitlines()]
+    assert [sorted(tags) for _, *tags in found] == [
+        ["sa=05", "source=can0", "vehicle=car"],
+        ["sa=07", "source=can1", "vehicle=car"],
+        ["sa=07", "source=can0", "vehicle=car"],
+    ]
+
+
 def test_a_value_that_is_not_finite_is_left_out_and_told(tmp_path: Path) -> None:
     (tmp_path / "huge.dbc").write_text(
         'VERSION ""\nBU_: X\nBO_ 256 Huge: 8 X\n SG_ Value : 0|64@1- (100,0) [0|0] "" X\n'

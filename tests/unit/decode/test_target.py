@@ -1,5 +1,6 @@
 """Where `decode --format influx` writes to, and what a decode is called."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,22 @@ def test_another_option_or_target_is_another_position_in_a_folder_that_was_named
         for options in (["van"], ["car"], [])
     }
     assert len(names) == 6
+
+
+def test_wherever_else_points_are_to_go_is_another_position() -> None:
+    bucket = InfluxSettings(url=SERVER.url, bucket="fleet", org="north")
+    targets = [
+        SERVER,
+        replace(SERVER, url="http://127.0.0.1:8087"),
+        replace(SERVER, database="other"),
+        replace(SERVER, retention_policy="week"),
+        bucket,
+        replace(bucket, org="south"),
+        replace(bucket, bucket="other"),
+        replace(bucket, retention_policy="week"),
+    ]
+    names = [position_name(target, [DATA / "drive.log"], [], []) for target in targets]
+    assert len(set(names)) == len(targets)
 
 
 def test_stdin_cannot_be_resumed() -> None:

@@ -75,6 +75,7 @@ def test_one_of_message_and_id_is_needed(tmp_path: Path, keys: str, told: str) -
         ('profile = "crc8-j1850"', "protect[0].crc: is missing"),
         ('profile = "counter"', "protect[0].counter: is missing"),
         ('profile = "counter"\ncounter = "A"\ncrc = "B"', "protect[0].crc: is not for counter"),
+        ('profile = "counter"\ncounter = "A"\ndata_id = 1', "protect[0].data_id: is not for counter"),
         ('profile = "e2e-1a"\ndata_id = 1\non_eror = "drop"', "protect[0].on_eror: unknown key"),
         (
             'profile = "e2e-1a"\ndata_id = 1\non_error = "stop"',

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.__main__ import main
 from telemetry.config import load_config
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, UnavailableError
 from telemetry.service.check import Finding, Level, check
 from telemetry.service.rate import Rate
 from tests.support.recording import VEHICLE_DBC, record_drive
@@ -55,6 +56,16 @@ def test_a_server_that_cannot_be_reached_or_refuses_is_a_fault(tmp_path: Path) -
         server.script(answer(401, {}, b'{"code":"unauthorized","message":"unauthorized access"}'))
         found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
     assert "unauthorized access" in texts(found, Level.FAULT)
+
+
+def test_a_fault_is_the_exit_code_whatever_is_found_after_it(tmp_path: Path) -> None:
+    source = '[[python_can]]\nname = "usb"\noptions = { interface = "nothing" }\n'
+    with ScriptedServer() as server:
+        levels = [finding.level for finding in findings(tmp_path, source, server.url)]
+        exit_code = main(["check", str(tmp_path / "gateway.toml")])
+    assert Level.FAULT in levels
+    assert levels[-1] is not Level.FAULT
+    assert exit_code == UnavailableError.exit_code
 
 
 def test_a_page_in_place_of_the_database_is_a_fault_that_names_it(tmp_path: Path) -> None:

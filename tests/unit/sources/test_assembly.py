@@ -1,10 +1,16 @@
 """What of the settings reaches a source."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
+import can
 import pytest
 
-from telemetry.config import CanSettings, DatabaseSettings
-from telemetry.sources.assemble import assemble_source
+from telemetry.config import CanSettings, DatabaseSettings, PythonCanSettings, ReplaySettings
+from telemetry.sources.assemble import assemble_source, without_replaced
 from telemetry.sources.channels import ChannelTable
+from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.source import Delivery, StopSignal
 from tests.support.clock import FakeClock
 
 
@@ -25,3 +31,50 @@ def test_what_is_set_of_an_interface_reaches_its_socket(monkeypatch: pytest.Monk
     )
     assemble_source(settings, ChannelTable(), FakeClock(), {})
     assert asked == [("can7", {"hardware_stamps": True, "receive_buffer_bytes": 123_456})]
+
+
+class OneMessage:
+    """What `can.Bus` gives: one frame, and the stop."""
+
+    def __init__(self, stop: StopSignal) -> None:
+        self._stop = stop
+
+    def recv(self, timeout: float | None) -> can.Message | None:
+        if self._stop.is_set() or timeout == 0:
+            return None
+        self._stop.set()
+        return can.Message(1.7e9, 0x123, is_extended_id=False, data=b"\x01")
+
+    def __enter__(self) -> "OneMessage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_frames_of_two_python_can_buses_are_of_two_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    channels, clock = ChannelTable(), FakeClock()
+    settings = [PythonCanSettings(name, DatabaseSettings(()), {}) for name in ("first", "second")]
+    sources = [assemble_source(one, channels, clock, {}).source for one in settings]
+    found = {}
+    for source in sources:
+        output = BatchChannel()
+        with StopSignal() as stop:
+            monkeypatch.setattr(can, "Bus", lambda stop=stop: OneMessage(stop))
+            source.run(output, stop)
+        delivery = output.get(0)
+        assert isinstance(delivery, Delivery)
+        found[source.name] = delivery.batch[0].channel
+    names = {channel.number: channel.source for channel in channels.since(0)}
+    assert {name: names[number] for name, number in found.items()} == {"first": "first", "second": "second"}
+
+
+def test_of_positions_those_of_replaced_logs_alone_are_given_up(tmp_path: Path) -> None:
+    log = tmp_path / "drive.log"
+    log.write_text("(1700000000.000000) can0 123#01\n")
+    settings = ReplaySettings("drive", DatabaseSettings(()), {}, log, None)
+    source = assemble_source(settings, ChannelTable(), FakeClock(), {})
+    now: Mapping[str, int] = {source.resume_as: 7, f"{source.resume_as}/end": 7}
+    of_another = {"bus2@0123456789ab": 3, "bus2@0123456789ab/end": 3}
+    replaced = {"drive@0123456789ab": 5, "drive@0123456789ab/end": 5}
+    assert without_replaced({**now, **of_another, **replaced}, [source]) == {**now, **of_another}

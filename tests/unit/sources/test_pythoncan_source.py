@@ -171,6 +171,17 @@ def test_equal_stamps_are_nudged(run: Run) -> None:
     assert source.counts()["nudged"] == 1
 
 
+def test_frames_that_wait_for_room_are_nudged_once(run: Run) -> None:
+    channel = BatchChannel(capacity_frames=4, batch_frames=4)
+    batch = channel.take_empty()
+    for number in range(3):
+        batch.append(number, 1, b"")
+    channel.put(Delivery("adapter", batch, {}))
+    later = can.Message(NOW_S + 0.2, 0x123, is_extended_id=False)
+    _, source = run([MESSAGE, MESSAGE, None, later, None], channel=channel)
+    assert source.counts()["nudged"] == 1
+
+
 def test_a_real_bus_of_python_can() -> None:
     source = PythonCanSource("virtual", {"interface": "virtual", "channel": "nudge"}, FakeClock())
     channel = BatchChannel()

@@ -233,3 +233,14 @@ def test_a_pace_waits_long_enough_for_frames_to_gather() -> None:
     pace = Pace(FakeClock(), 1.0)
     assert pace.wait_s(100) == 0.0
     assert pace.wait_s(1_000_100) == 0.01
+
+
+def test_a_log_at_ten_times_its_speed_is_waited_for_a_tenth_of_its_time() -> None:
+    clock = FakeClock()
+    pace = Pace(clock, 10.0)
+    assert pace.wait_s(5_000_000_000) == 0.0
+    assert pace.wait_s(7_000_000_000) == pytest.approx(0.2)
+    clock.advance(0.1)
+    assert pace.wait_s(7_000_000_000) == pytest.approx(0.1)
+    clock.advance(0.1)
+    assert pace.due_ns() >= 7_000_000_000

@@ -79,6 +79,17 @@ def test_events_of_one_code_and_one_moment_do_not_overwrite_one_another() -> Non
     assert stamp(0, 6000, "can1") == 6000
 
 
+def test_events_of_the_next_configuration_do_not_overwrite_those_of_the_last() -> None:
+    def stamp(teller: AlarmTeller, rule: int) -> int:
+        return teller.tell(Transition(0, 1000, 0, rule, True, 5.0, 0), "can0")[1]
+
+    earlier = AlarmTeller([CELLS, SHORT])
+    assert [stamp(earlier, 0), stamp(earlier, 0), stamp(earlier, 1)] == [1000, 1001, 1000]
+    teller = AlarmTeller([SHORT, CELLS])
+    teller.carry_on(earlier)
+    assert [stamp(teller, 0), stamp(teller, 1)] == [1001, 1002]
+
+
 def test_events_whose_stamps_step_back_do_not_overwrite_earlier_ones() -> None:
     teller = AlarmTeller([SHORT])
     moments = [second * 10**9 for second in (1, 2, 3, 2, 3, 4, 1, 2)]
