@@ -206,3 +206,18 @@ def test_any_number_of_letters_that_were_handed_over_is_delivered(
         assert main(["spool", "drain", file]) == 0
         assert len(server.stored) == 43
     assert capsys.readouterr().out == "43 points delivered, 0 made dead letters\n"
+
+
+def test_a_fault_of_the_program_while_it_sends_ends_the_drain(
+    tmp_path: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_spool: Spool) -> None:
+        raise RuntimeError("a fault of the program")
+
+    assert directory.is_dir()
+    monkeypatch.setattr(Spool, "next_live", fail)
+    monkeypatch.setattr(Spool, "next_backlog", fail)
+    settings, stop = load_config(config(tmp_path, "http://127.0.0.1:1")), threading.Event()
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        drain(settings, SystemClock(), stop, timeout_s=3.0, on_progress=lambda _: None)
+    assert stop.is_set()

@@ -10,7 +10,13 @@ from telemetry.clock import SystemClock
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
 from telemetry.errors import StorageError
-from telemetry.ownership import make_private_directory, opened_folder, own_folder, replace_in
+from telemetry.ownership import (
+    make_own_directories,
+    make_private_directory,
+    opened_folder,
+    own_folder,
+    replace_in,
+)
 from telemetry.sinks.boot_time import BootTime
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.deadletters import letter_names
@@ -147,3 +153,10 @@ def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
         make_private_directory(tmp_path / "new")
     status = (tmp_path / "new").stat()
     assert (status.st_mode & 0o777, status.st_uid) == (0o700, os.geteuid())
+
+
+def test_folders_that_are_missing_are_made_for_their_owner_alone(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_own_directories(tmp_path / "a" / "b" / "c")
+    modes = [path.stat().st_mode & 0o777 for path in sorted((tmp_path / "a").rglob("*"))]
+    assert [(tmp_path / "a").stat().st_mode & 0o777, *modes] == [0o700, 0o700, 0o700]

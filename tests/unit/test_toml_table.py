@@ -37,6 +37,7 @@ def test_each_kind_of_value_is_read_as_it_stands(tmp_path: Path) -> None:
         ("c = true", "c: must be a number, not true/false"),
         ("c = nan", "c: must be a finite number, not nan"),
         ("c = 11", "c: must be above 0 and at most 10, not 11"),
+        ("c = 0", "c: must be above 0 and at most 10, not 0"),
         ("i = -1", "i: must be from 0 to 16777216, not -1"),
         ("i = 16777217", "i: must be from 0 to 16777216, not 16777217"),
         ("j = -1e-13", "j: must be 0 or more, not -1e-13"),

@@ -7,6 +7,7 @@ from telemetry_core.decode.spec import BusSpec, PlanSpec
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
+from telemetry.protocols.known import PROTOCOLS
 from telemetry.service.check import Level, check
 from telemetry.sources.channels import ChannelTable
 from telemetry.sources.serial.assemble import serial_map_entries, serial_source, with_serial
@@ -195,6 +196,24 @@ def test_an_answer_is_late_after_the_time_that_is_set(tmp_path: Path, key: str, 
     assert not asking.is_late()
     clock.advance(0.02)
     assert asking.is_late()
+
+
+def test_what_is_asked_most_often_is_asked_as_often_as_is_set(tmp_path: Path) -> None:
+    clock = FakeClock()
+    settings = settings_of(tmp_path, BMS + "poll_every_s = 5\n")
+    asking = serial_source(settings, ChannelTable(), clock)._conversation
+    answers = {request.data: request.reply_id for request in PROTOCOLS["jbd"].requests}
+    asked: list[bytes] = []
+    asking.opened()
+    while clock.monotonic_s() < 100.0:
+        request = asking.due()
+        if request is None:
+            clock.advance(max(asking.wait_s(), 0.01))
+            continue
+        asking.asked()
+        asked.append(request)
+        asking.took(answers[request])
+    assert max(map(asked.count, asked)) in (20, 21)
 
 
 def test_check_tells_of_a_port_what_it_can_without_opening_it(tmp_path: Path) -> None:
