@@ -266,7 +266,7 @@ def test_what_a_sender_sent_is_read_as_if_its_cycles_were_known(
 
 @st.composite
 def late_pages(draw: st.DrawFn) -> tuple[int, list[Arrival]]:
-    """Pages whose stamps are late by up to 60 % of the pause between two; some are lost after eight cycles."""
+    """Pages whose stamps are up to 60 % of a pause late; some are lost after eight cycles."""
     pages = draw(st.integers(3, 8))
     order = draw(st.permutations(range(pages)))
     silence_ms = draw(st.integers(800, 5000))
