@@ -149,8 +149,10 @@ CELLS = Measurement(
     ),
     "A reading has pages of one cycle only. A cycle begins after the silence between two bursts of pages."
     " Where pages are spread over the whole period, it begins with the page of the lowest cells. Silence and"
-    " period are learnt from the pages, so the first reading may stand after the page that follows it, or be"
-    " missing. A page that has not come for ten cycles and 10 s is an event `page_missing`. The others are"
+    " period are learnt from the pages, so the first readings may stand after the page that follows them, or"
+    " be missing. A page that is next in the order of pages belongs to the cycle unless it comes half"
+    " a period late: stamps may be off by more than half of the pause between two pages. A page that"
+    " has not come for ten cycles and 10 s is an event `page_missing`. The others are"
     " read without it until it comes again.",
 )
 

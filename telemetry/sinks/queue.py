@@ -16,8 +16,12 @@ class Queue(Protocol):
         """The oldest batch but the newest that is not in flight; an ordered one after all before it."""
         ...
 
+    def restamped(self, sequence: int, shift_ns: int) -> None:
+        """The stamps of a batch in flight count from boot; it is sent with `shift_ns` added to them."""
+        ...
+
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
-        """These lines of a batch in flight are dead letters."""
+        """These lines of a batch in flight, as they were sent, are dead letters."""
         ...
 
     def acknowledge(self, sequence: int) -> None:

@@ -284,6 +284,7 @@ class Sender:
             unusable = Delivery(entry, batch.payload)
             unusable.give_up(Reason.UNREADABLE, str(error))
             return unusable
+        self._queue.restamped(entry.sequence, shift_ns)
         return Delivery(entry, stamped)
 
     def _note_exchange(self, exchange: Exchange) -> None:

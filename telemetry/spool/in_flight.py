@@ -12,6 +12,8 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from telemetry_core.text.lines import restamp
+
 from telemetry.clock import Clock
 from telemetry.errors import DataError
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase, lines_of
@@ -29,11 +31,22 @@ class _InFlight:
     place: int | None  # None: not on disk
     dead: int = 0  # points that were refused so far
     is_answered: bool = False  # acknowledged while it was being written to disk
+    shift_ns: int = 0  # what was added to its stamps on the way
 
     @property
     def end(self) -> int:
         """The place behind it."""
         return (self.place or 0) + self.entry.batch.points
+
+    @property
+    def stamps_ns(self) -> tuple[int, int]:
+        """The first and the last, as they were sent."""
+        return self.entry.batch.first_ns + self.shift_ns, self.entry.batch.last_ns + self.shift_ns
+
+    def lines(self) -> bytes:
+        """As they were sent. DataError if they cannot be read."""
+        lines = lines_of(self.entry.batch)
+        return restamp(lines, self.shift_ns) if self.shift_ns else lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +112,12 @@ class Outbox:
         """The oldest batch but the newest; an ordered one when all before it is settled, and none past it."""
         return self._next_on_disk() or self._next_in_memory()
 
+    def restamped(self, sequence: int, shift_ns: int) -> None:
+        """The stamps of a batch in flight count from boot; it is sent with `shift_ns` added to them."""
+        self._in_flight[sequence].shift_ns = shift_ns
+
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
-        """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`.
+        """Make these lines, as they were sent, dead letters; the rest of the batch awaits `acknowledge`.
 
         Lines whose row a later line of the batch is are dead too, but in no letter: sent again they would
         replace it.
@@ -109,6 +126,7 @@ class Outbox:
         batch = flight.entry.batch
         points = lines.count(b"\n") + (not lines.endswith(b"\n"))
         flight.dead += points
+        first_ns, last_ns = flight.stamps_ns
         letter = Letter(
             sequence=sequence,
             place=self._store.end if flight.place is None else flight.place,
@@ -116,14 +134,14 @@ class Outbox:
             reason=reason,
             words=words,
             points=points,
-            first_ns=batch.first_ns,
-            last_ns=batch.last_ns,
-            boot_id=batch.boot_id,
+            first_ns=first_ns,
+            last_ns=last_ns,
+            boot_id="" if flight.shift_ns else batch.boot_id,
             ordered=batch.ordered,
             stored_ns=self._clock.unix_ns(),
         )
         with contextlib.suppress(DataError):  # a batch that cannot be read has no lines to compare
-            lines = without_replaced(lines, lines_of(batch))
+            lines = without_replaced(lines, flight.lines())
         if lines:
             with contextlib.suppress(OSError):  # a disk that refuses loses the lines, but not the count
                 self._dead_letters.add(letter, lines)
@@ -137,9 +155,9 @@ class Outbox:
         del self._in_flight[sequence]
         batch = flight.entry.batch
         # Before it is settled: after a power cut nothing would do it.
-        if batch.ordered and (letters := self._dead_letters.between(batch.first_ns, batch.last_ns)):
+        if batch.ordered and (letters := self._dead_letters.between(*flight.stamps_ns)):
             with contextlib.suppress(OSError, DataError):
-                self._dead_letters.drop_replaced(letters, sequence, lines_of(batch))
+                self._dead_letters.drop_replaced(letters, sequence, flight.lines())
         item = self._memory.get(sequence)
         if flight.place is not None:
             settled = self._store.settle(flight.place, flight.end, "acknowledged", dead=flight.dead)

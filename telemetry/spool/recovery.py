@@ -36,6 +36,7 @@ class State:
     last_sequence: int = 0
     end: int = 0  # the place of the next record
     newest: tuple[Found, EncodedBatch] | None = None
+    last_ns: dict[str, int] = field(default_factory=dict)  # of the last segment, by boot id
     clean: bool = True
     damaged_points: int = 0  # found damaged now
     torn_bytes: int = 0  # of a commit that was never accepted
@@ -159,6 +160,8 @@ def _read_last(state: State, segment: Segment, reader: SegmentReader, accepted: 
             tail.holes.append((place, record.head.place))
             place = record.head.end
             newest = record
+            last_ns = state.last_ns.get(record.head.boot_id, record.head.last_ns)
+            state.last_ns[record.head.boot_id] = max(last_ns, record.head.last_ns)
     batch = reader.batch(newest)
     state.newest = (newest, batch) if batch else None
     state.last_sequence = found[-1].head.sequence

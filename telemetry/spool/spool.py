@@ -14,7 +14,7 @@ are sent again.
 import contextlib
 import errno
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Recovery:
     positions: Mapping[str, int]
     last_sequence: int
     waiting_points: int
-    newest_ns: int | None  # the latest stamp of the last record; None: there is none
+    newest_ns: int | None  # the latest stamp in the last segment, ns since 1970; None: there is none
     damaged_points: int  # found damaged now
     torn_bytes: int  # of a commit that was never accepted
     adopted_points: int  # that a process left in memory; they are part of all the rest
@@ -136,16 +136,13 @@ class Spool:
         self._write_through = keep_in_memory(directory) if keep_in_memory else None
         adopted = self._adopt(clean=state.clean)
         adopted_points = sum(batch.points for batch in adopted)
-        newest_ns = state.newest[1].last_ns if state.newest else None
-        if adopted:
-            newest_ns = adopted[-1].last_ns
         self.recovery = Recovery(
             clean=state.clean,
             accounts=dict(self._accounts),
             positions=dict(self._positions),
             last_sequence=self._sequence,
             waiting_points=self._store.waiting_points + self._memory.points,
-            newest_ns=newest_ns,
+            newest_ns=self._newest_ns(state.last_ns, adopted),
             damaged_points=state.damaged_points,
             torn_bytes=state.torn_bytes,
             adopted_points=adopted_points,
@@ -159,6 +156,12 @@ class Spool:
             self._store.sync_slot()
         if adopted_points:
             self.commit()
+
+    def _newest_ns(self, last_ns: Mapping[str, int], adopted: Iterable[EncodedBatch]) -> int | None:
+        """The latest stamp since 1970. What counts from a boot that is over will not be sent as it is."""
+        shifts_ns = {"": 0, self._clock.boot_id(): self._clock.unix_ns() - self._clock.boot_ns()}
+        stamps = [*last_ns.items(), *((batch.boot_id, batch.last_ns) for batch in adopted)]
+        return max((ns + shifts_ns[boot_id] for boot_id, ns in stamps if boot_id in shifts_ns), default=None)
 
     def _adopt(self, *, clean: bool) -> list[EncodedBatch]:
         """Append what a process left that died, and return it.
@@ -400,10 +403,15 @@ class Spool:
         with self._lock:
             return self._outbox.next_backlog()
 
+    def restamped(self, sequence: int, shift_ns: int) -> None:
+        """The stamps of a batch in flight count from boot; it is sent with `shift_ns` added to them."""
+        with self._lock:
+            self._outbox.restamped(sequence, shift_ns)
+
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
         """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`.
 
-        `words`: the server's. KeyError unless it is in flight.
+        `lines`: as they were sent; `words`: the server's. KeyError unless it is in flight.
         """
         with self._lock:
             self._outbox.refuse(sequence, lines, reason=reason, words=words)

@@ -30,6 +30,7 @@ class ListQueue:
     in_flight: set[int] = field(default_factory=set)
     acknowledged: list[int] = field(default_factory=list)
     dead: dict[int, list[tuple[bytes, str, str]]] = field(default_factory=dict)
+    shifts_ns: dict[int, int] = field(default_factory=dict)  # of batches that were restamped
     made_points: int = 0
     acknowledged_points: int = 0
     wakes: int = 0
@@ -67,6 +68,10 @@ class ListQueue:
             return None
         self.in_flight.add(entry.sequence)
         return entry
+
+    def restamped(self, sequence: int, shift_ns: int) -> None:
+        assert sequence in self.in_flight
+        self.shifts_ns[sequence] = shift_ns
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
         assert sequence in self.in_flight

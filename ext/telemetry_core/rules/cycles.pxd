@@ -1,12 +1,13 @@
 """Data sheet of a cycle: what is remembered of its pages between two rows, and what is learnt of its time."""
 
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.rows.batch cimport RowHead
 
 cdef enum Rule:                  # where a cycle begins
     UNKNOWN = 0                  # not learnt yet
-    SILENCE = 1                  # behind a pause longer than those between its pages
+    SILENCE = 1                  # after a pause longer than those between its pages
     FIRST_PAGE = 2               # with its first page, since no pause is longer than the others
 
 cdef enum News:                  # of one page, by one row
@@ -24,6 +25,9 @@ cdef struct Page:
     uint64_t came                # number of the row that brought it last; 0: none has
     uint64_t before              # number of the row that brought it before that
     int64_t came_ns              # stamp of the last one; of the cycle's first row until one has come
+    uint64_t pause_ns            # before the last one
+    double mean_ns               # the pause before it, over the last turns
+    uint32_t place               # in the cycle, from 0 on
     uint32_t skips               # cycles without it since then
     uint32_t usual               # cycles without it before it came last
     uint8_t streak               # how many times in succession there were such cycles
@@ -48,8 +52,9 @@ cdef struct CycleState:          # of one cycle of one sender
     uint64_t begin               # number of the row that began the open cycle
     int64_t begin_ns
     int64_t last_ns              # of the last row
-    uint64_t pause_ns            # SILENCE: a cycle begins behind a longer pause
-    uint64_t period_ns           # FIRST_PAGE: and no cycle lasts as long as this
+    uint64_t pause_ns            # SILENCE: a cycle begins after a longer pause, unless places say otherwise
+    uint64_t period_ns           # from one cycle to the next; 0: not known
+    double silence_ns            # the longest of the mean pauses
     uint64_t silent_row          # SILENCE: number of the row behind the silence of the last turn
     uint64_t rival_ns            # the period of the last turns, which contradict what is known
     uint64_t held_begin          # `begin` of the reading that is held
@@ -61,7 +66,12 @@ cdef struct CycleState:          # of one cycle of one sender
     uint32_t last_lead           # the page that led the last row
     uint32_t rows                # since `begin`
     uint32_t fitted              # number of the highest cell that ever had a voltage
+    uint32_t silent              # SILENCE: the page that comes after it
     uint8_t rule
+    uint8_t turns                # in the mean pauses, up to MANY_AGREEING
+    uint8_t is_placed            # the pages' places are known
+    uint8_t is_in_place          # and all rows came in their order since the last turn that was learnt from
+    uint8_t unlearnt_turns       # since then
     uint8_t rival_rule           # what these turns say
     uint8_t rival_turns
     uint8_t is_lossy             # a page came twice since then before all others had come
@@ -70,6 +80,11 @@ cdef struct CycleState:          # of one cycle of one sender
     uint8_t by_order             # stamps say nothing of pauses: only the order of pages does
     uint8_t is_cut               # the next row is of another device
     uint8_t in_order             # its rows came in the order of the pages
+
+@cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
+cdef inline uint64_t passed(int64_t earlier, int64_t later) noexcept nogil:
+    # `later` - `earlier`, which must not be negative
+    return <uint64_t>later - <uint64_t>earlier
 
 # Tell a cycle of its next row: `there` are the `count` pages that it brings (one at least), `ranks` the order
 # of the pages. Gives bits of Found.

@@ -20,7 +20,7 @@ from libc.string cimport memcpy, memset
 
 from telemetry_core.rules.counting cimport Counters, begins_second, in_hours, take_reading
 from telemetry_core.rules.cycles cimport (
-    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, CycleState, Page, take_row,
+    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, CycleState, Page, passed, take_row,
 )
 from telemetry_core.rules.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
 from telemetry_core.rows.access cimport (
@@ -78,12 +78,6 @@ cdef inline double rounded(double value, double unit) noexcept nogil:
     if unit == 0 or not -EXACT_INTEGERS < whole < EXACT_INTEGERS:
         return value
     return rint(whole) / unit
-
-
-@cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
-cdef inline uint64_t distance(int64_t earlier, int64_t later) noexcept nogil:
-    """`later` - `earlier`, which must not be negative."""
-    return <uint64_t>later - <uint64_t>earlier
 
 
 cdef bint has_selected(const uint64_t* row, const Part* part, const uint32_t* selected) noexcept nogil:
@@ -450,7 +444,7 @@ cdef class Mapper:
 
     cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil:
         return (reading.is_known and reading.time_ns <= time_ns
-                and distance(reading.time_ns, time_ns) <= self.input_age_ns)
+                and passed(reading.time_ns, time_ns) <= self.input_age_ns)
 
     cdef void _write_spread(self, uint64_t* made, const Target* target, const Spread* spread) noexcept nogil:
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words

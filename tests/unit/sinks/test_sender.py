@@ -249,6 +249,7 @@ def test_batches_stamped_from_boot_wait_for_the_time_and_are_stamped_then() -> N
     assert rig.sender.state.trouble == ""
     booted_ns = rig.clock.unix_ns() - rig.clock.boot_ns()
     assert rig.server.stored == {b"m v=1 %d" % (booted_ns + 50_000_000_000)}
+    assert rig.queue.shifts_ns == {1: booted_ns}
 
 
 def test_a_batch_that_is_sent_twice_gets_the_same_stamps_though_the_clock_was_set_between() -> None:

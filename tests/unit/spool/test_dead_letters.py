@@ -9,7 +9,7 @@ import pytest
 
 from telemetry.errors import DataError
 from telemetry.spool import EncodedBatch, Entry, Spool, SpoolLimits
-from telemetry.spool.batch import lines_of
+from telemetry.spool.batch import TimeBase, lines_of
 from telemetry.spool.compress import compress
 from telemetry.spool.deadletters import letter_names, read_letter
 from telemetry.spool.requeue import hand_over
@@ -281,6 +281,69 @@ def test_requeueing_skips_rows_that_were_replaced_after_a_restart_too(bench: Ben
     assert [lines_of_entry(entry) for entry in drain(bench.spool)] == [
         b"charging_session,vehicle=b open=true 77\n"
     ]
+
+
+SHIFT_NS = 1_700_000_000 * 10**9
+SENT_ROW = b"charging_session,vehicle=a open=%%s %d" % (SHIFT_NS + 77)
+
+
+def sent_batch_of_this_boot(bench: Bench, *lines: bytes) -> Entry:
+    """It is in flight, with the stamps that the sink gave it."""
+    bench.feed.accounts["points/made/battery"] += len(lines)
+    batch = EncodedBatch(
+        compress(b"".join(line + b"\n" for line in lines)),
+        points=len(lines),
+        first_ns=77,
+        last_ns=77,
+        ordered=True,
+        time_base=TimeBase.BOOT,
+        boot_id=bench.clock.boot_id(),
+    )
+    bench.spool.append(batch, accounts=bench.feed.accounts, positions={})
+    bench.spool.commit()
+    entry = bench.spool.next_backlog()
+    assert entry
+    bench.spool.restamped(entry.sequence, SHIFT_NS)
+    return entry
+
+
+def test_a_row_that_its_own_batch_replaced_is_in_no_letter_though_it_was_restamped(bench: Bench) -> None:
+    entry = sent_batch_of_this_boot(bench, ROW % b"true", ROW % b"false")
+    bench.refuse(entry, SENT_ROW % b"true")
+    assert bench.letters == []
+    assert bench.spool.counters()["points/dead"] == 1
+
+
+def test_a_row_that_a_restamped_batch_replaced_leaves_its_letter(bench: Bench) -> None:
+    first = sent_batch_of_this_boot(bench, ROW % b"true")
+    bench.refuse(first, SENT_ROW % b"true")
+    assert len(bench.letters) == 1
+    second = sent_batch_of_this_boot(bench, ROW % b"false")
+    bench.spool.acknowledge(second.sequence)
+    assert bench.letters == []
+
+
+def test_a_restamped_letter_goes_out_again_with_the_stamps_that_it_was_sent_with(bench: Bench) -> None:
+    bench.refuse(sent_batch_of_this_boot(bench, ROW % b"true"), SENT_ROW % b"true")
+    bench.requeue()
+    assert [lines_of_entry(entry) for entry in drain(bench.spool)] == [SENT_ROW % b"true" + b"\n"]
+
+
+def test_a_restart_knows_the_latest_stamp_of_the_last_segment_since_1970(bench: Bench) -> None:
+    bench.clock.advance(100.0)
+    booted_ns = bench.clock.unix_ns() - bench.clock.boot_ns()
+    for first_ns, boot_id in ((900, ""), (500, ""), (5000, "f" * 32)):
+        bench.feed.next_point = first_ns
+        bench.feed.put(3, boot_id=boot_id)
+    bench.spool.commit()
+    bench.restart()
+    assert bench.spool.recovery.newest_ns == 902
+    bench.feed.next_point = 7
+    bench.feed.put(3, boot_id=bench.clock.boot_id())
+    bench.feed.put(1)
+    bench.spool.commit()
+    bench.restart()
+    assert bench.spool.recovery.newest_ns == booted_ns + 9
 
 
 def ordered_batch(line: bytes) -> EncodedBatch:

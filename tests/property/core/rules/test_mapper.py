@@ -17,6 +17,7 @@ from telemetry_core.rules.mapper import Mapper
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
+from tests.support.cycles import Arrival, Pack, complete
 from tests.support.mapper_model import MapperModel
 from tests.support.plan_specs import Signal, plan, tenths
 
@@ -261,3 +262,35 @@ def test_what_a_sender_sent_is_read_as_if_its_cycles_were_known(
     ]:  # the sensor's page comes twice in each cycle: loss hides for long where that begins
         learnt = expected[2 * 3 :]  # of each cycle a row of cells, and one of their extremes
         assert [row for row in learnt if row not in made] == []
+
+
+@st.composite
+def late_pages(draw: st.DrawFn) -> tuple[int, list[Arrival]]:
+    """Pages whose stamps are up to 60 % of a pause late; some are lost after eight cycles."""
+    pages = draw(st.integers(3, 8))
+    order = draw(st.permutations(range(pages)))
+    silence_ms = draw(st.integers(800, 5000))
+    late_ms = draw(st.lists(st.integers(0, 60), min_size=pages, max_size=40))
+    lost = draw(st.sets(st.integers(8 * pages, 24 * pages - 1), max_size=30))
+    period_ms = 100.0 * (pages - 1) + silence_ms
+    sent = [
+        Arrival(
+            place // pages * period_ms + 100.0 * (place % pages) + late_ms[place % len(late_ms)],
+            order[place % pages],
+            place // pages,
+        )
+        for place in range(24 * pages)
+    ]
+    return pages, [one for place, one in enumerate(sent) if place not in lost]
+
+
+@settings(max_examples=200, deadline=None)
+@given(late_pages())
+def test_pages_that_come_late_are_read_with_their_cycle_and_no_other(sent: tuple[int, list[Arrival]]) -> None:
+    pages, arrived = sent
+    readings = Pack(pages).take(arrived, batch=1000)
+    assert all(len(reading.cycles) == 1 for reading in readings)
+    given_cycles = [cycle for reading in readings for cycle in reading.cycles]
+    whole = [cycle for _, cycle in complete(arrived, pages)]
+    assert set(given_cycles) <= set(whole)
+    assert set(whole) - set(given_cycles) <= set(range(8))

@@ -265,3 +265,79 @@ def test_no_reading_mixes_cycles_though_a_fifth_of_the_pages_is_lost(seed: int) 
     assert {reading.time_ms for reading in readings} <= {
         round(time_ms * 1e6) / 1e6 for time_ms, _ in expected
     }
+
+
+def test_a_page_that_comes_late_is_of_the_open_cycle_until_it_is_half_a_period_late() -> None:
+    """Pages of every second come 100 ms apart, so that half a period after the usual pause is 600 ms."""
+    stream = send([2, 3, 0, 1], [0, 100, 200, 300], 1000, 20)
+    for late_ms, incomplete in ((499, 0), (500, 1)):
+        late = [
+            Arrival(one.time_ms + late_ms, one.page, one.cycle)
+            if one.cycle == 10 and one.page in (0, 1)
+            else one
+            for one in stream
+        ]
+        pack = Pack(4)
+        pack.take(late[:20])  # five cycles, to learn
+        learning = pack.mapper.incomplete_cycles
+        given = cycles_of(pack.take(late[20:]))
+        assert given == [cycle for cycle in range(5, 20) if cycle != 10 or not incomplete]
+        assert pack.mapper.incomplete_cycles - learning == 2 * incomplete  # both parts of it
+
+
+def delayed(chance: random.Random, *, pages: Sequence[int], silence: float) -> list[Arrival]:
+    """A sender whose stamps come late by up to 60 % of the pause between its pages, in their order.
+
+    silence: the pause between two cycles, in pauses between pages.
+    """
+    order = list(range(chance.choice(pages)))
+    if silence > 1:
+        chance.shuffle(order)
+    period_ms = chance.choice([100.0, 200.0, 500.0, 1000.0, 2000.0])
+    pace_ms = period_ms / (len(order) - 1 + silence)
+    sent = send(order, [pace_ms * place for place in range(len(order))], period_ms, 80)
+    last_ms = 0.0
+    stream = []
+    for one in sent:
+        last_ms = max(last_ms, one.time_ms + chance.uniform(0, 0.6 * pace_ms))
+        stream.append(Arrival(last_ms, one.page, one.cycle))
+    return stream
+
+
+@pytest.mark.parametrize("silence", [1.0, 4.5, 10.0, 40.0])
+@pytest.mark.parametrize("seed", range(40))
+def test_stamps_that_are_late_by_half_of_what_pages_are_apart_cost_no_reading(
+    silence: float, seed: int
+) -> None:
+    chance = random.Random(seed)
+    stream = delayed(chance, pages=[2, 3, 4, 6, 8, 12], silence=silence)
+    pages = 1 + max(one.page for one in stream)
+    pack = Pack(pages)
+    given = cycles_of(pack.take(stream[chance.randrange(pages) :], batch=1000))
+    if pages > 2:
+        assert given[-66:] == list(range(14, 80))  # what cycles are like is known by then
+    else:  # one pause of a hundred is half a period longer than usual
+        assert len(given) >= 64
+
+
+@pytest.mark.parametrize("silence", [1.0, 4.5, 10.0, 40.0])
+@pytest.mark.parametrize("seed", range(40))
+def test_stamps_that_are_late_mix_nothing_though_a_fifth_of_the_pages_is_lost(
+    silence: float, seed: int
+) -> None:
+    chance = random.Random(seed)
+    stream = delayed(chance, pages=[3, 4, 6, 8, 12], silence=silence)
+    pages = 1 + max(one.page for one in stream)
+    share = chance.choice([0.02, 0.1, 0.2])
+    arrived = [one for one in stream[chance.randrange(pages) :] if chance.random() >= share]
+    readings = Pack(pages).take(arrived, batch=1000)
+    assert set(cycles_of(readings)) <= {cycle for _, cycle in complete(arrived, pages)}
+
+
+def test_pages_that_all_have_one_stamp_are_counted_and_harm_nothing() -> None:
+    pack = Pack(3)
+    pack.take([Arrival(5, place % 3, 0) for place in range(60)])
+    assert pack.mapper.incomplete_cycles <= 20
+    later = send([0, 1, 2], [10_000, 10_250, 10_500], 1000, 20)
+    given = cycles_of(pack.take(later))
+    assert given[-10:] == list(range(10, 20))
