@@ -65,7 +65,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def do_POST(self) -> None:
-        self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        _Handler.bodies.append(body)  # to the list of now: `points` may have taken the one of before the read
         _Handler.last_write_s = time.monotonic()
         self.send_response_only(204)
         self.end_headers()
