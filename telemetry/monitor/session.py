@@ -4,8 +4,7 @@ from typing import Protocol
 
 from telemetry.errors import UnavailableError
 from telemetry.monitor.feeds import Feed, Json
-from telemetry.monitor.layout import Page, has_nothing_mapped, screen, trouble
-from telemetry.monitor.text import Glyphs, Line
+from telemetry.monitor.layout import Page, View, has_nothing_mapped, trouble, view
 
 REDRAW_S = 0.5
 
@@ -16,7 +15,7 @@ class Drawable(Protocol):
     @property
     def size(self) -> tuple[int, int]: ...
 
-    def draw(self, lines: tuple[Line, ...]) -> None: ...
+    def draw(self, shown: View) -> None: ...
 
     def key(self, timeout_s: float) -> str: ...
 
@@ -24,10 +23,9 @@ class Drawable(Protocol):
 class Session:
     """One user in front of one screen."""
 
-    def __init__(self, feed: Feed, terminal: Drawable, glyphs: Glyphs, page: Page) -> None:
+    def __init__(self, feed: Feed, terminal: Drawable, page: Page) -> None:
         self._feed = feed
         self._terminal = terminal
-        self._glyphs = glyphs
         self._page = page
         self._first = 0
         self._last_first = 0
@@ -61,12 +59,12 @@ class Session:
         try:
             live = self._feed.read(with_messages=wants_messages)
         except UnavailableError as error:
-            self._terminal.draw(trouble(str(error), width, self._glyphs).lines)
+            self._terminal.draw(trouble(str(error), width))
             return
         self._has_nothing_mapped = has_nothing_mapped(live)
-        shown = screen(live, width, height, self._glyphs, page=self._page, first=self._first)
+        shown = view(live, width, height, page=self._page, first=self._first)
         self._first, self._last_first = shown.first, shown.last_first
-        self._terminal.draw(shown.lines)
+        self._terminal.draw(shown)
 
 
 def look_once(feed: Feed, page: Page) -> Json:
