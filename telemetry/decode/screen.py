@@ -1,56 +1,64 @@
-"""What `decode` says on stderr: warnings, and on a terminal one line of progress that is written over.
+"""What `decode` says on stderr: warnings, and on a terminal a line of progress.
 
-Promises: nothing of the progress where stderr is no terminal, or where the output goes to the terminal too;
-any thread may say something.
+Promises: no progress where stderr is not a terminal, or where the output goes to the terminal too. Any thread
+may say something. rich is imported when progress is first shown: most decodes end before that.
 """
 
-import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from telemetry.clock import Clock
-from telemetry.decode.progress import Meter, Progress, progress_text
+from telemetry.decode.progress import Progress
 from telemetry.errors import one_line
 
+if TYPE_CHECKING:
+    from telemetry.decode.progress_line import ProgressLine
+
+FIRST_AFTER_S = 1.0
 SHOWN_EVERY_S = 0.2
-_CLEAR = "\r\033[K"
 
 
 class Screen:
-    """stderr, or another stream."""
+    """stderr, or another stream. A context manager: however it ends, no progress stays."""
 
     def __init__(self, clock: Clock, *, output_is_terminal: bool, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
         self._lock = threading.Lock()
-        self._meter = Meter()
-        self._next_s = clock.monotonic_s() + SHOWN_EVERY_S
-        self._is_dirty = False
+        self._line: ProgressLine | None = None
+        self._next_s = clock.monotonic_s() + FIRST_AFTER_S
         self.is_terminal = self._stream.isatty()
         self._shows_progress = self.is_terminal and not output_is_terminal
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
     def show(self, progress: Progress, notes: Sequence[str] = ()) -> None:
-        """It is so far; written a few times a second."""
+        """It is so far; drawn a few times a second."""
         now_s = self._clock.monotonic_s()
         if not self._shows_progress or now_s < self._next_s:
             return
         self._next_s = now_s + SHOWN_EVERY_S
-        self._meter.observe(progress, now_s)
         with self._lock:
-            self._stream.write(
-                _CLEAR + progress_text(progress, self._meter.rates, self._columns() - 1, notes)
-            )
-            self._stream.flush()
-            self._is_dirty = True
+            if self._line is None:
+                from telemetry.decode.progress_line import ProgressLine
+
+                self._line = ProgressLine(self._stream, self._clock)
+            self._line.show(progress, notes)
 
     def say(self, line: str) -> None:
         """One line that stays."""
         with self._lock:
-            self._stream.write(f"{_CLEAR if self._is_dirty else ''}{one_line(line)}\n")
-            self._stream.flush()
-            self._is_dirty = False
+            if self._line is not None:
+                self._line.say(one_line(line))
+            else:
+                self._stream.write(f"{one_line(line)}\n")
+                self._stream.flush()
 
     def warn(self, warnings: Sequence[str]) -> None:
         """One line for each."""
@@ -60,13 +68,6 @@ class Screen:
     def clear(self) -> None:
         """Take the progress away."""
         with self._lock:
-            if self._is_dirty:
-                self._stream.write(_CLEAR)
-                self._stream.flush()
-            self._is_dirty = False
-
-    def _columns(self) -> int:
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns or 80
-        except OSError:
-            return 80
+            if self._line is not None:
+                self._line.remove()
+            self._line = None
