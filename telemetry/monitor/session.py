@@ -1,4 +1,4 @@
-"""The monitor at work: look, draw, wait for a key, until told to stop. Screen and feed are passed in."""
+"""The monitor at work: read the feed, draw, wait for a key, until `q`. Terminal and feed are passed in."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ REDRAW_S = 0.5
 
 
 class Drawable(Protocol):
-    """What a terminal must be able to do."""
+    """What a terminal can do."""
 
     @property
     def size(self) -> tuple[int, int]: ...
@@ -68,7 +68,7 @@ class Session:
 
 
 def look_once(feed: Feed, page: Page) -> Json:
-    """One look that is worth it."""
+    """One reading, after the feed has settled."""
     feed.settle(with_messages=page is Page.MESSAGES)
     live = feed.read(with_messages=page is Page.MESSAGES)
     if has_nothing_mapped(live) and "messages" not in live:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.padding import Padding
 
 from telemetry.monitor.layout import View
 
@@ -28,7 +29,7 @@ _MAX_KEY_BYTES = 64
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}">
 <style>text {{ font-family: monospace; font-size: {char_height}px; white-space: pre; }} {styles}</style>
 <rect width="100%" height="100%" fill="#101418"/>
-<g transform="translate(8, 8)">{backgrounds}{matrix}</g>
+{backgrounds}{matrix}
 </svg>
 """
 
@@ -77,9 +78,9 @@ class Terminal:
 def write_picture(view: View, width: int, file: Path) -> None:
     """The view as an SVG file."""
     console = Console(
-        file=io.StringIO(), record=True, width=width, force_terminal=True, color_system="truecolor"
+        file=io.StringIO(), record=True, width=width + 2, force_terminal=True, color_system="truecolor"
     )
-    console.print(view)
+    console.print(Padding(view, 1))
     file.write_text(console.export_svg(title="", code_format=_SVG), encoding="utf-8")
 
 
