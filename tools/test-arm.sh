@@ -91,7 +91,7 @@ env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
         ls /tmp/dist >&2
         wheel=$(echo /tmp/dist/*.whl)
         /opt/venv/bin/pip install -q --force-reinstall --no-deps "$wheel"
-        /opt/venv/bin/pip install -q "$wheel[logs,monitor]" pytest hypothesis line-protocol-parser
+        /opt/venv/bin/pip install -q "$wheel[logs]" pytest hypothesis line-protocol-parser
         # As tools/setup.sh does: for its databases alone.
         /opt/venv/bin/pip install -q --no-deps --ignore-requires-python \
             "$(grep -o "opendbc==[0-9.]*" tools/setup.sh)"

@@ -191,10 +191,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     clock = SystemClock()
     is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
-    screen = Screen(clock, output_is_terminal=is_terminal)
-    if into_influxdb:
-        return _into_influxdb(arguments, screen, clock)
-    _into_text(_decoders(arguments, OutputFormat(arguments.format), screen)(0), arguments, screen)
+    with Screen(clock, output_is_terminal=is_terminal) as screen:
+        if into_influxdb:
+            return _into_influxdb(arguments, screen, clock)
+        _into_text(_decoders(arguments, OutputFormat(arguments.format), screen)(0), arguments, screen)
     return EXIT_OK
 
 

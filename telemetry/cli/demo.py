@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from telemetry.clock import SystemClock
-from telemetry.demo.screen import Screen
+from telemetry.demo.display import Display
 from telemetry.demo.stage import Options, perform
 from telemetry.errors import EXIT_OK, UsageError
 
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(
         arguments.scenario, arguments.time_scale, arguments.seed, plot=picture, stay=arguments.stay
     )
-    as_it_should_be = perform(options, os.environ, Screen(sys.stdout), SystemClock())
+    as_it_should_be = perform(options, os.environ, Display(sys.stdout), SystemClock())
     return EXIT_OK if as_it_should_be else EXIT_DIFFERENT
 
 

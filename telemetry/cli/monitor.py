@@ -4,7 +4,6 @@ import argparse
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
@@ -13,14 +12,14 @@ from types import FrameType
 
 from telemetry.clock import SystemClock
 from telemetry.config import spool_directory
-from telemetry.errors import EXIT_OK, UnavailableError, UsageError
+from telemetry.errors import EXIT_OK, UsageError
 from telemetry.model.bit_rate import BitRate
 from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.monitor.feeds import Feed, Json, ServiceFeed
-from telemetry.monitor.layout import Page, plain_lines, screen
+from telemetry.monitor.layout import Page, view, whole
 from telemetry.monitor.session import Session, look_once
-from telemetry.monitor.text import glyphs_for
+from telemetry.monitor.terminal import Output, Terminal, write_picture
 from telemetry.protocols.known import PROTOCOLS
 
 HELP = "live values in a terminal: of a running service, a bus, a port or a log"
@@ -83,16 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
     is_once = arguments.once or arguments.json or arguments.svg is not None
     is_once |= not (sys.stdin.isatty() and sys.stdout.isatty())
     page = Page.MESSAGES if arguments.messages else Page.OVERVIEW
-    is_drawn = not is_once and os.environ.get("TERM", "dumb") != "dumb"
-    if is_drawn or arguments.svg:
-        _require_rich()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     feed = _feed(arguments, is_once=is_once)
     try:
         if is_once:
             _once(feed, page, arguments)
-        elif is_drawn:
+        elif os.environ.get("TERM", "dumb") != "dumb":
             _draw(feed, page)
         else:
             _print_again_and_again(feed, page)
@@ -135,10 +131,8 @@ def _bit_rate(arguments: argparse.Namespace) -> BitRate | None:
 def _once(feed: Feed, page: Page, arguments: argparse.Namespace) -> None:
     live = look_once(feed, page)
     if arguments.svg:
-        from telemetry.monitor.terminal import write_picture
-
-        drawn = screen(live, PICTURE_COLUMNS, PICTURE_LINES, glyphs_for("utf-8"), page=page)
-        write_picture(drawn.lines, PICTURE_COLUMNS, arguments.svg)
+        drawn = view(live, PICTURE_COLUMNS, PICTURE_LINES, page=page)
+        write_picture(drawn, PICTURE_COLUMNS, arguments.svg)
     elif arguments.json:
         print(json.dumps(live, indent=2))
     else:
@@ -146,19 +140,14 @@ def _once(feed: Feed, page: Page, arguments: argparse.Namespace) -> None:
 
 
 def _print(live: Json, page: Page) -> None:
-    glyphs = glyphs_for(sys.stdout.encoding, terminal=os.environ.get("TERM", ""))
-    for line in plain_lines(live, shutil.get_terminal_size().columns, glyphs, page=page):
-        print(line)
-    sys.stdout.flush()
+    output = Output()
+    output.print(whole(live, output.width, page=page))
 
 
 def _draw(feed: Feed, page: Page) -> None:
-    from telemetry.monitor.terminal import Terminal
-
-    glyphs = glyphs_for(sys.stdout.encoding, terminal=os.environ.get("TERM", ""))
     logging.basicConfig(handlers=[logging.NullHandler()])  # sources log beside their events
     with Terminal().opened() as terminal:
-        Session(feed, terminal, glyphs, page).run()
+        Session(feed, terminal, page).run()
 
 
 def _print_again_and_again(feed: Feed, page: Page) -> None:
@@ -166,15 +155,6 @@ def _print_again_and_again(feed: Feed, page: Page) -> None:
         _print(feed.read(with_messages=True), page)
         print(flush=True)
         time.sleep(PLAIN_EVERY_S)
-
-
-def _require_rich() -> None:
-    try:
-        import rich  # noqa: F401 - only asked for here
-    except ImportError:
-        raise UnavailableError(
-            "drawing needs the package rich", hint="pip install 'nev-telemetry[monitor]', or --once"
-        ) from None
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

@@ -19,6 +19,7 @@ from telemetry.config import load_config
 from telemetry.demo import plot
 from telemetry.demo.children import Child
 from telemetry.demo.debian_package import cache_folder
+from telemetry.demo.display import Display, bar
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_points, stored_points
 from telemetry.demo.live_lines import Status, live_lines
 from telemetry.demo.measured import quantities
@@ -26,7 +27,6 @@ from telemetry.demo.plot_data import plot_data
 from telemetry.demo.readback import InfluxReadback, Readback
 from telemetry.demo.report import render
 from telemetry.demo.rig import Rig
-from telemetry.demo.screen import Screen, bar
 from telemetry.demo.server import start_influxdb1
 from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.demo.verdict import Outcome, SimulatorReport, faults, undecoded
@@ -54,13 +54,13 @@ class Options:
     stay: bool
 
 
-def perform(options: Options, environment: Mapping[str, str], screen: Screen, clock: Clock) -> bool:
+def perform(options: Options, environment: Mapping[str, str], display: Display, clock: Clock) -> bool:
     """Run it and print the report; whether all was as it should be.
 
     Raises TelemetryError when something could not be started or ended before its time.
     """
     with tempfile.TemporaryDirectory(prefix="nev-demo-") as folder, contextlib.ExitStack() as stack:
-        stage = _Stage(options, Path(folder), stack, screen, clock)
+        stage = _Stage(options, Path(folder), stack, display, clock)
         influx = stage.find_database(environment)
         is_good = stage.perform(influx)
         if options.stay:
@@ -72,14 +72,14 @@ class _Stage:
     """The parts of one demonstration. `stack` ends what was started, in the reverse order."""
 
     def __init__(
-        self, options: Options, folder: Path, stack: contextlib.ExitStack, screen: Screen, clock: Clock
+        self, options: Options, folder: Path, stack: contextlib.ExitStack, display: Display, clock: Clock
     ) -> None:
         scenario = find_scenario(options.scenario)
         self._options = options
         self._scenario = load_scenario(scenario)
         self._folder = folder
         self._stack = stack
-        self._screen = screen
+        self._display = display
         self._clock = clock
         self._vehicle = f"demo-{clock.unix_ns() // _NS_PER_S}"
         self._rig = Rig(folder, scenario, options.seed, self._vehicle, clock)
@@ -88,20 +88,20 @@ class _Stage:
         """The keys of [influx]; None: there is no server, and none could be had."""
         if url := environment.get("INFLUXDB_V2_URL"):
             check_url(url, "INFLUXDB_V2_URL")
-            self._screen.note(f"database   {url}, as INFLUXDB_V2_URL says")
+            self._display.note(f"database   {url}, as INFLUXDB_V2_URL says")
             return {}
         cache = cache_folder()
         if not (cache / "debian" / "influxdb").exists():
-            self._screen.note("database   fetching Debian's influxdb (once, 20 MB or so) ...")
+            self._display.note("database   fetching Debian's influxdb (once, 20 MB or so) ...")
         try:
             server = self._stack.enter_context(
                 start_influxdb1(self._folder, cache, self._clock, niceness=_DATABASE_NICENESS)
             )
         except UnavailableError as error:
-            self._screen.note(f"database   none: {error}")
-            self._screen.note("           the points will be read back from the gateway's spool instead")
+            self._display.note(f"database   none: {error}")
+            self._display.note("           the points will be read back from the gateway's spool instead")
             return None
-        self._screen.note(f"database   InfluxDB 1 of Debian at {server.url}, data in {self._folder}")
+        self._display.note(f"database   InfluxDB 1 of Debian at {server.url}, data in {self._folder}")
         return {"url": server.url, "api": "v1", "database": "nev"}
 
     def perform(self, influx: Mapping[str, str] | None) -> bool:
@@ -120,7 +120,7 @@ class _Stage:
             gateway.check()
         with contextlib.ExitStack() as readers:
             readback = self._readback(influx, readers)
-            self._screen.live([f"reading it back from {readback.name} ..."], 0.0)
+            self._display.live([f"reading it back from {readback.name} ..."], 0.0)
             outcome = Outcome(
                 truth=truth,
                 quantities=quantities(truth.plant, truth.span_ns, readback),
@@ -132,7 +132,7 @@ class _Stage:
                 gateway_s=time.scale * status["gauges"]["uptime_s"],
                 delivered=influx is not None,
             )
-            self._screen.note("\n" + render(outcome, database=readback.name, wall_s=wall_s))
+            self._display.note("\n" + render(outcome, database=readback.name, wall_s=wall_s))
             self._draw(readback, truth)
         return not faults(outcome)
 
@@ -143,11 +143,11 @@ class _Stage:
         self._rig.configure(time, _NO_SERVER if influx is None else influx, web="127.0.0.1:0")
         with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as processes:
             simulator, gateway = self._rig.start(processes, time, _FOR_EVER_S)
-            self._screen.note("the vehicle goes on, by the clock now, until Ctrl-C:")
-            self._screen.note(f"  page      {self._rig.web_address(gateway)}")
+            self._display.note("the vehicle goes on, by the clock now, until Ctrl-C:")
+            self._display.note(f"  page      {self._rig.web_address(gateway)}")
             settings = load_config(self._rig.config).influx
             if influx is not None:
-                self._screen.note(
+                self._display.note(
                     f"  InfluxDB  {settings.url}, database {settings.v1_database}, vehicle {self._vehicle}"
                 )
             self._watch(simulator, gateway, time)
@@ -161,12 +161,12 @@ class _Stage:
 
     def _introduce(self, time: SimulatedClock) -> None:
         kind, bus = next(iter(self._rig.bus.items()))
-        self._screen.note(f"simulator  a vehicle ({self._scenario.name}), {time.scale:g} x real time:")
-        self._screen.note(f"           a battery of 96 cells and a charger on {kind} {bus},")
-        self._screen.note(
+        self._display.note(f"simulator  a vehicle ({self._scenario.name}), {time.scale:g} x real time:")
+        self._display.note(f"           a battery of 96 cells and a charger on {kind} {bus},")
+        self._display.note(
             "           a service battery (JBD) and a solar charger (VE.Direct) on serial ports"
         )
-        self._screen.note("gateway    nev-telemetry run gateway.toml")
+        self._display.note("gateway    nev-telemetry run gateway.toml")
 
     def _readback(self, influx: Mapping[str, str] | None, readers: contextlib.ExitStack) -> Readback:
         if influx is None:
@@ -179,20 +179,20 @@ class _Stage:
         if file is None:
             return
         if not plot.is_possible(cache_folder() / "matplotlib"):
-            self._screen.note(f"no picture: it takes matplotlib, {plot.HINT}")
+            self._display.note(f"no picture: it takes matplotlib, {plot.HINT}")
             return
         title = (
             f"{self._scenario.name}: {truth.duration_s / 60.0:.0f} minutes, read back from {readback.name}"
         )
         plot.draw(plot_data(readback, truth.span_ns), title, file)
-        self._screen.note(f"picture    {file.resolve()}")
+        self._display.note(f"picture    {file.resolve()}")
 
     # -- while it runs
 
     def _watch(self, simulator: Child, gateway: Child, time: SimulatedClock) -> None:
         """Show live values until the simulator is through."""
         next_s = 0.0
-        self._screen.begin()
+        self._display.begin()
         for elapsed_s in self._rig.ticks():
             gateway.check()
             if not simulator.running:
@@ -202,7 +202,7 @@ class _Stage:
                 next_s = elapsed_s + _LIVE_EVERY_S
                 status = self._rig.status()
                 if status is not None:
-                    self._screen.live(live_lines(status, self._head(elapsed_s, time), time.scale), elapsed_s)
+                    self._display.live(live_lines(status, self._head(elapsed_s, time), time.scale), elapsed_s)
 
     def _head(self, elapsed_s: float, time: SimulatedClock) -> str:
         simulated = datetime.fromtimestamp(time.simulated_at(self._clock.unix_ns()) / _NS_PER_S, UTC)
@@ -226,7 +226,7 @@ class _Stage:
                 if _is_settled(status, truth, delivered=delivered):
                     break
                 waiting = f"waiting for the last points: {_waiting_points(status):,}"
-                self._screen.live([waiting], elapsed_s)
+                self._display.live([waiting], elapsed_s)
             if elapsed_s - moved_s > _STANDSTILL_S:
                 break
         if not last["gauges"]:

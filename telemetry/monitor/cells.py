@@ -7,13 +7,18 @@ least SMALLEST_RANGE_V, so that a balanced pack looks level.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from telemetry.monitor.text import Glyphs, Line, Piece, Style
+from rich.text import Text
+
+from telemetry.monitor.text import Style, line
 
 SMALLEST_RANGE_V = 0.03
 BAR_LINES = 2
+_LEVELS = " ▁▂▃▄▅▆▇█"
+_STEPS = len(_LEVELS) - 1
 _MARGIN = 5  # the number of a group's first cell
 _WIDE = 7  # columns of a cell whose voltage is written below its bar
 _ROUND = 8  # cells in a group: a multiple of it
+_MARKS = {Style.LOWEST: "▼", Style.HIGHEST: "▲"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +34,26 @@ class Scale:
         return min(max(round(share * levels), 1), levels)
 
 
-def scale_of(cells: Sequence[float | None]) -> Scale | None:
-    """The scale of a pack's bars; None when no cell is known."""
-    known = [volts for volts in cells if volts is not None]
-    if not known:
-        return None
+def scale_of(known: Sequence[float]) -> Scale:
+    """The scale of a pack's bars, given the cells that are known, one at least."""
     low_v, high_v = min(known), max(known)
     half_v = max((high_v - low_v) * 1.25, SMALLEST_RANGE_V) / 2
     return Scale((low_v + high_v) / 2 - half_v, (low_v + high_v) / 2 + half_v)
 
 
-def cell_bars(cells: Sequence[float | None], width: int, glyphs: Glyphs, *, is_stale: bool) -> Iterator[Line]:
+def cell_bars(cells: Sequence[float | None], width: int, *, is_stale: bool) -> Iterator[Text]:
     """The bars of all cells, in groups that fit `width`."""
-    scale = scale_of(cells)
-    if scale is None:
+    known = [volts for volts in cells if volts is not None]
+    if not known:
         return
     if is_stale:
-        yield (Piece(" " * _MARGIN + "no cell has come lately; this is how they were", Style.STALE),)
+        yield line((" " * _MARGIN + "no cell has come lately; this is how they were", Style.STALE))
     room = max(width - _MARGIN, 1)
     is_wide = room >= _WIDE and len(cells) * _WIDE <= 2 * room
-    bars = _Bars(cells, scale, glyphs, column=_WIDE if is_wide else 1, marks=_marks(cells, glyphs, is_stale))
+    extremes = {cells.index(min(known)): Style.LOWEST, cells.index(max(known)): Style.HIGHEST}
+    bars = _Bars(cells, scale_of(known), _WIDE if is_wide else 1, {} if is_stale else extremes)
     for group in _groups(len(cells), room // bars.column):
         yield from bars.lines(group)
-
-
-def _marks(cells: Sequence[float | None], glyphs: Glyphs, is_stale: bool) -> dict[int, Piece]:
-    """What stands below the lowest and the highest cell; none of old readings."""
-    known = [volts for volts in cells if volts is not None]
-    if is_stale:
-        return {}
-    return {
-        cells.index(min(known)): Piece(glyphs.lowest, Style.LOWEST),
-        cells.index(max(known)): Piece(glyphs.highest, Style.HIGHEST),
-    }
 
 
 def _groups(count: int, fit: int) -> Iterator[range]:
@@ -75,43 +67,47 @@ def _groups(count: int, fit: int) -> Iterator[range]:
 
 @dataclass(frozen=True, slots=True)
 class _Bars:
-    """All cells of a pack, `column` columns each. marks: by index; empty if the cells are stale."""
+    """All cells of a pack, `column` columns each. extremes: by index; empty if the cells are stale."""
 
     cells: Sequence[float | None]
     scale: Scale
-    glyphs: Glyphs
     column: int
-    marks: Mapping[int, Piece]
+    extremes: Mapping[int, Style]
 
-    def lines(self, group: range) -> Iterator[Line]:
+    def lines(self, group: range) -> Iterator[Text]:
         """The bars of these cells, their voltages where there is room for them, and the marks."""
+        margin = " " * _MARGIN
+        usual = Style.BAR if self.extremes else Style.STALE
         for height in reversed(range(BAR_LINES)):
-            number = f"{group.start + 1:>{_MARGIN - 1}} " if height == 0 else " " * _MARGIN
-            yield (Piece(number, Style.FAINT), *(self._bar(index, height) for index in group))
-        margin = Piece(" " * _MARGIN)
+            bars = line("".join(self._bar(index, height) for index in group))
+            bars.stylize(usual)
+            for index in self.extremes.keys() & set(group):
+                start = (index - group.start) * self.column
+                bars.stylize(self.extremes[index], start, start + self.column)
+            number = f"{group.start + 1:>{_MARGIN - 1}} " if height == 0 else margin
+            yield line((number, Style.FAINT), bars)
         if self.column == _WIDE:
-            yield (margin, *(self._voltage(index) for index in group))
-        if not self.marks.keys().isdisjoint(group):
-            yield (margin, *(self._mark(index) for index in group))
+            voltages = "".join(self._voltage(index) for index in group)
+            yield line(margin, (voltages, "" if self.extremes else Style.STALE))
+        if not self.extremes.keys().isdisjoint(group):
+            yield line(margin, *(self._mark(index) for index in group))
 
-    def _bar(self, index: int, height: int) -> Piece:
-        volts, steps = self.cells[index], len(self.glyphs.levels) - 1
-        if volts is None:
-            letter = self.glyphs.unknown if height == 0 else " "
-        else:
-            filled = self.scale.level(volts, BAR_LINES * steps) - height * steps
-            letter = self.glyphs.levels[min(max(filled, 0), steps)]
-        style = self.marks[index].style if index in self.marks else self._style(Style.BAR)
-        return Piece((letter * max(self.column - 2, 1)).ljust(self.column), style)
-
-    def _voltage(self, index: int) -> Piece:
+    def _bar(self, index: int, height: int) -> str:
         volts = self.cells[index]
-        return Piece(("-" if volts is None else f"{volts:.3f}").ljust(_WIDE), self._style(Style.PLAIN))
+        if volts is None:
+            letter = "?" if height == 0 else " "
+        else:
+            filled = self.scale.level(volts, BAR_LINES * _STEPS) - height * _STEPS
+            letter = _LEVELS[min(max(filled, 0), _STEPS)]
+        return (letter * max(self.column - 2, 1)).ljust(self.column)
 
-    def _mark(self, index: int) -> Piece:
-        mark = self.marks.get(index, Piece(" "))
-        number = str(index + 1) if self.column == _WIDE and index in self.marks else ""
-        return Piece((mark.text + number).ljust(self.column), mark.style)
+    def _voltage(self, index: int) -> str:
+        volts = self.cells[index]
+        return ("-" if volts is None else f"{volts:.3f}").ljust(_WIDE)
 
-    def _style(self, fresh: Style) -> Style:
-        return fresh if self.marks else Style.STALE
+    def _mark(self, index: int) -> tuple[str, str]:
+        style = self.extremes.get(index)
+        if style is None:
+            return " " * self.column, ""
+        number = str(index + 1) if self.column == _WIDE else ""
+        return f"{_MARKS[style]}{number}".ljust(self.column), style

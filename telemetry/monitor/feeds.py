@@ -1,4 +1,4 @@
-"""Where the values of the monitor come from: any feed gives the JSON of `telemetry.live.view`."""
+"""Where the monitor's values come from: every feed returns the JSON of `telemetry.live.view`."""
 
 import threading
 from collections.abc import Mapping
@@ -26,19 +26,19 @@ class Feed(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         ...
 
 
 class ServiceFeed:
-    """What the service says whose spool is in `directory`."""
+    """The running service whose spool is in `directory`."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
 
     def read(self, *, with_messages: bool) -> Json:
-        """See `Feed.read`."""
+        """Ask its status socket."""
         status = query_status(self._directory, "messages" if with_messages else "status")
         live = status.get("live")
         if not isinstance(live, dict):
@@ -48,10 +48,10 @@ class ServiceFeed:
         return live
 
     def settle(self, *, with_messages: bool) -> None:
-        """A service remembers messages only from when it is asked on."""
+        """A service collects messages from the first time it is asked for them."""
         live = self.read(with_messages=with_messages)
         if with_messages and not live.get("messages"):
             self._clock.wait(threading.Event(), SETTLE_S)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to release."""

@@ -1,22 +1,21 @@
-"""The monitor at work: look, draw, wait for a key, until told to stop. Screen and feed are passed in."""
+"""The monitor at work: read the feed, draw, wait for a key, until `q`. Terminal and feed are passed in."""
 
 from typing import Protocol
 
 from telemetry.errors import UnavailableError
 from telemetry.monitor.feeds import Feed, Json
-from telemetry.monitor.layout import Page, has_nothing_mapped, screen, trouble
-from telemetry.monitor.text import Glyphs, Line
+from telemetry.monitor.layout import Page, View, has_nothing_mapped, trouble, view
 
 REDRAW_S = 0.5
 
 
 class Drawable(Protocol):
-    """What a terminal must be able to do."""
+    """What a terminal can do."""
 
     @property
     def size(self) -> tuple[int, int]: ...
 
-    def draw(self, lines: tuple[Line, ...]) -> None: ...
+    def draw(self, shown: View) -> None: ...
 
     def key(self, timeout_s: float) -> str: ...
 
@@ -24,10 +23,9 @@ class Drawable(Protocol):
 class Session:
     """One user in front of one screen."""
 
-    def __init__(self, feed: Feed, terminal: Drawable, glyphs: Glyphs, page: Page) -> None:
+    def __init__(self, feed: Feed, terminal: Drawable, page: Page) -> None:
         self._feed = feed
         self._terminal = terminal
-        self._glyphs = glyphs
         self._page = page
         self._first = 0
         self._last_first = 0
@@ -61,16 +59,16 @@ class Session:
         try:
             live = self._feed.read(with_messages=wants_messages)
         except UnavailableError as error:
-            self._terminal.draw(trouble(str(error), width, self._glyphs).lines)
+            self._terminal.draw(trouble(str(error), width))
             return
         self._has_nothing_mapped = has_nothing_mapped(live)
-        shown = screen(live, width, height, self._glyphs, page=self._page, first=self._first)
+        shown = view(live, width, height, page=self._page, first=self._first)
         self._first, self._last_first = shown.first, shown.last_first
-        self._terminal.draw(shown.lines)
+        self._terminal.draw(shown)
 
 
 def look_once(feed: Feed, page: Page) -> Json:
-    """One look that is worth it."""
+    """One reading, after the feed has settled."""
     feed.settle(with_messages=page is Page.MESSAGES)
     live = feed.read(with_messages=page is Page.MESSAGES)
     if has_nothing_mapped(live) and "messages" not in live:

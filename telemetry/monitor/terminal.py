@@ -1,10 +1,10 @@
-"""Draws the monitor's lines on a terminal, and takes its keys. All there is of rich is here.
+"""Draws the monitor's views on a terminal, prints them or makes a picture of them; takes the terminal's keys.
 
-Promises: the terminal is as it was afterwards, however it ends; a size that changes is followed; without
-colour (NO_COLOR) nothing is lost, since colour alone means nothing. Relies on a terminal that can be drawn
-on.
+Promises: the terminal is afterwards as it was, however it ends. A size that changes is followed. There is no
+colour where output is not a terminal or NO_COLOR is set. Relies on a terminal that can be drawn on.
 """
 
+import io
 import os
 import select
 import sys
@@ -16,23 +16,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
-from rich.text import Text
+from rich.padding import Padding
 
-from telemetry.monitor.text import Line, Style
+from telemetry.monitor.layout import View
 
-_COLOURS = {
-    Style.PLAIN: "",
-    Style.HEADING: "bold",
-    Style.LABEL: "cyan",
-    Style.FAINT: "bright_black",
-    Style.STALE: "yellow",
-    Style.GOOD: "green",
-    Style.WARNING: "yellow",
-    Style.BAD: "bold red",
-    Style.BAR: "blue",
-    Style.LOWEST: "bold magenta",
-    Style.HIGHEST: "bold green",
-}
+_OF_ASCII = ("dumb", "linux")  # terminals that lack the letters of bars
 _KEYS = {b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[5~": "page up", b"\x1b[6~": "page down"}
 _LETTERS = {b"k": "up", b"j": "down", b"b": "page up", b" ": "page down"}
 _MAX_KEY_BYTES = 64
@@ -41,16 +29,25 @@ _MAX_KEY_BYTES = 64
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}">
 <style>text {{ font-family: monospace; font-size: {char_height}px; white-space: pre; }} {styles}</style>
 <rect width="100%" height="100%" fill="#101418"/>
-<g transform="translate(8, 8)">{backgrounds}{matrix}</g>
+{backgrounds}{matrix}
 </svg>
 """
 
 
+class Output(Console):
+    """Standard output, which rich gives the colours, the width and the letters that it can show."""
+
+    @property
+    def encoding(self) -> str:
+        """What it can show, whatever it takes."""
+        return "ascii" if os.environ.get("TERM") in _OF_ASCII else super().encoding
+
+
 class Terminal:
-    """Standard input and output as a screen of lines. A context manager."""
+    """Standard input and output as a screen."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=False)
+        self._console = Output()
         self._live = Live(console=self._console, screen=True, auto_refresh=False)
 
     @contextmanager
@@ -64,9 +61,9 @@ class Terminal:
         """Columns and lines, now."""
         return self._console.size.width, self._console.size.height
 
-    def draw(self, lines: tuple[Line, ...]) -> None:
-        """Show these lines and nothing else."""
-        self._live.update(_text(lines), refresh=True)
+    def draw(self, view: View) -> None:
+        """Show this and nothing else."""
+        self._live.update(view, refresh=True)
 
     def key(self, timeout_s: float) -> str:
         """A letter, or `up`, `down`, `page up`, `page down`; empty if none was hit; `q` when input ends."""
@@ -78,24 +75,13 @@ class Terminal:
         return _KEYS.get(hit) or _LETTERS.get(hit[-1:]) or hit[-1:].decode("ascii", "replace")
 
 
-def write_picture(lines: tuple[Line, ...], width: int, file: Path) -> None:
-    """The lines as an SVG file."""
-    with Path(os.devnull).open("w") as nowhere:
-        console = Console(
-            file=nowhere, record=True, width=width, force_terminal=True, color_system="truecolor"
-        )
-        console.print(_text(lines), soft_wrap=True, highlight=False)
-        file.write_text(console.export_svg(title="", code_format=_SVG), encoding="utf-8")
-
-
-def _text(lines: tuple[Line, ...]) -> Text:
-    text = Text(no_wrap=True, overflow="crop", end="")
-    for number, line in enumerate(lines):
-        if number:
-            text.append("\n")
-        for piece in line:
-            text.append(piece.text, _COLOURS[piece.style])
-    return text
+def write_picture(view: View, width: int, file: Path) -> None:
+    """The view as an SVG file."""
+    console = Console(
+        file=io.StringIO(), record=True, width=width + 2, force_terminal=True, color_system="truecolor"
+    )
+    console.print(Padding(view, 1))
+    file.write_text(console.export_svg(title="", code_format=_SVG), encoding="utf-8")
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """What the running service imports, and what it must not: memory, and a parser that may go wrong."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ def imported(gateway: Gateway) -> set[str]:
     return {name.partition(".")[0] for name in names if "." in name}
 
 
-def test_with_a_cached_plan_the_service_imports_neither_cantools_nor_numpy(
+def test_with_a_cached_plan_the_service_imports_neither_cantools_nor_numpy_nor_rich(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = record_drive(tmp_path / "drive.log", 1.0)
@@ -33,4 +36,34 @@ def test_with_a_cached_plan_the_service_imports_neither_cantools_nor_numpy(
         assert server.stored
     modules = imported(gateway)
     assert {"telemetry_core", "influxdb_client"} <= modules
-    assert not modules & {"cantools", "numpy", "pandas"}
+    assert not modules & {"cantools", "numpy", "pandas", "rich"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["decode", "drive.log", "--dbc", str(VEHICLE_DBC)], 0),
+        (["check", "gateway.toml"], 69),  # no server answers
+        (["status", "gateway.toml"], 69),  # no service runs
+    ],
+)
+def test_a_command_that_draws_nothing_imports_no_rich(
+    tmp_path: Path, arguments: list[str], code: int
+) -> None:
+    record_drive(tmp_path / "drive.log", 1.0)
+    (tmp_path / "gateway.toml").write_text(
+        'vehicle = "van"\n[spool]\ndirectory = "spool"\n'
+        '[influx]\nurl = "http://localhost:1"\ndatabase = "d"\n'
+        f'[[replay]]\nname = "drive"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    )
+    program = "import sys, telemetry.__main__ as m; sys.exit([m.main(sys.argv[1:]), 'rich' in sys.modules])"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stderr.endswith(f"[{code}, False]\n")

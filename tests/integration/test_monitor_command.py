@@ -68,7 +68,12 @@ def run(arguments: list[str], **environment: str) -> "subprocess.CompletedProces
         text=True,
         timeout=60,
         check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+        env={
+            **os.environ,
+            "COLUMNS": "80",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            **environment,
+        },
     )
 
 
@@ -110,6 +115,24 @@ def test_without_colour_nothing_is_coloured_and_everything_is_there(log: list[st
     with terminal(log) as screen:
         screen.wait_for(lambda lines: any("lowest" in line for line in lines), "the cells")
         assert COLOUR.search(screen.output)
+
+
+@pytest.mark.parametrize(("environment", "has_colour"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_once_prints_in_colour_where_the_terminal_has_it(
+    log: list[str], environment: dict[str, str], has_colour: bool
+) -> None:
+    with terminal([*log, "--once"], **environment) as screen:
+        assert screen.wait() == 0
+        assert any(line.startswith("pack main") for line in screen.screen)
+        assert bool(COLOUR.search(screen.output)) is has_colour
+
+
+def test_a_console_without_the_letters_of_bars_gets_ascii(log: list[str]) -> None:
+    with terminal(log, TERM="linux") as screen:
+        shown = screen.wait_for(lambda lines: any("lowest" in line for line in lines), "the cells")
+        assert "".join(shown).isascii()
+        screen.send("q")
+        assert screen.wait() == 0
 
 
 def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(log: list[str]) -> None:
@@ -163,16 +186,6 @@ def test_the_same_as_a_picture_that_asks_no_other_host(log: list[str], tmp_path:
     assert "main" in picture
     assert re.findall(r"https?://[^\"']*", picture) == ["http://www.w3.org/2000/svg"]
     assert len(picture) < 60_000
-
-
-def test_without_rich_one_line_says_what_to_install(log: list[str], tmp_path: Path) -> None:
-    (tmp_path / "rich.py").write_text("raise ImportError\n")
-    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
-    with terminal(log, PYTHONPATH=path) as screen:
-        assert screen.wait() == 69
-        assert screen.output.count("\n") == 1
-        assert "pip install 'nev-telemetry[monitor]'" in screen.output
-    assert run(log, PYTHONPATH=path).returncode == 0
 
 
 def test_a_bus_is_watched_without_a_map(tmp_path: Path) -> None:

@@ -59,6 +59,9 @@ def test_the_wheel_starts_in_an_empty_environment(packages: Path, tmp_path: Path
     run(tmp_path / "empty/bin/python", "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
     version = run(tmp_path / "empty/bin/nev-telemetry", "--version", cwd=tmp_path)
     assert version.split()[-1] == telemetry.__version__
+    log, database = ROOT / "examples/charge.log", ROOT / "firmware_sim/wire/vehicle.dbc"
+    seen = run(tmp_path / "empty/bin/nev-telemetry", "monitor", "--log", log, "--dbc", database, cwd=tmp_path)
+    assert "BMS_PackPower" in seen
 
 
 def test_the_wheel_has_every_module_and_its_typing(packages: Path) -> None:

@@ -13,6 +13,7 @@ from telemetry.clock import SystemClock
 from telemetry.config import CanSettings, Config, load_config
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
+from telemetry.demo.display import Display
 from telemetry.demo.gateway_config import (
     _PAGES,
     ALARMS,
@@ -25,7 +26,6 @@ from telemetry.demo.gateway_config import (
     gateway_config,
     stored_points,
 )
-from telemetry.demo.screen import Screen
 from telemetry.demo.stage import Options, perform
 from telemetry.errors import ConfigError
 from telemetry.rules.resolve import model
@@ -160,5 +160,5 @@ def test_a_server_that_is_named_with_a_login_is_refused_and_not_shown() -> None:
     options = Options("drive-and-charge", 60.0, 1, None, False)
     environment = {"INFLUXDB_V2_URL": "http://operator:pa55word@127.0.0.1:8086"}
     with pytest.raises(ConfigError, match=r"^INFLUXDB_V2_URL: must not hold a user or password") as caught:
-        perform(options, environment, Screen(stream), SystemClock())
+        perform(options, environment, Display(stream), SystemClock())
     assert "pa55word" not in stream.getvalue() + str(caught.value)

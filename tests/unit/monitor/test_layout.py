@@ -1,51 +1,78 @@
 """The monitor's screens as text: what a user sees at two sizes, and what is never shown."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
 
-from telemetry.monitor.layout import Page, plain_lines, screen, trouble
-from telemetry.monitor.text import ASCII, UNICODE, Glyphs, text, width_of
+from telemetry.monitor.layout import Page, View, trouble, view, whole
 from tests.support.live import example
 
 DATA = Path(__file__).parents[2] / "data"
 
 
+def printed(shown: View, width: int, encoding: str = "utf-8") -> list[str]:
+    """The lines that rich prints of it where output is not a terminal."""
+    output = io.BytesIO()
+    stream = io.TextIOWrapper(output, encoding=encoding)
+    Console(file=stream, width=width, height=999).print(shown)
+    stream.flush()
+    return output.getvalue().decode(encoding).splitlines()
+
+
+def everything(live: dict[str, Any], page: Page = Page.OVERVIEW) -> list[str]:
+    return printed(whole(live, 80, page=page), 80)
+
+
 @pytest.mark.parametrize(
-    ("file", "width", "height", "glyphs"),
+    ("file", "width", "height", "encoding"),
     [
-        ("monitor-80x24.txt", 80, 24, UNICODE),
-        ("monitor-120x40.txt", 120, 40, UNICODE),
-        ("monitor-ascii-80x24.txt", 80, 24, ASCII),
+        ("monitor-80x24.txt", 80, 24, "utf-8"),
+        ("monitor-120x40.txt", 120, 40, "utf-8"),
+        ("monitor-ascii-80x24.txt", 80, 24, "ascii"),
     ],
 )
-def test_a_screen_looks_as_recorded(file: str, width: int, height: int, glyphs: Glyphs) -> None:
-    shown = screen(example(), width, height, glyphs)
-    assert [text(line) for line in shown.lines] == (DATA / file).read_text("utf-8").splitlines()
+def test_a_screen_looks_as_recorded(file: str, width: int, height: int, encoding: str) -> None:
+    shown = printed(view(example(), width, height), width, encoding)
+    assert shown == (DATA / file).read_text("utf-8").splitlines()
 
 
-@given(st.integers(1, 150), st.integers(1, 60), st.sampled_from((UNICODE, ASCII)), st.integers(-5, 99))
+@given(
+    st.integers(1, 150),
+    st.integers(1, 60),
+    st.sampled_from(("utf-8", "ascii", "latin-1")),
+    st.integers(-5, 99),
+)
 def test_nothing_is_wider_or_higher_than_the_terminal(
-    width: int, height: int, glyphs: Glyphs, first: int
+    width: int, height: int, encoding: str, first: int
 ) -> None:
-    shown = screen(example(), width, height, glyphs, first=first)
-    assert all(width_of(line) <= width for line in shown.lines)
-    assert len(shown.lines) <= max(height, 2)
+    shown = view(example(), width, height, first=first)
+    lines = printed(shown, width, encoding)
+    assert all(cell_len(line) <= width for line in lines)
+    assert len(lines) == len(shown.lines) <= max(height, 2)
     assert 0 <= shown.first <= shown.last_first
 
 
+def test_a_style_stands_where_its_words_do_and_colour_needs_a_terminal() -> None:
+    output = io.StringIO()
+    Console(file=output, width=80, force_terminal=True, color_system="standard").print(view(example(), 80, 9))
+    assert "\x1b[36mSOC \x1b[0m78.2 %  \x1b[32m████████\x1b[0m" in output.getvalue()
+    assert "\x1b[33m[96.0 %]\x1b[0m" in output.getvalue()
+
+
 def test_scrolled_to_the_end_the_last_line_is_there() -> None:
-    everything = [text(line) for line in screen(example(), 80, 999, ASCII).lines]
-    shown = screen(example(), 80, 10, ASCII, first=999)
+    shown = view(example(), 80, 10, first=999)
     assert shown.first == shown.last_first
-    assert text(shown.lines[-1]) == everything[-1]
+    assert printed(shown, 80)[-1] == printed(view(example(), 80, 999), 80)[-1]
 
 
 def test_stale_values_stand_in_brackets_whatever_the_terminal() -> None:
-    words = "\n".join(plain_lines(example(), 80, ASCII))
+    words = "\n".join(everything(example()))
     assert "SOH [96.0 %]" in words
     assert "SOC 78.2 %" in words
     assert "[28.10 V]  [+12.00 A]  phase [bulk]" in words
@@ -55,7 +82,7 @@ def test_stale_values_stand_in_brackets_whatever_the_terminal() -> None:
 def test_cells_that_are_stale_are_neither_lowest_nor_highest() -> None:
     live = example()
     live["packs"][0]["stale"] += ["cells_v", "temps_c", "cell_min_v"]
-    words = "\n".join(plain_lines(live, 80, UNICODE))
+    words = "\n".join(everything(live))
     assert "no cell has come lately" in words
     assert "▼" not in words
     assert "[14.0] [14.5] [-] [17.5]" in words
@@ -66,21 +93,21 @@ def test_cells_that_are_stale_are_neither_lowest_nor_highest() -> None:
 def test_both_temperatures_stand_in_brackets_when_one_of_them_is_stale(name: str) -> None:
     live = example()
     live["packs"][0]["stale"].append(name)
-    assert "[14.0 .. 17.5 C]" in "\n".join(plain_lines(live, 80, ASCII))
+    assert "[14.0 to 17.5 °C]" in "\n".join(everything(live))
 
 
 def test_a_small_pack_has_its_voltages_below_its_bars() -> None:
     live = example()
     live["packs"][0]["cells_v"] = [3.301, 3.305, 3.31, 3.29]
-    lines = [line.split() for line in plain_lines(live, 80, ASCII)]
+    lines = [line.split() for line in everything(live)]
     assert ["3.301", "3.305", "3.310", "3.290"] in lines
-    assert ["^3", "v4"] in lines
+    assert ["▲3", "▼4"] in lines
 
 
-def test_a_service_that_hangs_is_told_of() -> None:
+def test_a_service_that_hangs_is_reported() -> None:
     live = example()
     live["gauges"]["status_age_s"] = 61.0
-    assert "the service hangs since 61 s" in text(screen(live, 80, 24, ASCII).lines[0])
+    assert "the service hangs since 61 s" in everything(live)[0]
 
 
 def test_without_a_map_the_messages_are_on_the_first_page() -> None:
@@ -96,10 +123,10 @@ def test_without_a_map_the_messages_are_on_the_first_page() -> None:
             "stale": ["Old"],
         }
     ]
-    words = list(plain_lines(live, 80, ASCII))
-    assert any(line.startswith("Pack | can0 ---") and line.endswith("10.0/s  0.1 s") for line in words)
+    words = everything(live)
+    assert any(line.startswith("Pack · can0 ───") and line.endswith("10.0/s  0.1 s") for line in words)
     assert " Voltage 360.25  Counter 7       Old [1]" in words
-    on_their_page = list(plain_lines(live, 80, ASCII, page=Page.MESSAGES))
+    on_their_page = everything(live, Page.MESSAGES)
     assert on_their_page[1:] == words[words.index(on_their_page[1]) :]
 
 
@@ -114,10 +141,10 @@ def test_messages_of_two_j1939_senders_are_told_apart() -> None:
         "stale": [],
     }
     live["messages"] = [{**message, "sender": sender} for sender in ("01", "F3")]
-    words = list(plain_lines(live, 80, ASCII))
-    assert [line.partition(" -")[0] for line in words if line.startswith("Pack")] == [
-        "Pack | can0 | sa 01",
-        "Pack | can0 | sa F3",
+    words = everything(live)
+    assert [line.partition(" ─")[0] for line in words if line.startswith("Pack")] == [
+        "Pack · can0 · sa 01",
+        "Pack · can0 · sa F3",
     ]
 
 
@@ -127,21 +154,26 @@ def test_a_meter_and_what_a_device_says_of_itself_are_shown() -> None:
         {"charger": "roof", "source": "ttyUSB1", "age_s": 1.0, "values": {"current_a": 5.0}, "stale": []}
     ]
     live["sources"][1]["device"] = "product 0xA389, firmware 0416"
-    words = list(plain_lines(live, 80, ASCII))
-    assert words[words.index(" +5.00 A") - 1].startswith("meter roof | ttyUSB1 ---")
+    words = everything(live)
+    assert words[words.index(" +5.00 A") - 1].startswith("meter roof · ttyUSB1 ───")
     assert any("product 0xA389, firmware 0416" in line for line in words)
 
 
-def test_text_from_outside_cannot_steer_the_terminal() -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_text_from_outside_cannot_steer_the_terminal(encoding: str) -> None:
     live = example()
-    live["events"][0]["text"] = "\x1b[2J\x07 gone \x9b1m"
+    live["events"][0]["text"] = "\x1b[2J\x07 gone \x9b1m [bold]:car:\nnext"
     live["sources"][0]["source"] = "\x1b]0;x\x07"
     live["packs"][0]["pack"] = "电池\u202e"
-    for line in screen(live, 80, 60, UNICODE).lines:
-        assert text(line).isprintable()
-        assert width_of(line) <= 80
+    shown = view(live, 80, 60)
+    lines = printed(shown, 80, encoding)
+    assert len(lines) == len(shown.lines)
+    for line in lines:
+        assert line.isprintable()
+        assert cell_len(line) <= 80
+    assert any(line.endswith(" gone ?1m [bold]:car:?next") for line in lines)
 
 
 def test_without_a_service_no_value_is_shown_and_the_reason_is() -> None:
-    lines = [text(line) for line in trouble("spool/status.sock: no service answers", 60, ASCII).lines]
+    lines = printed(trouble("spool/status.sock: no service answers", 60), 60)
     assert lines[1:] == [" spool/status.sock: no service answers"]

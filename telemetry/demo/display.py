@@ -8,7 +8,7 @@ _PLAIN_EVERY_S = 5.0
 _BAR = 24
 
 
-class Screen:
+class Display:
     """Writes to a terminal, or plainly to anything else."""
 
     def __init__(self, stream: TextIO) -> None:
