@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from telemetry.monitor.layout import Page, screen
+from telemetry.monitor.layout import Page, View, view
 from telemetry.monitor.session import Session
-from telemetry.monitor.text import ASCII, Line
 from tests.support.live import example
 
 WIDTH, HEIGHT = 80, 10
@@ -35,10 +34,10 @@ class User:
 
     def __init__(self, keys: list[str]) -> None:
         self._keys = [*keys, "q"]
-        self.seen: list[tuple[Line, ...]] = []
+        self.seen: list[View] = []
 
-    def draw(self, lines: tuple[Line, ...]) -> None:
-        self.seen.append(lines)
+    def draw(self, shown: View) -> None:
+        self.seen.append(shown)
 
     def key(self, timeout_s: float) -> str:
         assert timeout_s > 0
@@ -58,7 +57,7 @@ class Values:
         pass
 
 
-LAST = screen(LIVE, WIDTH, HEIGHT, ASCII).last_first
+LAST = view(LIVE, WIDTH, HEIGHT).last_first
 
 
 @pytest.mark.parametrize(
@@ -80,5 +79,5 @@ def test_keys_scroll_within_the_body_and_another_page_begins_at_its_top(
     keys: list[str], page: Page, first: int
 ) -> None:
     user = User(keys)
-    Session(Values(), user, ASCII, Page.OVERVIEW).run()
-    assert user.seen[-1] == screen(LIVE, WIDTH, HEIGHT, ASCII, page=page, first=first).lines
+    Session(Values(), user, Page.OVERVIEW).run()
+    assert user.seen[-1] == view(LIVE, WIDTH, HEIGHT, page=page, first=first)
