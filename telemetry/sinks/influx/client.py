@@ -1,10 +1,12 @@
 """The database as the sender sees it: lines in, a verdict out, whatever API the server speaks.
 
-Promises: `api = auto` is settled by what the server answers and never by the version it claims; a missing
-bucket or database is created when that is allowed; a server that takes no gzip gets plain lines; credentials
-stand in headers only and are blotted out of whatever comes back; one thread, started before the first
-request, ends those that take too long. Imports influxdb-client (18 MB, 0.2 s) with the first request and not
-before.
+Promises:
+- What the server answers settles `api = auto`; the version that it claims never does.
+- A missing bucket or database is created when that is allowed.
+- A server that takes no gzip gets plain lines.
+- Credentials stand in headers only, and are blotted out of every answer.
+- One thread, started before the first request, ends requests that take too long.
+- urllib3 is imported with the first request: the first frame does not wait for it.
 """
 
 import gzip
@@ -219,7 +221,7 @@ class InfluxClient:
         return self._blotted(answer)
 
     def _connect(self, api: Api) -> "Transport":
-        from telemetry.sinks.influx.http import Transport  # 18 MB: not before it is needed
+        from telemetry.sinks.influx.http import Transport
 
         if not self._secrets_read:
             self._read_secrets()
