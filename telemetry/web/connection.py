@@ -41,7 +41,7 @@ class _Phase(Enum):
 
 
 class Connection:
-    """See the module."""
+    """One client."""
 
     def __init__(self, answer: Answerer, now_s: float) -> None:
         self._answer = answer
