@@ -17,7 +17,7 @@ _END_S = 1.0  # for the thread to end when it is told to
 
 
 class Deadline:
-    """See the module. `limit` belongs to one thread at a time."""
+    """`limit` belongs to one thread at a time."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -1,14 +1,14 @@
 """One HTTP request at a time through a connection pool of urllib3, bounded in time and in size.
 
 Promises:
-- A request ends at its deadline, however slowly the server takes or gives bytes, and at once when it is aborted.
+- A request ends at its deadline, however slowly the server takes or gives bytes; at once when it is aborted.
 - No redirect is followed, so that no other host sees the token.
 - At most 64 KiB of an answer are read, unless the caller asks for more.
 - A 2xx whose body is cut short is not an answer: what is left of it may look like an acknowledgement.
 - A request that fails returns a `NoAnswer` and raises nothing.
 
-Relies on the sink's `Deadline` and a second descriptor of the socket. urllib3's own time-outs begin again with
-every read, so a server that drips would hold a request for ever.
+Relies on the sink's `Deadline` and a second descriptor of the socket: urllib3's own time-outs begin again
+with each read, so that a server that drips would hold a request for ever.
 """
 
 import base64
