@@ -87,7 +87,7 @@ def transport_harness(data: bytes) -> None:
 
 
 def verdict_harness(data: bytes) -> None:
-    """The first byte picks a status, the first line behind it is a Retry-After, and the rest is the body."""
+    """The first byte picks a status, the line after it is a Retry-After, and the rest is the body."""
     chosen = data[0] if data else 0
     status = SUCCESSES[chosen - 252] if chosen >= 252 else STATUSES[chosen % len(STATUSES)]
     header, _, body = data[1:].partition(b"\n")

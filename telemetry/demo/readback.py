@@ -1,8 +1,8 @@
 """What arrived: numbers about one vehicle, asked of the database.
 
-InfluxQL, since every InfluxDB answers it at `/query`: 1.x, 2.4 and later (a bucket is a database there), 3.x.
-Requests go through the sink's own transport, so address, TLS and credentials are those of the gateway. Only
-numbers of an answer are shown, and no word of it.
+By InfluxQL, since every InfluxDB answers it at `/query`: 1.x, 2.4 and later (a bucket is a database there),
+3.x. Requests go through the sink's own transport, so address, TLS and credentials are those of the gateway.
+Only the numbers of an answer are shown, never its words.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What arrived, where there is no database: the batches that wait in the spool, read as any sink would.
+"""What arrived, where there is no database: the batches that wait in the spool, read as a sink reads them.
 
 Relies on the gateway having stopped: a spool belongs to one process. Its points stay where they are.
 """

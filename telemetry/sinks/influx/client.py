@@ -81,7 +81,7 @@ class InfluxClient:
         return self._api
 
     def start(self) -> None:
-        """Start the thread that ends requests; else the first request does. Raises UnavailableError."""
+        """Start the thread that ends requests; otherwise the first request does. Raises UnavailableError."""
         self._deadline.start()
 
     def write(self, payload: bytes) -> Exchange:
@@ -100,7 +100,7 @@ class InfluxClient:
         return replace(exchange, verdict=replace(verdict, words=f"{verdict.words}; making it: {created}"))
 
     def probe(self) -> Exchange:
-        """Ask without lines: tells of address, certificate, credentials and bucket. Changes nothing."""
+        """Ask without lines, to check address, certificate, credentials and bucket. Changes nothing."""
         return self._ask(_EMPTY)
 
     def _ask(self, payload: bytes) -> Exchange:

@@ -120,7 +120,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        # urllib3 would log what is no header, whatever it quotes.
+        # urllib3 would log what is not a header, whatever it quotes.
         self.headers.defects.clear()
         self.headers.set_payload("")
         length = self.headers.get("content-length", "")
