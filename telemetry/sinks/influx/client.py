@@ -36,6 +36,7 @@ from telemetry.spool.compress import decompress
 if TYPE_CHECKING:
     from telemetry.sinks.influx.http import Transport
 
+ANSWER_BYTES = 64 * 1024  # of an answer to a write
 _EMPTY = gzip.compress(b"", mtime=0)
 _JSON = {"Content-Type": "application/json"}
 _LINES = {"Content-Type": "text/plain; charset=utf-8"}
@@ -59,10 +60,12 @@ class Exchange:
 
 
 class InfluxClient:
-    """One server. `write` is called from one thread; `abort` from any."""
+    """One server. `write` and `query` are called from one thread; `abort` from any."""
 
-    def __init__(self, settings: InfluxSettings, clock: Clock) -> None:
+    def __init__(self, settings: InfluxSettings, clock: Clock, *, answer_bytes: int = ANSWER_BYTES) -> None:
+        """answer_bytes: how much of an answer is read at most."""
         self._settings = settings
+        self._answer_bytes = answer_bytes
         self._clock = clock
         self._token = settings.token
         self._password = settings.password
@@ -102,6 +105,11 @@ class InfluxClient:
     def probe(self) -> Exchange:
         """Ask without lines, to check address, certificate, credentials and bucket. Changes nothing."""
         return self._ask(_EMPTY)
+
+    def query(self, text: str) -> Answer | NoAnswer:
+        """Ask by InfluxQL, which every InfluxDB answers at `/query`. Raises ConfigError as `write` does."""
+        parameters = {"db": self._settings.v1_database, "epoch": "ns", "q": text}
+        return self._request(Api.V1, "GET", "/query", parameters, {}, b"")
 
     def _ask(self, payload: bytes) -> Exchange:
         started_s, sent_bytes = self._clock.monotonic_s(), self._sent_bytes
@@ -227,7 +235,14 @@ class InfluxClient:
             self._read_secrets()
         self._deadline.start()
         token, basic = self._credentials(api)
-        return Transport(self._settings, token, basic=basic, clock=self._clock, deadline=self._deadline)
+        return Transport(
+            self._settings,
+            token,
+            basic=basic,
+            clock=self._clock,
+            deadline=self._deadline,
+            answer_bytes=self._answer_bytes,
+        )
 
     def _credentials(self, api: Api) -> tuple[Secret | None, bool]:
         """What stands in the header, and whether by HTTP basic authentication."""

@@ -3,7 +3,7 @@
 Promises:
 - A request ends at its deadline, however slowly the server takes or gives bytes; at once when it is aborted.
 - No redirect is followed, so that no other host sees the token.
-- At most 64 KiB of an answer are read, unless the caller asks for more.
+- It reads no more of an answer than the caller allows.
 - A 2xx whose body is cut short is not an answer: what is left of it may look like an acknowledgement.
 - A request that fails returns a `NoAnswer` and raises nothing.
 
@@ -41,8 +41,6 @@ from telemetry.sinks.credentials import Secret
 from telemetry.sinks.deadline import Deadline
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer
-
-MAX_ANSWER_BYTES = 64 * 1024
 
 
 class _Guard:
@@ -162,7 +160,7 @@ class Transport:
         basic: bool,
         clock: Clock,
         deadline: Deadline,
-        answer_bytes: int = MAX_ANSWER_BYTES,
+        answer_bytes: int,
     ) -> None:
         """token: for `Authorization: Token`; or, if `basic`, user:password for basic authentication.
 
