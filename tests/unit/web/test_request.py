@@ -100,3 +100,8 @@ def test_requests_behind_each_other_are_read_one_by_one() -> None:
         paths.append((request.method, request.path))
     assert paths == [("GET", "/a"), ("HEAD", "/b")]
     assert parser.waiting_bytes == 3
+
+
+def test_a_request_of_exactly_the_limit_is_taken() -> None:
+    head = "GET / HTTP/1.0\r\nX: "
+    assert parse_head(head + "a" * (MAX_HEAD_BYTES - len(head) - 4)).path == "/"
