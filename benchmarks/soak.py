@@ -27,7 +27,7 @@ from telemetry.ledger import Counters, imbalances, total
 from telemetry.live.status_socket import query_status
 
 SAMPLE_S = 10.0
-WARM_UP_S = 120.0  # until every buffer has its size and influxdb-client is imported
+WARM_UP_S = 120.0  # until every buffer has its size and urllib3 is imported
 FLAT_BYTES = 5e6  # what memory may grow by and be called flat
 SETTLE_S = 60.0
 SERIAL = ("jbd", "vedirect")

@@ -20,6 +20,7 @@ HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "jbd": wire.jbd_harness,
     "vedirect": wire.vedirect_harness,
     "transport": wire.transport_harness,
+    "http": wire.http_harness,
     "verdict": wire.verdict_harness,
     "dbc": files.database_harness("a.dbc"),
     "arxml": files.database_harness("a.arxml"),

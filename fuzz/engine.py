@@ -4,7 +4,7 @@ A harness is a function of bytes that raises when what it promises does not hold
 exception, a crash of compiled code, more than INPUT_LIMIT_S for one input, more than MEMORY_LIMIT_MIB) leaves
 that input in the folder of findings. What is found to be worth keeping is put there too, under `kept`.
 
-atheris is guided by coverage: of the Python code of `telemetry`, and of the compiled core where
+atheris is guided by coverage: of the Python code of `telemetry` and h11, and of the compiled core where
 TELEMETRY_CORE_COVERAGE built one (the Makefile puts it on the path). It has no wheels but for x86-64.
 """
 
@@ -59,7 +59,7 @@ def _fuzz_guided(name: str, load: Callable[[], Harness], seconds: int, findings:
     import atheris
 
     _share_libfuzzer()
-    with atheris.instrument_imports(include=["telemetry"]):
+    with atheris.instrument_imports(include=["telemetry", "h11"]):
         harness = load()
     options = {
         "max_total_time": seconds,

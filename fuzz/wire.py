@@ -1,4 +1,7 @@
-"""What comes in from devices and servers: any bytes, in any pieces, are understood as the models do."""
+"""What devices, servers and browsers send: any bytes, in any pieces, are understood as the models do."""
+
+import http.client
+import io
 
 from telemetry_core.decode.plan import Plan
 from telemetry_core.decode.spec import BusSpec, PlanSpec
@@ -19,6 +22,11 @@ from telemetry.sinks.influx.verdict import (
     Retry,
     judge,
 )
+from telemetry.web.connection import Answer as WebAnswer
+from telemetry.web.connection import Connection, Stream
+from telemetry.web.feed import Feed
+from telemetry.web.request import METHODS, Request
+from telemetry.web.response import Response
 from tests.support.framer_models import MessageModel, TextModel
 from tests.support.framing import feed_pieces
 from tests.support.transport_model import TransportModel
@@ -32,6 +40,7 @@ J1939_IDS = tuple(
 )
 IDS = (*ISOTP, *J1939_IDS, EXTENDED | 0x18FF50E5, 0x123)
 STATUSES = (204, 307, 400, 401, 404, 408, 413, 418, 422, 429, 500, 503)
+GREETING = b"event: hello\n\n"
 SUCCESSES = (200, 201, 206, 299)  # chosen by the last four values of a byte
 
 
@@ -78,7 +87,7 @@ def transport_harness(data: bytes) -> None:
 
 
 def verdict_harness(data: bytes) -> None:
-    """The first byte picks a status, the first line behind it is a Retry-After, and the rest is the body."""
+    """The first byte picks a status, the line after it is a Retry-After, and the rest is the body."""
     chosen = data[0] if data else 0
     status = SUCCESSES[chosen - 252] if chosen >= 252 else STATUSES[chosen % len(STATUSES)]
     header, _, body = data[1:].partition(b"\n")
@@ -98,6 +107,54 @@ def verdict_harness(data: bytes) -> None:
     words.encode()
     assert words.isprintable()
     assert len(words) <= MAX_WORDS
+
+
+def http_harness(data: bytes) -> None:
+    """The first byte says how many come at a time: the same requests, each with one whole answer."""
+    asked, said = _conversation(_pieces(data))
+    assert (asked, said) == _conversation([data[1:]])
+    for request in asked:
+        assert request.method in METHODS
+        assert request.path.startswith("/")
+        answer, said = _read_answer(said, request.method)
+        if request.path == "/events":
+            assert said == (GREETING if request.method == "GET" else b"")
+            return
+        assert answer == (200, request.path.encode() if request.method == "GET" else b"")
+    if said:
+        (status, words), said = _read_answer(said, "GET")
+        assert status in (400, 405, 431, 505)
+        assert words
+    assert not said
+
+
+def _conversation(pieces: list[bytes]) -> tuple[list[Request], bytes]:
+    """What the client has asked, and all that it was sent; it answers at once and takes everything."""
+    asked: list[Request] = []
+
+    def answer(request: Request) -> WebAnswer:
+        asked.append(request)
+        return Stream(Feed(), GREETING) if request.path == "/events" else Response(request.path.encode())
+
+    connection, said = Connection(answer, 0.0), bytearray()
+    for piece in pieces:
+        connection.received(piece, 0.0)
+        while connection.output:
+            said += connection.output
+            connection.sent(len(connection.output), 0.0)
+    return asked, bytes(said)
+
+
+def _read_answer(said: bytes, method: str) -> tuple[tuple[int, bytes], bytes]:
+    """Status and body, by Python's own reader of heads, and what follows; of a stream the head alone."""
+    stream = io.BytesIO(said)
+    version, status, _ = stream.readline().split(b" ", 2)
+    assert version == b"HTTP/1.1"
+    fields = http.client.parse_headers(stream)
+    length = int(fields.get("Content-Length", "0")) if method == "GET" else 0
+    body = stream.read(length)
+    assert len(body) == length
+    return (int(status), body), stream.read()
 
 
 def _pieces(data: bytes) -> list[bytes]:

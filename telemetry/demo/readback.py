@@ -1,24 +1,23 @@
 """What arrived: numbers about one vehicle, asked of the database.
 
-InfluxQL, since every InfluxDB answers it at `/query`: 1.x, 2.4 and later (a bucket is a database there), 3.x.
-Requests go through the sink's own transport, so address, TLS and credentials are those of the gateway. Only
-numbers of an answer are shown, and no word of it.
+By InfluxQL, since every InfluxDB answers it: 1.x, 2.4 and later (a bucket is a database there), 3.x. Requests
+go through the sink's own client, so address, TLS and credentials are those of the gateway.
+Only the numbers of an answer are shown, never its words.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from telemetry.clock import Clock
 from telemetry.demo.sampling import Series
 from telemetry.errors import UnavailableError
-from telemetry.sinks.credentials import Secret, read_secret
-from telemetry.sinks.deadline import Deadline
-from telemetry.sinks.influx.http import Transport
+from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.influx.verdict import Answer
 
-_DEADLINE_S = 30.0
+_TIMEOUT_S = 30.0
 _ANSWER_BYTES = 16 * 1024 * 1024
 _ROWS = 20_000  # of one answer: about a megabyte
 
@@ -48,25 +47,14 @@ class InfluxReadback:
 
     def __init__(self, settings: InfluxSettings, vehicle: str, clock: Clock) -> None:
         self.name = "InfluxDB"
-        self._database = settings.v1_database
         self._vehicle = vehicle
         self._url = settings.url
-        token, basic = _credentials(settings)
-        self._deadline = Deadline()
-        self._deadline.start()
-        self._transport = Transport(
-            settings,
-            token,
-            basic=basic,
-            clock=clock,
-            deadline=self._deadline,
-            answer_bytes=_ANSWER_BYTES,
-        )
+        patient = replace(settings, request_timeout_s=_TIMEOUT_S)
+        self._client = InfluxClient(patient, clock, answer_bytes=_ANSWER_BYTES)
 
     def close(self) -> None:
         """Close the connection."""
-        self._transport.close()
-        self._deadline.close()
+        self._client.close()
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:
         columns, rows = self._table(_select("count(*)", self._of(measurement, source)))
@@ -104,8 +92,7 @@ class InfluxReadback:
 
     def _table(self, query: str) -> tuple[list[str], list[list[Any]]]:
         """Columns, `time` first, and rows; none when there is nothing."""
-        parameters = {"db": self._database, "epoch": "ns", "q": query}
-        answer = self._transport.request("GET", "/query", parameters, {}, b"", deadline_s=_DEADLINE_S)
+        answer = self._client.query(query)
         if not isinstance(answer, Answer):
             raise UnavailableError(f"does not answer: {answer.failure.value}", where=self._url)
         if answer.status != 200:
@@ -139,13 +126,3 @@ def _quoted(name: str) -> str:
 def _column(rows: Iterable[Sequence[Any]], index: int) -> Series:
     known = [(int(row[0]), float(row[index])) for row in rows if row[index] is not None]
     return Series([time_ns for time_ns, _ in known], [value for _, value in known])
-
-
-def _credentials(settings: InfluxSettings) -> tuple[Secret | None, bool]:
-    """A token, or user:password for basic authentication; and whether it is the latter."""
-    if settings.username:
-        password = settings.password or (
-            read_secret(settings.password_file) if settings.password_file else None
-        )
-        return Secret(f"{settings.username}:{password.reveal() if password else ''}"), True
-    return settings.token or (read_secret(settings.token_file) if settings.token_file else None), False

@@ -1,8 +1,10 @@
-"""A database server of one's own for a demonstration or a test: a child process on a free loopback port.
+"""A database server for a demonstration or a test: a child process on a free loopback port.
 
-Promises: listens on 127.0.0.1 only, keeps its data in the folder it is given, is ended by its own process id
-and ends with its parent (PR_SET_PDEATHSIG, through setpriv of util-linux), so that a Ctrl-C or a crash leaves
-nothing running. Never touches the system's own server or its data.
+Promises:
+- It listens on 127.0.0.1 only, and keeps its data in the folder that the caller names.
+- It ends by its own process id, and with its parent (PR_SET_PDEATHSIG, through setpriv of util-linux): a
+  Ctrl-C or a crash leaves nothing running.
+- The system's own server and its data stay untouched.
 """
 
 import http.client
@@ -95,7 +97,7 @@ def start_server(
 ) -> ServerProcess:
     """Start the program `arguments(port)` and wait until GET `ready_path` is answered as by that program.
 
-    ready_status: of that answer; None: any 2xx. niceness: 0 to 19, how far it shall stand back behind other
+    ready_status: of that answer; None: any 2xx. niceness: 0 to 19, how far it gives way to other
     processes. The program's output goes to `folder`/server.log. Raises UnavailableError with its last line
     when it ends by itself or is not ready after `timeout_s`.
     """
@@ -138,7 +140,7 @@ def start_influxdb1(
         )
         return [str(program), "-config", str(configuration)]
 
-    # A page of another program that took the port first is no answer of InfluxDB.
+    # A page of another program that took the port first is not an answer of InfluxDB.
     return start_server(arguments, folder, clock, ready_path="/ping", ready_status=204, niceness=niceness)
 
 

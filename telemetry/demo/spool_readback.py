@@ -1,4 +1,4 @@
-"""What arrived, where there is no database: the batches that wait in the spool, read as any sink would.
+"""What arrived, where there is no database: the batches that wait in the spool, read as a sink reads them.
 
 Relies on the gateway having stopped: a spool belongs to one process. Its points stay where they are.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from telemetry.clock import Clock
 from telemetry.demo.readback import bucket_means
 from telemetry.demo.sampling import Series
+from telemetry.model.read_point import read_point, type_of
 from telemetry.spool.compress import decompress
 from telemetry.spool.spool import Spool
 
@@ -33,7 +34,7 @@ class _Column:
 
 
 class SpoolReadback:
-    """All points of a spool, read once."""
+    """All points of a spool, read once: a `Readback`."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         """Raises StorageError when the spool cannot be opened."""
@@ -47,42 +48,34 @@ class SpoolReadback:
             spool.close()
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:
-        """See `Readback.field_counts`."""
         columns = self._columns.get((measurement, source), {})
         return {field: column.count for field, column in columns.items()}
 
     def series(self, measurement: str, source: str, field: str) -> Series:
-        """See `Readback.series`."""
         column = self._columns.get((measurement, source), {}).get(field)
         return Series([], []) if column is None else column.series()
 
     def means(
         self, measurement: str, source: str, fields: Sequence[str], every_ns: int
     ) -> Mapping[str, Series]:
-        """See `Readback.means`."""
         found = {field: self.series(measurement, source, field) for field in fields}
         return {field: bucket_means(series, every_ns) for field, series in found.items() if len(series)}
 
-    def _add(self, line: str) -> None:
-        # Names of the demonstration's own database need no escapes, and no text of a source is read here.
-        key, _, rest = line.partition(" ")
-        measurement, *tags = key.split(",")
-        source = next((tag[7:] for tag in tags if tag.startswith("source=")), "")
-        if not source or measurement == "event":
+    def _add(self, line: bytes) -> None:
+        point = read_point(line)
+        if point is None or "source" not in point.tags or point.measurement == "event":
             return
-        fields, _, stamp = rest.rpartition(" ")
-        columns = self._columns.setdefault((measurement, source), {})
-        is_kept = measurement in _VALUES_OF
-        for field in fields.split(","):
-            name, _, value = field.partition("=")
+        columns = self._columns.setdefault((point.measurement, point.tags["source"]), {})
+        is_kept = point.measurement in _VALUES_OF
+        for name, value in point.fields.items():
             column = columns.get(name) or columns.setdefault(name, _Column())
             column.count += 1
-            if is_kept and value[-1] not in 'te"':  # true, false, a text
-                column.times_ns.append(int(stamp))
+            if is_kept and type_of(value) == "float":
+                column.times_ns.append(point.time_ns)
                 column.values.append(float(value))
 
 
-def _lines(spool: Spool) -> Iterator[str]:
+def _lines(spool: Spool) -> Iterator[bytes]:
     """What is handed out stays in flight, so each call gives the next batch; the newest comes last."""
     while (entry := spool.next_backlog() or spool.next_live()) is not None:
-        yield from decompress(entry.batch.payload, _LIMIT_BYTES).decode("utf-8").splitlines()
+        yield from decompress(entry.batch.payload, _LIMIT_BYTES).splitlines()

@@ -1,8 +1,11 @@
-"""Taking secrets out of what others wrote: a server, a proxy or a library may quote what it was sent.
+"""Taking secrets out of what others wrote: a server, a proxy or a library may quote what we sent it.
 
-Promises: no secret is left in a text that has passed, as it is or in the encodings in which software quotes:
-JSON's escapes, percent-encoding, HTML entities, and base64 of anything that holds it, at any alignment; no
-user and password in a URL either, whosever they are. Takes time in proportion to the text.
+Promises:
+- No secret is left in a text that has passed: neither as it is, nor in the encodings in which software
+  quotes. These are JSON's escapes, percent-encoding, HTML entities, and base64 of anything that holds it, at
+  any alignment.
+- No user and password are left in a URL, even those of somebody else.
+- The time is proportional to the text.
 
 Used where texts enter (`InfluxClient`), so that nothing after it has to think of secrets.
 """
@@ -60,7 +63,7 @@ class Blotter:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        """One of all forms of all secrets; None: there is no secret."""
+        """A pattern of all forms of all secrets; None without secrets."""
         plain = sorted(self._secrets, key=len, reverse=True)
         in_base64 = sorted({*self._encoded, *self._secrets}, key=len, reverse=True)
         forms = [form for text in in_base64 for form in _forms_in_base64(text)]
@@ -73,7 +76,7 @@ class Blotter:
 
 
 def _as_text(body: bytes) -> str:
-    """JSON may be UTF-16 or 32. What is no text keeps its bytes, but for NULs, which could part letters."""
+    """JSON may be UTF-16 or 32. What is not text keeps its bytes, but for NULs, which could part letters."""
     encoding = json.detect_encoding(body)
     if encoding.startswith("utf-8"):
         return body.replace(b"\0", b"").decode("utf-8", "surrogateescape")
@@ -92,7 +95,7 @@ def _backslashes(count: int) -> str:
 
 
 def _character(character: str) -> str:
-    # Repetitions are bounded: a text of backslashes alone shall not cost its square.
+    # Repetitions are bounded: a text of backslashes alone must not cost its square.
     code = ord(character)
     octets = character.encode("utf-8", "surrogatepass")
     units = character.encode("utf-16-be", "surrogatepass")
@@ -129,7 +132,7 @@ def _forms_in_base64(secret: str) -> list[str]:
 
 
 def _cores(secret: str) -> list[str]:
-    """The letters of base64 that depend on the secret alone, behind 0, 1 and 2 octets of something else."""
+    """The letters of base64 that depend on the secret alone, after 0, 1 and 2 octets of something else."""
     octets = secret.encode("utf-8", "surrogatepass")
     cores = []
     for before in range(3):

@@ -1,9 +1,10 @@
 """Secrets: how they are held, and from which files they may be read.
 
-Promises: a `Secret` shows its value to `reveal()` alone, never in a text, a traceback or a pickle; a secret's
-file is refused when anyone but its owner may read it, or when the way to it goes through a symbolic link that
-somebody else could point elsewhere. What systemd hands over (LoadCredential) takes the place of the file of
-the same name.
+Promises:
+- A `Secret` shows its value by `reveal()` alone, never in a text, a traceback or a pickle.
+- A file that others than its owner may read is refused. So is one that is reached through a symbolic link
+  which somebody else could point elsewhere.
+- A credential of systemd (LoadCredential) takes the place of the file of the same name.
 """
 
 import hmac
@@ -55,7 +56,7 @@ class Secret:
 
 
 def handed_over(path: Path, environment: Mapping[str, str]) -> Path:
-    """The service manager's copy of `path`, where it has handed over one of that name; else `path`.
+    """The service manager's copy of `path`, if it gives one of that name; otherwise `path`.
 
     systemd.exec(5), LoadCredential: files in $CREDENTIALS_DIRECTORY, readable for the service alone. So a
     configuration may name a file of root's, which commands read from root's shell and the service cannot.

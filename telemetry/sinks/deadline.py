@@ -1,7 +1,10 @@
 """One thread that ends what takes too long, for as long as a sink lives.
 
-Promises: `start` starts the thread or says why it cannot, and nothing that comes later needs another one;
-what is limited is ended once, at its time, and never after its block was left. Limits one thing at a time.
+Promises:
+- `start` starts the thread or says why it cannot; nothing that comes later needs another thread.
+- The thread ends a limited block once, at its time, and never after the block was left.
+- It limits one block at a time.
+
 Relies on the machine's own clock: what it guards waits for a real socket.
 """
 
@@ -13,11 +16,11 @@ from math import inf
 
 from telemetry.threads import start
 
-_END_S = 1.0  # for the thread to end when it is told to
+_END_S = 1.0  # for the thread to end after `close`
 
 
 class Deadline:
-    """See the module. `limit` belongs to one thread at a time."""
+    """`limit` belongs to one thread at a time."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

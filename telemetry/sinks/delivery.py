@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from enum import Enum
 
 from telemetry.errors import DataError
+from telemetry.model.read_point import row_key
 from telemetry.sinks.influx.verdict import Acknowledged, Refusal, Rejected, Retry, Split
 from telemetry.sinks.isolate import DeadLines, Isolation, Reason
 from telemetry.spool.batch import Entry
 from telemetry.spool.compress import compress, decompress
-from telemetry.spool.rows import row_key
 
 MOST_ALIKE = 10  # identical answers 500 in a row before the batch itself is suspected
 MOST_REFUSALS = 10  # of the request as a whole, before its lines are dead

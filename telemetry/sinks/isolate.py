@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from telemetry.model.read_point import read_point, type_of
 from telemetry.sinks.influx.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
-from telemetry.sinks.read_point import read_point
 
 MAX_REQUESTS = 64  # once nothing was named
 
@@ -181,10 +181,10 @@ def _conflicting(lines: Sequence[bytes], conflict: FieldConflict) -> set[int]:
         point = read_point(line)
         if point is None or (conflict.measurement and point.measurement not in measurements):
             continue
-        for name, kind in point.field_types.items():
+        for name, value in point.fields.items():
             if name in fields:
                 of_field.add(index)
-                if kind == conflict.refused_type:
+                if type_of(value) == conflict.refused_type:
                     of_type.add(index)
     return of_type or of_field
 
@@ -197,7 +197,5 @@ def _spellings(name: str) -> set[str]:
 def _oldest(lines: Sequence[bytes], count: int) -> set[int]:
     """The `count` lines with the oldest stamps: a retention policy drops by age alone."""
     points = ((index, read_point(line)) for index, line in enumerate(lines))
-    stamps = sorted(
-        (point.time_ns, index) for index, point in points if point is not None and point.time_ns is not None
-    )
+    stamps = sorted((point.time_ns, index) for index, point in points if point is not None)
     return {index for _, index in stamps[:count]}

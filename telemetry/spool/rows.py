@@ -1,18 +1,6 @@
-"""As much of line protocol as it takes to see that a row replaces another: same series, same stamp.
+"""The rows of a batch's lines: which of them replace others, by series and stamp."""
 
-Relies on lines as our encoder writes them: one point a line, a stamp at the end. A line that is not like that
-is a row of its own.
-"""
-
-import re
-
-_ROW = re.compile(rb"((?:[^\\ ]|\\.)+) .* (-?\d+)", re.DOTALL)
-
-
-def row_key(line: bytes) -> bytes:
-    """Measurement, tags and stamp of a line; the line itself if it is not well formed."""
-    row = _ROW.fullmatch(line)
-    return row[1] + b" " + row[2] if row else line
+from telemetry.model.read_point import row_key
 
 
 def row_keys(lines: bytes) -> set[bytes]:
@@ -21,11 +9,11 @@ def row_keys(lines: bytes) -> set[bytes]:
 
 
 def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
-    """The lines whose row is none of these."""
+    """The lines whose row is not one of these."""
     return b"".join(line + b"\n" for line in lines.splitlines() if row_key(line) not in keys)
 
 
 def without_replaced(lines: bytes, batch: bytes) -> bytes:
-    """Those of these `lines` of a batch whose row no later line of the batch is."""
+    """Those of these `lines` of a batch that no later line of the batch replaces."""
     last = {row_key(line): line for line in batch.splitlines()}
     return b"".join(line + b"\n" for line in lines.splitlines() if last.get(row_key(line), line) == line)

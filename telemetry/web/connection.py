@@ -1,8 +1,11 @@
 """One client, as a state machine without a socket: requests come in, answers or a stream go out.
 
-Promises: one answer is on its way at a time, and nothing more is taken from the client before it is out; so
-what a client costs is bounded by one request and one answer, and answers are shared. A client that is slow to
-ask, slow to read or idle has a deadline. Time is passed in. The server does the reading, writing and closing.
+Promises:
+- One answer is on its way at a time, and the connection takes no further request before that answer is out.
+- One request and one answer, which clients share, bound what a client costs.
+- A client that is slow to ask, slow to read or idle has a deadline.
+
+Time is passed in. The server reads, writes and closes.
 """
 
 from collections.abc import Callable
@@ -23,7 +26,7 @@ SLOW_S = 2.0  # without taking a byte: gives way to others
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer that does not end. greeting: what each client is told first."""
+    """An answer that does not end. greeting: what each client gets first."""
 
     feed: Feed
     greeting: bytes
@@ -37,11 +40,11 @@ class _Phase(Enum):
     ASKING = auto()
     ANSWERING = auto()
     STREAMING = auto()
-    DRAINING = auto()  # all is said, and the client is told so
+    DRAINING = auto()  # the last answer is out, and our side is closed
 
 
 class Connection:
-    """See the module."""
+    """One client."""
 
     def __init__(self, answer: Answerer, now_s: float) -> None:
         self._answer = answer
@@ -52,7 +55,7 @@ class Connection:
         self._output = memoryview(b"")
         self._body = b""  # follows the head that is in `_output`
         self._stream: Stream | None = None
-        self._told = 0  # the number of the message that was sent last
+        self._followed = 0  # the number of the message that was sent last
         self._last = False  # no request is taken after this answer
 
     # -- what comes in
@@ -103,7 +106,7 @@ class Connection:
 
     @property
     def output(self) -> memoryview:
-        """What is to be sent next; empty if there is nothing now."""
+        """What the server sends next; empty if there is nothing now."""
         return self._output
 
     def sent(self, count: int, now_s: float) -> None:
@@ -128,13 +131,13 @@ class Connection:
             self._take_request(now_s)  # it may have come already
 
     def follow(self, now_s: float) -> bool:
-        """Take the newest message of the stream, if it is new and the last one is out; whether it was so."""
+        """Take the newest message of the stream if it is new and the last one is out; whether it did."""
         if self._phase is not _Phase.STREAMING or self._stream is None or self._output:
             return False
         feed = self._stream.feed
-        if feed.number == self._told:
+        if feed.number == self._followed:
             return False
-        self._told = feed.number
+        self._followed = feed.number
         self._output = memoryview(feed.message)
         self._since_s = now_s
         return True
@@ -143,7 +146,7 @@ class Connection:
 
     @property
     def is_draining(self) -> bool:
-        """Whether all is said: the server closes its side, and the rest when the client does."""
+        """Whether the last answer is out: the server closes its side, and the rest after the client."""
         return self._phase is _Phase.DRAINING
 
     @property
@@ -165,7 +168,7 @@ class Connection:
         return float("inf")
 
     def may_give_way(self, now_s: float) -> float | None:
-        """Since when it does nothing for which it should be kept, when others need the place; or None."""
+        """Since when it has done nothing that would keep its place when others need it; None: it stays."""
         if self._phase in (_Phase.ASKING, _Phase.DRAINING):
             return self._since_s
         is_slow = bool(self._output) and now_s - self._since_s >= SLOW_S

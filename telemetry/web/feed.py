@@ -1,6 +1,6 @@
 """The newest message for all that listen to the event stream, made once.
 
-Promises: a client that is slow misses messages and never makes them pile up: there is only the newest one.
+Promises: messages never pile up. There is only the newest one, and a client that is slow misses others.
 """
 
 

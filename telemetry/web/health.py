@@ -1,26 +1,26 @@
-"""Whether the service is alive and ready, out of its own status. Pure.
+"""Whether the service is alive and ready, from its own status. Pure.
 
-*Alive*: the pipeline's loop got on lately, in the sense in which systemd's watchdog is fed
-(`telemetry.service.supervisor`). What is not alive is helped by a restart.
+*Alive*: the pipeline's loop has made progress, as systemd's watchdog sees it
+(`telemetry.service.supervisor`). A restart helps a service that is not alive.
 
-*Ready*: alive, its sources run, and the spool takes batches to disk. Not the server: that it cannot be
-reached, or refuses, is what the spool is for, and a device that is absent is waited for. Both are told beside
-the answer.
+*Ready*: the service is alive, its sources run, and the spool takes batches to disk. The database does not
+count: the spool is there for a server that is away or refuses. Nor does an absent device: its source waits
+for it. Both appear as notes beside the answer.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-WELL = ("receiving", "reading", "ended")  # what a source says of itself that is as it should be
-ALIVE_WITHIN_S = 15.0  # a memory card may hold a sync up for seconds
+WELL = ("receiving", "reading", "ended")  # states of a source that works
+ALIVE_WITHIN_S = 15.0  # a memory card may delay a sync for seconds
 
 Status = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """reasons: why not; notes: what is not as it should be all the same."""
+    """reasons: why not; notes: what is wrong beside that."""
 
     reasons: tuple[str, ...]
     notes: tuple[str, ...] = ()

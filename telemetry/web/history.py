@@ -1,7 +1,10 @@
 """The past ten minutes of each pack, so that a page that is opened now has its curves at once.
 
-Promises: a bounded number of packs and samples, whatever comes; a value that was stale when it was sampled is
-absent, and so is a gap while nothing was sampled. Pure but for the times in the snapshots.
+Promises:
+- The number of packs and samples is bounded, whatever comes.
+- A value that was stale at its sample is absent, and so is a gap without samples.
+
+Pure: times come with the snapshots.
 """
 
 from collections import deque
@@ -26,7 +29,7 @@ class History:
         self._packs: dict[_Key, dict[str, deque[float | None]]] = {}
 
     def observe(self, snapshot: LiveSnapshot) -> None:
-        """Take a sample, unless the last one was taken just before."""
+        """Take a sample, unless one was taken just before."""
         if self._times_s and snapshot.taken_s - self._times_s[-1] < 0.75 * EVERY_S:
             return
         samples = dict(_samples(snapshot))

@@ -1,8 +1,8 @@
 """By which names a client may call this machine: the guard against DNS rebinding.
 
-A page of another host can make its own name point to 127.0.0.1 and then read what this server answers, as if
-it were its own. Its browser still sends that name as Host. So: an IP address (which no resolver is asked
-for), `localhost`, this machine's own name and what the configuration names are served, others are not. Pure.
+A page of another host can make its own name point to 127.0.0.1, and then read our answers as if they were its
+own. Its browser still sends that name as Host. So we serve an IP address (no resolver is asked for one),
+`localhost`, this machine's own name and the names in the configuration, and no other. Pure.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ def own_names(hostname: str, configured: Iterable[str]) -> frozenset[str]:
 
 
 def is_served(host: str, names: frozenset[str]) -> bool:
-    """host: the header field, with or without a port; empty: the client is no browser (HTTP/1.0)."""
+    """host: the header field, with or without a port; empty: the client is not a browser (HTTP/1.0)."""
     if not host:
         return True
     match = _HOST.fullmatch(host)

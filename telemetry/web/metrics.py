@@ -52,7 +52,7 @@ def exposition(status: Status) -> bytes:
 
 
 class StatusCollector(Collector):
-    """See the module."""
+    """Makes the metrics of one status."""
 
     def __init__(self, status: Status) -> None:
         self._status = status

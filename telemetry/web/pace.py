@@ -1,6 +1,6 @@
-"""How much the server does in a second, for all clients together: more of it waits.
+"""How much the server does in a second, for all clients together; the rest waits.
 
-Promises: a client that asks as fast as it can takes a bounded share of the processor from the line. Pure.
+Promises: a client that asks as fast as it can takes a bounded share of the processor from the pipeline. Pure.
 """
 
 
@@ -14,7 +14,7 @@ class Pace:
         self._at_s = now_s
 
     def take(self, steps: float = 1.0) -> None:
-        """So many steps were done."""
+        """The server has done so many steps."""
         self._left -= steps
 
     def wait_s(self, now_s: float) -> float:

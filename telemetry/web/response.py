@@ -1,8 +1,12 @@
 """Answers of HTTP/1.1: values to bytes, with what protects a browser that shows them.
 
-Promises: nothing is loaded from another host, framed by another page, read by another page's script, guessed
-to be of another type, or, if it is data, kept by a cache. Nothing is said of versions or paths of this
-machine. Pure.
+Promises:
+- A browser loads nothing from another host, and guesses no other type.
+- No other page frames an answer, and no script of another page reads it.
+- No cache keeps data.
+- An answer names no version of a program and no path of this machine.
+
+Pure.
 """
 
 from dataclasses import dataclass

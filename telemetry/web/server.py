@@ -1,10 +1,14 @@
 """The server of the page: sockets and one thread around `connection` and `site`.
 
-Promises: no client, however slow, silent or greedy, disturbs the line or another client: MAX_CLIENTS at once,
-of which MAX_STREAMS may listen to the stream; where there is no room the one gives way that has done nothing
-for longest; nothing piles up for any of them; all together are served STEPS_PER_S a second. They leave
-RESERVED_DESCRIPTORS of those that the process may open to the line. An address that cannot be used, or a
-thread that cannot be had, is one warning, and the service runs on without the page.
+Promises:
+- No client, however slow, silent or greedy, disturbs the pipeline or another client.
+- There are MAX_CLIENTS at once; MAX_STREAMS of them may listen to the stream. Nothing piles up for any of
+  them.
+- Where there is no room, the client gives way that has done nothing for longest.
+- All clients together get STEPS_PER_S a second.
+- They leave RESERVED_DESCRIPTORS of those that the process may open to the pipeline.
+- An address that cannot be used, or a thread that does not start, is one warning. The service runs without
+  the page.
 
 Relies on `published` and `close` being called from one thread.
 """
@@ -50,7 +54,7 @@ _NO_ROOM = words(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients; try again", 
 
 
 class _Client:
-    """A socket and what is said through it."""
+    """A socket and the state of its client."""
 
     def __init__(self, peer: socket.socket, connection: Connection) -> None:
         self.peer = peer
@@ -171,7 +175,7 @@ class WebServer:
             self._tell(partial(self.site.published, is_listened_to=bool(self._streams())))
 
     def _tell(self, make: Callable[[], None]) -> None:
-        """Have the next message made, and sent to all who have taken the last one."""
+        """Make the next message, and send it to all that have taken the last one."""
         try:
             make()
         except Exception:
@@ -234,7 +238,7 @@ class WebServer:
         return True
 
     def _go_on(self, client: _Client) -> None:
-        """Send what a client is to be sent, as far as it takes it."""
+        """Send a client its output, as far as it takes it."""
         connection = client.connection
         try:
             for _ in range(_SENDS_AT_ONCE):
@@ -247,7 +251,7 @@ class WebServer:
                 client.is_shut = True
                 client.peer.shutdown(socket.SHUT_WR)
         except BlockingIOError:
-            pass  # the selector tells when it takes more
+            pass  # the selector reports when it takes more
         except OSError:
             self._drop(client)
             return
@@ -271,7 +275,7 @@ class WebServer:
         return [client for client in self._clients.values() if client.connection.is_stream]
 
     def _make_room(self, clients: Iterable[_Client]) -> bool:
-        """Drop the one that has done nothing for longest; False: all of them deserve their place."""
+        """Drop the one that has done nothing for longest; False: all of them keep their place."""
         now_s = self._clock.monotonic_s()
         idle: list[tuple[float, _Client]] = []
         for client in clients:

@@ -1,9 +1,13 @@
-"""What stands at which path: the page, the live values, the past minutes, metrics and health.
+"""The answer at each path: the page, the live values, the past minutes, metrics and health.
 
-Promises: whatever is made of the service's status is made once for all who ask within FRESH_S, and never
-shown when it is older; the stream has a message for each publication, and while none comes one with the ages
-of then each QUIET_S, so that a pipeline that hangs is seen to hang. Nothing is read from the disk after the
-start, and nothing secret is in the status. Belongs to one thread.
+Promises:
+- An answer from the service's status is made once for all that ask within FRESH_S, and is never older than
+  that.
+- The stream has a message for each publication. Without one it has a message with the present ages each
+  QUIET_S, so that readers see a pipeline that hangs.
+- The site reads nothing from the disk after its start, and the status holds no secret.
+
+Belongs to one thread.
 """
 
 import hashlib
@@ -40,7 +44,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """What the service shows of itself; may be called from the server's thread.
+    """What the service shows of itself; the server's thread calls these.
 
     status: as the status socket answers; snapshot: of the live values, as they were published last.
     """
@@ -114,7 +118,7 @@ class Site:
             self._feed_now()
 
     def tick(self) -> None:
-        """Somebody listens to the stream: tell what is so now, if nothing was told for long."""
+        """Somebody listens to the stream: send the present state if nothing was sent for QUIET_S."""
         if self._now_s() >= self.due_s:
             self._feed_now()
 

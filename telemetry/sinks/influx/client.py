@@ -1,10 +1,12 @@
 """The database as the sender sees it: lines in, a verdict out, whatever API the server speaks.
 
-Promises: `api = auto` is settled by what the server answers and never by the version it claims; a missing
-bucket or database is created when that is allowed; a server that takes no gzip gets plain lines; credentials
-stand in headers only and are blotted out of whatever comes back; one thread, started before the first
-request, ends those that take too long. Imports influxdb-client (18 MB, 0.2 s) with the first request and not
-before.
+Promises:
+- What the server answers settles `api = auto`; the version that it claims never does.
+- A missing bucket or database is created when that is allowed.
+- A server that takes no gzip gets plain lines.
+- Credentials stand in headers only, and are blotted out of every answer.
+- One thread, started before the first request, ends requests that take too long.
+- urllib3 is imported with the first request: the first frame does not wait for it.
 """
 
 import gzip
@@ -34,6 +36,7 @@ from telemetry.spool.compress import decompress
 if TYPE_CHECKING:
     from telemetry.sinks.influx.http import Transport
 
+ANSWER_BYTES = 64 * 1024  # of an answer to a write
 _EMPTY = gzip.compress(b"", mtime=0)
 _JSON = {"Content-Type": "application/json"}
 _LINES = {"Content-Type": "text/plain; charset=utf-8"}
@@ -57,10 +60,12 @@ class Exchange:
 
 
 class InfluxClient:
-    """One server. `write` is called from one thread; `abort` from any."""
+    """One server. `write` and `query` are called from one thread; `abort` from any."""
 
-    def __init__(self, settings: InfluxSettings, clock: Clock) -> None:
+    def __init__(self, settings: InfluxSettings, clock: Clock, *, answer_bytes: int = ANSWER_BYTES) -> None:
+        """answer_bytes: how much of an answer is read at most."""
         self._settings = settings
+        self._answer_bytes = answer_bytes
         self._clock = clock
         self._token = settings.token
         self._password = settings.password
@@ -79,7 +84,7 @@ class InfluxClient:
         return self._api
 
     def start(self) -> None:
-        """Start the thread that ends requests; else the first request does. Raises UnavailableError."""
+        """Start the thread that ends requests; otherwise the first request does. Raises UnavailableError."""
         self._deadline.start()
 
     def write(self, payload: bytes) -> Exchange:
@@ -98,8 +103,13 @@ class InfluxClient:
         return replace(exchange, verdict=replace(verdict, words=f"{verdict.words}; making it: {created}"))
 
     def probe(self) -> Exchange:
-        """Ask without lines: tells of address, certificate, credentials and bucket. Changes nothing."""
+        """Ask without lines, to check address, certificate, credentials and bucket. Changes nothing."""
         return self._ask(_EMPTY)
+
+    def query(self, text: str) -> Answer | NoAnswer:
+        """Ask by InfluxQL, which every InfluxDB answers at `/query`. Raises ConfigError as `write` does."""
+        parameters = {"db": self._settings.v1_database, "epoch": "ns", "q": text}
+        return self._request(Api.V1, "GET", "/query", parameters, {}, b"")
 
     def _ask(self, payload: bytes) -> Exchange:
         started_s, sent_bytes = self._clock.monotonic_s(), self._sent_bytes
@@ -219,13 +229,20 @@ class InfluxClient:
         return self._blotted(answer)
 
     def _connect(self, api: Api) -> "Transport":
-        from telemetry.sinks.influx.http import Transport  # 18 MB: not before it is needed
+        from telemetry.sinks.influx.http import Transport
 
         if not self._secrets_read:
             self._read_secrets()
         self._deadline.start()
         token, basic = self._credentials(api)
-        return Transport(self._settings, token, basic=basic, clock=self._clock, deadline=self._deadline)
+        return Transport(
+            self._settings,
+            token,
+            basic=basic,
+            clock=self._clock,
+            deadline=self._deadline,
+            answer_bytes=self._answer_bytes,
+        )
 
     def _credentials(self, api: Api) -> tuple[Secret | None, bool]:
         """What stands in the header, and whether by HTTP basic authentication."""

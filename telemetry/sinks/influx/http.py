@@ -1,15 +1,17 @@
-"""One HTTP request at a time through influxdb-client's own connection pool, bounded in time and in size.
+"""One HTTP request at a time through a connection pool of urllib3, bounded in time and in size.
 
-Promises: a request ends at its deadline however slowly the server takes or gives bytes, and at once when it
-is aborted; no redirect is followed, so that no other host sees the token; at most 64 KiB of an answer are
-read, unless more are asked for; a 2xx whose body is cut short is no answer, since what is left of it may look
-like an acknowledgement; whatever goes wrong is a `NoAnswer`, not an exception. Relies on urllib3 for the
-protocol, on the sink's `Deadline` and a second descriptor of the socket: urllib3's own time-outs begin again
-with every read, so a server that drips would hold a request for ever.
+Promises:
+- A request ends at its deadline, however slowly the server takes or gives bytes; at once when it is aborted.
+- No redirect is followed, so that no other host sees the token.
+- It reads no more of an answer than the caller allows.
+- A 2xx whose body is cut short is not an answer: what is left of it may look like an acknowledgement.
+- A request that fails returns a `NoAnswer` and raises nothing.
 
-Importing this module imports influxdb-client.
+Relies on the sink's `Deadline` and a second descriptor of the socket: urllib3's own time-outs begin again
+with each read, so that a server that drips would hold a request for ever.
 """
 
+import base64
 import contextlib
 import http.client
 import os
@@ -18,6 +20,7 @@ import ssl
 import threading
 import warnings
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
@@ -36,11 +39,8 @@ from telemetry.clock import Clock
 from telemetry.errors import ConfigError
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.deadline import Deadline
-from telemetry.sinks.influx.library import InfluxDBClient
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer
-
-MAX_ANSWER_BYTES = 64 * 1024
 
 
 class _Guard:
@@ -118,7 +118,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        # urllib3 would log what is no header, whatever it quotes.
+        # urllib3 would log what is not a header, whatever it quotes.
         self.headers.defects.clear()
         self.headers.set_payload("")
         length = self.headers.get("content-length", "")
@@ -160,7 +160,7 @@ class Transport:
         basic: bool,
         clock: Clock,
         deadline: Deadline,
-        answer_bytes: int = MAX_ANSWER_BYTES,
+        answer_bytes: int,
     ) -> None:
         """token: for `Authorization: Token`; or, if `basic`, user:password for basic authentication.
 
@@ -169,25 +169,16 @@ class Transport:
         if settings.unsafe_skip_tls_verification:
             warnings.simplefilter("ignore", InsecureRequestWarning)  # the user has said so, by that name
         try:
-            self._client = InfluxDBClient(
-                url=settings.url,
-                token=token.reveal() if token else "",
-                auth_basic=basic,
-                verify_ssl=not settings.unsafe_skip_tls_verification,
-                ssl_ca_cert=str(settings.ca_file) if settings.ca_file else None,
-                proxy=settings.proxy or None,
-                connection_pool_maxsize=1,
-                retries=False,
-            )
-        except (ValueError, OSError, HTTPError) as error:
+            self._pool = _pool(settings)
+        except (ValueError, HTTPError) as error:
             raise ConfigError(f"cannot be used: {type(error).__name__}", where=settings.url) from None
+        self._headers = {"User-Agent": "nev-telemetry", **_authorization(token, basic=basic)}
         self._clock = clock
         self._deadline = deadline
         self._answer_bytes = answer_bytes
         self._connect_timeout_s = settings.connect_timeout_s
         self._base = settings.url.rstrip("/")
         self._guard = _Guard()
-        self._pool = self._client.api_client.rest_client.pool_manager
         self._pool.pool_classes_by_scheme = _guarded_pools(self._guard)
 
     def request(
@@ -221,7 +212,7 @@ class Transport:
             method,
             self._base + target,
             body=body,
-            headers={**self._client.api_client.default_headers, **headers},
+            headers={**self._headers, **headers},
             timeout=urllib3.Timeout(connect=self._connect_timeout_s, read=deadline_s),
             retries=False,
             redirect=False,
@@ -256,6 +247,24 @@ class Transport:
         """Close the connection."""
         self._pool.clear()
         self._guard.drop()
+
+
+def _pool(settings: InfluxSettings) -> urllib3.PoolManager:
+    """One connection, straight or through the proxy, with the certificates to check against."""
+    checks: dict[str, Any] = {
+        "maxsize": 1,
+        "cert_reqs": ssl.CERT_NONE if settings.unsafe_skip_tls_verification else ssl.CERT_REQUIRED,
+        "ca_certs": str(settings.ca_file) if settings.ca_file else None,
+    }
+    return urllib3.ProxyManager(settings.proxy, **checks) if settings.proxy else urllib3.PoolManager(**checks)
+
+
+def _authorization(token: Secret | None, *, basic: bool) -> dict[str, str]:
+    if token is None:
+        return {}
+    value = token.reveal()
+    words = f"Basic {base64.b64encode(value.encode()).decode()}" if basic else f"Token {value}"
+    return {"Authorization": words}
 
 
 def _no_answer(error: Exception) -> NoAnswer:

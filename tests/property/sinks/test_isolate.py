@@ -1,6 +1,5 @@
 """Isolation against any server that refuses some lines and tells more or less about them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 
 from telemetry.sinks.influx.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 from telemetry.sinks.isolate import MAX_REQUESTS, Isolation, Reason
-from telemetry.sinks.read_point import read_point
 
 
 @dataclass
@@ -84,39 +82,3 @@ def test_every_line_is_stored_or_dead_and_good_lines_die_only_when_they_could_no
     assert innocent <= {Reason.NOT_ISOLATED}
     if manner not in ("counts", "says nothing"):
         assert not innocent
-
-
-names = st.text(st.characters(exclude_characters="\n\\", exclude_categories=["Cs"]), min_size=1, max_size=8)
-
-
-def escaped(name: str, special: str) -> str:
-    return re.sub(f"([{special}])", r"\\\1", name)
-
-
-@given(
-    names,
-    st.lists(st.tuples(names, names), max_size=3),
-    st.dictionaries(
-        names, st.sampled_from(["float", "integer", "unsigned", "boolean", "string"]), min_size=1
-    ),
-    st.integers(-(2**63), 2**63 - 1),
-    names,
-)
-def test_a_line_is_read_as_it_was_written(
-    measurement: str, tags: list[tuple[str, str]], types: dict[str, str], time_ns: int, text: str
-) -> None:
-    quoted = '"' + text.replace('"', '\\"') + '"'
-    values = {"float": "-1.5e-7", "integer": "12i", "unsigned": "12u", "boolean": "true", "string": quoted}
-    head = escaped(measurement, ", ")
-    head += "".join(f",{escaped(key, ',= ')}={escaped(value, ',= ')}" for key, value in tags)
-    fields = ",".join(f"{escaped(name, ',= ')}={values[kind]}" for name, kind in types.items())
-    point = read_point(f"{head} {fields} {time_ns}".encode())
-    assert point is not None
-    assert point.measurement == measurement
-    assert point.field_types == types
-    assert point.time_ns == time_ns
-
-
-@given(st.binary(max_size=60))
-def test_any_bytes_are_read_or_found_malformed(line: bytes) -> None:
-    read_point(line)

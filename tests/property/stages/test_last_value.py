@@ -25,6 +25,7 @@ from telemetry_core.decode.spec import (
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.ledger import Ledger
+from telemetry.model.read_point import row_key
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
@@ -35,7 +36,6 @@ from telemetry.sinks.sender import Sender
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.deadletters import letter_names
 from telemetry.spool.requeue import hand_over
-from telemetry.spool.rows import row_key
 from telemetry.spool.spool import LOOK_EVERY_S
 from telemetry.stages.stages import Line
 from tests.support.clock import FakeClock

@@ -8,12 +8,13 @@ from random import Random
 import pytest
 
 from telemetry.errors import DataError
+from telemetry.model.read_point import row_key
 from telemetry.spool import EncodedBatch, Entry, Spool, SpoolLimits
 from telemetry.spool.batch import TimeBase, lines_of
 from telemetry.spool.compress import compress
 from telemetry.spool.deadletters import letter_names, read_letter
 from telemetry.spool.requeue import hand_over
-from telemetry.spool.rows import row_key, without_rows
+from telemetry.spool.rows import without_rows
 from telemetry.spool.spool import LOOK_EVERY_S
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk

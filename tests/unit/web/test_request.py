@@ -2,7 +2,16 @@
 
 import pytest
 
-from telemetry.web.request import MAX_FIELDS, MAX_HEAD_BYTES, RequestError, RequestParser, parse_head
+from telemetry.web.request import MAX_FIELDS, MAX_HEAD_BYTES, Request, RequestError, RequestParser
+
+
+def parse_head(head: str) -> Request:
+    """The request of a head without the empty line at its end."""
+    parser = RequestParser()
+    parser.feed(f"{head}\r\n\r\n".encode("latin-1"))
+    request = parser.next()
+    assert request is not None
+    return request
 
 
 def refused(head: str) -> int:
@@ -42,7 +51,7 @@ def test_only_get_and_head_are_answered(method: str) -> None:
         "GET / HTTP/1.1",
         "GET / HTTP/1.1\r\nHost: a\r\nHost: a",
         "GET / HTTP/1.1\r\nHost : a",
-        "GET / HTTP/1.1\r\nHost: a\r\n folded",
+        "GET / HTTP/1.1\r\n folded",
         "GET / HTTP/1.1\r\nHost: a\r\nX: a\nb",
         "GET / HTTP/1.1\r\nHost: a\r\nX: a\x00",
         "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1",
@@ -51,6 +60,10 @@ def test_only_get_and_head_are_answered(method: str) -> None:
 )
 def test_what_makes_no_sense_is_refused(head: str) -> None:
     assert refused(head) == 400
+
+
+def test_a_field_that_goes_on_in_the_next_line_is_read_as_one() -> None:
+    assert parse_head("GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c").fields["x"] == "b c"
 
 
 def test_another_version_is_refused() -> None:
@@ -74,6 +87,11 @@ def test_a_request_that_never_ends_is_refused_at_the_limit() -> None:
     assert caught.value.status == 431
 
 
+def test_a_head_that_is_whole_and_too_large_is_refused_as_one_that_comes_in_pieces() -> None:
+    assert refused("GET / HTTP/1.0\r\nX: " + "a" * MAX_HEAD_BYTES) == 431
+    assert refused("GET /\r\nX: " + "a" * MAX_HEAD_BYTES) == 431
+
+
 def test_requests_behind_each_other_are_read_one_by_one() -> None:
     parser = RequestParser()
     parser.feed(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\nHEAD /b HTTP/1.1\r\nHost: h\r\n\r\nGET")
@@ -82,3 +100,8 @@ def test_requests_behind_each_other_are_read_one_by_one() -> None:
         paths.append((request.method, request.path))
     assert paths == [("GET", "/a"), ("HEAD", "/b")]
     assert parser.waiting_bytes == 3
+
+
+def test_a_request_of_exactly_the_limit_is_taken() -> None:
+    head = "GET / HTTP/1.0\r\nX: "
+    assert parse_head(head + "a" * (MAX_HEAD_BYTES - len(head) - 4)).path == "/"

@@ -1,0 +1,62 @@
+"""Line protocol read back: what `telemetry.model.point` and the encoder have written.
+
+Relies on lines as we write them: one point a line, no newline inside a text, a stamp at the end. Any other
+line is not a point, and is a row of its own.
+"""
+
+import re
+from typing import NamedTuple
+
+_NAME = rb"((?:[^\\,= \n]|\\.)+)"
+_LINE = re.compile(rb"((?:[^\\, \n]|\\.)+)((?:,(?:[^\\ \n]|\\.)*)?) (.+) (-?\d{1,19})", re.DOTALL)
+_TAG = re.compile(rb"," + _NAME + rb"=" + _NAME)
+_FIELD = re.compile(_NAME + rb'=("(?:[^"\\]|\\.)*"|[^", \n]+)(?:,(?!$)|$)', re.DOTALL)
+_ESCAPED = re.compile(rb'\\([,= "])')
+
+_BOOLEANS = {b"t", b"T", b"true", b"True", b"TRUE", b"f", b"F", b"false", b"False", b"FALSE"}
+
+
+class Point(NamedTuple):
+    """What a line says: names and tags without escapes, values as they stand."""
+
+    measurement: str
+    tags: dict[str, str]
+    fields: dict[str, bytes]
+    time_ns: int
+
+
+def read_point(line: bytes) -> Point | None:
+    """None if the line is not well formed."""
+    parts = _LINE.fullmatch(line)
+    if parts is None:
+        return None
+    measurement, tags, written, stamp = parts.groups()
+    fields: dict[str, bytes] = {}
+    at = 0
+    while at < len(written):
+        field = _FIELD.match(written, at)
+        if field is None:
+            return None
+        fields[_plain(field[1])] = field[2]
+        at = field.end()
+    named = {_plain(key): _plain(value) for key, value in _TAG.findall(tags)}
+    return Point(_plain(measurement), named, fields, int(stamp))
+
+
+def row_key(line: bytes) -> bytes:
+    """What a later row must have in common with this one to replace it: series and stamp."""
+    parts = _LINE.fullmatch(line)
+    return b"%b%b %b" % parts.group(1, 2, 4) if parts else line
+
+
+def type_of(value: bytes) -> str:
+    """The type of a field, as InfluxDB calls it."""
+    if value.startswith(b'"'):
+        return "string"
+    if value in _BOOLEANS:
+        return "boolean"
+    return {b"i": "integer", b"u": "unsigned"}.get(value[-1:], "float")
+
+
+def _plain(name: bytes) -> str:
+    return _ESCAPED.sub(rb"\1", name).decode("utf-8", "replace")
