@@ -12,16 +12,8 @@ from telemetry_core.transport.stage import Transport
 
 from telemetry.protocols.serial.jbd import JBD
 from telemetry.protocols.serial.vedirect import VEDIRECT
-from telemetry.sinks.influx.verdict import (
-    MAX_RETRY_AFTER_S,
-    MAX_WORDS,
-    Acknowledged,
-    Answer,
-    Hold,
-    Rejected,
-    Retry,
-    judge,
-)
+from telemetry.sinks.influx.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer, judge
+from telemetry.sinks.verdict import Acknowledged, Hold, Rejected, Retry
 from telemetry.web.connection import Answer as WebAnswer
 from telemetry.web.connection import Connection, Stream
 from telemetry.web.feed import Feed

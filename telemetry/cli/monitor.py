@@ -11,7 +11,6 @@ from pathlib import Path
 from types import FrameType
 
 from telemetry.clock import SystemClock
-from telemetry.config import spool_directory
 from telemetry.errors import EXIT_OK, UsageError
 from telemetry.model.bit_rate import BitRate
 from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
@@ -21,6 +20,7 @@ from telemetry.monitor.layout import Page, view, whole
 from telemetry.monitor.session import Session, look_once
 from telemetry.monitor.terminal import Output, Terminal, write_picture
 from telemetry.protocols.known import PROTOCOLS
+from telemetry.spool.limits import spool_directory
 
 HELP = "live values in a terminal: of a running service, a bus, a port or a log"
 PLAIN_EVERY_S = 2.0

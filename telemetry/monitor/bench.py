@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from telemetry.config import NAME, Config, read_config
+from telemetry.config import Config, read_config
 from telemetry.databases.plan_cache import user_cache_directory
 from telemetry.model.bit_rate import BitRate
+from telemetry.sources.kinds import KINDS
+from telemetry.sources.settings import NAME
 from telemetry.toml_table import TomlTable
 from telemetry.toml_text import read_toml
 
 FROM_CONFIGURATION = ("vehicle", "map", "limit")  # what --map takes from a configuration
 OF_FRAMES = "protect"  # what it takes where frames are read
 _VALUE_TEXTS = "value_texts"  # likewise, of the sources whose databases are read so
-
-_OF_DATABASES = ("can", "python_can", "replay")
 
 Table = dict[str, Any]
 
@@ -60,7 +60,7 @@ def bench_config(sources: Mapping[str, list[Table]], map_file: Path | None) -> C
 
     Raises ConfigError.
     """
-    taken = _taken_from(map_file, has_frames="serial" not in sources) if map_file else {}
+    taken = _taken_from(map_file, has_frames=all(KINDS[kind].is_can for kind in sources)) if map_file else {}
     if taken.pop(_VALUE_TEXTS, False):
         sources = {
             kind: [{**table, _VALUE_TEXTS: True} for table in tables] for kind, tables in sources.items()
@@ -86,7 +86,7 @@ def _taken_from(file: Path, *, has_frames: bool) -> Table:
         if isinstance(taken.get(name), list):
             taken[name] = [_without_bus(entry) for entry in taken[name]]
     if has_frames:
-        sources = [table for kind in _OF_DATABASES for table in _tables(document.get(kind))]
+        sources = [table for kind in KINDS if KINDS[kind].is_can for table in _tables(document.get(kind))]
         taken[_VALUE_TEXTS] = any(table.get(_VALUE_TEXTS) is True for table in sources)
     return taken
 

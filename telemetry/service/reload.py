@@ -1,10 +1,12 @@
 """Reading the configuration again while the service runs.
 
-Promises: a new configuration is read, checked and compiled in a thread of its own, while the line goes on; it
-is taken as a whole or refused as a whole, with one line that says why. No thread or process to read it with
-is such a reason too. What cannot change under a running service (the spool, the server, the clock) is refused
-by name rather than ignored: every key counts as such until it stands in TAKES_EFFECT. Relies on
-`telemetry.stages.prepare` touching nothing.
+Promises:
+- A new configuration is read, checked and compiled in a thread of its own, while the line goes on.
+- It is taken as a whole or refused as a whole, with one line that says why. That no thread or process is left
+  to read it with is such a reason too.
+- What cannot change under a running service (the spool, the server, the clock) is refused by name rather than
+  ignored: every key counts as such until it stands in TAKES_EFFECT.
+Relies on `telemetry.stages.prepare`, which touches nothing.
 """
 
 import logging
@@ -32,6 +34,7 @@ TAKES_EFFECT = {
 }
 _KEYS = {  # of what is called otherwise in the file
     "wait_for_clock": "clock",
+    "spool_directory": "spool.directory",
     "influx.token": "influx.token_file",
     "influx.password": "influx.password_file",
     "spool.cap_bytes": "spool.cap_mib",
@@ -54,7 +57,7 @@ def prepare_again(running: Config) -> Prepared:
 
 
 def needs_restart(old: Config, new: Config) -> str:
-    """The path of the first key, as the file has it, that differs and cannot change now; else empty."""
+    """The path of the first key, as the file has it, that differs and cannot change now; empty: none does."""
     for field in fields(Config):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name in TAKES_EFFECT or before == after:

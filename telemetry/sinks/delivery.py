@@ -10,8 +10,8 @@ from enum import Enum
 
 from telemetry.errors import DataError
 from telemetry.model.read_point import row_key
-from telemetry.sinks.influx.verdict import Acknowledged, Refusal, Rejected, Retry, Split
 from telemetry.sinks.isolate import DeadLines, Isolation, Reason
+from telemetry.sinks.verdict import Acknowledged, Refusal, Rejected, Retry, Split
 from telemetry.spool.batch import Entry
 from telemetry.spool.compress import compress, decompress
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from telemetry.model.read_point import read_point, type_of
-from telemetry.sinks.influx.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
+from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 
 MAX_REQUESTS = 64  # once nothing was named
 

@@ -24,7 +24,6 @@ from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.transport.stage import Transport
 
-from telemetry.config import SEND_ALL, ReduceSettings
 from telemetry.ledger import Counters, Names, add, subtract
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
@@ -33,7 +32,7 @@ from telemetry.model.measurements import EVENT
 from telemetry.model.point import tag_set
 from telemetry.rules.alarms import Alarm, AlarmTeller, successors
 from telemetry.rules.missing_pages import MissingPages, Told
-from telemetry.rules.reduce import check_measurements
+from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
 from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.transport import SENDERS, listen, listens_for_j1939
 

@@ -23,8 +23,8 @@ from telemetry.errors import UnavailableError
 from telemetry.ledger import Ledger
 from telemetry.live.gateway import gateway_lines
 from telemetry.service.pipeline import Pipeline
-from telemetry.sources.can.socketcan import SocketCanSource
 from telemetry.sources.can.sockets import CanUnixSocket
+from telemetry.sources.can.source import SocketCanSource
 from telemetry.stages.stages import Line
 from telemetry.web.metrics import exposition
 from tests.support.clock import FakeClock

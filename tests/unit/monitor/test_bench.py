@@ -7,11 +7,14 @@ import pytest
 from telemetry_core.rules.protection_spec import Action
 
 from telemetry.clock import SystemClock
-from telemetry.config import CanSettings, Config, PythonCanSettings, ReplaySettings
+from telemetry.config import Config
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
 from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
 from telemetry.monitor.direct import DirectFeed
+from telemetry.sources.can.settings import CanSettings
+from telemetry.sources.python_can.settings import PythonCanSettings
+from telemetry.sources.replay.settings import ReplaySettings
 
 CONFIG = """vehicle = "van"
 [spool]
@@ -49,10 +52,10 @@ def test_a_configuration_says_which_frames_are_protected_on_the_bus_that_is_look
 def test_a_configuration_says_whether_words_of_value_tables_are_told(tmp_path: Path) -> None:
     (source,) = bench(tmp_path, CONFIG).sources
     assert isinstance(source, CanSettings)
-    assert source.databases.value_texts
+    assert source.buses[0].value_texts
     (source,) = bench(tmp_path, CONFIG.replace("true", "false")).sources
     assert isinstance(source, CanSettings)
-    assert not source.databases.value_texts
+    assert not source.buses[0].value_texts
 
 
 @pytest.mark.parametrize("bus", ["can0", "/tmp/bus.sock", "slcan:/dev/ttyACM0"])
@@ -69,7 +72,7 @@ def test_a_log_is_read_by_the_same_configuration_as_a_bus(tmp_path: Path) -> Non
     config = bench_config(log_table(tmp_path / "drive.log", [], None), tmp_path / "gateway.toml")
     (source,) = config.sources
     assert isinstance(source, ReplaySettings)
-    assert source.databases.value_texts
+    assert source.buses[0].value_texts
     assert len(config.protect) == 1
 
 

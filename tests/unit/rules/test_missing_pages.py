@@ -13,13 +13,13 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.config import Config, load_config
 from telemetry.ledger import Ledger, imbalances
+from telemetry.model.finding import Level
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.missing_pages import MissingPages
-from telemetry.service.check import Level, check
+from telemetry.service.check import check
 from telemetry.service.pipeline import Pipeline
-from telemetry.sources.assemble import load_whole_plan
-from telemetry.stages.prepare import build_line
+from telemetry.stages.prepare import build_line, load_whole_plan
 from telemetry.stages.stages import Line
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore

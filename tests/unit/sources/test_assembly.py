@@ -6,31 +6,14 @@ from pathlib import Path
 import can
 import pytest
 
-from telemetry.config import CanSettings, DatabaseSettings, PythonCanSettings, ReplaySettings
 from telemetry.sources.assemble import assemble_source, without_replaced
 from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import Delivery, StopSignal
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival
+from telemetry.sources.python_can.settings import PythonCanSettings
+from telemetry.sources.replay.settings import ReplaySettings
+from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
-
-
-def test_what_is_set_of_an_interface_reaches_its_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(
-        "telemetry.sources.assemble.CanInterface", lambda name, **options: asked.append((name, options))
-    )
-    settings = CanSettings(
-        "bus",
-        DatabaseSettings(()),
-        interface="can7",
-        socket=None,
-        bit_rate=None,
-        receive_buffer_bytes=123_456,
-        hardware_stamps=True,
-        simulated_time=None,
-    )
-    assemble_source(settings, ChannelTable(), FakeClock(), {})
-    assert asked == [("can7", {"hardware_stamps": True, "receive_buffer_bytes": 123_456})]
 
 
 class OneMessage:
@@ -54,17 +37,17 @@ class OneMessage:
 
 def test_frames_of_two_python_can_buses_are_of_two_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     channels, clock = ChannelTable(), FakeClock()
-    settings = [PythonCanSettings(name, DatabaseSettings(()), {}) for name in ("first", "second")]
+    settings = [PythonCanSettings(name=name, options={}) for name in ("first", "second")]
     sources = [assemble_source(one, channels, clock, {}).source for one in settings]
     found = {}
     for source in sources:
-        output = BatchChannel()
+        output = Inbox()
         with StopSignal() as stop:
             monkeypatch.setattr(can, "Bus", lambda stop=stop: OneMessage(stop))
             source.run(output, stop)
-        delivery = output.get(0)
-        assert isinstance(delivery, Delivery)
-        found[source.name] = delivery.batch[0].channel
+        arrival = output.get(0)
+        assert isinstance(arrival, Arrival)
+        found[source.name] = arrival.batch[0].channel
     names = {channel.number: channel.source for channel in channels.since(0)}
     assert {name: names[number] for name, number in found.items()} == {"first": "first", "second": "second"}
 
@@ -72,7 +55,7 @@ def test_frames_of_two_python_can_buses_are_of_two_channels(monkeypatch: pytest.
 def test_of_positions_those_of_replaced_logs_alone_are_given_up(tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     log.write_text("(1700000000.000000) can0 123#01\n")
-    settings = ReplaySettings("drive", DatabaseSettings(()), {}, log, None)
+    settings = ReplaySettings(name="drive", log=log, speed=None)
     source = assemble_source(settings, ChannelTable(), FakeClock(), {})
     now: Mapping[str, int] = {source.resume_as: 7, f"{source.resume_as}/end": 7}
     of_another = {"bus2@0123456789ab": 3, "bus2@0123456789ab/end": 3}
