@@ -41,9 +41,9 @@ class DirectFeed:
         self._vehicle = config.vehicle
         self._clock = clock
         prepared = prepare(config)
-        self._line, self._bus_numbers = prepared.line, prepared.bus_numbers
+        self._composition, self._stages = prepared.composition, prepared.stages
         self._state = LiveState(clock, lambda name: self._sources[name].bit_rate)
-        self._line.set_observer(self._state)
+        self._stages.writing.set_observer(self._state)
         self._lines = LineBuffer()
         self._channels = ChannelTable()
         self._bound = 0
@@ -121,10 +121,9 @@ class DirectFeed:
     def _take(self, delivery: Delivery) -> None:
         for channel in self._channels.since(self._bound):
             source = self._sources[channel.source]
-            bus = self._bus_numbers.get(source.bus_of(channel.name), -1)
-            self._line.bind(channel.number, bus=bus, source=channel.source, tag=source.tag_of(channel.name))
+            self._stages.bind(channel.number, self._composition.binding(source, channel.name))
             self._bound += 1
-        self._line.process(delivery.batch, self._lines)
+        self._stages.process(delivery.batch, self._lines)
         self._lines.clear()
         self._delivered[delivery.source] += len(delivery.batch)
         self._source_counts[delivery.source] = delivery.counts
@@ -132,10 +131,10 @@ class DirectFeed:
 
     def _publish(self) -> None:
         self._state.ask_for_messages()
-        self._published = (self._state.snapshot(), add(self._line.counted(), self._bus_counts()))
+        self._published = (self._state.snapshot(), add(self._stages.counted(), self._bus_counts()))
 
     def _bus_counts(self) -> dict[str, int]:
-        """Frames read, dropped and lost, as far as the line cannot count them."""
+        """Frames read, dropped and lost, as far as the stages cannot count them."""
         counters: dict[str, int] = {}
         for name, delivered in self._delivered.items():
             counts = self._source_counts.get(name, {})

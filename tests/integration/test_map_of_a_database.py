@@ -17,7 +17,7 @@ from telemetry.databases.bus import BusDatabases
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 
-VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "vehicle.dbc"
+VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "wire" / "vehicle.dbc"
 MILLISECOND = 1_000_000
 ENTRIES = [
     MapEntry("BMS_PackPower.PackVoltage", "battery.voltage_v"),

@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.__main__ import main
 
-VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "vehicle.dbc"
+VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "wire" / "vehicle.dbc"
 
 
 def record_drive(path: Path, duration_s: float, seed: int = 1) -> Path:

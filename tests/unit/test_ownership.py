@@ -19,7 +19,7 @@ from telemetry.spool.requeue import hand_over
 from tests.support.spool import Feed
 
 SERVICE = 12345
-VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "vehicle.dbc"
+VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "wire" / "vehicle.dbc"
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
