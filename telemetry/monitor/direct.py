@@ -8,22 +8,25 @@ knows every PUBLISH_EVERY_S; any other may `read`.
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
-from telemetry.config import Config, ReplaySettings
+from telemetry.config import ReplaySettings
 from telemetry.errors import UnavailableError
 from telemetry.ledger import add
 from telemetry.live.gateway import describe
 from telemetry.live.state import LiveState
 from telemetry.live.view import live_view
+from telemetry.monitor.bench import Bench
 from telemetry.monitor.feeds import SETTLE_S
 from telemetry.sources.assemble import assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.sources.inbox import BatchChannel
 from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import prepare
 
 POLL_S = 0.1
@@ -34,20 +37,21 @@ LOG = logging.getLogger(__name__)
 
 
 class DirectFeed:
-    """The sources of `config`, read and decoded here; its [influx] and [spool] are not used."""
+    """The sources of `bench`, read and decoded here."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, bench: Bench, clock: Clock) -> None:
         """Begins to read. Raises TelemetryError when a database or the map cannot be used."""
-        self._vehicle = config.vehicle
+        self._vehicle = bench.means.vehicle
         self._clock = clock
-        prepared = prepare(config)
-        self._composition, self._stages = prepared.composition, prepared.stages
+        prepared = prepare(bench.means)
+        self._stages = prepared.stages
+        self._recorded = Recorded(prepared.composition, bench.source)
         self._state = LiveState(clock, lambda name: self._sources[name].bit_rate)
         self._stages.writing.set_observer(self._state)
         self._lines = LineBuffer()
         self._channels = ChannelTable()
         self._bound = 0
-        self._sources = {each.name: each for each in assemble_sources(config, self._channels, clock, {})}
+        self._sources = {each.name: each for each in assemble_sources(bench.reads, self._channels, clock, {})}
         self._running = set(self._sources)
         self._delivered = dict.fromkeys(self._sources, 0)
         self._source_counts: dict[str, Mapping[str, int]] = {}
@@ -120,8 +124,8 @@ class DirectFeed:
 
     def _take(self, delivery: Delivery) -> None:
         for channel in self._channels.since(self._bound):
-            source = self._sources[channel.source]
-            self._stages.bind(channel.number, self._composition.binding(source, channel.name))
+            binding = self._recorded.binding(channel.name)
+            self._stages.bind(channel.number, replace(binding, source=channel.source))
             self._bound += 1
         self._stages.process(delivery.batch, self._lines)
         self._lines.clear()
