@@ -209,7 +209,7 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
             "stands without --format influx", where=_flag(given[0]), hint="add it, or leave this out"
         )
     if arguments.config:
-        for key in _given(arguments, (*_OR_CONFIGURED, *_TARGET)):
+        for key in _given(arguments, (*_TARGET, *_OR_CONFIGURED)):
             hint = f"leave out --config, or {_flag(key)}, which the configuration decides"
             raise UsageError(f"stands beside {_flag(key)}", where="--config", hint=hint)
     elif arguments.source:
