@@ -26,8 +26,6 @@ from telemetry.protocols.known import PROTOCOLS
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
 from telemetry.stages.formats import OutputFormat
-from telemetry.stages.offline import Recorded, database_files, read_offline
-from telemetry.stages.prepare import compose
 from telemetry.stages.stages import Stages
 from telemetry.toml_text import read_toml
 
@@ -272,6 +270,9 @@ def _configured(
     screen: Screen,
     of_logs: Callable[[Callable[[], Stages], Channels], MakeDecoder],
 ) -> tuple[MakeDecoder, Sequence[Path]]:
+    from telemetry.stages.offline import Recorded, database_files, read_offline  # with all sources
+    from telemetry.stages.prepare import compose
+
     config = read_offline(arguments.config, read_toml(arguments.config))
     composition = compose(config)
     screen.warn(composition.loaded.warnings)
