@@ -19,13 +19,13 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.clock import SystemClock
-from telemetry.config import ReduceSettings
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
 from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.server import start_influxdb1
 from telemetry.ledger import Ledger, add, imbalances, total
 from telemetry.logs.log import Log
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.process import process_gauges
 from telemetry.sinks.influx.settings import Api, InfluxSettings

@@ -9,16 +9,8 @@ from telemetry_core.transport.stage import Transport
 
 from telemetry.protocols.serial.jbd import JBD
 from telemetry.protocols.serial.vedirect import VEDIRECT
-from telemetry.sinks.influx.verdict import (
-    MAX_RETRY_AFTER_S,
-    MAX_WORDS,
-    Acknowledged,
-    Answer,
-    Hold,
-    Rejected,
-    Retry,
-    judge,
-)
+from telemetry.sinks.influx.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer, judge
+from telemetry.sinks.verdict import Acknowledged, Hold, Rejected, Retry
 from tests.support.framer_models import MessageModel, TextModel
 from tests.support.framing import feed_pieces
 from tests.support.transport_model import TransportModel

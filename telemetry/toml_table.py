@@ -243,33 +243,11 @@ class TomlTable:
                 key, "unknown key", f"did you mean {near[0]}?" if near else f"known are: {known}"
             )
 
-    def _asked(
-        self,
-        key: str,
-        kind: str,
-        required: bool,
-        default: Any = None,
-        *,
-        one_of: tuple[str, ...] = (),
-        above: float = -math.inf,
-        least: float = -math.inf,
-        most: float = math.inf,
-    ) -> None:
+    def _asked(self, key: str, kind: str, required: bool, default: Any = None, **limits: Any) -> None:
+        """limits: see `AskedKey`."""
         self._known.add(key)
         if self._on_asked is not None:
-            self._on_asked(
-                AskedKey(
-                    self._path,
-                    key,
-                    kind,
-                    required,
-                    default,
-                    one_of=one_of,
-                    above=above,
-                    least=least,
-                    most=most,
-                )
-            )
+            self._on_asked(AskedKey(self._path, key, kind, required, default, **limits))
 
     def _take(self, key: str, default: Any) -> Any:
         if key in self._values:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UnavailableError
-from telemetry.service.check import Level, check
+from telemetry.model.finding import Level
+from telemetry.service.check import check
 
 HELP = "validate a configuration without starting anything"
 

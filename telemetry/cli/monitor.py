@@ -12,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 
 from telemetry.clock import SystemClock
-from telemetry.config import spool_directory
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
 from telemetry.model.bit_rate import BitRate
 from telemetry.monitor.bench import bench, can_table, log_table, serial_table
@@ -22,6 +21,7 @@ from telemetry.monitor.layout import Page, plain_lines, screen
 from telemetry.monitor.session import Session, look_once
 from telemetry.monitor.text import glyphs_for
 from telemetry.protocols.known import PROTOCOLS
+from telemetry.spool.limits import spool_directory
 
 HELP = "live values in a terminal: of a running service, a bus, a port or a log"
 PLAIN_EVERY_S = 2.0

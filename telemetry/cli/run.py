@@ -14,7 +14,7 @@ from telemetry.config import load_config
 from telemetry.errors import EXIT_OK
 from telemetry.service.service import Service
 from telemetry.service.supervisor import Supervisor
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 from telemetry.stopping import SignalWatch
 
 LOG = logging.getLogger("telemetry.service")

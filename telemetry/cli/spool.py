@@ -14,11 +14,12 @@ from types import FrameType
 from typing import BinaryIO
 
 from telemetry.clock import SystemClock
-from telemetry.config import load_config, spool_directory
+from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, DataError, StorageError, UsageError
 from telemetry.service.drain import Progress, drain
 from telemetry.spool.batch import lines_of
 from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.limits import spool_directory
 from telemetry.spool.requeue import hand_over
 from telemetry.spool.view import SpoolView
 

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from telemetry.config import spool_directory
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
 from telemetry.live.status_socket import query_status
+from telemetry.spool.limits import spool_directory
 
 HELP = "the accounts of a running service"
 

@@ -21,7 +21,7 @@ from telemetry.errors import EXIT_OK, RefusedError, StorageError, TelemetryError
 from telemetry.ledger import total
 from telemetry.model.events import Event
 from telemetry.sinks.influx.settings import InfluxSettings
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 from telemetry.stopping import SignalWatch
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT

@@ -12,11 +12,10 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from telemetry.config import read_influx
 from telemetry.errors import InputMissingError
 from telemetry.logs.content import STDIN
 from telemetry.logs.identity import HEAD_BYTES
-from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.influx.settings import InfluxSettings, read_influx
 from telemetry.toml_table import TomlTable
 
 _DIGITS = 16

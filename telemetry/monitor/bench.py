@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telemetry.config import NAME, Config
+from telemetry.config import Config
 from telemetry.model.bit_rate import BitRate
+from telemetry.sources.kinds import KINDS
+from telemetry.sources.settings import NAME
 from telemetry.stages.offline import read_offline
 from telemetry.toml_text import read_toml
 
 OF_SERIAL = ("vehicle", "map", "limit")  # what --map takes from a configuration for a serial port
-_BUSES = ("can", "python_can", "replay")
 
 Table = dict[str, Any]
 
@@ -74,10 +75,12 @@ def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str
     if map_file is None:
         return Bench(reads, reads, source)
     document = {"vehicle": "bench", **read_toml(map_file)}
-    if "serial" in sources:
+    if not all(KINDS[kind].is_can for kind in sources):
         taken = {key: document[key] for key in OF_SERIAL if key in document}
         return Bench(reads, read_offline(map_file, {**taken, **sources}), source)
-    buses = {kind: tables for kind in _BUSES if (tables := document.get(kind))} or dict(sources)
+    buses = {kind: tables for kind in KINDS if KINDS[kind].is_can and (tables := document.get(kind))} or dict(
+        sources
+    )
     files = next(table["databases"] for tables in sources.values() for table in tables)
     if files:
         buses = {kind: _with_databases(tables, files) for kind, tables in buses.items()}

@@ -14,7 +14,6 @@ from typing import Any
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
-from telemetry.config import ReplaySettings
 from telemetry.errors import UnavailableError
 from telemetry.ledger import add
 from telemetry.live.gateway import describe
@@ -24,8 +23,9 @@ from telemetry.monitor.bench import Bench
 from telemetry.monitor.feeds import SETTLE_S
 from telemetry.sources.assemble import assemble_sources
 from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
+from telemetry.sources.stop import StopSignal
 from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import prepare
 
@@ -51,11 +51,13 @@ class DirectFeed:
         self._lines = LineBuffer()
         self._channels = ChannelTable()
         self._bound = 0
-        self._sources = {each.name: each for each in assemble_sources(bench.reads, self._channels, clock, {})}
+        self._sources = {
+            each.name: each for each in assemble_sources(bench.reads.sources, self._channels, clock, {})
+        }
         self._running = set(self._sources)
         self._delivered = dict.fromkeys(self._sources, 0)
         self._source_counts: dict[str, Mapping[str, int]] = {}
-        self._output = BatchChannel()
+        self._output = Inbox()
         self._stop = StopSignal()
         self._ended = threading.Event()
         self._failure: Exception | None = None
@@ -81,11 +83,7 @@ class DirectFeed:
 
     def settle(self, *, with_messages: bool) -> None:  # noqa: ARG002 - they are always there
         """Logs that are not paced are read to their end; everything else is watched for SETTLE_S."""
-        is_finite = all(
-            isinstance(each.settings, ReplaySettings) and each.settings.speed is None
-            for each in self._sources.values()
-        )
-        if is_finite:
+        if not any(each.settings.is_paced for each in self._sources.values()):
             self._ended.wait()
         else:
             self._clock.wait(self._ended, SETTLE_S)
@@ -113,7 +111,7 @@ class DirectFeed:
         until_s = self._clock.monotonic_s() + PUBLISH_EVERY_S
         while self._running and self._clock.monotonic_s() < until_s:
             match self._output.get(POLL_S):
-                case Delivery() as delivery:
+                case Arrival() as delivery:
                     self._take(delivery)
                 case SourceEvent() as told:
                     self._state.add_event(told.event, told.time_ns)
@@ -122,7 +120,7 @@ class DirectFeed:
                     self._running.discard(ended.source)
         self._publish()
 
-    def _take(self, delivery: Delivery) -> None:
+    def _take(self, delivery: Arrival) -> None:
         for channel in self._channels.since(self._bound):
             binding = self._recorded.binding(channel.name)
             self._stages.bind(channel.number, replace(binding, source=channel.source))

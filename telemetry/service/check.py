@@ -6,11 +6,8 @@ findings, one line each; what it cannot know (how much a day) it says it cannot 
 
 import contextlib
 import os
-import re
-import socket
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -18,50 +15,27 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
 from telemetry.clock import SystemClock
-from telemetry.config import CanSettings, Config, ReplaySettings, SourceSettings
+from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
-from telemetry.errors import DataError, InputMissingError, one_line
+from telemetry.errors import DataError, InputMissingError
 from telemetry.ledger import Counters
 from telemetry.model.events import Event
+from telemetry.model.finding import Finding, Level
 from telemetry.model.measurements import EVENT
-from telemetry.protocols.known import PROTOCOLS
 from telemetry.rules.senders import CODES as ABOUT_SENDERS
 from telemetry.rules.senders import kept_out
 from telemetry.service.rate import Rate, measure
-from telemetry.sinks.influx.client import InfluxClient
-from telemetry.sinks.influx.verdict import Acknowledged, Hold, HoldCause, Retry
+from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
-from telemetry.sources.serial.settings import SerialSettings
+from telemetry.sources.kinds import sharing
 from telemetry.spool.filesystem import RealFileSystem
-from telemetry.spool.limits import SpoolLimits
 from telemetry.stages.prepare import Composition, compose
 from telemetry.stages.stages import Stages
 
 DAY_S = 86_400.0
-_NUMBERED_PORT = re.compile("/dev/tty(USB|ACM)[0-9]+")
-_BY_ID = Path("/dev/serial/by-id")
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
-
-
-class Level(Enum):
-    """How much a finding matters."""
-
-    FACT = ""
-    WARNING = "warning: "
-    FAULT = "fault: "  # the service would start, but would not do its work
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of `check`."""
-
-    level: Level
-    text: str
-
-    def __str__(self) -> str:
-        return self.level.value + one_line(self.text)
 
 
 def check(config: Config) -> Iterator[Finding]:
@@ -80,7 +54,8 @@ def check(config: Config) -> Iterator[Finding]:
     mapped = modelling.map.records if modelling.map else ()
     yield from _reduce_findings(config, {record.measurement for record in (*protected.spec.records, *mapped)})
     for settings in config.sources:
-        yield from _source_findings(settings)
+        yield from settings.findings()
+    yield from sharing(config.sources)
     yield from _spool_findings(config)
     yield from _rate_findings(composition)
     yield from _server_findings(config)
@@ -106,94 +81,24 @@ def _reduce_findings(config: Config, measurements: set[str]) -> Iterator[Finding
         yield Finding(Level.WARNING, f"reduce.measurements.{name}: nothing writes a measurement of that name")
 
 
-def _source_findings(settings: SourceSettings) -> Iterator[Finding]:
-    name = settings.name
-    if isinstance(settings, SerialSettings):
-        yield from _serial_findings(settings)
-        return
-    if not settings.databases.files and not getattr(settings, "channel_databases", {}):
-        yield Finding(
-            Level.WARNING, f"source {name}: has no database; its frames are counted and not decoded"
-        )
-    if isinstance(settings, CanSettings) and settings.socket is not None:
-        where = f"source {name}: socket {settings.socket}"
-        try:
-            there = settings.socket.is_socket()
-        except OSError as error:  # a folder on the way that this user may not enter
-            yield Finding(Level.FAULT, f"{where}: {error.strerror}")
-            return
-        level = Level.FACT if there else Level.WARNING
-        yield Finding(level, f"{where}{'' if there else ' is not there yet'}")
-    elif isinstance(settings, CanSettings):
-        there = settings.interface in {interface for _, interface in socket.if_nameindex()}
-        level = Level.FACT if there else Level.WARNING
-        yield Finding(
-            level, f"source {name}: interface {settings.interface}{'' if there else ' is not there yet'}"
-        )
-    elif isinstance(settings, ReplaySettings):
-        yield Finding(Level.FACT, f"source {name}: reads the log {settings.file}")
-    else:
-        yield _python_can_finding(name, str(settings.options["interface"]))
-
-
-def _serial_findings(settings: SerialSettings) -> Iterator[Finding]:
-    """What can be told of a port without opening it."""
-    where = f"source {settings.name}: port {settings.port}"
-    said = f"{PROTOCOLS[settings.protocol].title}, {settings.baud_rate} baud"
-    if "://" in settings.port:
-        yield Finding(Level.FACT, f"{where}: {said}")
-        return
-    port = Path(settings.port)
-    try:
-        there = port.exists()
-    except OSError as error:  # a folder on the way that this user may not enter
-        yield Finding(Level.FAULT, f"{where}: {error.strerror}")
-        return
-    if not there:
-        yield Finding(Level.WARNING, f"{where} is not there yet: {said}")
-    elif not os.access(port, os.R_OK | os.W_OK):
-        yield Finding(Level.FAULT, f"{where}: permission denied (add this user to the group dialout)")
-    else:
-        yield Finding(Level.FACT, f"{where}: {said}")
-    if _NUMBERED_PORT.fullmatch(settings.port):
-        yield Finding(
-            Level.WARNING,
-            f"{where}: its number may change when it is plugged in again (take {_lasting_name(port)})",
-        )
-
-
-def _lasting_name(port: Path) -> str:
-    """The link of udev that leads to a port, whatever its number."""
-    links = (link for link in sorted(_BY_ID.glob("*")) if link.resolve() == port)
-    return str(next(links, f"its link in {_BY_ID}"))
-
-
-def _python_can_finding(name: str, interface: str) -> Finding:
-    from can.interfaces import VALID_INTERFACES  # python-can is slow to import, and seldom needed
-
-    if interface in VALID_INTERFACES:
-        return Finding(Level.FACT, f"source {name}: python-can interface {interface}")
-    return Finding(Level.FAULT, f"source {name}: python-can has no interface {interface}")
-
-
 def _spool_findings(config: Config) -> Iterator[Finding]:
-    existing = _existing(config.spool.directory)
+    existing = _existing(config.spool_directory)
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        yield Finding(Level.FAULT, f"spool {config.spool.directory}: nothing can be made in {existing}")
+        yield Finding(Level.FAULT, f"spool {config.spool_directory}: nothing can be made in {existing}")
     cap_bytes, free_bytes = _room(config)
     if free_bytes < config.spool.keep_free_bytes:
         kept = f"keep_free_mib keeps {config.spool.keep_free_bytes / 1e6:.0f} MB free, there are fewer"
-        yield Finding(Level.WARNING, f"spool {config.spool.directory}: {kept}: data waits in memory alone")
+        yield Finding(Level.WARNING, f"spool {config.spool_directory}: {kept}: data waits in memory alone")
     room = f"at most {cap_bytes / 1e6:.0f} MB, {free_bytes / 1e6:.0f} MB are free"
     yield Finding(
-        Level.FACT if cap_bytes < free_bytes else Level.WARNING, f"spool {config.spool.directory}: {room}"
+        Level.FACT if cap_bytes < free_bytes else Level.WARNING, f"spool {config.spool_directory}: {room}"
     )
 
 
 def _room(config: Config) -> tuple[int, int]:
     """The spool's cap and what the disk has free, in bytes."""
-    free_bytes = RealFileSystem().free_bytes(_existing(config.spool.directory))
-    return SpoolLimits(cap_bytes=config.spool.cap_bytes).cap(free_bytes, 0), free_bytes
+    free_bytes = RealFileSystem().free_bytes(_existing(config.spool_directory))
+    return config.spool.cap(free_bytes, 0), free_bytes
 
 
 def _existing(path: Path) -> Path:
@@ -209,13 +114,13 @@ def _existing(path: Path) -> Path:
 def _rate_findings(composition: Composition) -> Iterator[Finding]:
     """What a log says of points, bytes and pages; a live bus has to be seen first."""
     config = composition.config
-    for source in assemble_sources(config, ChannelTable(), SystemClock(), {}):
-        if not isinstance(source.settings, ReplaySettings):
+    for source in assemble_sources(config.sources, ChannelTable(), SystemClock(), {}):
+        if source.settings.log is None:
             continue
         stages, events = composition.make_stages(), _Events()
         stages.writing.set_observer(events)
         try:
-            rate = _rate(stages, composition, source, source.settings)
+            rate = _rate(stages, composition, source, source.settings.log)
         except (DataError, InputMissingError) as error:
             yield Finding(Level.FAULT, f"source {source.name}: {error}")
             continue
@@ -263,9 +168,7 @@ def _event_findings(source: str, events: Iterable[Event], counters: Counters) ->
         yield Finding(Level.FACT, f"source {source}: {rows} of {message} fill no field: of another sender")
 
 
-def _rate(
-    stages: Stages, composition: Composition, source: Assembled, settings: ReplaySettings
-) -> Rate | None:
+def _rate(stages: Stages, composition: Composition, source: Assembled, log: Path) -> Rate | None:
     channels = ChannelTable()
 
     def bind(name: str) -> int:
@@ -273,12 +176,12 @@ def _rate(
         stages.bind(number, composition.binding(source, name))
         return number
 
-    return measure(stages, settings.file, bind)
+    return measure(stages, log, bind)
 
 
 def _server_findings(config: Config) -> Iterator[Finding]:
     settings = replace(config.influx, create=False)  # a question changes nothing
-    with contextlib.closing(InfluxClient(settings, SystemClock())) as client:
+    with contextlib.closing(settings.make_client(SystemClock())) as client:
         exchange = client.probe()
     url = config.influx.url
     match exchange.verdict:

@@ -1,19 +1,18 @@
 """Sending what waits in a spool, without a service.
 
-Promises: ends when nothing waits, when it is told to, or when the time is up; what is not delivered waits on.
+Promises: ends when nothing waits, when it is stopped, or when the time is up; what is not delivered waits on.
 """
 
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import UnavailableError
 from telemetry.model.events import Event
 from telemetry.sinks.sink import Sink
-from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
 from telemetry.spool.write_through import keeping_in_memory
 
@@ -45,9 +44,9 @@ def drain(
 
     StorageError if a service uses the spool: it delivers by itself.
     """
-    limits = SpoolLimits(cap_bytes=config.spool.cap_bytes, keep_free_bytes=config.spool.keep_free_bytes)
+    limits = replace(config.spool, max_age_s=None)  # what is old is what is to be sent
     spool = Spool(
-        config.spool.directory, clock=clock, limits=limits, keep_in_memory=keeping_in_memory(clock.boot_id())
+        config.spool_directory, clock=clock, limits=limits, keep_in_memory=keeping_in_memory(clock.boot_id())
     )
     failures: list[Exception] = []
 
@@ -61,7 +60,7 @@ def drain(
         clock,
         on_event=_log,
         on_failure=fail,
-        directory=config.spool.directory,
+        directory=config.spool_directory,
         wait_for_clock=config.wait_for_clock,
     )
     before = spool.counters()
@@ -86,7 +85,7 @@ def drain(
     if progress.waiting_points:
         raise UnavailableError(
             f"{progress.waiting_points} points still wait",
-            where=str(config.spool.directory),
+            where=str(config.spool_directory),
             hint=progress.trouble or "they were given too little time",
         )
     return progress

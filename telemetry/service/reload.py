@@ -35,6 +35,7 @@ TAKES_EFFECT = {
 }
 _KEYS = {  # of what is called otherwise in the file
     "wait_for_clock": "clock",
+    "spool_directory": "spool.directory",
     "influx.token": "influx.token_file",
     "influx.password": "influx.password_file",
     "spool.cap_bytes": "spool.cap_mib",
@@ -57,7 +58,7 @@ def prepare_again(running: Config) -> Prepared:
 
 
 def needs_restart(old: Config, new: Config) -> str:
-    """The path of the first key, as the file has it, that differs and cannot change now; else empty."""
+    """The path of the first key, as the file has it, that differs and cannot change now; empty: none does."""
     for field in fields(Config):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name in TAKES_EFFECT or before == after:

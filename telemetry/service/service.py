@@ -17,7 +17,7 @@ from typing import Any
 
 from telemetry import __version__
 from telemetry.clock import Clock, SystemClock
-from telemetry.config import Config, SourceSettings
+from telemetry.config import Config
 from telemetry.errors import TelemetryError
 from telemetry.ledger import Ledger, add, of_source
 from telemetry.live.gateway import MEASUREMENT as GATEWAY
@@ -40,10 +40,11 @@ from telemetry.service.watch import ClockWatch, SpoolWatch
 from telemetry.sinks.sink import Sink
 from telemetry.sources.assemble import Assembled, assemble_source, assemble_sources, without_replaced
 from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.running import RunningSources
-from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
-from telemetry.spool.limits import SpoolLimits
+from telemetry.sources.settings import SourceSettings
+from telemetry.sources.stop import StopSignal
 from telemetry.spool.spool import Spool
 from telemetry.spool.write_through import keeping_in_memory
 from telemetry.stages.prepare import Prepared, prepare
@@ -93,20 +94,16 @@ class Service:
         self._composition, self._stages = prepared.composition, prepared.stages
         self._live_state = LiveState(self._clock, self._bit_rate_of)
         self._stages.writing.set_observer(self._live_state)
-        self._output = BatchChannel()
+        self._output = Inbox()
         self._spool = Spool(
-            config.spool.directory,
+            config.spool_directory,
             clock=self._clock,
-            limits=SpoolLimits(
-                cap_bytes=config.spool.cap_bytes,
-                max_age_s=config.spool.max_age_s,
-                keep_free_bytes=config.spool.keep_free_bytes,
-            ),
+            limits=config.spool,
             keep_in_memory=keeping_in_memory(self._clock.boot_id()),
         )
         recovery = self._spool.recovery
         positions = recovery.positions
-        assembled = assemble_sources(config, self._channels, self._clock, positions)
+        assembled = assemble_sources(config.sources, self._channels, self._clock, positions)
         self._sources = RunningSources(assembled, self._output, self._assemble_again)
         self._ledger = Ledger(self._earlier_accounts())
         self._committer = Committer(self._spool, self._clock, self._fail)
@@ -127,7 +124,7 @@ class Service:
             self._clock,
             on_event=self._add_event,
             on_failure=self._fail,
-            directory=config.spool.directory,
+            directory=config.spool_directory,
             wait_for_clock=config.wait_for_clock,
         )
         self._time_known = self._sink.time_known()
@@ -139,7 +136,7 @@ class Service:
         )
         self._failure: Exception | None = None
         self._reports = Reports()
-        self._status = StatusServer(config.spool.directory, self._describe)
+        self._status = StatusServer(config.spool_directory, self._describe)
         self._web = WebServer(config.web, Views(self._describe, lambda: self._published.live), self._clock)
         self._started_s = self._clock.monotonic_s()
         self._written_rate, self._sync_rate = HourlyRate(), HourlyRate()
@@ -227,7 +224,7 @@ class Service:
         """Take one item, or find that there is none for a while; then do what time asks for."""
         item = self._output.get(self._pipeline.wait_s(POLL_S))
         match item:
-            case Delivery():
+            case Arrival():
                 self._take(item)
             case SourceEvent():
                 self._log(item.event)
@@ -252,18 +249,18 @@ class Service:
                 took=item is not None, waiting=item is None and self._output.frames_waiting > 0
             )
 
-    def _take(self, delivery: Delivery) -> None:
+    def _take(self, arrival: Arrival) -> None:
         self._bind_new_channels()
-        source = self._sources[delivery.source]
+        source = self._sources[arrival.source]
         self._pipeline.process(
-            delivery.source,
-            delivery.batch,
-            delivery.counts,
+            arrival.source,
+            arrival.batch,
+            arrival.counts,
             resume_as=source.resume_as,
             own_time=source.own_time,
             time_known=self._time_known,
         )
-        self._output.give_back(delivery.batch)
+        self._output.give_back(arrival.batch)
 
     def _bind_new_channels(self) -> None:
         for channel in self._channels.since(self._bound):

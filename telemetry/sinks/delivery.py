@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from enum import Enum
 
 from telemetry.errors import DataError
-from telemetry.sinks.influx.verdict import Acknowledged, Refusal, Rejected, Retry, Split
 from telemetry.sinks.isolate import DeadLines, Isolation, Reason
+from telemetry.sinks.verdict import Acknowledged, Refusal, Rejected, Retry, Split
 from telemetry.spool.batch import Entry
 from telemetry.spool.compress import compress, decompress
 from telemetry.spool.rows import row_key

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from telemetry.sinks.influx.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 from telemetry.sinks.read_point import read_point
+from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 
 MAX_REQUESTS = 64  # once nothing was named
 

@@ -18,23 +18,12 @@ from telemetry.errors import ConfigError, DataError
 from telemetry.model.events import Event, begins, ends
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.delivery import MAX_BATCH_BYTES, Delivery
-from telemetry.sinks.influx.client import Exchange
-from telemetry.sinks.influx.settings import Api
-from telemetry.sinks.influx.verdict import (
-    Acknowledged,
-    Answer,
-    Hold,
-    HoldCause,
-    Rejected,
-    Retry,
-    Split,
-    Verdict,
-)
 from telemetry.sinks.isolate import Reason
 from telemetry.sinks.lanes import Lanes
 from telemetry.sinks.queue import Queue
 from telemetry.sinks.retry import Backoff
 from telemetry.sinks.state import SinkState
+from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause, Rejected, Retry, Split, Verdict
 from telemetry.spool.batch import Entry, TimeBase
 from telemetry.spool.compress import compress, decompress
 
@@ -46,10 +35,10 @@ REFUSED_EVENT_S = 60.0  # at most one event of dead letters in this time: each i
 
 
 class Client(Protocol):
-    """What the sender needs of `InfluxClient`."""
+    """What the sender needs of a sink's client. api: by which API it writes, for people."""
 
     @property
-    def api(self) -> Api: ...
+    def api(self) -> str: ...
 
     def write(self, payload: bytes) -> Exchange: ...
 
@@ -292,7 +281,7 @@ class Sender:
             requests=self.state.requests + 1,
             bytes_sent=self.state.bytes_sent + exchange.sent_bytes,
             plain=exchange.plain,
-            last_status=exchange.answer.status if isinstance(exchange.answer, Answer) else 0,
+            last_status=exchange.status,
             latencies=self.state.latencies.plus(exchange.latency_s),
         )
 

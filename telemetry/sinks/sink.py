@@ -10,20 +10,33 @@ import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from telemetry.clock import Clock
 from telemetry.model.events import Event
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.deadline import start_thread
-from telemetry.sinks.influx.client import InfluxClient
-from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.queue import Queue
 from telemetry.sinks.retry import Backoff
-from telemetry.sinks.sender import Sender
+from telemetry.sinks.sender import Client, Sender
 from telemetry.sinks.state import SinkState
 
 _ABORT_S = 0.2  # for the thread to notice that its socket is shut down
 _POLL_S = 0.02
+
+
+class SinkClient(Client, Protocol):
+    """A client with threads of its own. abort: from any thread, ends the request that is in flight."""
+
+    def start(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class SinkSettings(Protocol):
+    """The settings of a kind of sink."""
+
+    def make_client(self, clock: Clock) -> SinkClient: ...
 
 
 class Sink:
@@ -32,7 +45,7 @@ class Sink:
     def __init__(
         self,
         queue: Queue,
-        settings: InfluxSettings,
+        settings: SinkSettings,
         clock: Clock,
         *,
         on_event: Callable[[Event], None],
@@ -43,7 +56,7 @@ class Sink:
         """directory: where to remember the boot's time. The callbacks are called from the sink's thread."""
         self._queue = queue
         self._clock = clock
-        self._client = InfluxClient(settings, clock)
+        self._client = settings.make_client(clock)
         self._boot_time = BootTime(clock, directory, wait_for_clock=wait_for_clock)
         backoff = Backoff(random.random)
         self._sender = Sender(queue, self._client, clock, backoff, self._boot_time, on_event)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from telemetry.sinks.influx.settings import Api
 from telemetry.sinks.latency import NONE, Latencies
 
 
@@ -11,7 +10,7 @@ from telemetry.sinks.latency import NONE, Latencies
 class SinkState:
     """Counters run since the sender was made; nothing secret is in it."""
 
-    api: Api = Api.AUTO  # as configured, or as found out
+    api: str = ""  # as configured, or as found out
     requests: int = 0
     bytes_sent: int = 0  # lines, as they were sent
     plain: bool = False  # they go without compression: the server takes none

@@ -1,7 +1,7 @@
 """The numbers of channels: where a frame came from, as 16 bits.
 
-A live source has one channel, a log as many as it names. Source threads ask for numbers as names appear; the
-pipeline's thread tells the compiled stages of the new ones before it processes what carries them.
+A live source has one channel, a log as many as it names. Source threads ask for numbers as names appear. The
+pipeline's thread binds the new ones to the compiled stages before it processes frames that carry them.
 """
 
 import threading
@@ -41,6 +41,6 @@ class ChannelTable:
             return number
 
     def since(self, count: int) -> list[Channel]:
-        """The channels behind the first `count`, in order."""
+        """The channels after the first `count`, in order."""
         with self._lock:
             return self._channels[count:]

@@ -1,10 +1,11 @@
-"""The bounded channel between the threads of the sources and the pipeline's.
+"""The bounded inbox of the pipeline: the threads of the sources put, the pipeline's thread gets.
 
-Promises: a live source waits no longer than it wants to; a log waits while there is no room behind the
-pipeline (`hold`); each source has `capacity_frames` of its own, so that a fast log starves no bus; memory is
-flat, since batches are pooled and small ones are merged while they wait (a stalled pipeline costs frames by
-their number, not by the number of wake-ups that read them); frames and events of one source come out in the
-order in which they went in.
+Promises:
+- A live source waits no longer than it wants to; a log waits while the spool has no room (`hold`).
+- Each source has `capacity_frames` of its own, so that a fast log starves no bus.
+- Memory is flat: batches are pooled, and small ones are merged while they wait. A stalled pipeline costs
+  frames by their number, not by the number of wake-ups that read them.
+- Frames and events of one source come out in the order in which they went in.
 """
 
 import threading
@@ -13,7 +14,8 @@ from dataclasses import dataclass, replace
 
 from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.sources.source import Delivery, Item, SourceEvent, StopSignal
+from telemetry.sources.items import Arrival, Item, SourceEvent
+from telemetry.sources.stop import StopSignal
 
 CAPACITY_FRAMES = 32_768  # 1 MB; 1.5 s of a full 1 Mbit/s bus of empty frames
 BATCH_FRAMES = 4096
@@ -22,22 +24,22 @@ MAX_EVENTS = 1024  # events waiting; a source that makes more is broken, and the
 
 @dataclass(slots=True)
 class _Waiting:
-    """A delivery that may still grow."""
+    """An arrival that may still grow."""
 
-    delivery: Delivery
+    arrival: Arrival
 
 
-class BatchChannel:
-    """Carries `Delivery`, `SourceEvent` and `SourceEnded`; many threads put, one gets."""
+class Inbox:
+    """Carries `Arrival`, `SourceEvent` and `SourceEnded`; many threads put, one gets."""
 
     def __init__(self, capacity_frames: int = CAPACITY_FRAMES, batch_frames: int = BATCH_FRAMES) -> None:
         if capacity_frames < batch_frames:
-            raise ValueError("a channel has room for at least one batch")
+            raise ValueError("an inbox has room for at least one batch")
         self.capacity_frames = capacity_frames
         self.batch_frames = batch_frames
         self._changed = threading.Condition()
         self._items: deque[_Waiting | Item] = deque()
-        self._growing: dict[str, _Waiting] = {}  # by source: its newest item, if that is a delivery
+        self._growing: dict[str, _Waiting] = {}  # by source: its newest item, if that is an arrival
         self._frames: dict[str, int] = {}  # by source: frames waiting
         self._events = 0
         self._held = False
@@ -46,7 +48,7 @@ class BatchChannel:
 
     @property
     def frames_waiting(self) -> int:
-        """Frames in the channel, of all sources."""
+        """Frames that wait, of all sources."""
         with self._changed:
             return sum(self._frames.values())
 
@@ -73,21 +75,21 @@ class BatchChannel:
         return True
 
     def hold(self, held: bool) -> None:
-        """Whether deliveries of sources that can wait are to wait."""
+        """Whether arrivals of sources that can wait are to wait."""
         if held != self._held:
             with self._changed:
                 self._held = held
                 self._changed.notify_all()
 
-    def put_waiting(self, delivery: Delivery, stop: StopSignal) -> bool:
+    def put_waiting(self, arrival: Arrival, stop: StopSignal) -> bool:
         """Hand it over once there is room; False, and it stays the caller's, when stopped first."""
         stop.on_set(self._wake)
         try:
             with self._changed:
-                self._changed.wait_for(lambda: stop.is_set() or self._may_go_on(delivery))
-                if not self._may_go_on(delivery):
+                self._changed.wait_for(lambda: stop.is_set() or self._may_go_on(arrival))
+                if not self._may_go_on(arrival):
                     return False
-                self._add(delivery)
+                self._add(arrival)
                 return True
         finally:
             stop.remove_listener(self._wake)
@@ -101,36 +103,36 @@ class BatchChannel:
             if not isinstance(waiting, _Waiting):
                 self._events -= isinstance(waiting, SourceEvent)
                 return waiting
-            delivery = waiting.delivery
-            if self._growing.get(delivery.source) is waiting:
-                del self._growing[delivery.source]
-            self._frames[delivery.source] -= len(delivery.batch)
+            arrival = waiting.arrival
+            if self._growing.get(arrival.source) is waiting:
+                del self._growing[arrival.source]
+            self._frames[arrival.source] -= len(arrival.batch)
             self._changed.notify_all()
-            return delivery
+            return arrival
 
-    def _may_go_on(self, delivery: Delivery) -> bool:
-        return not self._held and self._has_room(delivery)
+    def _may_go_on(self, arrival: Arrival) -> bool:
+        return not self._held and self._has_room(arrival)
 
     def _has_room(self, item: Item) -> bool:
-        if isinstance(item, Delivery):
+        if isinstance(item, Arrival):
             return self._frames.get(item.source, 0) + len(item.batch) <= self.capacity_frames
         return not isinstance(item, SourceEvent) or self._events < MAX_EVENTS
 
     def _add(self, item: Item) -> None:
-        if isinstance(item, Delivery):
-            self._add_delivery(item)
+        if isinstance(item, Arrival):
+            self._add_arrival(item)
         else:
             self._growing.pop(item.source, None)
             self._events += isinstance(item, SourceEvent)
             self._items.append(item)
         self._changed.notify_all()
 
-    def _add_delivery(self, item: Delivery) -> None:
+    def _add_arrival(self, item: Arrival) -> None:
         self._frames[item.source] = self._frames.get(item.source, 0) + len(item.batch)
         growing = self._growing.get(item.source)
-        if growing is not None and _continues(growing.delivery, item.batch):
-            growing.delivery.batch.extend(item.batch)
-            growing.delivery = replace(item, batch=growing.delivery.batch)
+        if growing is not None and _continues(growing.arrival, item.batch):
+            growing.arrival.batch.extend(item.batch)
+            growing.arrival = replace(item, batch=growing.arrival.batch)
             self.give_back(item.batch)
             return
         waiting = _Waiting(item)
@@ -142,8 +144,8 @@ class BatchChannel:
             self._changed.notify_all()
 
 
-def _continues(waiting: Delivery, later: FrameBatch) -> bool:
-    """Whether `later` goes on where the frames of `waiting` end, and fits behind them."""
+def _continues(waiting: Arrival, later: FrameBatch) -> bool:
+    """Whether `later` goes on where the frames of `waiting` end, and fits after them."""
     batch = waiting.batch
     return (
         not waiting.sealed

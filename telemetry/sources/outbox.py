@@ -1,14 +1,15 @@
-"""The batch that a live source fills, and what becomes of it when the pipeline is behind.
+"""The batch that a live source fills, and what becomes of it when the pipeline is slow.
 
-Promises: frames that find no room in the channel wait in the batch while it has room. When both are full, a
-source that has a buffer behind it (`hand_over`) leaves frames there; one that has none (`send`) counts the
-batch as lost, and the newest frames go on being read.
+Promises:
+- Frames that find no room in the inbox wait in the batch while it has room.
+- When both are full, a source whose device has a buffer (`hand_over`) leaves frames there.
+- A source without such a buffer (`send`) counts the batch as lost, and reads the newest frames on.
 """
 
 from collections.abc import Callable, Mapping
 
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import Delivery
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival
 
 LAST_WAIT_S = 0.5
 
@@ -16,7 +17,7 @@ LAST_WAIT_S = 0.5
 class Outbox:
     """`batch` is full only between `hand_over` and the next one."""
 
-    def __init__(self, source: str, output: BatchChannel) -> None:
+    def __init__(self, source: str, output: Inbox) -> None:
         self._source = source
         self._output = output
         self.batch = output.take_empty()
@@ -28,7 +29,7 @@ class Outbox:
         return len(self.batch) == self.batch.capacity
 
     def hand_over(self, counts: Callable[[], Mapping[str, int]], wait_s: float = 0.0) -> None:
-        """Hand the batch over if the channel has room for it within `wait_s`.
+        """Hand the batch over if the inbox has room for it within `wait_s`.
 
         counts: what the source has counted by now.
         """
@@ -36,7 +37,7 @@ class Outbox:
         if not len(batch):
             return
         position = batch.position + len(batch)
-        if self._output.put(Delivery(self._source, batch, counts()), wait_s):  # now it is not ours any more
+        if self._output.put(Arrival(self._source, batch, counts()), wait_s):  # now it is not ours any more
             self.batch = self._output.take_empty()
             self.batch.position = position
 

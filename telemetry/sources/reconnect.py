@@ -1,8 +1,9 @@
 """Living without the device: when to try again, what to say about it, and a thread that outlives every fault.
 
-Promises: of a device that is lost one event is made, and one when it is back, with the length of the gap;
-attempts are 0.1 s apart at first and 5 s in the end, and stay apart while it comes and goes; nothing that a
-session raises ends the thread.
+Promises:
+- A lost device is one event, and one when it is back, with the length of the gap.
+- Attempts are 0.1 s apart at first and 5 s in the end, and stay apart while the device comes and goes.
+- Nothing that a session raises ends the thread.
 """
 
 import logging
@@ -12,8 +13,9 @@ from collections.abc import Callable, Mapping
 from telemetry.clock import Clock
 from telemetry.errors import without_login
 from telemetry.model.events import begins, ends
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import SourceEnded, SourceEvent
+from telemetry.sources.stop import StopSignal
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
@@ -93,7 +95,7 @@ class Occurrences:
 def keep_connected(
     session: Callable[[], None],
     outages: Outages,
-    output: BatchChannel,
+    output: Inbox,
     stop: StopSignal,
     clock: Clock,
 ) -> None:
@@ -121,15 +123,13 @@ def reason_of(error: BaseException) -> str:
     return without_login(" ".join(words.split())) or type(error).__name__
 
 
-def put_all(events: list[SourceEvent], output: BatchChannel) -> None:
+def put_all(events: list[SourceEvent], output: Inbox) -> None:
     """Hand events over; what finds no room among a thousand others is only logged."""
     for event in events:
         if not output.put(event):
             logger.warning("%s: %s", event.source, event.event.text)
 
 
-def put_end(
-    source: str, counts: Mapping[str, int], output: BatchChannel, *, is_complete: bool = False
-) -> None:
+def put_end(source: str, counts: Mapping[str, int], output: Inbox, *, is_complete: bool = False) -> None:
     """The last item of a source."""
     output.put(SourceEnded(source, counts, is_complete))

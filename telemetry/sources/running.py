@@ -1,25 +1,25 @@
 """The threads of the sources, and how one set of sources becomes another while the rest runs on.
 
-Promises: a source whose device settings did not change is not touched; of one name one source runs at a time:
-a changed source starts when the old one has ended, that is, when the pipeline has taken its last item. What a
-new set needs of the system (threads, descriptors) is reserved before anything changes, so that a set that was
-adopted can start. Relies on one thread, the pipeline's, calling everything here.
+Promises:
+- A source whose device settings did not change is not touched.
+- One source of each name runs at a time: a changed source starts when the old one has ended, that is, when
+  the pipeline has taken its last item.
+- What a new set needs of the system (threads, descriptors) is reserved before anything changes, so that a set
+  that was adopted can start.
+Relies on one thread, the pipeline's, that calls everything here.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 
-from telemetry.config import SourceSettings
 from telemetry.errors import UnavailableError
 from telemetry.sources.assemble import Assembled
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import StopSignal
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.settings import SourceSettings
+from telemetry.sources.stop import StopSignal
 from telemetry.threads import start
-
-# Settings that the device knows nothing of.
-_OF_THE_LINE = {"databases", "channel_databases", "pack", "charger", "invert_current", "bit_rate"}
 
 
 class _Seat:
@@ -61,7 +61,7 @@ class RunningSources:
     def __init__(
         self,
         sources: Iterable[Assembled],
-        output: BatchChannel,
+        output: Inbox,
         assemble: Callable[[SourceSettings], Assembled],
     ) -> None:
         """sources: to begin with, not started yet; assemble: makes one that begins later."""
@@ -80,7 +80,7 @@ class RunningSources:
         return self._sources[name]
 
     def get(self, name: str) -> Assembled | None:
-        """The source of this name; None if there is none any more."""
+        """The source of this name; None: it is not configured any more."""
         return self._sources.get(name)
 
     @property
@@ -132,7 +132,7 @@ class RunningSources:
     def _goes_on(self, entry: SourceSettings) -> bool:
         """Whether the source of that name is to be left alone."""
         known, stop = self._sources.get(entry.name), self._running.get(entry.name)
-        return known is not None and not (stop and stop.is_set()) and same_device(known.settings, entry)
+        return known is not None and not (stop and stop.is_set()) and known.settings.is_same_device(entry)
 
     def _give_back(self, names: Iterable[str]) -> None:
         for name in tuple(names):
@@ -142,7 +142,7 @@ class RunningSources:
         """Ask those to stop that `settings` does not name, or names with another device."""
         wanted = {entry.name: entry for entry in settings}
         for name, stop in self._running.items():
-            if name not in wanted or not same_device(self._sources[name].settings, wanted[name]):
+            if name not in wanted or not self._sources[name].settings.is_same_device(wanted[name]):
                 stop.set()
 
     @property
@@ -165,7 +165,7 @@ class RunningSources:
                 self._sources[name] = replace(self._sources[name], settings=entry)
             elif name in self._running:
                 self._successors[name] = entry
-                # The line is told of its channels now, and of them the successor's frames will come.
+                # Its channels are bound now, and the successor's frames will come from them.
                 self._sources[name] = replace(self._sources[name], settings=entry)
             else:
                 self._begin(entry)
@@ -178,12 +178,3 @@ class RunningSources:
         seat = self._seats.pop(source.name, None) or _Seat(source.name)
         self._running[source.name] = seat.stop
         seat.take(partial(source.source.run, self._output, seat.stop))
-
-
-def same_device(old: SourceSettings, new: SourceSettings) -> bool:
-    """Whether the two differ in nothing but the databases that describe what comes."""
-    return type(old) is type(new) and all(
-        getattr(old, field.name) == getattr(new, field.name)
-        for field in fields(old)
-        if field.name not in _OF_THE_LINE
-    )

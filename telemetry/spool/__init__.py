@@ -1,4 +1,4 @@
-"""The durable queue: stores encoded batches, knows nothing of samples. `docs/spool.md` has the format."""
+"""The durable queue of encoded batches, which knows nothing of samples (docs/spool.md has the format)."""
 
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase
 from telemetry.spool.deadletters import DeadLetters, Letter

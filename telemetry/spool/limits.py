@@ -1,6 +1,10 @@
-"""How much the spool may take, and how often it may write."""
+"""[spool] of the configuration: where the spool is, how much it may take, and how often it may write."""
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
+
+from telemetry.toml_table import TomlTable
 
 _MIB = 1 << 20
 DEFAULT_CAP_BYTES = 1 << 30
@@ -39,3 +43,29 @@ class SpoolLimits:
     def segment_size(self, cap_bytes: int) -> int:
         """Where a segment ends: small enough that evicting one costs little of what the cap holds."""
         return max(1, min(self.segment_bytes, cap_bytes // 8))
+
+
+def read_limits(table: TomlTable) -> SpoolLimits:
+    """What is left of [spool] once its directory is read. Raises ConfigError."""
+    most = 16 * _MIB
+    cap_mib = table.take_optional_number("cap_mib", above=0.0, most=most)
+    max_age_h = table.take_optional_number("max_age_h", above=0.0)
+    limits = SpoolLimits(
+        cap_bytes=None if cap_mib is None else round(cap_mib * _MIB),
+        max_age_s=None if max_age_h is None else max_age_h * 3600.0,
+        keep_free_bytes=round(table.take_number("keep_free_mib", 64.0, least=0.0, most=most) * _MIB),
+    )
+    table.close()
+    return limits
+
+
+def spool_directory(path: Path) -> Path:
+    """Of a service: `path` is that folder itself, or the configuration.
+
+    Nothing else of the configuration need be right: a command on a running service must work after an edit
+    that the service has refused, and without the environment that only the service has. Raises ConfigError.
+    """
+    with contextlib.suppress(OSError):  # a folder on the way that this user may not enter: `load` says so
+        if path.is_dir():
+            return path
+    return TomlTable.load(path).take_table("spool").take_path("directory")

@@ -5,7 +5,7 @@ Promises:
 - A channel of a recording is one source of the configuration, or one error says how to choose.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class Recorded:
         self._account = account
         config = composition.config
         self._file = config.file
-        assembled = assemble_sources(config, ChannelTable(), SystemClock(), {})
+        assembled = assemble_sources(config.sources, ChannelTable(), SystemClock(), {})
         if source:
             sources = [each for each in assembled if each.name == source]
             if not sources:
@@ -87,21 +87,11 @@ class Recorded:
 
 def _fits(source: Assembled, channel: str) -> bool:
     """Whether `source` has that name, interface or port, or databases of its own for it."""
-    settings: Any = source.settings
-    options = getattr(settings, "options", {})
-    names = (
-        source.name,
-        getattr(settings, "interface", None),
-        options.get("channel"),
-        Path(getattr(settings, "port", "") or "").name or None,
-    )
-    return channel in names or source.bus_of(channel) != source.name
+    names = {Path(each.name).name for each in source.settings.resources}
+    options: Mapping[str, Any] = getattr(source.settings, "options", {})
+    return channel in names | {source.name, options.get("channel")} or source.bus_of(channel) != source.name
 
 
-def database_files(config: Config) -> Iterable[Path]:
+def database_files(config: Config) -> Iterator[Path]:
     """All databases of its buses."""
-    for settings in config.sources:
-        databases = getattr(settings, "databases", None)
-        yield from databases.files if databases else ()
-        for files in getattr(settings, "channel_databases", {}).values():
-            yield from files
+    return (file for source in config.sources for bus in source.buses for file in bus.databases)

@@ -6,19 +6,25 @@ prepare a new configuration beside the running one, and go on with the old when 
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
+from telemetry.databases.plan_cache import load_plan
 from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import Counting
 from telemetry.rules.protect import ProtectedPlan, protect
 from telemetry.rules.resolve import Modelling, model
-from telemetry.sources.assemble import Assembled, counting, load_whole_plan, map_entries
+from telemetry.sources.assemble import Assembled
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
 
 LOG = logging.getLogger("telemetry.service")
+
+NO_DATABASES = LoadedPlan(PlanSpec((), ()), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,27 @@ def compose(config: Config) -> Composition:
     protected = protect(loaded.spec, config.protect)
     modelling = model(entries, config.limits, protected.spec, counting(config))
     return Composition(config, loaded, entries, protected, modelling)
+
+
+def load_whole_plan(config: Config) -> LoadedPlan:
+    """The plan for all buses and ports: of databases, and of what sources know themselves. ConfigError."""
+    buses = [bus for source in config.sources for bus in source.buses if bus.databases]
+    plan = load_plan(buses, config.cache_directory) if buses else NO_DATABASES
+    spec = plan.spec
+    for source in config.sources:
+        spec = source.extended(spec)
+    return replace(plan, spec=spec)
+
+
+def map_entries(config: Config) -> tuple[MapEntry, ...]:
+    """What the configuration maps, and what sources map by themselves."""
+    return (*config.map, *(entry for source in config.sources for entry in source.map_entries()))
+
+
+def counting(config: Config) -> Counting:
+    """Charge and energy are counted, between readings that are no further apart than a source's own gap."""
+    gaps_ns = {source.name: source.count_gap_ns for source in config.sources}
+    return Counting({name: gap_ns for name, gap_ns in gaps_ns.items() if gap_ns is not None})
 
 
 def prepare(config: Config) -> Prepared:

@@ -15,9 +15,9 @@ from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.protection_spec import ProtectionRule
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import SEND_ALL, ReduceSettings
 from telemetry.ledger import add
 from telemetry.rules.alarms import Alarm
+from telemetry.rules.reduce import SEND_ALL, ReduceSettings
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat

@@ -19,7 +19,6 @@ from telemetry_core.rules.watcher import Watcher
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import SEND_ALL, ReduceSettings
 from telemetry.ledger import add
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
@@ -28,7 +27,7 @@ from telemetry.model.measurements import EVENT
 from telemetry.model.point import tag_set
 from telemetry.rules.alarms import Alarm, AlarmTeller
 from telemetry.rules.missing_pages import MissingPages, Told
-from telemetry.rules.reduce import check_measurements
+from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
 from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat

@@ -28,7 +28,8 @@ from telemetry.live.status_socket import StatusServer
 from telemetry.model.events import begins
 from telemetry.service.service import Service
 from telemetry.sinks.sink import Sink
-from telemetry.sources.source import SourceEvent, StopSignal
+from telemetry.sources.items import SourceEvent
+from telemetry.sources.stop import StopSignal
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.view import SpoolView
 from telemetry.web.server import WebServer

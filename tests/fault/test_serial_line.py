@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from telemetry.ledger import imbalances, total
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.lineprotocol import Number, parse_line
 from tests.support.serial_line import BASIC, CELLS, SimulatedLine, TalkingLine

@@ -17,10 +17,11 @@ from telemetry_core.frames.socketcan import CanReader
 
 from telemetry.clock import SystemClock
 from telemetry.model.bit_rate import BitRate
-from telemetry.sources.can.socketcan import SocketCanSource
 from telemetry.sources.can.sockets import CanInterface, receive_buffer_bytes, receive_buffer_warning
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import Delivery, Item, SourceEvent, StopSignal
+from telemetry.sources.can.source import SocketCanSource
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, Item, SourceEvent
+from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import BRS, CANFD_BRS, EXTENDED, FD, classic, error, fd
 
 pytestmark = pytest.mark.vcan
@@ -57,7 +58,7 @@ def open_sender(name: str) -> socket.socket:
 class Running:
     """A source in its thread, and what it gave so far."""
 
-    def __init__(self, source: SocketCanSource, channel: BatchChannel) -> None:
+    def __init__(self, source: SocketCanSource, channel: Inbox) -> None:
         self.source = source
         self._channel = channel
         self.items: list[Item] = []
@@ -82,7 +83,7 @@ class Running:
         return item
 
     def wait_for_frame(self, id: int) -> None:
-        self.wait_for(lambda item: isinstance(item, Delivery) and id in [frame.id for frame in item.batch])
+        self.wait_for(lambda item: isinstance(item, Arrival) and id in [frame.id for frame in item.batch])
 
     def wait_until_receiving(self) -> None:
         deadline_s = time.monotonic() + TIMEOUT_S
@@ -94,7 +95,7 @@ class Running:
 @contextmanager
 def running(name: str) -> Iterator[Running]:
     source = SocketCanSource("bus", CanInterface(name), SystemClock())
-    channel = BatchChannel()
+    channel = Inbox()
     with StopSignal() as stop:
         thread = threading.Thread(target=source.run, args=(channel, stop))
         thread.start()

@@ -15,15 +15,14 @@ from firmware_sim.scenario import load_scenario
 from firmware_sim.simulation import Simulation
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from firmware_sim.wire.jbd import JbdLine
-from telemetry.config import ReduceSettings
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.serial.jbd import BASIC, request
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
-from telemetry.sources.serial.assemble import count_gap_ns, serial_map_entries, with_serial
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.lineprotocol import Number, parse_line
@@ -148,9 +147,9 @@ def test_batches_make_no_difference_and_reducing_keeps_the_last_of_each_interval
 
 
 def test_a_jbd_that_is_asked_each_second_is_counted_within_a_hundredth_of_the_batterys_own_energy() -> None:
-    entries = tuple(serial_map_entries([SETTINGS]))
-    counting = Counting({"bms": count_gap_ns(SETTINGS)})
-    stages = stages_of(with_serial(PlanSpec((), ()), [SETTINGS]), entries, counting)
+    entries = tuple(SETTINGS.map_entries())
+    counting = Counting({"bms": SETTINGS.count_gap_ns})
+    stages = stages_of(SETTINGS.extended(PlanSpec((), ())), entries, counting)
     battery, moved = ServiceBattery(ServiceSpec(solar_peak_w=150.0), 3), Moved()
     device, framer = JbdLine(battery.bms), PROTOCOLS["jbd"].make_framer()
     frames, lines = FrameBatch(4096), LineBuffer()

@@ -12,7 +12,7 @@ from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.ledger import of_source
 from telemetry.model.ids import IsoTpId
-from telemetry.sources.can.python_can import PythonCanSource
+from telemetry.sources.python_can.source import PythonCanSource
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.stages import Stages
 from tests.support.can_frames import ERROR, REMOTE

@@ -14,7 +14,7 @@ from telemetry.errors import UnavailableError
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.settings import InfluxSettings
-from telemetry.sinks.influx.verdict import Acknowledged
+from telemetry.sinks.verdict import Acknowledged
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.spool import Spool
 from tests.support.servers import DatabaseServer

@@ -23,8 +23,8 @@ from telemetry.errors import UnavailableError
 from telemetry.ledger import Ledger
 from telemetry.live.gateway import gateway_lines
 from telemetry.service.pipeline import Pipeline
-from telemetry.sources.can.socketcan import SocketCanSource
 from telemetry.sources.can.sockets import CanUnixSocket
+from telemetry.sources.can.source import SocketCanSource
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.stages import Stages
 from telemetry.web.metrics import exposition

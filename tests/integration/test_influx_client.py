@@ -9,7 +9,7 @@ from telemetry.clock import SystemClock
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.settings import Api, InfluxSettings
-from telemetry.sinks.influx.verdict import Acknowledged, Hold, HoldCause, Rejected
+from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Rejected
 from tests.support.servers import Database, DatabaseServer, Point
 
 NOW_NS = SystemClock().unix_ns()

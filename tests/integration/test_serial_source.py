@@ -13,12 +13,13 @@ from telemetry.clock import SystemClock
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.logs.captures import Capture
 from telemetry.protocols.known import PROTOCOLS
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
 from telemetry.sources.serial.link import PyserialLink
-from telemetry.sources.serial.port import SerialSource
 from telemetry.sources.serial.silence import Silence
-from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.serial.source import SerialSource
+from telemetry.sources.stop import StopSignal
 from tests.support.framing import vedirect_block
 from tests.support.serial_line import BASIC, CELLS, REGISTERS, Battery, reply, request
 from tests.support.serial_pty import PtyDevice, answering, talking
@@ -52,7 +53,7 @@ class Running:
         )
         self.frames: list[tuple[int, bytes]] = []
         self.codes: list[tuple[str, bool]] = []
-        self._channel = BatchChannel()
+        self._channel = Inbox()
         self._stop = StopSignal()
         self._thread = threading.Thread(target=self.source.run, args=(self._channel, self._stop), daemon=True)
 
@@ -62,7 +63,7 @@ class Running:
             item = self._channel.get(PATIENCE_S)
             assert item is not None, f"nothing more comes; events {self.codes}, {self.source.status}"
             match item:
-                case Delivery():
+                case Arrival():
                     self.frames += [(frame.id, frame.data) for frame in item.batch]
                 case SourceEvent():
                     self.codes.append((item.event.code, item.event.active))

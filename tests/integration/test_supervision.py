@@ -13,7 +13,7 @@ from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.service.service import Service
 from telemetry.service.supervisor import Notifier, Supervisor
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 from telemetry.spool.spool import Spool
 from tests.support.gateway import Gateway
 from tests.support.notify_socket import NotifySocket

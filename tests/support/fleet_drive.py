@@ -22,7 +22,6 @@ from firmware_sim.simulation import Simulation
 from firmware_sim.wire.bms_messages import bms_messages
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast
 from firmware_sim.wire.charger_messages import charger_messages
-from telemetry.config import ReduceSettings
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases
 from telemetry.demo.gateway_config import MAP
@@ -31,6 +30,7 @@ from telemetry.model.events import begins
 from telemetry.model.events import line as event_line
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from telemetry.errors import ConfigError
-from telemetry.sinks.influx.client import Exchange
 from telemetry.sinks.influx.settings import Api
 from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer, judge
+from telemetry.sinks.verdict import Exchange
 
 Reply = Answer | NoAnswer
 Behaviour = Callable[[Sequence[bytes]], "Reply | None"]  # None: store the lines and answer 204
@@ -46,7 +46,7 @@ class ModelServer:
         if reply is None:
             self.stored.update(lines)
             reply = STORED
-        return Exchange(reply, judge(reply), Api.V2, 0.0)
+        return Exchange(judge(reply), Api.V2, reply.status if isinstance(reply, Answer) else 0, 0.0)
 
     def reread_credentials(self) -> bool:
         self.rereads += 1

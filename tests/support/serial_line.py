@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from telemetry.protocols.serial.vedirect import CHARGER
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block
 

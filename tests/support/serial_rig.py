@@ -13,13 +13,13 @@ from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.serial.assemble import serial_map_entries, with_serial
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
-from telemetry.sources.serial.port import SerialSource
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.serial.silence import Silence
-from telemetry.sources.source import Delivery, SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.serial.source import SerialSource
+from telemetry.sources.stop import StopSignal
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
@@ -63,16 +63,16 @@ class Told:
 
 
 class SerialRig:
-    """Runs a source until the line's end. deliver: what is to be done with each delivery besides."""
+    """Runs a source until the line's end. deliver: what is to be done with each arrival besides."""
 
-    def __init__(self, deliver: Callable[[Delivery], None] = lambda _: None, protocol: str = "jbd") -> None:
+    def __init__(self, deliver: Callable[[Arrival], None] = lambda _: None, protocol: str = "jbd") -> None:
         self.clock = FakeClock()
         self._protocol = protocol
         self.told: list[Told] = []
         self.events: list[SourceEvent] = []
         self.ended: list[SourceEnded] = []
         self._began_ns = self.clock.unix_ns()
-        self._channel = BatchChannel()
+        self._channel = Inbox()
         self._deliver = deliver
 
     def run(
@@ -113,7 +113,7 @@ class SerialRig:
     def _drain(self) -> None:
         while (item := self._channel.get(0)) is not None:
             match item:
-                case Delivery():
+                case Arrival():
                     for frame in item.batch:
                         at_s = (frame.time_ns - self._began_ns) / 1e9
                         self.told.append(Told(frame.id, self._data(frame), at_s))
@@ -130,17 +130,17 @@ class WholeLine:
 
     def __init__(self, protocol: str = "jbd") -> None:
         settings = replace(SETTINGS, protocol=protocol)
-        plan = with_serial(PlanSpec((), ()), [settings])
-        modelling = model(tuple(serial_map_entries([settings])), (), plan)
+        plan = settings.extended(PlanSpec((), ()))
+        modelling = model(tuple(settings.map_entries()), (), plan)
         stages = Stages(plan, modelling.map, modelling.alarms, vehicle="van")
         stages.bind(0, Binding(0, settings.name, settings.name))
         self.store = ListedStore()
         self.ledger = Ledger({})
         self._pipeline = Pipeline(stages, self.store, self.ledger, FakeClock(), {})
 
-    def take(self, delivery: Delivery) -> None:
+    def take(self, arrival: Arrival) -> None:
         """As the service does it."""
-        self._pipeline.process(delivery.source, delivery.batch, delivery.counts)
+        self._pipeline.process(arrival.source, arrival.batch, arrival.counts)
 
     def finish(self, counts: Mapping[str, int]) -> None:
         """The source has ended."""

@@ -2,17 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.config import (
-    CanSettings,
-    Config,
-    PythonCanSettings,
-    ReplaySettings,
-    load_config,
-    spool_directory,
-)
+from telemetry.config import Config, load_config
+from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
 from telemetry.sinks.influx.settings import Api
+from telemetry.sources.can.settings import CanSettings
+from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
+from telemetry.sources.python_can.settings import PythonCanSettings
+from telemetry.sources.replay.settings import ReplaySettings
+from telemetry.spool.limits import spool_directory
 
 MINIMAL = """
 vehicle = "van-7"
@@ -44,11 +43,11 @@ def refused(tmp_path: Path, text: str) -> str:
 def test_ten_lines_are_a_configuration(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL)
     assert (config.vehicle, config.wait_for_clock, config.reduce.every_s) == ("van-7", False, 0.0)
-    assert config.spool.directory == tmp_path / "spool"
+    assert config.spool_directory == tmp_path / "spool"
     assert config.cache_directory == tmp_path / "spool" / "plans"
     (source,) = config.sources
     assert isinstance(source, CanSettings)
-    assert (source.name, source.interface, source.socket) == ("can0", "can0", None)
+    assert (source.name, source.link) == ("can0", CanInterface("can0"))
 
 
 def test_the_age_of_points_is_given_in_hours(tmp_path: Path) -> None:
@@ -86,9 +85,9 @@ channel_databases = { can1 = ["b.dbc"] }
     )
     can, sim, stick, log = config.sources
     assert isinstance(can, CanSettings)
-    assert can.databases.files == (tmp_path / "a.dbc",)
+    assert can.buses[0].databases == (tmp_path / "a.dbc",)
     assert isinstance(sim, CanSettings)
-    assert sim.socket == tmp_path / "bus.sock"
+    assert sim.link == CanUnixSocket(tmp_path / "bus.sock")
     assert sim.simulated_time is not None
     assert (sim.simulated_time.scale, sim.simulated_time.origin_ns, sim.simulated_time.wall_ns) == (
         60.0,
@@ -100,7 +99,8 @@ channel_databases = { can1 = ["b.dbc"] }
     assert stick.bit_rate == BitRate(500_000)
     assert stick.options == {"interface": "slcan", "channel": "/dev/ttyACM0", "bitrate": 500000}
     assert isinstance(log, ReplaySettings)
-    assert (log.speed, log.channel_databases) == (2.0, {"can1": (tmp_path / "b.dbc",)})
+    assert (log.speed, log.bus_of("can1"), log.bus_of("can2")) == (2.0, "log/can1", "log")
+    assert log.buses[1].databases == (tmp_path / "b.dbc",)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,8 @@ def test_a_database_is_read_with_the_options_of_its_source(tmp_path: Path) -> No
     config = load(tmp_path, MINIMAL + 'value_texts = true\nid_masks = ["7F0", "1FFFFF00"]\n')
     (source,) = config.sources
     assert isinstance(source, CanSettings)
-    assert (source.databases.value_texts, source.databases.id_masks) == (True, (0x7F0, 0x1FFFFF00))
+    masked = BusDatabases("can0", (), value_texts=True, standard_mask=0x7F0, extended_mask=0x1FFFFF00)
+    assert source.buses == (masked,)
     told = refused(tmp_path, MINIMAL + 'id_masks = ["FFF0000000"]\n')
     assert told.startswith("can[0].id_masks: 'FFF0000000' is no id in hexadecimal")
     told = refused(tmp_path, MINIMAL + "id_masks = [0x7F0]\n")

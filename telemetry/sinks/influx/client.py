@@ -9,7 +9,7 @@ before.
 
 import gzip
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from telemetry.clock import Clock
@@ -19,16 +19,8 @@ from telemetry.sinks.credentials import Secret, read_secret
 from telemetry.sinks.deadline import Deadline
 from telemetry.sinks.delivery import MAX_BATCH_BYTES
 from telemetry.sinks.influx.settings import Api, InfluxSettings
-from telemetry.sinks.influx.verdict import (
-    Acknowledged,
-    Answer,
-    Failure,
-    Hold,
-    HoldCause,
-    NoAnswer,
-    Verdict,
-    judge,
-)
+from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer, judge
+from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause
 from telemetry.spool.compress import decompress
 
 if TYPE_CHECKING:
@@ -39,21 +31,6 @@ _JSON = {"Content-Type": "application/json"}
 _LINES = {"Content-Type": "text/plain; charset=utf-8"}
 GZIP_AGAIN_S = 3600.0  # after a server took no gzip: another one may stand there by now
 _UNSUPPORTED = 415  # media type or content coding: RFC 9110, 15.5.16
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What came of one batch of lines: the last answer, what it means, and how long it took.
-
-    sent_bytes: of bodies, in all its requests. plain: the server takes no gzip, so lines are not compressed.
-    """
-
-    answer: Answer | NoAnswer
-    verdict: Verdict
-    api: Api
-    latency_s: float
-    sent_bytes: int = 0
-    plain: bool = False
 
 
 class InfluxClient:
@@ -92,7 +69,7 @@ class InfluxClient:
             or verdict.cause is not HoldCause.NOT_FOUND
         ):
             return exchange
-        created = judge(self._create(exchange.api))
+        created = judge(self._create(Api(exchange.api)))
         if isinstance(created, Acknowledged):
             return self._ask(payload)
         return replace(exchange, verdict=replace(verdict, words=f"{verdict.words}; making it: {created}"))
@@ -105,9 +82,9 @@ class InfluxClient:
         started_s, sent_bytes = self._clock.monotonic_s(), self._sent_bytes
         api, answer = self._write(payload)
         return Exchange(
-            answer,
             judge(answer),
             api,
+            answer.status if isinstance(answer, Answer) else 0,
             self._clock.monotonic_s() - started_s,
             sent_bytes=self._sent_bytes - sent_bytes,
             plain=self._plain_until_s is not None,

@@ -1,14 +1,21 @@
-"""What the sink must know about its database: plain frozen values, filled by the configuration."""
+"""[influx] of the configuration: which database, how it is reached, and the client that reaches it."""
 
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from telemetry.clock import Clock
 from telemetry.errors import ConfigError
-from telemetry.sinks.credentials import Secret
+from telemetry.sinks.credentials import Secret, handed_over, read_secret
+from telemetry.toml_table import TomlTable
+
+if TYPE_CHECKING:
+    from telemetry.sinks.influx.client import InfluxClient
 
 # A name, its labels of 63 characters at most, or an address of IPv4 or IPv6, which may have a zone.
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]+(%[A-Za-z0-9_.-]+)?")
@@ -73,6 +80,12 @@ class InfluxSettings:
                     f"holds no certificate: {error.strerror}", where=f"{where}.ca_file"
                 ) from error
 
+    def make_client(self, clock: Clock) -> "InfluxClient":
+        """The client of this server, not connected yet."""
+        from telemetry.sinks.influx.client import InfluxClient  # which is made of these settings
+
+        return InfluxClient(self, clock)
+
     def request_deadline_s(self, size_bytes: int) -> float:
         """How long a whole request of `size_bytes` may take, answer included."""
         return self.request_timeout_s + size_bytes / self.slowest_bytes_per_s
@@ -95,6 +108,48 @@ class InfluxSettings:
         if self.bucket:
             return self.bucket
         return f"{self.database}/{self.retention_policy}" if self.retention_policy else self.database
+
+
+def read_influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSettings:
+    """[influx]; what it leaves out comes from influxdb-client's own environment variables."""
+
+    def given(key: str, variable: str = "") -> str:
+        return table.take_optional_text(key) or environment.get(variable, "")
+
+    def secret_file(key: str) -> Path | None:
+        file = table.take_optional_path(key)
+        return file and handed_over(file, environment)
+
+    token_file, password_file = secret_file("token_file"), secret_file("password_file")
+    token = environment.get("INFLUXDB_V2_TOKEN", "")
+    url = given("url", "INFLUXDB_V2_URL")
+    if not url:
+        raise table.wrong("url", "is missing", "the server's address, here or in INFLUXDB_V2_URL")
+    settings = InfluxSettings(
+        url=url,
+        api=Api(table.take_text("api", "auto", one_of=tuple(Api))),
+        org=given("org", "INFLUXDB_V2_ORG"),
+        bucket=given("bucket", "INFLUXDB_V2_BUCKET"),
+        database=given("database"),
+        retention_policy=given("retention_policy"),
+        token=Secret(token) if token and token_file is None else None,
+        token_file=token_file,
+        username=given("username"),
+        password_file=password_file,
+        ca_file=table.take_optional_path("ca_file"),
+        unsafe_skip_tls_verification=table.take_flag("unsafe_skip_tls_verification"),
+        create=table.take_flag("create"),
+        proxy=given("proxy"),
+    )
+    settings.check(table.where())
+    for key, file in (("token_file", token_file), ("password_file", password_file)):
+        if file is not None:
+            try:
+                read_secret(file)  # refused now rather than when the first batch is sent
+            except ConfigError as error:
+                raise table.wrong(key, f"{error.where}: {error.what}", error.hint) from error
+    table.close()
+    return settings
 
 
 def check_url(url: str, where: str) -> None:

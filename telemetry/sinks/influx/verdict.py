@@ -18,6 +18,18 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
+from telemetry.sinks.verdict import (
+    Acknowledged,
+    FieldConflict,
+    Hold,
+    HoldCause,
+    Refusal,
+    Rejected,
+    Retry,
+    Split,
+    Verdict,
+)
+
 MAX_RETRY_AFTER_S = 600.0
 MAX_WORDS = 1000  # characters of a server's words that are kept
 MOST_LISTED = 100  # lines that InfluxDB Cloud lists of those that it refuses
@@ -50,89 +62,6 @@ class NoAnswer:
     failure: Failure
     words: str = ""
 
-
-class HoldCause(Enum):
-    """Why nothing may be sent until somebody has changed something."""
-
-    CREDENTIALS = "credentials refused"
-    NO_ENDPOINT = "no such endpoint"
-    NOT_FOUND = "bucket, database or organisation missing"
-    UNNAMED = "no organisation given"
-    REDIRECTED = "redirected elsewhere"
-    UNTRUSTED = "certificate not trusted"
-    NO_DATABASE = "what answers is no database"
-    REFUSED = "request refused"
-
-
-@dataclass(frozen=True, slots=True)
-class FieldConflict:
-    """A field that exists with another type. An empty measurement is any; an empty type is unknown."""
-
-    measurement: str
-    field: str
-    refused_type: str = ""  # float, integer, unsigned, string or boolean
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What the server says about the lines that it does not take.
-
-    quoted: for each line that does not parse, the text from its first character on: the line, `': `, why.
-    line_numbers: counted from 1 within the request. dropped: points, when it tells only how many.
-    others_stored: those that it does not name are in the database.
-    """
-
-    words: str
-    quoted: tuple[str, ...] = ()
-    line_numbers: tuple[int, ...] = ()
-    conflict: FieldConflict | None = None
-    dropped: int = 0
-    beyond_retention: bool = False
-    others_stored: bool = False
-
-    @property
-    def names_lines(self) -> bool:
-        """Whether it says anything about which lines, or how many."""
-        return bool(self.quoted or self.line_numbers or self.conflict or self.dropped)
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """Every line is stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Send the same again, not before `after_s`. sign: of a status 500, the same for identical answers."""
-
-    reason: str
-    after_s: float = 0.0
-    sign: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Send nothing until it is mended; ask now and then."""
-
-    cause: HoldCause
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Too large; send it in parts."""
-
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """Some lines are refused for ever; others may be stored already."""
-
-    refusal: Refusal
-
-
-Verdict = Acknowledged | Retry | Hold | Split | Rejected
 
 _SPEAKS_OF_LINES = re.compile(r"partial write|field type conflict|retention", re.IGNORECASE)
 # InfluxDB 1.x answers 500 to a retention policy that does not exist.

@@ -1,1 +1,1 @@
-"""CAN buses: SocketCAN by our own sockets, other adapters by python-can."""
+"""CAN buses through SocketCAN, by our own sockets; and the sockets of simulators in their place."""

@@ -66,7 +66,7 @@ def parse_bit_rate(answer: bytes) -> BitRate | None:
 
 
 def _attributes(content: bytes) -> dict[int, bytes]:
-    """Attributes that stand one behind another, each on a boundary of 4 bytes, as far as they are whole."""
+    """Attributes that follow one another, each on a boundary of 4 bytes, as far as they are whole."""
     found: dict[int, bytes] = {}
     at = 0
     while at + _ATTRIBUTE.size <= len(content):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from telemetry_core.frames.socketcan import set_stamp_options
 
@@ -53,7 +53,7 @@ class CanLink(Protocol):
         ...
 
     def bit_rate(self) -> BitRate | None:
-        """The bus's, as it is set now; None where there is none, or nobody knows."""
+        """The bus's, as it is set now; None: there is none, or it is not known."""
         ...
 
 
@@ -64,10 +64,15 @@ class CanInterface:
     name: str
     hardware_stamps: bool = False
     receive_buffer_bytes: int = RECEIVE_BUFFER_BYTES
+    key: ClassVar[str] = "interface"
 
     @property
     def description(self) -> str:
         return self.name
+
+    def is_there(self) -> bool:
+        """Whether this machine has such an interface."""
+        return self.name in {name for _, name in socket.if_nameindex()}
 
     def open(self) -> socket.socket:
         with _closed_on_error(socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)) as opened:
@@ -97,10 +102,15 @@ class CanUnixSocket:
 
     path: Path
     receive_buffer_bytes: int = RECEIVE_BUFFER_BYTES
+    key: ClassVar[str] = "socket"
 
     @property
     def description(self) -> str:
         return str(self.path)
+
+    def is_there(self) -> bool:
+        """Whether a simulator has made it. Raises OSError: a folder on the way may not be entered."""
+        return self.path.is_socket()
 
     def open(self) -> socket.socket:
         with _closed_on_error(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)) as opened:
@@ -123,7 +133,7 @@ def receive_buffer_bytes(opened: socket.socket) -> int:
 
 
 def receive_buffer_warning(opened: socket.socket, wanted_bytes: int) -> str:
-    """One line for people when the socket's buffer is smaller than wanted; else empty."""
+    """One line for people when the socket's buffer is smaller than wanted; empty otherwise."""
     got_bytes = receive_buffer_bytes(opened)
     if opened.family == socket.AF_UNIX or got_bytes >= wanted_bytes:  # there the sender's buffer counts
         return ""

@@ -1,10 +1,12 @@
 """What is said on a serial line, and when: a state machine without port and thread, in injected time.
 
-Promises: one request is outstanding at a time, and the next is sent only when it was answered or has timed
-out; what comes in while none is outstanding answers nothing and is discarded, counted, so that no late answer
-passes for a new one; requests that were missed are not made up for in a burst. A device that talks by itself
-is never asked. Relies on a caller that sends what `due` gives and passes in whatever comes, and on a framer
-that knows the echo of a request from an answer.
+Promises:
+- One request is outstanding at a time. The next is sent only when it was answered or has timed out.
+- What comes in while none is outstanding is discarded and counted: no late answer passes for a new one.
+- Requests that were missed are not made up for in a burst.
+- A device that talks by itself is never asked.
+Relies on a caller that sends what `due` gives and passes in what comes, and on a framer that knows the echo
+of a request from an answer.
 """
 
 from collections.abc import Sequence
@@ -13,11 +15,10 @@ from typing import Protocol
 
 from telemetry.clock import Clock
 
-RETRY_S = (
-    5.0  # what is asked more seldom is asked again so soon when it got no answer, then after twice that …
-)
-FAILED_ROUNDS = 10  # requests in a row on which not a byte came: the port is opened anew
-SILENT_S = 10.0  # of a device that talks by itself: the port is opened anew
+# What is asked more seldom is asked again so soon when it got no answer, then after twice that …
+RETRY_S = 5.0
+FAILED_ROUNDS = 10  # requests in a row on which not a byte came: the port is opened again
+SILENT_S = 10.0  # of a device that talks by itself: the port is opened again
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Conversation(Protocol):
         ...
 
     def opened(self) -> None:
-        """The port was opened: begin anew."""
+        """The port was opened: begin again."""
         ...
 
     def is_late(self) -> bool:
@@ -72,7 +73,7 @@ class Conversation(Protocol):
         ...
 
     def is_deaf(self) -> bool:
-        """Whether the port has read nothing for so long that it is to be opened anew."""
+        """Whether the port has read nothing for so long that it is to be opened again."""
         ...
 
 
@@ -88,26 +89,22 @@ class Listening:
         self._heard_s = 0.0
 
     def opened(self) -> None:
-        """See `Conversation.opened`."""
         self._heard_s = self._clock.monotonic_s()
 
     def is_late(self) -> bool:
-        """See `Conversation.is_late`: never."""
         return False
 
     def due(self) -> bytes | None:
-        """See `Conversation.due`: never."""
         return None
 
     def asked(self) -> None:
         """See `Conversation.asked`: never."""
 
     def wait_s(self) -> float:
-        """See `Conversation.wait_s`."""
         return max(self._heard_s + self._silent_s - self._clock.monotonic_s(), 0.0)
 
     def received(self, data: bytes) -> bytes:
-        """See `Conversation.received`: everything."""
+        """Everything is wanted."""
         self._heard_s = self._clock.monotonic_s()
         return data
 
@@ -115,7 +112,6 @@ class Listening:
         """See `Conversation.took`."""
 
     def is_deaf(self) -> bool:
-        """See `Conversation.is_deaf`."""
         return self._clock.monotonic_s() >= self._heard_s + self._silent_s
 
 
@@ -170,7 +166,6 @@ class Asking:
         return self._outstanding is not None
 
     def opened(self) -> None:
-        """See `Conversation.opened`."""
         now_s = self._clock.monotonic_s()
         for schedule in self._schedules:
             schedule.restart(now_s)
@@ -179,11 +174,9 @@ class Asking:
         self._outstanding = None
 
     def is_late(self) -> bool:
-        """See `Conversation.is_late`."""
         return self._outstanding is not None and self._clock.monotonic_s() >= self._gives_up_s
 
     def due(self) -> bytes | None:
-        """See `Conversation.due`."""
         if self._outstanding is not None:
             if not self.is_late():
                 return None
@@ -194,13 +187,11 @@ class Asking:
         return soonest.poll.request
 
     def asked(self) -> None:
-        """See `Conversation.asked`."""
         self._outstanding = self._soonest()
         self._gives_up_s = self._clock.monotonic_s() + self._outstanding.poll.timeout_s
         self._is_heard = False
 
     def wait_s(self) -> float:
-        """See `Conversation.wait_s`."""
         if self._outstanding is None:
             next_s = max(self._soonest().due_s, self._rests_until_s)
         else:
@@ -208,7 +199,6 @@ class Asking:
         return max(next_s - self._clock.monotonic_s(), 0.0)
 
     def received(self, data: bytes) -> bytes:
-        """See `Conversation.received`."""
         if self._outstanding is None:
             self.discarded_bytes += len(data)
             return b""
@@ -216,14 +206,13 @@ class Asking:
         return data
 
     def took(self, message_id: int) -> None:
-        """See `Conversation.took`; a message that was not asked for answers nothing."""
+        """A message that was not asked for answers nothing."""
         if self._outstanding is not None and message_id == self._outstanding.poll.answer_id:
             self._unheard_rounds = 0
             self._outstanding.answered(self._clock.monotonic_s())
             self._end_round()
 
     def is_deaf(self) -> bool:
-        """See `Conversation.is_deaf`."""
         return self._unheard_rounds >= FAILED_ROUNDS
 
     def _soonest(self) -> _Schedule:

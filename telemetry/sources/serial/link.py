@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 
 if TYPE_CHECKING:
     from serial import Serial  # all that serial_for_url gives have its methods
@@ -69,7 +69,6 @@ class PyserialLink:
 
     @contextmanager
     def open(self, stop: StopSignal) -> Iterator[SerialPort]:
-        """See `SerialLink.open`."""
         try:
             opened = self._open()
         except (OSError, ValueError, termios.error) as error:
@@ -99,7 +98,7 @@ class PyserialLink:
 
 
 def check_port(port: str) -> str:
-    """What is wrong with the name of a port, as far as it can be told without opening it; empty: nothing."""
+    """What is wrong with the name of a port, as far as it shows without opening it; empty: nothing."""
     import serial
 
     if port.lower().startswith(("socket://", "rfc2217://")) and "@" in port:
@@ -143,7 +142,6 @@ class _PolledPort:
         self._poll.register(stop.fileno(), select.POLLIN)
 
     def receive(self, timeout_s: float) -> bytes:
-        """See `SerialPort.receive`."""
         ready = self._poll.poll(math.ceil(timeout_s * 1000))
         if all(descriptor != self._descriptor for descriptor, _ in ready):
             return b""
@@ -154,7 +152,6 @@ class _PolledPort:
         return data
 
     def send(self, data: bytes) -> None:
-        """See `SerialPort.send`."""
         with _one_error():
             self._port.write(data)
 
@@ -166,20 +163,19 @@ class _SlicedPort:
         self._port = opened
 
     def receive(self, timeout_s: float) -> bytes:
-        """See `SerialPort.receive`; waits SLICE_S at most."""
+        """Waits SLICE_S at most."""
         with _one_error():
             waiting = self._port.in_waiting
             return self._port.read(waiting or 1) if waiting or timeout_s > 0 else b""
 
     def send(self, data: bytes) -> None:
-        """See `SerialPort.send`."""
         with _one_error():
             self._port.write(data)
 
 
 @contextmanager
 def _one_error() -> Iterator[None]:
-    """termios has an error of its own, which is no OSError, and pyserial's have no errno."""
+    """termios has an error of its own, which is not an OSError, and pyserial's have no errno."""
     try:
         yield
     except (OSError, termios.error) as error:

@@ -1,19 +1,19 @@
-"""When a device that tells nothing stops being believed: values unknown after 10 s, offline after 60 s.
+"""When a silent device is not believed any more: values unknown after 10 s, offline after 60 s.
 
-Promises: each is one event when it begins and one when it ends, and is counted; what the device told last is
-never told again, since rows come of good messages alone. Relies on being asked now and then; knows no port.
+Promises: each is one event when it begins and one when it ends, and is counted; the last values are never
+repeated, since rows come of good messages alone. Relies on being asked now and then; knows no port.
 """
 
 from telemetry.clock import Clock
 from telemetry.model.events import begins, ends
-from telemetry.sources.source import SourceEvent
+from telemetry.sources.items import SourceEvent
 
 UNKNOWN_S = 10.0
 OFFLINE_S = 60.0
 
 
 class Silence:
-    """How long one device has told nothing."""
+    """How long one device has been silent."""
 
     def __init__(
         self, source: str, clock: Clock, *, unknown_s: float = UNKNOWN_S, offline_s: float = OFFLINE_S
@@ -32,7 +32,7 @@ class Silence:
 
     @property
     def silent_s(self) -> float:
-        """For how long it has told nothing."""
+        """For how long it has been silent."""
         return self._clock.monotonic_s() - self._since_s
 
     def look(self) -> list[SourceEvent]:

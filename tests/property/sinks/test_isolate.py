@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.sinks.influx.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 from telemetry.sinks.isolate import MAX_REQUESTS, Isolation, Reason
 from telemetry.sinks.read_point import read_point
+from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 
 
 @dataclass

@@ -5,17 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.sinks.influx.verdict import (
-    MAX_RETRY_AFTER_S,
-    MAX_WORDS,
-    Acknowledged,
-    Answer,
-    Hold,
-    Rejected,
-    Retry,
-    judge,
-    retry_after_s,
-)
+from telemetry.sinks.influx.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer, judge, retry_after_s
+from telemetry.sinks.verdict import Acknowledged, Hold, Rejected, Retry
 
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

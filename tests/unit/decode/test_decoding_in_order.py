@@ -8,13 +8,13 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import Nudger
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import ReduceSettings
 from telemetry.decode.channels import ACCOUNT, ChannelPlan
 from telemetry.decode.logs import LogDecoder
 from telemetry.decode.output import Piece
 from telemetry.ledger import add, frames_in_flight, total
 from telemetry.logs.log import Log
 from telemetry.rules.limits import Limit
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
 from telemetry.stages.formats import OutputFormat

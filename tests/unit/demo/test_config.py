@@ -10,7 +10,7 @@ from cantools.database.can import Database
 from firmware_sim.links.player import SimulatedClock
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from telemetry.clock import SystemClock
-from telemetry.config import CanSettings, Config, load_config
+from telemetry.config import Config, load_config
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
 from telemetry.demo.gateway_config import (
@@ -29,8 +29,10 @@ from telemetry.demo.screen import Screen
 from telemetry.demo.stage import Options, perform
 from telemetry.errors import ConfigError
 from telemetry.rules.resolve import model
-from telemetry.sources.serial.assemble import serial_map_entries, with_serial
+from telemetry.sources.can.settings import CanSettings
+from telemetry.sources.can.sockets import CanUnixSocket
 from telemetry.sources.serial.settings import SerialSettings
+from telemetry.stages.prepare import map_entries
 from tests.support.demo import FRAMES
 
 
@@ -56,7 +58,7 @@ def test_the_configuration_is_one_that_the_gateway_takes(tmp_path: Path) -> None
     source = config.sources[0]
     assert isinstance(source, CanSettings)
     assert source.name == SOURCE
-    assert source.socket == tmp_path / "a bus"
+    assert source.link == CanUnixSocket(tmp_path / "a bus")
     assert source.simulated_time is not None
     assert source.simulated_time.scale == 60.0
     assert source.simulated_time.origin_ns == 1_772_436_600_000_000_000
@@ -111,9 +113,11 @@ def test_what_the_database_calls_not_available_fills_no_field(tmp_path: Path) ->
 
 def test_the_packs_power_is_derived_though_serial_devices_could_tell_one(tmp_path: Path) -> None:
     config = configured(tmp_path)
-    serials = [source for source in config.sources if isinstance(source, SerialSettings)]
     plan = load_plan([BusDatabases(name=SOURCE, databases=(VEHICLE_DBC,))], None)
-    modelling = model((*config.map, *serial_map_entries(serials)), (), with_serial(plan.spec, serials))
+    spec = plan.spec
+    for source in config.sources:
+        spec = source.extended(spec)
+    modelling = model(map_entries(config), (), spec)
     assert modelling.map is not None
     tags = [
         modelling.map.tag_sets[target.tag_set] for target in modelling.map.targets if target.power is not None

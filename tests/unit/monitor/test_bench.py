@@ -9,12 +9,16 @@ import pytest
 from telemetry_core.rules.protection_spec import Action
 
 from telemetry.clock import SystemClock
-from telemetry.config import CanSettings, Config, DatabaseSettings, PythonCanSettings, ReplaySettings
+from telemetry.config import Config
+from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.ids import IsoTpId
 from telemetry.monitor.bench import bench, can_table, log_table, serial_table
 from telemetry.monitor.direct import DirectFeed
+from telemetry.sources.can.settings import CanSettings
+from telemetry.sources.python_can.settings import PythonCanSettings
+from telemetry.sources.replay.settings import ReplaySettings
 
 CONFIG = """vehicle = "van"
 [spool]
@@ -42,10 +46,9 @@ def means(tmp_path: Path, text: str, *, serial: bool = False, databases: Sequenc
     return bench(sources, file).means
 
 
-def databases_of(config: Config) -> DatabaseSettings:
-    (source,) = config.sources
-    assert isinstance(source, CanSettings)
-    return source.databases
+def bus_of(config: Config) -> BusDatabases:
+    ((bus,),) = (source.buses for source in config.sources)
+    return bus
 
 
 def test_a_configuration_says_which_frames_are_protected_and_mapped_on_its_buses(tmp_path: Path) -> None:
@@ -62,18 +65,19 @@ def test_a_configuration_says_all_of_a_bus_and_databases_that_are_given_replace_
     (tmp_path / "given.dbc").touch()
     keys = 'databases = ["own.dbc"]\nfirst_wins = true\nj1939 = true\nid_masks = ["7F0"]\n'
     text = CONFIG.replace("value_texts = true\n", keys + 'isotp = [{ id = "7E8", with_length = true }]\n')
-    own = databases_of(means(tmp_path, text))
-    assert own.files == (tmp_path / "own.dbc",)
-    assert (own.first_wins, own.j1939, own.id_masks[0]) == (True, True, 0x7F0)
-    assert own.isotp == (IsoTpId(0x7E8, with_length=True),)
-    given = databases_of(means(tmp_path, text, databases=[tmp_path / "given.dbc"]))
-    assert given == replace(own, files=(tmp_path / "given.dbc",))
+    config = means(tmp_path, text)
+    own = bus_of(config)
+    assert own.databases == (tmp_path / "own.dbc",)
+    assert (own.first_wins, own.j1939, own.standard_mask) == (True, True, 0x7F0)
+    assert config.sources[0].isotp == (IsoTpId(0x7E8, with_length=True),)
+    given = bus_of(means(tmp_path, text, databases=[tmp_path / "given.dbc"]))
+    assert given == replace(own, databases=(tmp_path / "given.dbc",))
 
 
 def test_a_configuration_without_a_bus_says_what_the_one_that_is_looked_at_means(tmp_path: Path) -> None:
     (tmp_path / "given.dbc").touch()
     config = means(tmp_path, 'vehicle = "van"\n', databases=[tmp_path / "given.dbc"])
-    assert (config.vehicle, databases_of(config).files) == ("van", (tmp_path / "given.dbc",))
+    assert (config.vehicle, bus_of(config).databases) == ("van", (tmp_path / "given.dbc",))
 
 
 @pytest.mark.parametrize("bus", ["can0", "/tmp/bus.sock", "slcan:/dev/ttyACM0"])
@@ -90,7 +94,7 @@ def test_a_log_is_read_and_means_what_the_configuration_says_of_a_bus(tmp_path: 
     both = bench(log_table(tmp_path / "drive.log", [], None), tmp_path / "gateway.toml")
     (read,) = both.reads.sources
     assert isinstance(read, ReplaySettings)
-    assert databases_of(both.means).value_texts
+    assert bus_of(both.means).value_texts
     assert len(both.means.protect) == 1
 
 

@@ -12,8 +12,7 @@ from telemetry.rules.limits import Limit, limit_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
-from telemetry.sources.serial.assemble import count_gap_ns
-from telemetry.sources.serial.settings import SimulatedTime
+from telemetry.sources.keys import SimulatedTime
 from tests.support.plan_specs import Signal, plan, tenths
 from tests.support.serial_rig import SETTINGS
 
@@ -144,12 +143,12 @@ def test_a_bus_may_bridge_more() -> None:
 
 @pytest.mark.parametrize(("poll_every_s", "gap_s"), [(None, 3), (0.5, 3), (5.0, 15)])
 def test_two_lost_polls_of_a_serial_device_are_bridged(poll_every_s: float | None, gap_s: float) -> None:
-    assert count_gap_ns(replace(SETTINGS, poll_every_s=poll_every_s)) == gap_s * SECOND
+    assert replace(SETTINGS, poll_every_s=poll_every_s).count_gap_ns == gap_s * SECOND
 
 
 def test_a_simulator_that_is_faster_than_the_clock_may_be_read_more_rarely() -> None:
     faster = replace(SETTINGS, simulated_time=SimulatedTime(60.0, 0, 0))
-    assert count_gap_ns(faster) == 120 * SECOND
+    assert faster.count_gap_ns == 120 * SECOND
 
 
 def test_current_alone_is_counted_as_charge_and_power_alone_as_energy() -> None:

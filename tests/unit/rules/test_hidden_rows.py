@@ -10,10 +10,10 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import ReduceSettings
 from telemetry.protocols.serial.jbd import JBD
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.framing import jbd_message

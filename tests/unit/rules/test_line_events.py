@@ -18,11 +18,11 @@ from telemetry_core.decode.spec import (
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.live.state import LiveState
 from telemetry.rules.limits import Limit
 from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
 from telemetry.stages.binding import Binding

@@ -10,13 +10,13 @@ from telemetry_core.decode.spec import DecimalScale, SlotKind
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.live.state import LiveState
 from telemetry.live.view import live_view
 from telemetry.rules.limits import Limit
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
 from telemetry.stages.binding import Binding

@@ -12,10 +12,11 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.config import load_config
 from telemetry.ledger import Ledger, imbalances
+from telemetry.model.finding import Level
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.missing_pages import MissingPages
-from telemetry.service.check import Level, check
+from telemetry.service.check import check
 from telemetry.service.pipeline import Pipeline
 from telemetry.stages.binding import Binding
 from telemetry.stages.prepare import Composition, compose

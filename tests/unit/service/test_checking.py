@@ -4,7 +4,8 @@ import pytest
 
 from telemetry.config import load_config
 from telemetry.errors import ConfigError
-from telemetry.service.check import Finding, Level, check
+from telemetry.model.finding import Finding, Level
+from telemetry.service.check import check
 from telemetry.service.rate import Rate
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer, answer

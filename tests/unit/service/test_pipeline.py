@@ -14,9 +14,9 @@ from telemetry_core.decode.spec import (
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rules.protection_spec import ProtectionRule
 
-from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger, imbalances
 from telemetry.model.ids import IsoTpId
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.service.pipeline import BATCH_BYTES, BATCH_LINES, KEEP_EVERY_S, Pipeline
 from telemetry.spool.batch import TimeBase
 from telemetry.stages.binding import Binding

@@ -13,7 +13,8 @@ import pytest
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.settings import Api, InfluxSettings
-from telemetry.sinks.influx.verdict import Acknowledged, Failure, Hold, HoldCause, NoAnswer
+from telemetry.sinks.influx.verdict import Failure
+from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.spool.compress import compress
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Act, Connection, ScriptedServer
@@ -221,7 +222,7 @@ def test_a_secret_that_was_read_anew_is_blotted_too(connect: Connect, tmp_path: 
 
 
 def test_the_heavy_library_is_not_imported_before_the_first_request() -> None:
-    program = "import sys, telemetry.sinks.sink; sys.exit('influxdb_client' in sys.modules)"
+    program = "import sys, telemetry.sinks.influx.client; sys.exit('influxdb_client' in sys.modules)"
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
 
@@ -230,5 +231,5 @@ def test_an_aborted_client_sends_nothing_more(connect: Connect, server: Scripted
     client = connect(Site({"/api/v2/write": GOOD}).act)
     client.probe()
     client.abort()
-    assert client.probe().answer == NoAnswer(Failure.ABORTED)
+    assert client.probe().verdict == Retry(Failure.ABORTED.value)
     assert len(server.requests) == 1

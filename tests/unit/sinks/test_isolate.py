@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from telemetry.sinks.influx.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 from telemetry.sinks.isolate import MAX_REQUESTS, Isolation, Reason
+from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 
 Verdict = Acknowledged | Rejected | Split
 

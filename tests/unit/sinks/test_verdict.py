@@ -5,20 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.sinks.influx.verdict import (
+from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer, judge, retry_after_s
+from telemetry.sinks.verdict import (
     Acknowledged,
-    Answer,
-    Failure,
     FieldConflict,
     Hold,
     HoldCause,
-    NoAnswer,
     Refusal,
     Rejected,
     Retry,
     Split,
-    judge,
-    retry_after_s,
 )
 
 JSON = {"content-type": "application/json"}

@@ -3,7 +3,7 @@
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.socketcan import ErrorStates
 
-from telemetry.sources.can.bus_errors import BusErrors
+from telemetry.sources.bus_errors import BusErrors
 from tests.support.can_frames import ERROR
 
 WARNING = (0x4, 0x08)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import SourceEvent
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, reason_of
-from telemetry.sources.source import SourceEvent, StopSignal
+from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 
 
@@ -88,7 +89,7 @@ def test_a_reason_shows_no_login_of_a_url_that_a_library_quotes() -> None:
 def test_a_fault_of_a_library_is_logged_and_told_without_the_login_of_its_url(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    clock, stop, output = FakeClock(), StopSignal(), BatchChannel()
+    clock, stop, output = FakeClock(), StopSignal(), Inbox()
 
     def session() -> None:
         stop.set()

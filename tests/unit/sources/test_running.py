@@ -10,31 +10,40 @@ from typing import Any
 
 import pytest
 
-from telemetry.config import CanSettings, DatabaseSettings, ReplaySettings, SourceSettings
+from telemetry.databases.bus import BusDatabases
 from telemetry.errors import UnavailableError
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.ids import IsoTpId
 from telemetry.sources.assemble import Assembled
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.can.settings import CanSettings
+from telemetry.sources.can.sockets import CanInterface
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import SourceEnded
 from telemetry.sources.reconnect import put_end
-from telemetry.sources.running import RunningSources, same_device
-from telemetry.sources.source import SourceEnded, StopSignal
+from telemetry.sources.replay.settings import ReplaySettings
+from telemetry.sources.running import RunningSources
+from telemetry.sources.settings import SourceSettings
+from telemetry.sources.source import Source
+from telemetry.sources.stop import StopSignal
 
-CAN = CanSettings("bus", DatabaseSettings(()), "can0", None, None, 65536, False, None)
-LOG = ReplaySettings("bus", DatabaseSettings(()), {}, Path("drive.log"), None)
+CAN = CanSettings(name="bus", link=CanInterface("can0"))
+LOG = ReplaySettings(name="bus", log=Path("drive.log"), speed=None)
 
 
-class WaitingSource:
+class WaitingSource(Source):
     """Runs until it is stopped."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.status = "receiving"
+
+    @property
+    def status(self) -> str:
+        return "receiving"
 
     def counts(self) -> Mapping[str, int]:
         return {}
 
-    def run(self, output: BatchChannel, stop: StopSignal) -> None:
+    def run(self, output: Inbox, stop: StopSignal) -> None:
         stop.event.wait()
         put_end(self.name, {}, output)
 
@@ -47,7 +56,7 @@ class Bench:
     """Sources and the pipeline's end of their channel."""
 
     def __init__(self, *settings: SourceSettings) -> None:
-        self.output = BatchChannel()
+        self.output = Inbox()
         self.sources = RunningSources([assemble(entry) for entry in settings], self.output, assemble)
         self.sources.start()
 
@@ -94,13 +103,13 @@ def test_what_did_not_change_is_the_same_source_as_before(bench: Bench) -> None:
 
 def test_other_databases_do_not_touch_the_device(bench: Bench) -> None:
     before = bench.sources["bus"].source
-    described = replace(CAN, databases=DatabaseSettings((Path("vehicle.dbc"),)))
+    described = replace(CAN, buses=(BusDatabases("bus", (Path("vehicle.dbc"),)),))
     bench.change(described, replace(CAN, name="other"))
     assert bench.sources["bus"].source is before
     assert bench.sources["bus"].settings == described
 
 
-@pytest.mark.parametrize("changed", [replace(CAN, interface="can1"), LOG])
+@pytest.mark.parametrize("changed", [replace(CAN, link=CanInterface("can1")), LOG])
 def test_a_changed_device_is_another_source_once_the_old_one_has_ended(
     bench: Bench, changed: SourceSettings
 ) -> None:
@@ -112,7 +121,7 @@ def test_a_changed_device_is_another_source_once_the_old_one_has_ended(
 
 def test_one_that_does_not_stop_in_time_is_replaced_when_it_has(bench: Bench) -> None:
     before = bench.sources["bus"].source
-    changed = [replace(CAN, interface="can1"), replace(CAN, name="other")]
+    changed = [replace(CAN, link=CanInterface("can1")), replace(CAN, name="other")]
     bench.sources.retire(changed)
     bench.sources.adopt(changed)  # without waiting
     assert bench.sources["bus"].source is before
@@ -123,7 +132,7 @@ def test_one_that_does_not_stop_in_time_is_replaced_when_it_has(bench: Bench) ->
 def test_one_that_does_not_stop_in_time_is_described_as_its_successor(bench: Bench) -> None:
     """For the channel keeps its number, and the line is told of it once."""
     isotp = (IsoTpId(0x7E8),)
-    changed = replace(CAN, interface="can1", databases=DatabaseSettings((), isotp=isotp))
+    changed = replace(CAN, link=CanInterface("can1"), isotp=isotp)
     bench.sources.retire([changed, replace(CAN, name="other")])
     bench.sources.adopt([changed, replace(CAN, name="other")])  # without waiting
     assert bench.sources["bus"].isotp == isotp
@@ -158,9 +167,10 @@ def test_what_ended_by_itself_does_not_begin_again_unless_its_device_changed(ben
 
 
 def test_databases_of_single_channels_are_no_part_of_the_device() -> None:
-    assert same_device(LOG, replace(LOG, channel_databases={"can1": (Path("b.dbc"),)}))
-    assert not same_device(LOG, replace(LOG, speed=1.0))
-    assert not same_device(LOG, CAN)
+    described = (BusDatabases("bus", ()), BusDatabases("bus/can1", (Path("b.dbc"),)))
+    assert LOG.is_same_device(replace(LOG, buses=described))
+    assert not LOG.is_same_device(replace(LOG, speed=1.0))
+    assert not LOG.is_same_device(CAN)
 
 
 NEW = [replace(CAN, name=name) for name in ("third", "fourth", "fifth")]
@@ -218,7 +228,7 @@ def test_a_set_for_which_there_is_no_room_is_refused_before_anything_changes(
 def test_a_set_that_was_reserved_starts_whatever_becomes_of_the_system(
     bench: Bench, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = [replace(CAN, interface="can1"), replace(CAN, name="third")]
+    wanted = [replace(CAN, link=CanInterface("can1")), replace(CAN, name="third")]
     bench.sources.reserve(wanted)
     refuse_after(0, error, monkeypatch)
     bench.change(*wanted)
@@ -239,4 +249,4 @@ def test_what_was_reserved_and_is_not_needed_is_given_back(bench: Bench) -> None
 def test_a_first_start_without_room_says_so(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_after(0, error, monkeypatch)
     with pytest.raises(UnavailableError):
-        RunningSources([assemble(CAN)], BatchChannel(), assemble).start()
+        RunningSources([assemble(CAN)], Inbox(), assemble).start()

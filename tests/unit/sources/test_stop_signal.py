@@ -2,7 +2,7 @@
 
 import select
 
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 
 
 def is_readable(stop: StopSignal) -> bool:

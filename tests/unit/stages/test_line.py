@@ -15,9 +15,9 @@ from telemetry_core.decode.spec import (
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import ReduceSettings
 from telemetry.errors import ConfigError
 from telemetry.ledger import imbalances
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.transport_wire import bam, id_of

@@ -12,9 +12,9 @@ from telemetry_core.decode.spec import (
 )
 from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.config import ReduceSettings
 from telemetry.ledger import Ledger
 from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
 from telemetry.stages.binding import Binding

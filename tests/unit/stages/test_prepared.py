@@ -32,7 +32,7 @@ databases = ["{databases}"]
 def test_buses_are_numbered_as_in_the_plan_and_nothing_but_the_cache_is_made(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(CONFIG.format(databases=VEHICLE_DBC))
     prepared = prepare(load_config(tmp_path / "gateway.toml", {}))
-    bare, bus = assemble_sources(prepared.composition.config, ChannelTable(), FakeClock(), {})
+    bare, bus = assemble_sources(prepared.composition.config.sources, ChannelTable(), FakeClock(), {})
     assert prepared.composition.binding(bare, "bare") == Binding(NO_BUS, "bare", "bare")
     assert prepared.composition.binding(bus, "bus") == Binding(0, "bus", "bus")
     prepared.stages.bind(0, prepared.composition.binding(bus, "bus"))

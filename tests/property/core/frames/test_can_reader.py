@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.socketcan import CanReader
 
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import ERROR, EXTENDED, REMOTE, seqpacket_pair
 
 messages = st.one_of(

@@ -10,7 +10,7 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.socketcan import CanReader, ErrorStates, control_of, set_stamp_options
 
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import (
     BRS,
     CANFD_BRS,

@@ -1,10 +1,12 @@
 """The live serial source: one port, one protocol, polled or just listened to.
 
-Promises: a device that is unplugged, hangs up or reads nothing any more is opened again by its name, whatever
-number the link leads to by then; each good message is one frame with the stamp of its last
-byte, and what is no good message is counted; a device that falls silent is told of and never repeated; a
-capture that the disk refuses disturbs nothing. Relies on a `SerialLink` for the port, on a `Conversation` for
-what is said, and on a framer for what a message is.
+Promises:
+- A device that is unplugged, hangs up or reads nothing any more is opened again by its name, whatever number
+  the link leads to by then.
+- Each good message is one frame with the stamp of its last byte; what is not a good message is counted.
+- The silence of a device is an event, and its last values are never repeated.
+- A capture that the disk refuses disturbs nothing.
+Relies on a `SerialLink` for the port, on a `Conversation` for what is said, and on a framer for messages.
 """
 
 from collections.abc import Mapping
@@ -16,13 +18,14 @@ from telemetry.clock import Clock
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.logs.captures import CaptureWriter
 from telemetry.protocols.table import device_words
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
 from telemetry.sources.reconnect import Outages, keep_connected, put_all, put_end
 from telemetry.sources.serial.conversation import Conversation
 from telemetry.sources.serial.link import SerialLink, SerialPort
 from telemetry.sources.serial.silence import Silence
-from telemetry.sources.source import StopSignal
+from telemetry.sources.source import Source
+from telemetry.sources.stop import StopSignal
 
 LONGEST_WAIT_S = 1.0
 MOST_READS = 64  # in a row, of a line that never falls silent
@@ -30,7 +33,7 @@ SLICE_BYTES = 7  # no protocol has a shorter message, so that no two end in one 
 BYTE_NS = 1000  # two messages that one read brings are never of one stamp, or one would overwrite the other
 
 
-class SerialSource:
+class SerialSource(Source):
     """Messages of one port. time_map: for simulators that run fast."""
 
     def __init__(
@@ -79,7 +82,7 @@ class SerialSource:
         return "receiving" if self._framer.counts()["messages"] else "waiting for the first message"
 
     def counts(self) -> Mapping[str, int]:
-        """See `Source.counts`. Beside frames: bytes that are part of none, requests without an answer …"""
+        """Beside frames: bytes that are part of none, requests without an answer …"""
         found = self._framer.counts()
         messages = found.pop("messages")
         lost = sum(count for name, count in found.items() if name.startswith("lost/"))
@@ -95,8 +98,7 @@ class SerialSource:
             "capture_lost": self._capture_file.lost_lines if self._capture_file is not None else 0,
         }
 
-    def run(self, output: BatchChannel, stop: StopSignal) -> None:
-        """See `Source.run`."""
+    def run(self, output: Inbox, stop: StopSignal) -> None:
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
         outbox.finish(self.counts)
@@ -104,7 +106,7 @@ class SerialSource:
             self._capture_file.close()
         put_end(self.name, self.counts(), output)
 
-    def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
+    def _session(self, outbox: Outbox, output: Inbox, stop: StopSignal) -> None:
         """Until the device is gone (an OSError), the port is deaf, or the source is stopped."""
         outbox.send(self.counts)  # what waits for room does not wait for the port too
         put_all(self._silence.look(), output)
@@ -123,8 +125,8 @@ class SerialSource:
                 self._is_open = False
                 self._framer.reset()
 
-    def _step(self, port: SerialPort, outbox: Outbox, output: BatchChannel) -> None:
-        """Wait for bytes, or until there is something else to do; then ask what is due."""
+    def _step(self, port: SerialPort, outbox: Outbox, output: Inbox) -> None:
+        """Wait for bytes, or until something is due; then ask what is due."""
         conversation = self._conversation
         wait_s = min(conversation.wait_s(), LONGEST_WAIT_S)
         self._take(port, outbox, output, wait_s)
@@ -148,7 +150,7 @@ class SerialSource:
         if self._capture is not None:
             self._capture.sent(self._clock.unix_ns(), request)
 
-    def _take_rest(self, port: SerialPort, outbox: Outbox, output: BatchChannel) -> None:
+    def _take_rest(self, port: SerialPort, outbox: Outbox, output: Inbox) -> None:
         """The answer is late: take what has come by now, and what good there is in what is unfinished."""
         for _ in range(MOST_READS):
             if not self._take(port, outbox, output, 0.0):
@@ -159,17 +161,17 @@ class SerialSource:
             self._framer.finish(outbox.batch)
             self._took(outbox, start, output)
 
-    def _take(self, port: SerialPort, outbox: Outbox, output: BatchChannel, wait_s: float) -> bool:
+    def _take(self, port: SerialPort, outbox: Outbox, output: Inbox, wait_s: float) -> bool:
         """Feed what comes to the framer; whether anything came."""
         data = self._receive(port, wait_s)
         now_ns = self._clock.unix_ns()
         wanted = self._conversation.received(data) if data else b""
         for first in range(0, len(wanted), SLICE_BYTES):
             piece = wanted[first : first + SLICE_BYTES]
-            behind = len(wanted) - first - len(piece)
+            after = len(wanted) - first - len(piece)
             self._make_room(outbox, len(piece))
             start = len(outbox.batch)
-            self._framer.feed(piece, now_ns - behind * BYTE_NS, outbox.batch)
+            self._framer.feed(piece, now_ns - after * BYTE_NS, outbox.batch)
             self._took(outbox, start, output)
         return bool(data)
 
@@ -188,7 +190,7 @@ class SerialSource:
         if outbox.batch.capacity - len(outbox.batch) < needed:
             outbox.drop()
 
-    def _took(self, outbox: Outbox, start: int, output: BatchChannel) -> None:
+    def _took(self, outbox: Outbox, start: int, output: Inbox) -> None:
         """Messages of the batch from `start` on are new."""
         batch = outbox.batch
         if len(batch) == start:

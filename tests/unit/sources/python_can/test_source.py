@@ -7,9 +7,10 @@ from typing import Any
 import can
 import pytest
 
-from telemetry.sources.can.python_can import PythonCanSource
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import Delivery, Item, SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
+from telemetry.sources.python_can.source import PythonCanSource
+from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.clock import FakeClock
 
@@ -46,10 +47,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Item], Pyth
     """Run a source over adapters that do what the scripts say, one after the other."""
 
     def run_scripts(
-        *scripts: list[can.Message | Exception | None] | Exception, channel: BatchChannel | None = None
+        *scripts: list[can.Message | Exception | None] | Exception, channel: Inbox | None = None
     ) -> tuple[list[Item], PythonCanSource]:
         remaining = list(scripts)
-        channel = channel or BatchChannel()
+        channel = channel or Inbox()
         with StopSignal() as stop:
 
             def open_bus(**options: Any) -> Adapter:
@@ -79,7 +80,7 @@ def frames_of(items: list[Item]) -> list[tuple[int, int, bytes, int]]:
     return [
         (frame.time_ns - NOW_S * 10**9, frame.id, frame.data, frame.flags)
         for item in items
-        if isinstance(item, Delivery)
+        if isinstance(item, Arrival)
         for frame in item.batch
     ]
 
@@ -108,7 +109,7 @@ def test_messages_are_frames_with_stamps_in_microseconds(run: Run) -> None:
         (500_000_000, 0x40 | ERROR, bytes(8), 0),
     ]
     assert events_of(items) == [("bus_off", "the controller has left the bus")]
-    assert isinstance(items[0], Delivery)
+    assert isinstance(items[0], Arrival)
     assert {frame.channel for frame in items[0].batch} == {4}
     assert items[-1] == SourceEnded("adapter", source.counts())
 
@@ -138,7 +139,7 @@ def test_an_adapter_that_is_unplugged_and_comes_back_loses_nothing_but_the_gap(r
 
 
 def test_frames_that_came_before_an_adapter_was_unplugged_do_not_wait_for_it(run: Run) -> None:
-    channel = BatchChannel()
+    channel = Inbox()
     waiting: list[int] = []
 
     class Away(can.CanInitializationError):
@@ -148,11 +149,11 @@ def test_frames_that_came_before_an_adapter_was_unplugged_do_not_wait_for_it(run
 
     items, _ = run([MESSAGE, MESSAGE, can.CanOperationError("unplugged")], Away(), [], channel=channel)
     assert waiting[0] == 2
-    assert [frame.nudge_ns for item in items if isinstance(item, Delivery) for frame in item.batch] == [0, 1]
+    assert [frame.nudge_ns for item in items if isinstance(item, Arrival) for frame in item.batch] == [0, 1]
 
 
 def test_frames_that_find_no_room_are_counted(run: Run) -> None:
-    channel = BatchChannel(capacity_frames=2, batch_frames=2)
+    channel = Inbox(capacity_frames=2, batch_frames=2)
     items, source = run([MESSAGE] * 7, channel=channel)
     assert len(frames_of(items)) == 2
     assert (source.counts()["read"], source.counts()["lost/queue_overflow"]) == (7, 5)
@@ -166,14 +167,14 @@ def test_a_payload_of_an_impossible_length_is_counted(run: Run) -> None:
 
 def test_equal_stamps_are_nudged(run: Run) -> None:
     items, source = run([MESSAGE, MESSAGE])
-    assert isinstance(items[0], Delivery)
+    assert isinstance(items[0], Arrival)
     assert [frame.nudge_ns for frame in items[0].batch] == [0, 1]
     assert source.counts()["nudged"] == 1
 
 
 def test_a_real_bus_of_python_can() -> None:
     source = PythonCanSource("virtual", {"interface": "virtual", "channel": "nudge"}, FakeClock())
-    channel = BatchChannel()
+    channel = Inbox()
     with StopSignal() as stop, can.Bus(interface="virtual", channel="nudge") as sender:
         thread = threading.Thread(target=source.run, args=(channel, stop))
         thread.start()
@@ -184,5 +185,5 @@ def test_a_real_bus_of_python_can() -> None:
         stop.set()
         thread.join(10)
         assert not thread.is_alive()
-    assert isinstance(item, Delivery)
+    assert isinstance(item, Arrival)
     assert item.batch[0].id == 0x123

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival
 from telemetry.sources.outbox import Outbox
-from telemetry.sources.source import Delivery
 
 
 def counts() -> Mapping[str, int]:
     return {"read": 0}
 
 
-def small_channel() -> BatchChannel:
+def small_channel() -> Inbox:
     """With room for one batch of two frames."""
-    return BatchChannel(capacity_frames=2, batch_frames=2)
+    return Inbox(capacity_frames=2, batch_frames=2)
 
 
 def add(outbox: Outbox, frames: int) -> None:
@@ -21,11 +21,11 @@ def add(outbox: Outbox, frames: int) -> None:
         outbox.batch.append(1, 0x1, b"")
 
 
-def taken(channel: BatchChannel) -> tuple[int, int]:
-    """Position and length of the oldest delivery."""
-    delivery = channel.get(0)
-    assert isinstance(delivery, Delivery)
-    return delivery.batch.position, len(delivery.batch)
+def taken(channel: Inbox) -> tuple[int, int]:
+    """Position and length of the oldest arrival."""
+    arrival = channel.get(0)
+    assert isinstance(arrival, Arrival)
+    return arrival.batch.position, len(arrival.batch)
 
 
 def test_a_batch_that_is_not_full_waits() -> None:

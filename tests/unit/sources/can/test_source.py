@@ -13,10 +13,11 @@ from telemetry_core.frames.socketcan import set_stamp_options
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.model.bit_rate import BitRate
-from telemetry.sources.can.socketcan import SocketCanSource
 from telemetry.sources.can.sockets import CanUnixSocket
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import Delivery, Item, SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.can.source import SocketCanSource
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
+from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import classic, error, needs_stamp_options, seqpacket_pair
 from tests.support.clock import FakeClock
 
@@ -71,11 +72,11 @@ def wire_with(*messages: bytes) -> socket.socket:
 
 def run_script(
     *script: socket.socket | Exception,
-    channel: BatchChannel | None = None,
+    channel: Inbox | None = None,
     time_map: TimeMap | None = None,
 ) -> tuple[list[Item], SocketCanSource]:
     """Everything that the source gives before the script is at its end."""
-    channel = channel or BatchChannel()
+    channel = channel or Inbox()
     with StopSignal() as stop:
         source = SocketCanSource(
             "bus", ScriptedLink(stop, list(script)), FakeClock(), channel=2, time_map=time_map
@@ -90,9 +91,7 @@ def run_script(
 class Emptying(ScriptedLink):
     """A link at whose second opening the channel is emptied; notes the frames in it at the third."""
 
-    def __init__(
-        self, stop: StopSignal, script: list[socket.socket | Exception], channel: BatchChannel
-    ) -> None:
+    def __init__(self, stop: StopSignal, script: list[socket.socket | Exception], channel: Inbox) -> None:
         super().__init__(stop, script)
         self._channel = channel
         self.frames = -1
@@ -111,14 +110,14 @@ def events_of(items: list[Item]) -> list[tuple[str, bool]]:
 
 
 def ids_of(items: list[Item]) -> list[int]:
-    return [frame.id for item in items if isinstance(item, Delivery) for frame in item.batch]
+    return [frame.id for item in items if isinstance(item, Arrival) for frame in item.batch]
 
 
 def test_frames_are_delivered_and_counted() -> None:
     items, source = run_script(wire_with(classic(1, b"a"), classic(2, b"b"), b"bad"))
     assert ids_of(items) == [1, 2]
     delivery = items[0]
-    assert isinstance(delivery, Delivery)
+    assert isinstance(delivery, Arrival)
     assert delivery.counts["read"] == 3
     assert source.counts() == {
         "read": 3,
@@ -163,7 +162,7 @@ def test_the_bit_rate_is_asked_each_time_the_link_is_opened_and_each_time_it_cam
         link = ScriptedLink(stop, [wire_with(classic(1, b"")), wire_with(classic(2, b""))], rates)
         source = SocketCanSource("bus", link, FakeClock())
         assert source.bit_rate is None
-        source.run(BatchChannel(), stop)
+        source.run(Inbox(), stop)
     assert source.bit_rate == BitRate(500_000)  # opened; opened again, and heard again
 
 
@@ -182,7 +181,7 @@ def test_a_receive_buffer_that_is_as_large_as_asked_for_is_no_warning(
             def bit_rate(self) -> None:
                 stop.set()
 
-        SocketCanSource("bus", Link(stop, [opened]), FakeClock()).run(BatchChannel(), stop)
+        SocketCanSource("bus", Link(stop, [opened]), FakeClock()).run(Inbox(), stop)
     assert ("the receive buffer is 64 KiB instead of 16384 KiB" in caplog.text) == is_told
     assert ("receive buffer" in caplog.text) == is_told
 
@@ -197,7 +196,7 @@ def test_a_fault_of_our_own_does_not_end_the_source(caplog: pytest.LogCaptureFix
 
 
 @contextmanager
-def running_into(channel: BatchChannel, messages: int) -> Iterator[SocketCanSource]:
+def running_into(channel: Inbox, messages: int) -> Iterator[SocketCanSource]:
     """A source in a thread of its own that is sent so many messages at once; stopped at the end."""
     with StopSignal() as stop:
         wire = wire_with(*(classic(id, b"") for id in range(messages)))
@@ -213,7 +212,7 @@ def running_into(channel: BatchChannel, messages: int) -> Iterator[SocketCanSour
 
 
 def test_frames_that_find_no_room_wait_in_the_socket() -> None:
-    channel = BatchChannel(capacity_frames=8, batch_frames=8)
+    channel = Inbox(capacity_frames=8, batch_frames=8)
     items: list[Item | None] = []
     with running_into(channel, 60) as source:
         while not items or not isinstance(items[-1], SourceEnded):
@@ -226,7 +225,7 @@ def test_frames_that_find_no_room_wait_in_the_socket() -> None:
 
 
 def test_stopping_does_not_wait_for_a_pipeline_that_stands_still() -> None:
-    with running_into(BatchChannel(capacity_frames=8, batch_frames=8), 60) as source:
+    with running_into(Inbox(capacity_frames=8, batch_frames=8), 60) as source:
         deadline_s = time.monotonic() + TIMEOUT_S
         while source.counts()["read"] < 16 and time.monotonic() < deadline_s:
             time.sleep(0.01)
@@ -237,7 +236,7 @@ def test_stopping_does_not_wait_for_a_pipeline_that_stands_still() -> None:
 def test_equal_stamps_of_one_id_are_nudged() -> None:
     frozen = TimeMap(1e-9, 5, 0)  # a clock so slow that all stamps are one
     items, source = run_script(wire_with(*(classic(1, b"") for _ in range(3))), time_map=frozen)
-    frames = [frame for item in items if isinstance(item, Delivery) for frame in item.batch]
+    frames = [frame for item in items if isinstance(item, Arrival) for frame in item.batch]
     assert [frame.nudge_ns for frame in frames] == [0, 1, 2]
     assert len({frame.time_ns for frame in frames}) == 1
     assert source.counts()["nudged"] == 2
@@ -250,7 +249,7 @@ def test_error_frames_become_events_and_stay_frames() -> None:
 
 
 @contextmanager
-def running(source: SocketCanSource, channel: BatchChannel) -> Iterator[StopSignal]:
+def running(source: SocketCanSource, channel: Inbox) -> Iterator[StopSignal]:
     with StopSignal() as stop:
         thread = threading.Thread(target=source.run, args=(channel, stop))
         thread.start()
@@ -262,7 +261,7 @@ def running(source: SocketCanSource, channel: BatchChannel) -> Iterator[StopSign
             assert not thread.is_alive()
 
 
-def await_item(channel: BatchChannel, wanted: Callable[[Item], bool]) -> Item:
+def await_item(channel: Inbox, wanted: Callable[[Item], bool]) -> Item:
     while (item := channel.get(TIMEOUT_S)) is not None:
         if wanted(item):
             return item
@@ -272,7 +271,7 @@ def await_item(channel: BatchChannel, wanted: Callable[[Item], bool]) -> Item:
 def test_a_simulator_that_restarts_is_found_again(tmp_path: Path) -> None:
     path = tmp_path / "bus.sock"
     source = SocketCanSource("bus", CanUnixSocket(path), FakeClock())
-    channel = BatchChannel()
+    channel = Inbox()
     with running(source, channel):
         for id in (1, 2):
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
@@ -282,7 +281,7 @@ def test_a_simulator_that_restarts_is_found_again(tmp_path: Path) -> None:
                 simulator, _ = listener.accept()
                 with simulator:
                     simulator.send(classic(id, b""))
-                    item = await_item(channel, lambda item: isinstance(item, Delivery))
+                    item = await_item(channel, lambda item: isinstance(item, Arrival))
                     assert ids_of([item]) == [id]
                     assert source.status == "receiving"
             path.unlink()
@@ -291,11 +290,11 @@ def test_a_simulator_that_restarts_is_found_again(tmp_path: Path) -> None:
 
 
 def test_frames_that_waited_for_room_do_not_wait_for_a_link_that_is_gone() -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
+    channel = Inbox(capacity_frames=4, batch_frames=4)
     batch = channel.take_empty()
     for number in range(3):
         batch.append(number, 1, b"")
-    channel.put(Delivery("bus", batch, {}))
+    channel.put(Arrival("bus", batch, {}))
     away = OSError(errno.ENODEV, "No such device")
     with StopSignal() as stop:
         link = Emptying(stop, [wire_with(classic(1, b"a"), classic(2, b"b")), away, away], channel)
@@ -304,11 +303,11 @@ def test_frames_that_waited_for_room_do_not_wait_for_a_link_that_is_gone() -> No
 
 
 def test_frames_that_wait_for_room_are_mapped_to_simulated_time_once() -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
+    channel = Inbox(capacity_frames=4, batch_frames=4)
     batch = channel.take_empty()
     for number in range(3):
         batch.append(number, 1, b"")
-    channel.put(Delivery("bus", batch, {}))
+    channel.put(Arrival("bus", batch, {}))
     with StopSignal() as stop:
         link = Emptying(
             stop, [wire_with(classic(1, b"a"), classic(2, b"b")), wire_with(classic(3, b"c"))], channel
@@ -316,7 +315,7 @@ def test_frames_that_wait_for_room_are_mapped_to_simulated_time_once() -> None:
         SocketCanSource("bus", link, FakeClock(), time_map=TimeMap(1e-9, 5, 0)).run(channel, stop)
     stamps: dict[int, int] = {}
     while (item := channel.get(0)) is not None:
-        if isinstance(item, Delivery):
+        if isinstance(item, Arrival):
             stamps |= {frame.id: frame.time_ns for frame in item.batch}
     assert stamps.keys() == {1, 2, 3}
     assert max(stamps.values()) - min(stamps.values()) < 1000
@@ -336,7 +335,7 @@ class DroppingReader:
 
 def test_what_was_lost_before_a_reconnect_is_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     readers = [DroppingReader(10, 3, 1), DroppingReader(20, 4, 2)]
-    monkeypatch.setattr("telemetry.sources.can.socketcan.CanReader", lambda *_: readers.pop(0))
+    monkeypatch.setattr("telemetry.sources.can.source.CanReader", lambda *_: readers.pop(0))
     items, source = run_script(wire_with(), wire_with())
     counts = source.counts()
     assert (counts["read"], counts["kernel_dropped"], counts["lost/bad_length"]) == (30, 7, 3)

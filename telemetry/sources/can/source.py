@@ -1,9 +1,12 @@
-"""The live CAN source: any socket that `CanReader` reads, behind a link that may go and come back.
+"""The live CAN source: any socket that `CanReader` reads, over a link that may go and come back.
 
-Promises: the loss of the interface or of a simulator, and a controller that leaves the bus, are events, and
-the source goes on by itself; frames that the pipeline has no room for stay in the socket's buffer, and what
-finds no room there either is counted by the kernel.
-Python runs once a wake-up, not once a frame. Relies on a `CanLink` for its sockets.
+Promises:
+- The loss of the interface or of a simulator, and a controller that leaves the bus, are events; the source
+  goes on by itself.
+- Frames that the pipeline has no room for stay in the socket's buffer. The kernel counts what finds no room
+  there either.
+- Python runs once a wake-up, not once a frame.
+Relies on a `CanLink` for its sockets.
 """
 
 import errno
@@ -16,20 +19,21 @@ from telemetry_core.frames.stamps import Nudger, TimeMap
 
 from telemetry.clock import Clock
 from telemetry.model.bit_rate import BitRate
-from telemetry.sources.can.bus_errors import BusErrors
+from telemetry.sources.bus_errors import BusErrors
 from telemetry.sources.can.sockets import CanLink, gather_ms, receive_buffer_warning
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
-from telemetry.sources.source import StopSignal
+from telemetry.sources.source import Source
+from telemetry.sources.stop import StopSignal
 
 IDLE_MS = 1000
-FULL_MS = 50  # when frames wait for room in the channel
+FULL_MS = 50  # when frames wait for room in the inbox
 
 logger = logging.getLogger(__name__)
 
 
-class SocketCanSource:
+class SocketCanSource(Source):
     """Frames of one bus. channel: goes into each frame. time_map: for simulators that run fast."""
 
     def __init__(
@@ -65,7 +69,6 @@ class SocketCanSource:
         return self._bit_rate
 
     def counts(self) -> Mapping[str, int]:
-        """See `Source.counts`."""
         with self._counting:
             counts = _plus(self._earlier, self._reader)
         counts["lost/queue_overflow"] = self._outbox.overflowed if self._outbox is not None else 0
@@ -73,14 +76,13 @@ class SocketCanSource:
         counts["controller_overflows"] = self._states.controller_overflows
         return counts
 
-    def run(self, output: BatchChannel, stop: StopSignal) -> None:
-        """See `Source.run`."""
+    def run(self, output: Inbox, stop: StopSignal) -> None:
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
         outbox.finish(self.counts)
         put_end(self.name, self.counts(), output)
 
-    def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
+    def _session(self, outbox: Outbox, output: Inbox, stop: StopSignal) -> None:
         outbox.hand_over(self.counts)  # what waits for room does not wait for the link too
         with self._link.open() as opened:
             self._warn(receive_buffer_warning(opened, self._link.receive_buffer_bytes))
@@ -94,7 +96,7 @@ class SocketCanSource:
                     self._reader = None
 
     def _receive(
-        self, reader: CanReader, gather: int, outbox: Outbox, output: BatchChannel, stop: StopSignal
+        self, reader: CanReader, gather: int, outbox: Outbox, output: Inbox, stop: StopSignal
     ) -> None:
         is_down = False
         timeout_ms = 0  # at first: a socket that is bound to an interface that is down says so at once
@@ -138,7 +140,7 @@ class SocketCanSource:
         outbox.hand_over(self.counts)
         return frames
 
-    def _report(self, reader: CanReader, outbox: Outbox, output: BatchChannel) -> None:
+    def _report(self, reader: CanReader, outbox: Outbox, output: Inbox) -> None:
         now_s, now_ns = self._clock.monotonic_s(), self._clock.unix_ns()
         dropped = self._earlier["kernel_dropped"] + reader.kernel_dropped + outbox.overflowed
         put_all(self._drops.observe(dropped, now_s, now_ns), output)

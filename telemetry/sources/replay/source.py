@@ -1,9 +1,11 @@
 """A recorded log as a source: as fast as the pipeline takes it, or as it was recorded, times a factor.
 
-Promises: nothing is lost (the source waits for the pipeline, and for room in the spool); the same log gives
-the same frames with the same stamps and nudges on every run. Resuming: the log is read from its start again,
-without waiting up to `start_position`, and a batch ends exactly there, so that what the pipeline made of the
-frames before it can be thrown away with every stage in the state it was in.
+Promises:
+- Nothing is lost: the source waits for the pipeline, and for room in the spool.
+- The same log gives the same frames with the same stamps and nudges on every run.
+- To resume, the source reads the log from its start again, without waiting up to `start_position`. A batch
+  ends exactly there, so that the pipeline can drop what it made of the frames before, and every stage is in
+  the state in which it was.
 """
 
 import logging
@@ -17,9 +19,11 @@ from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
 from telemetry.logs.log import Log
 from telemetry.model.events import begins
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, SourceEvent
 from telemetry.sources.reconnect import put_all, put_end
-from telemetry.sources.source import Delivery, SourceEvent, StopSignal
+from telemetry.sources.source import Source
+from telemetry.sources.stop import StopSignal
 
 SHORTEST_WAIT_S = 0.01  # frames gather, as on a live bus
 STEP_BACK_NS = 10**9
@@ -32,7 +36,7 @@ class Pace:
     """Which frames are due, at `speed` times the speed at which they were recorded. Knows no log.
 
     A clock that was set while recording (stamps that step back by more than a second or ahead by more than
-    an hour) is no reason to rush or to wait: from there on it starts anew.
+    an hour) is no reason to rush or to wait: the pace starts again from there.
     """
 
     def __init__(self, clock: Clock, speed: float) -> None:
@@ -64,7 +68,7 @@ class Pace:
         self._start_ns = time_ns
 
 
-class ReplaySource:
+class ReplaySource(Source):
     """Frames of one log file. speed: 1.0 as recorded, None as fast as possible."""
 
     def __init__(
@@ -81,7 +85,7 @@ class ReplaySource:
         if speed is not None and speed <= 0:
             raise ValueError(f"a speed is above 0, not {speed}")
         self.name = name
-        self.status = "not started"
+        self._status = "not started"
         self._path = path
         self._clock = clock
         self._channel_of = channel_of
@@ -91,23 +95,26 @@ class ReplaySource:
         self._delivered = 0
         self._damaged = 0
 
+    @property
+    def status(self) -> str:
+        return self._status
+
     def counts(self) -> Mapping[str, int]:
-        """See `Source.counts`; `lost/damaged` are lines, or objects of a binary log, that are no frame."""
+        """`lost/damaged` are lines, or objects of a binary log, that are no frame."""
         return {
             "read": self._delivered + self._damaged,
             "lost/damaged": self._damaged,
             "nudged": self._nudger.nudged,
         }
 
-    def run(self, output: BatchChannel, stop: StopSignal) -> None:
-        """See `Source.run`."""
-        self.status = "reading"
+    def run(self, output: Inbox, stop: StopSignal) -> None:
+        self._status = "reading"
         is_complete = False
         try:
             with Log(self._path, self._channel_of) as log:
                 self._replay(log, output, stop)
             is_complete = not stop.is_set()
-            self.status = "ended" if is_complete else "stopped"
+            self._status = "ended" if is_complete else "stopped"
         except TelemetryError as error:
             self._fail(str(error), output)
         except Exception as error:
@@ -115,12 +122,12 @@ class ReplaySource:
             self._fail(f"internal error: {type(error).__name__}: {error}", output)
         put_end(self.name, self.counts(), output, is_complete=is_complete)
 
-    def _replay(self, log: Log, output: BatchChannel, stop: StopSignal) -> None:
+    def _replay(self, log: Log, output: Inbox, stop: StopSignal) -> None:
         while not stop.is_set():
             batch = output.take_empty()
             if self._take(log, batch):
                 sealed = self._delivered == self._start_position
-                if not output.put_waiting(Delivery(self.name, batch, self.counts(), sealed), stop):
+                if not output.put_waiting(Arrival(self.name, batch, self.counts(), sealed), stop):
                     return
                 continue
             output.give_back(batch)
@@ -151,6 +158,6 @@ class ReplaySource:
         now_ns = self._clock.unix_ns()
         return [SourceEvent(event, now_ns) for event in events]
 
-    def _fail(self, reason: str, output: BatchChannel) -> None:
-        self.status = reason
+    def _fail(self, reason: str, output: Inbox) -> None:
+        self._status = reason
         put_all([SourceEvent(begins("source_lost", reason, self.name), self._clock.unix_ns())], output)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.model.events import begins
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.source import Delivery, SourceEvent
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, SourceEvent
 
 CAPACITY, BATCH = 12, 4
 
@@ -23,7 +23,7 @@ steps = st.lists(
 def test_frames_and_events_of_each_source_keep_their_order_and_their_room(
     script: list[tuple[str, str, int, bool]],
 ) -> None:
-    channel = BatchChannel(CAPACITY, BATCH)
+    channel = Inbox(CAPACITY, BATCH)
     sent: dict[str, list[int | str]] = {"a": [], "b": []}
     got: dict[str, list[int | str]] = {"a": [], "b": []}
     positions = {"a": 0, "b": 0}
@@ -32,7 +32,7 @@ def test_frames_and_events_of_each_source_keep_their_order_and_their_room(
 
     def get() -> bool:
         item = channel.get(0)
-        if isinstance(item, Delivery):
+        if isinstance(item, Arrival):
             last = item.batch.position + len(item.batch)
             inside = range(item.batch.position + 1, last)
             assert not sealed_ends[item.source].intersection(inside)
@@ -57,7 +57,7 @@ def test_frames_and_events_of_each_source_keep_their_order_and_their_room(
                 batch.append(positions[source] + index, 1, b"")
             has_room = waiting[source] + count <= CAPACITY
             counts = {"read": positions[source] + count}
-            assert channel.put(Delivery(source, batch, counts, sealed)) == has_room
+            assert channel.put(Arrival(source, batch, counts, sealed)) == has_room
             if has_room:
                 sent[source] += range(positions[source], positions[source] + count)
                 positions[source] += count

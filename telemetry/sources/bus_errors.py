@@ -1,15 +1,17 @@
 """Events out of a CAN bus's error frames: what state its controller is in, and what goes wrong on the wire.
 
-Promises: a change of state is an event, at most once a second, and then the worst state in between is not
-forgotten; what may flood (errors on the wire, missing acknowledgements) makes one event a minute with its
-number. Each error frame stays a frame: the decoder counts it. Relies on `ErrorStates` to read them.
+Promises:
+- A change of state is an event, at most once a second; the worst state in between is not forgotten.
+- What may flood (errors on the wire, missing acknowledgements) makes one event a minute, with its number.
+- Each error frame stays a frame: the decoder counts it.
+Relies on `ErrorStates` to read them.
 """
 
 from telemetry_core.frames.socketcan import ErrorStates
 
 from telemetry.model.events import begins, ends
+from telemetry.sources.items import SourceEvent
 from telemetry.sources.reconnect import Occurrences
-from telemetry.sources.source import SourceEvent
 
 STATE_INTERVAL_S = 1.0
 

@@ -14,11 +14,12 @@ from telemetry_core.frames.stamps import HardwareClock, Nudger
 
 from telemetry.clock import Clock
 from telemetry.logs.message import append_message
-from telemetry.sources.can.bus_errors import BusErrors
-from telemetry.sources.inbox import BatchChannel
+from telemetry.sources.bus_errors import BusErrors
+from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
 from telemetry.sources.reconnect import Outages, keep_connected, put_all, put_end
-from telemetry.sources.source import StopSignal
+from telemetry.sources.source import Source
+from telemetry.sources.stop import StopSignal
 
 if TYPE_CHECKING:
     import can
@@ -28,7 +29,7 @@ GATHER_S = 0.01
 EARLIEST_EPOCH_S = 1e9  # September 2001; a smaller stamp counts from the adapter's own start
 
 
-class PythonCanSource:
+class PythonCanSource(Source):
     """Frames of one python-can bus. options: the keyword arguments of `can.Bus`, passed through."""
 
     def __init__(self, name: str, options: Mapping[str, Any], clock: Clock, *, channel: int = 0) -> None:
@@ -54,7 +55,7 @@ class PythonCanSource:
         return "receiving" if self._is_open else "stopped"
 
     def counts(self) -> Mapping[str, int]:
-        """See `Source.counts`. What an adapter or its driver drops is not known."""
+        """What an adapter or its driver drops is not known."""
         return {
             "read": self._read,
             "lost/bad_length": self._bad_length,
@@ -63,14 +64,13 @@ class PythonCanSource:
             "controller_overflows": self._states.controller_overflows,
         }
 
-    def run(self, output: BatchChannel, stop: StopSignal) -> None:
-        """See `Source.run`."""
+    def run(self, output: Inbox, stop: StopSignal) -> None:
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
         outbox.finish(self.counts)
         put_end(self.name, self.counts(), output)
 
-    def _session(self, outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
+    def _session(self, outbox: Outbox, output: Inbox, stop: StopSignal) -> None:
         import can
 
         outbox.send(self.counts)  # what waits for room does not wait for the adapter too
@@ -83,7 +83,7 @@ class PythonCanSource:
         finally:
             self._is_open = False
 
-    def _receive(self, bus: "can.BusABC", outbox: Outbox, output: BatchChannel, stop: StopSignal) -> None:
+    def _receive(self, bus: "can.BusABC", outbox: Outbox, output: Inbox, stop: StopSignal) -> None:
         while not stop.is_set():
             message = bus.recv(RECEIVE_TIMEOUT_S)
             put_all(self._outages.back(), output)

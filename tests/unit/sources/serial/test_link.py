@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.sources.serial.link import PyserialLink, SerialPort, check_port
-from telemetry.sources.source import StopSignal
+from telemetry.sources.stop import StopSignal
 from tests.support.serial_pty import PtyDevice
 
 PATIENCE_S = 10.0

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from telemetry_core.frames.batch import FrameTuple
 
-from telemetry.sources.inbox import BatchChannel
-from telemetry.sources.replay import Pace, ReplaySource
-from telemetry.sources.source import Delivery, Item, SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
+from telemetry.sources.replay.source import Pace, ReplaySource
+from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 
 TIMEOUT_S = 10.0
@@ -34,7 +35,7 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-def drain(channel: BatchChannel) -> list[Item]:
+def drain(channel: Inbox) -> list[Item]:
     items: list[Item] = []
     while (item := channel.get(TIMEOUT_S)) is not None:
         items.append(item)
@@ -58,7 +59,7 @@ def replay(
         speed=speed,
         start_position=start_position,
     )
-    channel = BatchChannel(capacity_frames=2 * batch_frames, batch_frames=batch_frames)
+    channel = Inbox(capacity_frames=2 * batch_frames, batch_frames=batch_frames)
     with StopSignal() as stop:
         thread = threading.Thread(target=source.run, args=(channel, stop))
         thread.start()
@@ -68,7 +69,7 @@ def replay(
 
 
 def frames_of(items: list[Item]) -> list[FrameTuple]:
-    return [frame for item in items if isinstance(item, Delivery) for frame in item.batch]
+    return [frame for item in items if isinstance(item, Arrival) for frame in item.batch]
 
 
 def events_of(items: list[Item]) -> list[tuple[str, str]]:
@@ -78,7 +79,7 @@ def events_of(items: list[Item]) -> list[tuple[str, str]]:
 def test_a_log_larger_than_the_channel_arrives_whole_and_in_order(log: Path) -> None:
     items, source = replay(log, batch_frames=4)
     assert [frame.id for frame in frames_of(items)] == list(range(30))
-    assert [item.batch.position for item in items if isinstance(item, Delivery)] == list(range(0, 30, 4))
+    assert [item.batch.position for item in items if isinstance(item, Arrival)] == list(range(0, 30, 4))
     assert events_of(items) == [("source_end", "drive.log: 30 frames")]
     assert items[-1] == SourceEnded("log", {"read": 30, "lost/damaged": 0, "nudged": 0}, is_complete=True)
     assert source.status == "ended"
@@ -100,23 +101,23 @@ def test_frames_of_one_stamp_are_nudged(tmp_path: Path) -> None:
 
 def test_a_resumed_log_has_a_batch_that_ends_where_it_is_resumed(log: Path) -> None:
     items, _ = replay(log, start_position=13)
-    ends = [item.batch.position + len(item.batch) for item in items if isinstance(item, Delivery)]
+    ends = [item.batch.position + len(item.batch) for item in items if isinstance(item, Arrival)]
     assert 13 in ends
     assert frames_of(items) == frames_of(replay(log)[0])
 
 
 def test_nothing_is_merged_across_the_place_of_resuming(log: Path) -> None:
-    channel = BatchChannel()
+    channel = Inbox()
     with StopSignal() as stop:
         ReplaySource("log", log, FakeClock(), Numbering().__getitem__, start_position=13).run(channel, stop)
-    assert [len(item.batch) for item in drain(channel) if isinstance(item, Delivery)] == [13, 17]
+    assert [len(item.batch) for item in drain(channel) if isinstance(item, Arrival)] == [13, 17]
 
 
 def test_damage_is_counted_with_the_frame_behind_it_and_told_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "damaged.log"
     path.write_text(line(1) + line(2) + "garbage\n" + line(3) + "more\n")
     items, source = replay(path, start_position=2)
-    counts = [item.counts for item in items if isinstance(item, Delivery)]
+    counts = [item.counts for item in items if isinstance(item, Arrival)]
     assert [(count["read"], count["lost/damaged"]) for count in counts] == [(2, 0), (4, 1)]
     assert source.counts() == {"read": 5, "lost/damaged": 2, "nudged": 0}
     byte = len(line(1) + line(2))
@@ -134,7 +135,7 @@ def test_a_fault_of_our_own_is_an_event_too(log: Path, caplog: pytest.LogCapture
     def channel_of(name: str) -> int:
         raise ZeroDivisionError(name)
 
-    channel = BatchChannel()
+    channel = Inbox()
     with StopSignal() as stop:
         ReplaySource("log", log, FakeClock(), channel_of).run(channel, stop)
     assert events_of(drain(channel)) == [("source_lost", "internal error: ZeroDivisionError: can0")]
@@ -201,7 +202,7 @@ def test_a_stop_ends_a_wait_at_once(log: Path) -> None:
             stop.set()
             return super().wait(event, timeout_s)
 
-    channel = BatchChannel()
+    channel = Inbox()
     with StopSignal() as stop:
         source = ReplaySource("log", log, StoppingClock(), Numbering().__getitem__, speed=1.0)
         source.run(channel, stop)
@@ -210,7 +211,7 @@ def test_a_stop_ends_a_wait_at_once(log: Path) -> None:
 
 
 def test_a_stop_ends_the_wait_for_room(log: Path) -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
+    channel = Inbox(capacity_frames=4, batch_frames=4)
     source = ReplaySource("log", log, FakeClock(), Numbering().__getitem__)
     with StopSignal() as stop:
         thread = threading.Thread(target=source.run, args=(channel, stop))

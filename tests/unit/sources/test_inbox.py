@@ -6,11 +6,12 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.model.events import begins
-from telemetry.sources.inbox import MAX_EVENTS, BatchChannel
-from telemetry.sources.source import Delivery, Item, SourceEnded, SourceEvent, StopSignal
+from telemetry.sources.inbox import MAX_EVENTS, Inbox
+from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
+from telemetry.sources.stop import StopSignal
 
 
-def frames(channel: BatchChannel, count: int, position: int = 0) -> FrameBatch:
+def frames(channel: Inbox, count: int, position: int = 0) -> FrameBatch:
     batch = channel.take_empty()
     batch.position = position
     for index in range(count):
@@ -18,17 +19,17 @@ def frames(channel: BatchChannel, count: int, position: int = 0) -> FrameBatch:
     return batch
 
 
-def delivery(
-    channel: BatchChannel, count: int, position: int = 0, source: str = "a", *, sealed: bool = False
-) -> Delivery:
-    return Delivery(source, frames(channel, count, position), {"read": position + count}, sealed)
+def arrival(
+    channel: Inbox, count: int, position: int = 0, source: str = "a", *, sealed: bool = False
+) -> Arrival:
+    return Arrival(source, frames(channel, count, position), {"read": position + count}, sealed)
 
 
 def event(source: str = "a") -> SourceEvent:
     return SourceEvent(begins("source_lost", "unplugged", source), 1)
 
 
-def drained(channel: BatchChannel) -> list[Item]:
+def drained(channel: Inbox) -> list[Item]:
     items = []
     while (item := channel.get(0)) is not None:
         items.append(item)
@@ -36,11 +37,11 @@ def drained(channel: BatchChannel) -> list[Item]:
 
 
 def test_what_goes_in_comes_out_in_order() -> None:
-    channel = BatchChannel()
+    channel = Inbox()
     items: list[Item] = [
-        delivery(channel, 2),
+        arrival(channel, 2),
         event(),
-        delivery(channel, 1, 2),
+        arrival(channel, 1, 2),
         SourceEnded("a", {"read": 3}),
     ]
     assert all(channel.put(item) for item in items)
@@ -48,23 +49,23 @@ def test_what_goes_in_comes_out_in_order() -> None:
 
 
 def test_small_batches_merge_while_they_wait_and_the_newest_counts_win() -> None:
-    channel = BatchChannel(capacity_frames=16, batch_frames=4)
+    channel = Inbox(capacity_frames=16, batch_frames=4)
     for position in range(6):
-        assert channel.put(delivery(channel, 1, position))
+        assert channel.put(arrival(channel, 1, position))
     first, second = drained(channel)
-    assert isinstance(first, Delivery)
-    assert isinstance(second, Delivery)
+    assert isinstance(first, Arrival)
+    assert isinstance(second, Arrival)
     assert [frame.time_ns for frame in first.batch] == [0, 1, 2, 3]
     assert [frame.time_ns for frame in second.batch] == [4, 5]
     assert (first.counts, second.counts) == ({"read": 4}, {"read": 6})
 
 
 def test_batches_of_two_sources_merge_each_with_its_own() -> None:
-    channel = BatchChannel()
+    channel = Inbox()
     for position in range(3):
-        channel.put(delivery(channel, 1, position, "a"))
-        channel.put(delivery(channel, 1, position, "b"))
-    assert [(item.source, len(item.batch)) for item in drained(channel) if isinstance(item, Delivery)] == [
+        channel.put(arrival(channel, 1, position, "a"))
+        channel.put(arrival(channel, 1, position, "b"))
+    assert [(item.source, len(item.batch)) for item in drained(channel) if isinstance(item, Arrival)] == [
         ("a", 3),
         ("b", 3),
     ]
@@ -72,46 +73,46 @@ def test_batches_of_two_sources_merge_each_with_its_own() -> None:
 
 @pytest.mark.parametrize("what", ["an event", "a gap", "a seal"])
 def test_frames_do_not_merge_across(what: str) -> None:
-    channel = BatchChannel()
-    channel.put(delivery(channel, 1, 0, sealed=what == "a seal"))
+    channel = Inbox()
+    channel.put(arrival(channel, 1, 0, sealed=what == "a seal"))
     if what == "an event":
         channel.put(event())
-    channel.put(delivery(channel, 1, 2 if what == "a gap" else 1))
-    assert [len(item.batch) for item in drained(channel) if isinstance(item, Delivery)] == [1, 1]
+    channel.put(arrival(channel, 1, 2 if what == "a gap" else 1))
+    assert [len(item.batch) for item in drained(channel) if isinstance(item, Arrival)] == [1, 1]
 
 
 def test_a_full_channel_refuses_and_leaves_the_frames_with_their_source() -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
-    assert channel.put(delivery(channel, 3))
-    refused = delivery(channel, 2, 3)
+    channel = Inbox(capacity_frames=4, batch_frames=4)
+    assert channel.put(arrival(channel, 3))
+    refused = arrival(channel, 2, 3)
     assert not channel.put(refused)
     assert len(refused.batch) == 2
     assert channel.frames_waiting == 3
 
 
 def test_one_source_that_fills_its_share_leaves_the_others_theirs() -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
-    assert channel.put(delivery(channel, 4, source="flood"))
-    assert not channel.put(delivery(channel, 1, 4, source="flood"))
-    assert channel.put(delivery(channel, 4, source="quiet"))
+    channel = Inbox(capacity_frames=4, batch_frames=4)
+    assert channel.put(arrival(channel, 4, source="flood"))
+    assert not channel.put(arrival(channel, 1, 4, source="flood"))
+    assert channel.put(arrival(channel, 4, source="quiet"))
 
 
 def test_taking_makes_room() -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
-    channel.put(delivery(channel, 4))
+    channel = Inbox(capacity_frames=4, batch_frames=4)
+    channel.put(arrival(channel, 4))
     channel.get(0)
     assert channel.frames_waiting == 0
-    assert channel.put(delivery(channel, 4, 4))
+    assert channel.put(arrival(channel, 4, 4))
 
 
 def test_the_end_of_a_source_always_finds_room() -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
-    channel.put(delivery(channel, 4))
+    channel = Inbox(capacity_frames=4, batch_frames=4)
+    channel.put(arrival(channel, 4))
     assert channel.put(SourceEnded("a", {}))
 
 
 def test_events_are_bounded_too() -> None:
-    channel = BatchChannel()
+    channel = Inbox()
     assert all(channel.put(event()) for _ in range(MAX_EVENTS))
     assert not channel.put(event())
     channel.get(0)
@@ -119,7 +120,7 @@ def test_events_are_bounded_too() -> None:
 
 
 def test_batches_are_used_again() -> None:
-    channel = BatchChannel()
+    channel = Inbox()
     batch = frames(channel, 3)
     channel.give_back(batch)
     again = channel.take_empty()
@@ -128,7 +129,7 @@ def test_batches_are_used_again() -> None:
 
 
 def test_the_pool_does_not_grow_past_the_capacity() -> None:
-    channel = BatchChannel(capacity_frames=8, batch_frames=4)
+    channel = Inbox(capacity_frames=8, batch_frames=4)
     batches = [FrameBatch(4) for _ in range(5)]
     for batch in batches:
         channel.give_back(batch)
@@ -136,13 +137,13 @@ def test_the_pool_does_not_grow_past_the_capacity() -> None:
 
 
 def test_an_empty_channel_times_out() -> None:
-    assert BatchChannel().get(0) is None
+    assert Inbox().get(0) is None
 
 
 def test_a_waiting_source_gets_room_when_the_pipeline_takes() -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
-    channel.put(delivery(channel, 4))
-    waiting = delivery(channel, 1, 4)
+    channel = Inbox(capacity_frames=4, batch_frames=4)
+    channel.put(arrival(channel, 4))
+    waiting = arrival(channel, 1, 4)
     taken: list[Item | None] = []
 
     def take_two() -> None:
@@ -159,11 +160,11 @@ def test_a_waiting_source_gets_room_when_the_pipeline_takes() -> None:
 
 @pytest.mark.parametrize("held", [False, True], ids=["full", "held"])
 def test_a_waiting_source_is_stopped_at_once(held: bool) -> None:
-    channel = BatchChannel(capacity_frames=4, batch_frames=4)
+    channel = Inbox(capacity_frames=4, batch_frames=4)
     channel.hold(held)
     if not held:
-        channel.put(delivery(channel, 4))
-    waiting = delivery(channel, 1, 4)
+        channel.put(arrival(channel, 4))
+    waiting = arrival(channel, 1, 4)
     with StopSignal() as stop:
         stopper = threading.Thread(target=stop.set)
         stopper.start()
@@ -173,14 +174,14 @@ def test_a_waiting_source_is_stopped_at_once(held: bool) -> None:
 
 
 def test_while_it_is_held_a_log_waits_and_a_bus_does_not() -> None:
-    channel = BatchChannel()
+    channel = Inbox()
     channel.hold(True)
-    waiting = delivery(channel, 1)
+    waiting = arrival(channel, 1)
     handed_over: list[bool] = []
     with StopSignal() as stop:
         log = threading.Thread(target=lambda: handed_over.append(channel.put_waiting(waiting, stop)))
         log.start()
-        assert channel.put(delivery(channel, 2, 1))
+        assert channel.put(arrival(channel, 2, 1))
         assert channel.get(10) is not None
         assert channel.get(0.05) is None
         channel.hold(False)
@@ -190,12 +191,12 @@ def test_while_it_is_held_a_log_waits_and_a_bus_does_not() -> None:
 
 
 def test_a_stopped_source_still_hands_over_what_finds_room() -> None:
-    channel = BatchChannel()
+    channel = Inbox()
     with StopSignal() as stop:
         stop.set()
-        assert channel.put_waiting(delivery(channel, 1), stop)
+        assert channel.put_waiting(arrival(channel, 1), stop)
 
 
 def test_a_channel_smaller_than_one_batch_is_refused() -> None:
     with pytest.raises(ValueError, match="room for at least one batch"):
-        BatchChannel(capacity_frames=3, batch_frames=4)
+        Inbox(capacity_frames=3, batch_frames=4)

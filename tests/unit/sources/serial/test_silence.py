@@ -1,7 +1,7 @@
 """When a device that tells nothing stops being believed."""
 
+from telemetry.sources.items import SourceEvent
 from telemetry.sources.serial.silence import Silence
-from telemetry.sources.source import SourceEvent
 from tests.support.clock import FakeClock
 
 

@@ -7,10 +7,10 @@ from telemetry_core.decode.spec import BusSpec, PlanSpec
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
-from telemetry.service.check import Level, check
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.serial.assemble import serial_map_entries, serial_source, with_serial
+from telemetry.model.finding import Level
+from telemetry.service.check import check
 from telemetry.sources.serial.settings import SerialSettings
+from telemetry.sources.settings import Start
 from tests.support.clock import FakeClock
 
 TOP = """
@@ -124,13 +124,9 @@ def test_a_part_of_a_simulator_s_time_is_refused(tmp_path: Path, key: str) -> No
 def test_two_ports_of_one_protocol_are_two_buses_with_the_same_records(tmp_path: Path) -> None:
     second = BMS.replace('"bms"', '"second"').replace("usb-BMS", "usb-second")
     victron = BMS.replace('"bms"', '"mppt"').replace("jbd", "vedirect").replace("usb-BMS", "usb-mppt")
-    serials = [
-        settings
-        for settings in load(tmp_path, BMS + second + victron).sources
-        if isinstance(settings, SerialSettings)
-    ]
-    can = BusSpec("can0", ())
-    plan = with_serial(PlanSpec((), (can,)), serials)
+    plan = PlanSpec((), (BusSpec("can0", ()),))
+    for settings in load(tmp_path, BMS + second + victron).sources:
+        plan = settings.extended(plan)
     assert [bus.name for bus in plan.buses] == ["can0", "bms", "second", "mppt"]
     _, first, second_bus, third = plan.buses
     assert first.messages == second_bus.messages
@@ -143,7 +139,7 @@ def test_two_ports_of_one_protocol_are_two_buses_with_the_same_records(tmp_path:
 
 
 def test_what_a_protocol_means_has_the_tags_of_its_device(tmp_path: Path) -> None:
-    entries = list(serial_map_entries([settings_of(tmp_path, BMS + 'pack = "house"\n')]))
+    entries = list(settings_of(tmp_path, BMS + 'pack = "house"\n').map_entries())
     assert {(entry.bus, entry.pack) for entry in entries} == {("bms", "house")}
     fields = {entry.to: entry for entry in entries}
     assert fields["battery.current_a"].scale == 1.0
@@ -151,8 +147,8 @@ def test_what_a_protocol_means_has_the_tags_of_its_device(tmp_path: Path) -> Non
 
 
 def test_a_current_that_counts_the_other_way_is_inverted_and_nothing_else(tmp_path: Path) -> None:
-    as_it_is = list(serial_map_entries([settings_of(tmp_path, BMS)]))
-    inverted = list(serial_map_entries([settings_of(tmp_path, BMS + "invert_current = true\n")]))
+    as_it_is = list(settings_of(tmp_path, BMS).map_entries())
+    inverted = list(settings_of(tmp_path, BMS + "invert_current = true\n").map_entries())
     changed = [entry.to for entry, other in zip(inverted, as_it_is, strict=True) if entry != other]
     assert changed == ["battery.current_a"]
     assert {entry.scale for entry in inverted if entry.to in changed} == {-1.0}
@@ -160,7 +156,7 @@ def test_a_current_that_counts_the_other_way_is_inverted_and_nothing_else(tmp_pa
 
 def test_a_power_that_is_told_beside_the_current_is_inverted_with_it(tmp_path: Path) -> None:
     victron = BMS.replace("jbd", "vedirect") + "invert_current = true\n"
-    entries = serial_map_entries([settings_of(tmp_path, victron)])
+    entries = settings_of(tmp_path, victron).map_entries()
     assert [entry.to for entry in entries if entry.scale == -1.0] == [
         "battery.current_a",
         "battery.power_w",
@@ -172,7 +168,7 @@ def test_a_power_that_is_told_beside_the_current_is_inverted_with_it(tmp_path: P
 
 def test_a_source_that_was_not_started_touches_nothing(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, BMS + 'capture = "bms.capture"\n')
-    source = serial_source(settings, ChannelTable(), FakeClock())
+    source = settings.make_source(Start(FakeClock(), lambda _: 0))
     assert (source.name, source.status) == ("bms", "stopped")
     assert set(source.counts().values()) == {0}
     assert not (tmp_path / "bms.capture").exists()
@@ -186,7 +182,7 @@ def findings(tmp_path: Path, serial: str, level: Level) -> str:
 @pytest.mark.parametrize(("key", "timeout_s"), [("", 0.5), ("reply_timeout_s = 2.5\n", 2.5)])
 def test_an_answer_is_late_after_the_time_that_is_set(tmp_path: Path, key: str, timeout_s: float) -> None:
     clock = FakeClock()
-    asking = serial_source(settings_of(tmp_path, BMS + key), ChannelTable(), clock)._conversation
+    asking = settings_of(tmp_path, BMS + key).make_source(Start(clock, lambda _: 0))._conversation
     asking.opened()
     while asking.due() is None:
         clock.advance(asking.wait_s())

@@ -1,0 +1,25 @@
+"""One finding of `check`: a line about a configuration, and how much it matters."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from telemetry.errors import one_line
+
+
+class Level(Enum):
+    """How much a finding matters."""
+
+    FACT = ""
+    WARNING = "warning: "
+    FAULT = "fault: "  # the service would start, but would not do its work
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `check`."""
+
+    level: Level
+    text: str
+
+    def __str__(self) -> str:
+        return self.level.value + one_line(self.text)

@@ -1,0 +1,60 @@
+"""The kinds of sources, by the table of the configuration that each reads.
+
+Promises: a configuration names at least one source, each name stands once, and no two sources need the same
+exclusive resource, whatever their kinds. Another kind is one more line here.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from telemetry.errors import ConfigError
+from telemetry.model.finding import Finding, Level
+from telemetry.sources.can.settings import CanSettings
+from telemetry.sources.python_can.settings import PythonCanSettings
+from telemetry.sources.replay.settings import ReplaySettings
+from telemetry.sources.serial.settings import SerialSettings
+from telemetry.sources.settings import NAME, Resource, SourceSettings
+from telemetry.toml_table import TomlTable
+
+KINDS: dict[str, type[SourceSettings]] = {
+    "can": CanSettings,
+    "python_can": PythonCanSettings,
+    "serial": SerialSettings,
+    "replay": ReplaySettings,
+}
+
+
+def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
+    """All sources of a configuration. Raises ConfigError."""
+    found: dict[str, SourceSettings] = {}
+    taken: dict[str, tuple[str, Resource]] = {}  # by the resource's name: the first source that needs it
+    for kind, settings in KINDS.items():
+        for table in top.take_tables(kind):
+            name = table.take_text("name")
+            if not NAME.fullmatch(name):
+                raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
+            if name in found:
+                raise table.wrong("name", f"another source is already called {name!r}")
+            source = found[name] = settings.read(table, name)
+            for resource in source.resources:
+                owner, other = taken.setdefault(resource.name, (name, resource))
+                if other is not resource and other.exclusive and resource.exclusive:
+                    words = f"source {owner!r} {other.use} {other.name} already"
+                    raise table.wrong(resource.key, words)
+            table.close()
+    if not found:
+        *first, last = (f"[[{kind}]]" for kind in KINDS)
+        hint = f"add {', '.join(first)} or {last}"
+        raise ConfigError("names no source", where=top.where(), hint=hint)
+    return tuple(found.values())
+
+
+def sharing(sources: Sequence[SourceSettings]) -> Iterator[Finding]:
+    """What several sources read at once, for `check`: each of them counts and decodes every frame."""
+    readers: dict[tuple[str, str], list[str]] = {}
+    for source in sources:
+        for resource in source.resources:
+            readers.setdefault((resource.key, resource.name), []).append(source.name)
+    for (key, name), names in readers.items():
+        if len(names) > 1:
+            words = f"{key} {name} is read by {' and '.join(names)}: each decodes every frame"
+            yield Finding(Level.WARNING, words)

@@ -1,0 +1,59 @@
+"""[[python_can]] of the configuration: any interface of python-can, with python-can's own options."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from telemetry.model.bit_rate import BitRate
+from telemetry.model.finding import Level
+from telemetry.sources.keys import read_databases, read_isotp
+from telemetry.sources.python_can.source import PythonCanSource
+from telemetry.sources.settings import Resource, SourceSettings, Start
+from telemetry.toml_table import TomlTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonCanSettings(SourceSettings):
+    """[[python_can]]. options: python-can checks what they are."""
+
+    options: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, table: TomlTable, name: str) -> Self:
+        options = dict(table.take_table("options").take_rest())
+        if "interface" not in options:
+            hint = "the python-can interface, such as slcan or gs_usb"
+            raise table.wrong("options.interface", "is missing", hint)
+        return cls(
+            name=name,
+            buses=(read_databases(table, name),),
+            isotp=read_isotp(table),
+            bit_rate=_bit_rate(options),
+            options=options,
+        )
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """Of channels only a device's path is known to be for one source alone."""
+        port, _, _ = str(self.options.get("channel", "")).partition("@")  # slcan: PORT@BAUD
+        return (Resource("options.channel", port),) if port.startswith("/dev/") else ()
+
+    def presence(self) -> Iterator[tuple[Level, str]]:
+        from can.interfaces import VALID_INTERFACES  # python-can is slow to import, and seldom needed
+
+        interface = str(self.options["interface"])
+        if interface in VALID_INTERFACES:
+            yield Level.FACT, f"python-can interface {interface}"
+        else:
+            yield Level.FAULT, f"python-can has no interface {interface}"
+
+    def make_source(self, start: Start) -> PythonCanSource:
+        return PythonCanSource(self.name, self.options, start.clock, channel=start.number_of(self.name))
+
+
+def _bit_rate(options: Mapping[str, Any]) -> BitRate | None:
+    """As far as `options` tell it."""
+    nominal, data = (options.get(key) for key in ("bitrate", "data_bitrate"))
+    if type(nominal) is not int or nominal <= 0:
+        return None
+    return BitRate(nominal, data if type(data) is int and data > 0 else None)

@@ -1,0 +1,1 @@
+"""Recorded logs, as fast as they are taken or at the pace at which they were recorded."""

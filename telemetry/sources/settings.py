@@ -1,0 +1,136 @@
+"""What the settings of a source can do, whatever its kind.
+
+A kind of source is a folder of this room. Its settings read themselves, say what they need and what they
+bring, and make their source; nothing outside the folder asks of which kind they are.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import ClassVar, Self
+
+from telemetry_core.decode.spec import PlanSpec
+
+from telemetry.clock import Clock
+from telemetry.databases.bus import BusDatabases
+from telemetry.model.bit_rate import BitRate
+from telemetry.model.finding import Finding, Level
+from telemetry.model.ids import IsoTpId
+from telemetry.rules.map_entry import MapEntry
+from telemetry.sources.keys import SimulatedTime
+from telemetry.sources.source import Source
+from telemetry.toml_table import TomlTable
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")  # of sources: they are parts of counter names
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something of the system that a source needs: a port, an interface, a socket, a file that it writes.
+
+    key: where the configuration names it. use: what the source does with it. exclusive: for one source only.
+    """
+
+    key: str
+    name: str
+    use: str = "has"
+    exclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a source starts with.
+
+    number_of: numbers each channel by its name, from any thread. position: frames of its log that are done.
+    """
+
+    clock: Clock
+    number_of: Callable[[str], int]
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings(ABC):
+    """The settings of one source.
+
+    buses: its own, then those of channels that other databases describe, which are called `NAME/CHANNEL`.
+    bit_rate: as configured; None: the interface's, or no CAN bus. log: the recording that it reads, if any.
+    """
+
+    name: str
+    buses: tuple[BusDatabases, ...] = ()
+    isotp: tuple[IsoTpId, ...] = ()
+    bit_rate: BitRate | None = None
+    simulated_time: SimulatedTime | None = None
+    log: Path | None = None
+
+    # Its frames are those of a CAN bus: error frames may be among them, and databases describe them.
+    is_can: ClassVar[bool] = True
+    # Fields that the device knows nothing of: a change of these restarts no source.
+    of_the_line: ClassVar[frozenset[str]] = frozenset({"buses", "isotp", "bit_rate"})
+
+    @classmethod
+    @abstractmethod
+    def read(cls, table: TomlTable, name: str) -> Self:
+        """The settings of one table of this kind, whose key `name` is read already. Raises ConfigError."""
+
+    @abstractmethod
+    def make_source(self, start: Start) -> Source:
+        """Its source, not opened yet."""
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What of the system it needs."""
+        return ()
+
+    def presence(self) -> Iterator[tuple[Level, str]]:
+        """Where its frames come from and whether that is there, for `check`; opens nothing."""
+        return iter(())
+
+    def extended(self, plan: PlanSpec) -> PlanSpec:
+        """`plan` with what describes its frames besides databases."""
+        return plan
+
+    def map_entries(self) -> Iterator[MapEntry]:
+        """What its messages mean, as far as the kind itself knows."""
+        return iter(())
+
+    @property
+    def count_gap_ns(self) -> int | None:
+        """Up to which distance of two readings the flow between them is counted; None: as everywhere."""
+        return None
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether its frames come with time, and not as fast as they are taken."""
+        return True
+
+    # -- what follows
+
+    @property
+    def own_time(self) -> bool:
+        """Whether its stamps do not come from this machine's clock."""
+        return self.log is not None or self.simulated_time is not None
+
+    def bus_of(self, channel: str) -> str:
+        """The name of the bus that this channel is of."""
+        own = f"{self.name}/{channel}"
+        return own if any(bus.name == own for bus in self.buses) else self.name
+
+    def is_same_device(self, other: "SourceSettings") -> bool:
+        """Whether the two differ in nothing that the device knows of."""
+        return type(self) is type(other) and all(
+            getattr(self, each.name) == getattr(other, each.name)
+            for each in fields(self)
+            if each.name not in self.of_the_line
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """What `check` reports of it."""
+        if self.is_can and not any(bus.databases for bus in self.buses):
+            words = "has no database; its frames are counted and not decoded"
+            yield Finding(Level.WARNING, f"source {self.name}: {words}")
+        for level, words in self.presence():
+            yield Finding(level, f"source {self.name}: {words}")

@@ -1,0 +1,199 @@
+"""The table of kinds: another kind is one more line there, and what several sources need is found for all."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from telemetry.clock import SystemClock
+from telemetry.config import Config, load_config
+from telemetry.databases.bus import BusDatabases
+from telemetry.errors import ConfigError
+from telemetry.model.finding import Level
+from telemetry.monitor.bench import Bench
+from telemetry.monitor.direct import DirectFeed
+from telemetry.service.check import check
+from telemetry.sources.assemble import assemble_source, assemble_sources
+from telemetry.sources.channels import ChannelTable
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, SourceEnded
+from telemetry.sources.kinds import KINDS
+from telemetry.sources.reconnect import put_end
+from telemetry.sources.running import RunningSources
+from telemetry.sources.settings import Resource, SourceSettings, Start
+from telemetry.sources.source import Source
+from telemetry.sources.stop import StopSignal
+from telemetry.toml_table import TomlTable
+from tests.support.clock import FakeClock
+
+ROOT = Path(__file__).parents[3]
+TOP = """
+vehicle = "van-7"
+[influx]
+url = "http://127.0.0.1:1"
+database = "fleet"
+[spool]
+directory = "spool"
+"""
+DATABASE = 'BO_ 291 Beacon: 8 X\n SG_ Light : 0|8@1+ (1,0) [0|255] "lx" X\n'
+BEACON = '[[beacon]]\nname = "mast"\nantenna = "north"\nframes = 3\ndatabase = "beacon.dbc"\n'
+
+
+class BeaconSource(Source):
+    """Sends its frames, and ends."""
+
+    def __init__(self, name: str, channel: int, frames: int) -> None:
+        self.name = name
+        self._channel = channel
+        self._frames = frames
+
+    @property
+    def status(self) -> str:
+        return "shining"
+
+    def counts(self) -> Mapping[str, int]:
+        return {"read": self._frames}
+
+    def run(self, output: Inbox, stop: StopSignal) -> None:
+        batch = output.take_empty()
+        for number in range(self._frames):
+            batch.append(
+                time_ns=10**18 + number, id=291, data=bytes([number, *range(7)]), channel=self._channel
+            )
+        output.put(Arrival(self.name, batch, self.counts()))
+        put_end(self.name, self.counts(), output, is_complete=not stop.is_set())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeaconSettings(SourceSettings):
+    """[[beacon]]: a kind that only this test knows."""
+
+    antenna: str
+    frames: int
+
+    @classmethod
+    def read(cls, table: TomlTable, name: str) -> Self:
+        return cls(
+            name=name,
+            buses=(BusDatabases(name, (table.take_path("database"),)),),
+            antenna=table.take_text("antenna"),
+            frames=table.take_integer("frames", least=1, most=9),
+        )
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        return (Resource("antenna", self.antenna, use="shines from"),)
+
+    @property
+    def is_paced(self) -> bool:
+        return False
+
+    def make_source(self, start: Start) -> BeaconSource:
+        return BeaconSource(self.name, start.number_of(self.name), self.frames)
+
+
+def load(folder: Path, sources: str) -> Config:
+    (folder / "beacon.dbc").write_text(DATABASE)
+    (folder / "gateway.toml").write_text(TOP + sources)
+    return load_config(folder / "gateway.toml", {})
+
+
+def refused(folder: Path, sources: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(folder, sources)
+    return str(caught.value).removeprefix(f"{folder / 'gateway.toml'}: ")
+
+
+@pytest.fixture
+def beacon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "beacon", BeaconSettings)
+
+
+@pytest.mark.usefixtures("beacon")
+def test_a_kind_that_is_one_entry_of_the_table_is_configured_assembled_and_run(tmp_path: Path) -> None:
+    config, channels, inbox, clock = load(tmp_path, BEACON), ChannelTable(), Inbox(), FakeClock()
+    running = RunningSources(
+        assemble_sources(config.sources, channels, clock, {}),
+        inbox,
+        lambda settings: assemble_source(settings, channels, clock, {}),
+    )
+    running.start()
+    (channel,) = channels.since(0)
+    arrival, ended = inbox.get(10.0), inbox.get(10.0)
+    assert isinstance(arrival, Arrival)
+    assert [(frame.id, frame.channel, frame.data[0]) for frame in arrival.batch] == [
+        (291, channel.number, number) for number in range(3)
+    ]
+    assert ended == SourceEnded("mast", {"read": 3}, is_complete=True)
+    running.ended("mast")
+    assert not running.any_running
+    assert running["mast"].states == {"source/mast": "shining"}
+    (settings,) = load(tmp_path, BEACON.replace("frames = 3", "frames = 1")).sources
+    running.reserve([settings])
+    running.adopt([settings])
+    again = inbox.get(10.0)
+    assert isinstance(again, Arrival)
+    assert len(again.batch) == 1
+
+
+@pytest.mark.usefixtures("beacon")
+def test_the_frames_of_another_kind_are_decoded_by_the_databases_that_it_brings(tmp_path: Path) -> None:
+    config = load(tmp_path, BEACON)
+    with closing(DirectFeed(Bench(config, config, ""), SystemClock())) as feed:
+        feed.settle(with_messages=True)
+        view = feed.read(with_messages=True)
+    assert [(each["message"], each["signals"]) for each in view["messages"]] == [("Beacon", {"Light": 2.0})]
+    assert [(each["source"], each["read"], each["decoded"]) for each in view["sources"]] == [("mast", 3, 3)]
+
+
+@pytest.mark.usefixtures("beacon")
+def test_another_kind_has_the_messages_of_every_kind(tmp_path: Path) -> None:
+    assert refused(tmp_path, BEACON + "colour = 1\n").startswith("beacon[0].colour: unknown key (known are: ")
+    assert refused(tmp_path, BEACON.replace("mast", "a/b")).startswith(
+        "beacon[0].name: 'a/b' must be letters"
+    )
+    twin = BEACON.replace("mast", "twin")
+    assert refused(tmp_path, BEACON + twin) == "beacon[1].antenna: source 'mast' shines from north already"
+    assert refused(tmp_path, "").endswith(
+        "add [[can]], [[python_can]], [[serial]], [[replay]] or [[beacon]])"
+    )
+
+
+@pytest.mark.parametrize("channel", ["/dev/ttyACM0", "/dev/ttyACM0@115200"])
+def test_an_adapter_and_a_serial_device_on_one_port_are_refused(tmp_path: Path, channel: str) -> None:
+    stick = f'[[python_can]]\nname = "stick"\noptions = {{ interface = "slcan", channel = "{channel}" }}\n'
+    port = '[[serial]]\nname = "bms"\nport = "/dev/ttyACM0"\nprotocol = "jbd"\n'
+    assert refused(tmp_path, stick + port) == "serial[0].port: source 'stick' has /dev/ttyACM0 already"
+
+
+def test_a_capture_that_would_be_written_over_its_own_port_is_refused(tmp_path: Path) -> None:
+    port = '[[serial]]\nname = "bms"\nport = "line"\nprotocol = "jbd"\ncapture = "line"\n'
+    assert refused(tmp_path, port) == f"serial[0].capture: source 'bms' has {tmp_path}/line already"
+
+
+def test_two_sources_may_read_one_interface_and_check_warns(tmp_path: Path) -> None:
+    config = load(
+        tmp_path, '[[can]]\nname = "a"\ninterface = "vc0"\n[[can]]\nname = "b"\ninterface = "vc0"\n'
+    )
+    warnings = [finding.text for finding in check(config) if finding.level is Level.WARNING]
+    assert "interface vc0 is read by a and b: each decodes every frame" in warnings
+
+
+def test_nothing_outside_a_folder_of_a_kind_names_that_kind() -> None:
+    kinds = {settings.__module__.rpartition(".")[0] for settings in KINDS.values()}
+    named = {
+        (path.relative_to(ROOT).as_posix(), kind)
+        for path in (ROOT / "telemetry").rglob("*.py")
+        for kind in kinds
+        if f"{kind}." in path.read_text("utf-8") and ROOT.joinpath(*kind.split(".")) not in path.parents
+    }
+    assert named == {("telemetry/sources/kinds.py", kind) for kind in kinds}
+
+
+def test_no_file_for_every_kind_of_sink_names_one() -> None:
+    files = list((ROOT / "telemetry" / "sinks").glob("*.py"))
+    assert len(files) > 10
+    assert [path.name for path in files if "telemetry.sinks.influx" in path.read_text("utf-8")] == []

@@ -1,0 +1,128 @@
+"""The rooms of the house, by what they import: the table and the picture of docs/architecture.md.
+
+Promises: a room's sentence is that of its `__init__`; arrows are the imports that there are.
+
+ROOMS and CORE are the order: a room may import from those before it alone. `python -m tools.pages.rooms FILE`
+writes both into the page, between `<!-- rooms: table -->` or `<!-- rooms: picture -->` and `<!-- end -->`.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HALL = "hall"
+ROOMS = (
+    *(HALL, "model", "databases", "rules", "protocols", "logs", "spool", "sinks", "live", "web", "sources"),
+    *("config", "stages", "service", "decode", "monitor", "demo", "__main__", "cli"),
+)
+CORE = ("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "text")
+ALONE = ("config", "__main__")  # one file each, with a place of its own in the order
+_CORE_NAME = re.compile(r"\btelemetry_core\.(\w+)\b")
+_BLOCK = re.compile(r"(?<=<!-- rooms: )(table|picture)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+Arrows = Mapping[tuple[str, str], list[str]]  # (importing room, imported room) -> files that do
+
+
+def imports() -> Arrows:
+    """Every import of one room of `telemetry/` from another."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for file in sorted((ROOT / "telemetry").rglob("*.py")):
+        module = file.relative_to(ROOT).with_suffix("").parts
+        for imported in _imported(ast.parse(file.read_text("utf-8"))):
+            arrow = (_room(module), _room(tuple(imported.split("."))))
+            if arrow[0] != arrow[1]:
+                found.setdefault(arrow, []).append(str(file.relative_to(ROOT)))
+    return found
+
+
+def core_imports() -> Arrows:
+    """Every import of one room of the compiled core from another."""
+    found: dict[tuple[str, str], list[str]] = {}
+    core = ROOT / "ext" / "telemetry_core"
+    for file in sorted(file for file in core.rglob("*") if file.suffix in (".py", ".pyi", ".pyx", ".pxd")):
+        parts = file.relative_to(core).parts
+        room = parts[0] if len(parts) > 1 else HALL
+        for line in file.read_text("utf-8").splitlines():
+            name = _CORE_NAME.search(line) if "import" in line else None
+            other = name[1] if name and name[1] in CORE else HALL
+            if name and other != room:
+                found.setdefault((room, other), []).append(str(file.relative_to(ROOT)))
+    return found
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.startswith("telemetry."))
+        elif isinstance(node, ast.ImportFrom) and node.module == "telemetry":
+            yield from (f"telemetry.{name.name}" for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("telemetry."):
+            yield node.module or ""
+
+
+def _room(module: tuple[str, ...]) -> str:
+    """Of a dotted name below `telemetry`: its folder, or the hall for the few loose files."""
+    name = module[1] if len(module) > 1 else HALL
+    return name if name in ROOMS else HALL
+
+
+def sentence(folder: Path) -> str:
+    """What belongs in a folder: the first paragraph of its `__init__`."""
+    text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def table() -> Iterator[str]:
+    """A row for each room, from those that rely on nothing to those that rely on all."""
+    yield "| room | what belongs there |"
+    yield "| --- | --- |"
+    yield "| `telemetry/` | The hall: a few small files that every room may use, and the configuration's. |"
+    yield from _rows("telemetry", [room for room in ROOMS if room != HALL and room not in ALONE])
+    yield from _rows("ext/telemetry_core", CORE[1:])
+    yield from _rows("firmware_sim", ("plant", "ecus", "wire", "faults", "links"))
+
+
+def _rows(folder: str, rooms: tuple[str, ...] | list[str]) -> Iterator[str]:
+    for room in rooms:
+        yield f"| `{folder}/{room}/` | {sentence(ROOT / folder / room)} |"
+
+
+def picture() -> Iterator[str]:
+    """Who imports whom, in Mermaid, less what follows from other arrows."""
+    above: dict[str, set[str]] = {}
+    for importing, imported in imports():
+        if HALL not in (importing, imported) and importing not in ALONE:
+            above.setdefault(importing, set()).add(imported)
+    yield "```mermaid"
+    yield "graph BT"
+    for room in ROOMS:
+        direct = above.get(room, set())
+        implied = {far for near in direct for far in _reach(near, above)}
+        yield from (f"    {room} --> {other}" for other in sorted(direct - implied, key=ROOMS.index))
+    yield "```"
+
+
+def _reach(room: str, above: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    rooms = [room]
+    while rooms:
+        new = above.get(rooms.pop(), set()) - found
+        found |= new
+        rooms += new
+    return found
+
+
+def rewritten(page: str) -> str:
+    """`page` with its table and picture made again."""
+    blocks = {"table": table, "picture": picture}
+    return _BLOCK.sub(
+        lambda match: match[1] + match[2] + "".join(f"{line}\n" for line in blocks[match[1]]()), page
+    )
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        Path(name).write_text(rewritten(Path(name).read_text("utf-8")), "utf-8")
