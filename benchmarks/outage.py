@@ -32,7 +32,8 @@ from telemetry.sinks.influx.settings import Api, InfluxSettings
 from telemetry.sinks.sink import Sink
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.recording import VEHICLE_DBC, record_drive
 
@@ -97,14 +98,14 @@ def _batches(log: Path) -> Iterator[FrameBatch]:
 def run_outage(log: Path, database: Path, folder: Path, url: str, hours: float, reduce_s: float) -> Outage:
     """Play `hours` of outage, and catching up behind it with the server at `url`, which speaks API v1."""
     plan = load_plan([BusDatabases("bus", (database,))], None)
-    line = Line(plan.spec, None, vehicle="van", reduce=ReduceSettings(reduce_s, {}))
-    line.bind(0, bus=0, source="bus", tag="bus")
+    stages = Stages(plan.spec, None, vehicle="van", reduce=ReduceSettings(reduce_s, {}))
+    stages.bind(0, Binding(0, "bus", "bus"))
     drive = Drive(log).batches()
     batch = next(drive)
     clock = FakeClock(batch[0].time_ns)
     spool = Spool(folder, clock=clock, limits=SpoolLimits())
     ledger = Ledger({})
-    pipeline = Pipeline(line, spool, ledger, clock, {})
+    pipeline = Pipeline(stages, spool, ledger, clock, {})
     frames = 0
     end_ns = clock.unix_ns() + round(hours * 3600e9)
 

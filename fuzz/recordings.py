@@ -12,12 +12,11 @@ import zstandard
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from fuzz.scratch import scratch_file
-from telemetry.decode.captures import CaptureDecoder
-from telemetry.decode.output import OutputFormat
+from telemetry.decode.captures import CaptureDecoder, OneProtocol
 from telemetry.errors import DataError
-from telemetry.logs.captures import Capture
 from telemetry.logs.log import Log
 from telemetry.protocols.known import PROTOCOLS
+from telemetry.stages.formats import OutputFormat
 
 LONGEST_PAYLOAD_BYTES = 64
 SMALL_BATCH_FRAMES = 7
@@ -116,10 +115,10 @@ def capture_harness(protocol: str) -> Callable[[bytes], None]:
 
     def harness(data: bytes) -> None:
         output_format = FORMATS[zlib.crc32(data) % len(FORMATS)]
-        decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car")
-        with Capture(scratch_file("capture.txt", data)) as capture:
-            text = b"".join(decoder.decode(capture))
-            assert bool(capture.damaged) == bool(capture.warnings())
+        ports = OneProtocol(PROTOCOLS[protocol])
+        decoder = CaptureDecoder(ports.stages(output_format, "car"), ports, every_report=True)
+        with decoder.pieces([scratch_file("capture.txt", data)]) as pieces:
+            text = b"".join(piece.text for piece in pieces)
         assert not text or text.endswith(b"\n")
 
     return harness

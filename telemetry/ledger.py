@@ -59,6 +59,12 @@ class Names(dict[str, str]):
         text = self[name] = f"{self._prefix}{name}"
         return text
 
+    def count(self, counters: MutableMapping[str, int], counts: Counters) -> None:
+        """Add `counts` to `counters` by these names, but for zeros."""
+        for name, count in counts.items():
+            if count:
+                counters[self[name]] = counters.get(self[name], 0) + count
+
 
 def add(*parts: Counters) -> dict[str, int]:
     """The sum, name by name."""

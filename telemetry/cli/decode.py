@@ -9,13 +9,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from telemetry.clock import Clock, SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
-from telemetry.decode.captures import CaptureDecoder
-from telemetry.decode.logs import Database, LogDecoder, plan_channels
-from telemetry.decode.output import FileDecoder, OutputFormat
+from telemetry.decode.captures import CaptureDecoder, OneProtocol
+from telemetry.decode.channels import ACCOUNT, Channels, Database, plan_channels
+from telemetry.decode.logs import LogDecoder
+from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import require_file
@@ -23,11 +25,14 @@ from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
+from telemetry.stages.formats import OutputFormat
+from telemetry.stages.stages import Stages
+from telemetry.toml_text import read_toml
 
 HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
 INTO_INFLUXDB = "influx"
 MAX_JOBS = 256
-_SAYING_WHAT = (  # of the options, besides files and target
+_SAYING_WHAT = (  # of the options, besides files and target: a configuration says all of it
     "protocol",
     "vehicle",
     "first_wins",
@@ -39,6 +44,7 @@ _SAYING_WHAT = (  # of the options, besides files and target
     "value_texts",
     "id_mask",
 )
+_OR_CONFIGURED = (*_SAYING_WHAT, "dbc", "protect", "messages")
 _TARGET = ("url", "org", "bucket", "database", "token_file", "username", "password_file", "create")
 
 
@@ -50,6 +56,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         help="candump, .asc, .blf, GVRET .csv, .trc, .mf4, each also .gz or .zst; -: stdin",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="CONFIG",
+        type=Path,
+        help="a service's configuration: everything that it would write of these frames, the data model too; "
+        "with --format influx into its database",
+    )
+    parser.add_argument(
+        "--source",
+        metavar="NAME",
+        help="of --config: the source that the logs are of (default: the one of the channel's name)",
     )
     parser.add_argument(
         "--protocol",
@@ -76,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="csv (default), lp: line protocol, ndjson: an object a row, or influx: into InfluxDB, see below",
     )
     parser.add_argument(
-        "--vehicle", metavar="NAME", default="unknown", help="the tag of --format lp and influx"
+        "--vehicle", metavar="NAME", help="the tag of --format lp and influx (default: unknown)"
     )
     parser.add_argument(
         "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
@@ -136,8 +154,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
     influx = parser.add_argument_group(
         "into InfluxDB (--format influx)",
-        "Writes what --format lp prints. What is not given comes from INFLUXDB_V2_URL, _ORG, _BUCKET and "
-        "_TOKEN. An interrupted decode, started again with the same arguments, goes on where it was.",
+        "Writes what --format lp prints, to the database of --config or of the options here; what neither "
+        "says comes from INFLUXDB_V2_URL, _ORG, _BUCKET and _TOKEN. An "
+        "interrupted decode, started again with the same arguments, goes on where it was.",
     )
     influx.add_argument("--url", metavar="URL", help="the server's address")
     influx.add_argument("--database", metavar="NAME", help="the database of InfluxDB 1.x")
@@ -152,12 +171,6 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
     influx.add_argument("--username", metavar="NAME", help="of InfluxDB 1.x")
     influx.add_argument("--password-file", metavar="FILE", type=Path, help="as --token-file")
     influx.add_argument("--create", action="store_true", help="the bucket or database, if it is missing")
-    influx.add_argument(
-        "--config",
-        metavar="CONFIG",
-        type=Path,
-        help="instead of all these: the [influx] of a service's configuration",
-    )
     influx.add_argument(
         "--spool", metavar="DIR", type=Path, help="where points wait; default: a folder of the user's state"
     )
@@ -174,14 +187,32 @@ def run(arguments: argparse.Namespace) -> int:
     for path in arguments.logs:
         require_file(path)
     into_influxdb = arguments.format == INTO_INFLUXDB
-    given = [key for key in (*_TARGET, "config", "spool", "give_up_after") if getattr(arguments, key)]
+    _check(arguments, into_influxdb=into_influxdb)
+    arguments.vehicle = arguments.vehicle or "unknown"
+    clock = SystemClock()
+    is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
+    with Screen(clock, output_is_terminal=is_terminal) as screen:
+        if into_influxdb:
+            return _into_influxdb(arguments, screen, clock)
+        make_decoder, _ = _decoders(arguments, OutputFormat(arguments.format), screen)
+        _into_text(make_decoder(0), arguments, screen)
+    return EXIT_OK
+
+
+def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
+    """Raises UsageError for options that do not go together."""
+    given = _given(arguments, (*_TARGET, "spool", "give_up_after"))
     if given and not into_influxdb:
         raise UsageError(
             "stands without --format influx", where=_flag(given[0]), hint="add it, or leave this out"
         )
-    if arguments.protocol is not None and (
-        arguments.dbc or arguments.first_wins or arguments.j1939 or arguments.protect
-    ):
+    if arguments.config:
+        for key in _given(arguments, (*_TARGET, *_OR_CONFIGURED)):
+            hint = f"leave out --config, or {_flag(key)}, which the configuration decides"
+            raise UsageError(f"stands beside {_flag(key)}", where="--config", hint=hint)
+    elif arguments.source:
+        raise UsageError("stands without --config", where="--source", hint="it is a source of that")
+    if arguments.protocol and _given(arguments, ("dbc", "first_wins", "j1939", "protect")):
         raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
     if arguments.messages and (arguments.protocol is None or arguments.format not in ("csv", "ndjson")):
         raise UsageError(
@@ -189,24 +220,30 @@ def run(arguments: argparse.Namespace) -> int:
             where="--messages",
             hint="messages of a bus are always there; into InfluxDB goes what serial messages mean",
         )
-    clock = SystemClock()
-    is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
-    with Screen(clock, output_is_terminal=is_terminal) as screen:
-        if into_influxdb:
-            return _into_influxdb(arguments, screen, clock)
-        _into_text(_decoders(arguments, OutputFormat(arguments.format), screen)(0), arguments, screen)
-    return EXIT_OK
+
+
+def _given(arguments: argparse.Namespace, keys: Sequence[str]) -> list[str]:
+    return [key for key in keys if getattr(arguments, key)]
+
+
+MakeDecoder = Callable[[int], FileDecoder]  # given how many frames need no text any more
 
 
 def _decoders(
-    arguments: argparse.Namespace, output_format: OutputFormat, screen: Screen, *, accounts: bool = False
-) -> Callable[[int], FileDecoder]:
-    """Makes the decoder, given how many frames need no text any more; databases are read now."""
+    arguments: argparse.Namespace, output: OutputFormat, screen: Screen, *, accounts: bool = False
+) -> tuple[MakeDecoder, Sequence[Path]]:
+    """Makes the decoder, and the files that say what is decoded; databases are read now."""
+
+    def of_logs(stages: Callable[[], Stages], channels: Channels) -> MakeDecoder:
+        return lambda done: LogDecoder(stages(), channels, jobs=arguments.jobs, accounts=accounts, done=done)
+
+    if arguments.config is not None:
+        return _configured(arguments, output, screen, of_logs)
+    vehicle = arguments.vehicle
     if arguments.protocol is not None:
-        protocol = PROTOCOLS[arguments.protocol]
-        return lambda _: CaptureDecoder(
-            protocol, output_format, vehicle=arguments.vehicle, with_messages=arguments.messages
-        )
+        ports = OneProtocol(PROTOCOLS[arguments.protocol])
+        stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages)
+        return lambda _: CaptureDecoder(stages(), ports, every_report=True), ()
     channels = plan_channels(
         arguments.dbc,
         first_wins=arguments.first_wins,
@@ -214,25 +251,37 @@ def _decoders(
         keep_not_available=arguments.keep_not_available,
         value_texts=arguments.value_texts,
         id_masks=_id_masks(arguments.id_mask),
+        isotp=[
+            IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
+            for id in dict.fromkeys(arguments.isotp)
+        ],
     )
     plan = load_plan(channels.databases, user_cache_directory())
     screen.warn(plan.warnings)
     protected = protect(plan.spec, load_protect_entries(arguments.protect) if arguments.protect else ())
-    isotp = [
-        IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
-        for id in dict.fromkeys(arguments.isotp)
-    ]
-    return lambda done: LogDecoder(
-        protected.spec,
-        channels,
-        output_format,
-        vehicle=arguments.vehicle,
-        isotp=isotp,
-        protection=protected.rules,
-        jobs=arguments.jobs,
-        accounts=accounts,
-        done=done,
-    )
+    files = [database.file for database in arguments.dbc] + ([arguments.protect] if arguments.protect else [])
+    stages = partial(Stages, protected.spec, None, protection=protected.rules, vehicle=vehicle, output=output)
+    return of_logs(stages, channels), files
+
+
+def _configured(
+    arguments: argparse.Namespace,
+    output: OutputFormat,
+    screen: Screen,
+    of_logs: Callable[[Callable[[], Stages], Channels], MakeDecoder],
+) -> tuple[MakeDecoder, Sequence[Path]]:
+    from telemetry.stages.offline import Recorded, database_files, read_offline  # with all sources
+    from telemetry.stages.prepare import compose
+
+    config = read_offline(arguments.config, read_toml(arguments.config))
+    composition = compose(config)
+    screen.warn(composition.loaded.warnings)
+    recorded = Recorded(composition, arguments.source or "", account=ACCOUNT)
+    stages = partial(composition.make_stages, output)
+    files = [config.file, *database_files(config)]
+    if recorded.is_serial:
+        return lambda _: CaptureDecoder(stages(), recorded), files
+    return of_logs(stages, recorded), files
 
 
 def _into_text(decoder: FileDecoder, arguments: argparse.Namespace, screen: Screen) -> None:
@@ -254,22 +303,18 @@ def _into_text(decoder: FileDecoder, arguments: argparse.Namespace, screen: Scre
 
 def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) -> int:
     options = {key: _text(getattr(arguments, key)) for key in _TARGET if getattr(arguments, key)}
-    for wrong, other in (("output", "influx"), ("config", next(iter(options), ""))):
-        if getattr(arguments, wrong) and other:
-            raise UsageError(
-                f"stands beside {_flag(other)}", where=_flag(wrong), hint="leave one of them out"
-            )
+    if arguments.output:
+        raise UsageError(f"stands beside {_flag('influx')}", where="--output", hint="leave one of them out")
     from telemetry.decode.influx import Job, deliver  # with the sink, which the other formats do without
     from telemetry.decode.target import influx_settings, spool_directory
 
     influx = influx_settings(arguments.config, options, os.environ)
-    make_decoder = _decoders(arguments, OutputFormat.LINE_PROTOCOL, screen, accounts=True)
-    databases = [database.file for database in arguments.dbc]
-    databases += [arguments.protect] if arguments.protect else []
+    make_decoder, files = _decoders(arguments, OutputFormat.LINE_PROTOCOL, screen, accounts=True)
     said = [getattr(arguments, key) for key in _SAYING_WHAT]
     said += [database.channel for database in arguments.dbc]
-    spool = arguments.spool or spool_directory(os.environ, influx, [*arguments.logs, *databases], said)
-    job = Job(arguments.logs, databases, said, influx, spool, arguments.give_up_after)
+    said += [arguments.source] if arguments.source else []
+    spool = arguments.spool or spool_directory(os.environ, influx, [*arguments.logs, *files], said)
+    job = Job(arguments.logs, files, said, influx, spool, arguments.give_up_after)
     return deliver(job, make_decoder, screen, clock)
 
 

@@ -13,7 +13,7 @@ from types import FrameType
 from telemetry.clock import SystemClock
 from telemetry.errors import EXIT_OK, UsageError
 from telemetry.model.bit_rate import BitRate
-from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
+from telemetry.monitor.bench import bench, can_table, log_table, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.monitor.feeds import Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
@@ -53,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--map",
         type=Path,
         metavar="CONFIG",
-        help="a configuration, for its [[map]], [[limit]], [[protect]] and value_texts",
+        help="a configuration, for what it says of a bus: databases, [[map]], [[limit]], [[protect]]",
+    )
+    direct.add_argument(
+        "--source",
+        metavar="NAME",
+        help="of --map: the source that is looked at (default: the one of its name or interface)",
     )
     direct.add_argument("--protocol", choices=sorted(PROTOCOLS), help="what is spoken on --serial")
     direct.add_argument(
@@ -117,7 +122,7 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
         sources = log_table(arguments.log, arguments.dbc, speed)
     else:
         raise UsageError("nothing to look at", hint="CONFIG of a running service, --can, --serial or --log")
-    return DirectFeed(bench_config(sources, arguments.map), clock)
+    return DirectFeed(bench(sources, arguments.map, arguments.source or ""), clock)
 
 
 def _bit_rate(arguments: argparse.Namespace) -> BitRate | None:

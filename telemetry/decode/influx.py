@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry.clock import Clock
+from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.delivery import Delivery
 from telemetry.decode.output import FileDecoder, Piece
-from telemetry.decode.reading import ACCOUNT
 from telemetry.decode.screen import Screen
 from telemetry.decode.target import position_name
 from telemetry.errors import EXIT_OK, RefusedError, StorageError, TelemetryError, UnavailableError

@@ -1,21 +1,14 @@
-"""What `nev-telemetry decode` puts out: its formats, and the pieces that its decoders give."""
+"""What `nev-telemetry decode` puts out: the pieces that its decoders give."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
+
+from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.progress import Progress
-
-
-class OutputFormat(StrEnum):
-    """How values are written."""
-
-    CSV = "csv"
-    LINE_PROTOCOL = "lp"
-    NDJSON = "ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +30,21 @@ class Piece:
     warnings: Sequence[str] = ()
     is_end: bool = False
     overlaps: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        lines: LineBuffer,
+        progress: Progress,
+        counts: Mapping[str, int],
+        warnings: Sequence[str] = (),
+        frames: int = 0,
+        is_end: bool = False,
+    ) -> Self:
+        """What is in `lines`, which are empty afterwards."""
+        bounds = (lines.lines, lines.first_ns, lines.last_ns)
+        overlaps = lines.overlaps and lines.lines > 0
+        return cls(lines.take(), *bounds, frames, counts, progress, warnings, is_end, overlaps)
 
 
 class Pieces(Protocol):

@@ -1,30 +1,27 @@
-"""Logs one behind the other, as if they were one: what must be done in order, before frames are shared out.
+"""Logs one after the other, as if they were one: what must be done in order, before frames are shared out.
 
-Promises: frames come in the order of the logs and within them; stamps are told apart over all logs, a
-transport session may begin in one log and end in the next, a channel of the same name is the same channel:
-so logs that one recording was cut into give what the whole would. What is told with a batch depends on the
-frames up to its end alone. Relies on being called by one thread at a time.
+Promises:
+- Frames come in the order of the logs and within them.
+- Logs that one recording was cut into give what the whole would: stamps are told apart over all logs, a
+  transport session may begin in one log and end in the next, a channel of the same name is the same channel.
+- What is known at the end of a batch depends on the frames up to there alone.
+
+Relies on being called by one thread at a time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from telemetry_core.decode.plan import Plan
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import Nudger
-from telemetry_core.rules.protection import Protection
-from telemetry_core.rules.protection_spec import ProtectionRule
-from telemetry_core.transport.stage import Transport
 
+from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.progress import Course, Progress
-from telemetry.decode.rendering import LogChannel
 from telemetry.ledger import add, subtract
 from telemetry.logs.log import Log
-from telemetry.model.ids import IsoTpId
-from telemetry.stages.transport import listen, listens_for_j1939
-
-ACCOUNT = "logs"  # as sources are called in the accounts
+from telemetry.stages.binding import Binding, BoundChannel
+from telemetry.stages.stages import Stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +40,25 @@ class Place:
 
 
 class LogReading:
-    """Opens logs, reads, tells stamps apart, follows sessions, checks what is protected."""
+    """Opens logs, reads, tells stamps apart and gathers."""
 
     def __init__(
         self,
-        plan: Plan,
-        bus_of: Callable[[str], int],
+        stages: Stages,
+        binding_of: Callable[[str], Binding],
         *,
-        vehicle: str,
-        isotp: Sequence[IsoTpId] = (),
-        protection: Sequence[ProtectionRule] = (),
         accounts: bool = False,
         stop_at: int = 0,
     ) -> None:
-        """bus_of: the plan's bus that a channel is; accounts: whether places have `counts`; stop_at: a batch
-        ends there, by frames over all logs.
+        """binding_of: what a channel is; accounts: whether places have `counts`; stop_at: a batch ends there,
+        by frames over all logs.
         """
-        self._buses = plan.spec.buses
-        self._bus_of = bus_of
-        self._vehicle = vehicle
-        self._isotp = isotp
+        self._stages = stages
+        self._gathering = stages.gathering
+        self._binding_of = binding_of
         self._accounts = accounts
         self._stop_at = stop_at
-        self._transport = Transport(plan)
-        self._protection = Protection(plan, protection) if protection else None
         self._nudger = Nudger()
-        self._numbers: dict[str, int] = {}
-        self._tag_sets = 0
         self._paths: Sequence[Path] = ()
         self._course = Course(())
         self._next = 0  # index of the log that is opened next
@@ -77,7 +66,7 @@ class LogReading:
         self._is_ended = False
         self._damaged = 0  # in the logs before
         self._counted: dict[str, int] = {}
-        self.channels: list[LogChannel] = []
+        self.channels: dict[str, BoundChannel] = {}
         self.frames_read = 0
 
     def begin(self, paths: Sequence[Path]) -> None:
@@ -94,22 +83,19 @@ class LogReading:
         frames.clear()
         if self._log is None:
             if self._next < len(self._paths):
-                self._log = Log(self._paths[self._next], self.number_of)
+                self._log = Log(self._paths[self._next], self._number_of)
                 self._next += 1
                 return frames, self._place(())
             if self._is_ended or not self._paths:
                 return None
             self._is_ended = True
-            for channel in self.channels:
-                self._transport.end_sessions(channel.number)
+            self._gathering.end_sessions(ACCOUNT)
             return frames, replace(self._place(()), is_end=True)
         before_stop = self._stop_at - self.frames_read
         self._log.read(frames, before_stop if before_stop > 0 else -1)
         self.frames_read += len(frames)
         self._nudger.nudge(frames)
-        together = self._transport.reassemble(frames)
-        if self._protection is not None:
-            together = self._protection.check(together)
+        together = self._gathering.gather(frames)
         if not self._log.at_end:
             return together, self._place(())
         place = self._place(self._log.warnings())
@@ -123,38 +109,13 @@ class LogReading:
         if self._log is not None:
             self._log.close()
 
-    def number_of(self, channel: str) -> int:
+    def _number_of(self, name: str) -> int:
         """The number of a channel; a new one the first time."""
-        number = self._numbers.get(channel)
-        if number is None:
-            number = self._numbers[channel] = len(self._numbers)
-            bus = self._bus_of(channel)
-            j1939 = listens_for_j1939(self._buses, bus)
-            listen(self._transport, number, bus, j1939=j1939, isotp=self._isotp)
-            if self._protection is not None:
-                self._protection.bind(number, bus)
-            tags = {"vehicle": self._vehicle, "source": channel}
-            found = LogChannel(number, channel, bus, j1939, self._tag_sets, tags)
-            self._tag_sets += found.tag_sets
-            self.channels.append(found)
-        return number
-
-    def frames_by_fate(self) -> dict[str, int]:
-        """Frames that went no further, by what became of them."""
-        stages = [self._transport.counts]
-        if self._protection is not None:
-            stages.append(self._protection.counts)
-        return add(*(counts(channel.number) for counts in stages for channel in self.channels))
-
-    def session_counts(self) -> dict[str, int]:
-        """Transport sessions, by what became of them."""
-        return add(*(self._transport.session_counts(channel.number) for channel in self.channels))
-
-    def protection_counts(self) -> dict[str, int]:
-        """Frames of protected messages with something wrong: `MESSAGE/WHAT`."""
-        if self._protection is None:
-            return {}
-        return add(*(self._protection.message_counts(channel.number) for channel in self.channels))
+        channel = self.channels.get(name)
+        if channel is None:
+            channel = self._stages.gather_from(len(self.channels), self._binding_of(name))
+            self.channels[name] = channel
+        return channel.number
 
     def _place(self, warnings: Sequence[str]) -> Place:
         counted, before = self._count(), self._counted
@@ -175,14 +136,5 @@ class LogReading:
         if not self._accounts:
             return {}
         damaged = self._damaged + (self._log.damaged if self._log is not None else 0)
-        still_open = sum(self._transport.open_frames(channel.number) for channel in self.channels)
-        fates = {f"frames/{ACCOUNT}/{name}": count for name, count in self.frames_by_fate().items()}
-        sessions = {f"sessions/{ACCOUNT}/{name}": count for name, count in self.session_counts().items()}
-        wrong = {f"protection/{ACCOUNT}/{name}": count for name, count in self.protection_counts().items()}
-        return {
-            f"bus/{ACCOUNT}/read": self.frames_read + damaged - still_open,
-            f"frames/{ACCOUNT}/lost/damaged": damaged,
-            **fates,
-            **sessions,
-            **wrong,
-        }
+        here = {f"bus/{ACCOUNT}/read": self.frames_read + damaged, f"frames/{ACCOUNT}/lost/damaged": damaged}
+        return add(here, self._gathering.counted())

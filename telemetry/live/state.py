@@ -95,7 +95,7 @@ class _Counted:
 
 
 class LiveState:
-    """Observes a Line; gives a snapshot when asked."""
+    """Observes Stages; gives a snapshot when asked."""
 
     def __init__(self, clock: Clock, bit_rate_of: Callable[[str], BitRate | None]) -> None:
         """bit_rate_of: a source's, as it is now; None where it is not known."""

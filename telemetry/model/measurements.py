@@ -134,7 +134,7 @@ BATTERY = Measurement(
         " are more than 2 s apart (on a serial port three polls, at least 3 s): a gap is missing in them,"
         " never guessed. They start at 0 with the service, and when its configuration is read again; as with"
         " all such counters, ask for `increase()` in Flux or for the sum of `non_negative_difference()` in"
-        " InfluxQL. `decode` does not count."
+        " InfluxQL. `decode` counts with `--config` alone."
     ),
 )
 

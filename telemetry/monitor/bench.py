@@ -1,26 +1,36 @@
-"""What is asked for on the command line, as the configuration that a service would have for it.
+"""What the command line asks for, as the configuration that a service would have for it.
 
-So that a bus on the bench is read, decoded and mapped exactly as by the service, by the same code. Pure, but
-for reading the configuration that says what values mean.
+So a bus on the bench is read, decoded and mapped exactly as by the service, by the same code. Pure, but for
+reading the configuration that says what values mean.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telemetry.config import Config, read_config
-from telemetry.databases.plan_cache import user_cache_directory
+from telemetry.config import Config
 from telemetry.model.bit_rate import BitRate
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.settings import NAME
-from telemetry.toml_table import TomlTable
+from telemetry.stages.offline import read_offline
 from telemetry.toml_text import read_toml
 
-FROM_CONFIGURATION = ("vehicle", "map", "limit")  # what --map takes from a configuration
-OF_FRAMES = "protect"  # what it takes where frames are read
-_VALUE_TEXTS = "value_texts"  # likewise, of the sources whose databases are read so
+OF_SERIAL = ("vehicle", "map", "limit")  # what --map takes from a configuration for a serial port
 
 Table = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """reads: what is read; means: the configuration that says what it means, which may be the same one.
+
+    source: the source of `means` that it is; empty: the one of its name or interface, or the only one.
+    """
+
+    reads: Config
+    means: Config
+    source: str
 
 
 def can_table(bus: str, databases: Sequence[Path], bit_rate: BitRate | None) -> dict[str, list[Table]]:
@@ -55,48 +65,33 @@ def serial_table(port: str, protocol: str) -> dict[str, list[Table]]:
     return {"serial": [{"name": _name(Path(port).name), "port": port, "protocol": protocol}]}
 
 
-def bench_config(sources: Mapping[str, list[Table]], map_file: Path | None) -> Config:
-    """A configuration of `sources` alone; map_file: the configuration that says what values mean.
+def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str = "") -> Bench:
+    """What `sources` are and mean. Raises ConfigError.
 
-    Raises ConfigError.
+    map_file: the configuration that says what values mean. Databases that `sources` have replace those of its
+    buses.
     """
-    taken = _taken_from(map_file, has_frames=all(KINDS[kind].is_can for kind in sources)) if map_file else {}
-    if taken.pop(_VALUE_TEXTS, False):
-        sources = {
-            kind: [{**table, _VALUE_TEXTS: True} for table in tables] for kind, tables in sources.items()
-        }
-    document: Table = {
-        "vehicle": "bench",
-        "influx": {"url": "http://localhost", "database": "unused"},
-        "spool": {"directory": "unused"},
-        "cache_directory": str(user_cache_directory()),
-        **taken,
-        **sources,
-    }
-    where = map_file or Path("monitor")
-    return read_config(where, TomlTable(where, "", document), {})
+    reads = read_offline(Path("monitor"), {"vehicle": "bench", **sources})
+    if map_file is None:
+        return Bench(reads, reads, source)
+    document = {"vehicle": "bench", **read_toml(map_file)}
+    if not all(KINDS[kind].is_can for kind in sources):
+        taken = {key: document[key] for key in OF_SERIAL if key in document}
+        return Bench(reads, read_offline(map_file, {**taken, **sources}), source)
+    buses = {kind: tables for kind in KINDS if KINDS[kind].is_can and (tables := document.get(kind))} or dict(
+        sources
+    )
+    files = next(table["databases"] for tables in sources.values() for table in tables)
+    if files:
+        buses = {kind: _with_databases(tables, files) for kind, tables in buses.items()}
+    return Bench(reads, read_offline(map_file, {**document, **buses}), source)
 
 
-def _taken_from(file: Path, *, has_frames: bool) -> Table:
-    """The map and what else says what values mean. Entries for one bus hold for the one that is looked at."""
-    document = read_toml(file)
-    wanted = (*FROM_CONFIGURATION, OF_FRAMES) if has_frames else FROM_CONFIGURATION
-    taken = {key: document[key] for key in wanted if key in document}
-    for name in ("map", OF_FRAMES):
-        if isinstance(taken.get(name), list):
-            taken[name] = [_without_bus(entry) for entry in taken[name]]
-    if has_frames:
-        sources = [table for kind in KINDS if KINDS[kind].is_can for table in _tables(document.get(kind))]
-        taken[_VALUE_TEXTS] = any(table.get(_VALUE_TEXTS) is True for table in sources)
-    return taken
-
-
-def _without_bus(entry: Any) -> Any:
-    return {key: value for key, value in entry.items() if key != "bus"} if isinstance(entry, dict) else entry
-
-
-def _tables(value: Any) -> list[Table]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+def _with_databases(tables: Any, files: Sequence[str]) -> Any:
+    """`tables`, each with `files` as its databases; what is not a table is for the configuration's reader."""
+    if not isinstance(tables, list):
+        return tables
+    return [{**table, "databases": files} if isinstance(table, dict) else table for table in tables]
 
 
 def _texts(files: Sequence[Path]) -> list[str]:

@@ -8,23 +8,25 @@ knows every PUBLISH_EVERY_S; any other may `read`.
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
-from telemetry.config import Config
 from telemetry.errors import UnavailableError
 from telemetry.ledger import add
 from telemetry.live.gateway import describe
 from telemetry.live.state import LiveState
 from telemetry.live.view import live_view
+from telemetry.monitor.bench import Bench
 from telemetry.monitor.feeds import SETTLE_S
 from telemetry.sources.assemble import assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
+from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import prepare
 
 POLL_S = 0.1
@@ -35,21 +37,22 @@ LOG = logging.getLogger(__name__)
 
 
 class DirectFeed:
-    """The sources of `config`, read and decoded here; its [influx] and [spool] are not used."""
+    """The sources of `bench`, read and decoded here."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, bench: Bench, clock: Clock) -> None:
         """Begins to read. Raises TelemetryError when a database or the map cannot be used."""
-        self._vehicle = config.vehicle
+        self._vehicle = bench.means.vehicle
         self._clock = clock
-        prepared = prepare(config)
-        self._line, self._bus_numbers = prepared.line, prepared.bus_numbers
+        prepared = prepare(bench.means)
+        self._stages = prepared.stages
+        self._recorded = Recorded(prepared.composition, bench.source)
         self._state = LiveState(clock, lambda name: self._sources[name].bit_rate)
-        self._line.set_observer(self._state)
+        self._stages.writing.set_observer(self._state)
         self._lines = LineBuffer()
         self._channels = ChannelTable()
         self._bound = 0
         self._sources = {
-            each.name: each for each in assemble_sources(config.sources, self._channels, clock, {})
+            each.name: each for each in assemble_sources(bench.reads.sources, self._channels, clock, {})
         }
         self._running = set(self._sources)
         self._delivered = dict.fromkeys(self._sources, 0)
@@ -119,11 +122,10 @@ class DirectFeed:
 
     def _take(self, delivery: Arrival) -> None:
         for channel in self._channels.since(self._bound):
-            source = self._sources[channel.source]
-            bus = self._bus_numbers.get(source.bus_of(channel.name), -1)
-            self._line.bind(channel.number, bus=bus, source=channel.source, tag=source.tag_of(channel.name))
+            binding = self._recorded.binding(channel.name)
+            self._stages.bind(channel.number, replace(binding, source=channel.source))
             self._bound += 1
-        self._line.process(delivery.batch, self._lines)
+        self._stages.process(delivery.batch, self._lines)
         self._lines.clear()
         self._delivered[delivery.source] += len(delivery.batch)
         self._source_counts[delivery.source] = delivery.counts
@@ -131,10 +133,10 @@ class DirectFeed:
 
     def _publish(self) -> None:
         self._state.ask_for_messages()
-        self._published = (self._state.snapshot(), add(self._line.counted(), self._bus_counts()))
+        self._published = (self._state.snapshot(), add(self._stages.counted(), self._bus_counts()))
 
     def _bus_counts(self) -> dict[str, int]:
-        """Frames read, dropped and lost, as far as the line cannot count them."""
+        """Frames read, dropped and lost, as far as the stages cannot count them."""
         counters: dict[str, int] = {}
         for name, delivered in self._delivered.items():
             counts = self._source_counts.get(name, {})

@@ -6,7 +6,7 @@ findings, one line each; what it cannot know (how much a day) it says it cannot 
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +22,6 @@ from telemetry.ledger import Counters
 from telemetry.model.events import Event
 from telemetry.model.finding import Finding, Level
 from telemetry.model.measurements import EVENT
-from telemetry.rules.protect import protect
-from telemetry.rules.resolve import model
 from telemetry.rules.senders import CODES as ABOUT_SENDERS
 from telemetry.rules.senders import kept_out
 from telemetry.service.rate import Rate, measure
@@ -32,8 +30,8 @@ from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.sources.kinds import sharing
 from telemetry.spool.filesystem import RealFileSystem
-from telemetry.stages.prepare import build_line, counting, load_whole_plan, map_entries
-from telemetry.stages.stages import Line
+from telemetry.stages.prepare import Composition, compose
+from telemetry.stages.stages import Stages
 
 DAY_S = 86_400.0
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
@@ -42,12 +40,10 @@ MAX_FIELDS = 500
 
 def check(config: Config) -> Iterator[Finding]:
     """All findings, in the order of the data. Raises ConfigError where `run` would."""
-    plan = load_whole_plan(config)
-    protected = protect(plan.spec, config.protect)
-    entries = map_entries(config)
-    modelling = model(entries, config.limits, protected.spec, counting(config))
+    composition = compose(config)
+    entries, protected, modelling = composition.entries, composition.protected, composition.modelling
     yield Finding(Level.FACT, f"{config.file}: vehicle {config.vehicle}")
-    yield from _plan_findings(plan)
+    yield from _plan_findings(composition.loaded)
     if entries:
         written = {record.measurement for record in modelling.map.records} if modelling.map else set()
         written |= {EVENT.name} if modelling.alarms else set()
@@ -61,7 +57,7 @@ def check(config: Config) -> Iterator[Finding]:
         yield from settings.findings()
     yield from sharing(config.sources)
     yield from _spool_findings(config)
-    yield from _rate_findings(config, plan)
+    yield from _rate_findings(composition)
     yield from _server_findings(config)
 
 
@@ -115,22 +111,22 @@ def _existing(path: Path) -> Path:
         path = path.parent
 
 
-def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
+def _rate_findings(composition: Composition) -> Iterator[Finding]:
     """What a log says of points, bytes and pages; a live bus has to be seen first."""
+    config = composition.config
     for source in assemble_sources(config.sources, ChannelTable(), SystemClock(), {}):
         if source.settings.log is None:
             continue
-        line = build_line(config, plan.spec)
-        told = _Told()
-        line.set_observer(told)
+        stages, events = composition.make_stages(), _Events()
+        stages.writing.set_observer(events)
         try:
-            rate = _rate(line, plan, source, source.settings.log)
+            rate = _rate(stages, composition, source, source.settings.log)
         except (DataError, InputMissingError) as error:
             yield Finding(Level.FAULT, f"source {source.name}: {error}")
             continue
-        for words in line.missing_pages():
+        for words in stages.writing.missing_pages():
             yield Finding(Level.WARNING, f"source {source.name}: in its log, {words}")
-        yield from _told_findings(source.name, told, line.counted())
+        yield from _event_findings(source.name, events.seen, stages.counted())
         if rate is None:
             yield Finding(Level.WARNING, f"source {source.name}: no rate can be told from its log")
             continue
@@ -143,11 +139,11 @@ def _rate_findings(config: Config, plan: LoadedPlan) -> Iterator[Finding]:
         )
 
 
-class _Told:
-    """Observes a line, for the events that it makes."""
+class _Events:
+    """Observes stages, for the events that they make."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.seen: list[Event] = []
 
     def start(self, schema: Schema) -> None:
         pass
@@ -159,12 +155,12 @@ class _Told:
         pass
 
     def add_event(self, event: Event, time_ns: int) -> None:  # noqa: ARG002 - when is not asked here
-        self.events.append(event)
+        self.seen.append(event)
 
 
-def _told_findings(source: str, told: _Told, counters: Counters) -> Iterator[Finding]:
+def _event_findings(source: str, events: Iterable[Event], counters: Counters) -> Iterator[Finding]:
     """What a log has shown to be wrong with the configuration."""
-    for event in told.events:
+    for event in events:
         if event.code in ABOUT_SENDERS:
             level = Level.WARNING if event.level else Level.FACT
             yield Finding(level, f"source {source}: channel {event.source}: {event.text}")
@@ -172,16 +168,15 @@ def _told_findings(source: str, told: _Told, counters: Counters) -> Iterator[Fin
         yield Finding(Level.FACT, f"source {source}: {rows} of {message} fill no field: of another sender")
 
 
-def _rate(line: Line, plan: LoadedPlan, source: Assembled, log: Path) -> Rate | None:
-    buses = {bus.name: number for number, bus in enumerate(plan.spec.buses)}
+def _rate(stages: Stages, composition: Composition, source: Assembled, log: Path) -> Rate | None:
     channels = ChannelTable()
 
     def bind(name: str) -> int:
         number = channels.number(source.name, name)
-        line.bind(number, bus=buses.get(source.bus_of(name), -1), source=source.name, tag=source.tag_of(name))
+        stages.bind(number, composition.binding(source, name))
         return number
 
-    return measure(line, log, bind)
+    return measure(stages, log, bind)
 
 
 def _server_findings(config: Config) -> Iterator[Finding]:

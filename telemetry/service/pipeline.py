@@ -22,7 +22,7 @@ from telemetry.logs.identity import end_of
 from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.spool.compress import compress
-from telemetry.stages.stages import Line
+from telemetry.stages.stages import Stages
 
 BATCH_LINES = 5000
 BATCH_BYTES = 2 * 1024 * 1024
@@ -50,7 +50,7 @@ class Pipeline:
 
     def __init__(
         self,
-        line: Line,
+        stages: Stages,
         store: BatchStore,
         ledger: Ledger,
         clock: Clock,
@@ -63,7 +63,7 @@ class Pipeline:
 
         newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing.
         """
-        self._line = line
+        self._stages = stages
         self._store = store
         self._ledger = ledger
         self._clock = clock
@@ -73,7 +73,7 @@ class Pipeline:
         self._delivered: dict[str, int] = {}
         self._lost_before: dict[str, dict[str, int]] = {}
         self._lost_earlier: dict[str, dict[str, int]] = {}  # before a source began anew
-        self._retired: dict[str, int] = {}  # what lines before this one have counted
+        self._retired: dict[str, int] = {}  # what stages before these have counted
         self._rare_points: dict[str, int] = {}
         self._names: dict[str, tuple[Names, Names]] = {}  # by source: of its frames and of its bus
         self._open = LineBuffer()
@@ -84,8 +84,8 @@ class Pipeline:
         self._keep_at_s = self._opened_s
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
-        self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the line still remembers
-        ledger.add_stage(lambda: self._line.counted())
+        self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the stages still remember
+        ledger.add_stage(lambda: self._stages.counted())
         ledger.add_stage(lambda: self._retired)
         ledger.add_stage(self._counted)
 
@@ -107,7 +107,7 @@ class Pipeline:
         """
         self._is_live |= not resume_as
         if self._newest_ns is not None and source not in self._delivered and not self._stored.get(resume_as):
-            self._line.follow(source, self._newest_ns)
+            self._stages.writing.follow(source, self._newest_ns)
         if resume_as:
             stored = self._stored.get(resume_as, 0)
             done = min(max(stored - frames.position, 0), len(frames))
@@ -136,27 +136,26 @@ class Pipeline:
         is_complete: it is a log, and read to its end; resume_as: as for `process`.
         """
         self.count_losses(source, lost)
-        self._line.end_sessions(source)
-        if is_complete and self._line.pending:
+        self._stages.gathering.end_sessions(source)
+        if is_complete and self._stages.writing.pending:
             frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
             if self._stored.get(end) != frames:  # else an earlier run has come to here
                 self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
                 self._flush(source)
                 self._positions[end] = frames
 
-    def replace_line(self, line: Line) -> None:
-        """From the next delivery on everything goes through `line`, whose channels are bound.
+    def replace_stages(self, stages: Stages) -> None:
+        """From the next delivery on everything goes through `stages`, whose channels are bound.
 
-        What the old one holds goes out first; alarms that are active go on or end.
+        What the old ones hold goes out first; alarms that are active go on or end.
         """
-        for source in self._line.sources:
+        for source in self._stages.sources:
             stamping = self._stampings.get(source, AS_THEY_ARE)  # none: a log of which nothing new has come
             self._flush(source)
             self._switch(stamping.base)
-            self._line.hand_over(line, self._open, source=source, shift_ns=stamping.shift_ns)
-            self._line.end_sessions(source)
-        self._retired = add(self._retired, self._line.counted())
-        self._line = line
+            self._stages.hand_over(stages, self._open, source=source, shift_ns=stamping.shift_ns)
+        self._retired = add(self._retired, self._stages.counted())
+        self._stages = stages
 
     def start_over(self, source: str, resume_as: str, positions: Mapping[str, int]) -> None:
         """`source` begins anew in this run, its own counts at zero and a log at its first frame.
@@ -166,7 +165,7 @@ class Pipeline:
         self._lost_earlier[source] = self._lost_before.get(source, {})
         self._positions = dict(positions)
         if resume_as:
-            self._line.forget(source)
+            self._stages.writing.forget(source)
             self._stored = dict(self._positions)
             counters = self._ledger.snapshot().items()
             afresh = {name: count for name, count in counters if name.startswith(of_source(source))}
@@ -182,20 +181,20 @@ class Pipeline:
             self._flush(source)
         self._stampings[source] = stamping
         self._switch(stamping.base)
-        self._line.process(frames, self._open, shift_ns=stamping.shift_ns)
+        self._stages.process(frames, self._open, shift_ns=stamping.shift_ns)
 
     def _flush(self, source: str, before_ns: int | None = None) -> None:
         stamping = self._stampings.get(source)
-        if stamping is None or not self._line.pending:
+        if stamping is None or not self._stages.writing.pending:
             return
         self._switch(stamping.base)
-        self._line.flush(self._open, source=source, before_ns=before_ns, shift_ns=stamping.shift_ns)
+        self._stages.writing.flush(self._open, source=source, before_ns=before_ns, shift_ns=stamping.shift_ns)
 
     def _repeat(self, frames: FrameBatch) -> None:
-        before = self._line.counted()
-        self._line.process(frames, self._discarded)
+        before = self._stages.counted()
+        self._stages.process(frames, self._discarded)
         self._discarded.clear()
-        repeated = subtract(self._line.counted(), before)
+        repeated = subtract(self._stages.counted(), before)
         self._ledger.suppress({name: count for name, count in repeated.items() if name.startswith("points/")})
 
     def add_point(self, measurement: str, line: bytes, time_ns: int, *, time_known: bool = True) -> None:

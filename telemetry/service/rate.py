@@ -9,7 +9,7 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.logs.log import Log
 from telemetry.spool.compress import compress
-from telemetry.stages.stages import Line
+from telemetry.stages.stages import Stages
 
 MAX_FRAMES = 500_000
 BATCH_FRAMES = 4096
@@ -44,21 +44,21 @@ class _Sample:
         )
 
 
-def measure(line: Line, file: Path, bind: Callable[[str], int]) -> Rate | None:
+def measure(stages: Stages, file: Path, bind: Callable[[str], int]) -> Rate | None:
     """The rate at which `file` becomes points; None when it makes none or covers no time.
 
-    bind: tells `line` of a channel of the log, by its name, and gives its number.
+    bind: binds a channel of the log, by its name, and returns its number.
     """
     batch = FrameBatch(BATCH_FRAMES)
     lines = LineBuffer()
     sample = _Sample()
     with Log(file, bind) as log:
         while log.frames_read < MAX_FRAMES and log.read(batch):
-            line.process(batch, lines)
+            stages.process(batch, lines)
             batch.clear()
             if lines.lines >= BATCH_LINES:
                 sample = sample.with_lines(lines)
-    line.flush(lines)
+    stages.writing.flush(lines)
     if lines.lines:
         sample = sample.with_lines(lines)
     if not sample.points or sample.last_ns <= sample.first_ns:

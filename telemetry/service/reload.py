@@ -1,12 +1,13 @@
 """Reading the configuration again while the service runs.
 
 Promises:
-- A new configuration is read, checked and compiled in a thread of its own, while the line goes on.
-- It is taken as a whole or refused as a whole, with one line that says why. That no thread or process is left
-  to read it with is such a reason too.
+- A new configuration is read, checked and compiled in a thread of its own, while the service goes on.
+- It is taken as a whole or refused as a whole, with one line that says why. No thread or process to read it
+  with is such a reason too.
 - What cannot change under a running service (the spool, the server, the clock) is refused by name rather than
   ignored: every key counts as such until it stands in TAKES_EFFECT.
-Relies on `telemetry.stages.prepare`, which touches nothing.
+
+Relies on `telemetry.stages.prepare` touching nothing.
 """
 
 import logging

@@ -5,7 +5,7 @@ stages, the status socket, the page, the sources and, once frames flow, the sink
 pipeline, spool, sink, within 5 s whatever the server does. This thread runs the pipeline; the others are in
 docs/architecture.md.
 
-Nothing that only reports ends the line: a report that fails is logged, and the next one is tried. Stopping
+Nothing that only reports ends the service: a report that fails is logged, and the next one is tried. Stopping
 stores first, and a step of it that fails keeps none of the later ones from being taken.
 """
 
@@ -91,9 +91,9 @@ class Service:
         self._bound = 0
 
         prepared = prepare(config)
-        self._line, self._bus_numbers = prepared.line, prepared.bus_numbers
+        self._composition, self._stages = prepared.composition, prepared.stages
         self._live_state = LiveState(self._clock, self._bit_rate_of)
-        self._line.set_observer(self._live_state)
+        self._stages.writing.set_observer(self._live_state)
         self._output = Inbox()
         self._spool = Spool(
             config.spool_directory,
@@ -108,7 +108,7 @@ class Service:
         self._ledger = Ledger(self._earlier_accounts())
         self._committer = Committer(self._spool, self._clock, self._fail)
         self._pipeline = Pipeline(
-            self._line,
+            self._stages,
             self._committer,
             self._ledger,
             self._clock,
@@ -151,13 +151,8 @@ class Service:
         self._pipeline.count_losses(source.name, source.source.counts())
 
     def _expect_frames(self, source: Assembled) -> None:
-        for bus in source.buses:
-            self._line.expect(
-                source.name,
-                bus=self._bus_numbers.get(bus, -1),
-                isotp=source.isotp,
-                has_error_frames=source.has_error_frames,
-            )
+        for binding in self._composition.bindings(source):
+            self._stages.expect(binding)
 
     def _earlier_accounts(self) -> dict[str, int]:
         """The accounts of earlier runs, less what is counted afresh: a log is always read from its start."""
@@ -273,16 +268,7 @@ class Service:
             self._bound += 1
             if source is None:
                 continue  # it was removed, and nothing comes of it any more
-            bus = self._bus_numbers.get(source.bus_of(channel.name), -1)
-            self._line.bind(
-                channel.number,
-                bus=bus,
-                source=channel.source,
-                tag=source.tag_of(channel.name),
-                isotp=source.isotp,
-                has_error_frames=source.has_error_frames,
-                by_order=source.has_scaled_time,
-            )
+            self._stages.bind(channel.number, self._composition.binding(source, channel.name))
 
     def _live(self) -> list[str]:
         return [source.name for source in self._sources if not source.resume_as]
@@ -311,11 +297,11 @@ class Service:
     def _retire_for(self, new: Prepared) -> None:
         """Ask the sources to stop that `new` does not have, unless those that it has cannot start."""
         try:
-            self._sources.reserve(new.config.sources)
+            self._sources.reserve(new.composition.config.sources)
         except TelemetryError as error:
             self._refuse(error)
             return
-        self._sources.retire(new.config.sources)
+        self._sources.retire(new.composition.config.sources)
         self._adopt_at_s = self._clock.monotonic_s() + SOURCES_STOP_S
         self._next = new
 
@@ -324,21 +310,20 @@ class Service:
         self._supervisor.ready()
 
     def _adopt(self, new: Prepared) -> None:
-        """Between two batches: what the old line holds goes out, then everything is as `new` has it."""
+        """Between two batches: what the old stages hold goes out, then everything is as `new` has it."""
         self._bind_new_channels()
-        new.line.set_observer(self._live_state)
-        self._config, self._line, self._bus_numbers, self._bound = new.config, new.line, new.bus_numbers, 0
-        self._sources.adopt(new.config.sources)
+        config = new.composition.config
+        new.stages.writing.set_observer(self._live_state)
+        self._config, self._composition, self._stages, self._bound = config, new.composition, new.stages, 0
+        self._sources.adopt(config.sources)
         for source in self._sources:
             self._expect_frames(source)
         self._bind_new_channels()
-        self._pipeline.replace_line(new.line)
+        self._pipeline.replace_stages(new.stages)
         self._write_gateway_points()
-        self._next_gateway_s = min(
-            self._next_gateway_s, self._clock.monotonic_s() + new.config.gateway_every_s
-        )
+        self._next_gateway_s = min(self._next_gateway_s, self._clock.monotonic_s() + config.gateway_every_s)
         names = ", ".join(source.name for source in self._sources)
-        self._add_event(begins("config_reloaded", f"{new.config.file.name}: {names}"))
+        self._add_event(begins("config_reloaded", f"{config.file.name}: {names}"))
         self._supervisor.ready(self._summary())
 
     def _assemble_again(self, settings: SourceSettings) -> Assembled:
@@ -448,7 +433,7 @@ class Service:
             "points_never_on_disk": spool.never_on_disk_points,
             "frames_waiting": self._output.frames_waiting,
             "sink_held": bool(self._sink.state.held),
-            "incomplete_cycles": self._line.incomplete_cycles,
+            "incomplete_cycles": self._stages.writing.incomplete_cycles,
             "uptime_s": now_s - self._started_s,
             **process_gauges(),
         }

@@ -1,11 +1,11 @@
-"""What follows from a configuration before any device, disk or server is touched: the stages of the line.
+"""What follows from a configuration before any device, disk or server is touched: its stages.
 
 Promises: `prepare` raises TelemetryError for whatever is wrong, and changes nothing; so that the service can
 prepare a new configuration beside the running one, and go on with the old when the new one is wrong.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from telemetry_core.decode.spec import PlanSpec
@@ -15,9 +15,12 @@ from telemetry.databases.bus import LoadedPlan
 from telemetry.databases.plan_cache import load_plan
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
-from telemetry.rules.protect import protect
-from telemetry.rules.resolve import model
-from telemetry.stages.stages import Line
+from telemetry.rules.protect import ProtectedPlan, protect
+from telemetry.rules.resolve import Modelling, model
+from telemetry.sources.assemble import Assembled
+from telemetry.stages.binding import NO_BUS, Binding
+from telemetry.stages.formats import OutputFormat
+from telemetry.stages.stages import Stages
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -25,12 +28,62 @@ NO_DATABASES = LoadedPlan(PlanSpec((), ()), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A configuration and its line. bus_numbers: the plan's number of each bus, by name."""
+class Composition:
+    """What a configuration says of the stages, resolved against its databases."""
 
     config: Config
-    line: Line
-    bus_numbers: Mapping[str, int]
+    loaded: LoadedPlan
+    entries: tuple[MapEntry, ...]
+    protected: ProtectedPlan
+    modelling: Modelling
+
+    def make_stages(self, output: OutputFormat = OutputFormat.LINE_PROTOCOL) -> Stages:
+        """Compile them."""
+        return Stages(
+            self.protected.spec,
+            self.modelling.map,
+            self.modelling.alarms,
+            protection=self.protected.rules,
+            vehicle=self.config.vehicle,
+            reduce=self.config.reduce,
+            output=output,
+        )
+
+    def binding(self, source: Assembled, channel: str) -> Binding:
+        """What a channel of `source` is."""
+        return self._binding(source, source.bus_of(channel), source.tag_of(channel))
+
+    def bindings(self, source: Assembled) -> Iterator[Binding]:
+        """What the channels of `source` may be, before they have a name."""
+        return (self._binding(source, bus, source.name) for bus in source.buses)
+
+    def _binding(self, source: Assembled, bus: str, tag: str) -> Binding:
+        names = [each.name for each in self.protected.spec.buses]
+        return Binding(
+            names.index(bus) if bus in names else NO_BUS,
+            source.name,
+            tag,
+            isotp=source.isotp,
+            has_error_frames=source.has_error_frames,
+            by_order=source.has_scaled_time,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A configuration and its stages."""
+
+    composition: Composition
+    stages: Stages
+
+
+def compose(config: Config) -> Composition:
+    """Load the databases; resolve protection, map and limits against them."""
+    loaded = load_whole_plan(config)
+    entries = map_entries(config)
+    protected = protect(loaded.spec, config.protect)
+    modelling = model(entries, config.limits, protected.spec, counting(config))
+    return Composition(config, loaded, entries, protected, modelling)
 
 
 def load_whole_plan(config: Config) -> LoadedPlan:
@@ -55,23 +108,8 @@ def counting(config: Config) -> Counting:
 
 
 def prepare(config: Config) -> Prepared:
-    """Load the databases and make the line for them."""
-    plan = load_whole_plan(config)
-    for warning in plan.warnings:
+    """Compose the stages of `config` and compile them."""
+    composition = compose(config)
+    for warning in composition.loaded.warnings:
         LOG.warning("%s", warning)
-    line = build_line(config, plan.spec)
-    return Prepared(config, line, {bus.name: number for number, bus in enumerate(plan.spec.buses)})
-
-
-def build_line(config: Config, plan: PlanSpec) -> Line:
-    """Resolve protection, map and limits against the databases; compile the stages."""
-    protected = protect(plan, config.protect)
-    modelling = model(map_entries(config), config.limits, protected.spec, counting(config))
-    return Line(
-        protected.spec,
-        modelling.map,
-        modelling.alarms,
-        protection=protected.rules,
-        vehicle=config.vehicle,
-        reduce=config.reduce,
-    )
+    return Prepared(composition, composition.make_stages())

@@ -23,7 +23,8 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.lineprotocol import Number, parse_line
 from tests.support.queries_page import flux_rows, questions
 from tests.support.serial_rig import SETTINGS
@@ -74,16 +75,18 @@ def scenario(tmp_path: Path) -> Path:
     return file
 
 
-def line_of(plan: PlanSpec, entries: tuple[MapEntry, ...], counting: Counting, every_s: float = 0.0) -> Line:
+def stages_of(
+    plan: PlanSpec, entries: tuple[MapEntry, ...], counting: Counting, every_s: float = 0.0
+) -> Stages:
     modelling = model(entries, (), plan, counting)
-    line = Line(plan, modelling.map, vehicle="van", reduce=ReduceSettings(every_s, {}))
-    line.bind(0, bus=0, source="it", tag="it")
-    return line
+    stages = Stages(plan, modelling.map, vehicle="van", reduce=ReduceSettings(every_s, {}))
+    stages.bind(0, Binding(0, "it", "it"))
+    return stages
 
 
-def bus_line(every_s: float = 0.0) -> Line:
+def bus_stages(every_s: float = 0.0) -> Stages:
     plan = build_plan([BusDatabases("it", (VEHICLE_DBC,))]).spec
-    return line_of(plan, ENTRIES, Counting(), every_s)
+    return stages_of(plan, ENTRIES, Counting(), every_s)
 
 
 def counted(written: bytes) -> dict[str, float]:
@@ -99,17 +102,17 @@ def counted(written: bytes) -> dict[str, float]:
     return {name: values[-1] for name, values in found.items()}
 
 
-def through(line: Line, simulation: Simulation, *, batch_frames: int = 4096) -> bytes:
-    """What the line makes of all frames of the simulation."""
+def through(stages: Stages, simulation: Simulation, *, batch_frames: int = 4096) -> bytes:
+    """What the stages make of all frames of the simulation."""
     frames, lines, written = FrameBatch(batch_frames), LineBuffer(), b""
     for at_ns, id, data in simulation.frames():
         frames.append(BEGIN_NS + at_ns, id, data)
         if len(frames) == batch_frames:
-            line.process(frames, lines)
+            stages.process(frames, lines)
             frames.clear()
             written += lines.take()
-    line.process(frames, lines)
-    line.flush(lines)
+    stages.process(frames, lines)
+    stages.writing.flush(lines)
     return written + lines.take()
 
 
@@ -120,7 +123,7 @@ def test_a_bms_on_a_bus_is_counted_as_by_the_pack_itself_within_the_signals_reso
     simulation = Simulation(
         load_scenario(scenario), 1, observe=lambda simulation: moved.take(simulation.pack.current_a)
     )
-    counters = counted(through(bus_line(), simulation))
+    counters = counted(through(bus_stages(), simulation))
     truth = simulation.truth()
     assert truth.energy_in_wh > 100.0
     assert truth.energy_out_wh > 40.0
@@ -134,9 +137,9 @@ def test_a_bms_on_a_bus_is_counted_as_by_the_pack_itself_within_the_signals_reso
 
 def test_batches_make_no_difference_and_reducing_keeps_the_last_of_each_interval(scenario: Path) -> None:
     def whole(batch_frames: int, every_s: float = 0.0) -> bytes:
-        line = bus_line(every_s)
+        stages = bus_stages(every_s)
         return through(
-            line, Simulation(load_scenario(scenario), 1, duration_s=30.0), batch_frames=batch_frames
+            stages, Simulation(load_scenario(scenario), 1, duration_s=30.0), batch_frames=batch_frames
         )
 
     assert whole(7) == whole(4096)
@@ -146,7 +149,7 @@ def test_batches_make_no_difference_and_reducing_keeps_the_last_of_each_interval
 def test_a_jbd_that_is_asked_each_second_is_counted_within_a_hundredth_of_the_batterys_own_energy() -> None:
     entries = tuple(SETTINGS.map_entries())
     counting = Counting({"bms": SETTINGS.count_gap_ns})
-    line = line_of(SETTINGS.extended(PlanSpec((), ())), entries, counting)
+    stages = stages_of(SETTINGS.extended(PlanSpec((), ())), entries, counting)
     battery, moved = ServiceBattery(ServiceSpec(solar_peak_w=150.0), 3), Moved()
     device, framer = JbdLine(battery.bms), PROTOCOLS["jbd"].make_framer()
     frames, lines = FrameBatch(4096), LineBuffer()
@@ -157,7 +160,7 @@ def test_a_jbd_that_is_asked_each_second_is_counted_within_a_hundredth_of_the_ba
             framer.feed(reply, BEGIN_NS + tick // ticks_a_second * SECOND, frames)
         battery.tick(TICK_S)
         moved.take(battery.pack.current_a)
-    line.process(frames, lines)
+    stages.process(frames, lines)
     counters = counted(lines.take())
     assert battery.pack.energy_in_wh > 10.0
     assert battery.pack.energy_out_wh > 10.0

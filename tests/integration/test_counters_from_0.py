@@ -13,7 +13,8 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry.ledger import of_source
 from telemetry.model.ids import IsoTpId
 from telemetry.sources.python_can.source import PythonCanSource
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import NO_BUS, Binding
+from telemetry.stages.stages import Stages
 from tests.support.can_frames import ERROR, REMOTE
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block
@@ -162,18 +163,18 @@ def test_a_source_that_a_new_configuration_adds_begins_at_0_too(tmp_path: Path) 
 
 
 def test_only_what_can_become_of_the_frames_of_a_source_is_counted_from_0() -> None:
-    line = Line(PlanSpec((), ()), None, vehicle="van")
-    line.expect("port", bus=-1, has_error_frames=False)
-    line.expect("bus", bus=-1, isotp=(IsoTpId(0x7E8),))
+    stages = Stages(PlanSpec((), ()), None, vehicle="van")
+    stages.expect(Binding(NO_BUS, "port", "port", has_error_frames=False))
+    stages.expect(Binding(NO_BUS, "bus", "bus", isotp=(IsoTpId(0x7E8),)))
     fates = {"decoded", "unknown"}
-    assert counted(line.counted(), "port") == {f"frames/port/{fate}" for fate in fates}
+    assert counted(stages.counted(), "port") == {f"frames/port/{fate}" for fate in fates}
     of_a_bus = fates | {"absorbed", "lost/error_frame", "lost/remote_frame", "lost/incomplete_session"}
-    named = counted(line.counted(), "bus")
+    named = counted(stages.counted(), "bus")
     assert {name for name in named if name.startswith("frames/")} == {
         f"frames/bus/{fate}" for fate in of_a_bus
     }
     assert "sessions/bus/complete" in named
-    assert not any(line.counted().values())
+    assert not any(stages.counted().values())
 
 
 def test_a_python_can_interface_names_all_that_it_can_count() -> None:

@@ -170,8 +170,9 @@ def test_the_server_may_come_from_the_environment_or_a_service_s_configuration(
         config = tmp_path / "gateway.toml"
         config.write_text(
             f'vehicle = "van"\n[influx]\nurl = "{server.url}"\ndatabase = "fleet"\napi = "v1"\n'
+            f'[spool]\ndirectory = "spool"\n[[can]]\nname = "can0"\ndatabases = ["{DBC}"]\n'
         )
-        assert decoder.run(LOG, "--dbc", DBC, "--format", "influx", "--config", str(config)).returncode == 0
+        assert decoder.run(LOG, "--format", "influx", "--config", str(config)).returncode == 0
         decoder.environment |= {
             "INFLUXDB_V2_URL": server.url,
             "INFLUXDB_V2_ORG": "fleet",

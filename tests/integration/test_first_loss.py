@@ -25,7 +25,8 @@ from telemetry.live.gateway import gateway_lines
 from telemetry.service.pipeline import Pipeline
 from telemetry.sources.can.sockets import CanUnixSocket
 from telemetry.sources.can.source import SocketCanSource
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import NO_BUS, Binding
+from telemetry.stages.stages import Stages
 from telemetry.web.metrics import exposition
 from tests.support.clock import FakeClock
 from tests.support.fleet import NOW
@@ -68,11 +69,11 @@ class Recorded:
 def recorded() -> Recorded:
     """Twelve minutes of a gateway whose bus drops frames in the middle, and never again."""
     clock = FakeClock(START_NS)
-    line = Line(PlanSpec((), ()), None, vehicle=VEHICLE)
+    stages = Stages(PlanSpec((), ()), None, vehicle=VEHICLE)
     ledger = Ledger({})
-    pipeline = Pipeline(line, ListedStore(), ledger, clock, {})
+    pipeline = Pipeline(stages, ListedStore(), ledger, clock, {})
     source = SocketCanSource(SOURCE, CanUnixSocket(Path("/nowhere"), 0), clock)
-    line.expect(SOURCE, bus=-1)
+    stages.expect(Binding(NO_BUS, SOURCE, SOURCE))
     lines: list[bytes] = []
     scrapes: list[bytes] = []
     for after_s in range(MINUTES * 60):

@@ -1,8 +1,8 @@
-"""The fleet's third vehicle: two mornings of a simulated van, through the gateway's own line.
+"""The fleet's third vehicle: two mornings of a simulated van, through the gateway's own stages.
 
 Its rows are as dense and as mixed as a drive's: a row of each message each second, current in and out of the
 pack within every minute, two runs of the gateway. What is true of it is the plant's own account, tick by tick
-(`firmware_sim`), and never what came out of the line.
+(`firmware_sim`), and never what came out of the stages.
 """
 
 from collections import Counter
@@ -32,7 +32,8 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.fleet import DAY_MIN, START
 
 VEHICLE, PACK, SOURCE = "van-9", "main", "can0"
@@ -114,14 +115,14 @@ class Driven:
 
 
 class _Watch:
-    """Sees the plant of one morning tick by tick, and puts what its ECUs say through a gateway's line."""
+    """Sees the plant of one morning tick by tick, and puts what its ECUs say through a gateway's stages."""
 
     def __init__(self, truth: Truth, morning: Morning, begins_ns: int) -> None:
         self.written = bytearray()
         self._truth = truth
         self._morning = morning
         self._begins_ns = begins_ns
-        self._line = _line()
+        self._stages = _line()
         self._frames, self._lines = FrameBatch(_BATCH_FRAMES), LineBuffer()
         self._broadcast: Broadcast | None = None
         self._rests_s = RESTS_AFTER_S  # it stood all night
@@ -157,21 +158,21 @@ class _Watch:
             truth.delta_at_rest_v = (min(least_v, delta_v), max(most_v, delta_v))
 
     def _take(self) -> None:
-        self._line.process(self._frames, self._lines)
+        self._stages.process(self._frames, self._lines)
         self._frames.clear()
         self.written += self._lines.take()
 
     def finish(self, simulation: Simulation) -> None:
         """The vehicle is switched off."""
         self._take()
-        self._line.flush(self._lines)
+        self._stages.writing.flush(self._lines)
         self.written += self._lines.take()
         truth, end = simulation.truth(), self._morning
         end.charged_wh, end.discharged_wh = truth.energy_in_wh, truth.energy_out_wh
         end.lasts_s, self._truth.soc_pct = truth.duration_s, truth.soc_end_pct
 
 
-def _line() -> Line:
+def _line() -> Stages:
     plan = build_plan([BusDatabases(SOURCE, (VEHICLE_DBC,))]).spec
     entries = [
         MapEntry(f"{message}.{signal}", to, charger=PACK if to.startswith("charger.") else None)
@@ -179,9 +180,9 @@ def _line() -> Line:
         if message in MESSAGES and to != "charger.phase"
     ]
     modelled = model(entries, (), plan, Counting()).map
-    line = Line(plan, modelled, vehicle=VEHICLE, reduce=ReduceSettings(1.0, {}))
-    line.bind(0, bus=0, source=SOURCE, tag=SOURCE)
-    return line
+    stages = Stages(plan, modelled, vehicle=VEHICLE, reduce=ReduceSettings(1.0, {}))
+    stages.bind(0, Binding(0, SOURCE, SOURCE))
+    return stages
 
 
 @cache

@@ -21,7 +21,8 @@ from telemetry.live.state import LiveState
 from telemetry.model.bit_rate import BitRate
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 
 PACK_ID, CELLS_ID, CHARGER_ID = 0x100, 0x101, 0x102
@@ -62,14 +63,14 @@ MAP = (
 
 
 class LiveRig:
-    """A line that is observed, on channel 0 of the source `can0`, in injected time."""
+    """Stages that are observed, on channel 0 of the source `can0`, in injected time."""
 
     def __init__(self, *, mapped: bool = True, bit_rates: Mapping[str, BitRate] | None = None) -> None:
         self.clock = FakeClock()
         self.state = LiveState(self.clock, (bit_rates or {}).get)
         mapping = resolve(MAP, PLAN) if mapped else None
-        self.line = Line(PLAN, mapping, vehicle="van", observer=self.state)
-        self.line.bind(0, bus=0, source="can0", tag="can0")
+        self.stages = Stages(PLAN, mapping, vehicle="van", observer=self.state)
+        self.stages.bind(0, Binding(0, "can0", "can0"))
         self._lines = LineBuffer()
 
     def send(self, id: int, *words: int, time_ns: int | None = None) -> None:
@@ -77,7 +78,7 @@ class LiveRig:
         frames = FrameBatch(1)
         stamp_ns = self.clock.unix_ns() if time_ns is None else time_ns
         frames.append(stamp_ns, id, struct.pack(f"<{len(words)}h", *words))
-        self.line.process(frames, self._lines)
+        self.stages.process(frames, self._lines)
 
 
 def example() -> dict[str, Any]:

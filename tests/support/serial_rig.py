@@ -20,7 +20,8 @@ from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.serial.silence import Silence
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
 from tests.support.serial_line import BASIC, CELLS, MODEL, SimulatedLine, request
@@ -131,11 +132,11 @@ class WholeLine:
         settings = replace(SETTINGS, protocol=protocol)
         plan = settings.extended(PlanSpec((), ()))
         modelling = model(tuple(settings.map_entries()), (), plan)
-        line = Line(plan, modelling.map, modelling.alarms, vehicle="van")
-        line.bind(0, bus=0, source=settings.name, tag=settings.name)
+        stages = Stages(plan, modelling.map, modelling.alarms, vehicle="van")
+        stages.bind(0, Binding(0, settings.name, settings.name))
         self.store = ListedStore()
         self.ledger = Ledger({})
-        self._pipeline = Pipeline(line, self.store, self.ledger, FakeClock(), {})
+        self._pipeline = Pipeline(stages, self.store, self.ledger, FakeClock(), {})
 
     def take(self, arrival: Arrival) -> None:
         """As the service does it."""

@@ -16,7 +16,8 @@ from telemetry.model.event_codes import EVENT_CODES
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.map import resolve
 from telemetry.rules.resolve import model
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.lineprotocol import parse_line
 
 Value = float | bool | str
@@ -54,11 +55,11 @@ def alarms_of(protocol: SerialProtocol, data: bytes) -> list[str]:
     """The codes of the alarms that the messages of `data` report, in the order of the vocabulary."""
     plan = PlanSpec(protocol.records, (protocol.bus("port"),))
     modelling = model(protocol.map_entries("port"), (), plan)
-    line = Line(plan, modelling.map, modelling.alarms, vehicle="car")
-    line.bind(0, bus=0, source="port", tag="port")
+    stages = Stages(plan, modelling.map, modelling.alarms, vehicle="car")
+    stages.bind(0, Binding(0, "port", "port"))
     frames, lines = FrameBatch(64), LineBuffer()
     protocol.make_framer().feed(data, 10**18, frames)
-    line.process(frames, lines)
+    stages.process(frames, lines)
     points = [parse_line(text) for text in lines.take().splitlines()]
     codes = {point.tags["code"] for point in points if point.measurement == "event"}
     return [code for code in EVENT_CODES if code in codes]

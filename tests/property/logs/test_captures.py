@@ -7,11 +7,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.decode.captures import CaptureDecoder
-from telemetry.decode.output import OutputFormat
 from telemetry.logs.captures import Capture, CapturedBytes, format_piece, parse_line
 from telemetry.protocols.known import PROTOCOLS
+from telemetry.stages.formats import OutputFormat
 from tests.support.framing import jbd_message, vedirect_block
+from tests.support.log_decoders import capture_decoder
 
 pieces = st.builds(
     CapturedBytes,
@@ -46,9 +46,8 @@ def decoded(protocol: str, output_format: OutputFormat, content: bytes) -> bytes
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.txt"
         path.write_bytes(content)
-        decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car")
-        with Capture(path) as capture:
-            return b"".join(decoder.decode(capture))
+        with capture_decoder(protocol, output_format).pieces([path]) as pieces:
+            return b"".join(piece.text for piece in pieces)
 
 
 @settings(deadline=None, max_examples=50)

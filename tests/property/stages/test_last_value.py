@@ -37,7 +37,8 @@ from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.deadletters import letter_names
 from telemetry.spool.requeue import hand_over
 from telemetry.spool.spool import LOOK_EVERY_S
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
 from tests.support.model_server import ModelServer, Reply, refusal
@@ -125,7 +126,7 @@ class LastValue(RuleBasedStateMachine):
             self.spool, self.server, self.clock, Backoff(lambda: 0.5), boot_time, lambda _: None
         )
         self.pipeline = Pipeline(
-            self.new_line(),
+            self.new_stages(),
             self.spool,
             Ledger(recovery.accounts),
             self.clock,
@@ -139,10 +140,10 @@ class LastValue(RuleBasedStateMachine):
         self.stored = self.delivered
         self.deliver()
 
-    def new_line(self) -> Line:
-        line = Line(PLAN, MAPPING, vehicle="v")
-        line.bind(0, bus=0, source="log", tag="can0")
-        return line
+    def new_stages(self) -> Stages:
+        stages = Stages(PLAN, MAPPING, vehicle="v")
+        stages.bind(0, Binding(0, "log", "can0"))
+        return stages
 
     def deliver(self) -> None:
         batch = FrameBatch(max(len(self.frames), 1))
@@ -170,7 +171,7 @@ class LastValue(RuleBasedStateMachine):
 
     @rule()
     def reload(self) -> None:
-        self.pipeline.replace_line(self.new_line())
+        self.pipeline.replace_stages(self.new_stages())
 
     @rule(manner=st.sampled_from(MANNERS), steps=st.integers(1, 30))
     def send(self, manner: str, steps: int) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from telemetry.decode.captures import CaptureDecoder
-from telemetry.decode.output import OutputFormat
 from telemetry.decode.progress import Progress
 from telemetry.logs.captures import CapturedBytes, format_piece
-from telemetry.protocols.known import PROTOCOLS
+from telemetry.stages.formats import OutputFormat
 from tests.support.framing import jbd_message, vedirect_block
 from tests.support.lineprotocol import parse_lines
+from tests.support.log_decoders import capture_decoder
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -23,7 +23,7 @@ def decode(
     *,
     with_messages: bool = False,
 ) -> tuple[str, CaptureDecoder, list[Progress]]:
-    decoder = CaptureDecoder(PROTOCOLS[protocol], output_format, vehicle="car 7", with_messages=with_messages)
+    decoder = capture_decoder(protocol, output_format, vehicle="car 7", with_messages=with_messages)
     with decoder.pieces([path]) as pieces:
         found = list(pieces)
     text = decoder.header + b"".join(piece.text for piece in found)
@@ -152,6 +152,6 @@ def test_progress_is_told_in_bytes_and_messages(tmp_path: Path) -> None:
 def test_a_piece_says_whether_a_point_of_it_may_be_one_of_an_earlier_piece(tmp_path: Path) -> None:
     """The same capture twice: its stamps come again."""
     path = received(tmp_path / "capture.txt", jbd_message(3, bytes(27)))
-    decoder = CaptureDecoder(PROTOCOLS["jbd"], OutputFormat.LINE_PROTOCOL, vehicle="v")
+    decoder = capture_decoder("jbd", OutputFormat.LINE_PROTOCOL)
     with decoder.pieces([path, path]) as pieces:
         assert [piece.overlaps for piece in pieces if piece.lines] == [False, True]

@@ -9,17 +9,15 @@ import pytest
 from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.databases.build import build_plan
-from telemetry.decode.logs import (
-    NO_BUS,
-    ChannelPlan,
-    Database,
-    LogDecoder,
-    plan_channels,
-)
-from telemetry.decode.output import OutputFormat, Piece
+from telemetry.decode.channels import ChannelPlan, Database, plan_channels
+from telemetry.decode.logs import LogDecoder
+from telemetry.decode.output import Piece
 from telemetry.errors import InputMissingError
 from telemetry.ledger import add, frames_in_flight, total
 from telemetry.model.ids import IsoTpId
+from telemetry.stages.binding import NO_BUS
+from telemetry.stages.formats import OutputFormat
+from tests.support.log_decoders import log_decoder
 
 DATA = Path(__file__).parents[2] / "data"
 DRIVE = Database(DATA / "drive.dbc")
@@ -37,7 +35,7 @@ def decode(
     batch_frames: int = 4096,
 ) -> tuple[str, LogDecoder]:
     channels = channels_of(*databases)
-    decoder = LogDecoder(
+    decoder = log_decoder(
         build_plan(channels.databases).spec,
         channels,
         output_format,
@@ -124,7 +122,7 @@ def test_each_channel_has_its_own_j1939_senders(tmp_path: Path) -> None:
     log.write_text("(1.0) can0 18FEF105#01\n(2.0) can1 18FEF107#02\n(3.0) can0 18FEF107#03\n")
     channels = plan_channels([Database(database)], first_wins=False, j1939=True)
     spec = build_plan(channels.databases).spec
-    decoder = LogDecoder(spec, channels, OutputFormat.LINE_PROTOCOL, vehicle="car")
+    decoder = log_decoder(spec, channels, OutputFormat.LINE_PROTOCOL, vehicle="car")
     with decoder.pieces([log]) as pieces:
         text = b"".join(piece.text for piece in pieces).decode()
     found = [line.split(" ")[0].split(",") for line in text.splitlines()]
@@ -149,7 +147,7 @@ def test_a_value_that_is_not_finite_is_left_out_and_told(tmp_path: Path) -> None
 
 def test_progress_is_told_in_bytes_and_frames() -> None:
     channels = channels_of(DRIVE)
-    decoder = LogDecoder(
+    decoder = log_decoder(
         build_plan(channels.databases).spec, channels, OutputFormat.CSV, vehicle="", batch_frames=10
     )
     with decoder.pieces([DATA / "drive.log"]) as pieces:
@@ -192,12 +190,10 @@ def drive_plan() -> PlanSpec:
 
 
 def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1, done: int = 0) -> LogDecoder:
-    return LogDecoder(
+    return log_decoder(
         drive_plan(),
-        channels_of(DRIVE),
+        plan_channels([DRIVE], first_wins=False, j1939=False, isotp=[IsoTpId(0x7E8)]),
         output_format,
-        vehicle="van",
-        isotp=[IsoTpId(0x7E8)],
         batch_frames=batch_frames,
         jobs=jobs,
         accounts=True,
@@ -274,7 +270,7 @@ def test_a_row_of_which_nothing_can_be_written_counts_as_no_point(tmp_path: Path
     channels = channels_of(Database(tmp_path / "ratio.dbc"))
     spec = build_plan(channels.databases).spec
     pieces = pieces_of(
-        LogDecoder(spec, channels, OutputFormat.LINE_PROTOCOL, vehicle="van", accounts=True), [log]
+        log_decoder(spec, channels, OutputFormat.LINE_PROTOCOL, vehicle="van", accounts=True), [log]
     )
     assert text_of(pieces).count(b"\n") == 1
     assert add(*(piece.counts for piece in pieces))["points/made/Floating"] == 1

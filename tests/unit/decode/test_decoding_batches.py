@@ -7,8 +7,9 @@ import can
 import pytest
 
 from telemetry.databases.build import build_plan
-from telemetry.decode.logs import Database, LogDecoder, plan_channels
-from telemetry.decode.output import OutputFormat
+from telemetry.decode.channels import Database, plan_channels
+from telemetry.stages.formats import OutputFormat
+from tests.support.log_decoders import log_decoder
 
 DATABASE = """VERSION ""
 NS_ :
@@ -65,7 +66,7 @@ def write_log(path: Path) -> None:
 def decoded(log: Path, database: Path, output_format: OutputFormat, batch_frames: int) -> bytes:
     channels = plan_channels([Database(database)], first_wins=False, j1939=False)
     plan = build_plan(channels.databases).spec
-    decoder = LogDecoder(plan, channels, output_format, vehicle="car", batch_frames=batch_frames)
+    decoder = log_decoder(plan, channels, output_format, vehicle="car", batch_frames=batch_frames)
     with decoder.pieces([log]) as pieces:
         return b"".join(piece.text for piece in pieces)
 

@@ -132,9 +132,8 @@ def test_a_decode_that_an_option_makes_another_one_does_not_go_on_behind_the_fir
         return 0
 
     monkeypatch.setattr("telemetry.decode.influx.deliver", note)
-    monkeypatch.setattr("telemetry.cli.decode._decoders", lambda *_, **__: None)
     protect = tmp_path / "protect.toml"
-    protect.touch()
+    protect.write_text('[[protect]]\nmessage = "PackState"\nprofile = "counter"\ncounter = "Mode"\n')
     log, database = str(DATA / "drive.log"), str(DATA / "drive.dbc")
     command = ["decode", log, "--format", "influx", "--url", "http://127.0.0.1:9", "--database", "d"]
     options = [
@@ -148,7 +147,7 @@ def test_a_decode_that_an_option_makes_another_one_does_not_go_on_behind_the_fir
         ["--keep-not-available"],
         ["--value-texts"],
         ["--id-mask", "7F0"],
-        ["--protect", str(protect)],
+        ["--dbc", database, "--protect", str(protect)],
         ["--isotp", "7E8"],
         ["--isotp", "7E8", "--isotp-length"],
         ["--isotp", "7E8", "--isotp-extended-addressing"],

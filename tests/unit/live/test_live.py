@@ -16,7 +16,8 @@ from telemetry.protocols.serial.jbd import JBD
 from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.map import resolve
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.framing import jbd_message, vedirect_block
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
@@ -131,7 +132,7 @@ def test_the_data_part_of_can_fd_is_part_of_the_load() -> None:
     for _ in range(10):
         frames.append(rig.clock.unix_ns(), PACK_ID, bytes(8), flags=FD | BRS)
     counted.count(frames, 0)
-    rig.line.process(frames, LineBuffer())
+    rig.stages.process(frames, LineBuffer())
     rig.clock.advance(1.0)
     (traffic,) = rig.state.snapshot().traffic
     bits = counted.of(0)
@@ -163,13 +164,13 @@ def serial_messages(protocol: SerialProtocol, data: bytes) -> dict[str, Mapping[
     """The messages that the live state has of a port that has brought `data`."""
     plan = PlanSpec(protocol.records, (protocol.bus("port"),))
     state = LiveState(FakeClock(), lambda _: None)
-    line = Line(plan, resolve(protocol.map_entries("port"), plan), vehicle="van", observer=state)
-    line.bind(0, bus=0, source="port", tag="port")
+    stages = Stages(plan, resolve(protocol.map_entries("port"), plan), vehicle="van", observer=state)
+    stages.bind(0, Binding(0, "port", "port"))
     state.ask_for_messages()
     state.snapshot()
     frames, lines = FrameBatch(8), LineBuffer()
     protocol.make_framer().feed(data, 10**18, frames)
-    line.process(frames, lines)
+    stages.process(frames, lines)
     messages = state.snapshot().messages
     assert messages is not None
     assert b"Vedirect" not in lines.take()

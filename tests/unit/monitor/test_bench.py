@@ -1,6 +1,8 @@
 """What the monitor reads without a service, as the configuration that a service would have for it."""
 
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,11 @@ from telemetry_core.rules.protection_spec import Action
 
 from telemetry.clock import SystemClock
 from telemetry.config import Config
+from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
-from telemetry.monitor.bench import bench_config, can_table, log_table, serial_table
+from telemetry.model.ids import IsoTpId
+from telemetry.monitor.bench import bench, can_table, log_table, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.python_can.settings import PythonCanSettings
@@ -35,58 +39,76 @@ on_error = "flag"
 """
 
 
-def bench(tmp_path: Path, text: str, *, serial: bool = False) -> Config:
+def means(tmp_path: Path, text: str, *, serial: bool = False, databases: Sequence[Path] = ()) -> Config:
     file = tmp_path / "gateway.toml"
     file.write_text(text)
-    sources = serial_table("/dev/ttyUSB0", "jbd") if serial else can_table("can0", [], None)
-    return bench_config(sources, file)
+    sources = serial_table("/dev/ttyUSB0", "jbd") if serial else can_table("can0", databases, None)
+    return bench(sources, file).means
 
 
-def test_a_configuration_says_which_frames_are_protected_on_the_bus_that_is_looked_at(tmp_path: Path) -> None:
-    config = bench(tmp_path, CONFIG)
+def bus_of(config: Config) -> BusDatabases:
+    ((bus,),) = (source.buses for source in config.sources)
+    return bus
+
+
+def test_a_configuration_says_which_frames_are_protected_and_mapped_on_its_buses(tmp_path: Path) -> None:
+    config = means(tmp_path, CONFIG)
     (protected,) = config.protect
-    assert (protected.message, protected.bus, protected.on_error) == ("Pack", None, Action.FLAG)
-    assert [entry.bus for entry in config.map] == [None]
+    assert (protected.message, protected.bus, protected.on_error) == ("Pack", "can7", Action.FLAG)
+    assert [entry.bus for entry in config.map] == ["can7"]
 
 
-def test_a_configuration_says_whether_words_of_value_tables_are_told(tmp_path: Path) -> None:
-    (source,) = bench(tmp_path, CONFIG).sources
-    assert isinstance(source, CanSettings)
-    assert source.buses[0].value_texts
-    (source,) = bench(tmp_path, CONFIG.replace("true", "false")).sources
-    assert isinstance(source, CanSettings)
-    assert not source.buses[0].value_texts
+def test_a_configuration_says_all_of_a_bus_and_databases_that_are_given_replace_its_own(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own.dbc").touch()
+    (tmp_path / "given.dbc").touch()
+    keys = 'databases = ["own.dbc"]\nfirst_wins = true\nj1939 = true\nid_masks = ["7F0"]\n'
+    text = CONFIG.replace("value_texts = true\n", keys + 'isotp = [{ id = "7E8", with_length = true }]\n')
+    config = means(tmp_path, text)
+    own = bus_of(config)
+    assert own.databases == (tmp_path / "own.dbc",)
+    assert (own.first_wins, own.j1939, own.standard_mask) == (True, True, 0x7F0)
+    assert config.sources[0].isotp == (IsoTpId(0x7E8, with_length=True),)
+    given = bus_of(means(tmp_path, text, databases=[tmp_path / "given.dbc"]))
+    assert given == replace(own, databases=(tmp_path / "given.dbc",))
+
+
+def test_a_configuration_without_a_bus_says_what_the_one_that_is_looked_at_means(tmp_path: Path) -> None:
+    (tmp_path / "given.dbc").touch()
+    config = means(tmp_path, 'vehicle = "van"\n', databases=[tmp_path / "given.dbc"])
+    assert (config.vehicle, bus_of(config).databases) == ("van", (tmp_path / "given.dbc",))
 
 
 @pytest.mark.parametrize("bus", ["can0", "/tmp/bus.sock", "slcan:/dev/ttyACM0"])
 @pytest.mark.parametrize("bit_rate", [BitRate(250_000), BitRate(500_000, 2_000_000), None])
 def test_the_bit_rate_that_is_given_is_that_of_the_bus(bus: str, bit_rate: BitRate | None) -> None:
-    (source,) = bench_config(can_table(bus, [], bit_rate), None).sources
+    (source,) = bench(can_table(bus, [], bit_rate), None).reads.sources
     assert isinstance(source, CanSettings | PythonCanSettings)
     assert source.bit_rate == bit_rate
 
 
-def test_a_log_is_read_by_the_same_configuration_as_a_bus(tmp_path: Path) -> None:
+def test_a_log_is_read_and_means_what_the_configuration_says_of_a_bus(tmp_path: Path) -> None:
     (tmp_path / "drive.log").touch()
     (tmp_path / "gateway.toml").write_text(CONFIG)
-    config = bench_config(log_table(tmp_path / "drive.log", [], None), tmp_path / "gateway.toml")
-    (source,) = config.sources
-    assert isinstance(source, ReplaySettings)
-    assert source.buses[0].value_texts
-    assert len(config.protect) == 1
+    both = bench(log_table(tmp_path / "drive.log", [], None), tmp_path / "gateway.toml")
+    (read,) = both.reads.sources
+    assert isinstance(read, ReplaySettings)
+    assert bus_of(both.means).value_texts
+    assert len(both.means.protect) == 1
 
 
 def test_what_was_read_and_lost_is_told_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     log.write_text("(1.0) can0 100#00\nno frame\n(2.0) can0 100#00\n")
-    with closing(DirectFeed(bench_config(log_table(log, [], None), None), SystemClock())) as feed:
+    with closing(DirectFeed(bench(log_table(log, [], None), None), SystemClock())) as feed:
         feed.settle(with_messages=False)
         (source,) = feed.read(with_messages=False)["sources"]
     assert (source["read"], source["lost"]) == (3, {"damaged": 1})
 
 
 def test_of_a_serial_port_nothing_is_taken_that_is_about_frames(tmp_path: Path) -> None:
-    config = bench(tmp_path, CONFIG, serial=True)
+    config = means(tmp_path, CONFIG, serial=True)
     assert config.protect == ()
     assert config.vehicle == "van"
 
@@ -94,5 +116,5 @@ def test_of_a_serial_port_nothing_is_taken_that_is_about_frames(tmp_path: Path) 
 @pytest.mark.parametrize("protect", ["protect = 1", "protect = [1]", '[[protect]]\nprofile = "e2e-9"'])
 def test_an_entry_that_makes_no_sense_is_one_line_with_its_file(tmp_path: Path, protect: str) -> None:
     with pytest.raises(ConfigError, match=r"gateway\.toml: protect") as caught:
-        bench(tmp_path, f'can = 1\npython_can = ["x"]\n{protect}\n')
+        means(tmp_path, f"{protect}\n")
     assert "\n" not in str(caught.value)

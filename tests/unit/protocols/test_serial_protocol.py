@@ -11,7 +11,8 @@ from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.resolve import model
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.framing import jbd_message, vedirect_block
 
 ALL = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())
@@ -73,14 +74,14 @@ def test_two_protocols_go_through_one_line_and_only_what_they_mean_comes_out() -
     jbd, vedirect = PROTOCOLS["jbd"], PROTOCOLS["vedirect"]
     spec = PlanSpec(jbd.records + vedirect.records, (jbd.bus("bms"), vedirect.bus("solar", len(jbd.records))))
     modelling = model(jbd.map_entries("bms") + vedirect.map_entries("solar"), (), spec)
-    line = Line(spec, modelling.map, modelling.alarms, vehicle="car")
-    line.bind(0, bus=0, source="bms", tag="bms")
-    line.bind(1, bus=1, source="solar", tag="solar")
+    stages = Stages(spec, modelling.map, modelling.alarms, vehicle="car")
+    stages.bind(0, Binding(0, "bms", "bms"))
+    stages.bind(1, Binding(1, "solar", "solar"))
     frames, lines = FrameBatch(10), LineBuffer()
     jbd.make_framer(0).feed(jbd_message(0x04, bytes.fromhex("0CE40CE5")), 5, frames)
     vedirect.make_framer(1).feed(vedirect_block({"CS": "3", "V": "13200", "I": "1000"}), 6, frames)
     jbd.make_framer(0).feed(jbd_message(0xAA, bytes(24)), 7, frames)
-    line.process(frames, lines)
+    stages.process(frames, lines)
     spread = (
         *("cell_min_v=3.3", "cell_max_v=3.301", "cell_delta_v=0.001"),
         *("cell_min_index=1", "cell_max_index=2"),
@@ -91,7 +92,7 @@ def test_two_protocols_go_through_one_line_and_only_what_they_mean_comes_out() -
         "battery,pack=main,source=bms,vehicle=car " + ",".join(spread) + " 5",
         f"charger,charger=main,source=solar,vehicle=car {charged} 6",
     ]
-    counted = {name: count for name, count in line.counted().items() if count}
+    counted = {name: count for name, count in stages.counted().items() if count}
     assert counted == {
         "frames/bms/decoded": 1,
         "frames/bms/unknown": 1,

@@ -14,7 +14,8 @@ from telemetry.protocols.serial.jbd import JBD
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import ReduceSettings
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.framing import jbd_message
 
 RECORDS = (
@@ -52,14 +53,14 @@ def test_they_are_no_points() -> None:
 def test_they_are_not_reduced_and_the_points_balance() -> None:
     plan = PlanSpec(JBD.records, (JBD.bus("port"),))
     mapping = resolve([MapEntry("JbdCells.cell{n}", "cells.v{n}")], plan)
-    line = Line(plan, mapping, vehicle="car", reduce=ReduceSettings(1.0, {}))
-    line.bind(0, bus=0, source="port", tag="port")
+    stages = Stages(plan, mapping, vehicle="car", reduce=ReduceSettings(1.0, {}))
+    stages.bind(0, Binding(0, "port", "port"))
     frames, lines = FrameBatch(16), LineBuffer()
     for number in range(10):
         JBD.make_framer().feed(jbd_message(4, bytes.fromhex("0CE4")), number * 200_000_000, frames)
-    line.process(frames, lines)
-    line.flush(lines)
-    counted = line.counted()
+    stages.process(frames, lines)
+    stages.writing.flush(lines)
+    counted = stages.counted()
     assert counted["points/made/cells"] + counted["points/made/battery"] == 20
     assert {name for name in counted if name.startswith("points/made/")} == {
         "points/made/cells",

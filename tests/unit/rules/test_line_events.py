@@ -1,4 +1,4 @@
-"""Alarms and limits on their way through the line: where their points stand, and what is counted."""
+"""Alarms and limits on their way through the stages: where their points stand, and what is counted."""
 
 import struct
 from collections.abc import Sequence
@@ -25,7 +25,8 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
 
@@ -106,18 +107,20 @@ def frames(steps: Sequence[Step], position: int = 0) -> FrameBatch:
     return batch
 
 
-def line_of(every_s: float = 0.0, limits: Sequence[Limit] = LIMITS, vehicle: str = "van") -> Line:
+def stages_of(every_s: float = 0.0, limits: Sequence[Limit] = LIMITS, vehicle: str = "van") -> Stages:
     modelling = model(ENTRIES, limits, PLAN)
-    line = Line(PLAN, modelling.map, modelling.alarms, vehicle=vehicle, reduce=ReduceSettings(every_s, {}))
-    line.bind(0, bus=0, source="log", tag="can0")
-    return line
+    stages = Stages(
+        PLAN, modelling.map, modelling.alarms, vehicle=vehicle, reduce=ReduceSettings(every_s, {})
+    )
+    stages.bind(0, Binding(0, "log", "can0"))
+    return stages
 
 
 def written(steps: Sequence[Step], size: int, every_s: float = 0.0) -> bytes:
-    line, lines = line_of(every_s), LineBuffer()
+    stages, lines = stages_of(every_s), LineBuffer()
     for begin in range(0, len(steps), size):
-        line.process(frames(steps[begin : begin + size]), lines)
-    line.flush(lines)
+        stages.process(frames(steps[begin : begin + size]), lines)
+    stages.writing.flush(lines)
     return lines.take()
 
 
@@ -177,16 +180,16 @@ def test_limits_see_what_is_reduced_away() -> None:
 
 
 def test_events_are_counted_as_made() -> None:
-    line, lines = line_of(), LineBuffer()
-    line.process(frames(DRIVE), lines)
-    counted = line.counted()
+    stages, lines = stages_of(), LineBuffer()
+    stages.process(frames(DRIVE), lines)
+    counted = stages.counted()
     assert counted["points/made/event"] == 10
     assert sum(count for name, count in counted.items() if name.startswith("points/made/")) == lines.lines
 
 
 def test_stamps_of_events_are_shifted_like_those_of_their_rows() -> None:
-    line, lines = line_of(), LineBuffer()
-    line.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
+    stages, lines = stages_of(), LineBuffer()
+    stages.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
     assert [row.rpartition(" ")[2] for row in events(lines.take())] == ["5100000000", "5100000000"]
     assert (lines.first_ns, lines.last_ns) == (0, 0)
 
@@ -195,11 +198,11 @@ def test_who_looks_on_is_told_the_frame_s_time_whatever_the_stamps_of_the_points
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[int] = []
-    line, lines, live = line_of(), LineBuffer(), LiveState(FakeClock(), lambda _name: None)
+    stages, lines, live = stages_of(), LineBuffer(), LiveState(FakeClock(), lambda _name: None)
     monkeypatch.setattr(live, "add_event", lambda _event, time_ns: told.append(time_ns))
-    line.set_observer(live)
-    line.bind(0, bus=0, source="can0", tag="can0")
-    line.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
+    stages.writing.set_observer(live)
+    stages.bind(0, Binding(0, "can0", "can0"))
+    stages.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
     assert told == [SECOND // 10] * 2
 
 
@@ -207,8 +210,8 @@ def test_who_looks_on_is_told_the_frame_s_time_whatever_the_stamps_of_the_points
 @pytest.mark.parametrize("size", [1, 3, 8])
 def test_a_resumed_log_tells_each_event_once_and_the_accounts_balance(stored: int, size: int) -> None:
     whole = written(DRIVE, 100)
-    line, store, ledger = line_of(), ListedStore(), Ledger({})
-    pipeline = Pipeline(line, store, ledger, FakeClock(), {"log": stored})
+    stages, store, ledger = stages_of(), ListedStore(), Ledger({})
+    pipeline = Pipeline(stages, store, ledger, FakeClock(), {"log": stored})
     for begin in range(0, len(DRIVE), size):
         pipeline.process("log", frames(DRIVE[begin : begin + size], begin), {}, resume_as="log")
     pipeline.finish()
@@ -219,13 +222,13 @@ def test_a_resumed_log_tells_each_event_once_and_the_accounts_balance(stored: in
 
 
 class Reloaded:
-    """A pipeline whose line is replaced while alarms are active, in time that its frames bring along."""
+    """A pipeline whose stages are replaced while alarms are active, in time that its frames bring along."""
 
     def __init__(self, stored: int = 0) -> None:
         """stored: how many frames of the log an earlier run has stored."""
         clock = FakeClock()
         self.store, self.ledger = ListedStore(), Ledger({})
-        self.pipeline = Pipeline(line_of(), self.store, self.ledger, clock, {"log": stored})
+        self.pipeline = Pipeline(stages_of(), self.store, self.ledger, clock, {"log": stored})
         self._resume_as = "log" if stored else ""
         self._taken = 0
 
@@ -236,8 +239,8 @@ class Reloaded:
         self.pipeline.process("log", batch, {}, resume_as=self._resume_as, own_time=True)
         return self.told()
 
-    def replace(self, line: Line) -> list[str]:
-        self.pipeline.replace_line(line)
+    def replace(self, stages: Stages) -> list[str]:
+        self.pipeline.replace_stages(stages)
         return self.told()
 
     def told(self) -> list[str]:
@@ -255,7 +258,7 @@ def test_over_a_new_line_an_alarm_that_is_active_goes_on_and_ends_once() -> None
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=9, faults=6))) == 3
     for _ in range(2):  # the second time nothing has come in between
-        assert bench.replace(line_of(limits=LIMITS[::-1])) == []
+        assert bench.replace(stages_of(limits=LIMITS[::-1])) == []
     assert bench.take(Step(2.0, soc=9, faults=6)) == []
     assert bench.take(Step(3.0, soc=12, faults=4)) == [
         'level=0,active=false,text="no longer: the pack\'s output is shorted (Pack.faults)" 3000000000',
@@ -266,9 +269,9 @@ def test_over_a_new_line_an_alarm_that_is_active_goes_on_and_ends_once() -> None
 def test_an_alarm_of_a_log_that_is_resumed_goes_on_though_nothing_new_has_come_of_it() -> None:
     bench = Reloaded(stored=2)
     assert bench.take(Step(1.0, soc=9), Step(2.0, soc=9)) == []  # told by the run before
-    assert bench.replace(line_of()) == []
+    assert bench.replace(stages_of()) == []
     assert bench.take(Step(3.0, soc=9)) == []
-    assert bench.replace(line_of(limits=LIMITS[1:])) == [
+    assert bench.replace(stages_of(limits=LIMITS[1:])) == [
         'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 3000000000'
     ]
 
@@ -276,12 +279,12 @@ def test_an_alarm_of_a_log_that_is_resumed_goes_on_though_nothing_new_has_come_o
 def test_a_limit_that_was_changed_goes_on_or_ends_by_its_new_value() -> None:
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=3))) == 1
-    assert bench.replace(line_of(limits=[LOW])) == []
+    assert bench.replace(stages_of(limits=[LOW])) == []
     assert bench.take(Step(2.0, soc=4)) == []
     assert bench.take(Step(3.0, soc=9)) == [
         'level=0,active=false,text="battery.soc_pct is 9 %, no longer below 5 %" 3000000000'
     ]
-    assert bench.replace(line_of()) == []
+    assert bench.replace(stages_of()) == []
     assert bench.take(Step(4.0, soc=9)) == [
         'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %" 4000000000'
     ]
@@ -290,11 +293,11 @@ def test_a_limit_that_was_changed_goes_on_or_ends_by_its_new_value() -> None:
 def test_what_is_not_watched_any_more_ends_where_it_was_seen_last() -> None:
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=9, temp_c=-20.0), Step(2.0, soc=9, temp_c=-20.0))) == 2
-    assert bench.replace(line_of(limits=LIMITS[1:])) == [
+    assert bench.replace(stages_of(limits=LIMITS[1:])) == [
         'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 2000000000'
     ]
     assert bench.take(Step(3.0, soc=9, temp_c=-20.0)) == []
-    assert bench.replace(Line(PLAN, None, vehicle="van")) == [  # the bus itself is not there any more
+    assert bench.replace(Stages(PLAN, None, vehicle="van")) == [  # the bus itself is not there any more
         'level=0,active=false,text="no longer watched: battery.temp_max_c below -10 °C" 3000000000'
     ]
 
@@ -302,7 +305,7 @@ def test_what_is_not_watched_any_more_ends_where_it_was_seen_last() -> None:
 def test_another_vehicle_has_alarms_of_its_own() -> None:
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=9))) == 1
-    assert bench.replace(line_of(vehicle="bus7")) == [
+    assert bench.replace(stages_of(vehicle="bus7")) == [
         'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 1000000001'
     ]
     assert [text.partition(",text")[0] for text in bench.take(Step(2.0, soc=9))] == ["level=1,active=true"]
@@ -312,7 +315,7 @@ def test_a_log_that_begins_anew_begins_with_no_alarm() -> None:
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=9))) == 1
     bench.pipeline.start_over("log", "another", {})
-    assert bench.replace(line_of()) == []
+    assert bench.replace(stages_of()) == []
     assert len(bench.take(Step(2.0, soc=9))) == 1
 
 
@@ -331,36 +334,38 @@ BEGINS_LOW = 'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %"'
 )
 def test_a_wait_of_a_limit_that_is_the_same_goes_on_over_a_new_line(limits: list[Limit]) -> None:
     bench = Reloaded()
-    bench.replace(line_of(limits=[PATIENT]))
+    bench.replace(stages_of(limits=[PATIENT]))
     assert bench.take(Step(1.0, soc=9), Step(4.0, soc=9)) == []
     for _ in range(2):  # the second time nothing has come in between
-        assert bench.replace(line_of(limits=limits)) == []
+        assert bench.replace(stages_of(limits=limits)) == []
     assert bench.take(Step(6.0, soc=9)) == [f"{BEGINS_LOW} 6000000000"]
     assert bench.take(Step(7.0, soc=9)) == []
 
 
-@pytest.mark.parametrize("line", [line_of(limits=[replace(PATIENT, value=9.5)]), line_of(vehicle="bus7")])
-def test_a_wait_of_another_limit_or_vehicle_begins_anew(line: Line) -> None:
+@pytest.mark.parametrize(
+    "stages", [stages_of(limits=[replace(PATIENT, value=9.5)]), stages_of(vehicle="bus7")]
+)
+def test_a_wait_of_another_limit_or_vehicle_begins_anew(stages: Stages) -> None:
     bench = Reloaded()
-    bench.replace(line_of(limits=[PATIENT]))
+    bench.replace(stages_of(limits=[PATIENT]))
     assert bench.take(Step(1.0, soc=9)) == []
-    assert bench.replace(line) == []
-    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert bench.replace(stages) == []
+    assert bench.replace(stages_of(limits=[PATIENT])) == []
     assert bench.take(Step(6.0, soc=9)) == []
 
 
 def test_a_wait_does_not_outlast_a_value_that_was_good_before_the_new_line() -> None:
     bench = Reloaded()
-    bench.replace(line_of(limits=[PATIENT]))
+    bench.replace(stages_of(limits=[PATIENT]))
     assert bench.take(Step(1.0, soc=9), Step(2.0, soc=10)) == []
-    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert bench.replace(stages_of(limits=[PATIENT])) == []
     assert bench.take(Step(6.0, soc=9)) == []
 
 
 def test_an_alarm_that_is_active_keeps_the_place_of_one_that_waits() -> None:
     bench = Reloaded()
-    bench.replace(line_of(limits=[replace(LIMITS[0], value=15.0), PATIENT]))
+    bench.replace(stages_of(limits=[replace(LIMITS[0], value=15.0), PATIENT]))
     assert len(bench.take(Step(1.0, soc=9))) == 1
-    assert bench.replace(line_of(limits=[PATIENT])) == []
+    assert bench.replace(stages_of(limits=[PATIENT])) == []
     assert len(bench.take(Step(2.0, soc=20))) == 1
     assert bench.take(Step(7.0, soc=9)) == []

@@ -1,4 +1,4 @@
-"""Protected messages through the whole line: the simulated vehicle's own, whole and spoiled."""
+"""Protected messages through all stages: the simulated vehicle's own, whole and spoiled."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,8 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import CRC8_J1850, ProtectEntry
 from telemetry.rules.resolve import model
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.lineprotocol import parse_lines
 
 SCENARIO = """\
@@ -64,32 +65,34 @@ def drive(tmp_path: Path, *faults: Fault) -> tuple[list[Frame], dict[str, int]]:
     return list(simulation.frames()), simulation.truth().frames_spoiled
 
 
-def line_of(spec: PlanSpec, on_error: Action, *mapped: MapEntry) -> Line:
+def stages_of(spec: PlanSpec, on_error: Action, *mapped: MapEntry) -> Stages:
     protected = protect(spec, entries(spec, on_error))
     modelling = model(mapped, (), protected.spec)
-    line = Line(protected.spec, modelling.map, modelling.alarms, vehicle="van", protection=protected.rules)
-    line.bind(0, bus=0, source="can0", tag="can0")
-    return line
+    stages = Stages(
+        protected.spec, modelling.map, modelling.alarms, vehicle="van", protection=protected.rules
+    )
+    stages.bind(0, Binding(0, "can0", "can0"))
+    return stages
 
 
-def written(line: Line, frames: list[Frame], batch_frames: int = 5000) -> bytes:
+def written(stages: Stages, frames: list[Frame], batch_frames: int = 5000) -> bytes:
     lines = LineBuffer()
     for start in range(0, len(frames), batch_frames):
         batch = FrameBatch(batch_frames)
         for at_ns, id, data in frames[start : start + batch_frames]:
             batch.append(at_ns, id, data)
-        line.process(batch, lines)
+        stages.process(batch, lines)
     return lines.take()
 
 
 def test_the_simulated_vehicle_is_protected_as_its_database_says(spec: PlanSpec, tmp_path: Path) -> None:
     frames, _ = drive(tmp_path)
-    line = line_of(spec, Action.DROP)
-    unprotected = Line(spec, None, vehicle="van")
-    unprotected.bind(0, bus=0, source="can0", tag="can0")
+    stages = stages_of(spec, Action.DROP)
+    unprotected = Stages(spec, None, vehicle="van")
+    unprotected.bind(0, Binding(0, "can0", "can0"))
     assert len(entries(spec, Action.DROP)) == 12
-    assert written(line, frames) == written(unprotected, frames)
-    faults = {name: count for name, count in line.counted().items() if name.startswith("protection/")}
+    assert written(stages, frames) == written(unprotected, frames)
+    faults = {name: count for name, count in stages.counted().items() if name.startswith("protection/")}
     assert len(faults) == 12 * 3
     assert not any(faults.values())
 
@@ -99,9 +102,9 @@ def test_what_is_spoiled_is_left_out_counted_and_the_account_balances(
     spec: PlanSpec, tmp_path: Path, batch_frames: int
 ) -> None:
     frames, spoiled = drive(tmp_path, ChecksumError(Window(5.0, 10.0), SPOILED, 0.3))
-    line = line_of(spec, Action.DROP)
-    text = written(line, frames, batch_frames)
-    counted = line.counted()
+    stages = stages_of(spec, Action.DROP)
+    text = written(stages, frames, batch_frames)
+    counted = stages.counted()
     assert spoiled["checksum"] > 10
     assert counted[f"protection/can0/{SPOILED}/wrong_crc"] == spoiled["checksum"]
     assert counted["frames/can0/lost/bad_crc"] == spoiled["checksum"]
@@ -114,9 +117,9 @@ def test_a_counter_that_stands_still_is_told_in_the_rows_of_that_message(
     spec: PlanSpec, tmp_path: Path
 ) -> None:
     frames, spoiled = drive(tmp_path, CounterError(Window(5.0, 10.0), SPOILED))
-    line = line_of(spec, Action.FLAG)
-    points = parse_lines(written(line, frames))
-    counted = line.counted()
+    stages = stages_of(spec, Action.FLAG)
+    points = parse_lines(written(stages, frames))
+    counted = stages.counted()
     told = [point.fields["protection_ok"] for point in points if point.measurement == SPOILED]
     repeated = counted[f"protection/can0/{SPOILED}/repeated"]
     skipped = counted.get(f"protection/can0/{SPOILED}/skipped", 0)
@@ -132,8 +135,8 @@ def test_a_wrong_frame_that_is_flagged_fills_no_field_of_the_model_and_one_that_
     spec: PlanSpec, tmp_path: Path, on_error: Action, wrong_frames_fill: bool
 ) -> None:
     frames, spoiled = drive(tmp_path, ChecksumError(Window(5.0, 10.0), SPOILED, 0.3))
-    line = line_of(spec, on_error, MapEntry(f"{SPOILED}.StateOfCharge", "battery.soc_pct"))
-    points = parse_lines(written(line, frames))
+    stages = stages_of(spec, on_error, MapEntry(f"{SPOILED}.StateOfCharge", "battery.soc_pct"))
+    points = parse_lines(written(stages, frames))
     rows = [point for point in points if point.measurement == SPOILED]
     battery = [point.time_ns for point in points if point.measurement == "battery"]
     wrong = [point.time_ns for point in rows if point.fields.get("protection_ok") is False]
@@ -150,15 +153,15 @@ def test_a_wrong_frame_that_is_flagged_raises_no_alarm_and_one_that_is_kept_does
     at = next(number for number, (_, frame_id, _) in enumerate(frames) if number > 500 and frame_id == id)
     at_ns, _, data = frames[at]
     frames[at] = (at_ns, id, data[:1] + bytes([data[1] ^ 0x80]) + data[2:])  # bit 15: Balancing
-    line = line_of(spec, on_error, MapEntry(f"{SPOILED}.Balancing", "event.bms_fault"))
-    points = parse_lines(written(line, frames))
+    stages = stages_of(spec, on_error, MapEntry(f"{SPOILED}.Balancing", "event.bms_fault"))
+    points = parse_lines(written(stages, frames))
     assert len([point for point in points if point.measurement == "event"]) == events
 
 
 def test_kept_frames_are_written_as_if_nothing_were_wrong(spec: PlanSpec, tmp_path: Path) -> None:
     frames, spoiled = drive(tmp_path, ChecksumError(Window(5.0, 10.0), SPOILED, 0.3))
-    line = line_of(spec, Action.KEEP)
-    unprotected = Line(spec, None, vehicle="van")
-    unprotected.bind(0, bus=0, source="can0", tag="can0")
-    assert written(line, frames) == written(unprotected, frames)
-    assert line.counted()[f"protection/can0/{SPOILED}/wrong_crc"] == spoiled["checksum"]
+    stages = stages_of(spec, Action.KEEP)
+    unprotected = Stages(spec, None, vehicle="van")
+    unprotected.bind(0, Binding(0, "can0", "can0"))
+    assert written(stages, frames) == written(unprotected, frames)
+    assert stages.counted()[f"protection/can0/{SPOILED}/wrong_crc"] == spoiled["checksum"]

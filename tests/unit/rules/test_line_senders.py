@@ -1,4 +1,4 @@
-"""Two batteries on one J1939 bus, on their way through the line, where the map names them and where not."""
+"""Two batteries on one J1939 bus, on their way through the stages, where the map names them and where not."""
 
 import re
 import struct
@@ -19,7 +19,8 @@ from telemetry.rules.map_plan import Counting
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.lineprotocol import Number, parse_line
 from tests.support.listed_store import ListedStore
@@ -107,22 +108,25 @@ def batch_of(frames: Sequence[tuple[int, int, bytes]], position: int = 0) -> Fra
     return batch
 
 
-def line_of(
+def stages_of(
     entries: Sequence[MapEntry] = UNNAMED, limits: Sequence[Limit] = LIMITS, every_s: float = 0.0
-) -> Line:
+) -> Stages:
     modelling = model(entries, limits, PLAN, Counting())
-    line = Line(PLAN, modelling.map, modelling.alarms, vehicle="van", reduce=ReduceSettings(every_s, {}))
-    line.bind(0, bus=0, source="log", tag="can0")
-    return line
+    stages = Stages(PLAN, modelling.map, modelling.alarms, vehicle="van", reduce=ReduceSettings(every_s, {}))
+    stages.bind(0, Binding(0, "log", "can0"))
+    return stages
 
 
 def written(
-    frames: Sequence[tuple[int, int, bytes]], line: Line, size: int = 1000, lines: LineBuffer | None = None
+    frames: Sequence[tuple[int, int, bytes]],
+    stages: Stages,
+    size: int = 1000,
+    lines: LineBuffer | None = None,
 ) -> bytes:
     lines = lines or LineBuffer()
     for begin in range(0, len(frames), size):
-        line.process(batch_of(frames[begin : begin + size]), lines)
-    line.flush(lines)
+        stages.process(batch_of(frames[begin : begin + size]), lines)
+    stages.writing.flush(lines)
     return lines.take()
 
 
@@ -141,8 +145,8 @@ def events(text: bytes) -> list[tuple[str, str]]:
 
 
 def test_two_batteries_of_which_none_is_named_do_not_become_one() -> None:
-    line = line_of()
-    text = written(recorded(), line)
+    stages = stages_of()
+    text = written(recorded(), stages)
     battery = rows_of(text, "battery")
     assert {row["current_a"] for row in battery if "current_a" in row} == {10.0}
     assert {row["power_w"] for row in battery if "power_w" in row} == {4000.0}
@@ -158,7 +162,7 @@ def test_two_batteries_of_which_none_is_named_do_not_become_one() -> None:
 
 
 def test_the_report_names_both_senders_and_what_to_write() -> None:
-    reports = [text for code, text in events(written(recorded(), line_of())) if code == "second_sender"]
+    reports = [text for code, text in events(written(recorded(), stages_of())) if code == "second_sender"]
     assert reports == [
         f"{message} comes from senders 01 and 02; only 01 is taken. Name each in [[map]]:"
         ' sender = "01" and sender = "02", each with a pack of its own'
@@ -167,18 +171,18 @@ def test_the_report_names_both_senders_and_what_to_write() -> None:
 
 
 def test_what_is_kept_out_is_counted_and_the_accounts_balance() -> None:
-    line, frames = line_of(), recorded()
+    stages, frames = stages_of(), recorded()
     lines = LineBuffer()
-    line.process(batch_of(frames), lines)
-    counted = line.counted()
+    stages.process(batch_of(frames), lines)
+    counted = stages.counted()
     assert counted["senders/log/Pack/kept_out"] == counted["senders/log/Cells/kept_out"] == 31
     counted["bus/log/read"] += len(frames)
     assert list(imbalances(counted, lines.lines, {})) == []
 
 
 def test_two_batteries_by_name_are_two_packs_of_one_message() -> None:
-    line = line_of(NAMED)
-    text = written(recorded(), line)
+    stages = stages_of(NAMED)
+    text = written(recorded(), stages)
     for pack, amps, volts in (("left", 10.0, 3.9), ("right", -10.0, 4.1)):
         battery = rows_of(text, "battery", pack=pack)
         assert {row["current_a"] for row in battery if "current_a" in row} == {amps}
@@ -195,33 +199,33 @@ def test_two_batteries_by_name_are_two_packs_of_one_message() -> None:
         re.search("pack=[a-z]+", line.decode()) for line in text.splitlines() if line.startswith(b"event,")
     ]
     assert [pack and pack[0] for pack in packs] == ["pack=left", "pack=right"]
-    assert not [name for name in line.counted() if name.startswith("senders/")]
+    assert not [name for name in stages.counted() if name.startswith("senders/")]
 
 
 def test_an_alarm_of_one_battery_is_not_ended_by_the_other_where_alarms_alone_are_mapped() -> None:
-    line = line_of(UNNAMED[:1], limits=[])
-    text = written(recorded(), line)
+    stages = stages_of(UNNAMED[:1], limits=[])
+    text = written(recorded(), stages)
     assert [code for code, _ in events(text)] == ["cell_overvoltage", "second_sender"]
-    assert line.counted()["senders/log/Pack/kept_out"] == 31
+    assert stages.counted()["senders/log/Pack/kept_out"] == 31
 
 
 def test_over_another_configuration_an_alarm_of_one_sender_does_not_become_that_of_another() -> None:
     pipeline = Pipeline(
-        line_of([replace(UNNAMED[0], sender=1)], limits=[]),
+        stages_of([replace(UNNAMED[0], sender=1)], limits=[]),
         store := ListedStore(),
         Ledger({}),
         FakeClock(),
         {},
     )
     pipeline.process("log", batch_of(recorded(steps=2)), {}, own_time=True)
-    pipeline.replace_line(line_of([replace(UNNAMED[0], sender=2)], limits=[]))
+    pipeline.replace_stages(stages_of([replace(UNNAMED[0], sender=2)], limits=[]))
     pipeline.finish()
     high = "a cell's voltage is too high (Pack.High)"
     assert [text for _, text in events(store.text)] == [high, f"no longer watched: {high}"]
 
 
 def test_a_sender_that_is_named_is_the_only_one() -> None:
-    text = written(recorded(), line_of([replace(entry, sender=2) for entry in UNNAMED], limits=[]))
+    text = written(recorded(), stages_of([replace(entry, sender=2) for entry in UNNAMED], limits=[]))
     assert {row["current_a"] for row in rows_of(text, "battery") if "current_a" in row} == {-10.0}
     assert events(text) == []
 
@@ -232,7 +236,7 @@ def test_cells_of_one_pack_may_come_from_two_senders() -> None:
         for sender in (1, 2)
         for n in range(1, 5)
     ]
-    text = written(recorded(), line_of(halves, limits=[]))
+    text = written(recorded(), stages_of(halves, limits=[]))
     assert {tuple(row.values()) for row in rows_of(text, "cells")} == {(3.9,) * 4 + (4.1,) * 4}
     assert {row["cell_delta_v"] for row in rows_of(text, "battery")} == {0.2}
 
@@ -245,10 +249,10 @@ def test_payloads_of_several_frames_have_a_sender_too() -> None:
         for text in bam(battery.sender, b"\0" * 8 + bytes([battery.soc]), LONG)
     ]
     frames = [sent(text, number) for number, text in enumerate(wire)]
-    unnamed = written(frames, line_of(limits=[]))
+    unnamed = written(frames, stages_of(limits=[]))
     assert [row["soc_pct"] for row in rows_of(unnamed, "battery")] == [80.0] * 3
     assert [code for code, _ in events(unnamed)] == ["second_sender"]
-    named = written(frames, line_of(NAMED, limits=[]))
+    named = written(frames, stages_of(NAMED, limits=[]))
     assert [row["soc_pct"] for row in rows_of(named, "battery", pack="right")] == [30.0] * 3
 
 
@@ -274,13 +278,13 @@ def test_what_is_written_does_not_depend_on_batches(
     entries: Sequence[MapEntry], every_s: float, size: int
 ) -> None:
     frames = changing()
-    expected = written(frames, line_of(entries, every_s=every_s))
-    assert written(frames, line_of(entries, every_s=every_s), size) == expected
+    expected = written(frames, stages_of(entries, every_s=every_s))
+    assert written(frames, stages_of(entries, every_s=every_s), size) == expected
 
 
 def test_a_battery_that_comes_back_with_another_address_goes_on_as_the_same_pack() -> None:
-    line = line_of(limits=[])
-    text = written(changing(), line)
+    stages = stages_of(limits=[])
+    text = written(changing(), stages)
     assert {row["current_a"] for row in rows_of(text, "battery") if "current_a" in row} == {10.0}
     assert ("sender_changed", "Pack comes from sender 07 now, instead of 01") in events(text)
     assert [code for code, _ in events(text)].count("sender_changed") == 1
@@ -297,7 +301,7 @@ def test_a_row_that_waits_in_the_reducer_does_not_get_values_of_another_device()
         (SECOND, PACK | 1, struct.pack("<Bhh", 0, 4000, 10) + b"\xff\xff\xff"),
         (11 * SECOND, PACK | 3, struct.pack("<B", 0) + struct.pack("<h", 3000)),  # too short for a current
     ]
-    text = written(frames, line_of(UNNAMED[1:3], limits=[], every_s=60.0))
+    text = written(frames, stages_of(UNNAMED[1:3], limits=[], every_s=60.0))
     rows = rows_of(text, "battery")
     assert [(row.get("voltage_v"), row.get("current_a")) for row in rows] == [
         (400.0, 0.0),
@@ -312,17 +316,17 @@ def test_a_limit_does_not_wait_over_a_change_of_the_sender() -> None:
         (round(seconds * SECOND), PACK | sender, struct.pack("<Bhh", 0, 4000, 0) + b"\xff\xff\xff")
         for seconds, sender in ((0.0, 1), (11.0, 3), (21.0, 3), (22.0, 3))
     ]
-    text = written(frames, line_of(UNNAMED[1:3], [limit]))
+    text = written(frames, stages_of(UNNAMED[1:3], [limit]))
     lines = [line for line in text.decode().splitlines() if line.startswith("event,code=pack_overvoltage")]
     assert [line.rpartition(" ")[2] for line in lines] == [str(22 * SECOND)]
 
 
 def test_over_another_configuration_a_message_is_taken_from_the_same_sender() -> None:
     store, ledger = ListedStore(), Ledger({})
-    pipeline = Pipeline(line_of(), store, ledger, FakeClock(), {})
+    pipeline = Pipeline(stages_of(), store, ledger, FakeClock(), {})
     frames = recorded(steps=20)
     pipeline.process("log", batch_of(frames[:20]), {}, own_time=True)
-    pipeline.replace_line(line_of(UNNAMED[::-1]))
+    pipeline.replace_stages(stages_of(UNNAMED[::-1]))
     pipeline.process("log", batch_of(frames[22:]), {}, own_time=True)  # begins with the second battery
     pipeline.finish()
     assert {row["current_a"] for row in rows_of(store.text, "battery") if "current_a" in row} == {10.0}
@@ -337,13 +341,13 @@ def test_over_another_configuration_a_message_is_taken_from_the_same_sender() ->
 @pytest.mark.parametrize("stored", [0, 1, 3, 4, 5, 6, 7, 40, 124])
 def test_a_resumed_log_reports_senders_once(stored: int) -> None:
     frames = recorded()
-    whole = written(frames, line_of())
+    whole = written(frames, stages_of())
     store, ledger = ListedStore(), Ledger({})
-    pipeline = Pipeline(line_of(), store, ledger, FakeClock(), {"log": stored})
+    pipeline = Pipeline(stages_of(), store, ledger, FakeClock(), {"log": stored})
     for begin in range(0, len(frames), 3):
         pipeline.process("log", batch_of(frames[begin : begin + 3], begin), {}, resume_as="log")
     pipeline.finish()
-    before = written(frames[:stored], line_of()) if stored else b""
+    before = written(frames[:stored], stages_of()) if stored else b""
     assert before + store.text == whole
     assert ledger.snapshot()["senders/log/Pack/kept_out"] == 31  # of a log counted afresh
     assert list(imbalances(ledger.snapshot(), store.text.count(b"\n"), {})) == []
@@ -351,7 +355,7 @@ def test_a_resumed_log_reports_senders_once(stored: int) -> None:
 
 def test_a_log_that_begins_again_has_no_senders_yet() -> None:
     store = ListedStore()
-    pipeline = Pipeline(line_of(limits=[]), store, Ledger({}), FakeClock(), {})
+    pipeline = Pipeline(stages_of(limits=[]), store, Ledger({}), FakeClock(), {})
     pipeline.process("log", batch_of(recorded(steps=3)), {}, resume_as="log")
     pipeline.start_over("log", "another", {})
     pipeline.finish()
@@ -364,12 +368,12 @@ def test_a_log_that_begins_again_has_no_senders_yet() -> None:
 
 
 def test_who_looks_on_sees_one_pack_and_the_messages_of_both_senders() -> None:
-    line, live = line_of(), LiveState(FakeClock(), lambda _name: None)
-    line.set_observer(live)
-    line.bind(0, bus=0, source="log", tag="can0")
+    stages, live = stages_of(), LiveState(FakeClock(), lambda _name: None)
+    stages.writing.set_observer(live)
+    stages.bind(0, Binding(0, "log", "can0"))
     live.ask_for_messages()
     live.snapshot()
-    line.process(batch_of(recorded()), LineBuffer())
+    stages.process(batch_of(recorded()), LineBuffer())
     view = live_view(live.snapshot(), 0.0, {"accounts": {}, "state": {}})
     (pack,) = view["packs"]
     assert (pack["battery"]["current_a"], pack["cells_v"]) == (10.0, [3.9] * 4)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rules.map_spec import CycleMap
 from telemetry_core.rules.mapper import PageNotice
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import Config, load_config
+from telemetry.config import load_config
 from telemetry.ledger import Ledger, imbalances
 from telemetry.model.finding import Level
 from telemetry.rules.map import resolve
@@ -19,8 +18,9 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.missing_pages import MissingPages
 from telemetry.service.check import check
 from telemetry.service.pipeline import Pipeline
-from telemetry.stages.prepare import build_line, load_whole_plan
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.prepare import Composition, compose
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
 from tests.support.mapper_bench import car
@@ -58,15 +58,14 @@ Sent = tuple[float, int]  # seconds, page
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A configuration, and the plan of its database."""
+    """A configuration, resolved against its database."""
 
-    config: Config
-    plan: PlanSpec
+    composition: Composition
 
-    def line(self) -> Line:
-        line = build_line(self.config, self.plan)
-        line.bind(0, bus=0, source="log", tag="can0")
-        return line
+    def stages(self) -> Stages:
+        stages = self.composition.make_stages()
+        stages.bind(0, Binding(0, "log", "can0"))
+        return stages
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +74,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Setup:
     (folder / "cells.dbc").write_text(DBC)
     (folder / "log.log").touch()
     (folder / "gateway.toml").write_text(f'cache_directory = "{folder}/plans"\n{TOML}')
-    config = load_config(folder / "gateway.toml", {})
-    return Setup(config, load_whole_plan(config).spec)
+    return Setup(compose(load_config(folder / "gateway.toml", {})))
 
 
 def sent(pages: Sequence[int], begin_s: int, end_s: int) -> list[Sent]:
@@ -96,9 +94,9 @@ def frames(pages: Sequence[Sent], position: int = 0) -> FrameBatch:
 
 
 def written(setup: Setup, pages: Sequence[Sent], bounds: Sequence[int]) -> bytes:
-    line, lines = setup.line(), LineBuffer()
+    stages, lines = setup.stages(), LineBuffer()
     for begin, end in pairwise(bounds):
-        line.process(frames(pages[begin:end]), lines)
+        stages.process(frames(pages[begin:end]), lines)
     return lines.take()
 
 
@@ -138,7 +136,7 @@ def test_a_resumed_log_reports_each_missing_page_once_and_the_accounts_balance(
 ) -> None:
     whole = written(setup, STOPS, [0, len(STOPS)])
     store, ledger = ListedStore(), Ledger({})
-    pipeline = Pipeline(setup.line(), store, ledger, FakeClock(), {"log": stored})
+    pipeline = Pipeline(setup.stages(), store, ledger, FakeClock(), {"log": stored})
     for begin in range(0, len(STOPS), 7):
         pipeline.process("log", frames(STOPS[begin : begin + 7], begin), {}, resume_as="log")
     pipeline.finish()
@@ -149,11 +147,15 @@ def test_a_resumed_log_reports_each_missing_page_once_and_the_accounts_balance(
 
 def log(setup: Setup, pages: Sequence[Sent]) -> None:
     rows = (f"({1_700_000_000 + seconds:.6f}) can7 100#{payload(page).hex()}\n" for seconds, page in pages)
-    (setup.config.file.parent / "log.log").write_text("".join(rows))
+    (setup.composition.config.file.parent / "log.log").write_text("".join(rows))
 
 
 def warnings(setup: Setup) -> list[str]:
-    return [one.text for one in check(setup.config) if one.level is Level.WARNING and "missing" in one.text]
+    return [
+        one.text
+        for one in check(setup.composition.config)
+        if one.level is Level.WARNING and "missing" in one.text
+    ]
 
 
 def test_check_says_of_a_log_which_pages_do_not_come(setup: Setup) -> None:

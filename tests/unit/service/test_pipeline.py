@@ -19,7 +19,8 @@ from telemetry.model.ids import IsoTpId
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.service.pipeline import BATCH_BYTES, BATCH_LINES, KEEP_EVERY_S, Pipeline
 from telemetry.spool.batch import TimeBase
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
 from tests.support.protected_plans import COUNTER_ALONE
@@ -50,10 +51,10 @@ class Bench:
         self.clock = FakeClock()
         self.store = ListedStore()
         self.ledger = Ledger(base or {})
-        line = Line(PLAN, None, vehicle="van", reduce=ReduceSettings(every_s, {}))
-        line.bind(0, bus=0, source="log", tag="can0")
+        stages = Stages(PLAN, None, vehicle="van", reduce=ReduceSettings(every_s, {}))
+        stages.bind(0, Binding(0, "log", "can0"))
         self.pipeline = Pipeline(
-            line, self.store, self.ledger, self.clock, positions or {}, wait_for_clock=wait_for_clock
+            stages, self.store, self.ledger, self.clock, positions or {}, wait_for_clock=wait_for_clock
         )
 
     def process(self, frames: FrameBatch, *, resume_as: str = "log", time_known: bool = True) -> None:
@@ -318,16 +319,16 @@ def test_losses_of_the_source_are_in_the_accounts_with_their_reason() -> None:
     assert list(imbalances(bench.ledger.snapshot(), 2, {})) == []
 
 
-def another_line(vehicle: str, protection: Sequence[ProtectionRule] = ()) -> Line:
-    line = Line(PLAN, None, vehicle=vehicle, protection=protection)
-    line.bind(0, bus=0, source="log", tag="can0")
-    return line
+def another_line(vehicle: str, protection: Sequence[ProtectionRule] = ()) -> Stages:
+    stages = Stages(PLAN, None, vehicle=vehicle, protection=protection)
+    stages.bind(0, Binding(0, "log", "can0"))
+    return stages
 
 
 def test_what_the_old_line_holds_goes_out_before_the_new_one_takes_over() -> None:
     bench = Bench(every_s=1.0)
     bench.process(frames(0, 3), resume_as="")
-    bench.pipeline.replace_line(another_line("bus"))
+    bench.pipeline.replace_stages(another_line("bus"))
     bench.process(frames(3, 1), resume_as="")
     bench.pipeline.finish()
     assert bench.store.text == (
@@ -341,7 +342,7 @@ def test_accounts_go_on_over_a_new_line() -> None:
     bench = Bench(every_s=1.0)
     bench.process(frames(0, 5), resume_as="")
     bench.process(frames(5, 2, id=UNKNOWN), resume_as="")
-    bench.pipeline.replace_line(another_line("bus"))
+    bench.pipeline.replace_stages(another_line("bus"))
     bench.process(frames(7, 4), resume_as="")
     bench.pipeline.finish()
     counters = bench.ledger.snapshot()
@@ -352,18 +353,18 @@ def test_accounts_go_on_over_a_new_line() -> None:
 
 
 def test_frames_of_a_session_that_is_open_over_a_new_line_are_lost_and_counted() -> None:
-    def listening() -> Line:
-        line = Line(PLAN, None, vehicle="van")
-        line.bind(0, bus=0, source="log", tag="can0", isotp=[IsoTpId(KNOWN)])
-        return line
+    def listening() -> Stages:
+        stages = Stages(PLAN, None, vehicle="van")
+        stages.bind(0, Binding(0, "log", "can0", isotp=[IsoTpId(KNOWN)]))
+        return stages
 
     bench = Bench()
-    bench.pipeline.replace_line(listening())
+    bench.pipeline.replace_stages(listening())
     begun = FrameBatch(2)
     for time_ns, payload in enumerate((b"\x10\x1ebegins", b"\x21goes on")):
         begun.append(time_ns, KNOWN, payload)
     bench.process(begun, resume_as="")
-    bench.pipeline.replace_line(listening())
+    bench.pipeline.replace_stages(listening())
     counters = bench.ledger.snapshot()
     assert counters["bus/log/read"] == counters["frames/log/lost/incomplete_session"] == 2
     assert counters["sessions/log/unfinished"] == 1
@@ -401,7 +402,7 @@ def test_what_is_told_beside_the_accounts_of_a_log_that_begins_anew_is_counted_o
     for level in (1, 3, 4):
         odd.append(0, KNOWN, bytes([level]))
     for _ in range(2):
-        bench.pipeline.replace_line(another_line("van", [counter]))
+        bench.pipeline.replace_stages(another_line("van", [counter]))
         bench.pipeline.start_over("log", "log", bench.pipeline.positions)
         bench.process(odd)
     counters = bench.ledger.snapshot()

@@ -13,6 +13,7 @@ from telemetry.config import Config, load_config
 from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError
 from telemetry.model.finding import Level
+from telemetry.monitor.bench import Bench
 from telemetry.monitor.direct import DirectFeed
 from telemetry.service.check import check
 from telemetry.sources.assemble import assemble_source, assemble_sources
@@ -140,7 +141,8 @@ def test_a_kind_that_is_one_entry_of_the_table_is_configured_assembled_and_run(t
 
 @pytest.mark.usefixtures("beacon")
 def test_the_frames_of_another_kind_are_decoded_by_the_databases_that_it_brings(tmp_path: Path) -> None:
-    with closing(DirectFeed(load(tmp_path, BEACON), SystemClock())) as feed:
+    config = load(tmp_path, BEACON)
+    with closing(DirectFeed(Bench(config, config, ""), SystemClock())) as feed:
         feed.settle(with_messages=True)
         view = feed.read(with_messages=True)
     assert [(each["message"], each["signals"]) for each in view["messages"]] == [("Beacon", {"Light": 2.0})]

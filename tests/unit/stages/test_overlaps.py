@@ -17,7 +17,8 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
-from telemetry.stages.stages import Line
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
 
@@ -41,11 +42,11 @@ MAPPING = model(
 ).map
 
 
-def new_line(every_s: float = 0.0) -> Line:
-    line = Line(PLAN, MAPPING, vehicle="v", reduce=ReduceSettings(every_s, {}))
+def new_stages(every_s: float = 0.0) -> Stages:
+    stages = Stages(PLAN, MAPPING, vehicle="v", reduce=ReduceSettings(every_s, {}))
     for channel, name in enumerate(("bus", "other bus")):
-        line.bind(channel, bus=0, source=name, tag=name)
-    return line
+        stages.bind(channel, Binding(0, name, name))
+    return stages
 
 
 class Bench:
@@ -54,7 +55,7 @@ class Bench:
     def __init__(self, every_s: float = 0.0, *, newest_ns: int | None = None) -> None:
         self.store = ListedStore()
         self.pipeline = Pipeline(
-            new_line(every_s), self.store, Ledger({}), FakeClock(), {"log@1": 2}, newest_ns=newest_ns
+            new_stages(every_s), self.store, Ledger({}), FakeClock(), {"log@1": 2}, newest_ns=newest_ns
         )
 
     def batch(self, *frames: tuple[int, int], channel: int = 0) -> bool:
@@ -115,9 +116,9 @@ def one_frame(time_ns: int) -> FrameBatch:
 def test_another_line_goes_on_where_the_one_before_was() -> None:
     bench = Bench()
     assert not bench.batch((1000, VOLTS))
-    bench.pipeline.replace_line(new_line())
+    bench.pipeline.replace_stages(new_stages())
     assert bench.batch((1000, VOLTS))
-    bench.pipeline.replace_line(new_line())
+    bench.pipeline.replace_stages(new_stages())
     assert not bench.batch((1000, VOLTS), channel=1)
     assert not bench.batch((1001, VOLTS))
 

@@ -6,7 +6,11 @@ import pytest
 
 from telemetry.config import load_config
 from telemetry.errors import ConfigError
+from telemetry.sources.assemble import assemble_sources
+from telemetry.sources.channels import ChannelTable
+from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.prepare import prepare
+from tests.support.clock import FakeClock
 from tests.support.recording import VEHICLE_DBC
 
 CONFIG = """
@@ -28,8 +32,10 @@ databases = ["{databases}"]
 def test_buses_are_numbered_as_in_the_plan_and_nothing_but_the_cache_is_made(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(CONFIG.format(databases=VEHICLE_DBC))
     prepared = prepare(load_config(tmp_path / "gateway.toml", {}))
-    assert prepared.bus_numbers == {"bus": 0}
-    prepared.line.bind(0, bus=0, source="bus", tag="bus")
+    bare, bus = assemble_sources(prepared.composition.config.sources, ChannelTable(), FakeClock(), {})
+    assert prepared.composition.binding(bare, "bare") == Binding(NO_BUS, "bare", "bare")
+    assert prepared.composition.binding(bus, "bus") == Binding(0, "bus", "bus")
+    prepared.stages.bind(0, prepared.composition.binding(bus, "bus"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gateway.toml", "plans"]
 
 
@@ -37,9 +43,9 @@ def test_what_is_protected_is_resolved_or_refused_with_its_key(tmp_path: Path) -
     file = tmp_path / "gateway.toml"
     entry = '[[protect]]\nmessage = "BMS_PackPower"\nprofile = "counter"\ncounter = "Counter"\n'
     file.write_text(CONFIG.format(databases=VEHICLE_DBC) + entry)
-    line = prepare(load_config(file, {})).line
-    line.bind(0, bus=0, source="bus", tag="bus")
-    assert line.counted()["frames/bus/lost/bad_counter"] == 0
+    stages = prepare(load_config(file, {})).stages
+    stages.bind(0, Binding(0, "bus", "bus"))
+    assert stages.counted()["frames/bus/lost/bad_counter"] == 0
     file.write_text(CONFIG.format(databases=VEHICLE_DBC) + entry.replace('"Counter"', '"Countr"'))
     with pytest.raises(ConfigError, match=r'protect\[0\]\.counter: .*no signal "Countr".*"Counter"'):
         prepare(load_config(file, {}))

@@ -1,0 +1,90 @@
+"""Which bus of the databases each channel of a log is: as `--dbc` says it, or a service's configuration."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from telemetry.databases.bus import BusDatabases
+from telemetry.model.ids import ID_BITS, ID_BITS_EXTENDED, IsoTpId
+from telemetry.stages.binding import NO_BUS, Binding
+
+ACCOUNT = "logs"  # what the frames of all channels count for
+
+
+class Channels(Protocol):
+    """What each channel is."""
+
+    def binding(self, channel: str) -> Binding:
+        """What the channel of this name is. May raise TelemetryError."""
+        ...
+
+    def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
+        """What does not fit together. found: the channels that there were, by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database and the channel that it is for; empty: every channel."""
+
+    file: Path
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPlan:
+    """Which bus of a plan each channel is. databases: of the plan; isotp: of all channels."""
+
+    databases: tuple[BusDatabases, ...]
+    by_channel: dict[str, int] = field(default_factory=dict)
+    otherwise: int = NO_BUS
+    isotp: Sequence[IsoTpId] = ()
+
+    def bus_of(self, channel: str) -> int:
+        """Index of the channel's bus, NO_BUS when it has no database."""
+        return self.by_channel.get(channel, self.otherwise)
+
+    def binding(self, channel: str) -> Binding:
+        """See Channels."""
+        return Binding(self.bus_of(channel), ACCOUNT, channel, isotp=self.isotp)
+
+    def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
+        """See Channels."""
+        for name, binding in found.items():
+            if binding.bus == NO_BUS:
+                yield f"{name}: no database (--dbc {name}=FILE)"
+        for name in self.by_channel:
+            if name not in found:
+                yield f"{name}: has a database, but no frames"
+
+
+def plan_channels(
+    databases: Sequence[Database],
+    *,
+    first_wins: bool,
+    j1939: bool,
+    keep_not_available: bool = False,
+    value_texts: bool = False,
+    id_masks: tuple[int, int] = (ID_BITS, ID_BITS_EXTENDED),
+    isotp: Sequence[IsoTpId] = (),
+) -> ChannelPlan:
+    """One bus for each channel that has databases of its own, one for the others; files as given."""
+    buses: list[BusDatabases] = []
+    by_channel: dict[str, int] = {}
+    otherwise = NO_BUS
+
+    def add_bus(channel: str) -> int:
+        files = dict.fromkeys(database.file for database in databases if database.channel in ("", channel))
+        others = any(database.channel for database in databases)
+        name = channel or ("of every other channel" if others else "of every channel")
+        options = (first_wins, j1939, keep_not_available, value_texts, *id_masks)
+        buses.append(BusDatabases(name, tuple(files), *options))
+        return len(buses) - 1
+
+    for database in databases:
+        if database.channel and database.channel not in by_channel:
+            by_channel[database.channel] = add_bus(database.channel)
+        elif not database.channel and otherwise == NO_BUS:
+            otherwise = add_bus("")
+    return ChannelPlan(tuple(buses), by_channel, otherwise, isotp)

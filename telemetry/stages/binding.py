@@ -1,0 +1,68 @@
+"""What the stages know of a channel: its bus, the source that its frames count for, its points' tags."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from telemetry.model.ids import IsoTpId
+
+NO_BUS = -1
+SENDERS = 256  # source addresses of J1939: a tag set for each
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a channel is.
+
+    bus: of the plan, NO_BUS without a database
+    source: what its frames count for
+    tag: `source` of its points
+    isotp: ids whose frames are parts of longer messages
+    has_error_frames: it is a bus, or a log of one, and not a serial port
+    by_order: stamps say nothing of pauses (simulated time), so that pages of cells are ordered by number
+    """
+
+    bus: int
+    source: str
+    tag: str
+    isotp: Sequence[IsoTpId] = ()
+    has_error_frames: bool = True
+    by_order: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BoundChannel:
+    """A channel and the indexes of its tag sets: its own one, one a J1939 sender, one a tag set of the map.
+
+    j1939: sessions are followed, and points carry their sender.
+    """
+
+    number: int
+    binding: Binding
+    vehicle: str
+    j1939: bool
+    map_tags: Sequence[Mapping[str, str]]
+    own: int
+
+    @property
+    def senders(self) -> range:
+        """Indexes of the tag sets of J1939 senders, by source address."""
+        return range(self.own + 1, self.own + 1 + SENDERS * self.j1939)
+
+    @property
+    def modelled(self) -> range:
+        """Indexes of the tag sets of the data model, as the map has them."""
+        return range(self.senders.stop, self.senders.stop + len(self.map_tags))
+
+    @property
+    def tag_sets(self) -> range:
+        """Indexes of all of them."""
+        return range(self.own, self.modelled.stop)
+
+    def tags(self) -> Iterator[Mapping[str, str]]:
+        """What `tag_sets` stand for."""
+        common = {"vehicle": self.vehicle, "source": self.binding.tag}
+        yield common
+        for sender in range(len(self.senders)):
+            yield {**common, "sa": f"{sender:02X}"}
+        for own in self.map_tags:
+            yield {**common, **own}

@@ -1,0 +1,42 @@
+"""The decoder and what it has counted.
+
+Promises: what comes out for a frame depends on that frame alone, so that threads with a decoder each can
+share the frames of a log.
+"""
+
+from telemetry_core.decode.decoder import Decoder
+from telemetry_core.decode.plan import Plan
+
+from telemetry.ledger import Names
+from telemetry.stages.binding import BoundChannel
+
+
+class Decoding:
+    """One thread's decoder."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._decoder = Decoder(plan)
+        self._names: dict[int, Names] = {}  # of the fates of a channel's frames
+        self._made = Names("points/made/")
+        self.decode = self._decoder.decode
+
+    def bind(self, channel: BoundChannel) -> None:
+        """Frames of `channel` will come."""
+        senders = channel.senders.start if channel.j1939 else None
+        self._decoder.bind(channel.number, channel.binding.bus, channel.own, senders)
+        self._names[channel.number] = Names(f"frames/{channel.binding.source}/")
+
+    def fates(self) -> list[str]:
+        """What may become of a frame."""
+        return list(self._decoder.counts(0))
+
+    def counted(self) -> dict[str, int]:
+        """What became of the frames so far, and the points, as the accounts call them."""
+        counters = {self._made[name]: count for name, count in self._decoder.made().items()}
+        for number, names in self._names.items():
+            names.count(counters, self._decoder.counts(number))
+        return counters
+
+    def omitted(self) -> dict[str, int]:
+        """Values left out so far, by reason."""
+        return self._decoder.omitted()

@@ -1,0 +1,84 @@
+"""The stages before the decoder: frames become whole messages, and protected ones are checked.
+
+Promises: what comes out depends on the frames alone, not on how they were batched. Both stages remember
+earlier frames: relies on all frames of a channel in their order.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from telemetry_core.decode.plan import Plan
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rules.protection import Protection
+from telemetry_core.rules.protection_spec import ProtectionRule
+from telemetry_core.transport.stage import Transport
+
+from telemetry.ledger import Names
+from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
+
+
+class Gathering:
+    """Transport and protection."""
+
+    def __init__(self, plan: Plan, rules: Sequence[ProtectionRule]) -> None:
+        self._buses = plan.spec.buses
+        self._transport = Transport(plan)
+        self._protection = Protection(plan, rules) if rules else None
+        self._channels: list[BoundChannel] = []
+        self._names: dict[int, tuple[Names, Names, Names]] = {}  # by channel
+
+    def follows_j1939(self, bus: int) -> bool:
+        """Whether J1939 sessions are followed on a bus: whether a message there has an id of 29 bits."""
+        return bus != NO_BUS and any(message.extended for message in self._buses[bus].messages)
+
+    def bind(self, channel: BoundChannel) -> None:
+        """Frames of `channel` will come."""
+        bus, isotp = channel.binding.bus, channel.binding.isotp
+        rules = [(rule.id, rule.extended_addressing, rule.with_length) for rule in isotp]
+        self._transport.bind(channel.number, bus, j1939=channel.j1939, isotp=rules)
+        if self._protection is not None:
+            self._protection.bind(channel.number, bus)
+        source = channel.binding.source
+        names = (Names(f"frames/{source}/"), Names(f"sessions/{source}/"), Names(f"protection/{source}/"))
+        self._channels.append(channel)
+        self._names[channel.number] = names
+
+    def gather(self, frames: FrameBatch) -> FrameBatch:
+        """The frames to decode; valid until the next call."""
+        whole = self._transport.reassemble(frames)
+        return whole if self._protection is None else self._protection.check(whole)
+
+    def end_sessions(self, source: str) -> None:
+        """Nothing more comes of `source`: transport sessions that are open are lost, and counted as such."""
+        for channel in self._channels:
+            if channel.binding.source == source:
+                self._transport.end_sessions(channel.number)
+
+    def countable(self, binding: Binding) -> Iterator[str]:
+        """The names of all that `counted` may count of a channel."""
+        source = binding.source
+        if binding.isotp or self.follows_j1939(binding.bus):
+            yield from (f"frames/{source}/{name}" for name in self._transport.counts(0))
+            yield from (f"sessions/{source}/{name}" for name in self._transport.session_counts(0))
+        if self._protection is not None:
+            dropped, wrong = self._protection.countable(binding.bus)
+            yield from (f"frames/{source}/{name}" for name in dropped)
+            yield from (f"protection/{source}/{name}" for name in wrong)
+
+    def counted(self) -> dict[str, int]:
+        """Frames and sessions so far, as the accounts call them.
+
+        Frames of open sessions are taken off `read`: that counts frames that something has become of.
+        """
+        counters: dict[str, int] = {}
+        for channel in self._channels:
+            number, read = channel.number, f"bus/{channel.binding.source}/read"
+            frames, sessions, protection = self._names[number]
+            counters.setdefault(read, 0)
+            if not self._transport.is_idle:
+                frames.count(counters, self._transport.counts(number))
+                sessions.count(counters, self._transport.session_counts(number))
+                counters[read] -= self._transport.open_frames(number)
+            if self._protection is not None:
+                frames.count(counters, self._protection.counts(number))
+                protection.count(counters, self._protection.message_counts(number))
+        return counters

@@ -1,0 +1,97 @@
+"""A service's configuration away from its service: for recordings, and for a bus on the bench.
+
+Promises:
+- No server, no spool and no secret of the configuration need be there.
+- A channel of a recording is one source of the configuration, or one error says how to choose.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from telemetry.clock import SystemClock
+from telemetry.config import Config, read_config
+from telemetry.databases.plan_cache import user_cache_directory
+from telemetry.errors import UsageError
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.table import SerialProtocol
+from telemetry.sources.assemble import Assembled, assemble_sources
+from telemetry.sources.channels import ChannelTable
+from telemetry.stages.binding import NO_BUS, Binding
+from telemetry.stages.prepare import Composition
+from telemetry.toml_table import TomlTable
+
+
+def read_offline(file: Path, document: Mapping[str, Any]) -> Config:
+    """The configuration in `document`, the content of `file`. Raises ConfigError."""
+    kept = {key: value for key, value in document.items() if key != "web"}
+    replaced = {
+        "influx": {"url": "http://localhost", "database": "unused"},
+        "spool": {"directory": "unused"},
+        "cache_directory": str(user_cache_directory()),
+    }
+    return read_config(file, TomlTable(file, "", kept | replaced), {})
+
+
+class Recorded:
+    """Which source of a configuration each channel of a recording is: of buses, or of serial ports."""
+
+    def __init__(self, composition: Composition, source: str = "", *, account: str = "") -> None:
+        """source: of all channels; empty: the one that fits. account: what all frames count for; empty: their
+        source. Raises UsageError if there is no such source.
+        """
+        self._composition = composition
+        self._account = account
+        config = composition.config
+        self._file = config.file
+        assembled = assemble_sources(config.sources, ChannelTable(), SystemClock(), {})
+        if source:
+            sources = [each for each in assembled if each.name == source]
+            if not sources:
+                raise self._wrong(f"has no source {source!r}", assembled)
+        else:
+            buses = [each for each in assembled if each.has_error_frames]
+            sources = buses or assembled
+        self._sources = sources
+        self.is_serial = not sources[0].has_error_frames
+
+    def source_of(self, channel: str) -> Assembled:
+        """The source that `channel` is: of its name, or else the only one. Raises UsageError."""
+        fitting = [each for each in self._sources if _fits(each, channel)]
+        if len(fitting) > 1 or (not fitting and len(self._sources) > 1):
+            words = "several sources fit" if fitting else "no source fits"
+            raise self._wrong(f"{words} the channel {channel!r}", fitting or self._sources)
+        return (fitting or self._sources)[0]
+
+    def binding(self, channel: str) -> Binding:
+        """What `channel` is."""
+        binding = self._composition.binding(self.source_of(channel), channel)
+        return replace(binding, source=self._account) if self._account else binding
+
+    def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
+        """A line for each of these channels that has no database."""
+        for channel, binding in found.items():
+            if binding.bus == NO_BUS:
+                yield f"{channel}: source {self.source_of(channel).name} of {self._file} has no database"
+
+    def protocol(self, port: str) -> SerialProtocol:
+        """What is spoken at `port`."""
+        settings: Any = self.source_of(port).settings
+        return PROTOCOLS[settings.protocol]
+
+    def _wrong(self, words: str, sources: Sequence[Assembled]) -> UsageError:
+        choice = " or ".join(each.name for each in sources)
+        return UsageError(words, where=str(self._file), hint=f"choose by --source NAME: {choice}")
+
+
+def _fits(source: Assembled, channel: str) -> bool:
+    """Whether `source` has that name, interface or port, or databases of its own for it."""
+    names = {Path(each.name).name for each in source.settings.resources}
+    options: Mapping[str, Any] = getattr(source.settings, "options", {})
+    return channel in names | {source.name, options.get("channel")} or source.bus_of(channel) != source.name
+
+
+def database_files(config: Config) -> Iterator[Path]:
+    """All databases of its buses."""
+    return (file for source in config.sources for bus in source.buses for file in bus.databases)

@@ -1,0 +1,51 @@
+"""What the stages of one configuration remember of a source goes to those of the next."""
+
+from collections.abc import Iterator
+
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.rules.alarms import Alarm, successors
+from telemetry.stages.binding import BoundChannel
+from telemetry.stages.writing import Writing
+
+
+def hand_over(old: Writing, new: Writing, lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
+    """Alarms of `source` that are active go on in `new`, whose channels are bound, and so do limits that are
+    crossed and wait for their time. J1939 senders that messages are taken from stay the same.
+
+    Alarms that `new` does not watch for end, with the stamp of the newest row that they were active in. All
+    of them end where the vehicle has another name, since their tags are others. shift_ns: as for those rows.
+    What `new` writes overlaps where it may be points of `old`.
+    """
+    new.teller.carry_on(old.teller)
+    old.encoder.shift_ns = shift_ns
+    for channel in old.of(source):
+        for tags in channel.modelled:
+            new.follow(source, old.encoder.modelled_series.newest_ns(tags))
+        if old.senders is not None and new.senders is not None:
+            new.senders.go_on_from(old.senders, channel.number)
+        if old.watcher is not None:
+            _hand_over_alarms(old, new, channel, lines)
+
+
+def _hand_over_alarms(old: Writing, new: Writing, channel: BoundChannel, lines: LineBuffer) -> None:
+    number = channel.number
+    if old.watcher is None:
+        return
+    before = list(_watched(old, number))
+    watched = list(_watched(new, number)) if new.vehicle == old.vehicle else []
+    heirs = successors(before, watched)
+    for alarm in old.watcher.standing(number):
+        if alarm.rule in heirs and new.watcher is not None:
+            new.watcher.carry_on(number, heirs[alarm.rule], alarm.seen_ns)
+        else:
+            old.write_event(*old.teller.tell_last(alarm, channel.binding.tag), lines)
+    heirs = successors(before, watched, same_limit=True)
+    for wait in old.watcher.waiting(number):
+        if wait.rule in heirs and new.watcher is not None:
+            new.watcher.wait_on(number, heirs[wait.rule], wait.since_ns)
+
+
+def _watched(writing: Writing, channel: int) -> Iterator[tuple[int, Alarm]]:
+    rules = writing.watcher.watched(channel) if writing.watcher is not None else ()
+    return ((rule, writing.alarms[rule]) for rule in rules)

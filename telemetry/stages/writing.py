@@ -1,0 +1,338 @@
+"""The stages after the decoder: rows are mapped, watched, reduced and written as text.
+
+Promises: what comes out depends on the rows alone, not on how they were batched: an event stands right after
+the row that it comes from. Relies on being called from one thread, with the rows in their order.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from telemetry_core.decode.spec import FieldSpec, PlanSpec, RecordSpec, SlotKind
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.map_spec import MapSpec
+from telemetry_core.rules.mapper import Mapper
+from telemetry_core.rules.reducer import Reducer
+from telemetry_core.rules.senders import Finding, Senders
+from telemetry_core.rules.watcher import Watcher
+from telemetry_core.text.encoder import Encoder
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.ledger import add
+from telemetry.model.event_codes import EVENT_CODES
+from telemetry.model.events import Event
+from telemetry.model.events import line as event_line
+from telemetry.model.measurements import EVENT
+from telemetry.model.point import tag_set
+from telemetry.rules.alarms import Alarm, AlarmTeller
+from telemetry.rules.missing_pages import MissingPages, Told
+from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
+from telemetry.rules.senders import account_name, finding_event, judged_records
+from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
+from telemetry.stages.formats import OutputFormat
+
+NO_FRAMES = FrameBatch(1)
+_EVENT_ROWS = Schema(
+    (
+        RecordSpec(
+            EVENT.name,
+            (
+                FieldSpec("code", SlotKind.UINT),
+                FieldSpec("level", SlotKind.UINT),
+                FieldSpec("active", SlotKind.BOOL),
+            ),
+            modelled=True,
+        ),
+    )
+)
+
+
+class _Copying(Protocol):
+    """A stage that reads one batch of samples and writes another."""
+
+    def __call__(self, samples: SampleBatch, out: SampleBatch) -> None: ...
+
+
+class Observer(Protocol):
+    """Looks at the rows on their way, after the mapper."""
+
+    def start(self, schema: Schema) -> None:
+        """All rows will be of this schema."""
+        ...
+
+    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """A channel, its source, its tag `source`, and the tag sets of the modelled rows of its frames and of
+        J1939 senders.
+        """
+        ...
+
+    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
+        """These frames became these rows; both are the stages' again afterwards."""
+        ...
+
+    def add_event(self, event: Event, time_ns: int) -> None:
+        """An event that these rows made, and its stamp."""
+        ...
+
+
+class Writing:
+    """Senders, mapper, watcher, reducer and encoder."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        plan: PlanSpec,
+        mapping: MapSpec | None = None,
+        alarms: Sequence[Alarm] = (),
+        *,
+        vehicle: str,
+        reduce: ReduceSettings = SEND_ALL,
+        output: OutputFormat = OutputFormat.LINE_PROTOCOL,
+        events_last: bool = False,
+    ) -> None:
+        """mapping: None when nothing is mapped; events_last: after all rows that are written at a time.
+
+        ConfigError if `reduce` names a measurement that there is not.
+        """
+        check_measurements(reduce.every_s_by_measurement, schema.specs)
+        self._schema = schema
+        self._observer: Observer | None = None
+        self.vehicle = vehicle
+        self._judged = judged_records(plan, mapping, alarms)
+        self.senders = Senders(schema, self._judged) if any(self._judged) else None
+        self.mapper = Mapper(schema, mapping) if mapping else None
+        self._missing_pages = MissingPages(mapping) if mapping else None
+        self.watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
+        self.alarms = tuple(alarms)
+        self.teller = AlarmTeller(alarms)
+        self._events_last = events_last
+        self._events_made = 0
+        every_ns = [0 if spec.hidden else reduce.every_ns(spec.measurement) for spec in schema.specs]
+        self._reducer = Reducer(schema, every_ns) if any(every_ns) else None
+        self.encoder = Encoder(schema)
+        self._is_text = output is not OutputFormat.LINE_PROTOCOL
+        self._encode = _encode_of(self.encoder, output)
+        event_encoder = Encoder(_EVENT_ROWS)
+        self._set_event_channel = event_encoder.set_channel
+        self._encode_event = _encode_of(event_encoder, output)
+        self._mapped = SampleBatch(schema)
+        self._reduced = SampleBatch(schema)
+        self.channels: dict[int, BoundChannel] = {}
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what a row becomes depends on rows before it, so that all must come in their order."""
+        return any((self.senders, self.mapper, self.watcher, self._reducer))
+
+    def set_observer(self, observer: Observer) -> None:
+        """Let `observer` see all that comes from now on. Before anything is bound."""
+        self._observer = observer
+        observer.start(self._schema)
+
+    def bind(self, channel: BoundChannel) -> None:
+        """Rows of `channel` will come."""
+        number, binding = channel.number, channel.binding
+        self.channels[number] = channel
+        tags = dict(zip(channel.tag_sets, channel.tags(), strict=True))
+        for index, each in tags.items():
+            self.encoder.set_tags(index, tag_set(each))
+        self.encoder.set_channel(number, binding.tag)
+        self._set_event_channel(number, binding.tag)
+        if self.senders is not None:
+            self.senders.bind(number, binding.bus, channel.senders.start)
+        if self.mapper is not None:
+            self.mapper.bind(number, binding.bus, channel.modelled, by_order=binding.by_order)
+        if self._missing_pages is not None:
+            self._missing_pages.bind(number, binding.bus, binding.tag)
+        if self.watcher is not None:
+            own = 1 + len(channel.senders)
+            self.watcher.bind(number, binding.bus, channel.own, channel.modelled, own)
+        if self._observer is not None:
+            del tags[channel.own]
+            self._observer.bind(number, source=binding.source, tag=binding.tag, tags=tags)
+
+    def write(
+        self, samples: SampleBatch, lines: LineBuffer, *, frames: FrameBatch = NO_FRAMES, shift_ns: int = 0
+    ) -> None:
+        """Map, watch, reduce and encode the rows.
+
+        frames: what they were, for the observer; shift_ns: is added to each stamp.
+        """
+        self.encoder.shift_ns = shift_ns
+        findings = self.senders.judge(samples) if self.senders is not None else ()
+        if not findings:
+            self._pass_on(frames, samples, lines)
+            return
+        *parts, rest = samples.split([finding.row + 1 for finding in findings])
+        for part, finding in zip(parts, findings, strict=True):
+            self._pass_on(frames, part, lines)
+            frames = NO_FRAMES
+            self.write_event(*self._found(finding), lines)
+        self._pass_on(frames, rest, lines)
+
+    def _found(self, finding: Finding) -> tuple[Event, int]:
+        tag = self.channels[finding.channel].binding.tag
+        event = finding_event(finding, _name(self._schema.specs[finding.record]), tag)
+        return event, self.teller.stamped(event, finding.time_ns)
+
+    def _pass_on(self, frames: FrameBatch, samples: SampleBatch, lines: LineBuffer) -> None:
+        if self.mapper is not None:
+            samples = _through(self.mapper.map, samples, self._mapped)
+        if self._observer is not None:
+            self._observer.observe(frames, samples)
+        told = self._told(samples)
+        if not told:
+            self._reduce(samples, lines)
+            return
+        *parts, rest = samples.split([len(samples) if self._events_last else row + 1 for row, _, _ in told])
+        for part, (_, event, time_ns) in zip(parts, told, strict=True):
+            self._reduce(part, lines)
+            self.write_event(event, time_ns, lines)
+        self._reduce(rest, lines)
+
+    def _told(self, samples: SampleBatch) -> list[Told]:
+        """The events that these rows make, in the order of the rows."""
+        told: list[Told] = []
+        for one in self.watcher.watch(samples) if self.watcher is not None else ():
+            told.append((one.row, *self.teller.tell(one, self.channels[one.channel].binding.tag)))
+        notices = self.mapper.notices() if self.mapper is not None else ()
+        if notices and self._missing_pages is not None:
+            told.extend(
+                (row, event, self.teller.stamped(event, time_ns))
+                for row, event, time_ns in self._missing_pages.tell(notices)
+            )
+            told.sort(key=lambda one: one[0])
+        return told
+
+    def _reduce(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        if self._reducer is not None:
+            samples = _through(self._reducer.reduce, samples, self._reduced)
+        self._encode(samples, lines)
+
+    def write_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
+        """The observer gets the frame's own time, whatever the stamps of the points count from."""
+        if self._is_text:
+            row = SampleBatch(_EVENT_ROWS, 8)
+            number = next(each.number for each in self.channels.values() if each.binding.tag == event.source)
+            values = {
+                "code": EVENT_CODES[event.code].number,
+                "level": int(event.level),
+                "active": event.active,
+            }
+            row.append(0, time_ns, values, channel=number)
+            self._encode_event(row, lines)
+        else:
+            stamp_ns = time_ns + self.encoder.shift_ns
+            lines.append(event_line(event, self.vehicle, stamp_ns), stamp_ns)
+        self._events_made += 1
+        if self._observer is not None:
+            self._observer.add_event(event, time_ns)
+
+    def flush(
+        self,
+        lines: LineBuffer,
+        *,
+        source: str | None = None,
+        before_ns: int | None = None,
+        shift_ns: int = 0,
+    ) -> None:
+        """Encode the rows that the reducer holds.
+
+        source: only rows of this source; before_ns: only rows of intervals that ended before it; shift_ns: as
+        when they were processed.
+        """
+        if self._reducer is None:
+            return
+        self._reduced.clear()
+        tags = None if source is None else {tags for one in self.of(source) for tags in one.tag_sets}
+        self._reducer.flush(self._reduced, before_ns, tags)
+        self.encoder.shift_ns = shift_ns
+        self._encode(self._reduced, lines)
+
+    def of(self, source: str) -> Iterator[BoundChannel]:
+        """The channels of `source`."""
+        return (each for each in self.channels.values() if each.binding.source == source)
+
+    def follow(self, source: str, newest_ns: int) -> None:
+        """Earlier batches may hold points of the data model of `source` up to this stamp."""
+        for channel in self.of(source):
+            for tags in channel.modelled:
+                self.encoder.modelled_series.follow(tags, newest_ns)
+
+    def forget(self, source: str) -> None:
+        """What comes of `source` from now on has nothing to do with what came: its alarms, its senders."""
+        for channel in self.of(source):
+            if self.watcher is not None:
+                self.watcher.forget(channel.number)
+            if self.senders is not None:
+                self.senders.forget(channel.number)
+
+    @property
+    def pending(self) -> int:
+        """Points that the reducer holds."""
+        return self._reducer.pending if self._reducer else 0
+
+    @property
+    def incomplete_cycles(self) -> int:
+        """Cycles of cell pages that were not complete."""
+        return self.mapper.incomplete_cycles if self.mapper else 0
+
+    def missing_pages(self) -> list[str]:
+        """A sentence for each cycle with pages of cells that have not come, or do not come any more."""
+        if self.mapper is None or self._missing_pages is None:
+            return []
+        return [
+            f"{channel.binding.tag}: {words}"
+            for number, channel in self.channels.items()
+            for words in self._missing_pages.words(number, self.mapper.missing(number))
+        ]
+
+    def countable(self, binding: Binding) -> Iterable[str]:
+        """The names of what `counted` may count of a channel's frames."""
+        if self.senders is None or binding.bus == NO_BUS:
+            return ()
+        judged = (_name(self._schema.specs[record]) for record, _ in self._judged[binding.bus])
+        return [account_name(binding.source, name) for name in judged]
+
+    def counted(self) -> dict[str, int]:
+        """Points that these stages have added or taken off, as the accounts call them; those that the reducer
+        holds are not made yet.
+        """
+        no_points = self.encoder.empty_by_measurement()
+        counters: dict[str, int] = {}
+        if self._reducer is not None:
+            no_points = add(no_points, self._reducer.pending_by_measurement())
+            counters["points/reduced"] = self._reducer.reduced
+        made = add(self.mapper.made() if self.mapper else {}, {name: -n for name, n in no_points.items()})
+        if self._events_made:
+            made = add(made, {EVENT.name: self._events_made})
+        if self.senders is not None:
+            for number, channel in self.channels.items():
+                kept_out = self.senders.kept_out(number).items()
+                source = channel.binding.source
+                counters = add(counters, {account_name(source, name): count for name, count in kept_out})
+        return add(counters, {f"points/made/{name}": count for name, count in made.items()})
+
+
+def _encode_of(encoder: Encoder, output: OutputFormat) -> "_Encoding":
+    return {
+        OutputFormat.CSV: encoder.encode_csv,
+        OutputFormat.LINE_PROTOCOL: encoder.encode,
+        OutputFormat.NDJSON: encoder.encode_ndjson,
+    }[output]
+
+
+class _Encoding(Protocol):
+    def __call__(self, samples: SampleBatch, lines: LineBuffer) -> None: ...
+
+
+def _through(stage: _Copying, samples: SampleBatch, out: SampleBatch) -> SampleBatch:
+    out.clear()
+    stage(samples, out)
+    return out
+
+
+def _name(record: RecordSpec) -> str:
+    """What the message is called in its database."""
+    return record.message or record.measurement

@@ -1,0 +1,188 @@
+"""`nev-telemetry decode --config`: which source a log is of, what is refused, and what text comes out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+from tests.support.lineprotocol import parse_lines
+from tests.support.scripted_server import ScriptedServer
+
+DBC = """VERSION ""
+BU_: BMS
+BO_ 256 {message}: 4 BMS
+ SG_ Volts : 0|16@1+ (0.1,0) [0|0] "V" BMS
+ SG_ Fault : 16|8@1+ (1,0) [0|0] "" BMS
+"""
+TOP = 'vehicle = "van"\n[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n[spool]\ndirectory = "spool"\n'
+CAN = '[[can]]\nname = "{name}"\ninterface = "{interface}"\ndatabases = ["{file}.dbc"]\n'
+MAP = """[[map]]
+signal = "One.Volts"
+to = "battery.voltage_v"
+[[map]]
+signal = "One.Fault"
+to = "event.bms_fault"
+"""
+TRACTION = CAN.format(name="traction", interface="can0", file="one")
+BODY = CAN.format(name="body", interface="can1", file="two")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Databases, a log of two channels, and the working directory of the command."""
+    for name, message in (("one", "One"), ("two", "Two")):
+        (tmp_path / f"{name}.dbc").write_text(DBC.format(message=message))
+    monkeypatch.chdir(tmp_path)
+    for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    return tmp_path
+
+
+def write_log(*channels: str, fault: int = 0) -> None:
+    lines = (f"(1.{n}) {channel} 100#A00F{fault:02X}00\n" for n, channel in enumerate(channels))
+    Path("bus.log").write_text("".join(lines))
+
+
+def decode(sources: str, *arguments: str, output: str = "lp") -> tuple[int, str]:
+    """The exit code and what came out. The configuration has no key of a server that could be used."""
+    Path("gateway.toml").write_text(TOP + sources)
+    command = ["decode", "--config", "gateway.toml", "--format", output, "-o", "out", *arguments, "bus.log"]
+    code = main(command)
+    return code, Path("out").read_text() if Path("out").exists() else ""
+
+
+def measurements(text: str) -> set[tuple[str, str]]:
+    return {(point.measurement, point.tags["source"]) for point in parse_lines(text.encode())}
+
+
+def test_a_channel_is_the_source_of_its_interface_or_name() -> None:
+    write_log("can0", "can1", "traction")
+    code, text = decode(TRACTION + BODY)
+    assert (code, measurements(text)) == (0, {("One", "traction"), ("Two", "body")})
+
+
+def test_the_only_bus_is_every_channel_and_serial_ports_are_none() -> None:
+    write_log("vcan7")
+    port = '[[serial]]\nname = "bms"\nport = "/dev/nowhere"\nprotocol = "jbd"\n'
+    code, text = decode(port + TRACTION)
+    assert (code, measurements(text)) == (0, {("One", "traction")})
+
+
+def test_a_source_that_is_named_is_every_channel() -> None:
+    write_log("can0", "can7")
+    code, text = decode(TRACTION + BODY, "--source", "body")
+    assert (code, measurements(text)) == (0, {("Two", "body")})
+
+
+def test_a_log_of_the_configuration_has_its_databases_by_channel() -> None:
+    write_log("can0", "can1")
+    replay = '[[replay]]\nname = "log"\nfile = "bus.log"\ndatabases = ["one.dbc"]\n'
+    code, text = decode(replay + '[replay.channel_databases]\ncan1 = ["two.dbc"]\n')
+    assert (code, measurements(text)) == (0, {("One", "can0"), ("Two", "can1")})
+
+
+@pytest.mark.parametrize(
+    ("channel", "arguments", "words"),
+    [
+        (
+            "can7",
+            [],
+            "gateway.toml: no source fits the channel 'can7' (choose by --source NAME: traction or body)",
+        ),
+        (
+            "can0",
+            ["--source", "none"],
+            "gateway.toml: has no source 'none' (choose by --source NAME: traction or",
+        ),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_one_line_that_says_how(
+    channel: str, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_log(channel)
+    code, _ = decode(TRACTION + BODY, *arguments)
+    told = capsys.readouterr().err
+    assert (code, told.count("\n")) == (64, 1)
+    assert words in told
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--dbc", "one.dbc"],
+        ["--protocol", "jbd"],
+        ["--messages"],
+        ["--vehicle", "car"],
+        ["--first-wins"],
+        ["--j1939"],
+        ["--keep-not-available"],
+        ["--value-texts"],
+        ["--id-mask", "7F0"],
+        ["--protect", "protect.toml"],
+        ["--isotp", "7E8"],
+        ["--isotp-length"],
+        ["--isotp-extended-addressing"],
+    ],
+)
+def test_what_the_configuration_decides_is_no_option_beside_it(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_log("can0")
+    code, text = decode(TRACTION, *option)
+    told = capsys.readouterr().err
+    assert (code, text, told.count("\n")) == (64, "", 1)
+    assert f"--config: stands beside {option[0]} " in told
+
+
+def test_a_source_without_a_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    write_log("can0")
+    assert main(["decode", "--source", "body", "bus.log"]) == 64
+    assert "--source: stands without --config" in capsys.readouterr().err
+
+
+def test_a_source_without_a_database_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    write_log("can9")
+    code, text = decode('[[can]]\nname = "bare"\n')
+    assert (code, text) == (0, "")
+    assert "can9: source bare of" in capsys.readouterr().err
+
+
+def test_csv_and_ndjson_have_the_data_model_and_its_events() -> None:
+    write_log("can0", fault=1)
+    _, text = decode(TRACTION + MAP, output="csv")
+    assert text.splitlines()[1:] == [
+        "1000000000,traction,100,One,Volts,400",
+        "1000000000,traction,100,One,Fault,1",
+        "1000000000,traction,,event,code,111",
+        "1000000000,traction,,event,level,2",
+        "1000000000,traction,,event,active,1",
+        "1000000000,traction,,battery,voltage_v,400",
+    ]
+    _, text = decode(TRACTION + MAP, output="ndjson")
+    assert [(row["message"], row["signals"]) for row in map(json.loads, text.splitlines())] == [
+        ("One", {"Volts": 400, "Fault": 1}),
+        ("event", {"code": 111, "level": 2, "active": True}),
+        ("battery", {"voltage_v": 400}),
+    ]
+
+
+def test_an_archive_reaches_the_data_model_in_the_configured_database() -> None:
+    write_log("can0", "can0", fault=1)
+    _, text = decode(TRACTION + MAP)
+    Path("out").unlink()
+    with ScriptedServer() as server:
+        top = TOP.replace("http://127.0.0.1:1", server.url)
+        Path("gateway.toml").write_text(top + TRACTION + MAP)
+        assert main(["decode", "--config", "gateway.toml", "--format", "influx", "bus.log"]) == 0
+        assert server.stored == set(text.encode().splitlines())
+    assert {"battery", "event", "One"} == {point.measurement for point in parse_lines(text.encode())}
+
+
+def test_no_secret_and_no_folder_of_the_service_is_needed_for_text(folder: Path) -> None:
+    write_log("can0")
+    secret = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\ntoken_file = "/nowhere/token"\n'
+    Path("gateway.toml").write_text(f'vehicle = "van"\n{secret}[spool]\ndirectory = "spool"\n{TRACTION}')
+    assert main(["decode", "--config", "gateway.toml", "--format", "lp", "-o", "out", "bus.log"]) == 0
+    assert Path("out").read_text().startswith("One,source=traction,vehicle=van ")
+    assert not (folder / "spool").exists()
