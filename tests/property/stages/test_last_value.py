@@ -40,6 +40,7 @@ from telemetry.spool.spool import LOOK_EVERY_S
 from telemetry.stages.stages import Line
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
+from tests.support.examples import examples
 from tests.support.model_server import ModelServer, Reply, refusal
 
 DIRECTORY = Path("/spool")
@@ -228,4 +229,4 @@ class LastValue(RuleBasedStateMachine):
 
 
 TestLastValue = LastValue.TestCase
-TestLastValue.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestLastValue.settings = settings(max_examples=examples(100), stateful_step_count=25, deadline=None)
