@@ -25,8 +25,9 @@ test-long: setup-tests ## what `make test` leaves out: campaigns, whole builds, 
 
 # Tests of CAN sockets run where vcan0 and vcan1 exist: on this kernel, or in User Mode Linux. There importing is slow:
 # only the files that have such tests are looked at.
+VCAN ?= vcan and not long
 test-vcan:
-	$(BED) $(PYTHON) -m pytest -q -m vcan -p no:cacheprovider $$(grep -rl "mark\.vcan" --include="test_*.py" tests)
+	$(BED) $(PYTHON) -m pytest -q -m "$(VCAN)" -p no:cacheprovider $$(grep -rl "mark\.vcan" --include="test_*.py" tests)
 
 ARCH ?= aarch64
 test-arm: ## the wheel and its unit and property tests in an emulated Debian (root; ARCH=armhf: 32 bits)

@@ -7,11 +7,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p build
 
-native() { .venv/bin/python -m pytest -q -n $(($(nproc) + 2)) --dist loadgroup "$@" tests; }
+native() { .venv/bin/python -m pytest -q -n $(($(nproc) + 1)) --dist loadgroup "$@" tests; }
 
 if [ "${1:-}" = long ]; then
     # The core is compiled in some of them: that may take longer than other tests do.
     native -m "(long or hypothesis) and not vcan" -o timeout=900 -o faulthandler_timeout=960
+    make --no-print-directory test-vcan VCAN="vcan and long"
     printf 'make test-long: %d s\n' "$SECONDS"
     exit
 fi
