@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-native test-vcan test-arm lint format fuzz sanitize coverage bench bench-page bench-smoke dist clean
+.PHONY: help setup setup-tests demo test test-long test-vcan test-arm lint format fuzz sanitize coverage bench bench-page bench-smoke dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -17,16 +17,17 @@ setup-tests:
 demo: setup ## a simulated vehicle through the real gateway into a real InfluxDB, read back, with a picture
 	.venv/bin/nev-telemetry demo
 
-test: test-native test-vcan ## all tests: unit, property, integration with real servers, faults, real CAN sockets
+test: setup-tests ## the tests, in minutes: unit, property, integration with real servers, faults, real CAN sockets
+	@tools/test.sh
 
-# Unit and property tests share nothing: as many at a time as there are processors.
-test-native: setup-tests
-	$(PYTHON) -m pytest -m "not vcan" -n auto tests/unit tests/property
-	$(PYTHON) -m pytest -m "not vcan" tests/integration tests/fault
+test-long: setup-tests ## what `make test` leaves out: campaigns, whole builds, all examples of each property
+	@tools/test.sh long
 
-# Tests of CAN sockets run where vcan0 and vcan1 exist: on this kernel, or in User Mode Linux.
-test-vcan: setup-tests
-	$(BED) $(PYTHON) -m pytest -m vcan -p no:cacheprovider
+# Tests of CAN sockets run where vcan0 and vcan1 exist: on this kernel, or in User Mode Linux. There importing is slow:
+# only the files that have such tests are looked at.
+VCAN ?= vcan and not long
+test-vcan:
+	$(BED) $(PYTHON) -m pytest -q -m "$(VCAN)" -p no:cacheprovider $$(grep -rl "mark\.vcan" --include="test_*.py" tests)
 
 ARCH ?= aarch64
 test-arm: ## the wheel and its unit and property tests in an emulated Debian (root; ARCH=armhf: 32 bits)

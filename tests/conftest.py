@@ -4,9 +4,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
-from tests.support.fleet_lines import load_fleet
+from tests.support.examples import register_profiles
 from tests.support.servers import (
     Database,
     DatabaseServer,
@@ -21,9 +20,7 @@ pytest_plugins = ["tests.support.required"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A busy machine is no reason to fail: how long an example takes says nothing here.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+register_profiles()
 
 
 @pytest.fixture(scope="session")
@@ -53,15 +50,19 @@ def victoria_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datab
 @pytest.fixture(scope="session")
 def fleet_in_influxdb2(influxdb2: DatabaseServer) -> Database:
     """The fleet of tests/support/fleet.py, for tests that read only."""
-    database = influxdb2.fresh_database()
-    load_fleet(database)
-    return database
+    return _fleet_in(influxdb2)
 
 
 @pytest.fixture(scope="session")
 def fleet_in_influxdb1(influxdb1: DatabaseServer) -> Database:
     """The same in Debian's InfluxDB."""
-    database = influxdb1.fresh_database()
+    return _fleet_in(influxdb1)
+
+
+def _fleet_in(server: DatabaseServer) -> Database:
+    from tests.support.fleet_lines import load_fleet  # takes seconds to import; few tests need it
+
+    database = server.fresh_database()
     load_fleet(database)
     return database
 

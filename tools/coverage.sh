@@ -19,6 +19,6 @@ assert "/build/gcov/" in module.__file__, module.__file__'
 tests=("$@")
 [ $# -gt 0 ] || tests=(tests/unit tests/property)
 .venv/bin/python -m pytest -q -n auto -p no:cacheprovider --hypothesis-profile=untimed -o pythonpath=". build/gcov/lib" \
-    -m "not vcan and not server and not slow" --cov=telemetry --cov=firmware_sim --cov-report=term:skip-covered \
+    -m "not vcan and not server and not long" --cov=telemetry --cov=firmware_sim --cov-report=term:skip-covered \
     "${tests[@]}" | tee build/coverage.txt
 .venv/bin/python tools/core_coverage.py build/gcov | tee -a build/coverage.txt

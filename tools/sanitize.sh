@@ -27,4 +27,4 @@ assert "/build/sanitize/" in module.__file__, module.__file__'
 exec .venv/bin/python -m pytest -q -n auto --capture=sys -p no:cacheprovider --hypothesis-profile=ci \
     -o pythonpath=". build/sanitize/lib" \
     --deselect tests/unit/databases/test_value_texts.py::test_a_cached_plan_is_that_of_the_option \
-    -m "not vcan and not server and not slow" "${@:-${tests[@]}}"
+    -m "not vcan and not server and not long" "${@:-${tests[@]}}"

@@ -134,6 +134,8 @@ def _child() -> int:
     unblock()
     resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES, PARSE_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PARSE_TIMEOUT_S, PARSE_TIMEOUT_S))
+    # cantools imports python-can, and that imports asammdf and pandas for MF4 logs: a second, and 60 MB.
+    sys.modules["asammdf"] = None  # type: ignore[assignment]
     from telemetry.databases.build import build_plan
 
     try:

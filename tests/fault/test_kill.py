@@ -1,5 +1,5 @@
 """kill -9 at random instants under load (G2, G6): what is in the database afterwards is what would be there
-without it. NEV_TELEMETRY_KILLS says how many kills; the release check takes 200."""
+without it. NEV_TELEMETRY_KILLS says how many kills a campaign has; the release check takes 200."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from tests.support.gateway import Gateway, influx_table
 from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
 from tests.support.servers import Database, DatabaseServer, Points
 
-KILLS = int(os.environ.get("NEV_TELEMETRY_KILLS", "6"))
+KILLS = (6, pytest.param(int(os.environ.get("NEV_TELEMETRY_KILLS", "25")), marks=pytest.mark.long))
 LOG_S = 240.0
 SECONDS_PER_LIFE = 0.8
 OWN_MEASUREMENTS = ("gateway", "event")
@@ -58,10 +58,16 @@ to = "battery.current_a"
 
 
 @pytest.mark.server("influxdb1")
+@pytest.mark.parametrize("kills", KILLS)
 @pytest.mark.parametrize("top", ["", REDUCED], ids=["raw", "reduced"])
 @pytest.mark.parametrize("log_name", ["fine_log", "coarse_log"])
 def test_a_service_killed_at_random_instants_leaves_the_database_of_an_undisturbed_run(
-    top: str, log_name: str, influxdb1: DatabaseServer, tmp_path: Path, request: pytest.FixtureRequest
+    kills: int,
+    top: str,
+    log_name: str,
+    influxdb1: DatabaseServer,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     log = request.getfixturevalue(log_name)
     calm, killed = tmp_path / "calm", tmp_path / "killed"
@@ -72,10 +78,10 @@ def test_a_service_killed_at_random_instants_leaves_the_database_of_an_undisturb
         calm_accounts = gateway.run()
 
     # Slow enough for the log to last until the last kill.
-    speed = LOG_S / (KILLS * SECONDS_PER_LIFE)
+    speed = LOG_S / (kills * SECONDS_PER_LIFE)
     chance = random.Random(20261125)
     with Gateway(killed, influx_table(killed_database, killed), replay(log, speed), top) as gateway:
-        for _ in range(KILLS):
+        for _ in range(kills):
             process = gateway.start()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(chance.uniform(0.2, 2 * SECONDS_PER_LIFE))

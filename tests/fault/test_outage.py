@@ -11,7 +11,7 @@ from tests.support.scripted_server import ScriptedServer
 MEMORY_GROWTH_BYTES = 5e6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_outage_of_two_hours_loses_nothing_and_costs_no_memory(tmp_path: Path) -> None:
     log = record_drive(tmp_path / "drive.log", 300.0)
     with ScriptedServer() as server:

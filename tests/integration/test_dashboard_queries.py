@@ -37,6 +37,7 @@ from tests.support.grafana import (
 from tests.support.queries_page import flux_rows
 from tests.support.servers import Database
 
+pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once
 SHOWN = TimeRange(START, NOW)
 ALL: Choices = {
     "vehicle": VEHICLES,

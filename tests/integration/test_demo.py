@@ -239,6 +239,7 @@ def test_when_asked_to_stay_it_shows_a_page_until_it_is_told_to_end(
 
 
 @pytest.mark.vcan
+@pytest.mark.long
 def test_on_a_real_can_bus_too(demo: Demo) -> None:
     # A kernel within the kernel has little time for each frame, and a bus waits for nobody.
     code, output = demo.run(without_apt(demo), **{"time-scale": "5"})

@@ -44,6 +44,7 @@ def test_the_page_about_logs_does_what_it_promises(open_influxdb1: str, tmp_path
 
 
 @pytest.mark.vcan
+@pytest.mark.long
 @pytest.mark.server("influxdb1")
 @pytest.mark.skipif(os.geteuid() != 0, reason="the page makes a network interface: as root")
 def test_the_page_about_laptops_does_what_it_promises(open_influxdb1: str, tmp_path: Path) -> None:

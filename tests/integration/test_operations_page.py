@@ -38,7 +38,7 @@ def names_in(rows: list[str]) -> set[str]:
 
 def counters() -> Iterator[str]:
     """What sources, framers and the decoder count, in Python and in Cython."""
-    files = [*(ROOT / "telemetry").rglob("*.py"), *(ROOT / "ext" / "telemetry_core").glob("*.pyx")]
+    files = [*(ROOT / "telemetry").rglob("*.py"), *(ROOT / "ext" / "telemetry_core").rglob("*.pyx")]
     for file in files:
         text = file.read_text("utf-8")
         yield from re.findall(r'"(lost/[a-z_]+)"', text)

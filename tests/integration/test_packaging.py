@@ -13,6 +13,8 @@ import pytest
 
 import telemetry
 
+# The whole core is compiled twice.
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("packages")]
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,13 +44,15 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def core_sources(suffix: str) -> set[str]:
-    return {path.name for path in (ROOT / "ext" / "telemetry_core").glob(f"*{suffix}")}
+    """Their paths in the core's folder."""
+    core = ROOT / "ext" / "telemetry_core"
+    return {str(path.relative_to(core)) for path in core.rglob(f"*{suffix}")}
 
 
 def test_the_sdist_holds_all_sources_of_the_core_and_nothing_generated(packages: Path) -> None:
     (sdist,) = packages.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        names = {Path(name).name for name in archive.getnames() if "/ext/telemetry_core/" in name}
+        names = {name.partition("/ext/telemetry_core/")[2] for name in archive.getnames()}
     assert core_sources(".pyx") | core_sources(".pxd") | core_sources(".pyi") | core_sources(".h") <= names
     assert not [name for name in names if name.endswith((".c", ".cpp", ".so"))]
 
@@ -97,10 +101,9 @@ def test_the_cores_unit_tests_pass_in_a_debug_build_with_bounds_checks(tmp_path:
     copy = clean_copy(tmp_path / "copy")
     run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=copy, TELEMETRY_CORE_DEBUG="1")
     modules = core_sources(".pyx")
-    assert len(list((copy / "ext/telemetry_core").glob("*.html"))) == len(modules)
-    tests = [
-        path for path in sorted((copy / "tests/unit").glob("*.py")) if "telemetry_core" in path.read_text()
-    ]
+    assert len(list((copy / "ext/telemetry_core").rglob("*.html"))) == len(modules)
+    files = sorted((copy / "tests/unit").rglob("test_*.py"))
+    tests = [path for path in files if "telemetry_core" in path.read_text()]
     where = "import telemetry_core.decode.decoder as module; print(module.__file__)"
     environment = {"PYTHONPATH": f"{copy}/ext:{copy}"}  # before the installation in place
     assert run(sys.executable, "-c", where, cwd=copy, **environment).startswith(str(copy))

@@ -23,6 +23,7 @@ from tests.support.queries_page import (
 )
 from tests.support.servers import Database
 
+pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once
 QUESTIONS = list(questions())
 each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: f"{question.number}")
 CHARGING_MINUTES = 6

@@ -217,7 +217,6 @@ say end
 
 
 @pytest.mark.optional
-@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for namespaces")
 def test_a_real_systemd_runs_reloads_and_stops_the_hardened_service(tmp_path: Path) -> None:
     try:

@@ -133,7 +133,14 @@ def all_delivered(gateway: Gateway) -> bool:
 
 
 @pytest.mark.vcan
-@pytest.mark.parametrize("kind", ["influxdb2", "influxdb1", "victoria_metrics"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("influxdb2", marks=pytest.mark.long),
+        "influxdb1",
+        pytest.param("victoria_metrics", marks=pytest.mark.long),
+    ],
+)
 def test_each_signal_of_a_recorded_bus_arrives_as_decode_says(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -14,6 +14,7 @@ from tests.support.web import WebRig
 from tests.support.web_gateway import pack_power, web_gateway
 from tests.unit.web.test_history import battery
 
+pytestmark = pytest.mark.xdist_group("chromium")  # started once
 expect.set_options(timeout=WAIT_MS)
 VOLTAGE = "#packs [data-field=voltage_v] dd"
 

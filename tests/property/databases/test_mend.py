@@ -10,6 +10,7 @@ from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.formats.dbc_mend import has_absurd_sizes, mend, read_notes, shorten_lists
 from telemetry.errors import ConfigError
+from tests.support.examples import examples
 
 DATABASE = """VERSION "1"
 NS_ :
@@ -53,7 +54,7 @@ SG_MUL_VAL_ 256 Inner Current 2-2;
 """
 VEHICLE = (Path(firmware_sim.__file__).parent / "wire" / "vehicle.dbc").read_text()
 ODD = st.sampled_from('\x00\x1b\x85\u2028\n\r"\\;:|@/ -+.,_0zé电') | st.characters(exclude_categories=["Cs"])
-BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BOUNDED = settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def position(text: str) -> st.SearchStrategy[int]:

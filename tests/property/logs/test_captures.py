@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from telemetry.logs.captures import Capture, CapturedBytes, format_piece, parse_line
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.stages.formats import OutputFormat
+from tests.support.examples import examples
 from tests.support.framing import jbd_message, vedirect_block
 from tests.support.log_decoders import capture_decoder
 
@@ -50,7 +51,7 @@ def decoded(protocol: str, output_format: OutputFormat, content: bytes) -> bytes
             return b"".join(piece.text for piece in pieces)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(
     data=st.binary(max_size=300),
     protocol=st.sampled_from(sorted(PROTOCOLS)),
@@ -65,7 +66,7 @@ def test_any_bytes_of_a_port_are_decoded_without_an_error(
     assert b"nan" not in text.lower()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(cuts=st.lists(st.integers(1, 60), max_size=10))
 def test_it_does_not_matter_how_messages_lie_in_lines(cuts: list[int]) -> None:
     stream = jbd_message(4, bytes.fromhex("0CE40CE5")) * 5 + b"\xdd" + jbd_message(4, bytes(2)) * 2

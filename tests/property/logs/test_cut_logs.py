@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.logs.log import Log
+from tests.support.examples import examples
 from tests.support.logs import Numbering, blf_container, blf_file, blf_message
 
 LineOf = Callable[[int, int, bytes], bytes]  # of the seconds, the identifier and the data
@@ -102,7 +103,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("packed", PACKERS)
 @pytest.mark.parametrize("name", FORMATS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(rows=ROWS, ends=BLOCK_ENDS, level=st.sampled_from([0, 6]), has_end=st.booleans(), kept=KEPT)
 def test_of_a_text_log_that_was_cut_no_frame_is_read_that_it_did_not_have(
     folder: Path,
@@ -129,7 +130,7 @@ def test_of_a_text_log_that_was_cut_no_frame_is_read_that_it_did_not_have(
 
 
 @pytest.mark.parametrize("packed", PACKERS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(rows=ROWS, ends=BLOCK_ENDS, level=st.sampled_from([0, 6]), kept=KEPT)
 def test_of_a_binary_log_that_was_cut_no_frame_is_read_that_it_did_not_have(
     folder: Path, packed: str, rows: list[tuple[int, bytes]], ends: list[int], level: int, kept: list[float]

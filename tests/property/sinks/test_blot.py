@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.sinks.blot import BLOT, Blotter
+from tests.support.examples import examples
 
 # No character that stars or the texts around are made of, so that what is left can only be the secret's.
 secrets = st.text(
@@ -63,7 +64,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 encodings = st.sampled_from(sorted(ENCODINGS))
 
 
-@settings(max_examples=60, deadline=None)  # a pattern is compiled for each
+@settings(max_examples=examples(60), deadline=None)  # a pattern is compiled for each
 @given(secrets, encodings, around, around)
 def test_a_secret_in_any_encoding_is_blotted_and_the_text_around_it_is_kept(
     secret: str, name: str, before: str, after: str
@@ -72,7 +73,7 @@ def test_a_secret_in_any_encoding_is_blotted_and_the_text_around_it_is_kept(
     assert Blotter([secret]).text(text) == f"{before}{BLOT}{after}"
 
 
-@settings(max_examples=60, deadline=None)  # a pattern is compiled for each
+@settings(max_examples=examples(60), deadline=None)  # a pattern is compiled for each
 @given(secrets, st.binary(max_size=7), st.binary(max_size=7), st.booleans())
 def test_base64_of_anything_that_holds_a_secret_shows_none_of_it(
     secret: str, before: bytes, after: bytes, urlsafe: bool
@@ -88,7 +89,7 @@ def test_base64_of_anything_that_holds_a_secret_shows_none_of_it(
         assert letters <= (len(before) * 8 + 5) // 6 + (len(after) * 8 + 5) // 6
 
 
-@settings(max_examples=60, deadline=None)  # a pattern is compiled for each
+@settings(max_examples=examples(60), deadline=None)  # a pattern is compiled for each
 @given(secrets, encodings)
 def test_the_words_of_an_answer_are_blotted_as_json_decodes_them(secret: str, name: str) -> None:
     """Whatever the encoding, and JSON around it."""
@@ -109,7 +110,7 @@ def test_the_words_of_an_answer_are_blotted_as_json_decodes_them(secret: str, na
         assert shown == {"code": "invalid", "n": [1, None]}
 
 
-@settings(max_examples=60, deadline=None)  # a pattern is compiled for each
+@settings(max_examples=examples(60), deadline=None)  # a pattern is compiled for each
 @given(secrets, st.binary(max_size=300))
 def test_a_body_without_a_secret_is_kept_byte_by_byte(secret: str, body: bytes) -> None:
     body = b"." + body.replace(b"\0", b"").replace(b"://", b"")

@@ -13,6 +13,7 @@ from telemetry.sinks.retry import Backoff
 from telemetry.sinks.sender import Sender
 from telemetry.spool.spool import Spool
 from tests.support.clock import FakeClock
+from tests.support.examples import examples
 from tests.support.list_queue import batch_of
 from tests.support.model_server import ModelServer, Reply, refusal
 
@@ -53,7 +54,7 @@ class Server:
         return refusal("no")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(EVENTS, st.sampled_from(["quotes", "fails", "says nothing"]))
 def test_every_point_is_stored_or_counted_dead(events: list[list[bool] | list[Reply]], manner: str) -> None:
     clock = FakeClock()

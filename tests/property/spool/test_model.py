@@ -21,6 +21,7 @@ from telemetry.spool.requeue import hand_over
 from telemetry.spool.spool import LOOK_EVERY_S
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
+from tests.support.examples import examples
 from tests.support.spool import Feed, assert_balanced, drain, points_of
 
 DIRECTORY = Path("/spool")
@@ -283,4 +284,4 @@ def no_fault(operation: str, path: Path) -> None:
 
 
 TestSpoolModel = SpoolMachine.TestCase
-TestSpoolModel.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestSpoolModel.settings = settings(max_examples=examples(200), stateful_step_count=40, deadline=None)

@@ -41,6 +41,7 @@ from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
+from tests.support.examples import examples
 from tests.support.model_server import ModelServer, Reply, refusal
 
 DIRECTORY = Path("/spool")
@@ -229,4 +230,4 @@ class LastValue(RuleBasedStateMachine):
 
 
 TestLastValue = LastValue.TestCase
-TestLastValue.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestLastValue.settings = settings(max_examples=examples(100), stateful_step_count=25, deadline=None)

@@ -136,6 +136,15 @@ def test_loading_a_cached_plan_imports_no_parser(bus: BusDatabases, tmp_path: Pa
     subprocess.run([sys.executable, "-c", script, *arguments], check=True, env=environment)
 
 
+def test_the_parser_imports_nothing_that_only_logs_need() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "telemetry.databases.plan_cache"]
+    environment = {"PYTHONPATH": ":".join(filter(None, sys.path))}
+    parser = subprocess.run(command, input="[]", capture_output=True, check=True, env=environment, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in parser.stderr.splitlines()}
+    assert "cantools" in imported
+    assert not imported & {"numpy", "pandas"}
+
+
 def test_a_file_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: File name too long"):  # as of a closed folder
         load_plan([BusDatabases("can0", (tmp_path / f"{'x' * 300}.dbc",))], tmp_path)

@@ -19,6 +19,7 @@ from telemetry.demo.sampling import (
     last_value,
     polled_lateness,
 )
+from tests.support.examples import examples
 
 S = 1_000_000_000
 SPAN_NS = (0, 600 * S)
@@ -37,7 +38,7 @@ def true_wh(power_w: Callable[[float], float], sign: float) -> float:
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(seed=st.integers(0, 2**32 - 1), worst_s=st.sampled_from([0.0, 0.05, 2.0, 60.0]))
 def test_energy_of_late_cyclic_readings_is_within_its_error(seed: int, worst_s: float, sign: float) -> None:
     power_w = staircase(seed)
@@ -54,7 +55,7 @@ def test_energy_of_late_cyclic_readings_is_within_its_error(seed: int, worst_s: 
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(seed=st.integers(0, 2**32 - 1))
 def test_energy_of_polled_readings_is_within_its_error(seed: int, sign: float) -> None:
     power_w = staircase(seed)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from firmware_sim.ecus.alarms import THRESHOLDS, AlarmLevel
 from firmware_sim.ecus.bms import CELL_FULL_V, TICK_S, Bms, BmsState, VehicleRequest
 from firmware_sim.plant.pack import Pack, PackSpec
+from tests.support.examples import examples
 
 
 def make_bms(**spec: float) -> Bms:
@@ -154,7 +155,7 @@ def test_cooling_starts_warm_and_stops_cool() -> None:
         max_size=12,
     )
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_whatever_is_asked_current_flows_only_through_closed_contactors(
     steps: list[tuple[VehicleRequest, float, float]],
 ) -> None:

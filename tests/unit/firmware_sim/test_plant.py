@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from firmware_sim.plant.cell import open_circuit_v
 from firmware_sim.plant.pack import Pack, PackSpec
+from tests.support.examples import examples
 
 UNIFORM = PackSpec(capacity_spread=0.0, resistance_spread=0.0, charge_spread=0.0, self_discharge_a=0.0)
 
@@ -57,7 +58,7 @@ def test_charge_is_the_integral_of_current() -> None:
 
 
 @given(st.floats(-300.0, 200.0), st.floats(20.0, 80.0), st.floats(-15.0, 40.0))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_the_voltage_stays_within_what_cells_have(current_a: float, soc_pct: float, temp_c: float) -> None:
     spec = PackSpec(start_soc_pct=soc_pct, start_temp_c=temp_c, ambient_c=temp_c)
     pack = run(Pack(spec, seed=3), current_a, 10.0)

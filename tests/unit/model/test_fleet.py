@@ -1,11 +1,13 @@
 """The fleet that dashboards and questions are tested on is one that a gateway could have written."""
 
+import pytest
 from line_protocol_parser import parse_line
 
 from telemetry.model.measurements import MEASUREMENTS, Kind
 from tests.support.fleet import PACKS, VAN7, minutes
 from tests.support.fleet_lines import fleet_lines
 
+pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once
 KINDS: dict[Kind, type] = {Kind.FLOAT: float, Kind.BOOL: bool, Kind.TEXT: str}
 NUMBERED = {"v": "vNNN", "t": "tNNN"}
 

@@ -13,6 +13,7 @@ from telemetry_core.rules.mapper import Mapper
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
+from tests.support.examples import examples
 from tests.support.mapper_model import MapperModel
 from tests.support.plan_specs import Signal, plan, tenths
 
@@ -68,7 +69,7 @@ def stamped(readings: list[Reading]) -> list[Reading]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(MAPS, READINGS, st.lists(st.integers(0, 60)))
 def test_any_readings_in_any_batches_are_counted_as_by_the_readable_mapper(
     entries: tuple[MapEntry, ...], readings: list[Reading], cuts: list[int]
@@ -85,7 +86,7 @@ def test_any_readings_in_any_batches_are_counted_as_by_the_readable_mapper(
     assert [repr(row) for row in out] == [repr(row) for row in readable.map(batch_of(schema, rows))]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(STEPS_NS, st.integers(-4000, 4000)), min_size=1, max_size=60))
 def test_counters_only_grow_and_agree_with_exact_arithmetic(readings: list[tuple[int, int]]) -> None:
     spec = resolve([AMPS], PLAN, counting=Counting())

@@ -18,6 +18,7 @@ from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from tests.support.cycles import Arrival, Pack, complete
+from tests.support.examples import examples
 from tests.support.mapper_model import MapperModel
 from tests.support.plan_specs import Signal, plan, tenths
 
@@ -143,7 +144,7 @@ def protected(spec: MapSpec, names: set[str]) -> MapSpec:
     return replace(spec, buses=(first, *spec.buses[1:]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.sets(st.sampled_from(["Cells", "Bricks", "Temps"])),
     st.sets(st.sampled_from(range(len(POOL)))),
@@ -195,7 +196,7 @@ def test_the_batch_size_changes_nothing(size: int) -> None:
     assert mapper.made() == {"cells": 25, "battery": 25}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from([[CELLS], [CELLS, SENSORS]]), given_rows(), st.lists(st.integers(0, 40)))
 def test_pages_of_any_time_and_order_are_read_alike_however_they_are_batched(
     entries: list[MapEntry], rows: list[Given], cuts: list[int]
@@ -241,7 +242,7 @@ def sent_rows(draw: st.DrawFn) -> tuple[list[Given], list[int]]:
     return rows, cycles
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from([[CELLS], [CELLS, SENSORS]]), sent_rows())
 def test_what_a_sender_sent_is_read_as_if_its_cycles_were_known(
     entries: list[MapEntry], sent: tuple[list[Given], list[int]]

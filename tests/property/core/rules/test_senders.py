@@ -20,6 +20,7 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.resolve import model
 from telemetry.rules.senders import judged_records
+from tests.support.examples import examples
 from tests.support.mapper_model import MapperModel
 from tests.support.plan_specs import Signal, j1939, plan, tenths
 from tests.support.reducer import ModelReducer
@@ -128,7 +129,7 @@ class Compiled:
         self.reduced += reduced
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.sets(st.sampled_from(range(len(SOMETIMES)))),
     st.sampled_from([LIMITS, []]),

@@ -11,6 +11,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.rules.watcher import Watcher
 
+from tests.support.examples import examples
 from tests.support.watcher_model import WatcherModel
 
 FAULTS, CELLS, QUIET = 0, 1, 2
@@ -105,7 +106,7 @@ def stamped(rows: Sequence[Given]) -> list[Given]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(RULES, max_size=8), ROWS, st.lists(st.integers(0, 40)))
 def test_any_rows_in_any_batches_are_watched_as_by_the_readable_watcher(
     rules: list[RuleSpec], drawn: list[Given], cuts: list[int]

@@ -9,6 +9,7 @@ from telemetry_core.serial.framing import MessageFraming, TextFraming
 
 from telemetry.protocols.serial.jbd import JBD, request
 from telemetry.protocols.serial.vedirect import VEDIRECT
+from tests.support.examples import examples
 from tests.support.framer_models import MessageModel, TextModel
 from tests.support.framing import feed_pieces, jbd_message, pieces_of, vedirect_block
 
@@ -133,7 +134,7 @@ def test_one_damaged_message_costs_no_other(number: int, at: int, byte: int) -> 
 
 
 @pytest.mark.parametrize("protocol", [JBD, VEDIRECT], ids=lambda protocol: protocol.name)
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 @given(stream=st.binary(min_size=1, max_size=50))
 def test_what_is_kept_is_bounded_whatever_comes(protocol, stream: bytes) -> None:  # type: ignore[no-untyped-def]
     framer = protocol.make_framer()

@@ -8,6 +8,7 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.schema import Schema
 from telemetry_core.transport.stage import Transport
 
+from tests.support.examples import examples
 from tests.support.transport_model import TransportModel
 from tests.support.transport_wire import bam, id_of, isotp, requested
 
@@ -156,7 +157,7 @@ def frames_of(drawn: Drawn) -> list[FrameTuple]:
     return frames
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(FRAMES, st.integers(1, 20))
 def test_the_compiled_stage_and_the_model_agree_however_frames_are_batched(
     drawn: Drawn, batch_size: int

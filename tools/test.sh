@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs the tests, side by side: more of them than there are processors, since many wait for a server or a child.
+#
+#   tools/test.sh         all but campaigns, with a few examples of each property; those of CAN sockets at the same time
+#   tools/test.sh long    the campaigns, and all examples of each property
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+mkdir -p build
+
+native() { .venv/bin/python -m pytest -q -n $(($(nproc) + 1)) --dist loadgroup "$@" tests; }
+
+if [ "${1:-}" = long ]; then
+    # The core is compiled in some of them: that may take longer than other tests do.
+    native -m "(long or hypothesis) and not vcan" -o timeout=900 -o faulthandler_timeout=960
+    make --no-print-directory test-vcan VCAN="vcan and long"
+    printf 'make test-long: %d s\n' "$SECONDS"
+    exit
+fi
+
+make --no-print-directory test-vcan >build/test-vcan.log 2>&1 &
+bed=$!
+trap 'kill "$bed" 2>/dev/null || true' EXIT
+status=0
+native -m "not long and not vcan" --hypothesis-profile=quick || status=1
+wait "$bed" || status=1
+trap - EXIT
+printf '\nmake test-vcan, at the same time:\n'
+cat build/test-vcan.log
+printf '\nmake test: %d s. make test-long adds campaigns and all examples of each property: about as long again.\n' "$SECONDS"
+exit "$status"
