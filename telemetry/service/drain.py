@@ -24,7 +24,7 @@ SINK_STOP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DrainProgress:
     """How far it is."""
 
     waiting_points: int
@@ -39,8 +39,8 @@ def drain(
     stop: threading.Event,
     *,
     timeout_s: float | None,
-    on_progress: Callable[[Progress], None],
-) -> Progress:
+    on_progress: Callable[[DrainProgress], None],
+) -> DrainProgress:
     """Deliver what waits; how it ended. UnavailableError if something still waits then.
 
     StorageError if a service uses the spool: it delivers by itself.
@@ -92,9 +92,9 @@ def drain(
     return progress
 
 
-def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> Progress:
+def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> DrainProgress:
     gauges, counters, state = spool.gauges(), spool.counters(), sink.state
-    return Progress(
+    return DrainProgress(
         waiting_points=gauges.waiting_disk_points + gauges.waiting_memory_points,
         acknowledged_points=counters["points/acknowledged"] - before["points/acknowledged"],
         dead_points=state.dead_points,

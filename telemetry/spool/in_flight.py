@@ -24,7 +24,7 @@ from telemetry.spool.store import Commit, Store
 
 
 @dataclass(slots=True)
-class _InFlight:
+class _Flight:
     """A batch that was handed out."""
 
     entry: Entry
@@ -57,7 +57,7 @@ class _Newest:
     place: int
 
 
-class Outbox:
+class InFlight:
     """See the module."""
 
     def __init__(self, store: Store, memory: Memory, dead_letters: DeadLetters, clock: Clock) -> None:
@@ -65,7 +65,7 @@ class Outbox:
         self._memory = memory
         self._dead_letters = dead_letters
         self._clock = clock
-        self._in_flight: dict[int, _InFlight] = {}
+        self._in_flight: dict[int, _Flight] = {}
         self._newest: _Newest | None = None
         self._being_written: frozenset[int] = frozenset()
         self.memory_is_open = False  # what is in memory is handed out
@@ -227,12 +227,12 @@ class Outbox:
         return None
 
     def _take(self, entry: Entry, place: int) -> Entry:
-        self._in_flight[entry.sequence] = _InFlight(entry, place)
+        self._in_flight[entry.sequence] = _Flight(entry, place)
         return entry
 
     def _take_item(self, item: Item) -> Entry:
         entry = Entry(item.sequence, item.batch)
-        self._in_flight[item.sequence] = _InFlight(entry, None)
+        self._in_flight[item.sequence] = _Flight(entry, None)
         item.in_flight = True
         return entry
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from telemetry.spool.accounts import AccountsTrail
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem
-from telemetry.spool.segment import Found, Segment, SegmentReader, parse_name
+from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
 from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
 from telemetry.spool.slots import Slot, read_slot
 
@@ -24,7 +24,7 @@ UNKNOWN_MADE = "points/made/unknown"  # points whose record's accounts were dama
 
 
 @dataclass(slots=True)
-class State:
+class FoundSpool:
     """A spool as it was found."""
 
     segments: list[Segment] = field(default_factory=list)
@@ -35,7 +35,7 @@ class State:
     positions: dict[str, int] = field(default_factory=dict)
     last_sequence: int = 0
     end: int = 0  # the place of the next record
-    newest: tuple[Found, EncodedBatch] | None = None
+    newest: tuple[FoundRecord, EncodedBatch] | None = None
     last_ns: dict[str, int] = field(default_factory=dict)  # of the last segment, by boot id
     clean: bool = True
     damaged_points: int = 0  # found damaged now
@@ -52,9 +52,9 @@ def own_counters(base: Tally, from_memory: Tally) -> dict[str, int]:
     return counters
 
 
-def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float) -> State:
+def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float) -> FoundSpool:
     """Look at a directory without changing anything. OSError only if it cannot be listed."""
-    state = State()
+    state = FoundSpool()
     slot = read_slot(filesystem, directory)
     _list_segments(state, filesystem, directory, unix_ns=unix_ns, monotonic_s=monotonic_s)
     fresh = slot is None and not state.segments
@@ -79,7 +79,7 @@ def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monoton
     return state
 
 
-def _count_twice(state: State) -> None:
+def _count_twice(state: FoundSpool) -> None:
     """Without a slot, requeued points may wait twice: as what they were before they died, and as requeued."""
     settled = state.settled.tally()
     for kind in KINDS:
@@ -90,7 +90,7 @@ def _count_twice(state: State) -> None:
 
 
 def _list_segments(
-    state: State, filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float
+    state: FoundSpool, filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float
 ) -> None:
     for name in filesystem.names(directory):
         parsed = parse_name(name)
@@ -119,11 +119,11 @@ def _list_segments(
 class _Tail:
     """The last segment that holds anything."""
 
-    records: list[Found] = field(default_factory=list)  # whose heads are sound
+    records: list[FoundRecord] = field(default_factory=list)  # whose heads are sound
     holes: list[tuple[int, int]] = field(default_factory=list)  # accepted places without a sound record
 
 
-def _read_tail(state: State, filesystem: FileSystem, slot: Slot) -> _Tail:
+def _read_tail(state: FoundSpool, filesystem: FileSystem, slot: Slot) -> _Tail:
     """Settle where the spool ends, setting the useless segments behind that aside."""
     accepted = slot.end
     while state.segments:
@@ -143,8 +143,8 @@ def _read_tail(state: State, filesystem: FileSystem, slot: Slot) -> _Tail:
     return _Tail(holes=[(0, accepted)])
 
 
-def _read_last(state: State, segment: Segment, reader: SegmentReader, accepted: int) -> _Tail | None:
-    found: list[Found] = []
+def _read_last(state: FoundSpool, segment: Segment, reader: SegmentReader, accepted: int) -> _Tail | None:
+    found: list[FoundRecord] = []
     sound: list[bool] = []
     while record := reader.next():
         found.append(record)
@@ -171,7 +171,7 @@ def _read_last(state: State, segment: Segment, reader: SegmentReader, accepted: 
     return tail
 
 
-def _accepted_records(segment: Segment, found: list[Found], sound: list[bool], accepted: int) -> int:
+def _accepted_records(segment: Segment, found: list[FoundRecord], sound: list[bool], accepted: int) -> int:
     """How many of the records count: all, but those of a torn last commit from the tear on."""
     if not found:
         return 0
@@ -187,7 +187,7 @@ def _accepted_records(segment: Segment, found: list[Found], sound: list[bool], a
     return len(found)
 
 
-def _read_accounts(state: State, filesystem: FileSystem, tail: list[Found]) -> dict[str, int]:
+def _read_accounts(state: FoundSpool, filesystem: FileSystem, tail: list[FoundRecord]) -> dict[str, int]:
     """Follow the accounts to the end; gives the spool's own counters."""
     trail = AccountsTrail()
     unknown = 0
@@ -220,10 +220,12 @@ def _read_accounts(state: State, filesystem: FileSystem, tail: list[Found]) -> d
     return own
 
 
-def _accounts_chain(state: State, filesystem: FileSystem, tail: list[Found]) -> Iterator[Found]:
+def _accounts_chain(
+    state: FoundSpool, filesystem: FileSystem, tail: list[FoundRecord]
+) -> Iterator[FoundRecord]:
     """Records that lead to the present accounts: of the last segment, unless its first record is damaged."""
     first = len(state.segments) - 1
-    earlier: list[list[Found]] = []
+    earlier: list[list[FoundRecord]] = []
     records = tail
     while first > 0 and not (records and records[0].head.whole):
         first -= 1
@@ -234,7 +236,7 @@ def _accounts_chain(state: State, filesystem: FileSystem, tail: list[Found]) -> 
     yield from tail
 
 
-def _heads(filesystem: FileSystem, segment: Segment) -> list[Found]:
+def _heads(filesystem: FileSystem, segment: Segment) -> list[FoundRecord]:
     reader = _open(filesystem, segment)
     if reader is None:
         return []

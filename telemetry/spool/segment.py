@@ -35,7 +35,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRecord:
     """A record whose head and accounts are sound."""
 
     offset: int
@@ -70,7 +70,7 @@ class SegmentReader:
         """Close the file."""
         self._filesystem.close(self._descriptor)
 
-    def find(self, place: int) -> Found | None:
+    def find(self, place: int) -> FoundRecord | None:
         """The first record at `place` or behind it; None if the segment has none."""
         index = bisect_left(self._places, place)
         if index < len(self._places):
@@ -82,7 +82,7 @@ class SegmentReader:
                 return found
         return None
 
-    def next(self) -> Found | None:
+    def next(self) -> FoundRecord | None:
         """The record behind those passed so far."""
         while self._offset + FIXED_BYTES <= self.segment.size_bytes:
             found = self._record_at(self._offset)
@@ -101,7 +101,7 @@ class SegmentReader:
             return found
         return None
 
-    def batch(self, found: Found) -> EncodedBatch | None:
+    def batch(self, found: FoundRecord) -> EncodedBatch | None:
         """The batch; None if its bytes are damaged or cannot be read."""
         try:
             payload = self._filesystem.read_at(
@@ -111,7 +111,7 @@ class SegmentReader:
             return None
         return found.head.batch(payload)
 
-    def _record_at(self, offset: int) -> Found | None:
+    def _record_at(self, offset: int) -> FoundRecord | None:
         data = self._read(offset, _PROBE_BYTES)
         count = accounts_bytes(data)
         if count is None:
@@ -119,7 +119,7 @@ class SegmentReader:
         if FIXED_BYTES + count > len(data):
             data = self._read(offset, FIXED_BYTES + count)
         decoded = decode_head(data)
-        return Found(offset, *decoded) if decoded else None
+        return FoundRecord(offset, *decoded) if decoded else None
 
     def _search(self, offset: int) -> int:
         """Where the next magic is, from `offset` on; the end of the segment if there is none."""

@@ -28,7 +28,7 @@ from telemetry.spool.compress import compress
 from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
 from telemetry.spool.deadletters import REQUEUE, DeadLetters
 from telemetry.spool.filesystem import FileSystem, RealFileSystem
-from telemetry.spool.in_flight import Outbox
+from telemetry.spool.in_flight import InFlight
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item, Memory
 from telemetry.spool.recovery import read_state
@@ -126,10 +126,10 @@ class Spool:
         except OSError as error:
             self._filesystem.close(self._lock_file)
             raise unusable(directory, error) from error
-        self._outbox = Outbox(self._store, self._memory, self._dead_letters, clock)
+        self._in_flight = InFlight(self._store, self._memory, self._dead_letters, clock)
         if state.newest:
             found, batch = state.newest
-            self._outbox.set_newest(found.head.sequence, batch, found.head.place)
+            self._in_flight.set_newest(found.head.sequence, batch, found.head.place)
         self._sequence = state.last_sequence
         self._accounts: Mapping[str, int] = state.accounts  # as appended last
         self._positions: Mapping[str, int] = state.positions
@@ -150,7 +150,7 @@ class Spool:
         with contextlib.suppress(OSError):  # a disk that refuses shows at the first commit
             for path in state.useless:
                 self._filesystem.unlink(path)
-            self._dead_letters.check(self._outbox.is_settled)
+            self._dead_letters.check(self._in_flight.is_settled)
             self._store.drop_settled(0, self._store.end)
             self._store.save()
             self._store.sync_slot()
@@ -292,7 +292,7 @@ class Spool:
             except OSError as error:
                 self._store.discard(commit)
                 return error
-            self._outbox.writing(commit.items)
+            self._in_flight.writing(commit.items)
         failure: OSError | None = None
         try:
             self._store.write(commit)
@@ -301,18 +301,18 @@ class Spool:
         with self._lock:
             if failure:
                 self._store.discard(commit)
-                self._outbox.written(None)
+                self._in_flight.written(None)
             else:
                 self._store.publish(commit)
                 self._memory.stored(commit.items)
-                self._outbox.written(commit)
+                self._in_flight.written(commit)
                 if self._write_through is not None:
                     self._write_through.committed(
                         self._store.last_sequence, waiting=[item.sequence for item in self._memory]
                     )
                 self._refusal = ""
                 self._retry_s = self._limits.retry_s
-                self._outbox.memory_is_open = False
+                self._in_flight.memory_is_open = False
                 self._notify()
         return failure
 
@@ -320,12 +320,12 @@ class Spool:
         self._retry_at_s = self._clock.monotonic_s() + self._retry_s
         self._retry_s = min(2 * self._retry_s, self._limits.retry_max_s)
         self._refusal = error.strerror or str(error)
-        self._outbox.memory_is_open = True
+        self._in_flight.memory_is_open = True
         self._bound_memory()
         self._notify()
 
     def _bound_memory(self) -> None:
-        if not self._outbox.is_writing:  # what is being written is not to be touched
+        if not self._in_flight.is_writing:  # what is being written is not to be touched
             self._memory.evict(self._limits.memory_limit_bytes)
 
     def _look_for_letters(self) -> None:
@@ -396,17 +396,17 @@ class Spool:
     def next_live(self) -> Entry | None:
         """The newest batch, unless it is ordered, settled or in flight."""
         with self._lock:
-            return self._outbox.next_live()
+            return self._in_flight.next_live()
 
     def next_backlog(self) -> Entry | None:
         """The oldest batch but the newest; an ordered one when all before it is settled, and none past it."""
         with self._lock:
-            return self._outbox.next_backlog()
+            return self._in_flight.next_backlog()
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
         """The stamps of a batch in flight count from boot; it is sent with `shift_ns` added to them."""
         with self._lock:
-            self._outbox.restamped(sequence, shift_ns)
+            self._in_flight.restamped(sequence, shift_ns)
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
         """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`.
@@ -414,17 +414,17 @@ class Spool:
         `lines`: as they were sent; `words`: the server's. KeyError unless it is in flight.
         """
         with self._lock:
-            self._outbox.refuse(sequence, lines, reason=reason, words=words)
+            self._in_flight.refuse(sequence, lines, reason=reason, words=words)
 
     def acknowledge(self, sequence: int) -> None:
         """The server has it, or what is not refused of it. KeyError unless it is in flight."""
         with self._lock:
-            self._outbox.acknowledge(sequence)
+            self._in_flight.acknowledge(sequence)
 
     def release(self, sequence: int) -> None:
         """It was not sent: put it back. KeyError unless it is in flight."""
         with self._lock:
-            self._outbox.release(sequence)
+            self._in_flight.release(sequence)
 
     def _notify(self) -> None:
         self._arrived = True

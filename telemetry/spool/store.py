@@ -18,7 +18,7 @@ from telemetry.spool.filesystem import FileSystem, append_all
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item
 from telemetry.spool.record import RecordHead, encode_record
-from telemetry.spool.recovery import State, own_counters
+from telemetry.spool.recovery import FoundSpool, own_counters
 from telemetry.spool.segment import Segment, SegmentReader, segment_path
 from telemetry.spool.settled import Tally
 from telemetry.spool.slots import FILE_NAME as SLOTS
@@ -60,7 +60,7 @@ class Store:
     """Places `0` to `end`; `settled` says what became of them."""
 
     def __init__(
-        self, filesystem: FileSystem, directory: Path, *, clock: Clock, limits: SpoolLimits, state: State
+        self, filesystem: FileSystem, directory: Path, *, clock: Clock, limits: SpoolLimits, state: FoundSpool
     ) -> None:
         self._filesystem = filesystem
         self._directory = directory

@@ -327,7 +327,7 @@ def _let_go(file: _File) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Kept:
     told: bytes  # names, as JSON; empty: those of the piece before
     numbers: tuple[int, ...]
     points: int  # of the batch, up to its end
@@ -337,7 +337,7 @@ class _Piece:
     lines: bytes
 
 
-def _pieces(content: bytes) -> Iterator[_Piece]:
+def _pieces(content: bytes) -> Iterator[_Kept]:
     """The whole ones that follow on one another, up to the first that does not."""
     at = check = 0
     while len(content) - at >= _PIECE.size:
@@ -356,7 +356,7 @@ def _pieces(content: bytes) -> Iterator[_Piece]:
             return
         numbers = struct.unpack_from(f"<{count}q", content, numbers_at)
         told = content[told_at:check_at]
-        yield _Piece(told, numbers, points, first_ns, last_ns, ordered, lines)
+        yield _Kept(told, numbers, points, first_ns, last_ns, ordered, lines)
         at = end
 
 

@@ -18,7 +18,7 @@ from telemetry_core.rules.mapper import Mapper
 from telemetry_core.rules.protection import Protection
 from telemetry_core.rules.protection_spec import ProtectionRule
 from telemetry_core.rules.reducer import Reducer
-from telemetry_core.rules.senders import Finding, Senders
+from telemetry_core.rules.senders import SenderFinding, Senders
 from telemetry_core.rules.watcher import Watcher
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
@@ -215,7 +215,7 @@ class Line:
             self._pass_on(frames, self._samples, lines)
 
     def _pass_on_with_findings(
-        self, frames: FrameBatch, samples: SampleBatch, findings: Sequence[Finding], lines: LineBuffer
+        self, frames: FrameBatch, samples: SampleBatch, findings: Sequence[SenderFinding], lines: LineBuffer
     ) -> None:
         """Each event right behind what became of the row that told it, so that batches make no difference."""
         *parts, rest = samples.split([finding.row + 1 for finding in findings])

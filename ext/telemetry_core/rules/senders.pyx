@@ -41,7 +41,7 @@ SILENCE_NS = _SILENCE_NS
 TOGETHER_NS = _TOGETHER_NS
 
 
-class Finding(NamedTuple):
+class SenderFinding(NamedTuple):
     """Something of senders that people must know; each is told once.
 
     row: the number of the row in its batch that told it; taken, other: addresses. The record is taken from
@@ -234,7 +234,7 @@ cdef class Senders:
         found = []
         for number in range(self.report_count):
             report = &self.reports[number]
-            found.append(Finding(report.row, report.time_ns, report.channel, report.record, report.taken,
+            found.append(SenderFinding(report.row, report.time_ns, report.channel, report.record, report.taken,
                                  report.other, report.is_change != 0))
         return found
 
