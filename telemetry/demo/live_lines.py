@@ -1,7 +1,8 @@
-"""What the gateway says of itself while it runs, as a few lines for people. Pure.
+"""What the gateway reports of itself while it runs, as a few lines for people. Pure.
 
-Relies on the status as the service tells it: `accounts`, and in `live` what each pack, charger and source
-told last. What is not known yet is left out.
+Relies on the status as the service gives it: `accounts`, and in `live` the last values of each pack, charger
+and
+source. What is not known yet is left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ Values = Mapping[str, Any]
 
 
 def live_lines(status: Status, head: str, time_scale: float) -> list[str]:
-    """head: what the first line begins with; time_scale: rates are told in simulated seconds."""
+    """head: what the first line begins with; time_scale: rates are per simulated second."""
     live = status.get("live", {})
     packs = {pack["pack"]: pack for pack in live.get("packs", ())}
     chargers = {charger["charger"]: charger["values"] for charger in live.get("chargers", ())}

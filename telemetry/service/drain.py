@@ -1,6 +1,8 @@
 """Sending what waits in a spool, without a service.
 
-Promises: ends when nothing waits, when it is told to, or when the time is up; what is not delivered waits on.
+Promises:
+- It ends when nothing waits, when `stop` is set, or when the time is up.
+- What is not delivered keeps waiting.
 """
 
 import logging
@@ -25,7 +27,7 @@ SINK_STOP_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class DrainProgress:
-    """How far it is."""
+    """How far a drain has come."""
 
     waiting_points: int
     acknowledged_points: int  # since the start
@@ -41,9 +43,9 @@ def drain(
     timeout_s: float | None,
     on_progress: Callable[[DrainProgress], None],
 ) -> DrainProgress:
-    """Deliver what waits; how it ended. UnavailableError if something still waits then.
+    """Deliver what waits; return how it ended. Raises UnavailableError if something still waits then.
 
-    StorageError if a service uses the spool: it delivers by itself.
+    Raises StorageError if a service uses the spool: that delivers by itself.
     """
     limits = SpoolLimits(cap_bytes=config.spool.cap_bytes, keep_free_bytes=config.spool.keep_free_bytes)
     spool = Spool(

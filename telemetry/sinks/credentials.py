@@ -1,9 +1,10 @@
 """Secrets: how they are held, and from which files they may be read.
 
-Promises: a `Secret` shows its value to `reveal()` alone, never in a text, a traceback or a pickle; a secret's
-file is refused when anyone but its owner may read it, or when the way to it goes through a symbolic link that
-somebody else could point elsewhere. What systemd hands over (LoadCredential) takes the place of the file of
-the same name.
+Promises:
+- A `Secret` shows its value to `reveal()` alone, never in a text, a traceback or a pickle.
+- The file of a secret is refused when anyone but its owner may read it.
+- It is refused when the way to it goes through a symbolic link that another user could redirect.
+- What systemd hands over (LoadCredential) replaces the file of the same name.
 """
 
 import hmac
@@ -55,10 +56,10 @@ class Secret:
 
 
 def handed_over(path: Path, environment: Mapping[str, str]) -> Path:
-    """The service manager's copy of `path`, where it has handed over one of that name; else `path`.
+    """The service manager's copy of `path`, where it has handed over one of that name; otherwise `path`.
 
     systemd.exec(5), LoadCredential: files in $CREDENTIALS_DIRECTORY, readable for the service alone. So a
-    configuration may name a file of root's, which commands read from root's shell and the service cannot.
+    configuration may name a file of root's. Commands read it from root's shell; the service cannot.
     """
     directory = environment.get("CREDENTIALS_DIRECTORY")
     copy = Path(directory, path.name) if directory else None

@@ -1,10 +1,15 @@
-"""What a spool directory holds, whatever bytes are in it: the names, the slot and the last segment are read.
+"""What a spool directory holds, whatever bytes are in it. The names, the slot and the last segment are read.
 
-Relies on: a segment is named by the place where the last good commit before it ended; the records of one
-commit say so. A record that is not sound is told apart by what is known to have been on disk. If the slot, a
-newer segment or a newer commit says that its place had been accepted, it is damage, and counted. Else it
-belongs to a commit that was torn and never accepted: it is cut off, and a source that can resume reads it
-again.
+Relies on names: a segment is named by the place where the last good commit before it ended. The records of
+one
+commit say so.
+
+A record that is not sound is either damaged or torn:
+- If the slot, a newer segment or a newer commit shows that its place had been accepted, it is damaged, and
+counted.
+- Otherwise it belongs to a commit that was torn and never accepted. It is cut off, and a source that can
+resume
+  reads it again.
 """
 
 from collections.abc import Iterator
@@ -53,7 +58,7 @@ def own_counters(base: Tally, from_memory: Tally) -> dict[str, int]:
 
 
 def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float) -> FoundSpool:
-    """Look at a directory without changing anything. OSError only if it cannot be listed."""
+    """Read a directory without changing anything. Raises OSError only if it cannot be listed."""
     state = FoundSpool()
     slot = read_slot(filesystem, directory)
     _list_segments(state, filesystem, directory, unix_ns=unix_ns, monotonic_s=monotonic_s)
@@ -80,7 +85,7 @@ def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monoton
 
 
 def _count_twice(state: FoundSpool) -> None:
-    """Without a slot, requeued points may wait twice: as what they were before they died, and as requeued."""
+    """Account for requeued points that wait twice without a slot: as the original ones, and as requeued."""
     settled = state.settled.tally()
     for kind in KINDS:
         missing = -getattr(settled, kind) - getattr(state.from_memory, kind)
@@ -101,7 +106,7 @@ def _list_segments(
             size = filesystem.size(path)
             age_s = max(0.0, (unix_ns - filesystem.modified_ns(path)) / 1e9)
         except OSError:
-            continue  # went meanwhile
+            continue  # removed meanwhile
         state.segments.append(Segment(path, *parsed, _ENDLESS, size, monotonic_s - age_s))
     state.segments.sort(key=lambda segment: (segment.place, segment.attempt))
     kept = []
@@ -124,7 +129,7 @@ class _Tail:
 
 
 def _read_tail(state: FoundSpool, filesystem: FileSystem, slot: Slot) -> _Tail:
-    """Settle where the spool ends, setting the useless segments behind that aside."""
+    """Find where the spool ends; set aside the useless segments after that."""
     accepted = slot.end
     while state.segments:
         segment = state.segments[-1]
@@ -172,7 +177,7 @@ def _read_last(state: FoundSpool, segment: Segment, reader: SegmentReader, accep
 
 
 def _accepted_records(segment: Segment, found: list[FoundRecord], sound: list[bool], accepted: int) -> int:
-    """How many of the records count: all, but those of a torn last commit from the tear on."""
+    """How many of the records count: all but those of a torn last commit from the tear on."""
     if not found:
         return 0
     commit_offset = found[-1].offset - found[-1].head.commit_bytes
@@ -188,7 +193,7 @@ def _accepted_records(segment: Segment, found: list[FoundRecord], sound: list[bo
 
 
 def _read_accounts(state: FoundSpool, filesystem: FileSystem, tail: list[FoundRecord]) -> dict[str, int]:
-    """Follow the accounts to the end; gives the spool's own counters."""
+    """Follow the accounts to the end; return the spool's own counters."""
     trail = AccountsTrail()
     unknown = 0
     place: int | None = None  # None: no whole accounts yet
@@ -223,7 +228,7 @@ def _read_accounts(state: FoundSpool, filesystem: FileSystem, tail: list[FoundRe
 def _accounts_chain(
     state: FoundSpool, filesystem: FileSystem, tail: list[FoundRecord]
 ) -> Iterator[FoundRecord]:
-    """Records that lead to the present accounts: of the last segment, unless its first record is damaged."""
+    """Records that lead to the present accounts: the last segment's, unless its first record is damaged."""
     first = len(state.segments) - 1
     earlier: list[list[FoundRecord]] = []
     records = tail
@@ -254,7 +259,7 @@ def _open(filesystem: FileSystem, segment: Segment) -> SegmentReader | None:
 
 
 def _spread(own: dict[str, int], points: int) -> Tally:
-    """What became of the points that are on disk no more, when only the records' own counters tell."""
+    """What became of the points that are no longer on disk, when only the records' own counters show it."""
     known = {kind: own.get(kind, 0) for kind in KINDS}
     excess = sum(known.values()) - points
     for kind in KINDS:  # acknowledged ones first: they may be on disk still, and are sent again

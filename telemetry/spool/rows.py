@@ -1,7 +1,7 @@
 """As much of line protocol as it takes to see that a row replaces another: same series, same stamp.
 
-Relies on lines as our encoder writes them: one point a line, a stamp at the end. A line that is not like that
-is a row of its own.
+Relies on lines as our encoder writes them: one point a line, a stamp at the end. Any other line is a row of
+its own.
 """
 
 import re
@@ -16,16 +16,16 @@ def row_key(line: bytes) -> bytes:
 
 
 def row_keys(lines: bytes) -> set[bytes]:
-    """Of all lines."""
+    """The keys of all lines."""
     return {row_key(line) for line in lines.splitlines()}
 
 
 def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
-    """The lines whose row is none of these."""
+    """The lines whose key is not one of `keys`."""
     return b"".join(line + b"\n" for line in lines.splitlines() if row_key(line) not in keys)
 
 
 def without_replaced(lines: bytes, batch: bytes) -> bytes:
-    """Those of these `lines` of a batch whose row no later line of the batch is."""
+    """Those of these `lines` of a batch that no later line of the batch replaces."""
     last = {row_key(line): line for line in batch.splitlines()}
     return b"".join(line + b"\n" for line in lines.splitlines() if last.get(row_key(line), line) == line)

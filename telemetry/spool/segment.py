@@ -1,9 +1,11 @@
-"""Segment files: records one behind the other, and how to find them whatever else the file holds.
+"""Segment files: records one after the other, and how to find them whatever else the file holds.
 
-A segment is named by the place of its first record, so a listing of the directory tells how many points each
-holds; and by an attempt, since a file that failed a sync is left alone and its records go into a new one.
-A record counts only if it fits between its segment's name and the next one's: what a failed or torn commit
-left behind does not, since the next segment begins where the last good commit ended.
+A segment is named by two numbers:
+- the place of its first record, so that a listing of the directory shows how many points each segment holds;
+- an attempt, since a file that failed a sync is left alone and its records go into a new one.
+A record counts only if it fits between its segment's name and the next one's. What a failed or torn commit
+left
+does not fit, since the next segment begins where the last good commit ended.
 """
 
 import re
@@ -49,7 +51,7 @@ def segment_path(directory: Path, place: int, attempt: int) -> Path:
 
 
 def parse_name(name: str) -> tuple[int, int] | None:
-    """Place and attempt; None if this is no segment."""
+    """Place and attempt; None if it is not the name of a segment."""
     match = _NAME.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
 
@@ -71,7 +73,7 @@ class SegmentReader:
         self._filesystem.close(self._descriptor)
 
     def find(self, place: int) -> FoundRecord | None:
-        """The first record at `place` or behind it; None if the segment has none."""
+        """The first record at `place` or after it; None if the segment has none."""
         index = bisect_left(self._places, place)
         if index < len(self._places):
             found = self._record_at(self._offsets[index])
@@ -83,7 +85,7 @@ class SegmentReader:
         return None
 
     def next(self) -> FoundRecord | None:
-        """The record behind those passed so far."""
+        """The record after those passed so far; None at the end."""
         while self._offset + FIXED_BYTES <= self.segment.size_bytes:
             found = self._record_at(self._offset)
             if found is None:

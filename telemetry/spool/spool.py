@@ -1,14 +1,20 @@
 """The durable queue between the pipeline, which appends, and the sink, which takes out.
 
-Promises: once `commit` has returned, a batch survives anything but the loss of the disk; nothing is dropped
-without being counted; opening works whatever bytes the directory holds. While the disk refuses, the spool is
-*volatile*: an alarm, batches wait in bounded memory and flow to the sink from there, and the disk is tried
-again until it takes what still waits.
+Promises:
+- Once `commit` has returned, a batch survives anything but the loss of the disk.
+- Nothing is dropped without being counted.
+- Opening works whatever bytes the directory holds.
+- While the disk refuses, the spool is *volatile*, which is an alarm. Batches wait in bounded memory and flow
+to the
+  sink from there. The disk is tried again until it takes what still waits.
 
-Relies on: one process (a lock sees to it); one thread that appends, one that commits and appends letters;
-any number that take out. The lock is not held while a commit is written, so a slow disk does not keep the
-sink from sending. It is held for what is rare: settled segments that are removed, dead letters, letters that
-are sent again.
+Relies on:
+- one process, which a lock ensures;
+- one thread that appends, one that commits and appends letters, any number that take out.
+
+The lock is not held while a commit is written, so a slow disk does not keep the sink from sending. It is
+held for
+what is rare: removing settled segments, dead letters, letters that are sent again.
 """
 
 import contextlib
@@ -56,7 +62,7 @@ class Recovery:
     newest_ns: int | None  # the latest stamp in the last segment, ns since 1970; None: there is none
     damaged_points: int  # found damaged now
     torn_bytes: int  # of a commit that was never accepted
-    adopted_points: int  # that a process left in memory; they are part of all the rest
+    adopted_points: int  # that a process left in memory; the other fields include them
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Gauges:
 
 
 class Spool:
-    """See the module."""
+    """Batches between the pipeline and the sink, in one directory."""
 
     def __init__(
         self,
@@ -90,9 +96,9 @@ class Spool:
         filesystem: FileSystem | None = None,
         keep_in_memory: Callable[[Path], WriteThrough | None] | None = None,
     ) -> None:
-        """StorageError if the directory cannot be used at all, or another process uses it.
+        """Open the spool. Raises StorageError if the directory is unusable, or another process uses it.
 
-        keep_in_memory: gives, for the directory, what keeps batches that are not on disk yet.
+        keep_in_memory: returns, for the directory, what keeps batches that are not on disk yet.
         """
         self._limits = limits or SpoolLimits()
         self._clock = clock
@@ -164,9 +170,9 @@ class Spool:
         return max((ns + shifts_ns[boot_id] for boot_id, ns in stamps if boot_id in shifts_ns), default=None)
 
     def _adopt(self, *, clean: bool) -> list[EncodedBatch]:
-        """Append what a process left that died, and return it.
+        """Append what a process that died has left, and return it.
 
-        What has a record already is passed over, and what does not follow: its accounts would not balance.
+        It passes over what has a record already, and what does not follow: its accounts would not balance.
         """
         adopted = []
         if self._write_through is not None:
@@ -188,8 +194,8 @@ class Spool:
     ) -> bool:
         """Keep the batch that is appended next, as far as it has come, from a death of this process.
 
-        lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
-        False if it must be tried again. Costs nothing on disk. For the thread that appends.
+        lines: all of it so far. accounts, positions: as of its end. boot_id: empty if stamps count from 1970.
+        Returns False if it must be tried again. Costs nothing on disk. For the thread that appends.
         """
         if self._write_through is None:
             return True
@@ -197,7 +203,7 @@ class Spool:
             return self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id)
 
     def is_behind(self) -> bool:
-        """Whether so much waits for a commit that no more should be appended before it is over."""
+        """Whether so much waits for a commit that no more should be appended until it is over."""
         with self._lock:
             if 2 * self._memory.size_bytes > self._limits.memory_limit_bytes:
                 return True
@@ -233,7 +239,7 @@ class Spool:
             self._notify()
 
     def has_room(self) -> bool:
-        """Whether as much again as waits would find room; what can wait should wait where it would not."""
+        """Whether as much again as waits would find room. Otherwise what can wait should wait."""
         with self._lock:
             if self._refusal:
                 return 2 * self._memory.size_bytes < self._limits.memory_limit_bytes
@@ -259,7 +265,7 @@ class Spool:
     def commit(self) -> None:
         """Put what was appended on disk, with one write and one sync.
 
-        If the disk refuses, the spool is volatile afterwards; nothing is raised.
+        If the disk refuses, the spool is volatile afterwards. Nothing is raised.
         """
         with self._commit_lock:
             with self._lock, contextlib.suppress(OSError):
@@ -345,12 +351,12 @@ class Spool:
         if not self._letters or self._replacements_wait():
             return
         letters, self._letters = self._letters, []
-        self._store.save()  # that they had died must be as durable as that they live
+        self._store.save()  # their death must be as durable as their return
         self._store.sync_slot()
         for name in letters:
             read = self._requeue.read(name)
             if read is None:
-                continue  # it stays, for somebody to look at
+                continue  # it stays for an operator to look at
             letter, lines = read
             self._requeue.claim(name, self._sequence + 1)
             self._dead_letters.forget(name)
@@ -374,7 +380,7 @@ class Spool:
 
     @property
     def letters_wait(self) -> bool:
-        """Whether dead letters that were handed over are not appended yet, as far as one has looked."""
+        """Whether dead letters that were handed over are not appended yet, as of the last look."""
         with self._lock:
             return bool(self._letters) or self._more_letters
 
@@ -399,12 +405,12 @@ class Spool:
             return self._in_flight.next_live()
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest; an ordered one when all before it is settled, and none past it."""
+        """The oldest batch but the newest; an ordered one once all before it is settled, none past it."""
         with self._lock:
             return self._in_flight.next_backlog()
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
-        """The stamps of a batch in flight count from boot; it is sent with `shift_ns` added to them."""
+        """Note that a batch in flight counts from boot and is sent with `shift_ns` added to its stamps."""
         with self._lock:
             self._in_flight.restamped(sequence, shift_ns)
 
@@ -417,12 +423,12 @@ class Spool:
             self._in_flight.refuse(sequence, lines, reason=reason, words=words)
 
     def acknowledge(self, sequence: int) -> None:
-        """The server has it, or what is not refused of it. KeyError unless it is in flight."""
+        """Settle a batch: the server has it, but for what was refused. KeyError unless it is in flight."""
         with self._lock:
             self._in_flight.acknowledge(sequence)
 
     def release(self, sequence: int) -> None:
-        """It was not sent: put it back. KeyError unless it is in flight."""
+        """Put back a batch that was not sent. KeyError unless it is in flight."""
         with self._lock:
             self._in_flight.release(sequence)
 
@@ -433,7 +439,7 @@ class Spool:
     # -- what there is to know
 
     def counters(self) -> dict[str, int]:
-        """What became of the points that do not wait any more, since the spool was made."""
+        """What became of the points that no longer wait, since the spool was made."""
         with self._lock:
             tally = self._tally()
             return {f"points/{kind}": getattr(tally, kind) for kind in KINDS}
@@ -472,10 +478,11 @@ class Spool:
             )
 
     def close(self) -> None:
-        """Commit and mark the spool as orderly stopped.
+        """Commit, and mark the spool as orderly stopped.
 
-        If it was not when it was opened, only after a pipeline has used it: who only drains a spool leaves it
-        to the pipeline to say what was lost.
+        A spool that was not orderly stopped when it was opened gets the mark only if a pipeline has used it.
+        A
+        drain leaves it to the pipeline to report what was lost.
         """
         self.commit()
         with self._commit_lock, self._lock:
@@ -498,7 +505,7 @@ def _written(accounts: Mapping[str, int]) -> int:
 
 
 def lock_directory(filesystem: FileSystem, directory: Path) -> int:
-    """Make the directory if it is missing, and have it for this process alone."""
+    """Make the directory if it is missing, and lock it for this process; return the lock's descriptor."""
     try:
         filesystem.make_directory(directory)
         with contextlib.suppress(OSError):  # not ours, or read-only
@@ -515,7 +522,7 @@ def lock_directory(filesystem: FileSystem, directory: Path) -> int:
 
 
 def _make_private(filesystem: FileSystem, directory: Path) -> None:
-    """Close it to others, unless somebody has other things in there."""
+    """Close it to others, unless it holds things that are not the spool's."""
     strange = [name for name in filesystem.names(directory) if name not in OUR_NAMES and not parse_name(name)]
     if strange:
         raise StorageError(

@@ -1,6 +1,7 @@
-"""Looking at a spool without changing anything, whether or not a service uses it.
+"""Reads a spool without changing anything, whether or not a service uses it.
 
-While one does, what is shown may be a moment old, and segments may go while they are read: they were settled.
+While a service uses it, the view may be a moment old. Segments may disappear while they are read: they were
+settled.
 """
 
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ class SpoolFinding:
 
 
 class SpoolView:
-    """One spool. Raises InputMissingError if there is none in `directory`."""
+    """One spool. Raises InputMissingError if `directory` does not hold one."""
 
     def __init__(self, filesystem: FileSystem, directory: Path, clock: Clock) -> None:
         self._filesystem = filesystem
@@ -92,7 +93,7 @@ class SpoolView:
             )
 
     def letters(self) -> Iterator[NamedLetter]:
-        """Dead letters, those first that are handed over."""
+        """Dead letters; those that were handed over come first."""
         for folder in (REQUEUE, DEAD):
             for name in letter_names(self._filesystem, self._directory / folder):
                 read = read_letter(self._filesystem, self._directory / folder / name)
@@ -100,7 +101,7 @@ class SpoolView:
                     yield NamedLetter(name, read[0], folder == REQUEUE)
 
     def letter_lines(self, named: NamedLetter) -> bytes:
-        """The lines of a dead letter; none if it went meanwhile."""
+        """The lines of a dead letter; empty if it was removed meanwhile."""
         folder = REQUEUE if named.handed_over else DEAD
         read = read_letter(self._filesystem, self._directory / folder / named.name)
         return read[1] if read else b""
@@ -115,7 +116,7 @@ class SpoolView:
                     yield batch
 
     def verify(self) -> Iterator[SpoolFinding]:
-        """Read every byte, and say what is not sound."""
+        """Read every byte, and report what is not sound."""
         slot = read_slot(self._filesystem, self._directory)
         settled = Settled(slot.stretches if slot else [])
         if slot is None:
