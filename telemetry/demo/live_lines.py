@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT
+from telemetry.ledger import total
 
 Status = Mapping[str, Any]
 Values = Mapping[str, Any]
@@ -36,12 +37,8 @@ def _traffic(status: Status, time_scale: float) -> Iterator[str]:
     for source in status.get("live", {}).get("sources", ()):
         if source["source"] == SOURCE:
             yield f"{time_scale * source['frames_per_s']:,.0f}/s"
-    stored, made = accounts.get("points/acknowledged", 0), _made(accounts)
+    stored, made = accounts.get("points/acknowledged", 0), total(accounts, "points/made/")
     yield f"{stored:,} points stored" if stored else f"{made:,} points made"
-
-
-def _made(accounts: Mapping[str, int]) -> int:
-    return sum(count for name, count in accounts.items() if name.startswith("points/made/"))
 
 
 def _battery(values: Values) -> Iterator[str]:

@@ -25,7 +25,7 @@ class SimulatorReport:
 
     frames: Mapping[str, int]  # by message
     frames_sent: int
-    serial_sent: Mapping[str, int]  # messages that somebody heard, by device
+    serial_sent: Mapping[str, int]  # messages that were heard, by device
     plant: Mapping[str, float]  # everything else that it knows about the vehicle
     start_ns: int  # simulated time
     duration_s: float

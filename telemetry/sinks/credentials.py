@@ -72,7 +72,7 @@ def read_secret(path: Path) -> Secret:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigError("is no regular file", where=str(path))
+            raise ConfigError("is not a regular file", where=str(path))
         if _others_may_read(descriptor, status):
             raise ConfigError(
                 f"others may read it (mode {stat.S_IMODE(status.st_mode):04o})",

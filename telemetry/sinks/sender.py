@@ -21,7 +21,7 @@ from telemetry.clock import Clock
 from telemetry.errors import ConfigError, DataError
 from telemetry.model.events import Event, begins, ends
 from telemetry.sinks.boot_time import BootTime
-from telemetry.sinks.delivery import MAX_BATCH_BYTES, Delivery
+from telemetry.sinks.delivery import Delivery
 from telemetry.sinks.influx.client import Exchange
 from telemetry.sinks.influx.settings import Api
 from telemetry.sinks.influx.verdict import (
@@ -39,8 +39,8 @@ from telemetry.sinks.lanes import Lanes
 from telemetry.sinks.queue import Queue
 from telemetry.sinks.retry import Backoff
 from telemetry.sinks.state import SinkState
-from telemetry.spool.batch import Entry, TimeBase
-from telemetry.spool.compress import compress, decompress
+from telemetry.spool.batch import Entry, TimeBase, lines_of
+from telemetry.spool.compress import compress
 
 HOLD_S = 60.0
 LOOK_AGAIN_S = 1.0  # for batches that wait for the time, or that came without a wake-up
@@ -283,7 +283,7 @@ class Sender:
             self._lacks_time = True
             return None
         try:
-            stamped = compress(restamp(decompress(batch.payload, MAX_BATCH_BYTES), shift_ns))
+            stamped = compress(restamp(lines_of(batch), shift_ns))
         except (DataError, ValueError) as error:
             unusable = Delivery(entry, batch.payload)
             unusable.give_up(Reason.UNREADABLE, str(error))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from telemetry.spool.filesystem import FileSystem, read_file, replace_file
-from telemetry.spool.rows import row_keys, without_rows
+from telemetry.spool.rows import count_lines, row_keys, without_rows
 
 DIRECTORY_NAME = "dead"
 REQUEUE = "requeue"  # holds the letters that were handed over to be sent again
@@ -153,8 +153,7 @@ def letter_names(filesystem: FileSystem, directory: Path) -> list[str]:
 
 def encode_letter(letter: Letter, lines: bytes) -> bytes:
     """The file of a letter; `points` is counted from the lines."""
-    points = lines.count(b"\n") + (not lines.endswith(b"\n"))
-    head = asdict(letter) | {"words": letter.words[:_MAX_WORDS], "points": points}
+    head = asdict(letter) | {"words": letter.words[:_MAX_WORDS], "points": count_lines(lines)}
     return json.dumps(head).encode() + b"\n" + lines
 
 

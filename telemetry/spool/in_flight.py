@@ -22,7 +22,7 @@ from telemetry.errors import DataError
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase, lines_of
 from telemetry.spool.deadletters import NO_TIME, DeadLetters, Letter
 from telemetry.spool.memory import Item, Memory
-from telemetry.spool.rows import without_replaced
+from telemetry.spool.rows import count_lines, without_replaced
 from telemetry.spool.store import Commit, Store
 
 
@@ -127,7 +127,7 @@ class InFlight:
         """
         flight = self._in_flight[sequence]
         batch = flight.entry.batch
-        points = lines.count(b"\n") + (not lines.endswith(b"\n"))
+        points = count_lines(lines)
         flight.dead += points
         first_ns, last_ns = flight.stamps_ns
         letter = Letter(

@@ -9,6 +9,11 @@ import re
 _ROW = re.compile(rb"((?:[^\\ ]|\\.)+) .* (-?\d+)", re.DOTALL)
 
 
+def count_lines(lines: bytes) -> int:
+    """How many lines these are; the last one may lack its newline."""
+    return lines.count(b"\n") + (not lines.endswith(b"\n"))
+
+
 def row_key(line: bytes) -> bytes:
     """Measurement, tags and stamp of a line; the line itself if it is not well formed."""
     row = _ROW.fullmatch(line)

@@ -38,6 +38,7 @@ from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item, Memory
 from telemetry.spool.recovery import read_state
 from telemetry.spool.requeue import Requeue
+from telemetry.spool.rows import count_lines
 from telemetry.spool.settled import KINDS, Tally
 from telemetry.spool.store import Store
 from telemetry.spool.write_through import MOST_BYTES, WriteThrough
@@ -358,7 +359,7 @@ class Spool:
             self._dead_letters.forget(name)
             if self._write_through is not None:
                 self._write_through.renumber(self._sequence + 1)  # the open batch comes after the letter
-            points = lines.count(b"\n") + (not lines.endswith(b"\n"))
+            points = count_lines(lines)
             self._append(
                 EncodedBatch(
                     payload=compress(lines),
