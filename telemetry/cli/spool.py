@@ -16,7 +16,7 @@ from typing import BinaryIO
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, DataError, StorageError, UsageError
-from telemetry.service.drain import Progress, drain
+from telemetry.service.drain import DrainProgress, drain
 from telemetry.spool.batch import lines_of
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.limits import spool_directory
@@ -208,7 +208,7 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _show_progress(progress: Progress) -> None:
+def _show_progress(progress: DrainProgress) -> None:
     print(
         f"\r\x1b[K{progress.waiting_points:,} points wait  {progress.trouble}",
         end="" if progress.waiting_points else "\n",
@@ -217,7 +217,7 @@ def _show_progress(progress: Progress) -> None:
     )
 
 
-def _show_nothing(progress: Progress) -> None:
+def _show_nothing(progress: DrainProgress) -> None:
     del progress
 
 

@@ -25,9 +25,10 @@ from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sink import Sink
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.compress import compress
+from telemetry.spool.directory import OUR_NAMES
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.segment import parse_name
-from telemetry.spool.spool import OUR_NAMES, Spool
+from telemetry.spool.spool import Spool
 
 BATCH_LINES = 5000
 BATCH_BYTES = 4 << 20  # more than the service's: a request costs the server a sync, and no LTE is between

@@ -2,7 +2,7 @@
 
 `stage.py` runs it, `rig.py` starts simulator and gateway, `children.py` keeps their processes, and
 `gateway_config.py` says what the gateway is to do. `live_lines.py` and `display.py` show it meanwhile.
-`readback.py` and `spool_readback.py` find out what arrived, `measured.py` says what it tells and, by
+`readback.py` and `spool_readback.py` find out what arrived, `measured.py` says what it shows and, by
 `sampling.py`, how exactly; `verdict.py` compares that with what was sent, `report.py` prints it,
 `plot_data.py` and `plot.py` draw it.
 """

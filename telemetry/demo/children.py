@@ -1,7 +1,8 @@
 """The demonstration's own processes: `python -m telemetry …`, started, watched and ended by their id.
 
-Promises: a child ends when this process does, however that ends (PR_SET_PDEATHSIG, through setpriv); Ctrl-C
-in the terminal reaches this process alone, which then ends its children in order.
+Promises:
+- A child ends when this process does, however that ends (PR_SET_PDEATHSIG, through setpriv).
+- Ctrl-C in the terminal reaches this process alone, which then ends its children in order.
 """
 
 import contextlib
@@ -56,7 +57,7 @@ class Child:
         return lines[-1][:300] if lines else "it said nothing"
 
     def check(self) -> None:
-        """Raises UnavailableError when it has ended, and not well."""
+        """Raise UnavailableError if it has ended with an error."""
         if not self.running and self._process.returncode != 0:
             raise UnavailableError(
                 f"ended with {self._process.returncode}: {self.last_words}", where=self.name

@@ -26,10 +26,10 @@ class SerialDevice:
     charger: str
     messages: tuple[tuple[str, str], ...]
     silent_every_s: float | None = None  # how often, at most, a message has no values
-    poll_every_s: float | None = None  # simulated; None: it talks by itself
+    poll_every_s: float | None = None  # simulated; None: it sends by itself
 
 
-# 60 times as fast, an answer takes about half a second of simulated time: asking oftener would give no more.
+# 60 times as fast, an answer takes about half a second of simulated time. Asking more often would be no use.
 JBD = SerialDevice(
     "jbd",
     pack="service",
@@ -74,7 +74,7 @@ MAP = (
     ("CHG_State", "Temperature", "charger.temp_c"),
     ("CHG_State", "EnergyDelivered", "charger.energy_wh"),
 )
-# Of signals of MAP: the word of the value table that stands for none.
+# Of signals of MAP: the word of the value table that means no value.
 ABSENT = {("BMS_ModuleTemperatures", "Module{n}Temperature"): "not available"}
 # Message, signal, event's code, the words of the value table that mean it (none: any value but 0).
 ALARMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (

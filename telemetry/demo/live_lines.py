@@ -1,20 +1,22 @@
-"""What the gateway says of itself while it runs, as a few lines for people. Pure.
+"""What the gateway reports of itself while it runs, as a few lines for people. Pure.
 
-Relies on the status as the service tells it: `accounts`, and in `live` what each pack, charger and source
-told last. What is not known yet is left out.
+Relies on the status as the service gives it: `accounts`, and in `live` the last values of each pack, charger
+and
+source. What is not known yet is left out.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT
+from telemetry.ledger import total
 
 Status = Mapping[str, Any]
 Values = Mapping[str, Any]
 
 
 def live_lines(status: Status, head: str, time_scale: float) -> list[str]:
-    """head: what the first line begins with; time_scale: rates are told in simulated seconds."""
+    """head: what the first line begins with; time_scale: rates are per simulated second."""
     live = status.get("live", {})
     packs = {pack["pack"]: pack for pack in live.get("packs", ())}
     chargers = {charger["charger"]: charger["values"] for charger in live.get("chargers", ())}
@@ -35,12 +37,8 @@ def _traffic(status: Status, time_scale: float) -> Iterator[str]:
     for source in status.get("live", {}).get("sources", ()):
         if source["source"] == SOURCE:
             yield f"{time_scale * source['frames_per_s']:,.0f}/s"
-    stored, made = accounts.get("points/acknowledged", 0), _made(accounts)
+    stored, made = accounts.get("points/acknowledged", 0), total(accounts, "points/made/")
     yield f"{stored:,} points stored" if stored else f"{made:,} points made"
-
-
-def _made(accounts: Mapping[str, int]) -> int:
-    return sum(count for name, count in accounts.items() if name.startswith("points/made/"))
 
 
 def _battery(values: Values) -> Iterator[str]:

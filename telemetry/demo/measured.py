@@ -1,4 +1,4 @@
-"""The run as its stored points tell it, quantity by quantity, beside what the plant knows of itself.
+"""The run as its stored points show it, quantity by quantity, beside what the plant knows of itself.
 
 Each quantity carries the error that its own sampling allows (`sampling.py`), and agrees or does not. Pure but
 for asking the readback. Resolutions are those of vehicle.dbc and of the serial protocols.
@@ -69,7 +69,7 @@ class Quantity:
 def quantities(plant: Mapping[str, float], span_ns: tuple[int, int], readback: Readback) -> list[Quantity]:
     """plant: the simulator's report; span_ns: when the simulation began and ended, in simulated time.
 
-    Raises UnavailableError when there is too little stored to tell.
+    Raises UnavailableError when too little is stored to say.
     """
     return [*_Run(plant, span_ns, readback).quantities()]
 
@@ -155,7 +155,7 @@ class _Run:
 
     @cached_property
     def _bus_lateness(self) -> list[Lateness]:
-        """Of the stamps of what is sent oftenest."""
+        """Of the stamps of what is sent most often."""
         return cyclic_lateness(self._pack_power.times_ns, self._layouts["BMS_PackPower"].period_ns)
 
     @cached_property

@@ -123,8 +123,10 @@ def _name_phases(axes: "Axes", data: PlotData, end_min: float) -> None:
 
 
 def _draw_voltage(axes: "Axes", data: PlotData) -> None:
-    """The pack on the left scale, its cells on the right one: a mean cell lies where the pack does, but for
-    what contacts and busbars take."""
+    """The pack on the left scale, its cells on the right one.
+
+    A mean cell lies where the pack does, but for what contacts and busbars take.
+    """
     _line(axes, data.voltage_v, _BLUE, "pack")
     axes.set_ylabel("voltage  (V)")
     axes.margins(y=0.12)
@@ -198,7 +200,7 @@ def _draw_cells(figure: "Figure", axes: "Axes", data: PlotData) -> None:
     image = axes.pcolormesh(
         data.cells_min, edges, rows, cmap="RdBu_r", vmin=-widest_mv, vmax=widest_mv, rasterized=True
     )
-    axes.set_facecolor(_GRID)  # where no cells were told
+    axes.set_facecolor(_GRID)  # where no cells were sent
     axes.set_yticks(range(len(rows) // 8, len(rows) + 1, len(rows) // 8) if len(rows) >= 8 else [1])
     box = axes.get_position()
     bar = figure.colorbar(image, cax=figure.add_axes((box.x1 + 0.012, box.y0, 0.012, box.height)))

@@ -95,7 +95,7 @@ def _interval_ns(span_ns: tuple[int, int], count: int) -> int:
 
 
 def curve(means: Series, start_ns: int, every_ns: int) -> Curve:
-    """Each mean stands in the middle of its interval."""
+    """Put each mean in the middle of its interval."""
     minutes = [(time_ns + every_ns / 2 - start_ns) / _NS_PER_MIN for time_ns in means.times_ns]
     return Curve(minutes, list(means.values))
 
@@ -128,7 +128,7 @@ def shades(states: Curve, interval_min: float) -> list[Shade]:
 
 
 def deviations_mv(cells_v: Sequence[Sequence[float | None]]) -> list[list[float]]:
-    """How far each cell is from the mean of its column; NaN where it was not told."""
+    """How far each cell is from the mean of its column; NaN where it was not sent."""
     rows = [[math.nan if value is None else value for value in row] for row in cells_v]
     columns = [[value for value in column if not math.isnan(value)] for column in zip(*rows, strict=True)]
     means = [sum(column) / len(column) if column else math.nan for column in columns]

@@ -8,7 +8,7 @@ from telemetry.demo.measured import Quantity
 from telemetry.demo.verdict import Outcome, faults, given_up
 from telemetry.ledger import POINT_ENDS, total
 
-_BUSY_S = 0.1  # a simulator that is so late tells its time wrongly
+_BUSY_S = 0.1  # a simulator that is so late stamps its frames wrongly
 
 
 def render(outcome: Outcome, *, database: str, wall_s: float) -> str:

@@ -1,7 +1,9 @@
 """The demonstration's simulator and gateway: how they are configured, started, and found to be ready.
 
-Promises: frames begin only when the gateway listens, so that every one counts; all files lie in the one
-folder that is given, and what was started ends with the stack that is given.
+Promises:
+- Frames begin only when the gateway listens, so that every one counts.
+- All files lie in the given folder.
+- What was started ends with the given stack.
 """
 
 import contextlib
@@ -56,7 +58,8 @@ class Rig:
     def start(
         self, stack: contextlib.ExitStack, time: SimulatedClock, duration_s: float | None = None
     ) -> tuple[Child, Child]:
-        """Both, ready. On a socket the simulator waits for the gateway; a bus waits for nobody.
+        """Start both; return them ready. On a socket the simulator waits for the gateway; a bus does not
+        wait.
 
         duration_s: simulated; None: the scenario, once.
         """
@@ -69,7 +72,7 @@ class Rig:
         return self._start_simulator(stack, time, duration_s, "--can", self.bus["interface"]), gateway
 
     def status(self) -> dict[str, Any] | None:
-        """What the gateway says of itself; None: nothing yet."""
+        """The gateway's status; None while it has not answered yet."""
         try:
             return query_status(self.spool)
         except UnavailableError:
@@ -102,7 +105,7 @@ class Rig:
         ]
         words = [str(word) for option in options for word in option]
         simulator = Child.start("simulator", self.folder, "sim", str(self._scenario.resolve()), *bus, *words)
-        simulator.hurry()  # its pace is the time that its frames tell
+        simulator.hurry()  # its pace is the time in its frames
         return stack.enter_context(simulator)
 
     def _start_gateway(self, stack: contextlib.ExitStack) -> Child:

@@ -1,9 +1,13 @@
 """Readings of one quantity over time: what they say, and by how much sampling may make it wrong. Pure.
 
-Promises: an error is computed from the readings themselves and bounds what sampling can do; none is a number
-that was found to fit. A value that was read is wrong by half its resolution. A stamp is wrong by as much as
-it is late. Between two readings a value is taken to lie between them, so that the trapezium is wrong by half
-their difference at most.
+Promises: an error is computed from the readings themselves and bounds what sampling can do. No error is a
+number that
+was found to fit.
+- A value that was read is wrong by half its resolution.
+- A stamp is wrong by as much as it is late.
+- Between two readings a value is taken to lie between them. So the trapezium is wrong by half their
+difference at
+  most.
 """
 
 import math
@@ -82,7 +86,7 @@ def energy_wh(
     """The integral over `span_ns` of that part of the power that has this sign.
 
     lateness: of each stamp. poll_every_s: of what is asked for; where several polls were
-    missed, before the first answer and behind the last one, the power may have been any that was seen.
+    missed, before the first answer and after the last one, the power may have been any that was seen.
     """
     parts_w = [max(sign * power_w, 0.0) for power_w in power.values]
     if not parts_w:
@@ -117,9 +121,9 @@ def _moved_ws(parts_w: Sequence[float], lateness: Sequence[Lateness]) -> float:
     moves = []
     for index, late in enumerate(lateness):
         before_w = parts_w[index - 1] + parts_w[index] if index > 0 else 0.0
-        behind_w = parts_w[index] + parts_w[index + 1] if index < last else 0.0
-        if before_w != behind_w:
-            moves.append((0.5 * (late.least_s + late.most_s), late, 0.5 * abs(behind_w - before_w)))
+        after_w = parts_w[index] + parts_w[index + 1] if index < last else 0.0
+        if before_w != after_w:
+            moves.append((0.5 * (late.least_s + late.most_s), late, 0.5 * abs(after_w - before_w)))
     middle_s = _weighted_median([(late_s, weight_w) for late_s, _, weight_w in moves])
     return math.fsum(
         weight_w * max(late.most_s - middle_s, middle_s - late.least_s) for _, late, weight_w in moves

@@ -1,7 +1,8 @@
-"""The demonstration from the first process to the last: who is started, who waits for whom, who is stopped.
+"""The demonstration from the first process to the last: what is started, what waits, what is stopped.
 
-Promises: everything but the picture lives in one temporary folder and in child processes of this one, and
-both are gone at the end, after an error or a Ctrl-C too.
+Promises: everything but the picture lives in one temporary folder and in child processes of this one. Both
+are
+gone at the end, also after an error or a Ctrl-C.
 """
 
 import contextlib
@@ -55,7 +56,7 @@ class Options:
 
 
 def perform(options: Options, environment: Mapping[str, str], display: Display, clock: Clock) -> bool:
-    """Run it and print the report; whether all was as it should be.
+    """Run it and print the report; return whether all was as it should be.
 
     Raises TelemetryError when something could not be started or ended before its time.
     """
@@ -85,7 +86,7 @@ class _Stage:
         self._rig = Rig(folder, scenario, options.seed, self._vehicle, clock)
 
     def find_database(self, environment: Mapping[str, str]) -> Mapping[str, str] | None:
-        """The keys of [influx]; None: there is no server, and none could be had."""
+        """The keys of [influx]; None: there is no server, and none could be started."""
         if url := environment.get("INFLUXDB_V2_URL"):
             check_url(url, "INFLUXDB_V2_URL")
             self._display.note(f"database   {url}, as INFLUXDB_V2_URL says")
@@ -137,7 +138,7 @@ class _Stage:
         return not faults(outcome)
 
     def stay(self, influx: Mapping[str, str] | None) -> None:
-        """The scenario again and again, by the machine's own clock, until a KeyboardInterrupt."""
+        """Run the scenario again and again, by the machine's own clock, until a KeyboardInterrupt."""
         now_ns = self._clock.unix_ns()
         time = SimulatedClock(1.0, now_ns, now_ns)
         self._rig.configure(time, _NO_SERVER if influx is None else influx, web="127.0.0.1:0")
@@ -212,7 +213,7 @@ class _Stage:
     def _settle(self, gateway: Child, truth: SimulatorReport, *, delivered: bool) -> Status:
         """What the gateway says once all is read and, with a database, acknowledged.
 
-        Or as they are when nothing has moved for _STANDSTILL_S: the report will tell what is missing.
+        Or as they are when nothing has moved for _STANDSTILL_S: the report will show what is missing.
         """
         last: Status = {"accounts": {}, "gauges": {}}
         moved_s = 0.0
@@ -230,7 +231,7 @@ class _Stage:
             if elapsed_s - moved_s > _STANDSTILL_S:
                 break
         if not last["gauges"]:
-            raise UnavailableError("tells nothing any more", where=gateway.name)
+            raise UnavailableError("no longer reports its status", where=gateway.name)
         return last
 
 

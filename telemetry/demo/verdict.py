@@ -25,7 +25,7 @@ class SimulatorReport:
 
     frames: Mapping[str, int]  # by message
     frames_sent: int
-    serial_sent: Mapping[str, int]  # messages that somebody heard, by device
+    serial_sent: Mapping[str, int]  # messages that were heard, by device
     plant: Mapping[str, float]  # everything else that it knows about the vehicle
     start_ns: int  # simulated time
     duration_s: float
@@ -59,14 +59,14 @@ class Outcome:
     stored: Mapping[str, int]  # points of the bus by measurement
     serial_stored: Mapping[str, int]  # messages with values, by device
     accounts: Counters
-    incomplete_cycles: int  # of cell pages: told too late to be of one reading, and counted by the gateway
+    incomplete_cycles: int  # of cell pages: sent too late for one reading, and counted by the gateway
     waiting_points: int  # in memory and on disk
     gateway_s: float  # for how long the gateway ran, in simulated time
     delivered: bool  # a database was there: nothing may be waiting at the end
 
 
 def faults(outcome: Outcome) -> list[str]:
-    """One sentence for each thing that is not as it should be; none is success."""
+    """One sentence for each fault; an empty list is success."""
     return [
         *_frame_faults(outcome),
         *(sentence for device in SERIAL_DEVICES for sentence in _serial_faults(outcome, device)),
@@ -105,9 +105,9 @@ def _serial_faults(outcome: Outcome, device: SerialDevice) -> Iterator[str]:
 
 
 def undecoded(truth: SimulatorReport, accounts: Counters, device: SerialDevice) -> int:
-    """Messages that were sent and not decoded, and should have been.
+    """Messages that were sent and should have been decoded, but were not.
 
-    An answer that came too late for its request is thrown away, since it could be taken for the next one's.
+    An answer that comes too late for its request is discarded, since it could be taken for the next one's.
     """
     decoded = accounts.get(f"frames/{device.name}/decoded", 0)
     late = accounts.get(f"bus/{device.name}/timeouts", 0)
@@ -120,7 +120,7 @@ def silent_messages(device: SerialDevice, asked_s: float) -> int:
 
 
 def frames_lost(accounts: Counters, source: str) -> int:
-    """By the kernel, or for any reason after."""
+    """Frames that the kernel dropped, or that were lost for any reason after it."""
     return accounts.get(f"bus/{source}/kernel_dropped", 0) + total(accounts, f"frames/{source}/lost/")
 
 
@@ -139,7 +139,7 @@ def _point_faults(outcome: Outcome) -> Iterator[str]:
 
 
 def given_up(outcome: Outcome, measurement: str) -> int:
-    """How many points of it the gateway did not make: pages of cells that lie too far apart in time."""
+    """How many points of it the gateway did not make: pages of cells that are too far apart in time."""
     return outcome.incomplete_cycles if measurement == "cells" else 0
 
 

@@ -1,1 +1,1 @@
-"""What is known at this moment, as JSON, and the socket that gives it away."""
+"""What is known at this moment, as JSON, and the socket that serves it."""

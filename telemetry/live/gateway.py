@@ -1,6 +1,6 @@
 """The measurement `gateway`: the service about itself, as points and as the status page's JSON.
 
-Promises: the same numbers stand in both, and they are those of the ledger. Relies on plain mappings only.
+Promises: both have the same numbers, those of the ledger. Relies on plain mappings only.
 """
 
 from collections import deque
@@ -39,7 +39,7 @@ def _of(source: str, counters: Counters) -> dict[str, float]:
 
 
 def _floats(fields: Mapping[str, float]) -> dict[str, float | bool | str]:
-    """Flags stay flags; everything else is a float, for ever."""
+    """Flags stay flags; every other value is a float, for ever."""
     return {name: value if isinstance(value, bool) else float(value) for name, value in fields.items()}
 
 
@@ -50,7 +50,7 @@ class HourlyRate:
         self._totals: deque[tuple[float, float]] = deque()
 
     def add(self, now_s: float, total: float) -> float:
-        """Note the total of now; gives growth per hour, over the past hour or since the first call."""
+        """Note the present total; return its growth per hour, over the past hour or since the first call."""
         self._totals.append((now_s, total))
         while len(self._totals) > 1 and self._totals[1][0] <= now_s - 3600.0:
             self._totals.popleft()

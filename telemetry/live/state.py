@@ -1,11 +1,16 @@
-"""What the vehicle is like now: the last values of packs and chargers, the buses' traffic, the newest events.
+"""The vehicle now: the last values of packs and chargers, the buses' traffic, the newest events.
 
-Promises: a value is never older than it says. Its age is the longer of two: the time since it was processed,
-and how far its stamp lies behind the newest of its channel; so neither a silent bus, nor a clock that is set,
-nor a log that is replayed fast makes an old value look new. Costs next to nothing while nobody looks: message
-rows are remembered only for MESSAGES_FOR_S after somebody asked.
+Promises:
+- A value is never older than it says. Its age is the longer of two: the time since it was processed, and how
+far its
+  stamp lies before the newest of its channel. So nothing makes an old value look new: neither a silent bus,
+  nor a
+  clock that is set, nor a log that is replayed fast.
+- It costs next to nothing while nobody looks. Message rows are remembered only for MESSAGES_FOR_S after a
+request.
 
-Relies on one thread that observes and takes snapshots; a snapshot is immutable, any thread may describe it.
+Relies on one thread that observes and takes snapshots. A snapshot is immutable, and any thread may describe
+it.
 Has no thread and no socket.
 """
 
@@ -69,7 +74,7 @@ class TimedEvent:
 
 @dataclass(frozen=True, slots=True)
 class LiveSnapshot:
-    """The state of one moment. messages: None unless somebody asked."""
+    """The state of one moment. messages: None unless a client asked."""
 
     taken_s: float
     time_ns: int
@@ -113,7 +118,7 @@ class LiveState:
     # -- observing, by the pipeline's thread
 
     def start(self, schema: Schema) -> None:
-        """Rows will be of this schema, and channels are bound anew; what was known before is forgotten."""
+        """Expect rows of this schema, and channels to be bound again; forget what was known before."""
         self._schema = schema
         self._channels.clear()
         self._tags.clear()
@@ -135,7 +140,7 @@ class LiveState:
         self._tags.update(tags)
 
     def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
-        """These frames became these rows."""
+        """Take in frames, and the rows that were made of them."""
         now_ns = int(self._clock.monotonic_s() * 1e9)
         self._traffic.count(frames, now_ns)
         if self._any_modelled:
@@ -144,7 +149,7 @@ class LiveState:
             self._messages.observe(samples, now_ns)
 
     def add_event(self, event: Event, time_ns: int) -> None:
-        """An event that is written now, with the stamp that it is written with."""
+        """Take in an event that is written now, with the stamp that it is written with."""
         self._events.appendleft(TimedEvent(event, time_ns))
 
     # -- looking
@@ -154,7 +159,7 @@ class LiveState:
         self._asked_s = self._clock.monotonic_s()
 
     def snapshot(self) -> LiveSnapshot:
-        """What is known now. By the thread that observes."""
+        """Return what is known now. For the thread that observes."""
         now_s = self._clock.monotonic_s()
         self._remember_messages(now_s)
         channels = {number: self._traffic.of(number) for number in self._channels}
@@ -253,5 +258,5 @@ def _passed_s(before: _Counted, counted: _Counted, channels: Iterable[int]) -> f
 
 def _known_s(time_ns: int, observed_ns: int, newest: ChannelTraffic) -> float:
     """The monotonic time from which the age counts of what came with this stamp at this time."""
-    behind_ns = max(newest.time_ns - time_ns, 0)
-    return min(observed_ns, newest.observed_ns - behind_ns) / 1e9
+    before_newest_ns = max(newest.time_ns - time_ns, 0)
+    return min(observed_ns, newest.observed_ns - before_newest_ns) / 1e9

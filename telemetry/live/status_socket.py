@@ -1,12 +1,16 @@
 """The status socket: a running service answers each connection with one JSON object and closes it.
 
-A client may send one line first that says what it wants beside the usual; a client that says nothing gets the
-usual after REQUEST_TIMEOUT_S.
+A client may first send one line that names what it wants in addition. A client that says nothing gets the
+plain status
+after REQUEST_TIMEOUT_S.
 
-Promises: works whatever the server, the disk or the bus do, since it only reads what other threads have
-published; one client at a time, each with little more than a second at most; nothing secret is in it. The
-socket lies in the spool's directory, which only the service's own user may enter and whose path may be of any
-length. On a disk on which no socket can be made, or without a thread to be had, the service runs without.
+Promises:
+- It works whatever the server, the disk or the bus do, since it only reads what other threads have published.
+- It serves one client at a time, each for little more than a second at most.
+- Nothing secret is in the answer.
+- The socket lies in the spool's directory, which only the service's own user may enter. Its path may have
+any length.
+- The service runs without it where the disk takes no socket, or the system gives no thread.
 """
 
 import contextlib
@@ -86,11 +90,11 @@ class StatusServer:
                 except OSError:
                     continue  # the client's trouble
                 except Exception:
-                    LOG.exception("the status cannot be told")
+                    LOG.exception("the status cannot be answered")
 
 
 def _receive_line(client: socket.socket) -> str:
-    """What the client says before it waits for its answer; only one line that comes at once counts."""
+    """Return what the client says before it waits for its answer. Only one line that comes at once counts."""
     client.settimeout(REQUEST_TIMEOUT_S)
     try:
         return client.recv(MAX_REQUEST_BYTES).decode("ascii", "replace").strip()
@@ -100,7 +104,7 @@ def _receive_line(client: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """A name of `path` that fits into the 108 bytes of a socket's address, as long as it is open."""
+    """Yield a name of `path` that fits into the 108 bytes of a socket's address, and is valid inside."""
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{directory}/{path.name}"
@@ -109,9 +113,9 @@ def _address(path: Path) -> Iterator[str]:
 
 
 def query_status(directory: Path, request: str = "status") -> dict[str, Any]:
-    """What the service whose spool is in `directory` says of itself. Raises UnavailableError.
+    """Return the status of the service whose spool is in `directory`. Raises UnavailableError without one.
 
-    request: `messages` to have the last values of all messages in it, from the second answer on.
+    request: `messages` includes the last values of all messages, from the second answer on.
     """
     path = directory / SOCKET_NAME
     answer = bytearray()

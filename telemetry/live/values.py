@@ -7,7 +7,7 @@ from telemetry_core.decode.spec import FieldSpec, SlotKind
 
 Value = float | int | bool | str
 Raw = float | int | bool
-Reader = Callable[[Raw], Value | None]  # None: there is nothing to tell
+Reader = Callable[[Raw], Value | None]  # None: there is nothing to show
 
 
 def reader(spec: FieldSpec) -> Reader:

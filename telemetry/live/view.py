@@ -1,7 +1,10 @@
 """A live snapshot as the JSON that the status socket, the web page and the monitor show.
 
-Promises: ages are of the moment of looking, however long ago the snapshot was taken; what is over STALE_S is
-listed in `stale`, by field. Pure.
+Promises:
+- Ages are those of the moment of looking, however long ago the snapshot was taken.
+- `stale` lists the fields that are older than STALE_S.
+
+Pure.
 """
 
 from collections.abc import Iterable, Mapping

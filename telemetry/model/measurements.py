@@ -147,13 +147,16 @@ CELLS = Measurement(
         _number("vNNN", "voltage of cell NNN, counted from 1; absent past the number of cells"),
         _number("tNNN", "temperature of sensor NNN in frame order; one lost or not fitted leaves a gap"),
     ),
-    "A reading has pages of one cycle only. A cycle begins after the silence between two bursts of pages."
-    " Where pages are spread over the whole period, it begins with the page of the lowest cells. Silence and"
-    " period are learnt from the pages, so the first readings may stand after the page that follows them, or"
-    " be missing. A page that is next in the order of pages belongs to the cycle unless it comes half"
-    " a period late: stamps may be off by more than half of the pause between two pages. A page that"
-    " has not come for ten cycles and 10 s is an event `page_missing`. The others are"
-    " read without it until it comes again.",
+    "A reading has pages of one cycle only, with the limits below. A cycle begins after the silence"
+    " between two bursts of pages. Where pages are spread over the whole period, it begins with the page"
+    " of the lowest cells. Silence and period are learnt from the pages, so the first readings may stand"
+    " after the page that follows them, or be missing. A page that is next in the order of pages belongs"
+    " to the cycle unless it comes half a period late: stamps may be off by more than half of the pause"
+    " between two pages. A page that has not come for ten cycles and 10 s is an event `page_missing`. The"
+    " others are read without it until it comes again. Limits: a reading may mix two cycles before the"
+    " sender's cycle is known, if a third of all pages is lost. It may also mix them where two pages are"
+    " lost in turns, where two evenly spread pages have stamps that are off by as much as the pages are"
+    " apart, and, with a `time_scale` other than 1, where everything from one page to the next is lost.",
 )
 
 CHARGER = Measurement(

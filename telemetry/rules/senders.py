@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.map_spec import ABSENT, MapSpec
-from telemetry_core.rules.senders import Finding
+from telemetry_core.rules.senders import SenderFinding
 
 from telemetry.ledger import Counters
 from telemetry.model.events import Event, begins
@@ -38,7 +38,7 @@ def judged_records(
     return found
 
 
-def finding_event(finding: Finding, message: str, source: str) -> Event:
+def finding_event(finding: SenderFinding, message: str, source: str) -> Event:
     """The event of one finding about `message` on a channel whose tag is `source`."""
     taken, other = f"{finding.taken:02X}", f"{finding.other:02X}"
     second, changed = CODES

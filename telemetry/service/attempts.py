@@ -1,4 +1,4 @@
-"""Attempts that must not keep one another, or the line, from going on.
+"""Attempts that must not stop one another, or the pipeline.
 
 Promises: what one of them raises is logged and ends nothing. Pure but for the log.
 """
@@ -12,7 +12,7 @@ Attempt = Callable[[], None]
 
 
 class Reports:
-    """What is made again and again: a failure is logged when it begins, and not each time."""
+    """Reports that are made again and again. A failure is logged when it begins, and not each time."""
 
     def __init__(self) -> None:
         self._failing: set[Attempt] = set()
@@ -30,7 +30,7 @@ class Reports:
 
 
 def take_all(steps: Iterable[Attempt], on_failure: Callable[[Exception], None]) -> None:
-    """Take all steps in their order, each whatever became of those before it."""
+    """Take all steps in their order, whatever became of those before."""
     for step in steps:
         try:
             step()

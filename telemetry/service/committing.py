@@ -1,10 +1,12 @@
-"""Commits in a thread of their own, so that one that hangs does not keep the pipeline from what comes.
+"""Commits in a thread of their own, so that a commit that hangs does not keep the pipeline from new data.
 
-Promises: what is appended while a commit is in progress is kept from a death of the process, as all before
-it; `commit` waits for the disk only when so much waits that more would not be kept; `finish` returns when all
-that was appended is on disk, or the disk has refused it. A disk that hangs is known by `hangs`, so that the
-watchdog and health see it. Relies on one thread that appends, and on the spool doing its own locking. Until
-`start` it commits at once.
+Promises:
+- What is appended while a commit is in progress survives a death of the process, like everything before it.
+- `commit` waits for the disk only when so much waits that more would not be kept.
+- `finish` returns once all that was appended is on disk, or the disk has refused it.
+- `hangs` shows a disk that hangs to the watchdog and to health.
+
+Relies on one thread that appends, and on the spool doing its own locking. Before `start` it commits at once.
 """
 
 import threading
@@ -42,21 +44,24 @@ class Committer:
     def keep(
         self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
     ) -> bool:
-        """See `Spool.keep`."""
+        """Keep the batch that is appended next from a death of this process; return False to try again."""
         return self._spool.keep(lines, accounts=accounts, positions=positions, boot_id=boot_id)
 
     def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> None:
-        """See `Spool.append`."""
+        """Add a batch to the open commit, with all accounts and positions as of its end."""
         self._spool.append(batch, accounts=accounts, positions=positions)
 
     def commit_due(self) -> bool:
-        """See `Spool.commit_due`. While one is asked for, only when so much waits that `commit` waits."""
+        """Whether it is time for `commit`.
+
+        While one is in progress: whether so much waits that `commit` waits.
+        """
         if self._done != self._asked:
             return self._spool.is_behind()
         return self._spool.commit_due()
 
     def commit(self) -> None:
-        """Have all that was appended committed soon."""
+        """Ask the thread to commit all that was appended."""
         if not self._thread.is_alive():
             self._spool.commit()
             return

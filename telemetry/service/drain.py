@@ -1,6 +1,8 @@
 """Sending what waits in a spool, without a service.
 
-Promises: ends when nothing waits, when it is stopped, or when the time is up; what is not delivered waits on.
+Promises:
+- It ends when nothing waits, when `stop` is set, or when the time is up.
+- What is not delivered keeps waiting.
 """
 
 import logging
@@ -23,8 +25,8 @@ SINK_STOP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far it is."""
+class DrainProgress:
+    """How far a drain has come."""
 
     waiting_points: int
     acknowledged_points: int  # since the start
@@ -38,11 +40,11 @@ def drain(
     stop: threading.Event,
     *,
     timeout_s: float | None,
-    on_progress: Callable[[Progress], None],
-) -> Progress:
-    """Deliver what waits; how it ended. UnavailableError if something still waits then.
+    on_progress: Callable[[DrainProgress], None],
+) -> DrainProgress:
+    """Deliver what waits; return how it ended. Raises UnavailableError if something still waits then.
 
-    StorageError if a service uses the spool: it delivers by itself.
+    Raises StorageError if a service uses the spool: that delivers by itself.
     """
     limits = replace(config.spool, max_age_s=None)  # what is old is what is to be sent
     spool = Spool(
@@ -91,9 +93,9 @@ def drain(
     return progress
 
 
-def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> Progress:
+def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> DrainProgress:
     gauges, counters, state = spool.gauges(), spool.counters(), sink.state
-    return Progress(
+    return DrainProgress(
         waiting_points=gauges.waiting_disk_points + gauges.waiting_memory_points,
         acknowledged_points=counters["points/acknowledged"] - before["points/acknowledged"],
         dead_points=state.dead_points,

@@ -1,7 +1,10 @@
-"""The service's numbers of one moment, and the status that is made of them for whoever asks.
+"""The service's numbers of one moment, and the status that is made of them on request.
 
-Promises: the numbers balance, since all are of one moment; ages in the status are of the moment of asking,
-however long ago that was. Pure.
+Promises:
+- The numbers balance, since all are of one moment.
+- Ages in the status are those of the moment of asking, however old the numbers are.
+
+Pure.
 """
 
 from collections.abc import Mapping
@@ -16,7 +19,7 @@ from telemetry.sinks.state import SinkState
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The accounts and what else is known of the service."""
+    """The accounts and everything else that is known of the service."""
 
     counters: dict[str, int]
     gauges: dict[str, float]
@@ -27,7 +30,7 @@ class Figures:
     def status(
         self, vehicle: str, states: Mapping[str, str], sink: SinkState, *, now_s: float, got_on_s: float
     ) -> dict[str, Any]:
-        """What is told of them at `now_s`. states: texts of then; got_on_s: when the pipeline last did."""
+        """The status at `now_s`. states: texts of then; got_on_s: when the pipeline last made progress."""
         gauges = {
             **self.gauges,
             "status_age_s": now_s - self.taken_s,

@@ -1,7 +1,7 @@
-"""CPU, memory and lost words of this process, as the gateway reports them.
+"""CPU, memory and lost log lines of this process, as the gateway reports them.
 
-Promises: a number that the system does not give now (no descriptor is left to ask with) is absent; nothing is
-raised.
+Promises: nothing is raised. A number that the system does not give now is absent (no descriptor is left to
+ask).
 """
 
 import contextlib

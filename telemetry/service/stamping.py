@@ -1,8 +1,10 @@
-"""What the stamps of live frames count from: 1970, or, while the time is not known, the start of this boot.
+"""What the stamps of live frames count from: 1970 or, while the time is not known, the start of this boot.
 
-The kernel stamps with the wall clock even while that is wrong; the time since boot is right. Frames that were
-stamped just before the clock was set and are processed after it are found by that: on the clock as it is now
-they would come from another time. Pure, but for the injected clock.
+The kernel stamps with the wall clock even while that is wrong. The time since boot is right. So frames are
+found that
+were stamped just before the clock was set and are processed after it: by the clock as it is now they would
+come from
+another time. Pure, but for the injected clock.
 """
 
 from collections.abc import Iterator
@@ -36,7 +38,7 @@ class ClockStamps:
     """Stamps of the wall clock, of a clock that may be set while we look at it."""
 
     def __init__(self, clock: Clock, *, waits: bool) -> None:
-        """waits: the clock is not trusted until it is known; else stamps are taken as they are."""
+        """waits: the clock is not trusted until it is known. Otherwise stamps are taken as they are."""
         self._clock = clock
         self._waits = waits
         self._offset_ns = self._wall_less_boot_ns()
@@ -44,7 +46,7 @@ class ClockStamps:
         self._set_at_ns: int | None = None  # since boot
 
     def look(self) -> None:
-        """Notice that the clock was set, if it is waited for. To be called now and then."""
+        """Notice that the clock was set, if it is waited for. Call it now and then."""
         if not self._waits:
             return
         offset_ns = self._wall_less_boot_ns()
@@ -54,7 +56,7 @@ class ClockStamps:
         self._offset_ns = offset_ns
 
     def parts(self, frames: FrameBatch, *, time_known: bool) -> Iterator[tuple[FrameBatch, Stamping]]:
-        """`frames` in their order, with what is to be done about their stamps."""
+        """Yield `frames` in their order, with the Stamping of each part."""
         if not self._waits:
             yield frames, AS_THEY_ARE
             return

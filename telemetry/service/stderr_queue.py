@@ -1,11 +1,14 @@
-"""stderr through a bounded queue, so that a service never waits for whoever reads its words.
+"""stderr through a bounded queue, so that a service never waits for the reader of its log.
 
-Promises: writing costs a copy, however slowly somebody reads, or if nobody does (a terminal that is held, a
-journal that hangs); lines come out in the order in which they were written; what finds no room is dropped and
-counted, and a line says how many as soon as the stream takes lines again; at the end what is left is written,
-for FLUSH_S at most.
+Promises:
+- Writing costs a copy, however slow the reader is, even if there is none (a held terminal, a hanging
+journal).
+- Lines come out in the order in which they were written.
+- What finds no room is dropped and counted. A line says how many, as soon as the stream takes lines again.
+- At the end what is left is written, for FLUSH_S at most.
 
-Relies on a thread of its own, which alone may wait for the stream, and on the descriptor: Python's stream has
+Relies on a thread of its own, the only one that may wait for the stream. Relies on the descriptor: Python's
+stream has
 a lock, for which the end of the interpreter would wait.
 """
 
@@ -37,7 +40,7 @@ class QueuedStderr(io.TextIOBase):
         self._pieces: deque[bytes] = deque()
         self._waiting_bytes = 0  # with what is being written
         self._dropped_lines = 0
-        self._told_lines = 0
+        self._reported_lines = 0
         self._is_ending = False
         self._thread = threading.Thread(target=self._pass_on, name="stderr", daemon=True)
 
@@ -63,15 +66,15 @@ class QueuedStderr(io.TextIOBase):
         self._thread.join(within_s)
 
     def writable(self) -> bool:
-        """See io.IOBase."""
+        """Always true, as io.IOBase asks."""
         return True
 
     def fileno(self) -> int:
-        """The descriptor behind it."""
+        """The descriptor that it writes to."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether somebody sits in front of it."""
+        """Whether the descriptor is a terminal."""
         return os.isatty(self._descriptor)
 
     def write(self, text: str) -> int:
@@ -82,7 +85,7 @@ class QueuedStderr(io.TextIOBase):
                 self._dropped_lines += max(piece.count(b"\n"), 1)
                 self._changed.notify_all()
             else:
-                self._tell_dropped()
+                self._report_dropped()
                 self._append(piece)
         return len(text)
 
@@ -91,11 +94,11 @@ class QueuedStderr(io.TextIOBase):
         self._waiting_bytes += len(piece) + _PIECE_BYTES
         self._changed.notify_all()
 
-    def _tell_dropped(self) -> None:
-        """Where lines are missing, say so in their place."""
-        count = self._dropped_lines - self._told_lines
+    def _report_dropped(self) -> None:
+        """Report missing lines in their place."""
+        count = self._dropped_lines - self._reported_lines
         if count:
-            self._told_lines = self._dropped_lines
+            self._reported_lines = self._dropped_lines
             text = f"WARNING {__name__}: {count} lines dropped here: nobody has read stderr in time\n"
             self._append(text.encode(self._encoding))
 
@@ -110,14 +113,14 @@ class QueuedStderr(io.TextIOBase):
             is_written = self._write_out(piece)
             with self._changed:
                 self._waiting_bytes -= len(piece) + _PIECE_BYTES
-                if not is_written:  # and it is no use to tell
+                if not is_written:  # a report would not be written either
                     lines = max(piece.count(b"\n"), 1)
                     self._dropped_lines += lines
-                    self._told_lines += lines
+                    self._reported_lines += lines
 
     def _has_more(self) -> bool:
         if not self._pieces:
-            self._tell_dropped()
+            self._report_dropped()
         return bool(self._pieces)
 
     def _write_out(self, piece: bytes) -> bool:
@@ -128,13 +131,13 @@ class QueuedStderr(io.TextIOBase):
             except OSError as error:
                 if error.errno != errno.EAGAIN:
                     return False
-                select.select([], [self._descriptor], [])  # somebody else has made it non-blocking
+                select.select([], [self._descriptor], [])  # another process has made it non-blocking
         return True
 
 
 @contextlib.contextmanager
 def queued_stderr() -> Iterator[None]:
-    """In here `sys.stderr` is queued; as it was where it has no descriptor, or no thread can be had."""
+    """Queue `sys.stderr` inside. It stays as it is without a descriptor, or where no thread can be had."""
     stream = sys.stderr
     try:
         queued = QueuedStderr(stream.fileno(), stream.encoding, MAX_BYTES)

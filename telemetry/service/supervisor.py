@@ -1,9 +1,16 @@
-"""What the service tells systemd: ready, reloading, stopping, alive, and one line of status (sd_notify(3)).
+"""What the service reports to systemd: ready, reloading, stopping, alive, and one line of status
+(sd_notify(3)).
 
-Promises: nothing here fails or holds the service up for longer than SEND_TIMEOUT_S: a supervisor that does
-not listen costs one line in the log. The watchdog is fed by the pipeline's own loop, and only when that got
-on: there is no timer that could go on ticking beside a pipeline that hangs. Children do not inherit the
-socket. Relies on the protocol alone (a datagram of NAME=value lines), not on a library.
+Promises:
+- Nothing here fails, or delays the service for longer than SEND_TIMEOUT_S. A supervisor that does not listen
+costs one
+  line in the log.
+- The pipeline's own loop feeds the watchdog, and only after progress. No timer could go on ticking beside a
+pipeline
+  that hangs.
+- Children do not inherit the socket.
+
+Relies on the protocol alone (a datagram of NAME=value lines), not on a library.
 """
 
 import logging
@@ -20,17 +27,17 @@ STATUS_EVERY_S = 5.0
 
 
 class Notifier:
-    """The socket that NOTIFY_SOCKET names; without one, nothing is sent."""
+    """The socket that NOTIFY_SOCKET names. Without one, nothing is sent."""
 
     def __init__(self, address: str = "") -> None:
-        """address: a path, or the name of an abstract socket behind an `@`; empty: nobody listens."""
+        """address: a path, or the name of an abstract socket after an `@`; empty: nothing listens."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket: socket.socket | None = None
         if address.startswith(("/", "@")):
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
             self._socket.settimeout(SEND_TIMEOUT_S)
         elif address:
-            LOG.warning("NOTIFY_SOCKET=%s: neither a path nor an abstract socket; nothing is told", address)
+            LOG.warning("NOTIFY_SOCKET=%s: neither a path nor an abstract socket; nothing is sent", address)
 
     def send(self, *assignments: str) -> None:
         """Send `NAME=value` lines, as one datagram."""
@@ -39,29 +46,30 @@ class Notifier:
         try:
             self._socket.sendto("\n".join(assignments).encode(), self._address)
         except OSError as error:  # TimeoutError is one
-            LOG.warning("%s: not told to the service manager: %s", assignments[0], error.strerror or error)
+            LOG.warning("%s: not sent to the service manager: %s", assignments[0], error.strerror or error)
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
 
 class Watchdog:
-    """When to say that the pipeline lives: at half the period, and only after it got on."""
+    """When to report that the pipeline lives: at half the period, and only after progress."""
 
     def __init__(self, period_s: float | None) -> None:
-        """period_s: after which silence the service is killed; None: nobody watches."""
+        """period_s: the silence after which the service is killed; None: nothing watches."""
         self._every_s = None if period_s is None else period_s / 2.0
         self._next_s = float("-inf")
         self._got_on = False
 
     def went_round(self, now_s: float, *, took: bool, waiting: bool) -> bool:
-        """The pipeline's loop went round; whether to say so now.
+        """Note that the pipeline's loop went round; return whether to report that now.
 
-        took: something was processed; waiting: something is left to process. A loop that turns without
-        taking what waits is no progress.
+        took: something was processed. waiting: something is left to process. A loop that takes nothing of
+        what
+        waits makes no progress.
         """
         self._got_on |= took or not waiting
         if self._every_s is None or not self._got_on or now_s < self._next_s:
@@ -86,7 +94,7 @@ class Supervisor:
     def from_environment(
         cls, clock: Clock, environment: MutableMapping[str, str], process_id: int
     ) -> "Supervisor":
-        """From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, taken out so that no child uses them."""
+        """From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, removed so that no child uses them."""
         address = environment.pop("NOTIFY_SOCKET", "")
         period_us = environment.pop("WATCHDOG_USEC", "")
         watched = environment.pop("WATCHDOG_PID", str(process_id))
@@ -94,19 +102,19 @@ class Supervisor:
         return cls(clock, Notifier(address), int(period_us) / 1e6 if is_watched else None)
 
     def ready(self, status: str = "") -> None:
-        """All sources run and the spool accepts; or, after `reloading`, that is over."""
+        """Report that all sources run and the spool accepts; after `reloading`, that the reload is over."""
         self._notifier.send("READY=1", *([self._status_line(status)] if status else []))
 
     def reloading(self) -> None:
-        """A signal asked for the configuration to be read again; `ready` must follow."""
+        """Report that the configuration is read again. `ready` must follow."""
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={int(self._clock.monotonic_s() * 1e6)}")
 
     def stopping(self) -> None:
-        """The service is on its way to an orderly end."""
+        """Report that an orderly stop has begun."""
         self._notifier.send("STOPPING=1", self._status_line("stopping"))
 
     def went_round(self, *, took: bool, waiting: bool) -> None:
-        """See `Watchdog.went_round`."""
+        """Note that the pipeline's loop went round, and feed the watchdog when that is due."""
         now_s = self._clock.monotonic_s()
         if took or not waiting:
             self._got_on_s = now_s
@@ -115,11 +123,11 @@ class Supervisor:
 
     @property
     def got_on_s(self) -> float:
-        """When the pipeline last got on, in the sense of the watchdog; monotonic. For any thread."""
+        """When the pipeline last made progress, as the watchdog means it; monotonic. For any thread."""
         return self._got_on_s
 
     def status(self, text: str) -> None:
-        """One line for `systemctl status`; told when it has changed, each STATUS_EVERY_S at most."""
+        """Send one line for `systemctl status` when it has changed, once in STATUS_EVERY_S at most."""
         now_s = self._clock.monotonic_s()
         if text != self._status and now_s >= self._next_status_s:
             self._next_status_s = now_s + STATUS_EVERY_S
@@ -130,5 +138,5 @@ class Supervisor:
         return f"STATUS={one_line(text)}"
 
     def close(self) -> None:
-        """Nothing more is told."""
+        """Send nothing more."""
         self._notifier.close()

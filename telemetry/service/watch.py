@@ -1,7 +1,12 @@
 """Alarms of the service about its own spool and clock: numbers in, events out.
 
-Promises: each condition is told when it begins and when it is over; what goes on is told once a minute at
-most, so that a disk that is full for a week does not fill the database with it. Pure but for injected time.
+Promises:
+- Each condition is reported when it begins and when it is over.
+- A condition that goes on is reported once a minute at most. So a disk that is full for a week does not fill
+the
+  database with reports.
+
+Pure but for injected time.
 """
 
 from telemetry.clock import Clock
@@ -15,10 +20,10 @@ STEP_S = 1.0
 class _Growth:
     """One counter of lost points."""
 
-    def __init__(self, code: str, told: int) -> None:
+    def __init__(self, code: str, reported: int) -> None:
         self._code = code
-        self._told = told
-        self._seen = told
+        self._reported = reported
+        self._seen = reported
         self._next_s = float("-inf")
         self._active = False
         self._last_s = 0.0
@@ -27,13 +32,13 @@ class _Growth:
         if count != self._seen:
             self._seen = count
             self._last_s = now_s
-        if count != self._told and now_s >= self._next_s:
-            text = f"{count - self._told} points"
-            self._told = count
+        if count != self._reported and now_s >= self._next_s:
+            text = f"{count - self._reported} points"
+            self._reported = count
             self._next_s = now_s + REPEAT_S
             self._active = True
             return [begins(self._code, text)]
-        if self._active and count == self._told and now_s - self._last_s >= OVER_AFTER_S:
+        if self._active and count == self._reported and now_s - self._last_s >= OVER_AFTER_S:
             self._active = False
             return [ends(self._code, f"no more points for {OVER_AFTER_S / 60.0:.0f} minutes")]
         return []
@@ -43,7 +48,7 @@ class SpoolWatch:
     """`spool_volatile`, `spool_evicting`, `spool_damaged`."""
 
     def __init__(self, *, evicted: int, damaged: int) -> None:
-        """Points that were evicted and damaged before, and told of then."""
+        """evicted, damaged: points that were reported before."""
         self._evicted = _Growth("spool_evicting", evicted)
         self._damaged = _Growth("spool_damaged", damaged)
         self._volatile = ""

@@ -1,8 +1,12 @@
 """Whether the wall clock may be trusted, and what turns stamps that count from boot into wall time.
 
-Promises: once known, the time stays known for the rest of the boot, and the shift stays the same to the
-nanosecond, in this process and, through a small file, in later ones: a batch that is sent twice gets the same
-stamps twice. Relies on the kernel's flag (adjtimex), which falls again after hours without a reference.
+Promises:
+- Once known, the time stays known for the rest of the boot.
+- The shift stays the same to the nanosecond, in this process and, through a small file, in later ones. So a
+batch
+  that is sent twice gets the same stamps twice.
+
+Relies on the kernel's flag (adjtimex), which is cleared again after hours without a reference.
 """
 
 import contextlib
@@ -47,7 +51,7 @@ class BootTime:
             if stored["boot_id"] == self._clock.boot_id() and type(stored["shift_ns"]) is int:
                 return int(stored["shift_ns"])
         except (OSError, ValueError, LookupError, TypeError):
-            pass  # not there, or torn by a crash: it is found anew
+            pass  # not there, or torn by a crash: it is found again
         return None
 
     def _remember(self, shift_ns: int) -> None:

@@ -1,10 +1,10 @@
 """Secrets: how they are held, and from which files they may be read.
 
 Promises:
-- A `Secret` shows its value by `reveal()` alone, never in a text, a traceback or a pickle.
-- A file that others than its owner may read is refused. So is one that is reached through a symbolic link
-  which somebody else could point elsewhere.
-- A credential of systemd (LoadCredential) takes the place of the file of the same name.
+- A `Secret` shows its value to `reveal()` alone, never in a text, a traceback or a pickle.
+- The file of a secret is refused when anyone but its owner may read it.
+- It is refused when the way to it goes through a symbolic link that another user could redirect.
+- What systemd hands over (LoadCredential) replaces the file of the same name.
 """
 
 import hmac
@@ -59,7 +59,7 @@ def handed_over(path: Path, environment: Mapping[str, str]) -> Path:
     """The service manager's copy of `path`, if it gives one of that name; otherwise `path`.
 
     systemd.exec(5), LoadCredential: files in $CREDENTIALS_DIRECTORY, readable for the service alone. So a
-    configuration may name a file of root's, which commands read from root's shell and the service cannot.
+    configuration may name a file of root's. Commands read it from root's shell; the service cannot.
     """
     directory = environment.get("CREDENTIALS_DIRECTORY")
     copy = Path(directory, path.name) if directory else None
@@ -72,7 +72,7 @@ def read_secret(path: Path) -> Secret:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigError("is no regular file", where=str(path))
+            raise ConfigError("is not a regular file", where=str(path))
         if _others_may_read(descriptor, status):
             raise ConfigError(
                 f"others may read it (mode {stat.S_IMODE(status.st_mode):04o})",

@@ -1,8 +1,12 @@
-"""One batch on its way to the server: as a whole first, in pieces when it was refused.
+"""One batch on its way to the server: first as a whole, then in pieces if it was refused.
 
-Promises: it ends with every line accepted or dead, and a server's own trouble is not taken for a fault of the
-batch: an answer that speaks of no line (a status 500 repeated, a request refused) counts against the batch
-only while others are accepted. Pure: hands out bytes to send, and is told what came of them.
+Promises:
+- Every line ends as accepted or dead.
+- A server's own trouble is not taken for a fault of the batch. An answer that names no line (a repeated
+status 500, a
+  refused request) counts against the batch only while others are accepted.
+
+Pure: it hands out bytes to send, and receives what came of them.
 """
 
 from collections.abc import Sequence
@@ -21,7 +25,7 @@ MAX_BATCH_BYTES = 256 * 1024 * 1024  # of lines; what is larger is damage
 
 
 class Doubt(Enum):
-    """What must be settled by another batch's being accepted, or not."""
+    """What only another batch can settle, by being accepted or not."""
 
     SERVER_ERROR = "it, or the server"  # the same answer 500 many times
     REQUEST = "it, or every request"  # another status 4xx
@@ -81,25 +85,28 @@ class Delivery:
         """Lines that the server will never take."""
         return self._isolation.dead if self._isolation else ()
 
-    def told(self, verdict: Acknowledged | Rejected | Split) -> None:
-        """What came of `payload`."""
+    def answered(self, verdict: Acknowledged | Rejected | Split) -> None:
+        """Take the answer to `payload`."""
         self.doubt = None
         self._alike = self._refused_in_a_row = 0
         if self._isolation is None and isinstance(verdict, Acknowledged):
             self._accepted_whole = True
         else:
-            self._tell_isolation(verdict)
+            self._pass_to_isolation(verdict)
             if self._isolated().all_refused_unnamed:
                 self.doubt = Doubt.ALL_LINES
 
-    def told_retry(self, verdict: Retry) -> bool:
-        """What came of `payload`: a server's trouble. True if the lines are to blame, as far as one knows."""
+    def answered_retry(self, verdict: Retry) -> bool:
+        """Take an answer that shows a server's trouble.
+
+        Return whether the lines are to blame, as far as known.
+        """
         if not verdict.sign:
             return False
         if verdict.sign == self._refusing_sign:
             self._refused_in_a_row += 1
-            self._tell_isolation(Rejected(Refusal(verdict.reason)))
-            # Of the two halves that a single bad line is found by one is accepted, before or after the other.
+            self._pass_to_isolation(Rejected(Refusal(verdict.reason)))
+            # A single bad line is found by two halves. One of them is accepted, before or after the other.
             if self._all_sent and self._refused_in_a_row > 1:
                 self.doubt = Doubt.DEAD_LINES
             return True
@@ -109,40 +116,40 @@ class Delivery:
             self.doubt = Doubt.SERVER_ERROR
         return False
 
-    def told_refused(self, words: str) -> None:
-        """What came of `payload`: the request was refused, and no line was named."""
+    def answered_refused(self, words: str) -> None:
+        """Take an answer that refuses the request and names no line."""
         self._refusals += 1
         self.doubt = Doubt.REQUEST
         if self._refusals >= MOST_REFUSALS:
             self.give_up(Reason.REQUEST_REFUSED, words)
 
     def give_up(self, reason: Reason, words: str) -> None:
-        """Whatever was not accepted yet is dead."""
+        """Make dead whatever was not accepted yet."""
         self.doubt = None
         self._isolated().give_up(reason, words)
 
     def others_are_accepted(self) -> None:
-        """The server has accepted another batch meanwhile."""
+        """Note that the server has accepted another batch meanwhile."""
         if self.doubt is Doubt.SERVER_ERROR:
             self._refusing_sign = self._sign
-            self._tell_isolation(Rejected(Refusal(self._words)))
+            self._pass_to_isolation(Rejected(Refusal(self._words)))
         self.doubt = None
 
     def others_are_unknown(self) -> None:
-        """There is no other batch that could be tried."""
+        """Note that no other batch can be tried."""
         if self.doubt is Doubt.ALL_LINES:
             self.doubt = None  # as the answers say
         self.others_are_not()
 
     def others_are_not(self) -> None:
-        """The server was in trouble with another batch too."""
+        """Note that the server was in trouble with another batch too."""
         if self.doubt in (Doubt.DEAD_LINES, Doubt.ALL_LINES):
             self.start_over()
         elif self.doubt is Doubt.SERVER_ERROR:
             self._forget_errors()
 
     def start_over(self) -> None:
-        """What the server said of it means nothing: send the whole again."""
+        """Forget what the server said of it: send the whole again."""
         self._isolation = None
         self._forget_errors()
 
@@ -163,12 +170,12 @@ class Delivery:
                 self._isolation = Isolation(lines, in_order=_replace_one_another(lines))
         return self._isolation
 
-    def _tell_isolation(self, verdict: Acknowledged | Rejected | Split) -> None:
+    def _pass_to_isolation(self, verdict: Acknowledged | Rejected | Split) -> None:
         isolation = self._isolated()
         if isolation.piece:
-            isolation.told(verdict)
+            isolation.answered(verdict)
 
 
 def _replace_one_another(lines: Sequence[bytes]) -> bool:
-    """Whether one of these lines is the same point as another: the last one must be sent last."""
+    """Whether two of these lines are the same point, so that the last one must be sent last."""
     return len({row_key(line) for line in lines}) < len(lines)

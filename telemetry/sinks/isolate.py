@@ -1,11 +1,15 @@
-"""Finding the lines of a batch that a server refuses, and getting all others stored.
+"""Finds the lines of a batch that a server refuses, and gets all others stored.
 
-Promises: every line ends either accepted or in one letter; lines that an answer names are taken out and the
-rest is sent at once, unless the answer says that it is stored; pieces are halved only when nothing is named,
-and then 64 requests are the most: what is left is one letter, `not_isolated`. Pure: asks for one piece to be
-sent after another, and is given the answers.
+Promises:
+- Every line ends either accepted or in one letter.
+- Lines that an answer names are taken out. The rest is sent at once, unless the answer says that it is
+stored.
+- Pieces are halved only when no line is named. Then 64 requests are the most, and what is left is one letter,
+  `not_isolated`.
 
-Relies on writes being idempotent: what the server has stored of a refused piece is sent again.
+Pure: it asks for one piece after another to be sent, and receives the answers. Relies on writes being
+idempotent: what
+the server has stored of a refused piece is sent again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +19,7 @@ from enum import StrEnum
 from telemetry.model.read_point import read_point, type_of
 from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
 
-MAX_REQUESTS = 64  # once nothing was named
+MAX_REQUESTS = 64  # once an answer named no line
 
 
 class Reason(StrEnum):
@@ -42,10 +46,10 @@ class DeadLines:
 
 
 class Isolation:
-    """The lines of one refused batch. Its whole is the first piece: begin by telling what it was answered."""
+    """The lines of one refused batch. The whole is the first piece: begin with the answer to it."""
 
     def __init__(self, lines: Sequence[bytes], *, in_order: bool) -> None:
-        """in_order: lines that come first must be sent first, since later ones replace them."""
+        """in_order: earlier lines must be sent first, since later ones replace them."""
         self._in_order = in_order
         self._pieces: list[tuple[bytes, ...]] = []
         self._current = tuple(lines)
@@ -56,7 +60,7 @@ class Isolation:
 
     @property
     def piece(self) -> tuple[bytes, ...]:
-        """The lines to send next; none when every line has found its end."""
+        """The lines to send next; empty once every line has ended."""
         return self._current
 
     @property
@@ -65,8 +69,8 @@ class Isolation:
         unnamed = all(dead.reason in (Reason.REFUSED, Reason.NOT_ISOLATED) for dead in self.dead)
         return not self._current and self.accepted == 0 and unnamed
 
-    def told(self, verdict: Acknowledged | Rejected | Split) -> None:
-        """What the piece was answered."""
+    def answered(self, verdict: Acknowledged | Rejected | Split) -> None:
+        """Take the answer to the piece."""
         if self._requests_left is not None:
             self._requests_left -= 1
         match verdict:
@@ -83,7 +87,7 @@ class Isolation:
             self._next_piece()
 
     def give_up(self, reason: Reason, words: str) -> None:
-        """Everything that was not accepted becomes one letter."""
+        """Make one letter of everything that was not accepted."""
         left = self._current + tuple(line for piece in self._pieces for line in piece)
         self._bury(left, reason, words)
         self._current = ()
@@ -112,7 +116,7 @@ class Isolation:
         self._pieces[:0] = [piece[:middle], piece[middle:]]
 
     def _next_piece(self) -> None:
-        """The largest first, so that what is left after the last request is as little as can be."""
+        """Take the largest piece, so that as little as possible is left after the last request."""
         sizes = [len(piece) for piece in self._pieces]
         self._current = self._pieces.pop(0 if self._in_order else sizes.index(max(sizes)))
 
@@ -151,7 +155,7 @@ def _named(lines: Sequence[bytes], refusal: Refusal) -> tuple[set[int], Reason]:
 
 
 def _quoted(lines: Sequence[bytes], quoted: Sequence[str]) -> set[int]:
-    """Lines that a quotation begins with: one with an open quote swallows those behind it."""
+    """Lines with which a quotation begins: a line with an open quote swallows those after it."""
     by_text: dict[str, list[int]] = {}
     for index, line in enumerate(lines):
         by_text.setdefault(line.decode("utf-8", "replace"), []).append(index)
@@ -165,7 +169,7 @@ def _quoted(lines: Sequence[bytes], quoted: Sequence[str]) -> set[int]:
 
 
 def _beginnings(quotation: str) -> Iterator[str]:
-    """What the quoted line may be: up to a newline, or up to one of the marks that end a quotation."""
+    """Candidates for the quoted line: up to a newline, or up to one of the marks that end a quotation."""
     yield quotation.partition("\n")[0]
     at = -1
     while (at := quotation.find("': ", at + 1)) >= 0:

@@ -1,7 +1,8 @@
-"""Which batch is sent next: live data first, the backlog with what is left, a suspect when that is settled.
+"""Which batch is sent next: live data first, the backlog with the time that is left, a suspect once it is
+cleared.
 
-Promises: at most three batches are in flight (taken from the queue and not settled): one of each lane and one
-suspect, so that none blocks those behind it. Pure but for the queue.
+Promises: at most three batches are in flight (taken from the queue and not settled), one of each lane and one
+suspect. So no batch blocks those after it. Pure but for the queue.
 """
 
 from collections.abc import Callable
@@ -24,9 +25,9 @@ class Lanes:
         self.suspect_is_next = False
 
     def choose(self) -> Delivery | None:
-        """The delivery to go on with; None if there is nothing that can be sent now.
+        """The delivery to go on with; None if nothing can be sent now.
 
-        The suspect, if it is still in doubt, only if there is no other, or when its turn is asked for.
+        A suspect still in doubt is chosen only if there is no other delivery, or when its turn is asked for.
         """
         suspect = self._suspect
         if suspect is not None and self.suspect_is_next:
@@ -39,7 +40,7 @@ class Lanes:
         return self._choose_backlog() or suspect
 
     def set_aside(self, delivery: Delivery) -> bool:
-        """Make it the suspect, which waits for others to be tried; False if there is another one."""
+        """Make it the suspect, which waits while others are tried; return False if there is another."""
         if self._suspect not in (None, delivery):
             return False
         if self._suspect is None:
@@ -52,12 +53,12 @@ class Lanes:
         return delivery is self._suspect
 
     def accepted(self, delivery: Delivery) -> None:
-        """The server has accepted a piece of it, or the whole."""
+        """Note that the server has accepted a piece of it, or the whole."""
         if self._suspect is not None and self._suspect is not delivery:
             self._suspect.others_are_accepted()
 
     def in_trouble(self, delivery: Delivery) -> None:
-        """The server did not answer it, or answered with trouble of its own."""
+        """Note that the server did not answer it, or was in trouble of its own."""
         if self._suspect is not None and self._suspect is not delivery:
             self._suspect.others_are_not()
 
@@ -67,7 +68,7 @@ class Lanes:
             delivery.start_over()
 
     def settle_done(self) -> list[Delivery]:
-        """Settle in the queue what is done; those deliveries."""
+        """Settle in the queue what is done; return those deliveries."""
         settled = [delivery for delivery in self._under_way() if delivery.done]
         for delivery in settled:
             for dead in delivery.dead:

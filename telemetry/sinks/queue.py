@@ -1,4 +1,4 @@
-"""What the sink needs of the queue before it: `telemetry.spool.Spool` has it, and so has a list in tests."""
+"""What the sink needs of the queue that feeds it. `telemetry.spool.Spool` has it; so has a list in tests."""
 
 from typing import Protocol
 
@@ -17,19 +17,19 @@ class Queue(Protocol):
         ...
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
-        """The stamps of a batch in flight count from boot; it is sent with `shift_ns` added to them."""
+        """Note that a batch in flight counts from boot and is sent with `shift_ns` added to its stamps."""
         ...
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
-        """These lines of a batch in flight, as they were sent, are dead letters."""
+        """Make these lines of a batch in flight, as they were sent, dead letters."""
         ...
 
     def acknowledge(self, sequence: int) -> None:
-        """All lines of it that were not refused are in the database."""
+        """Settle a batch: all its lines that were not refused are in the database."""
         ...
 
     def release(self, sequence: int) -> None:
-        """It was not sent, or not as a whole: it waits again."""
+        """Let a batch wait again that was not sent, or not as a whole."""
         ...
 
     def wait(self, timeout_s: float) -> bool:

@@ -28,5 +28,5 @@ class Backoff:
         return delay_s
 
     def reset(self) -> None:
-        """The server is well again."""
+        """Start with the first delay again: the server is well."""
         self._ceiling_s = self._first_s

@@ -1,9 +1,13 @@
-"""Takes batches from the queue and gets them into the database; decides what to do about each answer.
+"""Takes batches from the queue, gets them into the database, and decides what to do about each answer.
 
-Promises: one request in flight; a batch that is refused never blocks those behind it; nothing is given up for
-a fault that is not its own; while the server refuses everything it is asked once a minute, with the secrets
-read anew; while it is in trouble, after ever longer waits. Relies on injected time and randomness; `step`
-makes one decision, and `run` calls it from the sink's thread.
+Promises:
+- One request is in flight at a time.
+- A batch that is refused never blocks those after it.
+- No batch is given up for a fault that is not its own.
+- While the server refuses everything, it is asked once a minute, and the secrets are read again each time.
+- While the server is in trouble, it is asked after ever longer waits.
+
+Relies on injected time and randomness. `step` makes one decision; `run` calls it from the sink's thread.
 """
 
 import threading
@@ -17,18 +21,18 @@ from telemetry.clock import Clock
 from telemetry.errors import ConfigError, DataError
 from telemetry.model.events import Event, begins, ends
 from telemetry.sinks.boot_time import BootTime
-from telemetry.sinks.delivery import MAX_BATCH_BYTES, Delivery
+from telemetry.sinks.delivery import Delivery
 from telemetry.sinks.isolate import Reason
 from telemetry.sinks.lanes import Lanes
 from telemetry.sinks.queue import Queue
 from telemetry.sinks.retry import Backoff
 from telemetry.sinks.state import SinkState
 from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause, Rejected, Retry, Split, Verdict
-from telemetry.spool.batch import Entry, TimeBase
-from telemetry.spool.compress import compress, decompress
+from telemetry.spool.batch import Entry, TimeBase, lines_of
+from telemetry.spool.compress import compress
 
 HOLD_S = 60.0
-LOOK_AGAIN_S = 1.0  # for batches that wait for the time, or that nobody woke us for
+LOOK_AGAIN_S = 1.0  # for batches that wait for the time, or that came without a wake-up
 TICK_S = 1e-6  # a wait that is shorter is over
 UNREACHABLE_AFTER_S = 10.0  # of failing, before it is an event
 REFUSED_EVENT_S = 60.0  # at most one event of dead letters in this time: each is a point itself
@@ -48,7 +52,7 @@ class Client(Protocol):
 
 
 class Sender:
-    """See the module. `step` and `run` belong to one thread; `state` may be read from any."""
+    """The sink's loop. `step` and `run` belong to one thread; `state` may be read from any."""
 
     def __init__(
         self,
@@ -68,14 +72,14 @@ class Sender:
         self._lanes = Lanes(queue, self._prepare)
         self._not_before_s = clock.monotonic_s()
         self._lacks_time = False  # of a batch, at the last look
-        self._unreachable_told = False
-        self._refused_told_s: float | None = None
+        self._unreachable_reported = False
+        self._refused_reported_s: float | None = None
         self._known_good = b""  # what was accepted last, and may be sent again without harm
         self._distrusted = 0  # how many times in a row the server has refused that
         self.state = SinkState(api=client.api)
 
     def run(self, stop: threading.Event) -> None:
-        """Send until `stop` is set; then give back to the queue what was not sent."""
+        """Send until `stop` is set, then give back to the queue what was not sent."""
         while not stop.is_set():
             wait_s = self.step()
             if self.state.idle:
@@ -86,7 +90,7 @@ class Sender:
         self._client.close()
 
     def step(self) -> float:
-        """Send one request, or find that none is due. Seconds until the next step makes sense."""
+        """Send one request, or find that none is due. Return the seconds until the next step makes sense."""
         wait_s = self._not_before_s - self._clock.monotonic_s()
         if wait_s > TICK_S:
             return wait_s
@@ -121,7 +125,7 @@ class Sender:
         self._judge(delivery, verdict)
 
     def _compare(self, suspect: Delivery) -> None:
-        """No other batch is left to compare the suspect with: one that was accepted is sent once more."""
+        """Send an accepted batch once more, since no other is left to compare the suspect with."""
         if not self._known_good:
             suspect.others_are_unknown()
         elif self._takes_known_good():
@@ -130,7 +134,7 @@ class Sender:
             suspect.others_are_not()
 
     def _takes_known_good(self) -> bool:
-        """Whether the server takes what it has accepted before."""
+        """Return whether the server takes what it has accepted before."""
         verdict = self._write(self._known_good)
         match verdict:
             case Retry():
@@ -150,7 +154,7 @@ class Sender:
                 return True
 
     def _distrust(self, words: str) -> None:
-        """The server refuses what it took before: what it refused meanwhile says nothing of those lines."""
+        """Hold: the server refuses what it took before, so its refusals say nothing about the lines."""
         self._distrusted += 1
         self._lanes.start_over()
         self._hold(f"what was accepted before is refused: {words}")
@@ -174,7 +178,7 @@ class Sender:
         match verdict:
             case Acknowledged():
                 self._server_is_well()
-                delivery.told(verdict)
+                delivery.answered(verdict)
                 self._lanes.accepted(delivery)
             case Rejected() | Split():
                 self._lines_refused(delivery, verdict)
@@ -186,28 +190,28 @@ class Sender:
                 self._retry(delivery, verdict)
 
     def _lines_refused(self, delivery: Delivery, verdict: Rejected | Split) -> None:
-        """An answer that speaks of no line may come from anything that stands before the database."""
+        """Take a refusal of lines. One that names no line may come from anything in front of the database."""
         if isinstance(verdict, Rejected):
             if verdict.refusal.names_lines:
                 self._server_is_well()
             elif self._distrusted:
                 self._distrust(verdict.refusal.words)
                 return
-        delivery.told(verdict)
+        delivery.answered(verdict)
         if delivery.doubt is not None:
             self._lanes.set_aside(delivery)
 
     def _request_refused(self, delivery: Delivery, words: str) -> None:
-        """A status 4xx that is none of the known ones. It concerns one batch if others are accepted."""
+        """Take an unknown status 4xx. It concerns one batch if others are accepted."""
         others_were_accepted = self._lanes.is_set_aside(delivery) and delivery.doubt is None
-        delivery.told_refused(words)
+        delivery.answered_refused(words)
         if not self._lanes.set_aside(delivery):
             self._lanes.suspect_is_next = True
         if not delivery.done and not others_were_accepted:
             self._hold(f"{HoldCause.REFUSED.value}: {words}")
 
     def _retry(self, delivery: Delivery, verdict: Retry) -> None:
-        if delivery.told_retry(verdict):
+        if delivery.answered_retry(verdict):
             return
         self._lanes.in_trouble(delivery)
         if delivery.doubt is not None:
@@ -220,8 +224,8 @@ class Sender:
         self._not_before_s = now_s + wait_s
         since_s = now_s if self.state.failing_since_s is None else self.state.failing_since_s
         self._note(failing_since_s=since_s, failure=verdict.reason)
-        if now_s - since_s >= UNREACHABLE_AFTER_S and not self._unreachable_told:
-            self._unreachable_told = True
+        if now_s - since_s >= UNREACHABLE_AFTER_S and not self._unreachable_reported:
+            self._unreachable_reported = True
             self._on_event(begins("sink_unreachable", verdict.reason))
 
     def _hold(self, reason: str) -> None:
@@ -237,8 +241,8 @@ class Sender:
         self._backoff.reset()
         if self.state.held:
             self._on_event(ends("sink_hold", "the server takes batches again"))
-        if self._unreachable_told:
-            self._unreachable_told = False
+        if self._unreachable_reported:
+            self._unreachable_reported = False
             self._on_event(ends("sink_unreachable", "the server answers again"))
         self._note(held="", failing_since_s=None, failure="")
 
@@ -252,9 +256,9 @@ class Sender:
                 dead_points=self.state.dead_points + dead_points,
             )
             now_s = self._clock.monotonic_s()
-            told_s = self._refused_told_s
-            if dead_points and (told_s is None or now_s - told_s >= REFUSED_EVENT_S):
-                self._refused_told_s = now_s
+            reported_s = self._refused_reported_s
+            if dead_points and (reported_s is None or now_s - reported_s >= REFUSED_EVENT_S):
+                self._refused_reported_s = now_s
                 first = delivery.dead[0]
                 self._on_event(begins("sink_refused", f"{dead_points} points: {first.reason}: {first.words}"))
 
@@ -268,7 +272,7 @@ class Sender:
             self._lacks_time = True
             return None
         try:
-            stamped = compress(restamp(decompress(batch.payload, MAX_BATCH_BYTES), shift_ns))
+            stamped = compress(restamp(lines_of(batch), shift_ns))
         except (DataError, ValueError) as error:
             unusable = Delivery(entry, batch.payload)
             unusable.give_up(Reason.UNREADABLE, str(error))

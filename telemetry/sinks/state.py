@@ -1,4 +1,4 @@
-"""What the sink says of itself: one frozen value, replaced as a whole, to be read from any thread."""
+"""The sink about itself: one frozen value, replaced as a whole, to be read from any thread."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from telemetry.sinks.latency import NONE, Latencies
 
 @dataclass(frozen=True, slots=True)
 class SinkState:
-    """Counters run since the sender was made; nothing secret is in it."""
+    """Counters run since the sender was made. Nothing secret is in it."""
 
     api: str = ""  # as configured, or as found out
     requests: int = 0
@@ -18,9 +18,9 @@ class SinkState:
     dead_points: int = 0
     last_status: int = 0  # of HTTP; 0: no answer
     latencies: Latencies = NONE
-    failing_since_s: float | None = None  # monotonic; the server does not take anything since
+    failing_since_s: float | None = None  # monotonic; the server has taken nothing since then
     failure: str = ""  # why
-    held: str = ""  # why nothing is sent until somebody has mended it; empty: it is not so
+    held: str = ""  # why nothing is sent until an operator acts; empty if something is
     waits_for_time: bool = False  # all that waits counts from boot, and the time is not known
     looks: int = 0  # into the queue
     idle: bool = True  # nothing that could be sent was waiting at the last look

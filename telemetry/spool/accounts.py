@@ -1,8 +1,8 @@
-"""The accounts and positions that ride in each record: whole now and then, else only what has changed.
+"""The accounts and positions that ride in each record: whole now and then, otherwise only what has changed.
 
-A whole block names every counter; a block of changes gives differences by index into the sorted names, and
-positions as they are. It carries a check of the names it was made for, not of the block it follows: when a
-record between is damaged only that record's own differences are missing, and later ones still add up.
+A whole block names every counter. A block of changes gives differences by index into the sorted names, and
+positions as they are. It carries a check of the names it was made for, not of the block it follows. So a
+damaged record costs only its own differences: later ones still add up.
 """
 
 import zlib
@@ -13,9 +13,9 @@ _MAX_WHOLE_BYTES = 1 << 22  # a hundred thousand names; more is damage that a CR
 
 
 class AccountsTrail:
-    """Follows the accounts from record to record, for the writer and for whoever reads them back.
+    """Follows the accounts from record to record, for the writer and for readers.
 
-    Reading raises ValueError for a block that is not well formed (one behind a good CRC always is).
+    Reading raises ValueError for a block that is not well formed. A block with a good CRC always is.
     """
 
     def __init__(self) -> None:

@@ -17,9 +17,9 @@ class TimeBase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """Line protocol, gzip-compressed once, and what one must know without opening it.
+    """Line protocol, gzip-compressed once, and what must be known without opening it.
 
-    `ordered`: its rows may replace earlier ones, so it is sent when every batch before it is settled.
+    `ordered`: its rows may replace earlier ones, so it is sent once every batch before it is settled.
     """
 
     payload: bytes
@@ -28,7 +28,7 @@ class EncodedBatch:
     last_ns: int
     ordered: bool = False
     time_base: TimeBase = TimeBase.UNIX
-    boot_id: str = ""  # 32 hex digits with TimeBase.BOOT, else empty
+    boot_id: str = ""  # 32 hex digits with TimeBase.BOOT, otherwise empty
 
     def __post_init__(self) -> None:
         if self.points < 1:
@@ -46,5 +46,5 @@ class Entry:
 
 
 def lines_of(batch: EncodedBatch) -> bytes:
-    """The lines that it holds. DataError if they do not decompress."""
+    """Return the lines that it holds. Raises DataError if they do not decompress."""
     return decompress(batch.payload, _MAX_LINES_BYTES)

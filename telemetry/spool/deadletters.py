@@ -1,8 +1,9 @@
 """Lines that will not be sent as they are: refused by the server, or stamped by a boot that is over.
 
-One file a refusal: a head of one line of JSON, then the lines. Bounded by bytes and files; the oldest goes
-first, and stays counted. A letter belongs to a record that is settled: when a crash took back that a record
-was settled, its letters are removed, since it will be sent and refused again.
+Each refusal is one file: a head of one line of JSON, then the lines. Bytes and files are bounded. The oldest
+letter goes first, and stays counted. A letter belongs to a record that is settled. When a crash undid that,
+the
+letters of the record are removed, since it will be sent and refused again.
 """
 
 import contextlib
@@ -14,10 +15,10 @@ from pathlib import Path
 from typing import get_type_hints
 
 from telemetry.spool.filesystem import FileSystem, read_file, replace_file
-from telemetry.spool.rows import row_keys, without_rows
+from telemetry.spool.rows import count_lines, row_keys, without_rows
 
 DIRECTORY_NAME = "dead"
-REQUEUE = "requeue"  # where letters lie that were handed over to be sent again
+REQUEUE = "requeue"  # holds the letters that were handed over to be sent again
 NO_TIME = "no_time"  # the reason of batches whose boot ended before the time was known
 
 _NAME = re.compile(r"\d{15}\.\d{4}\.letter")
@@ -47,9 +48,9 @@ _FIELD_TYPES = get_type_hints(Letter)
 
 
 class DeadLetters:
-    """The letters of one spool. OSError where the disk refuses.
+    """The letters of one spool. Raises OSError where the disk refuses.
 
-    Files may go meanwhile: a command may hand them over to be sent again (see requeue.py).
+    Files may disappear meanwhile: a command may hand them over to be sent again (see requeue.py).
     """
 
     def __init__(self, filesystem: FileSystem, directory: Path, *, max_bytes: int, max_files: int) -> None:
@@ -76,7 +77,7 @@ class DeadLetters:
         )
 
     def add(self, letter: Letter, lines: bytes) -> str:
-        """Keep these lines; the letter's name. Durable when it returns."""
+        """Keep these lines durably; return the letter's name."""
         part = 0
         while (name := f"{letter.sequence:015d}.{part:04d}.letter") in self._sizes:
             part += 1
@@ -98,7 +99,7 @@ class DeadLetters:
                 self._remove(name)
 
     def check(self, holds: Callable[[Letter], bool]) -> None:
-        """Remove the letters that do not hold; those that cannot be read stay, for somebody to look at."""
+        """Remove the letters that do not hold; those that cannot be read stay for an operator to look at."""
         for name in sorted(self._sizes):
             letter = read_head(self._filesystem, self._directory / name)
             if letter and not holds(letter):
@@ -152,8 +153,7 @@ def letter_names(filesystem: FileSystem, directory: Path) -> list[str]:
 
 def encode_letter(letter: Letter, lines: bytes) -> bytes:
     """The file of a letter; `points` is counted from the lines."""
-    points = lines.count(b"\n") + (not lines.endswith(b"\n"))
-    head = asdict(letter) | {"words": letter.words[:_MAX_WORDS], "points": points}
+    head = asdict(letter) | {"words": letter.words[:_MAX_WORDS], "points": count_lines(lines)}
     return json.dumps(head).encode() + b"\n" + lines
 
 

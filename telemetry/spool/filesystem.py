@@ -1,8 +1,10 @@
-"""The few file operations that the spool is built of, so that tests can hand it a disk that lies.
+"""The few file operations of which the spool is built, so that tests can give it a disk that lies.
 
-The spool relies on this and nothing more: what `sync` or `sync_directory` confirmed is on the medium;
-anything else written, created, renamed or unlinked may or may not be there after a power cut, whole or in
-pieces, in any order. All operations raise OSError.
+The spool relies on this and nothing more: what `sync` or `sync_directory` confirmed is on the medium.
+Whatever
+was written, created, renamed or unlinked without that may be there after a power cut or not, whole or in
+parts,
+in any order. All operations raise OSError.
 """
 
 import fcntl
@@ -16,7 +18,7 @@ _DIRECTORY_MODE = 0o700
 
 
 class FileSystem(Protocol):
-    """Files are meant by descriptors (integers) once open."""
+    """An open file is a descriptor (an integer)."""
 
     def make_directory(self, path: Path) -> None:
         """Make it, with its parents, if it is missing; durably, and only its owner may enter it."""
@@ -120,7 +122,7 @@ class RealFileSystem:
 
     def names(self, directory: Path) -> list[str]:
         with opened_folder(directory) as folder:
-            return os.listdir(folder)  # noqa: PTH208  of a descriptor, which pathlib has not
+            return os.listdir(folder)  # noqa: PTH208  pathlib has no such call for a descriptor
 
     def size(self, path: Path) -> int:
         return path.lstat().st_size

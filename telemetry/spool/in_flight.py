@@ -1,11 +1,14 @@
 """The two lanes out of the spool, and what is in flight.
 
-Live is the newest batch; backlog is every other, oldest first. An ordered batch may hold points of any batch
-before it: it goes by the backlog alone, when all before it is settled, and until then none past it does.
-What is in flight is handed out again only after `release`. While the disk refuses, what waits in memory is
-handed out too; otherwise only what is on disk.
+Live is the newest batch. Backlog is every other one, oldest first.
 
-One thread at a time: the spool's lock sees to it.
+- An ordered batch may hold points of any batch before it. So it leaves by the backlog alone, once all before
+it is
+  settled. Until then no later batch passes it there.
+- A batch in flight is handed out again only after `release`.
+- Batches on disk are handed out. Those in memory are handed out only while the disk refuses.
+
+The spool's lock lets in one thread at a time.
 """
 
 import contextlib
@@ -19,12 +22,12 @@ from telemetry.errors import DataError
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase, lines_of
 from telemetry.spool.deadletters import NO_TIME, DeadLetters, Letter
 from telemetry.spool.memory import Item, Memory
-from telemetry.spool.rows import without_replaced
+from telemetry.spool.rows import count_lines, without_replaced
 from telemetry.spool.store import Commit, Store
 
 
 @dataclass(slots=True)
-class _InFlight:
+class _Flight:
     """A batch that was handed out."""
 
     entry: Entry
@@ -35,7 +38,7 @@ class _InFlight:
 
     @property
     def end(self) -> int:
-        """The place behind it."""
+        """The place after it."""
         return (self.place or 0) + self.entry.batch.points
 
     @property
@@ -57,15 +60,15 @@ class _Newest:
     place: int
 
 
-class Outbox:
-    """See the module."""
+class InFlight:
+    """What was handed out and is not settled, and what comes next."""
 
     def __init__(self, store: Store, memory: Memory, dead_letters: DeadLetters, clock: Clock) -> None:
         self._store = store
         self._memory = memory
         self._dead_letters = dead_letters
         self._clock = clock
-        self._in_flight: dict[int, _InFlight] = {}
+        self._in_flight: dict[int, _Flight] = {}
         self._newest: _Newest | None = None
         self._being_written: frozenset[int] = frozenset()
         self.memory_is_open = False  # what is in memory is handed out
@@ -80,11 +83,11 @@ class Outbox:
         return bool(self._being_written)
 
     def writing(self, items: Iterable[Item]) -> None:
-        """These are being written: it is not known yet where they will be."""
+        """Note that these items are being written. Their places are not known yet."""
         self._being_written = frozenset(item.sequence for item in items)
 
     def written(self, commit: Commit | None) -> None:
-        """They have their places now; None: they could not be written."""
+        """Give the items being written their places; None: they could not be written."""
         self._being_written = frozenset()
         if commit:
             for item, place in zip(commit.items, commit.places, strict=True):
@@ -109,22 +112,22 @@ class Outbox:
         return self._take(newest.entry, newest.place)
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest; an ordered one when all before it is settled, and none past it."""
+        """The oldest batch but the newest; an ordered one once all before it is settled, none past it."""
         return self._next_on_disk() or self._next_in_memory()
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
-        """The stamps of a batch in flight count from boot; it is sent with `shift_ns` added to them."""
+        """Note that a batch in flight counts from boot and is sent with `shift_ns` added to its stamps."""
         self._in_flight[sequence].shift_ns = shift_ns
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
         """Make these lines, as they were sent, dead letters; the rest of the batch awaits `acknowledge`.
 
-        Lines whose row a later line of the batch is are dead too, but in no letter: sent again they would
-        replace it.
+        A line that a later line of the batch replaces is dead too, but in no letter: sent again it would
+        replace the later one.
         """
         flight = self._in_flight[sequence]
         batch = flight.entry.batch
-        points = lines.count(b"\n") + (not lines.endswith(b"\n"))
+        points = count_lines(lines)
         flight.dead += points
         first_ns, last_ns = flight.stamps_ns
         letter = Letter(
@@ -147,7 +150,7 @@ class Outbox:
                 self._dead_letters.add(letter, lines)
 
     def acknowledge(self, sequence: int) -> None:
-        """The server has it, or what is not refused of it. KeyError unless it is in flight."""
+        """Settle a batch: the server has it, but for what was refused. KeyError unless it is in flight."""
         flight = self._in_flight[sequence]
         if sequence in self._being_written:
             flight.is_answered = True
@@ -167,7 +170,7 @@ class Outbox:
             self._memory.settle(item, "acknowledged", dead=flight.dead)
 
     def release(self, sequence: int) -> None:
-        """It was not sent: put it back. KeyError unless it is in flight."""
+        """Put back a batch that was not sent. KeyError unless it is in flight."""
         flight = self._in_flight.pop(sequence)
         if flight.dead:
             self._drop_letters(sequence)
@@ -176,7 +179,7 @@ class Outbox:
             item.in_flight = False
 
     def is_settled(self, letter: Letter) -> bool:
-        """Whether the record that a letter belongs to is settled; if not, it will be sent again."""
+        """Whether the record of a letter is settled; otherwise it will be sent again."""
         if letter.from_memory:
             return letter.place < self._store.end
         return self._store.settled.covers(letter.place, letter.place + 1)
@@ -227,17 +230,17 @@ class Outbox:
         return None
 
     def _take(self, entry: Entry, place: int) -> Entry:
-        self._in_flight[entry.sequence] = _InFlight(entry, place)
+        self._in_flight[entry.sequence] = _Flight(entry, place)
         return entry
 
     def _take_item(self, item: Item) -> Entry:
         entry = Entry(item.sequence, item.batch)
-        self._in_flight[item.sequence] = _InFlight(entry, None)
+        self._in_flight[item.sequence] = _Flight(entry, None)
         item.in_flight = True
         return entry
 
     def _bury_if_past(self, entry: Entry, place: int) -> bool:
-        """Make it a dead letter if its stamps count from a boot that is over; whether it was."""
+        """Make it a dead letter if its stamps count from a boot that is over; return whether they do."""
         batch = entry.batch
         if batch.time_base is TimeBase.UNIX or batch.boot_id == self._clock.boot_id():
             return False

@@ -12,7 +12,7 @@ DEFAULT_CAP_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class SpoolLimits:
-    """Bytes and seconds. Beyond cap, age or free space the oldest segment is evicted, and counted."""
+    """Bytes and seconds. Beyond cap, age or free space the oldest segment is evicted and counted."""
 
     cap_bytes: int | None = None  # None: the smaller of 1 GiB and half of what is free or held already
     max_age_s: float | None = None
@@ -27,16 +27,16 @@ class SpoolLimits:
     dead_files: int = 1000
 
     def cap(self, free_bytes: int, held_bytes: int) -> int:
-        """The cap in bytes on a disk with that much left, of which the spool holds that much already."""
+        """The cap in bytes on a disk with `free_bytes` left, where the spool holds `held_bytes` already."""
         if self.cap_bytes is not None:
             return self.cap_bytes
         return min(DEFAULT_CAP_BYTES, (free_bytes + held_bytes) // 2)
 
     @property
     def memory_limit_bytes(self) -> int:
-        """What may wait in memory while the disk refuses: it must fit under the cap when the disk takes it.
+        """What may wait in memory while the disk refuses. It must fit under the cap once the disk takes it.
 
-        A cap that is not given follows the disk, and says nothing while that is full.
+        A cap that is not configured follows the disk, and sets no limit while the disk is full.
         """
         return self.memory_bytes if self.cap_bytes is None else min(self.memory_bytes, self.cap_bytes // 2)
 

@@ -1,7 +1,8 @@
 """Batches that are not on disk: those of the open commit, or, while the disk refuses, all that wait.
 
-Points settled from memory never get a place on disk. So that the accounts in each record balance, whatever is
-lost behind it, an item carries what was settled between the item before it and itself.
+Points settled from memory never get a place on disk. An item carries what was settled between the item
+before it
+and itself. So the accounts in each record balance, whatever is lost after it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._items: dict[int, Item] = {}
-        self._behind = Tally()  # settled behind the newest item
+        self._after_newest = Tally()  # settled after the newest item
         self.size_bytes = 0
         self.payload_bytes = 0
         self.points = 0
@@ -66,13 +67,13 @@ class Memory:
         total = Tally()
         for item in self._items.values():
             total.add(item.carried)
-        total.add(self._behind)
+        total.add(self._after_newest)
         return total
 
     def append(self, item: Item) -> None:
         """Add the newest."""
-        item.carried.add(self._behind)
-        self._behind = Tally()
+        item.carried.add(self._after_newest)
+        self._after_newest = Tally()
         self._items[item.sequence] = item
         self.size_bytes += item.size_bytes
         self.payload_bytes += len(item.batch.payload)
@@ -84,7 +85,7 @@ class Memory:
         tally.dead += dead
         setattr(tally, kind, getattr(tally, kind) + item.batch.points - dead)
         following = next((other for other in self if other.sequence > item.sequence), None)
-        (following.carried if following else self._behind).add(tally)
+        (following.carried if following else self._after_newest).add(tally)
         self._remove(item)
 
     def stored(self, items: list[Item]) -> None:
@@ -93,7 +94,7 @@ class Memory:
             self._remove(item)
 
     def evict(self, limit_bytes: int) -> int:
-        """Drop the oldest that nobody is sending until the rest fits; gives how many points that cost."""
+        """Drop the oldest that are not in flight until the rest fits; return how many points that cost."""
         points = 0
         for item in list(self):
             if self.size_bytes <= limit_bytes:

@@ -1,18 +1,18 @@
 r"""One record: a batch on disk, found again in whatever bytes surround it.
 
-A record is a fixed head, the accounts as of its position, and the compressed batch. All numbers are little
-endian.
+A record is a fixed head, the accounts as of its position, and the compressed batch. All numbers are
+little endian.
 
     offset  size  what
          0     4  magic "nTs\x01" (the last byte is the format's version)
-         4     4  flags: 1 ordered, 2 stamps count from a boot (its id stands before the accounts),
+         4     4  flags: 1 ordered, 2 stamps count from a boot (its id comes before the accounts),
                   4 the accounts are whole
          8     4  bytes of the same commit before this record
         12     4  bytes of boot id and accounts
         16     4  bytes of payload
         20     4  points
         24     8  sequence: grows from record to record, may skip
-        32     8  place: the points of all records before it, ever; so neighbours tell what a damaged one held
+        32     8  place: the points of all records before it, ever; so neighbours show what a damaged one held
         40     8  first stamp, ns
         48     8  last stamp, ns
         56     8  when it was stored, ns since 1970 by this machine's clock
@@ -20,7 +20,7 @@ endian.
         68     4  CRC-32 of bytes 0 to 67 and of boot id and accounts
         72     …  boot id, accounts (see accounts.py), payload
 
-Two checks, because a flipped bit in the payload need not cost the accounts.
+There are two checks, so that a flipped bit in the payload does not cost the accounts.
 """
 
 import struct
@@ -76,7 +76,7 @@ class RecordHead:
         return FIXED_BYTES + self.accounts_bytes + self.payload_bytes
 
     def batch(self, payload: bytes) -> EncodedBatch | None:
-        """The batch, if these are its bytes."""
+        """The batch, if these bytes are its payload; otherwise None."""
         if len(payload) != self.payload_bytes or zlib.crc32(payload) != self.payload_crc:
             return None
         return EncodedBatch(
@@ -122,7 +122,7 @@ def encode_record(
 
 
 def accounts_bytes(data: bytes) -> int | None:
-    """How many bytes follow the fixed head `data` before the payload; None if this is no record's head."""
+    """How many bytes follow the fixed head `data` before the payload; None if it is no record's head."""
     if len(data) < FIXED_BYTES or not data.startswith(MAGIC):
         return None
     count = int.from_bytes(data[12:16], "little")

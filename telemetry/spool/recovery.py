@@ -1,10 +1,15 @@
-"""What a spool directory holds, whatever bytes are in it: the names, the slot and the last segment are read.
+"""What a spool directory holds, whatever bytes are in it. The names, the slot and the last segment are read.
 
-Relies on: a segment is named by the place where the last good commit before it ended; the records of one
-commit say so. A record that is not sound is told apart by what is known to have been on disk. If the slot, a
-newer segment or a newer commit says that its place had been accepted, it is damage, and counted. Else it
-belongs to a commit that was torn and never accepted: it is cut off, and a source that can resume reads it
-again.
+Relies on names: a segment is named by the place where the last good commit before it ended. The records of
+one
+commit say so.
+
+A record that is not sound is either damaged or torn:
+- If the slot, a newer segment or a newer commit shows that its place had been accepted, it is damaged, and
+counted.
+- Otherwise it belongs to a commit that was torn and never accepted. It is cut off, and a source that can
+resume
+  reads it again.
 """
 
 from collections.abc import Iterator
@@ -14,7 +19,7 @@ from pathlib import Path
 from telemetry.spool.accounts import AccountsTrail
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem
-from telemetry.spool.segment import Found, Segment, SegmentReader, parse_name
+from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
 from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
 from telemetry.spool.slots import Slot, read_slot
 
@@ -24,7 +29,7 @@ UNKNOWN_MADE = "points/made/unknown"  # points whose record's accounts were dama
 
 
 @dataclass(slots=True)
-class State:
+class FoundSpool:
     """A spool as it was found."""
 
     segments: list[Segment] = field(default_factory=list)
@@ -35,7 +40,7 @@ class State:
     positions: dict[str, int] = field(default_factory=dict)
     last_sequence: int = 0
     end: int = 0  # the place of the next record
-    newest: tuple[Found, EncodedBatch] | None = None
+    newest: tuple[FoundRecord, EncodedBatch] | None = None
     last_ns: dict[str, int] = field(default_factory=dict)  # of the last segment, by boot id
     clean: bool = True
     damaged_points: int = 0  # found damaged now
@@ -52,9 +57,9 @@ def own_counters(base: Tally, from_memory: Tally) -> dict[str, int]:
     return counters
 
 
-def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float) -> State:
-    """Look at a directory without changing anything. OSError only if it cannot be listed."""
-    state = State()
+def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float) -> FoundSpool:
+    """Read a directory without changing anything. Raises OSError only if it cannot be listed."""
+    state = FoundSpool()
     slot = read_slot(filesystem, directory)
     _list_segments(state, filesystem, directory, unix_ns=unix_ns, monotonic_s=monotonic_s)
     fresh = slot is None and not state.segments
@@ -79,8 +84,8 @@ def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monoton
     return state
 
 
-def _count_twice(state: State) -> None:
-    """Without a slot, requeued points may wait twice: as what they were before they died, and as requeued."""
+def _count_twice(state: FoundSpool) -> None:
+    """Account for requeued points that wait twice without a slot: as the original ones, and as requeued."""
     settled = state.settled.tally()
     for kind in KINDS:
         missing = -getattr(settled, kind) - getattr(state.from_memory, kind)
@@ -90,7 +95,7 @@ def _count_twice(state: State) -> None:
 
 
 def _list_segments(
-    state: State, filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float
+    state: FoundSpool, filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float
 ) -> None:
     for name in filesystem.names(directory):
         parsed = parse_name(name)
@@ -101,7 +106,7 @@ def _list_segments(
             size = filesystem.size(path)
             age_s = max(0.0, (unix_ns - filesystem.modified_ns(path)) / 1e9)
         except OSError:
-            continue  # went meanwhile
+            continue  # removed meanwhile
         state.segments.append(Segment(path, *parsed, _ENDLESS, size, monotonic_s - age_s))
     state.segments.sort(key=lambda segment: (segment.place, segment.attempt))
     kept = []
@@ -119,12 +124,12 @@ def _list_segments(
 class _Tail:
     """The last segment that holds anything."""
 
-    records: list[Found] = field(default_factory=list)  # whose heads are sound
+    records: list[FoundRecord] = field(default_factory=list)  # whose heads are sound
     holes: list[tuple[int, int]] = field(default_factory=list)  # accepted places without a sound record
 
 
-def _read_tail(state: State, filesystem: FileSystem, slot: Slot) -> _Tail:
-    """Settle where the spool ends, setting the useless segments behind that aside."""
+def _read_tail(state: FoundSpool, filesystem: FileSystem, slot: Slot) -> _Tail:
+    """Find where the spool ends; set aside the useless segments after that."""
     accepted = slot.end
     while state.segments:
         segment = state.segments[-1]
@@ -143,8 +148,8 @@ def _read_tail(state: State, filesystem: FileSystem, slot: Slot) -> _Tail:
     return _Tail(holes=[(0, accepted)])
 
 
-def _read_last(state: State, segment: Segment, reader: SegmentReader, accepted: int) -> _Tail | None:
-    found: list[Found] = []
+def _read_last(state: FoundSpool, segment: Segment, reader: SegmentReader, accepted: int) -> _Tail | None:
+    found: list[FoundRecord] = []
     sound: list[bool] = []
     while record := reader.next():
         found.append(record)
@@ -171,8 +176,8 @@ def _read_last(state: State, segment: Segment, reader: SegmentReader, accepted: 
     return tail
 
 
-def _accepted_records(segment: Segment, found: list[Found], sound: list[bool], accepted: int) -> int:
-    """How many of the records count: all, but those of a torn last commit from the tear on."""
+def _accepted_records(segment: Segment, found: list[FoundRecord], sound: list[bool], accepted: int) -> int:
+    """How many of the records count: all but those of a torn last commit from the tear on."""
     if not found:
         return 0
     commit_offset = found[-1].offset - found[-1].head.commit_bytes
@@ -187,8 +192,8 @@ def _accepted_records(segment: Segment, found: list[Found], sound: list[bool], a
     return len(found)
 
 
-def _read_accounts(state: State, filesystem: FileSystem, tail: list[Found]) -> dict[str, int]:
-    """Follow the accounts to the end; gives the spool's own counters."""
+def _read_accounts(state: FoundSpool, filesystem: FileSystem, tail: list[FoundRecord]) -> dict[str, int]:
+    """Follow the accounts to the end; return the spool's own counters."""
     trail = AccountsTrail()
     unknown = 0
     place: int | None = None  # None: no whole accounts yet
@@ -220,10 +225,12 @@ def _read_accounts(state: State, filesystem: FileSystem, tail: list[Found]) -> d
     return own
 
 
-def _accounts_chain(state: State, filesystem: FileSystem, tail: list[Found]) -> Iterator[Found]:
-    """Records that lead to the present accounts: of the last segment, unless its first record is damaged."""
+def _accounts_chain(
+    state: FoundSpool, filesystem: FileSystem, tail: list[FoundRecord]
+) -> Iterator[FoundRecord]:
+    """Records that lead to the present accounts: the last segment's, unless its first record is damaged."""
     first = len(state.segments) - 1
-    earlier: list[list[Found]] = []
+    earlier: list[list[FoundRecord]] = []
     records = tail
     while first > 0 and not (records and records[0].head.whole):
         first -= 1
@@ -234,7 +241,7 @@ def _accounts_chain(state: State, filesystem: FileSystem, tail: list[Found]) -> 
     yield from tail
 
 
-def _heads(filesystem: FileSystem, segment: Segment) -> list[Found]:
+def _heads(filesystem: FileSystem, segment: Segment) -> list[FoundRecord]:
     reader = _open(filesystem, segment)
     if reader is None:
         return []
@@ -252,7 +259,7 @@ def _open(filesystem: FileSystem, segment: Segment) -> SegmentReader | None:
 
 
 def _spread(own: dict[str, int], points: int) -> Tally:
-    """What became of the points that are on disk no more, when only the records' own counters tell."""
+    """What became of the points that are no longer on disk, when only the records' own counters show it."""
     known = {kind: own.get(kind, 0) for kind in KINDS}
     excess = sum(known.values()) - points
     for kind in KINDS:  # acknowledged ones first: they may be on disk still, and are sent again

@@ -1,8 +1,11 @@
-"""Dead letters on their way back: a command hands them over in a directory, the spool takes them from there.
+"""Dead letters on their way back. A command hands them over in a directory, and the spool takes them from
+there.
 
-So it does not matter whether the service runs. A letter that is about to be appended gets the sequence
-number of its new record into its name first: after a crash that tells whether it had got to disk. A letter
-waits here until no newer rows wait that may replace its own, and meanwhile loses those replaced since.
+So it does not matter whether the service runs. Before a letter is appended, its name gets the sequence
+number of
+its new record. After a crash that shows whether it had reached the disk. A letter waits here while newer
+rows wait
+that may replace its own, and loses the rows that were replaced meanwhile.
 """
 
 import contextlib
@@ -22,7 +25,7 @@ _CLAIMED = re.compile(r"(\d{15}\.\d{4}\.letter)\.(\d+)")
 
 
 class Requeue:
-    """The spool's side. OSError where the disk refuses."""
+    """The spool's side. Raises OSError where the disk refuses."""
 
     def __init__(self, filesystem: FileSystem, directory: Path, *, last_sequence: int) -> None:
         """last_sequence: of the last record on disk."""
@@ -46,11 +49,11 @@ class Requeue:
         return read_letter(self._filesystem, self._directory / name)
 
     def claim(self, name: str, sequence: int) -> None:
-        """It will be appended with this sequence number."""
+        """Name the letter by the sequence number with which it will be appended."""
         dead = self._directory.with_name(DEAD)
         with contextlib.suppress(FileNotFoundError):  # a command that was killed may have left it there too
             self._filesystem.unlink(dead / name)
-        self._filesystem.sync_directory(dead)  # that it went must not be taken back
+        self._filesystem.sync_directory(dead)  # its removal must not be undone
         claimed = self._directory / f"{name}.{sequence}"
         self._filesystem.rename(self._directory / name, claimed)
         try:
@@ -65,16 +68,16 @@ class Requeue:
         return list(self._claimed)
 
     def done(self, sequence: int) -> None:
-        """It is on disk or settled."""
+        """Remove a letter that is on disk or settled."""
         path = self._claimed.pop(sequence)
-        with contextlib.suppress(OSError):  # then the next start sees to it
+        with contextlib.suppress(OSError):  # then the next start removes it
             self._filesystem.unlink(path)
 
 
 def hand_over(filesystem: FileSystem, directory: Path, name: str, *, boot_time_ns: int | None) -> int:
-    """Hand a dead letter over to the spool in `directory`; gives its points.
+    """Hand a dead letter over to the spool in `directory`; return its points.
 
-    boot_time_ns: when the boot began that its stamps count from, ns since 1970. Raises DataError if that is
+    boot_time_ns: when the boot began from which its stamps count, ns since 1970. Raises DataError if that is
     needed and not given, or if the letter cannot be read.
     """
     source = directory / DEAD / name

@@ -3,13 +3,18 @@
 from telemetry.model.read_point import row_key
 
 
+def count_lines(lines: bytes) -> int:
+    """How many lines these are; the last one may lack its newline."""
+    return lines.count(b"\n") + (not lines.endswith(b"\n"))
+
+
 def row_keys(lines: bytes) -> set[bytes]:
-    """Of all lines."""
+    """The keys of all lines."""
     return {row_key(line) for line in lines.splitlines()}
 
 
 def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
-    """The lines whose row is not one of these."""
+    """The lines whose key is not one of `keys`."""
     return b"".join(line + b"\n" for line in lines.splitlines() if row_key(line) not in keys)
 
 

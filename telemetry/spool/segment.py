@@ -1,9 +1,11 @@
-"""Segment files: records one behind the other, and how to find them whatever else the file holds.
+"""Segment files: records one after the other, and how to find them whatever else the file holds.
 
-A segment is named by the place of its first record, so a listing of the directory tells how many points each
-holds; and by an attempt, since a file that failed a sync is left alone and its records go into a new one.
-A record counts only if it fits between its segment's name and the next one's: what a failed or torn commit
-left behind does not, since the next segment begins where the last good commit ended.
+A segment is named by two numbers:
+- the place of its first record, so that a listing of the directory shows how many points each segment holds;
+- an attempt, since a file that failed a sync is left alone and its records go into a new one.
+A record counts only if it fits between its segment's name and the next one's. What a failed or torn commit
+left
+does not fit, since the next segment begins where the last good commit ended.
 """
 
 import re
@@ -35,7 +37,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRecord:
     """A record whose head and accounts are sound."""
 
     offset: int
@@ -49,7 +51,7 @@ def segment_path(directory: Path, place: int, attempt: int) -> Path:
 
 
 def parse_name(name: str) -> tuple[int, int] | None:
-    """Place and attempt; None if this is no segment."""
+    """Place and attempt; None if it is not the name of a segment."""
     match = _NAME.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
 
@@ -70,8 +72,8 @@ class SegmentReader:
         """Close the file."""
         self._filesystem.close(self._descriptor)
 
-    def find(self, place: int) -> Found | None:
-        """The first record at `place` or behind it; None if the segment has none."""
+    def find(self, place: int) -> FoundRecord | None:
+        """The first record at `place` or after it; None if the segment has none."""
         index = bisect_left(self._places, place)
         if index < len(self._places):
             found = self._record_at(self._offsets[index])
@@ -82,8 +84,8 @@ class SegmentReader:
                 return found
         return None
 
-    def next(self) -> Found | None:
-        """The record behind those passed so far."""
+    def next(self) -> FoundRecord | None:
+        """The record after those passed so far; None at the end."""
         while self._offset + FIXED_BYTES <= self.segment.size_bytes:
             found = self._record_at(self._offset)
             if found is None:
@@ -101,7 +103,7 @@ class SegmentReader:
             return found
         return None
 
-    def batch(self, found: Found) -> EncodedBatch | None:
+    def batch(self, found: FoundRecord) -> EncodedBatch | None:
         """The batch; None if its bytes are damaged or cannot be read."""
         try:
             payload = self._filesystem.read_at(
@@ -111,7 +113,7 @@ class SegmentReader:
             return None
         return found.head.batch(payload)
 
-    def _record_at(self, offset: int) -> Found | None:
+    def _record_at(self, offset: int) -> FoundRecord | None:
         data = self._read(offset, _PROBE_BYTES)
         count = accounts_bytes(data)
         if count is None:
@@ -119,7 +121,7 @@ class SegmentReader:
         if FIXED_BYTES + count > len(data):
             data = self._read(offset, FIXED_BYTES + count)
         decoded = decode_head(data)
-        return Found(offset, *decoded) if decoded else None
+        return FoundRecord(offset, *decoded) if decoded else None
 
     def _search(self, offset: int) -> int:
         """Where the next magic is, from `offset` on; the end of the segment if there is none."""

@@ -1,8 +1,9 @@
 """What has become of the points on disk: which stretches are settled, and how.
 
-A point's *place* is how many points were stored before it, ever. Settled points form few stretches: one
-from place 0 up, and islands where the live lane ran ahead of the backlog. What is in no stretch waits.
-Forgetting a stretch is harmless: its points wait again and are sent again.
+A point's *place* is how many points were ever stored before it. Settled points form few stretches: one from
+place 0 up, and islands where the live lane ran ahead of the backlog. What is in no stretch waits. Forgetting
+a
+stretch is harmless: its points wait again and are sent again.
 """
 
 from bisect import bisect_right
@@ -30,9 +31,9 @@ class Tally:
         self.dead += other.dead
 
     def revived(self, points: int) -> "Tally":
-        """What to add when so many dead points live again.
+        """What to add when so many dead points are to be sent again.
 
-        Where it had been lost that they died, they were counted as something else.
+        Where their death had been forgotten, they were counted as something else.
         """
         back = Tally()
         for kind in ("dead", "damaged", "evicted", "acknowledged"):

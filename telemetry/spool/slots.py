@@ -1,16 +1,17 @@
 r"""The small file beside the segments that says what is settled.
 
-Two slots, each with a CRC. Writing is not synced, so after a power cut a slot may be old or torn, and then
-some batches are sent again. It is synced before a segment is unlinked, so that what is gone is known to be
-settled; after a sync writing goes on in the other slot, so that the synced one is never at risk.
+It has two slots, each with a CRC.
+- Writing is not synced. After a power cut a slot may be old or torn, and then some batches are sent again.
+- It is synced before a segment is unlinked, so that what is gone is known to be settled.
+- After a sync, writing goes on in the other slot, so that the synced one is never at risk.
 
     offset  size  what (little endian)
          0     4  magic "nTa\x01"
          4     4  CRC-32 of the rest
          8     8  generation: the higher of two good slots holds
         16     8  sequence of the last record known to be on disk
-        24     8  place behind that record
-        32     4  1 after a clean stop, else 0
+        24     8  place after that record
+        32     4  1 after a clean stop, otherwise 0
         36     4  number of stretches
         40    56  each: start, end, acknowledged, evicted, damaged, dead, pinned
 """
@@ -144,7 +145,9 @@ class SlotFile:
         """Close the file."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            with contextlib.suppress(OSError):  # it is closed all the same, and `sync` has told of the medium
+            with contextlib.suppress(
+                OSError
+            ):  # it is closed all the same, and `sync` has reported on the medium
                 self._filesystem.close(descriptor)
 
     def _replace(self, data: bytes) -> None:

@@ -1,14 +1,20 @@
 """The durable queue between the pipeline, which appends, and the sink, which takes out.
 
-Promises: once `commit` has returned, a batch survives anything but the loss of the disk; nothing is dropped
-without being counted; opening works whatever bytes the directory holds. While the disk refuses, the spool is
-*volatile*: an alarm, batches wait in bounded memory and flow to the sink from there, and the disk is tried
-again until it takes what still waits.
+Promises:
+- Once `commit` has returned, a batch survives anything but the loss of the disk.
+- Nothing is dropped without being counted.
+- Opening works whatever bytes the directory holds.
+- While the disk refuses, the spool is *volatile*, which is an alarm. Batches wait in bounded memory and flow
+to the
+  sink from there. The disk is tried again until it takes what still waits.
 
-Relies on: one process (a lock sees to it); one thread that appends, one that commits and appends letters;
-any number that take out. The lock is not held while a commit is written, so a slow disk does not keep the
-sink from sending. It is held for what is rare: settled segments that are removed, dead letters, letters that
-are sent again.
+Relies on:
+- one process, which a lock ensures;
+- one thread that appends, one that commits and appends letters, any number that take out.
+
+The lock is not held while a commit is written, so a slow disk does not keep the sink from sending. It is
+held for
+what is rare: removing settled segments, dead letters, letters that are sent again.
 """
 
 import contextlib
@@ -21,25 +27,22 @@ from pathlib import Path
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
-from telemetry.errors import StorageError
 from telemetry.ledger import total
 from telemetry.spool.batch import EncodedBatch, Entry
 from telemetry.spool.compress import compress
-from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
-from telemetry.spool.deadletters import REQUEUE, DeadLetters
+from telemetry.spool.deadletters import DeadLetters
+from telemetry.spool.directory import lock_directory, unusable
 from telemetry.spool.filesystem import FileSystem, RealFileSystem
-from telemetry.spool.in_flight import Outbox
+from telemetry.spool.in_flight import InFlight
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item, Memory
 from telemetry.spool.recovery import read_state
 from telemetry.spool.requeue import Requeue
-from telemetry.spool.segment import parse_name
+from telemetry.spool.rows import count_lines
 from telemetry.spool.settled import KINDS, Tally
-from telemetry.spool.slots import FILE_NAME as SLOTS
 from telemetry.spool.store import Store
 from telemetry.spool.write_through import MOST_BYTES, WriteThrough
 
-OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock"}
 LOOK_EVERY_S = 5.0  # for dead letters that were handed over
 LETTERS_A_LOOK = 16
 
@@ -56,7 +59,7 @@ class Recovery:
     newest_ns: int | None  # the latest stamp in the last segment, ns since 1970; None: there is none
     damaged_points: int  # found damaged now
     torn_bytes: int  # of a commit that was never accepted
-    adopted_points: int  # that a process left in memory; they are part of all the rest
+    adopted_points: int  # that a process left in memory; the other fields include them
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Gauges:
 
 
 class Spool:
-    """See the module."""
+    """Batches between the pipeline and the sink, in one directory."""
 
     def __init__(
         self,
@@ -90,9 +93,9 @@ class Spool:
         filesystem: FileSystem | None = None,
         keep_in_memory: Callable[[Path], WriteThrough | None] | None = None,
     ) -> None:
-        """StorageError if the directory cannot be used at all, or another process uses it.
+        """Open the spool. Raises StorageError if the directory is unusable, or another process uses it.
 
-        keep_in_memory: gives, for the directory, what keeps batches that are not on disk yet.
+        keep_in_memory: returns, for the directory, what keeps batches that are not on disk yet.
         """
         self._limits = limits or SpoolLimits()
         self._clock = clock
@@ -126,10 +129,10 @@ class Spool:
         except OSError as error:
             self._filesystem.close(self._lock_file)
             raise unusable(directory, error) from error
-        self._outbox = Outbox(self._store, self._memory, self._dead_letters, clock)
+        self._in_flight = InFlight(self._store, self._memory, self._dead_letters, clock)
         if state.newest:
             found, batch = state.newest
-            self._outbox.set_newest(found.head.sequence, batch, found.head.place)
+            self._in_flight.set_newest(found.head.sequence, batch, found.head.place)
         self._sequence = state.last_sequence
         self._accounts: Mapping[str, int] = state.accounts  # as appended last
         self._positions: Mapping[str, int] = state.positions
@@ -150,7 +153,7 @@ class Spool:
         with contextlib.suppress(OSError):  # a disk that refuses shows at the first commit
             for path in state.useless:
                 self._filesystem.unlink(path)
-            self._dead_letters.check(self._outbox.is_settled)
+            self._dead_letters.check(self._in_flight.is_settled)
             self._store.drop_settled(0, self._store.end)
             self._store.save()
             self._store.sync_slot()
@@ -164,9 +167,9 @@ class Spool:
         return max((ns + shifts_ns[boot_id] for boot_id, ns in stamps if boot_id in shifts_ns), default=None)
 
     def _adopt(self, *, clean: bool) -> list[EncodedBatch]:
-        """Append what a process left that died, and return it.
+        """Append what a process that died has left, and return it.
 
-        What has a record already is passed over, and what does not follow: its accounts would not balance.
+        It passes over what has a record already, and what does not follow: its accounts would not balance.
         """
         adopted = []
         if self._write_through is not None:
@@ -188,8 +191,8 @@ class Spool:
     ) -> bool:
         """Keep the batch that is appended next, as far as it has come, from a death of this process.
 
-        lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
-        False if it must be tried again. Costs nothing on disk. For the thread that appends.
+        lines: all of it so far. accounts, positions: as of its end. boot_id: empty if stamps count from 1970.
+        Returns False if it must be tried again. Costs nothing on disk. For the thread that appends.
         """
         if self._write_through is None:
             return True
@@ -197,7 +200,7 @@ class Spool:
             return self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id)
 
     def is_behind(self) -> bool:
-        """Whether so much waits for a commit that no more should be appended before it is over."""
+        """Whether so much waits for a commit that no more should be appended until it is over."""
         with self._lock:
             if 2 * self._memory.size_bytes > self._limits.memory_limit_bytes:
                 return True
@@ -233,7 +236,7 @@ class Spool:
             self._notify()
 
     def has_room(self) -> bool:
-        """Whether as much again as waits would find room; what can wait should wait where it would not."""
+        """Whether as much again as waits would find room. Otherwise what can wait should wait."""
         with self._lock:
             if self._refusal:
                 return 2 * self._memory.size_bytes < self._limits.memory_limit_bytes
@@ -259,7 +262,7 @@ class Spool:
     def commit(self) -> None:
         """Put what was appended on disk, with one write and one sync.
 
-        If the disk refuses, the spool is volatile afterwards; nothing is raised.
+        If the disk refuses, the spool is volatile afterwards. Nothing is raised.
         """
         with self._commit_lock:
             with self._lock, contextlib.suppress(OSError):
@@ -292,7 +295,7 @@ class Spool:
             except OSError as error:
                 self._store.discard(commit)
                 return error
-            self._outbox.writing(commit.items)
+            self._in_flight.writing(commit.items)
         failure: OSError | None = None
         try:
             self._store.write(commit)
@@ -301,18 +304,18 @@ class Spool:
         with self._lock:
             if failure:
                 self._store.discard(commit)
-                self._outbox.written(None)
+                self._in_flight.written(None)
             else:
                 self._store.publish(commit)
                 self._memory.stored(commit.items)
-                self._outbox.written(commit)
+                self._in_flight.written(commit)
                 if self._write_through is not None:
                     self._write_through.committed(
                         self._store.last_sequence, waiting=[item.sequence for item in self._memory]
                     )
                 self._refusal = ""
                 self._retry_s = self._limits.retry_s
-                self._outbox.memory_is_open = False
+                self._in_flight.memory_is_open = False
                 self._notify()
         return failure
 
@@ -320,12 +323,12 @@ class Spool:
         self._retry_at_s = self._clock.monotonic_s() + self._retry_s
         self._retry_s = min(2 * self._retry_s, self._limits.retry_max_s)
         self._refusal = error.strerror or str(error)
-        self._outbox.memory_is_open = True
+        self._in_flight.memory_is_open = True
         self._bound_memory()
         self._notify()
 
     def _bound_memory(self) -> None:
-        if not self._outbox.is_writing:  # what is being written is not to be touched
+        if not self._in_flight.is_writing:  # what is being written is not to be touched
             self._memory.evict(self._limits.memory_limit_bytes)
 
     def _look_for_letters(self) -> None:
@@ -345,18 +348,18 @@ class Spool:
         if not self._letters or self._replacements_wait():
             return
         letters, self._letters = self._letters, []
-        self._store.save()  # that they had died must be as durable as that they live
+        self._store.save()  # their death must be as durable as their return
         self._store.sync_slot()
         for name in letters:
             read = self._requeue.read(name)
             if read is None:
-                continue  # it stays, for somebody to look at
+                continue  # it stays for an operator to look at
             letter, lines = read
             self._requeue.claim(name, self._sequence + 1)
             self._dead_letters.forget(name)
             if self._write_through is not None:
                 self._write_through.renumber(self._sequence + 1)  # the open batch comes after the letter
-            points = lines.count(b"\n") + (not lines.endswith(b"\n"))
+            points = count_lines(lines)
             self._append(
                 EncodedBatch(
                     payload=compress(lines),
@@ -374,7 +377,7 @@ class Spool:
 
     @property
     def letters_wait(self) -> bool:
-        """Whether dead letters that were handed over are not appended yet, as far as one has looked."""
+        """Whether dead letters that were handed over are not appended yet, as of the last look."""
         with self._lock:
             return bool(self._letters) or self._more_letters
 
@@ -396,17 +399,17 @@ class Spool:
     def next_live(self) -> Entry | None:
         """The newest batch, unless it is ordered, settled or in flight."""
         with self._lock:
-            return self._outbox.next_live()
+            return self._in_flight.next_live()
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest; an ordered one when all before it is settled, and none past it."""
+        """The oldest batch but the newest; an ordered one once all before it is settled, none past it."""
         with self._lock:
-            return self._outbox.next_backlog()
+            return self._in_flight.next_backlog()
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
-        """The stamps of a batch in flight count from boot; it is sent with `shift_ns` added to them."""
+        """Note that a batch in flight counts from boot and is sent with `shift_ns` added to its stamps."""
         with self._lock:
-            self._outbox.restamped(sequence, shift_ns)
+            self._in_flight.restamped(sequence, shift_ns)
 
     def refuse(self, sequence: int, lines: bytes, *, reason: str, words: str) -> None:
         """Make these lines of a batch in flight dead letters; the rest of it awaits `acknowledge`.
@@ -414,17 +417,17 @@ class Spool:
         `lines`: as they were sent; `words`: the server's. KeyError unless it is in flight.
         """
         with self._lock:
-            self._outbox.refuse(sequence, lines, reason=reason, words=words)
+            self._in_flight.refuse(sequence, lines, reason=reason, words=words)
 
     def acknowledge(self, sequence: int) -> None:
-        """The server has it, or what is not refused of it. KeyError unless it is in flight."""
+        """Settle a batch: the server has it, but for what was refused. KeyError unless it is in flight."""
         with self._lock:
-            self._outbox.acknowledge(sequence)
+            self._in_flight.acknowledge(sequence)
 
     def release(self, sequence: int) -> None:
-        """It was not sent: put it back. KeyError unless it is in flight."""
+        """Put back a batch that was not sent. KeyError unless it is in flight."""
         with self._lock:
-            self._outbox.release(sequence)
+            self._in_flight.release(sequence)
 
     def _notify(self) -> None:
         self._arrived = True
@@ -433,7 +436,7 @@ class Spool:
     # -- what there is to know
 
     def counters(self) -> dict[str, int]:
-        """What became of the points that do not wait any more, since the spool was made."""
+        """What became of the points that no longer wait, since the spool was made."""
         with self._lock:
             tally = self._tally()
             return {f"points/{kind}": getattr(tally, kind) for kind in KINDS}
@@ -472,10 +475,11 @@ class Spool:
             )
 
     def close(self) -> None:
-        """Commit and mark the spool as orderly stopped.
+        """Commit, and mark the spool as orderly stopped.
 
-        If it was not when it was opened, only after a pipeline has used it: who only drains a spool leaves it
-        to the pipeline to say what was lost.
+        A spool that was not orderly stopped when it was opened gets the mark only if a pipeline has used it.
+        A
+        drain leaves it to the pipeline to report what was lost.
         """
         self.commit()
         with self._commit_lock, self._lock:
@@ -495,39 +499,3 @@ class Spool:
 def _written(accounts: Mapping[str, int]) -> int:
     """Points that were written into batches."""
     return total(accounts, "points/made/") - accounts.get("points/reduced", 0)
-
-
-def lock_directory(filesystem: FileSystem, directory: Path) -> int:
-    """Make the directory if it is missing, and have it for this process alone."""
-    try:
-        filesystem.make_directory(directory)
-        with contextlib.suppress(OSError):  # not ours, or read-only
-            filesystem.sync_directory(directory.parent)
-        if not filesystem.is_private(directory):
-            _make_private(filesystem, directory)
-        return filesystem.lock(directory)
-    except BlockingIOError as error:
-        raise StorageError(
-            "another process uses this spool", where=str(directory), hint="stop it, or give another directory"
-        ) from error
-    except OSError as error:
-        raise unusable(directory, error) from error
-
-
-def _make_private(filesystem: FileSystem, directory: Path) -> None:
-    """Close it to others, unless somebody has other things in there."""
-    strange = [name for name in filesystem.names(directory) if name not in OUR_NAMES and not parse_name(name)]
-    if strange:
-        raise StorageError(
-            f"others may enter this directory, and {min(strange)} in it is not the spool's",
-            where=str(directory),
-            hint="chmod 700 it, or give a directory of its own",
-        )
-    filesystem.make_private(directory)
-
-
-def unusable(directory: Path, error: OSError) -> StorageError:
-    """The one error that opening a spool gives."""
-    return StorageError(
-        f"the spool cannot be used: {error.strerror}", where=str(directory), hint="check path, owner and disk"
-    )

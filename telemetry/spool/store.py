@@ -1,8 +1,10 @@
 """The part of the spool that is on disk: segments, what is settled of them, and the slot that says so.
 
-One thread at a time, except that `write` touches nothing but the file being written: it may run while another
-thread uses the rest. A commit is prepared, room is made for it, it is written and published; if the disk
-refuses (OSError) it is discarded.
+A commit is prepared, room is made for it, then it is written and published. If the disk refuses (OSError) it
+is
+discarded. One thread uses this at a time, with one exception: `write` touches only the file being written,
+so it
+may run while another thread uses the rest.
 """
 
 import contextlib
@@ -18,7 +20,7 @@ from telemetry.spool.filesystem import FileSystem, append_all
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item
 from telemetry.spool.record import RecordHead, encode_record
-from telemetry.spool.recovery import State, own_counters
+from telemetry.spool.recovery import FoundSpool, own_counters
 from telemetry.spool.segment import Segment, SegmentReader, segment_path
 from telemetry.spool.settled import Tally
 from telemetry.spool.slots import FILE_NAME as SLOTS
@@ -60,7 +62,7 @@ class Store:
     """Places `0` to `end`; `settled` says what became of them."""
 
     def __init__(
-        self, filesystem: FileSystem, directory: Path, *, clock: Clock, limits: SpoolLimits, state: State
+        self, filesystem: FileSystem, directory: Path, *, clock: Clock, limits: SpoolLimits, state: FoundSpool
     ) -> None:
         self._filesystem = filesystem
         self._directory = directory
@@ -106,7 +108,7 @@ class Store:
         return self.written.syncs + self._slots.syncs
 
     def notice_vanished(self) -> None:
-        """Settle as damaged what lay in files that somebody has removed, if the last one is among them.
+        """Settle as damaged the records of files that were removed, if the last file is one of them.
 
         So records are added to a file that has a name, or to a new one. OSError if the directory is gone.
         """
@@ -121,7 +123,7 @@ class Store:
             self.segments.remove(segment)
             self.settled.settle(segment.place, segment.end, "damaged")
         if SLOTS not in names:
-            self._slots.close()  # and it is made again when it is written next
+            self._slots.close()  # the next write makes it again
 
     def prepare(self, items: Iterable[Item]) -> Commit:
         """The records of these items, and where they will go."""
@@ -176,7 +178,7 @@ class Store:
             self._filesystem.sync_directory(self._directory)
 
     def publish(self, commit: Commit) -> None:
-        """The records count from now on."""
+        """Make the records count from now on."""
         if commit.is_new:
             self.segments.append(commit.segment)
         segment = commit.segment
@@ -193,11 +195,11 @@ class Store:
         self.written.segment_bytes += len(commit.data)
         self.written.records += len(commit.items)
         self.written.payload_bytes += sum(len(item.batch.payload) for item in commit.items)
-        with contextlib.suppress(OSError):  # it only tells damage at the very end from a torn commit
+        with contextlib.suppress(OSError):  # it only distinguishes damage at the very end from a torn commit
             self.save()
 
     def discard(self, commit: Commit) -> None:
-        """The records do not count; what of them is in the file is cut off by the next segment's name."""
+        """Drop the records. The next segment's name cuts off what of them is in the file."""
         self.seal()
         if commit.is_new:
             with contextlib.suppress(OSError):  # it may not exist; if it stays, the next attempt outranks it
@@ -242,9 +244,9 @@ class Store:
             return True
 
     def evict_oldest(self) -> bool:
-        """Give up the oldest segment; False if that gives no room.
+        """Give up the oldest segment; return False if that makes no room.
 
-        The last one is not given up: the accounts live in it.
+        The last one is kept: it holds the accounts.
         """
         if len(self.segments) < 2:
             return False
@@ -269,7 +271,7 @@ class Store:
         return max(0.0, (self._clock.unix_ns() - stored_ns) / 1e9)
 
     def settle(self, start: int, end: int, kind: str, *, dead: int = 0) -> int:
-        """Settle these places (see Settled), and let go of segments that this leaves without a use."""
+        """Settle these places (see Settled), and unlink the segments that are settled by that."""
         points = self.settled.settle(start, end, kind, dead=dead)
         self.drop_settled(start, end)
         with contextlib.suppress(OSError):  # what the slot lags by is sent again
@@ -277,8 +279,8 @@ class Store:
         return points
 
     def drop_settled(self, start: int, end: int) -> None:
-        """Unlink the segments with a part of these places if all of them is settled."""
-        for segment in self.segments[:-1]:  # the accounts live in the last one
+        """Unlink each segment with some of these places, if it is settled as a whole."""
+        for segment in self.segments[:-1]:  # the last one holds the accounts
             if (
                 segment.place < end
                 and segment.end > start
@@ -289,9 +291,9 @@ class Store:
                     self._unlink(segment)
 
     def find(self, place: int) -> Stored | None:
-        """The first sound record at `place` or behind it, None if there is none.
+        """The first sound record at `place` or after it; None if there is none.
 
-        Accepted places between that are found to hold nothing sound are settled as damaged.
+        Accepted places before it that hold nothing sound are settled as damaged.
         """
         while place < self.end:
             segment = next((s for s in self.segments if s.end > place), None)
@@ -315,7 +317,7 @@ class Store:
         return None
 
     def _head_from(self, place: int) -> RecordHead | None:
-        """Of the first record at `place` or behind it, in the segment that should have it."""
+        """The head of the first record at `place` or after it, in the segment that should have it."""
         segment = next((s for s in self.segments if s.place <= place < s.end), None)
         try:
             reader = self._reader_of(segment) if segment else None
@@ -331,7 +333,7 @@ class Store:
         )
 
     def sync_slot(self) -> None:
-        """The slot is on the medium."""
+        """Put the slot on the medium."""
         self._slots.sync()
 
     def close(self) -> None:
@@ -354,7 +356,7 @@ class Store:
     def _new_segment(self) -> Segment:
         last = self.segments[-1] if self.segments else None
         attempt = last.attempt + 1 if last and last.place == self.end else 0
-        with contextlib.suppress(OSError):  # then `create` tells
+        with contextlib.suppress(OSError):  # then `create` fails too
             taken = set(self._filesystem.names(self._directory))
             while segment_path(self._directory, self.end, attempt).name in taken:
                 attempt += 1

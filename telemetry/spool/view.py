@@ -1,6 +1,7 @@
-"""Looking at a spool without changing anything, whether or not a service uses it.
+"""Reads a spool without changing anything, whether or not a service uses it.
 
-While one does, what is shown may be a moment old, and segments may go while they are read: they were settled.
+While a service uses it, the view may be a moment old. Segments may disappear while they are read: they were
+settled.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
 from telemetry.spool.deadletters import REQUEUE, Letter, letter_names, read_letter
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.recovery import read_state
-from telemetry.spool.segment import Found, Segment, SegmentReader, parse_name
+from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
 from telemetry.spool.settled import Settled
 from telemetry.spool.slots import FILE_NAME as SLOTS
 from telemetry.spool.slots import read_slot
@@ -42,7 +43,7 @@ class NamedLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SpoolFinding:
     """Something in a segment that is not as it should be."""
 
     name: str
@@ -52,7 +53,7 @@ class Finding:
 
 
 class SpoolView:
-    """One spool. Raises InputMissingError if there is none in `directory`."""
+    """One spool. Raises InputMissingError if `directory` does not hold one."""
 
     def __init__(self, filesystem: FileSystem, directory: Path, clock: Clock) -> None:
         self._filesystem = filesystem
@@ -92,7 +93,7 @@ class SpoolView:
             )
 
     def letters(self) -> Iterator[NamedLetter]:
-        """Dead letters, those first that are handed over."""
+        """Dead letters; those that were handed over come first."""
         for folder in (REQUEUE, DEAD):
             for name in letter_names(self._filesystem, self._directory / folder):
                 read = read_letter(self._filesystem, self._directory / folder / name)
@@ -100,7 +101,7 @@ class SpoolView:
                     yield NamedLetter(name, read[0], folder == REQUEUE)
 
     def letter_lines(self, named: NamedLetter) -> bytes:
-        """The lines of a dead letter; none if it went meanwhile."""
+        """The lines of a dead letter; empty if it was removed meanwhile."""
         folder = REQUEUE if named.handed_over else DEAD
         read = read_letter(self._filesystem, self._directory / folder / named.name)
         return read[1] if read else b""
@@ -114,36 +115,36 @@ class SpoolView:
                 if batch and not self._state.settled.covers(found.head.place, found.head.end):
                     yield batch
 
-    def verify(self) -> Iterator[Finding]:
-        """Read every byte, and say what is not sound."""
+    def verify(self) -> Iterator[SpoolFinding]:
+        """Read every byte, and report what is not sound."""
         slot = read_slot(self._filesystem, self._directory)
         settled = Settled(slot.stretches if slot else [])
         if slot is None:
-            yield Finding(SLOTS, "says nothing: what was acknowledged is sent again", 0, costs=False)
+            yield SpoolFinding(SLOTS, "says nothing: what was acknowledged is sent again", 0, costs=False)
         first = self._state.segments[0].place if self._state.segments else self._state.end
         if lost := settled.open_points(0, first):
-            yield Finding(str(self._directory), "segments are missing", lost, costs=True)
+            yield SpoolFinding(str(self._directory), "segments are missing", lost, costs=True)
         for segment in self._state.segments:
             name = segment.path.name
             place = segment.place
             for found, batch in self._records(segment):
                 if lost := settled.open_points(place, found.head.place):
-                    yield Finding(name, "records are missing", lost, costs=True)
+                    yield SpoolFinding(name, "records are missing", lost, costs=True)
                 if batch is None:
                     lost = settled.open_points(found.head.place, found.head.end)
-                    yield Finding(name, "a record is damaged", found.head.points, costs=lost > 0)
+                    yield SpoolFinding(name, "a record is damaged", found.head.points, costs=lost > 0)
                 place = found.head.end
             if lost := settled.open_points(place, segment.end):
-                yield Finding(name, "records are missing", lost, costs=True)
+                yield SpoolFinding(name, "records are missing", lost, costs=True)
         if self._state.torn_bytes:
-            yield Finding(
+            yield SpoolFinding(
                 self._state.segments[-1].path.name,
                 f"{self._state.torn_bytes} bytes of a commit that was never accepted",
                 0,
                 costs=False,
             )
 
-    def _records(self, segment: Segment) -> Iterator[tuple[Found, EncodedBatch | None]]:
+    def _records(self, segment: Segment) -> Iterator[tuple[FoundRecord, EncodedBatch | None]]:
         try:
             reader = SegmentReader(self._filesystem, segment)
         except OSError:

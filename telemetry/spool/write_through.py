@@ -1,14 +1,22 @@
-"""What is not on disk yet, in a file system in memory: a process that dies loses none of it, a power cut all.
+"""Batches that are not on disk yet, in a file system in memory. They survive the process, but not a power
+cut.
 
-One file a batch, named by the spool and by the sequence number that the batch gets. Each delivery appends a
-piece: new lines, and the accounts and positions as of their end; with their names where those are others than
-in the piece before. A file whose batch is on disk is emptied and used again, since making files and pages
-costs more than what goes into them: only its first bytes change, and the pieces that stay in it do not follow
-on new ones.
+Each batch is one file, named by the spool and by the sequence number that the batch will get. Each delivery
+appends a
+piece: new lines, and the accounts and positions as of their end. It has their names where these differ from
+the piece
+before. A file whose batch is on disk is emptied and used again, since making files and pages costs more than
+their
+content. Emptying changes only its first bytes. The pieces that remain in it do not follow the new ones.
 
-Promises: no byte goes to a disk and nothing is synced; a piece counts whole or not at all; what another boot,
-another spool or another user left is not taken; MOST_BYTES bounds it. Relies on the holder of the spool's
-lock being the only one that writes, and on batches being forgotten once they are on disk.
+Promises:
+- No byte goes to a disk, and nothing is synced.
+- A piece counts as a whole or not at all.
+- Nothing is taken that another boot, another spool or another user left.
+- MOST_BYTES bounds it.
+
+Relies on the holder of the spool's lock as the only writer, and on batches being forgotten once they are on
+disk.
 """
 
 import contextlib
@@ -79,7 +87,7 @@ class WriteThrough:
         self._kept_bytes = 0  # of its lines
         self._check = 0  # of its last piece
         self._names: tuple[str, ...] = ()  # of the last piece of all
-        self._told = b""  # they, as JSON
+        self._names_json = b""  # they, as JSON
         self._head = _PIECE  # with as many numbers
         self._has_names = False  # the newest file has them
         self._has_gap = False  # a batch that waits for its commit is not kept
@@ -92,9 +100,9 @@ class WriteThrough:
         positions: Mapping[str, int],
         boot_id: str,
     ) -> bool:
-        """Keep the batch that will get this number, as far as it has come; whether it is kept.
+        """Keep the batch that will get this number, as far as it has come; return whether it is kept.
 
-        lines: all of it so far; accounts, positions: as of its end; boot_id: empty: stamps count from 1970.
+        lines: all of it so far. accounts, positions: as of its end. boot_id: empty if stamps count from 1970.
         Where the folder refuses, or the disk has refused for long, nothing is kept until the next commit.
         """
         if self._has_gap:
@@ -105,7 +113,7 @@ class WriteThrough:
             names = (boot_id, *accounts, "", *positions)
             if names != self._names:
                 self._names, self._has_names = names, False
-                self._told = json.dumps([self._origin, *names]).encode()
+                self._names_json = json.dumps([self._origin, *names]).encode()
                 self._head = struct.Struct(f"{_HEAD}{len(names) - 2}q")
             self._append(lines, (*accounts.values(), *positions.values()))
         except OSError:
@@ -134,13 +142,13 @@ class WriteThrough:
         if file is None or file.descriptor is None:
             raise OSError(errno.EBADF, "an earlier piece was not taken")
         with memoryview(lines) as view, view[self._kept_bytes :] as new:
-            told = b"" if self._has_names else self._told
+            names_json = b"" if self._has_names else self._names_json
             head = self._head.pack(
-                *(_MAGIC, len(told), len(numbers), len(new)),
+                *(_MAGIC, len(names_json), len(numbers), len(new)),
                 *(lines.lines, lines.first_ns, lines.last_ns, lines.overlaps),
                 *numbers,
             )
-            head += told
+            head += names_json
             check = crc32(new, crc32(head[len(_MAGIC) :], self._check))
             size_bytes = len(head) + _CHECK.size + len(new)
             parts = (head, _CHECK.pack(check), new)
@@ -154,7 +162,10 @@ class WriteThrough:
         self._size_bytes += size_bytes
 
     def appended(self, sequence: int) -> None:
-        """This batch waits for its commit. Nothing is kept after one that is not, for accounts to balance."""
+        """Note that this batch waits for its commit.
+
+        After one that is not kept, nothing is: accounts must balance.
+        """
         if sequence not in self._files:
             self._give_up()
 
@@ -164,7 +175,7 @@ class WriteThrough:
         return self._size_bytes
 
     def committed(self, last_sequence: int, *, waiting: Sequence[int]) -> None:
-        """The batches up to this one are on disk; waiting: those that were appended after it."""
+        """Forget the batches up to this one, which are on disk. waiting: those appended after it."""
         self.forget(last_sequence)
         self._has_gap = any(sequence not in self._files for sequence in waiting)
 
@@ -174,7 +185,7 @@ class WriteThrough:
         self._has_gap = True
 
     def close(self) -> None:
-        """Write no more; what is kept stays."""
+        """Stop writing; what is kept stays."""
         self._remove_emptied()
         for file in self._files.values():
             _let_go(file)
@@ -185,7 +196,7 @@ class WriteThrough:
         self._has_gap = True
 
     def renumber(self, sequence: int) -> None:
-        """The batch that would have had this number gets the next one; where that fails, nothing is kept."""
+        """Give the batch with this number the next one; where that fails, nothing is kept."""
         if sequence in self._files:
             file, name = self._files[sequence], self._name(sequence + 1)
             try:
@@ -198,19 +209,19 @@ class WriteThrough:
                 self._files[sequence + 1] = self._files.pop(sequence)
 
     def pass_over(self, sequence: int) -> None:
-        """This batch is of no use."""
+        """Remove a batch that is of no use."""
         self._remove([sequence])
 
     def forget(self, last_sequence: int) -> None:
-        """The batches up to this one are of no use any more."""
+        """Remove the batches up to this one, which are no longer of use."""
         self._remove([sequence for sequence in self._files if sequence <= last_sequence])
 
     def left(self) -> list[Left]:
-        """What an earlier process left, oldest first; what is of no use is removed."""
+        """Return what an earlier process left, oldest first; remove what is of no use."""
         found = {}
         for path in self._folders:
             with contextlib.suppress(OSError), opened_folder(path) as folder:
-                for name in os.listdir(folder):  # noqa: PTH208  of a descriptor, which pathlib has not
+                for name in os.listdir(folder):  # noqa: PTH208  pathlib has no such call for a descriptor
                     match = _NAME.fullmatch(name)
                     if match is None:
                         continue
@@ -234,25 +245,25 @@ class WriteThrough:
         return None
 
     def _remove_orphan(self, folder: int, name: str) -> None:
-        """Remove what this user left of a spool that is no more: nobody would ever adopt it."""
+        """Remove what this user left of a spool that no longer exists: nothing would ever adopt it."""
         with contextlib.suppress(OSError, ValueError, LookupError):
             content = read_own_file(folder, name, 2 * MOST_BYTES)
             first = next(_pieces(content.replace(_EMPTIED, _MAGIC, 1)), None)
             if first is None:
                 return
-            spool = Path(json.loads(first.told)[0].split(" ", 2)[2])
+            spool = Path(json.loads(first.names_json)[0].split(" ", 2)[2])
             if spool.parent.exists() and not spool.exists():  # otherwise its disk may be elsewhere
                 os.unlink(name, dir_fd=folder)
 
     def _read(self, sequence: int, content: bytes) -> Left | None:
         pieces = list(_pieces(content))
         lines = b"".join(piece.lines for piece in pieces)
-        told = next((piece.told for piece in reversed(pieces) if piece.told), b"[]")
+        names_json = next((piece.names_json for piece in reversed(pieces) if piece.names_json), b"[]")
         if not pieces or lines.count(b"\n") != pieces[-1].points:
             return None
         last = pieces[-1]
         try:
-            origin, boot_id, *names = json.loads(told)
+            origin, boot_id, *names = json.loads(names_json)
             if origin != self._origin:
                 return None
             split = names.index("")
@@ -275,13 +286,13 @@ class WriteThrough:
         return f"{self._prefix}{sequence:015d}.batch"
 
     def _seal(self) -> None:
-        """Add no more to the newest; it is used again unless too many wait for that."""
+        """Add no more to the newest file. It is used again unless too many wait for that."""
         if self._newest is not None and len(self._files) > MOST_DESCRIPTORS:
             _let_go(self._newest)
         self._newest = None
 
     def _remove(self, sequences: list[int]) -> None:
-        """The newest first: what a kill leaves of them then has no gap, and its accounts balance."""
+        """Remove the newest first: so what a kill leaves has no gap, and its accounts balance."""
         for sequence in sorted(sequences, reverse=True):
             file = self._files.pop(sequence)
             self._size_bytes -= file.size_bytes
@@ -291,7 +302,7 @@ class WriteThrough:
                 self._unlink(file)
 
     def _empty(self, file: _File) -> bool:
-        """Have it used again, if it can be."""
+        """Empty it to be used again, if possible; return whether it is."""
         if (
             file.descriptor is None
             or file.size_bytes > MOST_EMPTIED_BYTES
@@ -327,8 +338,8 @@ def _let_go(file: _File) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    told: bytes  # names, as JSON; empty: those of the piece before
+class _Delivered:
+    names_json: bytes  # names, as JSON; empty: those of the piece before
     numbers: tuple[int, ...]
     points: int  # of the batch, up to its end
     first_ns: int
@@ -337,16 +348,16 @@ class _Piece:
     lines: bytes
 
 
-def _pieces(content: bytes) -> Iterator[_Piece]:
-    """The whole ones that follow on one another, up to the first that does not."""
+def _pieces(content: bytes) -> Iterator[_Delivered]:
+    """The whole pieces that follow one another, up to the first that does not."""
     at = check = 0
     while len(content) - at >= _PIECE.size:
-        magic, told_bytes, count, lines_bytes, points, first_ns, last_ns, ordered = _PIECE.unpack_from(
+        magic, names_bytes, count, lines_bytes, points, first_ns, last_ns, ordered = _PIECE.unpack_from(
             content, at
         )
         numbers_at = at + _PIECE.size
-        told_at = numbers_at + 8 * count
-        check_at = told_at + told_bytes
+        names_at = numbers_at + 8 * count
+        check_at = names_at + names_bytes
         end = check_at + _CHECK.size + lines_bytes
         if magic != _MAGIC or end > len(content):
             return
@@ -355,13 +366,13 @@ def _pieces(content: bytes) -> Iterator[_Piece]:
         if _CHECK.unpack_from(content, check_at) != (check,):
             return
         numbers = struct.unpack_from(f"<{count}q", content, numbers_at)
-        told = content[told_at:check_at]
-        yield _Piece(told, numbers, points, first_ns, last_ns, ordered, lines)
+        names_json = content[names_at:check_at]
+        yield _Delivered(names_json, numbers, points, first_ns, last_ns, ordered, lines)
         at = end
 
 
 def keeping_in_memory(boot_id: str) -> Callable[[Path], WriteThrough | None]:
-    """For a spool's directory: what keeps its batches; None on a system without a file system in memory."""
+    """Return what, for a spool's directory, keeps its batches; None without a file system in memory."""
     runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd.exec(5)
     # The last one is for everybody: files in it are made exclusively, and only this owner's are read (S108).
     folders = [Path(name) for name in (runtime, "/run/nev-telemetry", "/dev/shm") if name]  # noqa: S108
@@ -374,7 +385,7 @@ def keeping_in_memory(boot_id: str) -> Callable[[Path], WriteThrough | None]:
 
 
 def _is_in_memory(folder: Path) -> bool:
-    """Whether it lies on a tmpfs."""
+    """Whether it is on a tmpfs."""
     try:
         device = folder.stat().st_dev
         mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()

@@ -14,7 +14,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.rules.reducer import Reducer
-from telemetry_core.rules.senders import Finding, Senders
+from telemetry_core.rules.senders import SenderFinding, Senders
 from telemetry_core.rules.watcher import Watcher
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
@@ -171,7 +171,7 @@ class Writing:
             self.write_event(*self._found(finding), lines)
         self._pass_on(frames, rest, lines)
 
-    def _found(self, finding: Finding) -> tuple[Event, int]:
+    def _found(self, finding: SenderFinding) -> tuple[Event, int]:
         tag = self.channels[finding.channel].binding.tag
         event = finding_event(finding, _name(self._schema.specs[finding.record]), tag)
         return event, self.teller.stamped(event, finding.time_ns)

@@ -11,7 +11,7 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
-from telemetry.service.drain import Progress, drain
+from telemetry.service.drain import DrainProgress, drain
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
 from tests.support.scripted_server import Connection, ScriptedServer
@@ -175,7 +175,7 @@ def test_a_signal_ends_it(tmp_path: Path, directory: Path) -> None:
 
 
 def test_progress_is_told(tmp_path: Path, directory: Path, server: ScriptedServer) -> None:
-    told: list[Progress] = []
+    told: list[DrainProgress] = []
     with server:
         loaded = load_config(config(tmp_path, server.url))
         end = drain(loaded, SystemClock(), threading.Event(), timeout_s=30.0, on_progress=told.append)

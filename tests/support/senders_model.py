@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from telemetry_core.decode.spec import RecordSpec
 from telemetry_core.rows.batch import Row
-from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER, Finding
+from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER, SenderFinding
 
 SILENCE_NS = 10 * 10**9
 TOGETHER_NS = 60 * 10**9
@@ -37,7 +37,7 @@ class SendersModel:
         self._numbers = {record.measurement: number for number, record in enumerate(records)}
         self._judged = [dict(of_bus) for of_bus in judged]
         self._channels: dict[int, _Channel] = {}
-        self.findings: list[Finding] = []
+        self.findings: list[SenderFinding] = []
 
     def bind(self, channel: int, bus: int, first_tags: int) -> None:
         self._channels[channel] = _Channel(bus, first_tags)
@@ -96,4 +96,4 @@ class SendersModel:
         self, channel: _Channel, record: int, other: int, row: Row, number: int, *, is_change: bool
     ) -> None:
         taken = channel.taken[record]
-        self.findings.append(Finding(number, row.time_ns, row.channel, record, taken, other, is_change))
+        self.findings.append(SenderFinding(number, row.time_ns, row.channel, record, taken, other, is_change))

@@ -12,8 +12,8 @@ cdef struct Integral:            # of a current or a power over time, either way
 cdef struct Counters:            # of one target of a channel
     Integral charge              # A s
     Integral energy              # W s
-    int64_t told_second          # in which the counters were last told
-    uint8_t is_told              # they were told before
+    int64_t written_second       # in which the counters were written last
+    uint8_t is_written           # they were written before
 
 cdef void take_reading(Integral* integral, double value, int64_t time_ns, uint64_t gap_ns) noexcept nogil
 cdef bint begins_second(Counters* counters, int64_t time_ns) noexcept nogil

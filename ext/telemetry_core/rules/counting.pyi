@@ -1,1 +1,1 @@
-"""For the compiled modules only: nothing of it is called from Python."""
+"""Used by compiled modules only: Python calls nothing of it."""

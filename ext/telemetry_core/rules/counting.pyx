@@ -1,9 +1,12 @@
 """Counting of charge and energy: a current or a power over frame time, by trapezoids.
 
-Promises: what goes in and what comes out are counted apart, exactly for a reading that changes evenly, also
-where it changes its sign; sums only grow. Time that no two readings enclose is not counted: a gap longer than
-`gap_ns`, a step back in time, and what is before the first reading and behind the last. The sums depend on
-readings and stamps alone. A reading so large that a sum would be infinite is not counted.
+Promises:
+- What goes in and what comes out are counted apart. The count is exact for a reading that changes evenly, also
+  where it changes its sign.
+- Sums only grow, and depend on readings and stamps alone.
+- Time that no two readings enclose is not counted: a gap longer than `gap_ns`, a step back in time, the time before
+  the first reading and after the last.
+- A reading so large that a sum would be infinite is not counted.
 """
 
 from libc.math cimport isfinite, rint
@@ -46,18 +49,18 @@ cdef void take_reading(Integral* integral, double value, int64_t time_ns, uint64
 
 
 cdef bint begins_second(Counters* counters, int64_t time_ns) noexcept nogil:
-    """Whether counters are to be told at this stamp: not within the second in which they last were."""
+    """Return whether counters are due at this stamp: not within the second in which they were written last."""
     # Rounded down, also before 1970.
     cdef int64_t second = time_ns // NS_PER_S if time_ns >= 0 else -1 - (-1 - time_ns) // NS_PER_S
-    if counters.is_told and second == counters.told_second:
+    if counters.is_written and second == counters.written_second:
         return False
-    counters.told_second = second
-    counters.is_told = True
+    counters.written_second = second
+    counters.is_written = True
     return True
 
 
 cdef double in_hours(double sum_s) noexcept nogil:
-    """A sum in Ah or Wh, in millionths, so that it prints short."""
+    """Return a sum in Ah or Wh, rounded to millionths so that it prints short."""
     cdef double hours = sum_s / SECONDS_PER_HOUR
     cdef double whole = hours * MILLIONTHS
     return rint(whole) / MILLIONTHS if whole < EXACT_INTEGERS else hours

@@ -5,6 +5,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.rows.batch cimport RowHead
 
+cdef enum:
+    FEW_PAGES = 4                # so few may look like others where one came twice between them, or was lost
+
 cdef enum Rule:                  # where a cycle begins
     UNKNOWN = 0                  # not learnt yet
     SILENCE = 1                  # after a pause longer than those between its pages
@@ -35,11 +38,11 @@ cdef struct Page:
     uint8_t is_missing
     uint8_t news
 
-cdef struct Turn:                # from a page until it comes again behind all others
+cdef struct Turn:                # from a page until it comes again after all others
     uint64_t begin               # number of its first row; 0: none is open
     int64_t begin_ns
     uint64_t longest_ns          # pause between two rows
-    uint64_t longest_row         # number of the row behind it
+    uint64_t longest_row         # number of the row after it
     uint64_t next_ns             # the longest pause but that one
     uint32_t page
     uint32_t unseen              # pages that have not come since it began
@@ -55,7 +58,7 @@ cdef struct CycleState:          # of one cycle of one sender
     uint64_t pause_ns            # SILENCE: a cycle begins after a longer pause, unless places say otherwise
     uint64_t period_ns           # from one cycle to the next; 0: not known
     double silence_ns            # the longest of the mean pauses
-    uint64_t silent_row          # SILENCE: number of the row behind the silence of the last turn
+    uint64_t silent_row          # SILENCE: number of the row after the silence of the last turn
     uint64_t rival_ns            # the period of the last turns, which contradict what is known
     uint64_t held_begin          # `begin` of the reading that is held
     RowHead held                 # of its last row
@@ -77,7 +80,7 @@ cdef struct CycleState:          # of one cycle of one sender
     uint8_t is_lossy             # a page came twice since then before all others had come
     uint8_t is_done              # the open cycle has had its reading
     uint8_t is_held              # all pages are in, and the next row will say whether they are of one cycle
-    uint8_t by_order             # stamps say nothing of pauses: only the order of pages does
+    uint8_t by_order             # stamps do not show pauses: only the order of pages counts
     uint8_t is_cut               # the next row is of another device
     uint8_t in_order             # its rows came in the order of the pages
 
@@ -86,7 +89,14 @@ cdef inline uint64_t passed(int64_t earlier, int64_t later) noexcept nogil:
     # `later` - `earlier`, which must not be negative
     return <uint64_t>later - <uint64_t>earlier
 
-# Tell a cycle of its next row: `there` are the `count` pages that it brings (one at least), `ranks` the order
-# of the pages. Gives bits of Found.
+cdef inline uint64_t came_earlier(const CycleState* state, const Page* page) noexcept nogil:
+    # The number of the last row before this one that brought the page.
+    return page.before if page.came == state.number else page.came
+
+cdef inline uint32_t begin_page(const CycleState* state) noexcept nogil:
+    return state.silent if state.rule == SILENCE else state.first
+
+# Put the next row into its cycle. `there`: the `count` pages that it brings, one at least. `ranks`: the order of the
+# pages. Returns bits of Found.
 cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
                       const uint32_t* there, uint32_t count, const RowHead* head, uint64_t gap_ns) noexcept nogil

@@ -1,5 +1,8 @@
-"""What a map is made of, as plain values: written by `telemetry.rules.map`, read by the compiled Mapper and
-by its readable model in the tests. Records and fields are indexes; names are for whoever writes tags.
+"""What a map is made of, as plain values.
+
+`telemetry.rules.map` writes them. The compiled Mapper reads them, and so does its readable model in the
+tests.
+Records and fields are indexes; names serve only the writer of tags.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +18,7 @@ class SlotMap:
 
     With `scale` (and an integer or flag as source): value = (raw * multiplier + bias) / 10**decimals, one
     division, so that it prints short. Without: value = raw * factor + offset. With `words` (into a text): the
-    slot for each raw value; a raw value that is none of them fills nothing, nor does one of `absent`.
+    slot for each raw value. Any other raw value fills nothing, nor does one of `absent`.
     """
 
     source: int  # index of the field in the message's record
@@ -52,15 +55,14 @@ class OutputMap:
 
 @dataclass(frozen=True, slots=True)
 class MessageMap:
-    """What one message of a bus brings, in the order of the rows that are made.
+    """What one message of a bus brings, in the order of the rows that are made. A record may have several.
 
-    sender: the J1939 address whose rows are meant; ABSENT: those that the senders stage takes. A record may
-    have several of these.
+    sender: the J1939 address whose rows are meant; ABSENT: those that the senders stage takes.
     """
 
     record: int
     outputs: tuple[OutputMap, ...]
-    protection: int = ABSENT  # index of the field that says whether the frame is what it ought to be
+    protection: int = ABSENT  # index of the field that says whether the frame is right
     sender: int = ABSENT
 
 
@@ -70,7 +72,7 @@ class CycleMap:
 
     target: int
     page_count: int
-    pages: tuple[str, ...] = field(default=(), compare=False)  # what each is called, for whoever reports it
+    pages: tuple[str, ...] = field(default=(), compare=False)  # what each is called, for reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,10 @@ class FlowRule:
 
 @dataclass(frozen=True, slots=True)
 class CountRule:
-    """Counters of what has flowed, in and out apart. Fields of one target; ABSENT: not there, or not told."""
+    """Counters of what has flowed, in and out apart.
+
+    Fields of one target; ABSENT: not there, or not written.
+    """
 
     current: int
     power: int

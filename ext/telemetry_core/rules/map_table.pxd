@@ -1,6 +1,6 @@
 """Data sheet of a MapSpec packed for the hot loop: flat arrays that refer to each other by index.
 
-An index of ABSENT (-1): there is none.
+An index of ABSENT (-1) stands for no index.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -19,7 +19,7 @@ cdef struct Slot:                # map_spec.SlotMap
     uint8_t decimal
     uint8_t is_flag              # the target's slot is a flag
     uint8_t is_text              # the target's slot is one
-    uint32_t first_word          # what raw values are that are no numbers: absent, and of a text its words
+    uint32_t first_word          # raw values that are not numbers: absent ones, and the words of a text
     uint32_t word_count
 
 cdef struct Word:                # of SlotMap.absent and SlotMap.words
@@ -51,8 +51,8 @@ cdef struct Output:              # map_spec.OutputMap
 cdef struct Message:             # map_spec.MessageMap
     uint32_t first_output
     uint32_t output_count
-    int32_t protection           # ABSENT: its rows do not tell
-    int32_t sender               # ABSENT: whoever is taken
+    int32_t protection           # ABSENT: no field says whether a frame is right
+    int32_t sender               # ABSENT: the one that is taken
     int32_t next                 # of the same record; ABSENT: this is the last
 
 cdef struct Target:              # map_spec.TargetMap; fields that are not derived are ABSENT

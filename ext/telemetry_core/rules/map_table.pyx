@@ -1,7 +1,9 @@
 """A MapSpec, packed: flat arrays for the mapper's loop.
 
-Promises: every index in it was checked against the schema and against the other arrays, so that the loop need
-not; the arrays never move. Raises ValueError when a MapSpec does not belong to its schema.
+Promises:
+- Every index in it was checked against the schema and the other arrays, so the loop need not check.
+- The arrays never move.
+Raises ValueError when a MapSpec does not belong to its schema.
 """
 
 cimport cython
@@ -137,7 +139,7 @@ cdef class MapTable:
                 self._pack_output(schema, bus, message.record, output)
 
     cdef object _chain_message(self, Bus* bus, Py_ssize_t record):
-        """The message that is packed next comes behind the others of its record."""
+        """Chain the message that is packed next after the others of its record."""
         cdef int32_t* last = &bus.message_of_record[record]
         while last[0] != NONE:
             last = &self.messages[last[0]].next
@@ -218,7 +220,7 @@ cdef class MapTable:
             raise ValueError("words are for texts, and texts need them")
         slot.first_word = <uint32_t>self.word_count
         slot.word_count = len(spec.absent) + len(spec.words)
-        for raw, word in (*((raw, None) for raw in spec.absent), *spec.words):  # the first that fits stands
+        for raw, word in (*((raw, None) for raw in spec.absent), *spec.words):  # the first that fits wins
             self.words[self.word_count].raw = <uint64_t>(raw & _WORD)
             self.words[self.word_count].is_absent = word is None
             self.words[self.word_count].slot = 0 if word is None else word

@@ -4,19 +4,10 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.rules.counting cimport Counters
 from telemetry_core.rules.cycles cimport CycleState, Page
+from telemetry_core.rules.derived cimport PowerState, Spread
 from telemetry_core.rules.map_table cimport Cycle, MapTable, Message, Output, Part, Target
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport Schema
-
-cdef struct Reading:             # an input of a derived value
-    double value
-    int64_t time_ns
-    uint8_t is_known
-
-cdef struct PowerState:          # of one target
-    Reading voltage
-    Reading current
-    uint8_t is_changed           # its sender has, and no row of the new one was made yet
 
 cdef struct Channel:
     int32_t bus                  # -1: not bound
@@ -25,21 +16,11 @@ cdef struct Channel:
     Counters* counters           # of each target
     CycleState* cycles           # of each cycle of its bus
     Page* pages                  # of these cycles
-    uint64_t* told               # of each field of these cycles: number of the row that told its value
+    uint64_t* brought_by         # of each field of these cycles: number of the row that brought its value
     double* values               # of each field of these cycles
 
-cdef struct Spread:              # of a cycle that has just been completed
-    double cell_min
-    double cell_max
-    double temp_min
-    double temp_max
-    uint32_t cell_min_index
-    uint32_t cell_max_index
-    uint8_t has_cells
-    uint8_t has_temperatures
-
 cdef struct Notice:              # a page is missing or back
-    Py_ssize_t row               # the last of those that its row made
+    Py_ssize_t row               # the last of those made of the row that showed it
     int64_t time_ns
     uint32_t cycle
     uint32_t page
@@ -76,11 +57,6 @@ cdef class Mapper:
     cdef uint32_t _find_parts(self, const uint64_t* row, const Output* output) noexcept nogil
     cdef bint _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
                            const Spread* spread, SampleBatch out) noexcept nogil
-    cdef void _derive(self, uint64_t* made, const Target* target, PowerState* state) noexcept nogil
-    cdef void _count(self, uint64_t* made, const Target* target, Counters* counters,
-                     uint64_t gap_ns) noexcept nogil
-    cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil
-    cdef void _write_spread(self, uint64_t* made, const Target* target, const Spread* spread) noexcept nogil
     cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output,
                           const Output* derived, Spread* spread, SampleBatch out) noexcept nogil
     cdef uint8_t _place_row(self, const uint64_t* row, CycleState* state, Page* pages, const Cycle* cycle,

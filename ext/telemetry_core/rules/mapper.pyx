@@ -1,41 +1,49 @@
-"""The mapper: rows of the data model out of rows of messages.
+"""The mapper: rows of the data model, made of rows of messages.
 
-Promises: every row of the input is passed on, in order, and the rows made of it stand right behind it, so
-that the result does not depend on how rows were batched; no NaN, no infinity and no row without a field is
-made; nothing is made or remembered of a row that says that its frame is not what it ought to be; what is
-remembered is remembered for each channel, and forgotten by `bind`; two J1939 senders share nothing unless the map
-names both; no Python object is made and the GIL is not held. Relies on MapTable for valid indexes, and on the senders
-stage for the marks of rows whose sender the map does not name.
+Promises:
+- It passes every input row on, in order. The rows made of it follow directly after it.
+- The result does not depend on how rows were batched.
+- It makes no NaN, no infinity and no row without a field.
+- It makes and remembers nothing of a row whose protection field marks its frame as wrong.
+- It remembers what it needs for each channel. `bind` forgets it.
+- Two J1939 senders share nothing, unless the map names both.
+- It makes no Python object and does not hold the GIL.
 
-Time is that of the frames. An input of a derived value is used for rows at its own stamp and up to
-`input_age_ns` later, never for earlier ones: when time steps back, values are derived again as soon as all
-inputs have come again. What is counted of current and power is in `counting.pyx`.
+Relies on MapTable for valid indexes. Relies on the senders stage to mark rows whose sender the map does not name.
+
+Time is that of the frames. An input of a derived value serves rows at its own stamp and up to `input_age_ns` later,
+never earlier ones. After a step back in time, values are derived again once all inputs have come again.
+
+`slots.pxd` reads a field out of a message row; `derived.pxd` writes what follows from mapped fields; `cycles.pyx`
+says which pages are one reading.
 """
 
 cimport cython
-from libc.math cimport isfinite, rint
+from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from telemetry_core.rules.counting cimport Counters, begins_second, in_hours, take_reading
+from telemetry_core.rules.counting cimport Counters
 from telemetry_core.rules.cycles cimport (
-    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, CycleState, Page, passed, take_row,
+    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, CycleState, Page, take_row,
+)
+from telemetry_core.rules.derived cimport (
+    PowerState, Spread, note_cell, note_temperature, write_counters, write_power, write_spread,
 )
 from telemetry_core.rules.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
-from telemetry_core.rows.access cimport (
-    get_double, has_field, is_of_sender, set_double, set_word, slots_of, tells_of_fault,
-)
+from telemetry_core.rules.slots cimport find_word, is_there, mapped_value
+from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, tells_of_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_INT, Record, Schema
+from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 
 from typing import NamedTuple
 
 
 class PageNotice(NamedTuple):
-    """A page of a cycle (numbers as in the BusMap) is missing from the row `row` on, or is back."""
+    """A page of a cycle is missing from the row `row` on, or is back. The BusMap has the numbers."""
 
-    row: int  # in the batch that the mapper wrote: the last row made of the one that says so
+    row: int  # in the batch that the mapper wrote: the last row made of the input row that showed it
     time_ns: int
     channel: int
     cycle: int
@@ -46,73 +54,13 @@ class PageNotice(NamedTuple):
 cdef enum:
     CHANNELS = 65536
 
-cdef double EXACT_INTEGERS = 9007199254740992.0  # 2**53: larger doubles are integers already
-
-
-@cython.overflowcheck(False)  # a raw value that its signal cannot have wraps round, and is nobody's harm
-cdef inline double mapped_value(const Slot* slot, uint64_t raw) noexcept nogil:
-    cdef double number
-    if slot.decimal:
-        return <double><int64_t>(raw * <uint64_t>slot.multiplier + <uint64_t>slot.bias) / slot.divisor
-    if slot.kind == SLOT_FLOAT:
-        memcpy(&number, &raw, 8)
-    elif slot.kind == SLOT_INT:
-        number = <double><int64_t>raw
-    else:
-        number = <double>raw
-    return number * slot.factor + slot.offset
-
-
-cdef inline const Word* find_word(const Slot* slot, const Word* words, uint64_t raw) noexcept nogil:
-    """What the raw value means, or that it is absent; NULL: nothing that is known."""
-    cdef uint32_t number
-    for number in range(slot.first_word, slot.first_word + slot.word_count):
-        if words[number].raw == raw:
-            return &words[number]
-    return NULL
-
-
-cdef inline double rounded(double value, double unit) noexcept nogil:
-    """`value` to the resolution of 1 / `unit`, as the nearest double; as it is when `unit` is 0."""
-    cdef double whole = value * unit
-    if unit == 0 or not -EXACT_INTEGERS < whole < EXACT_INTEGERS:
-        return value
-    return rint(whole) / unit
-
-
-cdef bint has_selected(const uint64_t* row, const Part* part, const uint32_t* selected) noexcept nogil:
-    """Whether the row has what the part's selector selects, whose own value is left out as "not available"."""
-    cdef uint32_t number
-    for number in range(part.first_selected, part.first_selected + part.selected_count):
-        if has_field(row, selected[number]):
-            return True
-    return False
-
-
-cdef inline bint is_there(const uint64_t* row, const uint64_t* raw, const Part* part, const Range* ranges,
-                          const uint32_t* selected) noexcept nogil:
-    if part.selector < 0:
-        return True
-    if not has_field(row, part.selector):
-        return has_selected(row, part, selected)
-    cdef uint64_t value = raw[part.selector]
-    cdef uint32_t number
-    for number in range(part.first_range, part.first_range + part.range_count):
-        if part.is_signed:
-            if <int64_t>ranges[number].low <= <int64_t>value <= <int64_t>ranges[number].high:
-                return True
-        elif ranges[number].low <= value <= ranges[number].high:
-            return True
-    return False
-
-
 cdef void free_channel(Channel* channel) noexcept nogil:
     free(channel.tags)
     free(channel.powers)
     free(channel.counters)
     free(channel.cycles)
     free(channel.pages)
-    free(channel.told)
+    free(channel.brought_by)
     free(channel.values)
     memset(channel, 0, sizeof(Channel))
     channel.bus = -1
@@ -120,7 +68,10 @@ cdef void free_channel(Channel* channel) noexcept nogil:
 
 @cython.final
 cdef class Mapper:
-    """Carries out a MapSpec. `schema`: of the plan's records and the map's."""
+    """Carries out a MapSpec for any number of channels.
+
+    schema: of the plan's records followed by the map's. Raises ValueError when `spec` does not belong to it.
+    """
 
     def __cinit__(self, Schema schema not None, spec):
         self.schema = schema
@@ -147,12 +98,12 @@ cdef class Mapper:
         free(self.noticed)
 
     def bind(self, Py_ssize_t channel, Py_ssize_t bus, tags, *, bint by_order=False):
-        """Rows of `channel` are of the plan's bus `bus`; `tags[i]` is the encoder's index for tag set i there.
+        """Map the rows of `channel` as those of the plan's bus `bus`, and forget what it remembers of the channel.
 
-        by_order: its stamps say nothing of pauses, so that pages make a cycle by their order alone.
-        With bus -1 (no database) its rows are passed on and nothing is made of them. What was remembered of
-        the channel is forgotten. Raises ValueError when there is no such bus or not one index for each tag
-        set, IndexError when the channel is over 65535.
+        bus: -1 (no database) passes rows on and makes nothing of them.
+        tags: `tags[i]` is the encoder's index for tag set i.
+        by_order: the channel's stamps do not show pauses, so the order of pages alone makes a cycle.
+        Raises ValueError for an unknown bus or a wrong number of tags, IndexError for a channel over 65535.
         """
         if not 0 <= channel < CHANNELS:
             raise IndexError(channel)
@@ -188,10 +139,10 @@ cdef class Mapper:
         channel.counters = <Counters*>calloc(max(self.table.target_count, 1), sizeof(Counters))
         channel.cycles = <CycleState*>calloc(max(layout.cycle_count, 1), sizeof(CycleState))
         channel.pages = <Page*>calloc(max(layout.page_count, 1), sizeof(Page))
-        channel.told = <uint64_t*>calloc(max(layout.value_count, 1), sizeof(uint64_t))
+        channel.brought_by = <uint64_t*>calloc(max(layout.value_count, 1), sizeof(uint64_t))
         channel.values = <double*>calloc(max(layout.value_count, 1), sizeof(double))
         if not (channel.tags and channel.powers and channel.counters and channel.cycles and channel.pages
-                and channel.told and channel.values):
+                and channel.brought_by and channel.values):
             free_channel(channel)
             raise MemoryError
         for number in range(self.table.tag_set_count):
@@ -199,7 +150,7 @@ cdef class Mapper:
         channel.bus = <int32_t>bus
 
     def map(self, SampleBatch samples not None, SampleBatch out not None):
-        """Add the rows of `samples` to `out`, and behind each the rows made of it.
+        """Append each row of `samples` to `out`, followed by the rows made of it.
 
         Raises ValueError unless both are of this mapper's schema and not the same batch.
         """
@@ -215,7 +166,7 @@ cdef class Mapper:
             raise MemoryError
 
     def notices(self):
-        """The pages that went missing or came back in the last batch, in the order of the rows."""
+        """Return the pages that went missing or came back in the last batch, in the order of the rows."""
         cdef size_t number
         cdef Notice* one
         found = []
@@ -225,7 +176,7 @@ cdef class Mapper:
         return found
 
     def missing(self, Py_ssize_t channel):
-        """The pages that are missing on `channel`, or have not come yet where others have, as (cycle, page)."""
+        """Return as (cycle, page) what is missing on `channel`, or has not come yet where others have."""
         cdef Py_ssize_t number
         cdef uint32_t page
         cdef Channel* bound
@@ -246,7 +197,7 @@ cdef class Mapper:
         return found
 
     def made(self):
-        """How many rows of each measurement were made so far."""
+        """Return how many rows of each measurement were made so far."""
         return {spec.measurement: self.made_rows[number] for number, spec in enumerate(self.spec.records)}
 
     cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil:
@@ -297,14 +248,14 @@ cdef class Mapper:
                 if not self._take_pages(row, channel, output, derived, &spread, out):
                     return False
             else:
-                # A pack's plain output comes right behind that of its cells.
+                # A pack's plain output comes right after that of its cells.
                 if not self._write_plain(row, channel, output, &spread, out):
                     return False
                 memset(&spread, 0, sizeof(Spread))
         return True
 
     cdef void _change_sender(self, Channel* channel, const Message* message) noexcept nogil:
-        """Forget what another device told of the message's targets. What was counted stays."""
+        """Forget what another device sent for the message's targets. Counters keep their sums."""
         cdef const Output* output
         cdef uint32_t number
         for number in range(message.first_output, message.first_output + message.output_count):
@@ -342,7 +293,7 @@ cdef class Mapper:
         out.drop_row(target.record)
 
     cdef uint32_t _find_parts(self, const uint64_t* row, const Output* output) noexcept nogil:
-        """Fill `parts_there` with the numbers of those parts of `output` that are in the row; how many."""
+        """Fill `parts_there` with the numbers of the parts of `output` that are in the row; return how many."""
         cdef const uint64_t* raw = slots_of(self.schema, row)
         cdef const Part* parts = self.table.parts + output.first_part  # not read again for each part
         cdef const Range* ranges = self.table.ranges
@@ -390,81 +341,14 @@ cdef class Mapper:
                     set_word(made, mask_words, slot.target, value != 0)
                 else:
                     set_double(made, mask_words, slot.target, value)
-        self._derive(made, target, &channel.powers[output.target])
+        write_power(made, mask_words, target, &channel.powers[output.target], self.threshold_a, self.input_age_ns)
         if target.is_counted:
-            self._count(made, target, &channel.counters[output.target],
-                        self.table.buses[channel.bus].count_gap_ns)
+            write_counters(made, mask_words, target, &channel.counters[output.target],
+                           self.table.buses[channel.bus].count_gap_ns)
         if has_spread:
-            self._write_spread(made, target, spread)
+            write_spread(made, mask_words, target, spread)
         self._end_row(made, target, out)
         return True
-
-    cdef void _derive(self, uint64_t* made, const Target* target, PowerState* state) noexcept nogil:
-        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
-        cdef int64_t time_ns = (<RowHead*>made).time_ns
-        cdef bint has_voltage = target.voltage >= 0 and has_field(made, target.voltage)
-        cdef bint has_current = target.current >= 0 and has_field(made, target.current)
-        cdef double power
-        if has_voltage:
-            state.voltage = Reading(get_double(made, mask_words, target.voltage), time_ns, True)
-        if has_current:
-            state.current = Reading(get_double(made, mask_words, target.current), time_ns, True)
-            if target.charging >= 0:
-                set_word(made, mask_words, target.charging, state.current.value > self.threshold_a)
-            if target.discharging >= 0:
-                set_word(made, mask_words, target.discharging, state.current.value < -self.threshold_a)
-        if target.power < 0 or not (has_voltage or has_current):
-            return
-        if self._is_recent(&state.voltage, time_ns) and self._is_recent(&state.current, time_ns):
-            power = rounded(state.voltage.value * state.current.value, target.power_unit)
-            if isfinite(power):
-                set_double(made, mask_words, target.power, power)
-
-    cdef void _count(self, uint64_t* made, const Target* target, Counters* counters,
-                     uint64_t gap_ns) noexcept nogil:
-        """Count what the row tells of current and power, and tell the sums once a second."""
-        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
-        cdef int64_t time_ns = (<RowHead*>made).time_ns
-        cdef bint has_current = target.counted_current >= 0 and has_field(made, target.counted_current)
-        cdef bint has_power = target.counted_power >= 0 and has_field(made, target.counted_power)
-        if has_current:
-            take_reading(&counters.charge, get_double(made, mask_words, target.counted_current), time_ns, gap_ns)
-        if has_power:
-            take_reading(&counters.energy, get_double(made, mask_words, target.counted_power), time_ns, gap_ns)
-        if not (has_current or has_power) or not begins_second(counters, time_ns):
-            return
-        if target.charged_ah >= 0 and counters.charge.is_known:
-            set_double(made, mask_words, target.charged_ah, in_hours(counters.charge.into_s))
-        if target.discharged_ah >= 0 and counters.charge.is_known:
-            set_double(made, mask_words, target.discharged_ah, in_hours(counters.charge.out_of_s))
-        if target.charged_wh >= 0 and counters.energy.is_known:
-            set_double(made, mask_words, target.charged_wh, in_hours(counters.energy.into_s))
-        if target.discharged_wh >= 0 and counters.energy.is_known:
-            set_double(made, mask_words, target.discharged_wh, in_hours(counters.energy.out_of_s))
-
-    cdef bint _is_recent(self, const Reading* reading, int64_t time_ns) noexcept nogil:
-        return (reading.is_known and reading.time_ns <= time_ns
-                and passed(reading.time_ns, time_ns) <= self.input_age_ns)
-
-    cdef void _write_spread(self, uint64_t* made, const Target* target, const Spread* spread) noexcept nogil:
-        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
-        if spread.has_cells:
-            if target.cell_min >= 0:
-                set_double(made, mask_words, target.cell_min, spread.cell_min)
-            if target.cell_max >= 0:
-                set_double(made, mask_words, target.cell_max, spread.cell_max)
-            if target.cell_delta >= 0:
-                set_double(made, mask_words, target.cell_delta,
-                           rounded(spread.cell_max - spread.cell_min, target.delta_unit))
-            if target.cell_min_index >= 0:
-                set_double(made, mask_words, target.cell_min_index, spread.cell_min_index)
-            if target.cell_max_index >= 0:
-                set_double(made, mask_words, target.cell_max_index, spread.cell_max_index)
-        if spread.has_temperatures:
-            if target.temp_min >= 0:
-                set_double(made, mask_words, target.temp_min, spread.temp_min)
-            if target.temp_max >= 0:
-                set_double(made, mask_words, target.temp_max, spread.temp_max)
 
     cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output,
                           const Output* derived, Spread* spread, SampleBatch out) noexcept nogil:
@@ -491,7 +375,7 @@ cdef class Mapper:
 
     cdef uint8_t _place_row(self, const uint64_t* row, CycleState* state, Page* pages, const Cycle* cycle,
                             const Output* output, uint32_t count) noexcept nogil:
-        """What the row with these parts means for its cycle, as bits of Found."""
+        """Return what the row with these parts means for its cycle, as bits of Found."""
         cdef uint32_t number
         if cycle.page_count == 1:  # each row is a reading
             state.number += 1
@@ -517,26 +401,26 @@ cdef class Mapper:
             value = mapped_value(slot, raw[slot.source])
             if isfinite(value):
                 channel.values[cycle.first_value + slot.target] = value
-                channel.told[cycle.first_value + slot.target] = row_number
+                channel.brought_by[cycle.first_value + slot.target] = row_number
 
     cdef bint _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
                            Spread* spread, SampleBatch out) noexcept nogil:
-        """The row of a completed cycle, which began with the row `begin`, and its extremes."""
+        """Write the row of a completed cycle that began with the row `begin`; note its extremes."""
         cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
         cdef CycleState* state = &channel.cycles[output.cycle]
         cdef const Target* target = &self.table.targets[output.target]
         cdef const double* values = channel.values + cycle.first_value
-        cdef const uint64_t* told = channel.told + cycle.first_value
+        cdef const uint64_t* brought_by = channel.brought_by + cycle.first_value
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words
         cdef uint64_t* made = self._begin_row(head, channel, target, out)
         cdef uint32_t field
         if made == NULL:
             return False
         for field in range(state.fitted, target.cell_count):
-            if told[field] >= begin and values[field] != 0:
+            if brought_by[field] >= begin and values[field] != 0:
                 state.fitted = field + 1
         for field in range(cycle.value_count):
-            if told[field] < begin:
+            if brought_by[field] < begin:
                 continue
             if field >= target.cell_count:
                 note_temperature(spread, values[field])
@@ -550,7 +434,7 @@ cdef class Mapper:
 
     cdef bint _write_held(self, Channel* channel, const Output* output, const Output* derived,
                           SampleBatch out) noexcept nogil:
-        """The rows of the reading that was held, with the head of the row that completed it."""
+        """Write the rows of the held reading, with the head of the row that completed it."""
         cdef const CycleState* state = &channel.cycles[output.cycle]
         cdef const Target* target
         cdef uint64_t* made
@@ -564,13 +448,13 @@ cdef class Mapper:
         made = self._begin_row(&state.held, channel, target, out)
         if made == NULL:
             return False
-        self._write_spread(made, target, &spread)
+        write_spread(made, self.schema.records[target.record].mask_words, target, &spread)
         self._end_row(made, target, out)
         return True
 
     cdef bint _note(self, const RowHead* head, uint32_t cycle, Page* pages, uint32_t page_count,
                     Py_ssize_t row) noexcept nogil:
-        """Note what the row has said of pages; false without memory."""
+        """Note which pages the row showed as missing or back; return false without memory."""
         cdef size_t room = 2 * self.notice_room + 16
         cdef Notice* grown
         cdef uint32_t page
@@ -589,21 +473,3 @@ cdef class Mapper:
             self.notice_count += 1
             pages[page].news = NO_NEWS
         return True
-
-
-cdef inline void note_cell(Spread* spread, uint32_t index, double voltage) noexcept nogil:
-    if not spread.has_cells or voltage < spread.cell_min:
-        spread.cell_min = voltage
-        spread.cell_min_index = index
-    if not spread.has_cells or voltage > spread.cell_max:
-        spread.cell_max = voltage
-        spread.cell_max_index = index
-    spread.has_cells = True
-
-
-cdef inline void note_temperature(Spread* spread, double temperature) noexcept nogil:
-    if not spread.has_temperatures or temperature < spread.temp_min:
-        spread.temp_min = temperature
-    if not spread.has_temperatures or temperature > spread.temp_max:
-        spread.temp_max = temperature
-    spread.has_temperatures = True

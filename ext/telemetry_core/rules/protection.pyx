@@ -1,13 +1,15 @@
 """The protection stage: checksums and alive counters of frames that are configured to have them.
 
-Promises: every frame of a protected message is judged once, in order, and counted by what is wrong with it; it
-is kept, marked for the decoder (FLAG_CHECKED, FLAG_WRONG) or dropped, as its rule says. Of all other frames it
-reads an id and one byte of a table. What comes out depends on the frames and their stamps alone, not on how
-they were batched; no Python object is made per frame.
+Promises:
+- It judges every frame of a protected message once, in order, and counts what is wrong with it.
+- It keeps the frame, marks it for the decoder (FLAG_CHECKED, FLAG_WRONG) or drops it, as its rule says.
+- Of all other frames it reads an id and one byte of a table.
+- The result depends on the frames and their stamps alone, not on how they were batched.
+- It makes no Python object per frame.
 
-Relies on AUTOSAR's E2E protocol specification for what a checksum covers: the bytes of the payload in their
-order without the checksum's own, and before or behind them those of a data id. The plan says which message a
-frame is, so that J1939 is matched as the decoder does; a sender has a counter of its own there.
+Relies on AUTOSAR's E2E protocol specification for what a checksum covers: the bytes of the payload in their order
+without the checksum's own, and the bytes of a data id before or after them. The plan says which message a frame is. So
+J1939 is matched as the decoder does; there each sender has a counter of its own.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -140,7 +142,7 @@ cdef uint16_t wanted_crc16(const Rule* rule, const uint8_t* data) noexcept nogil
 
 
 cdef bint is_intact(const Rule* rule, const uint8_t* data, uint32_t counter) noexcept nogil:
-    """Whether the checksum of a frame that is long enough is right."""
+    """Return whether the checksum of a frame that is long enough is right."""
     cdef uint32_t nibble
     if rule.checksum == CRC16_CCITT:
         return wanted_crc16(rule, data) == data[rule.checksum_byte] + (data[rule.checksum_byte + 1] << 8)
@@ -161,7 +163,7 @@ cdef uint32_t read_counter(const Rule* rule, const uint8_t* data) noexcept nogil
 
 
 cdef inline uint32_t _slot(uint32_t id) noexcept nogil:
-    """Where `watched` tells whether frames of this id, with its ID_* bits, may be protected."""
+    """Return where `watched` says whether frames of this id, with its ID_* bits, may be protected."""
     if id & ID_EXTENDED:
         return STANDARD_IDS + (id >> 16 & (EXTENDED_SLOTS - 1))
     return id & (STANDARD_IDS - 1)
@@ -177,7 +179,10 @@ _FAULTS = ("wrong_crc", "repeated", "skipped")
 
 
 cdef class Protection:
-    """Judges the frames of any number of channels by rules for messages of one Plan."""
+    """Judges the frames of any number of channels by rules for messages of one Plan.
+
+    Raises ValueError for a rule that no frame matches, that protects a message twice, or that does not fit its frame.
+    """
 
     def __cinit__(self, Plan plan not None, rules):
         self.plan = plan
@@ -217,7 +222,10 @@ cdef class Protection:
         free(self.verdicts)
 
     def bind(self, uint16_t channel, Py_ssize_t bus):
-        """Say which bus of the plan a channel is (-1: none). What was remembered of it is forgotten."""
+        """Judge `channel` as this bus of the plan (-1: none), and forget what was remembered of it.
+
+        Raises IndexError for an unknown bus.
+        """
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
         cdef Guard* guard = &self.guards[channel]
@@ -249,8 +257,10 @@ cdef class Protection:
                 watched[slot] = 1
 
     def check(self, FrameBatch frames not None):
-        """The frames for the decoder: `frames` itself where none is marked or dropped, else a batch that is
-        valid until the next call.
+        """Return the frames for the decoder.
+
+        This is `frames` itself where no frame is marked or dropped. Otherwise it is a batch that is valid until the next
+        call.
         """
         cdef Py_ssize_t index, start = 0
         cdef bint is_changed
@@ -287,14 +297,14 @@ cdef class Protection:
                 copies[index - start].flags |= FLAG_CHECKED
 
     def counts(self, uint16_t channel):
-        """Frames that go no further, each in one count; payloads of several frames are none of them."""
+        """Count the frames that go no further, each in one count, without payloads of several frames."""
         return {
             "lost/bad_crc": self.guards[channel].dropped_crc,
             "lost/bad_counter": self.guards[channel].dropped_counter,
         }
 
     def message_counts(self, uint16_t channel):
-        """`NAME/WHAT`: frames and payloads with something wrong, dropped or not; those of which there are any."""
+        """Count frames and payloads with a fault, dropped or not, by `NAME/FAULT`, without zeros."""
         cdef Guard* guard = &self.guards[channel]
         cdef RuleCounts* found
         counts = {}
@@ -307,13 +317,13 @@ cdef class Protection:
         return counts
 
     def countable(self, Py_ssize_t bus):
-        """The names that `counts` and `message_counts` can have for channels of this bus, each as a list."""
+        """Return the names that `counts` and `message_counts` can have for channels of this bus, as two lists."""
         specs = [spec for spec in self.specs if spec.bus == bus]
         drops = any(spec.action == ACTION_DROP for spec in specs)
         return list(self.counts(0)) if drops else [], [f"{spec.name}/{fault}" for spec in specs for fault in _FAULTS]
 
     cdef uint32_t _rule_number(self, const Frame* frame) noexcept nogil:
-        """The number of the frame's rule; as many as there are rules, if it has none."""
+        """Return the number of the frame's rule; the number of rules, if the frame has none."""
         cdef uint16_t number = self.guards[frame.channel].bus
         cdef uint32_t line
         if not self.watched[number * SLOTS + _slot(frame.id)] or frame.id & (<uint32_t>ID_ERROR | ID_REMOTE):
@@ -325,7 +335,7 @@ cdef class Protection:
         return self.rule_of_line[line] - 1
 
     cdef bint _run(self, FrameBatch frames) noexcept nogil:
-        """Fill in the verdicts; whether there is anything else than PASSES."""
+        """Fill in the verdicts; return whether any is not PASSES."""
         cdef Py_ssize_t index
         cdef uint32_t number
         cdef const Frame* frame
@@ -362,14 +372,14 @@ cdef class Protection:
 
     cdef int _judge_counter(self, const Rule* rule, State* state, RuleCounts* counts, int64_t time_ns,
                             uint32_t counter) noexcept nogil:
-        """What the counter of an intact frame says; it is the last one from now on."""
+        """Judge the counter of an intact frame, and remember it as the last one."""
         cdef int64_t last = state.last_counter
         cdef uint64_t silence_ns = (<uint64_t>time_ns - <uint64_t>state.last_ns if time_ns >= state.last_ns
                                     else <uint64_t>state.last_ns - <uint64_t>time_ns)
         cdef int64_t values = <int64_t>rule.counter_most + 1
         cdef int64_t ahead
         state.last_ns = time_ns
-        if counter > rule.counter_most:  # a value that there is not: nothing can follow it
+        if counter > rule.counter_most:  # not a value of the counter: nothing can follow it
             state.last_counter = -1
             counts.skipped += 1
             return OUT_OF_ORDER
@@ -387,13 +397,13 @@ cdef class Protection:
 
 
 cdef object _id_of(Plan plan, spec):
-    """The id, with its ID_* bits, of the message that a rule is for."""
+    """Return the id, with its ID_* bits, of the message that a rule is for."""
     message = plan.spec.buses[spec.bus].messages[spec.message]
     return message.arbitration_id | (<uint32_t>ID_EXTENDED if message.extended else 0)
 
 
 cdef object _pack_rule(Rule* rule, spec):
-    """Raises ValueError for places that are not in `byte_count` bytes, or data ids that there must be."""
+    """Raises ValueError for places outside `byte_count` bytes, or a wrong number of data ids."""
     checksum_bytes = {Checksum.NONE: 0, Checksum.CRC16_CCITT: 2}.get(spec.checksum, 1)
     ends = [spec.checksum_byte + checksum_bytes, *(bit // 8 + 1 for bit in spec.counter_bits)]
     if spec.data_id is DataId.NIBBLE:

@@ -1,8 +1,9 @@
-"""What the protection of messages is, as plain values: written by `telemetry.rules.protect`, read by the
-compiled Protection and by its readable model in the tests.
+"""How messages are protected, as plain values.
 
+`telemetry.rules.protect` writes them. The compiled Protection reads them, and so does its readable model in
+the tests.
 Names are those of AUTOSAR's E2E protocol specification (AUTOSAR_PRS_E2EProtocol, profiles 1, 2 and 5) where
-it has some.
+it has one.
 """
 
 from dataclasses import dataclass
@@ -20,15 +21,15 @@ class Checksum(IntEnum):
 
 
 class DataId(IntEnum):
-    """Which bytes that are not in the frame the checksum covers, too."""
+    """Which bytes outside the frame the checksum also covers."""
 
     NONE = 0
     BOTH = 1  # before the payload: low byte, high byte
     ALTERNATING = 2  # before it: the low byte with even counters, the high byte with odd ones
     LOW = 3  # before it: the low byte
     NIBBLE = 4  # before it: the low byte and a zero; the low nibble of the high byte is in the frame
-    BY_COUNTER = 5  # behind it: the byte of a list of 16 that the counter points to
-    BEHIND = 6  # behind it: low byte, high byte
+    BY_COUNTER = 5  # after it: the byte of a list of 16 that the counter points to
+    BEHIND = 6  # after it: low byte, high byte
 
 
 class Action(IntEnum):
@@ -53,7 +54,7 @@ class ProtectionRule:
     data_ids: tuple[int, ...]  # one of 16 bits, or with BY_COUNTER 16 of 8 bits
     nibble_bit: int  # with NIBBLE: where the lowest bit of the nibble is
     counter_bits: tuple[int, ...]  # bit n % 8 of byte n // 8, the highest first; none: there is no counter
-    counter_most: int  # 0 comes behind it
+    counter_most: int  # 0 follows it
     most_skipped: int  # so many missing frames in a row are no fault
     timeout_ns: int  # after such a silence any counter is right
     action: Action

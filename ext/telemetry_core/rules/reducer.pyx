@@ -6,9 +6,11 @@ another interval comes, later or earlier, or a row of a J1939 sender that takes 
 flushed. A row goes out at once, as it is, if it is the first of its key or if a field whose changes pass (flags,
 value tables) differs from the one last seen: what it carries is no longer pending.
 
-Promises: rows in = rows out + `reduced` + `pending` at every moment; the same rows come out whatever the
-sizes of batches. Time a row does not depend on how many keys there are; memory is one row and its last values
-a key.
+Promises:
+- Rows in = rows out + `reduced` + `pending`, at every moment.
+- The same rows come out, however they were batched.
+- The time for a row does not depend on the number of keys.
+- Memory is one row and its last values for each key.
 """
 
 cimport cython
@@ -39,9 +41,10 @@ cdef inline size_t _hash(uint32_t record, uint16_t tags) noexcept nogil:
 
 @cython.final
 cdef class Reducer:
-    """Reduces rows of one Schema; `every_ns` has one interval a record, 0 where everything passes.
+    """Reduces rows of one Schema. `every_ns` has an interval for each record, 0 where everything passes.
 
-    `reduced` counts rows that were merged into another, `pending` those held back now.
+    `reduced` counts rows that were merged into another one, `pending` those held back now.
+    Raises ValueError for a negative interval, or another number of intervals than of records.
     """
 
     def __cinit__(self, Schema schema not None, every_ns):
@@ -87,7 +90,10 @@ cdef class Reducer:
             raise ValueError("the rows are of another schema than the reducer's")
 
     def reduce(self, SampleBatch samples not None, SampleBatch out not None):
-        """Take the rows of `samples` in; what goes out at once is appended to `out`."""
+        """Take in the rows of `samples`; append to `out` what goes out at once.
+
+        Raises ValueError unless both are of this reducer's schema and not the same batch.
+        """
         self._check(samples)
         self._check(out)
         if samples is out:
@@ -99,7 +105,7 @@ cdef class Reducer:
             raise MemoryError
 
     def flush(self, SampleBatch out not None, before_ns=None, tags=None):
-        """Append to `out` the pending rows whose interval ended by `before_ns`; all of them if it is None.
+        """Append to `out` the pending rows whose interval ended by `before_ns` (frame time; None: all of them).
 
         tags: only rows of these tag sets; None: of all.
         """
@@ -117,7 +123,7 @@ cdef class Reducer:
                     raise MemoryError
 
     def pending_by_measurement(self):
-        """How many rows are held back now, by measurement; those with none are left out."""
+        """Return how many rows are held back now, by measurement, without measurements that have none."""
         counts = {}
         cdef size_t index
         for index in range(self.held_count):

@@ -15,10 +15,10 @@ cdef struct Heard:               # of one sender on one channel
 
 cdef struct Judged:              # one record on one channel
     int32_t record
-    int32_t protection           # the field that says whether a row's frame is right; NOBODY: none does
+    int32_t protection           # the field that says whether a row's frame is right; NOBODY: no field says it
     int32_t taken                # the sender that its rows are taken from; NOBODY: none yet
     uint64_t kept_out            # rows of others
-    uint8_t[32] told             # a bit for each other sender that was reported
+    uint8_t[32] reported         # a bit for each other sender that was reported
 
 cdef struct Known:               # of one channel; made with the first row that has a sender
     Heard[256] heard
@@ -26,7 +26,7 @@ cdef struct Known:               # of one channel; made with the first row that 
 
 cdef struct Channel:
     const int32_t* judged_of_record  # of its bus; NULL: nothing is judged there
-    uint32_t first_tags          # the tag set of sender 0, those of the others behind it
+    uint32_t first_tags          # the tag set of sender 0, those of the others follow it
     uint64_t rows
     Known* known
     Judged* judged

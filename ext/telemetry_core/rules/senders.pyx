@@ -11,10 +11,15 @@ become one.
 - Two devices: of two senders one was heard between two rows of the other, no more than TOGETHER_NS apart. Then
   neither ever takes the place of the other because that is silent.
 
-Promises: marks and findings depend on the rows alone and not on how they were batched; a row that is not taken is
-counted; each finding is reported once; memory is 15 KB a channel that has such rows. A row that says that its frame is
-not what it ought to be is not judged: nobody takes it. Relies on the decoder for tag sets by sender, and on rows whose
-stamps are frame time. Time that steps back counts like time that passes.
+Promises:
+- Marks and findings depend on the rows alone and not on how they were batched.
+- A row that is not taken is counted.
+- Each finding is reported once.
+- Memory is 15 KB for each channel that has such rows.
+- A row whose protection field marks its frame as wrong is not judged, and nothing takes it.
+
+Relies on the decoder for tag sets by sender, and on rows whose stamps are frame time. Time that steps back counts like
+time that passes.
 """
 
 cimport cython
@@ -41,11 +46,11 @@ SILENCE_NS = _SILENCE_NS
 TOGETHER_NS = _TOGETHER_NS
 
 
-class Finding(NamedTuple):
-    """Something of senders that people must know; each is told once.
+class SenderFinding(NamedTuple):
+    """Two senders of one record, reported once.
 
-    row: the number of the row in its batch that told it; taken, other: addresses. The record is taken from
-    `taken`, and `other` sends it too; `is_change`: in the place of `other`, which it was taken from before.
+    row: the number of the row in its batch that shows it. taken, other: addresses.
+    The record is taken from `taken`, and `other` sends it too. With `is_change` it was taken from `other` before.
     """
 
     row: int
@@ -84,8 +89,8 @@ cdef void free_channel(Channel* channel) noexcept nogil:
 cdef class Senders:
     """Judges rows of `schema`.
 
-    judged: by bus of the plan, the records whose sender no entry names, each with the field that says whether a row's
-    frame is what it ought to be (-1: none does). ValueError for a record or a field that the schema does not have.
+    judged: by bus of the plan, the records whose sender no entry names. Each comes with the field that says whether a
+    row's frame is right (-1: no field says it). Raises ValueError for a record or a field that is not in the schema.
     """
 
     def __cinit__(self, Schema schema not None, judged):
@@ -120,9 +125,10 @@ cdef class Senders:
         free(self.reports)
 
     def bind(self, Py_ssize_t channel, Py_ssize_t bus, uint32_t first_tags):
-        """Judge the rows of `channel`: of the plan's bus `bus` (-1: none); what was known of it is forgotten.
+        """Judge the rows of `channel` as those of the plan's bus `bus` (-1: none). Forget what was known of it.
 
-        first_tags: the tag set of rows of sender 0; those of the others are behind it.
+        first_tags: the tag set of rows of sender 0; those of the others follow it.
+        Raises IndexError for a channel over 65535, ValueError for an unknown bus.
         """
         if not 0 <= channel < CHANNELS:
             raise IndexError(channel)
@@ -164,7 +170,7 @@ cdef class Senders:
         return 0
 
     def forget(self, Py_ssize_t channel):
-        """What comes on `channel` from now on has nothing to do with what came. Counts stay."""
+        """Forget what came on `channel`: what comes next has nothing to do with it. Counts stay."""
         if channel >= self.channel_count:
             return
         cdef Channel* bound = &self.channels[channel]
@@ -175,10 +181,10 @@ cdef class Senders:
         bound.left = bound.followed = NOBODY
         for place in range(self._count_judged(bound)):
             bound.judged[place].taken = NOBODY
-            memset(bound.judged[place].told, 0, sizeof(bound.judged[place].told))
+            memset(bound.judged[place].reported, 0, sizeof(bound.judged[place].reported))
 
     def go_on_from(self, Senders before not None, Py_ssize_t channel):
-        """Of `channel`, which is bound, know what `before` knew of it. Records are the same by their names."""
+        """Take over what `before` knew of `channel`, which is bound. Records are the same by their names."""
         if channel >= self.channel_count or channel >= before.channel_count:
             return
         cdef Channel* bound = &self.channels[channel]
@@ -201,10 +207,10 @@ cdef class Senders:
             same = places.get(self.schema.specs[judged.record].measurement)
             if same is not None:
                 judged.taken = source.judged[<Py_ssize_t>same].taken
-                memcpy(judged.told, source.judged[<Py_ssize_t>same].told, sizeof(judged.told))
+                memcpy(judged.reported, source.judged[<Py_ssize_t>same].reported, sizeof(judged.reported))
 
     def kept_out(self, Py_ssize_t channel):
-        """How many rows of `channel` were not taken, by message; messages without any are left out."""
+        """Return how many rows of `channel` were not taken, by message, without messages that have none."""
         counts = {}
         if channel >= self.channel_count:
             return counts
@@ -218,7 +224,7 @@ cdef class Senders:
         return counts
 
     def judge(self, SampleBatch samples not None):
-        """Mark the rows of `samples`, which come from the decoder; what is to be told, in the order of the rows.
+        """Mark the rows of `samples`, which come from the decoder. Return the findings in the order of the rows.
 
         Raises ValueError unless the rows are of this stage's schema.
         """
@@ -234,7 +240,7 @@ cdef class Senders:
         found = []
         for number in range(self.report_count):
             report = &self.reports[number]
-            found.append(Finding(report.row, report.time_ns, report.channel, report.record, report.taken,
+            found.append(SenderFinding(report.row, report.time_ns, report.channel, report.record, report.taken,
                                  report.other, report.is_change != 0))
         return found
 
@@ -269,7 +275,7 @@ cdef class Senders:
         return True
 
     cdef bint _judge(self, Channel* channel, Judged* judged, RowHead* head, Py_ssize_t row) noexcept nogil:
-        """Mark one row; false without memory."""
+        """Mark one row; return false without memory."""
         cdef int32_t sender = <int32_t>(head.tags - channel.first_tags)
         cdef int32_t before = judged.taken
         cdef Heard* heard = &channel.known.heard[sender]
@@ -302,9 +308,9 @@ cdef class Senders:
             head.id |= ROW_OTHER_SENDER
         if is_set(together, pair_of(sender, before)):
             sender, before = judged.taken, before if judged.taken == sender else sender
-            if is_set(judged.told, before):
+            if is_set(judged.reported, before):
                 return True
-            set_bit(judged.told, before)
+            set_bit(judged.reported, before)
             return self._report(judged, head, row, before, False)
         if judged.taken != sender or (channel.left == before and channel.followed == sender):
             return True

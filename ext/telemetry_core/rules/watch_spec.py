@@ -46,6 +46,6 @@ class RuleSpec:
     field_count: int = 1  # more than one with a LimitTest only
     bus: int = ABSENT  # the plan's bus whose channels are meant; ABSENT: every bus
     tag_set: int = ABSENT  # of a modelled record: index into MapSpec.tag_sets; ABSENT: a message's own rows
-    protection: int = ABSENT  # the field that says whether the row's frame is what it ought to be
-    absent: tuple[int, ...] = ()  # raw values that tell nothing; not with a LimitTest
-    sender: int = ABSENT  # of a message's own rows: the J1939 address that is meant; ABSENT: whoever is taken
+    protection: int = ABSENT  # the field that says whether the row's frame is right
+    absent: tuple[int, ...] = ()  # raw values that say nothing; not with a LimitTest
+    sender: int = ABSENT  # of a message's own rows: the J1939 address that is meant; ABSENT: the one taken

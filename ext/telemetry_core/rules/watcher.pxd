@@ -18,13 +18,13 @@ cdef struct Rule:                # watch_spec.RuleSpec
     uint64_t mask
     uint32_t first_value         # in `values`
     uint32_t value_count
-    uint32_t absent_count        # in `values`, behind those
+    uint32_t absent_count        # in `values`, after those
     uint32_t first_field
     uint32_t field_count
     int32_t bus                  # -1: every bus
     int32_t tag_set              # -1: the rows of messages
     int32_t protection           # the field that says whether a row's frame is right; -1: none does
-    int32_t sender               # the J1939 address whose rows are meant; -1: whoever is taken
+    int32_t sender               # the J1939 address whose rows are meant; -1: the one that is taken
     uint8_t test
 
 cdef struct RuleRange:           # of one record, in `packed`
@@ -37,9 +37,9 @@ cdef struct State:               # of one rule on one channel
     uint8_t active
     uint8_t pending              # beyond the limit, not yet long enough
     int64_t since_ns             # beyond it since then
-    int64_t seen_ns              # the stamp of the newest row that told of it
+    int64_t seen_ns              # the stamp of the newest row that has its fields
 
-cdef struct Seen:                # what a row told of a rule
+cdef struct Seen:                # what a row shows of a rule
     double value
     uint32_t member
     uint8_t is_beyond

@@ -1,12 +1,18 @@
-"""The watcher: alarm bits and limits in rows of samples, told when they begin and when they end.
+"""The watcher: alarm bits and limits in rows of samples, reported when they begin and when they end.
 
-Promises: a rule tells its beginning and its end, each once, never a repetition; what it tells depends on the
-rows alone and not on how they were batched; the state of a rule is that of one channel, forgotten by `bind`; a
-row of a record without rules costs one look into a table; the GIL is not held, and Python objects are made for
-transitions only. Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame
-time. A field that a row does not carry tells nothing: neither a beginning nor an end; nor does an absent raw
-value, nor any field of a row that says that its frame is not what it ought to be, nor any row of a J1939 sender
-that the rule does not mean.
+Promises:
+- It reports the beginning and the end of a rule, each once, and never a repetition.
+- What it reports depends on the rows alone and not on how they were batched.
+- The state of a rule is that of one channel. `bind` forgets it.
+- A row of a record without rules costs one look into a table.
+- It does not hold the GIL, and makes Python objects for transitions only.
+
+Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame time.
+
+Nothing begins or ends by:
+- a field that the row does not carry, or an absent raw value;
+- a row whose protection field marks its frame as wrong;
+- a row of a J1939 sender that the rule does not mean.
 
 A limit with `for_ns` begins when it has been crossed in each row of that time. The wait begins again when time steps
 back, and with a row of a sender that takes another one's place.
@@ -35,8 +41,8 @@ _WORD = (1 << 64) - 1
 class Transition(NamedTuple):
     """A rule begins (`active`) or ends.
 
-    row: the number of the row in its batch that told it; rule: index into the rules; value: of the field that
-    told it (of an integer its raw value); member: which of the rule's fields that was, from 0.
+    row: the number of the row in its batch that shows it. rule: index into the rules.
+    value: of the field that shows it (of an integer its raw value). member: which of the rule's fields, from 0.
     """
 
     row: int
@@ -49,7 +55,7 @@ class Transition(NamedTuple):
 
 
 class StandingAlarm(NamedTuple):
-    """A rule that is active on a channel. seen_ns: the stamp of the newest row that told of it."""
+    """A rule that is active on a channel. seen_ns: the stamp of the newest row that has its fields."""
 
     rule: int
     seen_ns: int
@@ -70,7 +76,7 @@ cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
 
 
 cdef object _raw_values(rule):
-    """Those of its test, and behind them those that tell nothing."""
+    """Return those of its test, followed by those that say nothing."""
     return (*(rule.test.values if isinstance(rule.test, ValueTest) else ()), *rule.absent)
 
 
@@ -80,7 +86,7 @@ cdef inline bint is_meant(const Rule* rule, const State* state, const RowHead* h
 
 @cython.final
 cdef class Watcher:
-    """Looks at rows of `schema` by RuleSpecs. ValueError when a rule does not fit the schema."""
+    """Watches rows of `schema` by RuleSpecs. Raises ValueError when a rule does not fit the schema."""
 
     def __cinit__(self, Schema schema not None, rules):
         self.schema = schema
@@ -162,10 +168,11 @@ cdef class Watcher:
         return self.rules_spec
 
     def bind(self, channel, bus, own_tags, map_tags, own_tag_count=1):
-        """Watch the rows of `channel`: of the plan's bus `bus` (-1: none); what was known of it is forgotten.
+        """Watch the rows of `channel` as those of the plan's bus `bus` (-1: none). Forget what was known of it.
 
-        own_tags: the first of the `own_tag_count` tag sets that its messages' rows may have; map_tags: of its
-        modelled rows, by the map's tag sets.
+        own_tags: the first of the `own_tag_count` tag sets that its messages' rows may have.
+        map_tags: the tag sets of its modelled rows, by the map's tag sets.
+        Raises ValueError for a channel or a tag set over 65535.
         """
         if not 0 <= channel < CHANNELS:
             raise ValueError(f"channel {channel} is not one of {CHANNELS}")
@@ -209,48 +216,48 @@ cdef class Watcher:
         raise ValueError(f"rule {rule} is not watched on channel {channel}")
 
     def watched(self, channel):
-        """The rules that rows of `channel` may begin or end, in their order."""
+        """Return the rules that rows of `channel` may begin or end, in their order."""
         cdef State* states = self._states(channel)
         cdef Py_ssize_t number
         return sorted(self.number_of_rule[number] for number in range(self.rule_count if states != NULL else 0)
                       if states[number].tag_count)
 
     def standing(self, channel):
-        """The rules that are active on `channel`, in their order."""
+        """Return the rules that are active on `channel`, in their order."""
         cdef State* states = self._states(channel)
         cdef Py_ssize_t number
         return sorted(StandingAlarm(self.number_of_rule[number], states[number].seen_ns)
                       for number in range(self.rule_count if states != NULL else 0) if states[number].active)
 
     def waiting(self, channel):
-        """The limits that are about to begin on `channel`, in their order."""
+        """Return the limits that are about to begin on `channel`, in their order."""
         cdef State* states = self._states(channel)
         cdef Py_ssize_t number
         return sorted(Waiting(self.number_of_rule[number], states[number].since_ns)
                       for number in range(self.rule_count if states != NULL else 0) if states[number].pending)
 
     def forget(self, channel):
-        """Nothing is active on `channel` any more, and nothing is about to be; no end is told."""
+        """Make nothing active or waiting on `channel`, without reporting an end."""
         cdef State* states = self._states(channel)
         cdef Py_ssize_t number
         for number in range(self.rule_count if states != NULL else 0):
             states[number].active = states[number].pending = False
 
     def carry_on(self, channel, rule, seen_ns):
-        """`rule` has begun on `channel` already, as another watcher told. ValueError if it is not watched there."""
+        """Take over that `rule` has begun on `channel`. Raises ValueError if it is not watched there."""
         cdef State* state = self._state(channel, rule)
         state.active = True
         state.pending = False
         state.seen_ns = seen_ns
 
     def wait_on(self, channel, rule, since_ns):
-        """`rule`, unless it has begun, is crossed on `channel` since then. ValueError if it is not watched there."""
+        """Take over that `rule`, unless it has begun, is crossed since `since_ns`. Raises ValueError as `carry_on`."""
         cdef State* state = self._state(channel, rule)
         state.pending = not state.active
         state.since_ns = since_ns
 
     def watch(self, SampleBatch samples not None):
-        """The transitions that these rows make, in their order; of one row in the order of the rules.
+        """Return the transitions that these rows make, in their order; of one row in the order of the rules.
 
         Raises ValueError unless the rows are of this watcher's schema.
         """
@@ -301,7 +308,7 @@ cdef class Watcher:
         return True
 
     cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil:
-        """What the row tells of the rule; false if it has no value of its fields, or its frame is not right."""
+        """Judge the row by the rule; return false if it has no value of its fields, or its frame is wrong."""
         cdef const uint64_t* slots = slots_of(self.schema, row)
         cdef uint32_t number
         cdef uint64_t raw
@@ -348,7 +355,7 @@ cdef class Watcher:
 
     @cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
     cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil:
-        """Whether the rule begins or ends with this row; the state is the new one."""
+        """Return whether the rule begins or ends with this row; update its state."""
         state.seen_ns = time_ns
         if state.active:
             state.active = not seen.is_back

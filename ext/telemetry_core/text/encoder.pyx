@@ -19,6 +19,7 @@ from telemetry_core.text.printing cimport (
     FORM_FLAG, FORM_TEXT, FORM_WORD, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records, put_fields, put_key,
     put_value,
 )
+from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, FieldText, Record, Schema, find_text
 from telemetry_core.text.texts cimport TEXT_SLACK, Texts, put_literal, put_text_of
@@ -41,10 +42,6 @@ cdef enum:
     JSON_NAMES_ROOM = 64         # what _put_json_head writes by itself
 
 CSV_HEADER = "time_ns,channel,id,message,signal,value"
-
-
-cdef inline bint _has(uint64_t* row, uint32_t index) noexcept nogil:
-    return (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1
 
 
 cdef inline char* _put_id(char* out, uint32_t id) noexcept nogil:
@@ -220,7 +217,7 @@ cdef class Encoder:
             head_length = self._put_csv_head(first, head) - first
             out = first
             for index in range(record.first_field, record.first_field + record.field_count):
-                if not _has(row, index - record.first_field):
+                if not has_field(row, index - record.first_field):
                     continue
                 if record.modelled and self.plans[index].form == FORM_TEXT:
                     continue  # whoever reads csv expects numbers
@@ -314,7 +311,7 @@ cdef class Encoder:
             body = self._put_json_head(out, head)
             out = body
             for index in range(record.first_field, record.first_field + record.field_count):
-                if not _has(row, index - record.first_field):
+                if not has_field(row, index - record.first_field):
                     continue
                 end = put_text_of(out, self.json_signals, index)
                 end = put_value(end, &self.plans[index], row[HEAD_WORDS + record.mask_words + index - record.first_field])

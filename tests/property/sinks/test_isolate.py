@@ -71,7 +71,7 @@ def test_every_line_is_stored_or_dead_and_good_lines_die_only_when_they_could_no
     isolation = Isolation(batch, in_order=in_order)
     requests = 0
     while isolation.piece:
-        isolation.told(server.write(isolation.piece))
+        isolation.answered(server.write(isolation.piece))
         requests += 1
         assert requests <= 4 * len(batch) + MAX_REQUESTS
     dead = {line: letter.reason for letter in isolation.dead for line in letter.lines}

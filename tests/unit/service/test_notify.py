@@ -95,7 +95,7 @@ def test_a_supervisor_that_is_gone_costs_a_line_in_the_log(
     told = Notifier(f"{tmp_path}/nobody")
     told.send("READY=1", "STATUS=up")
     told.close()
-    assert caplog.messages == ["READY=1: not told to the service manager: No such file or directory"]
+    assert caplog.messages == ["READY=1: not sent to the service manager: No such file or directory"]
 
 
 def test_a_supervisor_that_does_not_read_does_not_hold_the_service_up(
@@ -109,7 +109,7 @@ def test_a_supervisor_that_does_not_read_does_not_hold_the_service_up(
             if caplog.messages:
                 break
     told.close()
-    assert "not told to the service manager" in caplog.messages[0]
+    assert "not sent to the service manager" in caplog.messages[0]
 
 
 def test_an_address_of_another_family_is_named(caplog: pytest.LogCaptureFixture) -> None:

@@ -130,9 +130,9 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o600)
-    with pytest.raises(ConfigError, match="no regular file"):
+    with pytest.raises(ConfigError, match="not a regular file"):
         read_secret(pipe)
-    with pytest.raises(ConfigError, match="no regular file"):
+    with pytest.raises(ConfigError, match="not a regular file"):
         read_secret(tmp_path)
 
 

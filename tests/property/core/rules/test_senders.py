@@ -11,7 +11,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.rules.reducer import Reducer
-from telemetry_core.rules.senders import Finding, Senders
+from telemetry_core.rules.senders import SenderFinding, Senders
 from telemetry_core.rules.watch_spec import RuleSpec
 from telemetry_core.rules.watcher import Transition, Watcher
 
@@ -109,7 +109,7 @@ class Compiled:
         self.senders, self.mapper = Senders(schema, judged), Mapper(schema, mapping)
         self.watcher = Watcher(schema, rules)
         self._reducer = Reducer(schema, [EVERY_NS] * len(schema.specs))
-        self.findings: list[Finding] = []
+        self.findings: list[SenderFinding] = []
         self.mapped: list[Row] = []
         self.transitions: list[Transition] = []
         self.reduced: list[Row] = []

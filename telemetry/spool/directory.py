@@ -1,0 +1,49 @@
+"""The spool's directory: locked for one process, and closed to other users."""
+
+import contextlib
+from pathlib import Path
+
+from telemetry.errors import StorageError
+from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
+from telemetry.spool.deadletters import REQUEUE
+from telemetry.spool.filesystem import FileSystem
+from telemetry.spool.segment import parse_name
+from telemetry.spool.slots import FILE_NAME as SLOTS
+
+OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock"}
+
+
+def lock_directory(filesystem: FileSystem, directory: Path) -> int:
+    """Make the directory if it is missing, and lock it for this process; return the lock's descriptor."""
+    try:
+        filesystem.make_directory(directory)
+        with contextlib.suppress(OSError):  # not ours, or read-only
+            filesystem.sync_directory(directory.parent)
+        if not filesystem.is_private(directory):
+            _make_private(filesystem, directory)
+        return filesystem.lock(directory)
+    except BlockingIOError as error:
+        raise StorageError(
+            "another process uses this spool", where=str(directory), hint="stop it, or give another directory"
+        ) from error
+    except OSError as error:
+        raise unusable(directory, error) from error
+
+
+def _make_private(filesystem: FileSystem, directory: Path) -> None:
+    """Close it to others, unless it holds things that are not the spool's."""
+    strange = [name for name in filesystem.names(directory) if name not in OUR_NAMES and not parse_name(name)]
+    if strange:
+        raise StorageError(
+            f"others may enter this directory, and {min(strange)} in it is not the spool's",
+            where=str(directory),
+            hint="chmod 700 it, or give a directory of its own",
+        )
+    filesystem.make_private(directory)
+
+
+def unusable(directory: Path, error: OSError) -> StorageError:
+    """The one error that opening a spool gives."""
+    return StorageError(
+        f"the spool cannot be used: {error.strerror}", where=str(directory), hint="check path, owner and disk"
+    )
