@@ -104,7 +104,7 @@ class AlarmTeller:
         """The stamp of `event`, whose row has `time_ns`: no event of its code and tags has had it."""
         tags = (event.code, event.source, event.pack, event.charger)
         number = self._series.setdefault(tags, len(self._series))
-        return time_ns + self._nudger.tell_apart(number, time_ns)
+        return time_ns + self._nudger.nudge_of(number, time_ns)
 
 
 def successors(

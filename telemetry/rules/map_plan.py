@@ -335,7 +335,7 @@ def _message(by_target: Mapping[int, Sequence[_Pair]]) -> MessageSpec:
 
 def protection_field(message: MessageSpec) -> int:
     """The field of a message's record that says whether its frame is what it ought to be; ABSENT: none."""
-    return len(message.signals) if message.tells_protection else ABSENT
+    return len(message.signals) if message.reports_protection else ABSENT
 
 
 class _Cycles:

@@ -262,7 +262,7 @@ def _with_flags(spec: PlanSpec, rules: Iterable[ProtectionRule]) -> PlanSpec:
     def flagged(message: MessageSpec) -> MessageSpec:
         # A record may be shared with a message that does not tell.
         records.append(_with_flag(spec.records[message.record]))
-        return replace(message, record=len(records) - 1, tells_protection=True)
+        return replace(message, record=len(records) - 1, reports_protection=True)
 
     buses = [
         replace(
