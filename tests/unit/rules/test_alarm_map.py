@@ -121,7 +121,7 @@ def test_entries_to_fields_are_no_alarms_and_the_other_way_round() -> None:
             MapEntry("Faults.Word", "event.cell_over"),
             'map[0].to: no event is called "cell_over" (did you mean "cell_overvoltage"?)',
         ),
-        (MapEntry("Faults.Word", "event.bus_off"), "map[0].to: bus_off is told by the service itself"),
+        (MapEntry("Faults.Word", "event.bus_off"), "map[0].to: bus_off is reported by the service itself"),
         (
             MapEntry("Faults.Wort", "event.bms_fault"),
             'map[0].signal: message Faults has no signal "Wort" (did you mean "Word"?)',
