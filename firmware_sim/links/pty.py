@@ -50,7 +50,7 @@ class PtyPort:
         os.set_blocking(master, False)
         fcntl.ioctl(master, termios.TIOCPKT, (1).to_bytes(4, sys.byteorder))
         self._terminal = os.ttyname(terminal)
-        os.close(terminal)  # so that it can be told whether somebody else has it open
+        os.close(terminal)  # so that only somebody else can have it open
         try:
             _point(self.link, self._terminal)
         except OSError as error:
@@ -63,7 +63,7 @@ class PtyPort:
         self._forget()
 
     def unplug(self) -> None:
-        """Pull it out: whoever has it open gets an error or an end of file."""
+        """Pull it out: its reader gets an error or an end of file."""
         if self._master is None:
             return
         with contextlib.suppress(OSError):
