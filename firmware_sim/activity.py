@@ -18,15 +18,15 @@ class Activity(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Nothing flows any more; the next activity may begin."""
+        """Return whether nothing flows any more and the next activity may begin."""
         ...
 
     def finish(self) -> None:
-        """Come to an end."""
+        """Begin to end the activity."""
         ...
 
     def next_current_a(self, bms: Bms) -> float:
-        """The current over the next tick, within the BMS's limits."""
+        """Return the current over the next tick, within the BMS's limits."""
         ...
 
 

@@ -1,6 +1,6 @@
 """A scenario: which batteries, what happens to them, and what goes wrong: one TOML file, as frozen values.
 
-Promises: the file is validated key by key; whatever is wrong with it is one ConfigError that names the key.
+Promises: the file is validated key by key. Any fault in it is one ConfigError that names the key.
 The scenarios that come with the package are found by their bare name.
 """
 
@@ -140,7 +140,7 @@ def _pack(table: TomlTable) -> PackSpec:
 
 
 def _service(table: TomlTable, pack: PackSpec) -> ServiceSpec:
-    """The second battery stands beside the first: as warm, in the same air."""
+    """Make the second battery, next to the first: as warm, in the same air."""
     new = ServiceSpec()
     spec = ServiceSpec(
         start_soc_pct=table.take_number("start_soc_pct", new.start_soc_pct, above=0.0, most=100.0),

@@ -1,8 +1,10 @@
 """A scenario played through: batteries, ECUs, load and charger, tick by tick, into frames in simulated time.
 
-Promises: pure; the same scenario and seed give the same frames, byte for byte, whatever plays them. All
-values in a frame are of the tick at or before it. `truth` is what the plant knows about itself in the end,
-`observe` sees it tick by tick.
+Promises:
+
+- It is pure: the same scenario and seed give the same frames, byte for byte, at any pace.
+- All values in a frame are of the tick at or before it.
+- `truth` is what the plant knows about itself at the end; `observe` sees it tick by tick.
 """
 
 from collections.abc import Callable, Iterator

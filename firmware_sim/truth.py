@@ -1,4 +1,4 @@
-"""Writes what the plant knows, second by second, for those who compare measurements with it.
+"""Writes what the plant knows, second by second, to compare measurements with.
 
 A CSV file: simulated time in ns since the start, then the values that the frames and replies of that moment
 hold. Promises: one row for each full simulated second, of the tick that begins with it.

@@ -28,7 +28,7 @@ COMMANDS = {
     "sim": "a simulated ECU on a bus, a socket or into a log",
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
 }
-SERVICES = ("run",)  # they must go on whether or not somebody reads what they say
+SERVICES = ("run",)  # they must go on even if nobody reads their output
 OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
@@ -36,7 +36,7 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 
 class Command(Protocol):
-    """What each module in `telemetry.cli` offers."""
+    """The interface of each module in `telemetry.cli`."""
 
     HELP: str
 
@@ -46,7 +46,10 @@ class Command(Protocol):
 
 
 def load_command(name: str) -> Command:
-    """The command's module. Ctrl-C waits for it: compiled modules make an ImportError of it, or nothing."""
+    """Import the command's module.
+
+    Ctrl-C waits for it: compiled modules turn it into an ImportError, or lose it.
+    """
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return cast(Command, importlib.import_module(f"telemetry.cli.{name}"))
@@ -55,14 +58,17 @@ def load_command(name: str) -> Command:
 
 
 class _Parser(argparse.ArgumentParser):
-    """One line and exit code 64 (EX_USAGE) where argparse prints a page and exits with 2."""
+    """Reports an error in one line with exit code 64 (EX_USAGE); argparse prints a page and exits with 2."""
 
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse declares NoReturn; exit() is
         self.exit(64, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def build_parser(full: Container[str | None]) -> argparse.ArgumentParser:
-    """The command line; full: the commands that have their own arguments in it, at an import each."""
+    """Return the parser of the command line.
+
+    Each command of `full` brings its own arguments, at an import each.
+    """
     parser = _Parser(prog="nev-telemetry", description="Battery and charging telemetry into InfluxDB.")
     parser.add_argument("--version", action="version", version=f"nev-telemetry {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -75,7 +81,7 @@ def build_parser(full: Container[str | None]) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command. Return its exit code."""
     arguments_given = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in arguments_given if not word.startswith("-")), None)
     if sys.stderr is None:  # as Python has it when the descriptor is closed
@@ -100,7 +106,7 @@ def _run(arguments_given: Sequence[str], command: str | None) -> int:
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - a fault of the program has its exit code, whatever it is
+    except Exception as error:  # noqa: BLE001 - every fault of the program has this exit code
         if isinstance(error, OSError) and error.errno in DISK_FULL and error.filename is None:
             _discard_stdout()  # commands name the files that they open: this was their output
             full = StorageError(f"cannot be written: {error.strerror}", where="stdout")
@@ -127,7 +133,7 @@ def _refused(error: TelemetryError, verbose: bool = False) -> int:
 
 
 def _discard_stdout() -> None:
-    """What is still buffered must not raise again at interpreter exit."""
+    """Drop what is still buffered, so that it does not raise again at interpreter exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
@@ -139,7 +145,7 @@ class _Words(logging.Formatter):
 
 
 def _warnings_as_words() -> None:
-    """What is logged by a command that sets up no log looks like its other warnings."""
+    """Make the log of a command that sets up none look like its other warnings."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_Words())
 

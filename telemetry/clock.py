@@ -15,30 +15,30 @@ _TIME_ERROR = 5  # adjtimex(2): clock not synchronised
 
 
 class Clock(Protocol):
-    """What the service knows about time."""
+    """The sources of time that the service uses."""
 
     def unix_ns(self) -> int:
-        """Wall time, ns since 1970; may jump."""
+        """Return wall time, ns since 1970. It may jump."""
         ...
 
     def monotonic_s(self) -> float:
-        """Never jumps, never goes back."""
+        """Return monotonic time. It never jumps and never goes back."""
         ...
 
     def boot_ns(self) -> int:
-        """CLOCK_BOOTTIME: ns since boot, suspends included."""
+        """Return CLOCK_BOOTTIME: ns since boot, suspends included."""
         ...
 
     def boot_id(self) -> str:
-        """32 hex digits, different after each boot."""
+        """Return 32 hex digits that differ after each boot."""
         ...
 
     def synchronised(self) -> bool:
-        """Whether the kernel says that its wall clock follows a reference (adjtimex(2))."""
+        """Return whether the kernel's wall clock follows a reference (adjtimex(2))."""
         ...
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        """Wait for `event`, `timeout_s` at most; whether it is set."""
+        """Wait for `event`, `timeout_s` at most. Return whether it is set."""
         ...
 
 

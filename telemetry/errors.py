@@ -1,7 +1,7 @@
-"""One exception tree. Each error is one line: what, where, what to do; and carries its exit code.
+"""One exception tree. Each error is one line (what, where, what to do) and carries its exit code.
 
-The codes are those of sysexits.h, so that systemd and scripts can tell a typing error in a
-configuration (78: do not restart) from a disk that refuses (74: do).
+The codes are those of sysexits.h. So systemd and scripts distinguish a typing error in a configuration (78:
+do not restart) from a disk that refuses (74: restart).
 """
 
 import re
@@ -13,12 +13,12 @@ _LOGIN = re.compile(r"""([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/?#@"'<>\\]{1,400}@
 
 
 def without_login(text: str) -> str:
-    """`text` without the user and password of any URL in it: what libraries and servers say may hold some."""
+    """Remove the user and password from any URL in `text`: messages of servers may hold some."""
     return _LOGIN.sub(r"\1***@", text)
 
 
 def one_line(text: str) -> str:
-    """`text` as a terminal may be shown it: files and servers are quoted in it, with whatever they hold."""
+    """Return `text` as a terminal may show it: it quotes files and servers, which may hold any characters."""
     words = without_login(" ".join(text.split()))
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
@@ -26,7 +26,9 @@ def one_line(text: str) -> str:
 class TelemetryError(Exception):
     """Base of all errors that a user can act upon.
 
-    what: the fault, in one clause; where: file:line, key path or device; hint: what to do about it.
+    - `what`: the fault, in one clause.
+    - `where`: file:line, key path or device.
+    - `hint`: what to do about it.
     """
 
     exit_code: ClassVar[int] = 70  # EX_SOFTWARE
@@ -49,7 +51,7 @@ class UsageError(TelemetryError):
 
 
 class DataError(TelemetryError):
-    """An input file is not what it should be, as a whole."""
+    """An input file as a whole is not what it should be."""
 
     exit_code = 65  # EX_DATAERR
 
@@ -73,7 +75,7 @@ class StorageError(TelemetryError):
 
 
 class RefusedError(TelemetryError):
-    """The server refused a part of what was to be stored; it is kept."""
+    """The server refused a part of the data, which is kept."""
 
     exit_code = 76  # EX_PROTOCOL
 

@@ -1,20 +1,24 @@
 """The three accounts: a flat mapping of counter names to integers, and the arithmetic on it.
 
-Promises: counters only grow; a snapshot taken by the pipeline between two batches has nothing in flight in
-it, so that what a restart finds in the spool balances; a counter that is 0 is in it, so that whoever looks at
-differences over time sees where it began. Relies on each stage to count what it does itself, and to name all
-that it can count before it counts any: this module reads their counters and adds what earlier runs had
-counted.
+Promises:
 
-Names (docs/architecture.md has the table): `bus/SOURCE/…`, `frames/SOURCE/…`, `points/…`; beside the three
-accounts, why so: `sessions/SOURCE/…`, `protection/SOURCE/…`, `senders/SOURCE/…`.
+- Counters only grow.
+- A snapshot that the pipeline takes between two batches has nothing in flight, so that what a restart finds
+  in the spool balances.
+- A snapshot holds counters that are 0, so that differences over time show where a counter began.
+
+Relies on each stage to count its own work, and to name all of its counters before it counts. This module
+reads these counters and adds those of earlier runs.
+
+Names (docs/architecture.md has the table): `bus/SOURCE/…`, `frames/SOURCE/…`, `points/…`. The reasons beside
+these three accounts are `sessions/SOURCE/…`, `protection/SOURCE/…`, `senders/SOURCE/…`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
 Counters = Mapping[str, int]
 
-# What a point may have become once it is made; `points/made/*` equals their sum and what waits.
+# The ends of a point; `points/made/*` equals their sum and what waits.
 POINT_ENDS = ("acknowledged", "reduced", "evicted", "damaged", "dead")
 
 
@@ -27,19 +31,19 @@ class Ledger:
         self._suppressed: dict[str, int] = {}
 
     def add_stage(self, counters: Callable[[], Counters]) -> None:
-        """`counters` gives what one stage has counted since it was made."""
+        """Add a stage: `counters` returns what it has counted since its creation."""
         self._stages.append(counters)
 
     def counted(self) -> dict[str, int]:
-        """What this run's stages have counted, whether or not it was counted before."""
+        """Return what this run's stages have counted, even if an earlier run had counted it."""
         return add(*(counters() for counters in self._stages))
 
     def suppress(self, repeated: Counters) -> None:
-        """Take out what was counted for frames that an earlier run had counted already."""
+        """Subtract the counts for frames that an earlier run had counted already."""
         self._suppressed = add(self._suppressed, repeated)
 
     def snapshot(self) -> dict[str, int]:
-        """All counters, of earlier runs and of this one."""
+        """Return all counters, of earlier runs and of this one."""
         total = dict(self._base)
         for counters in self._stages:
             _add_to(total, counters())
@@ -49,7 +53,7 @@ class Ledger:
 
 
 class Names(dict[str, str]):
-    """`names[name]` is `name` after a prefix, made once: whoever counts often names the same each time."""
+    """`names[name]` is `name` after a prefix, made once: frequent counting asks for the same names."""
 
     def __init__(self, prefix: str) -> None:
         super().__init__()
@@ -67,7 +71,7 @@ class Names(dict[str, str]):
 
 
 def add(*parts: Counters) -> dict[str, int]:
-    """The sum, name by name."""
+    """Return the sum, name by name."""
     total: dict[str, int] = {}
     for part in parts:
         if not total:
@@ -83,7 +87,7 @@ def _add_to(total: MutableMapping[str, int], part: Counters) -> None:
 
 
 def subtract(whole: Counters, part: Counters) -> dict[str, int]:
-    """`whole` less `part`, name by name."""
+    """Return `whole` less `part`, name by name."""
     total = dict(whole)
     for name, count in part.items():
         total[name] = total.get(name, 0) - count
@@ -91,35 +95,35 @@ def subtract(whole: Counters, part: Counters) -> dict[str, int]:
 
 
 def total(counters: Counters, prefix: str) -> int:
-    """The sum of all counters whose name begins with `prefix`."""
+    """Return the sum of all counters whose name begins with `prefix`."""
     return sum(count for name, count in counters.items() if name.startswith(prefix))
 
 
 def of_source(source: str) -> tuple[str, ...]:
-    """What the names of all counters of one source begin with."""
+    """Return the prefixes of all counters of one source."""
     return tuple(f"{account}/{source}/" for account in ("bus", "frames", "sessions", "protection", "senders"))
 
 
 def sources(counters: Counters) -> list[str]:
-    """The sources that occur in the accounts, sorted."""
+    """Return the sources that occur in the accounts, sorted."""
     return sorted({name.split("/")[1] for name in counters if name.startswith(("bus/", "frames/"))})
 
 
 def frames_in_flight(counters: Counters, source: str) -> int:
-    """Frames of `source` that were read and have not been accounted for yet."""
+    """Return the number of frames of `source` that were read and have no end yet."""
     return counters.get(f"bus/{source}/read", 0) - total(counters, f"frames/{source}/")
 
 
 def points_unaccounted(counters: Counters, waiting: int) -> int:
-    """Points made that are neither waiting (memory and disk) nor in any of the ends; 0 when all is well."""
+    """Return the number of points that neither wait (memory and disk) nor have an end; 0 when all is well."""
     ends = sum(counters.get(f"points/{end}", 0) for end in POINT_ENDS)
     return total(counters, "points/made/") - ends - waiting
 
 
 def imbalances(counters: Counters, waiting_points: int, in_flight: Mapping[str, int]) -> Iterable[str]:
-    """One sentence for each account that does not balance; none when all do.
+    """Return one sentence for each account that does not balance.
 
-    waiting_points: in memory and on disk; in_flight: frames by source that are known to be on their way.
+    `waiting_points` are in memory and on disk; `in_flight` are frames on their way, by source.
     """
     for source in sources(counters):
         missing = frames_in_flight(counters, source) - in_flight.get(source, 0)

@@ -1,10 +1,13 @@
 """Whose the files are that this program makes, and which of those that it finds it may trust.
 
-A service runs as a user of its own (`DynamicUser=` of the unit), and beside that user only root may enter its
-folders: so commands on them run as root. Promises: what root makes there belongs to the owner of the folder,
-for the service could not use it otherwise; what others make is theirs, as always. Nothing follows a symbolic
-link that another user has made, so that a folder's owner cannot lead root out of it. What must be trusted
-(`own_folder`, `read_own_file`) is read and written only where nobody else can change it.
+A service runs as a user of its own (`DynamicUser=` of the unit). Besides that user only root may enter its
+folders, so commands on them run as root. Promises:
+
+- What root makes there belongs to the owner of the folder: otherwise the service could not use it.
+- What others make is theirs, as always.
+- Nothing follows a symbolic link that another user has made, so that a folder's owner cannot lead root out of
+  it.
+- Trusted files (`own_folder`, `read_own_file`) are read and written only where nobody else can change them.
 """
 
 import contextlib
@@ -20,7 +23,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 
 def open_trusted(path: Path, flags: int, mode: int = 0o600, *, links: int = _MAX_LINKS) -> int:
-    """Open `path`; if it is a symbolic link, only one that this user or root has made. OSError."""
+    """Open `path`. If it is a symbolic link, this user or root must have made it. Raises OSError."""
     try:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except OSError as error:
@@ -38,7 +41,7 @@ def open_trusted(path: Path, flags: int, mode: int = 0o600, *, links: int = _MAX
 
 @contextlib.contextmanager
 def opened_folder(path: Path) -> Iterator[int]:
-    """The descriptor of a folder, not by a link of another user. OSError."""
+    """Return the descriptor of a folder, without following a link of another user. Raises OSError."""
     descriptor = open_trusted(path, _FOLDER)
     try:
         yield descriptor
@@ -48,9 +51,9 @@ def opened_folder(path: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def own_folder(path: Path) -> Iterator[int]:
-    """The descriptor of a folder that is this user's and that nobody else may write to.
+    """Return the descriptor of a folder that is this user's and that nobody else may write to.
 
-    OSError; PermissionError if it is another's, or others may write to it.
+    Raises OSError; PermissionError if it is another user's, or others may write to it.
     """
     with opened_folder(path) as descriptor:
         _check_own(os.fstat(descriptor), path)
@@ -58,9 +61,9 @@ def own_folder(path: Path) -> Iterator[int]:
 
 
 def read_own_file(folder: int, name: str, limit_bytes: int, *, owner: int | None = None) -> bytes:
-    """A file in an opened folder: a regular one of this user's that nobody else may write to. OSError.
+    """Read a file in an opened folder: a regular one of this user's that nobody else may write to.
 
-    owner: a user who may have made it too.
+    `owner` is another user who may have made it. Raises OSError.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as stream:
@@ -72,7 +75,7 @@ def read_own_file(folder: int, name: str, limit_bytes: int, *, owner: int | None
 
 
 def replace_in(folder: int, name: str, content: bytes) -> None:
-    """Write a file into an opened folder: a reader sees the old file or the new one, whole. OSError."""
+    """Write a file into an opened folder: a reader sees the old or the new file, whole. Raises OSError."""
     draft = f"{name}.{os.getpid()}.new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(draft, dir_fd=folder)  # a crash left it
@@ -87,7 +90,10 @@ def replace_in(folder: int, name: str, content: bytes) -> None:
 
 
 def create_in(folder: int, name: str, flags: int = os.O_WRONLY) -> int:
-    """A new file in an opened folder, for its owner alone; FileExistsError if there is one, or a link."""
+    """Create a file in an opened folder, for its owner alone.
+
+    Raises FileExistsError for a file or link there.
+    """
     flags |= os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(name, flags, 0o600, dir_fd=folder)
     try:
@@ -99,7 +105,7 @@ def create_in(folder: int, name: str, flags: int = os.O_WRONLY) -> int:
 
 
 def make_private_directory(path: Path) -> None:
-    """Make one directory, if it is missing, that only its owner may enter: who owns the folder above it."""
+    """Make one directory, if it is missing, that only the owner of the folder above it may enter."""
     with opened_folder(path.parent) as folder:
         try:
             os.mkdir(path.name, 0o700, dir_fd=folder)
@@ -117,7 +123,7 @@ def make_private_directory(path: Path) -> None:
 def make_own_directories(path: Path) -> None:
     """Make a directory and its parents where they are missing, but nothing in a folder of another user.
 
-    OSError; PermissionError if the folder that is there is another's, root's apart.
+    Raises OSError; PermissionError if the existing folder belongs to another user than root.
     """
     missing = []
     while not os.path.lexists(path):
@@ -139,7 +145,7 @@ def _check_own(status: os.stat_result, path: Path, owner: int | None = None) -> 
 
 
 def _give_to_owner_of(folder: int, descriptor: int) -> None:
-    """Let what root has just made in `folder`, and has open, belong to the folder's owner."""
+    """Give what root has just made in `folder`, and has open, to the folder's owner."""
     if os.geteuid() == 0:
         owner = os.fstat(folder)
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

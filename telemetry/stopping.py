@@ -1,12 +1,16 @@
-"""SIGTERM, SIGINT and SIGHUP as calls from a thread of its own, and an end that does not depend on anybody.
+"""SIGTERM, SIGINT and SIGHUP as calls from a thread of its own, and an end that waits for nobody.
 
-Promises: `on_signal` is called within milliseconds whatever the main thread is doing, once however many
-signals come; a process that is still there `limit_s` later is ended, which costs what a kill costs.
-The signals are blocked, and one thread takes them by `sigwait`: so the kernel never hands one to a thread
-that sleeps in a disk that hangs, and no handler waits for a lock that it interrupts. While a start has
-nothing to store, `interrupting` ends whatever the main thread waits for. `on_hangup` is called for each
-SIGHUP until then; but a SIGHUP that comes because the terminal is gone, from which the process was started,
-ends it like SIGTERM.
+Promises:
+
+- `on_signal` is called within milliseconds, whatever the main thread does, and once for any number of
+  signals.
+- A process that is still there `limit_s` later ends, which costs what a kill costs.
+- `on_hangup` is called for each SIGHUP until then.
+- A SIGHUP because the process's terminal is gone ends the process like SIGTERM.
+
+The signals are blocked, and one thread takes them by `sigwait`. So the kernel never hands a signal to a
+thread that sleeps in a disk that hangs, and no handler waits for a lock that it interrupts. While a start has
+nothing to store, `interrupting` ends any wait of the main thread.
 
 Relies on being entered before other threads are started: they inherit what is blocked. So do child processes,
 which have to call `unblock`. What it cannot promise: a thread in uninterruptible sleep (state D) keeps its
@@ -29,7 +33,7 @@ from telemetry.threads import start
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LIMIT_S = 4.5
 EXIT_STUCK = 75  # EX_TEMPFAIL
-_TELL_S = 0.1
+_LOG_S = 0.1
 _NUDGE_EVERY_S = 0.02
 _STDERR = 2
 _NUDGE = signal.SIGRTMIN  # ours: sent to one thread, never to the process
@@ -46,7 +50,7 @@ class SignalWatch:
         limit_s: float = LIMIT_S,
         on_hangup: Callable[[], None] | None = None,
     ) -> None:
-        """on_hangup: None leaves SIGHUP what it is."""
+        """Prepare; nothing is blocked yet. Without `on_hangup` SIGHUP keeps its meaning."""
         self._on_signal = on_signal
         self._on_hangup = on_hangup
         self._blocked = {*SIGNALS, _NUDGE} if on_hangup is None else {*SIGNALS, _NUDGE, signal.SIGHUP}
@@ -58,7 +62,7 @@ class SignalWatch:
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
 
     def __enter__(self) -> Self:
-        """Raises UnavailableError when the system gives no thread."""
+        """Block the signals and start the thread. Raises UnavailableError when the system gives no thread."""
         self._earlier = signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
         try:
             start(self._thread)
@@ -80,7 +84,7 @@ class SignalWatch:
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
-        """In here SIGTERM and SIGINT raise KeyboardInterrupt too, once; also if one has come already."""
+        """Within, SIGTERM and SIGINT raise KeyboardInterrupt too, once, even if one has come already."""
         earlier = signal.signal(_NUDGE, self._interrupt)
         self._interruptible = threading.get_ident()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {_NUDGE})
@@ -121,11 +125,11 @@ class SignalWatch:
         self._give_up()
 
     def _give_up(self) -> None:
-        """End the process, without waiting for any lock: who holds it may never let go."""
+        """End the process, without waiting for any lock: its holder may never let go."""
         text = "still busy %g s after the signal: giving up what is not stored"
         with contextlib.suppress(RuntimeError):  # no thread is to be had: then without a word
             _thread.start_new_thread(LOG.error, (text, self._limit_s))
-            time.sleep(_TELL_S)
+            time.sleep(_LOG_S)
         os._exit(EXIT_STUCK)
 
     def _terminal_is_gone(self) -> bool:
@@ -133,5 +137,5 @@ class SignalWatch:
 
 
 def unblock() -> None:
-    """For a child process: take signals as any program does, whatever its parent has blocked."""
+    """Unblock all signals of a child process, which inherits what its parent has blocked."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

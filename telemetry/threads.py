@@ -1,7 +1,7 @@
 """Starting a thread where the system may have none left to give.
 
-Promises: who asks for a thread learns by one kind of error that there is none (TasksMax, pid_max,
-RLIMIT_NPROC, memory), and may go on without.
+Promises: one kind of error reports that there is no thread (TasksMax, pid_max, RLIMIT_NPROC, memory), so that
+the caller may go on without.
 """
 
 import threading

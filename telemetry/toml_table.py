@@ -1,7 +1,9 @@
-"""Reads a TOML file key by key, typed: what is wrong is one line with the file and the key's path.
+"""Reads a TOML file key by key, typed. A fault is one line with the file and the key's path.
 
-Promises: every key is either read or reported (`close`), with the nearest name that would have been right;
-numbers are checked for range, booleans are not numbers, and nothing is converted silently.
+Promises:
+
+- Every key is either read or reported (`close`), with the nearest name that would have been right.
+- Numbers are checked for range, booleans are not numbers, and nothing is converted silently.
 """
 
 import difflib
@@ -17,10 +19,13 @@ from telemetry.toml_text import read_toml
 
 @dataclass(frozen=True, slots=True)
 class AskedKey:
-    """What is asked of one key, whether or not the file has it: the configuration reference is made of these.
+    """What a reader asks about one key, even if the file lacks it: the configuration reference consists of
+    these.
 
-    table: its path, `can[0]` for the first [[can]], empty for the top. kind: text, path, … as the methods'
-    names say. default: None if there is none. above < value, least <= value <= most.
+    - `table` is its path: `can[0]` for the first [[can]], empty for the top.
+    - `kind` is text, path, … as the methods' names say.
+    - `default` is None if there is none.
+    - The bounds: above < value, least <= value <= most.
     """
 
     table: str
@@ -52,19 +57,19 @@ class TomlTable:
 
     @classmethod
     def load(cls, file: Path, on_asked: Callable[[AskedKey], None] | None = None) -> "TomlTable":
-        """The file's top table. Raises ConfigError when it cannot be read or is no TOML.
+        """Return the file's top table. Raises ConfigError when it cannot be read or is not TOML.
 
-        on_asked: is told of every key that is asked for, in this table and in those below it.
+        `on_asked` receives every key that is asked for, in this table and in those below it.
         """
         return cls(file, "", read_toml(file), on_asked)
 
     def where(self, key: str = "") -> str:
-        """`file: path.to.key`, for messages."""
+        """Return `file: path.to.key`, for messages."""
         path = ".".join(part for part in (self._path, key) if part)
         return f"{self._file}: {path}" if path else str(self._file)
 
     def wrong(self, key: str, what: str, hint: str = "") -> ConfigError:
-        """The error to raise when the value of `key` makes no sense."""
+        """Return the error to raise when the value of `key` makes no sense."""
         return ConfigError(what, where=self.where(key), hint=hint)
 
     def __contains__(self, key: str) -> bool:
@@ -107,7 +112,7 @@ class TomlTable:
         return tuple(values)
 
     def take_integers(self, key: str, *, count: int, least: int, most: int) -> tuple[int, ...]:
-        """So many integers, each with least <= integer <= most; none when the key is absent."""
+        """A list of `count` integers, each with least <= integer <= most; empty when the key is absent."""
         self._asked(key, "integers", False, least=least, most=most)
         values = self._take(key, [])
         is_one = isinstance(values, list) and all(type(value) is int for value in values)
@@ -133,7 +138,7 @@ class TomlTable:
             raise self.wrong(key, f"nobody here has the home directory of {text!r}") from error
 
     def check_is_file(self, key: str, file: Path) -> None:
-        """Raises ConfigError unless `file`, a value of `key`, is there and this user may look at it."""
+        """Check that `file`, a value of `key`, is there and this user may see it. Raises ConfigError."""
         try:
             is_file = file.is_file()
         except OSError as error:  # of a folder on the way to it
@@ -226,16 +231,16 @@ class TomlTable:
         return TomlTable(self._file, path, value, self._on_asked)
 
     def names(self) -> list[str]:
-        """The keys that have not been read yet."""
+        """Return the keys that have not been read yet."""
         return list(self._values)
 
     def take_rest(self) -> Iterator[tuple[str, Any]]:
-        """All keys that are left, with their values as they are: for options that are passed through."""
+        """Take all keys that are left, with their plain values: for options that are passed through."""
         rest, self._values = self._values, {}
         return iter(rest.items())
 
     def close(self) -> None:
-        """Raises ConfigError when a key is left that nobody has read."""
+        """Raise ConfigError when a key is left that nobody has read."""
         for key in self._values:
             near = difflib.get_close_matches(key, sorted(self._known), n=1)
             known = ", ".join(sorted(self._known))
@@ -262,14 +267,14 @@ class TomlTable:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """A text, or those of a list."""
+    """Return a text, or the texts of a list."""
     for one in value if isinstance(value, list) else (value,):
         if isinstance(one, str):
             yield one
 
 
 def _range(above: float, least: float, most: float) -> str:
-    """As the configuration's page has it: `from 0 to 86400`, `above 0 and at most 60`, `0 or more`."""
+    """Return the range as the page shows it: `from 0 to 86400`, `above 0 and at most 60`, `0 or more`."""
     is_open = above > least
     lowest = f"above {above:.12g}" if is_open else f"{least:.12g}"
     if most == math.inf:

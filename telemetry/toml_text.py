@@ -1,9 +1,12 @@
 """TOML text into plain values, within bounds.
 
-Promises: what would cost tomllib more than its length is one ConfigError with file and line before tomllib
-sees the text: a key of thousands of parts, arrays within arrays, a number of thousands of digits. A text that
-is not TOML is one ConfigError too. Relies on finding strings and comments as tomllib finds them: where a
-string does not end, tomllib ends too.
+Promises:
+
+- Text that would cost tomllib more than its length is one ConfigError with file and line, before tomllib sees
+  it: a key of thousands of parts, arrays within arrays, a number of thousands of digits.
+- A text that is not TOML is one ConfigError too.
+
+Relies on finding strings and comments as tomllib finds them: where a string does not end, tomllib ends too.
 """
 
 import re
@@ -36,7 +39,10 @@ _ENDS = {
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """The file's top table. ConfigError when it cannot be read, is no TOML, or is beyond the bounds."""
+    """Return the file's top table.
+
+    Raises ConfigError for a file that is unreadable, not TOML, or beyond bounds.
+    """
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
@@ -56,9 +62,9 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def _check_bounds(text: str, file: Path) -> None:
-    """Raises ConfigError for a key, a nesting or a number beyond the bounds."""
+    """Raise ConfigError for a key, a nesting or a number beyond the bounds."""
     at = nesting = 0
-    parts = 1  # of the key that may stand here
+    parts = 1  # of the key that may be here
     while token := _TOKEN.search(text, at):
         at = token.end()
         what = ""

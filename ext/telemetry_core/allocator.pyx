@@ -26,9 +26,9 @@ cdef extern from *:
     void telemetry_limit_heap(int large_bytes, int spare_bytes) nogil
 
 LARGE_BYTES = 256 * 1024
-_SPARE_BYTES = 8 * 1024 * 1024  # at the heap's end, kept: giving it back and asking again costs more than it is worth
+_SPARE_BYTES = 8 * 1024 * 1024  # kept at the heap's end: returning and asking again costs more than it is worth
 
 
 def return_large_blocks():
-    """From now on, for the whole process."""
+    """Return blocks of LARGE_BYTES or more to the system when they are freed, from now on."""
     telemetry_limit_heap(LARGE_BYTES, _SPARE_BYTES)

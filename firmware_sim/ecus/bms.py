@@ -42,7 +42,7 @@ class BmsState(IntEnum):
 
 
 class VehicleRequest(Enum):
-    """What the vehicle wants of the battery."""
+    """What the vehicle requests of the battery."""
 
     OFF = "off"
     DRIVE = "drive"
@@ -83,7 +83,7 @@ class Bms:
 
     @property
     def voltage_v(self) -> float:
-        """Where a charger is connected: behind the contactors."""
+        """Return the voltage where a charger is connected: after the contactors."""
         return self.link_voltage_v
 
     def current_at(self, voltage_v: float) -> float:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 _SECONDS_PER_HOUR = 3600.0
 _REQUEST_TIMEOUT_S = 2.0
-_RESTART_AFTER_S = 5.0  # without a fault's cause, it begins anew
+_RESTART_AFTER_S = 5.0  # without a fault's cause, it begins again
 _DERATE_FROM_C, _OVERHEATED_C, _COOLED_C = 70.0, 90.0, 80.0
 _WITHOUT_COOLING = 4.0  # times as much rise of temperature
 _RELEASE = 1.02  # times the allowed current must the voltage allow before the phase is CC again
@@ -44,7 +44,7 @@ class FaultCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
-    """What a BMS asks of a charger: at most this current, up to this voltage."""
+    """What a BMS requests of a charger: at most this current, up to this voltage."""
 
     enabled: bool
     voltage_v: float
@@ -78,7 +78,7 @@ class ChargerSpec:
     start_s: float = 3.0  # insulation test and soft start
     done_below_a: float = 8.0  # in CV: the battery is full
     done_after_s: float = 2.0
-    restart_below_v: float | None = None  # a maintenance charger begins anew when the battery has sunk so far
+    restart_below_v: float | None = None  # a maintenance charger begins again at this voltage
     efficiency: float = 0.95
     full_power_rise_c: float = 30.0  # over ambient, in the end
     thermal_time_constant_s: float = 120.0
@@ -116,7 +116,7 @@ class Charger:
         return min(self.spec.max_power_w, self.supply_w)
 
     def plug_in(self, supply_w: float) -> None:
-        """A new session, at a supply of so much power."""
+        """Begin a new session, at a supply of this power."""
         self.supply_w = supply_w
         self.energy_wh = 0.0
         self._unheard_s = 0.0
@@ -124,12 +124,12 @@ class Charger:
             self._enter(Phase.IDLE)
 
     def stop(self) -> None:
-        """End the session: the current goes down to zero, and stays there until it is plugged in anew."""
+        """End the session: the current falls to zero, and stays there until it is plugged in again."""
         if self.phase not in (Phase.FAULT, Phase.DONE):
             self._enter(Phase.DONE)
 
     def tick(self, request: ChargeRequest | None, terminals: Terminals, duration_s: float) -> None:
-        """`duration_s` have passed since the last tick. request: None when nothing was heard of the BMS."""
+        """Advance by `duration_s`. `request` is None when nothing was heard from the BMS."""
         self._measure(terminals, duration_s)
         self._unheard_s = 0.0 if request is not None else self._unheard_s + duration_s
         if request is not None:

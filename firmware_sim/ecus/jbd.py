@@ -71,7 +71,7 @@ class JbdBms:
         return [None if sensor in self.lost_sensors else modules[sensor] for sensor in range(len(modules))]
 
     def tick(self, duration_s: float) -> None:
-        """`duration_s` have passed: look, protect, balance."""
+        """Advance by `duration_s`: measure, protect, balance."""
         self.cell_voltages_v = self.pack.cell_voltages_v()
         readings = self._readings()
         for protection in PROTECTIONS:

@@ -69,7 +69,7 @@ class SolarCharger:
         return _LOADED_PANEL_V if self.charger.current_a > 0.0 else _OPEN_PANEL_V
 
     def tick(self, terminals: Terminals, duration_s: float) -> None:
-        """`duration_s` have passed since the last tick."""
+        """Advance by `duration_s`."""
         available_w = self._peak_w * self._sky.share(duration_s) * _SPEC.efficiency
         self.charger.supply_w = available_w if available_w >= _NIGHT_W else 0.0
         self.charger.tick(self._request, terminals, duration_s)

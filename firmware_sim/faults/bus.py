@@ -1,7 +1,10 @@
-"""Spoils the frames of the bus, as the faults of a scenario want it, and counts what became of them.
+"""Spoils the frames of the bus, as the faults of a scenario require, and counts what became of them.
 
-Promises: the same faults, seed and frames give the same frames; a frame that no fault concerns passes as it
-is. `sent` counts by message what went out with its id and its length, so that a reader can be held to it.
+Promises:
+
+- The same faults, seed and frames give the same frames.
+- A frame that no fault concerns passes unchanged.
+- `sent` counts by message what went out with its id and its length, so that a reader can be compared with it.
 """
 
 import random
@@ -45,12 +48,12 @@ class BusFaults:
 
     @property
     def frames_total(self) -> int:
-        """All that went out, whatever it was."""
+        """Return the number of all frames that went out."""
         extra = ("error_frame", "unknown_id", "short_frame")
         return self.sent.total() + sum(self.spoiled[name] for name in extra)
 
     def silent(self, message: str, now_ns: int) -> bool:
-        """Whether this message does not reach anybody."""
+        """Return whether this message reaches nobody."""
         return any(
             fault.window.active(now_ns)
             for fault in self._faults

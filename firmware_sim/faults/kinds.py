@@ -122,7 +122,7 @@ class BusOff:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Nothing is said."""
+    """The sender is silent."""
 
     window: Window
     on: str

@@ -1,6 +1,6 @@
-"""Does to batteries, sensors and the charger what a scenario's faults want.
+"""Applies a scenario's faults to batteries, sensors and the charger.
 
-Promises: what happens once happens in the first tick at or after its time; what lasts is undone after it.
+Promises: a single fault happens in the first tick at or after its time. A lasting one is undone at its end.
 """
 
 from collections.abc import Iterable

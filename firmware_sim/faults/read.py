@@ -1,7 +1,7 @@
 """Reads the [[fault]] tables of a scenario.
 
-Promises: whatever is wrong is one ConfigError that names the key; what a fault is on must exist: a message of
-vehicle.dbc, one of its nodes, or a serial device.
+Promises: any fault in the file is one ConfigError that names the key. The target of a fault must exist: a
+message of vehicle.dbc, one of its nodes, or a serial device.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,6 @@
-"""Spoils what a serial device says, as the faults of a scenario want it.
+"""Spoils what a serial device says, as the faults of a scenario require.
 
-Promises: the same faults, seed and messages give the same bytes. A message is spoiled or it is not: one that
-is not goes out byte for byte.
+Promises: the same faults, seed and messages give the same bytes. An unspoiled message goes out byte for byte.
 """
 
 import random
@@ -30,7 +29,7 @@ class SerialFaults:
     """The faults on one line."""
 
     def __init__(self, name: str, faults: Iterable[Fault], seed: int) -> None:
-        """name: the device; faults on others are left out."""
+        """Prepare the faults of the device `name`; faults on others are left out."""
         self._jbd = name == "jbd"
         self._faults = [fault for fault in faults if _concerns(fault, name)]
         self._draw = random.Random(f"{seed}/{name}")

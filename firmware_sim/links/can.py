@@ -1,8 +1,13 @@
 """Where frames go: a CAN interface, a SEQPACKET socket in its place, or a candump log.
 
-Promises: `send` never raises for a bus that is busy, down or not listened to; a frame that nobody could get
-is counted in `not_sent`. A SEQPACKET client that reads too slowly holds the sender back, and is cut off only
-when it has taken nothing for STALL_S. Relies on `attend` being called now and then, to let clients in.
+Promises:
+
+- `send` never raises for a bus that is busy, down or without listeners.
+- `not_sent` counts the frames that nobody could get.
+- A SEQPACKET client that reads too slowly holds the sender back. It is cut off only when it has taken nothing
+  for STALL_S.
+
+Relies on regular calls of `attend`, to let clients in.
 """
 
 import contextlib
@@ -140,7 +145,7 @@ class NoLink:
 
 
 class SeqpacketLink:
-    """Listens on a path; whoever connects gets every frame from then on, as `struct can_frame`."""
+    """Listens on a path. Each client gets every frame from its connection on, as `struct can_frame`."""
 
     def __init__(self, path: Path, stopped: Callable[[], bool]) -> None:
         """`stopped` ends the wait for a slow client. Raises UnavailableError when the path cannot be used."""

@@ -1,4 +1,4 @@
-"""Plays frames into a link at a pace, so that the kernel's stamps tell simulated time.
+"""Plays frames into a link at a pace, so that the kernel's stamps give simulated time.
 
 The rule, which the service knows too: stamp = T + scale x (kernel stamp - W), where T (`origin_ns`) is the
 simulated time at the wall time W (`wall_ns`). Promises: each frame is sent at its own deadline on the wall
@@ -21,18 +21,18 @@ _SAY_EVERY_NS = 5_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class SimulatedClock:
-    """Simulated time, told by the wall clock."""
+    """Simulated time, from the wall clock."""
 
     scale: float
     origin_ns: int
     wall_ns: int
 
     def wall_at(self, simulated_ns: int) -> int:
-        """When, by the wall clock, it is `simulated_ns`."""
+        """Return the wall time of `simulated_ns`."""
         return self.wall_ns + round((simulated_ns - self.origin_ns) / self.scale)
 
     def simulated_at(self, wall_ns: int) -> int:
-        """What simulated time it is at `wall_ns`."""
+        """Return the simulated time at `wall_ns`."""
         return self.origin_ns + round((wall_ns - self.wall_ns) * self.scale)
 
 
@@ -58,9 +58,10 @@ class Player:
         on_behind: Callable[[float], None],
         attend: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_behind` is told seconds of wall time, now and then, while they are half a second or more.
+        """Prepare to play.
 
-        attend: serves what else wants to be served; called often, while there is no time to sleep too.
+        `on_behind` receives the delay in seconds of wall time, now and then, while it is half a second or
+        more. `attend` serves clients and ports. It is called often, even while there is no time to sleep.
         """
         self.sent = 0
         self._link = link
@@ -75,7 +76,7 @@ class Player:
 
     @property
     def late_max_s(self) -> float:
-        """The most that a frame was late, in wall time."""
+        """Return the longest delay of a frame, in wall time."""
         return self._late_max_ns / _NS_PER_S
 
     def play(self, frames: Iterable[Frame]) -> int:

@@ -1,11 +1,15 @@
-"""A serial port that is not there: a pseudo terminal behind a symbolic link that the user names.
+"""A simulated serial port: a pseudo terminal that a symbolic link, named by the user, points to.
 
-Promises: `write` and `read` never wait and never raise for a port that nobody has open; what is sent while
-nobody has is gone, as on a real line. Whoever opens a port throws away what has come by then (pyserial does
-so unasked), so nothing is sent before that: what was sent can be held against the reader. `unplug` takes port
-and link away, whoever uses them; `plug_in` makes a new one behind the same link. A file that is no link of
-ours is never replaced. Relies on the packet mode of pseudo terminals (tty_ioctl(2), TIOCPKT), which tells
-what the other end does.
+Promises:
+
+- `write` and `read` never wait and never raise for a port that nobody has open.
+- Bytes sent while nobody has it open are gone, as on a real serial line.
+- Nothing is sent before a reader has opened the port and discarded old bytes (pyserial does so unasked). So
+  every byte sent can be expected of the reader.
+- `unplug` removes port and link, even while they are in use. `plug_in` makes a new port under the same link.
+- A file other than our own link is never replaced.
+
+Relies on the packet mode of pseudo terminals (tty_ioctl(2), TIOCPKT), which reports what the other end does.
 """
 
 import contextlib
@@ -46,7 +50,7 @@ class PtyPort:
         os.set_blocking(master, False)
         fcntl.ioctl(master, termios.TIOCPKT, (1).to_bytes(4, sys.byteorder))
         self._terminal = os.ttyname(terminal)
-        os.close(terminal)  # so that it can be told whether somebody else has it open
+        os.close(terminal)  # so that only somebody else can have it open
         try:
             _point(self.link, self._terminal)
         except OSError as error:
@@ -59,7 +63,7 @@ class PtyPort:
         self._forget()
 
     def unplug(self) -> None:
-        """Pull it out: whoever has it open gets an error or an end of file."""
+        """Pull it out: its reader gets an error or an end of file."""
         if self._master is None:
             return
         with contextlib.suppress(OSError):
@@ -82,7 +86,7 @@ class PtyPort:
         return data
 
     def write(self, data: bytes) -> bool:
-        """Whether all of it went to somebody who has the port open; what does not fit is lost."""
+        """Write. Return whether all of it went to an open port; what does not fit is lost."""
         if self._master is None or not self._is_settled():
             return False
         try:
@@ -91,7 +95,7 @@ class PtyPort:
             return False
 
     def unread_bytes(self) -> int:
-        """What was written and whoever has the port open has not read yet."""
+        """Return the number of bytes written that the reader has not read yet."""
         if self._master is None or not self._open_elsewhere():
             return 0
         with contextlib.suppress(OSError):

@@ -1,7 +1,10 @@
 """Serial devices on ports: what comes goes to the device, what it says goes out, as the faults leave it.
 
-Promises: `attend` never waits; messages leave in the order in which the device made them. `sent` counts what
-went out whole and unspoiled to somebody who had the port open, so that a reader can be held to it.
+Promises:
+
+- `attend` never waits.
+- Messages leave in the order in which the device made them.
+- `sent` counts what went out whole and unspoiled to an open port, so that a reader can be compared with it.
 """
 
 import select
@@ -29,7 +32,7 @@ class DeviceEnd(Protocol):
         ...
 
     def forget(self) -> None:
-        """The line was broken: half a request is none."""
+        """Forget half a request: the line was broken."""
         ...
 
 
@@ -86,7 +89,7 @@ class SerialLines:
         self._now_ns = now_ns
 
     def open(self) -> None:
-        """Make the ports. Raises UnavailableError, and then leaves none behind."""
+        """Make the ports. Raises UnavailableError, and then removes those it has made."""
         try:
             for line in self._lines:
                 line.port.plug_in()
@@ -101,7 +104,7 @@ class SerialLines:
             line.attend(now_ns)
 
     def wait(self, seconds: float) -> None:
-        """Sleep so long at most; wake up, and serve, when a byte comes."""
+        """Sleep at most this long. Wake up, and serve, when a byte comes."""
         ports = [descriptor for line in self._lines if (descriptor := line.port.fileno()) is not None]
         if not ports or seconds < _LEAST_WAIT_S:
             time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""What stands in the BMS's messages of vehicle.dbc."""
+"""The values in the BMS's messages of vehicle.dbc."""
 
 from collections.abc import Mapping
 

@@ -1,8 +1,12 @@
 """What a JBD board says on its line: replies to the requests for registers 0x03, 0x04 and 0x05.
 
-Promises: a whole request in the right form gets one reply with the board's readings of that moment; a
-register that it does not have, and every write, gets an error reply (status 0x80); a damaged request gets
-none. Bytes before and between requests are passed over. Layout: the vendor's "General Protocol V4".
+Promises:
+
+- A whole request in the right form gets one reply with the board's readings of that moment.
+- An unknown register, and every write, gets an error reply (status 0x80). A damaged request gets no reply.
+- Bytes before and between requests are skipped.
+
+Layout: the vendor's "General Protocol V4".
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """What a solar charger with VE.Direct says by itself: one text block a second.
 
-Promises: the sum of a block's bytes, the one behind `Checksum` included, is 0 modulo 256, with HEX messages
+Promises: the sum of a block's bytes, the one after `Checksum` included, is 0 modulo 256, with HEX messages
 left out; numbers are the charger's readings of that moment. Layout: Victron's "VE.Direct Protocol".
 """
 

@@ -1,9 +1,12 @@
 """Databases (DBC, ARXML, KCD, SYM) into a decode plan.
 
-Promises: a database that makes sense in part is used in that part, with one warning for each kind of fault
-that names file, line and statement; a missing or hopeless file and an id that two databases of one bus claim
-are a ConfigError. Imports cantools (21 MB, 0.3 s): the service calls it through `plan_cache`, in a child
-process.
+Promises:
+
+- A database that makes sense in part is used in that part, with one warning for each kind of fault that names
+  file, line and statement.
+- A missing or hopeless file, and an id that two databases of one bus claim, is a ConfigError.
+
+Imports cantools (21 MB, 0.3 s): the service calls it through `plan_cache`, in a child process.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -18,7 +21,7 @@ from telemetry.databases.bus import BusDatabases, LoadedPlan
 from telemetry.databases.formats.dbc_mend import PSEUDO_MESSAGE
 from telemetry.databases.formats.findings import Findings
 from telemetry.databases.formats.parse import ParsedMessage, parse
-from telemetry.databases.layout import MessageLayout, Tell, lay_out
+from telemetry.databases.layout import MessageLayout, Report, lay_out
 from telemetry.databases.names import measurement_name
 from telemetry.databases.value_texts import with_value_texts
 from telemetry.errors import ConfigError
@@ -27,7 +30,7 @@ __all__ = ["BusDatabases", "LoadedPlan", "build_plan"]
 
 
 def build_plan(buses: Sequence[BusDatabases]) -> LoadedPlan:
-    """Parse all databases. Raises ConfigError (exit code 78) with file and line."""
+    """Parse all databases into one plan. Raises ConfigError (exit code 78) with file and line."""
     findings = Findings()
     records = _Records()
     laid_out = [_lay_out(bus, findings) for bus in buses]
@@ -49,7 +52,7 @@ def build_plan(buses: Sequence[BusDatabases]) -> LoadedPlan:
 
 @dataclass(frozen=True, slots=True)
 class _LaidOut:
-    """A message of a bus, with the measurement that is its own there."""
+    """A message of a bus, with its own measurement there."""
 
     parsed: ParsedMessage
     measurement: str
@@ -57,7 +60,7 @@ class _LaidOut:
 
 
 class _Records:
-    """The records of a plan: one a message, or one for messages that are alike."""
+    """Return the records of a plan: one for each message, or one for messages that are alike."""
 
     def __init__(self) -> None:
         self.specs: list[RecordSpec] = []
@@ -71,7 +74,7 @@ class _Records:
 
 
 def _settle(bus: BusDatabases, findings: Findings) -> list[ParsedMessage]:
-    """The messages of a bus, each id once."""
+    """Return the messages of a bus, each id once."""
     settled: dict[tuple[bool, int], ParsedMessage] = {}
     for file in bus.databases:
         for key, parsed in _by_id(file, bus, findings).items():
@@ -88,7 +91,7 @@ def _settle(bus: BusDatabases, findings: Findings) -> list[ParsedMessage]:
 
 
 def _by_id(file: Path, bus: BusDatabases, findings: Findings) -> dict[tuple[bool, int], ParsedMessage]:
-    """The messages of one file: of those with one id the last, as cantools has it."""
+    """Return the messages of one file. Of several with one id the last counts, as in cantools."""
     messages: dict[tuple[bool, int], ParsedMessage] = {}
     for parsed in parse(file, findings):
         message = parsed.message
@@ -105,14 +108,14 @@ def _by_id(file: Path, bus: BusDatabases, findings: Findings) -> dict[tuple[bool
 
 
 def _name_on_bus(message: Message) -> str:
-    """A KCD or an ARXML may be of several buses, which here are one."""
+    """Name a message for people. A KCD or an ARXML may describe several buses, which are one here."""
     return f"{message.name} of bus {message.bus_name}" if message.bus_name else str(message.name)
 
 
 def _measurements(messages: Sequence[ParsedMessage], findings: Findings) -> list[str]:
-    """The measurement of each message of one bus: no two have the same, as they share their tags."""
+    """Return the measurement of each message of one bus. No two share one, since they share their tags."""
     names: list[str] = []
-    taken: set[bytes] = set()  # as they are written: some characters are changed there
+    taken: set[bytes] = set()  # as line protocol writes them, with some characters changed
     for parsed in messages:
         message = parsed.message
         name = measurement_name(message.name)
@@ -129,13 +132,13 @@ def _measurements(messages: Sequence[ParsedMessage], findings: Findings) -> list
 def _lay_out(bus: BusDatabases, findings: Findings) -> list[_LaidOut]:
     messages = _settle(bus, findings)
     return [
-        _LaidOut(parsed, measurement, lay_out(parsed, _tell(parsed, findings)))
+        _LaidOut(parsed, measurement, lay_out(parsed, _reporter(parsed, findings)))
         for parsed, measurement in zip(messages, _measurements(messages, findings), strict=True)
     ]
 
 
 def _numbers(messages: Iterable[_LaidOut]) -> dict[bytes, set[bytes]]:
-    """The fields of each measurement, as they are written: it may be that of a message on each bus."""
+    """Return the fields of each measurement, as line protocol writes them. Several buses may share it."""
     numbers: dict[bytes, set[bytes]] = {}
     for message in messages:
         names = numbers.setdefault(escape_measurement(message.measurement), set())
@@ -144,9 +147,9 @@ def _numbers(messages: Iterable[_LaidOut]) -> dict[bytes, set[bytes]]:
 
 
 def _with_texts(message: _LaidOut, numbers: Mapping[bytes, Set[bytes]], findings: Findings) -> _LaidOut:
-    tell = _tell(message.parsed, findings)
+    report = _reporter(message.parsed, findings)
     names = numbers[escape_measurement(message.measurement)]
-    return replace(message, layout=with_value_texts(message.layout, tell, names))
+    return replace(message, layout=with_value_texts(message.layout, report, names))
 
 
 def _message(laid_out: _LaidOut, bus: BusDatabases, records: _Records) -> MessageSpec:
@@ -166,7 +169,7 @@ def _message(laid_out: _LaidOut, bus: BusDatabases, records: _Records) -> Messag
     )
 
 
-def _tell(parsed: ParsedMessage, findings: Findings) -> Tell:
+def _reporter(parsed: ParsedMessage, findings: Findings) -> Report:
     return lambda kind, signal: _find(findings, parsed, kind, signal)
 
 

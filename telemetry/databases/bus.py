@@ -1,4 +1,4 @@
-"""Which databases describe which bus, and what comes out of loading them. Plain values, no parser."""
+"""Which databases describe which bus, and the result of loading them. Plain values, no parser."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +8,11 @@ from telemetry_core.decode.spec import PlanSpec
 
 @dataclass(frozen=True, slots=True)
 class BusDatabases:
-    """The databases of one bus, and how they are to be read."""
+    """The databases of one bus, and how to read them."""
 
     name: str
     databases: tuple[Path, ...]
-    first_wins: bool = False  # of an id in two databases the first one's message is taken; else an error
+    first_wins: bool = False  # of an id in two databases the first message counts; otherwise it is an error
     j1939: bool = False  # extended ids are matched by PGN even where a message does not declare J1939
     keep_not_available: bool = False  # J1939 "error" and "not available" are values like any other
     value_texts: bool = False  # a signal with a value table has a second field, which holds the word
@@ -22,7 +22,7 @@ class BusDatabases:
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlan:
-    """A plan and what there is to say about how it came about: one line each, with file and line."""
+    """A plan and the warnings of its making: one text line each, with file and line."""
 
     spec: PlanSpec
     warnings: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""A parsed message, as cantools gives it, turned into what the decoder needs: fields, bits and conditions.
+"""Turns a parsed message of cantools into what the decoder needs: fields, bits and conditions.
 
-Relies on cantools' public Message and Signal only. What cannot be decoded (a signal of more than 64 bits, a
-factor of 0, a multiplexed signal without its multiplexer) is left out alone and reported.
+Relies on cantools' public Message and Signal only. A signal that cannot be decoded (more than 64 bits, a
+factor of 0, a multiplexed one without its multiplexer) is left out alone and reported.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from telemetry.databases.formats.parse import ParsedMessage
 from telemetry.databases.names import field_name
 from telemetry.model.scaling import decimal_scale, raw_range
 
-Tell = Callable[[str, str], None]  # kind of fault, signal
+Report = Callable[[str, str], None]  # kind of fault, signal
 
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
 _LARGEST = 1e300
@@ -34,11 +34,11 @@ class MessageLayout:
     conditions: tuple[Condition, ...]
 
 
-def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
-    """Fields and bits of a message, signals in the order of `Message.signals`."""
+def lay_out(parsed: ParsedMessage, report: Report) -> MessageLayout:
+    """Return fields and bits of a message, signals in the order of `Message.signals`."""
     message = parsed.message
-    kept = [signal for signal in message.signals if _is_decodable(signal, tell)]
-    kept = _with_their_selectors(kept, tell)
+    kept = [signal for signal in message.signals if _is_decodable(signal, report)]
+    kept = _with_their_selectors(kept, report)
     conditions: dict[Condition, int] = {}
     signals = []
     for signal in kept:
@@ -56,11 +56,11 @@ def lay_out(parsed: ParsedMessage, tell: Tell) -> MessageLayout:
                 invalid=_invalid(signal),
             )
         )
-    _tell_of_places(message.length, kept, signals, tell)
-    return MessageLayout(_fields(kept, signals, tuple(conditions), tell), tuple(signals), tuple(conditions))
+    _report_places(message.length, kept, signals, report)
+    return MessageLayout(_fields(kept, signals, tuple(conditions), report), tuple(signals), tuple(conditions))
 
 
-def _is_decodable(signal: Signal, tell: Tell) -> bool:
+def _is_decodable(signal: Signal, report: Report) -> bool:
     kind = ""
     factor, offset = signal.conversion.scale, signal.conversion.offset
     start: int | None = signal.start  # of a KCD, where nobody checks
@@ -71,28 +71,28 @@ def _is_decodable(signal: Signal, tell: Tell) -> bool:
     elif signal.conversion.is_float and signal.length not in FLOAT_FORMATS:
         kind = "a float not of 16, 32 or 64 bits, left out"
     elif start < 0 or _first_and_last_bit(signal)[1] >= 8 * LONGEST_PAYLOAD_BYTES:
-        kind = "a signal behind the end of any payload, left out"
+        kind = "a signal past the end of any payload, left out"
     elif not factor:
         kind = "a factor of 0, left out"
     elif not (abs(factor) < _LARGEST and abs(offset) < _LARGEST):
         kind = "a factor or offset without bounds, left out"
     if kind:
-        tell(kind, signal.name)
+        report(kind, signal.name)
     return not kind
 
 
 def _first_and_last_bit(signal: Signal) -> tuple[int, int]:
-    """In the order of transmission of the signal's byte order."""
+    """Return the signal's first and last bit, in the order of transmission of its byte order."""
     first = signal.start
     if signal.byte_order == "big_endian":
         first = signal.start // 8 * 8 + 7 - signal.start % 8
     return first, first + signal.length - 1
 
 
-def _with_their_selectors(signals: list[Signal], tell: Tell) -> list[Signal]:
-    """`signals` without those whose multiplexer, or its multiplexer, is not there or leads in a circle.
+def _with_their_selectors(signals: list[Signal], report: Report) -> list[Signal]:
+    """Return `signals` without those whose chain of multiplexers has a gap or leads in a circle.
 
-    One that has values and no multiplexer stands in a message without any.
+    A signal with multiplexer values and no multiplexer belongs to a message without any.
     """
     by_name = {signal.name: signal for signal in reversed(signals)}
 
@@ -110,25 +110,22 @@ def _with_their_selectors(signals: list[Signal], tell: Tell) -> list[Signal]:
     kept = [signal for signal in signals if has_selectors(signal)]
     for signal in signals:
         if signal not in kept:
-            tell("a multiplexed signal that nothing selects, left out", signal.name)
+            report("a multiplexed signal that nothing selects, left out", signal.name)
     return kept
 
 
-def _tell_of_places(byte_count: int, signals: list[Signal], places: list[SignalSpec], tell: Tell) -> None:
-    """Of signals that reach behind the message or over another one: all of them are decoded."""
+def _report_places(byte_count: int, signals: list[Signal], places: list[SignalSpec], report: Report) -> None:
+    """Report signals that reach past the message or over another one. All of them are decoded."""
     taken: dict[int, int] = {}  # bits by condition
     for signal, place in zip(signals, places, strict=True):
         first, last = _first_and_last_bit(signal)
         if last >= 8 * byte_count:
-            tell(
-                "a signal behind the end of its message, decoded where a frame has it",
-                signal.name,
-            )
+            report("a signal past the end of its message, decoded where a frame has it", signal.name)
         bits = ((1 << signal.length) - 1) << first
         if signal.byte_order == "big_endian":  # the first bit of a byte is its highest
             bits = int.from_bytes(bits.to_bytes(last // 8 + 1, "little").translate(_BITS_REVERSED), "little")
         if bits & (taken.get(-1, 0) | taken.get(place.condition, 0)):
-            tell("a signal that overlaps another one, both decoded", signal.name)
+            report("a signal that overlaps another one, both decoded", signal.name)
         taken[place.condition] = taken.get(place.condition, 0) | bits
 
 
@@ -145,9 +142,9 @@ def _condition(signal: Signal, signals: list[Signal], ranges: Mapping[Signal, Ra
 
 
 def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
-    """The value table, without values that the signal cannot have.
+    """Return the value table, without values that the signal cannot have.
 
-    Databases write negative values as unsigned numbers, and the highest unsigned ones as negative, too.
+    Databases also write negative values as unsigned numbers, and the highest unsigned ones as negative.
     """
     end = 1 << signal.length
     lowest, highest = raw_range(signal.length, signal.is_signed)
@@ -166,7 +163,7 @@ def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
 
 
 def _invalid(signal: Signal) -> tuple[int, ...]:
-    """The raw value, if any, that an ARXML declares to be none; of a float its bits."""
+    """Return the raw value, if any, that an ARXML declares invalid; of a float its bits."""
     invalid = signal.raw_invalid
     if invalid is None:
         return ()
@@ -182,7 +179,7 @@ def _invalid(signal: Signal) -> tuple[int, ...]:
 
 
 def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[int, int]]:
-    """Databases write a selector's bits as an unsigned number, also where it is signed."""
+    """Return ranges of a signed selector, whose bits databases write as an unsigned number."""
     middle, end = 1 << (bit_count - 1), 1 << bit_count
     low_half = [(low, min(high, middle - 1)) for low, high in ranges if low < middle]
     high_half = [
@@ -194,7 +191,7 @@ def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[
 
 
 def merge_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    """Sorted, disjoint, inclusive."""
+    """Return the ranges of `values`: sorted, disjoint, inclusive."""
     merged: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         if merged and low <= merged[-1][1] + 1:
@@ -205,12 +202,15 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
 
 
 def _fields(
-    signals: list[Signal], places: list[SignalSpec], conditions: tuple[Condition, ...], tell: Tell
+    signals: list[Signal], places: list[SignalSpec], conditions: tuple[Condition, ...], report: Report
 ) -> tuple[FieldSpec, ...]:
-    """One a signal. Signals of one name that exclude one another have fields of one name."""
+    """Return one field for each signal.
+
+    Signals of one name that exclude one another share the field's name.
+    """
     fields = []
     selectors = {condition.selector for condition in conditions}
-    taken: dict[bytes, list[int]] = {}  # by the name as it is written: some characters are changed there
+    taken: dict[bytes, list[int]] = {}  # by the name in line protocol, with some characters changed
     shown: dict[str, list[int]] = {}  # by the name in csv and ndjson
 
     def is_free(others: Sequence[int], condition: int) -> bool:
@@ -219,10 +219,10 @@ def _fields(
     for index, (signal, place) in enumerate(zip(signals, places, strict=True)):
         name = field_name(signal.name)
         if name != signal.name:
-            tell("a reserved name, written with _signal", signal.name)
+            report("a reserved name, written with _signal", signal.name)
         while not is_free(taken.get(escape_key(name), ()), place.condition):
             name = f"{name}_{place.start_bit}"
-            tell("a name twice, written with the start bit", signal.name)
+            report("a name twice, written with the start bit", signal.name)
         original = signal.name if is_free(shown.get(signal.name, ()), place.condition) else name
         taken.setdefault(escape_key(name), []).append(place.condition)
         shown.setdefault(original, []).append(place.condition)
@@ -231,7 +231,7 @@ def _fields(
 
 
 def _field(signal: Signal, name: str, original: str, *, is_selector: bool) -> FieldSpec:
-    """A selector is no flag: it changes with every page."""
+    """Return the field of a signal. A selector is not a flag: it changes with every page."""
     factor, offset = signal.conversion.scale, signal.conversion.offset
     kind = SlotKind.INT
     scale = None
@@ -253,7 +253,7 @@ def _field(signal: Signal, name: str, original: str, *, is_selector: bool) -> Fi
 
 
 def exclude(one: int, other: int, conditions: tuple[Condition, ...]) -> bool:
-    """Whether no frame meets both conditions, -1 being none."""
+    """Return whether no frame meets both conditions; -1 is no condition."""
     if one < 0 or other < 0 or conditions[one].selector != conditions[other].selector:
         return False
     ranges = [*conditions[one].ranges, *conditions[other].ranges]

@@ -10,14 +10,14 @@ _TAGS = frozenset(TAGS) | {"sa"}  # sa: the J1939 source address
 
 
 def field_name(signal: str) -> str:
-    """The field that holds a signal: its own name, or that with `_signal` behind it."""
+    """Return the field that holds a signal: its own name, or the name followed by `_signal`."""
     if signal == "time" or signal in _TAGS or signal.startswith("_"):
         return f"{signal}_signal"
     return signal or "unnamed"
 
 
 def measurement_name(message: str) -> str:
-    """The measurement that holds a message: its own name, or that with `can_` before it."""
+    """Return the measurement that holds a message: its own name, or `can_` and the name."""
     if message in MEASUREMENTS:
         return f"can_{message}"
     return message or "unnamed"

@@ -1,12 +1,15 @@
 """Databases into a plan without paying for the parser: in a child process, and once for each content.
 
-Promises: the caller never imports cantools (21 MB, 0.3 s); a database that sends the parser into the woods
-costs bounded time and memory and is a ConfigError; a damaged cache is made anew; a cache that cannot be
-written costs a line in the log and nothing else. A file is the SHA-256 of the plan, a line end, and the plan,
-so that no flipped bit is taken for a factor. The key is a SHA-256 of contents, names and options, so a
-changed database or a new version is never answered from the cache. Neither is a secret, so a folder or a file
-of another user, or one that others may write to, is neither read nor written: root's commands on a service's
-configuration parse.
+Promises:
+
+- The caller never imports cantools (21 MB, 0.3 s).
+- A database on which the parser hangs or grows costs bounded time and memory and is a ConfigError.
+- A damaged cache is made again. A cache that cannot be written costs one line in the log.
+
+A cached file is the SHA-256 of the plan, a line end, and the plan, so that no flipped bit becomes a factor.
+Its name is a SHA-256 of contents, names and options, so that a changed database or a new version never finds
+an old plan. Neither hash is secret. So a folder or file of another user, or one that others may write to, is
+neither read nor written: root's commands on a service's configuration parse the databases.
 """
 
 import hashlib
@@ -40,14 +43,14 @@ LOG = logging.getLogger(__name__)
 
 
 def user_cache_directory() -> Path:
-    """Where commands without a spool keep plans."""
+    """Return the folder where commands without a spool keep plans."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nev-telemetry" / "plans"
 
 
 def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> LoadedPlan:
-    """The plan for `buses`, from the cache or from a parser's process.
+    """Return the plan for `buses`, from the cache or from a parser's process.
 
-    Raises ConfigError; UnavailableError where no process can be started.
+    Raises ConfigError, and UnavailableError where no process can be started.
     """
     if cache_directory is None:
         return _parse(buses)
@@ -58,7 +61,7 @@ def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> Lo
         Plan(plan.spec, Schema(plan.spec.records))  # ValueError for what it cannot carry out
         return plan
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        pass  # if it is not to be written either, `_store` says so
+        pass  # if it cannot be written either, `_store` says so
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         LOG.warning("%s: cached plan is of no use, parsing again: %s", cache_directory / name, why)
@@ -130,7 +133,7 @@ def _parse(buses: Sequence[BusDatabases]) -> LoadedPlan:
 
 
 def _child() -> int:
-    """Parse what stdin asks for; the plan, or what is wrong, goes to stdout."""
+    """Parse the databases that stdin names. The plan, or the fault, goes to stdout."""
     unblock()
     resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES, PARSE_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PARSE_TIMEOUT_S, PARSE_TIMEOUT_S))

@@ -1,8 +1,10 @@
 """A loaded plan as JSON and back: rows of values in the order of the dataclasses' fields.
 
-Promises: `decoded(encoded(plan)) == plan`; what `encoded` would not give is a ValueError: each field has its
-type here, and the numbers are within what the core packs. Reading 10,000 messages takes well under a second,
-which is why each class is read by hand.
+Promises:
+
+- `decoded(encoded(plan)) == plan`.
+- Anything that `encoded` would not return is a ValueError: each field has its type, each number its range.
+- Reading 10,000 messages takes well under a second. That is why each class is read by hand.
 """
 
 import json
@@ -30,7 +32,7 @@ _ID_MASKS = range(1 << 29)
 
 
 def encoded(plan: LoadedPlan) -> bytes:
-    """`plan` as JSON."""
+    """Return `plan` as JSON."""
     content = {
         "warnings": plan.warnings,
         "records": [_record_row(record) for record in plan.spec.records],
@@ -48,7 +50,7 @@ def encoded(plan: LoadedPlan) -> bytes:
 
 
 def decoded(content: bytes) -> LoadedPlan:
-    """What `encoded` was given. Raises ValueError for anything else."""
+    """Return the plan that `encoded` was given. Raises ValueError for any other content."""
     try:
         return _plan(json.loads(content))
     except (LookupError, TypeError, AttributeError, RecursionError) as error:

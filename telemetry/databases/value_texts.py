@@ -1,7 +1,7 @@
 """Value tables as fields of their own: beside each number the word that the database has for it.
 
-Promises: the number's field is what it is without this; the word's is called like it with `_text` behind,
-stands right behind the number's, and is absent where the table has no word for a raw value.
+Promises: the number's field stays as it is. The word's field has the same name followed by `_text`, comes
+right after the number's, and is absent where the table has no word for a raw value.
 """
 
 from collections.abc import Set
@@ -10,16 +10,16 @@ from dataclasses import replace
 from telemetry_core.decode.spec import FieldSpec, SignalSpec, SlotKind
 from telemetry_core.rows.schema import escape_key
 
-from telemetry.databases.layout import MessageLayout, Tell, exclude
+from telemetry.databases.layout import MessageLayout, Report, exclude
 
 SUFFIX = "_text"
 
 
-def with_value_texts(layout: MessageLayout, tell: Tell, numbers: Set[bytes]) -> MessageLayout:
-    """`layout` with a second signal of the same bits behind each integer that has a value table.
+def with_value_texts(layout: MessageLayout, report: Report, numbers: Set[bytes]) -> MessageLayout:
+    """Return `layout` with a second signal of the same bits after each integer that has a value table.
 
-    numbers: the fields of its measurement that are numbers, also on other buses, as they are written: none of
-    them may be a text.
+    `numbers` holds the numeric fields of its measurement, also on other buses, as line protocol writes them:
+    none of them may be a text.
     """
     fields: list[FieldSpec] = []
     signals: list[SignalSpec] = []
@@ -37,7 +37,7 @@ def with_value_texts(layout: MessageLayout, tell: Tell, numbers: Set[bytes]) -> 
             for other in taken.get(escape_key(text_name), [])
         ):
             text_name += SUFFIX
-            tell("a text of the name of a signal, written with _text twice", field.signal or field.name)
+            report("a text of the name of a signal, written with _text twice", field.signal or field.name)
         taken.setdefault(escape_key(text_name), []).append(signal.condition)
         texts = tuple((_as_slot(raw), word) for raw, word in signal.choices)
         original = field.signal and field.signal + SUFFIX
@@ -50,5 +50,5 @@ def with_value_texts(layout: MessageLayout, tell: Tell, numbers: Set[bytes]) -> 
 
 
 def _as_slot(raw: int) -> int:
-    """A slot of a word is a signed integer of 64 bits."""
+    """Return `raw` as the slot of a word holds it: a signed integer of 64 bits."""
     return raw - (1 << 64) if raw >= 1 << 63 else raw

@@ -1,1 +1,1 @@
-"""Recordings: CAN logs and serial captures, whatever their format, compressed or cut off."""
+"""Recordings: CAN logs and serial captures, in any format, compressed or cut off."""

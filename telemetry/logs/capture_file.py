@@ -1,8 +1,13 @@
 """The file that a capture is written to: bounded, and never in the way of what it captures.
 
-Promises: the file and the older one beside it (`FILE.1`) take no more than `most_bytes` together; a disk that
-refuses costs lines, counted, and one warning; writing goes on by itself once the disk takes lines again. What
-is there already is kept. Relies on whole lines being handed over.
+Promises:
+
+- The file and the older one beside it (`FILE.1`) take no more than `most_bytes` together.
+- A disk that refuses costs lines, which are counted, and one warning. Writing goes on once the disk takes
+  lines.
+- Existing content is kept.
+
+Relies on the caller to hand over whole lines.
 """
 
 import contextlib

@@ -3,9 +3,14 @@
     (1700000000.250000) ttyUSB0 TX DDA50300FFFD77
     (1700000000.371244) ttyUSB0 RX DD03001B17000000
 
-Promises: memory is constant, whatever the file; a line that is none costs only itself, and where a whole line
-begins inside one (a torn line, then the next one) that one is read; damaged lines are counted and the first
-is remembered for a warning. Hex is read in either case, with or without spaces; the writer's is upper case.
+Promises:
+
+- Memory is constant for a file of any size.
+- A line that is not a piece costs only itself. A whole line that begins inside one (a torn line, then the
+  next one) is read.
+- Damaged lines are counted, and a warning names the first.
+
+Hex is read in either case, with or without spaces. The writer's is upper case.
 """
 
 import io
@@ -36,7 +41,7 @@ class CapturedBytes:
 
 
 def parse_line(line: bytes) -> CapturedBytes | None:
-    """The piece that a line without its end is; None when it is none."""
+    """Read a line without its end; None when it is not a piece."""
     match = _LINE.fullmatch(line.strip())
     if match is None or int(match[1]) > _LATEST_S:
         return None
@@ -73,12 +78,12 @@ class Capture:
 
     @property
     def bytes_read(self) -> int:
-        """See `Content.bytes_read`."""
+        """Bytes of the file so far, compressed ones where it is compressed; 0 where that is unknown."""
         return self._content.bytes_read
 
     @property
     def total_bytes(self) -> int:
-        """See `Content.total_bytes`."""
+        """Size of the file; 0 where that is unknown."""
         return self._content.total_bytes
 
     def __iter__(self) -> Iterator[CapturedBytes]:
@@ -96,7 +101,7 @@ class Capture:
             raise DataError(self._content.problem, where=str(self.path))
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
-        """Lines and where they begin; for one that is too long something that is none."""
+        """Yield lines and where they begin; for one that is too long something that is not a piece."""
         end = 0
         while line := self._lines.readline(LONGEST_LINE_BYTES):
             begin, end = end, end + len(line)
@@ -144,9 +149,9 @@ class CaptureWriter:
         self._write = write
 
     def received(self, time_ns: int, data: bytes) -> None:
-        """Bytes came in."""
+        """Write bytes that came in."""
         self._write(format_piece(CapturedBytes(time_ns, self._port, True, data)))
 
     def sent(self, time_ns: int, data: bytes) -> None:
-        """Bytes went out."""
+        """Write bytes that went out."""
         self._write(format_piece(CapturedBytes(time_ns, self._port, False, data)))

@@ -1,9 +1,12 @@
 """The bytes of a recording: a file or stdin, compressed or not.
 
-Promises: what can be read is read: where a file is damaged or ends too early its content just ends, and
-`problem` says why; what comes before a damaged place is given first, and where it goes on behind one `gap`
-says so. The name's ending tells how it is
-compressed: `.gz`, `.zst`.
+Promises:
+
+- All that can be read is read. Where a file is damaged or ends too early its content ends, and `problem` says
+  why.
+- What comes before a damaged place comes first. Where the content goes on after one, `gap` says so.
+
+The name's ending says how it is compressed: `.gz`, `.zst`.
 """
 
 import errno
@@ -131,7 +134,7 @@ def unpacked(content: Content, path: Path) -> Iterator[Path]:
 
 
 class _Bounded:
-    """At most so many bytes of a content; StorageError for more."""
+    """Passes on a limited number of bytes of a content. Raises StorageError for more."""
 
     def __init__(self, content: Content, path: Path, most_bytes: int) -> None:
         self._content = content
@@ -154,7 +157,7 @@ class _Bounded:
 
 
 def cannot_copy(path: Path, error: OSError, done: str = "copied") -> StorageError:
-    """That the temporary folder takes no copy of the file `path`."""
+    """Return the error that the temporary folder takes no copy of the file `path`."""
     folder = tempfile.tempdir or "a temporary folder"  # none was found that can be written
     return StorageError(
         f"cannot be {done} into {folder}: {error.strerror}",

@@ -1,8 +1,11 @@
 """What a log's position is called in the accounts: its source, and which log it was.
 
-Promises: a log that was replaced by another, or a source that is pointed at another one, starts from its
-first frame, whatever an earlier log of that source had come to; a log that has grown, or has moved, goes on
-where it was. Relies on logs of different recordings to differ at their beginning: each has stamps there.
+Promises:
+
+- A log that was replaced by another, or a source that points at another one, starts from its first frame.
+- A log that has grown, or has moved, goes on where it was.
+
+Relies on logs of different recordings to differ at their beginning: each has stamps there.
 """
 
 import hashlib

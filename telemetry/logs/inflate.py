@@ -1,10 +1,14 @@
 """The content of compressed recordings: gzip (RFC 1952, any number of members) and Zstandard (RFC 8878).
 
-Promises: memory is bounded whatever the file claims; what comes before damage is given, down to the byte at
-which the stream fails (gzip) or the block (Zstandard). It goes on at the next member or frame, as a file has
-that is appended to at each start and loses power, with `GAP` between; where there is none, `DamagedError`
-says what is wrong and where in the file. Relies on the package zstandard, imported only when such a file is
-read.
+Promises:
+
+- Memory is bounded, even if the file claims impossible sizes.
+- Everything before damage comes out, down to the byte (gzip) or the block (Zstandard) that fails.
+- After damage the content goes on at the next member or frame, with `GAP` between. A file that is appended to
+  at each start, and loses power, has several of them.
+- Without a next one `DamagedError` says what is wrong and where in the file.
+
+Relies on the package zstandard, imported only when such a file is read.
 """
 
 import zlib
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     import zstandard
 
 PIECE_BYTES = 64 * 1024
-GAP = b"\0\n"  # instead of what is missing: it makes a line that is cut off none, and ends it
+GAP = b"\0\n"  # in place of what is missing: it spoils a line that is cut off, and ends it
 _EARLY = "the compressed data end too early"
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -28,7 +32,7 @@ _TRIAL_BYTES = 1024  # that decompress from there: no accident
 # Of Zstandard.
 _LARGEST_WINDOW = 128 * 1024 * 1024  # as the zstd program allows
 _FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
-_SKIPPABLE = 0x184D2A50  # and the 15 numbers behind it
+_SKIPPABLE = 0x184D2A50  # and the 15 numbers after it
 _HEADER_BYTES = 18  # the longest of a frame, with its magic
 _LARGEST_BLOCK = 128 * 1024
 _RUN = 1  # type of block: one byte, repeated
@@ -55,7 +59,7 @@ class Readable(Protocol):
 class Inflated(Protocol):
     """What a compressed file holds."""
 
-    gaps: int  # damaged places behind which it went on
+    gaps: int  # damaged places after which it went on
     first_gap: str  # the first of them, for people; "" without any
 
     def readinto(self, buffer: memoryview, /) -> int:
@@ -78,7 +82,7 @@ def inflated(path: Path, file: Readable) -> Inflated | None:
 
 
 class _Window:
-    """The part of the file that is looked at."""
+    """The part of the file that is in memory."""
 
     def __init__(self, file: Readable) -> None:
         self._file = file
@@ -87,7 +91,7 @@ class _Window:
         self.place = 0  # in the file, of the first byte
 
     def hold(self, count: int) -> bool:
-        """Have `count` bytes; False: the file has not so many."""
+        """Read until `data` has `count` bytes. False: the file has fewer."""
         while len(self.data) < count:
             got = self._file.readinto(memoryview(self._buffer)) or 0
             if not got:
@@ -229,7 +233,7 @@ class _Gzip(_Pieces):
         return _is_gzip(self._window.data[:_TRIAL_BYTES])
 
     def _skip_padding(self) -> None:
-        # Zeros behind a member are none; gzip(1) takes them too.
+        # Zeros after a member are not data; gzip(1) accepts them too.
         window = self._window
         while window.hold(1):
             kept = window.data.lstrip(b"\0")

@@ -1,10 +1,15 @@
 """Log files of CAN traffic as frames: candump, ASC, BLF, GVRET's CSV, TRC and MF4, plain or compressed.
 
-Promises: a log larger than memory streams (but for MF4); a damaged place is counted and skipped, and the
-first one is remembered for a warning; a file that ends too early is read until there. The first four go
-through the compiled readers, TRC and MF4 through python-can's (`message_logs`). The name's ending tells the
-format: `.asc`, `.blf`, `.trc`, `.mf4`; for any other how the file begins does. `.gz` or `.zst` behind it:
-compressed. What is known to be of another format is refused by that one's name.
+Promises:
+
+- A log larger than memory streams (but for MF4).
+- A damaged place is counted and skipped, and a warning names the first.
+- A file that ends too early is read up to its end.
+
+The first four go through the compiled readers, TRC and MF4 through python-can's (`python_can`). The name's
+ending gives the format: `.asc`, `.blf`, `.trc`, `.mf4`. For any other ending the beginning of the file does.
+A further `.gz` or `.zst` means compressed. A file of another known format is refused by the name of that
+format.
 """
 
 import io
@@ -27,7 +32,7 @@ from telemetry.logs.python_can import LATEST_NS, MessageReader, Trc, no_trc
 
 FIRST_LINE_BYTES = 4096
 COMPRESSED = (".gz", ".zst", ".zstd")
-ENDINGS = (".asc", ".blf", ".trc", ".mf4")  # that tell the format; others leave it to how the file begins
+ENDINGS = (".asc", ".blf", ".trc", ".mf4")  # that give the format; otherwise the file's beginning does
 OTHER_FORMATS = {
     b"SQLite format 3\0": "an SQLite database",
     b"\xff\xfe": "text in UTF-16",
@@ -98,10 +103,10 @@ class FrameReader(Protocol):
         ...
 
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:
-        """Add frames behind what `batch` holds; how many.
+        """Append frames to `batch` and return their number.
 
-        limit: at most so many (-1: any number); until_ns: stop before a frame with a later stamp. Damaged
-        places count together with the frame behind them.
+        `limit` is the most to add (-1: any number). The reader stops before a frame with a stamp later than
+        `until_ns`. Damaged places count together with the frame after them.
         """
         ...
 

@@ -86,7 +86,7 @@ class Mf4:
         self._file.stop()
 
     def progress(self) -> int:
-        return 0  # so it ends where asammdf gives up: it cannot go on behind that
+        return 0  # so it ends where asammdf gives up: it cannot go on after that
 
     def place(self) -> str:
         return "its records"
@@ -133,11 +133,12 @@ def _has_channel_0(log: "MDF4") -> bool:
 
 
 def _mend_asammdf() -> None:
-    """Have asammdf come back from any log, raise what it has to tell and not print it, and clean up.
+    """Make asammdf return from any log, raise its findings instead of printing them, and clean up.
 
-    Of what it could not build it misses what was not set yet: it would tell that on stderr, and leave its
-    copy of an unfinished log. The bytes of a group without a whole record it would cut into pieces of none,
-    for ever. A compressed block it would inflate to whatever it unpacks to.
+    - A log that it could not build lacks attributes: it would report that on stderr, and leave its copy of an
+      unfinished log.
+    - It would cut the bytes of a group without a whole record into empty pieces, for ever.
+    - It would inflate a compressed block to any size.
     """
     logging.getLogger("asammdf").disabled = True
     from asammdf.blocks.mdf_v4 import MDF4

@@ -1,10 +1,14 @@
 """The blocks of an MF4 log and the links between them, before asammdf follows them.
 
-Promises: what asammdf would follow for ever is refused: blocks that form a ring, and a channel, or a group,
-that more than one block has for its own; and so is what it would crash by: a channel of a bus that is not
-inside its record, or a record that is too large for a frame. Any bytes end, in time and memory of the blocks
-that there are. What else may be wrong with a block is asammdf's to tell. Facts: a block is `##`, its kind, 4
-bytes, its length, the count of its links, these, of which the first is the next block, and its own fields.
+Promises:
+
+- What asammdf would follow for ever is refused: blocks that form a ring, and a channel or group with two
+  owners.
+- What would crash it is refused: a channel of a bus outside of its record, or a record too large for a frame.
+- Any bytes end, in time and memory of the blocks that exist.
+
+asammdf itself reports any other fault of a block. Facts: a block is `##`, its kind, 4 bytes, its length, the
+count of its links, the links, the first of which is the next block, and its own fields.
 """
 
 import os
@@ -33,7 +37,7 @@ class _Block(NamedTuple):
 
 
 def check_links(file: BinaryIO) -> None:
-    """Raises ValueError where asammdf would not come back, EOFError where a group is behind the end."""
+    """Raise ValueError where asammdf would not return, EOFError where a group is past the end."""
     _Links(file).check()
 
 
@@ -101,7 +105,7 @@ class _Links:
             raise ValueError(f"a channel is not inside its record, at byte {channel.at}")
 
     def _data(self, block: _Block, fields: struct.Struct) -> tuple[int, ...]:
-        """What stands behind the block's links. Raises EOFError where that is behind the end."""
+        """Return what follows the block's links. Raises EOFError where that is past the end."""
         at = block.at + _HEAD_BYTES + 8 * block.link_count
         if at > self._size_bytes - fields.size:
             raise EOFError(f"inside its block of byte {block.at}, at byte {self._size_bytes}")
@@ -118,7 +122,7 @@ class _Links:
             at = block.links[0]
 
     def _follow_lists(self, first: int) -> int:
-        """How many lists of data there are one behind the other."""
+        """Return the number of consecutive lists of data."""
         chain: set[int] = set()
         at, count = first, 0
         while at not in self._lists and (block := self._block(at)) is not None and block.kind in _LISTS:
@@ -131,7 +135,7 @@ class _Links:
         return count
 
     def _block(self, at: int) -> _Block | None:
-        """None: behind the end of the file."""
+        """Return the block at a place; None: it is past the end of the file."""
         if at > self._size_bytes - _HEAD_BYTES:  # a file system may refuse to seek there
             return None
         self._file.seek(at)

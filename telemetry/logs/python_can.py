@@ -1,9 +1,13 @@
 """Logs through python-can's readers: what those of all formats need, and TRC. MF4 is in `mf4`.
 
-Promises: channels are named can0, can1 … from the format's first number on; stamps are rounded to
-microseconds, since python-can has them as floats; the date in a TRC header is UTC; where a reader gives up
-at damaged bytes it is started again behind them; a text that does not begin as a TRC does is none, whatever
-python-can would make of it. Relies on python-can, imported only when such a log is read.
+Promises:
+
+- Channels are named can0, can1 … from the format's first number on.
+- Stamps are rounded to microseconds, since python-can has them as floats. The date in a TRC header is UTC.
+- A reader that gives up at damaged bytes starts again after them.
+- A text that does not begin as a TRC does is refused, even if python-can would read it.
+
+Relies on python-can, imported only when such a log is read.
 """
 
 import io
@@ -34,7 +38,7 @@ class Format(Protocol):
 
     @property
     def reader(self) -> Iterable["can.Message"]:
-        """May be iterated again where it raised; it then goes on behind that place."""
+        """Iterate over messages. After an error it may be iterated again, and goes on after that place."""
         ...
 
     def progress(self) -> int:
@@ -100,7 +104,7 @@ class MessageReader:
                 yield from self._format.reader
             except TelemetryError:
                 raise
-            except Exception:  # noqa: BLE001 - whatever damaged bytes make a reader raise
+            except Exception:  # noqa: BLE001 - damaged bytes may make a reader raise anything
                 if not progress or self._format.progress() > progress:  # and not once more at the end
                     self._add_damage()
             else:

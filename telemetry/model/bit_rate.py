@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BitRate:
-    """Of a CAN bus, in bit/s; data: of the data part of CAN FD frames, where it is another."""
+    """The bit rate of a CAN bus, in bit/s. `data`: that of the data part of CAN FD frames, if it differs."""
 
     nominal: int
     data: int | None = None
 
     def load_pct(self, nominal_bits_per_s: float, data_bits_per_s: float) -> float:
-        """How much of its time the bus is busy."""
+        """Return the share of its time in which the bus is busy."""
         return 100.0 * (nominal_bits_per_s / self.nominal + data_bits_per_s / (self.data or self.nominal))

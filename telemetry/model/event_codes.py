@@ -14,7 +14,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventCode:
-    """One word of the closed vocabulary. number: what `decode --format csv` prints for it."""
+    """One word of the closed vocabulary. `decode --format csv` prints its `number`."""
 
     number: int
     name: str
@@ -27,7 +27,7 @@ FIRST_ALARM = (
 )
 _EVENT_TABLE = (
     EventCode(1, "service_start", Level.INFORMATION, "the service has started"),
-    EventCode(2, "service_stop", Level.INFORMATION, "the service stops as it was told"),
+    EventCode(2, "service_stop", Level.INFORMATION, "the service stops on request"),
     EventCode(3, "unclean_stop", Level.WARNING, "the last run was cut off; what it had in memory is gone"),
     EventCode(4, "config_reloaded", Level.INFORMATION, "a changed configuration has taken effect"),
     EventCode(5, "config_refused", Level.WARNING, "a changed configuration is wrong: the old one goes on"),
@@ -35,11 +35,11 @@ _EVENT_TABLE = (
     EventCode(11, "source_back", Level.INFORMATION, "a bus or port that was lost is back"),
     EventCode(12, "source_end", Level.INFORMATION, "a log has been read to its end"),
     EventCode(13, "frames_dropped", Level.WARNING, "the kernel or a queue dropped frames"),
-    EventCode(14, "log_damaged", Level.WARNING, "a log holds what is no frame; it was skipped"),
+    EventCode(14, "log_damaged", Level.WARNING, "a log holds damaged places; they were skipped"),
     EventCode(
-        15, "values_unknown", Level.WARNING, "a device has told nothing for 10 s: its values are unknown"
+        15, "values_unknown", Level.WARNING, "a device has sent nothing for 10 s: its values are unknown"
     ),
-    EventCode(16, "device_offline", Level.WARNING, "a device has told nothing for 60 s"),
+    EventCode(16, "device_offline", Level.WARNING, "a device has sent nothing for 60 s"),
     EventCode(
         17,
         "page_missing",
@@ -87,7 +87,7 @@ _EVENT_TABLE = (
     EventCode(112, "switch_locked", Level.WARNING, "a switch of the BMS is locked by command"),
     EventCode(113, "charge_timeout", Level.WARNING, "charging, or a phase of it, took too long"),
     EventCode(114, "cell_imbalance", Level.WARNING, "the cells' voltages lie too far apart"),
-    EventCode(115, "sensor_fault", Level.WARNING, "a sensor is missing or tells what cannot be"),
+    EventCode(115, "sensor_fault", Level.WARNING, "a sensor is missing or reports impossible values"),
     EventCode(116, "soc_low", Level.WARNING, "the state of charge is low"),
     EventCode(117, "insulation_low", Level.CRITICAL, "the insulation to the chassis is too low"),
     EventCode(118, "communication_lost", Level.WARNING, "a device says that it does not hear another one"),
@@ -99,7 +99,7 @@ _EVENT_TABLE = (
     EventCode(124, "input_fault", Level.WARNING, "the charger's supply is missing, too high or too low"),
     EventCode(125, "overload", Level.WARNING, "more power is drawn than the device can give"),
     EventCode(
-        190, "limit", Level.WARNING, "a limit of the configuration that no other code tells of is crossed"
+        190, "limit", Level.WARNING, "a limit of the configuration without a code of its own is crossed"
     ),
 )
 EVENT_CODES = {code.name: code for code in _EVENT_TABLE}

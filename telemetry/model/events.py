@@ -14,11 +14,11 @@ from telemetry.model.measurements import EVENT
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`active`: it is so from now on, or no longer. `source`: bus or port; empty: the service itself.
+    """Something that began (`active`) or ended. `source` is a bus or port; empty: the service itself.
 
-    `pack`, `charger`: whose alarm it is; empty: it is about none.
+    `pack` or `charger` names the owner of an alarm; empty: the event is not about one.
 
-    Raises ValueError when the code is not one of the vocabulary.
+    Raises ValueError when the code is not in the vocabulary.
     """
 
     code: str
@@ -35,17 +35,17 @@ class Event:
 
 
 def begins(code: str, text: str, source: str = "") -> Event:
-    """What `code` names is so from now on, or has happened; at the level that the vocabulary gives it."""
+    """Make the event that `code` has begun or happened, at the level of the vocabulary."""
     return Event(code, EVENT_CODES[code].level, active=True, text=text, source=source)
 
 
 def ends(code: str, text: str, source: str = "") -> Event:
-    """What `code` names is no longer so."""
+    """Make the event that `code` has ended."""
     return Event(code, Level.INFORMATION, active=False, text=text, source=source)
 
 
 def line(event: Event, vehicle: str, time_ns: int) -> bytes:
-    """The event as one point of line protocol, without a newline; `time_ns` since 1970."""
+    """Return the event as one point of line protocol, without a newline; `time_ns` since 1970."""
     return lineprotocol.line(
         EVENT.name,
         {

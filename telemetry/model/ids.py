@@ -11,10 +11,11 @@ _ID = re.compile(r"[0-9A-Fa-f]{1,3}|[0-9A-Fa-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class IsoTpId:
-    """Frames of this id are parts of ISO-TP messages (ISO 15765-2).
+    """An id whose frames are parts of ISO-TP messages (ISO 15765-2).
 
-    id: with bit 31 where it has 29 bits; extended_addressing: the first byte is an address; with_length: the
-    payload is preceded by the low byte of its length, as some published databases count.
+    - `id` has bit 31 set where it has 29 bits.
+    - `extended_addressing`: the first byte is an address.
+    - `with_length`: the low byte of its length precedes the payload, as some published databases count.
     """
 
     id: int
@@ -23,7 +24,7 @@ class IsoTpId:
 
 
 def parse_id(text: str) -> int:
-    """An id as candump writes it: up to 3 hexadecimal digits, or 8 for 29 bits. Raises ValueError."""
+    """Read an id as candump writes it: up to 3 hexadecimal digits, or 8 for 29 bits. Raises ValueError."""
     digits = text.removeprefix("0x").removeprefix("0X")
     if not _ID.fullmatch(digits):
         raise ValueError(f"{text!r} is no id in hexadecimal")
@@ -35,12 +36,15 @@ def parse_id(text: str) -> int:
 
 
 def id_text(id: int) -> str:
-    """An id, with bit 31 where it has 29 bits, as `parse_id` reads it."""
+    """Write an id, with bit 31 where it has 29 bits, as `parse_id` reads it."""
     return f"{id & ~_EXTENDED:08X}" if id & _EXTENDED else f"{id:03X}"
 
 
 def parse_id_masks(texts: Sequence[str]) -> tuple[int, int]:
-    """The bits in which ids of 11 and of 29 bits are compared: up to 3 digits, or 8. Raises ValueError."""
+    """Read the bits in which ids of 11 and of 29 bits are compared: up to 3 digits, or 8.
+
+    Raises ValueError.
+    """
     masks = [ID_BITS, ID_BITS_EXTENDED]
     for text in texts:
         mask = parse_id(text)

@@ -33,7 +33,7 @@ _UNITS = {
 
 
 class Kind(Enum):
-    """What a field is in the database, for ever."""
+    """A field's type in the database, which never changes."""
 
     FLOAT = "float"
     BOOL = "boolean"
@@ -42,7 +42,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. A name that ends in capitals stands for many: `vNNN` for v001, v002, …"""
+    """One field. A name that ends in capitals names a family: `vNNN` is v001, v002, …"""
 
     name: str
     kind: Kind
@@ -50,7 +50,7 @@ class Field:
 
     @property
     def unit(self) -> str:
-        """As the name's ending says; empty for plain numbers, flags and texts."""
+        """Return the unit that the name's ending gives; empty for plain numbers, flags and texts."""
         if self.name in ("vNNN", "tNNN"):
             return "V" if self.name == "vNNN" else "°C"
         endings = [ending for ending in _UNITS if self.name.endswith(ending)]
@@ -65,7 +65,7 @@ class Measurement:
     meaning: str
     tags: tuple[str, ...]
     fields: tuple[Field, ...]
-    notes: str = ""  # what is to be known besides, a paragraph
+    notes: str = ""  # further facts, a paragraph
 
 
 def _number(name: str, meaning: str) -> Field:
@@ -93,7 +93,7 @@ _COUNTED = ", counted by the service (see below)"
 
 BATTERY = Measurement(
     "battery",
-    "a pack's state; rows are sparse: each holds what one frame told, and what follows from it",
+    "a pack's state; rows are sparse: each holds what one frame reported, and what follows from it",
     ("vehicle", "pack", "source"),
     (
         _number("voltage_v", "pack voltage"),
@@ -112,7 +112,7 @@ BATTERY = Measurement(
         _number("temp_balancer_c", "temperature of the balancer"),
         _number("temp_ambient_c", "temperature around the pack"),
         _number("remaining_ah", "charge left"),
-        _number("capacity_ah", "present full capacity; nominal only where that is all the BMS tells"),
+        _number("capacity_ah", "present full capacity; nominal only where the BMS reports no other"),
         _number("charged_ah", "charge that has flowed in" + _COUNTED),
         _number("discharged_ah", "charge that has flowed out" + _COUNTED),
         _number("charged_wh", "energy that has flowed in" + _COUNTED),
@@ -129,12 +129,12 @@ BATTERY = Measurement(
     ),
     notes=(
         "The four counters are the service's own, unless a `[[map]]` fills them: current and power over the"
-        " frames' time, by trapezoids, in and out apart, told with the first current or power of each second."
-        " What lies between two readings is not counted where the later one is stamped earlier, or where they"
-        " are more than 2 s apart (on a serial port three polls, at least 3 s): a gap is missing in them,"
-        " never guessed. They start at 0 with the service, and when its configuration is read again; as with"
-        " all such counters, ask for `increase()` in Flux or for the sum of `non_negative_difference()` in"
-        " InfluxQL. `decode` counts with `--config` alone."
+        " frames' time, by trapezoids, in and out apart, written with the first current or power of each"
+        " second. What lies between two readings is not counted where the later one is stamped earlier, or"
+        " where they are more than 2 s apart (on a serial port three polls, at least 3 s): a gap is missing"
+        " in them, never guessed. They start at 0 with the service, and when its configuration is read"
+        " again; as with all such counters, ask for `increase()` in Flux or for the sum of"
+        " `non_negative_difference()` in InfluxQL. `decode` counts with `--config` alone."
     ),
 )
 
@@ -288,14 +288,14 @@ MEASUREMENTS = {
 
 
 def numbered_field(prefix: str, number: int) -> str:
-    """`v001` for the first cell, `t001` for the first sensor."""
+    """Return the field's name: `v001` for the first cell, `t001` for the first sensor."""
     return f"{prefix}{number:03d}"
 
 
 def record_spec(measurement: Measurement, texts: Mapping[str, Sequence[str]] | None = None) -> RecordSpec:
-    """Rows of battery, charger or meter.
+    """Return the record of battery, charger or meter.
 
-    texts: what the text fields may say, by field; a slot holds the index. Other text fields have no slot.
+    `texts` holds the possible texts by field; a slot holds the index of one. Other text fields have no slot.
     """
     words = texts or {}
     slotted = (field for field in measurement.fields if field.kind is not Kind.TEXT or field.name in words)
@@ -304,7 +304,7 @@ def record_spec(measurement: Measurement, texts: Mapping[str, Sequence[str]] | N
 
 
 def cells_record_spec(cell_count: int, sensor_count: int) -> RecordSpec:
-    """Rows of `cells`: v001 … for each cell, then t001 … for each sensor."""
+    """Return the record of `cells`: v001 … for each cell, then t001 … for each sensor."""
     names = [numbered_field("v", number) for number in range(1, cell_count + 1)]
     names += [numbered_field("t", number) for number in range(1, sensor_count + 1)]
     return RecordSpec(CELLS.name, tuple(_field_spec(name, Kind.FLOAT) for name in names), modelled=True)

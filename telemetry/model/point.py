@@ -21,10 +21,10 @@ def line(
     fields: Mapping[str, float | bool | str | None],
     time_ns: int,
 ) -> bytes:
-    """One line, without a newline: tags sorted by key, fields in their order.
+    """Return one line, without a newline: tags sorted by key, fields in their order.
 
-    Tags that are empty and fields that are None, NaN or infinite are left out. ValueError if no field is
-    left, or `time_ns` is not within 64 bits.
+    Empty tags and fields that are None, NaN or infinite are left out. Raises ValueError if no field is left,
+    or if `time_ns` leaves 64 bits.
     """
     if not -(2**63) <= time_ns < 2**63:
         raise ValueError(f"a stamp of more than 64 bits: {time_ns}")
@@ -36,14 +36,14 @@ def line(
 
 
 def tag_set(tags: Mapping[str, str]) -> bytes:
-    """`tags` as they follow a measurement: `,key=value,key=value`, sorted by key, without the empty ones."""
+    """Return `tags` as they follow a measurement: `,key=value,key=value`, by key, without the empty ones."""
     return b"".join(
         b",%b=%b" % (escape_key(key), escape_key(value)) for key, value in sorted(tags.items()) if value
     )
 
 
 def _value(value: float | bool | str | None) -> bytes:
-    """Empty if it cannot be written."""
+    """Return the field's text; empty for a value that cannot be written."""
     match value:
         case None:
             return b""

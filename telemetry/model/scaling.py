@@ -1,8 +1,12 @@
 """How a signal's raw value becomes a decimal: exactly, by integer arithmetic, where its factor allows it.
 
-Promises: a DecimalScale is exact for the decimals in which the database wrote factor and offset (0.1 is one
-tenth, not its nearest double), and no raw value of the signal takes it out of int64 at any step. Where that
-cannot be, there is none, and the value is computed as a double.
+Promises:
+
+- A DecimalScale is exact for the decimals of the database's factor and offset: 0.1 is one tenth, not a
+  double.
+- No raw value of the signal takes it out of int64 at any step.
+
+Where that is impossible the signal has no DecimalScale, and its value is computed as a double.
 """
 
 from decimal import Decimal
@@ -15,7 +19,7 @@ _MOST_DECIMALS = 18
 
 
 def raw_range(bit_count: int, signed: bool) -> tuple[int, int]:
-    """Lowest and highest raw value."""
+    """Return the lowest and the highest raw value."""
     if signed:
         return -(1 << (bit_count - 1)), (1 << (bit_count - 1)) - 1
     return 0, (1 << bit_count) - 1
@@ -23,7 +27,7 @@ def raw_range(bit_count: int, signed: bool) -> tuple[int, int]:
 
 @lru_cache(maxsize=4096)  # a database has few factors and many signals
 def decimal_scale(factor: float, offset: float, bit_count: int, signed: bool) -> DecimalScale | None:
-    """The exact scale of an integer signal, None when int64 cannot hold it for every raw value."""
+    """Return the exact scale of an integer signal; None when int64 cannot hold it for every raw value."""
     decimal_factor, decimal_offset = Decimal(repr(factor)), Decimal(repr(offset))
     if not (decimal_factor.is_finite() and decimal_offset.is_finite()):
         return None

@@ -1,4 +1,4 @@
-"""The serial protocols that there are, by name."""
+"""The known serial protocols, by name."""
 
 from collections.abc import Mapping
 

@@ -1,8 +1,12 @@
 """What a serial protocol is: a table of plain values, from which everything that handles it is made.
 
-Promises: a protocol looks like a bus with a database and a map of its own, so that its messages go through
-the decoder, the mapper, the reducer and the encoder like any frame; rows of its messages are hidden: shown
-live, but only what they mean is sent. Adding a device is adding a table (docs/serial.md).
+Promises:
+
+- A protocol looks like a bus with a database and a map of its own, so that its messages go through the
+  decoder, the mapper, the reducer and the encoder like any frame.
+- Rows of its messages are hidden: shown live, while only the mapped fields are sent.
+
+Adding a device is adding a table (docs/serial.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,7 +67,7 @@ class Signal:
     factor: float = 1.0
     offset: float = 0.0
     present: str = ""  # the signal, of one bit, that is 1 when this one is there; empty: always
-    invalid: tuple[int, ...] = ()  # raw values that stand for none
+    invalid: tuple[int, ...] = ()  # raw values that are not values
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class SerialProtocol:
     mapped: tuple[Mapped, ...]
     requests: tuple[Request, ...] = ()
     reply_timeout_s: float = 0.5  # from a request to its whole answer
-    rest_s: float = 0.02  # of the line between an answer and the next request
+    rest_s: float = 0.02  # of the serial line between an answer and the next request
 
     def make_framer(self, channel: int = 0) -> Framer:
         """A framer for one port; its frames are of `channel`."""
@@ -126,7 +130,7 @@ class SerialProtocol:
 
 
 def device_words(identity: Mapping[str, str]) -> str:
-    """What a device says of itself (`Framer.identity`) in one line: `model …, firmware …`."""
+    """Return what a device says about itself (`Framer.identity`) in one line: `model …, firmware …`."""
     return ", ".join(f"{name} {words}" for name, words in identity.items())
 
 

@@ -1,9 +1,13 @@
 """`[[map]]` entries to `event.CODE`: which bit, flag or value of which signal is which alarm.
 
-Promises: every entry is resolved against the databases and the vocabulary, or refused with its key path and
-the nearest name that exists. A signal that stands in several branches of a multiplexer is an alarm in each,
-whose text says which: what one branch tells ends no alarm of another. Protocols with a table of their own use
-the same entries.
+Promises:
+
+- Every entry is resolved against the databases and the vocabulary, or refused with its key path and the
+  nearest name that exists.
+- A signal in several branches of a multiplexer is an alarm in each, whose text says which. A report of one
+  branch ends no alarm of another.
+
+Protocols with a table of their own use the same entries.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +28,7 @@ _ANY_BIT = (1 << 64) - 1
 
 
 def mapped_alarms(entries: Iterable[MapEntry], spec: PlanSpec) -> Iterator[Alarm]:
-    """The alarms among `entries`. Raises ConfigError."""
+    """Return the alarms among `entries`. Raises ConfigError."""
     catalogue = Catalogue(spec)
     for entry in entries:
         if is_alarm(entry):
@@ -36,7 +40,7 @@ def checked_code(code: str, where: str) -> str:
     if code in ALARM_CODES:
         return code
     if code in EVENT_CODES:
-        raise ConfigError(f"{code} is told by the service itself", where=where)
+        raise ConfigError(f"{code} is reported by the service itself", where=where)
     raise ConfigError(f'no event is called "{code}"', where=where, hint=nearest(code, ALARM_CODES))
 
 
@@ -83,7 +87,7 @@ def _text(entry: MapEntry, code: str, found: FoundSignal) -> str:
 
 
 def _test(entry: MapEntry, found: FoundSignal) -> BitTest | ValueTest | None:
-    """None: what means it can be in other branches only."""
+    """Return the test; None: only other branches can hold the values that mean the alarm."""
     signal = found.signal
     if signal.is_float:
         raise ConfigError(f"{found.name} is a float, which has no bits", where=f"{entry.where}.signal")

@@ -1,8 +1,12 @@
-"""Alarms: what is watched for in the rows, and the events that it makes when it begins and when it ends.
+"""Alarms: what is watched for in the rows, and the events of their beginning and end.
 
-Promises: what is told depends on the rows alone; two events of one alarm, or of two alarms with one code,
-never overwrite one another in the database: stamps that are the same, or that step back, are told apart as
-those of frames are (`telemetry_core.frames.stamps`), also from those of the line before.
+Promises:
+
+- The events depend on the rows alone.
+- Two events of one alarm, or of two alarms with one code, never overwrite one another in the database. Equal
+  stamps, and stamps that step back, are set apart as those of frames are (`telemetry_core.frames.stamps`).
+  This includes the events of the stages before a reload.
+
 Relies on `telemetry_core.rules.watcher` for transitions only, never repetitions.
 """
 
@@ -25,7 +29,7 @@ class Alarm:
     rule: RuleSpec
     code: str
     level: Level
-    text: str  # of a limit: the field's name; {n} stands for the number of the cell or sensor
+    text: str  # of a limit: the field's name; {n} is the number of the cell or sensor
     pack: str = ""
     charger: str = ""
     limit: str = ""  # such as "above 4.2 V"; empty: no limit
@@ -33,22 +37,22 @@ class Alarm:
 
     @property
     def subject(self) -> tuple[object, ...]:
-        """What it is about, whatever its limit, its duration or its bits are."""
+        """Return what it is about, without its limit, duration and bits."""
         is_upper = self.rule.test.is_upper if isinstance(self.rule.test, LimitTest) else None
         return (self.code, self.level, self.text, self.pack, self.charger, self.rule.sender, is_upper)
 
     @property
     def crossing(self) -> tuple[object, ...]:
-        """What it is about and where its limit is, whatever its duration or its hysteresis."""
+        """Return what it is about and its limit, without its duration and hysteresis."""
         return (*self.subject, self.rule.test.limit if isinstance(self.rule.test, LimitTest) else None)
 
     def last_words(self) -> str:
-        """The text of the event that ends it because it is not watched for any more."""
+        """Return the text of the event that ends it because nothing watches for it any more."""
         text = self.text.replace(" {n}", "s")
         return f"no longer watched: {text}{self.limit and ' '}{self.limit}"
 
     def words(self, transition: Transition) -> str:
-        """The text of the event."""
+        """Return the text of the event."""
         if self.limit:
             subject = self.text.replace("{n}", str(transition.member + 1))
             is_now = self.limit if transition.active else f"no longer {self.limit}"
@@ -69,18 +73,18 @@ class AlarmTeller:
         self._series: dict[tuple[str, ...], int] = {}  # numbers, by the tags of the event
 
     def carry_on(self, earlier: "AlarmTeller") -> None:
-        """Tell events apart from those of `earlier`, too. Before it has made any."""
+        """Set events apart from those of `earlier`, too. Call this before the first event."""
         self._nudger, self._series = earlier._nudger, earlier._series
 
     def tell(self, transition: Transition, source: str) -> tuple[Event, int]:
-        """The event of one transition on a channel whose tag is `source`, and its stamp."""
+        """Return the event of one transition on a channel whose tag is `source`, and its stamp."""
         alarm = self._alarms[transition.rule]
         level = alarm.level if transition.active else Level.INFORMATION
         words = alarm.words(transition)
         return self._stamped(alarm, level, transition.time_ns, source, words, active=transition.active)
 
     def tell_last(self, standing: StandingAlarm, source: str) -> tuple[Event, int]:
-        """The event that ends what is active on a channel whose tag is `source`, and its stamp."""
+        """Return the event that ends an active alarm on a channel whose tag is `source`, and its stamp."""
         alarm = self._alarms[standing.rule]
         return self._stamped(
             alarm, Level.INFORMATION, standing.seen_ns, source, alarm.last_words(), active=False
@@ -101,17 +105,20 @@ class AlarmTeller:
         return event, self.stamped(event, time_ns)
 
     def stamped(self, event: Event, time_ns: int) -> int:
-        """The stamp of `event`, whose row has `time_ns`: no event of its code and tags has had it."""
+        """Return a stamp for `event`, whose row has `time_ns`, that no event of its code and tags has had."""
         tags = (event.code, event.source, event.pack, event.charger)
         number = self._series.setdefault(tags, len(self._series))
-        return time_ns + self._nudger.tell_apart(number, time_ns)
+        return time_ns + self._nudger.nudge_of(number, time_ns)
 
 
 def successors(
     old: Iterable[tuple[int, Alarm]], new: Iterable[tuple[int, Alarm]], *, same_limit: bool = False
 ) -> dict[int, int]:
-    """By the number of an old alarm that of the new one that goes on with it: the one of the same subject, of
-    several the one in the same place. same_limit: its limit must be the same, too."""
+    """Return, by the number of each old alarm, the number of the new one that continues it.
+
+    That is the one of the same subject; of several the one in the same place. With `same_limit` its limit
+    must be the same, too.
+    """
     places = {place: number for number, place in _places(new, same_limit=same_limit)}
     return {number: places[place] for number, place in _places(old, same_limit=same_limit) if place in places}
 
@@ -127,5 +134,5 @@ def _places(
 
 
 def level_of(code: str, name: str | None) -> Level:
-    """The level of that name; None: the one that the vocabulary gives the code."""
+    """Return the level called `name`; without one, the level that the vocabulary gives the code."""
     return EVENT_CODES[code].level if name is None else Level[name.upper()]

@@ -48,12 +48,12 @@ def pgn_of(arbitration_id: int) -> int | None:
 
 
 def bit_positions(signal: SignalSpec) -> list[int]:
-    """Where the signal's bits are, most significant first; bit n is bit n % 8 of byte n // 8."""
+    """Return where the signal's bits are, most significant first; bit n is bit n % 8 of byte n // 8."""
     if signal.little_endian:
         return [signal.start_bit + weight for weight in reversed(range(signal.bit_count))]
     position = signal.start_bit
     positions = []
     for _ in range(signal.bit_count):
         positions.append(position)
-        position = position - 1 if position % 8 else position + 15  # behind bit 0 comes the next byte's bit 7
+        position = position - 1 if position % 8 else position + 15  # after bit 0 comes the next byte's bit 7
     return positions

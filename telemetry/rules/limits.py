@@ -1,9 +1,11 @@
 """`[[limit]]`: a field of the data model that is watched, and the event when it crosses its limit.
 
-Promises: every limit is checked against the data model and against what is mapped when the plan is made, or
-refused with its key path and the nearest name that exists: a limit that could never be crossed is a mistake.
-A limit begins when the value has been beyond it in each row of `for_s`, and ends when the value is back by
-the hysteresis.
+Promises:
+
+- Every limit is checked against the data model and the map when the plan is made, or refused with its key
+  path and the nearest name that exists. A limit that could never be crossed is a mistake.
+- A limit begins when the value has been beyond it in each row of `for_s`. It ends when the value is back by
+  the hysteresis.
 """
 
 import re
@@ -106,7 +108,7 @@ def _checked_field(limit: Limit) -> tuple[str, str]:
     if field not in fields:
         raise ConfigError(f'{name} has no field "{field}"', where=where, hint=nearest(field, fields))
     if fields[field].kind is not Kind.FLOAT:
-        raise ConfigError(f"{limit.field} is no number", where=where)
+        raise ConfigError(f"{limit.field} is not a number", where=where)
     return name, field
 
 
@@ -123,7 +125,7 @@ def _of_tag(limit: Limit) -> str:
 
 
 def _filled_hint(limit: Limit, measurement: str, mapping: MapSpec | None) -> str:
-    """What of this measurement is filled, for the hint."""
+    """Return which fields of this measurement are filled, for the hint."""
     if mapping is None:
         return "add [[map]] entries"
     names = {
@@ -206,7 +208,7 @@ def _alarms(limit: Limit, measurement: str, field: str, mapping: MapSpec) -> Ite
 
 
 def _subject(limit: Limit, measurement: str, name: str) -> tuple[str, str]:
-    """What a text calls the field, and the field's unit."""
+    """Return the field's name in a text, and its unit."""
     if measurement == CELLS.name:
         kind, unit = _KINDS[name[0]]
         return f"{kind} {{n}}" if limit.field.endswith("*") else f"{kind} {int(name[1:])}", unit
@@ -215,7 +217,7 @@ def _subject(limit: Limit, measurement: str, name: str) -> tuple[str, str]:
 
 
 def _test(limit: Limit) -> LimitTest:
-    """In decimals, so that 4.2 less 0.05 is 4.15."""
+    """Subtract in decimals, so that 4.2 less 0.05 is 4.15."""
     value, hysteresis = Decimal(repr(limit.value)), Decimal(repr(limit.hysteresis))
     return LimitTest(
         limit=limit.value,

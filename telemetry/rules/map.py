@@ -1,9 +1,12 @@
 """`[[map]]`: which signal of which message is which field of the data model.
 
-Promises: every entry is resolved against the databases and the data model when the plan is made, or refused
-with its key path and the nearest name that exists; a field has one origin on a bus: one signal, in every
-branch of a multiplexer that has it. What comes out (`MapSpec`) holds indexes only and is carried out by the
-compiled `telemetry_core.rules.mapper`.
+Promises:
+
+- Every entry is resolved against the databases and the data model when the plan is made, or refused with its
+  key path and the nearest name that exists.
+- A field has one origin on a bus: one signal, in every branch of a multiplexer that has it.
+
+The result (`MapSpec`) holds indexes only. The compiled `telemetry_core.rules.mapper` carries it out.
 
 An entry fills one field (`Pack.Voltage` to `battery.voltage_v`) or, with `{n}`, a numbered family
 (`Cells.Cell{n}_V` to `cells.v{n}`). Entries to `event.CODE` are for `telemetry.rules.alarm_map`.
@@ -79,12 +82,12 @@ def resolve(
 
 
 def _are_branches(one: Assignment, other: Assignment) -> bool:
-    """Whether they are one signal in two branches of a multiplexer: no frame has both."""
+    """Return whether they are one signal in two branches of a multiplexer: no frame has both."""
     return (one.where, one.name) == (other.where, other.name) and one.message is other.message
 
 
 def is_alarm(entry: MapEntry) -> bool:
-    """Whether it leads to an event and not to a field."""
+    """Return whether the entry leads to an event and not to a field."""
     return entry.to.partition(".")[0] == EVENT.name
 
 
@@ -177,7 +180,7 @@ def _cells_target(field_name: str, where: str) -> _Target:
 
 
 def _tag(entry: MapEntry, measurement: Measurement) -> tuple[str, str]:
-    """The tag that tells packs or chargers apart, and its value."""
+    """Return the tag that distinguishes packs or chargers, and its value."""
     if "pack" in measurement.tags:
         if entry.charger is not None:
             raise ConfigError(f"{measurement.name} has no tag charger", where=f"{entry.where}.charger")

@@ -9,7 +9,7 @@ from telemetry.toml_table import TomlTable
 
 LEVEL_NAMES = tuple(level.name.lower() for level in Level)
 NUMBER = "{n}"  # in a signal's name: any number
-LAST_ADDRESS = 0xFD  # of J1939; the two behind it are nobody's
+LAST_ADDRESS = 0xFD  # of J1939; the two after it belong to no node
 _ADDRESS = re.compile("(?:0[xX])?([0-9A-Fa-f]{1,2})")
 MAIN = "main"  # pack and charger, until they are named
 

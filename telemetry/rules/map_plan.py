@@ -1,7 +1,10 @@
 """Packs resolved `[[map]]` assignments into the MapSpec that the compiled Mapper carries out.
 
-Promises: the rows of one frame come in a fixed order (tag set by tag set; cells before what is derived from
-them); decimal signals stay decimal through scale and offset, so that they print as short as in the database.
+Promises:
+
+- The rows of one frame come in a fixed order: tag set by tag set, cells before what is derived from them.
+- Decimal signals stay decimal through scale and offset, so that they print as short as in the database.
+
 Relies on `telemetry.rules.map` for valid assignments: one for each field, bus and branch of a multiplexer.
 """
 
@@ -38,7 +41,7 @@ from telemetry_core.rules.map_spec import (
 
 from telemetry.model.measurements import BATTERY, CELLS, CHARGER, METER, cells_record_spec, record_spec
 
-# In the order of the rows that one frame makes: what is derived from cells comes behind them.
+# In the order of the rows that one frame makes: what is derived from cells comes after them.
 _ORDER = (CELLS.name, BATTERY.name, CHARGER.name, METER.name)
 MAPPED_MEASUREMENTS = tuple(sorted(_ORDER))
 
@@ -80,7 +83,7 @@ class Counting:
 
 
 class _Key(NamedTuple):
-    """What tells one target from another: a field that one bus fills is still derived on the others."""
+    """What distinguishes targets: a field that one bus fills is still derived on the others."""
 
     bus: int
     tag: Tag
@@ -255,23 +258,23 @@ def _flow(filled: dict[str, list[SlotMap]], record: RecordSpec) -> FlowRule | No
 
 
 def _count(key: _Key, filled: _Filled, record: RecordSpec) -> CountRule | None:
-    """What has flowed through a battery: charge needs its current, energy its power, told or derived."""
+    """Return the counters of a battery: charge needs its current, energy its power, mapped or derived."""
     if key.measurement != BATTERY.name:
         return None
     known, index = filled[key], _indexes(record)
     has_current = "current_a" in known
     has_power = "power_w" in known or (has_current and "voltage_v" in known)
 
-    def told(name: str, is_known: bool) -> int:
+    def counter(name: str, is_known: bool) -> int:
         return index[name] if is_known and name not in known else ABSENT
 
     rule = CountRule(
         current=index["current_a"] if has_current else ABSENT,
         power=index["power_w"] if has_power else ABSENT,
-        charged_ah=told("charged_ah", has_current),
-        discharged_ah=told("discharged_ah", has_current),
-        charged_wh=told("charged_wh", has_power),
-        discharged_wh=told("discharged_wh", has_power),
+        charged_ah=counter("charged_ah", has_current),
+        discharged_ah=counter("discharged_ah", has_current),
+        charged_wh=counter("charged_wh", has_power),
+        discharged_wh=counter("discharged_wh", has_power),
     )
     return rule if has_current or has_power else None
 
@@ -334,8 +337,8 @@ def _message(by_target: Mapping[int, Sequence[_Pair]]) -> MessageSpec:
 
 
 def protection_field(message: MessageSpec) -> int:
-    """The field of a message's record that says whether its frame is what it ought to be; ABSENT: none."""
-    return len(message.signals) if message.tells_protection else ABSENT
+    """Return the field of a message's record that says whether its frame passed its checks; ABSENT: none."""
+    return len(message.signals) if message.reports_protection else ABSENT
 
 
 class _Cycles:

@@ -1,8 +1,7 @@
 """Pages of cells that do not come: the events that say so, and the words of `check`.
 
 Promises: one event for all pages of a cycle that go missing with one row, and one for those that come back
-with it. Relies on the mapper, which reports a
-page once when it is missing and once when it is back.
+with it. Relies on the mapper, which reports a page once when it is missing and once when it is back.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +15,11 @@ from telemetry.model.events import Event
 
 CODE = "page_missing"
 
-Told = tuple[int, Event, int]  # the row behind which an event stands, and the time of that row
+Told = tuple[int, Event, int]  # the row that an event follows, and the time of that row
 
 
 class MissingPages:
-    """Makes events of what a mapper with this map notices."""
+    """Makes events from the notices of a mapper with this map."""
 
     def __init__(self, mapping: MapSpec) -> None:
         self._map = mapping
@@ -28,12 +27,12 @@ class MissingPages:
         self._tags: dict[int, str] = {}
 
     def bind(self, channel: int, bus: int, tag: str) -> None:
-        """Rows of `channel`, whose tag `source` is `tag`, are of the plan's bus `bus` (-1: none)."""
+        """Note that `channel`, whose tag `source` is `tag`, carries the plan's bus `bus` (-1: none)."""
         self._cycles[channel] = self._map.buses[bus].cycles if bus >= 0 else ()
         self._tags[channel] = tag
 
     def tell(self, notices: Iterable[PageNotice]) -> Iterator[Told]:
-        """The events of one batch."""
+        """Yield the events of one batch."""
         for key, group in groupby(notices, lambda one: (one.row, one.time_ns, one.channel, one.cycle)):
             row, time_ns, channel, number = key
             cycle = self._cycles[channel][number]
@@ -45,7 +44,7 @@ class MissingPages:
                     yield row, event, time_ns
 
     def words(self, channel: int, missing: Iterable[tuple[int, int]]) -> Iterator[str]:
-        """One sentence for each cycle of `channel` with pages that are missing; missing: as of the mapper."""
+        """Yield one sentence for each cycle of `channel` with pages that the mapper reports as `missing`."""
         for number, pages in groupby(missing, lambda one: one[0]):
             cycle = self._cycles[channel][number]
             yield _missing(_words(cycle, [page for _, page in pages]))

@@ -1,10 +1,14 @@
 """`[[protect]]`: which frames are checked, and how, for the messages of a plan.
 
-Promises: every entry is resolved against the databases when the plan is made, or refused with its key path
-and the nearest name that exists; a message has one protection on a bus, and an entry is for one message
-there, whose ids may be many (a range of a SYM). What comes out is a plan, whose records have a flag more
-where a message reports it (`on_error = "flag"`), and the rules that the compiled stage carries out
-(`telemetry_core.rules.protection`).
+Promises:
+
+- Every entry is resolved against the databases when the plan is made, or refused with its key path and the
+  nearest name that exists.
+- A message has one protection on a bus. An entry is for one message there, which may have many ids (a range
+  of a SYM).
+
+The result is a plan and its rules. Records of messages that report the check (`on_error = "flag"`) have one
+more flag. The compiled stage carries out the rules (`telemetry_core.rules.protection`).
 
 Where a profile of AUTOSAR has its checksum and its counter, unless an entry names signals: profiles 1 and 2
 in byte 0 and in the low nibble of byte 1, profile 5 in bytes 0 and 1 and in byte 2 (AUTOSAR_PRS_E2EProtocol).
@@ -40,9 +44,9 @@ from telemetry.rules.protect_entry import (
 )
 from telemetry.rules.signals import nearest
 
-FLAG = "protection_ok"  # the field that tells
+FLAG = "protection_ok"  # the field that reports the check
 MOST_COUNTER_BITS = 16
-MOST_IDS_TOLD = 8
+MOST_IDS_NAMED = 8
 _NIBBLE_BIT = 12  # of profile 1C, where the counter is in the profile's own place
 _COUNTER_NIBBLE = (11, 10, 9, 8)
 _COUNTER_BYTE = (23, 22, 21, 20, 19, 18, 17, 16)
@@ -50,7 +54,7 @@ _COUNTER_BYTE = (23, 22, 21, 20, 19, 18, 17, 16)
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
-    """What a profile says by itself. counter_most: None: all that its bits hold."""
+    """What a profile fixes by itself. `counter_most` None: all that its bits hold."""
 
     checksum: Checksum
     data_id: DataId
@@ -73,7 +77,7 @@ _CHECKSUM_BITS = {Checksum.NONE: 0, Checksum.CRC16_CCITT: 16}  # 8 of all others
 
 @dataclass(frozen=True, slots=True)
 class ProtectedPlan:
-    """A plan that has room for what its rules tell, and the rules."""
+    """A plan with room for the reports of its rules, and the rules."""
 
     spec: PlanSpec
     rules: tuple[ProtectionRule, ...]
@@ -135,8 +139,8 @@ def _require_one(entry: ProtectEntry, bus: BusSpec, matching: Sequence[int], spe
     }
     if len(alike) > 1:
         ids = [id_text(message.arbitration_id | EXTENDED * message.extended) for message in messages]
-        named = ", ".join(ids[:MOST_IDS_TOLD])
-        more = f" and {len(ids) - MOST_IDS_TOLD} more" if len(ids) > MOST_IDS_TOLD else ""
+        named = ", ".join(ids[:MOST_IDS_NAMED])
+        more = f" and {len(ids) - MOST_IDS_NAMED} more" if len(ids) > MOST_IDS_NAMED else ""
         raise ConfigError(
             f'"{entry.message}" is the name of several messages on {bus.name}, with the ids {named}{more}',
             where=entry.where_subject,
@@ -253,16 +257,16 @@ def _check_places(rule: ProtectionRule, entry: ProtectEntry) -> None:
 
 
 def _with_flags(spec: PlanSpec, rules: Iterable[ProtectionRule]) -> PlanSpec:
-    """The plan with a flag more in the records of messages that tell."""
+    """Return the plan with one more flag in the records of messages that report their check."""
     telling = {(rule.bus, rule.message) for rule in rules if rule.action is Action.FLAG}
     if not telling:
         return spec
     records = list(spec.records)
 
     def flagged(message: MessageSpec) -> MessageSpec:
-        # A record may be shared with a message that does not tell.
+        # A record may be shared with a message that does not report.
         records.append(_with_flag(spec.records[message.record]))
-        return replace(message, record=len(records) - 1, tells_protection=True)
+        return replace(message, record=len(records) - 1, reports_protection=True)
 
     buses = [
         replace(

@@ -23,7 +23,7 @@ _NEEDS_DATA_ID = (E2E_1A, E2E_1B, E2E_1C, E2E_1_LOW, E2E_5)
 
 @dataclass(frozen=True, slots=True)
 class ProtectEntry:
-    """How a message is protected, and what becomes of a frame that is not what it ought to be."""
+    """How a message is protected, and what becomes of a frame that fails its checks."""
 
     message: str | None  # as the database names it; None: the id says which message
     profile: str  # one of PROFILES

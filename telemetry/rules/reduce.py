@@ -38,9 +38,9 @@ def read_reduce(table: TomlTable) -> ReduceSettings:
 
 
 def check_measurements(names: Iterable[str], records: Iterable[RecordSpec]) -> None:
-    """ConfigError if an interval is given for a measurement that there is not: it would never be used.
+    """Raise ConfigError if an interval is given for an unknown measurement: it would never be used.
 
-    There are those of the data model, and those that `records` make: the databases' messages.
+    Known are those of the data model, and those of `records`: the databases' messages.
     """
     known = {record.measurement for record in records} | MEASUREMENTS.keys()
     for name in names:

@@ -28,9 +28,9 @@ def model(
     spec: PlanSpec,
     counting: Counting | None = None,
 ) -> Modelling:
-    """What `entries` and `limits` mean for the messages of `spec`. Raises ConfigError.
+    """Resolve `entries` and `limits` for the messages of `spec`. Raises ConfigError.
 
-    counting: of charge and energy, which is the service's; None: no counters.
+    `counting` of charge and energy is the service's; None: no counters.
     """
     found = resolve(entries, spec, counting=counting)
     mapping = found if found.targets else None

@@ -1,4 +1,4 @@
-"""Senders of J1939: which messages the senders stage judges, and what people learn of what it finds.
+"""Senders of J1939: which messages the senders stage judges, and how its findings become events and counters.
 
 Promises: a message is judged where an entry of `[[map]]` that names no sender takes something from it.
 Relies on `telemetry_core.rules.senders`, which does the judging.
@@ -14,7 +14,7 @@ from telemetry.ledger import Counters
 from telemetry.model.events import Event, begins
 from telemetry.rules.alarms import Alarm
 
-Judged = tuple[int, int]  # a record and the field that says whether a row's frame is what it ought to be
+Judged = tuple[int, int]  # a record and the field that says whether a row's frame passed its checks
 
 CODES = ("second_sender", "sender_changed")
 
@@ -58,9 +58,9 @@ def account_name(source: str, message: str) -> str:
 
 def kept_out(counters: Counters, source: str) -> dict[str, int]:
     """Rows of `source` that were not taken, by message; messages without any are left out."""
-    before, behind = f"senders/{source}/", "/kept_out"
+    prefix, suffix = f"senders/{source}/", "/kept_out"
     return {
-        name.removeprefix(before).removesuffix(behind): count
+        name.removeprefix(prefix).removesuffix(suffix): count
         for name, count in counters.items()
-        if count and name.startswith(before)
+        if count and name.startswith(prefix)
     }

@@ -1,8 +1,11 @@
 """Signals and their values by name: what `Message.Signal` of a `[[map]]` entry is in the databases.
 
-Promises: a name that is not there is refused with the entry's key path and the nearest name that is. An entry
-names one signal (`Pack.Voltage`) or, with `{n}`, a numbered family (`Cells.Cell{n}_V`: Cell1, Cell01 and
-Cell001 all match). A signal that stands in several branches of a multiplexer is found in each of them.
+Promises:
+
+- An unknown name is refused with the entry's key path and the nearest name that exists.
+- An entry names one signal (`Pack.Voltage`) or, with `{n}`, a numbered family (`Cells.Cell{n}_V`: Cell1,
+  Cell01 and Cell001 all match).
+- A signal in several branches of a multiplexer is found in each of them.
 """
 
 import difflib
@@ -151,7 +154,7 @@ class Catalogue:
 
 
 def _signal_name(field: FieldSpec) -> str:
-    """Empty for a signal's second field, which holds its word and is mapped from by nobody."""
+    """Return the signal's name; empty for its second field, which holds its word and is never mapped."""
     return "" if field.kind is SlotKind.WORD else field.signal or field.name
 
 
@@ -175,7 +178,7 @@ def checked_number(number: int, where: str, hint: str = "") -> int:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The hint that names what was probably meant."""
+    """Return the hint with the name that was probably meant."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     folded = name.casefold()
     longer = [candidate for candidate in by_folded if folded and candidate.startswith(folded)]
@@ -204,7 +207,7 @@ def raw_values(value: int | str, found: FoundSignal, where: str) -> tuple[int, .
 
 
 def absent_values(entry: MapEntry, found: FoundSignal) -> tuple[int, ...]:
-    """The raw values of the signal that stand for none, as the entry says. Raises ConfigError."""
+    """Return the raw values of the signal that the entry declares absent. Raises ConfigError."""
     where = f"{entry.where}.absent"
     if entry.absent and found.signal.is_float:
         raise ConfigError(

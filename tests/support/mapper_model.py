@@ -104,7 +104,7 @@ class MapperModel:
                 continue
             for message in self._spec.buses[channel.bus].messages:
                 record = self._records[message.record]
-                is_right = not _tells_of_fault(row, record, message)
+                is_right = not _reports_fault(row, record, message)
                 if record.measurement == row.measurement and is_right and is_of_sender(row, message.sender):
                     yield from self._map_row(row, number, channel, message)
 
@@ -259,7 +259,7 @@ def _take_pages(
     }
 
 
-def _tells_of_fault(row: Row, record: RecordSpec, message: MessageMap) -> bool:
+def _reports_fault(row: Row, record: RecordSpec, message: MessageMap) -> bool:
     return message.protection != ABSENT and row.raw.get(record.fields[message.protection].name) is False
 
 

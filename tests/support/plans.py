@@ -92,8 +92,8 @@ def _random_message(
         FieldSpec(f"s{index}", SlotKind.FLOAT if signal.is_float else _integer_kind(signal))
         for index, signal in enumerate(signals)
     )
-    tells_protection = random.random() < 0.2
-    if tells_protection:
+    reports_protection = random.random() < 0.2
+    if reports_protection:
         fields += (FieldSpec("protection_ok", SlotKind.BOOL),)
     records.append(RecordSpec(name, fields))
     return MessageSpec(
@@ -106,7 +106,7 @@ def _random_message(
         record=len(records) - 1,
         by_pgn=extended and random.random() < 0.5,
         drops_not_available=random.random() < 0.3,
-        tells_protection=tells_protection,
+        reports_protection=reports_protection,
     )
 
 

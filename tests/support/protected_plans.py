@@ -79,7 +79,7 @@ def message(
         conditions=(),
         record=record,
         by_pgn=by_pgn,
-        tells_protection=tells,
+        reports_protection=tells,
     )
 
 
@@ -87,7 +87,7 @@ def plan_of(messages: Sequence[MessageSpec]) -> PlanSpec:
     """A bus of these messages, each with the record of its number."""
     value, flag = FieldSpec("value", SlotKind.INT), FieldSpec("protection_ok", SlotKind.BOOL)
     records = tuple(
-        RecordSpec(each.name, (value, flag) if each.tells_protection else (value,)) for each in messages
+        RecordSpec(each.name, (value, flag) if each.reports_protection else (value,)) for each in messages
     )
     return PlanSpec(records, (BusSpec("can0", tuple(messages)),))
 

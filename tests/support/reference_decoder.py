@@ -42,7 +42,7 @@ class ReferenceDecoder:
                 continue
             values = self._values(message, frame.data)
             if values:
-                if message.tells_protection and frame.flags & CHECKED:
+                if message.reports_protection and frame.flags & CHECKED:
                     told = self.spec.records[message.record].fields[-1]
                     values[told.name] = not frame.flags & WRONG
                 measurement = self.spec.records[message.record].measurement

@@ -16,12 +16,12 @@ cdef extern from "telemetry_core/decode/unpack.h":
 cdef struct Binding:
     uint16_t bus                 # index into Plan.buses
     uint16_t tags
-    uint16_t sender_tags         # that of J1939's address 0, those of the others behind it
+    uint16_t sender_tags         # that of J1939's address 0; those of the other addresses follow
     uint8_t has_sender_tags
 
 cdef struct Counts:
     uint64_t matched[2]          # [0] frames in no database, [1] frames decoded
-    uint64_t payloads[2]         # likewise of what is no frame but the payload of several
+    uint64_t payloads[2]         # likewise of payloads that several frames carried
     uint64_t error_frames
     uint64_t remote_frames
 
@@ -36,7 +36,7 @@ cdef class Decoder:
     cdef Binding* bindings       # one for each 16-bit channel number: untouched pages cost nothing
     cdef Counts* channel_counts  # likewise
     cdef uint64_t* rows_made     # of each record
-    cdef list names              # of each record: its measurement; None: its rows are no points
+    cdef list names              # of each record: its measurement; None: its rows are not points
     cdef Omitted omitted_signals
     cdef readonly bint is_portable
     cdef UnpackRows* unpack

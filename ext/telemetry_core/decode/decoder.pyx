@@ -1,9 +1,14 @@
 """The decoder: a batch of frames in, a batch of rows of raw signal values out.
 
-Promises: frames are taken in order, and rows stand in the order of their frames; every frame is counted
-once, as decoded, unknown or lost by reason; a signal is decoded when all of its bits are in the payload and
-its multiplexer selects it, whatever the rest of the message is like, and what is left out is counted by
-reason; no Python object is made and the GIL is not held. Relies on FrameBatch: bytes past `length` are zero.
+Promises:
+
+- Rows come in the order of their frames.
+- Every frame counts once: as decoded, as unknown, or as lost by reason.
+- A signal is decoded when all of its bits are in the payload and its multiplexer selects it. The rest of the
+  message does not matter. Signals left out count by reason.
+- The loop makes no Python object and does not hold the GIL.
+
+Relies on FrameBatch: bytes past `length` are zero.
 """
 
 from libc.math cimport isfinite, ldexp
@@ -12,11 +17,11 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from telemetry_core.frames.batch cimport (
-    FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD, Frame,
-    FrameBatch, payload,
+    FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD,
+    Frame, FrameBatch, payload,
 )
 from telemetry_core.decode.plan cimport (
-    LINE_BYTES,
+    CACHE_LINE_BYTES,
     MAX_CAPACITY,
     MOST_FOURS,
     SHAPE_PLAIN,
@@ -74,7 +79,7 @@ cdef struct PlainRows:           # of one block, by the number of their fours
 
 cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable,
                       Py_ssize_t capacity) noexcept nogil:
-    """The payload, zeros behind it, and the same bytes in reverse."""
+    """Write the payload, the zeros after it, and the same bytes in reverse."""
     cdef Py_ssize_t words = capacity // 8
     cdef Py_ssize_t index
     cdef uint64_t word
@@ -85,7 +90,7 @@ cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable
 
 
 cdef void drop_short(uint64_t* mask, const Extra* extra, Py_ssize_t length, Omitted* omitted) noexcept nogil:
-    """Take the signals out of `mask` whose bits are not all in the payload."""
+    """Remove the signals from `mask` whose bits are not all in the payload."""
     cdef Py_ssize_t word
     cdef uint64_t left
     cdef int bit
@@ -206,8 +211,9 @@ cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t*
 
 cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
                      uint64_t* mask, Omitted* omitted) noexcept nogil:
-    """Fill mask and slots behind it; whether any signal is there. Of `data` so many bytes may be read as
-    `readable` says, and `length` are payload.
+    """Fill `mask` and the slots after it. Return whether any signal is there.
+
+    `readable` bytes of `data` may be read; `length` of them are payload.
     """
     cdef uint64_t words[BUFFER_WORDS]
     cdef const uint8_t* buffer = <const uint8_t*>words
@@ -234,7 +240,7 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
 
 
 cdef void unpack_plain(UnpackRows* unpack, PlainRows* plain) noexcept nogil:
-    """Fill the slots of the rows, and forget them: those alike together, so that no processor guesses wrong."""
+    """Fill the slots of the rows, and forget the rows. Equal lengths go together, so that branches are predicted."""
     cdef unsigned fours
     for fours in range(1, MOST_FOURS + 1):
         if plain.counts[fours]:
@@ -242,10 +248,10 @@ cdef void unpack_plain(UnpackRows* unpack, PlainRows* plain) noexcept nogil:
             plain.counts[fours] = 0
 
 
-cdef void tell_protection(const Message* message, uint8_t flags, uint64_t* mask) noexcept nogil:
-    """Set the flag behind the signals, where the message has one."""
+cdef void set_protection_flag(const Message* message, uint8_t flags, uint64_t* mask) noexcept nogil:
+    """Set the flag that follows the signals, where the message has one."""
     cdef const Extra* extra = <const Extra*>message.extra
-    if extra.tells_protection:
+    if extra.reports_protection:
         mask[extra.protection_slot // 64] |= <uint64_t>1 << (extra.protection_slot % 64)
         mask[extra.mask_words + extra.protection_slot] = (flags & FLAG_WRONG) == 0
 
@@ -257,9 +263,9 @@ cdef inline uint16_t sender_tags(const Binding* binding, uint32_t id) noexcept n
 
 
 cdef class Decoder:
-    """Decodes frames of any number of channels by one Plan; keeps counts and nothing else.
+    """Decodes frames of any number of channels by one Plan. It keeps only counts.
 
-    portable: do without instructions that only some processors have; the rows are the same.
+    With `portable` it uses no instructions that only some processors have. The rows are the same.
     """
 
     def __cinit__(self, Plan plan not None, *, bint portable=False):
@@ -280,9 +286,10 @@ cdef class Decoder:
         free(self.rows_made)
 
     def bind(self, uint16_t channel, Py_ssize_t bus, uint16_t tags, sender_tags=None):
-        """Say what a channel is: index of its bus in the plan (-1: no database), index of its tag set.
+        """Set a channel's bus, by its index in the plan (-1: no database), and its tag set, by index.
 
-        sender_tags: index of the first of 256 tag sets, by source address, for what is matched by PGN.
+        `sender_tags` is the index of the first of 256 tag sets, by source address, for messages matched by PGN.
+        Raises IndexError for a bus that the plan does not have.
         """
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
@@ -292,7 +299,10 @@ cdef class Decoder:
         self.bindings[channel].sender_tags = 0 if sender_tags is None else sender_tags
 
     def decode(self, FrameBatch frames not None, SampleBatch samples not None):
-        """Append a row to `samples` for each frame that a database knows and that has a valid signal."""
+        """Append a row to `samples` for each frame that a database knows and that has a valid signal.
+
+        Raises ValueError when `samples` has another schema than the plan.
+        """
         if samples.schema is not self.plan.schema:
             raise ValueError("the samples are of another schema than the plan's")
         cdef Py_ssize_t start = 0
@@ -307,7 +317,7 @@ cdef class Decoder:
 
     cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
                             SampleBatch samples) noexcept nogil:
-        # All in local variables: the compiler must take each word written for a change of any object's.
+        # All in local variables: the compiler must assume that each word written may change any object.
         cdef const Message* found[BLOCK]
         cdef PlainRows plain
         cdef PlainRow* added
@@ -316,10 +326,10 @@ cdef class Decoder:
         cdef uint64_t* rows_made = self.rows_made
         cdef const Bus* buses = self.plan.buses
         cdef const Bus* bus
-        cdef char* lines = self.plan.lines
+        cdef char* cache_lines = self.plan.cache_lines
         cdef const Message* message
         cdef const Frame* frame
-        cdef uint32_t line
+        cdef uint32_t cache_line
         cdef Py_ssize_t index, rows = 0
         cdef uint64_t* row
         cdef uint64_t* end
@@ -336,18 +346,18 @@ cdef class Decoder:
             if frame.flags < FLAG_PAYLOAD and not frame.id & (ID_ERROR | ID_REMOTE):
                 bus = &buses[bindings[frame.channel].bus]
                 if frame.id < STANDARD_IDS:
-                    line = bus.standard[frame.id]
+                    cache_line = bus.standard[frame.id]
                 elif frame.id & ID_EXTENDED:
-                    line = find_extended(bus, frame.id & ID_MASK)
+                    cache_line = find_extended(bus, frame.id & ID_MASK)
                 else:
-                    line = 0
-                channel_counts[frame.channel].matched[line != 0] += 1
+                    cache_line = 0
+                channel_counts[frame.channel].matched[cache_line != 0] += 1
             else:
-                line = self._find_any(frame)
-            message = message_at(lines, line)
+                cache_line = self._find_any(frame)
+            message = message_at(cache_lines, cache_line)
             found[index] = message
             prefetch(message)
-            prefetch(<const char*>message + LINE_BYTES)
+            prefetch(<const char*>message + CACHE_LINE_BYTES)
         row = samples.words + samples.used
         end = samples.words + samples.room
         for index in range(count):
@@ -381,8 +391,8 @@ cdef class Decoder:
             elif not decode_any(message, payload(frame, payloads), max(INLINE_PAYLOAD, frame.length), frame.length,
                                 row + HEAD_WORDS, &self.omitted_signals):
                 continue
-            elif frame.flags & FLAG_CHECKED:  # such a message is never plain
-                tell_protection(message, frame.flags, row + HEAD_WORDS)
+            elif frame.flags & FLAG_CHECKED:  # a checked message is never plain
+                set_protection_flag(message, frame.flags, row + HEAD_WORDS)
             rows_made[message.record] += 1
             rows += 1
             row += message.row_words
@@ -392,11 +402,11 @@ cdef class Decoder:
         return True
 
     cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil:
-        """The line of the message that a frame of any kind is; counts the frame."""
+        """The cache line of the message that a frame of any kind carries. Counts the frame."""
         cdef Counts* counts = &self.channel_counts[frame.channel]
         cdef uint16_t number = self.bindings[frame.channel].bus
         cdef const Bus* bus = &self.plan.buses[number]
-        cdef uint32_t line = 0
+        cdef uint32_t cache_line = 0
         if frame.id & ID_ERROR:
             counts.error_frames += 1
         elif frame.id & ID_REMOTE:
@@ -405,17 +415,17 @@ cdef class Decoder:
             if frame.flags & FLAG_BY_PGN:
                 bus = &self.plan.buses_by_pgn[number]
             if frame.id & ID_EXTENDED:
-                line = find_extended(bus, frame.id & ID_MASK)
+                cache_line = find_extended(bus, frame.id & ID_MASK)
             elif frame.id < STANDARD_IDS:
-                line = bus.standard[frame.id]
+                cache_line = bus.standard[frame.id]
             if frame.flags & FLAG_PAYLOAD:
-                counts.payloads[line != 0] += 1
+                counts.payloads[cache_line != 0] += 1
             else:
-                counts.matched[line != 0] += 1
-        return line
+                counts.matched[cache_line != 0] += 1
+        return cache_line
 
     def counts(self, uint16_t channel):
-        """What became of the channel's frames, each in exactly one count."""
+        """Return what became of the channel's frames, each in exactly one count."""
         cdef Counts* counts = &self.channel_counts[channel]
         return {
             "decoded": counts.matched[1],
@@ -425,12 +435,12 @@ cdef class Decoder:
         }
 
     def payloads(self, uint16_t channel):
-        """Payloads of several frames that a message was found for, and others; none of them is a frame."""
+        """Return the number of reassembled payloads with and without a message in the plan."""
         cdef Counts* counts = &self.channel_counts[channel]
         return {"decoded": counts.payloads[1], "unknown": counts.payloads[0]}
 
     def omitted(self):
-        """Signals left out of decoded frames, by reason."""
+        """Return the number of signals left out of decoded frames, by reason."""
         return {
             "short_frame": self.omitted_signals.short_frame,
             "not_a_number": self.omitted_signals.not_a_number,
@@ -439,7 +449,7 @@ cdef class Decoder:
         }
 
     def made(self):
-        """Rows by measurement, those of which there are any; hidden ones are no points."""
+        """Return the number of rows by measurement, without zeros and without hidden records."""
         cdef Py_ssize_t record
         cdef dict rows = {}
         for record in range(len(self.names)):

@@ -1,7 +1,7 @@
 """Data sheet of a decode plan: which message a frame is, and where its signals are, packed for the loop.
 
 unpack.h has the innermost structs. Messages lie on cache lines of one array, and an id leads straight to its
-line: looking a frame up costs one table entry and the message itself, however large the database is.
+line: a lookup costs one table entry and the message itself, in a database of any size.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -9,10 +9,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from telemetry_core.rows.schema cimport Schema
 
 cdef enum:
-    LINE_BYTES = 64
+    CACHE_LINE_BYTES = 64
     STANDARD_IDS = 2048
     EXTENDED_DATA_PAGE = 0x02000000  # bit of an id that is not J1939's
-    AMBIGUOUS = 0x80000000           # flag of IdEntry.line: other extended messages have the same PGN
+    AMBIGUOUS = 0x80000000           # flag of IdEntry.cache_line: other extended messages have the same PGN
     MAX_CAPACITY = 1792          # bytes of payload: the longest J1939 transport message, in whole words
 
 cdef enum Shape:
@@ -26,7 +26,7 @@ cdef struct Interval:            # of a selector's raw values, and what it selec
     uint32_t group_count
 
 cdef struct Selector:
-    uint64_t bias                # xor-ed to the raw value, so that unsigned 64-bit values are in order
+    uint64_t bias                # XORed to the raw value, so that unsigned 64-bit values are in order
     Interval* intervals          # disjoint and sorted
     uint32_t* groups             # indexes into Extra.groups
     uint32_t interval_count
@@ -47,7 +47,7 @@ cdef struct Special:             # what an Op alone cannot do
     uint8_t shift
     uint8_t kind
 
-cdef struct Limit:               # raw bits from `limit` on, `span` more, are no value: J1939, declared invalid
+cdef struct Limit:               # raw bits from `limit` on, `span` more, are not a value: J1939, declared invalid
     uint64_t mask
     uint64_t limit
     uint64_t span
@@ -102,15 +102,15 @@ cdef struct Extra:
     uint16_t selector_count
     uint16_t special_count
     uint16_t limit_count
-    uint8_t tells_protection     # by a flag behind the last signal
+    uint8_t reports_protection   # by a flag after the last signal
     uint16_t protection_slot
 
 cdef struct IdEntry:
     uint32_t key                 # an extended id, or one of the J1939 keys below
-    uint32_t line                # of the message; 0: free
+    uint32_t cache_line          # of the message; 0: free
 
 cdef struct Bus:
-    uint32_t* standard           # STANDARD_IDS lines, 0 when unknown
+    uint32_t* standard           # STANDARD_IDS cache lines, 0 when unknown
     IdEntry* extended            # open addressing, at most half full
     uint32_t extended_shift      # 32 - log2 of its size
     uint32_t extended_mask       # the bits in which its ids are compared
@@ -123,14 +123,14 @@ cdef class Plan:
     cdef readonly Py_ssize_t message_count
     cdef Bus* buses              # [0] knows no message; [n + 1] is the n-th of the spec
     cdef Bus* buses_by_pgn       # the same with every extended message matched by PGN: for whole payloads
-    cdef char* lines             # of LINE_BYTES each; [0] is the message of no frame: it has no rows
+    cdef char* cache_lines       # [0] is a message that no frame matches: it has no rows
     cdef object memory           # owns all that the structs point to
 
     cdef object _pack(self)
 
 
-cdef inline Message* message_at(char* lines, uint32_t line) noexcept nogil:
-    return <Message*>(lines + <size_t>line * LINE_BYTES)
+cdef inline Message* message_at(char* cache_lines, uint32_t cache_line) noexcept nogil:
+    return <Message*>(cache_lines + <size_t>cache_line * CACHE_LINE_BYTES)
 
 
 # The high bits go into the low ones first: multiplied alone, ids at even steps fall on one another.
@@ -141,9 +141,9 @@ cdef inline uint32_t id_slot(const Bus* bus, uint32_t key) noexcept nogil:
 cdef inline uint32_t find_key(const Bus* bus, uint32_t key) noexcept nogil:
     cdef uint32_t slot = id_slot(bus, key)
     cdef uint32_t last = (<uint32_t>0xFFFFFFFF) >> bus.extended_shift
-    while bus.extended[slot].line and bus.extended[slot].key != key:
+    while bus.extended[slot].cache_line and bus.extended[slot].key != key:
         slot = (slot + 1) & last
-    return bus.extended[slot].line
+    return bus.extended[slot].cache_line
 
 
 # Keys of J1939 messages share the table with extended ids (29 bits): bit 29 marks PGN, destination and source
@@ -164,8 +164,8 @@ cdef inline uint32_t pgn_pair_key(uint32_t id) noexcept nogil:
     return <uint32_t>0x20000000 | (id & 0x1FFFFFF)
 
 
-# Line of the message that an extended id is; 0: unknown. The exact id comes first, then PGN, destination and
-# sender, then PGN and sender, then the PGN alone, which is looked up first: seldom does anything else share it.
+# Cache line of the message with an extended id; 0: unknown. The exact id counts first, then PGN, destination and
+# sender, then PGN and sender, then the PGN alone. The lookup begins with the PGN, since messages rarely share it.
 cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
     cdef uint32_t same_pgn = 0
     cdef uint32_t found

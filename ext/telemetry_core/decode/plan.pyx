@@ -1,9 +1,13 @@
 """A decode plan: PlanSpec packed into flat arrays, made once and read by any number of decoders.
 
-Promises: all arithmetic that does not depend on a payload is done here; the structs never change and never
-move; a spec that makes no sense (a bit count of 0, a signal past the longest payload, conditions in a
-circle, an id twice on one bus) is a ValueError that names the message. Relies on the Schema having been
-made of the spec's records, with further ones behind them at most.
+Promises:
+
+- All arithmetic that does not depend on a payload is done here.
+- The structs never change and never move.
+- A spec that makes no sense (a bit count of 0, a signal past the longest payload, conditions in a circle, an id
+  twice on one bus) raises a ValueError that names the message.
+
+Relies on a Schema that was made of the spec's records, or of these followed by others.
 """
 
 import struct
@@ -25,7 +29,7 @@ INT64_HIGHEST = (1 << 63) - 1
 
 
 cdef class _Memory:
-    """Zeroed memory in large pieces, freed as one: what is made together lies together."""
+    """Zeroed memory in large pieces, freed as one. What is made together lies together."""
 
     cdef list pieces
     cdef char* at
@@ -49,10 +53,10 @@ cdef class _Memory:
         self.left -= rounded
         return taken
 
-    cdef char* take_lines(self, size_t count) except NULL:
-        """So many cache lines, on a boundary of such."""
-        cdef size_t start = <size_t>self.take((count + 1) * LINE_BYTES)
-        return <char*>((start + LINE_BYTES - 1) // LINE_BYTES * LINE_BYTES)
+    cdef char* take_cache_lines(self, size_t count) except NULL:
+        """Return that many cache lines, on the boundary of one."""
+        cdef size_t start = <size_t>self.take((count + 1) * CACHE_LINE_BYTES)
+        return <char*>((start + CACHE_LINE_BYTES - 1) // CACHE_LINE_BYTES * CACHE_LINE_BYTES)
 
 
 cdef class _Piece:
@@ -69,7 +73,7 @@ cdef class _Piece:
 
 
 def last_byte(signal):
-    """Bytes of payload that the signal needs."""
+    """Return the number of bytes of payload that the signal needs."""
     if signal.little_endian:
         return (signal.start_bit + signal.bit_count + 7) // 8
     return (_network_bit(signal) + signal.bit_count + 7) // 8
@@ -120,8 +124,9 @@ cdef object _float_kinds = {16: SPECIAL_FLOAT_16, 32: SPECIAL_FLOAT_32, 64: SPEC
 
 
 def first_not_available(bit_count):
-    """The lowest raw value (as unsigned) that J1939-71 declares to be "error" or "not available": of two bits or
-    more, see `_pack_limits`.
+    """Return the lowest raw value (as unsigned) that J1939-71 declares to be "error" or "not available".
+
+    It holds for two bits or more (see `_pack_limits`).
     """
     if bit_count in (8, 16, 24, 32):
         return 0xFE << (bit_count - 8)
@@ -151,7 +156,7 @@ def _elementary(ranges):
 
 
 def _depth(message, index):
-    """How many selectors must be known before this signal is."""
+    """How many selectors must be known before this signal."""
     seen = set()
     while (condition := message.signals[index].condition) >= 0:
         if index in seen:
@@ -197,7 +202,7 @@ cdef object _set_mask(uint64_t* mask, indexes):
 
 
 cdef object _check(message, fields):
-    if len(message.signals) + message.tells_protection != len(fields) or len(fields) > MAX_FIELDS:
+    if len(message.signals) + message.reports_protection != len(fields) or len(fields) > MAX_FIELDS:
         raise ValueError(f"{message.name}: {len(message.signals)} signals for {len(fields)} fields")
     for signal, field in zip(message.signals, fields):
         if not 1 <= signal.bit_count <= 64 or signal.start_bit < 0 or last_byte(signal) > MAX_CAPACITY:
@@ -215,7 +220,7 @@ cdef object _check(message, fields):
 
 
 cdef class Plan:
-    """What a Decoder reads. Raises ValueError for a spec that makes no sense."""
+    """A packed PlanSpec, as a Decoder reads it. Raises ValueError for a spec that makes no sense."""
 
     def __cinit__(self, spec, Schema schema not None):
         self.spec = spec
@@ -235,30 +240,30 @@ cdef class Plan:
         self.message_count = sum(len(bus.messages) for bus in spec.buses)
         self.buses = <Bus*>(<_Memory>memory).take((self.bus_count + 1) * sizeof(Bus))
         messages = [message for bus in spec.buses for message in bus.messages]
-        lines = [_line_count(message) for message in messages]
-        self.lines = <char*>(<_Memory>memory).take_lines(sum(lines) + 1)
+        cache_lines = [_cache_line_count(message) for message in messages]
+        self.cache_lines = <char*>(<_Memory>memory).take_cache_lines(sum(cache_lines) + 1)
         self.buses_by_pgn = <Bus*>(<_Memory>memory).take((self.bus_count + 1) * sizeof(Bus))
-        cdef uint32_t line = 1
-        cdef uint32_t next_line
+        cdef uint32_t cache_line = 1
+        cdef uint32_t next_cache_line
         for number, bus in enumerate((BusSpec("", ()), *spec.buses)):
-            next_line = _pack_bus(&self.buses[number], bus, line, False, memory)
-            _pack_bus(&self.buses_by_pgn[number], bus, line, True, memory)
-            line = next_line
-        line = 1
-        for message, count in zip(messages, lines):
+            next_cache_line = _pack_bus(&self.buses[number], bus, cache_line, False, memory)
+            _pack_bus(&self.buses_by_pgn[number], bus, cache_line, True, memory)
+            cache_line = next_cache_line
+        cache_line = 1
+        for message, count in zip(messages, cache_lines):
             _check(message, spec.records[message.record].fields)
-            _pack_message(message_at(self.lines, line), message, self.schema, memory)
-            line += <uint32_t>count
+            _pack_message(message_at(self.cache_lines, cache_line), message, self.schema, memory)
+            cache_line += <uint32_t>count
 
 
-cdef object _line_count(message):
+cdef object _cache_line_count(message):
     """How many cache lines the message takes."""
     cdef size_t fours = (<size_t>len(message.signals) + FOUR - 1) // FOUR
-    return (sizeof(Message) + fours * sizeof(Four) + LINE_BYTES - 1) // LINE_BYTES
+    return (sizeof(Message) + fours * sizeof(Four) + CACHE_LINE_BYTES - 1) // CACHE_LINE_BYTES
 
 
-cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory memory) except 0:
-    """Enter the messages of a bus, the first of which is on `line`; the line behind the last."""
+cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t cache_line, bint all_by_pgn, _Memory memory) except 0:
+    """Enter the messages of a bus, the first of which is on `cache_line`. Return the one after the last."""
     extended = [message for message in spec.messages if message.extended]
     with_one_pgn = {}
     for message in extended:
@@ -269,62 +274,62 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t line, bint all_by_pgn, _Memory 
     bus.extended = <IdEntry*>memory.take((1 << size_bits) * sizeof(IdEntry))
     bus.extended_mask = spec.extended_mask
     bus.standard = <uint32_t*>memory.take(STANDARD_IDS * sizeof(uint32_t))
-    lines = []
+    cache_lines = []
     for message in spec.messages:
-        lines.append(line)
-        line += <uint32_t>_line_count(message)
-    for first_line, message in zip(lines, spec.messages):
-        _add_ids(bus, spec, message, first_line, all_by_pgn or message.by_pgn, with_one_pgn)
-    return line
+        cache_lines.append(cache_line)
+        cache_line += <uint32_t>_cache_line_count(message)
+    for first_cache_line, message in zip(cache_lines, spec.messages):
+        _add_ids(bus, spec, message, first_cache_line, all_by_pgn or message.by_pgn, with_one_pgn)
+    return cache_line
 
 
 cdef bint _has_pair_key(uint32_t id, dict with_one_pgn) except -1:
-    """Whether the destination tells it from messages of the same PGN: only PDU1 has one that is no part of it."""
+    """Whether its destination distinguishes it from messages of the same PGN: only PDU1 has one outside of the PGN."""
     return (id & 0xFF0000) < 0xF00000 and len(with_one_pgn[pgn_key(id)]) > 1
 
 
-cdef object _add_ids(Bus* bus, spec, message, uint32_t line, bint by_pgn, dict with_one_pgn):
-    """Enter what frames of the message may be looked up by; of several messages the first stands."""
+cdef object _add_ids(Bus* bus, spec, message, uint32_t cache_line, bint by_pgn, dict with_one_pgn):
+    """Enter the keys that frames of the message are looked up by. Of several messages the first keeps a key."""
     cdef uint32_t id = message.arbitration_id
     cdef uint32_t pgn = pgn_key(id)
     added = False
     if not message.extended:
-        added = id < STANDARD_IDS and _add_standard(bus, id, spec.standard_mask, line)
+        added = id < STANDARD_IDS and _add_standard(bus, id, spec.standard_mask, cache_line)
     elif id <= ID_MASK:
-        added = _add_key(bus, id & bus.extended_mask, line)
+        added = _add_key(bus, id & bus.extended_mask, cache_line)
     if not added:
         raise ValueError(f"{spec.name}: id {id:X} of {message.name} is too large or there twice")
     if by_pgn and message.extended and not id & EXTENDED_DATA_PAGE:
         bus.by_pgn = 1
         if _has_pair_key(id, with_one_pgn):
-            _add_key(bus, pgn_pair_key(id), line)
-        _add_key(bus, pgn_sender_key(id), line)
-        _add_key(bus, pgn, line | (AMBIGUOUS if len(with_one_pgn[pgn]) > 1 else 0))
+            _add_key(bus, pgn_pair_key(id), cache_line)
+        _add_key(bus, pgn_sender_key(id), cache_line)
+        _add_key(bus, pgn, cache_line | (AMBIGUOUS if len(with_one_pgn[pgn]) > 1 else 0))
 
 
-cdef bint _add_standard(Bus* bus, uint32_t id, uint32_t mask, uint32_t line) noexcept:
-    """Enter every id that is the same under the mask; whether the first of them was new."""
+cdef bint _add_standard(Bus* bus, uint32_t id, uint32_t mask, uint32_t cache_line) noexcept:
+    """Enter every id that is the same under the mask. Return whether the first of them was new."""
     cdef uint32_t free_bits = ~mask & (STANDARD_IDS - 1)
     cdef uint32_t others = free_bits
     if bus.standard[id]:
         return False
     while True:  # through all subsets of the bits that do not count
-        bus.standard[(id & mask) | others] = line
+        bus.standard[(id & mask) | others] = cache_line
         if others == 0:
             return True
         others = (others - 1) & free_bits
 
 
-cdef bint _add_key(Bus* bus, uint32_t key, uint32_t line) noexcept:
+cdef bint _add_key(Bus* bus, uint32_t key, uint32_t cache_line) noexcept:
     """Whether the key was new."""
     cdef uint32_t slot = id_slot(bus, key)
     cdef uint32_t last = (<uint32_t>0xFFFFFFFF) >> bus.extended_shift
-    while bus.extended[slot].line:
+    while bus.extended[slot].cache_line:
         if bus.extended[slot].key == key:
             return False
         slot = (slot + 1) & last
     bus.extended[slot].key = key
-    bus.extended[slot].line = line
+    bus.extended[slot].cache_line = cache_line
     return True
 
 
@@ -338,8 +343,8 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
     message.row_words = schema.records[message.record].row_words if field_count else 0
     message.need_bytes = max((ends[index] for index in free_indexes), default=0)
     message.by_pgn = spec.by_pgn
-    extra.mask_words = (field_count + spec.tells_protection + 63) // 64
-    extra.tells_protection = spec.tells_protection
+    extra.mask_words = (field_count + spec.reports_protection + 63) // 64
+    extra.reports_protection = spec.reports_protection
     extra.protection_slot = <uint16_t>field_count
     extra.capacity = max(8, (max(ends, default=0) + 7) // 8 * 8)
     extra.mask = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))
@@ -357,7 +362,7 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
     message.shape = SHAPE_ANY
     if (extra.capacity == 8 and extra.mask_words == 1 and extra.op_count == field_count
             and not extra.selector_count and not extra.special_count and not extra.limit_count
-            and not extra.tells_protection):
+            and not extra.reports_protection):
         message.shape = SHAPE_PLAIN
         message.mask = extra.mask[0]
         message.four_count = <uint16_t>((field_count + FOUR - 1) // FOUR)

@@ -1,5 +1,7 @@
-"""What a plan is made of, as plain values: written by `telemetry.protocols`, read by the compiled core
-and by the readable reference decoder. They hold no bytes and no behaviour, so a plan can be cached.
+"""What a plan is made of, as plain values.
+
+`telemetry.databases` and `telemetry.protocols` write them. The compiled core and the readable reference
+decoder read them. They hold no bytes and no behaviour, so a plan can be cached.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}  # of the struct module, by the n
 
 
 class SlotKind(IntEnum):
-    """How the 64 bits of a slot are to be read."""
+    """How to read the 64 bits of a slot."""
 
     INT = 0  # int64, raw: value = raw * factor + offset
     UINT = 1  # uint64, raw
@@ -30,7 +32,7 @@ class DecimalScale:
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One field of a record: its name as it will stand in the database, and how its slot is read."""
+    """One field of a record: its name in the output, and how its slot is read."""
 
     name: str
     kind: SlotKind
@@ -38,7 +40,7 @@ class FieldSpec:
     offset: float = 0.0
     scale: DecimalScale | None = None  # None: the encoder writes the shortest decimal of the double
     passes: bool = False  # a change of it is never reduced away (flags, value tables, texts; no selector)
-    signal: str = ""  # as the database names it, where `name` had to differ; else empty
+    signal: str = ""  # as the database names it, where `name` had to differ; otherwise empty
     texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT or WORD: raw value and text
 
 
@@ -49,8 +51,8 @@ class RecordSpec:
     measurement: str
     fields: tuple[FieldSpec, ...]
     modelled: bool = False  # rows of one stamp are meant to merge: never nudged
-    message: str = ""  # as the database names it, where `measurement` had to differ; else empty
-    hidden: bool = False  # rows of it are only mapped from: neither written nor counted as points
+    message: str = ""  # as the database names it, where `measurement` had to differ; otherwise empty
+    hidden: bool = False  # its rows only feed the map: they are neither written nor counted as points
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class SignalSpec:
     is_float: bool  # bit_count is 16, 32 or 64
     condition: int = -1  # index into the message's conditions, -1: always present
     choices: tuple[tuple[int, str], ...] = ()  # the value table: raw value and word, ascending
-    invalid: tuple[int, ...] = ()  # raw values that are declared to be none; of a float its bits
+    invalid: tuple[int, ...] = ()  # raw values that are declared invalid; of a float its bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,9 @@ class MessageSpec:
     signals: tuple[SignalSpec, ...]
     conditions: tuple[Condition, ...]
     record: int  # index into the plan's records
-    by_pgn: bool = False  # J1939: matches by PGN whatever priority, destination and sender
+    by_pgn: bool = False  # J1939: matches by PGN, with any priority, destination and sender
     drops_not_available: bool = False  # J1939: "not available" and "error" are left out
-    tells_protection: bool = False  # its record has a flag behind the signals: the frame is what it should be
+    reports_protection: bool = False  # its record has a flag after the signals: the frame passed its checks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 /* Taking signals out of a payload: the innermost loop of the decoder.
 
-   A buffer is the payload as it came and, behind it, the same bytes in reverse, so that a Motorola signal is
-   little endian there. Eight bytes of it hold the signal; one shift puts its highest bit into bit 63, one its
-   lowest into bit 0, with its sign behind it; a mask takes the sign off again where there is none.
+   A buffer is the payload as it came, followed by the same bytes in reverse, so that a Motorola signal is little
+   endian there. Eight bytes of it hold the signal. One shift puts its highest bit into bit 63, a second one its
+   lowest into bit 0, and extends its sign. A mask clears the sign again where the signal has none.
 
    Of a plain message, eight bytes long, either word holds any signal whole. Its signals are taken four at a time,
-   in two ways that give the same bits: one for every processor, and one with the registers of AVX2, which
-   is chosen when the program runs. Small on purpose: a message of twelve signals is less than two cache
+   in two ways that give the same bits: one for every processor, and one with the registers of AVX2, chosen when
+   the program runs. The structs are small on purpose: a message of twelve signals takes less than two cache
    lines, which is what a large database costs per frame. */
 
 #ifndef TELEMETRY_CORE_UNPACK_H
@@ -28,25 +28,25 @@ typedef struct {
     uint16_t slot;   /* where the value goes */
 } Op;
 
-/* How four signals of a plain message are got, into slots behind one another. */
+/* How to take four signals of a plain message, into consecutive slots. */
 enum { FOUR = 4, MOST_FOURS = 16, SIDE_INTEL = 0, SIDE_MOTOROLA = 2, SIGN_NONE = 64 };
 typedef struct {
     uint8_t left[FOUR];  /* bits to shift left */
     uint8_t right[FOUR]; /* bits to shift right then */
-    uint8_t sign[FOUR];  /* the bit that is the sign then; SIGN_NONE + right when there is none */
+    uint8_t sign[FOUR];  /* the bit that is the sign then; SIGN_NONE + right without a sign */
     uint8_t side[FOUR];  /* of the payload as it came, or of the one in reverse */
 } Four;
 
-/* What a frame is and how its signals are got if it is a plain one; starts on a cache line. */
+/* Which message a frame is, and how to take its signals if it is a plain one. Starts on a cache line. */
 typedef struct {
     uint64_t mask;       /* of a plain message: all of its signals */
-    void *extra;         /* what else there is to know */
+    void *extra;         /* everything further: struct Extra */
     uint32_t record;
     uint32_t row_words;  /* 0: nothing to decode */
     uint16_t four_count; /* of a plain message; the last of them may have less than four signals */
-    uint16_t need_bytes; /* a payload of so many bytes holds all unconditional signals */
+    uint16_t need_bytes; /* a payload of this length holds all unconditional signals */
     uint8_t shape;
-    uint8_t by_pgn;      /* J1939: who has sent it is worth a tag */
+    uint8_t by_pgn;      /* J1939: its sender becomes a tag */
     Four fours[];
 } Message;
 
@@ -72,7 +72,7 @@ static inline uint64_t load64(const void *address)
     ONES(n), ONES((n) + 1), ONES((n) + 2), ONES((n) + 3), \
     ONES((n) + 4), ONES((n) + 5), ONES((n) + 6), ONES((n) + 7)
 #define ALL_8 UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX
-/* By Four.sign: with a sign all bits, else those that are the signal's; from SIGN_NONE on by Op.clear. */
+/* By Four.sign: all bits with a sign, otherwise those of the signal. From SIGN_NONE on by Op.clear. */
 static const uint64_t unpack_masks[SIGN_NONE + 64] = {
     ALL_8, ALL_8, ALL_8, ALL_8, ALL_8, ALL_8, ALL_8, ALL_8,
     ONES_8(0), ONES_8(8), ONES_8(16), ONES_8(24), ONES_8(32), ONES_8(40), ONES_8(48), ONES_8(56),
@@ -89,7 +89,7 @@ static inline void unpack_scattered(const Op *ops, unsigned count, const uint8_t
     }
 }
 
-/* Fill `count` rows of `fours` fours each: a loop that always ends at the same count is guessed right. */
+/* Fill `count` rows of `fours` fours each: processors predict a loop that always ends at the same count. */
 typedef void UnpackRows(const PlainRow *rows, unsigned count, unsigned fours);
 
 static inline void unpack_rows(const PlainRow *rows, unsigned count, unsigned fours)

@@ -1,1 +1,1 @@
-"""Frames as they come: batches of them, Linux sockets, stamps and the load of a bus."""
+"""Frames as they come: batches, Linux sockets, stamps and the load of a bus."""

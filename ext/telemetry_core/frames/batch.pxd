@@ -12,13 +12,13 @@ cdef enum:
     FLAG_FD = 1                  # CAN FD format
     FLAG_BRS = 2                 # FD: bit rate switched
     FLAG_ESI = 4                 # FD: sender is error passive
-    FLAG_PAYLOAD = 8             # no frame of the bus but the payload of several, or of a transport protocol
-    FLAG_BY_PGN = 16             # such a one of J1939: matched by PGN, whatever its database declares
-    FLAG_CHECKED = 32            # the protection stage has looked at it, and its message tells what came out
-    FLAG_WRONG = 64              # likewise, and its checksum or counter is wrong
+    FLAG_PAYLOAD = 8             # not a frame of the bus, but the payload of several or of a transport protocol
+    FLAG_BY_PGN = 16             # a payload of J1939: matched by PGN, even if its database declares otherwise
+    FLAG_CHECKED = 32            # the protection stage has checked it, and its message reports the result
+    FLAG_WRONG = 64              # checked, and its checksum or counter is wrong
 
     INLINE_PAYLOAD = 8           # what lies in the frame itself: all of classic CAN
-    MAX_PAYLOAD = 64             # of a CAN frame; what is longer was put together of several, or is no CAN frame
+    MAX_PAYLOAD = 64             # of a CAN frame; a longer payload comes from several frames or a serial port
     MAX_LONG_PAYLOAD = 65535
 
 cdef struct Frame:               # half a cache line: fetching frames is what decoding them waits for
@@ -31,7 +31,7 @@ cdef struct Frame:               # half a cache line: fetching frames is what de
     uint8_t reserved[3]
     uint8_t data[8]              # bytes past `length` are zero
 
-cdef struct WideFrame:           # begins as a Frame does; has room for any payload of CAN, and zeros behind it
+cdef struct WideFrame:           # begins as a Frame does; has room for any payload of CAN, and for zeros after it
     int64_t time_ns
     uint32_t nudge_ns
     uint32_t id
@@ -50,17 +50,17 @@ cdef class FrameBatch:
     cdef size_t payloads_used    # bytes
     cdef size_t payloads_room
 
-    # Add a frame of `length` payload bytes, all else zero; NULL when full or without memory. The payload is
-    # to be written to `payload(frame)`.
+    # Add a frame of `length` payload bytes, with all other fields zero. NULL when full or without memory. The
+    # caller writes the payload to `payload(frame)`.
     cdef Frame* add(self, uint16_t length) noexcept nogil
     # Add a copy of the frame; False when full or without memory.
     cdef bint take(self, const WideFrame* wide) noexcept nogil
-    # Have room for so many bytes of payloads, so that `add` finds it.
+    # Make room for `count` bytes of payloads, so that `add` finds it.
     cdef bint make_room(self, size_t count) noexcept nogil
     cdef _copy(self, FrameBatch other, Py_ssize_t start, Py_ssize_t stop)
 
 cdef inline const uint8_t* payload(const Frame* frame, const uint8_t* payloads) noexcept nogil:
-    """The bytes of a frame of the batch whose `payloads` these are; zeros follow up to a multiple of eight."""
+    """The bytes of a frame, with the `payloads` of its batch; zeros follow up to a multiple of eight."""
     cdef uint64_t offset
     if frame.length <= INLINE_PAYLOAD:
         return frame.data

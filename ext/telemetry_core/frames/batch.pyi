@@ -2,6 +2,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 class FrameTuple(NamedTuple):
+    """One frame as Python values: for tests and for slow paths."""
+
     time_ns: int
     id: int
     data: bytes
@@ -10,6 +12,12 @@ class FrameTuple(NamedTuple):
     nudge_ns: int
 
 class FrameBatch:
+    """Holds up to `capacity` frames; `len()` is the number that are filled.
+
+    `position` is the number of frames that the source gave before the first one here. The constructor raises
+    ValueError for a capacity below 1.
+    """
+
     position: int
     @property
     def capacity(self) -> int: ...
@@ -19,7 +27,14 @@ class FrameBatch:
     def __iter__(self) -> Iterator[FrameTuple]: ...
     def append(
         self, time_ns: int, id: int, data: bytes | bytearray, *, channel: int = 0, flags: int = 0
-    ) -> None: ...
-    def extend(self, other: FrameBatch) -> None: ...
-    def part(self, start: int, stop: int) -> FrameBatch: ...
-    def clear(self) -> None: ...
+    ) -> None:
+        """Add one frame: `id` with its ID_* bits, `flags` of FLAG_*.
+
+        Raises ValueError when the payload is over 65,535 bytes, IndexError when the batch is full.
+        """
+    def extend(self, other: FrameBatch) -> None:
+        """Append copies of the frames of `other`. Raises IndexError without room for all."""
+    def part(self, start: int, stop: int) -> FrameBatch:
+        """Return a new batch of the frames from `start` to `stop` (exclusive), with its own position."""
+    def clear(self) -> None:
+        """Forget all frames. The buffers stay."""

@@ -1,8 +1,12 @@
 """A batch of frames: one flat buffer, filled by a source and read by the decoder.
 
-Promises: no Python object per frame unless one asks for it by index; a payload is followed by zeros up to a
-multiple of eight bytes. A payload over 8 bytes (CAN FD, a message of a serial port, a transport session) lies
-in a second buffer that all such frames share.
+Promises:
+
+- A frame becomes a Python object only when a caller asks for it by index.
+- Zeros follow a payload up to a multiple of eight bytes.
+
+A payload over 8 bytes (CAN FD, a message of a serial port, a transport session) lies in a second buffer, which
+all such frames share.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -24,7 +28,11 @@ class FrameTuple(NamedTuple):
 
 
 cdef class FrameBatch:
-    """`capacity` frames at most; `len()` of them are filled."""
+    """Holds up to `capacity` frames; `len()` is the number that are filled.
+
+    `position` is the number of frames that the source gave before the first one here. The constructor raises
+    ValueError for a capacity below 1.
+    """
 
     def __cinit__(self, Py_ssize_t capacity):
         if capacity < 1:
@@ -52,7 +60,10 @@ cdef class FrameBatch:
 
     def append(self, int64_t time_ns, uint32_t id, const uint8_t[::1] data not None, *,
                uint16_t channel=0, uint8_t flags=0):
-        """Add one frame. Raises ValueError when the payload is over 65,535 bytes, IndexError when full."""
+        """Add one frame: `id` with its ID_* bits, `flags` of FLAG_*.
+
+        Raises ValueError when the payload is over 65,535 bytes, IndexError when the batch is full.
+        """
         if data.shape[0] > MAX_LONG_PAYLOAD:
             raise ValueError(f"a frame carries at most {MAX_LONG_PAYLOAD} bytes, not {data.shape[0]}")
         if self.count >= self.capacity:
@@ -114,18 +125,18 @@ cdef class FrameBatch:
         return True
 
     def extend(self, FrameBatch other not None):
-        """Copy the frames of `other` behind those already here. Raises IndexError without room for all."""
+        """Append copies of the frames of `other`. Raises IndexError without room for all."""
         if other.count > self.capacity - self.count:
             raise IndexError("the batch has no room for these frames")
         self._copy(other, 0, other.count)
 
     def clear(self):
-        """Forget all frames; the buffers stay."""
+        """Forget all frames. The buffers stay."""
         self.count = 0
         self.payloads_used = 0
 
     def part(self, Py_ssize_t start, Py_ssize_t stop):
-        """A new batch of the frames from `start` to `stop` (exclusive), with its own position."""
+        """Return a new batch of the frames from `start` to `stop` (exclusive), with its own position."""
         if not 0 <= start < stop <= self.count:
             raise IndexError(f"{start}:{stop} of {self.count} frames")
         cdef FrameBatch taken = FrameBatch(stop - start)
@@ -134,7 +145,7 @@ cdef class FrameBatch:
         return taken
 
     cdef _copy(self, FrameBatch other, Py_ssize_t start, Py_ssize_t stop):
-        """Append frames of `other`, for which there is room."""
+        """Append frames of `other`. The caller has made sure of the room."""
         cdef Frame* copies = &self.frames[self.count]
         cdef Py_ssize_t index
         cdef size_t size

@@ -1,12 +1,16 @@
 """Reads CAN frames from a socket, many with one system call, without the GIL: the live hot path.
 
-Promises: a frame carries the kernel's own stamp of its arrival; what the kernel dropped and what is no frame
-is counted; setting the stop descriptor ends every wait at once. Relies on a socket that keeps message
-borders and carries `struct can_frame` (16 bytes) or `struct canfd_frame` (72 bytes): CAN_RAW, or AF_UNIX
-SOCK_SEQPACKET, which is the same code. An empty message is the end of the stream.
+Promises:
 
-A wake-up costs eight times what a frame costs, so after one the reader waits (`gather_ms`) for more to come
-before it drains the queue; unless the queue was long the last time, since then waiting gains nothing.
+- A frame carries the kernel's own stamp of its arrival.
+- The reader counts what the kernel dropped and what is not a frame.
+- Setting the stop descriptor ends every wait at once.
+
+Relies on a socket that keeps message borders and carries `struct can_frame` (16 bytes) or `struct canfd_frame`
+(72 bytes): CAN_RAW, or AF_UNIX SOCK_SEQPACKET, which the same code reads. An empty message ends the stream.
+
+A wake-up costs as much as eight frames. So after one the reader waits (`gather_ms`) for more frames before it
+drains the queue. If the queue was long the last time, waiting gains nothing and the reader does not wait.
 
 Sources: can(7) of the kernel's documentation (networking/can.rst), linux/can.h, linux/can/error.h.
 """
@@ -66,9 +70,9 @@ cdef enum:
 
 
 def set_stamp_options(int fd, *, bint hardware=False):
-    """Have the kernel tell, with each message, when it came and how many it had to drop.
+    """Make the kernel report, with each message, when it came and how many messages it has dropped.
 
-    Before binding or connecting: what comes earlier carries no stamp. Raises OSError.
+    Call this before binding or connecting: earlier messages carry no stamp. Raises OSError.
     """
     cdef int on = 1
     if hardware:
@@ -130,8 +134,9 @@ cdef Control read_control(msghdr* header) noexcept nogil:
 
 
 def control_of(bytes parts not None):
-    """What `parts`, the control part of a message as recvmsg gives it, tells a reader: the software and the
-    hardware stamp in ns (0: none) and the kernel's drop counter (None: not there).
+    """Return what a reader finds in `parts`, the control part of a message as recvmsg gives it.
+
+    That is the software and the hardware stamp in ns (0: none) and the kernel's drop counter (None: absent).
     """
     cdef msghdr header
     memset(&header, 0, sizeof(msghdr))
@@ -142,10 +147,10 @@ def control_of(bytes parts not None):
 
 
 cdef class CanReader:
-    """Reads one socket. Both descriptors stay the caller's, who keeps them open for as long.
+    """Reads one socket. The caller owns both descriptors and keeps them open while the reader lives.
 
-    `channel` goes into each frame. Counts since it was made: `messages_read` (frames good and bad),
-    `kernel_dropped` (a lower bound: known with the next message), `bad_length`, `error_frames`.
+    `channel` goes into each frame. The reader counts from its creation: `messages_read` (frames good and bad),
+    `kernel_dropped` (a lower bound: known with the next message), `bad_length` and `error_frames`.
     """
 
     def __cinit__(self, int fd, int stop_fd, uint16_t channel=0):
@@ -162,10 +167,11 @@ cdef class CanReader:
             self.messages[index].msg_hdr.msg_control = &self.controls[index][0]
 
     def read(self, FrameBatch batch not None, int timeout_ms, int gather_ms=50):
-        """Add frames behind what `batch` holds; how many. 0: none came in time, or it was stopped.
+        """Append frames to `batch` and return their number. 0: none came in time, or the reader was stopped.
 
-        Waits up to timeout_ms for the first (-1: without end), then gather_ms for more. Raises OSError for
-        what the socket says (ENETDOWN, ENODEV …) and EOFError at its end, each after the frames before it.
+        Waits up to `timeout_ms` for the first frame (-1: without end), then `gather_ms` for more. Raises OSError
+        for an error of the socket (ENETDOWN, ENODEV …) and EOFError at its end, each after the frames before it.
+        Raises IndexError for a full batch.
         """
         cdef Py_ssize_t before = batch.count
         if batch.count >= batch.capacity:
@@ -206,7 +212,7 @@ cdef class CanReader:
         cdef int wanted, got, index
         while batch.count < batch.capacity and not self.has_ended:
             wanted = <int>min(<Py_ssize_t>MESSAGES, batch.capacity - batch.count)
-            if not batch.make_room(wanted * MAX_PAYLOAD):  # before any frame is out of the kernel's hands
+            if not batch.make_room(wanted * MAX_PAYLOAD):  # while the kernel still holds every frame
                 self.pending_errno = ENOMEM
                 break
             for index in range(wanted):
@@ -238,8 +244,8 @@ cdef class CanReader:
         self.error_frames += (frame.id & ID_ERROR) != 0
 
     cdef int64_t stamp_of(self, msghdr* header, int64_t* read_ns) noexcept nogil:
-        # The message's stamp out of its control part, which holds the drop counter too. Without a stamp:
-        # the time of reading, asked for once a drain.
+        # The message's stamp from its control part, which holds the drop counter too. Without a stamp: the
+        # time of reading, which is asked for once a drain.
         cdef Control control = read_control(header)
         cdef timespec now
         if control.has_drops:
@@ -256,16 +262,22 @@ cdef class CanReader:
 
 
 cdef class ErrorStates:
-    """What the error frames of one bus say about its controller.
+    """Collects what the error frames of one bus report about its controller.
 
-    `state` after the newest frame and `worst` since `forget_worst`, with the stamps of their frames: 0
-    error active, 1 warning, 2 passive, 3 bus off. The others count frames that report: that the controller
-    was restarted; that it had no room for a frame; an error on the wire; that nobody acknowledged; a
-    fault of the transceiver.
+    `state` is the state after the newest frame, `worst` the worst since `forget_worst`. Both are 0 (error active),
+    1 (warning), 2 (passive) or 3 (bus off), and `state_ns` and `worst_ns` are the stamps of their frames.
+
+    The other attributes count the frames that report:
+
+    - `restarts`: the controller was restarted.
+    - `controller_overflows`: the controller had no room for a frame.
+    - `bus_errors`: an error on the wire.
+    - `not_acknowledged`: nobody acknowledged a frame.
+    - `transceiver_faults`: a fault of the transceiver.
     """
 
     def scan(self, FrameBatch batch not None, Py_ssize_t start=0):
-        """Take the error frames of `batch` from index `start` on into account."""
+        """Read the error frames of `batch` from index `start` on. Raises IndexError for a wrong `start`."""
         cdef Py_ssize_t index
         if not 0 <= start <= batch.count:
             raise IndexError(start)
@@ -275,7 +287,7 @@ cdef class ErrorStates:
                     self.take(&batch.frames[index], payload(&batch.frames[index], batch.payloads))
 
     def forget_worst(self):
-        """Let `worst` begin again with the present state."""
+        """Set `worst` back to the present state."""
         self.worst = self.state
         self.worst_ns = self.state_ns
 

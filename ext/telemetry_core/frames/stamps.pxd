@@ -10,7 +10,7 @@ cdef enum:
 cdef struct Recent:              # 56 bytes
     uint64_t key                 # channel and id; 0: empty
     int64_t stamps[STEPS]        # the latest first
-    uint32_t nudges[STEPS]       # the largest at that stamp or later: rising; 0 behind the first: no step
+    uint32_t nudges[STEPS]       # the largest at that stamp or later: rising; 0 after the first: no step
 
 cdef struct Table:
     Recent* entries

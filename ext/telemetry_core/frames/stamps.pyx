@@ -1,8 +1,8 @@
-"""What a source does to the stamps of its frames: simulated time, hardware clocks, and telling equal ones apart.
+"""What a source does to the stamps of its frames: simulated time, hardware clocks, and steps between equal stamps.
 
 `Nudger` sets frames of one message that share a stamp 1 ns apart: InfluxDB keeps one point for each series
-and stamp, and coarse clocks give many frames the same. Promises, for the frames of one (channel, id), whatever
-the batches are:
+and stamp, and coarse clocks give many frames the same. Promises, for the frames of one (channel, id), in any
+batches:
 
 - Of frames with one stamp the first gets `nudge_ns` 0, the next 1, and so on, in their order. A frame whose
   stamp those nudges have passed, or that steps back by less than 1 us, follows the last of them.
@@ -73,7 +73,7 @@ cdef void _clear(Table* table) noexcept nogil:
 
 
 cdef uint32_t _climb(Recent* entry, int64_t time_ns) noexcept nogil:
-    # The nudge of a frame whose stamp does not simply come after all others; it becomes a step itself.
+    # The nudge of a frame whose stamp does not simply come after all others. It becomes a step itself.
     cdef int64_t stamps[STEPS + 1]
     cdef uint32_t nudges[STEPS + 1]
     cdef int64_t taken_ns = entry.stamps[0] + entry.nudges[0]
@@ -85,7 +85,7 @@ cdef uint32_t _climb(Recent* entry, int64_t time_ns) noexcept nogil:
         nudge = <uint32_t>(taken_ns + 1 - time_ns) if time_ns <= taken_ns else 0
     else:
         is_near = time_ns < entry.stamps[0] and entry.stamps[0] - time_ns < NEAR_NS
-        if is_near:  # where stamps are that fine, what follows it may be taken: it comes after the last one
+        if is_near:  # where stamps are that fine, the following ones may be taken: it comes after the last one
             nudge = <uint32_t>(taken_ns + 1 - time_ns)
         while index < STEPS and entry.stamps[index] >= time_ns and (index == 0 or entry.nudges[index] != 0):
             nudge = max(nudge, entry.nudges[index] + 1)
@@ -139,7 +139,7 @@ cdef inline uint32_t _nudge(Recent* entry, int64_t time_ns) noexcept nogil:
 
 
 cdef inline uint32_t _series(uint32_t id) noexcept nogil:
-    # Of an id: what all ids that may be one message of one sender have in common.
+    # What an id has in common with all ids that may be one message of one sender.
     if id & ID_EXTENDED and not id & EXTENDED_DATA_PAGE:
         id &= ~<uint32_t>PRIORITY
         if id & PDU_FORMAT < FIRST_BROADCAST:
@@ -148,7 +148,10 @@ cdef inline uint32_t _series(uint32_t id) noexcept nogil:
 
 
 cdef class Nudger:
-    """One for each source. `nudged`: frames whose stamp was not their own any more."""
+    """Sets apart the equal stamps of one source.
+
+    `nudged` counts the frames whose stamp did not come after all before it.
+    """
 
     def __cinit__(self):
         if not _allocate(&self.current, FIRST_SIZE_BITS):
@@ -159,14 +162,17 @@ cdef class Nudger:
         free(self.previous.entries)
 
     def nudge(self, FrameBatch batch not None, Py_ssize_t start=0):
-        """Set `nudge_ns` of the frames of `batch` from index `start` on. Each frame may come only once."""
+        """Set `nudge_ns` of the frames of `batch` from index `start` on. Each frame may come only once.
+
+        Raises IndexError for a `start` outside of the batch.
+        """
         if not 0 <= start <= batch.count:
             raise IndexError(start)
         with nogil:
             self.apply(batch, start)
 
-    def tell_apart(self, uint32_t number, int64_t time_ns):
-        """The nudge, in ns, of one more thing that is not a frame: `number` names its series, as an id does."""
+    def nudge_of(self, uint32_t number, int64_t time_ns):
+        """Return the nudge, in ns, of one more event of the series `number`, by the rule of frames."""
         return _nudge(self.entry_of(IN_USE | number), time_ns)
 
     cdef void apply(self, FrameBatch batch, Py_ssize_t start) noexcept nogil:
@@ -215,7 +221,10 @@ cdef class Nudger:
 
 
 cdef class TimeMap:
-    """Simulated time: stamp = origin_ns + scale * (stamp - wall_ns). For simulators that run faster than the clock."""
+    """Simulated time: stamp = origin_ns + scale * (stamp - wall_ns).
+
+    It serves simulators that run faster than the clock. The constructor raises ValueError for a scale that does not lie between 0 and 1e6.
+    """
 
     def __cinit__(self, double scale, int64_t origin_ns, int64_t wall_ns):
         if not 0 < scale < 1e6:
@@ -225,7 +234,10 @@ cdef class TimeMap:
         self.wall_ns = wall_ns
 
     def map(self, FrameBatch batch not None, Py_ssize_t start=0):
-        """Rewrite the stamps of `batch` from index `start` on, in place."""
+        """Rewrite the stamps of `batch` from index `start` on, in place.
+
+        Raises IndexError for a wrong `start`.
+        """
         cdef Py_ssize_t index
         if not 0 <= start <= batch.count:
             raise IndexError(start)
@@ -236,15 +248,15 @@ cdef class TimeMap:
 
 
 cdef class HardwareClock:
-    """Puts stamps of a CAN controller's own clock on the time line of the kernel's software stamps.
+    """Converts stamps of a CAN controller's own clock to the time of the kernel's software stamps.
 
-    A controller counts from its reset, and drifts. A frame's software stamp is never early: the smallest
-    distance seen between the two is the best guess at the offset. It follows drift upward by 200 ppm at most;
-    a distance greater by 0.1 s or more (a reset, a step of the wall clock) is the new offset.
+    A controller counts from its reset, and drifts. A frame's software stamp is never early. So the smallest
+    distance seen between the two is the best guess at the offset. The offset follows drift upward by 200 ppm at
+    most. A distance greater by 0.1 s or more (a reset, a step of the wall clock) becomes the new offset.
     """
 
     def stamp(self, int64_t software_ns, int64_t hardware_ns):
-        """The time of a frame, ns, from its two stamps."""
+        """Return the time of a frame, in ns, from its two stamps."""
         return self.anchored(software_ns, hardware_ns)
 
     cdef int64_t anchored(self, int64_t software_ns, int64_t hardware_ns) noexcept nogil:

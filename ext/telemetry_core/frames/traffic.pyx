@@ -1,12 +1,14 @@
 """What each channel carries: frames, and the time they take on a CAN bus, in bits.
 
-Promises: a few nanoseconds a frame, no Python object. Bits are counted from the start of frame to the end of
-the pause behind it (ISO 11898-1), in two sums, since the data part of a CAN FD frame may have a bit rate of its
-own. Stuff bits are estimated: one in STUFFED bits that may be stuffed. On recorded buses of passenger cars,
-chargers and the simulator it is one in 10 to 15, so that the sum is right within 2 %.
+Promises: a few nanoseconds a frame, no Python object.
 
-Remote frames count as such; error frames and payloads that no CAN frame carries (serial messages, transport
-sessions) count as frames of no bits.
+Bits count from the start of a frame to the end of the pause after it (ISO 11898-1). They go into two sums, since
+the data part of a CAN FD frame may have a bit rate of its own. Stuff bits are estimated: one in STUFFED bits that
+may be stuffed. On recorded buses of passenger cars, chargers and the simulator it is one in 10 to 15, so that the
+sum is right within 2 %.
+
+Remote frames count with their own bits. Error frames, serial messages and payloads of transport sessions count
+as frames of no bits.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
@@ -29,7 +31,7 @@ cdef enum:
     CHANNELS = 65536
     STUFFED = 12
 
-    # Classic frames: bits from the start of frame to the checksum without the payload, and those behind it
+    # Classic frames: bits from the start of frame to the checksum without the payload, and the bits after it
     # (delimiters, acknowledgement, end of frame, intermission).
     CLASSIC_HEAD = 34
     CLASSIC_HEAD_EXTENDED = 54
@@ -37,7 +39,7 @@ cdef enum:
     CLASSIC_PAYLOAD = 8
 
     # FD frames: bits up to the bit rate switch; from there ESI and length code; stuff count and checksum with
-    # their fixed stuff bits; the checksum's delimiter; what comes behind it.
+    # their fixed stuff bits; the checksum's delimiter; the bits after it.
     FD_HEAD = 17
     FD_HEAD_EXTENDED = 36
     FD_CONTROL = 5
@@ -49,7 +51,11 @@ cdef enum:
 
 
 class ChannelTraffic(NamedTuple):
-    """What one channel carried so far: stamps of its first and last frame, when the last one was observed."""
+    """What one channel has carried so far.
+
+    `first_ns` and `time_ns` are the stamps of its first and last frame; `observed_ns` is when the last one was
+    observed. The bits go by the bit rate at which they were sent.
+    """
 
     frames: int
     nominal_bits: int
@@ -64,7 +70,7 @@ cdef inline uint32_t stuffed(uint32_t bits) noexcept nogil:
 
 
 cdef class Traffic:
-    """Counts by channel."""
+    """Counts frames and bits by channel."""
 
     def __cinit__(self):
         self.channels = <Counted*>calloc(CHANNELS, sizeof(Counted))
@@ -75,7 +81,7 @@ cdef class Traffic:
         free(self.channels)
 
     def count(self, FrameBatch frames not None, int64_t observed_ns):
-        """Count the frames of one batch. observed_ns: now, on a clock of the caller's."""
+        """Count the frames of one batch. `observed_ns` is the present time of the caller's clock."""
         cdef const Frame* frame
         cdef Counted* counted
         cdef Py_ssize_t number
@@ -111,7 +117,7 @@ cdef class Traffic:
             counted.nominal_bits += stuffed(head + (0 if frame.id & ID_REMOTE else 8 * length)) + CLASSIC_TAIL
 
     def of(self, uint16_t channel):
-        """What `channel` carried so far."""
+        """Return what `channel` has carried so far."""
         cdef Counted* counted = &self.channels[channel]
         return ChannelTraffic(counted.frames, counted.nominal_bits, counted.data_bits, counted.first_ns,
                               counted.time_ns, counted.observed_ns)

@@ -12,8 +12,8 @@ cdef class AscReader(LineReader):
     cdef readonly int64_t undated_start_ns
     cdef bint decimal            # base dec: ids, lengths and bytes are decimal numbers
     cdef bint relative           # each stamp counts from the line before
-    cdef int64_t before_ns       # relative: what the lines before the one at hand add up to
-    cdef int64_t behind_ns       # relative: with that one
+    cdef int64_t before_ns       # relative: the sum of the lines before the current one
+    cdef int64_t after_ns        # relative: the same with the current one
     cdef int64_t stamped_line    # relative: its number
 
     cdef void note_date(self, bint known) noexcept

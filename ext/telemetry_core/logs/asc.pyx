@@ -7,11 +7,14 @@
        0.750000 2  ErrorFrame
        1.000000 CANFD   1 Rx   123  Name  1 0 9 12 00 .. 0B  0 0 3000 0 0 0 0 0
 
-Promises: stamps keep every digit; they count from the date in the header or of the trigger block, taken as
-UTC, or where the header says so (`timestamps relative`) each from the stamp of the line before. Events that
-are no CAN frames (statistics, chip states, LIN, transmit requests) and comments are passed over; a line that
-is neither, or a frame with something wrong, is damaged and costs only itself. Facts: python-can's reader and
-writer (can/io/asc.py); the bits of the column `flags` are those of BLF.
+Promises:
+
+- Stamps keep every digit. They count from the date in the header or of the trigger block, taken as UTC. With
+  `timestamps relative` in the header each counts from the stamp of the line before.
+- Comments and events other than CAN frames (statistics, chip states, LIN, transmit requests) are skipped.
+- Any other line, and a frame with something wrong, is damaged and costs only itself.
+
+Facts: python-can's reader and writer (can/io/asc.py). The bits of the column `flags` are those of BLF.
 """
 
 import re
@@ -44,7 +47,7 @@ cdef inline bint _is_direction(const char* at, const char* end) noexcept nogil:
 
 
 cdef inline bint _is_request(const char* at, const char* end) noexcept nogil:
-    # TxRq: what a node was asked to send, and no frame on the bus yet.
+    # TxRq: what a node was asked to send. It is not on the bus yet.
     return end - at == 4 and same_word(at, end, b"txrq", 4)
 
 
@@ -53,7 +56,7 @@ cdef inline bint _is_digit(const char* at, const char* end) noexcept nogil:
 
 
 cdef bint _is_prose(const char* at, const char* end) noexcept nogil:
-    # A line without a stamp that a log may have; what the header says is not among them.
+    # A line without a stamp that a log may have. The lines of the header are not among them.
     return (same_word(at, end, b"//", 2) or same_word(at, end, b"internal events", 15)
             or same_word(at, end, b"no internal events", 18) or same_word(at, end, b"end trigger", 11)
             or same_word(at, end, b"previous log", 12))
@@ -67,10 +70,10 @@ cdef str _decoded(bytes line):
 
 
 cdef class AscReader(LineReader):
-    """Frames of an ASC log. Its channels, counted from 1, are can0, can1 … See LogReader.
+    """Reads the frames of an ASC log. Its channels, counted from 1, are can0, can1 …
 
-    `undated_line`: the first line whose date has no known form, if frames may stand behind it; 0: none.
-    `undated_start_ns`: what their stamps count from all the same: the date before, or 1970 (0).
+    `undated_line` is the first line whose date has an unknown form, if frames may follow it; 0: there is none.
+    `undated_start_ns` is the moment that their stamps count from instead: the date before, or 1970 (0).
     """
 
     def __cinit__(self, *_):
@@ -84,7 +87,7 @@ cdef class AscReader(LineReader):
         if start_ns is not None and start_ns >= 0:
             self.note_date(True)
             self.start_ns = start_ns
-            self.before_ns = self.behind_ns = 0
+            self.before_ns = self.after_ns = 0
         elif start_ns is not None or _DATE_LINE.match(text):
             self.note_date(False)
         elif numbers is not None:
@@ -94,7 +97,7 @@ cdef class AscReader(LineReader):
         LineReader.take_header(self)
 
     cdef void note_date(self, bint known) noexcept:
-        # A date that is known mends an unknown one when no frame stands between them.
+        # A known date replaces an unknown one when no frame lies between them.
         if not known and not self.undated_line:
             self.undated_line = self.line + 1
             self.undated_frames = self.frames_read
@@ -127,7 +130,7 @@ cdef class AscReader(LineReader):
             return self.parse_fd(word_end, end, frame)
         if _is_digit(word, end):
             return self.parse_classic(word, end, frame)
-        # Another event, unless it has a frame's look: its channel is damaged.
+        # Another event, unless it looks like a frame: then its channel is damaged.
         word = skip_spaces(word_end, end)
         word = skip_spaces(skip_word(word, end), end)
         word_end = skip_word(word, end)
@@ -142,13 +145,13 @@ cdef class AscReader(LineReader):
         if at == NULL or (at < end and not is_space(at[0])):
             return NULL
         if self.relative:
-            if self.stamped_line != self.line:  # and not the same one again
-                self.before_ns = self.behind_ns
+            if self.stamped_line != self.line:  # not the same line again
+                self.before_ns = self.after_ns
                 self.stamped_line = self.line
             if time_ns[0] > INT64_MAX - self.before_ns:
                 return NULL
-            self.behind_ns = self.before_ns + time_ns[0]
-            time_ns[0] = self.behind_ns
+            self.after_ns = self.before_ns + time_ns[0]
+            time_ns[0] = self.after_ns
         if time_ns[0] > INT64_MAX - self.start_ns:
             return NULL
         time_ns[0] += self.start_ns
@@ -201,7 +204,7 @@ cdef class AscReader(LineReader):
         return self.finish(channel, frame)
 
     cdef int parse_fd(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
-        # Behind the word CANFD: channel, direction, id, a name or none, BRS, ESI, DLC, length, bytes; then,
+        # After the word CANFD: channel, direction, id, a name or none, BRS, ESI, DLC, length, bytes; then,
         # if they are there: duration, bits, flags.
         cdef int64_t channel = 0, dlc = 0, length = 0, number = 0
         cdef uint32_t flags = 0
@@ -278,7 +281,7 @@ cdef class AscReader(LineReader):
         return at
 
     cdef const char* take_id(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
-        # A whole word: the id, with an x behind it if it is extended.
+        # A whole word: the id, followed by an x if it is extended.
         cdef int64_t id = 0
         cdef bint extended = at < end and (end - 1)[0] | 0x20 == c'x'
         at = self.take_number(at, end - extended, ID_MASK if extended else 0x7FF, &id)

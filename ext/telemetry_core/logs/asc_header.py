@@ -32,16 +32,16 @@ class AscNumbers(NamedTuple):
 
 
 def start_of(line: str) -> int | None:
-    """The moment that a `date` or `Begin TriggerBlock` line tells, as UTC, in ns; -1: its form is not known.
+    """Return the moment in a `date` or `Begin TriggerBlock` line, as UTC, in ns.
 
-    None: the line tells no date.
+    -1: its form is unknown. None: the line holds no date.
     """
     found = _DATE.match(line)
     return None if found is None else _moment_ns(found["date"])
 
 
 def numbers_of(line: str) -> AscNumbers | None:
-    """What a `base` line tells; None for any other."""
+    """Return what a `base` line says; None for any other line."""
     found = _BASE.match(line)
     if found is None:
         return None

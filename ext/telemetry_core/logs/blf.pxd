@@ -1,7 +1,7 @@
 """Data sheet of the BLF reader: a window over what the file's containers hold, end to end.
 
-An object may begin in one container and end in the next. `begin` is behind what the object just taken needs
-at least, `wanted` bytes on is where the next one should be: if it is not, it is looked for from `begin` on.
+An object may begin in one container and end in the next. `begin` is after the bytes that the object just taken
+needs at least. The next object should be `wanted` bytes further on. If it is not, the search starts at `begin`.
 """
 
 from libc.stdint cimport int64_t, uint32_t
@@ -18,11 +18,11 @@ cdef enum ObjectResult:
 
 cdef class BlfReader(LogReader):
     cdef object pieces           # of the content, from blf_content
-    cdef bytes piece             # the one at hand
+    cdef bytes piece             # the current one
     cdef Py_ssize_t taken        # bytes of it that were in the window
     cdef int64_t start_ns        # of the file
     cdef Py_ssize_t wanted
-    cdef bint searching          # behind damage: for the next object
+    cdef bint searching          # after damage: for the next object
     cdef int64_t position        # of `begin` in the content
     cdef int64_t piece_position  # of the newest piece in the content
     cdef int64_t piece_offset    # in what its container holds; -1: it is stored as it is

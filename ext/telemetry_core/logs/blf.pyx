@@ -1,9 +1,14 @@
 """Reads BLF logs, Vector's binary format, straight into batches.
 
-Promises: stamps are exact: the file's start (milliseconds, taken as UTC) and each object's own count of
-nanoseconds or of ten microseconds since then. Frames are classic, remote, CAN FD and error frames, in both
-versions of an object's header; all other objects are passed over. An object that cannot be is damaged, and
-what is behind it is found by the next signature. Facts: python-can's reader and writer (can/io/blf.py).
+Promises:
+
+- Stamps are exact: the file's start (milliseconds, taken as UTC) plus each object's own count of nanoseconds or
+  of ten microseconds since then.
+- Classic, remote, CAN FD and error frames are read, in both versions of an object's header. All other objects
+  are skipped.
+- An impossible object is damaged. The reader finds the next one by its signature.
+
+Facts: python-can's reader and writer (can/io/blf.py).
 """
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -35,10 +40,10 @@ cdef enum:
     CAN_FD_MESSAGE_64 = 101
     CAN_FD_ERROR_64 = 104
 
-    TEN_MICROSECONDS = 1         # an object's flags: its stamp's unit; else nanoseconds
+    TEN_MICROSECONDS = 1         # an object's flags: its stamp's unit; otherwise nanoseconds
     MESSAGE_REMOTE = 0x80        # flags of CAN_MESSAGE, CAN_MESSAGE2, CAN_FD_MESSAGE
     MESSAGE_DIRECTION = 0x0F
-    REQUESTED = 2                # the direction of what a node was asked to send: no frame on the bus yet
+    REQUESTED = 2                # the direction of what a node was asked to send: it is not on the bus yet
     FD_64_REMOTE = 0x10          # flags of CAN_FD_MESSAGE_64
     FD_64_FD = 0x1000
     FD_64_BRS = 0x2000
@@ -87,9 +92,10 @@ cdef const char* _find_signature(const char* at, const char* end) noexcept nogil
 
 
 cdef class BlfReader(LogReader):
-    """Frames of a BLF log. Its channels, counted from 1, are can0, can1 … See LogReader.
+    """Reads the frames of a BLF log. Its channels, counted from 1, are can0, can1 …
 
-    Raises ValueError when the file does not begin as a BLF log does, EOFError when it ends inside its header.
+    The constructor raises ValueError when the file does not begin as a BLF log does, EOFError when it ends inside
+    its header.
     """
 
     def __cinit__(self, stream, channel_of, *_):
@@ -100,11 +106,11 @@ cdef class BlfReader(LogReader):
         self.piece_offset = -1
 
     cdef object place(self, Place place):
-        told = LogReader.place(self, place)
-        return told if place.part < 0 else f"{told} (byte {place.part} of the container's content)"
+        words = LogReader.place(self, place)
+        return words if place.part < 0 else f"{words} (byte {place.part} of the container's content)"
 
     cdef object fill(self):
-        # Move what is left to the front; behind it comes what there is room for of the content's next piece.
+        # Move what is left to the front, and append as much of the content's next piece as there is room for.
         cdef Py_ssize_t left = self.end - self.begin
         cdef Py_ssize_t count
         if left:
@@ -165,7 +171,7 @@ cdef class BlfReader(LogReader):
         return ENOUGH
 
     cdef bint find_object(self) noexcept nogil:
-        # Go to the next object's signature; False where more bytes are needed, or the content is at its end.
+        # Go to the next object's signature. False where more bytes are needed, or at the end of the content.
         cdef const char* at
         cdef const char* found
         cdef const char* end
@@ -204,7 +210,7 @@ cdef class BlfReader(LogReader):
         return True
 
     cdef void damage_ahead(self, Py_ssize_t ahead) noexcept nogil:
-        # So far ahead of `begin`. In a compressed container the place is the container's.
+        # Damage `ahead` bytes after `begin`. In a compressed container the place is the container's.
         cdef int64_t position = self.position + ahead
         cdef int64_t place = self.piece_place, offset = self.piece_offset
         if position >= self.piece_position:
@@ -223,7 +229,7 @@ cdef class BlfReader(LogReader):
         self.position += count
 
     cdef void lose(self, Py_ssize_t ahead) noexcept nogil:
-        # There is damage: look for the next object. One search is one damaged place.
+        # Look for the next object after damage. One search is one damaged place.
         if not self.searching:
             self.damage_ahead(ahead)
         self.wanted = 0
@@ -265,7 +271,7 @@ cdef class BlfReader(LogReader):
         return self.take_frame(object, header, type, frame)
 
     cdef int take_frame(self, const char* object, Py_ssize_t header, uint32_t type, WideFrame* frame) noexcept nogil:
-        # What is behind the header of an object that is a frame.
+        # The part of a frame's object that follows the header.
         cdef const char* body = object + header
         cdef Py_ssize_t room = self.size - header
         cdef uint16_t channel
@@ -310,7 +316,7 @@ cdef class BlfReader(LogReader):
             if flags & FD_64_FD:
                 frame.flags = <uint8_t>(FLAG_FD | (FLAG_BRS if flags & FD_64_BRS else 0)
                                         | (FLAG_ESI if flags & FD_64_ESI else 0))
-            # Fewer bytes may be there than the frame has; the rest are zeros. Behind them there may be more.
+            # Fewer bytes may be there than the frame has: the rest are zeros. More may follow them.
             stored = _u8(body + 35)
             stored = (stored if stored else self.size) - header - FD_64_BYTES
             stored = max(min(stored, length), 0)

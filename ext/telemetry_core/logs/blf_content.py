@@ -1,8 +1,12 @@
 """What a BLF file's containers hold, piece by piece, with the place of each piece in the file.
 
-Promises: memory is bounded whatever sizes the file claims; what comes before damage is given, down to the
-byte at which a compressed container fails; behind damage it goes on with the next object that it finds.
-Facts: python-can's reader and writer (can/io/blf.py). Padding behind an object is 0 to 3 bytes; its rule
+Promises:
+
+- Memory is bounded, even if the file claims impossible sizes.
+- Everything before damage comes out, down to the byte at which a compressed container fails.
+- After damage the content goes on with the next object that it finds.
+
+Facts: python-can's reader and writer (can/io/blf.py). Padding after an object is 0 to 3 bytes. Its rule
 differs between writers, so the next signature decides.
 """
 
@@ -46,7 +50,7 @@ class Readable(Protocol):
 
 
 class BlfPiece(NamedTuple):
-    """Bytes that follow those before; or, if it is `damaged`, the word that what follows does not."""
+    """Bytes that follow those of the piece before; a `damaged` piece reports that the next one does not."""
 
     data: bytes
     place: int  # in the file: of the first byte, or of the compressed container that it is from
@@ -55,7 +59,7 @@ class BlfPiece(NamedTuple):
 
 
 class BlfContent:
-    """The content of one file. Raises ValueError if it is none, EOFError if it ends inside the header."""
+    """The content of one file. Raises ValueError if it is not BLF, EOFError if it ends inside the header."""
 
     def __init__(self, stream: Readable) -> None:
         self._file = _BlfWindow(stream)
@@ -71,7 +75,7 @@ class BlfContent:
         self._file.drop(size)
 
     def pieces(self) -> Iterator[BlfPiece]:
-        """All of the content."""
+        """Yield all of the content."""
         file = self._file
         while True:
             if not self._find_object():
@@ -95,7 +99,7 @@ class BlfContent:
                 self._seek_object()
 
     def _find_object(self) -> bool:
-        # Go to the object that is here, or behind padding.
+        # Go to the object that is here, or after padding.
         self._file.hold(_LARGEST_GAP + len(_SIGNATURE))
         gap = self._file.data.find(_SIGNATURE, 0, _LARGEST_GAP + len(_SIGNATURE))
         if gap < 0:
@@ -113,7 +117,7 @@ class BlfContent:
         file.drop(at)
 
     def _lone_objects(self) -> Iterator[BlfPiece]:
-        # Those outside of containers, up to the next container or the end of the file.
+        # Objects outside of containers, up to the next container or the end of the file.
         file = self._file
         while True:
             has_more = file.hold(PIECE_BYTES)
@@ -157,7 +161,7 @@ class BlfContent:
         place = file.place
         is_cut_off = len(file.data) < size
         if _find_container(content) >= 0 or not (is_cut_off or self._object_at(size)):
-            yield _damage(place)  # of its size: what is in it is taken as if it were outside
+            yield _damage(place)  # of its size: its content is read as if it lay outside
             file.drop(_CONTAINER_HEADER.size)
             if not self._find_object():
                 self._seek_object()
@@ -170,16 +174,16 @@ class BlfContent:
             yield _damage(file.place)
 
     def _object_at(self, offset: int) -> bool:
-        # Whether an object, or the end of the file, is there or behind padding.
+        # Whether an object, or the end of the file, is there or after padding.
         file = self._file
-        behind = offset + _LARGEST_GAP + len(_SIGNATURE)
-        if file.hold(behind) or len(file.data) >= offset + len(_SIGNATURE):
-            return file.data.find(_SIGNATURE, offset, behind) >= 0
+        end = offset + _LARGEST_GAP + len(_SIGNATURE)
+        if file.hold(end) or len(file.data) >= offset + len(_SIGNATURE):
+            return file.data.find(_SIGNATURE, offset, end) >= 0
         return len(file.data) >= offset
 
 
 class _BlfWindow:
-    """The part of the file that is looked at."""
+    """The part of the file that is in memory."""
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
@@ -188,7 +192,7 @@ class _BlfWindow:
         self.place = 0  # in the file, of the first byte
 
     def hold(self, count: int) -> bool:
-        """Have `count` bytes; False: the file has not so many."""
+        """Read until `data` has `count` bytes. False: the file has fewer."""
         while len(self.data) < count:
             got = self._stream.readinto(memoryview(self._buffer)) or 0
             if not got:
@@ -197,18 +201,21 @@ class _BlfWindow:
         return True
 
     def drop(self, count: int) -> None:
-        """Go on behind the next `count` bytes, or at the end."""
+        """Skip the next `count` bytes, or all that are left."""
         count = min(count, len(self.data))
         del self.data[:count]
         self.place += count
 
     def at_end(self) -> bool:
-        """Whether nothing but padding is left."""
+        """Return whether only padding is left."""
         return not self.hold(_LARGEST_GAP) and not any(self.data)
 
 
 class _Inflater:
-    """One compressed container. `whole`: it was sound to its end; `consumed`: bytes up to there, else 0."""
+    """One compressed container.
+
+    `whole`: it was sound to its end; `consumed`: bytes up to there, otherwise 0.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -216,7 +223,7 @@ class _Inflater:
         self.consumed = 0
 
     def pieces(self) -> Iterator[bytes]:
-        """What it holds, or what can be had of that."""
+        """Yield its content, or as much as can be read."""
         inflater = _decompressobj()
         rest = self._data
         given = 0
@@ -235,7 +242,7 @@ class _Inflater:
         self.consumed = len(self._data) - len(inflater.unused_data)
 
     def _salvaged(self, given: int) -> Iterator[bytes]:
-        # What comes behind the first `given` bytes and before the byte that fails.
+        # What comes after the first `given` bytes and before the byte that fails.
         inflater = zlib.decompressobj()
         for at in range(len(self._data)):
             try:
@@ -248,7 +255,7 @@ class _Inflater:
 
 
 def _find_container(content: bytes | bytearray) -> int:
-    # Where the next container begins; -1: nowhere.
+    # Where the next container begins; -1: there is none.
     at = content.find(_CONTAINER_SIGNATURE)
     while at >= 0 and content[at + 12 : at + _BASE_HEADER.size] != b"\x0a\0\0\0":
         at = content.find(_CONTAINER_SIGNATURE, at + 1)
@@ -260,7 +267,7 @@ def _damage(place: int, offset: int = -1) -> BlfPiece:
 
 
 def _start_ns(start: tuple[int, ...]) -> int:
-    # As UTC; 0 for none or an impossible one.
+    # As UTC; 0 for a date that is missing or impossible.
     year, month, _, day, hour, minute, second, milliseconds = start
     try:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)

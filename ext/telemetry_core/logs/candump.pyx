@@ -4,9 +4,13 @@
     (1700001953.613500)  can0  109   [8]  00 01 02 ...   candump, with -t a or without a stamp (then 0)
     (2023-11-14 22:45:53.613500)  can0  109   [8]  ...   candump -t A, taken as UTC
 
-Promises: any bytes may come: a line that is no frame is counted and costs only itself, and where a frame
-begins inside one (the rest of a torn line, then the next one) that frame is found. Identifiers and flags are
-candump's: 3 digits standard, 8 extended, error frames with their bit 29 set (can-utils, lib.c).
+Promises, for any bytes:
+
+- A line that is not a frame is counted and costs only itself.
+- A frame that begins inside such a line (the rest of a torn line, then the next one) is found.
+
+Identifiers and flags are candump's: 3 digits standard, 8 extended, error frames with their bit 29 set (can-utils,
+lib.c).
 """
 
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
@@ -24,7 +28,7 @@ from telemetry_core.logs.text cimport (
 
 
 cdef inline const char* _parse_id(const char* at, const char* end, uint32_t* id) noexcept nogil:
-    # Behind the digits, or NULL.
+    # The place after the digits, or NULL.
     cdef const char* start = at
     at = take_hex(at, end, id)
     if at == NULL:
@@ -136,10 +140,10 @@ cdef inline bint _is_leap(int64_t year) noexcept nogil:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
-cdef const char* _take_part(const char* at, const char* end, int64_t most, char behind, int64_t* value) noexcept nogil:
-    # A number of a date, and the character that stands behind it.
+cdef const char* _take_part(const char* at, const char* end, int64_t most, char after, int64_t* value) noexcept nogil:
+    # A number of a date, and the character that follows it.
     at = take_decimal(at, end, most, value)
-    return at + 1 if at != NULL and at < end and at[0] == behind else NULL
+    return at + 1 if at != NULL and at < end and at[0] == after else NULL
 
 
 cdef const char* _take_moment(const char* at, const char* end, int64_t* time_ns) noexcept nogil:
@@ -165,7 +169,7 @@ cdef const char* _take_moment(const char* at, const char* end, int64_t* time_ns)
 
 
 cdef class CandumpReader(LineReader):
-    """Frames of a candump log. See LogReader."""
+    """Reads the frames of a candump log. A channel has the name that the log gives its interface."""
 
     cdef object number_channel(self):
         cdef ChannelName* name = &self.names[self.name_count]
@@ -176,7 +180,7 @@ cdef class CandumpReader(LineReader):
         self.name_count += 1
 
     cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
-        # One line; where it is damaged, the frame that begins at a later bracket in it.
+        # One line, or, where it is damaged, the frame that begins at a later bracket in it.
         cdef int result
         cdef const char* line = at
         at = skip_spaces(at, end)
@@ -190,7 +194,7 @@ cdef class CandumpReader(LineReader):
                 break
             result = self.parse_frame(at, end, frame)
         if result == LINE_DAMAGED and line[0] == c'\t' and c'a' <= line[1] <= c'z':
-            torn[0] = False  # what `candump -e` tells of the error frame before it
+            torn[0] = False  # what `candump -e` says about the error frame before it
             return LINE_NOTHING
         return result
 
@@ -231,7 +235,7 @@ cdef class CandumpReader(LineReader):
         return LINE_FRAME
 
     cdef int find_name(self, const char* name, Py_ssize_t length) noexcept nogil:
-        # Index of the name, the newest one first; -1 for a new one, which is then in `new_name`.
+        # Index of the name: the newest is compared first. -1 for a new one, which is then in `new_name`.
         cdef int index
         cdef ChannelName* known = &self.names[self.last_name]
         if known.length == length and memcmp(known.text, name, length) == 0:

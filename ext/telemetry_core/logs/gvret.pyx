@@ -3,9 +3,14 @@
     Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8        without `Dir` in older ones
     39747828,000005EB,false,Rx,0,8,E8,45,85,4B,4A,28,36,69,
 
-Promises: stamps are microseconds, since 1970 or since the device's start as the log has them; an id above
-7FF is extended whatever the column says; more than 8 bytes are CAN FD; what follows the `LEN` bytes does not
-matter. A line with anything wrong is damaged and costs only itself. Facts: SavvyCAN's framefileio.cpp.
+Promises:
+
+- Stamps are microseconds, since 1970 or since the device's start, as the log has them.
+- An id above 7FF is extended, even if the column says otherwise.
+- A frame of more than 8 bytes is CAN FD. What follows the `LEN` bytes does not matter.
+- A line with anything wrong is damaged and costs only itself.
+
+Facts: SavvyCAN's framefileio.cpp.
 """
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
@@ -18,8 +23,8 @@ from telemetry_core.logs.reader cimport (
 from telemetry_core.logs.text cimport same_word, skip_spaces, take_decimal, take_hex
 
 
-cdef inline const char* _behind_comma(const char* at, const char* end) noexcept nogil:
-    # NULL where no comma is.
+cdef inline const char* _after_comma(const char* at, const char* end) noexcept nogil:
+    # The place after the comma; NULL where there is none.
     if at == NULL:
         return NULL
     at = skip_spaces(at, end)
@@ -29,7 +34,7 @@ cdef inline const char* _behind_comma(const char* at, const char* end) noexcept 
 
 
 cdef class GvretReader(LineReader):
-    """Frames of a GVRET log. Its buses, counted from 0, are can0, can1 … See LogReader."""
+    """Reads the frames of a GVRET log. Its buses, counted from 0, are can0, can1 …"""
 
     cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
         cdef int64_t time_us = 0, bus = 0, length = 0
@@ -41,30 +46,30 @@ cdef class GvretReader(LineReader):
         if at == end or same_word(at, end, b"time", 4):
             return LINE_NOTHING
         memset(frame, 0, sizeof(WideFrame))
-        at = _behind_comma(take_decimal(at, end, INT64_MAX // 1000, &time_us), end)
+        at = _after_comma(take_decimal(at, end, INT64_MAX // 1000, &time_us), end)
         if at == NULL:
             return LINE_DAMAGED
-        at = _behind_comma(take_hex(at, end, &frame.id), end)
+        at = _after_comma(take_hex(at, end, &frame.id), end)
         if at == NULL or frame.id > ID_MASK:
             return LINE_DAMAGED
         extended = same_word(at, end, b"true", 4)
         if not extended and not same_word(at, end, b"false", 5):
             return LINE_DAMAGED
-        at = _behind_comma(at + (4 if extended else 5), end)
+        at = _after_comma(at + (4 if extended else 5), end)
         if at == NULL:
             return LINE_DAMAGED
         if same_word(at, end, b"rx", 2) or same_word(at, end, b"tx", 2):
-            at = _behind_comma(at + 2, end)
+            at = _after_comma(at + 2, end)
             if at == NULL:
                 return LINE_DAMAGED
-        at = _behind_comma(take_decimal(at, end, MAX_CHANNELS - 1, &bus), end)
+        at = _after_comma(take_decimal(at, end, MAX_CHANNELS - 1, &bus), end)
         if at == NULL:
             return LINE_DAMAGED
         at = take_decimal(at, end, MAX_PAYLOAD, &length)
         if at == NULL:
             return LINE_DAMAGED
         for index in range(length):
-            at = _behind_comma(at, end)
+            at = _after_comma(at, end)
             if at == NULL:
                 return LINE_DAMAGED
             at = take_hex(at, end, &value)

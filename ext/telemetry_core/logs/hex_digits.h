@@ -6,7 +6,7 @@
 
 enum { NOT_HEX = 0xFF };
 
-/* One more than the value; 0: no digit. */
+/* One more than the value; 0: not a digit. */
 static const uint8_t HEX_DIGITS[256] = {
     ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,

@@ -18,7 +18,7 @@ cdef enum ParseResult:
     NEEDS_MEMORY
 
 cdef enum LineResult:
-    LINE_NOTHING                 # blank, or about something else
+    LINE_NOTHING                 # blank, or about anything but a frame
     LINE_FRAME
     LINE_DAMAGED
     LINE_NEW_CHANNEL             # to be parsed again when its channel has a number
@@ -26,7 +26,7 @@ cdef enum LineResult:
 
 cdef struct Place:
     int64_t byte                 # in the stream
-    int64_t part                 # what else the format tells of it: a line, a byte in a container
+    int64_t part                 # what the format adds to it: a line, a byte in a container
 
 cdef class LogReader:
     cdef object stream           # has readinto()
@@ -34,14 +34,14 @@ cdef class LogReader:
     cdef char* buffer
     cdef int64_t base            # of the buffer in the stream
     cdef Py_ssize_t begin        # first byte not yet parsed
-    cdef Py_ssize_t end          # behind the last byte read
+    cdef Py_ssize_t end          # after the last byte read
     cdef bint has_all            # the stream has no more
     cdef bint is_cut_off         # and that is not the log's end
     cdef int64_t unsettled       # damaged places since the last frame
     cdef Place first_unsettled   # the first damaged place of all
     cdef Place first_place       # that, when it is counted; its byte is -1: none
     cdef int32_t channels[MAX_CHANNELS]  # the pipeline's number of the log's channel; -1: not yet known
-    cdef WideFrame parsed        # the frame at hand
+    cdef WideFrame parsed        # the current frame
     cdef int new_channel         # one that channel_of has not numbered yet
     cdef readonly int64_t frames_read
     cdef readonly int64_t damaged

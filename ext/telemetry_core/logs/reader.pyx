@@ -1,9 +1,12 @@
 """What the compiled readers of logs share: the window over the stream, channels, and the count of damage.
 
-Promises: memory is constant, whatever the log; what is read depends on the log's bytes alone and not on the
-pieces in which they come or on the sizes of batches. A damaged place counts together with the frame behind
-it, so that all counts are those of `frames_read` frames. A format is a subclass with a `parse`, or with a
-`parse_line` where a line is a frame.
+Promises:
+
+- Memory is constant for a log of any size.
+- What is read depends on the log's bytes alone, not on the pieces in which they come or on the sizes of batches.
+- A damaged place counts together with the frame after it, so that all counts belong to `frames_read` frames.
+
+A format is a subclass with a `parse`, or with a `parse_line` where a line is a frame.
 """
 
 from cpython.buffer cimport PyBUF_WRITE
@@ -16,12 +19,16 @@ from telemetry_core.frames.batch cimport FrameBatch, WideFrame
 
 
 cdef class LogReader:
-    """Frames of one log. `stream` has `readinto`, and where its end may be none `problem`: why ("": it is one);
-    `channel_of` numbers each channel's name once.
+    """Reads the frames of one log, in the log's own order.
 
-    The log's own order is kept. `frames_read`, `damaged` (places) and `first_damage` (where the first is; "":
-    none) tell how far it is. `next_ns`: stamp of the frame that was not due; `at_end`: nothing more to read;
-    `ends_damaged`: the last of the damaged places is the end, where the log was cut off.
+    `stream` has `readinto`. A stream that may be cut off also has `problem`: why it ended early, or "". The
+    reader calls `channel_of` once for each channel's name, to number it.
+
+    - `frames_read` counts frames, `damaged` counts damaged places.
+    - `first_damage` says where the first damaged place is ("": no damage).
+    - `next_ns` is the stamp of the frame that was not due.
+    - `at_end`: there is nothing more to read.
+    - `ends_damaged`: the last damaged place is the end, where the log was cut off.
     """
 
     def __cinit__(self, stream, channel_of, *_):
@@ -38,16 +45,16 @@ cdef class LogReader:
 
     @property
     def first_damage(self):
-        """Where the first damaged place is, for people; "" without damage."""
+        """Return where the first damaged place is, for people; "" without damage."""
         return "" if self.first_place.byte < 0 else self.place(self.first_place)
 
     def read(self, FrameBatch batch not None, Py_ssize_t limit=-1, int64_t until_ns=INT64_MAX):
-        """Fill `batch` behind what it holds; the number of frames added.
+        """Append frames to `batch` and return their number.
 
-        limit: add no more than so many (-1: as many as there is room for). until_ns: stop before a frame
-        with a later stamp. 0: at the end of the log (`at_end`), or the next frame is not due. An empty batch
-        gets its `position`. What `stream` and `channel_of` raise passes through; frames read before that are
-        in the batch and counted.
+        `limit` is the most frames to add (-1: as many as there is room for). The reader stops before a frame with
+        a stamp later than `until_ns`. It returns 0 at the end of the log (`at_end`), or when the next frame is not
+        due. An empty batch gets its `position`. Errors of `stream` and `channel_of` pass through; frames read
+        before are in the batch and counted.
         """
         cdef Py_ssize_t before = batch.count
         cdef Py_ssize_t full = batch.capacity if limit < 0 else min(batch.capacity, before + limit)
@@ -75,7 +82,7 @@ cdef class LogReader:
         return batch.count - before
 
     cdef object fill(self):
-        # Move what is left to the front and read behind it.
+        # Move what is left to the front and read what follows it.
         cdef Py_ssize_t left = self.end - self.begin
         cdef Py_ssize_t got
         if left:
@@ -95,18 +102,18 @@ cdef class LogReader:
         self.channels[self.new_channel] = self.channel_of(f"can{self.new_channel}")
 
     cdef object take_header(self):
-        # Asked for by NEEDS_HEADER alone: a format that says that has one.
+        # Called for NEEDS_HEADER alone: a format that returns it overrides this.
         raise NotImplementedError
 
     cdef object place(self, Place place):
         return f"byte {place.byte}"
 
     cdef int parse(self, FrameBatch batch, Py_ssize_t full, int64_t until_ns) noexcept nogil:
-        # Take what is in the window until the batch holds `full` frames or something else is needed.
+        # Take what is in the window until the batch holds `full` frames or the parser needs something.
         return ENOUGH
 
     cdef int find_channel(self, int64_t number) noexcept nogil:
-        # The pipeline's number of the log's channel; -1 for a new one, which is then in `new_channel`.
+        # The pipeline's number for the log's channel; -1 for a new one, which is then in `new_channel`.
         if self.channels[number] < 0:
             self.new_channel = <int>number
         return self.channels[number]
@@ -126,9 +133,9 @@ cdef class LogReader:
 
 
 cdef class LineReader(LogReader):
-    """A log in which a line is a frame, or something else. Its places are lines, counted from 1, and bytes.
+    """Reads a log whose frames are text lines. Places in it are lines, counted from 1, and bytes.
 
-    The last line needs no end, unless the log was cut off: what is left of a frame may look like a shorter one.
+    The last line needs no end, unless the log was cut off: the rest of a frame may look like a shorter one.
     """
 
     cdef object fill(self):
@@ -191,10 +198,10 @@ cdef class LineReader(LogReader):
         return ENOUGH
 
     cdef object take_header(self):
-        # Pass over the line that was for it.
+        # Skip the line that it was called for.
         self.line += 1
         self.begin = min(self.line_end + 1, self.end)
 
     cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
-        # One line. torn: a frame was found in it, behind something damaged.
+        # One line. torn: a frame was found in it, after something damaged.
         return LINE_DAMAGED

@@ -1,4 +1,4 @@
-"""Numbers in the text of logs: each takes its digits from `at` on and returns the place behind them, or NULL."""
+"""Numbers in the text of logs. Each function reads digits from `at` on and returns the place after them, or NULL."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
@@ -27,7 +27,7 @@ cdef inline const char* skip_word(const char* at, const char* end) noexcept nogi
 
 
 cdef inline bint same_word(const char* at, const char* end, const char* small, Py_ssize_t length) noexcept nogil:
-    # Whether [at, end) begins with the letters of `small`, whatever their case.
+    # Whether [at, end) begins with the letters of `small`, in either case.
     cdef Py_ssize_t index
     if end - at < length:
         return False
@@ -38,7 +38,7 @@ cdef inline bint same_word(const char* at, const char* end, const char* small, P
 
 
 cdef inline const char* take_seconds(const char* at, const char* end, int64_t* time_ns) noexcept nogil:
-    # "seconds.fraction", both with a digit at least; digits behind the ninth of the fraction are passed over.
+    # "seconds.fraction", both with a digit at least. Digits after the ninth of the fraction are skipped.
     cdef int64_t seconds = 0, fraction = 0
     cdef int digits = 0
     cdef uint8_t digit

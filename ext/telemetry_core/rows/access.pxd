@@ -33,11 +33,11 @@ cdef inline double get_double(const uint64_t* row, uint32_t mask_words, uint32_t
     return value
 
 
-cdef inline bint tells_of_fault(Schema schema, const uint64_t* row, int32_t protection) noexcept nogil:
-    # Whether the row's field `protection` (-1: it has none) says that its frame is not what it ought to be.
+cdef inline bint reports_fault(Schema schema, const uint64_t* row, int32_t protection) noexcept nogil:
+    # Whether the row's field `protection` (-1: it has none) says that its frame failed its checks.
     return protection >= 0 and has_field(row, protection) and not slots_of(schema, row)[protection]
 
 
 cdef inline bint is_of_sender(const RowHead* head, int32_t sender) noexcept nogil:
-    # Whether the row is of the J1939 address `sender`; -1: of one that is taken, or of none.
+    # Whether the row is of the J1939 address `sender`; -1: of a sender that is not ignored, or of none.
     return head.id & 0xFF == <uint32_t>sender if sender >= 0 else not head.id & ROW_OTHER_SENDER

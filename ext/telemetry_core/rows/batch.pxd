@@ -9,9 +9,9 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.rows.schema cimport Schema
 
-cdef enum:                       # in a row's id, where frames have ID_ERROR and ID_REMOTE: no row is of such a one
-    ROW_OTHER_SENDER = 0x20000000  # of a J1939 sender that nothing is taken from where the map names none
-    ROW_NEW_SENDER = 0x40000000  # the first of a sender that takes another one's place
+cdef enum:                       # in a row's id, where frames have ID_ERROR and ID_REMOTE, which make no rows
+    ROW_OTHER_SENDER = 0x20000000  # of a J1939 sender that is ignored where the map names none
+    ROW_NEW_SENDER = 0x40000000  # the first row of a sender that replaces another
 
 cdef struct RowHead:             # HEAD_WORDS words
     int64_t time_ns              # the frame's own stamp
@@ -28,13 +28,13 @@ cdef class SampleBatch:
     cdef Py_ssize_t rows
     cdef readonly Schema schema
 
-    # Make room for `count` words behind `used`; false without memory. May move `words`.
+    # Make room for `count` words after `used`; false without memory. May move `words`.
     cdef bint make_room(self, size_t count) noexcept nogil
 
-    # A row's first word with `row_words` writable words behind it, head and mask zeroed, already
-    # counted; NULL without memory. Valid until the next call.
+    # Add a row: `row_words` writable words, with head and mask zeroed. The row counts already. NULL without
+    # memory. Valid until the next call.
     cdef uint64_t* add_row(self, uint32_t record) noexcept nogil
-    # Take the row just added back.
+    # Remove the row just added.
     cdef void drop_row(self, uint32_t record) noexcept nogil
     # Add `count` words that are `rows` whole rows of this schema, taken from another batch. False without
     # memory.

@@ -4,6 +4,8 @@ from typing import NamedTuple
 from telemetry_core.rows.schema import Schema
 
 class Row(NamedTuple):
+    """One row as Python values. `raw` holds slots as they are: int, float or bool by field name."""
+
     time_ns: int
     nudge_ns: int
     measurement: str
@@ -13,6 +15,11 @@ class Row(NamedTuple):
     raw: dict[str, int | float | bool]
 
 class SampleBatch:
+    """Holds rows of one Schema: `len()` is their number, iterating yields `Row`s.
+
+    The buffer grows as needed and keeps its memory. `room` is its size at first, in 64-bit words.
+    """
+
     @property
     def schema(self) -> Schema: ...
     def __init__(self, schema: Schema, room: int = 4096) -> None: ...
@@ -28,6 +35,17 @@ class SampleBatch:
         channel: int = 0,
         id: int = 0,
         nudge_ns: int = 0,
-    ) -> None: ...
-    def split(self, ends: Iterable[int]) -> list[SampleBatch]: ...
-    def clear(self) -> None: ...
+    ) -> None:
+        """Add one row from Python: `values` maps a field's name to its raw value (int, float or bool).
+
+        Raises IndexError for a record that the schema does not have, KeyError for a field that it does not
+        have.
+        """
+    def split(self, ends: Iterable[int]) -> list[SampleBatch]:
+        """Return copies of the rows in a batch for each of `ends`, and one batch of the rows after the last.
+
+        `ends` are numbers of rows, ascending: batch i ends before row ends[i]. Raises ValueError if they do
+        not ascend, or leave the batch.
+        """
+    def clear(self) -> None:
+        """Forget all rows. The buffer stays."""

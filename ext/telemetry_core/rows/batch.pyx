@@ -1,7 +1,10 @@
-"""A batch of samples: rows of 64-bit slots behind one another in one flat buffer.
+"""A batch of samples: consecutive rows of 64-bit slots in one flat buffer.
 
-Promises: rows stand in the order in which they were made; nothing is scaled or rounded here, so an
-unsigned 64-bit value stays exact. Python objects are made only for who iterates over a batch.
+Promises:
+
+- Rows keep the order in which they were made.
+- Nothing is scaled or rounded here, so an unsigned 64-bit value stays exact.
+- Python objects arise only when a caller iterates over a batch.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
@@ -51,7 +54,10 @@ cdef dict _values(uint64_t* row, Record* layout, Field* fields, spec):
 
 
 cdef class SampleBatch:
-    """Rows of one Schema; grows as needed and keeps its memory."""
+    """Holds rows of one Schema: `len()` is their number, iterating yields `Row`s.
+
+    The buffer grows as needed and keeps its memory. `room` is its size at first, in 64-bit words.
+    """
 
     def __cinit__(self, Schema schema not None, size_t room=4096):
         self.schema = schema
@@ -69,15 +75,15 @@ cdef class SampleBatch:
         return self.rows
 
     def clear(self):
-        """Forget all rows; the buffer stays."""
+        """Forget all rows. The buffer stays."""
         self.used = 0
         self.rows = 0
 
     def split(self, ends):
-        """Copies of its rows in as many batches as there are `ends`, and one more behind the last.
+        """Return copies of the rows in a batch for each of `ends`, and one batch of the rows after the last.
 
-        ends: numbers of rows, ascending; batch i ends before row ends[i]. ValueError if they do not ascend or are
-        too many.
+        `ends` are numbers of rows, ascending: batch i ends before row ends[i]. Raises ValueError if they do not
+        ascend, or leave the batch.
         """
         cdef size_t begin = 0
         cdef size_t end = 0
@@ -134,7 +140,10 @@ cdef class SampleBatch:
 
     def append(self, uint32_t record, int64_t time_ns, dict values, *, uint16_t tags=0, uint16_t channel=0,
                uint32_t id=0, uint32_t nudge_ns=0):
-        """Add one row from Python: `values` maps a field's name to its raw value (int, float or bool)."""
+        """Add one row from Python: `values` maps a field's name to its raw value (int, float or bool).
+
+        Raises IndexError for a record that the schema does not have, KeyError for a field that it does not have.
+        """
         if record >= self.schema.record_count:
             raise IndexError(record)
         names = {field.name: index for index, field in enumerate(self.schema.specs[record].fields)}

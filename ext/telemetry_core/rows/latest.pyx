@@ -1,12 +1,15 @@
-"""The last value of each field of chosen records, for whoever wants to look at the present.
+"""The last value of each field of chosen records, for readers of the present state.
 
-A *key* is a record with one tag set. Of each key the last value of every field is remembered with the stamp
-that it came with and the time at which it was observed, as the caller gives it: frame time and the observer's
-time may run at different speeds.
+A *key* is a record with one tag set. For each key and field this remembers the last value, its stamp, and the time
+at which the caller observed it: frame time and the observer's time may run at different speeds.
 
-Promises: the same is remembered however the rows are batched, in the order in which they come (not in that of
-their stamps: a clock may be set back); a row of a record that was not chosen costs a look at its head. Memory
-is four words a field and key. Relies on one thread.
+Promises:
+
+- Batches do not matter. The order of arrival does, not that of stamps: a clock may be set back.
+- A row of a record that was not chosen costs a look at its head.
+- Memory is four words a field and key.
+
+Relies on one thread.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
@@ -26,7 +29,7 @@ cdef enum:
 
 
 class Remembered(NamedTuple):
-    """What is known of one key. Fields that never came are in none of the tuples."""
+    """What is known about one key. The tuples run side by side and leave out fields that never came."""
 
     record: int
     tags: int
@@ -41,7 +44,10 @@ class Remembered(NamedTuple):
 
 
 cdef class Latest:
-    """Remembers rows of `records`, which are indexes into the schema's; `len()` is the number of keys."""
+    """Remembers rows of `records`, which are indexes into the schema; `len()` is the number of keys.
+
+    The constructor raises IndexError for a record that the schema does not have.
+    """
 
     def __cinit__(self, Schema schema not None, records):
         self.schema = schema
@@ -77,7 +83,10 @@ cdef class Latest:
         return self.held_count
 
     def observe(self, SampleBatch samples not None, int64_t observed_ns):
-        """Remember what the rows of `samples` bring. observed_ns: now, on a clock of the caller's."""
+        """Remember what the rows of `samples` bring. `observed_ns` is the present time of the caller's clock.
+
+        Raises ValueError for rows of another schema.
+        """
         if samples.schema is not self.schema:
             raise ValueError("the rows are of another schema than what is remembered")
         cdef bint done
@@ -132,7 +141,7 @@ cdef class Latest:
                 held.observations_ns[field] = observed_ns
 
     cdef Held* _add(self, uint32_t record, uint16_t tags) noexcept nogil:
-        """A key of which nothing is known yet; NULL without memory."""
+        """A new key, without any value yet; NULL without memory."""
         cdef const Record* layout = &self.schema.records[record]
         cdef Held** grown
         cdef Held* held
@@ -164,11 +173,11 @@ cdef class Latest:
         return held
 
     def rows(self):
-        """How many rows of each key came, in the order of the keys."""
+        """Return how many rows of each key came, in the order of the keys."""
         return [self.held[index].rows for index in range(self.held_count)]
 
     def __getitem__(self, Py_ssize_t index):
-        """What is known of the key `index`, in the order in which they came, as a `Remembered`."""
+        """Return what is known about the key `index`. Keys have the order in which they came."""
         if not 0 <= index < self.held_count:
             raise IndexError(index)
         cdef Held* held = self.held[index]

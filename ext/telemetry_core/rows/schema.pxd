@@ -3,8 +3,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 cdef enum:
-    HEAD_WORDS = 3               # words of samples.RowHead
-    SLOT_STEP = 4                # slots are written so many at a time: every row has room for it
+    HEAD_WORDS = 3               # words of batch.RowHead
+    SLOT_STEP = 4                # slots are written this many at a time: every row has room for it
 
 cdef enum SlotKind:
     SLOT_INT = 0
@@ -16,8 +16,8 @@ cdef enum SlotKind:
 
 cdef struct FieldText:           # what a field of texts writes for one raw value
     int64_t raw
-    const char* quoted           # as line protocol and JSON want it, with its quotes
-    const char* plain            # as csv wants it
+    const char* quoted           # as line protocol and JSON write it, with its quotes
+    const char* plain            # as csv writes it
     uint32_t quoted_length
     uint32_t plain_length
 
@@ -28,7 +28,7 @@ cdef struct Field:
     int64_t bias
     uint32_t key                 # in Schema.text: the escaped `,name=`
     uint16_t key_length
-    uint16_t name_length         # in Schema.text, right behind the key: the plain name of the signal (UTF-8)
+    uint16_t name_length         # in Schema.text, right after the key: the plain name of the signal (UTF-8)
     uint8_t kind                 # SlotKind
     uint8_t decimal
     uint8_t decimals
@@ -44,7 +44,7 @@ cdef struct Record:
     uint32_t first_field
     uint32_t field_count
     uint32_t mask_words          # (field_count + 63) // 64
-    uint32_t row_words           # HEAD_WORDS + mask_words + field_count, and up to SLOT_STEP - 1 of no meaning
+    uint32_t row_words           # HEAD_WORDS + mask_words + field_count, and up to SLOT_STEP - 1 unused ones
     uint8_t modelled
     uint8_t hidden               # rows of it are never written
 

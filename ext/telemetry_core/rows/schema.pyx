@@ -1,8 +1,11 @@
 """A schema: what the rows of a SampleBatch look like, packed for the hot loops.
 
-Promises: every key is escaped for line protocol once, here; the arrays never move, so compiled stages
-keep pointers into them for as long as they hold the Schema. A spec that no row can have (a kind there is not,
-decimals beyond 18, a name of 64 KiB) is a ValueError that names it.
+Promises:
+
+- Every key is escaped for line protocol once, here.
+- The arrays never move, so compiled stages keep pointers into them while they hold the Schema.
+- A spec that no row can have (an unknown kind, decimals beyond 18, a name of 64 KiB) raises a ValueError that
+  names it.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
@@ -14,19 +17,19 @@ cdef enum:
 
 
 def escape_measurement(str name):
-    """`name` as line protocol wants a measurement."""
+    """Return `name` as line protocol writes a measurement."""
     escaped = _escape(name, (",", " "))
     return b"_" + escaped if escaped.startswith(b"#") else escaped  # a line that begins with # is a comment
 
 
 def escape_key(str name):
-    """`name` as line protocol wants a tag key, tag value or field key."""
+    """Return `name` as line protocol writes a tag key, a tag value or a field key."""
     return _escape(name, (",", "=", " "))
 
 
 cdef bytes _escape(str name, tuple specials):
-    # A line break cannot be escaped, nor an empty name written. A backslash before a special character is read in
-    # a different way by each server, so none is written but our own.
+    # Line protocol can neither escape a line break nor write an empty name. Each server reads a backslash before a
+    # special character in its own way, so no backslash is written but our own.
     text = " ".join(name.splitlines()) if name.splitlines() != [name] else name
     text = text.replace("\\", "_") or "_"
     if not text.isprintable():
@@ -37,7 +40,7 @@ cdef bytes _escape(str name, tuple specials):
 
 
 def csv_text(str text):
-    """`text` as one value of a csv row: RFC 4180, 2.6 and 2.7."""
+    """Return `text` as one value of a csv row: RFC 4180, 2.6 and 2.7."""
     if any(special in text for special in ',"\r\n'):
         text = '"' + text.replace('"', '""') + '"'
     return text.encode("utf-8", "replace")
@@ -48,7 +51,7 @@ cdef str _printable(str text):
 
 
 cdef bytes _quoted(str text):
-    # The same for line protocol and for JSON: of printable characters both escape these two alone.
+    # The same for line protocol and JSON: of printable characters both escape these two alone.
     return ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"').encode("utf-8", "replace")
 
 
@@ -108,7 +111,10 @@ cdef const FieldText* find_text(const Field* field, int64_t raw) noexcept nogil:
 
 
 cdef class Schema:
-    """Made of RecordSpecs; a row's `record` is an index into them. ValueError for what no row can be."""
+    """Packs RecordSpecs. A row's `record` is an index into them.
+
+    `longest_text` is in bytes. The constructor raises ValueError for a spec that no row can have.
+    """
 
     def __cinit__(self, specs):
         self.specs = tuple(specs)

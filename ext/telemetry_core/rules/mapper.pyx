@@ -33,7 +33,7 @@ from telemetry_core.rules.derived cimport (
 )
 from telemetry_core.rules.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
 from telemetry_core.rules.slots cimport find_word, is_there, mapped_value
-from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, tells_of_fault
+from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 
@@ -218,7 +218,7 @@ cdef class Mapper:
                 continue
             channel = &self.channels[head.channel]
             message = self.table.buses[channel.bus].message_of_record[head.record]
-            if message < 0 or tells_of_fault(self.schema, row, self.table.messages[message].protection):
+            if message < 0 or reports_fault(self.schema, row, self.table.messages[message].protection):
                 continue
             if not out.append_rows(samples.words + run_begin, at - run_begin, run_rows):
                 return False

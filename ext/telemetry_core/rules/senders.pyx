@@ -27,7 +27,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from telemetry_core.rows.access cimport tells_of_fault
+from telemetry_core.rows.access cimport reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport Schema
 
@@ -262,7 +262,7 @@ cdef class Senders:
             if channel.judged_of_record == NULL:
                 continue
             place = channel.judged_of_record[head.record]
-            if place == NOBODY or tells_of_fault(self.schema, this_row, channel.judged[place].protection):
+            if place == NOBODY or reports_fault(self.schema, this_row, channel.judged[place].protection):
                 continue
             if not channel.first_tags <= head.tags < channel.first_tags + ADDRESSES:
                 continue

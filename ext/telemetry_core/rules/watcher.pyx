@@ -23,7 +23,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
-from telemetry_core.rows.access cimport has_field, is_of_sender, slots_of, tells_of_fault
+from telemetry_core.rows.access cimport has_field, is_of_sender, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport SLOT_FLOAT, Record, Schema
 
@@ -314,7 +314,7 @@ cdef class Watcher:
         cdef uint64_t raw
         cdef double value
         cdef bint is_there = False
-        if tells_of_fault(self.schema, row, rule.protection):
+        if reports_fault(self.schema, row, rule.protection):
             return False
         if rule.test == TEST_BITS or rule.test == TEST_VALUES:
             if not has_field(row, rule.first_field):

@@ -5,12 +5,12 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t
 from telemetry_core.frames.batch cimport FrameBatch
 
 cdef enum:
-    LONGEST_MESSAGE = 512        # bytes, whatever the framing
+    LONGEST_MESSAGE = 512        # bytes, in any framing
     MAX_TEXTS = 8
     TEXT_ROOM = 64               # bytes of a text; what is longer is cut
 
 cdef struct Text:
-    uint8_t length               # 0: never told
+    uint8_t length               # 0: never heard
     char letters[TEXT_ROOM]
 
 cdef class Framer:

@@ -1,9 +1,14 @@
 """Framers: the bytes of a serial line, in pieces of any size, as the frames of a batch.
 
-Promises: whatever the bytes and however they are split, the same messages come out, each stamped with the
-time of the feed that brought its last byte; after garbage, messages come again from the second whole one on;
-what is kept is bounded; every byte that is no part of a message, an echo or a refusal is counted. A bad
-message costs its first byte alone: the search goes on right behind that, since a good one may begin within.
+Promises, for any bytes:
+
+- The same messages come out however the bytes are split.
+- Each message has the stamp of the feed that brought its last byte.
+- After garbage, messages come again from the second whole one on.
+- Memory is bounded.
+- Every byte outside of messages, echoes and refusals is counted.
+- A bad message costs its first byte alone: the search goes on right after it, since a good one may begin within.
+
 Relies on the batch having room (`room_needed`).
 """
 
@@ -19,12 +24,13 @@ cdef enum:
 
 
 cdef class Framer:
-    """What every framer does; `channel` is that of its frames."""
+    """What every framer does. `channel` goes into each of its frames."""
 
     def feed(self, const uint8_t[::1] data not None, int64_t time_ns, FrameBatch frames not None):
-        """Take bytes as they came from the line, and append to `frames` the messages that are complete now.
+        """Take bytes from the serial line, and append the messages that are complete now to `frames`.
 
-        Raises IndexError, and takes nothing, when `frames` has less room than `room_needed(len(data))`.
+        `time_ns` is the time of their arrival. Raises IndexError, and takes nothing, when `frames` has less room
+        than `room_needed(len(data))`.
         """
         self._check_room(data.shape[0], frames)
         cdef Py_ssize_t index
@@ -37,10 +43,10 @@ cdef class Framer:
             raise MemoryError
 
     def finish(self, FrameBatch frames not None):
-        """Say that nothing will follow what came so far: at the end of a recording, or when a reply is late.
+        """End the bytes so far: at the end of a recording, or when a reply is late.
 
-        What is unfinished is given up, and messages within it are appended to `frames`. Raises IndexError, and
-        does nothing, when `frames` has less room than `room_needed(0)`.
+        The framer gives up what is unfinished, and appends the messages within it to `frames`. Raises IndexError,
+        and does nothing, when `frames` has less room than `room_needed(0)`.
         """
         self._check_room(0, frames)
         cdef bint has_memory
@@ -50,22 +56,22 @@ cdef class Framer:
             raise MemoryError
 
     def room_needed(self, Py_ssize_t byte_count):
-        """How many messages the next `byte_count` bytes may complete at most."""
+        """Return how many messages the next `byte_count` bytes may complete at most."""
         return (self.kept + byte_count) // self.shortest
 
     def identity(self):
-        """What the device last said of itself, by name, as far as it did: printable letters alone."""
+        """Return what the device last said about itself, by name, in printable letters alone."""
         cdef Py_ssize_t index
-        told = {}
+        said = {}
         for index, name in enumerate(self.text_names):
             letters = self.texts[index].letters[:self.texts[index].length].decode("ascii", "replace")
             words = "".join(letter if letter.isprintable() else " " for letter in letters).strip()
             if words:
-                told[name] = words
-        return told
+                said[name] = words
+        return said
 
     def forget_identity(self):
-        """The port was opened anew: it may be another device."""
+        """Forget the device: the port was opened again, and another device may answer."""
         cdef Py_ssize_t index
         for index in range(MAX_TEXTS):
             self.texts[index].length = 0
@@ -97,10 +103,11 @@ cdef class Framer:
 
 
 cdef class MessageFramer(Framer):
-    """Messages as a MessageFraming says.
+    """Finds the messages that a MessageFraming describes.
 
-    Of two that overlap the one that begins first is taken. Since a false beginning may claim to be long, one
-    that is unfinished is given up as soon as two whole messages lie within what it claims.
+    Of two messages that overlap the framer takes the one that begins first. A false beginning may claim to be
+    long. So the framer gives up an unfinished message as soon as two whole ones lie within what it claims.
+    The constructor raises ValueError for a framing that makes no sense.
     """
 
     def __cinit__(self, framing, uint16_t channel=0):
@@ -155,15 +162,18 @@ cdef class MessageFramer(Framer):
                 at += 1
 
     def reset(self):
-        """Forget what is unfinished: the port was opened anew. Counts go on."""
+        """Forget what is unfinished, since the port was opened again. Counts go on."""
         self.drop(self.kept)
 
     def counts(self):
-        """What was found so far.
+        """Return what was found so far, by name.
 
-        messages: appended; lost/bad_checksum: whole but for their check; lost/bad_length: too short for what
-        their kind must have; lost/error_reply: the device refused; echoes: requests heard on the line;
-        garbage_bytes: all other bytes, those of messages with a bad checksum included.
+        - messages: those appended.
+        - lost/bad_checksum: whole but for their check.
+        - lost/bad_length: too short for what their kind must have.
+        - lost/error_reply: the device refused.
+        - echoes: requests heard on the serial line.
+        - garbage_bytes: all other bytes, those of messages with a bad checksum included.
         """
         return {
             "messages": self.messages,
@@ -188,7 +198,7 @@ cdef class MessageFramer(Framer):
         return self.settle(self.last, True, frames)
 
     cdef bint settle(self, uint8_t byte, bint is_end, FrameBatch frames) noexcept nogil:
-        """Take what can be told from the bytes that are kept; `byte` is the newest of them."""
+        """Take the messages that the kept bytes decide; `byte` is the newest of them."""
         cdef Py_ssize_t size
         cdef const uint8_t* at
         cdef Verdict verdict
@@ -230,7 +240,7 @@ cdef class MessageFramer(Framer):
         return found == 2
 
     cdef Py_ssize_t size_at(self, const uint8_t* at, Py_ssize_t count) noexcept nogil:
-        """Bytes of the message that begins here, as far as `count` bytes can tell."""
+        """Bytes of the message that begins here, as far as `count` bytes show."""
         if at[0] != self.start:
             return SIZE_NONE
         if count > max(self.kind_at, self.status_at) and not self.is_request[at[self.kind_at]]:

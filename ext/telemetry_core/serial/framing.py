@@ -1,6 +1,8 @@
-"""What a framer is told of a protocol, as plain values: where messages begin and end on a serial line, what
-makes them good, and which bytes are handed on. Written by `telemetry.protocols`, read by the compiled framers
-and by their readable models in the tests.
+"""What a framer knows about a protocol, as plain values.
+
+That is where messages begin and end on a serial line, what makes them good, and which bytes the framer hands
+on. `telemetry.protocols` writes these values. The compiled framers and their readable models in the tests
+read them.
 """
 
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ class ReplyShape:
     # (offset, length) of pieces that the payload begins with, before all of the data: for a value whose words
     # lie in another order than a signal can read.
     ahead: tuple[tuple[int, int], ...] = ()
-    # The byte at this offset counts the items behind `head_bytes` of data. What follows the last item is not
+    # The byte at this offset counts the items after `head_bytes` of data. What follows the last item is not
     # handed on: newer devices append what older ones do not know.
     count_at: int | None = None
     head_bytes: int = 0
@@ -71,7 +73,8 @@ class TextLabel:
 class TextKind:
     """A kind of device: `id` is the id of its frames.
 
-    It is known by any of `labels`; else by the value of `product` being in one of `products` (inclusive).
+    Any of `labels` marks it. Without them it is known by a value of `product` in one of `products`
+    (inclusive).
     """
 
     id: int
@@ -83,7 +86,8 @@ class TextKind:
 class TextRole:
     """A setting that makes another kind of a device: one of `kind` whose `label` is not 0 is of `id` instead.
 
-    A block without the label goes by the one before, but if it tells the product, that has no such setting.
+    A block without the label goes by the block before. If it names the product, that device has no such
+    setting.
     """
 
     label: str
@@ -100,14 +104,14 @@ class TextFraming:
     """
 
     labels: tuple[TextLabel, ...]  # 64 at most carry a number
-    product: str  # the label that tells the device's model
-    kinds: tuple[TextKind, ...]  # in this order; else that of the block before, at first the first
-    silence_ns: int  # after so long without a byte a block starts over
+    product: str  # the label that names the device's model
+    kinds: tuple[TextKind, ...]  # in this order; otherwise the kind of the block before, at first the first
+    silence_ns: int  # after this time without a byte a block starts over
     longest_block_bytes: int
     role: TextRole | None = None
-    identity: tuple[tuple[str, str], ...] = ()  # labels that tell the device from others, and what each is
+    identity: tuple[tuple[str, str], ...] = ()  # labels that identify the device, and what each is
 
     @property
     def numbers(self) -> tuple[TextLabel, ...]:
-        """The labels that have a place in the payload, in its order."""
+        """Return the labels that have a place in the payload, in its order."""
         return tuple(label for label in self.labels if label.form is not ValueForm.NONE)

@@ -17,7 +17,7 @@ cdef enum State:
     STATE_BETWEEN                # a block has ended: the next one begins with CR
     STATE_LABEL                  # from here on within a block
     STATE_VALUE
-    STATE_SUM                    # the byte behind `Checksum`, whatever it is
+    STATE_SUM                    # the byte after `Checksum`, of any value
 
 cdef struct Label:               # framing.TextLabel
     char name[LABEL_ROOM]

@@ -1,10 +1,14 @@
 """The framer of text blocks: `CR LF label TAB value` lines that end with a checksum byte.
 
-Promises what every framer promises (framer.pyx); besides: a checksum byte of any value is taken as such; a HEX
-message (`:` … LF) in the middle of anything is left out of the sum, and what it interrupted goes on; a block
-whose beginning was not seen is passed over; one that has been silent for too long starts over; one that is too
-long is passed over up to the next `Checksum`, also where it became so within that word. Only what a field says is
-kept, never the block.
+Promises what every framer promises (framer.pyx), and besides:
+
+- A checksum byte may have any value.
+- A HEX message (`:` … LF) in the middle of anything is left out of the sum, and what it interrupted goes on.
+- A block whose beginning was not seen is skipped.
+- A block that has been silent for too long starts over.
+- A block that is too long is skipped up to the next `Checksum`, even if it became too long within that word.
+
+The framer keeps the values of fields alone, never the block.
 
 Source of the facts: Victron, "VE.Direct Protocol", and its reference implementation's known faults.
 """
@@ -38,7 +42,7 @@ cdef inline bint is_hex_digit(uint8_t byte) noexcept nogil:
 
 
 cdef inline bint is_text(uint8_t byte) noexcept nogil:
-    """Whether a byte may stand in a label or a value, or between them."""
+    """Whether a byte may be part of a label or a value, or lie between them."""
     return 0x20 <= byte < 0x7F or byte == CR or byte == TAB
 
 
@@ -88,7 +92,7 @@ cdef bint read_switch(const char* text, Py_ssize_t length, uint32_t* number) noe
 
 
 cdef class TextFramer(Framer):
-    """Blocks as a TextFraming says."""
+    """Finds the blocks that a TextFraming describes. Raises ValueError for a framing that makes no sense."""
 
     def __cinit__(self, framing, uint16_t channel=0):
         self.framing = framing
@@ -117,7 +121,7 @@ cdef class TextFramer(Framer):
     cdef object _pack_labels(self, labels, names):
         cdef Label* packed
         cdef bytes name
-        told = [label for label, _ in self.framing.identity]
+        identifying = [label for label, _ in self.framing.identity]
         self.label_count = len(labels)
         self.labels = <Label*>calloc(self.label_count, sizeof(Label))
         if self.labels == NULL:
@@ -131,7 +135,7 @@ cdef class TextFramer(Framer):
             packed.length = len(name)
             packed.form = label.form
             packed.number = names.index(label.name) if label.name in names else -1
-            packed.text = told.index(label.name) if label.name in told else -1
+            packed.text = identifying.index(label.name) if label.name in identifying else -1
 
     cdef object _pack_kinds(self, kinds, names):
         cdef Py_ssize_t at = 0
@@ -152,18 +156,21 @@ cdef class TextFramer(Framer):
                 at += 1
 
     def reset(self):
-        """Forget what is unfinished: the port was opened anew. Counts go on."""
+        """Forget what is unfinished, since the port was opened again. Counts go on."""
         self.kind = 0
         self.has_role = False
         self.give_up(STATE_BEGIN)
 
     def counts(self):
-        """What was found so far.
+        """Return what was found so far, by name.
 
-        messages: blocks appended; lost/bad_checksum: blocks whose sum is wrong; lost/incomplete: blocks that fell
-        silent; lost/oversized: blocks that did not end; hex_messages: passed over; unknown_labels and
-        unreadable_values: fields left out of good blocks; garbage_bytes: all bytes of no good block, HEX messages
-        apart.
+        - messages: blocks appended.
+        - lost/bad_checksum: blocks whose sum is wrong.
+        - lost/incomplete: blocks that fell silent.
+        - lost/oversized: blocks that did not end.
+        - hex_messages: HEX messages, which are skipped.
+        - unknown_labels, unreadable_values: fields left out of good blocks.
+        - garbage_bytes: all bytes outside of good blocks, HEX messages apart.
         """
         return {
             "messages": self.messages,
@@ -201,7 +208,7 @@ cdef class TextFramer(Framer):
         if self.in_hex:
             if is_hex_digit(byte):
                 return True
-            # Its LF comes as another byte at times; what may be text is text, whose LF before it was lost.
+            # At times its LF comes as another byte. What may be text is text, whose LF before it was lost.
             self.in_hex = byte == COLON
             self.hex_messages += 1
             if not is_text(byte) or byte == COLON:
@@ -215,7 +222,7 @@ cdef class TextFramer(Framer):
         if self.state > STATE_BETWEEN:
             return self.take_in_block(byte, time_ns, frames)
         if self.state == STATE_SEARCH:
-            # No letter but the first is a C: what matches no further may only begin anew.
+            # No letter but the first is a C: what matches no further may only begin again.
             self.matched = self.matched + 1 if byte == <uint8_t>CHECKSUM[self.matched] else byte == c"C"
             if self.matched > CHECKSUM_LETTERS:
                 self.state = STATE_SEARCH_SUM
@@ -271,7 +278,7 @@ cdef class TextFramer(Framer):
         return True
 
     cdef void give_up_oversized(self) noexcept nogil:
-        """Search from here on; the label that has begun may be that of a checksum."""
+        """Search from here on: the label that has begun may be that of a checksum."""
         cdef bint in_label = self.state == STATE_LABEL and self.label_length <= CHECKSUM_LETTERS
         self.oversized += 1
         self.give_up(STATE_SEARCH)
@@ -317,7 +324,7 @@ cdef class TextFramer(Framer):
         return NULL
 
     cdef bint end_block(self, int64_t time_ns, FrameBatch frames) noexcept nogil:
-        """The block is whole: into `frames` if its sum is right. False without memory."""
+        """Append the whole block to `frames` if its sum is right. False without memory."""
         if self.sum:
             self.bad_checksum += 1
             self.give_up(STATE_BETWEEN)
@@ -349,7 +356,7 @@ cdef class TextFramer(Framer):
         return True
 
     cdef void keep_texts(self) noexcept nogil:
-        """What a good block says of the device."""
+        """Keep what a good block says about the device."""
         cdef Py_ssize_t index
         for index in range(self.text_count):
             if self.block_texts[index].length:

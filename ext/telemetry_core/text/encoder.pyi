@@ -8,6 +8,12 @@ from telemetry_core.text.series_stamps import SeriesStamps
 CSV_HEADER: Final[str]
 
 class Encoder:
+    """Writes rows of one Schema.
+
+    `shift_ns` is added to each stamp of line protocol. `left_out` counts the values that were not finite.
+    `modelled_series` holds the newest stamps written of the data model.
+    """
+
     shift_ns: int
     @property
     def schema(self) -> Schema: ...
@@ -16,9 +22,32 @@ class Encoder:
     @property
     def modelled_series(self) -> SeriesStamps: ...
     def __init__(self, schema: Schema) -> None: ...
-    def empty_by_measurement(self) -> dict[str, int]: ...
-    def set_tags(self, index: int, text: bytes) -> None: ...
-    def set_channel(self, index: int, name: str) -> None: ...
-    def encode(self, samples: SampleBatch, lines: LineBuffer) -> None: ...
-    def encode_csv(self, samples: SampleBatch, lines: LineBuffer) -> None: ...
-    def encode_ndjson(self, samples: SampleBatch, lines: LineBuffer) -> None: ...
+    def empty_by_measurement(self) -> dict[str, int]:
+        """Return how many rows gave no line, since they had no value to write: by measurement, without zeros.
+
+        Hidden rows do not count.
+        """
+    def set_tags(self, index: int, text: bytes) -> None:
+        """Set the text of tag set `index`: escaped `,key=value,…`, sorted by key; empty for no tags.
+
+        Raises ValueError for a text that does not begin with a comma, or holds a newline.
+        """
+    def set_channel(self, index: int, name: str) -> None:
+        """Set the name of channel `index` in csv and ndjson."""
+    def encode(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        """Append the rows to `lines` as line protocol, in their order.
+
+        Afterwards `lines.overlaps` says whether earlier contents may hold the same points of the data model.
+        Raises ValueError for rows of another schema.
+        """
+    def encode_csv(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        """Append one csv row a field, in the columns of CSV_HEADER, with the frame's own stamp.
+
+        Flags are 0 and 1. Rows of the data model have no id: several messages may have gone into one. Raises
+        ValueError for rows of another schema.
+        """
+    def encode_ndjson(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        """Append one JSON object a row: time_ns (the frame's own), channel, id, message, signals by name.
+
+        Raises ValueError for rows of another schema.
+        """

@@ -1,11 +1,15 @@
 # distutils: language = c++
 """Rows as text: line protocol for the database, csv and ndjson for people and other programs.
 
-Promises: a number is printed by its signal's own resolution: fixed decimals, by integer arithmetic, where its
-scale allows, else the shortest text that reads back to the double; whole numbers are exact to 64 bits. To the
-database a number is a float, a flag a boolean. What is not finite is left out and counted; a row of which
-nothing can be written gives no line and is counted. Relies on the Schema's escaped keys. No memory is taken
-per row.
+Promises:
+
+- A number has its signal's own resolution: fixed decimals, by integer arithmetic, where its scale allows.
+  Otherwise it is the shortest text that reads back to the double. Whole numbers are exact to 64 bits.
+- In the database a number is a float, a flag a boolean.
+- A value that is not finite is left out and counted. A row without any value to write gives no line and is counted.
+- Rows take no memory of their own.
+
+Relies on the Schema's escaped keys.
 """
 
 cimport cython
@@ -52,9 +56,10 @@ cdef inline char* _put_id(char* out, uint32_t id) noexcept nogil:
 
 @cython.final
 cdef class Encoder:
-    """Writes rows of one Schema. `shift_ns` is added to each stamp of line protocol.
+    """Writes rows of one Schema.
 
-    `left_out` counts values that were not finite. `modelled_series`: what was written of the data model.
+    `shift_ns` is added to each stamp of line protocol. `left_out` counts the values that were not finite.
+    `modelled_series` holds the newest stamps written of the data model.
     """
 
     def __cinit__(self, Schema schema not None):
@@ -71,9 +76,9 @@ cdef class Encoder:
         free(self.records)
 
     def empty_by_measurement(self):
-        """How many rows gave no line, since nothing of them could be written: by measurement, no zeros.
+        """Return how many rows gave no line, since they had no value to write: by measurement, without zeros.
 
-        Hidden rows are none of these.
+        Hidden rows do not count.
         """
         counts = {}
         cdef Py_ssize_t index
@@ -84,13 +89,16 @@ cdef class Encoder:
         return counts
 
     def set_tags(self, uint16_t index, bytes text not None):
-        """What tag set `index` stands for: escaped `,key=value,…`, sorted by key; empty for no tags."""
+        """Set the text of tag set `index`: escaped `,key=value,…`, sorted by key; empty for no tags.
+
+        Raises ValueError for a text that does not begin with a comma, or holds a newline.
+        """
         if (text and not text.startswith(b",")) or b"\n" in text:
             raise ValueError("tags begin with a comma and hold no newline")
         self.tag_sets.put(index, text)
 
     def set_channel(self, uint16_t index, str name not None):
-        """What channel `index` is called in csv and ndjson."""
+        """Set the name of channel `index` in csv and ndjson."""
         self.csv_channels.put(index, csv_text(name))
         self.json_channels.put(index, _json_text(name))
 
@@ -101,7 +109,8 @@ cdef class Encoder:
     def encode(self, SampleBatch samples not None, LineBuffer lines not None):
         """Append the rows to `lines` as line protocol, in their order.
 
-        `lines.overlaps` says afterwards whether earlier contents may hold the same points of the data model.
+        Afterwards `lines.overlaps` says whether earlier contents may hold the same points of the data model.
+        Raises ValueError for rows of another schema.
         """
         self._check(samples)
         cdef bint done
@@ -111,7 +120,7 @@ cdef class Encoder:
             raise MemoryError
 
     cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
-        # All in local variables: the compiler must take each byte written for a change of any object's.
+        # All in local variables: the compiler must assume that each byte written may change any object.
         cdef uint64_t* row = samples.words
         cdef uint64_t* end_of_rows = row + samples.used
         cdef char* out = lines.data + lines.used
@@ -168,9 +177,10 @@ cdef class Encoder:
         return out != NULL
 
     def encode_csv(self, SampleBatch samples not None, LineBuffer lines not None):
-        """Append one csv row a field, as CSV_HEADER says, with the frame's own stamp; flags as 0 and 1.
+        """Append one csv row a field, in the columns of CSV_HEADER, with the frame's own stamp.
 
-        Rows of the data model have no id: several messages may have gone into one.
+        Flags are 0 and 1. Rows of the data model have no id: several messages may have gone into one. Raises ValueError for rows of
+        another schema.
         """
         self._check(samples)
         if self.csv_messages is None:
@@ -220,7 +230,7 @@ cdef class Encoder:
                 if not has_field(row, index - record.first_field):
                     continue
                 if record.modelled and self.plans[index].form == FORM_TEXT:
-                    continue  # whoever reads csv expects numbers
+                    continue  # readers of csv expect numbers
                 if out != first:
                     memcpy(out, first, head_length)
                 end = put_text_of(out + head_length, self.csv_signals, index)
@@ -238,7 +248,7 @@ cdef class Encoder:
         return True
 
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil:
-        # What all rows of one frame begin with.
+        # The beginning of all csv rows of one frame.
         out = put_stamp(out, head.time_ns)
         out[0] = c","
         out = put_text_of(out + 1, self.csv_channels, head.channel)
@@ -265,7 +275,10 @@ cdef class Encoder:
         return put_value(out, &self.plans[field], slot)
 
     def encode_ndjson(self, SampleBatch samples not None, LineBuffer lines not None):
-        """Append one JSON object a row: time_ns (the frame's own), channel, id, message, signals by name."""
+        """Append one JSON object a row: time_ns (the frame's own), channel, id, message, signals by name.
+
+        Raises ValueError for rows of another schema.
+        """
         self._check(samples)
         if self.json_messages is None:
             self._name_for_json()

@@ -11,10 +11,10 @@ cdef class LineBuffer:
     cdef int64_t last_stamp_ns
     cdef uint64_t content        # a number that no other content of any buffer has
     cdef readonly bint overlaps  # a point of it may be one of earlier contents, too
-    cdef int readers             # who read it in place
+    cdef int readers             # those who read it in place now
 
-    # Where the next line goes: `line_bytes` writable bytes, valid until the next call; NULL without memory,
-    # or when it would have to grow while somebody reads it.
+    # Where the next line goes: `line_bytes` writable bytes, valid until the next call. NULL without memory,
+    # or when the buffer would have to grow while somebody reads it.
     cdef char* reserve(self, size_t line_bytes) noexcept nogil
     # A line was written there: it ends before `end`, its newline included.
     cdef void commit(self, char* end, int64_t time_ns) noexcept nogil

@@ -1,9 +1,12 @@
 """Lines of text on their way into a batch: a growing buffer, and new stamps for lines made before the time
 was known.
 
-Promises: every line in a buffer is whole, not empty and ended by a newline; `first_ns` and `last_ns` bound
-their stamps. Memory once used is kept. It can be read in place (the buffer protocol); meanwhile it neither
-grows nor is emptied.
+Promises:
+
+- Every line in a buffer is whole, not empty and ended by a newline.
+- `first_ns` and `last_ns` bound their stamps.
+- A buffer keeps the memory that it has used.
+- A buffer can be read in place (the buffer protocol). Meanwhile it neither grows nor is emptied.
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
@@ -17,9 +20,10 @@ cdef uint64_t contents = 0
 
 
 cdef class LineBuffer:
-    """Lines one behind the other. len() is bytes, `lines` their number.
+    """Holds consecutive lines. `len()` is their bytes, `lines` their number.
 
-    `overlaps`: a point of the data model in it may be one of an earlier content of a buffer, too.
+    `room` is the size at first, in bytes. `overlaps`: an earlier content of a buffer may hold one of its points
+    of the data model, too.
     """
 
     def __cinit__(self, size_t room=65536):
@@ -44,17 +48,17 @@ cdef class LineBuffer:
 
     @property
     def lines(self):
-        """How many lines it holds."""
+        """The number of lines."""
         return self.line_count
 
     @property
     def first_ns(self):
-        """The earliest stamp in it; 0 when it is empty."""
+        """The earliest stamp, in ns; 0 when the buffer is empty."""
         return self.first_stamp_ns if self.line_count else 0
 
     @property
     def last_ns(self):
-        """The latest stamp in it; 0 when it is empty."""
+        """The latest stamp, in ns; 0 when the buffer is empty."""
         return self.last_stamp_ns if self.line_count else 0
 
     cdef char* reserve(self, size_t line_bytes) noexcept nogil:
@@ -78,7 +82,7 @@ cdef class LineBuffer:
         self.last_stamp_ns = max(self.last_stamp_ns, time_ns)
 
     def append(self, bytes line not None, int64_t time_ns):
-        """Add one line, given without its newline. ValueError if it is empty or holds a newline."""
+        """Add one line, given without its newline. Raises ValueError if it is empty or holds a newline."""
         if not line or b"\n" in line:
             raise ValueError("a line is not empty and holds no newline")
         cdef size_t length = len(line)
@@ -90,13 +94,13 @@ cdef class LineBuffer:
         self.commit(out + length + 1, time_ns)
 
     def take(self):
-        """All lines; the buffer is empty after it."""
+        """Return all lines and empty the buffer."""
         taken = PyBytes_FromStringAndSize(self.data, self.used)
         self.clear()
         return taken
 
     def clear(self):
-        """Forget all lines; the memory stays. BufferError while somebody reads it in place."""
+        """Forget all lines. The memory stays. Raises BufferError while somebody reads it in place."""
         if self.readers:
             raise BufferError("a buffer of lines is being read")
         global contents
@@ -110,9 +114,9 @@ cdef class LineBuffer:
 
 
 def restamp(bytes lines not None, shift_ns):
-    """`lines` with `shift_ns` added to each line's stamp: for batches stamped relative to boot.
+    """Return `lines` with `shift_ns` added to each line's stamp: for batches stamped relative to boot.
 
-    Each line ends with a newline and carries a stamp; ValueError else, or if a stamp leaves 64 bits.
+    Raises ValueError if a line lacks its newline or its stamp, or if a stamp leaves 64 bits.
     """
     shifted = []
     for line in lines.split(b"\n")[:-1]:

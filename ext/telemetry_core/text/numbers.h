@@ -1,8 +1,13 @@
 /* Numbers as text: what line protocol, csv and JSON all read back.
 
-   Promises: never "-0", NaN or infinity; no exponent where a fixed decimal was asked for; a double is the
-   shortest text that reads back to it. Relies on room: each function may write NUMBER_ROOM bytes from `out`,
-   whatever the length of the text that it returns the end of.
+   Promises:
+
+   - Never "-0", NaN or infinity.
+   - No exponent where a fixed decimal was asked for.
+   - A double is the shortest text that reads back to it.
+
+   Relies on room: each function may write NUMBER_ROOM bytes from `out`, even for a short text. It returns the end
+   of the text.
 
    Why not std::to_chars throughout: measured, it doubles the time a line takes. */
 
@@ -107,8 +112,8 @@ static inline char* put_wide_decimal(char* out, uint64_t magnitude, unsigned dec
     return out + (decimals - trailing) + (trailing < decimals);
 }
 
-/* The numbers below 1000 as three digits, and in the last byte the length of a point and those of them that are
-   no trailing zeros, as thousandths have them; 0 for none. */
+/* The numbers below 1000 as three digits of thousandths. The last byte is the length of a point and the digits
+   without trailing zeros; 0 for none. */
 struct Thousandths {
     char text[1000][4];
 
@@ -125,7 +130,7 @@ struct Thousandths {
 
 static constexpr Thousandths thousandths;
 
-/* Numbers below SMALL_NUMBERS with up to three decimals, by these: both of their parts are looked up. */
+/* How to print numbers below SMALL_NUMBERS with up to three decimals: both of their parts are looked up. */
 struct ShortDecimal {
     uint32_t limit;       /* of what is scaled by 10^decimals */
     uint32_t reciprocal;  /* 2^32 / 10^decimals, rounded up: exact below the limit */
@@ -137,8 +142,8 @@ enum { SHORT_DECIMALS = 4 };
 static constexpr ShortDecimal short_decimals[SHORT_DECIMALS] = {
     {0, 0, 0, 0}, {10000, 429496730, 10, 100}, {100000, 42949673, 100, 10}, {1000000, 4294968, 1000, 1}};
 
-/* scaled / 10^decimals, exactly, without trailing zeros. What is longer than a ShortDecimal and has up to eight
-   digits takes one path without a branch: a mark on the last digit of the integer part keeps that digit, and
+/* scaled / 10^decimals, exactly, without trailing zeros. A number longer than a ShortDecimal, with up to eight
+   digits, takes one path without a branch. A mark on the last digit of the integer part keeps that digit, and
    ends both the search for leading zeros and the one for trailing zeros. */
 static inline char* put_decimal(char* out, int64_t scaled, unsigned decimals)
 {
@@ -169,7 +174,7 @@ static inline char* put_decimal(char* out, int64_t scaled, unsigned decimals)
     return out + (decimals - trailing) + (trailing < decimals);
 }
 
-/* raw * multiplier + bias, of 64 bits, signed or not: what a DecimalScale never takes out of them. */
+/* raw * multiplier + bias, in 64 bits, signed or not: a DecimalScale never leaves them. */
 static inline uint64_t scale_raw(uint64_t raw, int64_t multiplier, int64_t bias)
 {
     return raw * (uint64_t)multiplier + (uint64_t)bias;
@@ -185,7 +190,7 @@ static inline char* put_double(char* out, double number)
     return std::to_chars(out, out + NUMBER_ROOM, number).ptr;
 }
 
-/* raw * factor + offset: exact as far as it fits 64 bits and a sign, then as put_double. */
+/* raw * factor + offset: exact while it fits 64 bits and a sign, then as put_double. */
 static inline char* put_whole(char* out, uint64_t raw, bool is_signed, int64_t factor, int64_t offset)
 {
     const bool negative = is_signed && (int64_t)raw < 0;
@@ -218,7 +223,7 @@ static inline char* put_stamp(char* out, int64_t time_ns)
     return std::to_chars(out, out + NUMBER_ROOM, time_ns).ptr;
 }
 
-/* The beginning that all stamps within one tenth of a second have: those of a bus seldom leave it. */
+/* The beginning that all stamps within one tenth of a second share: consecutive stamps of a bus rarely leave it. */
 struct StampHead {
     int64_t base_ns; /* a multiple of 10^8, and not below it */
     size_t length;

@@ -7,7 +7,7 @@ from telemetry_core.rows.schema cimport HEAD_WORDS, Field, Schema
 
 cdef extern from "telemetry_core/text/numbers.h" nogil:
     cdef enum:
-        NUMBER_ROOM              # bytes that a number may write, whatever its length
+        NUMBER_ROOM              # bytes that any number may write
         SMALL_NUMBERS
     uint64_t scale_raw(uint64_t raw, int64_t multiplier, int64_t bias)
     char* put_small(char* out, uint64_t number)
@@ -54,7 +54,7 @@ cdef struct RecordPlan:          # one cache line
 cdef RecordPlan* plan_records(Schema schema) except NULL
 cdef FieldPlan* plan_fields(Schema schema) except NULL
 
-# What is not decimal; NULL if it is not finite, or a word that there is not.
+# A value that is not decimal; NULL if it is not finite, or a raw value without a word.
 cdef char* put_other(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil
 
 # One value, with NUMBER_ROOM bytes from `out`; its end, or NULL as for put_other.
@@ -78,7 +78,7 @@ cdef char* put_field(char* out, FieldPlan* plan, const char* text, uint64_t slot
 # `,name=value` of each field that the row has and that can be written.
 cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, FieldPlan* plans, const char* text,
                              int64_t* left_out) noexcept nogil:
-    # Fields that are there, run by run: a row is mostly one run.
+    # The fields that are present, run by run: a row is mostly one run.
     cdef FieldPlan* plan
     cdef FieldPlan* end_of_run
     cdef uint64_t* slot

@@ -1,8 +1,8 @@
 # distutils: language = c++
 """How the fields of a record are printed: prepared from a Schema once, then followed by the encoder's loop.
 
-Promises: a plan is one cache line, with all that most fields need; keys were escaped by the Schema. Relies on
-the Schema living as long as its plans.
+Promises: a plan is one cache line, with all that most fields need. Relies on the Schema for escaped keys, and on
+its living as long as its plans.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
@@ -69,7 +69,7 @@ cdef void _plan_record(RecordPlan* plan, Record* record, Field* fields, const ch
     plan.key_at = record.key
     plan.key_length = record.key_length
     plan.first_field = record.first_field
-    plan.mask_words = 0 if record.hidden else <uint16_t>record.mask_words  # of what is hidden no field is looked at
+    plan.mask_words = 0 if record.hidden else <uint16_t>record.mask_words  # no field of a hidden record is read
     plan.row_words = record.row_words
     plan.line_bytes = record.key_length + 2 * NUMBER_ROOM + 2 * TEXT_SLACK
     for index in range(record.first_field, record.first_field + record.field_count):

@@ -13,8 +13,8 @@ cdef class SeriesStamps:
 
     cdef Newest* _add(self, uint16_t tags) noexcept nogil
 
-    # A row of the series `kind` with `tags`, written to `batch`: whether an earlier batch may hold a row of it with
-    # this stamp or a later one.
+    # Note a row of the series `kind` with `tags`, written to `batch`. Return whether an earlier batch may hold a row
+    # of it with this stamp or a later one.
     cdef inline bint overlaps(self, uint32_t kind, uint16_t tags, int64_t time_ns, uint64_t batch) noexcept nogil:
         cdef Newest* series = self.of_tags[tags]
         if series == NULL:

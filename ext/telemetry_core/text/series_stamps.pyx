@@ -1,10 +1,12 @@
 """The newest stamp of each series of the data model, for batches that may be delivered in any order.
 
-Rows of the data model carry the raw stamps of their frames: two of them may be one point in the database, and
-the last one must stay. Promises: of two batches that hold rows of one series with one stamp, the later one is
-said to overlap. So is one that holds a row with an older stamp than an earlier batch's, since stamps in between
-are not remembered. Rows within one batch do not overlap. Without memory for a series every row of it does.
-Memory is 24 bytes a series.
+Rows of the data model carry the raw stamps of their frames. Two of them may be one point in the database, where
+the last one must stay. Promises:
+
+- Of two batches that hold rows of one series with one stamp, the later one is reported to overlap.
+- So is a batch that holds a row with an older stamp than an earlier batch: stamps in between are not remembered.
+- Rows within one batch do not overlap.
+- Without memory for a series every row of it overlaps. Memory is 24 bytes a series.
 """
 
 from libc.stdint cimport INT64_MIN, int64_t, uint16_t, uint32_t
@@ -15,7 +17,7 @@ cdef enum:
 
 
 cdef class SeriesStamps:
-    """A series is one of `kinds` kinds of records with one tag set."""
+    """Remembers the newest stamp of each series: one of `kinds` kinds of records with one tag set."""
 
     def __cinit__(self, uint32_t kinds):
         self.kinds = kinds
@@ -39,7 +41,7 @@ cdef class SeriesStamps:
         return added
 
     def newest_ns(self, uint16_t tags):
-        """The newest stamp of all series with this tag set; the earliest there is without any row."""
+        """Return the newest stamp of all series with this tag set, in ns; -2**63 without any row."""
         cdef int64_t newest_ns = INT64_MIN
         cdef uint32_t kind
         if self.of_tags[tags] != NULL:
@@ -48,7 +50,7 @@ cdef class SeriesStamps:
         return newest_ns
 
     def follow(self, uint16_t tags, int64_t newest_ns):
-        """Earlier batches may hold rows of all series with this tag set up to this stamp."""
+        """Assume that earlier batches hold rows of all series with this tag set up to this stamp."""
         cdef Newest* series = self.of_tags[tags]
         cdef uint32_t kind
         if series == NULL:

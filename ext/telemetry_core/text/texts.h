@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { TEXT_SLACK = 32 }; /* readable behind the end of a text, and writable behind the end of its copy */
+enum { TEXT_SLACK = 32 }; /* bytes: readable after the end of a text, and writable after the end of its copy */
 
 /* Most texts are shorter than TEXT_SLACK: those take one copy of fixed size, without a loop or a call. */
 static inline char* put_text(char* out, const char* text, size_t length)
@@ -16,7 +16,7 @@ static inline char* put_text(char* out, const char* text, size_t length)
     return out + length;
 }
 
-/* For texts without slack behind them. */
+/* For texts without slack after them. */
 static inline char* put_literal(char* out, const char* text)
 {
     const size_t length = strlen(text); /* of a literal: known when compiled */

@@ -8,13 +8,13 @@ cdef extern from "telemetry_core/text/texts.h" nogil:
     char* put_text(char* out, const char* text, size_t length)
     char* put_literal(char* out, const char* text)
 
-cdef struct Text:                # TEXT_SLACK readable bytes behind its end
+cdef struct Text:                # TEXT_SLACK readable bytes follow its end
     char* data
     uint32_t length
 
 cdef class Texts:
     cdef Text* items
-    cdef Text unset              # stands for every index that has no text
+    cdef Text unset              # the text of every index that has none of its own
     cdef Py_ssize_t count
     cdef size_t longest          # bytes
 
@@ -22,7 +22,7 @@ cdef class Texts:
     cdef object _grow(self, Py_ssize_t count)
     cdef object _set(self, Text* item, bytes text)
 
-# Copy a text to `out`, with TEXT_SLACK writable bytes behind it; the end of the copy.
+# Copy a text to `out`, where TEXT_SLACK writable bytes follow it. Return the end of the copy.
 cdef inline char* put_text_of(char* out, Texts texts, Py_ssize_t index) noexcept nogil:
     cdef Text* item = &texts.items[index] if index < texts.count else &texts.unset
     return put_text(out, item.data, item.length)

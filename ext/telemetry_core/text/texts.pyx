@@ -1,6 +1,6 @@
-"""Texts that are copied often: tag sets, channels, names as csv and JSON want them.
+"""Texts that are copied often: tag sets, names of channels, messages and signals.
 
-Promises: a text is copied by a few wide moves, since there are readable bytes behind its end.
+Promises: a text is copied by a few wide moves, since readable bytes follow its end.
 """
 
 cimport cython
@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 
 @cython.final
 cdef class Texts:
-    """Byte strings by number; one never put is `default`."""
+    """Byte strings by number. A number that was never put has the text `default`."""
 
     def __cinit__(self, bytes default=b""):
         self._set(&self.unset, default)

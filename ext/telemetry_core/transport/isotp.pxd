@@ -1,4 +1,4 @@
-"""Data sheet of ISO-TP: how an id is listened to, and who follows its sessions."""
+"""Data sheet of ISO-TP: how an id is listened to, and what follows its sessions."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
@@ -7,7 +7,7 @@ from telemetry_core.transport.sessions cimport Session, SessionCounts, Sessions
 
 cdef struct IsoTpRule:
     uint32_t id                  # with its ID_* bits
-    uint8_t address_bytes        # before the protocol's own: 1 with extended addressing, else 0
+    uint8_t address_bytes        # before the protocol's own: 1 with extended addressing, otherwise 0
     uint8_t with_length          # the payload is preceded by the low byte of its length
 
 cdef class IsoTpTransport:

@@ -1,8 +1,12 @@
-"""Messages of several frames by ISO 15765-2 (ISO-TP), of ids that are named, by listening alone.
+"""Messages of several frames by ISO 15765-2 (ISO-TP), on the ids that the caller names, by listening alone.
 
-Promises: none of their frames goes on, each is absorbed or lost with its session; a payload is exact to the announced
-length. Sessions are told apart by the id of their frames and, with extended addressing, their address. A listener
-hears both directions or only one: flow control helps where it is heard and is not waited for.
+Promises:
+
+- None of their frames goes on: each is absorbed, or lost with its session.
+- A payload is exact to the announced length.
+
+The id of its frames identifies a session, together with their address where addressing is extended. A listener
+hears both directions or only one. Flow control helps where it is heard, but no session waits for it.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -41,7 +45,7 @@ cdef inline uint64_t isotp_key(const Frame* frame, const IsoTpRule* rule, const 
 
 
 cdef inline bint answers(uint64_t receiver, uint64_t sender, bint has_address) noexcept nogil:
-    """Whether the keys are, by the usual numbering of ids, those of the two directions of one conversation."""
+    """Whether the keys belong, by the usual numbering of ids, to the two directions of one conversation."""
     cdef uint32_t here = <uint32_t>receiver
     cdef uint32_t there = <uint32_t>sender
     if has_address:  # each names the other by the last byte of its id
@@ -59,7 +63,7 @@ cdef class IsoTpTransport:
 
     cdef bint take(self, const Frame* frame, const IsoTpRule* rule, const uint8_t* data,
                    FrameBatch out) noexcept nogil:
-        """Take one frame of an id that is named: none of them goes on. False without memory."""
+        """Take one frame of a named id. It does not go on. False without memory."""
         cdef Py_ssize_t length = frame.length - rule.address_bytes
         cdef uint64_t key = isotp_key(frame, rule, data)
         cdef Session* session = self.sessions.find(frame.channel, False, key)
@@ -85,8 +89,10 @@ cdef class IsoTpTransport:
         return True
 
     cdef Session* _refused(self, const Frame* frame, const IsoTpRule* rule, uint64_t key) noexcept nogil:
-        """The session that an overflow is the answer to. It follows a first frame and does not name that one's id:
-        of several that wait the one whose id goes with this frame's is meant, one that waits alone is.
+        """The session that an overflow answers.
+
+        It follows a first frame and does not name that one's id. A session that waits alone is meant. Of several
+        that wait, the one whose id goes with this frame's is meant.
         """
         cdef Session* found = NULL
         cdef Session* session
@@ -131,7 +137,7 @@ cdef class IsoTpTransport:
         cdef uint64_t size = 0
         if length > 6:
             size = <uint64_t>(data[0] & 0xF) << 8 | data[1]
-            if size == 0:  # longer than 12 bits can say
+            if size == 0:  # longer than 12 bits can hold
                 head = 6
                 size = <uint64_t>data[2] << 24 | <uint64_t>data[3] << 16 | <uint64_t>data[4] << 8 | data[5]
         if session != NULL:

@@ -1,4 +1,4 @@
-"""Data sheet of J1939's transport: which frames may be of a session, and who follows them."""
+"""Data sheet of J1939's transport: which frames may be of a session, and what follows them."""
 
 from libc.stdint cimport uint8_t, uint32_t
 
@@ -17,7 +17,7 @@ cdef inline uint8_t pdu_format(uint32_t id) noexcept nogil:
 
 
 cdef inline bint may_concern(const Frame* frame) noexcept nogil:
-    """Whether it may be a frame of a session."""
+    """Whether the frame may be of a session."""
     cdef uint32_t flags = frame.id & (<uint32_t>ID_EXTENDED | ID_REMOTE | ID_ERROR | EXTENDED_DATA_PAGE)
     return (flags == <uint32_t>ID_EXTENDED
             and (pdu_format(frame.id) == TP_CONTROL or pdu_format(frame.id) == TP_DATA)

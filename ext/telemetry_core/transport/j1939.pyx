@@ -1,8 +1,12 @@
 """Messages of several packets by SAE J1939-21: broadcasts (BAM) and sessions of two (RTS/CTS), by listening alone.
 
-Promises: a session's frames go no further (`absorbed`, or lost with it), those of no session do; one whose id the
-channel's database knows does both. Sessions are told apart by sender and receiver. A listener hears both directions
-or only one: clear-to-send and acknowledgement help where they are heard and are not waited for.
+Promises:
+
+- A session's frames go no further (`absorbed`, or lost with it). Frames of no session go on.
+- A session's frame whose id the channel's database knows is both absorbed and passed on.
+
+Sender and receiver identify a session. A listener hears both directions or only one. Clear-to-send and
+acknowledgement help where they are heard, but no session waits for them.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -71,7 +75,7 @@ cdef void store_packet(Session* session, const Frame* frame) noexcept nogil:
 
 
 cdef bint is_of_another(const Session* session, const Frame* frame) noexcept nogil:
-    """Whether a packet has other bytes than it had: it is the next message's, whose announcement was lost."""
+    """Whether a packet's bytes have changed: then it belongs to the next message, whose announcement was lost."""
     cdef uint32_t number = frame.data[0]
     return (not session.is_done and 0 < number <= session.packets
             and (session.seen[number // 64] >> (number % 64)) & 1
@@ -85,7 +89,7 @@ cdef class J1939Transport:
         self.channel_counts = sessions.counts
 
     cdef bint take(self, const Frame* frame, const Bus* bus, FrameBatch out) noexcept nogil:
-        """Take one frame that `may_concern`, or let it go on. False without memory."""
+        """Take one frame that `may_concern`, or pass it on. False without memory."""
         cdef bint is_known = find_extended(bus, frame.id & ID_MASK) != 0
         cdef Session* session
         if is_known and not pass_on(out, frame, NULL):  # before what it completes
@@ -115,7 +119,7 @@ cdef class J1939Transport:
             session.block = frame.data[1]
             session.limit_ns = AFTER_CONTROL_NS
         elif frame.data[0] == END_OF_MESSAGE:
-            self.sessions.end(session, END_LOST_PACKETS)  # which has no effect on one that is complete
+            self.sessions.end(session, END_LOST_PACKETS)  # this has no effect on a complete one
             return True
         elif frame.data[0] == ABORT:
             self.sessions.end(session, END_ABORTED)
@@ -145,7 +149,7 @@ cdef class J1939Transport:
         return session
 
     cdef Session* _to_abort(self, const Frame* frame) noexcept nogil:
-        """The session of its sender or receiver, whichever is of the PGN that the frame names."""
+        """The session of its sender or its receiver that carries the PGN that the frame names."""
         cdef uint32_t pgn = carried_pgn(frame)
         cdef Session* session = self.sessions.find(frame.channel, True, sender_first(frame))
         if session == NULL or (session.pgn != pgn and pgn != NO_PGN):

@@ -1,4 +1,4 @@
-"""What goes on behind the transport stage: frames as they came, and payloads that were put together.
+"""What the transport stage passes on: frames as they came, and payloads that it put together.
 
 Both functions add to `out`; False without memory.
 """
@@ -19,7 +19,7 @@ cdef inline void copy_head(Frame* to, const Frame* frame) noexcept nogil:
 
 
 cdef inline bint pass_on(FrameBatch out, const Frame* frame, const uint8_t* payloads) noexcept nogil:
-    """The frame itself goes on."""
+    """Pass the frame itself on."""
     cdef Frame* copy = out.add(frame.length)
     if copy == NULL:
         return False
@@ -33,7 +33,7 @@ cdef inline bint pass_on(FrameBatch out, const Frame* frame, const uint8_t* payl
 
 cdef inline bint emit(FrameBatch out, const Frame* last, uint32_t id, uint8_t flags, const uint8_t* data,
                       uint32_t size, bint with_length) noexcept nogil:
-    """A payload goes on, with the stamp of the frame that completed it."""
+    """Pass a payload on, with the stamp of the frame that completed it."""
     cdef Frame* frame = out.add(<uint16_t>(size + with_length))
     cdef uint8_t* to
     if frame == NULL:

@@ -11,7 +11,7 @@ cdef enum:                       # how a session may end
     END_TIMEOUT = 1
     END_RESTARTED = 2            # another one began in its place
     END_ABORTED = 3
-    END_LOST_PACKETS = 4         # its end came before all of its packets had, or they were out of order, see `end`
+    END_LOST_PACKETS = 4         # it ended before all of its packets had come, or they were out of order (see `end`)
     END_MALFORMED = 5            # it announced what cannot be
     END_TOO_LONG = 6             # it announced more than is kept
     END_EVICTED = 7              # more were open than are followed
@@ -21,7 +21,7 @@ cdef enum:                       # how a session may end
 cdef struct Session:
     uint16_t channel
     uint8_t is_j1939
-    uint8_t is_done              # its payload has gone out: what still belongs to it is absorbed
+    uint8_t is_done              # its payload has gone out: further frames of it are absorbed
     uint8_t next_sequence        # ISO-TP: of the next consecutive frame
     uint8_t frame_bytes          # ISO-TP: of the first frame, and so of each but the last one, without an address
     uint8_t is_broadcast         # J1939: announced by BAM
@@ -32,7 +32,7 @@ cdef struct Session:
     uint32_t stored              # J1939: packets that have come; ISO-TP: bytes
     uint32_t packets             # J1939: announced
     uint32_t block               # J1939: packets left of those that the receiver asked for; 0: not known
-    uint32_t frames              # taken so far, of which nothing else has become
+    uint32_t frames              # taken so far, and not passed on
     int64_t last_ns
     int64_t limit_ns             # how long its next frame may take
     uint64_t seen[4]             # J1939: packets by number
@@ -54,10 +54,10 @@ cdef class Sessions:
     # A new session in place of an earlier one of the same key. NULL without memory.
     cdef Session* open(self, uint16_t channel, bint is_j1939, uint64_t key, uint32_t room) noexcept nogil
     cdef bint make_room(self, Session* session, uint32_t room) noexcept nogil
-    # One more frame belongs to it, and nothing else becomes of that frame.
+    # One more frame belongs to it, and does not go on.
     cdef void count_frame(self, Session* session) noexcept nogil
     cdef void complete(self, Session* session) noexcept nogil
-    # A broadcast that has a gap ends by lost packets, however it comes to its end.
+    # A broadcast that has a gap ends by lost packets, whatever `how` says.
     cdef void end(self, Session* session, int how) noexcept nogil
     cdef void expire(self, uint16_t channel, int64_t now_ns) noexcept nogil
     cdef Session* _oldest(self) noexcept nogil

@@ -1,8 +1,11 @@
-"""Transport sessions: a bounded table of what is half there, and the count of what became of each.
+"""Transport sessions: a bounded table of the unfinished ones, and counts of how each ended.
 
-Promises: at most MAX_SESSIONS at once, the one that has been silent longest gives way; a session has one end,
-which is counted by reason together with the frames that it took; times are those of the frames, so that a log
-gives the same sessions at any speed, and where time steps back nothing expires.
+Promises:
+
+- At most MAX_SESSIONS are open at once: the one that has been silent longest gives way.
+- A session ends once. Its end counts by reason, together with the frames that it took.
+- Times are those of the frames, so that a log gives the same sessions at any speed.
+- Nothing expires where time steps back.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t

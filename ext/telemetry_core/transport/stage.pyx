@@ -1,9 +1,14 @@
 """The transport stage: payloads of J1939 (BAM, RTS/CTS) and ISO-TP sessions, put together by listening alone.
 
-Promises: frames come out in their order, a payload right behind the frame that completed it and with its
-stamp, exact to the announced length; a session's frames go no further (`absorbed`, or lost with it), those of
-no session do. What comes out depends on the frames and their stamps alone, not on how they were batched. Memory is
-bounded by Sessions. Relies on `j1939_transport` and `isotp_transport` for what a frame means.
+Promises:
+
+- Frames come out in their order. A payload comes in the place of the frame that completed it, with its stamp.
+- A payload is exact to the announced length.
+- A session's frames go no further (`absorbed`, or lost with it). Frames of no session go on.
+- What comes out depends on the frames and their stamps alone, not on the batches.
+- Sessions bound the memory.
+
+Relies on `j1939` and `isotp` for what a frame means.
 """
 
 from libc.stdint cimport uint16_t
@@ -21,7 +26,10 @@ _ENDS = ("complete", "timeout", "restarted", "aborted", "lost_packets", "malform
 
 
 cdef class Transport:
-    """Follows sessions on any number of channels; relies on `plan` for which ids are known."""
+    """Follows sessions on any number of channels. `plan` says which ids are known.
+
+    `is_idle`: nothing is listened for on any channel, and all counts are 0.
+    """
 
     def __cinit__(self, Plan plan not None):
         self.plan = plan
@@ -42,10 +50,10 @@ cdef class Transport:
         free(self.listening)
 
     def bind(self, uint16_t channel, Py_ssize_t bus, *, bint j1939=False, isotp=()):
-        """Say what to listen for on a channel, and which bus of the plan it is (-1: none).
+        """Set what to listen for on a channel, and which bus of the plan it is (-1: none).
 
-        isotp: (id with its ID_* bits, whether addressing is extended, whether the payload is preceded by the
-        low byte of its length), each id once.
+        `isotp` holds, once for each id: the id with its ID_* bits, whether addressing is extended, and whether the
+        low byte of its length precedes the payload. Raises IndexError for a bus that the plan does not have.
         """
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
@@ -66,8 +74,10 @@ cdef class Transport:
             self.is_idle = False
 
     def reassemble(self, FrameBatch frames not None):
-        """The frames for the decoder: `frames` itself where no session is concerned, else a batch that is
-        valid until the next call.
+        """Return the frames for the decoder.
+
+        That is `frames` itself when no frame of it concerns a session. Otherwise it is a batch that is valid until
+        the next call.
         """
         cdef Py_ssize_t first
         cdef bint done
@@ -88,20 +98,23 @@ cdef class Transport:
         return self.out
 
     def counts(self, uint16_t channel):
-        """Frames that went no further: absorbed by sessions, or lost with those that were not completed."""
+        """Return the number of frames that went no further, by name.
+
+        `absorbed` counts frames of completed sessions, `lost/incomplete_session` those of all others.
+        """
         return {
             "absorbed": self.sessions.counts[channel].absorbed,
             "lost/incomplete_session": self.sessions.counts[channel].lost,
         }
 
     def session_counts(self, uint16_t channel):
-        """Sessions by what became of them, and `orphans`: packets that belong to no session."""
+        """Return the number of sessions by their end, and `orphans`: packets that belong to no session."""
         counts = {name: self.sessions.counts[channel].ends[index] for index, name in enumerate(_ENDS)}
         counts["orphans"] = self.sessions.counts[channel].orphans
         return counts
 
     def open_frames(self, uint16_t channel):
-        """Frames of the channel's sessions that are open."""
+        """Return the number of frames in the channel's open sessions."""
         cdef Py_ssize_t index
         cdef long long frames = 0
         for index in range(self.sessions.count):
@@ -110,7 +123,7 @@ cdef class Transport:
         return frames
 
     def end_sessions(self, uint16_t channel):
-        """Nothing more will come on this channel: what is open there was not finished."""
+        """End the channel's open sessions as unfinished: nothing more will come there."""
         cdef Py_ssize_t index = self.sessions.count
         while index:
             index -= 1
@@ -129,7 +142,7 @@ cdef class Transport:
         return may_concern(frame) and self.listening[frame.channel].j1939
 
     cdef Py_ssize_t _first(self, FrameBatch frames) noexcept nogil:
-        """Index of the first frame that a session may be concerned with; their number if there is none."""
+        """Index of the first frame that may concern a session; the number of frames if there is none."""
         cdef Py_ssize_t index
         for index in range(frames.count):
             if self._hears(&frames.frames[index]) or self._rule(&frames.frames[index]) != NULL:

@@ -1,1 +1,1 @@
-"""How each file type is read, and what of it is mended."""
+"""How each type of file is read, and what is mended in it."""

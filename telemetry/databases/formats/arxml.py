@@ -1,7 +1,7 @@
-"""Invalid values of an ARXML that are no integers: a float signal may declare 3.5 or NaN.
+"""Invalid values of an ARXML that are not integers: a float signal may declare 3.5 or NaN.
 
-cantools reads each as an integer and refuses the whole file for one that is none. It is shown an integer that
-no signal can hold in its place, and the signal gets back what the file says.
+cantools reads each as an integer and refuses the whole file for any other. In their place it sees an integer
+that no signal can hold, and the signal gets the file's value back.
 """
 
 import re
@@ -16,7 +16,7 @@ _INVALID_VALUE = re.compile(
 
 
 def with_stand_ins(text: str) -> tuple[str, Mapping[int, float]]:
-    """`text` for cantools, and the value that each stand-in is for."""
+    """Return `text` for cantools, and the value that each stand-in replaces."""
     values: dict[int, float] = {}
 
     def stand_in(match: re.Match[str]) -> str:
@@ -34,7 +34,7 @@ def with_stand_ins(text: str) -> tuple[str, Mapping[int, float]]:
 
 
 def restore_invalid_values(messages: Iterable[Message], values: Mapping[int, float]) -> None:
-    """Give the signals what `with_stand_ins` took from them."""
+    """Give the signals the values back that `with_stand_ins` took from them."""
     for message in messages:
         for signal in message.signals:
             if isinstance(signal.raw_invalid, int):

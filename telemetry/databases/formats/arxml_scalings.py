@@ -1,9 +1,12 @@
-"""Scalings and containers of an ARXML, written anew where cantools refuses the file for one, or misreads it.
+"""Scalings and containers of an ARXML, rewritten where cantools would refuse the file for one, or misread it.
 
-cantools takes the last of several segments for all, and any scaling that it does not know for none, without a
-word; and it refuses the whole file for a word of several values, a scaling that is not linear, or a container
-that it does not know. Promises: what is linear is decoded so, whatever its category is called; of any other
-scaling the raw values are left, and that is told with its line. Lines keep their numbers.
+Silently, cantools applies the last of several segments to all values, and ignores any scaling that it does
+not know. It refuses the whole file for a word of several values, a scaling that is not linear, or an unknown
+container. Promises:
+
+- A linear scaling is decoded as linear, under any name of its category.
+- Of any other scaling the raw values are left, and a warning names its line.
+- Lines keep their numbers.
 """
 
 import re
@@ -25,7 +28,7 @@ _RAW = frozenset(("IDENTICAL", "BITFIELD_TEXTTABLE"))
 
 
 def _element(tag: str) -> re.Pattern[str]:
-    """An element with none of its own kind inside: its beginning, what it holds, its end."""
+    """Return a pattern for an element without another of its kind inside: beginning, content, end."""
     return re.compile(rf"(<{tag}(?:\s[^<>]*)?>)((?:(?!<{tag}[\s>]).)*?)(</{tag}>)", re.DOTALL)
 
 
@@ -47,7 +50,7 @@ _REFERENCE = re.compile(r"<COMPU-METHOD-REF(?:\s[^<>]*)?>(?:[^<]*/)?([^</]*)</CO
 
 
 def with_plain_scalings(text: str) -> tuple[str, list[Repair]]:
-    """`text` for cantools, and what had to be left out of it."""
+    """Return `text` for cantools, and what had to be left out of it."""
     used = {
         reference[1]
         for tag in _TYPES
@@ -77,7 +80,7 @@ def with_plain_scalings(text: str) -> tuple[str, list[Repair]]:
 
 
 def _faults(text: str, found: list[tuple[int, str, str]]) -> list[Repair]:
-    """With the lines of the places, which are in order."""
+    """Add the lines of the places, which are in order."""
     faults = []
     line, counted = 1, 0
     for place, kind, statement in found:
@@ -88,7 +91,7 @@ def _faults(text: str, found: list[tuple[int, str, str]]) -> list[Repair]:
 
 
 def _plain(body: str) -> tuple[str, list[str]]:
-    """What a COMPU-METHOD holds, and the kinds of what was left out of it."""
+    """Return the content of a COMPU-METHOD, and the kinds of what was left out of it."""
     category = _CATEGORY.search(body)
     if category is None or category[2].strip() in _RAW:
         return body, []
@@ -115,7 +118,7 @@ def _plain(body: str) -> tuple[str, list[str]]:
 
 
 def _line_of(coefficients: str) -> tuple[float, float, float] | None:
-    """Offset, factor and denominator; None: they are no straight line."""
+    """Return offset, factor and denominator; None: they do not form a straight line."""
     try:
         numerators, denominators = (
             [float(value[2]) for part in pattern.finditer(coefficients) for value in _VALUE.finditer(part[2])]
@@ -144,10 +147,10 @@ def _written_anew(match: re.Match[str]) -> str:
 
 
 def _is_one_value(scale: str) -> bool:
-    """Whether its limits are one number, or only one of them is there."""
+    """Return whether its limits are one number, or only one of them is there."""
     try:
         return len({float(limit[1]) for limit in _LIMIT.finditer(scale)}) == 1
-    except (TypeError, ValueError):  # infinite, or written as no decimal
+    except (TypeError, ValueError):  # infinite, or not a decimal
         return False
 
 

@@ -1,8 +1,11 @@
-"""The attributes of a DBC: what cantools is to see of them, and what is wrong with any.
+"""The attributes of a DBC: which of them cantools sees, and what is wrong with any.
 
-Promises: what is passed on are the attributes that a decode plan needs (`KEPT`), as far as cantools takes
-them; a statement for which it would refuse the file is a fault, also of an attribute that is not passed on.
-Relies on being shown all definitions, then all defaults, then all values.
+Promises:
+
+- Only the attributes that a decode plan needs (`KEPT`) are passed on, as far as cantools takes them.
+- A statement for which it would refuse the file is a fault, even of an attribute that is not passed on.
+
+Relies on seeing all definitions, then all defaults, then all values.
 """
 
 import math
@@ -44,17 +47,17 @@ class _Definition:
 
 
 class Attributes:
-    """What a file says of its attributes, statement by statement."""
+    """What a file says about its attributes, statement by statement."""
 
     def __init__(self, fault: Callable[[str, Statement], str], name: Callable[[str, Statement], str]) -> None:
-        """fault: notes one; name: of a signal, as cantools is to see it."""
+        """`fault` notes a fault; `name` gives a signal's name as cantools sees it."""
         self._fault = fault
         self._name = name
         self._definitions: dict[tuple[str, bool], _Definition] = {}  # those of relations apart
         self._values: list[tuple[str, str]] = []  # attribute and statement
 
     def define(self, statement: Statement) -> None:
-        """A `BA_DEF_` or `BA_DEF_REL_`."""
+        """Take a `BA_DEF_` or `BA_DEF_REL_`."""
         match = _DEFINITION.match(statement.text)
         if match is None:
             self._fault("not the definition of an attribute, left out", statement)
@@ -70,7 +73,7 @@ class Attributes:
         )
 
     def set_default(self, statement: Statement) -> None:
-        """A `BA_DEF_DEF_` or `BA_DEF_DEF_REL_`."""
+        """Take a `BA_DEF_DEF_` or `BA_DEF_DEF_REL_`."""
         match = _DEFAULT.match(statement.text)
         if match is None:
             self._fault("not the default of an attribute, left out", statement)
@@ -83,7 +86,7 @@ class Attributes:
             definition.default = value
 
     def set_value(self, statement: Statement) -> None:
-        """A `BA_` or `BA_REL_`."""
+        """Take a `BA_` or `BA_REL_`."""
         match = _VALUE.match(statement.text)
         if match is None:
             self._fault("not an attribute, left out", statement)
@@ -112,7 +115,7 @@ class Attributes:
             self._values.append((name, f'BA_ "{name}" {place}{value};'))
 
     def _as_number(self, value: str, definition: _Definition, statement: Statement) -> str:
-        """The value of an ENUM as cantools wants it."""
+        """Return the value of an ENUM as cantools takes it."""
         word = value.strip('"')
         if value.startswith('"') and word in definition.words:
             self._fault("a word in place of its number, taken", statement)
@@ -120,7 +123,7 @@ class Attributes:
         return word
 
     def kept(self) -> list[str]:
-        """The statements that are passed on."""
+        """Return the statements that are passed on."""
         lines, taken = [], set()
         for (name, is_relation), definition in self._definitions.items():
             if name not in KEPT or is_relation:
@@ -136,7 +139,7 @@ class Attributes:
 
 
 def _is_format(definition: _Definition) -> bool:
-    """Whether cantools takes it for one: words, or numbers with a default."""
+    """Return whether cantools accepts the definition: words, or numbers with a default."""
     if definition.kind == "ENUM":
         return bool(definition.words)
     return definition.kind == "INT" and _is_number(definition.default, _FRAME_FORMATS)
@@ -147,7 +150,7 @@ def _is_relation(statement: Statement) -> bool:
 
 
 def _is_number(text: str, end: float = math.inf) -> bool:
-    """Whether it is finite and, where it has an end, not below 0 and less than that."""
+    """Return whether the number is finite and, where it has an end, from 0 to below that."""
     try:
         number = float(text.strip('"'))
     except ValueError:

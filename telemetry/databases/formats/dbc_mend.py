@@ -1,10 +1,13 @@
 """DBC text that cantools refuses, mended in memory before it sees it.
 
-Promises: what makes sense is kept, and only that statement is left out which makes none; each fault is told
-with its line. The mended text holds what a decode plan needs and nothing else. Notes are read from every
-file, also from those that cantools accepts, of what it loses: a selector's long name, multiplexer ranges
-(it lists each value), what each signal is marked with, and which statements are about messages and signals.
-Attributes are looked at in `attributes`, statements about nothing in `orphans`.
+Promises:
+
+- Only a statement that makes no sense is left out. A warning names its line.
+- The mended text holds only what a decode plan needs.
+
+Notes keep what cantools loses even from a file that it accepts: a selector's long name, multiplexer ranges
+(it lists each value), the mark of each signal, and the statements about messages and signals.
+`dbc_attributes` looks at attributes, `dbc_orphans` at statements about nothing.
 """
 
 import itertools
@@ -16,10 +19,10 @@ from telemetry.databases.formats.dbc_attributes import LONG_SIGNAL_NAME, Attribu
 from telemetry.databases.formats.dbc_orphans import EXTENDED, HIGHEST_ID, SUBJECTS, dbc_id, orphans
 from telemetry.databases.formats.dbc_statements import KEYWORDS, Statement, statements
 
-# Vector's place for signals without a message: of this name whatever its id, or of this id.
+# Vector's place for signals without a message: of this name with any id, or of this id.
 PSEUDO_MESSAGE = "VECTOR__INDEPENDENT_SIG_MSG"
 PSEUDO_MESSAGE_ID = 0xC0000000
-LONGEST_LIST = 1024  # of multiplexer values, before cantools is shown one of them only
+LONGEST_LIST = 1024  # of multiplexer values; of a longer one cantools sees one value only
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _ID = re.compile(r"BO_\s+\+?(\d{1,10})\s+(\S+)")
@@ -30,7 +33,7 @@ _SIGNAL = re.compile(
     rf"\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
 )
 _VALUES = re.compile(r'VAL_\s+(\d{1,10})\s+(\S+)((?:\s+[-+]?\d{1,20}\s*"(?:\\"|[^"])*")*)\s*;?\s*$')
-# A quote behind a backslash ends the word if the table goes on, or ends, behind it.
+# A quote after a backslash ends the word if the table goes on, or ends, after it.
 _WORD = re.compile(r'([-+]?\d{1,20})\s*"((?:\\"|[^"])*?)"(?=\s*(?:[-+]?\d{1,20}\s*"|$))')
 _MARKED = re.compile(r"SG_\s+(\S+?)\s+m(\d{1,20})M?\s*:\s*(\d{1,6})\s*\|\s*\d{1,6}\s*@\s*([01])")
 _VARIABLE_VALUES = re.compile(r"VAL_\s+[A-Za-z_]\w*\s")
@@ -72,7 +75,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What a file says and cantools does not pass on, by the message's id with the bit of extended ones."""
+    """What cantools does not pass on from a file, by the message's id with the bit of extended ones."""
 
     lines: dict[int, int] = field(default_factory=dict)  # of each message
     long_names: dict[int, dict[str, str]] = field(default_factory=dict)  # by the short name
@@ -93,15 +96,15 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A text for cantools, and what was done to it."""
+    """A text for cantools, and the changes to it."""
 
     text: str
     faults: tuple[Repair, ...]
-    names: dict[str, str]  # a name that stands in for one which cantools cannot read: that one
+    names: dict[str, str]  # by the name that replaces one that cantools cannot read: that one
 
 
 def read_notes(text: str) -> Notes:
-    """Of any file: nothing is judged."""
+    """Read the notes of any file, without judging it."""
     notes = Notes()
     marks: dict[Place, list[int]] = {}
     unplaced: set[str] | None = None
@@ -132,12 +135,12 @@ def read_notes(text: str) -> Notes:
 
 
 def is_pseudo(id: int, name: str) -> bool:
-    """Whether a message is Vector's place for signals without one."""
+    """Return whether a message is Vector's place for signals without one."""
     return id == PSEUDO_MESSAGE_ID or name.rstrip(":") == PSEUDO_MESSAGE
 
 
 def shorten_lists(text: str) -> str:
-    """Without multiplexer ranges so long that cantools, which lists each value, would run out of memory."""
+    """Shorten multiplexer ranges so long that cantools, which lists each value, would run out of memory."""
 
     def shorten(match: re.Match[str]) -> str:
         if int(match[2]) - int(match[1]) < LONGEST_LIST:
@@ -151,23 +154,23 @@ def shorten_lists(text: str) -> str:
 
 
 def mark_multiplexers(text: str) -> str:
-    """With `M` where a multiplexer is marked `m`: cantools would not take it for one."""
+    """Write `M` where a multiplexer is marked `m`: cantools would not recognise it."""
     return _SMALL_MARK.sub(r"\1M", text)
 
 
 def has_absurd_sizes(text: str) -> bool:
-    """Whether a length or a place is beyond any payload, or a number beyond what memory can hold."""
+    """Return whether a length or place is beyond any payload, or a number beyond what memory can hold."""
     return _ABSURD_SIZE.search(text) is not None
 
 
 def line_of_absurd_size(text: str) -> int:
-    """Of a text that has one."""
+    """Return the line of the absurd size in a text that has one."""
     match = _ABSURD_SIZE.search(text)
     return text.count("\n", 0, match.start()) + 1 if match else 1
 
 
 def mend(text: str) -> Mended:
-    """All that a decode plan needs, in a form that cantools reads."""
+    """Return all that a decode plan needs, in a form that cantools reads."""
     return _Mending().run(text)
 
 
@@ -223,7 +226,7 @@ class _Mending:
     def _apply(
         self, found: Iterable[Statement], rules: Mapping[str, Callable[[Statement], str | None]]
     ) -> None:
-        """Each rule gives the line that is written for its statement, if any."""
+        """Each rule returns the text line that replaces its statement, if any."""
         for statement in found:
             if statement.keyword in rules:
                 self._out.append(rules[statement.keyword](statement) or "")
@@ -299,12 +302,12 @@ class _Mending:
         return f"VAL_ {dbc_id(int(match[1]))} {self._name(match[2], statement)} {words} ;"
 
     def _word(self, word: str, statement: Statement) -> str:
-        if word.endswith("\\"):  # cantools would read on behind the quote
+        if word.endswith("\\"):  # cantools would read on after the quote
             self._fault("a word that ends with a backslash, written without it", statement)
         return word.rstrip("\\")
 
     def _value_table(self, statement: Statement) -> str:
-        """Tables of a name of their own belong to no signal."""
+        """Drop it: tables with a name of their own belong to no signal."""
         is_table = _VALUE_TABLE.match(statement.text)
         return "" if is_table else self._fault("not a value table, left out", statement)
 
@@ -328,5 +331,5 @@ class _Mending:
 
 
 def _as_number(text: str) -> str:
-    """As cantools' grammar wants it: with a digit before the point."""
+    """Return the number as cantools' grammar takes it: with a digit before the point."""
     return re.sub(r"^([-+]?)\.", r"\g<1>0.", text)

@@ -1,8 +1,8 @@
 """Which values select each signal of a DBC, where cantools loses it.
 
-It knows signals by name: one that stands in several branches of a message gets the same ranges in all of
-them, and its value table and value type in the first only. And it takes a multiplexed signal of a message
-without a selector for one that is always there. Relies on Notes for what the file says.
+cantools knows signals by name. A signal in several branches of a message gets the same ranges in all of them,
+and its value table and value type in the first only. cantools also treats a multiplexed signal of a message
+without a selector as always there. Relies on Notes for what the file says.
 """
 
 from collections import Counter
@@ -20,9 +20,9 @@ def restore_selection(
     marks: Mapping[Place, Sequence[int]],
     selections: Mapping[str, Sequence[Selection]],
 ) -> dict[Signal, Ranges]:
-    """Mend the selectors of `signals`, a message's in the order of cantools; the ranges that it lacks.
+    """Mend the selectors of a message's `signals`, in the order of cantools. Return the ranges that it lacks.
 
-    short_names: by the long name. marks, selections: by the short name, of Notes.
+    `short_names` go by the long name; `marks` and `selections`, of Notes, by the short name.
     """
     long_names = {short: long for long, short in short_names.items()}
     names = [short_names.get(signal.name, signal.name) for signal in signals]
@@ -50,7 +50,7 @@ def restore_selection(
 
 
 def _share_conversion(signals: Sequence[Signal]) -> None:
-    """Value table and value type are a name's: cantools gives them to the first that has it."""
+    """Copy value table and value type, which belong to a name: cantools gives them to its first signal."""
     conversions = [signal.conversion for signal in signals]
     choices = next((conversion.choices for conversion in conversions if conversion.choices), None)
     is_float = any(conversion.is_float for conversion in conversions)

@@ -1,8 +1,8 @@
 """Statements of a DBC about a message or a signal that the file does not have.
 
-Promises: a statement is an orphan only if it names what is not there, whatever else it says. cantools refuses
-a whole file for some of them (`VAL_`, `SIG_VALTYPE_`) and passes over the others without a word. Relies on
-`statements` for the keywords.
+Promises: a statement is an orphan exactly if it names what the file does not have. cantools refuses a whole
+file for some of them (`VAL_`, `SIG_VALTYPE_`) and silently skips the others. Relies on `dbc_statements` for
+the keywords.
 """
 
 import re
@@ -30,9 +30,9 @@ SUBJECTS = {
 
 
 def orphans(found: Iterable[Statement], signals: Mapping[int, Set[str]]) -> Iterator[Statement]:
-    """Those of `found` that are about nothing of the file.
+    """Return those of `found` that are about nothing in the file.
 
-    signals: the names of each message's, by its id with the bit of extended ones.
+    `signals` holds the names of each message's signals, by its id with the bit of extended ones.
     """
     for statement in found:
         pattern = SUBJECTS.get(statement.keyword)
@@ -46,5 +46,5 @@ def orphans(found: Iterable[Statement], signals: Mapping[int, Set[str]]) -> Iter
 
 
 def dbc_id(id: int) -> int:
-    """With the bit of extended ids, which some files leave out."""
+    """Return the id with the bit of extended ids, which some files leave out."""
     return id | EXTENDED if 0x7FF < id <= HIGHEST_ID else id

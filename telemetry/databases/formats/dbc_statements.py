@@ -1,8 +1,12 @@
 """DBC text cut into statements, however broken it is.
 
-Promises: every line of the text is in one statement at most, in order; a statement begins on a line of its
-own with a keyword; one whose string never ends does not swallow the messages behind it. Line numbers count
-from 1. The list of new symbols (`NS_`) names keywords and is no statement.
+Promises:
+
+- Every line of the text is in one statement at most, in order.
+- A statement begins on a line of its own with a keyword.
+- A statement whose string never ends does not swallow the messages after it.
+
+Line numbers count from 1. The list of new symbols (`NS_`) names keywords and is not a statement.
 """
 
 import re
@@ -47,7 +51,7 @@ class Statement:
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """All statements of a DBC file."""
+    """Return all statements of a DBC file."""
     pending: list[str] = []
     keyword, first_line = "", 0
     in_string = False
@@ -73,7 +77,7 @@ def statements(text: str) -> Iterator[Statement]:
 
 
 def _is_stray(line: str, keyword: str, pending: list[str]) -> bool:
-    """A line that goes on with nothing: behind a whole statement, or before the first one."""
+    """Return whether a line continues nothing: after a whole statement, or before the first one."""
     if not line.strip() or line.lstrip().startswith("//"):
         return False
     if not pending:

@@ -1,9 +1,11 @@
-"""Which encoding a database's bytes are in: UTF-16 by its mark, UTF-8, GB 18030, else cp1252.
+"""Which encoding a database's bytes are in: UTF-16 by its mark, UTF-8, GB 18030, otherwise cp1252.
 
-UTF-8 proves itself. Files from China are in GBK or GB 18030; but so, by their bytes, are many files in
-cp1252: `°C` is a rare Chinese character. What tells them apart: Chinese text consists of the common
-characters, both of whose bytes are above 0xA0 and the first below 0xD8 (level 1 of GB 2312); accented letters
-and degree signs stand between ASCII ones, or are small letters above 0xDF (`Größe`).
+UTF-8 proves itself. Files from China are in GBK or GB 18030. By their bytes many files in cp1252 could be
+too: `°C` is a rare Chinese character. Two facts distinguish them:
+
+- Chinese text consists of the common characters, both of whose bytes are above 0xA0 and the first below 0xD8
+  (level 1 of GB 2312).
+- Accented letters and degree signs lie between ASCII ones, or are small letters above 0xDF (`Größe`).
 """
 
 import codecs
@@ -13,7 +15,7 @@ _COMMON_SHARE = 0.8  # of the characters that are not ASCII
 
 
 def text_of(content: bytes) -> str:
-    """`content` as text. Never fails: what cp1252 does not define becomes U+FFFD."""
+    """Return `content` as text. It never fails: what cp1252 does not define becomes U+FFFD."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", "replace")
     for encoding in ("utf-8-sig", "gb18030"):

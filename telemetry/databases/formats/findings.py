@@ -1,4 +1,4 @@
-"""What there is to say about databases: one line for each kind of fault in each file, not one a fault."""
+"""What is wrong with databases: one text line for each kind of fault in each file, not for each fault."""
 
 from dataclasses import dataclass
 
@@ -19,12 +19,12 @@ class Findings:
         self._kinds: dict[tuple[str, str], _Kind] = {}
 
     def add(self, file: str, line: int | None, kind: str, subject: str) -> None:
-        """`kind`: what is wrong and what became of it; `subject`: the first one's statement or name."""
+        """Add a fault. `kind` says what is wrong and what became of it, `subject` its statement or name."""
         found = self._kinds.setdefault((file, kind), _Kind(line, subject, 0))
         found.count += 1
 
     def lines(self) -> tuple[str, ...]:
-        """`file:line: kind: subject (and n more)`."""
+        """Return each as `file:line: kind: subject (and n more)`."""
         return tuple(_line(file, kind, found) for (file, kind), found in self._kinds.items())
 
 
@@ -35,6 +35,6 @@ def _line(file: str, kind: str, found: _Kind) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` on one line, without control characters and not too long to read, whatever a file holds."""
+    """Return `text` on one line, without control characters and not too long to read."""
     words = "".join(character if character.isprintable() else " " for character in text[:LONGEST_SUBJECT])
     return " ".join(words.split()) + ("..." if len(text) > LONGEST_SUBJECT else "")

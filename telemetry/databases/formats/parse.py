@@ -1,6 +1,6 @@
 """One database file into messages, by cantools; a DBC that it refuses is mended first.
 
-Promises: what comes out is what the file says, also where cantools loses it (names that it cannot read, long
+Promises: the messages say what the file says, even where cantools loses it (names that it cannot read, long
 names of multiplexers, very long multiplexer ranges). Raises ConfigError for a file that is missing, of an
 unknown kind, or beyond mending.
 """
@@ -38,7 +38,7 @@ from telemetry.errors import ConfigError
 
 FORMATS = {".dbc": "dbc", ".arxml": "arxml", ".kcd": "kcd", ".sym": "sym"}
 _J1939_FRAME_FORMATS = ("J1939PG", "J1939PGN")  # the second is a common slip
-_END_OF_DBC = "\nBS_:\n"  # cantools leaves a last statement out, without a word, that does not end
+_END_OF_DBC = "\nBS_:\n"  # cantools silently leaves out a last statement that does not end
 _LINE = re.compile(r"\bline:? (\d+)")
 _RANKS = {"BO_": 0, "SG_": 0, "BA_DEF_DEF_": 1, "BA_DEF_DEF_REL_": 1, "BA_DEF_": 2, "BA_DEF_REL_": 2}
 _PLACE = re.compile(r"\bline (\d+), column (\d+)")
@@ -49,7 +49,7 @@ _ID_RANGE = re.compile(r"\bID\s*=\s*([0-9A-Fa-f]+)h\s*-?([0-9A-Fa-f]+)h")
 
 @dataclass(frozen=True, slots=True)
 class ParsedMessage:
-    """A message of a file, and what the file says of it beyond cantools."""
+    """A message of a file, and what the file says about it beyond cantools."""
 
     message: Message
     file: Path
@@ -59,7 +59,7 @@ class ParsedMessage:
 
 
 def parse(file: Path, findings: Findings) -> list[ParsedMessage]:
-    """All messages of a file."""
+    """Return all messages of a file."""
     kind = FORMATS.get(file.suffix.lower())
     if kind is None:
         raise ConfigError("not a database", where=str(file), hint=f"known are {', '.join(FORMATS)}")
@@ -94,7 +94,7 @@ def _parse_other(file: Path, text: str, kind: str, findings: Findings) -> list[P
 
 
 def _can_be(message: Message) -> bool:
-    """cantools checks neither of what is no DBC."""
+    """Return whether names, id and length are possible: cantools checks them in a DBC only."""
     names = (message.name, *(signal.name for signal in message.signals))
     highest = HIGHEST_ID if message.is_extended_frame else 0x7FF
     return all(names) and 0 <= message.frame_id <= highest and 0 <= message.length <= LONGEST_MESSAGE_BYTES
@@ -143,7 +143,7 @@ def _parse_dbc(file: Path, text: str, findings: Findings) -> list[ParsedMessage]
 
 
 def _signals(database: Database, notes: Notes) -> dict[int, set[str]]:
-    """The names in the file, by the id of the message; also those of signals without a message."""
+    """Return the names in the file, by the id of the message; also those of signals without a message."""
     signals = {id: set(names) for id, names in notes.unplaced.items()}
     for message in database.messages:
         id = dbc_id_of(message)
@@ -154,9 +154,9 @@ def _signals(database: Database, notes: Notes) -> dict[int, set[str]]:
 
 
 def _explained(file: Path, text: str, refusal: ConfigError) -> tuple[int, str]:
-    """Line and words of what cantools refuses the text for.
+    """Return line and words of the fault for which cantools refuses the text.
 
-    It sees that a statement has no end where the next one begins, and often says no line at all.
+    cantools notices a statement without an end where the next one begins, and often names no line at all.
     """
     text += _END_OF_DBC
     found = list(statements(text))
@@ -177,7 +177,10 @@ def _explained(file: Path, text: str, refusal: ConfigError) -> tuple[int, str]:
 
 
 def _line_of_refused(file: Path, found: Sequence[Statement]) -> int:
-    """Of the statement with which cantools begins to refuse them; what others refer to comes first."""
+    """Return the line of the statement with which cantools begins to refuse them.
+
+    Statements that others refer to come first.
+    """
     in_order = sorted(found, key=lambda each: _RANKS.get(each.keyword, len(_RANKS)))
     accepted, refused = 0, len(in_order)
     while refused - accepted > 1:
@@ -209,7 +212,7 @@ def _load_mended(file: Path, text: str, mended: Mended, refusal: ConfigError) ->
 def _restore(
     message: Message, file: Path, database: Database, notes: Notes, names: Mapping[str, str]
 ) -> ParsedMessage:
-    """Give the message back what mending and cantools took from it."""
+    """Give the message back what mending and cantools removed."""
     id = dbc_id_of(message)
     long_names = notes.long_names.get(id, {})
     short_names = {long: short for short, long in long_names.items()}
@@ -227,12 +230,15 @@ def _restore(
 
 
 def dbc_id_of(message: Message) -> int:
-    """As a DBC writes it."""
+    """Return the id as a DBC writes it."""
     return message.frame_id | (EXTENDED if message.is_extended_frame else 0)
 
 
 def _declares_j1939(message: Message, database: Database) -> bool:
-    """By VFrameFormat, of the message or by default; by ProtocolType where the file knows no VFrameFormat."""
+    """Return whether the message declares J1939, by VFrameFormat, its own or the default.
+
+    ProtocolType decides where the file has no VFrameFormat.
+    """
     if not message.is_extended_frame:
         return False
     if message.protocol == "j1939":
@@ -251,7 +257,7 @@ def _declares_j1939(message: Message, database: Database) -> bool:
 
 
 def _word(value: object, words: Sequence[str] | None) -> str:
-    """The value of an attribute; of an ENUM files have the word or its number."""
+    """Return the value of an attribute. For an ENUM files hold the word or its number."""
     text = str(value)
     return words[int(text)] if words and text.isdecimal() and int(text) < len(words) else text
 
@@ -272,9 +278,9 @@ def _load(file: Path, text: str, kind: str) -> Database:
 
 @contextlib.contextmanager
 def _without_codecs() -> Iterator[None]:
-    """Let cantools make no codec of any message.
+    """Keep cantools from making a codec of any message.
 
-    Nothing here decodes with it, and it takes memory for each bit of a message as long as the file says.
+    Nothing here decodes with it, and it takes memory for each bit of the length that the file claims.
     """
     module = vars(cantools.database.can.message)
     make_codec = module["create_encode_decode_formats"]

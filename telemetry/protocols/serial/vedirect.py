@@ -1,8 +1,8 @@
 """VE.Direct text of Victron battery monitors, solar chargers, chargers and inverters: broadcast, read-only.
 
-A block says what the device is: a battery monitor tells of the battery, one that is set to measure a single
-source or load of that branch as a meter, anything else of itself as a charger. A device may split its values
-over several blocks; each becomes a row of its own, at its own stamp.
+A block says what the device is. A battery monitor reports the battery. A monitor set to measure a single
+source or load reports that branch as a meter. Any other device reports itself as a charger. A device may
+split its values over several blocks; each becomes a row of its own, at its own stamp.
 
 Source of the facts: Victron, "VE.Direct Protocol"; the bits of AR and the numbers of ERR are listed there.
 """

@@ -296,7 +296,7 @@ def test_signals_of_one_name_in_one_frame_are_told_apart(load: Load) -> None:
     [
         ("X : 0|65@1+ (1,0)", "a signal of more than 64 bits, or of none, left out"),
         ("X : 0|8@1+ (0,1)", "a factor of 0, left out"),
-        ("X : 20000|8@1+ (1,0)", "a signal behind the end of any payload, left out"),
+        ("X : 20000|8@1+ (1,0)", "a signal past the end of any payload, left out"),
         ("X : 0|8@1+ (1e301,0)", "a factor or offset without bounds, left out"),
     ],
 )
@@ -325,11 +325,11 @@ def test_a_multiplexed_signal_that_nothing_selects_is_left_out(load: Load) -> No
         ),
         (
             ("A : 60|8@1+ (1,0)",),
-            "a signal behind the end of its message, decoded where a frame has it: Pack.A",
+            "a signal past the end of its message, decoded where a frame has it: Pack.A",
         ),
         (
             ("A : 58|8@0+ (1,0)",),
-            "a signal behind the end of its message, decoded where a frame has it: Pack.A",
+            "a signal past the end of its message, decoded where a frame has it: Pack.A",
         ),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_bit_of_a_word_is_an_alarm() -> None:
 
 def test_a_message_that_tells_whether_its_frame_is_right_says_so_to_its_alarms() -> None:
     plain = car()
-    messages = tuple(replace(message, tells_protection=True) for message in plain.buses[0].messages)
+    messages = tuple(replace(message, reports_protection=True) for message in plain.buses[0].messages)
     told = replace(plain, buses=(replace(plain.buses[0], messages=messages), *plain.buses[1:]))
     entry = MapEntry("Faults.Word", "event.bms_fault", bit=1)
     first, *_ = mapped_alarms([entry], told)
@@ -121,7 +121,7 @@ def test_entries_to_fields_are_no_alarms_and_the_other_way_round() -> None:
             MapEntry("Faults.Word", "event.cell_over"),
             'map[0].to: no event is called "cell_over" (did you mean "cell_overvoltage"?)',
         ),
-        (MapEntry("Faults.Word", "event.bus_off"), "map[0].to: bus_off is told by the service itself"),
+        (MapEntry("Faults.Word", "event.bus_off"), "map[0].to: bus_off is reported by the service itself"),
         (
             MapEntry("Faults.Wort", "event.bms_fault"),
             'map[0].signal: message Faults has no signal "Wort" (did you mean "Word"?)',

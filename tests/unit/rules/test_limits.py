@@ -127,7 +127,7 @@ def test_hysteresis_is_taken_in_decimals_on_both_sides() -> None:
         (replace(SOC, field="soc_pct"), 'limit[0].field: "soc_pct" is not a measurement.field'),
         (replace(SOC, field="batery.soc_pct"), 'limit[0].field: no limit can be on "batery" (did you mean'),
         (replace(SOC, field="gateway.cpu_s"), 'limit[0].field: no limit can be on "gateway"'),
-        (replace(SOC, field="battery.charging"), "limit[0].field: battery.charging is no number"),
+        (replace(SOC, field="battery.charging"), "limit[0].field: battery.charging is not a number"),
         (replace(SOC, field="cells.x1"), 'limit[0].field: cells has no field "x1" (v* (every cell)'),
         (replace(SOC, field="cells.v4"), "limit[0].field: nothing fills cells.v4"),
         (
@@ -143,7 +143,7 @@ def test_hysteresis_is_taken_in_decimals_on_both_sides() -> None:
             replace(SOC, code="soc_loww"),
             'limit[0].code: no event is called "soc_loww" (did you mean "soc_low"',
         ),
-        (replace(SOC, code="source_lost"), "limit[0].code: source_lost is told by the service itself"),
+        (replace(SOC, code="source_lost"), "limit[0].code: source_lost is reported by the service itself"),
     ],
 )
 def test_a_limit_that_could_never_be_crossed_is_refused_in_one_line(limit: Limit, message: str) -> None:

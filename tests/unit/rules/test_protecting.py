@@ -174,10 +174,10 @@ def test_a_message_that_tells_has_a_flag_behind_its_signals_that_no_signal_is_ca
     told = rules_of(spec, on_error=Action.FLAG).spec
     message, same = told.buses[0].messages[0], told.buses[1].messages[0]
     fields = told.records[message.record].fields
-    assert message.tells_protection
+    assert message.reports_protection
     assert (fields[-1].name, fields[-1].kind) == ("frame_protection_ok", SlotKind.BOOL)
     assert len(fields) == len(message.signals) + 1
-    assert not same.tells_protection
+    assert not same.reports_protection
     assert told.records[same.record].fields == fields[:-1]
     assert rules_of(spec).spec is spec
 
@@ -210,7 +210,7 @@ def test_a_range_of_ids_is_one_message_and_protected_as_a_whole(tmp_path: Path) 
     rules = rules_of(ranged, profile=COUNTER, data_id=None, counter="Alive").rules
     assert [rule.name for rule in rules] == ["Pack", "Pack_101", "Pack_102"]
     told = rules_of(ranged, profile=COUNTER, data_id=None, counter="Alive", on_error=Action.FLAG).spec
-    assert all(message.tells_protection for message in told.buses[0].messages)
+    assert all(message.reports_protection for message in told.buses[0].messages)
 
 
 def test_an_id_means_the_message_that_its_frames_are_to_the_decoder(spec: PlanSpec) -> None:

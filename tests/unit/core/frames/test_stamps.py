@@ -93,8 +93,8 @@ def test_where_runs_of_equal_stamps_differ_in_length_a_step_back_goes_past_what_
 
 def test_a_series_of_things_that_are_no_frames_is_told_apart_likewise() -> None:
     nudger = Nudger()
-    assert [nudger.tell_apart(7, stamp) for stamp in (0, 0, 5000, 0)] == [0, 1, 0, 2]
-    assert nudger.tell_apart(8, 0) == 0
+    assert [nudger.nudge_of(7, stamp) for stamp in (0, 0, 5000, 0)] == [0, 1, 0, 2]
+    assert nudger.nudge_of(8, 0) == 0
 
 
 def test_only_frames_from_the_start_index_on_are_touched() -> None:
