@@ -104,7 +104,7 @@ def test_every_warning_of_the_log_is_told(words: str) -> None:
 
 def test_every_fault_of_a_database_is_told() -> None:
     told = " ".join(table_rows("Warnings"))
-    messages = CODE[ROOT / "telemetry" / "protocols" / "messages.py"]
+    messages = CODE[ROOT / "telemetry" / "databases" / "layout.py"]
     kinds = re.findall(r'kind = "([^"]+)"', messages)
     kinds += re.findall(r'findings\.add\(.*? "([a-z][^"]+)", ', "".join(CODE.values()))
     assert len(kinds) > 5
