@@ -11,19 +11,11 @@ from unittest.mock import patch
 
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.spec import (
-    BusSpec,
-    DecimalScale,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 
 from benchmarks.core import BATCH_FRAMES
 from benchmarks.measure import Contender, Timing, race

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cantools.database.can import Message
-from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, RecordSpec
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec
 from telemetry_core.rows.schema import escape_key, escape_measurement
+from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.databases.bus import BusDatabases, LoadedPlan
 from telemetry.databases.formats.dbc_mend import PSEUDO_MESSAGE

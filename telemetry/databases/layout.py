@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cantools.database.can import Signal
-from telemetry_core.decode.spec import FLOAT_FORMATS, Condition, FieldSpec, SignalSpec, SlotKind
+from telemetry_core.decode.spec import FLOAT_FORMATS, Condition, SignalSpec
 from telemetry_core.rows.schema import escape_key
+from telemetry_core.rows.spec import FieldSpec, SlotKind
 
 from telemetry.databases.formats.dbc_mend import Ranges
 from telemetry.databases.formats.parse import ParsedMessage

@@ -11,17 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from telemetry_core.decode.spec import (
-    BusSpec,
-    Condition,
-    DecimalScale,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 
 from telemetry.databases.bus import LoadedPlan
 

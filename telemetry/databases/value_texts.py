@@ -7,8 +7,9 @@ right after the number's, and is absent where the table has no word for a raw va
 from collections.abc import Set
 from dataclasses import replace
 
-from telemetry_core.decode.spec import FieldSpec, SignalSpec, SlotKind
+from telemetry_core.decode.spec import SignalSpec
 from telemetry_core.rows.schema import escape_key
+from telemetry_core.rows.spec import FieldSpec, SlotKind
 
 from telemetry.databases.layout import MessageLayout, Report, exclude
 

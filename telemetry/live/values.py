@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from telemetry_core.decode.spec import FieldSpec, SlotKind
+from telemetry_core.rows.spec import FieldSpec, SlotKind
 
 Value = float | int | bool | str
 Raw = float | int | bool

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 MAX_NUMBERED_FIELDS = 999  # cells or temperature sensors of one pack: vNNN, tNNN
 

@@ -12,7 +12,7 @@ Where that is impossible the signal has no DecimalScale, and its value is comput
 from decimal import Decimal
 from functools import lru_cache
 
-from telemetry_core.decode.spec import DecimalScale
+from telemetry_core.rows.spec import DecimalScale
 
 _INT64 = range(-(1 << 63), 1 << 63)
 _MOST_DECIMALS = 18

@@ -12,15 +12,8 @@ Adding a device is adding a table (docs/serial.md).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.decode.spec import (
-    BusSpec,
-    Condition,
-    FieldSpec,
-    MessageSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, SignalSpec
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.serial.framer import Framer, MessageFramer
 from telemetry_core.serial.framing import MessageFraming, TextFraming
 from telemetry_core.serial.text_framer import TextFramer

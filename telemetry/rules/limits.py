@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from telemetry_core.decode.spec import RecordSpec
+from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.map_spec import ABSENT, MapSpec, TargetMap
 from telemetry_core.rules.watch_spec import LimitTest, RuleSpec
 

@@ -13,16 +13,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
 from typing import NamedTuple
 
-from telemetry_core.decode.spec import (
-    Condition,
-    DecimalScale,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import Condition, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.map_spec import (
     ABSENT,
     BusMap,

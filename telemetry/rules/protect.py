@@ -17,15 +17,8 @@ in byte 0 and in the low nibble of byte 1, profile 5 in bytes 0 and 1 and in byt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from telemetry_core.decode.spec import (
-    BusSpec,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.protection_spec import Action, Checksum, DataId, ProtectionRule
 
 from telemetry.errors import ConfigError

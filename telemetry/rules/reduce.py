@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from telemetry_core.decode.spec import RecordSpec
+from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.errors import ConfigError
 from telemetry.model.measurements import MEASUREMENTS

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.decode.spec import FieldSpec, MessageSpec, PlanSpec, SignalSpec, SlotKind
+from telemetry_core.decode.spec import MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.rows.spec import FieldSpec, SlotKind
 from telemetry_core.rules.map_spec import ABSENT
 
 from telemetry.errors import ConfigError

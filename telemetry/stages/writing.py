@@ -7,10 +7,11 @@ the row that it comes from. Relies on being called from one thread, with the row
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from telemetry_core.decode.spec import FieldSpec, PlanSpec, RecordSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.rules.reducer import Reducer

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.decode.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.mapper import Mapper, PageNotice
 

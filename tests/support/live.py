@@ -4,17 +4,9 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from telemetry_core.decode.spec import (
-    BusSpec,
-    DecimalScale,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.live.state import LiveState

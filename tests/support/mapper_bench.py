@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from telemetry_core.decode.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.rules.map_spec import MapSpec, MessageMap
 from telemetry_core.rules.mapper import Mapper
 

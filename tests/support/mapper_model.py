@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from telemetry_core.decode.spec import PlanSpec, RecordSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.batch import Row
+from telemetry_core.rows.spec import RecordSpec, SlotKind
 from telemetry_core.rules.map_spec import ABSENT, MapSpec, MessageMap, OutputMap, PartMap, SlotMap, TargetMap
 from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER
 

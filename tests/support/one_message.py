@@ -1,6 +1,7 @@
 """The message of a database that has one, for tests of databases."""
 
-from telemetry_core.decode.spec import FieldSpec, MessageSpec
+from telemetry_core.decode.spec import MessageSpec
+from telemetry_core.rows.spec import FieldSpec
 
 from telemetry.databases.bus import LoadedPlan
 

@@ -3,17 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from telemetry_core.decode.spec import (
-    BusSpec,
-    Condition,
-    DecimalScale,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 
 
 @dataclass(frozen=True, slots=True)

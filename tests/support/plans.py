@@ -2,16 +2,8 @@
 
 from random import Random
 
-from telemetry_core.decode.spec import (
-    BusSpec,
-    Condition,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 EXTENDED = 0x80000000
 REMOTE = 0x40000000

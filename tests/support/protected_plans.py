@@ -4,17 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.spec import (
-    BusSpec,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.protection import Protection
 from telemetry_core.rules.protection_spec import Action, Checksum, DataId, ProtectionRule
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from telemetry_core.decode.spec import RecordSpec
 from telemetry_core.rows.batch import Row
+from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER, SenderFinding
 
 SILENCE_NS = 10 * 10**9

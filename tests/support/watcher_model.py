@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.decode.spec import RecordSpec
 from telemetry_core.rows.batch import Row
+from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.map_spec import ABSENT
 from telemetry_core.rules.senders import NEW_SENDER
 from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest

@@ -1,6 +1,6 @@
 from collections.abc import Iterable
 
-from telemetry_core.decode.spec import RecordSpec
+from telemetry_core.rows.spec import RecordSpec
 
 def escape_measurement(name: str) -> bytes:
     """Return `name` as line protocol writes a measurement."""

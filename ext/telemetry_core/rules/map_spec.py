@@ -7,7 +7,7 @@ Records and fields are indexes; names serve only the writer of tags.
 
 from dataclasses import dataclass, field
 
-from telemetry_core.decode.spec import DecimalScale, RecordSpec
+from telemetry_core.rows.spec import DecimalScale, RecordSpec
 
 ABSENT = -1  # an index: there is no such field, or it is not to be derived
 

@@ -21,8 +21,9 @@ from cantools.database.can import Database, Message, Signal
 from cantools.database.utils import start_bit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telemetry_core.decode.spec import Condition, FieldSpec, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.decode.spec import Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.rows.spec import FieldSpec
 
 from telemetry.databases import build as dbc
 from telemetry.databases.bus import BusDatabases

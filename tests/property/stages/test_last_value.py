@@ -13,16 +13,9 @@ from random import Random
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from telemetry_core.decode.spec import (
-    BusSpec,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.ledger import Ledger
 from telemetry.model.read_point import row_key

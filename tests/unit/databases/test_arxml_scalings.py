@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import FieldSpec, SignalSpec
+from telemetry_core.decode.spec import SignalSpec
+from telemetry_core.rows.spec import FieldSpec
 
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases, LoadedPlan

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import Condition, DecimalScale, FieldSpec, SlotKind
+from telemetry_core.decode.spec import Condition
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, SlotKind
 
 from telemetry.databases.build import BusDatabases, LoadedPlan, build_plan
 from telemetry.errors import ConfigError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import DecimalScale, FieldSpec, SlotKind
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, SlotKind
 
 from telemetry.databases.build import BusDatabases, LoadedPlan, build_plan
 from telemetry.errors import ConfigError

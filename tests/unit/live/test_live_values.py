@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from telemetry_core.decode.spec import DecimalScale, FieldSpec, SlotKind
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, SlotKind
 
 from telemetry.live.values import Raw, Value, reader
 

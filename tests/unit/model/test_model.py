@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import SlotKind
+from telemetry_core.rows.spec import SlotKind
 
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.measurements import (

@@ -1,7 +1,7 @@
 """Decimals of a signal: exact, or none."""
 
 import pytest
-from telemetry_core.decode.spec import DecimalScale
+from telemetry_core.rows.spec import DecimalScale
 
 from telemetry.model.scaling import decimal_scale, raw_range
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from telemetry_core.decode.spec import MessageSpec, PlanSpec, SlotKind
+from telemetry_core.decode.spec import MessageSpec, PlanSpec
+from telemetry_core.rows.spec import SlotKind
 from telemetry_core.rules.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.errors import ConfigError

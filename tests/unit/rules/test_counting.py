@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from telemetry_core.decode.spec import PlanSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import SlotKind
 from telemetry_core.rules.mapper import Mapper
 
 from telemetry.rules.limits import Limit, limit_alarms

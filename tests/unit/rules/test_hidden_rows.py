@@ -3,10 +3,11 @@
 import pytest
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.spec import FieldSpec, PlanSpec, RecordSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 

@@ -1,7 +1,7 @@
 """Which measurements `[reduce]` may name."""
 
 import pytest
-from telemetry_core.decode.spec import RecordSpec
+from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.errors import ConfigError
 from telemetry.rules.reduce import check_measurements

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.rules.watch_spec import LimitTest, RuleSpec
 
 from telemetry.errors import ConfigError

@@ -5,17 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
-from telemetry_core.decode.spec import (
-    BusSpec,
-    DecimalScale,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.ledger import Ledger, imbalances

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
-from telemetry_core.decode.spec import DecimalScale, SlotKind
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.ledger import Ledger, imbalances

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.rules.map_spec import ABSENT, CycleMap, MapSpec, OutputMap, SlotMap
 
 from telemetry.errors import ConfigError

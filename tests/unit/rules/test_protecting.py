@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import BusSpec, PlanSpec, SlotKind
+from telemetry_core.decode.spec import BusSpec, PlanSpec
 from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.rows.spec import SlotKind
 from telemetry_core.rules.protection_spec import Action, Checksum, DataId
 
 from telemetry.databases.build import build_plan

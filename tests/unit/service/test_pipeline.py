@@ -2,16 +2,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from telemetry_core.decode.spec import (
-    BusSpec,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.protection_spec import ProtectionRule
 
 from telemetry.ledger import Ledger, imbalances

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 

@@ -3,16 +3,9 @@
 import struct
 
 import pytest
-from telemetry_core.decode.spec import (
-    BusSpec,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.errors import ConfigError

@@ -1,16 +1,9 @@
 """Batches that may hold the same point of the data model are ordered: the last frame's value stays."""
 
 import pytest
-from telemetry_core.decode.spec import (
-    BusSpec,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.ledger import Ledger
 from telemetry.rules.map_entry import MapEntry

@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.latest import Latest
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 FIELDS = (1, 3, 130)  # of the records: one word of validity, one word, three words
 KINDS = (SlotKind.INT, SlotKind.UINT, SlotKind.FLOAT, SlotKind.BOOL)

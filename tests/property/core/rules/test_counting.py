@@ -5,9 +5,9 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telemetry_core.decode.spec import SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import SlotKind
 from telemetry_core.rules.mapper import Mapper
 
 from telemetry.rules.map import resolve

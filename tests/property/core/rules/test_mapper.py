@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telemetry_core.decode.spec import DecimalScale, FieldSpec, SlotKind
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, SlotKind
 from telemetry_core.rules.map_spec import MapSpec, MessageMap
 from telemetry_core.rules.mapper import Mapper
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telemetry_core.decode.spec import DecimalScale, PlanSpec, SlotKind
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.rules.reducer import Reducer

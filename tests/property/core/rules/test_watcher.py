@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.rules.watcher import Watcher
 

@@ -11,9 +11,9 @@ from fractions import Fraction
 from hypothesis import example, given
 from hypothesis import strategies as st
 from line_protocol_parser import parse_line as parse_elsewhere
-from telemetry_core.decode.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema, escape_key, escape_measurement
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.encoder import CSV_HEADER, Encoder
 from telemetry_core.text.lines import LineBuffer, restamp
 

@@ -8,19 +8,11 @@ from dataclasses import replace
 import pytest
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.spec import (
-    BusSpec,
-    Condition,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from tests.support.decoders import AnyDecoder, CompiledDecoder
 from tests.support.reference_decoder import ReferenceDecoder

@@ -2,17 +2,9 @@
 
 import pytest
 from telemetry_core.decode.plan import Plan, first_not_available, last_byte
-from telemetry_core.decode.spec import (
-    BusSpec,
-    Condition,
-    FieldSpec,
-    MessageSpec,
-    PlanSpec,
-    RecordSpec,
-    SignalSpec,
-    SlotKind,
-)
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 
 def signal(

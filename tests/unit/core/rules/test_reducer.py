@@ -1,9 +1,9 @@
 """The reducer: what is held back, what goes out at once, and that every row is accounted for."""
 
 import pytest
-from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.reducer import Reducer
 
 SECOND = 1_000_000_000

@@ -1,9 +1,9 @@
 """The senders stage: of J1939 devices that send one message one is taken, and the others are reported."""
 
 import pytest
-from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER, Senders
 
 SECOND = 1_000_000_000

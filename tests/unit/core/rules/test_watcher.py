@@ -1,9 +1,9 @@
 """What the watcher tells of rows, one promise a test."""
 
 import pytest
-from telemetry_core.decode.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.rules.watcher import StandingAlarm, Transition, Waiting, Watcher
 

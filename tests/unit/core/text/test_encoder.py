@@ -8,9 +8,9 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from telemetry_core.decode.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.encoder import CSV_HEADER, Encoder
 from telemetry_core.text.lines import LineBuffer
 

@@ -1,0 +1,49 @@
+"""What a row is made of, as plain values: its record, the fields of that, how each is read and printed."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class SlotKind(IntEnum):
+    """How to read the 64 bits of a slot."""
+
+    INT = 0  # int64, raw: value = raw * factor + offset
+    UINT = 1  # uint64, raw
+    FLOAT = 2  # double; value = double * factor + offset
+    BOOL = 3  # 0 or 1, written as a boolean
+    TEXT = 4  # int64, raw; written as the text that `FieldSpec.texts` has for it, as digits without one
+    WORD = 5  # the same, but left out without one
+
+
+@dataclass(frozen=True, slots=True)
+class DecimalScale:
+    """value = (raw * multiplier + bias) / 10**decimals, exact, and within int64 for every raw value."""
+
+    multiplier: int
+    bias: int
+    decimals: int  # 0..18
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a record: its name in the output, and how its slot is read."""
+
+    name: str
+    kind: SlotKind
+    factor: float = 1.0
+    offset: float = 0.0
+    scale: DecimalScale | None = None  # None: the encoder writes the shortest decimal of the double
+    passes: bool = False  # a change of it is never reduced away (flags, value tables, texts; no selector)
+    signal: str = ""  # as the database names it, where `name` had to differ; otherwise empty
+    texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT or WORD: raw value and text
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSpec:
+    """What one row is: a message of a bus's database, or a measurement of the data model."""
+
+    measurement: str
+    fields: tuple[FieldSpec, ...]
+    modelled: bool = False  # rows of one stamp are meant to merge: never nudged
+    message: str = ""  # as the database names it, where `measurement` had to differ; otherwise empty
+    hidden: bool = False  # its rows only feed the map: they are neither written nor counted as points
