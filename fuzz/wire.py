@@ -16,7 +16,7 @@ from telemetry.sinks.influx.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer,
 from telemetry.sinks.verdict import Acknowledged, Hold, Rejected, Retry
 from telemetry.web.connection import Answer as WebAnswer
 from telemetry.web.connection import Connection, Stream
-from telemetry.web.feed import Feed
+from telemetry.web.feed import StatusFeed
 from telemetry.web.request import METHODS, Request
 from telemetry.web.response import Response
 from tests.support.framer_models import MessageModel, TextModel
@@ -126,7 +126,9 @@ def _conversation(pieces: list[bytes]) -> tuple[list[Request], bytes]:
 
     def answer(request: Request) -> WebAnswer:
         asked.append(request)
-        return Stream(Feed(), GREETING) if request.path == "/events" else Response(request.path.encode())
+        return (
+            Stream(StatusFeed(), GREETING) if request.path == "/events" else Response(request.path.encode())
+        )
 
     connection, said = Connection(answer, 0.0), bytearray()
     for piece in pieces:

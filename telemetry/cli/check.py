@@ -5,7 +5,7 @@ from pathlib import Path
 
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UnavailableError
-from telemetry.model.finding import Level
+from telemetry.model.finding import Grade
 from telemetry.service.check import check
 
 HELP = "validate a configuration without starting anything"
@@ -21,5 +21,5 @@ def run(arguments: argparse.Namespace) -> int:
     has_fault = False
     for finding in check(load_config(arguments.config)):
         print(finding)
-        has_fault |= finding.level is Level.FAULT
+        has_fault |= finding.level is Grade.FAULT
     return UnavailableError.exit_code if has_fault else EXIT_OK

@@ -108,7 +108,7 @@ class CaptureDecoder:
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator[InOrder[Piece]]:
         """See FileDecoder."""
-        worker = _Worker(self, paths)
+        worker = _CaptureWorker(self, paths)
         try:
             with InOrder([worker], AHEAD) as pieces:
                 yield pieces
@@ -195,7 +195,7 @@ class CaptureDecoder:
         return Counter(add(*(framer.counts() for framer in self._framers.values())))
 
 
-class _Worker:
+class _CaptureWorker:
     """Reads and decodes captures, in one thread; see `in_order.Worker`."""
 
     def __init__(self, decoder: CaptureDecoder, paths: Sequence[Path]) -> None:

@@ -49,7 +49,7 @@ class DeliveryState:
     trouble: str  # why the server takes nothing now; empty if it does
 
 
-class Delivery:
+class Upload:
     """Takes pieces, and ends with everything acknowledged, or saying what is not. One thread's."""
 
     def __init__(

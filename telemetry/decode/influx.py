@@ -13,7 +13,7 @@ from pathlib import Path
 
 from telemetry.clock import Clock
 from telemetry.decode.channels import ACCOUNT
-from telemetry.decode.delivery import Delivery
+from telemetry.decode.delivery import Upload
 from telemetry.decode.output import FileDecoder, Piece
 from telemetry.decode.screen import Screen
 from telemetry.decode.target import position_name
@@ -63,7 +63,7 @@ def _deliver(
         screen.say(f"{'warning: ' if event.active else ''}{event.code}: {event.text}")
 
     started_s = clock.monotonic_s()
-    delivery = Delivery(
+    delivery = Upload(
         job.spool,
         job.influx,
         clock,
@@ -106,7 +106,7 @@ def _deliver(
 
 
 def _take_all(
-    pieces: Iterable[Piece], delivery: Delivery, screen: Screen, stop: threading.Event
+    pieces: Iterable[Piece], delivery: Upload, screen: Screen, stop: threading.Event
 ) -> Piece | None:
     last = None
     for last in pieces:
@@ -118,7 +118,7 @@ def _take_all(
     return last
 
 
-def _show(piece: Piece | None, delivery: Delivery, screen: Screen) -> None:
+def _show(piece: Piece | None, delivery: Upload, screen: Screen) -> None:
     if piece is None:
         return
     state = delivery.state
@@ -128,7 +128,7 @@ def _show(piece: Piece | None, delivery: Delivery, screen: Screen) -> None:
     screen.show(piece.progress, notes)
 
 
-def _end(delivery: Delivery, job: Job, screen: Screen, *, interrupted: bool) -> int:
+def _end(delivery: Upload, job: Job, screen: Screen, *, interrupted: bool) -> int:
     """What it came to, said and done."""
     state = delivery.state
     where = str(job.spool)

@@ -66,12 +66,12 @@ class LogDecoder:
         return self._stages.output.header
 
     @contextmanager
-    def pieces(self, paths: Sequence[Path]) -> Iterator["_Pieces"]:
+    def pieces(self, paths: Sequence[Path]) -> Iterator["_LogPieces"]:
         """See FileDecoder."""
         self._reading.begin(paths)
         try:
             with InOrder(self._workers, AHEAD_PER_JOB * len(self._workers)) as results:
-                yield _Pieces(results, self._ordered)
+                yield _LogPieces(results, self._ordered)
         finally:
             self._reading.close()
 
@@ -206,7 +206,7 @@ class _Worker:
         return self.writer.write(samples, self._place, counts)
 
 
-class _Pieces:
+class _LogPieces:
     """The output; see `output.Pieces`."""
 
     def __init__(self, results: "InOrder[Piece | _Rows]", ordered: _Writer | None) -> None:

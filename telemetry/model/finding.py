@@ -6,7 +6,7 @@ from enum import Enum
 from telemetry.errors import one_line
 
 
-class Level(Enum):
+class Grade(Enum):
     """How much a finding matters."""
 
     FACT = ""
@@ -18,7 +18,7 @@ class Level(Enum):
 class Finding:
     """One line of `check`."""
 
-    level: Level
+    level: Grade
     text: str
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ from telemetry.rules.map_entry import MAIN, MapEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DeviceRequest:
     """What is sent to the device, how often, and the id of the frame that answers it."""
 
     data: bytes
@@ -82,7 +82,7 @@ class SerialProtocol:
     framing: MessageFraming | TextFraming
     messages: tuple[Message, ...]
     mapped: tuple[Mapped, ...]
-    requests: tuple[Request, ...] = ()
+    requests: tuple[DeviceRequest, ...] = ()
     reply_timeout_s: float = 0.5  # from a request to its whole answer
     rest_s: float = 0.02  # of the serial line between an answer and the next request
 

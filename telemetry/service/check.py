@@ -20,7 +20,7 @@ from telemetry.databases.bus import LoadedPlan
 from telemetry.errors import DataError, InputMissingError
 from telemetry.ledger import Counters
 from telemetry.model.events import Event
-from telemetry.model.finding import Finding, Level
+from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import EVENT
 from telemetry.rules.senders import CODES as ABOUT_SENDERS
 from telemetry.rules.senders import kept_out
@@ -42,15 +42,15 @@ def check(config: Config) -> Iterator[Finding]:
     """All findings, in the order of the data. Raises ConfigError where `run` would."""
     composition = compose(config)
     entries, protected, modelling = composition.entries, composition.protected, composition.modelling
-    yield Finding(Level.FACT, f"{config.file}: vehicle {config.vehicle}")
+    yield Finding(Grade.FACT, f"{config.file}: vehicle {config.vehicle}")
     yield from _plan_findings(composition.loaded)
     if entries:
         written = {record.measurement for record in modelling.map.records} if modelling.map else set()
         written |= {EVENT.name} if modelling.alarms else set()
-        yield Finding(Level.FACT, f"mapped: {len(entries)} entries write {', '.join(sorted(written))}")
+        yield Finding(Grade.FACT, f"mapped: {len(entries)} entries write {', '.join(sorted(written))}")
     if protected.rules:
         names = sorted({rule.name for rule in protected.rules})
-        yield Finding(Level.FACT, f"protected: {len(names)} messages ({', '.join(names)})")
+        yield Finding(Grade.FACT, f"protected: {len(names)} messages ({', '.join(names)})")
     mapped = modelling.map.records if modelling.map else ()
     yield from _reduce_findings(config, {record.measurement for record in (*protected.spec.records, *mapped)})
     for settings in config.sources:
@@ -63,35 +63,36 @@ def check(config: Config) -> Iterator[Finding]:
 
 def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
     for warning in plan.warnings:
-        yield Finding(Level.WARNING, warning)
+        yield Finding(Grade.WARNING, warning)
     for bus in plan.spec.buses:
         signals = sum(len(message.signals) for message in bus.messages)
-        yield Finding(Level.FACT, f"bus {bus.name}: {len(bus.messages)} messages, {signals} signals")
+        yield Finding(Grade.FACT, f"bus {bus.name}: {len(bus.messages)} messages, {signals} signals")
     measurements = {record.measurement for record in plan.spec.records}
     if len(measurements) > MAX_MEASUREMENTS:
-        yield Finding(Level.WARNING, f"{len(measurements)} measurements; InfluxDB 3 takes {MAX_MEASUREMENTS}")
+        yield Finding(Grade.WARNING, f"{len(measurements)} measurements; InfluxDB 3 takes {MAX_MEASUREMENTS}")
     for record in plan.spec.records:
         if len(record.fields) > MAX_FIELDS:
             counted = f"{len(record.fields)} fields; InfluxDB 3 takes {MAX_FIELDS}"
-            yield Finding(Level.WARNING, f"measurement {record.measurement}: {counted}")
+            yield Finding(Grade.WARNING, f"measurement {record.measurement}: {counted}")
 
 
 def _reduce_findings(config: Config, measurements: set[str]) -> Iterator[Finding]:
     for name in sorted(config.reduce.every_s_by_measurement.keys() - measurements):
-        yield Finding(Level.WARNING, f"reduce.measurements.{name}: nothing writes a measurement of that name")
+        yield Finding(Grade.WARNING, f"reduce.measurements.{name}: nothing writes a measurement of that name")
 
 
 def _spool_findings(config: Config) -> Iterator[Finding]:
     existing = _existing(config.spool_directory)
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        yield Finding(Level.FAULT, f"spool {config.spool_directory}: nothing can be made in {existing}")
+        yield Finding(Grade.FAULT, f"spool {config.spool_directory}: nothing can be made in {existing}")
     cap_bytes, free_bytes = _room(config)
     if free_bytes < config.spool.keep_free_bytes:
         kept = f"keep_free_mib keeps {config.spool.keep_free_bytes / 1e6:.0f} MB free, there are fewer"
-        yield Finding(Level.WARNING, f"spool {config.spool_directory}: {kept}: data waits in memory alone")
+        yield Finding(Grade.WARNING, f"spool {config.spool_directory}: {kept}: data waits in memory alone")
     room = f"at most {cap_bytes / 1e6:.0f} MB, {free_bytes / 1e6:.0f} MB are free"
     yield Finding(
-        Level.FACT if cap_bytes < free_bytes else Level.WARNING, f"spool {config.spool_directory}: {room}"
+        Grade.FACT if cap_bytes < free_bytes else Grade.WARNING,
+        f"spool {config.spool_directory}: {room}",
     )
 
 
@@ -122,18 +123,18 @@ def _rate_findings(composition: Composition) -> Iterator[Finding]:
         try:
             rate = _rate(stages, composition, source, source.settings.log)
         except (DataError, InputMissingError) as error:
-            yield Finding(Level.FAULT, f"source {source.name}: {error}")
+            yield Finding(Grade.FAULT, f"source {source.name}: {error}")
             continue
         for words in stages.writing.missing_pages():
-            yield Finding(Level.WARNING, f"source {source.name}: in its log, {words}")
+            yield Finding(Grade.WARNING, f"source {source.name}: in its log, {words}")
         yield from _event_findings(source.name, events.seen, stages.counted())
         if rate is None:
-            yield Finding(Level.WARNING, f"source {source.name}: no rate can be told from its log")
+            yield Finding(Grade.WARNING, f"source {source.name}: no rate can be told from its log")
             continue
         a_day_mb = rate.bytes_per_s * DAY_S / 1e6
         outage_h = _room(config)[0] / rate.bytes_per_s / 3600.0
         yield Finding(
-            Level.FACT,
+            Grade.FACT,
             f"source {source.name}: {rate.points_per_s:.0f} points/s,"
             f" {a_day_mb:.1f} MB a day compressed; the spool holds {outage_h:.1f} h of it",
         )
@@ -162,10 +163,10 @@ def _event_findings(source: str, events: Iterable[Event], counters: Counters) ->
     """What a log has shown to be wrong with the configuration."""
     for event in events:
         if event.code in ABOUT_SENDERS:
-            level = Level.WARNING if event.level else Level.FACT
+            level = Grade.WARNING if event.level else Grade.FACT
             yield Finding(level, f"source {source}: channel {event.source}: {event.text}")
     for message, rows in kept_out(counters, source).items():
-        yield Finding(Level.FACT, f"source {source}: {rows} of {message} fill no field: of another sender")
+        yield Finding(Grade.FACT, f"source {source}: {rows} of {message} fill no field: of another sender")
 
 
 def _rate(stages: Stages, composition: Composition, source: Assembled, log: Path) -> Rate | None:
@@ -186,15 +187,15 @@ def _server_findings(config: Config) -> Iterator[Finding]:
     url = config.influx.url
     match exchange.verdict:
         case Acknowledged():
-            yield Finding(Level.FACT, f"server {url}: takes data by API {exchange.api}")
+            yield Finding(Grade.FACT, f"server {url}: takes data by API {exchange.api}")
         case Hold(cause=HoldCause.NOT_FOUND) if config.influx.create:
-            yield Finding(Level.FACT, f"server {url}: the bucket or database is missing and will be made")
+            yield Finding(Grade.FACT, f"server {url}: the bucket or database is missing and will be made")
         case Hold(cause=HoldCause.NO_DATABASE as cause, words=words):
             hint = "another program at that address, or a network's login page?"
-            yield Finding(Level.FAULT, f"server {url}: {cause.value}: {words} ({hint})")
+            yield Finding(Grade.FAULT, f"server {url}: {cause.value}: {words} ({hint})")
         case Hold(cause=cause, words=words):
-            yield Finding(Level.FAULT, f"server {url}: {cause.value}{words and ': '}{words}")
+            yield Finding(Grade.FAULT, f"server {url}: {cause.value}{words and ': '}{words}")
         case Retry(reason=reason):
-            yield Finding(Level.FAULT, f"server {url}: {reason}")
+            yield Finding(Grade.FAULT, f"server {url}: {reason}")
         case verdict:
-            yield Finding(Level.FAULT, f"server {url}: answers an empty write with {verdict}")
+            yield Finding(Grade.FAULT, f"server {url}: answers an empty write with {verdict}")

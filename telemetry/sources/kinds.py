@@ -7,7 +7,7 @@ exclusive resource, whatever their kinds. Another kind is one more line here.
 from collections.abc import Iterator, Sequence
 
 from telemetry.errors import ConfigError
-from telemetry.model.finding import Finding, Level
+from telemetry.model.finding import Finding, Grade
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings
@@ -57,4 +57,4 @@ def sharing(sources: Sequence[SourceSettings]) -> Iterator[Finding]:
     for (key, name), names in readers.items():
         if len(names) > 1:
             words = f"{key} {name} is read by {' and '.join(names)}: each decodes every frame"
-            yield Finding(Level.WARNING, words)
+            yield Finding(Grade.WARNING, words)

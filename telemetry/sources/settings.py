@@ -16,7 +16,7 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry.clock import Clock
 from telemetry.databases.bus import BusDatabases
 from telemetry.model.bit_rate import BitRate
-from telemetry.model.finding import Finding, Level
+from telemetry.model.finding import Finding, Grade
 from telemetry.model.ids import IsoTpId
 from telemetry.rules.map_entry import MapEntry
 from telemetry.sources.keys import SimulatedTime
@@ -85,7 +85,7 @@ class SourceSettings(ABC):
         """What of the system it needs."""
         return ()
 
-    def presence(self) -> Iterator[tuple[Level, str]]:
+    def presence(self) -> Iterator[tuple[Grade, str]]:
         """Where its frames come from and whether that is there, for `check`; opens nothing."""
         return iter(())
 
@@ -131,6 +131,6 @@ class SourceSettings(ABC):
         """What `check` reports of it."""
         if self.is_can and not any(bus.databases for bus in self.buses):
             words = "has no database; its frames are counted and not decoded"
-            yield Finding(Level.WARNING, f"source {self.name}: {words}")
+            yield Finding(Grade.WARNING, f"source {self.name}: {words}")
         for level, words in self.presence():
             yield Finding(level, f"source {self.name}: {words}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 
-from telemetry.web.feed import Feed
+from telemetry.web.feed import StatusFeed
 from telemetry.web.request import METHODS, Request, RequestError, RequestParser
 from telemetry.web.response import Response, stream_head, words
 
@@ -28,7 +28,7 @@ SLOW_S = 2.0  # without taking a byte: gives way to others
 class Stream:
     """An answer that does not end. greeting: what each client gets first."""
 
-    feed: Feed
+    feed: StatusFeed
     greeting: bytes
 
 

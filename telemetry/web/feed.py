@@ -4,7 +4,7 @@ Promises: messages never pile up. There is only the newest one, and a client tha
 """
 
 
-class Feed:
+class StatusFeed:
     """number grows with each message; message: bytes of the event stream."""
 
     def __init__(self) -> None:

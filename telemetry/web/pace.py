@@ -4,7 +4,7 @@ Promises: a client that asks as fast as it can takes a bounded share of the proc
 """
 
 
-class Pace:
+class StepBudget:
     """Allows `burst` steps at once and `per_s` of them a second."""
 
     def __init__(self, per_s: float, burst: float, now_s: float) -> None:

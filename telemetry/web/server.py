@@ -29,7 +29,7 @@ from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.threads import start
 from telemetry.web.connection import Answer, Connection, Stream
-from telemetry.web.pace import Pace
+from telemetry.web.pace import StepBudget
 from telemetry.web.request import Request
 from telemetry.web.response import words
 from telemetry.web.settings import ListenAddress, WebSettings
@@ -69,7 +69,7 @@ class WebServer:
         self._settings = settings
         self.site = Site(views, clock, settings.names)
         self._clock = clock
-        self._pace = Pace(STEPS_PER_S, BURST_STEPS, clock.monotonic_s())
+        self._pace = StepBudget(STEPS_PER_S, BURST_STEPS, clock.monotonic_s())
         self._selector = selectors.DefaultSelector()
         self._listener: socket.socket | None = None
         self._clients: dict[int, _Client] = {}  # by descriptor, in the order in which they came

@@ -24,7 +24,7 @@ from telemetry.clock import Clock
 from telemetry.live.state import LiveSnapshot
 from telemetry.web import health
 from telemetry.web.connection import Answer, Stream
-from telemetry.web.feed import Feed
+from telemetry.web.feed import StatusFeed
 from telemetry.web.history import History
 from telemetry.web.host import is_served, own_names
 from telemetry.web.request import Request
@@ -81,9 +81,9 @@ class Site:
         self._names = own_names(socket.gethostname(), names)
         self._history = History()
         self._look: _Look | None = None
-        self._feed = Feed()
+        self._feed = StatusFeed()
         self._fed_s = float("-inf")
-        self._files = {f"/{name}": _File(name, body) for name, body in _page().items()}
+        self._files = {f"/{name}": _PageFile(name, body) for name, body in _page().items()}
         self._files["/"] = self._files.pop("/index.html")
         build = hashlib.sha256("".join(sorted(file.tag for file in self._files.values())).encode())
         hello = _json({"build": build.hexdigest()[:16]})
@@ -146,7 +146,7 @@ class Site:
         return self._clock.monotonic_s()
 
 
-class _File:
+class _PageFile:
     """A file of the page. A browser asks each time whether it has changed: the service may be another."""
 
     def __init__(self, name: str, body: bytes) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from telemetry.clock import Clock, SystemClock
 from telemetry.decode import delivery as decode_delivery
-from telemetry.decode.delivery import WAITING_POINTS, Delivery
+from telemetry.decode.delivery import WAITING_POINTS, Upload
 from telemetry.decode.influx import Job, deliver
 from telemetry.decode.output import Piece
 from telemetry.decode.progress import Progress
@@ -71,7 +71,7 @@ class Run:
     ) -> None:
         self.stop = threading.Event()
         self.events: list[Event] = []
-        self.delivery = Delivery(
+        self.delivery = Upload(
             folder,
             InfluxSettings(url=server.url, database="fleet", api=Api.V1),
             clock or SystemClock(),

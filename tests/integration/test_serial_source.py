@@ -17,7 +17,7 @@ from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
 from telemetry.sources.serial.link import PyserialLink
-from telemetry.sources.serial.silence import Silence
+from telemetry.sources.serial.silence import SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
 from tests.support.framing import vedirect_block
@@ -47,7 +47,7 @@ class Running:
             PyserialLink(port, 9600),
             conversation,
             PROTOCOLS[protocol].make_framer(),
-            Silence("port", clock, unknown_s=unknown_s, offline_s=NEVER_SILENT),
+            SilenceWatch("port", clock, unknown_s=unknown_s, offline_s=NEVER_SILENT),
             clock,
             capture=capture,
         )

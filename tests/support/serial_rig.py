@@ -17,7 +17,7 @@ from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
 from telemetry.sources.serial.settings import SerialSettings
-from telemetry.sources.serial.silence import Silence
+from telemetry.sources.serial.silence import SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.binding import Binding
@@ -86,7 +86,7 @@ class SerialRig:
                 line,
                 self._conversation(),
                 PROTOCOLS[self._protocol].make_framer(),
-                Silence("bms", self.clock),
+                SilenceWatch("bms", self.clock),
                 self.clock,
             )
             source.run(self._channel, stop)

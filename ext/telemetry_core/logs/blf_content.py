@@ -43,7 +43,7 @@ _DEFLATED = 2
 _LARGEST_GAP = 4
 
 
-class Readable(Protocol):
+class ReadableFile(Protocol):
     """The file."""
 
     def readinto(self, buffer: memoryview, /) -> int | None: ...
@@ -61,7 +61,7 @@ class BlfPiece(NamedTuple):
 class BlfContent:
     """The content of one file. Raises ValueError if it is not BLF, EOFError if it ends inside the header."""
 
-    def __init__(self, stream: Readable) -> None:
+    def __init__(self, stream: ReadableFile) -> None:
         self._file = _BlfWindow(stream)
         is_whole = self._file.hold(_FILE_HEADER_BYTES)
         if not _FILE_SIGNATURE.startswith(self._file.data[:4]):
@@ -185,7 +185,7 @@ class BlfContent:
 class _BlfWindow:
     """The part of the file that is in memory."""
 
-    def __init__(self, stream: Readable) -> None:
+    def __init__(self, stream: ReadableFile) -> None:
         self._stream = stream
         self._buffer = bytearray(PIECE_BYTES)
         self.data = bytearray()

@@ -8,7 +8,7 @@ Source of the facts: the vendor's "General Protocol V4", as open drivers read it
 
 from telemetry_core.serial.framing import Check, MessageFraming, ReplyShape
 
-from telemetry.protocols.table import Mapped, Message, Request, SerialProtocol, Signal
+from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol, Signal
 
 BASIC = 0x03
 CELLS = 0x04
@@ -128,8 +128,8 @@ JBD = SerialProtocol(
         *(Mapped("JbdBasic.protection", f"event.{code}", bit=bit) for bit, code in enumerate(_PROTECTION)),
     ),
     requests=(
-        Request(request(BASIC), _POLL_S, BASIC),
-        Request(request(CELLS), _POLL_S, CELLS),
-        Request(request(MODEL), _MODEL_POLL_S, MODEL),
+        DeviceRequest(request(BASIC), _POLL_S, BASIC),
+        DeviceRequest(request(CELLS), _POLL_S, CELLS),
+        DeviceRequest(request(MODEL), _MODEL_POLL_S, MODEL),
     ),
 )

@@ -26,7 +26,7 @@ from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause
 from telemetry.spool.compress import decompress
 
 if TYPE_CHECKING:
-    from telemetry.sinks.influx.http import Transport
+    from telemetry.sinks.influx.http import HttpTransport
 
 ANSWER_BYTES = 64 * 1024  # of an answer to a write
 _EMPTY = gzip.compress(b"", mtime=0)
@@ -49,7 +49,7 @@ class InfluxClient:
         self._api = settings.api
         self._blotter = _blotter_of(settings.token, settings.username, settings.password)
         self._deadline = Deadline()
-        self._transports: dict[Api, Transport] = {}
+        self._transports: dict[Api, HttpTransport] = {}
         self._plain_until_s: float | None = None  # None: gzip
         self._sent_bytes = 0
         self._aborted = False
@@ -205,14 +205,14 @@ class InfluxClient:
         )
         return self._blotted(answer)
 
-    def _connect(self, api: Api) -> "Transport":
-        from telemetry.sinks.influx.http import Transport
+    def _connect(self, api: Api) -> "HttpTransport":
+        from telemetry.sinks.influx.http import HttpTransport
 
         if not self._secrets_read:
             self._read_secrets()
         self._deadline.start()
         token, basic = self._credentials(api)
-        return Transport(
+        return HttpTransport(
             self._settings,
             token,
             basic=basic,

@@ -149,7 +149,7 @@ def _guarded_pools(guard: _Guard) -> dict[str, type]:
     return {"http": Pool, "https": TlsPool}
 
 
-class Transport:
+class HttpTransport:
     """Requests to one server with one set of credentials."""
 
     def __init__(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from telemetry.model.bit_rate import BitRate
-from telemetry.model.finding import Level
+from telemetry.model.finding import Grade
 from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.can.source import SocketCanSource
 from telemetry.sources.keys import read_databases, read_isotp, read_simulated_time
@@ -35,14 +35,14 @@ class CanSettings(SourceSettings):
         """The kernel, and a simulator too, gives each reader of a bus every frame."""
         return (Resource(self.link.key, self.link.description, exclusive=False),)
 
-    def presence(self) -> Iterator[tuple[Level, str]]:
+    def presence(self) -> Iterator[tuple[Grade, str]]:
         words = f"{self.link.key} {self.link.description}"
         try:
             is_there = self.link.is_there()
         except OSError as error:  # a folder on the way that this user may not enter
-            yield Level.FAULT, f"{words}: {error.strerror}"
+            yield Grade.FAULT, f"{words}: {error.strerror}"
         else:
-            yield (Level.FACT, words) if is_there else (Level.WARNING, f"{words} is not there yet")
+            yield (Grade.FACT, words) if is_there else (Grade.WARNING, f"{words} is not there yet")
 
     def make_source(self, start: Start) -> SocketCanSource:
         time = self.simulated_time

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from telemetry.model.bit_rate import BitRate
-from telemetry.model.finding import Level
+from telemetry.model.finding import Grade
 from telemetry.sources.keys import read_databases, read_isotp
 from telemetry.sources.python_can.source import PythonCanSource
 from telemetry.sources.settings import Resource, SourceSettings, Start
@@ -38,14 +38,14 @@ class PythonCanSettings(SourceSettings):
         port, _, _ = str(self.options.get("channel", "")).partition("@")  # slcan: PORT@BAUD
         return (Resource("options.channel", port),) if port.startswith("/dev/") else ()
 
-    def presence(self) -> Iterator[tuple[Level, str]]:
+    def presence(self) -> Iterator[tuple[Grade, str]]:
         from can.interfaces import VALID_INTERFACES  # python-can is slow to import, and seldom needed
 
         interface = str(self.options["interface"])
         if interface in VALID_INTERFACES:
-            yield Level.FACT, f"python-can interface {interface}"
+            yield Grade.FACT, f"python-can interface {interface}"
         else:
-            yield Level.FAULT, f"python-can has no interface {interface}"
+            yield Grade.FAULT, f"python-can has no interface {interface}"
 
     def make_source(self, start: Start) -> PythonCanSource:
         return PythonCanSource(self.name, self.options, start.clock, channel=start.number_of(self.name))

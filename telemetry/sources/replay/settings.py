@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from telemetry.model.finding import Level
+from telemetry.model.finding import Grade
 from telemetry.sources.keys import read_databases, read_files, read_isotp
 from telemetry.sources.replay.source import ReplaySource
 from telemetry.sources.settings import SourceSettings, Start
@@ -40,8 +40,8 @@ class ReplaySettings(SourceSettings):
     def is_paced(self) -> bool:
         return self.speed is not None
 
-    def presence(self) -> Iterator[tuple[Level, str]]:
-        yield Level.FACT, f"reads the log {self.log}"
+    def presence(self) -> Iterator[tuple[Grade, str]]:
+        yield Grade.FACT, f"reads the log {self.log}"
 
     def make_source(self, start: Start) -> ReplaySource:
         return ReplaySource(

@@ -32,7 +32,7 @@ STEP_AHEAD_NS = 3600 * 10**9
 logger = logging.getLogger(__name__)
 
 
-class Pace:
+class ReplayPace:
     """Which frames are due, at `speed` times the speed at which they were recorded. Knows no log.
 
     A clock that was set while recording (stamps that step back by more than a second or ahead by more than
@@ -89,7 +89,7 @@ class ReplaySource(Source):
         self._path = path
         self._clock = clock
         self._channel_of = channel_of
-        self._pace = None if speed is None else Pace(clock, speed)
+        self._pace = None if speed is None else ReplayPace(clock, speed)
         self._start_position = start_position
         self._nudger = Nudger()
         self._delivered = 0

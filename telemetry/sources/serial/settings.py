@@ -17,14 +17,14 @@ from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.clock import Clock
 from telemetry.logs.capture_file import CaptureFile
-from telemetry.model.finding import Level
+from telemetry.model.finding import Grade
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.sources.keys import read_simulated_time
 from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
 from telemetry.sources.serial.link import PyserialLink, check_port
-from telemetry.sources.serial.silence import OFFLINE_S, UNKNOWN_S, Silence
+from telemetry.sources.serial.silence import OFFLINE_S, UNKNOWN_S, SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.settings import Resource, SourceSettings, Start
 from telemetry.toml_table import TomlTable
@@ -100,27 +100,27 @@ class SerialSettings(SourceSettings):
         port = Resource("port", self.port)
         return (port,) if self.capture is None else (port, Resource("capture", str(self.capture), "writes"))
 
-    def presence(self) -> Iterator[tuple[Level, str]]:
+    def presence(self) -> Iterator[tuple[Grade, str]]:
         where = f"port {self.port}"
         said = f"{self._protocol.title}, {self.baud_rate} baud"
         if "://" in self.port:
-            yield Level.FACT, f"{where}: {said}"
+            yield Grade.FACT, f"{where}: {said}"
             return
         port = Path(self.port)
         try:
             is_there = port.exists()
         except OSError as error:  # a folder on the way that this user may not enter
-            yield Level.FAULT, f"{where}: {error.strerror}"
+            yield Grade.FAULT, f"{where}: {error.strerror}"
             return
         if not is_there:
-            yield Level.WARNING, f"{where} is not there yet: {said}"
+            yield Grade.WARNING, f"{where} is not there yet: {said}"
         elif not os.access(port, os.R_OK | os.W_OK):
-            yield Level.FAULT, f"{where}: permission denied (add this user to the group dialout)"
+            yield Grade.FAULT, f"{where}: permission denied (add this user to the group dialout)"
         else:
-            yield Level.FACT, f"{where}: {said}"
+            yield Grade.FACT, f"{where}: {said}"
         if _NUMBERED_PORT.fullmatch(self.port):
             words = f"its number may change when it is plugged in again (take {_lasting_name(port)})"
-            yield Level.WARNING, f"{where}: {words}"
+            yield Grade.WARNING, f"{where}: {words}"
 
     # -- what it brings
 
@@ -177,10 +177,10 @@ class SerialSettings(SourceSettings):
         ]
         return Asking(polls, protocol.rest_s / self._scale, clock)
 
-    def _silence(self, clock: Clock) -> Silence:
+    def _silence(self, clock: Clock) -> SilenceWatch:
         if self._scale == 1.0:
-            return Silence(self.name, clock)
-        return Silence(
+            return SilenceWatch(self.name, clock)
+        return SilenceWatch(
             self.name,
             clock,
             unknown_s=max(UNKNOWN_S / self._scale, LEAST_UNKNOWN_S),

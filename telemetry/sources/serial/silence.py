@@ -12,7 +12,7 @@ UNKNOWN_S = 10.0
 OFFLINE_S = 60.0
 
 
-class Silence:
+class SilenceWatch:
     """How long one device has been silent."""
 
     def __init__(

@@ -23,7 +23,7 @@ from telemetry.sources.outbox import Outbox
 from telemetry.sources.reconnect import Outages, keep_connected, put_all, put_end
 from telemetry.sources.serial.conversation import Conversation
 from telemetry.sources.serial.link import SerialLink, SerialPort
-from telemetry.sources.serial.silence import Silence
+from telemetry.sources.serial.silence import SilenceWatch
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
 
@@ -42,7 +42,7 @@ class SerialSource(Source):
         link: SerialLink,
         conversation: Conversation,
         framer: Framer,
-        silence: Silence,
+        silence: SilenceWatch,
         clock: Clock,
         *,
         time_map: TimeMap | None = None,

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.web.connection import Answer, Connection, Stream
-from telemetry.web.feed import Feed
+from telemetry.web.feed import StatusFeed
 from telemetry.web.request import MAX_HEAD_BYTES, METHODS, Request
 from telemetry.web.response import Response
 
@@ -16,7 +16,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 400), st.booleans(
 
 def answers(said: bytes, steps: list[tuple[int, int, bool]]) -> bytes:
     """What the connection sends to one who says so much and takes so much in each step; then all the rest."""
-    feed = Feed()
+    feed = StatusFeed()
 
     def answer(request: Request) -> Answer:
         return (

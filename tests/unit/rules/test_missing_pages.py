@@ -12,7 +12,7 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.config import load_config
 from telemetry.ledger import Ledger, imbalances
-from telemetry.model.finding import Level
+from telemetry.model.finding import Grade
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.missing_pages import MissingPages
@@ -154,7 +154,7 @@ def warnings(setup: Setup) -> list[str]:
     return [
         one.text
         for one in check(setup.composition.config)
-        if one.level is Level.WARNING and "missing" in one.text
+        if one.level is Grade.WARNING and "missing" in one.text
     ]
 
 

@@ -5,7 +5,7 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.config import load_config
 from telemetry.errors import ConfigError, UnavailableError
-from telemetry.model.finding import Finding, Level
+from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 from telemetry.service.rate import Rate
 from tests.support.recording import VEHICLE_DBC, record_drive
@@ -19,14 +19,14 @@ def findings(tmp_path: Path, sources: str, url: str = "http://127.0.0.1:1", rest
     return list(check(load_config(file, {})))
 
 
-def texts(found: list[Finding], level: Level) -> str:
+def texts(found: list[Finding], level: Grade) -> str:
     return "\n".join(finding.text for finding in found if finding.level is level)
 
 
 def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_told(tmp_path: Path) -> None:
     record_drive(tmp_path / "drive.log", 20.0)
     source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    facts = texts(findings(tmp_path, source), Level.FACT)
+    facts = texts(findings(tmp_path, source), Grade.FACT)
     assert "source log: 218 points/s, " in facts
     assert " MB a day compressed; the spool holds " in facts
     assert "bus log: 15 messages, 198 signals" in facts
@@ -41,22 +41,22 @@ def test_a_rate_is_told_by_the_day_and_as_hours_of_the_spool(
     )
     source = 'cap_mib = 36\n[[replay]]\nname = "log"\nfile = "drive.log"\n'
     told = "100 points/s, 86.4 MB a day compressed; the spool holds 10.5 h of it"
-    assert f"source log: {told}" in texts(findings(tmp_path, source), Level.FACT)
+    assert f"source log: {told}" in texts(findings(tmp_path, source), Grade.FACT)
 
 
 def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
-    assert f"server {server.url}: takes data by API v2" in texts(found, Level.FACT)
-    assert texts(found, Level.FAULT) == ""
+    assert f"server {server.url}: takes data by API v2" in texts(found, Grade.FACT)
+    assert texts(found, Grade.FAULT) == ""
 
 
 def test_a_server_that_cannot_be_reached_or_refuses_is_a_fault(tmp_path: Path) -> None:
-    assert "Connection refused" in texts(findings(tmp_path, '[[can]]\nname = "can9"'), Level.FAULT)
+    assert "Connection refused" in texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
     with ScriptedServer() as server:
         server.script(answer(401, {}, b'{"code":"unauthorized","message":"unauthorized access"}'))
         found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
-    assert "unauthorized access" in texts(found, Level.FAULT)
+    assert "unauthorized access" in texts(found, Grade.FAULT)
 
 
 def test_a_fault_is_the_exit_code_whatever_is_found_after_it(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_a_fault_is_the_exit_code_whatever_is_found_after_it(tmp_path: Path) -> 
     with ScriptedServer() as server:
         levels = [finding.level for finding in findings(tmp_path, source, server.url)]
         exit_code = main(["check", str(tmp_path / "gateway.toml")])
-    assert Level.FAULT in levels
-    assert levels[-1] is not Level.FAULT
+    assert Grade.FAULT in levels
+    assert levels[-1] is not Grade.FAULT
     assert exit_code == UnavailableError.exit_code
 
 
@@ -75,21 +75,21 @@ def test_a_page_in_place_of_the_database_is_a_fault_that_names_it(tmp_path: Path
         server.script(*[answer(200, {"Content-Type": "text/html"}, page)] * 2)
         found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
     fault = f"server {server.url}: what answers is no database: HTTP 200 text/html: Welcome to nginx! ("
-    assert fault in texts(found, Level.FAULT)
-    assert "takes data" not in texts(found, Level.FACT)
+    assert fault in texts(found, Grade.FAULT)
+    assert "takes data" not in texts(found, Grade.FACT)
 
 
 def test_a_redirect_is_a_fault_that_says_where_to(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         server.script(answer(302, {"Location": "http://user:pa55word@portal.example/login"}))
-        faults = texts(findings(tmp_path, '[[can]]\nname = "can9"', server.url), Level.FAULT)
+        faults = texts(findings(tmp_path, '[[can]]\nname = "can9"', server.url), Grade.FAULT)
     assert "redirected elsewhere: http://***@portal.example/login" in faults
 
 
 def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
     warnings = texts(
         findings(tmp_path, '[[can]]\nname = "can9"\n[[can]]\nname = "sim"\nsocket = "bus.sock"'),
-        Level.WARNING,
+        Grade.WARNING,
     )
     assert "source can9: has no database; its frames are counted and not decoded" in warnings
     assert "source can9: interface can9 is not there yet" in warnings
@@ -100,20 +100,20 @@ def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path
     source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     mapped = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
     reduce = "[reduce.measurements]\nBMS_PackPower = 1\nbattery = 1\nBMS_Pack = 1\n"
-    warnings = texts(findings(tmp_path, source, rest=mapped + reduce), Level.WARNING)
+    warnings = texts(findings(tmp_path, source, rest=mapped + reduce), Grade.WARNING)
     assert "reduce.measurements.BMS_Pack: nothing writes a measurement of that name" in warnings
     assert warnings.count("reduce.measurements") == 1
 
 
 def test_a_disk_that_has_less_than_is_to_be_kept_free_is_a_warning(tmp_path: Path) -> None:
     found = findings(tmp_path, 'keep_free_mib = 16000000\n[[can]]\nname = "can9"')
-    assert "keep_free_mib keeps 16777216 MB free, there are fewer" in texts(found, Level.WARNING)
+    assert "keep_free_mib keeps 16777216 MB free, there are fewer" in texts(found, Grade.WARNING)
 
 
 def test_what_is_protected_is_a_fact(tmp_path: Path) -> None:
     source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     entry = '[[protect]]\nmessage = "BMS_PackPower"\nprofile = "counter"\ncounter = "Counter"\n'
-    facts = texts(findings(tmp_path, source, rest=entry), Level.FACT)
+    facts = texts(findings(tmp_path, source, rest=entry), Grade.FACT)
     assert "protected: 1 messages (BMS_PackPower)" in facts
 
 
@@ -134,19 +134,19 @@ def test_nothing_is_touched_but_the_cached_plan(tmp_path: Path) -> None:
 
 def test_a_spool_where_nothing_can_be_made_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file")
-    faults = texts(findings(tmp_path, '[[can]]\nname = "can9"'), Level.FAULT)
+    faults = texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
     assert f"spool {tmp_path}/spool: nothing can be made in {tmp_path}/spool" in faults
 
 
 def test_a_python_can_interface_that_there_is_not_is_a_fault(tmp_path: Path) -> None:
     source = '[[python_can]]\nname = "usb"\noptions = { interface = "slcam" }'
-    assert "source usb: python-can has no interface slcam" in texts(findings(tmp_path, source), Level.FAULT)
+    assert "source usb: python-can has no interface slcam" in texts(findings(tmp_path, source), Grade.FAULT)
 
 
 def test_a_log_that_cannot_be_read_is_a_fault_and_the_server_is_asked_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "drive.blf").write_text("no BLF log")
     source = '[[replay]]\nname = "log"\nfile = "drive.blf"'
-    faults = texts(findings(tmp_path, source), Level.FAULT)
+    faults = texts(findings(tmp_path, source), Grade.FAULT)
     assert f"source log: {tmp_path}/drive.blf: is no BLF log" in faults
     assert "Connection refused" in faults
 
@@ -155,7 +155,7 @@ def test_what_lies_behind_a_folder_that_may_not_be_entered_is_a_fault(tmp_path: 
     unseen = "x" * 300  # fails like a name in a closed folder
     bus = f'[[can]]\nname = "sim"\nsocket = "{unseen}"\n'
     port = f'[[serial]]\nname = "bms"\nport = "{unseen}"\nprotocol = "jbd"\n'
-    faults = texts(findings(tmp_path, bus + port), Level.FAULT)
+    faults = texts(findings(tmp_path, bus + port), Grade.FAULT)
     assert f"source sim: socket {tmp_path / unseen}: File name too long" in faults
     assert f"source bms: port {tmp_path / unseen}: File name too long" in faults
 
@@ -164,7 +164,7 @@ def test_the_room_for_a_spool_is_told_where_its_folder_cannot_be_looked_at(tmp_p
     file = tmp_path / "gateway.toml"
     influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
     file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "{"x" * 300}"\n[[can]]\nname = "can9"\n')
-    assert "MB are free" in texts(list(check(load_config(file, {}))), Level.FACT)
+    assert "MB are free" in texts(list(check(load_config(file, {}))), Grade.FACT)
 
 
 J1939_DBC = """VERSION ""
@@ -206,8 +206,8 @@ def test_senders_of_which_none_is_named_are_reported(
     entry = '[[map]]\nsignal = "Pack.Volts"\nto = "battery.voltage_v"\n'
     found = findings(tmp_path, source, rest=entry)
     of_senders = [finding for finding in found if "of Pack" in finding.text or "Pack comes" in finding.text]
-    of_level = {level: [one.text for one in of_senders if one.level is level] for level in Level}
-    for level, texts_begin in ((Level.WARNING, warnings), (Level.FACT, facts)):
+    of_level = {level: [one.text for one in of_senders if one.level is level] for level in Grade}
+    for level, texts_begin in ((Grade.WARNING, warnings), (Grade.FACT, facts)):
         places = ("source log: channel can3: ", "source log: ")
         assert len(of_level[level]) == len(texts_begin)
         for text, begin in zip(of_level[level], texts_begin, strict=True):

@@ -12,7 +12,7 @@ from telemetry.clock import SystemClock
 from telemetry.config import Config, load_config
 from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError
-from telemetry.model.finding import Level
+from telemetry.model.finding import Grade
 from telemetry.monitor.bench import Bench
 from telemetry.monitor.direct import DirectFeed
 from telemetry.service.check import check
@@ -178,7 +178,7 @@ def test_two_sources_may_read_one_interface_and_check_warns(tmp_path: Path) -> N
     config = load(
         tmp_path, '[[can]]\nname = "a"\ninterface = "vc0"\n[[can]]\nname = "b"\ninterface = "vc0"\n'
     )
-    warnings = [finding.text for finding in check(config) if finding.level is Level.WARNING]
+    warnings = [finding.text for finding in check(config) if finding.level is Grade.WARNING]
     assert "interface vc0 is read by a and b: each decodes every frame" in warnings
 
 

@@ -12,7 +12,7 @@ from telemetry.web.connection import (
     Connection,
     Stream,
 )
-from telemetry.web.feed import Feed
+from telemetry.web.feed import StatusFeed
 from telemetry.web.request import Request
 from telemetry.web.response import Response
 
@@ -23,7 +23,7 @@ class Rig:
     """A connection whose answers are the paths asked for; `/events` is a stream."""
 
     def __init__(self) -> None:
-        self.feed = Feed()
+        self.feed = StatusFeed()
         self.feed.publish("live", "1")
         self.connection = Connection(self._answer, 0.0)
 

@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import Stream
-from telemetry.web.pace import Pace
+from telemetry.web.pace import StepBudget
 from telemetry.web.request import Request
 from telemetry.web.response import Response
 from telemetry.web.site import FRESH_S, QUIET_S, Site, Views
@@ -144,7 +144,7 @@ def test_while_nothing_is_published_the_stream_tells_how_old_things_are(rig: Rig
 
 
 def test_the_pace_lets_a_burst_through_and_then_so_much_a_second() -> None:
-    pace = Pace(100.0, 10.0, 0.0)
+    pace = StepBudget(100.0, 10.0, 0.0)
     pace.take(10)
     assert pace.wait_s(0.0) == 0.0
     pace.take(50)

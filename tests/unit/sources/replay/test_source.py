@@ -9,7 +9,7 @@ from telemetry_core.frames.batch import FrameTuple
 
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
-from telemetry.sources.replay.source import Pace, ReplaySource
+from telemetry.sources.replay.source import ReplayPace, ReplaySource
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 
@@ -231,14 +231,14 @@ def test_a_speed_is_above_zero(log: Path, speed: float) -> None:
 
 
 def test_a_pace_waits_long_enough_for_frames_to_gather() -> None:
-    pace = Pace(FakeClock(), 1.0)
+    pace = ReplayPace(FakeClock(), 1.0)
     assert pace.wait_s(100) == 0.0
     assert pace.wait_s(1_000_100) == 0.01
 
 
 def test_a_log_at_ten_times_its_speed_is_waited_for_a_tenth_of_its_time() -> None:
     clock = FakeClock()
-    pace = Pace(clock, 10.0)
+    pace = ReplayPace(clock, 10.0)
     assert pace.wait_s(5_000_000_000) == 0.0
     assert pace.wait_s(7_000_000_000) == pytest.approx(0.2)
     clock.advance(0.1)

@@ -7,7 +7,7 @@ from telemetry_core.decode.spec import BusSpec, PlanSpec
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
-from telemetry.model.finding import Level
+from telemetry.model.finding import Grade
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.service.check import check
 from telemetry.sources.serial.settings import SerialSettings
@@ -175,7 +175,7 @@ def test_a_source_that_was_not_started_touches_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "bms.capture").exists()
 
 
-def findings(tmp_path: Path, serial: str, level: Level) -> str:
+def findings(tmp_path: Path, serial: str, level: Grade) -> str:
     found = check(load(tmp_path, serial))
     return "\n".join(finding.text for finding in found if finding.level is level)
 
@@ -213,24 +213,24 @@ def test_what_is_asked_most_often_is_asked_as_often_as_is_set(tmp_path: Path) ->
 
 
 def test_check_tells_of_a_port_what_it_can_without_opening_it(tmp_path: Path) -> None:
-    absent = findings(tmp_path, BMS, Level.WARNING)
+    absent = findings(tmp_path, BMS, Grade.WARNING)
     assert "source bms: port /dev/serial/by-id/usb-BMS is not there yet: JBD" in absent
     (tmp_path / "port").touch()
     present = BMS.replace("/dev/serial/by-id/usb-BMS", str(tmp_path / "port"))
-    assert f"port {tmp_path}/port: JBD" in findings(tmp_path, present, Level.FACT)
+    assert f"port {tmp_path}/port: JBD" in findings(tmp_path, present, Grade.FACT)
     remote = BMS.replace("/dev/serial/by-id/usb-BMS", "socket://terminal:4001")
-    assert "port socket://terminal:4001: JBD" in findings(tmp_path, remote, Level.FACT)
+    assert "port socket://terminal:4001: JBD" in findings(tmp_path, remote, Grade.FACT)
 
 
 def test_check_tells_which_group_to_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "port").touch()
     monkeypatch.setattr("telemetry.service.check.os.access", lambda path, _: path.name != "port")
-    faults = findings(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", str(tmp_path / "port")), Level.FAULT)
+    faults = findings(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", str(tmp_path / "port")), Grade.FAULT)
     assert f"port {tmp_path}/port: permission denied (add this user to the group dialout)" in faults
 
 
 def test_check_warns_of_a_name_that_changes_when_it_is_plugged_in_again(tmp_path: Path) -> None:
-    warnings = findings(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", "/dev/ttyUSB7"), Level.WARNING)
+    warnings = findings(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", "/dev/ttyUSB7"), Grade.WARNING)
     assert (
         "its number may change when it is plugged in again (take its link in /dev/serial/by-id)" in warnings
     )

@@ -1,7 +1,7 @@
 """When a device that tells nothing stops being believed."""
 
 from telemetry.sources.items import SourceEvent
-from telemetry.sources.serial.silence import Silence
+from telemetry.sources.serial.silence import SilenceWatch
 from tests.support.clock import FakeClock
 
 
@@ -11,7 +11,7 @@ def told(events: list[SourceEvent]) -> list[tuple[str, bool]]:
 
 def test_values_are_unknown_after_ten_seconds_and_the_device_offline_after_sixty() -> None:
     clock = FakeClock()
-    silence = Silence("bms", clock)
+    silence = SilenceWatch("bms", clock)
     clock.advance(9.9)
     assert silence.look() == []
     clock.advance(0.1)
@@ -31,7 +31,7 @@ def test_values_are_unknown_after_ten_seconds_and_the_device_offline_after_sixty
 
 def test_a_good_message_ends_both() -> None:
     clock = FakeClock()
-    silence = Silence("bms", clock)
+    silence = SilenceWatch("bms", clock)
     clock.advance(61.0)
     assert told(silence.look()) == [("values_unknown", True), ("device_offline", True)]
     assert told(silence.broken()) == [("values_unknown", False), ("device_offline", False)]
@@ -44,7 +44,7 @@ def test_a_good_message_ends_both() -> None:
 
 def test_messages_that_keep_coming_are_no_event() -> None:
     clock = FakeClock()
-    silence = Silence("bms", clock)
+    silence = SilenceWatch("bms", clock)
     for _ in range(100):
         clock.advance(9.0)
         assert silence.broken() == []
