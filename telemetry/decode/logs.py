@@ -110,8 +110,9 @@ class LogDecoder:
         return f"{self.frames_read} frames: {told or 'none decoded'}"
 
     def _counted(self) -> dict[str, int]:
+        in_order = {f"frames/{ACCOUNT}/{fate}": 0 for fate in self._stages.decoding.fates()}
         decoded = (worker.decoding.counted() for worker in self._workers)
-        return add(*decoded, self._stages.gathering.counted())
+        return add(in_order, *decoded, self._stages.gathering.counted())
 
     def _writers(self) -> "list[_Writer]":
         return [self._ordered] if self._ordered else [worker.writer for worker in self._workers]
