@@ -283,10 +283,13 @@ def _server_findings(config: Config) -> Iterator[Finding]:
     settings = replace(config.influx, create=False)  # a question changes nothing
     with contextlib.closing(InfluxClient(settings, SystemClock())) as client:
         exchange = client.probe()
+        described = client.describe() if exchange.verdict == Acknowledged() else ""
     url = config.influx.url
     match exchange.verdict:
         case Acknowledged():
             yield Finding(Level.FACT, f"server {url}: takes data by API {exchange.api}")
+            if described:
+                yield Finding(Level.FACT, f"server {url}: {described}")
         case Hold(cause=HoldCause.NOT_FOUND) if config.influx.create:
             yield Finding(Level.FACT, f"server {url}: the bucket or database is missing and will be made")
         case Hold(cause=HoldCause.NO_DATABASE as cause, words=words):

@@ -22,13 +22,13 @@ def imported(gateway: Gateway) -> set[str]:
     return {name.partition(".")[0] for name in names if "." in name}
 
 
-def test_with_a_cached_plan_the_service_imports_neither_cantools_nor_numpy_nor_rich(
+def test_with_a_cached_plan_and_a_bucket_the_service_imports_no_parser_no_numpy_and_no_influxdb_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = record_drive(tmp_path / "drive.log", 1.0)
     replay = f'[[replay]]\nname = "drive"\nfile = "{log}"\ndatabases = ["{VEHICLE_DBC}"]\n'
     with ScriptedServer() as server:
-        influx = f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
+        influx = f'[influx]\nurl = "{server.url}"\nbucket = "b"\ncreate = true\n'
         with Gateway(tmp_path, influx, replay, top=f'cache_directory = "{tmp_path / "plans"}"') as gateway:
             gateway.run()
             monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")

@@ -1,7 +1,10 @@
 """The client against real servers: which API it finds, what it makes of their answers."""
 
 import gzip
+import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +55,29 @@ def test_influxdb_2_is_written_by_api_v2(influxdb2: DatabaseServer, connect: Con
     assert client.write(line("1.5")).verdict == Acknowledged()
     assert client.api is Api.V2
     assert database.points() == {Point("pack", (("vehicle", "a"),), "v", NOW_NS): 1.5}
+
+
+@pytest.mark.server("influxdb2")
+@pytest.mark.parametrize(("retention_s", "kept"), [(0, "its points for ever"), (30 * 24 * 3600, "30 d")])
+def test_influxdb_2_is_described_by_its_version_and_its_buckets_retention(
+    influxdb2: DatabaseServer, connect: Connect, retention_s: int, kept: str
+) -> None:
+    database = influxdb2.fresh_database(retention_s)
+    client = connect(settings_of(database))
+    client.probe()
+    assert re.fullmatch(rf"InfluxDB v2\.\S+, bucket {database.name} keeps {kept}", client.describe())
+
+
+@pytest.mark.server("influxdb2")
+def test_a_token_that_may_only_write_describes_nothing(influxdb2: DatabaseServer, connect: Connect) -> None:
+    database = influxdb2.fresh_database()
+    bucket = json.loads(influxdb2.request("GET", "/api/v2/buckets", name=database.name).body)["buckets"][0]
+    writes = {"action": "write", "resource": {"type": "buckets", "id": bucket["id"]}}
+    wanted = {"orgID": bucket["orgID"], "permissions": [writes]}
+    granted = influxdb2.request("POST", "/api/v2/authorizations", json.dumps(wanted).encode())
+    client = connect(replace(settings_of(database), token=Secret(json.loads(granted.body)["token"])))
+    assert client.write(line("1.5")).verdict == Acknowledged()
+    assert client.describe() == ""
 
 
 @pytest.mark.server("influxdb1")

@@ -7,10 +7,10 @@ Promises:
 - Credentials stand in headers only, and are blotted out of every answer.
 - One thread, started before the first request, ends requests that take too long.
 - urllib3 is imported with the first request: the first frame does not wait for it.
+- influxdb-client is imported when a bucket is missing, or when `check` asks for it.
 """
 
 import gzip
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 ANSWER_BYTES = 64 * 1024  # of an answer to a write
 _EMPTY = gzip.compress(b"", mtime=0)
-_JSON = {"Content-Type": "application/json"}
 _LINES = {"Content-Type": "text/plain; charset=utf-8"}
 GZIP_AGAIN_S = 3600.0  # after a server took no gzip: another one may stand there by now
 _UNSUPPORTED = 415  # media type or content coding: RFC 9110, 15.5.16
@@ -110,6 +109,14 @@ class InfluxClient:
         """Ask by InfluxQL, which every InfluxDB answers at `/query`. Raises ConfigError as `write` does."""
         parameters = {"db": self._settings.v1_database, "epoch": "ns", "q": text}
         return self._request(Api.V1, "GET", "/query", parameters, {}, b"")
+
+    def describe(self) -> str:
+        """Version of an InfluxDB 2 and retention of its bucket; empty where neither is to be known."""
+        if self._api is not Api.V2:
+            return ""
+        from telemetry.sinks.influx.ask import describe
+
+        return describe(self._request, self._settings)
 
     def _ask(self, payload: bytes) -> Exchange:
         started_s, sent_bytes = self._clock.monotonic_s(), self._sent_bytes
@@ -197,23 +204,14 @@ class InfluxClient:
 
     def _create(self, api: Api) -> Answer | NoAnswer:
         """Make the database or bucket."""
-        settings = self._settings
-        organisation_id = self._organisation_id() if api is Api.V2 else ""
-        if organisation_id:
-            body = {"orgID": organisation_id, "name": settings.v2_bucket, "retentionRules": []}
-            return self._request(api, "POST", "/api/v2/buckets", {}, _JSON, json.dumps(body).encode())
-        # InfluxDB 1.8 writes by API v2 but makes databases by v1 only.
-        name = settings.v1_database.replace("\\", "\\\\").replace('"', '\\"')
-        return self._request(Api.V1, "POST", "/query", {"q": f'CREATE DATABASE "{name}"'}, {}, b"")
+        if api is Api.V2:
+            from telemetry.sinks.influx.ask import make_bucket
 
-    def _organisation_id(self) -> str:
-        answer = self._request(Api.V2, "GET", "/api/v2/orgs", {"org": self._settings.org}, _JSON, b"")
-        try:
-            if isinstance(answer, Answer) and answer.status == 200:
-                return str(json.loads(answer.body)["orgs"][0]["id"])
-        except (ValueError, LookupError, TypeError, RecursionError):
-            pass  # not what InfluxDB 2 answers
-        return ""
+            if made := make_bucket(self._request, self._settings):
+                return made
+        # InfluxDB 1.8 writes by API v2 but makes databases by v1 only.
+        name = self._settings.v1_database.replace("\\", "\\\\").replace('"', '\\"')
+        return self._request(Api.V1, "POST", "/query", {"q": f'CREATE DATABASE "{name}"'}, {}, b"")
 
     def _request(
         self, api: Api, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes

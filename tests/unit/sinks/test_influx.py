@@ -1,6 +1,7 @@
 """How the client finds the server's API, makes what is missing, and finds its credentials."""
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from telemetry.sinks.influx.settings import Api, InfluxSettings
 from telemetry.sinks.influx.verdict import Acknowledged, Failure, Hold, HoldCause, NoAnswer
 from telemetry.spool.compress import compress
 from tests.support.clock import FakeClock
-from tests.support.scripted_server import Act, Connection, ScriptedServer
+from tests.support.scripted_server import Act, Connection, ScriptedServer, drip
 
 Reply = tuple[int, bytes]
 NO_SUCH_PAGE = (404, b"404 page not found\n")
@@ -139,13 +140,15 @@ def test_a_missing_bucket_is_made_in_its_organisation(connect: Connect, server: 
     site = Site(
         {
             "/api/v2/write": lambda: next(writes),
-            "/api/v2/orgs": (200, b'{"orgs":[{"id":"0815"}]}'),
+            "/api/v2/orgs": (200, b'{"orgs":[{"id":"0815","name":"fleet"}]}'),
             "/api/v2/buckets": (201, b'{"id":"08","orgID":"15","name":"cars","retentionRules":[]}'),
         }
     )
-    assert connect(site.act, create=True, org="fleet").write(LINES).verdict == Acknowledged()
+    client = connect(site.act, create=True, org="fleet", token=Secret("t0ken"))
+    assert client.write(LINES).verdict == Acknowledged()
     assert site.asked == ["/api/v2/write", "/api/v2/orgs", "/api/v2/buckets", "/api/v2/write"]
-    assert server.requests[2].body == b'{"orgID": "0815", "name": "cars", "retentionRules": []}'
+    assert json.loads(server.requests[2].body) == {"orgID": "0815", "name": "cars", "retentionRules": []}
+    assert {request.headers["authorization"] for request in server.requests} == {"Token t0ken"}
 
 
 @pytest.mark.parametrize("orgs", [NO_SUCH_PAGE, (200, b"["), (200, b'{"orgs":[]}'), (200, b"[]"), (500, b"")])
@@ -167,6 +170,54 @@ def test_a_bucket_that_cannot_be_made_holds_and_says_why(connect: Connect) -> No
     assert isinstance(verdict, Hold)
     assert verdict.cause is HoldCause.NOT_FOUND
     assert "not an admin" in verdict.words
+
+
+def test_a_server_that_drips_in_place_of_making_a_bucket_is_left_at_the_deadline(
+    connect: Connect, server: ScriptedServer
+) -> None:
+    orgs = (200, b'{"orgs":[{"id":"0815","name":"fleet"}]}')
+    site = Site({"/api/v2/write": NO_BUCKET, "/api/v2/orgs": orgs})
+    server.script(
+        site.act, site.act, drip(b" ", at_once=b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n")
+    )
+    verdict = connect(site.act, create=True, request_timeout_s=0.2).write(LINES).verdict
+    assert isinstance(verdict, Hold)
+    assert "making it: Retry(reason='no answer in time'" in verdict.words
+    assert server.requests[-1].target.startswith("/api/v2/buckets")
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        ("[]", "its points for ever"),
+        ('[{"type":"expire","everySeconds":0}]', "its points for ever"),
+        ('[{"type":"expire","everySeconds":2592000}]', "30 d"),
+        ('[{"type":"expire","everySeconds":5400}]', "1.5 h"),
+    ],
+)
+def test_an_influxdb_2_is_described_by_its_version_and_its_buckets_retention(
+    connect: Connect, rules: str, kept: str
+) -> None:
+    bucket = f'{{"buckets":[{{"name":"cars","retentionRules":{rules}}}]}}'.encode()
+    site = Site({"/api/v2/write": GOOD, "/api/v2/buckets": (200, bucket), "/ping": GOOD})
+    client = connect(site.act)
+    client.probe()
+    assert client.describe() == f"InfluxDB of no version, bucket cars keeps {kept}"
+
+
+@pytest.mark.parametrize("reply", [NO_SUCH_PAGE, (401, b"{}"), (200, b'{"buckets":[]}'), (200, b"[5]"), GOOD])
+def test_what_shows_no_bucket_is_not_described(connect: Connect, reply: Reply) -> None:
+    client = connect(Site({"/api/v2/write": GOOD, "/api/v2/buckets": reply, "/ping": GOOD}).act)
+    client.probe()
+    assert client.describe() == ""
+
+
+def test_a_server_of_api_v1_is_not_asked_for_buckets(connect: Connect) -> None:
+    site = Site({"/write": GOOD})
+    client = connect(site.act)
+    client.probe()
+    assert client.describe() == ""
+    assert site.asked == ["/api/v2/write", "/write"]
 
 
 @pytest.mark.parametrize(
