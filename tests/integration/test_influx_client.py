@@ -65,7 +65,7 @@ def test_influxdb_2_is_described_by_its_version_and_its_buckets_retention(
     database = influxdb2.fresh_database(retention_s)
     client = connect(settings_of(database))
     client.probe()
-    assert re.fullmatch(rf"InfluxDB v2\.\S+, bucket {database.name} keeps {kept}", client.describe())
+    assert re.fullmatch(rf"InfluxDB \S+, bucket {database.name} keeps {kept}", client.describe())
 
 
 @pytest.mark.server("influxdb2")

@@ -51,6 +51,16 @@ def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_p
     assert texts(found, Grade.FAULT) == ""
 
 
+def test_an_influxdb_2_that_shows_its_bucket_is_a_fact_with_version_and_retention(tmp_path: Path) -> None:
+    bucket = b'{"buckets":[{"name":"d","retentionRules":[{"everySeconds":2592000}]}]}'
+    with ScriptedServer() as server:
+        server.script(answer(204), answer(200, {}, bucket), answer(204, {"X-Influxdb-Version": "v2.8.0"}))
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    facts = texts(found, Grade.FACT).splitlines()
+    described = f"server {server.url}: InfluxDB v2.8.0, bucket d keeps 30 d"
+    assert facts[-2:] == [f"server {server.url}: takes data by API v2", described]
+
+
 def test_a_server_that_cannot_be_reached_or_refuses_is_a_fault(tmp_path: Path) -> None:
     assert "Connection refused" in texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
     with ScriptedServer() as server:
