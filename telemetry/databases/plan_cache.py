@@ -138,7 +138,7 @@ def _child() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES, PARSE_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PARSE_TIMEOUT_S, PARSE_TIMEOUT_S))
     # cantools imports python-can, and that imports asammdf and pandas for MF4 logs: a second, and 60 MB.
-    sys.modules["asammdf"] = None  # type: ignore[assignment]
+    sys.modules["asammdf"] = None  # type: ignore[assignment]  # import's own word for absent
     from telemetry.databases.build import build_plan
 
     try:

@@ -2,7 +2,7 @@
 
 Promises:
 - Frames come in the order of the logs and within them.
-- Logs that one recording was cut into give what the whole would: stamps are told apart over all logs, a
+- Logs that are parts of one recording give what the whole would: equal stamps are nudged over all logs, a
   transport session may begin in one log and end in the next, a channel of the same name is the same channel.
 - What is known at the end of a batch depends on the frames up to there alone.
 

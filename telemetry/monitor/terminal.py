@@ -39,7 +39,7 @@ class Output(Console):
 
     @property
     def encoding(self) -> str:
-        """What it can show, whatever it takes."""
+        """That of the stream, or ASCII on a terminal that shows no more."""
         return "ascii" if os.environ.get("TERM") in _OF_ASCII else super().encoding
 
 

@@ -84,7 +84,7 @@ def describe(request: Request, settings: InfluxSettings) -> str:
 
 def _connect(request: Request) -> tuple[InfluxDBClient, _Pool]:
     client, pool = InfluxDBClient(url=""), _Pool(request)
-    client.api_client.rest_client.pool_manager = pool  # type: ignore[assignment]
+    client.api_client.rest_client.pool_manager = pool  # type: ignore[assignment]  # only `request` is asked
     return client, pool
 
 
