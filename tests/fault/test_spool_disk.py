@@ -220,18 +220,38 @@ def test_on_a_read_only_disk_data_flows_from_memory_until_it_can_be_stored(
         spool.close()
 
 
+@contextlib.contextmanager
+def killed_at_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """The process, which does not outlive a failed test."""
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def copy_of_one_instant(image: Path, copy: Path) -> None:
+    """Copy an image again until two copies agree: the kernel still writes after its last user has stopped."""
+    earlier = b""
+    while (now := image.read_bytes()) != earlier:
+        earlier = now
+    copy.write_bytes(now)
+
+
 def test_a_power_cut_at_any_time_loses_nothing_that_was_accepted(tmp_path: Path, clock: FakeClock) -> None:
     """The image of a mounted file system, copied while it is written to, is what a power cut leaves."""
     image, cut = tmp_path / "image", tmp_path / "cut"
     make_ext4(image, 16 << 20)
-    with ext4(tmp_path / "disk", image) as disk:
-        process = writer(disk / "spool", 4000)
+    with (
+        ext4(tmp_path / "disk", image) as disk,
+        killed_at_the_end(writer(disk / "spool", 4000)) as process,
+    ):
         for number, report in enumerate(reports(process)):
             if number % 150 == 149:
-                shutil.copyfile(image, cut)
+                process.send_signal(signal.SIGSTOP)
+                copy_of_one_instant(image, cut)
+                process.send_signal(signal.SIGCONT)
                 with ext4(tmp_path / "after", cut) as after:
                     check_after_a_crash(after / "spool", clock, int(report["points"]))
             if number == 750:
                 break
-        process.kill()
-        process.communicate()
