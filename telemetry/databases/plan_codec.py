@@ -9,6 +9,7 @@ Promises:
 
 import json
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
@@ -85,6 +86,7 @@ def _record_row(record: RecordSpec) -> tuple[Any, ...]:
             field.passes,
             field.signal,
             field.texts,
+            field.unit,
         )
         for field in record.fields
     ]
@@ -103,8 +105,9 @@ def _record(row: list[Any]) -> RecordSpec:
             _typed(passes, bool),
             _typed(signal, str),
             _words(texts),
+            intern(_typed(unit, str)),  # a handful for ten thousand signals
         )
-        for name, kind, factor, offset, scale, passes, signal, texts in rows
+        for name, kind, factor, offset, scale, passes, signal, texts, unit in rows
     )
     return RecordSpec(_typed(measurement, str), fields, _typed(modelled, bool), _typed(message, str))
 

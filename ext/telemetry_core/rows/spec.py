@@ -36,6 +36,7 @@ class FieldSpec:
     passes: bool = False  # a change of it is never reduced away (flags, value tables, texts; no selector)
     signal: str = ""  # as the database names it, where `name` had to differ; otherwise empty
     texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT or WORD: raw value and text
+    unit: str = ""  # as the database names it, for people: no output is scaled by it
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,12 @@ def test_a_message_becomes_a_record_with_a_field_for_each_signal(load: Load) -> 
     assert plan.warnings == ()
 
 
+def test_a_field_names_the_unit_of_its_signal(load: Load) -> None:
+    text = message("Volts : 0|8@1+ (1,0)", "Bare : 8|8@1+ (1,0)").replace('""', '"V"', 1)
+    _, fields = only(load(text))
+    assert {field.name: field.unit for field in fields} == {"Volts": "V", "Bare": ""}
+
+
 def test_signals_are_in_the_order_of_cantools(load: Load) -> None:
     _, fields = only(load(message("B : 16|8@1+ (1,0)", "A : 7|8@0+ (1,0)", "C : 8|8@1+ (1,0)")))
     assert [field.name for field in fields] == ["A", "C", "B"]
