@@ -28,7 +28,12 @@ FIRST_ALARM = (
 _EVENT_TABLE = (
     EventCode(1, "service_start", Level.INFORMATION, "the service has started"),
     EventCode(2, "service_stop", Level.INFORMATION, "the service stops on request"),
-    EventCode(3, "unclean_stop", Level.WARNING, "the last run was cut off; what it had in memory is gone"),
+    EventCode(
+        3,
+        "unclean_stop",
+        Level.WARNING,
+        "the last run was cut off; the text says what was saved and what is lost",
+    ),
     EventCode(4, "config_reloaded", Level.INFORMATION, "a changed configuration has taken effect"),
     EventCode(5, "config_refused", Level.WARNING, "a changed configuration is wrong: the old one goes on"),
     EventCode(10, "source_lost", Level.WARNING, "a bus or port is gone or silent"),

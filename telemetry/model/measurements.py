@@ -66,6 +66,7 @@ class Measurement:
     tags: tuple[str, ...]
     fields: tuple[Field, ...]
     notes: str = ""  # further facts, a paragraph
+    is_written: bool = True  # False: its name and fields are reserved, and no point of it is made yet
 
 
 def _number(name: str, meaning: str) -> Field:
@@ -209,6 +210,7 @@ CHARGING_SESSION = Measurement(
         _text("protocol", "how charger and vehicle talked"),
         _text("station", "the station's own number or name"),
     ),
+    is_written=False,
 )
 
 CHARGING_CURVE = Measurement(
@@ -225,6 +227,7 @@ CHARGING_CURVE = Measurement(
         _number("cell_min_v", "lowest cell voltage"),
         _number("cell_max_v", "highest cell voltage"),
     ),
+    is_written=False,
 )
 
 EVENT = Measurement(

@@ -33,6 +33,9 @@ def _lines() -> Iterator[str]:
         yield ""
         yield f"## {measurement.name}"
         yield ""
+        if not measurement.is_written:
+            yield "**Not written yet.** The service makes no such points; names and fields are reserved."
+            yield ""
         yield f"One point is {measurement.meaning}."
         yield ""
         yield f"Tags: {', '.join(f'`{tag}`' for tag in measurement.tags)}, where they apply."

@@ -9,6 +9,8 @@ from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.measurements import (
     BATTERY,
     CHARGER,
+    EVENT,
+    GATEWAY,
     MEASUREMENTS,
     METER,
     TAGS,
@@ -18,6 +20,7 @@ from telemetry.model.measurements import (
     numbered_field,
     record_spec,
 )
+from telemetry.rules.map_plan import MAPPED_MEASUREMENTS
 from tools.pages.data_model import documentation
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "data-model.md"
@@ -64,6 +67,15 @@ def test_fields_are_named_once_and_tags_are_known(measurement: Measurement) -> N
 def test_the_unit_is_that_of_the_longest_ending(name: str, unit: str) -> None:
     fields = {field.name: field for measurement in MEASUREMENTS.values() for field in measurement.fields}
     assert fields[name].unit == unit
+
+
+def test_the_page_marks_what_nothing_writes_yet() -> None:
+    """Written is what a `[[map]]` or a serial device fills, and the service's own events and accounts."""
+    written = {*MAPPED_MEASUREMENTS, EVENT.name, GATEWAY.name}
+    assert {name for name, measurement in MEASUREMENTS.items() if measurement.is_written} == written
+    sections = documentation().split("\n## ")[1:]
+    marked = {section.partition("\n")[0] for section in sections if "Not written yet" in section}
+    assert marked == MEASUREMENTS.keys() - written
 
 
 def test_event_codes_keep_their_numbers() -> None:
