@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-long test-vcan test-arm lint format fuzz sanitize coverage bench bench-page bench-smoke dist clean
+.PHONY: help setup setup-tests demo test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -53,6 +53,9 @@ sanitize: setup ## the core under the address and undefined-behaviour sanitizers
 
 coverage: setup-tests ## which lines of Python and of the core the unit and property tests run
 	tools/coverage.sh
+
+docs: setup ## the pages as a site, in build/site; fails at a broken link
+	.venv/bin/mkdocs build --strict
 
 format: setup ## rewrite the sources in the one format
 	.venv/bin/ruff check --fix .
