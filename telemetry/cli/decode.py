@@ -12,26 +12,31 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from telemetry.cli.arguments import databases, read_as
 from telemetry.clock import Clock, SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.captures import CaptureDecoder, OneProtocol
-from telemetry.decode.channels import ACCOUNT, Channels, Database, plan_channels
+from telemetry.decode.channels import ACCOUNT, Channels, plan_channels
 from telemetry.decode.logs import LogDecoder
 from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
+from telemetry.decode.selection import select
+from telemetry.decode.times import Times
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
+from telemetry.model.instant import read_instant
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
-from telemetry.stages.formats import OutputFormat
+from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.stages import Stages
 from telemetry.toml_text import read_toml
 
 HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
 INTO_INFLUXDB = "influx"
 MAX_JOBS = 256
+_FORMATS = [str(OutputFormat.CSV), str(OutputFormat.LINE_PROTOCOL), str(OutputFormat.NDJSON)]
 _SAYING_WHAT = (  # of the options, besides files and target: a configuration says all of it
     "protocol",
     "vehicle",
@@ -43,8 +48,10 @@ _SAYING_WHAT = (  # of the options, besides files and target: a configuration sa
     "isotp_extended_addressing",
     "value_texts",
     "id_mask",
+    "signal",
 )
 _OR_CONFIGURED = (*_SAYING_WHAT, "dbc", "protect", "messages")
+_OF_LOGS = ("signal", "from_time", "to_time")
 _TARGET = ("url", "org", "bucket", "database", "token_file", "username", "password_file", "create")
 
 
@@ -82,14 +89,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dbc",
         metavar="[CHANNEL=]FILE",
-        action="append",
+        action="extend",
         default=[],
-        type=_database,
-        help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; repeatable",
+        type=databases,
+        help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; a folder or a "
+        "quoted glob: all of them; repeatable",
     )
     parser.add_argument(
+        "--signal",
+        metavar="GLOB",
+        action="append",
+        default=[],
+        help="decode these alone: a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; repeatable",
+    )
+    parser.add_argument(
+        "--wide",
+        action="store_true",
+        help="csv with a column a signal: a row a frame, empty where a frame has no value",
+    )
+    parser.add_argument(
+        "--time",
+        choices=[*map(str, TimeForm)],
+        default=str(TimeForm.NS),
+        help="how csv and ndjson write times: ns since 1970 (default), iso: ISO 8601 in UTC, or relative: "
+        "seconds since the first frame",
+    )
+    for flag, which in (("--from", "from this time on"), ("--to", "before this time")):
+        parser.add_argument(
+            flag,
+            dest=flag.strip("-") + "_time",
+            metavar="TIME",
+            type=read_as(read_instant),
+            help=f"frames {which}: +SECONDS since the first frame, seconds since 1970, or ISO 8601",
+        )
+    parser.add_argument(
         "--format",
-        choices=[*map(str, OutputFormat), INTO_INFLUXDB],
+        choices=[*_FORMATS, INTO_INFLUXDB],
         default="csv",
         help="csv (default), lp: line protocol, ndjson: an object a row, or influx: into InfluxDB, see below",
     )
@@ -194,7 +229,8 @@ def run(arguments: argparse.Namespace) -> int:
     with Screen(clock, output_is_terminal=is_terminal) as screen:
         if into_influxdb:
             return _into_influxdb(arguments, screen, clock)
-        make_decoder, _ = _decoders(arguments, OutputFormat(arguments.format), screen)
+        output = OutputFormat.WIDE_CSV if arguments.wide else OutputFormat(arguments.format)
+        make_decoder, _ = _decoders(arguments, output, screen)
         _into_text(make_decoder(0), arguments, screen)
     return EXIT_OK
 
@@ -214,6 +250,16 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
         raise UsageError("stands without --config", where="--source", hint="it is a source of that")
     if arguments.protocol and _given(arguments, ("dbc", "first_wins", "j1939", "protect")):
         raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
+    if arguments.protocol and _given(arguments, _OF_LOGS):
+        key = _given(arguments, _OF_LOGS)[0]
+        raise UsageError("is for logs of CAN", where=_flag(key), hint="leave it out, or --protocol")
+    if arguments.wide and arguments.format != OutputFormat.CSV:
+        raise UsageError("is a form of csv", where="--wide", hint="leave it out, or --format")
+    if arguments.time != TimeForm.NS and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
+        raise UsageError("is for csv and ndjson", where="--time", hint="line protocol has times in ns")
+    bounds = _given(arguments, ("from_time", "to_time"))
+    if bounds and into_influxdb:
+        raise UsageError("stands beside --format influx", where=_flag(bounds[0]), hint="leave it out")
     if arguments.messages and (arguments.protocol is None or arguments.format not in ("csv", "ndjson")):
         raise UsageError(
             "is for --protocol in csv or ndjson",
@@ -234,8 +280,12 @@ def _decoders(
 ) -> tuple[MakeDecoder, Sequence[Path]]:
     """Makes the decoder, and the files that say what is decoded; databases are read now."""
 
+    times = Times(TimeForm(arguments.time), arguments.from_time, arguments.to_time)
+
     def of_logs(stages: Callable[[], Stages], channels: Channels) -> MakeDecoder:
-        return lambda done: LogDecoder(stages(), channels, jobs=arguments.jobs, accounts=accounts, done=done)
+        return lambda done: LogDecoder(
+            stages(), channels, jobs=arguments.jobs, accounts=accounts, done=done, times=times
+        )
 
     if arguments.config is not None:
         return _configured(arguments, output, screen, of_logs)
@@ -243,7 +293,7 @@ def _decoders(
     if arguments.protocol is not None:
         ports = OneProtocol(PROTOCOLS[arguments.protocol])
         stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages)
-        return lambda _: CaptureDecoder(stages(), ports, every_report=True), ()
+        return lambda _: CaptureDecoder(stages(), ports, every_report=True, times=times.form), ()
     channels = plan_channels(
         arguments.dbc,
         first_wins=arguments.first_wins,
@@ -260,7 +310,8 @@ def _decoders(
     screen.warn(plan.warnings)
     protected = protect(plan.spec, load_protect_entries(arguments.protect) if arguments.protect else ())
     files = [database.file for database in arguments.dbc] + ([arguments.protect] if arguments.protect else [])
-    stages = partial(Stages, protected.spec, None, protection=protected.rules, vehicle=vehicle, output=output)
+    spec = select(protected.spec, arguments.signal) if arguments.signal else protected.spec
+    stages = partial(Stages, spec, None, protection=protected.rules, vehicle=vehicle, output=output)
     return of_logs(stages, channels), files
 
 
@@ -280,7 +331,8 @@ def _configured(
     stages = partial(composition.make_stages, output)
     files = [config.file, *database_files(config)]
     if recorded.is_serial:
-        return lambda _: CaptureDecoder(stages(), recorded), files
+        times = TimeForm(arguments.time)
+        return lambda _: CaptureDecoder(stages(), recorded, times=times), files
     return of_logs(stages, recorded), files
 
 
@@ -323,7 +375,7 @@ def _text(value: str | bool | Path) -> str | bool:
 
 
 def _flag(key: str) -> str:
-    return "--format influx" if key == INTO_INFLUXDB else f"--{key.replace('_', '-')}"
+    return "--format influx" if key == INTO_INFLUXDB else f"--{key.removesuffix('_time').replace('_', '-')}"
 
 
 @contextmanager
@@ -350,15 +402,6 @@ def _are_one_file(file: Path, log: Path) -> bool:
         return file.samefile(log)
     except OSError:  # one of them is not there, or cannot be looked at: opening it tells
         return False
-
-
-def _database(text: str) -> Database:
-    channel, equals, file = text.partition("=")
-    if not text or (equals and not (channel and file)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not FILE or CHANNEL=FILE")
-    if equals and "/" not in channel and not Path(text).exists():
-        return Database(Path(file), channel)
-    return Database(Path(text))
 
 
 def _id_masks(texts: Sequence[str]) -> tuple[int, int]:

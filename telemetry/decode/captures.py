@@ -32,7 +32,7 @@ from telemetry.protocols.table import SerialProtocol, device_words
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
-from telemetry.stages.formats import OutputFormat
+from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.stages import Stages
 
 _BATCH_MESSAGES = 512
@@ -88,8 +88,12 @@ def _by_value(alarm: Alarm) -> Iterator[Alarm]:
 class CaptureDecoder:
     """A `FileDecoder` of captures; a framer for each port."""
 
-    def __init__(self, stages: Stages, ports: Ports, *, every_report: bool = False) -> None:
-        """every_report: an alarm is an event in each message that reports it."""
+    def __init__(
+        self, stages: Stages, ports: Ports, *, every_report: bool = False, times: TimeForm = TimeForm.NS
+    ) -> None:
+        """every_report: an alarm is an event in each message that reports it; times: how stamps are written,
+        relative ones since the first piece.
+        """
         self._stages = stages
         self._ports = ports
         self._every_report = every_report
@@ -99,11 +103,14 @@ class CaptureDecoder:
         self._protocols: dict[str, SerialProtocol] = {}
         self._bytes_received = 0
         self._points: dict[str, int] = {}
+        self._times = times
+        self._has_origin = False
+        stages.writing.write_times(times)
 
     @property
     def header(self) -> bytes:
         """See FileDecoder."""
-        return self._stages.output.header
+        return self._stages.writing.header
 
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator[InOrder[Piece]]:
@@ -118,6 +125,9 @@ class CaptureDecoder:
     def decode(self, capture: Capture) -> Iterator[None]:
         """All messages of `capture`, so many pieces of it at a time."""
         for piece in capture:
+            if not self._has_origin:
+                self._stages.writing.write_times(self._times, piece.time_ns)
+                self._has_origin = True
             if piece.is_received:
                 self._bytes_received += len(piece.data)
                 framer = self._framer_of(piece.port)

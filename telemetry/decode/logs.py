@@ -29,8 +29,10 @@ from telemetry.decode.channels import ACCOUNT, Channels
 from telemetry.decode.in_order import InOrder
 from telemetry.decode.output import Piece
 from telemetry.decode.reading import LogReading, Place
+from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.ledger import add, subtract
 from telemetry.stages.decoding import Decoding
+from telemetry.stages.formats import TimeForm
 from telemetry.stages.stages import Stages
 from telemetry.stages.writing import Writing
 
@@ -51,19 +53,28 @@ class LogDecoder:
         jobs: int = 1,
         accounts: bool = False,
         done: int = 0,
+        times: Times = ALL_AS_THEY_ARE,
     ) -> None:
-        """jobs: threads; accounts: whether pieces have `counts`; done: frames that need no text any more."""
+        """Say how much is done at once, and what of it is wanted.
+
+        - jobs: threads
+        - accounts: whether pieces have `counts`
+        - done: frames that need no text any more
+        - times: which frames count, and how their stamps are written
+        """
         self._stages = stages
         self._channels = channels
         self._reading = LogReading(stages, channels.binding, accounts=accounts, stop_at=done)
-        options = _Options(batch_frames, accounts=accounts, done=done)
-        self._ordered = _Writer(stages, stages.writing, options) if stages.writing.remembers else None
+        options = _Options(batch_frames, accounts=accounts, done=done, times=times)
+        stages.writing.write_times(times.form)
+        ordered = stages.writing if stages.writing.remembers else None
+        self._ordered = _Writer(stages, ordered, self._reading, options) if ordered else None
         self._workers = [_Worker(self._reading, stages, self._ordered, options) for _ in range(jobs)]
 
     @property
     def header(self) -> bytes:
         """See FileDecoder."""
-        return self._stages.output.header
+        return self._stages.writing.header
 
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator["_LogPieces"]:
@@ -123,6 +134,7 @@ class _Options:
     batch_frames: int
     accounts: bool
     done: int
+    times: Times
 
     def counted(self, counted: Callable[[], Mapping[str, int]]) -> Mapping[str, int]:
         return counted() if self.accounts else {}
@@ -131,9 +143,10 @@ class _Options:
 class _Writer:
     """Rows to pieces, for one thread."""
 
-    def __init__(self, stages: Stages, writing: Writing, options: _Options) -> None:
+    def __init__(self, stages: Stages, writing: Writing, reading: LogReading, options: _Options) -> None:
         self.writing = writing
         self._stages = stages
+        self._reading = reading
         self._options = options
         self._lines = LineBuffer()
         self._bound = 0
@@ -141,6 +154,8 @@ class _Writer:
     def write(self, samples: SampleBatch, place: Place, counts: Mapping[str, int]) -> Piece:
         """What the rows are as text. counts: of the stages before."""
         self._bound = _bind(self.writing, self._stages, self._bound)
+        if self._options.times.form is not TimeForm.NS:
+            self.writing.write_times(self._options.times.form, self._reading.first_ns)
         before, lines = self._options.counted(self.writing.counted), self._lines
         self.writing.write(samples, lines)
         if place.is_end:
@@ -170,7 +185,7 @@ class _Worker:
     ) -> None:
         """ordered: writes the rows later; None: this thread does."""
         self.decoding = stages.another_decoding()
-        self.writer = ordered or _Writer(stages, stages.another_writing(), options)
+        self.writer = ordered or _Writer(stages, stages.another_writing(), reading, options)
         self._is_ordered = ordered is not None
         self._reading = reading
         self._stages = stages
@@ -200,7 +215,9 @@ class _Worker:
         samples = SampleBatch(self._stages.schema) if self._is_ordered else self._samples
         samples.clear()
         if self._is_ordered or self._place.frames > self._options.done:
-            self.decoding.decode(self._together if len(self._together) else self._frames, samples)
+            frames = self._together if len(self._together) else self._frames
+            self._options.times.keep(frames, self._reading.first_ns)
+            self.decoding.decode(frames, samples)
         counts = subtract(self._options.counted(self.decoding.counted), before)
         if self._is_ordered:
             return _Rows(samples, self._place, counts)

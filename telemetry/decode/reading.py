@@ -68,6 +68,7 @@ class LogReading:
         self._counted: dict[str, int] = {}
         self.channels: dict[str, BoundChannel] = {}
         self.frames_read = 0
+        self.first_ns = 0  # stamp of the first frame of all, once there is one
 
     def begin(self, paths: Sequence[Path]) -> None:
         """Read these, from the first frame of the first one."""
@@ -93,6 +94,8 @@ class LogReading:
             return frames, replace(self._place(()), is_end=True)
         before_stop = self._stop_at - self.frames_read
         self._log.read(frames, before_stop if before_stop > 0 else -1)
+        if not self.frames_read and len(frames):
+            self.first_ns = frames[0].time_ns
         self.frames_read += len(frames)
         self._nudger.nudge(frames)
         together = self._gathering.gather(frames)

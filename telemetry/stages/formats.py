@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from telemetry_core.text.encoder import CSV_HEADER
-
 
 class OutputFormat(StrEnum):
     """Line protocol for a database; csv and ndjson for people and other programs."""
@@ -11,8 +9,12 @@ class OutputFormat(StrEnum):
     CSV = "csv"
     LINE_PROTOCOL = "lp"
     NDJSON = "ndjson"
+    WIDE_CSV = "wide csv"  # a column a signal
 
-    @property
-    def header(self) -> bytes:
-        """What comes before the first row."""
-        return CSV_HEADER.encode() + b"\n" if self is OutputFormat.CSV else b""
+
+class TimeForm(StrEnum):
+    """How csv and ndjson write the time of a row."""
+
+    NS = "ns"  # since 1970, an integer
+    ISO = "iso"  # ISO 8601, in UTC, to the nanosecond
+    RELATIVE = "relative"  # seconds since the first frame

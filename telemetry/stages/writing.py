@@ -31,7 +31,7 @@ from telemetry.rules.missing_pages import MissingPages, Told
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
 from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
-from telemetry.stages.formats import OutputFormat
+from telemetry.stages.formats import OutputFormat, TimeForm
 
 NO_FRAMES = FrameBatch(1)
 _EVENT_ROWS = Schema(
@@ -112,11 +112,15 @@ class Writing:
         every_ns = [0 if spec.hidden else reduce.every_ns(spec.measurement) for spec in schema.specs]
         self._reducer = Reducer(schema, every_ns) if any(every_ns) else None
         self.encoder = Encoder(schema)
+        self._output = output
         self._is_text = output is not OutputFormat.LINE_PROTOCOL
         self._encode = _encode_of(self.encoder, output)
-        event_encoder = Encoder(_EVENT_ROWS)
-        self._set_event_channel = event_encoder.set_channel
-        self._encode_event = _encode_of(event_encoder, output)
+        self._event_encoder = Encoder(_EVENT_ROWS)
+        self._set_event_channel = self._event_encoder.set_channel
+        self._encode_event = _encode_of(self._event_encoder, output)
+        if self.remembers:  # then there may be events, in columns after those of the rows
+            self.encoder.columns_after = len(self._event_encoder.wide_columns())
+            self._event_encoder.columns_before = len(self.encoder.wide_columns())
         self._mapped = SampleBatch(schema)
         self._reduced = SampleBatch(schema)
         self.channels: dict[int, BoundChannel] = {}
@@ -125,6 +129,21 @@ class Writing:
     def remembers(self) -> bool:
         """Whether what a row becomes depends on rows before it, so that all must come in their order."""
         return any((self.senders, self.mapper, self.watcher, self._reducer))
+
+    @property
+    def header(self) -> bytes:
+        """What comes before the first row."""
+        if self._output not in (OutputFormat.CSV, OutputFormat.WIDE_CSV):
+            return b""
+        is_wide = self._output is OutputFormat.WIDE_CSV
+        events = self._event_encoder.wide_columns() if is_wide and self.encoder.columns_after else ()
+        return b",".join((self.encoder.csv_header(wide=is_wide), *events)) + b"\n"
+
+    def write_times(self, form: TimeForm, origin_ns: int = 0) -> None:
+        """Write times of csv and ndjson like that from now on. origin_ns: where relative ones begin."""
+        for encoder in (self.encoder, self._event_encoder):
+            encoder.write_times(form.value)
+            encoder.origin_ns = origin_ns
 
     def set_observer(self, observer: Observer) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
@@ -321,6 +340,7 @@ def _encode_of(encoder: Encoder, output: OutputFormat) -> "_Encoding":
         OutputFormat.CSV: encoder.encode_csv,
         OutputFormat.LINE_PROTOCOL: encoder.encode,
         OutputFormat.NDJSON: encoder.encode_ndjson,
+        OutputFormat.WIDE_CSV: encoder.encode_wide,
     }[output]
 
 

@@ -34,6 +34,8 @@ class FrameBatch:
         """
     def extend(self, other: FrameBatch) -> None:
         """Append copies of the frames of `other`. Raises IndexError without room for all."""
+    def keep(self, from_ns: int, to_ns: int) -> None:
+        """Forget the frames with a stamp before `from_ns`, or not before `to_ns`."""
     def part(self, start: int, stop: int) -> FrameBatch:
         """Return a new batch of the frames from `start` to `stop` (exclusive), with its own position."""
     def clear(self) -> None:

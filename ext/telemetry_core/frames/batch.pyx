@@ -135,6 +135,17 @@ cdef class FrameBatch:
         self.count = 0
         self.payloads_used = 0
 
+    def keep(self, int64_t from_ns, int64_t to_ns):
+        """Forget the frames with a stamp before `from_ns`, or not before `to_ns`."""
+        cdef Py_ssize_t index, kept = 0
+        with nogil:
+            for index in range(self.count):
+                if from_ns <= self.frames[index].time_ns < to_ns:
+                    if kept != index:
+                        self.frames[kept] = self.frames[index]
+                    kept += 1
+            self.count = kept
+
     def part(self, Py_ssize_t start, Py_ssize_t stop):
         """Return a new batch of the frames from `start` to `stop` (exclusive), with its own position."""
         if not 0 <= start < stop <= self.count:

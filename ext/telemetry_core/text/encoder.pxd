@@ -9,10 +9,21 @@ from telemetry_core.rows.schema cimport Schema
 from telemetry_core.text.series_stamps cimport SeriesStamps
 from telemetry_core.text.texts cimport Texts
 
+cdef enum TimeForm:
+    TIME_NS = 0
+    TIME_ISO = 1
+    TIME_RELATIVE = 2
+
+cdef struct Cell:                # of a wide row
+    uint32_t column
+    uint32_t field
+
 cdef class Encoder:
     cdef readonly Schema schema
     cdef public int64_t shift_ns
     cdef readonly int64_t left_out
+    cdef int time_form           # TimeForm, of csv and ndjson
+    cdef public int64_t origin_ns
     cdef FieldPlan* plans        # as Schema.fields
     cdef RecordPlan* records     # as Schema.records
     cdef Texts tag_sets
@@ -24,12 +35,20 @@ cdef class Encoder:
     cdef Texts json_messages     # as Schema.records: `"name"`; None until ndjson is asked for
     cdef Texts json_signals      # as Schema.fields: `,"name":`
 
+    cdef Cell* cells             # those of a record side by side, by column; NULL until wide rows are asked for
+    cdef uint32_t* cell_ends     # as Schema.records: index after its last cell
+    cdef Py_ssize_t column_count
+    cdef public Py_ssize_t columns_before  # those of another encoder, which writes into the same wide rows
+    cdef public Py_ssize_t columns_after
+
     cdef object _check(self, SampleBatch samples)
     cdef object _name_for_csv(self)
     cdef object _name_for_json(self)
     cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil
+    cdef bint _encode_wide(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil
+    cdef char* _put_time(self, char* out, int64_t time_ns) noexcept nogil
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil
     cdef char* _put_csv_value(self, char* out, uint32_t field, uint64_t slot) noexcept nogil
     cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil

@@ -11,10 +11,15 @@ class Encoder:
     """Writes rows of one Schema.
 
     `shift_ns` is added to each stamp of line protocol. `left_out` counts the values that were not finite.
-    `modelled_series` holds the newest stamps written of the data model.
+    `modelled_series` holds the newest stamps written of the data model. `origin_ns` is where relative times
+    begin. `columns_before` and `columns_after` are empty columns of wide rows, for what another encoder
+    writes.
     """
 
     shift_ns: int
+    origin_ns: int
+    columns_before: int
+    columns_after: int
     @property
     def schema(self) -> Schema: ...
     @property
@@ -34,6 +39,16 @@ class Encoder:
         """
     def set_channel(self, index: int, name: str) -> None:
         """Set the name of channel `index` in csv and ndjson."""
+    def write_times(self, form: str) -> None:
+        """Set how csv and ndjson write a stamp: "ns", "iso" or "relative".
+
+        "ns" is an integer since 1970, and the form before any is set. "iso" is ISO 8601 in UTC with nine
+        decimals. "relative" is seconds since `origin_ns`, exact. Raises KeyError for another form.
+        """
+    def csv_header(self, *, wide: bool = False) -> bytes:
+        """Return the first line of csv, or of its wide form, without its newline."""
+    def wide_columns(self) -> list[bytes]:
+        """Return the names of the columns of wide rows as csv writes them, without those of the head."""
     def encode(self, samples: SampleBatch, lines: LineBuffer) -> None:
         """Append the rows to `lines` as line protocol, in their order.
 
@@ -46,8 +61,14 @@ class Encoder:
         Flags are 0 and 1. Rows of the data model have no id: several messages may have gone into one. Raises
         ValueError for rows of another schema.
         """
+    def encode_wide(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        """Append one csv row a row: a column for each signal of the schema, empty where the row has no value.
+
+        A column is `message.signal`; values and times are as in encode_csv. A row without any value gives no
+        line. Raises ValueError for rows of another schema.
+        """
     def encode_ndjson(self, samples: SampleBatch, lines: LineBuffer) -> None:
-        """Append one JSON object a row: time_ns (the frame's own), channel, id, message, signals by name.
+        """Append one JSON object a row: the frame's own time, channel, id, message, signals by name.
 
         Raises ValueError for rows of another schema.
         """

@@ -223,6 +223,40 @@ static inline char* put_stamp(char* out, int64_t time_ns)
     return std::to_chars(out, out + NUMBER_ROOM, time_ns).ptr;
 }
 
+/* The same in UTC, as ISO 8601 has it: 2023-11-14T22:13:20.500000000Z. Days to dates by 400-year eras, which begin
+   on a 1 March, so that the day that comes and goes is their last one. */
+static inline char* put_iso_stamp(char* out, int64_t time_ns)
+{
+    const int64_t day_ns = INT64_C(86400000000000);
+    int64_t days = time_ns / day_ns;
+    int64_t rest_ns = time_ns % day_ns;
+    if (rest_ns < 0) {
+        rest_ns += day_ns;
+        --days;
+    }
+    const uint32_t since = (uint32_t)(days + 719468); /* since 0000-03-01; 64 bits of ns reach 1677 to 2262 */
+    const uint32_t era = since / 146097;
+    const uint32_t day_of_era = since - era * 146097;
+    const uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    const uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const uint32_t month_from_march = (5 * day_of_year + 2) / 153;
+    const uint32_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+    const uint32_t year = era * 400 + year_of_era + (month <= 2);
+    const uint32_t second = (uint32_t)(rest_ns / 1000000000);
+    const uint32_t parts[6] = {year, month, day_of_year - (153 * month_from_march + 2) / 5 + 1,
+                               second / 3600, second / 60 % 60, second % 60};
+    memcpy(out, "0000-00-00T00:00:00.000000000Z", 30);
+    for (unsigned part = 0; part < 6; ++part) {
+        uint32_t number = parts[part];
+        for (unsigned at = part ? 3 + 3 * part : 3; number; --at, number /= 10)
+            out[at] = (char)('0' + number % 10);
+    }
+    uint32_t fraction_ns = (uint32_t)(rest_ns % 1000000000);
+    for (unsigned at = 28; fraction_ns; --at, fraction_ns /= 10)
+        out[at] = (char)('0' + fraction_ns % 10);
+    return out + 30;
+}
+
 /* The beginning that all stamps within one tenth of a second share: consecutive stamps of a bus rarely leave it. */
 struct StampHead {
     int64_t base_ns; /* a multiple of 10^8, and not below it */

@@ -38,7 +38,9 @@ def received(path: Path, *messages: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("output_format", OutputFormat)
+@pytest.mark.parametrize(
+    "output_format", [each for each in OutputFormat if each is not OutputFormat.WIDE_CSV]
+)
 @pytest.mark.parametrize("protocol", ["jbd", "vedirect"])
 def test_a_capture_gives_what_was_checked_by_hand(protocol: str, output_format: OutputFormat) -> None:
     text, _, _ = decode(DATA / f"{protocol}.txt", protocol, output_format)

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 from hypothesis import example, given
@@ -337,3 +338,57 @@ def test_an_escaped_name_holds_no_break_and_no_backslash_but_before_a_special(na
     for escaped in (escape_key(name), escape_measurement(name)):
         assert escaped.decode().isprintable()
         assert all(rest[:1] in b",= " for rest in escaped.split(b"\\")[1:])
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**62), 2**62))
+def test_a_time_is_exact_in_every_form(time_ns: int, origin_ns: int) -> None:
+    schema = Schema([RecordSpec("m", (FieldSpec("v", SlotKind.BOOL),))])
+    samples, encoder, lines = SampleBatch(schema), Encoder(schema), LineBuffer()
+    samples.append(0, time_ns, {"v": True})
+    encoder.origin_ns = origin_ns if abs(time_ns - origin_ns) < 2**63 else time_ns
+    for form, column in (("ns", "time_ns"), ("iso", "time"), ("relative", "time_s")):
+        encoder.write_times(form)
+        encoder.encode_csv(samples, lines)
+        text = lines.take().decode().split(",")[0]
+        encoder.encode_ndjson(samples, lines)
+        read = json.loads(lines.take(), parse_float=str, parse_int=str)
+        assert read[column] == text
+        assert encoder.csv_header().decode().split(",")[0] == column
+        match form:
+            case "ns":
+                assert int(text) == time_ns
+            case "iso":
+                seconds, rest_ns = divmod(time_ns, 10**9)
+                instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+                assert text == f"{instant:%Y-%m-%dT%H:%M:%S}.{rest_ns:09d}Z"
+            case _:
+                assert Fraction(text) == Fraction(time_ns - encoder.origin_ns, 10**9)
+
+
+@given(st.lists(records(TEXTS), min_size=1, max_size=4), TEXTS)
+def test_a_wide_row_has_each_value_of_the_long_rows_in_its_column(
+    given_records: list[tuple[str, list[Value]]], channel: str
+) -> None:
+    specs = [RecordSpec(name, tuple(value.field for value in values)) for name, values in given_records]
+    schema = Schema(specs)
+    samples, encoder, long, wide = SampleBatch(schema), Encoder(schema), LineBuffer(), LineBuffer()
+    encoder.set_channel(0, channel)
+    for number, (_, values) in enumerate(given_records):
+        samples.append(number, number, {value.field.name: value.raw for value in values}, id=number)
+    encoder.encode_csv(samples, long)
+    encoder.encode_wide(samples, wide)
+
+    def read(text: bytes) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(text.decode(), newline=""), strict=True))
+
+    (header,) = read(encoder.csv_header(wide=True))
+    assert len(set(header)) == len(header)
+    expected: dict[str, dict[str, str]] = {}
+    for time_ns, _, _, message, signal, value in read(long.take()):
+        expected.setdefault(time_ns, {})[f"{message}.{signal}"] = value
+    rows = read(wide.take())
+    assert [len(row) for row in rows] == [len(header)] * len(expected)
+    assert [
+        (row[0], {name: value for name, value in zip(header[3:], row[3:], strict=True) if value})
+        for row in rows
+    ] == list(expected.items())

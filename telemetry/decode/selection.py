@@ -1,0 +1,114 @@
+"""Some signals of a plan, by globs: the rest is not even decoded.
+
+Promises:
+- A message keeps its place, so that its frames still count as known and rules still find it.
+- A multiplexer that selects a chosen signal is decoded, and not written unless it is chosen itself.
+- A value's word (`SIGNAL_text`) goes with its number.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from telemetry_core.decode.spec import MessageSpec, PlanSpec
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
+
+from telemetry.errors import UsageError
+
+MOST_NAMED = 3
+
+
+def select(plan: PlanSpec, globs: Sequence[str]) -> PlanSpec:
+    """Return the plan of the signals that any of `globs` matches, as `message.signal` or as `signal`.
+
+    Case counts, as in the names. Raises UsageError for a glob that matches none, with the nearest names.
+    """
+    unmatched = dict.fromkeys(globs)
+    records: dict[RecordSpec, int] = {}
+
+    def selected(message: MessageSpec) -> MessageSpec:
+        spec = plan.records[message.record]
+        name = spec.message or spec.measurement
+        chosen: set[int] = set()
+        for index, field in enumerate(spec.fields):
+            signal = field.signal or field.name
+            matching = [glob for glob in globs if matches(glob, name, signal)]
+            for glob in matching:
+                unmatched.pop(glob, None)
+            is_word_of_chosen = field.kind is SlotKind.WORD and index - 1 in chosen
+            if matching or is_word_of_chosen:
+                chosen.add(index)
+        message, fields = _reduced(message, spec, chosen)
+        record = replace(spec, fields=fields)
+        return replace(message, record=records.setdefault(record, len(records)))
+
+    buses = tuple(
+        replace(bus, messages=tuple(selected(message) for message in bus.messages)) for bus in plan.buses
+    )
+    for glob in unmatched:
+        raise UsageError(f'no signal is called "{glob}"', where="--signal", hint=_nearest(glob, plan))
+    return PlanSpec(tuple(records), buses)
+
+
+def matches(glob: str, message: str, signal: str) -> bool:
+    """Return whether the glob names the signal, with or without its message."""
+    return fnmatchcase(signal, glob) or fnmatchcase(f"{message}.{signal}", glob)
+
+
+def _reduced(
+    message: MessageSpec, spec: RecordSpec, chosen: set[int]
+) -> tuple[MessageSpec, tuple[FieldSpec, ...]]:
+    """Return the message with its chosen signals and what selects them, and their fields."""
+    flag = len(message.signals)  # index of the report of its check, where it has one
+    reports = message.reports_protection and bool(chosen)
+    kept = chosen - {flag}
+    for index in tuple(kept):
+        while (number := message.signals[index].condition) >= 0:
+            index = message.conditions[number].selector
+            kept.add(index)
+    order = sorted(kept)
+    place = {index: number for number, index in enumerate(order)}
+    # Also conditions of no kept signal: what their selector has is a known value.
+    conditions = {
+        number: replace(condition, selector=place[condition.selector])
+        for number, condition in enumerate(message.conditions)
+        if condition.selector in place
+    }
+    new_number = {number: index for index, number in enumerate(conditions)}
+    signals = tuple(
+        replace(signal, condition=new_number.get(signal.condition, -1))
+        for signal in (message.signals[index] for index in order)
+    )
+    fields = [spec.fields[index] if index in chosen else _silent(spec.fields[index]) for index in order]
+    fields += spec.fields[flag:] if reports else ()
+    reduced = replace(
+        message, signals=signals, conditions=tuple(conditions.values()), reports_protection=reports
+    )
+    return reduced, tuple(fields)
+
+
+def _silent(field: FieldSpec) -> FieldSpec:
+    """Return the field as one that is never written: a word for none of its values."""
+    return replace(field, kind=SlotKind.WORD, scale=None, texts=())
+
+
+def _nearest(glob: str, plan: PlanSpec) -> str:
+    signals = {
+        f"{spec.message or spec.measurement}.{field.signal or field.name}": field.signal or field.name
+        for spec in plan.records
+        for field in spec.fields
+    }
+    messages = dict.fromkeys(name.removesuffix(f".{signal}") for name, signal in signals.items())
+    if glob in messages:
+        return f'it is a message: all its signals are "{glob}.*"'
+    folded: dict[str, str] = {}
+    for name, signal in signals.items():
+        folded.setdefault((name if "." in glob else signal).casefold(), name)
+    wanted = glob.casefold()
+    close = [name for name in folded if fnmatchcase(name, wanted)]
+    close += difflib.get_close_matches(wanted, folded, n=MOST_NAMED, cutoff=0.5)
+    named = list(dict.fromkeys(folded[name] for name in close))[:MOST_NAMED]
+    if named:
+        return f"nearest: {', '.join(named)}"
+    return "no database was given: --dbc FILE" if not signals else "`nev-telemetry signals` lists them"

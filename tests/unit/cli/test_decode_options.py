@@ -1,0 +1,139 @@
+"""`decode`'s choices of signals, columns and times, in this process."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+
+DATA = Path(__file__).parents[2] / "data"
+LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+FIRST_NS = 1_700_000_000_000_000_000
+
+Decode = Callable[..., str]
+
+
+@pytest.fixture
+def decode(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Decode:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+    def run(*arguments: str) -> str:
+        assert main(["decode", LOG, "--dbc", DBC, *arguments]) == 0
+        return capfd.readouterr().out
+
+    return run
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_wide_rows_hold_the_values_of_long_rows_each_in_its_signal_s_column(decode: Decode) -> None:
+    long, wide = rows(decode()), rows(decode("--wide"))
+    assert [
+        (row["time_ns"], row["channel"], row["id"], *name.split("."), value)
+        for row in wide
+        for name, value in list(row.items())[3:]
+        if value
+    ] == sorted_as_wide(long, list(wide[0])[3:])
+    assert len(wide) == len({(row["time_ns"], row["channel"], row["id"]) for row in long}) + 2
+    # three frames of one id share a stamp
+
+
+def sorted_as_wide(long: list[dict[str, str]], columns: list[str]) -> list[tuple[str, ...]]:
+    """The rows of a frame in the order of the columns: a database's pages may have another."""
+    frames: list[list[dict[str, str]]] = []
+    for row in long:
+        place = columns.index(f"{row['message']}.{row['signal']}")
+        head = (row["time_ns"], row["channel"], row["id"])
+        if frames and head == tuple(list(frames[-1][-1].values())[:3]):
+            names = [f"{before['message']}.{before['signal']}" for before in frames[-1]]
+            if all(columns.index(name) != place for name in names):
+                frames[-1].append(row)
+                continue
+        frames.append([row])
+    return [
+        tuple(row.values())
+        for frame in frames
+        for row in sorted(frame, key=lambda row: columns.index(f"{row['message']}.{row['signal']}"))
+    ]
+
+
+def test_a_selection_is_what_a_filter_of_all_rows_gives(decode: Decode) -> None:
+    wanted = ("Voltage", "CellA", "CellC", "Last")
+    assert rows(decode(*(word for name in wanted for word in ("--signal", name)))) == [
+        row for row in rows(decode()) if row["signal"] in wanted
+    ]
+
+
+def test_wide_has_columns_for_the_chosen_signals_alone(decode: Decode) -> None:
+    header = decode("--wide", "--signal", "CellC", "--signal", "*.Voltage").splitlines()[0]
+    assert header == "time_ns,channel,id,PackState.Voltage,CellPage.CellC"
+
+
+def test_times_are_the_same_in_every_form(decode: Decode) -> None:
+    times_ns = [int(row["time_ns"]) for row in rows(decode())]
+    relative = [row["time_s"] for row in rows(decode("--time", "relative"))]
+    assert [round(float(text) * 1e9) + FIRST_NS for text in relative] == times_ns
+    iso = [row["time"] for row in rows(decode("--time", "iso"))]
+    assert iso[0] == "2023-11-14T22:13:20.000000000Z"
+    assert [FIRST_NS + int(text[20:29]) for text in iso] == times_ns
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        ("+0.02", "+0.05"),
+        ("1700000000.02", "1700000000.05"),
+        ("2023-11-14T22:13:20.02Z", "2023-11-14T23:13:20.05+01:00"),
+    ],
+)
+def test_bounds_keep_the_rows_from_the_first_and_before_the_second(
+    decode: Decode, bounds: tuple[str, str]
+) -> None:
+    low, high = FIRST_NS + 20_000_000, FIRST_NS + 50_000_000
+    expected = [row for row in rows(decode()) if low <= int(row["time_ns"]) < high]
+    assert len(expected) > 3
+    assert rows(decode("--from", bounds[0], "--to", bounds[1])) == expected
+
+
+def test_the_output_is_the_same_however_many_threads_share_the_work(decode: Decode) -> None:
+    options = ("--wide", "--time", "relative", "--from", "+0.01")
+    assert decode(*options, "-j", "1") == decode(*options, "-j", "5")
+
+
+def test_a_folder_of_databases_is_all_of_them(
+    decode: Decode, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = Path(DBC).read_text()
+    head, messages = text.split("BO_ 257", 1)
+    (tmp_path / "a.dbc").write_text(head)
+    (tmp_path / "b.dbc").write_text(text[: text.index("BO_ 256")] + "BO_ 257" + messages)
+    for given in (str(tmp_path), f"{tmp_path}/*.dbc"):
+        assert main(["decode", LOG, "--dbc", given]) == 0
+        assert capfd.readouterr().out == (DATA / "drive.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--wide", "--format", "ndjson"], 64, "--wide: is a form of csv"),
+        (["--time", "iso", "--format", "lp"], 64, "--time: is for csv and ndjson"),
+        (["--signal", "volt"], 64, '--signal: no signal is called "volt" (nearest: PackState.Voltage'),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_line(
+    capfd: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+) -> None:
+    assert main(["decode", LOG, "--dbc", DBC, *arguments]) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1

@@ -1,0 +1,45 @@
+"""A folder or a glob in place of a database."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.databases.files import database_files
+from telemetry.errors import ConfigError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.kcd", "a.DBC", "c.sym", "d.arxml", "notes.txt", "[x].dbc"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub.dbc").mkdir()
+    return tmp_path
+
+
+def names(path: Path) -> list[str]:
+    return [file.name for file in database_files(path)]
+
+
+def test_a_folder_is_all_its_databases_in_the_order_of_their_names(folder: Path) -> None:
+    assert names(folder) == ["[x].dbc", "a.DBC", "b.kcd", "c.sym", "d.arxml"]
+
+
+def test_a_glob_is_the_databases_that_it_matches(folder: Path) -> None:
+    assert names(folder / "[ab]*") == ["a.DBC", "b.kcd"]
+    assert names(folder / "*.dbc") == ["[x].dbc"]
+
+
+def test_a_file_is_itself_though_its_name_could_be_a_glob(folder: Path) -> None:
+    assert names(folder / "[x].dbc") == ["[x].dbc"]
+    assert names(folder / "missing.dbc") == ["missing.dbc"]  # whoever reads it says so
+
+
+@pytest.mark.parametrize("pattern", ["*.txt", "e*"])
+def test_a_glob_without_any_database_is_an_error(folder: Path, pattern: str) -> None:
+    with pytest.raises(ConfigError, match="matches no database"):
+        database_files(folder / pattern)
+
+
+def test_a_folder_without_any_database_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"holds no database \(known are .arxml, .dbc, .kcd, .sym\)"):
+        database_files(tmp_path)
