@@ -302,19 +302,24 @@ def record_spec(measurement: Measurement, texts: Mapping[str, Sequence[str]] | N
     """
     words = texts or {}
     slotted = (field for field in measurement.fields if field.kind is not Kind.TEXT or field.name in words)
-    fields = tuple(_field_spec(field.name, field.kind, words.get(field.name, ())) for field in slotted)
+    fields = tuple(
+        _field_spec(field.name, field.kind, field.unit, words.get(field.name, ())) for field in slotted
+    )
     return RecordSpec(measurement.name, fields, modelled=True)
 
 
 def cells_record_spec(cell_count: int, sensor_count: int) -> RecordSpec:
     """Return the record of `cells`: v001 … for each cell, then t001 … for each sensor."""
-    names = [numbered_field("v", number) for number in range(1, cell_count + 1)]
-    names += [numbered_field("t", number) for number in range(1, sensor_count + 1)]
-    return RecordSpec(CELLS.name, tuple(_field_spec(name, Kind.FLOAT) for name in names), modelled=True)
+    voltages, temperatures = CELLS.fields
+    units = {numbered_field("v", number): voltages.unit for number in range(1, cell_count + 1)}
+    units |= {numbered_field("t", number): temperatures.unit for number in range(1, sensor_count + 1)}
+    fields = tuple(_field_spec(name, Kind.FLOAT, unit) for name, unit in units.items())
+    return RecordSpec(CELLS.name, fields, modelled=True)
 
 
 _SLOT_KINDS = {Kind.FLOAT: SlotKind.FLOAT, Kind.BOOL: SlotKind.BOOL, Kind.TEXT: SlotKind.TEXT}
 
 
-def _field_spec(name: str, kind: Kind, words: Sequence[str] = ()) -> FieldSpec:
-    return FieldSpec(name, _SLOT_KINDS[kind], passes=kind is not Kind.FLOAT, texts=tuple(enumerate(words)))
+def _field_spec(name: str, kind: Kind, unit: str, words: Sequence[str] = ()) -> FieldSpec:
+    passes = kind is not Kind.FLOAT
+    return FieldSpec(name, _SLOT_KINDS[kind], passes=passes, texts=tuple(enumerate(words)), unit=unit)

@@ -8,6 +8,7 @@ from telemetry_core.decode.spec import Condition
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, SlotKind
 
 from telemetry.databases.build import BusDatabases, LoadedPlan, build_plan
+from telemetry.databases.plan_codec import decoded, encoded
 from telemetry.errors import ConfigError
 from tests.support.one_message import only
 
@@ -415,3 +416,14 @@ def test_under_a_mask_one_id_in_two_databases_is_an_error_that_names_both(tmp_pa
     spec = build_plan([BusDatabases("main", tuple(files), True, standard_mask=0x7F0)]).spec
     assert [each.name for each in spec.buses[0].messages] == ["M0"]
     assert (spec.buses[0].standard_mask, spec.buses[0].extended_mask) == (0x7F0, 0x1FFFFFFF)
+
+
+def test_a_unit_is_kept_in_a_clean_file_in_a_mended_one_and_in_the_cache(tmp_path: Path) -> None:
+    signals = ' SG_ U : 0|16@1+ (0.1,0) [0|0] "V" X\n SG_ T : 16|8@1- (1,0) [-40|85] "°C" X\n'
+    message = f'BO_ 256 Pack: 8 X\n{signals} SG_ Plain : 24|8@1+ (1,0) [0|0] "" X\n'
+    for name, text in (("clean", message), ("mended", message + 'VAL_ 999 Nothing 0 "off" ;\n')):
+        file = tmp_path / f"{name}.dbc"
+        file.write_text(text)
+        plan = build_plan([BusDatabases("can0", (file,))])
+        assert [field.unit for field in plan.spec.records[0].fields] == ["V", "°C", ""]
+        assert decoded(encoded(plan)) == plan
