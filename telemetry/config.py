@@ -1,4 +1,4 @@
-"""The configuration: one TOML file into frozen values; nothing else in the service reads configuration.
+"""The configuration: TOML into frozen values; nothing else in the service reads configuration.
 
 Promises:
 - An unknown key, a wrong type or unit, a missing file is one ConfigError with the key's path, before anything
@@ -6,12 +6,13 @@ Promises:
 - Units stand in the names of keys.
 - Secrets are never read from the file itself: a token or password stands in a file of its own or in the
   environment, and prints masked.
+- It may be several files, or a folder of them (`telemetry.toml_document`).
 
 What a section holds, and how it is read, stands in the room that uses it.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +24,17 @@ from telemetry.sinks.influx.settings import InfluxSettings, read_influx
 from telemetry.sources.kinds import read_sources
 from telemetry.sources.settings import SourceSettings
 from telemetry.spool.limits import SpoolLimits, read_limits
-from telemetry.toml_table import TomlTable
+from telemetry.toml_document import Document, read_document
+from telemetry.toml_table import AskedKey, TomlTable
 from telemetry.web.settings import WebSettings, read_web
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything a configuration file says."""
+    """Everything a configuration file says. file: the file or folder that was named; files: what it holds."""
 
     file: Path
+    files: tuple[Path, ...]
     vehicle: str
     wait_for_clock: bool
     gateway_every_s: float
@@ -49,15 +52,24 @@ class Config:
 
 def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Config:
     """Read and validate `file`. Raises ConfigError; opens no device and no connection."""
-    return read_config(file, TomlTable.load(file), os.environ if environment is None else environment)
+    environment = os.environ if environment is None else environment
+    return read_config(read_document(file), environment)
 
 
-def read_config(file: Path, top: TomlTable, environment: Mapping[str, str]) -> Config:
-    """The same, from the file's top table: every key that there is is asked for here or below."""
+def read_config(
+    document: Document, environment: Mapping[str, str], on_asked: Callable[[AskedKey], None] | None = None
+) -> Config:
+    """The same, from what the file holds: every key that there is is asked for here or below.
+
+    on_asked: see `TomlTable`.
+    """
+    top = TomlTable(document, environment, on_asked)
+    top.take_texts("include")  # which `document` has put together already
     spool = top.take_table("spool")
     spool_directory = spool.take_path("directory")
     config = Config(
-        file=file,
+        file=document.file,
+        files=document.files,
         vehicle=top.take_text("vehicle"),
         wait_for_clock=top.take_text("clock", "system", one_of=("system", "wait")) == "wait",
         gateway_every_s=top.take_number("gateway_every_s", 10.0, above=0.0, most=86_400.0),

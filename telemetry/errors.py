@@ -27,16 +27,16 @@ class TelemetryError(Exception):
     """Base of all errors that a user can act upon.
 
     - `what`: the fault, in one clause.
-    - `where`: file:line, key path or device.
+    - `where`: file:line, key path or device; what prints as one (`telemetry.toml_document.Where`).
     - `hint`: what to do about it.
     """
 
     exit_code: ClassVar[int] = 70  # EX_SOFTWARE
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+    def __init__(self, what: str, *, where: object = "", hint: str = "") -> None:
         super().__init__(what)
         self.what = what
-        self.where = where
+        self.where = str(where)
         self.hint = hint
 
     def __str__(self) -> str:

@@ -6,15 +6,18 @@ Promises:
 - Numbers are checked for range, booleans are not numbers, and nothing is converted silently.
 """
 
+import copy
 import difflib
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from telemetry.errors import ConfigError
-from telemetry.toml_text import read_toml
+from telemetry.toml_document import Document, Where, read_document
+from telemetry.toml_variables import VariableError, expanded, is_variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +43,38 @@ class AskedKey:
 
 
 class TomlTable:
-    """One table of the file; the `take_…` methods remove the key they read."""
+    """One table of the file; the `take_…` methods remove the key they read.
+
+    Texts are taken with the values of their variables (`telemetry.toml_variables`). What nobody takes needs
+    none.
+    """
 
     def __init__(
         self,
-        file: Path,
-        path: str,
-        values: Mapping[str, Any],
+        document: Document,
+        environment: Mapping[str, str],
         on_asked: Callable[[AskedKey], None] | None = None,
     ) -> None:
-        self._file = file
-        self._path = path
-        self._values = dict(values)
-        self._known: set[str] = set()
+        """The document's top table. `on_asked` receives every key that is asked for, also in tables below."""
+        self._document = document
+        self._environment = environment
         self._on_asked = on_asked
+        self._path = ""
+        self._values = dict(document.values)
+        self._known: set[str] = set()
 
     @classmethod
-    def load(cls, file: Path, on_asked: Callable[[AskedKey], None] | None = None) -> "TomlTable":
-        """Return the file's top table. Raises ConfigError when it cannot be read or is not TOML.
+    def load(cls, file: Path, environment: Mapping[str, str] | None = None) -> "TomlTable":
+        """Return the top table of a file, of a folder of files, or of stdin (`-`).
 
-        `on_asked` receives every key that is asked for, in this table and in those below it.
+        Raises ConfigError when it cannot be read or is not TOML. environment: None: the process's own.
         """
-        return cls(file, "", read_toml(file), on_asked)
+        return cls(read_document(file), os.environ if environment is None else environment)
 
-    def where(self, key: str = "") -> str:
-        """Return `file: path.to.key`, for messages."""
-        path = ".".join(part for part in (self._path, key) if part)
-        return f"{self._file}: {path}" if path else str(self._file)
+    def where(self, key: str = "") -> Where:
+        """Return what prints as `file:line: path.to.key`, for messages."""
+        where = Where(self._path, self._document)
+        return where.key(key) if key else where
 
     def wrong(self, key: str, what: str, hint: str = "") -> ConfigError:
         """Return the error to raise when the value of `key` makes no sense."""
@@ -92,6 +100,17 @@ class TomlTable:
         """A string that is not empty, or None when the key is absent."""
         self._asked(key, "text", False, one_of=one_of)
         return self._text(key, None, one_of) if key in self._values else None
+
+    def take_secret(self, key: str) -> str | None:
+        """A text that the file does not hold: it names one variable, `"${NAME}"`. None: the key is absent."""
+        self._asked(key, "secret", False)
+        if key not in self._values:
+            return None
+        value = self._values[key]
+        if not isinstance(value, str) or not is_variable(value):
+            hint = f'{key} = "${{NAME}}", a variable that holds it, or {key}_file'
+            raise self.wrong(key, "a secret stands in no configuration", hint)
+        return self._text(key, None)
 
     def take_values(self, key: str) -> tuple[int | str, ...]:
         """Integers and texts, in a list or one alone; empty when the key is absent."""
@@ -121,19 +140,19 @@ class TomlTable:
         return tuple(values)
 
     def take_path(self, key: str, default: str | None = None) -> Path:
-        """A path, relative to the configuration file's folder."""
+        """A path, relative to the folder of its file."""
         self._asked(key, "path", default is None, default)
         return self.full_path(key, self._text(key, default))
 
     def take_optional_path(self, key: str) -> Path | None:
-        """A path, relative to the configuration file's folder, or None when the key is absent."""
+        """A path, relative to the folder of its file, or None when the key is absent."""
         self._asked(key, "path", False)
         return self.full_path(key, self._text(key, None)) if key in self._values else None
 
     def full_path(self, key: str, text: str) -> Path:
-        """`text`, the value of `key`, as a path relative to the configuration file's folder."""
+        """`text`, the value of `key`, as a path relative to the folder of its file."""
         try:
-            return self._file.parent / Path(text).expanduser()
+            return self._document.folder(self.where(key).path) / Path(text).expanduser()
         except RuntimeError as error:
             raise self.wrong(key, f"nobody here has the home directory of {text!r}") from error
 
@@ -147,7 +166,7 @@ class TomlTable:
             raise self.wrong(key, f"no such file: {file}")
 
     def take_paths(self, key: str) -> tuple[Path, ...]:
-        """A list of paths, relative to the configuration file's folder; empty when the key is absent."""
+        """A list of paths, relative to the folder of its file; empty when the key is absent."""
         self._asked(key, "paths", False)
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
@@ -213,7 +232,7 @@ class TomlTable:
     def take_table(self, key: str) -> "TomlTable":
         """A table; empty when the key is absent."""
         self._asked(key, "table", False)
-        value = self._take(key, {})
+        value = self._values.pop(key, {})
         if not isinstance(value, dict):
             raise self.wrong(key, f"must be a table [{key}], not {_describe(value)}")
         return self._below(key, value)
@@ -221,14 +240,17 @@ class TomlTable:
     def take_tables(self, key: str) -> list["TomlTable"]:
         """The tables of [[key]]; an empty list when there are none."""
         self._asked(key, "tables", False)
-        values = self._take(key, [])
+        values = self._values.pop(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise self.wrong(key, f"must be tables [[{key}]], not {_describe(values)}")
         return [self._below(f"{key}[{index}]", value) for index, value in enumerate(values)]
 
     def _below(self, key: str, value: dict[str, Any]) -> "TomlTable":
-        path = ".".join(part for part in (self._path, key) if part)
-        return TomlTable(self._file, path, value, self._on_asked)
+        table = copy.copy(self)
+        table._path = self.where(key).path
+        table._values = dict(value)
+        table._known = set()
+        return table
 
     def names(self) -> list[str]:
         """Return the keys that have not been read yet."""
@@ -236,8 +258,8 @@ class TomlTable:
 
     def take_rest(self) -> Iterator[tuple[str, Any]]:
         """Take all keys that are left, with their plain values: for options that are passed through."""
-        rest, self._values = self._values, {}
-        return iter(rest.items())
+        for key in list(self._values):
+            yield key, self._expanded(key, self._values.pop(key))
 
     def close(self) -> None:
         """Raise ConfigError when a key is left that nobody has read."""
@@ -256,7 +278,7 @@ class TomlTable:
 
     def _take(self, key: str, default: Any) -> Any:
         if key in self._values:
-            value = self._values.pop(key)
+            value = self._expanded(key, self._values.pop(key))
             if any("\0" in text for text in _texts(value)):
                 raise self.wrong(key, "holds the character NUL, as no name and no path can")
             return value
@@ -264,6 +286,19 @@ class TomlTable:
             near = difflib.get_close_matches(key, list(self._values), n=1)
             raise self.wrong(key, "is missing", f"is {near[0]} meant to be it?" if near else "")
         return default
+
+    def _expanded(self, key: str, value: Any) -> Any:
+        """Return `value` with the variables in its texts."""
+        try:
+            if isinstance(value, str):
+                return expanded(value, self._environment)
+            if isinstance(value, list):
+                return [self._expanded(f"{key}[{number}]", each) for number, each in enumerate(value)]
+            if isinstance(value, dict):
+                return {name: self._expanded(f"{key}.{name}", each) for name, each in value.items()}
+        except VariableError as error:
+            raise self.wrong(key, error.what, error.hint) from None
+        return value
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -9,7 +9,9 @@ Promises:
 Relies on finding strings and comments as tomllib finds them: where a string does not end, tomllib ends too.
 """
 
+import contextlib
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from telemetry.errors import ConfigError
 MAX_FILE_BYTES = 1024 * 1024
 MAX_KEY_PARTS = 16
 MAX_NESTING = 16  # of arrays and inline tables
+_STDIN = Path("-")
 MAX_NUMBER_CHARACTERS = 100  # 64 bits in binary, with underscores, are 82
 
 _TOKEN = re.compile(
@@ -43,8 +46,18 @@ def read_toml(file: Path) -> dict[str, Any]:
 
     Raises ConfigError for a file that is unreadable, not TOML, or beyond bounds.
     """
+    return parse_toml(read_toml_text(file), file)
+
+
+def read_toml_text(file: Path) -> str:
+    """Return the text of the file, or of stdin (`-`), with LF at the ends of lines.
+
+    Raises ConfigError for what is unreadable, not UTF-8, or too large.
+    """
+    if file == _STDIN and sys.stdin is None:
+        raise ConfigError("is closed", where="stdin")
     try:
-        with file.open("rb") as stream:
+        with contextlib.nullcontext(sys.stdin.buffer) if file == _STDIN else file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         hint = "as its owner, or by sudo" if isinstance(error, PermissionError) else ""
@@ -52,11 +65,19 @@ def read_toml(file: Path) -> dict[str, Any]:
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"is larger than {MAX_FILE_BYTES} bytes", where=str(file))
     try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
-        _check_bounds(text, file)
-        return tomllib.loads(text)
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"is not UTF-8 at byte {error.start}", where=str(file)) from error
+
+
+def parse_toml(text: str, file: Path) -> dict[str, Any]:
+    """Return the top table of `text`, which messages call `file`.
+
+    Raises ConfigError for what is not TOML, or beyond bounds.
+    """
+    try:
+        _check_bounds(text, file)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib's own, and Python's of a number or a date
         raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
 

@@ -13,7 +13,9 @@ HELP = "validate a configuration without starting anything"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """CONFIG."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="the configuration, TOML")
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", help="the configuration: TOML, a folder of it, or - for stdin"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.stages import Stages
-from telemetry.toml_text import read_toml
+from telemetry.toml_document import read_document
 
 HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
 INTO_INFLUXDB = "influx"
@@ -324,12 +324,12 @@ def _configured(
     from telemetry.stages.offline import Recorded, database_files, read_offline  # with all sources
     from telemetry.stages.prepare import compose
 
-    config = read_offline(arguments.config, read_toml(arguments.config))
+    config = read_offline(read_document(arguments.config))
     composition = compose(config)
     screen.warn(composition.loaded.warnings)
     recorded = Recorded(composition, arguments.source or "", account=ACCOUNT)
     stages = partial(composition.make_stages, output)
-    files = [config.file, *database_files(config)]
+    files = [*config.files, *database_files(config)]
     if recorded.is_serial:
         times = TimeForm(arguments.time)
         return lambda _: CaptureDecoder(stages(), recorded, times=times), files

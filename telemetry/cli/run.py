@@ -11,11 +11,12 @@ from telemetry_core.allocator import return_large_blocks
 
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
-from telemetry.errors import EXIT_OK
+from telemetry.errors import EXIT_OK, UsageError
 from telemetry.service.service import Service
 from telemetry.service.supervisor import Supervisor
 from telemetry.sources.stop import StopSignal
 from telemetry.stopping import SignalWatch
+from telemetry.toml_document import STDIN
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -24,7 +25,9 @@ HELP = "the gateway service"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """CONFIG."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="the configuration, TOML")
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", help="the configuration: TOML, or a folder of it"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     SIGHUP: read the configuration again.
     """
+    if arguments.config == STDIN:
+        raise UsageError("the configuration is read again on SIGHUP: stdin cannot be", hint="give a file")
     return_large_blocks()
     logging.basicConfig(
         stream=sys.stderr,

@@ -16,6 +16,7 @@ from telemetry.errors import InputMissingError
 from telemetry.logs.content import STDIN
 from telemetry.logs.identity import HEAD_BYTES
 from telemetry.sinks.influx.settings import InfluxSettings, read_influx
+from telemetry.toml_document import Document
 from telemetry.toml_table import TomlTable
 
 _DIGITS = 16
@@ -27,8 +28,8 @@ def influx_settings(
 ) -> InfluxSettings:
     """`[influx]` of a service's configuration, or the same keys as options. Raises ConfigError."""
     if config is not None:
-        return read_influx(TomlTable.load(config).take_table("influx"), environment)
-    return read_influx(TomlTable(_GIVEN, "", options), environment)
+        return read_influx(TomlTable.load(config, environment).take_table("influx"), environment)
+    return read_influx(TomlTable(Document.plain(_GIVEN, options), {}), environment)
 
 
 def spool_directory(

@@ -5,7 +5,7 @@ reading the configuration that says what values mean.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from telemetry.model.bit_rate import BitRate
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.settings import NAME
 from telemetry.stages.offline import read_offline
-from telemetry.toml_text import read_toml
+from telemetry.toml_document import Document, read_document
 
 OF_SERIAL = ("vehicle", "map", "limit")  # what --map takes from a configuration for a serial port
 
@@ -71,20 +71,21 @@ def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str
     map_file: the configuration that says what values mean. Databases that `sources` have replace those of its
     buses.
     """
-    reads = read_offline(Path("monitor"), {"vehicle": "bench", **sources})
+    reads = read_offline(Document.plain(Path("monitor"), {"vehicle": "bench", **sources}))
     if map_file is None:
         return Bench(reads, reads, source)
-    document = {"vehicle": "bench", **read_toml(map_file)}
+    document = read_document(map_file)
+    values = {"vehicle": "bench", **document.values}
     if not all(KINDS[kind].is_can for kind in sources):
-        taken = {key: document[key] for key in OF_SERIAL if key in document}
-        return Bench(reads, read_offline(map_file, {**taken, **sources}), source)
-    buses = {kind: tables for kind in KINDS if KINDS[kind].is_can and (tables := document.get(kind))} or dict(
+        taken = {key: values[key] for key in OF_SERIAL if key in values}
+        return Bench(reads, read_offline(replace(document, values={**taken, **sources})), source)
+    buses = {kind: tables for kind in KINDS if KINDS[kind].is_can and (tables := values.get(kind))} or dict(
         sources
     )
     files = next(table["databases"] for tables in sources.values() for table in tables)
     if files:
         buses = {kind: _with_databases(tables, files) for kind, tables in buses.items()}
-    return Bench(reads, read_offline(map_file, {**document, **buses}), source)
+    return Bench(reads, read_offline(replace(document, values={**values, **buses})), source)
 
 
 def _with_databases(tables: Any, files: Sequence[str]) -> Any:

@@ -21,6 +21,7 @@ from telemetry_core.serial.text_framer import TextFramer
 from telemetry.model.measurements import EVENT, MEASUREMENTS
 from telemetry.model.scaling import decimal_scale
 from telemetry.rules.map_entry import MAIN, MapEntry
+from telemetry.toml_document import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class SerialProtocol:
                 bit=one.bit,
                 when=one.when,
                 level=one.level,
-                where=f"protocol {self.name}",
+                where=Where(f"protocol {self.name}"),
             )
             for one in self.mapped
         )

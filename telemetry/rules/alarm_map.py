@@ -35,7 +35,7 @@ def mapped_alarms(entries: Iterable[MapEntry], spec: PlanSpec) -> Iterator[Alarm
             yield from _alarms(entry, catalogue)
 
 
-def checked_code(code: str, where: str) -> str:
+def checked_code(code: str, where: object) -> str:
     """`code`, which must be a word of the vocabulary for batteries and chargers. Raises ConfigError."""
     if code in ALARM_CODES:
         return code
@@ -45,9 +45,9 @@ def checked_code(code: str, where: str) -> str:
 
 
 def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
-    code = checked_code(entry.to.partition(".")[2], f"{entry.where}.to")
+    code = checked_code(entry.to.partition(".")[2], entry.where.key("to"))
     if NUMBER in entry.signal:
-        raise ConfigError("one signal is one alarm", where=f"{entry.where}.signal")
+        raise ConfigError("one signal is one alarm", where=entry.where.key("signal"))
     if (entry.scale, entry.offset) != (1.0, 0.0) or entry.values:
         raise ConfigError(
             "an alarm has no scale, offset or values",
@@ -60,7 +60,7 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
             continue
         if isinstance(test, ValueTest) and set(test.values) & set(absent):
             raise ConfigError(
-                "holds a value of when", where=f"{entry.where}.absent", hint="keep it in one of the two"
+                "holds a value of when", where=entry.where.key("absent"), hint="keep it in one of the two"
             )
         yield Alarm(
             rule=RuleSpec(
@@ -90,11 +90,11 @@ def _test(entry: MapEntry, found: FoundSignal) -> BitTest | ValueTest | None:
     """Return the test; None: only other branches can hold the values that mean the alarm."""
     signal = found.signal
     if signal.is_float:
-        raise ConfigError(f"{found.name} is a float, which has no bits", where=f"{entry.where}.signal")
+        raise ConfigError(f"{found.name} is a float, which has no bits", where=entry.where.key("signal"))
     if entry.bit is not None and entry.when:
-        raise ConfigError("stands beside when", where=f"{entry.where}.bit", hint="keep one of the two")
+        raise ConfigError("stands beside when", where=entry.where.key("bit"), hint="keep one of the two")
     if entry.when:
-        where = f"{entry.where}.when"
+        where = entry.where.key("when")
         values = tuple(raw for value in entry.when for raw in raw_values(value, found, where))
         return ValueTest(values) if values else None
     if entry.bit is None:
@@ -102,6 +102,6 @@ def _test(entry: MapEntry, found: FoundSignal) -> BitTest | ValueTest | None:
     most = max(branch.bit_count for branch in found.branches)
     if entry.bit >= most:
         raise ConfigError(
-            f"{found.name} has bits 0 to {most - 1}, not {entry.bit}", where=f"{entry.where}.bit"
+            f"{found.name} has bits 0 to {most - 1}, not {entry.bit}", where=entry.where.key("bit")
         )
     return BitTest(1 << entry.bit) if entry.bit < signal.bit_count else None

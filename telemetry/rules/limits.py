@@ -24,10 +24,12 @@ from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.map_entry import LEVEL_NAMES
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS
 from telemetry.rules.signals import nearest
+from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 
 _NUMBERED = re.compile(r"([vt])(\*|[0-9]{1,3})")
 _KINDS = {"v": ("cell", "V"), "t": ("sensor", "°C")}
+_FIRST = Where("limit[0]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Limit:
     level: str | None = None  # None: as the vocabulary has it
     pack: str | None = None  # None: every pack
     charger: str | None = None  # None: every charger
-    where: str = "limit[0]"  # key path, for messages
+    where: Where = _FIRST  # key path, for messages
 
 
 def read_limit(table: TomlTable) -> Limit:
@@ -73,14 +75,14 @@ def read_limit(table: TomlTable) -> Limit:
 def limit_alarms(limits: Iterable[Limit], mapping: MapSpec | None) -> Iterator[Alarm]:
     """What to watch for in the rows of `mapping` (None: nothing is mapped). Raises ConfigError."""
     for limit in limits:
-        checked_code(limit.code, f"{limit.where}.code")
+        checked_code(limit.code, limit.where.key("code"))
         measurement, field = _checked_field(limit)
         _check_tag(limit, measurement)
         alarms = list(_alarms(limit, measurement, field, mapping)) if mapping else []
         if not alarms:
             raise ConfigError(
                 f"nothing fills {limit.field}" + _of_tag(limit),
-                where=f"{limit.where}.field",
+                where=limit.where.key("field"),
                 hint=_filled_hint(limit, measurement, mapping),
             )
         yield from alarms
@@ -88,7 +90,7 @@ def limit_alarms(limits: Iterable[Limit], mapping: MapSpec | None) -> Iterator[A
 
 def _checked_field(limit: Limit) -> tuple[str, str]:
     """Measurement and field. Raises ConfigError unless it is a number that a map can fill."""
-    where = f"{limit.where}.field"
+    where = limit.where.key("field")
     name, dot, field = limit.field.partition(".")
     if not dot:
         raise ConfigError(f'"{limit.field}" is not a measurement.field', where=where, hint='as "cells.v*"')
@@ -115,7 +117,7 @@ def _checked_field(limit: Limit) -> tuple[str, str]:
 def _check_tag(limit: Limit, measurement: str) -> None:
     for tag in ("pack", "charger"):
         if getattr(limit, tag) is not None and tag not in MEASUREMENTS[measurement].tags:
-            raise ConfigError(f"{measurement} has no tag {tag}", where=f"{limit.where}.{tag}")
+            raise ConfigError(f"{measurement} has no tag {tag}", where=limit.where.key(tag))
 
 
 def _of_tag(limit: Limit) -> str:

@@ -74,7 +74,7 @@ def resolve(
                 raise ConfigError(
                     f"{assignment.measurement}.{assignment.field} of {' '.join(assignment.tag)}"
                     f" comes from {other.name} already",
-                    where=f"{entry.where}.to",
+                    where=entry.where.key("to"),
                     hint=f"see {other.where}",
                 )
             others.append(assignment)
@@ -98,7 +98,7 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
     if (NUMBER in entry.signal) != target.is_family:
         raise ConfigError(
             "signal and to must both hold {n}, or neither",
-            where=f"{entry.where}.to",
+            where=entry.where.key("to"),
             hint='as in signal = "Cells.Cell{n}_V", to = "cells.v{n}"',
         )
     for found in catalogue.family(entry) if target.is_family else catalogue.one(entry):
@@ -123,7 +123,7 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
 
 
 def _target(entry: MapEntry) -> _Target:
-    where = f"{entry.where}.to"
+    where = entry.where.key("to")
     name, dot, field_name = entry.to.partition(".")
     if not dot:
         raise ConfigError(
@@ -147,7 +147,7 @@ def _target(entry: MapEntry) -> _Target:
         )
     is_text = fields[field_name].kind is Kind.TEXT
     if entry.values and not is_text:
-        raise ConfigError(f"are words, and {entry.to} is none", where=f"{entry.where}.values")
+        raise ConfigError(f"are words, and {entry.to} is none", where=entry.where.key("values"))
     if is_text and (entry.scale, entry.offset) != (1.0, 0.0):
         raise ConfigError("a text has no scale and no offset", where=entry.where)
     return _Target(measurement, field_name, is_family=False, is_text=is_text)
@@ -156,8 +156,8 @@ def _target(entry: MapEntry) -> _Target:
 def _words(entry: MapEntry, found: FoundSignal) -> tuple[tuple[int, str], ...]:
     """What each raw value is, by the entry or by the database; () where another branch has the words."""
     if found.signal.is_float:
-        raise ConfigError(f"{found.name} is a float, which has no words", where=f"{entry.where}.signal")
-    where = f"{entry.where}.values"
+        raise ConfigError(f"{found.name} is a float, which has no words", where=entry.where.key("signal"))
+    where = entry.where.key("values")
     given = {raw: word for value, word in entry.values.items() for raw in raw_values(value, found, where)}
     words = tuple(sorted(given.items())) if entry.values else found.signal.choices
     if not entry.values and not any(signal.choices for signal in found.branches):
@@ -169,7 +169,7 @@ def _words(entry: MapEntry, found: FoundSignal) -> tuple[tuple[int, str], ...]:
     return words
 
 
-def _cells_target(field_name: str, where: str) -> _Target:
+def _cells_target(field_name: str, where: object) -> _Target:
     family = _CELLS_FAMILY.fullmatch(field_name)
     if family:
         return _Target(CELLS, family[1], is_family=True)
@@ -183,21 +183,21 @@ def _tag(entry: MapEntry, measurement: Measurement) -> tuple[str, str]:
     """Return the tag that distinguishes packs or chargers, and its value."""
     if "pack" in measurement.tags:
         if entry.charger is not None:
-            raise ConfigError(f"{measurement.name} has no tag charger", where=f"{entry.where}.charger")
+            raise ConfigError(f"{measurement.name} has no tag charger", where=entry.where.key("charger"))
         return "pack", entry.pack
     if entry.pack != MAIN:
-        raise ConfigError(f"{measurement.name} has no tag pack", where=f"{entry.where}.pack")
+        raise ConfigError(f"{measurement.name} has no tag pack", where=entry.where.key("pack"))
     return "charger", MAIN if entry.charger is None else entry.charger
 
 
 def _check_numbers(entry: MapEntry) -> None:
     if not math.isfinite(entry.scale) or entry.scale == 0:
-        raise ConfigError(f"must be a number other than 0, not {entry.scale}", where=f"{entry.where}.scale")
+        raise ConfigError(f"must be a number other than 0, not {entry.scale}", where=entry.where.key("scale"))
     if not math.isfinite(entry.offset):
-        raise ConfigError(f"must be a number, not {entry.offset}", where=f"{entry.where}.offset")
+        raise ConfigError(f"must be a number, not {entry.offset}", where=entry.where.key("offset"))
     if entry.bit is not None or entry.when or entry.level is not None or entry.text:
         raise ConfigError(
             "bit, when, level and text are for alarms", where=entry.where, hint='to = "event.CODE"'
         )
     if entry.index_from not in (0, 1):
-        raise ConfigError(f"must be 0 or 1, not {entry.index_from}", where=f"{entry.where}.index_from")
+        raise ConfigError(f"must be 0 or 1, not {entry.index_from}", where=entry.where.key("index_from"))

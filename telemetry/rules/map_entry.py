@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from telemetry.model.event_codes import Level
+from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 
 LEVEL_NAMES = tuple(level.name.lower() for level in Level)
@@ -12,6 +13,7 @@ NUMBER = "{n}"  # in a signal's name: any number
 LAST_ADDRESS = 0xFD  # of J1939; the two after it belong to no node
 _ADDRESS = re.compile("(?:0[xX])?([0-9A-Fa-f]{1,2})")
 MAIN = "main"  # pack and charger, until they are named
+_FIRST = Where("map[0]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class MapEntry:
     when: tuple[int | str, ...] = ()  # of an alarm: the values that mean it
     level: str | None = None  # of an alarm; None: as the vocabulary has it
     text: str = ""  # of an alarm: for people; empty: as the vocabulary has it
-    where: str = "map[0]"  # key path, for messages
+    where: Where = _FIRST  # key path, for messages
 
 
 def read_map_entry(table: TomlTable) -> MapEntry:

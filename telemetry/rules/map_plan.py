@@ -50,7 +50,7 @@ class Assignment:
     """One signal of one message on one bus, and the field that it fills."""
 
     name: str  # Message.Signal
-    where: str  # key path of its entry
+    where: object  # key path of its entry
     bus: int
     message: MessageSpec
     signal: int

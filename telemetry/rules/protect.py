@@ -98,7 +98,7 @@ def _messages(entry: ProtectEntry, spec: PlanSpec) -> Iterator[tuple[int, int]]:
     buses = [bus.name for bus in spec.buses]
     if entry.bus is not None and entry.bus not in buses:
         hint = nearest(entry.bus, buses)
-        raise ConfigError(f'no bus "{entry.bus}"', where=f"{entry.where}.bus", hint=hint)
+        raise ConfigError(f'no bus "{entry.bus}"', where=entry.where.key("bus"), hint=hint)
     found = False
     for number, bus in enumerate(spec.buses):
         matching = _matching(entry, bus) if entry.bus in (None, bus.name) else ()
@@ -164,11 +164,11 @@ def _rule(entry: ProtectEntry, spec: PlanSpec, bus: int, index: int) -> Protecti
     fields = spec.records[message.record].fields
     checksum_byte = 0
     if entry.crc is not None:
-        signal = _signal(entry.crc, message, fields, f"{entry.where}.crc")
+        signal = _signal(entry.crc, message, fields, entry.where.key("crc"))
         checksum_byte = _checksum_byte(signal, _CHECKSUM_BITS.get(profile.checksum, 8), entry)
     counter_bits = profile.counter_bits
     if entry.counter is not None:
-        signal = _signal(entry.counter, message, fields, f"{entry.where}.counter")
+        signal = _signal(entry.counter, message, fields, entry.where.key("counter"))
         counter_bits = _counter_bits(signal, entry)
     data_id = profile.data_id
     if entry.profile == CRC8_J1850 and entry.data_id is not None:
@@ -193,7 +193,7 @@ def _rule(entry: ProtectEntry, spec: PlanSpec, bus: int, index: int) -> Protecti
     return rule
 
 
-def _signal(name: str, message: MessageSpec, fields: Sequence[FieldSpec], where: str) -> SignalSpec:
+def _signal(name: str, message: MessageSpec, fields: Sequence[FieldSpec], where: object) -> SignalSpec:
     names = [field.signal or field.name for field in fields[: len(message.signals)]]
     if name not in names:
         raise ConfigError(
@@ -212,7 +212,7 @@ def _checksum_byte(signal: SignalSpec, bit_count: int, entry: ProtectEntry) -> i
     if signal.bit_count != bit_count or lowest % 8 or not (signal.little_endian or bit_count == 8):
         raise ConfigError(
             f"{entry.crc} is no checksum of {entry.profile}",
-            where=f"{entry.where}.crc",
+            where=entry.where.key("crc"),
             hint=f"it has {bit_count} bits from a byte's lowest one on"
             + (", the low byte first" if bit_count > 8 else ""),
         )
@@ -223,7 +223,7 @@ def _counter_bits(signal: SignalSpec, entry: ProtectEntry) -> tuple[int, ...]:
     if signal.bit_count > MOST_COUNTER_BITS:
         raise ConfigError(
             f"{entry.counter} has {signal.bit_count} bits; a counter has at most {MOST_COUNTER_BITS}",
-            where=f"{entry.where}.counter",
+            where=entry.where.key("counter"),
         )
     return tuple(bit_positions(signal))
 
@@ -234,7 +234,7 @@ def _counter_most(entry: ProtectEntry, profile: _Profile, counter_bits: tuple[in
     if entry.counter_max is not None and entry.counter_max > room:
         raise ConfigError(
             f"{entry.counter_max} is beyond the counter's {len(counter_bits)} bits",
-            where=f"{entry.where}.counter_max",
+            where=entry.where.key("counter_max"),
         )
     return room if most is None else min(most, room)
 
@@ -245,7 +245,7 @@ def _check_places(rule: ProtectionRule, entry: ProtectEntry) -> None:
     if max(ends) > rule.byte_count:
         raise ConfigError(
             f"{rule.name}: checksum and counter take {max(ends)} bytes, protected are {rule.byte_count}",
-            where=entry.where_subject if entry.byte_count is None else f"{entry.where}.byte_count",
+            where=entry.where_subject if entry.byte_count is None else entry.where.key("byte_count"),
         )
 
 

@@ -10,6 +10,7 @@ from telemetry_core.rules.protection_spec import Action
 
 from telemetry.errors import ConfigError
 from telemetry.model.ids import id_text, parse_id
+from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 
 ACTIONS = {"drop": Action.DROP, "flag": Action.FLAG, "keep": Action.KEEP}
@@ -19,6 +20,7 @@ E2E_2, E2E_5 = "e2e-2", "e2e-5"
 PROFILES = (CRC8_J1850, E2E_1A, E2E_1B, E2E_1C, E2E_1_LOW, E2E_2, E2E_5, COUNTER)
 DATA_IDS = 16  # of profile 2
 _NEEDS_DATA_ID = (E2E_1A, E2E_1B, E2E_1C, E2E_1_LOW, E2E_5)
+_FIRST = Where("protect[0]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class ProtectEntry:
     max_skip: int = 1
     timeout_s: float = 5.0
     on_error: Action = Action.DROP
-    where: str = "protect[0]"  # key path, for messages
+    where: Where = _FIRST  # key path, for messages
 
     @property
     def subject(self) -> str:
@@ -46,9 +48,9 @@ class ProtectEntry:
         return self.message or ("" if self.id is None else id_text(self.id))
 
     @property
-    def where_subject(self) -> str:
+    def where_subject(self) -> Where:
         """The path of the key that says so."""
-        return f"{self.where}.{'id' if self.message is None else 'message'}"
+        return self.where.key("id" if self.message is None else "message")
 
 
 def read_protect_entry(table: TomlTable) -> ProtectEntry:

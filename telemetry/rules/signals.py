@@ -84,7 +84,7 @@ class Catalogue:
 
     def one(self, entry: MapEntry) -> Iterator[FoundSignal]:
         """The signal of that name, once for each bus and branch that has it. Raises ConfigError."""
-        where = f"{entry.where}.signal"
+        where = entry.where.key("signal")
         if "." not in entry.signal:
             raise ConfigError(
                 f'"{entry.signal}" is not a Message.Signal', where=where, hint='as "Pack.Voltage"'
@@ -107,7 +107,7 @@ class Catalogue:
 
     def family(self, entry: MapEntry) -> Iterator[FoundSignal]:
         """All signals of a family with their numbers, counted from 1. Raises ConfigError."""
-        where = f"{entry.where}.signal"
+        where = entry.where.key("signal")
         if entry.signal.count(NUMBER) > 1:
             raise ConfigError("holds {n} more than once", where=where)
         before, _, after = entry.signal.partition(NUMBER)
@@ -134,7 +134,7 @@ class Catalogue:
             return self._candidates
         if entry.bus not in self._buses:
             raise ConfigError(
-                f'no bus "{entry.bus}"', where=f"{entry.where}.bus", hint=nearest(entry.bus, self._buses)
+                f'no bus "{entry.bus}"', where=entry.where.key("bus"), hint=nearest(entry.bus, self._buses)
             )
         number = self._buses.index(entry.bus)
         return [candidate for candidate in self._candidates if candidate.bus == number]
@@ -147,7 +147,7 @@ class Catalogue:
         buses = [self._buses[bus] for bus in sorted(having)]
         return ConfigError(
             f'no message "{message}" ' + (f"on {entry.bus}" if entry.bus else "in any database"),
-            where=f"{entry.where}.signal",
+            where=entry.where.key("signal"),
             hint=f"it is on {' and '.join(buses)}"
             if buses
             else nearest(message, [one.message.name for one in on_bus]),
@@ -169,7 +169,7 @@ def _families(candidates: Iterable[_Candidate]) -> Iterator[str]:
     return iter(sorted(families))
 
 
-def checked_number(number: int, where: str, hint: str = "") -> int:
+def checked_number(number: int, where: object, hint: str = "") -> int:
     """The number of a cell or sensor. Raises ConfigError when there can be none of that number."""
     if not 1 <= number <= MAX_NUMBERED_FIELDS:
         raise ConfigError(
@@ -187,7 +187,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{by_folded[close[0]]}"?' if close else ""
 
 
-def raw_values(value: int | str, found: FoundSignal, where: str) -> tuple[int, ...]:
+def raw_values(value: int | str, found: FoundSignal, where: object) -> tuple[int, ...]:
     """The raw value that `value` is, or all that have the word `value` in the signal's value table.
 
     None where another branch has the value. Raises ConfigError where no branch has it.
@@ -209,7 +209,7 @@ def raw_values(value: int | str, found: FoundSignal, where: str) -> tuple[int, .
 
 def absent_values(entry: MapEntry, found: FoundSignal) -> tuple[int, ...]:
     """Return the raw values of the signal that the entry declares absent. Raises ConfigError."""
-    where = f"{entry.where}.absent"
+    where = entry.where.key("absent")
     if entry.absent and found.signal.is_float:
         raise ConfigError(
             f"{found.name} is a float, which has no raw values", where=where, hint="NaN is left out anyway"
@@ -225,7 +225,7 @@ def sender_of(entry: MapEntry, found: FoundSignal) -> int:
     if not message.by_pgn and not (message.extended and message.byte_count > CLASSIC_BYTES):
         raise ConfigError(
             f"{message.name} is not matched by PGN: its id alone says what it is",
-            where=f"{entry.where}.sender",
+            where=entry.where.key("sender"),
             hint="leave sender out, or set j1939 = true where its source is configured",
         )
     return entry.sender

@@ -42,7 +42,9 @@ def check(config: Config) -> Iterator[Finding]:
     """All findings, in the order of the data. Raises ConfigError where `run` would."""
     composition = compose(config)
     entries, protected, modelling = composition.entries, composition.protected, composition.modelling
-    yield Finding(Grade.FACT, f"{config.file}: vehicle {config.vehicle}")
+    included = len(config.files) - 1
+    with_others = f", with {included} more file{'s' if included > 1 else ''}" if included else ""
+    yield Finding(Grade.FACT, f"{config.file}{with_others}: vehicle {config.vehicle}")
     yield from _plan_findings(composition.loaded)
     if entries:
         written = {record.measurement for record in modelling.map.records} if modelling.map else set()

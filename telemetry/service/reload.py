@@ -24,6 +24,7 @@ LOG = logging.getLogger("telemetry.service")
 
 TAKES_EFFECT = {
     "file",
+    "files",
     "vehicle",
     "gateway_every_s",
     "cache_directory",
@@ -36,8 +37,6 @@ TAKES_EFFECT = {
 _KEYS = {  # of what is called otherwise in the file
     "wait_for_clock": "clock",
     "spool_directory": "spool.directory",
-    "influx.token": "influx.token_file",
-    "influx.password": "influx.password_file",
     "spool.cap_bytes": "spool.cap_mib",
     "spool.max_age_s": "spool.max_age_h",
     "spool.keep_free_bytes": "spool.keep_free_mib",

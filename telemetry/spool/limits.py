@@ -60,12 +60,12 @@ def read_limits(table: TomlTable) -> SpoolLimits:
 
 
 def spool_directory(path: Path) -> Path:
-    """Of a service: `path` is that folder itself, or the configuration.
+    """Of a service: `path` is that folder itself, or the configuration, which may be a folder of `*.toml`.
 
     Nothing else of the configuration need be right: a command on a running service must work after an edit
     that the service has refused, and without the environment that only the service has. Raises ConfigError.
     """
     with contextlib.suppress(OSError):  # a folder on the way that this user may not enter: `load` says so
-        if path.is_dir():
+        if path.is_dir() and not any(path.glob("*.toml")):
             return path
     return TomlTable.load(path).take_table("spool").take_path("directory")

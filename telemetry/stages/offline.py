@@ -5,6 +5,7 @@ Promises:
 - A channel of a recording is one source of the configuration, or one error says how to choose.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,18 +21,18 @@ from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.prepare import Composition
-from telemetry.toml_table import TomlTable
+from telemetry.toml_document import Document
 
 
-def read_offline(file: Path, document: Mapping[str, Any]) -> Config:
-    """The configuration in `document`, the content of `file`. Raises ConfigError."""
-    kept = {key: value for key, value in document.items() if key != "web"}
+def read_offline(document: Document) -> Config:
+    """The configuration in `document`. Raises ConfigError."""
+    kept = {key: value for key, value in document.values.items() if key != "web"}
     replaced = {
         "influx": {"url": "http://localhost", "database": "unused"},
         "spool": {"directory": "unused"},
         "cache_directory": str(user_cache_directory()),
     }
-    return read_config(file, TomlTable(file, "", kept | replaced), {})
+    return read_config(replace(document, values=kept | replaced), os.environ)
 
 
 class Recorded:

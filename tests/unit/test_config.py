@@ -12,6 +12,7 @@ from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings
 from telemetry.spool.limits import spool_directory
+from tests.support.places import without_place
 
 MINIMAL = """
 vehicle = "van-7"
@@ -35,9 +36,9 @@ def refused(tmp_path: Path, text: str) -> str:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
     assert caught.value.exit_code == 78
-    message = str(caught.value)
-    assert "\n" not in message
-    return message.removeprefix(f"{tmp_path / 'gateway.toml'}: ")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'gateway.toml'}:")
+    return without_place(caught.value)
 
 
 def test_ten_lines_are_a_configuration(tmp_path: Path) -> None:
@@ -210,11 +211,13 @@ def test_what_is_protected_is_read_with_the_rest(tmp_path: Path) -> None:
     assert refused(tmp_path, MINIMAL + entry + 'crc_ = "X"\n').startswith("protect[0].crc_: unknown key")
 
 
-def test_the_spools_folder_is_told_of_a_configuration_that_is_wrong_otherwise(tmp_path: Path) -> None:
+def test_the_spools_folder_is_reported_of_a_configuration_that_is_wrong_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
-    file.write_text("nonsense = 1\n[spool]\ndirectory = 'spool'\n")
+    file.write_text("nonsense = 1\nvehicle = '${UNSET_ELSEWHERE}'\n[spool]\ndirectory = 'spool'\n")
     assert spool_directory(file) == tmp_path / "spool"
-    assert spool_directory(tmp_path) == tmp_path
+    assert spool_directory(tmp_path) == tmp_path / "spool"  # a folder of configuration
+    (tmp_path / "spool").mkdir()
+    assert spool_directory(tmp_path / "spool") == tmp_path / "spool"
 
 
 def test_a_spools_folder_behind_one_that_may_not_be_entered_is_one_clear_line(tmp_path: Path) -> None:

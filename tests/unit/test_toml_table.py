@@ -63,7 +63,7 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key(tmp_path: Path, text: s
     }
     with pytest.raises(ConfigError) as caught:
         readers[text[0]]()
-    assert str(caught.value) == f"{tmp_path / 'gateway.toml'}: {message}"
+    assert str(caught.value) == f"{tmp_path / 'gateway.toml'}:1: {message}"
 
 
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ error, and so are words without a key. Prose around the tables is the page's own
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from telemetry.config import read_config
-from telemetry.toml_table import AskedKey, TomlTable
+from telemetry.toml_document import Document, read_document
+from telemetry.toml_table import AskedKey
 from tools.pages.configuration_words import EVERYTHING, WORDS, Words
 
 Keys = Mapping[str, Mapping[str, AskedKey]]  # table -> key -> what is asked of it
@@ -26,6 +27,7 @@ _TYPES = {
     "flag": "true or false",
     "paths": "list of paths",
     "texts": "list of texts",
+    "secret": '`"${NAME}"`',
     "integers": "list of integers",
     "values": "integers and texts",
     "tables": "tables",
@@ -46,18 +48,18 @@ def asked_keys() -> Keys:
         table.setdefault(asked.key, asked)
 
     with tempfile.TemporaryDirectory() as name:
-        read_config(*_everything(Path(name), note), environment={})
+        read_config(_everything(Path(name)), {}, note)
     return _without_free_names(found)
 
 
-def _everything(folder: Path, note: Callable[[AskedKey], None]) -> tuple[Path, TomlTable]:
-    """A folder with the configuration EVERYTHING and the files that it names; what reads it."""
+def _everything(folder: Path) -> Document:
+    """The configuration EVERYTHING, in a folder with the files that it names."""
     for name in ("ev.dbc", "chassis.dbc", "drive.log", "token"):
         (folder / name).write_text("x\n")
         (folder / name).chmod(0o600)
     file = folder / "gateway.toml"
     file.write_text(EVERYTHING)
-    return file, TomlTable.load(file, note)
+    return read_document(file)
 
 
 def _without_free_names(found: Mapping[str, Mapping[str, AskedKey]]) -> Keys:

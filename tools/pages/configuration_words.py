@@ -52,6 +52,10 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             " batches wait, stamped relative to boot"
         ),
         "gateway_every_s": _words("how often the service writes its own state (`gateway`)"),
+        "include": _words(
+            "more files of configuration; `*` and `?` may stand in the last part, as in `conf.d/*.toml`",
+            "none",
+        ),
         "cache_directory": _words("compiled databases", "`plans` in the spool's folder"),
     },
     "influx": {
@@ -69,8 +73,10 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "a file with one line that nobody else may read; read again when the server refuses it",
             "the token is in `INFLUXDB_V2_TOKEN`",
         ),
+        "token": _words("the same, from a variable of any name", ""),
         "username": _words("API v1"),
         "password_file": _words("API v1; like `token_file`"),
+        "password": _words("API v1; like `token`"),
         "create": _words("make the bucket or database when it is missing"),
         "ca_file": _words("certificates to trust", "the system's"),
         "unsafe_skip_tls_verification": _words("what its name says"),

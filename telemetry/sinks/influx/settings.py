@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from telemetry.clock import Clock
 from telemetry.errors import ConfigError
 from telemetry.sinks.credentials import Secret, handed_over, read_secret
+from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 
 if TYPE_CHECKING:
@@ -55,11 +56,11 @@ class InfluxSettings:
     request_timeout_s: float = 10.0  # for a whole request, plus its size / slowest_bytes_per_s
     slowest_bytes_per_s: float = 20.0 * 1024
 
-    def check(self, where: str) -> None:
+    def check(self, where: Where) -> None:
         """Raises ConfigError, with `where` before the key, for values that cannot work together."""
-        check_url(self.url, f"{where}.url")
+        check_url(self.url, where.key("url"))
         if self.proxy:
-            check_url(self.proxy, f"{where}.proxy")
+            check_url(self.proxy, where.key("proxy"))
         if not self.bucket and not self.database:
             raise ConfigError("names no bucket and no database", where=where)
         for name, direct, file in (
@@ -77,7 +78,7 @@ class InfluxSettings:
                 ssl.create_default_context(cafile=str(self.ca_file))
             except OSError as error:  # ssl.SSLError is one
                 raise ConfigError(
-                    f"holds no certificate: {error.strerror}", where=f"{where}.ca_file"
+                    f"holds no certificate: {error.strerror}", where=where.key("ca_file")
                 ) from error
 
     def make_client(self, clock: Clock) -> "InfluxClient":
@@ -121,7 +122,10 @@ def read_influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSetti
         return file and handed_over(file, environment)
 
     token_file, password_file = secret_file("token_file"), secret_file("password_file")
-    token = environment.get("INFLUXDB_V2_TOKEN", "")
+    token = table.take_secret("token")
+    if token is None and token_file is None:
+        token = environment.get("INFLUXDB_V2_TOKEN")
+    password = table.take_secret("password")
     url = given("url", "INFLUXDB_V2_URL")
     if not url:
         raise table.wrong("url", "is missing", "the server's address, here or in INFLUXDB_V2_URL")
@@ -132,9 +136,10 @@ def read_influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSetti
         bucket=given("bucket", "INFLUXDB_V2_BUCKET"),
         database=given("database"),
         retention_policy=given("retention_policy"),
-        token=Secret(token) if token and token_file is None else None,
+        token=Secret(token) if token else None,
         token_file=token_file,
         username=given("username"),
+        password=Secret(password) if password else None,
         password_file=password_file,
         ca_file=table.take_optional_path("ca_file"),
         unsafe_skip_tls_verification=table.take_flag("unsafe_skip_tls_verification"),
@@ -152,7 +157,7 @@ def read_influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSetti
     return settings
 
 
-def check_url(url: str, where: str) -> None:
+def check_url(url: str, where: object) -> None:
     """Raises ConfigError, which does not show it, unless it is one of a server, without a login."""
     try:
         parts = urlsplit(url)

@@ -14,6 +14,7 @@ from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
+from telemetry.toml_document import Where
 from tests.support.plan_specs import Signal, j1939, plan
 
 STATES = {0: "Ready", 2: "Fault", 3: "Emergency"}
@@ -171,7 +172,9 @@ def test_an_entry_to_a_field_has_no_bit() -> None:
 
 
 def test_an_alarm_of_a_named_sender_is_watched_in_its_rows_alone() -> None:
-    entry = MapEntry("Faults.CellOver", "event.cell_overvoltage", bus="traction", sender=0x1F, where="map[2]")
+    entry = MapEntry(
+        "Faults.CellOver", "event.cell_overvoltage", bus="traction", sender=0x1F, where=Where("map[2]")
+    )
     (alarm,) = mapped_alarms([entry], j1939(car()))
     assert alarm.rule.sender == 0x1F
     with pytest.raises(ConfigError, match=r"map\[2\]\.sender: Faults is not matched by PGN"):

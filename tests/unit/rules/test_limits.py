@@ -14,6 +14,7 @@ from telemetry.rules.alarms import Alarm
 from telemetry.rules.limits import Limit, limit_alarms, read_limit
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
+from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 from tests.support.plan_specs import Signal, plan, tenths
 
@@ -166,7 +167,7 @@ def read(tmp_path: Path, text: str) -> Limit:
 def test_a_limit_is_read_with_all_its_keys(tmp_path: Path) -> None:
     text = 'field = "battery.soc_pct"\nbelow = 10\nhysteresis = 2\nfor_s = 30\ncode = "soc_low"\n'
     text += 'level = "critical"\npack = "main"'
-    assert replace(read(tmp_path, text), where="") == Limit(
+    assert replace(read(tmp_path, text), where=Where("")) == Limit(
         "battery.soc_pct",
         is_upper=False,
         value=10.0,
@@ -175,7 +176,7 @@ def test_a_limit_is_read_with_all_its_keys(tmp_path: Path) -> None:
         for_s=30.0,
         level="critical",
         pack="main",
-        where="",
+        where=Where(""),
     )
 
 

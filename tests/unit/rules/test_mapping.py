@@ -13,6 +13,7 @@ from telemetry_core.rules.map_spec import ABSENT, CycleMap, MapSpec, OutputMap, 
 from telemetry.errors import ConfigError
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry, read_map_entry
+from telemetry.toml_document import Document, Where
 from telemetry.toml_table import TomlTable
 from tests.support.plan_specs import Signal, j1939, plan, tenths
 
@@ -376,7 +377,7 @@ REFUSED = [
     (
         [
             MapEntry("Pack.SoC", "battery.soc_pct", bus="traction"),
-            MapEntry("Pack.Voltage", "battery.soc_pct", where="map[1]"),
+            MapEntry("Pack.Voltage", "battery.soc_pct", where=Where("map[1]")),
         ],
         "map[1].to: battery.soc_pct of pack main comes from Pack.SoC already (see map[0])",
     ),
@@ -400,7 +401,7 @@ def test_a_number_past_all_cells_is_refused() -> None:
 
 def entry_of(**keys: object) -> MapEntry:
     table = {"signal": "Pack.Voltage", "to": "battery.voltage_v", **keys}
-    return read_map_entry(TomlTable(Path("gateway.toml"), "map[0]", table))
+    return read_map_entry(TomlTable(Document.plain(Path("gateway.toml"), table), {}))
 
 
 @pytest.mark.parametrize(("text", "sender"), [("00", 0), ("1", 1), ("0x1f", 0x1F), ("FD", 0xFD)])
@@ -414,7 +415,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         entry_of(sender=text)
     assert str(caught.value) == (
-        f'gateway.toml: map[0].sender: "{text}" is no address of J1939 (in hexadecimal, "00" to "FD")'
+        f'gateway.toml: sender: "{text}" is no address of J1939 (in hexadecimal, "00" to "FD")'
     )
 
 
@@ -434,7 +435,7 @@ def test_two_senders_of_one_message_are_two_packs() -> None:
 
 def test_two_senders_cannot_fill_one_field_of_one_pack() -> None:
     entries = [
-        MapEntry("Pack.Voltage", "battery.voltage_v", sender=sender, where=f"map[{sender}]")
+        MapEntry("Pack.Voltage", "battery.voltage_v", sender=sender, where=Where(f"map[{sender}]"))
         for sender in (1, 2)
     ]
     with pytest.raises(
@@ -445,7 +446,7 @@ def test_two_senders_cannot_fill_one_field_of_one_pack() -> None:
 
 def test_a_sender_of_a_message_that_its_id_alone_tells_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
-        resolve([MapEntry("Pack.Voltage", "battery.voltage_v", sender=1, where="map[3]")], CAR)
+        resolve([MapEntry("Pack.Voltage", "battery.voltage_v", sender=1, where=Where("map[3]"))], CAR)
     assert str(caught.value) == (
         "map[3].sender: Pack is not matched by PGN: its id alone says what it is"
         " (leave sender out, or set j1939 = true where its source is configured)"

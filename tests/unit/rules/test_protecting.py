@@ -25,6 +25,7 @@ from telemetry.rules.protect_entry import (
     PROFILES,
     ProtectEntry,
 )
+from telemetry.toml_document import Where
 from tests.support.protected_plans import stage, through
 
 DBC = """VERSION ""
@@ -269,11 +270,12 @@ def test_what_the_database_does_not_have_is_refused(
 
 def test_two_entries_for_one_message_are_refused(spec: PlanSpec) -> None:
     entries = [
-        ProtectEntry("Short", COUNTER, counter="Only", where=f"protect[{number}]") for number in range(2)
+        ProtectEntry("Short", COUNTER, counter="Only", where=Where(f"protect[{number}]"))
+        for number in range(2)
     ]
     with pytest.raises(ConfigError, match=r"protect\[1\]\.message: Short is protected already"):
         protect(spec, entries)
-    by_id = ProtectEntry(None, COUNTER, id=0x302, counter="Only", where="protect[1]")
+    by_id = ProtectEntry(None, COUNTER, id=0x302, counter="Only", where=Where("protect[1]"))
     with pytest.raises(ConfigError, match=r"protect\[1\]\.id: Short is protected already .*protect\[0\]"):
         protect(spec, [entries[0], by_id])
 

@@ -23,6 +23,7 @@ from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.limits import Limit, limit_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
+from telemetry.toml_document import Where
 
 J1939_ID = 6 << 26 | 0xFF10 << 8 | 0xFE
 J1939 = f"""BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
@@ -175,7 +176,7 @@ def test_two_numbers_of_one_cell_are_refused_though_they_exclude_one_another(tmp
 def test_two_entries_for_one_field_are_refused_though_they_name_one_signal(tmp_path: Path) -> None:
     entry = MapEntry("A.Volt", "battery.voltage_v")
     with pytest.raises(ConfigError, match=r"comes from A\.Volt already"):
-        resolve([entry, replace(entry, where="map[1]")], plan_of(tmp_path, *VOLT))
+        resolve([entry, replace(entry, where=Where("map[1]"))], plan_of(tmp_path, *VOLT))
 
 
 def test_a_limit_reads_the_field_whichever_branch_fills_it(tmp_path: Path) -> None:

@@ -50,6 +50,23 @@ def config(file: Path, text: str = BASE) -> Config:
     return load_config(file, {})
 
 
+def test_a_reload_reads_all_files_of_a_folder_again_and_new_ones_with_them(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "10-gateway.toml").write_text(BASE)
+    bus = tmp_path / "conf.d" / "20-bus.toml"
+    bus.write_text('[[can]]\nname = "other"\n')
+    running = load_config(tmp_path / "conf.d", {})
+    assert [source.name for source in running.sources] == ["bus", "other"]
+    bus.write_text('[[can]]\nname = "another"\n')
+    (tmp_path / "conf.d" / "30-more.toml").write_text('[[can]]\nname = "more"\n')
+    again = prepare_again(running).composition.config
+    assert [source.name for source in again.sources] == ["bus", "another", "more"]
+    assert again.file == tmp_path / "conf.d"
+    bus.write_text("[[can]]\nnam = 1\n")
+    with pytest.raises(ConfigError, match=r"20-bus\.toml:1: can\[0\]\.name: is missing"):
+        prepare_again(running)
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Config:
     return config(tmp_path / "gateway.toml")

@@ -8,6 +8,7 @@ import pytest
 from telemetry.errors import ConfigError
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.toml_document import Where
 
 CANARY = "canary-secret"
 
@@ -39,7 +40,7 @@ def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object]
     # Values of several types go through one mapping, which no annotation of it could tell apart.
     settings = InfluxSettings(**{"url": "http://host:8086", "bucket": "b", **values})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=message) as caught:
-        settings.check("[influx]")
+        settings.check(Where("[influx]"))
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
@@ -54,7 +55,7 @@ def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object]
     ],
 )
 def test_addresses_that_are_good(url: str) -> None:
-    InfluxSettings(url=url, bucket="b").check("[influx]")
+    InfluxSettings(url=url, bucket="b").check(Where("[influx]"))
 
 
 def test_settings_show_no_secret() -> None:

@@ -28,6 +28,7 @@ from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
 from telemetry.toml_table import TomlTable
 from tests.support.clock import FakeClock
+from tests.support.places import without_place
 
 ROOT = Path(__file__).parents[3]
 TOP = """
@@ -104,7 +105,7 @@ def load(folder: Path, sources: str) -> Config:
 def refused(folder: Path, sources: str) -> str:
     with pytest.raises(ConfigError) as caught:
         load(folder, sources)
-    return str(caught.value).removeprefix(f"{folder / 'gateway.toml'}: ")
+    return without_place(caught.value)
 
 
 @pytest.fixture

@@ -60,13 +60,13 @@ def test_an_address_is_written_as_it_is_read() -> None:
     ],
 )
 def test_what_is_no_address_is_refused_with_its_key(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ConfigError, match=r"gateway\.toml: web\.listen"):
+    with pytest.raises(ConfigError, match=r"gateway\.toml:2: web\.listen"):
         read(tmp_path, f'listen = "{text}"')
 
 
 @pytest.mark.parametrize("text", ["http://a", "a b", "a:80", "-", "a" * 300])
 def test_what_is_no_name_is_refused_with_its_key(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ConfigError, match=r"gateway\.toml: web\.names"):
+    with pytest.raises(ConfigError, match=r"gateway\.toml:2: web\.names"):
         read(tmp_path, f'names = ["{text}"]')
 
 

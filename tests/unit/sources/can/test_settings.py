@@ -7,6 +7,7 @@ import pytest
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.can.sockets import CanInterface
 from telemetry.sources.settings import Start
+from telemetry.toml_document import Document
 from telemetry.toml_table import TomlTable
 from tests.support.clock import FakeClock
 
@@ -19,6 +20,6 @@ def test_what_is_set_of_an_interface_reaches_its_socket(
         "telemetry.sources.can.settings.SocketCanSource", lambda *given, **_: links.append(given[1])
     )
     keys = {"interface": "can7", "receive_buffer_kib": 128, "hardware_stamps": True}
-    settings = CanSettings.read(TomlTable(tmp_path, "can[0]", keys), "bus")
+    settings = CanSettings.read(TomlTable(Document.plain(tmp_path / "gateway.toml", keys), {}), "bus")
     settings.make_source(Start(FakeClock(), lambda _: 0))
     assert links == [CanInterface("can7", hardware_stamps=True, receive_buffer_bytes=128 * 1024)]

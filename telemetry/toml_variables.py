@@ -1,0 +1,53 @@
+"""Variables of the environment in texts of a configuration: `${NAME}` and `${NAME:-default}`.
+
+Promises:
+
+- `$${` stands for `${`; any other `$` stands for itself.
+- A default holds where the variable is unset or empty, as in a shell. It ends at the first `}`.
+- A variable that is unset and has no default, and a `${` that begins none, raise VariableError. Its words
+  never hold a value.
+- What a variable holds is taken as it is: a `${` in it begins no other one.
+"""
+
+import re
+from collections.abc import Mapping
+
+_VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
+
+
+class VariableError(ValueError):
+    """what: the fault, in one clause; hint: what to do about it."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+def expanded(text: str, environment: Mapping[str, str]) -> str:
+    """Return `text` with the values of its variables. Raises VariableError."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$${":
+            return "${"
+        name, default = match[1], match[2]
+        if name is None:
+            raise VariableError(
+                "${ begins no variable", "as ${NAME} or ${NAME:-default}; $${ stands for ${ itself"
+            )
+        found = environment.get(name)
+        if default is not None:
+            return found or default
+        if found is None:
+            raise VariableError(
+                f"the variable {name} is not set", f"set it, or give a default as in ${{{name}:-default}}"
+            )
+        return found
+
+    return _VARIABLE.sub(value, text) if "$" in text else text
+
+
+def is_variable(text: str) -> bool:
+    """Return whether `text` is one variable without a default, and nothing beside it."""
+    match = _VARIABLE.fullmatch(text)
+    return match is not None and match[1] is not None and match[2] is None
