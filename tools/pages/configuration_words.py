@@ -24,12 +24,12 @@ _SOURCE: Mapping[str, Words] = {
 }
 _DATABASES: Mapping[str, Words] = {
     "databases": _words("DBC, ARXML, KCD, SYM; without any, frames are counted and not decoded", "none"),
-    "first_wins": _words("of an id in two databases the first one is taken; else that is an error"),
+    "first_wins": _words("an id in two databases means the first one's message; otherwise it is an error"),
     "j1939": _words("extended ids are matched by PGN even where the database does not declare J1939"),
     "keep_not_available": _words('J1939 "error" and "not available" are values like any other'),
     "value_texts": _words(
-        "beside each signal that has a value table a field `SIGNAL_text` that holds the word; absent"
-        " without one"
+        "each signal with a value table has a second field `SIGNAL_text` with the word; absent where the"
+        " table has no word"
     ),
     "id_masks": _words(
         'in hexadecimal, the bits in which ids are compared: `["7F0"]` of 11 bits, `["1FFFFF00"]` of 29',
@@ -48,8 +48,8 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
     "top": {
         "vehicle": _words("the tag `vehicle` of every point"),
         "clock": _words(
-            '`"wait"`: the time is not known until the kernel says that its clock is synchronised; until then'
-            " batches wait, stamped relative to boot"
+            '`"wait"`: the time is unknown until the kernel calls its clock synchronised; until then batches'
+            " wait, stamped relative to boot"
         ),
         "gateway_every_s": _words("how often the service writes its own state (`gateway`)"),
         "include": _words(
@@ -59,10 +59,10 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "cache_directory": _words("compiled databases", "`plans` in the spool's folder"),
     },
     "influx": {
-        "url": _words("`http://` or `https://`, without credentials", "`INFLUXDB_V2_URL`, else required"),
-        "api": _words(
-            "`/write?db=` (v1), `/api/v2/write` (v2), or found out from what the server answers (auto)"
+        "url": _words(
+            "`http://` or `https://`, without credentials", "`INFLUXDB_V2_URL`, otherwise required"
         ),
+        "api": _words("`/write?db=` (v1), `/api/v2/write` (v2), or whichever the server answers to (auto)"),
         "org": _words("API v2: the organisation", "`INFLUXDB_V2_ORG`"),
         "bucket": _words(
             "API v2; stands in for `database`; one of them must be given", "`INFLUXDB_V2_BUCKET`"
@@ -86,7 +86,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "directory": _words("made if missing, for this user only"),
         "cap_mib": _words(
             "the oldest data is evicted beyond it, counted",
-            "the smaller of 1 GiB and half of what is free or held already, more when more is free later",
+            "the smaller of 1 GiB and half of what is free or already held; more when more is free later",
         ),
         "max_age_h": _words("data older than this is evicted, counted", "none"),
         "keep_free_mib": _words("always left free on the disk"),
@@ -99,28 +99,30 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
     },
     "web": {
         "listen": _words(
-            "an IP address and a port; `[::1]:8480` is IPv6; port 0: any that is free (the log and `status`"
-            ' tell); `"off"`: no page'
+            "an IP address and a port; `[::1]:8480` is IPv6; port 0: any free one (the log and `status`"
+            ' name it); `"off"`: no page'
         ),
         "names": _words(
-            "by which browsers and scrapers call this machine, beside its own name, `localhost` and"
+            "by which browsers and scrapers call this machine, besides its own name, `localhost` and"
             " addresses",
             "none",
         ),
     },
     "can": {
         **_SOURCE,
-        "interface": _words("the network interface; may appear later, and go and come back", "`name`"),
-        "socket": _words("instead: a UNIX SEQPACKET socket that carries `struct can_frame`"),
+        "interface": _words("the network interface; it may appear later, and go and come back", "`name`"),
+        "socket": _words("in place of an interface: a UNIX SEQPACKET socket that carries `struct can_frame`"),
         "bitrate": _words(
-            "bits a second, by which the load of the bus is measured and nothing else; for `vcan` and"
-            " simulators, which have none",
+            "bits a second, only to measure the load of the bus; for `vcan` and simulators, which have no"
+            " rate",
             "the interface's own",
         ),
         "data_bitrate": _words("likewise, of the data part of CAN FD frames; beside `bitrate`", "`bitrate`"),
         **_DATABASES,
-        "receive_buffer_kib": _words("asked of the kernel; a warning says when it gives less"),
-        "hardware_stamps": _words("the controller's own clock, re-anchored"),
+        "receive_buffer_kib": _words(
+            "the size that the kernel is asked for; a warning reports a smaller one"
+        ),
+        "hardware_stamps": _words("stamps of the controller's own clock, re-anchored"),
         **_SIMULATED_TIME,
     },
     "can.isotp": {
@@ -150,11 +152,11 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "pack": _words("the tag `pack`"),
         "charger": _words("the tag `charger`, of fields of `charger`"),
         "poll_every_s": _words(
-            "how often values are asked for; what changes seldom keeps its proportion", "the protocol's"
+            "how often values are requested; slower requests keep their proportion", "the protocol's"
         ),
         "reply_timeout_s": _words("how long an answer may take; more over a slow network", "the protocol's"),
         "invert_current": _words("for devices whose firmware counts discharging positive"),
-        "capture": _words("a text file to which all that is sent and received is appended", "none"),
+        "capture": _words("a text file to which all bytes sent and received are appended", "none"),
         "capture_mib": _words("how much the capture may take, with the older file `….1` beside it"),
         **_SIMULATED_TIME,
     },
@@ -177,15 +179,15 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "offset": _words("added after scaling"),
         "index_from": _words("0 where the database counts cells from 0"),
         "absent": _words(
-            "the raw values, or their words in the database's value table, that stand for none: they fill no"
-            " field, and begin and end no alarm",
+            "the raw values, or their words in the database's value table, that mean no value: they fill no"
+            " field, and neither begin nor end an alarm",
             "none",
         ),
         "bus": _words("the source whose databases are meant", "all"),
         "sender": _words(
             'the J1939 device that the message comes from: its address in hexadecimal, `"00"` to `"FD"`;'
             " only of messages that are matched by PGN",
-            "the first that is heard",
+            "the first one heard",
         ),
         "pack": _words("the tag `pack`"),
         "charger": _words("the tag `charger`, of fields of `charger` and `meter`", '`"main"`'),
@@ -230,13 +232,13 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "data_id_list": _words("profile 2: its 16 data ids, of 8 bits", "profile 2: required"),
         "byte_count": _words("how many bytes of the payload are protected", "the message's length"),
         "counter_max": _words(
-            "the highest counter, behind which comes 0", "profile 1: 14; others: all that its bits hold"
+            "the highest counter, after which comes 0", "profile 1: 14; others: all that its bits hold"
         ),
-        "max_skip": _words("so many frames may be missing between two before the counter is wrong"),
-        "timeout_s": _words("after such a silence any counter is right"),
+        "max_skip": _words("how many frames may be missing between two before the counter is wrong"),
+        "timeout_s": _words("after a silence of this length any counter is right"),
         "on_error": _words(
-            "a frame with a wrong checksum or counter is left out; or told by the field `protection_ok`, and"
-            " kept out of the data model; or only counted"
+            "a frame with a wrong checksum or counter is left out (drop); marked by the field `protection_ok`"
+            " and kept out of the data model (flag); or only counted (keep)"
         ),
     },
     "limit": {
@@ -244,7 +246,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "above": _words("the limit, in the field's unit: a higher value crosses it", "one of the two"),
         "below": _words("the limit, in the field's unit: a lower value crosses it", "one of the two"),
         "hysteresis": _words("how far the value must come back until the event ends"),
-        "for_s": _words("how long it must be crossed, in each row, until the event begins"),
+        "for_s": _words("how long each row must cross it until the event begins"),
         "code": _words("the event's code, from the [data model](data-model.md), 100 or higher"),
         "level": _words("how much it matters", "the code's"),
         "pack": _words("the tag `pack` of the rows that are meant", "all"),
