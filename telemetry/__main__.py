@@ -128,7 +128,8 @@ def _run(arguments_given: Sequence[str], command: str | None) -> int:
 def _refused(error: TelemetryError, verbose: bool = False) -> int:
     if verbose:
         traceback.print_exc()
-    sys.stderr.write(f"nev-telemetry: {error}\n")
+    for line in error.lines():
+        sys.stderr.write(f"nev-telemetry: {line}\n")
     return error.exit_code
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from telemetry.errors import Faults
 from telemetry.rules.limits import Limit, read_limit
 from telemetry.rules.map_entry import MapEntry, read_map_entry
 from telemetry.rules.protect_entry import ProtectEntry, read_protect_entry
@@ -61,13 +62,33 @@ def read_config(
 ) -> Config:
     """The same, from what the file holds: every key that there is is asked for here or below.
 
+    Errors of [[map]], [[protect]] and [[limit]] are reported all at once, with the first of the rest.
     on_asked: see `TomlTable`.
     """
     top = TomlTable(document, environment, on_asked)
+    faults = Faults()
+    map_entries = faults.each(read_map_entry, top.take_tables("map"))
+    protect_entries = faults.each(read_protect_entry, top.take_tables("protect"))
+    limits = faults.each(read_limit, top.take_tables("limit"))
+    with faults.gathered():
+        config = _read_rest(top, document, environment, map_entries, protect_entries, limits)
+        top.close()
+    faults.raise_any()
+    return config
+
+
+def _read_rest(
+    top: TomlTable,
+    document: Document,
+    environment: Mapping[str, str],
+    map_entries: tuple[MapEntry, ...],
+    protect_entries: tuple[ProtectEntry, ...],
+    limits: tuple[Limit, ...],
+) -> Config:
     top.take_texts("include")  # which `document` has put together already
     spool = top.take_table("spool")
     spool_directory = spool.take_path("directory")
-    config = Config(
+    return Config(
         file=document.file,
         files=document.files,
         vehicle=top.take_text("vehicle"),
@@ -80,9 +101,7 @@ def read_config(
         reduce=read_reduce(top.take_table("reduce")),
         web=read_web(top.take_table("web")),
         sources=read_sources(top),
-        map=tuple(read_map_entry(table) for table in top.take_tables("map")),
-        protect=tuple(read_protect_entry(table) for table in top.take_tables("protect")),
-        limits=tuple(read_limit(table) for table in top.take_tables("limit")),
+        map=map_entries,
+        protect=protect_entries,
+        limits=limits,
     )
-    top.close()
-    return config

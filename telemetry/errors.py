@@ -4,8 +4,13 @@ The codes are those of sysexits.h. So systemd and scripts distinguish a typing e
 do not restart) from a disk that refuses (74: restart).
 """
 
+import contextlib
 import re
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 EXIT_OK = 0
 
@@ -42,6 +47,10 @@ class TelemetryError(Exception):
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}" if self.where else self.what
         return one_line(f"{line} ({self.hint})" if self.hint else line)
+
+    def lines(self) -> list[str]:
+        """Return what a terminal shows: a line for each error that it is."""
+        return [str(self)]
 
 
 class UsageError(TelemetryError):
@@ -84,3 +93,49 @@ class ConfigError(TelemetryError):
     """A configuration or a database is wrong; nothing was touched."""
 
     exit_code = 78  # EX_CONFIG
+
+
+class SeveralConfigError(ConfigError):
+    """Errors of one configuration, each a line of its own; as one line the first, and how many more."""
+
+    def __init__(self, errors: Sequence[ConfigError]) -> None:
+        first, more = errors[0], len(errors) - 1
+        hints = [first.hint] if first.hint else []
+        hint = "; ".join((*hints, f"and {more} more error{'s' if more > 1 else ''}"))
+        super().__init__(first.what, where=first.where, hint=hint)
+        self.errors = errors
+
+    def lines(self) -> list[str]:
+        return [str(error) for error in self.errors]
+
+
+class Faults:
+    """Gathers errors of a configuration, so that all are reported at once."""
+
+    def __init__(self) -> None:
+        self._found: list[ConfigError] = []
+
+    @contextlib.contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keep an error that is raised inside, for `raise_any`."""
+        try:
+            yield
+        except SeveralConfigError as several:
+            self._found += several.errors
+        except ConfigError as error:
+            self._found.append(error)
+
+    def each(self, read: Callable[[T], R], items: Iterable[T]) -> tuple[R, ...]:
+        """Return `read` of each item, without those that it raises an error for."""
+        results = []
+        for item in items:
+            with self.gathered():
+                results.append(read(item))
+        return tuple(results)
+
+    def raise_any(self) -> None:
+        """Raise what was gathered, if anything."""
+        if len(self._found) == 1:
+            raise self._found[0]
+        if self._found:
+            raise SeveralConfigError(self._found)

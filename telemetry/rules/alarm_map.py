@@ -10,29 +10,30 @@ Promises:
 Protocols with a table of their own use the same entries.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.watch_spec import BitTest, RuleSpec, ValueTest
 
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, Faults
 from telemetry.model.event_codes import EVENT_CODES, FIRST_ALARM
 from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.map import is_alarm
 from telemetry.rules.map_entry import NUMBER, MapEntry
 from telemetry.rules.map_plan import protection_field
-from telemetry.rules.signals import Catalogue, FoundSignal, absent_values, nearest, raw_values, sender_of
+from telemetry.rules.signals import Catalogue, FoundSignal, absent_values, choice, raw_values, sender_of
 
 ALARM_CODES = {name: code for name, code in EVENT_CODES.items() if code.number >= FIRST_ALARM}
 _ANY_BIT = (1 << 64) - 1
 
 
 def mapped_alarms(entries: Iterable[MapEntry], spec: PlanSpec) -> Iterator[Alarm]:
-    """Return the alarms among `entries`. Raises ConfigError."""
-    catalogue = Catalogue(spec)
-    for entry in entries:
-        if is_alarm(entry):
-            yield from _alarms(entry, catalogue)
+    """Return the alarms among `entries`. Raises ConfigError, of all entries at once."""
+    catalogue, faults = Catalogue(spec), Faults()
+    found = faults.each(lambda entry: list(_alarms(entry, catalogue)), filter(is_alarm, entries))
+    faults.raise_any()
+    return itertools.chain(*found)
 
 
 def checked_code(code: str, where: object) -> str:
@@ -41,7 +42,7 @@ def checked_code(code: str, where: object) -> str:
         return code
     if code in EVENT_CODES:
         raise ConfigError(f"{code} is reported by the service itself", where=where)
-    raise ConfigError(f'no event is called "{code}"', where=where, hint=nearest(code, ALARM_CODES))
+    raise ConfigError(f'no event is called "{code}"', where=where, hint=choice(code, ALARM_CODES))
 
 
 def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:

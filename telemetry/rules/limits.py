@@ -8,6 +8,7 @@ Promises:
   the hysteresis.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,13 +18,13 @@ from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.map_spec import ABSENT, MapSpec, TargetMap
 from telemetry_core.rules.watch_spec import LimitTest, RuleSpec
 
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, Faults
 from telemetry.model.measurements import CELLS, MEASUREMENTS, Kind, numbered_field
 from telemetry.rules.alarm_map import checked_code
 from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.map_entry import LEVEL_NAMES
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS
-from telemetry.rules.signals import nearest
+from telemetry.rules.signals import choice, nearest
 from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 
@@ -73,19 +74,28 @@ def read_limit(table: TomlTable) -> Limit:
 
 
 def limit_alarms(limits: Iterable[Limit], mapping: MapSpec | None) -> Iterator[Alarm]:
-    """What to watch for in the rows of `mapping` (None: nothing is mapped). Raises ConfigError."""
-    for limit in limits:
-        checked_code(limit.code, limit.where.key("code"))
-        measurement, field = _checked_field(limit)
-        _check_tag(limit, measurement)
-        alarms = list(_alarms(limit, measurement, field, mapping)) if mapping else []
-        if not alarms:
-            raise ConfigError(
-                f"nothing fills {limit.field}" + _of_tag(limit),
-                where=limit.where.key("field"),
-                hint=_filled_hint(limit, measurement, mapping),
-            )
-        yield from alarms
+    """What to watch for in the rows of `mapping` (None: nothing is mapped).
+
+    Raises ConfigError, of all limits at once.
+    """
+    faults = Faults()
+    found = faults.each(lambda limit: _alarms_of(limit, mapping), limits)
+    faults.raise_any()
+    return itertools.chain(*found)
+
+
+def _alarms_of(limit: Limit, mapping: MapSpec | None) -> list[Alarm]:
+    checked_code(limit.code, limit.where.key("code"))
+    measurement, field = _checked_field(limit)
+    _check_tag(limit, measurement)
+    alarms = list(_alarms(limit, measurement, field, mapping)) if mapping else []
+    if not alarms:
+        raise ConfigError(
+            f"nothing fills {limit.field}" + _of_tag(limit),
+            where=limit.where.key("field"),
+            hint=_filled_hint(limit, measurement, mapping),
+        )
+    return alarms
 
 
 def _checked_field(limit: Limit) -> tuple[str, str]:
@@ -95,9 +105,7 @@ def _checked_field(limit: Limit) -> tuple[str, str]:
     if not dot:
         raise ConfigError(f'"{limit.field}" is not a measurement.field', where=where, hint='as "cells.v*"')
     if name not in MAPPED_MEASUREMENTS:
-        raise ConfigError(
-            f'no limit can be on "{name}"', where=where, hint=nearest(name, MAPPED_MEASUREMENTS)
-        )
+        raise ConfigError(f'no limit can be on "{name}"', where=where, hint=choice(name, MAPPED_MEASUREMENTS))
     if name == CELLS.name:
         numbered = _NUMBERED.fullmatch(field)
         if not numbered:
@@ -108,7 +116,7 @@ def _checked_field(limit: Limit) -> tuple[str, str]:
         return name, numbered_field(numbered[1], int(numbered[2])) if is_one else field
     fields = {known.name: known for known in MEASUREMENTS[name].fields}
     if field not in fields:
-        raise ConfigError(f'{name} has no field "{field}"', where=where, hint=nearest(field, fields))
+        raise ConfigError(f'{name} has no field "{field}"', where=where, hint=choice(field, fields))
     if fields[field].kind is not Kind.FLOAT:
         raise ConfigError(f"{limit.field} is not a number", where=where)
     return name, field

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.map_spec import MapSpec
 
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, Faults
 from telemetry.model.measurements import CELLS, EVENT, MEASUREMENTS, Kind, Measurement, numbered_field
 from telemetry.rules.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
@@ -30,7 +30,7 @@ from telemetry.rules.signals import (
     FoundSignal,
     absent_values,
     checked_number,
-    nearest,
+    choice,
     raw_values,
     sender_of,
 )
@@ -59,26 +59,36 @@ def resolve(
     """What `entries` mean for the messages of `spec`, alarms apart.
 
     threshold_a: a battery's current is `charging` or `discharging` when it is over this.
-    counting: of what flows through batteries; None: no counters. Raises ConfigError.
+    counting: of what flows through batteries; None: no counters. Raises ConfigError, of all entries at once.
     """
     catalogue = Catalogue(spec)
     taken: dict[tuple[int, str, str, str], list[Assignment]] = {}
+    faults = Faults()
     for entry in entries:
         if is_alarm(entry):
             continue
-        for assignment in _assignments(entry, catalogue):
-            field = (assignment.bus, assignment.measurement, assignment.tag[1], assignment.field)
-            others = taken.setdefault(field, [])
-            other = next((each for each in others if not _are_branches(assignment, each)), None)
-            if other is not None:
-                raise ConfigError(
-                    f"{assignment.measurement}.{assignment.field} of {' '.join(assignment.tag)}"
-                    f" comes from {other.name} already",
-                    where=entry.where.key("to"),
-                    hint=f"see {other.where}",
-                )
-            others.append(assignment)
+        with faults.gathered():
+            for assignment in _assignments(entry, catalogue):
+                _take(assignment, taken, entry)
+    faults.raise_any()
     return build(itertools.chain(*taken.values()), spec, threshold_a, counting)
+
+
+def _take(
+    assignment: Assignment, taken: dict[tuple[int, str, str, str], list[Assignment]], entry: MapEntry
+) -> None:
+    """Add it to what is `taken`, by field. Raises ConfigError if another signal fills its field."""
+    field = (assignment.bus, assignment.measurement, assignment.tag[1], assignment.field)
+    others = taken.setdefault(field, [])
+    other = next((each for each in others if not _are_branches(assignment, each)), None)
+    if other is not None:
+        raise ConfigError(
+            f"{assignment.measurement}.{assignment.field} of {' '.join(assignment.tag)}"
+            f" comes from {other.name} already",
+            where=entry.where.key("to"),
+            hint=f"see {other.where}",
+        )
+    others.append(assignment)
 
 
 def _are_branches(one: Assignment, other: Assignment) -> bool:
@@ -131,7 +141,7 @@ def _target(entry: MapEntry) -> _Target:
         )
     measurement = MEASUREMENTS.get(name)
     if measurement is None:
-        raise ConfigError(f'no measurement "{name}"', where=where, hint=nearest(name, MAPPED_MEASUREMENTS))
+        raise ConfigError(f'no measurement "{name}"', where=where, hint=choice(name, MAPPED_MEASUREMENTS))
     if name not in MAPPED_MEASUREMENTS:
         raise ConfigError(
             f"{name} is written by the service itself",
@@ -142,9 +152,7 @@ def _target(entry: MapEntry) -> _Target:
         return _cells_target(field_name, where)
     fields = {field.name: field for field in measurement.fields}
     if field_name not in fields:
-        raise ConfigError(
-            f'{name} has no field "{field_name}"', where=where, hint=nearest(field_name, fields)
-        )
+        raise ConfigError(f'{name} has no field "{field_name}"', where=where, hint=choice(field_name, fields))
     is_text = fields[field_name].kind is Kind.TEXT
     if entry.values and not is_text:
         raise ConfigError(f"are words, and {entry.to} is none", where=entry.where.key("values"))

@@ -21,7 +21,7 @@ from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpe
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.protection_spec import Action, Checksum, DataId, ProtectionRule
 
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, Faults
 from telemetry.model.ids import id_text
 from telemetry.rules.find_message import EXTENDED, bit_positions, find_message
 from telemetry.rules.protect_entry import (
@@ -35,7 +35,7 @@ from telemetry.rules.protect_entry import (
     E2E_5,
     ProtectEntry,
 )
-from telemetry.rules.signals import nearest
+from telemetry.rules.signals import choice
 
 FLAG = "protection_ok"  # the field that reports the check
 MOST_COUNTER_BITS = 16
@@ -77,27 +77,37 @@ class ProtectedPlan:
 
 
 def protect(spec: PlanSpec, entries: Iterable[ProtectEntry]) -> ProtectedPlan:
-    """What `entries` mean for the messages of `spec`. Raises ConfigError."""
+    """What `entries` mean for the messages of `spec`. Raises ConfigError, of all entries at once."""
     origins: dict[tuple[int, int], ProtectEntry] = {}
-    rules = []
+    rules: list[ProtectionRule] = []
+    faults = Faults()
     for entry in entries:
-        for bus, index in _messages(entry, spec):
-            other = origins.setdefault((bus, index), entry)
-            if other is not entry:
-                raise ConfigError(
-                    f"{_named(spec, bus, index)} is protected already",
-                    where=entry.where_subject,
-                    hint=f"see {other.where}",
-                )
-            rules.append(_rule(entry, spec, bus, index))
+        with faults.gathered():
+            rules += _rules(entry, spec, origins)
+    faults.raise_any()
     return ProtectedPlan(_with_flags(spec, rules), tuple(rules))
+
+
+def _rules(
+    entry: ProtectEntry, spec: PlanSpec, origins: dict[tuple[int, int], ProtectEntry]
+) -> Iterator[ProtectionRule]:
+    """The rules of one entry. origins: by message, which entry protects it."""
+    for bus, index in _messages(entry, spec):
+        other = origins.setdefault((bus, index), entry)
+        if other is not entry:
+            raise ConfigError(
+                f"{_named(spec, bus, index)} is protected already",
+                where=entry.where_subject,
+                hint=f"see {other.where}",
+            )
+        yield _rule(entry, spec, bus, index)
 
 
 def _messages(entry: ProtectEntry, spec: PlanSpec) -> Iterator[tuple[int, int]]:
     """Bus and index of each message of the entry's name or id; of a range of ids each is a message."""
     buses = [bus.name for bus in spec.buses]
     if entry.bus is not None and entry.bus not in buses:
-        hint = nearest(entry.bus, buses)
+        hint = choice(entry.bus, buses)
         raise ConfigError(f'no bus "{entry.bus}"', where=entry.where.key("bus"), hint=hint)
     found = False
     for number, bus in enumerate(spec.buses):
@@ -144,7 +154,7 @@ def _require_one(entry: ProtectEntry, bus: BusSpec, matching: Sequence[int], spe
 def _hint(entry: ProtectEntry, spec: PlanSpec) -> str:
     if entry.id is None:
         names = [message.name for bus in spec.buses for message in bus.messages]
-        return nearest(entry.subject, names)
+        return choice(entry.subject, names)
     if any(find_message(bus, entry.id ^ EXTENDED) for bus in spec.buses):
         return f'did you mean "{id_text(entry.id ^ EXTENDED)}"?'
     return "what no database describes is not decoded, and not checked"
@@ -197,7 +207,7 @@ def _signal(name: str, message: MessageSpec, fields: Sequence[FieldSpec], where:
     names = [field.signal or field.name for field in fields[: len(message.signals)]]
     if name not in names:
         raise ConfigError(
-            f'message {message.name} has no signal "{name}"', where=where, hint=nearest(name, names)
+            f'message {message.name} has no signal "{name}"', where=where, hint=choice(name, names)
         )
     signal = message.signals[names.index(name)]
     if signal.condition >= 0 or signal.is_float:

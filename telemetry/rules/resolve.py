@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.map_spec import MapSpec
 
+from telemetry.errors import Faults
 from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.limits import Limit, limit_alarms
@@ -28,10 +29,15 @@ def model(
     spec: PlanSpec,
     counting: Counting | None = None,
 ) -> Modelling:
-    """Resolve `entries` and `limits` for the messages of `spec`. Raises ConfigError.
+    """Resolve `entries` and `limits` for the messages of `spec`. Raises ConfigError, of all entries at once.
 
     `counting` of charge and energy is the service's; None: no counters.
     """
-    found = resolve(entries, spec, counting=counting)
+    faults = Faults()
+    with faults.gathered():
+        found = resolve(entries, spec, counting=counting)
+    with faults.gathered():
+        alarms = mapped_alarms(entries, spec)
+    faults.raise_any()  # limits are on what is mapped
     mapping = found if found.targets else None
-    return Modelling(mapping, (*mapped_alarms(entries, spec), *limit_alarms(limits, mapping)))
+    return Modelling(mapping, (*alarms, *limit_alarms(limits, mapping)))

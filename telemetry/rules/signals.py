@@ -22,6 +22,7 @@ from telemetry.model.measurements import MAX_NUMBERED_FIELDS
 from telemetry.rules.map_entry import NUMBER, MapEntry
 
 _DIGITS = re.compile("[0-9]+")
+_MOST_NAMED = 12  # names in one hint
 CLASSIC_BYTES = 8  # what is longer may come by J1939 transport, whose payloads are matched by PGN
 
 
@@ -85,11 +86,10 @@ class Catalogue:
     def one(self, entry: MapEntry) -> Iterator[FoundSignal]:
         """The signal of that name, once for each bus and branch that has it. Raises ConfigError."""
         where = entry.where.key("signal")
-        if "." not in entry.signal:
-            raise ConfigError(
-                f'"{entry.signal}" is not a Message.Signal', where=where, hint='as "Pack.Voltage"'
-            )
         on_bus = self._on_bus(entry)
+        if "." not in entry.signal:
+            hint = _of_message(entry.signal, on_bus) or 'as "Pack.Voltage"'
+            raise ConfigError(f'"{entry.signal}" is not a Message.Signal', where=where, hint=hint)
         named = [one for one in on_bus if entry.signal.startswith(one.message.name + ".")]
         if not named:
             raise self._no_message(entry, on_bus)
@@ -102,7 +102,8 @@ class Catalogue:
         if not count:
             message = named[0].message.name
             signal = entry.signal.removeprefix(message + ".")
-            hint = nearest(signal, [name for candidate in named for name in candidate.signals if name])
+            names = [name for candidate in named for name in candidate.signals if name]
+            hint = nearest(signal, names) or _of_message(signal, on_bus) or choice(signal, names)
             raise ConfigError(f'message {message} has no signal "{signal}"', where=where, hint=hint)
 
     def family(self, entry: MapEntry) -> Iterator[FoundSignal]:
@@ -126,7 +127,7 @@ class Catalogue:
             raise ConfigError(
                 f'no signal is called "{entry.signal}"',
                 where=where,
-                hint=nearest(entry.signal, _families(on_bus)),
+                hint=choice(entry.signal, _families(on_bus)),
             )
 
     def _on_bus(self, entry: MapEntry) -> Sequence[_Candidate]:
@@ -134,13 +135,13 @@ class Catalogue:
             return self._candidates
         if entry.bus not in self._buses:
             raise ConfigError(
-                f'no bus "{entry.bus}"', where=entry.where.key("bus"), hint=nearest(entry.bus, self._buses)
+                f'no bus "{entry.bus}"', where=entry.where.key("bus"), hint=choice(entry.bus, self._buses)
             )
         number = self._buses.index(entry.bus)
         return [candidate for candidate in self._candidates if candidate.bus == number]
 
     def _no_message(self, entry: MapEntry, on_bus: Sequence[_Candidate]) -> ConfigError:
-        message = entry.signal.partition(".")[0]
+        message, _, signal = entry.signal.partition(".")
         having = {
             one.bus for one in self._candidates if entry.signal.startswith(one.message.name + ".")
         }  # it is not on the entry's own bus
@@ -148,15 +149,29 @@ class Catalogue:
         return ConfigError(
             f'no message "{message}" ' + (f"on {entry.bus}" if entry.bus else "in any database"),
             where=entry.where.key("signal"),
-            hint=f"it is on {' and '.join(buses)}"
-            if buses
-            else nearest(message, [one.message.name for one in on_bus]),
+            hint=f"it is on {' and '.join(buses)}" if buses else _near_message(message, signal, on_bus),
         )
 
 
 def _signal_name(field: FieldSpec) -> str:
     """Return the signal's name; empty for its second field, which holds its word and is never mapped."""
     return "" if field.kind is SlotKind.WORD else field.signal or field.name
+
+
+def _of_message(signal: str, candidates: Sequence[_Candidate]) -> str:
+    """Return the hint with the messages that have a signal of that name, or of one in another case."""
+    names = (f"{one.message.name}.{name}" for one in candidates for name in one.signals)
+    having = [name for name in dict.fromkeys(names) if name.casefold().endswith(f".{signal.casefold()}")]
+    if len(having) == 1:
+        return f'did you mean "{having[0]}"?'
+    named, more = having[:_MOST_NAMED], len(having) - _MOST_NAMED
+    return f"it is in {', '.join(named)}{f' and {more} more' if more > 0 else ''}" if having else ""
+
+
+def _near_message(message: str, signal: str, candidates: Sequence[_Candidate]) -> str:
+    """Return the hint for a message that there is not: one like it, or one that has the signal."""
+    names = [one.message.name for one in candidates]
+    return nearest(message, names) or _of_message(signal, candidates) or choice(message, names)
 
 
 def _families(candidates: Iterable[_Candidate]) -> Iterator[str]:
@@ -185,6 +200,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     longer = [candidate for candidate in by_folded if folded and candidate.startswith(folded)]
     close = longer or difflib.get_close_matches(folded, by_folded, n=1)
     return f'did you mean "{by_folded[close[0]]}"?' if close else ""
+
+
+def choice(name: str, known: Iterable[str]) -> str:
+    """Return the hint with the name that was probably meant; otherwise with all of a few, or the nearest."""
+    names = list(dict.fromkeys(known))
+    if hint := nearest(name, names):
+        return hint
+    if len(names) <= _MOST_NAMED:
+        return f"there are {', '.join(names)}" if names else ""
+    return f'the nearest is "{difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]}"'
 
 
 def raw_values(value: int | str, found: FoundSignal, where: object) -> tuple[int, ...]:

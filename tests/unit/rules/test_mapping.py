@@ -270,7 +270,18 @@ REFUSED = [
         [MapEntry("Pakc.SoC", "battery.soc_pct")],
         'map[0].signal: no message "Pakc" in any database (did you mean "Pack"?)',
     ),
-    ([MapEntry("Zzzz.SoC", "battery.soc_pct")], 'map[0].signal: no message "Zzzz" in any database'),
+    (
+        [MapEntry("Zzzz.SoC", "battery.soc_pct")],
+        'map[0].signal: no message "Zzzz" in any database (did you mean "Pack.SoC"?)',
+    ),
+    (
+        [MapEntry("soc", "battery.soc_pct")],
+        'map[0].signal: "soc" is not a Message.Signal (did you mean "Pack.SoC"?)',
+    ),
+    (
+        [MapEntry("Pack.SoC", "pack.soc_pct")],
+        'map[0].to: no measurement "pack" (there are battery, cells, charger, meter)',
+    ),
     (
         [MapEntry("Charger.Volts", "charger.voltage_v", bus="traction")],
         'map[0].signal: no message "Charger" on traction (it is on charging)',
