@@ -73,19 +73,20 @@ def test_keys_of_several_entries_are_reported_with_the_first_fault_of_the_rest(
     assert lines[0] == "11: map[0].signal: must be text, not an integer"
 
 
+def raising(error: ConfigError) -> None:
+    raise error
+
+
 def test_one_error_stays_itself_and_several_are_one_line_where_there_is_room_for_one() -> None:
     faults = Faults()
     faults.raise_any()
-    with faults.gathered():
-        raise ConfigError("first", where="a", hint="do")
+    assert faults.each(raising, [ConfigError("first", where="a", hint="do")]) == ()
     with pytest.raises(ConfigError, match=r"^a: first \(do\)$"):
         faults.raise_any()
-    with faults.gathered():
-        raise ConfigError("second", where="b")
+    assert faults.each(raising, [ConfigError("second", where="b")]) == ()
     with pytest.raises(ConfigError, match=r"^a: first \(do; and 1 more error\)$") as several:
         faults.raise_any()
     assert several.value.lines() == ["a: first (do)", "b: second"]
-    with faults.gathered():
-        raise several.value
+    assert faults.each(raising, [several.value]) == ()
     with pytest.raises(ConfigError, match="and 3 more errors"):
         faults.raise_any()
