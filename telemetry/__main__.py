@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "the accounts of a running service",
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
+    "signals": "the signals of a database, and what a log holds of each",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
     "completion": "a script that lets a shell complete this command",
     "sim": "a simulated ECU on a bus, a socket or into a log",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from telemetry.databases.files import database_files
-from telemetry.decode.channels import Database
+from telemetry.decode.channels import ChannelPlan, Database, plan_channels
 
 Value = TypeVar("Value")
 
@@ -31,3 +31,38 @@ def databases(text: str) -> list[Database]:
     if equals and "/" not in channel and not Path(text).exists():
         return [Database(path, channel) for path in database_files(Path(file))]
     return [Database(path) for path in database_files(Path(text))]
+
+
+def add_database_arguments(parser: argparse.ArgumentParser, *, glob_help: str) -> None:
+    """Add what says how frames are decoded: `--dbc`, `--signal` and how ids are matched."""
+    parser.add_argument(
+        "--dbc",
+        metavar="[CHANNEL=]FILE",
+        action="extend",
+        default=[],
+        type=databases,
+        help="a database for every channel, or for one; a folder or a quoted glob: all of them; repeatable",
+    )
+    parser.add_argument(
+        "--signal",
+        metavar="GLOB",
+        action="append",
+        default=[],
+        help=f"{glob_help}: a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; repeatable",
+    )
+    add_matching_arguments(parser)
+
+
+def add_matching_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how ids are matched with messages."""
+    parser.add_argument(
+        "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
+    )
+    parser.add_argument(
+        "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
+    )
+
+
+def channel_plan(arguments: argparse.Namespace) -> ChannelPlan:
+    """Return what the channels of a log are by these arguments."""
+    return plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)

@@ -14,9 +14,15 @@ def database_files(path: Path) -> list[Path]:
     A path that exists is itself, whatever its letters. Raises ConfigError for a folder or a glob without any.
     """
     text = str(path)
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except (
+        OSError
+    ):  # a name that is too long, a folder that this user may not enter: whoever reads it says so
+        return [path]
+    if is_folder:
         found, what = list(path.iterdir()), "holds no database"
-    elif not path.exists() and glob.has_magic(text):
+    elif not is_there and glob.has_magic(text):
         # Path.glob takes no absolute pattern.
         found, what = [Path(name) for name in glob.glob(text, recursive=True)], "matches no database"  # noqa: PTH207
     else:

@@ -5,6 +5,7 @@ factor of 0, a multiplexed one without its multiplexer) is left out alone and re
 """
 
 import itertools
+import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ def lay_out(parsed: ParsedMessage, report: Report) -> MessageLayout:
     signals = []
     for signal in kept:
         condition = _condition(signal, kept, parsed.ranges)
+        minimum, maximum = _range(signal)
         number = -1 if condition is None else conditions.setdefault(condition, len(conditions))
         signals.append(
             SignalSpec(
@@ -55,6 +57,8 @@ def lay_out(parsed: ParsedMessage, report: Report) -> MessageLayout:
                 condition=number,
                 choices=_choices(signal),
                 invalid=_invalid(signal),
+                minimum=minimum,
+                maximum=maximum,
             )
         )
     _report_places(message.length, kept, signals, report)
@@ -177,6 +181,15 @@ def _invalid(signal: Signal) -> tuple[int, ...]:
     is_integer = isinstance(invalid, int) or invalid.is_integer()
     can_be = is_integer and -(1 << signal.length - 1) <= invalid < 1 << signal.length
     return (int(invalid),) if can_be else ()
+
+
+def _range(signal: Signal) -> tuple[float | None, float | None]:
+    """Return the declared range in the signal's unit. Databases write `[0|0]` where they declare none."""
+    low, high = (
+        float(bound) if bound is not None and math.isfinite(bound) else None
+        for bound in (signal.minimum, signal.maximum)
+    )
+    return (None, None) if low == high else (low, high)
 
 
 def _as_signed(ranges: Iterable[tuple[int, int]], bit_count: int) -> list[tuple[int, int]]:

@@ -34,7 +34,7 @@ from telemetry.errors import ConfigError, UnavailableError
 from telemetry.ownership import make_own_directories, own_folder, read_own_file, replace_in
 from telemetry.stopping import unblock
 
-FORMAT_VERSION = 12
+FORMAT_VERSION = 13
 PARSE_TIMEOUT_S = 120
 PARSE_MEMORY_BYTES = 2 * 1024**3
 MAX_PLAN_BYTES = 256 * 1024**2

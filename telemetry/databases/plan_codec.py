@@ -138,6 +138,8 @@ def _message_row(message: MessageSpec) -> tuple[Any, ...]:
                 signal.condition,
                 signal.choices,
                 signal.invalid,
+                signal.minimum,
+                signal.maximum,
             )
             for signal in message.signals
         ],
@@ -172,8 +174,11 @@ _SIGNAL_TYPES = (int, int, bool, bool, bool, int)
 
 
 def _signal(row: list[Any]) -> SignalSpec:
-    start_bit, bit_count, little_endian, signed, is_float, condition, choices, invalid = row
+    start_bit, bit_count, little_endian, signed, is_float, condition, choices, invalid, *bounds = row
     if tuple(map(type, row[:6])) != _SIGNAL_TYPES:
         raise ValueError(f"not a plan: {row!r:.60} in place of a signal")
     words, none = _words(choices), tuple([_typed(raw, int) for raw in invalid])
-    return SignalSpec(start_bit, bit_count, little_endian, signed, is_float, condition, words, none)
+    minimum, maximum = [_typed(bound, float, type(None)) for bound in bounds]
+    return SignalSpec(
+        start_bit, bit_count, little_endian, signed, is_float, condition, words, none, minimum, maximum
+    )

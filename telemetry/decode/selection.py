@@ -52,8 +52,8 @@ def select(plan: PlanSpec, globs: Sequence[str]) -> PlanSpec:
 
 
 def matches(glob: str, message: str, signal: str) -> bool:
-    """Return whether the glob names the signal, with or without its message."""
-    return fnmatchcase(signal, glob) or fnmatchcase(f"{message}.{signal}", glob)
+    """Return whether the glob names the signal; with its message where the glob has a point."""
+    return fnmatchcase(signal, glob) or ("." in glob and fnmatchcase(f"{message}.{signal}", glob))
 
 
 def _reduced(

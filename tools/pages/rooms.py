@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 HALL = "hall"
 ROOMS = (
     *(HALL, "model", "databases", "rules", "protocols", "logs", "spool", "sinks", "live", "web", "sources"),
-    *("config", "stages", "service", "decode", "monitor", "demo", "__main__", "cli"),
+    *("config", "stages", "service", "decode", "overview", "monitor", "demo", "__main__", "cli"),
 )
 CORE = ("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "text")
 ALONE = ("config", "__main__")  # one file each, with a place of its own in the order

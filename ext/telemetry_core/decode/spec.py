@@ -33,6 +33,8 @@ class SignalSpec:
     condition: int = -1  # index into the message's conditions, -1: always present
     choices: tuple[tuple[int, str], ...] = ()  # the value table: raw value and word, ascending
     invalid: tuple[int, ...] = ()  # raw values that are declared invalid; of a float its bits
+    minimum: float | None = None  # the declared range, for people: values outside it are decoded all the same
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ _MESSAGE = re.compile(r"BO_\s+(\d{1,10})\s+(\S+?)\s*:\s*(\d{1,5})(?!\d)")
 _SIGNAL = re.compile(
     r"SG_\s+(\S+?)(?:\s+(M|m\d{1,20}M?))?\s*:\s*(\d{1,6})\s*\|\s*(\d{1,6})\s*@\s*([01])\s*([-+])"
     rf"\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
-    r'(?:\s*\[[^\]"]*\]\s*"([^"\\]*)")?'
+    rf'(?:\s*\[(?:\s*({_NUMBER})\s*\|\s*({_NUMBER})\s*|[^\]"]*)\]\s*"([^"\\]*)")?'
 )
 _VALUES = re.compile(r'VAL_\s+(\d{1,10})\s+(\S+)((?:\s+[-+]?\d{1,20}\s*"(?:\\"|[^"])*")*)\s*;?\s*$')
 # A quote after a backslash ends the word if the table goes on, or ends, after it.
@@ -281,9 +281,9 @@ class _Mending:
         self._signals[self._message].add(match[1])
         name = f"{self._name(match[1], statement)} {match[2] or ''}"
         place = f"{match[3]}|{match[4]}@{match[5]}{match[6]}"
-        factor, offset = (_as_number(number) for number in (match[7], match[8]))
-        unit = match[9] or ""
-        return f' SG_ {name}: {place} ({factor},{offset}) [0|0] "{unit}" Vector__XXX'
+        factor, offset, low, high = (_as_number(match[index] or "0") for index in (7, 8, 9, 10))
+        unit = match[11] or ""
+        return f' SG_ {name}: {place} ({factor},{offset}) [{low}|{high}] "{unit}" Vector__XXX'
 
     def _is_placed(self, id: str, name: str, statement: Statement) -> bool:
         if name in self._signals.get(dbc_id(int(id)), ()):

@@ -1,0 +1,135 @@
+"""How often each field came, the lowest, the highest and the last raw value of it.
+
+Promises:
+
+- Batches do not matter. The last value is that of the row that came last, whatever its stamp.
+- Integers are compared as integers, whatever their size, and doubles as doubles.
+- Memory is four words a field and three a record.
+
+Relies on one thread, and on the decoder's promise that no slot holds NaN.
+"""
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from typing import NamedTuple
+
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_UINT, Record, Schema
+
+cdef extern from *:
+    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+
+
+class FieldExtent(NamedTuple):
+    """What is known of one field. Its values are raw, and None where none came."""
+
+    values: int
+    lowest: object
+    highest: object
+    last: object
+
+
+class RecordExtent(NamedTuple):
+    """What is known of one record. Without rows its stamps are 0."""
+
+    rows: int
+    first_ns: int
+    last_ns: int
+    fields: tuple
+
+
+cdef inline bint is_below(uint64_t one, uint64_t other, int kind) noexcept nogil:
+    cdef double number, other_number
+    if kind == SLOT_FLOAT:
+        memcpy(&number, &one, sizeof(double))
+        memcpy(&other_number, &other, sizeof(double))
+        return number < other_number
+    return one < other if kind == SLOT_UINT else <int64_t>one < <int64_t>other
+
+
+cdef class Extremes:
+    """Looks at rows of one Schema."""
+
+    def __cinit__(self, Schema schema not None):
+        self.schema = schema
+        self.extents = <Extent*>calloc(schema.field_count + 1, sizeof(Extent))
+        self.spans = <Span*>calloc(schema.record_count + 1, sizeof(Span))
+        if self.extents == NULL or self.spans == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.extents)
+        free(self.spans)
+
+    def observe(self, SampleBatch samples not None):
+        """Take the rows of `samples` into account. Raises ValueError for rows of another schema."""
+        if samples.schema is not self.schema:
+            raise ValueError("the rows are of another schema than what is remembered")
+        cdef const uint64_t* row = samples.words
+        cdef const uint64_t* mask
+        cdef const uint64_t* slots
+        cdef const RowHead* head
+        cdef const Record* record
+        cdef Span* span
+        cdef Extent* extent
+        cdef Py_ssize_t number
+        cdef uint32_t word, field
+        cdef uint64_t left
+        with nogil:
+            for number in range(samples.rows):
+                head = <const RowHead*>row
+                record = &self.schema.records[head.record]
+                span = &self.spans[head.record]
+                span.first_ns = min(span.first_ns, head.time_ns) if span.rows else head.time_ns
+                span.last_ns = max(span.last_ns, head.time_ns) if span.rows else head.time_ns
+                span.rows += 1
+                mask = row + HEAD_WORDS
+                slots = mask + record.mask_words
+                for word in range(record.mask_words):
+                    left = mask[word]
+                    while left:
+                        field = 64 * word + lowest_bit(left)
+                        left &= left - 1
+                        extent = &self.extents[record.first_field + field]
+                        self._take(extent, slots[field], self.schema.fields[record.first_field + field].kind)
+                row += record.row_words
+
+    cdef void _take(self, Extent* extent, uint64_t slot, int kind) noexcept nogil:
+        if not extent.values or is_below(slot, extent.lowest, kind):
+            extent.lowest = slot
+        if not extent.values or is_below(extent.highest, slot, kind):
+            extent.highest = slot
+        extent.last = slot
+        extent.values += 1
+
+    def of(self, Py_ssize_t record):
+        """Return what is known of a record. Raises IndexError for one that the schema does not have."""
+        if not 0 <= record < self.schema.record_count:
+            raise IndexError(record)
+        cdef Record* layout = &self.schema.records[record]
+        cdef Span* span = &self.spans[record]
+        cdef uint32_t field
+        return RecordExtent(span.rows, span.first_ns, span.last_ns, tuple([
+            self._field(field) for field in range(layout.first_field, layout.first_field + layout.field_count)
+        ]))
+
+    cdef object _field(self, uint32_t field):
+        cdef Extent* extent = &self.extents[field]
+        cdef int kind = self.schema.fields[field].kind
+        if not extent.values:
+            return FieldExtent(0, None, None, None)
+        return FieldExtent(
+            extent.values, _raw(extent.lowest, kind), _raw(extent.highest, kind), _raw(extent.last, kind)
+        )
+
+
+cdef object _raw(uint64_t slot, int kind):
+    cdef double as_float
+    if kind == SLOT_FLOAT:
+        memcpy(&as_float, &slot, sizeof(double))
+        return as_float
+    if kind == SLOT_UINT:
+        return slot
+    return slot != 0 if kind == SLOT_BOOL else <int64_t>slot

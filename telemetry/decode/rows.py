@@ -1,0 +1,80 @@
+"""Logs into rows of values, one after the other as if they were one: for what looks at values in Python.
+
+Promises:
+
+- The rows are those that `decode` writes, in their order.
+- Memory is constant.
+- The log that is open is closed, however the iteration ends.
+
+Relies on stages that only decode: nothing is mapped, watched or reduced.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+
+from telemetry.decode.channels import ACCOUNT, Channels
+from telemetry.decode.logs import BATCH_FRAMES
+from telemetry.decode.reading import LogReading
+from telemetry.decode.times import ALL_AS_THEY_ARE, Times
+from telemetry.stages.stages import Stages
+
+
+class LogRows:
+    """The rows of logs."""
+
+    def __init__(self, stages: Stages, channels: Channels, *, times: Times = ALL_AS_THEY_ARE) -> None:
+        """times: which frames count."""
+        self._stages = stages
+        self._channels = channels
+        self._times = times
+        self._reading = LogReading(stages, channels.binding)
+        self._warnings: list[str] = []
+
+    def read(self, paths: Sequence[Path]) -> Iterator[SampleBatch]:
+        """Yield the rows, batch by batch. Each batch is valid until the next one.
+
+        A log that is opened is a batch without rows. Raises InputMissingError, DataError.
+        """
+        frames = FrameBatch(BATCH_FRAMES)
+        samples = SampleBatch(self._stages.schema)
+        bound = 0
+        self._reading.begin(paths)
+        try:
+            while (taken := self._reading.take(frames)) is not None:
+                together, place = taken
+                self._warnings += place.warnings
+                for channel in self._stages.channels[bound:]:
+                    self._stages.decoding.bind(channel)
+                    bound += 1
+                self._times.keep(together, self._reading.first_ns)
+                samples.clear()
+                self._stages.decoding.decode(together, samples)
+                yield samples
+        finally:
+            self._reading.close()
+
+    @property
+    def first_ns(self) -> int:
+        """Stamp of the first frame of all; 0 before there is one."""
+        return self._reading.first_ns
+
+    @property
+    def frames_read(self) -> int:
+        """Frames of all logs so far."""
+        return self._reading.frames_read
+
+    @property
+    def frames_decoded(self) -> int:
+        """Those of them that a database describes, and that count."""
+        return self._stages.counted().get(f"frames/{ACCOUNT}/decoded", 0)
+
+    def warnings(self) -> list[str]:
+        """Return what was wrong with the logs and what does not fit together, one line each. At the end."""
+        lines = list(self._warnings)
+        if not self.frames_read:
+            lines.append("no frames in what was read")
+        found = {name: channel.binding for name, channel in self._reading.channels.items()}
+        return [*lines, *self._channels.warnings(found)]

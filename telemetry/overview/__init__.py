@@ -1,0 +1,1 @@
+"""What a database or a log holds, to look at: signals as a list, values as a picture."""

@@ -1,0 +1,110 @@
+"""A list of signals as text: a table for people, csv and JSON for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from telemetry.overview.signals import Message, Signal
+
+COLUMNS = ("message", "id", "signal", "unit", "minimum", "maximum", "values", "lowest", "highest", "last")
+_NUMBERS = ("lowest", "highest", "last")
+_GAP = "  "
+_WORDS_SHOWN = 4
+
+
+def as_csv(messages: Sequence[Message]) -> str:
+    """Return a row a signal, with COLUMNS in the header; what a log holds only where one was read."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    with_log = any(message.rows is not None for message in messages)
+    writer.writerow(COLUMNS if with_log else COLUMNS[:6])
+    for message in messages:
+        for signal in message.signals:
+            row = [message.name, message.id, signal.name, signal.unit]
+            row += [_number(signal.minimum), _number(signal.maximum)]
+            if signal.seen is not None:
+                row += [str(signal.seen.values), signal.seen.lowest, signal.seen.highest, signal.seen.last]
+            writer.writerow(row)
+    return text.getvalue()
+
+
+def as_json(messages: Sequence[Message]) -> str:
+    """Return a list of messages with their signals; a number of a log is a number, as `decode` writes it."""
+    return "[" + ",\n ".join(_object(message) for message in messages) + "]\n"
+
+
+def as_table(messages: Sequence[Message], *, with_log: bool) -> str:
+    """Return columns that are aligned over all messages, each message under a line of its own."""
+    head = ["signal", "unit", "range"] + ["values", "lowest", "highest", "last"] * with_log
+    rows = [(message, signal, _cells(signal)) for message in messages for signal in message.signals]
+    widths = [max(map(len, column)) for column in zip(head, *(cells for _, _, cells in rows), strict=True)]
+    lines = [_line(head, widths)]
+    before: Message | None = None
+    for message, signal, cells in rows:
+        if message is not before:
+            lines += ["", _title(message)]
+            before = message
+        words = _words(signal)
+        lines.append(_line(cells, widths) + (f"{_GAP}{words}" if words else ""))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _object(message: Message) -> str:
+    signals = []
+    for signal in message.signals:
+        one = asdict(signal) | {"words": {str(raw): word for raw, word in signal.words}}
+        if signal.seen is None:
+            del one["seen"]
+        else:
+            one["seen"] = {
+                key: None if value == "" else json.loads(value) if key in _NUMBERS else value
+                for key, value in asdict(signal.seen).items()
+            }
+        signals.append(one)
+    return json.dumps({**asdict(message), "signals": signals}, ensure_ascii=False)
+
+
+def _title(message: Message) -> str:
+    words = [message.name, message.id, f"{message.byte_count} bytes"]
+    if message.rows is not None:
+        words.append(f"{message.rows:,} frames" if message.rows != 1 else "1 frame")
+    if message.period_s:
+        words.append(f"every {_period(message.period_s)}")
+    return _GAP.join(words)
+
+
+def _period(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def _cells(signal: Signal) -> list[str]:
+    low, high = _number(signal.minimum), _number(signal.maximum)
+    cells = [f"  {signal.name}", signal.unit, f"{low} … {high}" if low or high else ""]
+    if signal.seen is not None:
+        seen = signal.seen
+        cells += [f"{seen.values:,}" if seen.values else "none", seen.lowest, seen.highest, seen.last]
+    return cells
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(_aligned(cells, widths))
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """Names to the left, numbers to the right."""
+    for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        yield cell.ljust(width) if index < 2 else cell.rjust(width)
+
+
+def _words(signal: Signal) -> str:
+    """The word of the last value; without a log the value table in short."""
+    if signal.seen is not None:
+        return signal.seen.word
+    shown = [f"{raw} {word}" for raw, word in signal.words[:_WORDS_SHOWN]]
+    return ", ".join(shown) + (" …" if len(signal.words) > _WORDS_SHOWN else "")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.15g}"

@@ -1,0 +1,121 @@
+"""`signals`: what is listed of a database, and what of a log, against cantools and against `decode`."""
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import cantools
+import pytest
+from cantools.database.can import Database
+
+from firmware_sim.wire.broadcast import VEHICLE_DBC
+from telemetry.__main__ import main
+
+DATA = Path(__file__).parents[2] / "data"
+LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+CHARGE = str(Path(__file__).parents[3] / "examples" / "charge.log")
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Run:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+    def run(*arguments: str, code: int = 0) -> str:
+        assert main([*arguments]) == code
+        out, err = capfd.readouterr()
+        return out if code == 0 else err
+
+    return run
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("dbc", [DBC, str(VEHICLE_DBC)])
+def test_a_database_has_the_signals_units_and_ranges_that_cantools_reads(run: Run, dbc: str) -> None:
+    database = cantools.database.load_file(dbc)
+    assert isinstance(database, Database)
+    expected = {
+        (message.name, signal.name): (signal.unit or "", signal.minimum, signal.maximum)
+        for message in database.messages
+        for signal in message.signals
+    }
+    listed = rows(run("signals", dbc, "--format", "csv"))
+    assert {(row["message"], row["signal"]) for row in listed} == expected.keys()
+    for row in listed:
+        unit, minimum, maximum = expected[row["message"], row["signal"]]
+        assert row["unit"] == unit
+        if minimum == maximum:  # [0|0], or None as cantools has it
+            assert (row["minimum"], row["maximum"]) == ("", "")
+        else:
+            assert (float(row["minimum"]), float(row["maximum"])) == (minimum, maximum)
+
+
+@pytest.mark.parametrize(("log", "dbc"), [(LOG, DBC), (CHARGE, str(VEHICLE_DBC))])
+def test_counts_and_extremes_are_those_of_the_rows_that_decode_writes(run: Run, log: str, dbc: str) -> None:
+    texts: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rows(run("decode", log, "--dbc", dbc)):
+        texts[row["message"], row["signal"]].append(row["value"])
+    listed = rows(run("signals", log, "--dbc", dbc, "--format", "csv"))
+    assert {(row["message"], row["signal"]) for row in listed if row["values"] != "0"} == texts.keys()
+    for row in listed:
+        values = texts[row["message"], row["signal"]]
+        assert row["values"] == str(len(values))
+        if values:
+            ends = (min(values, key=float), max(values, key=float), values[-1])
+            assert (row["lowest"], row["highest"], row["last"]) == ends
+
+
+def test_the_table_has_messages_with_their_signals_beneath(run: Run) -> None:
+    lines = run("signals", LOG, DBC).splitlines()
+    assert lines[0].split() == ["signal", "unit", "range", "values", "lowest", "highest", "last"]
+    assert "PackState  100  8 bytes  4 frames  every 33.3 ms" in lines
+    (voltage,) = (line.split() for line in lines if line.startswith("  Voltage"))
+    assert voltage == ["Voltage", "V", "0", "…", "1000", "4", "12.6", "401.2", "401.1"]
+
+
+def test_the_word_of_the_last_value_stands_beside_it(run: Run) -> None:
+    (line,) = (
+        line for line in run("signals", CHARGE, str(VEHICLE_DBC)).splitlines() if "MainContactorPlus" in line
+    )
+    assert line.split()[-2:] == ["1", "closed"]
+
+
+def test_json_has_numbers_and_the_value_table(run: Run) -> None:
+    (message,) = json.loads(run("signals", LOG, DBC, "--format", "json", "--signal", "Voltage"))
+    assert (message["name"], message["id"], message["rows"]) == ("PackState", "100", 4)
+    (signal,) = message["signals"]
+    assert signal["seen"] == {"values": 4, "lowest": 12.6, "highest": 401.2, "last": 401.1, "word": None}
+    words = json.loads(run("signals", str(VEHICLE_DBC), "--format", "json", "--signal", "MainContactorPlus"))
+    assert words[0]["signals"][0]["words"] == {"0": "open", "1": "closed"}
+
+
+def test_messages_that_never_came_are_counted_and_listed_on_demand(
+    run: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["signals", CHARGE, str(VEHICLE_DBC)]) == 0
+    out, err = capfd.readouterr()
+    assert "10 of 15 messages are not in the log (--all lists them)" in err
+    everything = run("signals", CHARGE, str(VEHICLE_DBC), "--all")
+    assert len(everything) > len(out)
+    assert "none" in everything
+
+
+def test_a_log_of_another_vehicle_is_an_error(run: Run) -> None:
+    assert "none of these messages (is it the right database?)" in run(
+        "signals", LOG, str(VEHICLE_DBC), "--signal", "StateOfCharge", code=65
+    )
+
+
+def test_a_log_without_a_database_says_what_is_missing(run: Run) -> None:
+    assert "no database was given (add one: --dbc FILE)" in run("signals", LOG, code=64)
