@@ -1,8 +1,8 @@
 """`decode --format influx` against the server's own limit: the same lines, made and compressed before the
 clock starts, posted one request after another over one connection to the same InfluxDB 1.x.
 
-Who waits for whom is what tells: where a request is on its way nearly all the time, the server is the limit.
-The rates tell less, since decoding takes processors from a server on the same machine.
+What counts is who waits for whom: where a request is on its way nearly all the time, the server is the limit.
+The rates say less, since decoding takes processors from a server on the same machine.
 """
 
 import http.client

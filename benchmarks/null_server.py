@@ -54,7 +54,7 @@ class NullServer:
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """Keeps the bodies for whoever counts them later, when nothing is measured."""
+    """Keeps the bodies, to be counted later when nothing is measured."""
 
     protocol_version = "HTTP/1.1"
     bodies: list[bytes] = []  # noqa: RUF012  one server at a time; http.server makes a handler a connection

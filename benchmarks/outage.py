@@ -67,7 +67,7 @@ class Outage:
 
 
 class Drive:
-    """A recorded drive without end: each round with stamps behind those of the last."""
+    """A recorded drive without end: each round has stamps after those of the last."""
 
     def __init__(self, log: Path) -> None:
         self._batches = list(_batches(log))
@@ -96,7 +96,7 @@ def _batches(log: Path) -> Iterator[FrameBatch]:
 
 
 def run_outage(log: Path, database: Path, folder: Path, url: str, hours: float, reduce_s: float) -> Outage:
-    """Play `hours` of outage, and catching up behind it with the server at `url`, which speaks API v1."""
+    """Play `hours` of outage, and the catching up after it, with the server at `url`, which speaks API v1."""
     plan = load_plan([BusDatabases("bus", (database,))], None)
     stages = Stages(plan.spec, None, vehicle="van", reduce=ReduceSettings(reduce_s, {}))
     stages.bind(0, Binding(0, "bus", "bus"))

@@ -75,13 +75,13 @@ Measured on {today} on {_machine()}: {", ".join(_versions())}.
 
 
 def _machine() -> str:
-    told: dict[str, str] = {}  # of the first processor
+    facts: dict[str, str] = {}  # of the first processor
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         key, _, value = line.partition(":")
-        told.setdefault(key.strip(), value.strip())
-    model = told.get("model name", platform.machine())
-    if "cpu family" in told:  # generations of one name differ by half
-        model += f" (family {told['cpu family']}, model {told['model']})"
+        facts.setdefault(key.strip(), value.strip())
+    model = facts.get("model name", platform.machine())
+    if "cpu family" in facts:  # generations of one name differ by half
+        model += f" (family {facts['cpu family']}, model {facts['model']})"
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores of {model}, {memory_gib:.0f} GiB, Linux {platform.release()}"
 

@@ -116,7 +116,7 @@ def measure_scaling(frames: int, rounds: int) -> list[Section]:
     return [
         Section(
             "Decoding as things grow",
-            "Frames with uniformly random ids out of all messages; if not told otherwise 100 messages with "
+            "Frames with uniformly random ids out of all messages; unless noted 100 messages with "
             f"11-bit ids, of 8 signals and 8 bytes, {BATCH_FRAMES} frames a batch. What grows past "
             "1,000 messages is the time to fetch a message's plan from memory, the first time from far away: "
             f"{frames:,} frames a run. Frames of more than 8 bytes "

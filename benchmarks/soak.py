@@ -1,7 +1,7 @@
 """The gateway under the load of a full bus and two serial devices, for as long as one likes: is memory flat?
 
-A feeder's socket in the place of a 1 Mbit/s bus, a simulated JBD board and VE.Direct charger on ports, a real
-InfluxDB behind it. The gateway's own figures are asked for each SAMPLE_S.
+A feeder's socket in the place of a 1 Mbit/s bus, a simulated JBD board and VE.Direct charger on ports, the
+gateway, and a real InfluxDB. The gateway's own figures are read each SAMPLE_S.
 
     python -m benchmarks.soak --minutes 60
 """

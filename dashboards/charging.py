@@ -1,7 +1,6 @@
 """The dashboard `charging`: chargers, and what charging does to the packs.
 
-`charging_session` is in the data model and is not written yet: what is told of single charges comes from
-`battery`.
+`charging_session` is in the data model and is not written yet: single charges come from `battery`.
 """
 
 from grafana_foundation_sdk.builders import timeseries

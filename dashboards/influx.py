@@ -70,7 +70,7 @@ class Language(Protocol):
         """The last value within the time range."""
 
     def rate(self, values: Values) -> str:
-        """Growth of a counter a second; a counter that begins anew gives nothing."""
+        """Growth of a counter a second; a counter that begins again gives nothing."""
 
     def growth(self, values: Values) -> str:
         """How much a device's own counter grew within the time range, from its first value there on.
@@ -90,7 +90,7 @@ class Language(Protocol):
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
         """Minutes of each day in which nothing but current into a pack was read, within these percents.
 
-        So a minute of a drive in which it brakes is none of them.
+        So a minute of a drive in which it brakes does not count as one.
         """
 
     def fields_over_time(self, measurement: str, letter: str) -> str:

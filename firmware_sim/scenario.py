@@ -115,7 +115,7 @@ def parse_instant(text: str) -> int:
     except ValueError as error:
         raise ValueError(f"{text!r} is no ISO 8601 time such as 2026-03-02T07:30:00Z") from error
     if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone: write Z behind it for UTC")
+        raise ValueError(f"{text!r} has no time zone: for UTC append a Z")
     return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
 
 

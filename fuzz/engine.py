@@ -1,4 +1,4 @@
-"""Drives one harness for some seconds: by atheris, or where there is none by mutations at random.
+"""Drives one harness for some seconds: by atheris, or without it by mutations at random.
 
 A harness is a function of bytes that raises when what it promises does not hold. Whatever ends it (an
 exception, a crash of compiled code, more than INPUT_LIMIT_S for one input, more than MEMORY_LIMIT_MIB) leaves
@@ -77,7 +77,7 @@ def _fuzz_guided(name: str, load: Callable[[], Harness], seconds: int, findings:
 
 
 def _share_libfuzzer() -> None:
-    """Let the compiled core find atheris' own libFuzzer, which is to be told of its coverage.
+    """Let the compiled core find atheris' own libFuzzer, to which it reports its coverage.
 
     A module's symbols are its own unless it is loaded so that others see them; atheris then takes it for one
     that was linked into the program, and asks for the module that does without.

@@ -32,7 +32,7 @@ BETWEEN_SEGMENTS = b"\n\n--\n\n"
 
 
 def database_harness(name: str) -> Callable[[bytes], None]:
-    """For the format that this file name tells.
+    """For the format of this file name.
 
     A database is refused in one line, or gives a plan under which both decoders say the same.
     """

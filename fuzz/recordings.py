@@ -25,7 +25,7 @@ FORMATS = tuple(OutputFormat)
 
 
 def log_harness(name: str) -> Callable[[bytes], None]:
-    """For the format that this file name tells."""
+    """For the format of this file name."""
 
     def harness(data: bytes) -> None:
         file = scratch_file(name, data)
@@ -43,7 +43,7 @@ def log_harness(name: str) -> Callable[[bytes], None]:
 
 
 def gzip_harness(data: bytes) -> None:
-    """The rest of the file behind a first frame that is whole."""
+    """The rest of the file after a first frame that is whole."""
     frame = b"(1.000000) can0 001#0102\n"
     frames, _, _ = _read_whole(scratch_file("log.gz", gzip.compress(frame, mtime=0) + data))
     assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)
@@ -51,7 +51,7 @@ def gzip_harness(data: bytes) -> None:
 
 
 def zst_harness(data: bytes) -> None:
-    """The rest of the file behind a first frame of Zstandard that is whole."""
+    """The rest of the file after a first frame of Zstandard that is whole."""
     frame = b"(1.000000) can0 001#0102\n"
     frames, _, _ = _read_whole(scratch_file("log.zst", zstandard.compress(frame) + data))
     assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)

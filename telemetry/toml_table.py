@@ -27,7 +27,7 @@ class AskedKey:
 
     - `table` is its path: `can[0]` for the first [[can]], empty for the top.
     - `kind` is text, path, … as the methods' names say.
-    - `default` is None if there is none.
+    - `default` is None for a key without one.
     - The bounds: above < value, least <= value <= most.
     """
 
@@ -238,7 +238,7 @@ class TomlTable:
         return self._below(key, value)
 
     def take_tables(self, key: str) -> list["TomlTable"]:
-        """The tables of [[key]]; an empty list when there are none."""
+        """The tables of [[key]]; an empty list without any."""
         self._asked(key, "tables", False)
         values = self._values.pop(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):

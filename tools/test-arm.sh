@@ -6,7 +6,7 @@
 # Needs root (chroot, mounts), Debian's qemu-user-static and debootstrap (installed when missing) and the network.
 # The emulated system is made once and kept, with its virtual environment, in ~/.cache/nev-telemetry/arm; the tests
 # see the installed wheel and not the sources. Everything is mounted in a mount namespace of its own, and runs in a
-# PID namespace of its own: whatever ends the script leaves nothing behind but the cache. Correctness only: how
+# PID namespace of its own: however the script ends, only the cache stays. Correctness only: how
 # long something takes here says nothing. There are no CAN sockets in it; tests that need more skip with a reason.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

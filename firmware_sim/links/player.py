@@ -2,7 +2,7 @@
 
 The rule, which the service knows too: stamp = T + scale x (kernel stamp - W), where T (`origin_ns`) is the
 simulated time at the wall time W (`wall_ns`). Promises: each frame is sent at its own deadline on the wall
-clock, never later than the machine and the reader force it to; being behind is reported, and caught up.
+clock, never later than the machine and the reader force it to; lateness is reported, and caught up.
 """
 
 from collections.abc import Callable, Iterable

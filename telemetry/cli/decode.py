@@ -400,7 +400,7 @@ def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[Callable[[bytes
 def _are_one_file(file: Path, log: Path) -> bool:
     try:
         return file.samefile(log)
-    except OSError:  # one of them is not there, or cannot be looked at: opening it tells
+    except OSError:  # one is missing or cannot be looked at: opening it says so
         return False
 
 

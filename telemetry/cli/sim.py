@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_serial_link,
         action="append",
         default=[],
-        help=f"a serial device behind this link: {' or '.join(SERIAL_DEVICES)} (default jbd); repeatable",
+        help=f"a serial device under this link: {' or '.join(SERIAL_DEVICES)} (default jbd); repeatable",
     )
     parser.add_argument(
         "--time-scale", metavar="X", type=_positive, default=1.0, help="simulated seconds a second"
@@ -101,7 +101,7 @@ def _print_scenarios() -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for what argparse cannot tell."""
+    """Raises UsageError for mistakes that argparse does not find."""
     if arguments.scenario is None:
         raise UsageError("is missing", where="SCENARIO", hint="--list shows those that come with the package")
     buses = (arguments.can, arguments.socket, arguments.output)

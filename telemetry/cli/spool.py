@@ -227,5 +227,5 @@ def _instant_ns(text: str) -> int:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2026-11-24T08:00:00Z") from None
     if instant.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text!r} has no time zone; for UTC put a Z behind it")
+        raise argparse.ArgumentTypeError(f"{text!r} has no time zone; for UTC append a Z")
     return round(instant.timestamp() * 1_000_000) * 1000

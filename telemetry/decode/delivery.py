@@ -1,9 +1,11 @@
 """Line protocol of `decode` into InfluxDB, through the service's own spool and sink.
 
-Promises: what is written is what `--format lp` prints, line for line; a run that was cut short, by a
-signal, by kill -9 or by the power, goes on behind what the spool has when it is started again with the same
-arguments; reading waits for the server, so that a log larger than the disk passes through, and nothing is
-evicted. The accounts are those of the service and balance at every moment.
+Promises:
+- It writes what `--format lp` prints, line for line.
+- A run that a signal, kill -9 or the power cut short goes on after what the spool has, when it is started
+  again with the same arguments.
+- Reading waits for the server, so a log larger than the disk passes through, and nothing is evicted.
+- The accounts are those of the service and balance at every moment.
 
 Relies on pieces that depend on the frames before their end alone; where the files have changed since, or the
 spool has lost something, everything is written once more, which changes nothing in the database.
@@ -66,7 +68,7 @@ class Upload:
         """StorageError if the spool cannot be used.
 
         position: what this decode is called, empty if it cannot be resumed; stop: ends it, in order;
-        on_event: told by the sink's thread; give_up_after_s: of a server that takes nothing, None never.
+        on_event: called by the sink's thread; give_up_after_s: of a server that takes nothing, None never.
         """
         self._directory = directory
         self._clock = clock
@@ -93,7 +95,7 @@ class Upload:
         self._sink.start()
 
     def take(self, piece: Piece) -> None:
-        """Store a piece, and wait while the server is behind; nothing once stopped."""
+        """Store a piece, and wait while the server lags; do nothing once stopped."""
         if self._is_behind:  # an earlier run has stored it
             self._is_behind = self._has_ended or piece.frames < self.done_frames
             return

@@ -23,7 +23,7 @@ class Worker(Protocol[Result_co]):
     """What one thread does again and again."""
 
     def take(self) -> bool:
-        """Take the next piece of work; False when there is none left, now and for ever."""
+        """Take the next piece of work; False when no work is left for ever."""
         ...
 
     def do(self) -> Result_co:
@@ -101,7 +101,7 @@ class InOrder(Generic[Result]):
             self._put(number, result)
 
     def _take(self, worker: Worker[Result]) -> int | None:
-        """Take a piece of work; its number, None if there is none."""
+        """Take a piece of work; its number, None without any."""
         with self._turn:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_over or self._taken - self._fetched < self._ahead)

@@ -59,7 +59,7 @@ def _deliver(
     stop: StopSignal,
     signals: SignalWatch,
 ) -> int:
-    def tell(event: Event) -> None:
+    def show(event: Event) -> None:
         screen.say(f"{'warning: ' if event.active else ''}{event.code}: {event.text}")
 
     started_s = clock.monotonic_s()
@@ -69,7 +69,7 @@ def _deliver(
         clock,
         position=position_name(job.influx, job.logs, job.databases, job.options),
         stop=stop.event,
-        on_event=tell,
+        on_event=show,
         give_up_after_s=job.give_up_after_s,
     )
     failure: TelemetryError | None = None

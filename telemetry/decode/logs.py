@@ -117,8 +117,8 @@ class LogDecoder:
         counted = self._counted()
         fates = {"decoded": "decoded", "absorbed": "in transport sessions", "unknown": "in no database"}
         counts = {words: counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate, words in fates.items()}
-        told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
-        return f"{self.frames_read} frames: {told or 'none decoded'}"
+        shares = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        return f"{self.frames_read} frames: {shares or 'none decoded'}"
 
     def _counted(self) -> dict[str, int]:
         in_order = {f"frames/{ACCOUNT}/{fate}": 0 for fate in self._stages.decoding.fates()}

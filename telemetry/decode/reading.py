@@ -40,7 +40,7 @@ class Place:
 
 
 class LogReading:
-    """Opens logs, reads, tells stamps apart and gathers."""
+    """Opens logs, reads, nudges equal stamps and gathers."""
 
     def __init__(
         self,

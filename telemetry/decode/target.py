@@ -50,7 +50,7 @@ def position_name(
 ) -> str:
     """Of what the logs are now, by size and beginning, the databases, by all they hold, and what goes where.
 
-    Empty if it cannot be told: stdin is another log each time. options: see `spool_directory`; a folder that
+    Empty if it has no name: stdin is another log each time. options: see `spool_directory`; a folder that
     was named may be that of another decode. Raises InputMissingError.
     """
     digest = hashlib.sha256(json.dumps(_words(settings, options)).encode())

@@ -79,7 +79,7 @@ class Rig:
             return None
 
     def web_address(self, gateway: Child) -> str:
-        """Where the gateway's page is, or why there is none."""
+        """Where the gateway's page is, or why it is missing."""
         self._wait_until(lambda: bool(self._state_of("web")), gateway)
         return self._state_of("web")
 

@@ -113,8 +113,8 @@ class DirectFeed:
             match self._output.get(POLL_S):
                 case Arrival() as delivery:
                     self._take(delivery)
-                case SourceEvent() as told:
-                    self._state.add_event(told.event, told.time_ns)
+                case SourceEvent() as begun:
+                    self._state.add_event(begun.event, begun.time_ns)
                 case SourceEnded() as ended:
                     self._source_counts[ended.source] = ended.counts
                     self._running.discard(ended.source)

@@ -18,7 +18,7 @@ class Feed(Protocol):
     """Values to show."""
 
     def read(self, *, with_messages: bool) -> Json:
-        """The present state. Raises UnavailableError while there is none."""
+        """The present state. Raises UnavailableError while it is not known."""
         ...
 
     def settle(self, *, with_messages: bool) -> None:
@@ -43,7 +43,7 @@ class ServiceFeed:
         live = status.get("live")
         if not isinstance(live, dict):
             raise DataError(
-                "tells no live values", where=str(self._directory), hint="is it an older version?"
+                "answers without live values", where=str(self._directory), hint="is it an older version?"
             )
         return live
 

@@ -138,7 +138,7 @@ def _record(message: Message) -> RecordSpec:
     fields = tuple(
         FieldSpec(signal.name, SlotKind.WORD) if signal.name in selectors else _field(signal)
         for signal in message.signals
-    )  # a word that there is none for is never shown: what says whether others are there is no value
+    )  # a missing word is never shown: a field that says whether others are there is not a value
     return RecordSpec(message.name, fields, hidden=True)
 
 

@@ -64,7 +64,7 @@ class Alarm:
         return self.text
 
 
-class AlarmTeller:
+class AlarmEvents:
     """Makes events of transitions."""
 
     def __init__(self, alarms: Sequence[Alarm]) -> None:
@@ -72,18 +72,18 @@ class AlarmTeller:
         self._nudger = Nudger()
         self._series: dict[tuple[str, ...], int] = {}  # numbers, by the tags of the event
 
-    def carry_on(self, earlier: "AlarmTeller") -> None:
+    def carry_on(self, earlier: "AlarmEvents") -> None:
         """Set events apart from those of `earlier`, too. Call this before the first event."""
         self._nudger, self._series = earlier._nudger, earlier._series
 
-    def tell(self, transition: Transition, source: str) -> tuple[Event, int]:
+    def of(self, transition: Transition, source: str) -> tuple[Event, int]:
         """Return the event of one transition on a channel whose tag is `source`, and its stamp."""
         alarm = self._alarms[transition.rule]
         level = alarm.level if transition.active else Level.INFORMATION
         words = alarm.words(transition)
         return self._stamped(alarm, level, transition.time_ns, source, words, active=transition.active)
 
-    def tell_last(self, standing: StandingAlarm, source: str) -> tuple[Event, int]:
+    def last(self, standing: StandingAlarm, source: str) -> tuple[Event, int]:
         """Return the event that ends an active alarm on a channel whose tag is `source`, and its stamp."""
         alarm = self._alarms[standing.rule]
         return self._stamped(

@@ -15,7 +15,7 @@ from telemetry.model.events import Event
 
 CODE = "page_missing"
 
-Told = tuple[int, Event, int]  # the row that an event follows, and the time of that row
+Report = tuple[int, Event, int]  # the row that an event follows, and the time of that row
 
 
 class MissingPages:
@@ -31,7 +31,7 @@ class MissingPages:
         self._cycles[channel] = self._map.buses[bus].cycles if bus >= 0 else ()
         self._tags[channel] = tag
 
-    def tell(self, notices: Iterable[PageNotice]) -> Iterator[Told]:
+    def report(self, notices: Iterable[PageNotice]) -> Iterator[Report]:
         """Yield the events of one batch."""
         for key, group in groupby(notices, lambda one: (one.row, one.time_ns, one.channel, one.cycle)):
             row, time_ns, channel, number = key

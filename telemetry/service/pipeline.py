@@ -72,7 +72,7 @@ class Pipeline:
         self._positions = dict(positions)
         self._delivered: dict[str, int] = {}
         self._lost_before: dict[str, dict[str, int]] = {}
-        self._lost_earlier: dict[str, dict[str, int]] = {}  # before a source began anew
+        self._lost_earlier: dict[str, dict[str, int]] = {}  # before a source began again
         self._retired: dict[str, int] = {}  # what stages before these have counted
         self._rare_points: dict[str, int] = {}
         self._names: dict[str, tuple[Names, Names]] = {}  # by source: of its frames and of its bus
@@ -158,7 +158,7 @@ class Pipeline:
         self._stages = stages
 
     def start_over(self, source: str, resume_as: str, positions: Mapping[str, int]) -> None:
-        """`source` begins anew in this run, its own counts at zero and a log at its first frame.
+        """`source` begins again in this run, its own counts at zero and a log at its first frame.
 
         resume_as: as for `process`; positions: those of all logs, less what nobody reads any more.
         """

@@ -57,7 +57,7 @@ POLL_S = 0.12  # longer than frames gather: a busy bus costs one wake-up and not
 SOURCES_STOP_S = 1.5
 SINK_STOP_S = 1.5
 STATUS_EVERY_S = 0.5
-OLD_EVENT_NS = 60_000_000_000  # nothing that is told now happened earlier than this
+OLD_EVENT_NS = 60_000_000_000  # nothing that is reported now happened earlier than this
 
 
 class Service:
@@ -74,8 +74,8 @@ class Service:
     ) -> None:
         """Raises TelemetryError when the configuration, a database or the spool cannot be used.
 
-        stop: ends `run`, in order; reload: set to have the configuration read again; supervisor: is told how
-        things are.
+        stop: ends `run`, in order; reload: set to have the configuration read again; supervisor: hears
+        how things are.
         """
         self._config = config
         self._clock = clock or SystemClock()
@@ -221,7 +221,7 @@ class Service:
             self._step()
 
     def _step(self) -> None:
-        """Take one item, or find that there is none for a while; then do what time asks for."""
+        """Take one item, or find that none comes for a while; then do what time asks for."""
         item = self._output.get(self._pipeline.wait_s(POLL_S))
         match item:
             case Arrival():
@@ -327,7 +327,7 @@ class Service:
         self._supervisor.ready(self._summary())
 
     def _assemble_again(self, settings: SourceSettings) -> Assembled:
-        """A source that begins while the service runs: anew, or for the first time."""
+        """A source that begins while the service runs, again or for the first time."""
         positions = self._pipeline.positions
         source = assemble_source(settings, self._channels, self._clock, positions)
         kept = without_replaced(positions, [source])

@@ -1,7 +1,7 @@
 """stderr through a bounded queue, so that a service never waits for the reader of its log.
 
 Promises:
-- Writing costs a copy, however slow the reader is, even if there is none (a held terminal, a hanging
+- Writing costs a copy, however slow the reader is, even without one (a held terminal, a hanging
 journal).
 - Lines come out in the order in which they were written.
 - What finds no room is dropped and counted. A line says how many, as soon as the stream takes lines again.

@@ -177,7 +177,7 @@ def _beginnings(quotation: str) -> Iterator[str]:
 
 
 def _conflicting(lines: Sequence[bytes], conflict: FieldConflict) -> set[int]:
-    """Lines that have the field with the refused type; if there is none, all lines that have the field."""
+    """Lines that have the field with the refused type; without any, all lines that have the field."""
     measurements, fields = _spellings(conflict.measurement), _spellings(conflict.field)
     of_type: set[int] = set()
     of_field: set[int] = set()

@@ -124,7 +124,7 @@ class SegmentReader:
         return FoundRecord(offset, *decoded) if decoded else None
 
     def _search(self, offset: int) -> int:
-        """Where the next magic is, from `offset` on; the end of the segment if there is none."""
+        """Where the next magic is, from `offset` on; the end of the segment without one."""
         while offset < self.segment.size_bytes:
             data = self._read(offset, _SEARCH_BYTES)
             if not data:  # an unreadable sector

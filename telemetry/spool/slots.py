@@ -76,7 +76,7 @@ def decode_slot(data: bytes) -> Slot | None:
 
 
 def read_slot(filesystem: FileSystem, directory: Path) -> Slot | None:
-    """The newest good slot; None if there is none."""
+    """The newest good slot; None without one."""
     try:
         descriptor = filesystem.open_to_read(directory / FILE_NAME)
     except OSError:

@@ -56,7 +56,7 @@ class Recovery:
     positions: Mapping[str, int]
     last_sequence: int
     waiting_points: int
-    newest_ns: int | None  # the latest stamp in the last segment, ns since 1970; None: there is none
+    newest_ns: int | None  # the latest stamp in the last segment, ns since 1970; None: nothing is stored
     damaged_points: int  # found damaged now
     torn_bytes: int  # of a commit that was never accepted
     adopted_points: int  # that a process left in memory; the other fields include them

@@ -291,7 +291,7 @@ class Store:
                     self._unlink(segment)
 
     def find(self, place: int) -> Stored | None:
-        """The first sound record at `place` or after it; None if there is none.
+        """The first sound record at `place` or after it; None without one.
 
         Accepted places before it that hold nothing sound are settled as damaged.
         """

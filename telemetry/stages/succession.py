@@ -17,7 +17,7 @@ def hand_over(old: Writing, new: Writing, lines: LineBuffer, *, source: str, shi
     of them end where the vehicle has another name, since their tags are others. shift_ns: as for those rows.
     What `new` writes overlaps where it may be points of `old`.
     """
-    new.teller.carry_on(old.teller)
+    new.alarm_events.carry_on(old.alarm_events)
     old.encoder.shift_ns = shift_ns
     for channel in old.of(source):
         for tags in channel.modelled:
@@ -39,7 +39,7 @@ def _hand_over_alarms(old: Writing, new: Writing, channel: BoundChannel, lines: 
         if alarm.rule in heirs and new.watcher is not None:
             new.watcher.carry_on(number, heirs[alarm.rule], alarm.seen_ns)
         else:
-            old.write_event(*old.teller.tell_last(alarm, channel.binding.tag), lines)
+            old.write_event(*old.alarm_events.last(alarm, channel.binding.tag), lines)
     heirs = successors(before, watched, same_limit=True)
     for wait in old.watcher.waiting(number):
         if wait.rule in heirs and new.watcher is not None:

@@ -26,8 +26,8 @@ from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
 from telemetry.model.measurements import EVENT
 from telemetry.model.point import tag_set
-from telemetry.rules.alarms import Alarm, AlarmTeller
-from telemetry.rules.missing_pages import MissingPages, Told
+from telemetry.rules.alarms import Alarm, AlarmEvents
+from telemetry.rules.missing_pages import MissingPages, Report
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
 from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
@@ -106,7 +106,7 @@ class Writing:
         self._missing_pages = MissingPages(mapping) if mapping else None
         self.watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
         self.alarms = tuple(alarms)
-        self.teller = AlarmTeller(alarms)
+        self.alarm_events = AlarmEvents(alarms)
         self._events_last = events_last
         self._events_made = 0
         every_ns = [0 if spec.hidden else reduce.every_ns(spec.measurement) for spec in schema.specs]
@@ -194,36 +194,38 @@ class Writing:
     def _found(self, finding: SenderFinding) -> tuple[Event, int]:
         tag = self.channels[finding.channel].binding.tag
         event = finding_event(finding, _name(self._schema.specs[finding.record]), tag)
-        return event, self.teller.stamped(event, finding.time_ns)
+        return event, self.alarm_events.stamped(event, finding.time_ns)
 
     def _pass_on(self, frames: FrameBatch, samples: SampleBatch, lines: LineBuffer) -> None:
         if self.mapper is not None:
             samples = _through(self.mapper.map, samples, self._mapped)
         if self._observer is not None:
             self._observer.observe(frames, samples)
-        told = self._told(samples)
-        if not told:
+        reports = self._reports(samples)
+        if not reports:
             self._reduce(samples, lines)
             return
-        *parts, rest = samples.split([len(samples) if self._events_last else row + 1 for row, _, _ in told])
-        for part, (_, event, time_ns) in zip(parts, told, strict=True):
+        *parts, rest = samples.split(
+            [len(samples) if self._events_last else row + 1 for row, _, _ in reports]
+        )
+        for part, (_, event, time_ns) in zip(parts, reports, strict=True):
             self._reduce(part, lines)
             self.write_event(event, time_ns, lines)
         self._reduce(rest, lines)
 
-    def _told(self, samples: SampleBatch) -> list[Told]:
+    def _reports(self, samples: SampleBatch) -> list[Report]:
         """The events that these rows make, in the order of the rows."""
-        told: list[Told] = []
+        reports: list[Report] = []
         for one in self.watcher.watch(samples) if self.watcher is not None else ():
-            told.append((one.row, *self.teller.tell(one, self.channels[one.channel].binding.tag)))
+            reports.append((one.row, *self.alarm_events.of(one, self.channels[one.channel].binding.tag)))
         notices = self.mapper.notices() if self.mapper is not None else ()
         if notices and self._missing_pages is not None:
-            told.extend(
-                (row, event, self.teller.stamped(event, time_ns))
-                for row, event, time_ns in self._missing_pages.tell(notices)
+            reports.extend(
+                (row, event, self.alarm_events.stamped(event, time_ns))
+                for row, event, time_ns in self._missing_pages.report(notices)
             )
-            told.sort(key=lambda one: one[0])
-        return told
+            reports.sort(key=lambda one: one[0])
+        return reports
 
     def _reduce(self, samples: SampleBatch, lines: LineBuffer) -> None:
         if self._reducer is not None:

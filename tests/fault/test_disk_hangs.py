@@ -30,7 +30,7 @@ sys.exit(main(["run", sys.argv[1]]))
 """
 
 
-def test_a_kill_while_the_disk_hangs_costs_nothing_that_the_status_has_told_of(tmp_path: Path) -> None:
+def test_a_kill_while_the_disk_hangs_costs_nothing_that_the_status_has_reported(tmp_path: Path) -> None:
     influx = '[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n'
     bus = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
     hangs = tmp_path / "hangs"

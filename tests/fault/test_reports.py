@@ -247,7 +247,7 @@ def test_a_reload_for_which_there_is_no_thread_is_refused_and_the_old_sources_go
 
 @pytest.mark.parametrize("clock", ["system", "wait"])
 @pytest.mark.parametrize("ago_s", [120, -120])
-def test_an_event_that_a_source_tells_late_keeps_its_stamp_where_the_clock_is_trusted(
+def test_an_event_that_a_source_reports_late_keeps_its_stamp_where_the_clock_is_trusted(
     tmp_path: Path, clock: str, ago_s: int
 ) -> None:
     """With `clock = "wait"` a stamp two minutes away is one of before the clock was set, ahead or back."""

@@ -134,7 +134,9 @@ def test_through_the_whole_line_each_good_block_is_one_row_of_its_own_stamp() ->
     assert [float(value) for value in told if isinstance(value, Number)] == pytest.approx(volts)
 
 
-def test_a_late_answer_is_told_once_or_discarded_and_what_is_told_is_never_older_than_two_time_outs() -> None:
+def test_a_late_answer_is_reported_once_or_discarded_and_no_reported_value_is_older_than_two_time_outs() -> (
+    None
+):
     chance = random.Random(3)
     rig = SerialRig()
     line = rig.run(

@@ -68,7 +68,7 @@ def test_dashboards_keep_to_grafanas_schema() -> None:
         ('"fillOpacity": "8"', "cannot unmarshal string"),
     ],
 )
-def test_the_check_of_the_schema_tells_what_is_wrong(wrong: str, told: str, tmp_path: Path) -> None:
+def test_the_check_of_the_schema_says_what_is_wrong(wrong: str, told: str, tmp_path: Path) -> None:
     file = tmp_path / "wrong.json"
     text = (FOLDER / "flux" / "battery.json").read_text("utf-8")
     file.write_text(text.replace('"fillOpacity": 8', wrong))

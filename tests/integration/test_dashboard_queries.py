@@ -191,7 +191,7 @@ def check(found: Answer, known: Known, first_day: str = "") -> None:
 
 @pytest.mark.server("influxdb2")
 @each_known
-def test_a_panel_tells_in_flux_what_is_known(known: Known, fleet_in_influxdb2: Database) -> None:
+def test_a_panel_shows_in_flux_what_is_known(known: Known, fleet_in_influxdb2: Database) -> None:
     rows = told_in_flux(fleet_in_influxdb2, known.dashboard, known.panel, known.choices)
     found = {
         (
@@ -204,7 +204,7 @@ def test_a_panel_tells_in_flux_what_is_known(known: Known, fleet_in_influxdb2: D
 
 
 @each_known
-def test_a_panel_tells_in_influxql_what_is_known(known: Known, fleet_by_influxql: Database) -> None:
+def test_a_panel_shows_in_influxql_what_is_known(known: Known, fleet_by_influxql: Database) -> None:
     found = {
         (
             *(tags[label] for label in known.labels),

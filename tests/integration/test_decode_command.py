@@ -140,7 +140,7 @@ def test_a_fault_is_one_line_and_a_code(
     assert done.stdout == b""
 
 
-def test_a_wrong_format_is_told_with_the_formats_there_are(environment: dict[str, str]) -> None:
+def test_a_wrong_format_is_reported_with_the_formats_there_are(environment: dict[str, str]) -> None:
     done = decode(environment, LOG, "--dbc", DBC, "--format", "xml")
     assert done.returncode == 64
     assert b"(choose from 'csv', 'lp', 'ndjson', 'influx')" in done.stderr
@@ -183,7 +183,7 @@ def test_a_log_that_was_cut_off_at_its_very_beginning_does_not_keep_the_next_fro
 
 
 @pytest.mark.parametrize("second", ["no such.log", "."])
-def test_a_log_that_is_not_there_is_told_before_the_first_is_decoded(
+def test_a_log_that_is_not_there_is_reported_before_the_first_is_decoded(
     environment: dict[str, str], second: str
 ) -> None:
     done = decode(environment, LOG, second, "--dbc", DBC)

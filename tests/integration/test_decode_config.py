@@ -141,7 +141,7 @@ def test_a_source_without_a_configuration_is_refused(capsys: pytest.CaptureFixtu
     assert "--source: stands without --config" in capsys.readouterr().err
 
 
-def test_a_source_without_a_database_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_without_a_database_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     write_log("can9")
     code, text = decode('[[can]]\nname = "bare"\n')
     assert (code, text) == (0, "")

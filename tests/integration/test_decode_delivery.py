@@ -148,7 +148,7 @@ def test_reading_waits_while_the_server_is_behind(tmp_path: Path, server: Script
     assert len(server.stored) == 30 * LINES_A_PIECE
 
 
-def test_a_run_goes_on_behind_the_last_piece_that_was_stored(tmp_path: Path, server: ScriptedServer) -> None:
+def test_a_run_goes_on_after_the_last_piece_that_was_stored(tmp_path: Path, server: ScriptedServer) -> None:
     first = Run(tmp_path, server)
     first.take(1, 2)
     first.stop.set()
@@ -202,7 +202,7 @@ def test_a_spool_that_has_lost_points_is_fed_from_the_first_frame(
     assert points_unaccounted(second.delivery.accounts, 0) == 0
 
 
-def test_frames_behind_the_last_batch_count_as_read_when_it_ends(
+def test_frames_after_the_last_batch_count_as_read_when_it_ends(
     tmp_path: Path, server: ScriptedServer
 ) -> None:
     run = Run(tmp_path, server)

@@ -127,7 +127,7 @@ def test_the_number_of_jobs_changes_nothing(decoder: Decoder, drive: Path, jobs:
     assert sorted(received(server)) == sorted(decoder.lines(*arguments))
 
 
-def test_the_accounts_are_told_at_the_end(decoder: Decoder) -> None:
+def test_the_accounts_are_reported_at_the_end(decoder: Decoder) -> None:
     with ScriptedServer() as server:
         done = decoder.run(LOG, "--dbc", DBC, *into(server))
     *_, frames, points, stored = done.stderr.decode().splitlines()
@@ -224,7 +224,7 @@ def test_a_server_that_is_not_there_is_given_up_if_asked_and_what_waits_is_kept(
     assert len(decoder.spools) == 1
 
 
-def test_refused_points_are_kept_as_dead_letters_and_told_by_a_code_of_their_own(
+def test_refused_points_are_kept_as_dead_letters_and_reported_by_a_code_of_their_own(
     decoder: Decoder, tmp_path: Path
 ) -> None:
     spool = tmp_path / "spool"

@@ -75,7 +75,7 @@ ROWS = """\
 """
 
 
-def test_each_oddity_costs_itself_alone_and_is_told_with_its_line(tmp_path: Path) -> None:
+def test_each_oddity_costs_itself_alone_and_is_reported_with_its_line(tmp_path: Path) -> None:
     database, log = tmp_path / "odd.dbc", tmp_path / "odd.log"
     database.write_text(DATABASE)
     log.write_text(LOG)

@@ -77,7 +77,7 @@ def test_a_j1939_message_decodes_with_its_senders_id_and_the_stamp_of_its_last_f
     assert point.tags == {"sa": "F4", "source": "can0", "vehicle": "unknown"}
 
 
-def test_a_session_that_the_log_cuts_off_is_told(tmp_path: Path) -> None:
+def test_a_session_that_the_log_cuts_off_is_reported(tmp_path: Path) -> None:
     (tmp_path / "bus.dbc").write_text(J1939_DBC)
     done = decode(tmp_path, write_log(tmp_path, *BCS[:2]), "--dbc", str(tmp_path / "bus.dbc"))
     assert done.returncode == 0

@@ -220,7 +220,7 @@ def wait_for_page(process: "subprocess.Popen[str]") -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_when_asked_to_stay_it_shows_a_page_until_it_is_told_to_end(
+def test_when_asked_to_stay_it_shows_a_page_until_it_is_asked_to_end(
     demo: Demo, number: signal.Signals
 ) -> None:
     process = demo.start(without_apt(demo), "--no-plot", "--stay")

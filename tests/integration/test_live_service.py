@@ -42,7 +42,7 @@ def codes(live: Live) -> list[str]:
     return [event["code"] for event in live["events"]]
 
 
-def test_a_running_service_tells_the_last_values_of_its_packs(tmp_path: Path) -> None:
+def test_a_running_service_reports_the_last_values_of_its_packs(tmp_path: Path) -> None:
     with FrameListener(tmp_path / "bus.sock") as listener, ScriptedServer() as server:
         influx, bus = settings(tmp_path, server)
         with Gateway(tmp_path, influx, bus + MAP) as gateway:

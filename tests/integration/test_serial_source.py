@@ -139,7 +139,7 @@ def test_a_device_that_is_pulled_out_and_comes_back_under_another_number_goes_on
     assert {id for id, _ in running.frames} == {BASIC, CELLS}
 
 
-def test_a_device_that_falls_silent_behind_an_open_port_is_told_of_and_never_repeated(
+def test_a_device_that_falls_silent_behind_an_open_port_is_reported_and_never_repeated(
     device: PtyDevice, battery: Callable[[bytes], bytes]
 ) -> None:
     polls = [Poll(poll.request, poll.answer_id, poll.every_s, 0.05) for poll in POLLS]
@@ -157,7 +157,7 @@ def test_a_device_that_falls_silent_behind_an_open_port_is_told_of_and_never_rep
     assert ("source_lost", True) not in running.codes
 
 
-def test_what_a_device_says_of_itself_is_told_until_the_port_is_opened_anew(device: PtyDevice) -> None:
+def test_what_a_device_says_of_itself_is_reported_until_the_port_is_opened_again(device: PtyDevice) -> None:
     with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
         first = vedirect_block({"PID": "0xA053", "SER#": "HQ1", "FW": "159"})
         with talking(device.fileno(), lambda: first):
@@ -173,7 +173,9 @@ def test_what_a_device_says_of_itself_is_told_until_the_port_is_opened_anew(devi
             assert running.source.device == "product 0xA058"
 
 
-def test_what_a_device_said_of_itself_is_not_told_of_one_that_has_said_nothing_yet(device: PtyDevice) -> None:
+def test_what_a_device_said_of_itself_is_not_reported_one_that_has_said_nothing_yet(
+    device: PtyDevice,
+) -> None:
     with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
         with talking(device.fileno(), lambda: vedirect_block({"PID": "0xA053"})):
             running.more_frames()

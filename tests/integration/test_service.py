@@ -125,7 +125,7 @@ def test_the_path_of_the_spool_may_be_longer_than_a_socket_address(
         assert gateway.terminate() == 0, gateway.output()
 
 
-def test_a_run_tells_its_start_and_its_stop(tmp_path: Path) -> None:
+def test_a_run_reports_its_start_and_its_stop(tmp_path: Path) -> None:
     log = record_drive(tmp_path / "drive.log", 1.0)
     with ScriptedServer() as server, Gateway(tmp_path, influx(server), replay(log)) as gateway:
         gateway.run()

@@ -91,7 +91,7 @@ def test_a_log_is_stamped_with_the_scenarios_own_time_or_with_the_given_one(tmp_
     assert log.read_text("ascii").startswith("(1767225600.000000) can0 300#")
 
 
-def test_a_report_tells_what_the_plant_knows(tmp_path: Path) -> None:
+def test_a_report_reports_what_the_plant_knows(tmp_path: Path) -> None:
     report_file = tmp_path / "report.json"
     arguments = ["--duration", "60", "--output", os.devnull, "--report", str(report_file)]
     assert main(["sim", "charge", *arguments]) == 0

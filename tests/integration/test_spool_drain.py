@@ -77,7 +77,7 @@ def test_what_the_server_refuses_becomes_dead_letters_that_can_be_requeued(
     assert not list(directory.glob("*/*.letter*"))
 
 
-def test_letters_that_wait_for_the_backlog_are_delivered_behind_it(
+def test_letters_that_wait_for_the_backlog_are_delivered_after_it(
     tmp_path: Path, directory: Path, server: ScriptedServer
 ) -> None:
     file = str(config(tmp_path, server.url))
@@ -95,7 +95,7 @@ def test_letters_that_wait_for_the_backlog_are_delivered_behind_it(
     assert not list(directory.glob("*/*.letter*"))
 
 
-def test_letters_that_wait_for_ordered_batches_are_delivered_behind_those(
+def test_letters_that_wait_for_ordered_batches_are_delivered_after_those(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=LIMITS)
@@ -126,7 +126,7 @@ def test_letters_that_wait_for_ordered_batches_are_delivered_behind_those(
     assert sent[-1] == b"battery,vehicle=a soc_pct=0 0"
 
 
-def test_dead_letters_of_earlier_runs_are_not_told_as_those_of_this_one(
+def test_dead_letters_of_earlier_runs_are_not_reported_as_those_of_this_one(
     tmp_path: Path, directory: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = str(config(tmp_path, server.url))
@@ -174,7 +174,7 @@ def test_a_signal_ends_it(tmp_path: Path, directory: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_progress_is_told(tmp_path: Path, directory: Path, server: ScriptedServer) -> None:
+def test_progress_is_reported(tmp_path: Path, directory: Path, server: ScriptedServer) -> None:
     told: list[DrainProgress] = []
     with server:
         loaded = load_config(config(tmp_path, server.url))

@@ -39,7 +39,7 @@ def unreachable() -> str:
         return f'[influx]\nurl = "http://127.0.0.1:{free.getsockname()[1]}"\ndatabase = "d"\n'
 
 
-def test_it_is_ready_without_a_server_and_tells_what_becomes_of_it(
+def test_it_is_ready_without_a_server_and_reports_what_becomes_of_it(
     tmp_path: Path, manager: NotifySocket
 ) -> None:
     sources = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'

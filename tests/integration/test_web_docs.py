@@ -27,13 +27,13 @@ def quoted(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def test_every_path_is_told() -> None:
+def test_every_path_is_documented() -> None:
     told = {path for row in rows("Paths") for path in quoted(row[0])}
     site = Site(Views(status, lambda: LiveSnapshot(0.0, 0)), SystemClock())
     assert told == {"/", *site.routes}
 
 
-def test_every_metric_is_told_with_its_type_and_labels() -> None:
+def test_every_metric_is_documented_with_its_type_and_labels() -> None:
     told = {quoted(row[0])[0]: (row[1], set(quoted(row[2]))) for row in rows("Prometheus")}
     found = {}
     for family in text_string_to_metric_families(exposition(status()).decode()):

@@ -75,7 +75,7 @@ def test_it_fits_the_screen_says_nothing_wrong_and_asks_nobody_else(
         assert watched.hosts == {urlsplit(rig.url).netloc}
 
 
-def test_everything_that_the_service_tells_is_on_the_page(rig: WebRig, browser: Browser) -> None:
+def test_everything_that_the_service_reports_is_on_the_page(rig: WebRig, browser: Browser) -> None:
     with opened(browser, rig.url) as watched:
         page = watched.page
         expect(page.locator("h1")).to_have_text("van 7")
@@ -115,7 +115,7 @@ def test_meters_and_what_serial_devices_say_of_themselves_are_on_the_page(
         assert watched.errors == []
 
 
-def test_points_that_are_missing_are_told(rig: WebRig, browser: Browser) -> None:
+def test_points_that_are_missing_are_reported(rig: WebRig, browser: Browser) -> None:
     rig.status["live"]["accounts"] = {**rig.status["live"]["accounts"], "points/made/cells": 7}
     with opened(browser, rig.url) as watched:
         expect(watched.page.locator("#balance")).to_have_text("⚠ 7 points are not accounted for")
@@ -132,7 +132,7 @@ def test_what_is_stale_says_so_in_words_and_what_is_fresh_does_not(rig: WebRig, 
             expect(value).to_have_class("is-stale")
 
 
-def test_a_pipeline_that_hangs_is_told(rig: WebRig, browser: Browser) -> None:
+def test_a_pipeline_that_hangs_is_reported(rig: WebRig, browser: Browser) -> None:
     with opened(browser, rig.url) as watched:
         expect(watched.page.locator("#connection")).to_have_text("live")
         rig.status["live"]["gauges"] = {**rig.status["live"]["gauges"], "status_age_s": 31.0}
@@ -140,7 +140,7 @@ def test_a_pipeline_that_hangs_is_told(rig: WebRig, browser: Browser) -> None:
         expect(watched.page.locator("#notice")).to_contain_text("has told nothing new since")
 
 
-def test_each_cell_tells_number_and_value_to_pointer_finger_and_keys(rig: WebRig, browser: Browser) -> None:
+def test_each_cell_shows_number_and_value_to_pointer_finger_and_keys(rig: WebRig, browser: Browser) -> None:
     with opened(browser, rig.url) as watched:
         page = watched.page
         tiles, told = page.locator("#packs .tiles").first.locator(".tile"), page.locator("#packs .told").first

@@ -64,7 +64,7 @@ def test_a_head_without_end_is_refused_at_its_limit(rig: WebRig) -> None:
         assert client.is_closed()
 
 
-def test_each_listener_is_told_each_publication(rig: WebRig) -> None:
+def test_each_listener_gets_each_publication(rig: WebRig) -> None:
     with rig.connect() as one, rig.connect() as other:
         streams = []
         for client in (one, other):

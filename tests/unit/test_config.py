@@ -145,7 +145,7 @@ def test_a_source_that_cannot_be_is_refused(tmp_path: Path, source: str, message
 
 
 @pytest.mark.parametrize("options", ["", ", bitrate = 'fast'", ", bitrate = 0", ", bitrate = true"])
-def test_options_of_python_can_that_tell_no_bit_rate_are_passed_on_all_the_same(
+def test_options_of_python_can_without_a_bit_rate_are_passed_on_all_the_same(
     tmp_path: Path, options: str
 ) -> None:
     stick = "[[python_can]]\nname = 'stick'\noptions = { interface = 'slcan'" + options + " }\n"

@@ -87,7 +87,7 @@ def differences(keys: Keys) -> Iterator[str]:
 
 
 def rewritten(page: str) -> str:
-    """The page with its tables made anew. ValueError: keys and words differ, or a table has no place."""
+    """The page with its tables made again. ValueError: keys and words differ, or a table has no place."""
     keys = asked_keys()
     if wrong := list(differences(keys)):
         raise ValueError("; ".join(wrong))

@@ -50,7 +50,7 @@ class _Pool:
         self.answer = self._request(Api.V2, method, url, dict(fields or ()), _JSON, (body or "").encode())
         if isinstance(self.answer, NoAnswer):
             raise HTTPError(self.answer.failure.value)
-        body_read = io.BytesIO(self.answer.body)  # bytes, if there are none, would be no body
+        body_read = io.BytesIO(self.answer.body)  # empty bytes would not count as a body
         return HTTPResponse(body_read, self.answer.headers, self.answer.status, decode_content=False)
 
 

@@ -191,7 +191,7 @@ class HttpTransport:
         *,
         deadline_s: float,
     ) -> Answer | NoAnswer:
-        """One request and its answer, or why there is none; never later than `deadline_s` from now."""
+        """One request and its answer, or why it has no answer; never later than `deadline_s` from now."""
         self._guard.begin()
         try:
             with self._deadline.limit(deadline_s, self._guard.time_out):

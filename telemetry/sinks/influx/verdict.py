@@ -173,7 +173,7 @@ def _description(answer: Answer) -> str:
 
 
 def retry_after_s(answer: Answer) -> float:
-    """Seconds by the Retry-After header (RFC 9110, 10.2.3), 600 at most; 0 if there is none of use.
+    """Seconds by the Retry-After header (RFC 9110, 10.2.3), 600 at most; 0 without a usable one.
 
     A date is compared with the server's own Date, since our clock may be wrong.
     """

@@ -53,7 +53,7 @@ class CanLink(Protocol):
         ...
 
     def bit_rate(self) -> BitRate | None:
-        """The bus's, as it is set now; None: there is none, or it is not known."""
+        """The bus's, as it is set now; None: it has no rate, or the rate is not known."""
         ...
 
 

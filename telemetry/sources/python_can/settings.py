@@ -52,7 +52,7 @@ class PythonCanSettings(SourceSettings):
 
 
 def _bit_rate(options: Mapping[str, Any]) -> BitRate | None:
-    """As far as `options` tell it."""
+    """As far as `options` give it."""
     nominal, data = (options.get(key) for key in ("bitrate", "data_bitrate"))
     if type(nominal) is not int or nominal <= 0:
         return None

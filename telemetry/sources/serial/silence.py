@@ -50,7 +50,7 @@ class SilenceWatch:
 
     def broken(self) -> list[SourceEvent]:
         """A good message has come: the events that end by it."""
-        text = f"told nothing for {self.silent_s:.1f} s"
+        text = f"sent nothing for {self.silent_s:.1f} s"
         ended, self._begun = self._begun, []
         self._since_s = self._clock.monotonic_s()
         return [SourceEvent(ends(code, text, self._source), self._clock.unix_ns()) for code in ended]

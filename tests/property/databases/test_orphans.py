@@ -73,7 +73,7 @@ def others_told(plan: LoadedPlan) -> set[str]:
 
 
 @pytest.mark.parametrize("file", DATABASES, ids=lambda file: file.stem)
-def test_orphans_put_into_a_published_database_change_nothing_and_are_told_with_their_lines(
+def test_orphans_put_into_a_published_database_change_nothing_and_are_reported_with_their_lines(
     file: Path, tmp_path: Path
 ) -> None:
     text = text_of(file.read_bytes())

@@ -105,7 +105,7 @@ def test_neither_the_pieces_nor_the_batch_size_matter(
 
 @logs
 @given(content_after=st.lists(fragments, max_size=12).map(b"".join), sizes=piece_sizes)
-def test_frames_before_garbage_are_kept_and_the_log_behind_it_is_read(
+def test_frames_before_garbage_are_kept_and_the_log_after_it_is_read(
     reader_of: ReaderOf, content: bytes, content_after: bytes, sizes: list[int]
 ) -> None:
     whole = read_all(reader_of, content)[0]
@@ -116,7 +116,7 @@ def test_frames_before_garbage_are_kept_and_the_log_behind_it_is_read(
 
 @logs
 @given(places=st.lists(damage, min_size=1, max_size=3), stop=st.integers(1, 20))
-def test_damage_counts_with_the_frame_behind_it(
+def test_damage_counts_with_the_frame_after_it(
     reader_of: ReaderOf, content: bytes, places: list[tuple[float, int, bytes]], stop: int
 ) -> None:
     bad = spoiled(content, places)

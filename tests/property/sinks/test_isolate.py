@@ -60,7 +60,7 @@ class PartialServer:
     st.booleans(),
     st.booleans(),
 )
-def test_every_line_is_stored_or_dead_and_good_lines_die_only_when_they_could_not_be_told_apart(
+def test_every_line_is_stored_or_dead_and_good_lines_die_only_when_they_could_not_be_separated(
     marks: list[bool], manner: str, most_bytes: int, stores_the_rest: bool, in_order: bool
 ) -> None:
     batch = [

@@ -82,7 +82,7 @@ def test_what_is_linear_is_decoded_so(category: str, scales: str, tmp_path: Path
         ("TAB_NOINTP", forward(word("x", "1", "1"))),
     ],
 )
-def test_of_any_other_scaling_the_raw_values_are_left_and_that_is_told(
+def test_of_any_other_scaling_the_raw_values_are_left_and_that_is_reported(
     category: str, scales: str, tmp_path: Path
 ) -> None:
     field, _, warnings = scaled(tmp_path, category, scales)
@@ -101,13 +101,13 @@ def test_a_word_for_several_values_costs_itself_alone(category: str, tmp_path: P
 
 
 @pytest.mark.parametrize("category", ["IDENTICAL", "BITFIELD_TEXTTABLE"])
-def test_what_is_no_scaling_is_not_told(category: str, tmp_path: Path) -> None:
+def test_what_is_no_scaling_is_not_reported(category: str, tmp_path: Path) -> None:
     field, _, warnings = scaled(tmp_path, category, "")
     assert (field.factor, field.offset) == (1.0, 0.0)
     assert warnings == ()
 
 
-def test_a_scaling_that_no_signal_has_is_not_told(tmp_path: Path) -> None:
+def test_a_scaling_that_no_signal_has_is_not_reported(tmp_path: Path) -> None:
     assert loaded(tmp_path, SIGNAL + method("IDENTICAL") + method("TAB_NOINTP", name="Other")).warnings == ()
 
 

@@ -122,7 +122,7 @@ def test_an_id_in_two_databases_of_a_bus_is_an_error_that_names_both(load: Load)
     assert caught.value.exit_code == 78
 
 
-def test_the_first_database_wins_when_told_so(load: Load) -> None:
+def test_the_first_database_wins_when_asked_to(load: Load) -> None:
     plan = load(message(), message(name="Other") + message(id=257, name="More"), first_wins=True)
     assert [spec.name for spec in plan.spec.buses[0].messages] == ["Pack", "More"]
     assert "an id of an earlier database, left out" in plan.warnings[0]
@@ -158,7 +158,7 @@ def test_a_measurement_that_got_its_id_is_not_that_of_another_message(load: Load
     assert [record.measurement for record in plan.spec.records] == names
 
 
-def test_names_that_are_written_alike_are_told_apart(load: Load) -> None:
+def test_names_that_are_written_alike_are_kept_apart(load: Load) -> None:
     plan = load(
         message("A_B : 8|8@1+ (1,0)", "A\\B : 16|8@1+ (1,0)", name="M\\N") + message(id=257, name="M_N")
     )
@@ -293,7 +293,7 @@ def test_signals_of_one_name_that_exclude_one_another_share_it(load: Load) -> No
     assert plan.warnings == ()
 
 
-def test_signals_of_one_name_in_one_frame_are_told_apart(load: Load) -> None:
+def test_signals_of_one_name_in_one_frame_are_kept_apart(load: Load) -> None:
     plan = load(message("A : 8|8@1+ (1,0)", "A : 16|8@1+ (0.5,0)"))
     assert [(field.name, field.signal) for field in only(plan)[1]] == [("A", ""), ("A_16", "")]
     assert "a name twice, written with the start bit: Pack.A" in plan.warnings[0]
@@ -341,7 +341,7 @@ def test_a_multiplexed_signal_that_nothing_selects_is_left_out(load: Load) -> No
         ),
     ],
 )
-def test_what_cantools_cannot_decode_is_told_and_kept(
+def test_what_cantools_cannot_decode_is_reported_and_kept(
     load: Load, signals: tuple[str, ...], kind: str
 ) -> None:
     plan = load(message(*signals))

@@ -60,7 +60,7 @@ def test_overlapping_signals(tmp_path: Path) -> None:
     assert both.ours(bytes.fromhex("1234000000000000")) == {"A": 0x1234, "B": 0x23}
 
 
-def test_a_signal_behind_the_end_of_its_message(tmp_path: Path) -> None:
+def test_a_signal_after_the_end_of_its_message(tmp_path: Path) -> None:
     both = Both(tmp_path / "a.dbc", signal("0|8@1+") + signal("64|8@1+", "B"))
     with pytest.raises(DecodeError):
         both.cantools(bytes(9))

@@ -191,7 +191,7 @@ def test_a_long_name_with_a_newline_is_one_line_in_a_warning(file: Path) -> None
         ('VAL_ 256 Voltage 1 "one"\n', "the last statement does not end"),
     ],
 )
-def test_a_last_statement_that_does_not_end_is_told(file: Path, last: str, warning: str) -> None:
+def test_a_last_statement_that_does_not_end_is_reported(file: Path, last: str, warning: str) -> None:
     plan = plan_of(file, HEAD + PACK + last)
     assert fields_of(plan, "Pack")[0] == "Voltage"
     (told,) = plan.warnings

@@ -111,7 +111,7 @@ def test_signals_without_a_message_lose_what_is_said_of_them(file: Path, keyword
 
 
 @pytest.mark.parametrize("keyword", ["CM_", "BA_", "BA_REL_"])
-def test_what_cantools_takes_of_signals_without_a_message_is_not_told(file: Path, keyword: str) -> None:
+def test_what_cantools_takes_of_signals_without_a_message_is_not_reported(file: Path, keyword: str) -> None:
     said = ABOUT_SIGNALS[keyword].format(3221225472, "Loose")
     text = f"{HEAD}{PLACE.format(3221225472)}{PACK}{DEFINITIONS}{said}\n"
     assert plan_of(file, text).warnings == ()
@@ -159,7 +159,7 @@ def test_an_empty_file_is_called_empty(tmp_path: Path, name: str, text: str) -> 
         ('BA_DEF_ BO_ "Much" INT 0 1e99999999;', "an attribute without both its limits, left out"),
     ],
 )
-def test_a_file_that_is_mended_is_told_with_the_line_that_made_it_so(
+def test_a_file_that_is_mended_is_reported_with_the_line_that_made_it_so(
     file: Path, statement: str, told: str
 ) -> None:
     plan = plan_of(file, f'{HEAD}{PACK}{DEFINITIONS}{statement}\nCM_ "the end";\n')
@@ -169,6 +169,6 @@ def test_a_file_that_is_mended_is_told_with_the_line_that_made_it_so(
     assert len(plan.warnings) == 1
 
 
-def test_a_shortened_range_leaves_the_lines_behind_it_where_they_were(file: Path) -> None:
+def test_a_shortened_range_leaves_the_lines_after_it_where_they_were(file: Path) -> None:
     text = f"{HEAD}{PACK}SG_MUL_VAL_ 256 Voltage Voltage 0\n-99999;\nBU_ ECU\n"
     assert plan_of(file, text).warnings[0].startswith(f"{file}:{NEXT + 2}: mended")

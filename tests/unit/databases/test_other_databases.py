@@ -33,7 +33,7 @@ Var=A unsigned 8,8 /f:0.5
         ),
     ],
 )
-def test_a_file_of_its_kind_without_any_message_is_told_of(name: str, text: str, tmp_path: Path) -> None:
+def test_a_file_of_its_kind_without_any_message_is_reported(name: str, text: str, tmp_path: Path) -> None:
     file = tmp_path / name
     file.write_text(text)
     assert build_plan([BusDatabases("main", (file,))]).warnings == (
@@ -41,7 +41,7 @@ def test_a_file_of_its_kind_without_any_message_is_told_of(name: str, text: str,
     )
 
 
-def test_an_id_on_two_buses_of_one_file_is_told_with_both(tmp_path: Path) -> None:
+def test_an_id_on_two_buses_of_one_file_is_reported_with_both(tmp_path: Path) -> None:
     file = tmp_path / "a.kcd"
     second = KCD[KCD.index("<Bus") : KCD.index("</Network")].replace("Main", "Body").replace("Pack", "Door")
     file.write_text(KCD.replace("</Network", f"{second}</Network"))

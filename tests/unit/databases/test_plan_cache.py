@@ -67,7 +67,7 @@ def test_options_are_part_of_what_is_cached(bus: BusDatabases, tmp_path: Path) -
     assert len(list((tmp_path / "plans").iterdir())) == 2
 
 
-def test_a_damaged_cache_is_made_anew(bus: BusDatabases, tmp_path: Path) -> None:
+def test_a_damaged_cache_is_made_again(bus: BusDatabases, tmp_path: Path) -> None:
     plan = load_plan([bus], tmp_path / "plans")
     (cached,) = (tmp_path / "plans").iterdir()
     whole = cached.read_bytes()

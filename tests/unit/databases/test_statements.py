@@ -25,7 +25,7 @@ def test_a_path_that_ends_with_a_backslash_swallows_nothing() -> None:
     assert [(line, keyword) for line, keyword, _ in cut(text)] == [(1, "BA_"), (2, "VAL_")]
 
 
-def test_a_string_that_never_ends_does_not_swallow_the_messages_behind_it() -> None:
+def test_a_string_that_never_ends_does_not_swallow_the_messages_after_it() -> None:
     text = 'CM_ BO_ 1 "no end\nBO_ 2 A: 8 X\n SG_ B : 0|8@1+ (1,0) [0|0] "" X'
     assert [keyword for _, keyword, _ in cut(text)] == ["CM_", "BO_", "SG_"]
 

@@ -51,7 +51,7 @@ def text_of(spec: PlanSpec, payload: bytes, output: str) -> bytes:
     return lines.take()
 
 
-def test_the_word_stands_right_behind_the_number_and_the_number_stays_what_it_was(tmp_path: Path) -> None:
+def test_the_word_stands_right_after_the_number_and_the_number_stays_what_it_was(tmp_path: Path) -> None:
     plan = load(tmp_path, GEAR + GEARS)
     assert names(plan) == ["Gear", "Gear_text", "Speed"]
     assert plan.warnings == ()

@@ -58,7 +58,7 @@ def test_every_line_of_line_protocol_is_one_that_servers_take(protocol: str) -> 
     }
 
 
-def test_what_is_left_out_is_told_by_reason() -> None:
+def test_what_is_left_out_is_reported_by_reason() -> None:
     _, decoder, _ = decode(DATA / "jbd.txt")
     assert decoder.warnings() == [
         "messages left out (bad checksum): 1",
@@ -68,7 +68,7 @@ def test_what_is_left_out_is_told_by_reason() -> None:
     assert decoder.summary().startswith("270 bytes received: 7 messages, 19 bytes of none; ttyUSB0: model ")
 
 
-def test_the_summary_tells_what_device_it_was(tmp_path: Path) -> None:
+def test_the_summary_reports_what_device_it_was(tmp_path: Path) -> None:
     _, decoder, _ = decode(received(tmp_path / "c.txt", jbd_message(5, b"JBD-SP04S020")))
     assert decoder.summary() == "19 bytes received: 1 messages, 0 bytes of none; p: model JBD-SP04S020"
 
@@ -99,18 +99,18 @@ def test_a_capture_of_bad_messages_gives_the_header_alone(tmp_path: Path) -> Non
     assert decoder.warnings()[0] == "messages left out (bad checksum): 2"
 
 
-def test_messages_of_an_unknown_kind_are_told(tmp_path: Path) -> None:
+def test_messages_of_an_unknown_kind_are_reported(tmp_path: Path) -> None:
     _, decoder, _ = decode(received(tmp_path / "c.txt", jbd_message(0xAA, bytes(24))))
     assert decoder.warnings() == ["messages of a kind that jbd does not know: 1"]
 
 
-def test_labels_and_values_that_are_left_out_are_told(tmp_path: Path) -> None:
+def test_labels_and_values_that_are_left_out_are_reported(tmp_path: Path) -> None:
     block = vedirect_block({"V": "much", "NEW": "1"})
     _, decoder, _ = decode(received(tmp_path / "c.txt", block), "vedirect")
     assert decoder.warnings() == ["unknown labels: 1", "unreadable values: 1"]
 
 
-def test_a_capture_without_anything_received_is_told(tmp_path: Path) -> None:
+def test_a_capture_without_anything_received_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "c.txt"
     path.write_text("(1.0) p TX DDA50300FFFD77\n")
     text, decoder, _ = decode(path)
@@ -144,7 +144,7 @@ def test_more_messages_in_a_line_than_a_batch_holds_are_all_decoded(tmp_path: Pa
     assert text.count(",v001,3.3\n") == 2000
 
 
-def test_progress_is_told_in_bytes_and_messages(tmp_path: Path) -> None:
+def test_progress_is_reported_in_bytes_and_messages(tmp_path: Path) -> None:
     path = received(tmp_path / "c.txt", *[jbd_message(4, bytes.fromhex("0CE4"))] * 2500)
     _, _, reports = decode(path)
     assert [report.count for report in reports] == [0, 1000, 2000, 2500, 2500]

@@ -81,7 +81,7 @@ def test_the_output_is_the_same_whatever_the_batch_size(
     assert text == (DATA / expected).read_text()
 
 
-def test_frames_of_one_stamp_keep_it_in_csv_and_are_told_apart_in_line_protocol(tmp_path: Path) -> None:
+def test_frames_of_one_stamp_keep_it_in_csv_and_are_kept_apart_in_line_protocol(tmp_path: Path) -> None:
     log = tmp_path / "coarse.log"
     log.write_text("(1.0) can0 100#AC0F39FDCB400003\n" * 3)
     csv, _ = decode(log, DRIVE)
@@ -102,7 +102,7 @@ def test_a_database_for_a_channel_that_never_comes_is_a_warning() -> None:
     assert "can9: has a database, but no frames" in decoder.warnings()
 
 
-def test_what_is_left_out_is_told_by_reason() -> None:
+def test_what_is_left_out_is_reported_by_reason() -> None:
     _, decoder = decode(DATA / "drive.log", DRIVE)
     assert decoder.warnings() == [
         "frames left out (error frame): 1",
@@ -133,7 +133,7 @@ def test_each_channel_has_its_own_j1939_senders(tmp_path: Path) -> None:
     ]
 
 
-def test_a_value_that_is_not_finite_is_left_out_and_told(tmp_path: Path) -> None:
+def test_a_value_that_is_not_finite_is_left_out_and_reported(tmp_path: Path) -> None:
     (tmp_path / "huge.dbc").write_text(
         'VERSION ""\nBU_: X\nBO_ 256 Huge: 8 X\n SG_ Value : 0|64@1- (100,0) [0|0] "" X\n'
         "SIG_VALTYPE_ 256 Value : 2;\n"
@@ -145,7 +145,7 @@ def test_a_value_that_is_not_finite_is_left_out_and_told(tmp_path: Path) -> None
     assert decoder.warnings() == ["values left out (not finite): 1"]
 
 
-def test_progress_is_told_in_bytes_and_frames() -> None:
+def test_progress_is_reported_in_bytes_and_frames() -> None:
     channels = channels_of(DRIVE)
     decoder = log_decoder(
         build_plan(channels.databases).spec, channels, OutputFormat.CSV, vehicle="", batch_frames=10
@@ -277,7 +277,7 @@ def test_a_row_of_which_nothing_can_be_written_counts_as_no_point(tmp_path: Path
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_a_decode_goes_on_behind_any_frame_as_if_it_had_never_stopped(jobs: int, tmp_path: Path) -> None:
+def test_a_decode_goes_on_after_any_frame_as_if_it_had_never_stopped(jobs: int, tmp_path: Path) -> None:
     logs = [*cut_logs(tmp_path), DATA / "drive.log"]
     every_frame = pieces_of(decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=1), logs)
     whole = text_of(every_frame)
@@ -289,7 +289,7 @@ def test_a_decode_goes_on_behind_any_frame_as_if_it_had_never_stopped(jobs: int,
         assert before + text_of(pieces) == whole
 
 
-def test_a_log_that_is_not_there_is_an_error_behind_what_comes_before_it(tmp_path: Path) -> None:
+def test_a_log_that_is_not_there_is_an_error_after_what_comes_before_it(tmp_path: Path) -> None:
     decoder = decoder_of(OutputFormat.CSV, batch_frames=2, jobs=3)
     seen: list[Piece] = []
     missing = tmp_path / "missing.log"
@@ -299,7 +299,7 @@ def test_a_log_that_is_not_there_is_an_error_behind_what_comes_before_it(tmp_pat
     assert text_of(seen) == text_of(pieces_of(alone, [DATA / "drive.log"]))
 
 
-def test_frames_of_one_stamp_are_told_apart_over_all_logs_and_threads(tmp_path: Path) -> None:
+def test_frames_of_one_stamp_are_kept_apart_over_all_logs_and_threads(tmp_path: Path) -> None:
     log = tmp_path / "coarse.log"
     log.write_text("(1.0) can0 100#AC0F39FDCB400003\n" * 3)
     decoder = decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=2, jobs=3)

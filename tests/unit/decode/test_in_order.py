@@ -44,7 +44,7 @@ def test_results_come_in_the_order_in_which_work_was_taken(count: int, ahead: in
         assert list(results) == [number * number for number in range(500)]
 
 
-def test_a_slow_piece_holds_back_the_results_behind_it_and_nothing_else() -> None:
+def test_a_slow_piece_holds_back_the_results_after_it_and_nothing_else() -> None:
     later_are_done = threading.Barrier(2)
 
     def work(number: int) -> int:
@@ -75,7 +75,7 @@ def test_no_more_is_taken_than_may_wait() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_an_error_comes_behind_the_results_before_it(count: int) -> None:
+def test_an_error_comes_after_the_results_before_it(count: int) -> None:
     def work(number: int) -> int:
         if number >= 7:
             raise ValueError(str(number))

@@ -122,7 +122,7 @@ def test_a_log_that_cannot_be_looked_at_is_one_clear_error(tmp_path: Path) -> No
         position_name(SERVER, [tmp_path / ("x" * 300)], [], [])
 
 
-def test_a_decode_that_an_option_makes_another_one_does_not_go_on_behind_the_first(
+def test_a_decode_that_an_option_makes_another_one_does_not_go_on_after_the_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     jobs: list[Job] = []

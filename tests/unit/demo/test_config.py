@@ -111,7 +111,7 @@ def test_what_the_database_calls_not_available_fills_no_field(tmp_path: Path) ->
     assert {place: absent[place] for place in declared} == declared
 
 
-def test_the_packs_power_is_derived_though_serial_devices_could_tell_one(tmp_path: Path) -> None:
+def test_the_packs_power_is_derived_though_serial_devices_could_report_one(tmp_path: Path) -> None:
     config = configured(tmp_path)
     plan = load_plan([BusDatabases(name=SOURCE, databases=(VEHICLE_DBC,))], None)
     spec = plan.spec

@@ -121,6 +121,6 @@ def test_what_sampling_does_not_explain_does_not_agree(run: tuple[Simulation, St
     assert not found(run, run[1] | {key: spoiled})[line].agrees
 
 
-def test_nothing_stored_is_told_as_such(run: tuple[Simulation, Stored]) -> None:
+def test_nothing_stored_is_reported_as_such(run: tuple[Simulation, Stored]) -> None:
     with pytest.raises(UnavailableError, match=r"a list: holds no battery\.soc_pct of can"):
         found(run, {})

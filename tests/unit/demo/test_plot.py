@@ -66,7 +66,7 @@ def test_phases_are_where_the_bms_says_so() -> None:
     assert shades(states, 2.0) == [Shade("drive", 2.0, 6.0), Shade("charge", 8.0, 10.0)]
 
 
-def test_a_cell_is_told_by_its_distance_from_the_mean_of_those_that_are_known() -> None:
+def test_a_cell_is_drawn_by_its_distance_from_the_mean_of_those_that_are_known() -> None:
     rows = deviations_mv([[3.6, 3.7], [3.8, None], [None, None]])
     assert rows[0] == pytest.approx([-100.0, 0.0])
     assert rows[1][0] == pytest.approx(100.0)

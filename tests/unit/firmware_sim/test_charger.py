@@ -68,7 +68,7 @@ def test_near_the_end_the_voltage_is_held_and_the_current_tapers_until_it_is_don
     assert bench.charger.current_a == 0.0
 
 
-def test_without_a_request_it_stops_and_begins_anew_when_it_is_heard_again() -> None:
+def test_without_a_request_it_stops_and_begins_again_when_it_is_heard_again() -> None:
     bench = Bench()
     bench.run(20.0)
     bench.run(3.0, heard=False)
@@ -117,7 +117,7 @@ def test_heat_from_outside_warms_one_module_while_it_lasts() -> None:
     assert bench.bms.pack.module_temperatures_c[2] < hottest_c
 
 
-def test_a_lost_sensor_tells_nothing_until_it_is_there_again() -> None:
+def test_a_lost_sensor_reports_nothing_until_it_is_there_again() -> None:
     faults = [SensorLoss(Window(1.0, 2.0), "bms", 5), SensorLoss(Window(1.0, 2.0), "jbd", 2)]
     bench = Bench(*faults)
     bench.run(2.0)

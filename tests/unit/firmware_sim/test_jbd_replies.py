@@ -127,7 +127,7 @@ def test_a_damaged_request_gets_nothing_and_the_next_one_its_reply() -> None:
 
 
 @given(st.data(), st.lists(st.sampled_from([3, 4, 5, 0x42]), min_size=1, max_size=5), st.binary(max_size=20))
-def test_requests_are_found_in_any_pieces_behind_any_noise(
+def test_requests_are_found_in_any_pieces_after_any_noise(
     data: st.DataObject, registers: list[int], noise: bytes
 ) -> None:
     line = JbdLine(make_bms())

@@ -72,7 +72,7 @@ def clock(scale: float = 1.0, origin_ns: int = ORIGIN_NS, wall_ns: int = WALL_NS
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 60.0])
-def test_the_stamps_of_frames_tell_their_simulated_time(scale: float) -> None:
+def test_the_stamps_of_frames_give_their_simulated_time(scale: float) -> None:
     world = World()
     start_ns = world.player(clock(scale)).play(frames(100, period_s=1.0))
     assert start_ns == ORIGIN_NS
@@ -89,7 +89,7 @@ def test_deadlines_are_absolute_so_that_slow_sends_do_not_add_up() -> None:
     assert world.said == []
 
 
-def test_being_behind_is_said_now_and_then_and_caught_up() -> None:
+def test_lateness_is_reported_now_and_then_and_caught_up() -> None:
     world = World()
     world.send_takes_ns = 20_000_000
 

@@ -83,7 +83,7 @@ def test_a_table_becomes_a_value(tmp_path: Path, kind: str) -> None:
     assert load_scenario(scenario_with(tmp_path, table_of(kind, keys))).faults == (fault,)
 
 
-def test_a_fault_begins_at_once_and_lasts_for_ever_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+def test_a_fault_begins_at_once_and_lasts_for_ever_unless_it_says_otherwise(tmp_path: Path) -> None:
     (fault,) = load_scenario(scenario_with(tmp_path, '[[fault]]\ndo = "bus-off"\n')).faults
     assert fault.window == Window(0.0, WEEK_S)
     assert fault.window.active(0)

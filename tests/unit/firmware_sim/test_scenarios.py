@@ -118,7 +118,7 @@ def test_nothing_is_wrong_in_a_scenario_without_faults(name: str) -> None:
     assert truth.frames_spoiled == {}
 
 
-def test_on_a_cold_morning_no_charge_is_let_in_before_the_drive_and_little_behind_it() -> None:
+def test_on_a_cold_morning_the_pack_takes_no_charge_before_the_drive_and_little_after_it() -> None:
     story, truth = played("cold-morning")
     assert story.states == [
         *(BmsState.OFF, BmsState.PRECHARGE, BmsState.CHARGE, BmsState.OFF),
@@ -146,7 +146,7 @@ def test_on_a_cold_morning_the_service_battery_is_too_cold_to_be_charged() -> No
     assert truth.service_in_wh == 0.0
 
 
-def test_a_weak_cell_is_told_as_imbalance_and_undervoltage_and_throttles_drive_and_charge() -> None:
+def test_a_weak_cell_is_reported_as_imbalance_and_undervoltage_and_throttles_drive_and_charge() -> None:
     story, _ = played("weak-cell")
     assert story.alarms == {"CellImbalance": 2, "CellUndervoltage": 1}
     assert story.lowest_limit_a["discharge"] < 100.0  # of 450
@@ -154,7 +154,7 @@ def test_a_weak_cell_is_told_as_imbalance_and_undervoltage_and_throttles_drive_a
     assert BmsState.FAULT not in story.states
 
 
-def test_a_flaky_bus_has_every_fault_of_a_bus_and_makes_the_charger_begin_anew() -> None:
+def test_a_flaky_bus_has_every_fault_of_a_bus_and_makes_the_charger_begin_again() -> None:
     scenario, story = load_scenario(find_scenario("flaky-bus")), Story()
     simulation = Simulation(scenario, 1, observe=story.observe)
     for _ in simulation.frames():

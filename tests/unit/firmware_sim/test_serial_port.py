@@ -171,7 +171,7 @@ def test_a_board_answers_through_the_port(port: PtyPort) -> None:
     assert line.counts() == {"sent": 2, "spoiled": 0, "unheard": 0}
 
 
-def test_a_charger_talks_to_whoever_has_the_port_open(port: PtyPort) -> None:
+def test_a_charger_talks_to_any_reader_that_has_the_port_open(port: PtyPort) -> None:
     line = SerialLine("vedirect", VeDirectLine(run_service(5.0).solar), port, SerialFaults("vedirect", (), 1))
     line.attend(1)
     with open_port(port) as reader:

@@ -80,7 +80,7 @@ def test_all_harnesses_share_the_time_of_all_processors() -> None:
     assert command.share_s(5, 21, 2) == 1
 
 
-def test_harnesses_run_side_by_side_and_are_told_of_in_their_order(
+def test_harnesses_run_side_by_side_and_are_reported_in_their_order(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     two = threading.Barrier(2, timeout=30)

@@ -79,7 +79,7 @@ def test_an_answer_that_is_no_status_is_refused(tmp_path: Path) -> None:
         server.close()
 
 
-def test_a_folder_that_only_the_service_may_enter_is_told_as_that(
+def test_a_folder_that_only_the_service_may_enter_is_reported_as_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path, flags: int) -> int:

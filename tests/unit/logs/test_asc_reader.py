@@ -132,7 +132,9 @@ def test_the_date_is_read_in_all_its_forms(date: str, time_ns: int) -> None:
         ("base hex\n", 0),
     ],
 )
-def test_a_date_of_unknown_form_is_told_once_with_its_line(header: str, warned: int, tmp_path: Path) -> None:
+def test_a_date_of_unknown_form_is_reported_once_with_its_line(
+    header: str, warned: int, tmp_path: Path
+) -> None:
     path = tmp_path / "drive.asc"
     path.write_text(header + "0.0 1 1 Rx d 0\n" * 3)
     batch = FrameBatch(10)
@@ -145,7 +147,7 @@ def test_a_date_of_unknown_form_is_told_once_with_its_line(header: str, warned: 
 
 @pytest.mark.parametrize("line", ["date 2023-11-15 22:13:20", "Begin Triggerblock Tue Nov 31 22:13:20 2023"])
 @pytest.mark.parametrize("stamps", ["absolute", "relative"])
-def test_a_date_of_unknown_form_behind_a_known_one_is_told_and_changes_nothing(
+def test_a_date_of_unknown_form_after_a_known_one_is_reported_and_changes_nothing(
     line: str, stamps: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "drive.asc"
@@ -162,7 +164,7 @@ def test_a_date_of_unknown_form_behind_a_known_one_is_told_and_changes_nothing(
     assert told.startswith(f"{place}: no known form of a date, stamps count from the date before (write it ")
 
 
-def test_a_trigger_block_starts_anew() -> None:
+def test_a_trigger_block_starts_again() -> None:
     frames = frames_of(
         "1.0 1 1 Rx d 0",
         "Begin Triggerblock Tue Nov 14 10:13:30.000 pm 2023",
@@ -182,7 +184,7 @@ def test_a_trigger_block_starts_anew() -> None:
 RELATIVE = HEADER.replace(b"absolute", b"relative")
 
 
-def test_relative_stamps_each_count_from_the_line_before_whatever_it_tells() -> None:
+def test_relative_stamps_each_count_from_the_line_before_whatever_it_holds() -> None:
     before = (
         RELATIVE + b"0.1 1 1 Rx d 0\n" + b"0.2 Statistic: D 1 R 0\n" + b"// a comment\n" + b"0.3 1 2 Rx d 0\n"
     )
@@ -294,7 +296,7 @@ def test_channels_are_counted_from_1_in_the_log() -> None:
     assert [frame.channel for frame in frames] == [0, 1, 0]
 
 
-def test_every_character_flipped_or_cut_off_leaves_the_lines_before_and_behind() -> None:
+def test_every_character_flipped_or_cut_off_leaves_the_lines_before_and_after() -> None:
     lines = [b"%f 1  %X             Rx   d 2 %02X 02\n" % (row / 10, 0x100 + row, row) for row in range(8)]
     log = HEADER + b"".join(lines)
 

@@ -42,7 +42,7 @@ def test_stamps_are_exact(stamp: str, time_ns: int) -> None:
     assert piece.time_ns == time_ns
 
 
-def test_what_was_sent_is_told_from_what_came_in() -> None:
+def test_what_was_sent_is_distinguished_from_what_came_in() -> None:
     sent = parse_line(b"(1.0) /dev/serial/by-id/usb-1a86 TX DDA50300FFFD77")
     assert sent == CapturedBytes(10**9, "/dev/serial/by-id/usb-1a86", False, bytes.fromhex("DDA50300FFFD77"))
 
@@ -75,7 +75,7 @@ def test_damaged_lines_are_one_warning_with_the_number_of_the_first(tmp_path: Pa
     assert warnings == [f"FILE:3 (byte {len(GOOD) + 1}): no line of a capture, skipped, and 1 more"]
 
 
-def test_a_line_behind_a_torn_one_is_read(tmp_path: Path) -> None:
+def test_a_line_after_a_torn_one_is_read(tmp_path: Path) -> None:
     pieces, warnings = read(tmp_path / "c.txt", GOOD[:30] + GOOD + GOOD)
     assert pieces == [PIECE] * 2
     assert warnings == ["FILE:1 (byte 0): no line of a capture, skipped"]

@@ -44,7 +44,7 @@ def read_all(stream: Inflated) -> bytes:
 PACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
 
 
-def test_the_ending_of_the_name_tells() -> None:
+def test_the_ending_of_the_name_decides() -> None:
     assert inflated(Path("drive.log"), io.BytesIO(b"")) is None
     for name in ("a.gz", "a.GZ", "a.zst", "a.zstd"):
         assert inflated(Path(name), io.BytesIO(b"")) is not None
@@ -64,7 +64,7 @@ def test_several_members_are_one_recording(suffix: str) -> None:
     assert give(content, suffix) == (TEXT, "")
 
 
-def test_zeros_behind_a_gzip_member_are_padding() -> None:
+def test_zeros_after_a_gzip_member_are_padding() -> None:
     assert give(gzip.compress(TEXT) + bytes(100_000), ".gz") == (TEXT, "")
     assert give(gzip.compress(TEXT) + bytes(700) + gzip.compress(TEXT), ".gz") == (TEXT * 2, "")
 
@@ -96,7 +96,7 @@ def test_cut_off_anywhere_it_gives_what_is_before_and_says_where(suffix: str) ->
 
 
 @pytest.mark.parametrize("suffix", PACK)
-def test_behind_a_member_that_is_cut_off_the_next_one_is_given(suffix: str) -> None:
+def test_after_a_member_that_is_cut_off_the_next_one_is_given(suffix: str) -> None:
     """As of a file that a logger appends to at each start, and that lost power."""
     text = TEXT[:1500]
     cut, whole = PACK[suffix](text), PACK[suffix](TEXT[1500:4000]) + PACK[suffix](TEXT[4000:9000])

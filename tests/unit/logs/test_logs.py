@@ -420,7 +420,7 @@ def test_a_log_that_was_cut_off_at_its_very_beginning_gives_one_warning_and_no_f
 
 
 @pytest.mark.parametrize("packed", ["", *PACKERS])
-def test_a_trc_log_may_end_in_its_header_or_behind_it(tmp_path: Path, packed: str) -> None:
+def test_a_trc_log_may_end_in_its_header_or_after_it(tmp_path: Path, packed: str) -> None:
     path = tmp_path / f"drive.trc{packed}"
     pack = PACKERS.get(packed, bytes)
     path.write_bytes(pack(TRC_HEADER.encode()))

@@ -101,7 +101,7 @@ def test_an_unfinished_log_with_several_lists_of_data_is_refused(flags: int) -> 
     check_links(io.BytesIO(log))
 
 
-def test_a_group_that_is_none_is_refused_and_one_behind_the_end_was_cut_off() -> None:
+def test_what_is_not_a_group_is_refused_and_one_after_the_end_was_cut_off() -> None:
     assert refusal(linked((GROUPS[0] + NEXT, HISTORY))) == f"it has no DG block at byte {HISTORY}"
     assert refusal(linked((GROUPS[0] + CHILD, HISTORY))) == f"it has no CG block at byte {HISTORY}"
     assert refusal(b"x" * 200) == "it has no header at byte 64"
@@ -112,7 +112,7 @@ def test_a_group_that_is_none_is_refused_and_one_behind_the_end_was_cut_off() ->
 
 
 @pytest.mark.parametrize("address", [2**62, 2**63 - 1])
-def test_a_link_behind_all_that_a_file_system_can_hold_is_one_behind_the_end(
+def test_a_link_beyond_all_that_a_file_system_can_hold_is_one_after_the_end(
     address: int, tmp_path: Path
 ) -> None:
     (tmp_path / "drive.mf4").write_bytes(linked((GROUPS[2] + NEXT, address)))

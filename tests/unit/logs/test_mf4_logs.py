@@ -257,7 +257,7 @@ def test_a_compressed_log_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: P
     assert list(copies.iterdir()) == []
 
 
-def test_a_temporary_folder_without_room_is_told_in_one_line(
+def test_a_temporary_folder_without_room_is_reported_in_one_line(
     tmp_path: Path, copies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "drive.mf4.gz"
@@ -279,7 +279,7 @@ def test_a_temporary_folder_without_room_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("packed", ["", *PACKERS])
-def test_a_machine_without_a_temporary_folder_is_told_so_in_one_line(
+def test_a_machine_without_a_temporary_folder_is_reported_in_one_line(
     packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / f"drive.mf4{packed}"

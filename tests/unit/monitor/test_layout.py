@@ -130,7 +130,7 @@ def test_without_a_map_the_messages_are_on_the_first_page() -> None:
     assert on_their_page[1:] == words[words.index(on_their_page[1]) :]
 
 
-def test_messages_of_two_j1939_senders_are_told_apart() -> None:
+def test_messages_of_two_j1939_senders_are_kept_apart() -> None:
     live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
     message = {
         "message": "Pack",

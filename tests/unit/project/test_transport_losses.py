@@ -51,7 +51,7 @@ def assert_balanced(wire: Wire, heard: Sequence[str], went_on: Sequence[tuple[st
     ],
     ids=["of three kinds", "of one pair in both directions", "of ISO-TP"],
 )
-def test_three_sessions_are_told_apart_in_every_order_of_their_frames(sessions: list[list[str]]) -> None:
+def test_three_sessions_are_kept_apart_in_every_order_of_their_frames(sessions: list[list[str]]) -> None:
     expected = [listening().payloads(*session) for session in sessions]
     assert [len(payloads) for payloads in expected] == [1, 1, 1]
     wire = listening()
@@ -106,7 +106,7 @@ def test_a_broadcast_is_aborted_by_its_sender_alone(heard: int) -> None:
     assert wire.counts == (0, heard + 1)
 
 
-def test_an_abort_behind_the_last_packet_takes_nothing_back() -> None:
+def test_an_abort_after_the_last_packet_takes_nothing_back() -> None:
     wire = Wire()
     assert wire.hear(*ASKED[:-1]) == [("18110201", bytes(20).hex())]
     wire.hear(ABORTS["receiver"])

@@ -200,7 +200,7 @@ def test_the_model_text_is_known_and_gives_no_row() -> None:
     assert rows_of(JBD, message) == []
 
 
-def test_the_model_text_tells_what_device_it_is() -> None:
+def test_the_model_text_names_the_device() -> None:
     framer, frames = JBD.make_framer(), FrameBatch(64)
     assert framer.identity() == {}
     framer.feed(jbd_message(MODEL, b"JBD-SP04S020\x00") + EXAMPLE, 0, frames)

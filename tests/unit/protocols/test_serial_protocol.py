@@ -51,7 +51,7 @@ def test_every_request_is_answered_by_a_message_of_the_table(protocol: SerialPro
 
 
 @ALL
-def test_its_records_may_stand_behind_others_in_a_plan(protocol: SerialProtocol) -> None:
+def test_its_records_may_stand_after_others_in_a_plan(protocol: SerialProtocol) -> None:
     assert [message.record for message in protocol.bus("port", 10).messages] == [
         10 + number for number in range(len(protocol.messages))
     ]

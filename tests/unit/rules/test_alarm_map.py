@@ -70,7 +70,7 @@ def test_a_bit_of_a_word_is_an_alarm() -> None:
     assert one(MapEntry("Faults.Word", "event.short_circuit", bit=10)).rule.test == BitTest(1 << 10)
 
 
-def test_a_message_that_tells_whether_its_frame_is_right_says_so_to_its_alarms() -> None:
+def test_a_message_that_flags_wrong_frames_says_so_to_its_alarms() -> None:
     plain = car()
     messages = tuple(replace(message, reports_protection=True) for message in plain.buses[0].messages)
     told = replace(plain, buses=(replace(plain.buses[0], messages=messages), *plain.buses[1:]))
@@ -95,7 +95,7 @@ def test_a_word_of_several_values_means_each_of_them() -> None:
     assert alarm.rule.absent == (1, 14)
 
 
-def test_values_that_tell_nothing_are_given_like_those_that_mean_it() -> None:
+def test_values_that_mean_nothing_are_given_like_those_that_mean_the_alarm() -> None:
     assert one(MapEntry("Faults.State", "event.bms_fault", absent=(15, "Ready"))).rule.absent == (15, 0)
     assert one(MapEntry("Faults.State", "event.bms_fault", when=(2,), absent=(15,))).rule.absent == (15,)
 

@@ -107,13 +107,13 @@ def test_a_line_through_zero_is_parted_where_it_crosses() -> None:
     assert (counters["discharged_ah"], counters["charged_ah"]) == (0.005, 0.045)
 
 
-def test_counters_are_told_with_the_first_reading_of_each_second() -> None:
+def test_counters_are_reported_with_the_first_reading_of_each_second() -> None:
     bench = Bench(*PACK)
     told = [bool(bench.pack(tenth / 10, 1)) for tenth in range(5, 26)]
     assert [tenth for tenth, is_told in zip(range(5, 26), told, strict=True) if is_told] == [5, 10, 20]
 
 
-def test_a_gap_is_not_bridged_and_counting_goes_on_behind_it() -> None:
+def test_a_gap_is_not_bridged_and_counting_goes_on_after_it() -> None:
     bench = Bench(*PACK)
     bench.pack(0, 36)
     assert bench.pack(2, 36)["charged_ah"] == 0.02
@@ -187,7 +187,7 @@ def test_a_counter_that_the_map_fills_is_the_batterys_own() -> None:
     assert row.raw == {"charged_wh": 0.5}
 
 
-def test_rows_without_current_and_power_tell_no_counters() -> None:
+def test_rows_without_current_and_power_hold_no_counters() -> None:
     bench = Bench(*PACK, MapEntry("Other.SoC", "battery.soc_pct"))
     bench.pack(0, 36)
     (row,) = bench.rows(1, 1, SoC=500)

@@ -145,7 +145,7 @@ def test_events_stand_where_they_stand_however_frames_are_batched(size: int, eve
     assert written(DRIVE, size, every_s) == written(DRIVE, 100, every_s)
 
 
-def test_an_event_stands_right_behind_the_row_that_told_it() -> None:
+def test_an_event_stands_right_after_the_row_that_caused_it() -> None:
     measurements = [row.partition(b",")[0] for row in written(DRIVE[:4], 100).split(b"\n")]
     assert measurements == [
         *(b"Pack", b"battery"),
@@ -186,7 +186,7 @@ def test_stamps_of_events_are_shifted_like_those_of_their_rows() -> None:
     assert (lines.first_ns, lines.last_ns) == (0, 0)
 
 
-def test_who_looks_on_is_told_the_frame_s_time_whatever_the_stamps_of_the_points_count_from(
+def test_an_onlooker_gets_the_frame_s_time_whatever_the_stamps_of_the_points_count_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[int] = []
@@ -200,7 +200,7 @@ def test_who_looks_on_is_told_the_frame_s_time_whatever_the_stamps_of_the_points
 
 @pytest.mark.parametrize("stored", range(len(DRIVE) + 1))
 @pytest.mark.parametrize("size", [1, 3, 8])
-def test_a_resumed_log_tells_each_event_once_and_the_accounts_balance(stored: int, size: int) -> None:
+def test_a_resumed_log_reports_each_event_once_and_the_accounts_balance(stored: int, size: int) -> None:
     whole = written(DRIVE, 100)
     stages, store, ledger = stages_of(), ListedStore(), Ledger({})
     pipeline = Pipeline(stages, store, ledger, FakeClock(), {"log": stored})
@@ -303,7 +303,7 @@ def test_another_vehicle_has_alarms_of_its_own() -> None:
     assert [text.partition(",text")[0] for text in bench.take(Step(2.0, soc=9))] == ["level=1,active=true"]
 
 
-def test_a_log_that_begins_anew_begins_with_no_alarm() -> None:
+def test_a_log_that_begins_again_begins_with_no_alarm() -> None:
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=9))) == 1
     bench.pipeline.start_over("log", "another", {})
@@ -337,7 +337,7 @@ def test_a_wait_of_a_limit_that_is_the_same_goes_on_over_a_new_line(limits: list
 @pytest.mark.parametrize(
     "stages", [stages_of(limits=[replace(PATIENT, value=9.5)]), stages_of(vehicle="bus7")]
 )
-def test_a_wait_of_another_limit_or_vehicle_begins_anew(stages: Stages) -> None:
+def test_a_wait_of_another_limit_or_vehicle_begins_again(stages: Stages) -> None:
     bench = Reloaded()
     bench.replace(stages_of(limits=[PATIENT]))
     assert bench.take(Step(1.0, soc=9)) == []

@@ -113,7 +113,7 @@ def test_what_is_spoiled_is_left_out_counted_and_the_account_balances(
     assert len(points) == counted[f"points/made/{SPOILED}"]
 
 
-def test_a_counter_that_stands_still_is_told_in_the_rows_of_that_message(
+def test_a_counter_that_stands_still_is_reported_in_the_rows_of_that_message(
     spec: PlanSpec, tmp_path: Path
 ) -> None:
     frames, spoiled = drive(tmp_path, CounterError(Window(5.0, 10.0), SPOILED))

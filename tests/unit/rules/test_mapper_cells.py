@@ -86,7 +86,7 @@ def test_zeros_past_the_last_fitted_cell_are_absent() -> None:
     assert (battery.raw["cell_min_v"], battery.raw["cell_min_index"]) == (0.0, 3.0)
 
 
-def test_a_fitted_cell_that_falls_to_zero_is_told() -> None:
+def test_a_fitted_cell_that_falls_to_zero_is_reported() -> None:
     bench = Bench(CELLS)
     bench.pages([0, 1, 2], 0, [3700] * 6)
     cells, battery = bench.pages([0, 1, 2], 1, [3700] * 5 + [0])
@@ -94,7 +94,7 @@ def test_a_fitted_cell_that_falls_to_zero_is_told() -> None:
     assert battery.raw["cell_min_index"] == 6.0
 
 
-def test_a_pack_that_tells_only_zeros_makes_no_point() -> None:
+def test_a_pack_that_reports_only_zeros_makes_no_point() -> None:
     assert Bench(CELLS).pages([0, 1, 2]) == []
 
 

@@ -195,7 +195,7 @@ def test_power_and_flow_are_derived_unless_mapped() -> None:
     assert target.flow.discharging != ABSENT
 
 
-def test_what_one_bus_tells_of_a_pack_is_still_derived_on_another() -> None:
+def test_what_one_bus_reports_of_a_pack_is_still_derived_on_another() -> None:
     inputs = [MapEntry("Pack.Voltage", "battery.voltage_v"), MapEntry("Pack.Current", "battery.current_a")]
     first, second = resolve([*inputs, MapEntry("Pack.SoC", "battery.power_w", bus="charging")], CAR).targets
     assert first.power is not None
@@ -455,7 +455,7 @@ def test_two_senders_cannot_fill_one_field_of_one_pack() -> None:
         resolve(entries, j1939(CAR))
 
 
-def test_a_sender_of_a_message_that_its_id_alone_tells_is_refused() -> None:
+def test_a_sender_of_a_message_that_is_matched_by_its_id_alone_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         resolve([MapEntry("Pack.Voltage", "battery.voltage_v", sender=1, where=Where("map[3]"))], CAR)
     assert str(caught.value) == (

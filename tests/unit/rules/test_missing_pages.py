@@ -178,19 +178,19 @@ def test_check_says_nothing_of_a_log_in_which_all_pages_come_or_none(setup: Setu
 def test_each_cycle_has_an_event_of_its_own_after_its_row() -> None:
     mapping = resolve([MapEntry("Cells.Cell{n}", "cells.v{n}"), MapEntry("Temps.T{n}", "cells.t{n}")], car())
     assert mapping.buses[0].cycles == (CycleMap(0, 3), CycleMap(0, 1))
-    teller = MissingPages(mapping)
-    teller.bind(0, 0, "can0")
+    pages = MissingPages(mapping)
+    pages.bind(0, 0, "can0")
     notices = [PageNotice(3, 5, 0, 0, 2, True), PageNotice(7, 5, 0, 1, 0, True)]
-    assert [(row, event.text, time_ns) for row, event, time_ns in teller.tell(notices)] == [
+    assert [(row, event.text, time_ns) for row, event, time_ns in pages.report(notices)] == [
         (3, "missing: Cells page 2 (v005 to v006); the other cells are read without them", 5),
         (7, "missing: Temps (t001 to t002); the other cells are read without them", 5),
     ]
 
 
-def test_of_one_row_the_pages_that_are_back_are_told_before_those_that_are_missing() -> None:
+def test_of_one_row_the_pages_that_are_back_are_reported_before_those_that_are_missing() -> None:
     """So that the last that is told of a cycle is what it lacks."""
     mapping = resolve([MapEntry("Cells.Cell{n}", "cells.v{n}")], car())
-    teller = MissingPages(mapping)
-    teller.bind(0, 0, "can0")
+    pages = MissingPages(mapping)
+    pages.bind(0, 0, "can0")
     notices = [PageNotice(3, 5, 0, 0, 0, True), PageNotice(3, 5, 0, 0, 2, False)]
-    assert [event.active for _, event, _ in teller.tell(notices)] == [False, True]
+    assert [event.active for _, event, _ in pages.report(notices)] == [False, True]

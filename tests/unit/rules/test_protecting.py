@@ -172,7 +172,7 @@ def test_without_a_bus_every_bus_that_has_the_message_is_meant(spec: PlanSpec) -
     assert [rule.bus for rule in rules_of(spec, bus="can1").rules] == [1]
 
 
-def test_a_message_that_tells_has_a_flag_behind_its_signals_that_no_signal_is_called(spec: PlanSpec) -> None:
+def test_a_flagged_message_has_a_flag_after_its_signals_that_no_signal_is_called(spec: PlanSpec) -> None:
     told = rules_of(spec, on_error=Action.FLAG).spec
     message, same = told.buses[0].messages[0], told.buses[1].messages[0]
     fields = told.records[message.record].fields
@@ -184,20 +184,20 @@ def test_a_message_that_tells_has_a_flag_behind_its_signals_that_no_signal_is_ca
     assert rules_of(spec).spec is spec
 
 
-def test_a_bus_with_a_message_that_tells_still_compares_ids_in_its_bits(spec: PlanSpec) -> None:
+def test_a_bus_with_a_flagged_message_still_compares_ids_in_its_bits(spec: PlanSpec) -> None:
     masked = replace(spec, buses=(replace(spec.buses[0], standard_mask=0x7F0, extended_mask=0x1FFFFF00),))
     told = rules_of(masked, on_error=Action.FLAG).spec.buses[0]
     assert (told.standard_mask, told.extended_mask) == (0x7F0, 0x1FFFFF00)
 
 
-def test_an_id_tells_messages_of_one_name_apart_and_so_do_their_counts(spec: PlanSpec) -> None:
+def test_an_id_separates_messages_of_one_name_and_so_do_their_counts(spec: PlanSpec) -> None:
     (first,) = rules_of(spec, **BY_ID, id=0x303, counter="Alive").rules
     (second,) = rules_of(spec, **BY_ID, id=0x304, profile="crc8-j1850", crc="Sum").rules
     assert [(rule.message, rule.name) for rule in (first, second)] == [(3, "Twin"), (4, "Twin_304")]
     assert [rule.bus for rule in rules_of(spec, **BY_ID, id=0x303, bus=None).rules] == [0, 1]
 
 
-def test_a_name_of_more_messages_than_a_line_holds_is_told_with_the_first_ids(spec: PlanSpec) -> None:
+def test_a_name_of_more_messages_than_a_line_holds_is_reported_with_the_first_ids(spec: PlanSpec) -> None:
     bus = spec.buses[0]
     pack, short = bus.messages[0], bus.messages[2]
     many = tuple(replace(short, arbitration_id=0x400 + number, name="Pack") for number in range(9))

@@ -23,7 +23,7 @@ def texts(found: list[Finding], level: Grade) -> str:
     return "\n".join(finding.text for finding in found if finding.level is level)
 
 
-def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_told(tmp_path: Path) -> None:
+def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_reported(tmp_path: Path) -> None:
     record_drive(tmp_path / "drive.log", 20.0)
     source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
     facts = texts(findings(tmp_path, source), Grade.FACT)
@@ -32,7 +32,7 @@ def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_told(tmp_path:
     assert "bus log: 15 messages, 198 signals" in facts
 
 
-def test_a_rate_is_told_by_the_day_and_as_hours_of_the_spool(
+def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "drive.log").touch()
@@ -170,7 +170,7 @@ def test_what_lies_behind_a_folder_that_may_not_be_entered_is_a_fault(tmp_path: 
     assert f"source bms: port {tmp_path / unseen}: File name too long" in faults
 
 
-def test_the_room_for_a_spool_is_told_where_its_folder_cannot_be_looked_at(tmp_path: Path) -> None:
+def test_the_room_for_a_spool_is_reported_where_its_folder_cannot_be_looked_at(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
     file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "{"x" * 300}"\n[[can]]\nname = "can9"\n')

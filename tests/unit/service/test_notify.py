@@ -27,7 +27,7 @@ def supervisor(listener: NotifySocket, clock: FakeClock, watchdog_us: str = "") 
     return made
 
 
-def test_the_life_of_a_service_is_told_on_path_and_abstract_sockets(listener: NotifySocket) -> None:
+def test_the_life_of_a_service_is_reported_on_path_and_abstract_sockets(listener: NotifySocket) -> None:
     clock = FakeClock()
     clock.advance(12.5)
     told = supervisor(listener, clock)
@@ -45,7 +45,7 @@ def test_the_life_of_a_service_is_told_on_path_and_abstract_sockets(listener: No
     ]
 
 
-def test_a_status_is_told_when_it_changes_but_not_all_the_time(listener: NotifySocket) -> None:
+def test_a_status_is_reported_when_it_changes_but_not_all_the_time(listener: NotifySocket) -> None:
     clock = FakeClock()
     told = supervisor(listener, clock)
     for text in ("a", "a", "b"):
@@ -57,7 +57,7 @@ def test_a_status_is_told_when_it_changes_but_not_all_the_time(listener: NotifyS
     assert listener.received == [["STATUS=a"], ["STATUS=two READY=1"]]
 
 
-def test_the_watchdog_is_told_through_the_socket(listener: NotifySocket) -> None:
+def test_the_watchdog_is_reported_through_the_socket(listener: NotifySocket) -> None:
     clock = FakeClock()
     told = supervisor(listener, clock, watchdog_us="2000000")
     for _ in range(4):
@@ -79,7 +79,7 @@ def test_the_watchdog_is_told_through_the_socket(listener: NotifySocket) -> None
         {"NOTIFY_SOCKET": ""},
     ],
 )
-def test_without_a_supervisor_of_this_process_nothing_is_told(environment: dict[str, str]) -> None:
+def test_without_a_supervisor_of_this_process_nothing_is_reported(environment: dict[str, str]) -> None:
     told = Supervisor.from_environment(FakeClock(), environment, 7)
     told.ready("up")
     told.went_round(took=True, waiting=False)

@@ -111,7 +111,7 @@ def test_nothing_is_stored_when_nothing_was_made() -> None:
 
 
 @pytest.mark.parametrize("stored", [0, 1, 3, 4, 6, 9, 10])
-def test_a_log_read_again_continues_behind_what_is_stored(stored: int) -> None:
+def test_a_log_read_again_continues_after_what_is_stored(stored: int) -> None:
     whole = Bench()
     whole.process(frames(0, 10))
     whole.pipeline.finish()
@@ -364,7 +364,7 @@ def test_frames_of_a_session_that_is_open_over_a_new_line_are_lost_and_counted()
     assert list(imbalances(counters, 0, {})) == []
 
 
-def test_a_live_source_that_begins_anew_goes_on_counting() -> None:
+def test_a_live_source_that_begins_again_goes_on_counting() -> None:
     bench = Bench()
     bench.pipeline.process("log", frames(0, 3), {"lost/bad_length": 2, "kernel_dropped": 1})
     bench.pipeline.start_over("log", "", bench.pipeline.positions)
@@ -376,7 +376,7 @@ def test_a_live_source_that_begins_anew_goes_on_counting() -> None:
     assert list(imbalances(counters, 6, {})) == []
 
 
-def test_a_log_that_begins_anew_is_sent_once_and_counted_once() -> None:
+def test_a_log_that_begins_again_is_sent_once_and_counted_once() -> None:
     bench = Bench()
     bench.process(frames(0, 6))
     bench.pipeline.start_over("log", "log", bench.pipeline.positions)
@@ -388,7 +388,7 @@ def test_a_log_that_begins_anew_is_sent_once_and_counted_once() -> None:
     assert list(imbalances(counters, 10, {})) == []
 
 
-def test_what_is_told_beside_the_accounts_of_a_log_that_begins_anew_is_counted_once_too() -> None:
+def test_what_is_counted_beside_the_accounts_of_a_log_that_begins_again_is_counted_once_too() -> None:
     bench, low_bits = Bench(), (2, 1, 0)
     counter = replace(COUNTER_ALONE, byte_count=1, counter_bits=low_bits, counter_most=7)
     odd = FrameBatch(3)

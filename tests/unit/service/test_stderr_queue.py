@@ -74,7 +74,9 @@ def test_lines_come_out_in_their_order_and_the_last_ones_too(pipe: Pipe) -> None
     assert queued.dropped_lines == 0
 
 
-def test_who_writes_does_not_wait_and_what_finds_no_room_is_counted_and_told_in_its_place(pipe: Pipe) -> None:
+def test_who_writes_does_not_wait_and_what_finds_no_room_is_counted_and_reported_in_its_place(
+    pipe: Pipe,
+) -> None:
     pipe.fill()
     queued = QueuedStderr(pipe.writer, max_bytes=10 * (100 + 64))
     queued.start()

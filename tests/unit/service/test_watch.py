@@ -11,7 +11,7 @@ def told(events: list[Event]) -> list[tuple[str, bool]]:
     return [(event.code, event.active) for event in events]
 
 
-def test_a_disk_that_refuses_is_told_once_and_so_is_its_recovery() -> None:
+def test_a_disk_that_refuses_is_reported_once_and_so_is_its_recovery() -> None:
     watch = SpoolWatch(evicted=0, damaged=0)
     seen = [
         told(watch.observe(volatile=volatile, evicted=0, damaged=0, now_s=now_s))
@@ -20,7 +20,7 @@ def test_a_disk_that_refuses_is_told_once_and_so_is_its_recovery() -> None:
     assert seen == [[], [("spool_volatile", True)], [], [("spool_volatile", False)], []]
 
 
-def test_losses_are_told_at_once_and_then_summed_up_until_they_end() -> None:
+def test_losses_are_reported_at_once_and_then_summed_up_until_they_end() -> None:
     watch = SpoolWatch(evicted=7, damaged=0)
 
     def at(now_s: float, evicted: int) -> list[Event]:
@@ -38,7 +38,7 @@ def test_losses_are_told_at_once_and_then_summed_up_until_they_end() -> None:
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0, 1.0, -1.0])
-def test_a_clock_that_is_set_ahead_or_back_is_told_with_how_far(seconds: float) -> None:
+def test_a_clock_that_is_set_ahead_or_back_is_reported_with_how_far(seconds: float) -> None:
     clock = FakeClock()
     watch = ClockWatch(clock)
     clock.step(seconds)
@@ -48,14 +48,14 @@ def test_a_clock_that_is_set_ahead_or_back_is_told_with_how_far(seconds: float) 
 
 
 @pytest.mark.parametrize("seconds", [0.9, -0.9])
-def test_a_clock_that_is_slewed_is_not_told(seconds: float) -> None:
+def test_a_clock_that_is_slewed_is_not_reported(seconds: float) -> None:
     clock = FakeClock()
     watch = ClockWatch(clock)
     clock.step(seconds)
     assert watch.observe(time_known=True) == []
 
 
-def test_damage_that_is_found_at_the_start_is_told() -> None:
+def test_damage_that_is_found_at_the_start_is_reported() -> None:
     watch = SpoolWatch(evicted=0, damaged=5)
     assert told(watch.observe(volatile="", evicted=0, damaged=9, now_s=0.0)) == [("spool_damaged", True)]
 

@@ -254,7 +254,7 @@ def test_the_password_file_is_read_with_the_first_request(
     assert client.reread_credentials()
 
 
-def test_a_secret_that_was_read_anew_is_blotted_too(connect: Connect, tmp_path: Path) -> None:
+def test_a_secret_that_was_read_again_is_blotted_too(connect: Connect, tmp_path: Path) -> None:
     file = tmp_path / "password"
     client = connect(
         Site({"/write": (401, b"no such password: s3cond-secret")}).act,

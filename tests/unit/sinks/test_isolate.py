@@ -46,7 +46,7 @@ def test_a_quoted_line_is_taken_out() -> None:
     assert dead(isolation) == {b"m v=1 1": Reason.MALFORMED}
 
 
-def test_a_line_that_swallowed_those_behind_it_is_taken_out_alone() -> None:
+def test_a_line_that_swallowed_those_after_it_is_taken_out_alone() -> None:
     batch = [b"m v=0 0", b'm s="open 1', b"m v=2 2"]
     isolation = Isolation(batch, in_order=False)
     isolation.answered(rejected(quoted=("m s=\"open 1\nm v=2 2': unbalanced quotes",)))

@@ -134,7 +134,7 @@ def test_a_server_that_refuses_everything_is_asked_once_a_minute(rig: SenderRig,
     assert not rig.sender.state.held
 
 
-def test_the_secrets_are_read_anew_before_a_server_that_holds_is_asked_again(rig: SenderRig) -> None:
+def test_the_secrets_are_read_again_before_a_server_that_holds_is_asked_again(rig: SenderRig) -> None:
     rig.queue.put_lines(*lines(1))
     rig.server.answers(Answer(401), Answer(401))
     rig.step()
@@ -175,7 +175,7 @@ def test_a_hold_stays_known_while_the_server_is_away(rig: SenderRig) -> None:
 # -- refused lines
 
 
-def test_a_rejected_line_never_blocks_the_batches_behind_it(rig: SenderRig) -> None:
+def test_a_rejected_line_never_blocks_the_batches_after_it(rig: SenderRig) -> None:
     def refuse_marked(sent: Sequence[bytes]) -> Reply | None:
         marked = [line for line in sent if b"bad" in line]
         return refusal(f"unable to parse '{marked[0].decode()}': invalid number") if marked else None

@@ -56,7 +56,7 @@ def test_a_204_is_acknowledged_whatever_text_comes_with_it() -> None:
     assert judge(Answer(204, {}, b"whatever")) == Acknowledged()
 
 
-def test_a_bucket_that_was_made_is_told_from_a_refusal_though_it_speaks_of_retention() -> None:
+def test_a_bucket_that_was_made_is_distinguished_from_a_refusal_though_it_speaks_of_retention() -> None:
     made = b'{"id":"08","orgID":"15","type":"user","name":"cars","retentionRules":[],"labels":[]}'
     assert judge(Answer(201, JSON, made)) == Acknowledged()
 

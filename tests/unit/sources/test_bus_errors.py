@@ -55,7 +55,7 @@ def test_each_change_ends_the_old_state_and_begins_the_new_one() -> None:
     ]
 
 
-def test_a_state_that_has_passed_already_is_told_all_the_same() -> None:
+def test_a_state_that_has_passed_already_is_reported_all_the_same() -> None:
     bus = Bus()
     bus.see(OFF, RESTARTED)
     assert [code for code, _, _ in bus.events(0)] == ["bus_off", "bus_off", "error_active", "bus_restarted"]

@@ -26,7 +26,7 @@ def test_the_first_connection_is_no_event() -> None:
     assert Outages("bus", FakeClock()).back() == []
 
 
-def test_the_return_tells_how_long_it_took() -> None:
+def test_the_return_reports_how_long_it_took() -> None:
     clock = FakeClock()
     outages = Outages("bus", clock)
     outages.lost("gone")
@@ -86,7 +86,7 @@ def test_a_reason_shows_no_login_of_a_url_that_a_library_quotes() -> None:
     assert reason_of(OSError(words)) == "no answer from ws://***@bridge:9000/can0"
 
 
-def test_a_fault_of_a_library_is_logged_and_told_without_the_login_of_its_url(
+def test_a_fault_of_a_library_is_logged_and_reported_without_the_login_of_its_url(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock, stop, output = FakeClock(), StopSignal(), Inbox()

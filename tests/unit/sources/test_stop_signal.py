@@ -19,7 +19,7 @@ def test_it_is_seen_by_poll_and_by_who_waits_for_the_event() -> None:
         assert is_readable(stop)
 
 
-def test_setting_it_twice_tells_the_listeners_once() -> None:
+def test_setting_it_twice_calls_the_listeners_once() -> None:
     calls: list[str] = []
     with StopSignal() as stop:
         stop.on_set(lambda: calls.append("told"))
@@ -28,7 +28,7 @@ def test_setting_it_twice_tells_the_listeners_once() -> None:
     assert calls == ["told"]
 
 
-def test_a_removed_listener_is_not_told() -> None:
+def test_a_removed_listener_is_not_called() -> None:
     calls: list[str] = []
 
     def listener() -> None:

@@ -70,7 +70,7 @@ def test_a_tail_torn_at_any_length_costs_only_what_is_torn() -> None:
         assert places(reader(content[:length])) == [0, 3, 6, 9][:whole]
 
 
-def test_records_behind_the_next_segments_place_do_not_count() -> None:
+def test_records_after_the_next_segments_place_do_not_count() -> None:
     assert places(reader(b"".join(RECORDS), end=9)) == [0, 3, 6]
 
 

@@ -71,7 +71,7 @@ def flip_head(disk: SimulatedDisk, path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [flip_payload, flip_head, SimulatedDisk.remove])
 @pytest.mark.parametrize("which", [0, 1, -1])
-def test_it_tells_damage_that_costs_points_from_damage_that_does_not(
+def test_it_distinguishes_damage_that_costs_points_from_damage_that_does_not(
     disk: SimulatedDisk, clock: FakeClock, damage: Callable[[SimulatedDisk, Path], None], which: int
 ) -> None:
     path = sorted(path for path in disk.files() if path.suffix == ".segment")[which]
@@ -105,7 +105,7 @@ def test_a_directory_without_a_spool_is_said_to_be_none(clock: FakeClock, tmp_pa
         view(disk, clock)
 
 
-def test_a_directory_that_only_the_service_may_enter_is_told_as_that(clock: FakeClock) -> None:
+def test_a_directory_that_only_the_service_may_enter_is_reported_as_that(clock: FakeClock) -> None:
     disk = SimulatedDisk()
     disk.fault = lambda operation, _path: errno.EACCES if operation == "names" else None
     with pytest.raises(InputMissingError, match=r"Permission denied \(as the service's user, or by sudo"):

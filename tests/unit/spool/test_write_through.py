@@ -81,7 +81,7 @@ def test_several_batches_are_found_in_order_until_they_are_committed(memory: Pat
     assert list(memory.iterdir()) == []
 
 
-def test_stamps_that_count_from_boot_are_told_by_their_boot(memory: Path) -> None:
+def test_stamps_that_count_from_boot_name_their_boot(memory: Path) -> None:
     batch = Batch().add(1)
     batch.keep(opened(memory), 1, BOOT)
     (left,) = opened(memory).left()
@@ -212,7 +212,7 @@ def test_after_a_refusal_nothing_is_kept_until_all_is_on_disk(
     assert [left.sequence for left in opened(memory).left()] == [3]
 
 
-def test_no_batch_is_kept_behind_one_that_is_not(memory: Path) -> None:
+def test_no_batch_is_kept_after_one_that_is_not(memory: Path) -> None:
     kept = opened(memory)
     kept.appended(1)  # of a log: it can be read again
     keep(kept, 2, (2,))
@@ -269,7 +269,7 @@ def test_only_a_file_system_in_memory_is_used(memory: Path, monkeypatch: pytest.
     assert keeping_in_memory(BOOT)(memory.parent / "spool") is None
 
 
-def test_a_file_system_in_memory_is_told_from_one_on_a_disk() -> None:
+def test_a_file_system_in_memory_is_distinguished_from_one_on_a_disk() -> None:
     assert not module._is_in_memory(Path("/proc"))
     assert not module._is_in_memory(Path("/no/such/folder"))
     shared = Path("/dev/shm")

@@ -117,7 +117,7 @@ def test_an_abort_of_another_message_ends_nothing() -> None:
     assert wire.hear("1CECF456#FF03FFFFFF000200", BCS[3])[-1] == BCS_PAYLOAD
 
 
-def test_a_broadcast_and_a_directed_session_of_one_sender_are_told_apart() -> None:
+def test_a_broadcast_and_a_directed_session_of_one_sender_are_kept_apart() -> None:
     wire = Wire()
     broadcast = bam(0xF4, bytes(range(10)))
     found = wire.hear(broadcast[0], BCS[0], broadcast[1], BCS[2], BCS[3], broadcast[2])
@@ -142,7 +142,7 @@ def test_channels_with_the_same_addresses_are_independent() -> None:
 # -- J1939: every order, every loss
 
 
-def test_three_sessions_are_told_apart_in_every_order_of_their_frames() -> None:
+def test_three_sessions_are_kept_apart_in_every_order_of_their_frames() -> None:
     sessions = [bam(1, b"A" * 9), bam(2, b"B" * 14, 0xFEE5), [BCS[0], BCS[2], BCS[3]]]
     expected = {("18FECA01", "41" * 9), ("18FEE502", "42" * 14), BCS_PAYLOAD}
     wire = Wire()
@@ -357,7 +357,7 @@ TESTER, TO_12, TO_40 = (0x6F1, True, False), b"\x12", b"\x40"
 CONVERSATIONS = (isotp("6F1", b"A" * 10, address=TO_12), isotp("6F1", b"B" * 10, address=TO_40))
 
 
-def test_sessions_to_two_addresses_under_one_id_are_told_apart_in_every_order_of_their_frames() -> None:
+def test_sessions_to_two_addresses_under_one_id_are_kept_apart_in_every_order_of_their_frames() -> None:
     wire = Wire(isotp=[TESTER])
     count = 0
     for frames in interleavings([*CONVERSATIONS, ["6F1#7003620102"]]):

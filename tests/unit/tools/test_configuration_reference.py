@@ -45,14 +45,14 @@ def test_no_key_of_the_code_escapes_the_recording() -> None:
     )
 
 
-def test_a_key_without_words_and_words_without_a_key_are_told() -> None:
+def test_a_key_without_words_and_words_without_a_key_are_reported() -> None:
     keys = {table: dict(names) for table, names in asked_keys().items()}
     keys["can"]["new_key_s"] = keys["can"].pop("socket")
     told = list(differences(keys))
     assert [sentence.split(" ")[:2] for sentence in told] == [["can:", "new_key_s"], ["can:", "socket"]]
 
 
-def test_a_table_that_the_page_has_no_place_for_is_told() -> None:
+def test_a_table_that_the_page_has_no_place_for_is_reported() -> None:
     page = PAGE.read_text("utf-8").replace("<!-- keys of spool -->", "")
     with pytest.raises(ValueError, match="the page has places for"):
         rewritten(page)

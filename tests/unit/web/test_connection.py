@@ -87,12 +87,12 @@ def test_nonsense_is_refused_and_ends_the_connection(rig: Rig) -> None:
     assert rig.connection.is_draining
 
 
-def test_another_method_is_told_which_are_allowed(rig: Rig) -> None:
+def test_the_answer_to_another_method_names_the_allowed_ones(rig: Rig) -> None:
     rig.ask("/", "POST")
     assert b"Allow: GET, HEAD\r\n" in rig.take()
 
 
-def test_a_stream_greets_tells_the_newest_and_then_what_is_new(rig: Rig) -> None:
+def test_a_stream_greets_sends_the_newest_and_then_what_is_new(rig: Rig) -> None:
     rig.ask("/events")
     assert rig.take().endswith(b"\r\n\r\nhello\nevent: live\ndata: 1\n\n")
     rig.connection.follow(0.0)
@@ -113,7 +113,7 @@ def test_a_slow_client_misses_messages_and_keeps_none_waiting(rig: Rig) -> None:
     assert rig.take() == b"event: live\ndata: 99\n\n"
 
 
-def test_the_head_of_a_stream_is_told_without_following_it(rig: Rig) -> None:
+def test_the_head_of_a_stream_is_sent_without_following_it(rig: Rig) -> None:
     rig.ask("/events", "HEAD")
     assert rig.take().endswith(b"\r\n\r\n")
     assert not rig.connection.is_stream

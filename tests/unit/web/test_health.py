@@ -30,7 +30,7 @@ def test_a_service_that_stops_is_not_ready() -> None:
 
 
 @pytest.mark.parametrize("text", ["waiting for can1: no such device", "no good message for 12 s"])
-def test_a_silent_device_and_a_server_that_refuses_are_told_and_no_reason(text: str) -> None:
+def test_a_silent_device_and_a_server_that_refuses_are_reported_and_no_reason(text: str) -> None:
     told = status(sink_held=True)
     told["state"] |= {"source/can1": text, "sink": "401 unauthorized"}
     verdict = ready(told)
@@ -42,7 +42,7 @@ def test_a_silent_device_and_a_server_that_refuses_are_told_and_no_reason(text: 
     assert verdict.view()["ok"] is True
 
 
-def test_a_server_that_is_not_reached_is_told_and_no_reason() -> None:
+def test_a_server_that_is_not_reached_is_reported_and_no_reason() -> None:
     told = status()
     told["sink"]["failure"] = "no connection: Connection refused"
     verdict = ready(told)
@@ -50,7 +50,7 @@ def test_a_server_that_is_not_reached_is_told_and_no_reason() -> None:
     assert verdict.notes == ("the server takes nothing, batches wait: no connection: Connection refused",)
 
 
-def test_batches_that_wait_for_the_time_are_told_and_no_reason() -> None:
+def test_batches_that_wait_for_the_time_are_reported_and_no_reason() -> None:
     told = status()
     told["sink"]["waits_for_time"] = True
     told["state"]["sink"] = "batches wait until the clock is synchronised"

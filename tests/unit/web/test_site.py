@@ -94,7 +94,7 @@ def test_a_file_that_the_browser_has_is_not_sent_again(rig: Rig) -> None:
     assert rig.get("/app.js", if_none_match='"other"').status == 200
 
 
-def test_many_who_ask_at_once_are_told_what_was_made_once(rig: Rig) -> None:
+def test_many_who_ask_at_once_get_what_was_made_once(rig: Rig) -> None:
     first = rig.get("/api/live")
     assert rig.get("/api/live").body == first.body
     assert rig.get("/readyz").status == 200
@@ -113,7 +113,7 @@ def test_health_follows_the_status(rig: Rig) -> None:
     assert b"has not got on for 100 s" in answer.body
 
 
-def test_who_begins_to_listen_is_told_what_is_so_now(rig: Rig) -> None:
+def test_a_new_listener_gets_the_present_state(rig: Rig) -> None:
     feed = rig.stream().feed
     before = feed.message
     rig.status["live"]["vehicle"] = "another"
@@ -132,7 +132,7 @@ def test_a_publication_is_one_message_and_without_listeners_none(rig: Rig) -> No
     assert feed.number == number + 1
 
 
-def test_while_nothing_is_published_the_stream_tells_how_old_things_are(rig: Rig) -> None:
+def test_while_nothing_is_published_the_stream_reports_how_old_things_are(rig: Rig) -> None:
     feed = rig.stream().feed
     number = feed.number
     rig.clock.advance(QUIET_S - 0.1)

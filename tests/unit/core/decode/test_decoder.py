@@ -171,7 +171,7 @@ def test_what_is_not_a_number_is_left_out_and_counted(
     assert decoder.omitted()["not_a_number"] == 1
 
 
-def test_a_short_frame_costs_only_the_signals_behind_its_end(make: Make) -> None:
+def test_a_short_frame_costs_only_the_signals_after_its_end(make: Make) -> None:
     decoder = make(plan([message(intel(0, 8), intel(12, 8), motorola(7, 9), intel(56, 8))]))
     assert values(decoder, b"\x01\xff") == {"s0": 1, "s2": 3}
     assert decoder.omitted()["short_frame"] == 2
@@ -190,7 +190,7 @@ def test_overlapping_signals_are_all_decoded(make: Make) -> None:
     assert values(decoder, b"\x12\x34") == {"s0": 0x1234, "s1": 0x23, "s2": 0x12}
 
 
-def test_a_frame_longer_than_its_message_has_the_signals_behind_it(make: Make) -> None:
+def test_a_frame_longer_than_its_message_has_the_signals_after_it(make: Make) -> None:
     assert values(make(plan([message(intel(64, 16))])), bytes(8) + b"\x01\x02") == {"s0": 0x201}
 
 
@@ -338,7 +338,9 @@ def matched(make: Make, messages: list[tuple[RecordSpec, MessageSpec]], *ids: in
         (0x18EA00F9, "Exactly"),
     ],
 )
-def test_j1939_messages_match_by_pgn_whoever_sends_to_whom(make: Make, id: int, expected: str | None) -> None:
+def test_j1939_messages_match_by_pgn_from_any_sender_to_any_receiver(
+    make: Make, id: int, expected: str | None
+) -> None:
     messages = [
         j1939(0x18FF50FE, "Broadcast"),
         j1939(0x1806FFFE, "Addressed"),

@@ -137,7 +137,7 @@ def test_more_than_one_system_call_can_take_are_read_in_order(wire: Wire) -> Non
     assert [frame.id for frame in wire.batch] == list(range(150))
 
 
-def test_reading_goes_on_behind_what_the_batch_holds_and_stops_when_it_is_full(wire: Wire) -> None:
+def test_reading_goes_on_after_what_the_batch_holds_and_stops_when_it_is_full(wire: Wire) -> None:
     wire.batch = FrameBatch(5)
     wire.batch.append(0, 0x7FF, b"")
     for id in range(6):
@@ -273,7 +273,7 @@ def scanned(*frames: tuple[int, int]) -> ErrorStates:
         ((0x200, 0x20), 0),  # without its class bit data[1] means nothing
     ],
 )
-def test_an_error_frame_tells_the_state_of_the_controller(frame: tuple[int, int], state: int) -> None:
+def test_an_error_frame_reports_the_state_of_the_controller(frame: tuple[int, int], state: int) -> None:
     states = scanned(frame)
     assert (states.state, states.worst) == (state, state)
     assert states.state_ns == (1 if state else 0)

@@ -39,7 +39,7 @@ def test_a_part_of_a_batch_has_its_frames_and_its_position(
     assert part.position == 100 + start
 
 
-def test_a_cleared_batch_is_filled_anew() -> None:
+def test_a_cleared_batch_is_filled_again() -> None:
     batch = filled([bytes(1000), b"\x01"])
     batch.clear()
     batch.append(7, 1, b"\x02" * 65)

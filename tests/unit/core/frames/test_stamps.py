@@ -91,7 +91,7 @@ def test_where_runs_of_equal_stamps_differ_in_length_a_step_back_goes_past_what_
     assert nudges(nudger, (4000, 1, 0), (3000, 1, 0), (2000, 1, 0), (1000, 1, 0)) == [1, 3, 5, 9]
 
 
-def test_a_series_of_things_that_are_no_frames_is_told_apart_likewise() -> None:
+def test_a_series_of_things_that_are_no_frames_is_kept_apart_likewise() -> None:
     nudger = Nudger()
     assert [nudger.nudge_of(7, stamp) for stamp in (0, 0, 5000, 0)] == [0, 1, 0, 2]
     assert nudger.nudge_of(8, 0) == 0
@@ -165,7 +165,7 @@ def test_a_smaller_delay_is_taken_at_once() -> None:
     assert clock.stamp(1001 * S, 6 * S) == 1001 * S
 
 
-def test_a_controller_that_is_reset_starts_anew() -> None:
+def test_a_controller_that_is_reset_starts_again() -> None:
     clock = HardwareClock()
     clock.stamp(1000 * S, 500 * S)
     assert clock.stamp(1001 * S, 1 * MS) == 1001 * S

@@ -129,7 +129,7 @@ def test_what_a_node_was_asked_to_send_is_no_frame() -> None:
     assert [frame.id for frame in frames_of(*requested, *sent)] == [0x20, 0x123 | EXTENDED, 0x123]
 
 
-def test_an_fd_64_frame_may_have_fewer_bytes_than_it_says_and_more_behind_them() -> None:
+def test_an_fd_64_frame_may_have_fewer_bytes_than_it_says_and_more_after_them() -> None:
     data = bytes(range(1, 13))
     assert only(fd_64(data, 16, 0x1000, dlc=10)) == (0x123, data + bytes(4), FD)
     assert only(fd_64(data, 16, 0x1000, dlc=10, ext=32 + 40 + 12, tail=b"\xff" * 20)) == (
@@ -227,7 +227,7 @@ def damaged(file: bytes) -> tuple[list[int], int, str]:
     return [frame.id for frame in frames], reader.damaged, reader.first_damage
 
 
-def test_a_damaged_signature_costs_one_object_and_its_byte_is_told() -> None:
+def test_a_damaged_signature_costs_one_object_and_its_byte_is_reported() -> None:
     content = bytearray(b"".join(blf_message(id, b"") for id in (1, 2, 3, 4)))
     content[48] ^= 1
     assert damaged(blf_file(blf_container(bytes(content), stored=True))) == ([1, 3, 4], 1, "byte 224")
@@ -239,7 +239,7 @@ def test_a_damaged_signature_costs_one_object_and_its_byte_is_told() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 15, 47, 49, 80, 1000, 5000, 2**32 - 1])
-def test_a_damaged_size_costs_no_object_behind_it(size: int) -> None:
+def test_a_damaged_size_costs_no_object_after_it(size: int) -> None:
     content = bytearray(b"".join(blf_message(id, b"") for id in range(40)))
     content[48 + 8 : 48 + 12] = size.to_bytes(4, "little")
     ids, count, first = damaged(blf_file(blf_container(bytes(content), stored=True)))
@@ -315,7 +315,7 @@ def test_a_stored_container_whose_size_is_damaged_does_not_hide_the_next_one() -
         assert (count, first) == (1, "byte 144")
 
 
-def test_a_file_that_was_cut_off_tells_where() -> None:
+def test_a_file_that_was_cut_off_is_reported_with_its_place() -> None:
     container = blf_container(blf_message(1, b""))
     file = blf_file(container, blf_container(blf_message(2, bytes(8)), stored=True))
     assert damaged(file[:-20]) == ([1], 1, f"byte {len(file) - 20}")
@@ -349,7 +349,7 @@ MESSAGES = [blf_message(0x100 + number, bytes([number] * 8), stamp=number * 1000
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_every_byte_flipped_leaves_what_is_before_it_and_goes_on_behind(stored: bool) -> None:
+def test_every_byte_flipped_leaves_what_is_before_it_and_goes_on_after(stored: bool) -> None:
     file, ends = three_containers(stored)
     whole = read(file)[0]
     for at in range(144, len(file)):

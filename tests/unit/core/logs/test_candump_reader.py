@@ -155,7 +155,7 @@ def test_a_damaged_line_costs_only_itself(line: bytes) -> None:
     assert names == ["a"]
 
 
-def test_a_torn_line_does_not_hide_the_frame_behind_it() -> None:
+def test_a_torn_line_does_not_hide_the_frame_after_it() -> None:
     frames, reader, _ = read_all(b"(1.0) can0 12(2.0) can0 123#11\n(3.0) can0 123#22\n")
     assert [frame.data for frame in frames] == [b"\x11", b"\x22"]
     assert (reader.damaged, reader.first_damage) == (1, "1 (byte 0)")
@@ -169,7 +169,7 @@ def test_a_byte_order_mark_is_nothing() -> None:
     assert len(frames_of(b"\xef\xbb\xbf(1.0) can0 1#\n(2.0) can0 1#\n")) == 2
 
 
-def test_what_candump_tells_of_an_error_frame_is_nothing() -> None:
+def test_what_candump_says_of_an_error_frame_is_skipped() -> None:
     log = (
         b"  can0  20000088   [8]  00 00 80 19 00 00 00 00   ERRORFRAME\n"
         b"\tprotocol-violation{{tx-recessive-bit-error}{acknowledge-slot}}\n"
@@ -202,7 +202,7 @@ def test_a_log_that_names_ever_new_channels_is_damaged() -> None:
     assert (len(frames), len(names), reader.damaged) == (256, 256, 44)
 
 
-def test_reading_goes_on_behind_what_the_batch_holds() -> None:
+def test_reading_goes_on_after_what_the_batch_holds() -> None:
     reader = CandumpReader(io.BytesIO(b"(1.0) can0 1#\n(2.0) can0 2#\n(3.0) can0 3#\n"), Numbering())
     batch = FrameBatch(2)
     batch.append(0, 7, b"")

@@ -8,7 +8,7 @@ from telemetry_core.rules.watcher import Transition
 
 from telemetry.model.event_codes import Level
 from telemetry.model.events import Event
-from telemetry.rules.alarms import Alarm, AlarmTeller, successors
+from telemetry.rules.alarms import Alarm, AlarmEvents, successors
 
 SHORT = Alarm(RuleSpec(0, 0, BitTest(1)), "short_circuit", Level.CRITICAL, "the output is shorted", "main")
 ERROR = Alarm(RuleSpec(0, 1, ValueTest((17, 26))), "overtemperature", Level.WARNING, "too hot", "", "left")
@@ -33,11 +33,11 @@ PLAIN = Alarm(
 
 
 def told(alarm: Alarm, value: float, *, active: bool = True, member: int = 0) -> Event:
-    event, _ = AlarmTeller([alarm]).tell(Transition(0, 5, 0, 0, active, value, member), "can0")
+    event, _ = AlarmEvents([alarm]).of(Transition(0, 5, 0, 0, active, value, member), "can0")
     return event
 
 
-def test_a_bit_is_told_with_the_alarms_own_words_level_and_tags() -> None:
+def test_a_bit_is_reported_with_the_alarms_own_words_level_and_tags() -> None:
     assert told(SHORT, 1.0) == Event(
         "short_circuit", Level.CRITICAL, active=True, text="the output is shorted", source="can0", pack="main"
     )
@@ -68,10 +68,10 @@ def test_the_text_says_what_and_how_much(
 
 
 def test_events_of_one_code_and_one_moment_do_not_overwrite_one_another() -> None:
-    teller = AlarmTeller([CELLS, CELLS, SHORT])
+    alarm_events = AlarmEvents([CELLS, CELLS, SHORT])
 
     def stamp(rule: int, time_ns: int, source: str = "can0") -> int:
-        return teller.tell(Transition(0, time_ns, 0, rule, True, 5.0, 0), source)[1]
+        return alarm_events.of(Transition(0, time_ns, 0, rule, True, 5.0, 0), source)[1]
 
     assert [stamp(0, 1000), stamp(1, 1000), stamp(2, 1000)] == [1000, 1001, 1000]
     assert [stamp(0, 1001), stamp(1, 1000)] == [1002, 1003]
@@ -80,20 +80,20 @@ def test_events_of_one_code_and_one_moment_do_not_overwrite_one_another() -> Non
 
 
 def test_events_of_the_next_configuration_do_not_overwrite_those_of_the_last() -> None:
-    def stamp(teller: AlarmTeller, rule: int) -> int:
-        return teller.tell(Transition(0, 1000, 0, rule, True, 5.0, 0), "can0")[1]
+    def stamp(alarm_events: AlarmEvents, rule: int) -> int:
+        return alarm_events.of(Transition(0, 1000, 0, rule, True, 5.0, 0), "can0")[1]
 
-    earlier = AlarmTeller([CELLS, SHORT])
+    earlier = AlarmEvents([CELLS, SHORT])
     assert [stamp(earlier, 0), stamp(earlier, 0), stamp(earlier, 1)] == [1000, 1001, 1000]
-    teller = AlarmTeller([SHORT, CELLS])
-    teller.carry_on(earlier)
-    assert [stamp(teller, 0), stamp(teller, 1)] == [1001, 1002]
+    alarm_events = AlarmEvents([SHORT, CELLS])
+    alarm_events.carry_on(earlier)
+    assert [stamp(alarm_events, 0), stamp(alarm_events, 1)] == [1001, 1002]
 
 
 def test_events_whose_stamps_step_back_do_not_overwrite_earlier_ones() -> None:
-    teller = AlarmTeller([SHORT])
+    alarm_events = AlarmEvents([SHORT])
     moments = [second * 10**9 for second in (1, 2, 3, 2, 3, 4, 1, 2)]
-    stamps = [teller.tell(Transition(0, moment, 0, 0, True, 5.0, 0), "can0")[1] for moment in moments]
+    stamps = [alarm_events.of(Transition(0, moment, 0, 0, True, 5.0, 0), "can0")[1] for moment in moments]
     assert len(set(stamps)) == len(stamps)
     assert [stamp // 10**6 for stamp in stamps] == [moment // 10**6 for moment in moments]
 

@@ -65,7 +65,7 @@ def test_a_row_of_lost_pages_of_any_length_mixes_nothing(
 
 @pytest.mark.parametrize("order", [[2, 3, 0, 1], [3, 2, 1, 0], [1, 3, 0, 2]])
 @pytest.mark.parametrize("begin", range(5))
-def test_behind_a_silence_a_cycle_may_begin_with_any_page(order: list[int], begin: int) -> None:
+def test_after_a_silence_a_cycle_may_begin_with_any_page(order: list[int], begin: int) -> None:
     stream = send(order, [0, 10, 20, 30], 1000, 20)
     pack = Pack(4)
     assert cycles_of(pack.take(stream[begin:])) == list(range((begin + 3) // 4, 20))

@@ -17,7 +17,7 @@ def test_a_mapped_frame_makes_a_sparse_row_at_its_own_stamp() -> None:
     assert row == Row(START + 3 * SECOND // 2, 0, "battery", 1, 0, 0x123, {"voltage_v": 400.5})
 
 
-def test_a_row_stands_right_behind_the_row_it_is_made_of() -> None:
+def test_a_row_stands_right_after_the_row_it_is_made_of() -> None:
     bench = Bench(VOLTAGE)
     samples, out = SampleBatch(bench.schema), SampleBatch(bench.schema)
     for number in range(3):

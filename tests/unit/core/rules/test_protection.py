@@ -155,13 +155,13 @@ def test_so_many_missing_frames_as_allowed_are_counted_and_no_fault() -> None:
     assert protection.message_counts(0) == {"Guarded/skipped": 2}
 
 
-def test_behind_the_highest_counter_comes_zero_and_a_higher_one_is_wrong() -> None:
+def test_after_the_highest_counter_comes_zero_and_a_higher_one_is_wrong() -> None:
     protection = only(replace(COUNTER_ALONE, counter_most=14))
     frames = [counted(14), counted(0), counted(15), counted(7)]
     assert through(protection, frames) == [frames[0], frames[1], frames[3]]
 
 
-def test_a_counter_begins_anew_after_a_silence_and_when_time_steps_back() -> None:
+def test_a_counter_begins_again_after_a_silence_and_when_time_steps_back() -> None:
     protection = only(COUNTER_ALONE)
     late, back = 1_000 * MS + 1, -500 * MS
     frames = [counted(3), counted(9, late), counted(2, back), counted(8, back + 1_000 * MS)]

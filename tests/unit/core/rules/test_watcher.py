@@ -44,7 +44,7 @@ def upper(limit: float, release: float, for_s: float = 0.0, fields: int = 1, tag
     return RuleSpec(CELLS, 0, test, field_count=fields, tag_set=tag_set)
 
 
-def test_a_bit_is_told_when_it_is_set_and_when_it_is_cleared() -> None:
+def test_a_bit_is_reported_when_it_is_set_and_when_it_is_cleared() -> None:
     bench = Bench(RuleSpec(FAULTS, 0, BitTest(0b100)))
     assert bench.put(FAULTS, 1, word=0b011) == []
     assert bench.put(FAULTS, 2, word=0b110) == [Transition(0, 2 * SECOND, 0, 0, True, 6.0, 0)]
@@ -77,7 +77,7 @@ def test_an_absent_value_neither_begins_nor_ends(test: BitTest | ValueTest) -> N
     assert [one.active for one in bench.put(FAULTS, word=2)] == [False]
 
 
-def test_a_value_is_told_by_its_number() -> None:
+def test_a_value_is_reported_by_its_number() -> None:
     bench = Bench(RuleSpec(FAULTS, 0, ValueTest((3, 7))), RuleSpec(FAULTS, 1, ValueTest((0,))))
     assert [(one.rule, one.active) for one in bench.put(FAULTS, word=3, flag=True)] == [(0, True)]
     assert bench.put(FAULTS, word=7) == []
@@ -87,7 +87,7 @@ def test_a_value_is_told_by_its_number() -> None:
     ]
 
 
-def test_two_rules_of_one_row_are_told_in_their_order() -> None:
+def test_two_rules_of_one_row_are_reported_in_their_order() -> None:
     bench = Bench(
         upper(4.0, 4.0), RuleSpec(FAULTS, 0, BitTest(2)), upper(4.2, 4.2), RuleSpec(FAULTS, 0, BitTest(1))
     )
@@ -114,7 +114,7 @@ def test_a_limit_with_a_duration_begins_when_every_row_of_it_was_beyond() -> Non
     assert bench.turns(5, 5, 3, 5, 5, 5, 5, 3, 5) == [*[None] * 5, True, None, False, None]
 
 
-def test_a_duration_begins_anew_when_time_steps_back() -> None:
+def test_a_duration_begins_again_when_time_steps_back() -> None:
     bench = Bench(upper(4.0, 4.0, for_s=2))
     assert bench.put(CELLS, 100, v001=5.0) == []
     assert bench.put(CELLS, 10, v001=5.0) == []
@@ -192,7 +192,7 @@ def test_a_batch_has_no_parts_outside_of_it(ends: list[int]) -> None:
         batch.split(ends)
 
 
-def test_what_is_active_is_known_with_the_newest_row_that_told_of_it() -> None:
+def test_what_is_active_is_known_with_the_newest_row_that_reported_it() -> None:
     bench = Bench(upper(4.2, 4.1), RuleSpec(FAULTS, 0, BitTest(1)))
     assert bench.watcher.watched(0) == [0, 1]
     assert bench.watcher.standing(0) == []
@@ -215,7 +215,7 @@ def test_rules_of_another_bus_and_a_channel_that_is_not_bound_are_not_watched() 
             bench.watcher.wait_on(channel, rule, 0)
 
 
-def test_what_is_carried_on_is_not_told_again_and_ends_once() -> None:
+def test_what_is_carried_on_is_not_reported_again_and_ends_once() -> None:
     bench = Bench(RuleSpec(FAULTS, 0, BitTest(1)), upper(4.3, 4.25))
     bench.watcher.carry_on(0, 1, 5 * SECOND)
     assert bench.watcher.standing(0) == [StandingAlarm(1, 5 * SECOND)]
@@ -250,7 +250,7 @@ def test_a_wait_that_goes_on_ends_by_its_first_row_and_never_ends_what_has_begun
     assert bench.put(CELLS, 9, v001=4.35) == []
 
 
-def test_what_is_forgotten_begins_anew() -> None:
+def test_what_is_forgotten_begins_again() -> None:
     bench = Bench(upper(4.2, 4.1))
     bench.put(CELLS, 1, v001=4.3)
     bench.watcher.forget(0)

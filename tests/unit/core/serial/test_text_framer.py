@@ -257,19 +257,19 @@ def kinds(*blocks: dict[str, str]) -> list[int]:
     return [frame.id for frame in frames_of(VEDIRECT, b"".join(map(vedirect_block, blocks)))]
 
 
-def test_labels_tell_what_the_device_is() -> None:
+def test_labels_show_what_the_device_is() -> None:
     assert kinds({"V": "1", "SOC": "1000"}) == [MONITOR]
     assert kinds({"V": "1", "CS": "3"}) == [CHARGER]
     assert kinds({"PID": "0xA053", "SOC": "1000"}) == [MONITOR]
 
 
-def test_the_product_tells_what_the_device_is_where_labels_do_not() -> None:
+def test_the_product_shows_what_the_device_is_where_labels_do_not() -> None:
     assert kinds({"PID": "0xA053"}) == [CHARGER]
     assert kinds({"PID": "0x203"}) == [MONITOR]
     assert kinds({"PID": "0xA389"}) == [MONITOR]
 
 
-def test_a_block_that_tells_nothing_is_of_the_kind_of_the_one_before() -> None:
+def test_a_block_without_a_kind_is_of_the_kind_of_the_one_before() -> None:
     assert kinds({"V": "1"}, {"CS": "0"}, {"V": "1"}, {"H1": "-5"}, {"V": "1"}) == [
         MONITOR,
         CHARGER,

@@ -130,7 +130,7 @@ def test_frames_are_delivered_and_counted() -> None:
     assert items[-1] == SourceEnded("bus", source.counts())
 
 
-def test_a_lost_link_is_an_event_and_its_return_tells_the_gap() -> None:
+def test_a_lost_link_is_an_event_and_its_return_reports_the_gap() -> None:
     items, source = run_script(
         wire_with(classic(1, b"")),
         OSError(errno.ENODEV, "No such device"),

@@ -113,7 +113,7 @@ def test_nothing_is_merged_across_the_place_of_resuming(log: Path) -> None:
     assert [len(item.batch) for item in drain(channel) if isinstance(item, Arrival)] == [13, 17]
 
 
-def test_damage_is_counted_with_the_frame_behind_it_and_told_at_the_end(tmp_path: Path) -> None:
+def test_damage_is_counted_with_the_frame_after_it_and_reported_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "damaged.log"
     path.write_text(line(1) + line(2) + "garbage\n" + line(3) + "more\n")
     items, source = replay(path, start_position=2)

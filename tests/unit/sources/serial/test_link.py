@@ -132,7 +132,7 @@ def test_a_port_without_a_descriptor_is_read_in_slices(stop: StopSignal) -> None
         assert port.receive(0.0) == b"echo"
 
 
-def test_what_is_wrong_with_a_ports_name_is_told_without_opening_it() -> None:
+def test_what_is_wrong_with_a_ports_name_is_reported_without_opening_it() -> None:
     assert check_port("/dev/serial/by-id/usb-BMS-if00-port0") == ""
     assert check_port("rfc2217://terminal:2217") == ""
     assert "'tcp' not known" in check_port("tcp://127.0.0.1:1")

@@ -102,7 +102,7 @@ def test_what_is_wrong_is_one_line_with_its_key(
     assert refused(tmp_path, BMS.replace(*change)).startswith(message)
 
 
-def test_a_wrong_port_tells_what_a_port_may_be(tmp_path: Path) -> None:
+def test_a_wrong_port_is_refused_with_what_a_port_may_be(tmp_path: Path) -> None:
     assert "socket://HOST:PORT" in refused(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", "tcp://a:1"))
 
 
@@ -156,7 +156,7 @@ def test_a_current_that_counts_the_other_way_is_inverted_and_nothing_else(tmp_pa
     assert {entry.scale for entry in inverted if entry.to in changed} == {-1.0}
 
 
-def test_a_power_that_is_told_beside_the_current_is_inverted_with_it(tmp_path: Path) -> None:
+def test_a_power_that_is_reported_beside_the_current_is_inverted_with_it(tmp_path: Path) -> None:
     victron = BMS.replace("jbd", "vedirect") + "invert_current = true\n"
     entries = settings_of(tmp_path, victron).map_entries()
     assert [entry.to for entry in entries if entry.scale == -1.0] == [
@@ -213,7 +213,7 @@ def test_what_is_asked_most_often_is_asked_as_often_as_is_set(tmp_path: Path) ->
     assert max(map(asked.count, asked)) in (20, 21)
 
 
-def test_check_tells_of_a_port_what_it_can_without_opening_it(tmp_path: Path) -> None:
+def test_check_reports_what_it_can_of_a_port_without_opening_it(tmp_path: Path) -> None:
     absent = findings(tmp_path, BMS, Grade.WARNING)
     assert "source bms: port /dev/serial/by-id/usb-BMS is not there yet: JBD" in absent
     (tmp_path / "port").touch()
@@ -223,7 +223,7 @@ def test_check_tells_of_a_port_what_it_can_without_opening_it(tmp_path: Path) ->
     assert "port socket://terminal:4001: JBD" in findings(tmp_path, remote, Grade.FACT)
 
 
-def test_check_tells_which_group_to_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_names_the_group_to_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "port").touch()
     monkeypatch.setattr("telemetry.service.check.os.access", lambda path, _: path.name != "port")
     faults = findings(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", str(tmp_path / "port")), Grade.FAULT)
