@@ -21,6 +21,7 @@ from telemetry.rules.limits import Limit, read_limit
 from telemetry.rules.map_entry import MapEntry, read_map_entry
 from telemetry.rules.protect_entry import ProtectEntry, read_protect_entry
 from telemetry.rules.reduce import ReduceSettings, read_reduce
+from telemetry.rules.send import SendSettings, read_send
 from telemetry.sinks.influx.settings import InfluxSettings, read_influx
 from telemetry.sources.kinds import read_sources
 from telemetry.sources.settings import SourceSettings
@@ -44,6 +45,7 @@ class Config:
     spool_directory: Path
     spool: SpoolLimits
     reduce: ReduceSettings
+    send: SendSettings
     web: WebSettings
     sources: tuple[SourceSettings, ...]
     map: tuple[MapEntry, ...]
@@ -99,6 +101,7 @@ def _read_rest(
         spool_directory=spool_directory,
         spool=read_limits(spool),
         reduce=read_reduce(top.take_table("reduce")),
+        send=read_send(top.take_table("send")),
         web=read_web(top.take_table("web")),
         sources=read_sources(top),
         map=map_entries,

@@ -29,6 +29,7 @@ TAKES_EFFECT = {
     "gateway_every_s",
     "cache_directory",
     "reduce",
+    "send",
     "sources",
     "map",
     "protect",

@@ -46,6 +46,7 @@ class Composition:
             protection=self.protected.rules,
             vehicle=self.config.vehicle,
             reduce=self.config.reduce,
+            send=self.config.send,
             output=output,
         )
 

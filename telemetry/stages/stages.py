@@ -18,6 +18,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.ledger import add
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
+from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
@@ -42,6 +43,7 @@ class Stages:
         protection: Sequence[ProtectionRule] = (),
         vehicle: str,
         reduce: ReduceSettings = SEND_ALL,
+        send: SendSettings = SEND_MESSAGES,
         observer: Observer | None = None,
         output: OutputFormat = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
@@ -61,6 +63,7 @@ class Stages:
             alarms,
             vehicle=vehicle,
             reduce=reduce,
+            send=send,
             output=output,
             events_last=events_last,
         )

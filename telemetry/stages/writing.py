@@ -29,6 +29,7 @@ from telemetry.model.point import tag_set
 from telemetry.rules.alarms import Alarm, AlarmEvents
 from telemetry.rules.missing_pages import MissingPages, Report
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
+from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
@@ -89,14 +90,15 @@ class Writing:
         *,
         vehicle: str,
         reduce: ReduceSettings = SEND_ALL,
+        send: SendSettings = SEND_MESSAGES,
         output: OutputFormat = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
     ) -> None:
         """mapping: None when nothing is mapped; events_last: after all rows that are written at a time.
 
-        ConfigError if `reduce` names a measurement that there is not.
+        ConfigError if `reduce` names a measurement that there is not, or `send` messages.
         """
-        check_measurements(reduce.every_s_by_measurement, schema.specs)
+        check_measurements(reduce, schema.specs)
         self._schema = schema
         self._observer: Observer | None = None
         self.vehicle = vehicle
@@ -109,8 +111,7 @@ class Writing:
         self.alarm_events = AlarmEvents(alarms)
         self._events_last = events_last
         self._events_made = 0
-        every_ns = [0 if spec.hidden else reduce.every_ns(spec.measurement) for spec in schema.specs]
-        self._reducer = Reducer(schema, every_ns) if any(every_ns) else None
+        self._reducer = _reducer(schema, reduce, send)
         self.encoder = Encoder(schema)
         self._output = output
         self._is_text = output is not OutputFormat.LINE_PROTOCOL
@@ -335,6 +336,15 @@ class Writing:
                 source = channel.binding.source
                 counters = add(counters, {account_name(source, name): count for name, count in kept_out})
         return add(counters, {f"points/made/{name}": count for name, count in made.items()})
+
+
+def _reducer(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> Reducer | None:
+    """Return what keeps rows from being sent; None: nothing does."""
+    every_ns = [
+        0 if spec.hidden else reduce.every_ns(spec.measurement) if is_sent else -1
+        for spec, is_sent in zip(schema.specs, send.chosen(schema.specs), strict=True)
+    ]
+    return Reducer(schema, every_ns, [*map(reduce.flags_every_ns, schema.specs)]) if any(every_ns) else None
 
 
 def _encode_of(encoder: Encoder, output: OutputFormat) -> "_Encoding":

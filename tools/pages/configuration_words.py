@@ -91,8 +91,21 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "max_age_h": _words("data older than this is evicted, counted", "none"),
         "keep_free_mib": _words("always left free on the disk"),
     },
+    "send": {
+        "messages": _words("false: the data model, events and the service's own state alone"),
+        "only": _words('globs of messages: no others are sent, as in `["BMS_*"]`', "all"),
+        "without": _words("globs of messages that are not sent; stronger than `only`", "none"),
+    },
     "reduce": {
         "every_s": _words("the interval; 0: send everything"),
+        "flags_every_s": _words(
+            "of flags in messages: one change passes at once in each of these intervals, and the last state"
+            " goes out when it ends; 0: each change passes"
+        ),
+        "flags": _words(
+            "the same of single measurements, also of the data model: `flags = { BMS_Alive = 3600.0 }`",
+            "none",
+        ),
         "measurements": _words(
             "intervals of single measurements, in s: `measurements = { Cells = 10.0, Alarms = 0.0 }`", "none"
         ),
@@ -269,6 +282,10 @@ directory = "spool"
 [reduce]
 every_s = 1.0
 measurements = { Cells = 10.0 }
+flags = { Cells = 10.0 }
+
+[send]
+only = ["Cells"]
 
 [web]
 names = ["gateway-7.example.org"]

@@ -6,6 +6,9 @@ another interval comes, later or earlier, or a row of a J1939 sender that takes 
 flushed. A row goes out at once, as it is, if it is the first of its key or if a field whose changes pass (flags,
 value tables) differs from the one last seen: what it carries is no longer pending.
 
+Where flags have an interval of their own, one change passes in each of them. Later changes wait in the pending row,
+which goes out as soon as a row of another such interval comes: so the last state is never lost.
+
 Promises:
 - Rows in = rows out + `reduced` + `pending`, at every moment.
 - The same rows come out, however they were batched.
@@ -41,16 +44,20 @@ cdef inline size_t _hash(uint32_t record, uint16_t tags) noexcept nogil:
 
 @cython.final
 cdef class Reducer:
-    """Reduces rows of one Schema. `every_ns` has an interval for each record, 0 where everything passes.
+    """Reduces rows of one Schema. `every_ns` has an interval for each record: 0 where everything passes, -1 where
+    nothing does. `flags_every_ns` has another one for changes of its flags, 0 where each passes; None: of all.
 
-    `reduced` counts rows that were merged into another one, `pending` those held back now.
-    Raises ValueError for a negative interval, or another number of intervals than of records.
+    `reduced` counts rows that were merged into another one or do not pass, `pending` those held back now.
+    Raises ValueError for another negative interval, or another number of intervals than of records.
     """
 
-    def __cinit__(self, Schema schema not None, every_ns):
-        if len(every_ns) != schema.record_count:
-            raise ValueError(f"{len(every_ns)} intervals for {schema.record_count} records")
-        if any(each < 0 for each in every_ns):
+    def __cinit__(self, Schema schema not None, every_ns, flags_every_ns=None):
+        if flags_every_ns is None:
+            flags_every_ns = [0] * schema.record_count
+        for intervals in (every_ns, flags_every_ns):
+            if len(intervals) != schema.record_count:
+                raise ValueError(f"{len(intervals)} intervals for {schema.record_count} records")
+        if any(each < -1 for each in every_ns) or any(each < 0 for each in flags_every_ns):
             raise ValueError("an interval is negative")
         self.schema = schema
         cdef Py_ssize_t index
@@ -59,11 +66,14 @@ cdef class Reducer:
         for index in range(schema.record_count):
             mask_words += schema.records[index].mask_words
         self.every_ns = <int64_t*>calloc(count, sizeof(int64_t))
+        self.flags_every_ns = <int64_t*>calloc(count, sizeof(int64_t))
         self.passes_at = <size_t*>calloc(count, sizeof(size_t))
         self.passes = <uint64_t*>calloc(max(mask_words, 1), sizeof(uint64_t))
         self.table_size = FIRST_TABLE_SIZE
         self.table = <uint32_t*>calloc(self.table_size, sizeof(uint32_t))
-        if self.every_ns == NULL or self.passes_at == NULL or self.passes == NULL or self.table == NULL:
+        if self.every_ns == NULL or self.flags_every_ns == NULL or self.passes_at == NULL:
+            raise MemoryError
+        if self.passes == NULL or self.table == NULL:
             raise MemoryError
         cdef size_t at = 0
         cdef uint32_t field
@@ -71,6 +81,7 @@ cdef class Reducer:
         for index in range(schema.record_count):
             record = &schema.records[index]
             self.every_ns[index] = every_ns[index]
+            self.flags_every_ns[index] = flags_every_ns[index]
             self.passes_at[index] = at
             for field in range(record.field_count):
                 if schema.fields[record.first_field + field].passes:
@@ -79,6 +90,7 @@ cdef class Reducer:
 
     def __dealloc__(self):
         free(self.every_ns)
+        free(self.flags_every_ns)
         free(self.passes_at)
         free(self.passes)
         free(self.held)
@@ -107,20 +119,26 @@ cdef class Reducer:
     def flush(self, SampleBatch out not None, before_ns=None, tags=None):
         """Append to `out` the pending rows whose interval ended by `before_ns` (frame time; None: all of them).
 
+        That is the interval of their flags where a change of one waits.
         tags: only rows of these tag sets; None: of all.
         """
         self._check(out)
         cdef int64_t end_ns = 0 if before_ns is None else before_ns
         cdef bint every_row = before_ns is None
+        cdef bint is_over
         cdef size_t index
         cdef Held* held
         for index in range(self.held_count):
             held = &self.held[index]
             if not held.pending or not (tags is None or held.tags in tags):
                 continue
-            if every_row or held.interval < _interval(end_ns, self.every_ns[held.record]):
+            is_over = every_row or held.interval < _interval(end_ns, self.every_ns[held.record])
+            if not is_over and held.waiting:
+                is_over = held.flag_interval < _interval(end_ns, self.flags_every_ns[held.record])
+            if is_over:
                 if not self._emit(held, out):
                     raise MemoryError
+                held.waiting = False
 
     def pending_by_measurement(self):
         """Return how many rows are held back now, by measurement, without measurements that have none."""
@@ -140,13 +158,15 @@ cdef class Reducer:
         cdef Record* record
         cdef Held* held
         cdef int64_t interval
+        cdef int64_t every_ns
         cdef bint passes
         for number in range(samples.rows):
             head = <RowHead*>row
             record = &self.schema.records[head.record]
             passes = True
-            if self.every_ns[head.record] != 0:
-                interval = _interval(head.time_ns, self.every_ns[head.record])
+            every_ns = self.every_ns[head.record]
+            if every_ns > 0:
+                interval = _interval(head.time_ns, every_ns)
                 held = self._find(head.record, head.tags)
                 if held == NULL:
                     held = self._add(head.record, head.tags)
@@ -155,12 +175,20 @@ cdef class Reducer:
                 elif held.pending and (held.interval != interval or head.id & ROW_NEW_SENDER):
                     if not self._emit(held, out):
                         return False
-                passes = self._sees_change(held, record, row)
+                if not held.holds_flags:
+                    passes = self._sees_change(held, record, row)
+                else:
+                    if not self._release(held, head, out):
+                        return False
+                    passes = self._may_pass(held, record, row)
                 if passes:
                     self._take_away(held, record, row)
                 else:
                     held.interval = interval
                     self._merge(held, record, row)
+            elif every_ns < 0:
+                passes = False
+                self.reduced += 1
             if passes:
                 copied = out.add_row(head.record)
                 if copied == NULL:
@@ -192,6 +220,68 @@ cdef class Reducer:
                 seen_slots[index] = slots[index]
         held.seen = True
         return changed
+
+    cdef bint _release(self, Held* held, RowHead* head, SampleBatch out) noexcept nogil:
+        # Sends the change that has waited, if the row of `head` is of another interval of flags. That interval has
+        # had its change then, also where the pending row has gone out already, with its own interval.
+        cdef int64_t interval
+        if not held.waiting:
+            return True
+        interval = _interval(head.time_ns, self.flags_every_ns[held.record])
+        if held.pending and held.flag_interval == interval:
+            return True
+        if held.pending and not self._emit(held, out):
+            return False
+        held.flag_interval = interval
+        held.waiting = False
+        return True
+
+    cdef bint _may_pass(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
+        # Whether a field whose changes pass differs from the one last sent, and no such change has passed in this
+        # interval. A change that may not waits in the pending row.
+        cdef uint64_t* mask = row + HEAD_WORDS
+        cdef uint64_t* slots = mask + record.mask_words
+        cdef uint64_t* passes = self.passes + self.passes_at[held.record]
+        cdef uint64_t* sent_mask = self.words + held.at + record.row_words
+        cdef uint64_t* sent_slots = sent_mask + record.mask_words
+        cdef int64_t interval = _interval((<RowHead*>row).time_ns, self.flags_every_ns[held.record])
+        cdef bint changed = not held.seen
+        cdef uint32_t word
+        cdef uint32_t index
+        cdef uint64_t left
+        for word in range(record.mask_words):
+            left = mask[word] & passes[word]
+            changed |= (left & ~sent_mask[word]) != 0
+            while left and not changed:
+                index = 64 * word + lowest_bit(left)
+                left &= left - 1
+                changed = slots[index] != sent_slots[index]
+        if not changed:
+            return False
+        if held.seen and held.flag_interval == interval:
+            held.waiting = True
+            return False
+        held.flag_interval = interval
+        return self._sees_change(held, record, row)
+
+    cdef void _have_sent(self, Held* held) noexcept nogil:
+        # The pending row goes out with a change that has waited: its flags are those last sent.
+        cdef Record* record = &self.schema.records[held.record]
+        cdef uint64_t* mask = self.words + held.at + HEAD_WORDS
+        cdef uint64_t* slots = mask + record.mask_words
+        cdef uint64_t* passes = self.passes + self.passes_at[held.record]
+        cdef uint64_t* sent_mask = self.words + held.at + record.row_words
+        cdef uint64_t* sent_slots = sent_mask + record.mask_words
+        cdef uint32_t word
+        cdef uint32_t index
+        cdef uint64_t left
+        for word in range(record.mask_words):
+            left = mask[word] & passes[word]
+            sent_mask[word] |= left
+            while left:
+                index = 64 * word + lowest_bit(left)
+                left &= left - 1
+                sent_slots[index] = slots[index]
 
     cdef void _merge(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
         cdef uint64_t* pending = self.words + held.at
@@ -234,6 +324,8 @@ cdef class Reducer:
         if row == NULL:
             return False
         memcpy(row, self.words + held.at, self.schema.records[held.record].row_words * sizeof(uint64_t))
+        if held.waiting:
+            self._have_sent(held)
         held.pending = False
         self.pending -= 1
         return True
@@ -259,6 +351,7 @@ cdef class Reducer:
         memset(held, 0, sizeof(Held))
         held.record = record
         held.tags = tags
+        held.holds_flags = self.flags_every_ns[record] != 0
         held.at = self.words_used
         memset(self.words + self.words_used, 0, words * sizeof(uint64_t))
         self.words_used += words

@@ -1,20 +1,48 @@
 """Which measurements `[reduce]` may name."""
 
+from pathlib import Path
+
 import pytest
 from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.errors import ConfigError
-from telemetry.rules.reduce import check_measurements
+from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements, read_reduce
+from telemetry.toml_document import Document
+from telemetry.toml_table import TomlTable
 
 PACK = RecordSpec("Pack_State", ())
 
 
 def test_messages_and_measurements_of_the_data_model_may_be_named() -> None:
-    check_measurements(["Pack_State", "cells", "battery"], [PACK])
-    check_measurements([], [])
+    named = dict.fromkeys(("Pack_State", "cells", "battery"), 1.0)
+    check_measurements(ReduceSettings(1.0, named, 1.0, named), [PACK])
+    check_measurements(SEND_ALL, [])
 
 
 @pytest.mark.parametrize("name", ["Pack", "pack_state", "cell"])
 def test_an_interval_that_would_never_be_used_is_an_error(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"reduce\.measurements: there is no measurement '{name}'"):
-        check_measurements([name], [PACK])
+        check_measurements(ReduceSettings(0.0, {name: 1.0}), [PACK])
+    with pytest.raises(ConfigError, match=rf"reduce\.flags: there is no measurement '{name}'"):
+        check_measurements(ReduceSettings(1.0, {}, 0.0, {name: 1.0}), [PACK])
+
+
+def test_flags_of_the_data_model_are_held_by_their_name_alone() -> None:
+    settings = ReduceSettings(60.0, {}, 30.0, {"charger": 2.0})
+    assert settings.flags_every_ns(PACK) == 30 * 10**9
+    assert settings.flags_every_ns(RecordSpec("battery", (), modelled=True)) == 0
+    assert settings.flags_every_ns(RecordSpec("charger", (), modelled=True)) == 2 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"flags_every_s": 5.0}, "reduce: flags_every_s: does nothing where all rows are sent"),
+        ({"flags": {"Pack_State": 5.0}}, "reduce: flags: does nothing where all rows are sent"),
+        ({"every_s": 5.0, "flags_every_s": -1.0}, "reduce: flags_every_s: must be from 0 to 86400, not -1"),
+    ],
+)
+def test_an_interval_of_flags_without_one_of_rows_is_an_error(keys: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_reduce(TomlTable(Document.plain(Path("reduce"), keys), {}))
+    assert str(caught.value).startswith(told)

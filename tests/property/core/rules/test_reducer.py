@@ -10,9 +10,15 @@ from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER
 
 from tests.support.reducer import ModelReducer
 
-EVERY_NS = {"small": 10, "wide": 7, "all": 0}
-PASSES = {"small": {"flag"}, "wide": {f"f{index}" for index in (0, 63, 64, 69)}, "all": {"flag"}}
-NAMES = {"small": ["x", "flag"], "wide": [f"f{index}" for index in range(70)], "all": ["x", "flag"]}
+EVERY_NS = {"small": 10, "wide": 7, "all": 0, "none": -1}
+FLAGS_EVERY_NS = {"small": 4, "wide": 20, "all": 3, "none": 5}
+PASSES = {
+    "small": {"flag"},
+    "wide": {f"f{index}" for index in (0, 63, 64, 69)},
+    "all": {"flag"},
+    "none": {"flag"},
+}
+NAMES = {name: ["x", "flag"] for name in EVERY_NS} | {"wide": [f"f{index}" for index in range(70)]}
 MEASUREMENTS = list(EVERY_NS)
 SCHEMA = Schema(
     RecordSpec(
@@ -51,10 +57,16 @@ def batch(some: list[Row]) -> SampleBatch:
     return samples
 
 
-@given(st.lists(st.one_of(st.lists(rows(), max_size=20), st.none(), st.integers(-30, 30))))
-def test_the_reducer_does_what_its_model_does(steps: list[list[Row] | int | None]) -> None:
-    reducer = Reducer(SCHEMA, [EVERY_NS[name] for name in MEASUREMENTS])
-    model = ModelReducer(EVERY_NS, PASSES)
+@given(
+    st.lists(st.one_of(st.lists(rows(), max_size=20), st.none(), st.integers(-30, 30))),
+    st.sampled_from([{}, FLAGS_EVERY_NS]),
+)
+def test_the_reducer_does_what_its_model_does(
+    steps: list[list[Row] | int | None], flags_every_ns: dict[str, int]
+) -> None:
+    every_ns = [EVERY_NS[name] for name in MEASUREMENTS]
+    reducer = Reducer(SCHEMA, every_ns, [flags_every_ns.get(name, 0) for name in MEASUREMENTS])
+    model = ModelReducer(EVERY_NS, PASSES, flags_every_ns)
     rows_in = rows_out = 0
     for step in steps:
         out = SampleBatch(SCHEMA)
@@ -69,6 +81,24 @@ def test_the_reducer_does_what_its_model_does(steps: list[list[Row] | int | None
         assert (reducer.reduced, reducer.pending) == (model.reduced, model.pending)
         assert rows_in == rows_out + reducer.reduced + reducer.pending
         assert sum(reducer.pending_by_measurement().values()) == reducer.pending
+
+
+@given(st.lists(rows(), max_size=40))
+def test_the_last_state_of_a_flag_is_sent_whatever_its_interval(some: list[Row]) -> None:
+    every_ns = [EVERY_NS[name] for name in MEASUREMENTS]
+    flags_every_ns = [FLAGS_EVERY_NS[name] for name in MEASUREMENTS]
+    reducer, out = Reducer(SCHEMA, every_ns, flags_every_ns), SampleBatch(SCHEMA)
+    reducer.reduce(batch(some), out)
+    reducer.flush(out)
+    assert last_flags(list(out)) == last_flags([row for row in some if row.measurement != "none"])
+
+
+def last_flags(some: list[Row]) -> dict[tuple[str, int], dict[str, int | float | bool]]:
+    last: dict[tuple[str, int], dict[str, int | float | bool]] = {}
+    for row in some:
+        flags = {name: value for name, value in row.raw.items() if name in PASSES[row.measurement]}
+        last[row.measurement, row.tags] = last.get((row.measurement, row.tags), {}) | flags
+    return last
 
 
 @given(st.lists(rows(), max_size=40), st.integers(1, 40))

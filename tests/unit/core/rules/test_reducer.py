@@ -127,6 +127,50 @@ def test_records_without_an_interval_pass(bench: Bench) -> None:
     assert bench.flush() == []
 
 
+def test_of_a_record_with_the_interval_minus_one_nothing_goes_out_and_all_is_counted(schema: Schema) -> None:
+    reducer, samples, out = Reducer(schema, [-1, 0]), SampleBatch(schema), SampleBatch(schema)
+    for step in range(3):
+        samples.append(0, step, {"closed": step})
+        samples.append(1, step, {"x": step})
+    reducer.reduce(samples, out)
+    reducer.flush(out)
+    assert [(row.measurement, row.raw) for row in out] == [("raw", {"x": step}) for step in range(3)]
+    assert (reducer.reduced, reducer.pending) == (3, 0)
+
+
+def test_a_flag_that_changes_with_each_row_passes_once_in_its_interval(schema: Schema) -> None:
+    bench = Bench(schema)
+    bench.reducer = Reducer(schema, [1000 * SECOND, 0], [10 * SECOND, 0])
+    came = [bench.put(step * 0.5, closed=step % 2, voltage=step) for step in range(200)]
+    sent = [row for rows in came for row in rows]
+    last = [9.5 + 10 * step for step in range(9)]  # of each interval
+    assert [time_s for time_s, _ in sent] == [0.0, *last]
+    assert all(row["voltage"] == 2 * time_s for time_s, row in sent)
+    assert bench.reducer.reduced == 200 - 10 - 1
+
+
+def test_a_change_that_is_held_goes_out_when_its_interval_is_over_though_no_other_follows(
+    schema: Schema,
+) -> None:
+    bench = Bench(schema)
+    bench.reducer = Reducer(schema, [1000 * SECOND, 0], [10 * SECOND, 0])
+    bench.put(0.0, closed=0)
+    assert bench.put(1.0, closed=1) == []
+    assert bench.put(2.0, voltage=5) == []
+    assert bench.flush(9.9) == []
+    assert bench.flush(10.0) == [(2.0, {"closed": 1, "voltage": 5})]
+    assert bench.put(11.0, closed=1) == []  # as sent
+    assert bench.put(12.0, closed=0) == [(12.0, {"closed": 0})]  # the first change of this interval
+
+
+def test_a_message_without_the_flag_lets_go_of_the_change_that_waits(schema: Schema) -> None:
+    bench = Bench(schema)
+    bench.reducer = Reducer(schema, [1000 * SECOND, 0], [10 * SECOND, 0])
+    bench.put(0.0, closed=0)
+    bench.put(1.0, closed=1)
+    assert bench.put(10.0, voltage=1) == [(1.0, {"closed": 1})]
+
+
 def test_ten_thousand_keys_are_found_again(schema: Schema) -> None:
     reducer, samples, out = Reducer(schema, [SECOND, 0]), SampleBatch(schema), SampleBatch(schema)
     for time_ns in (0, 1, 2):
@@ -139,10 +183,12 @@ def test_ten_thousand_keys_are_found_again(schema: Schema) -> None:
     assert [(row.tags, row.raw["voltage"]) for row in out] == [(tags, tags) for tags in range(10_000)]
 
 
-@pytest.mark.parametrize("every_ns", [[], [1], [1, 2, 3], [1, -1]])
+@pytest.mark.parametrize("every_ns", [[], [1], [1, 2, 3], [1, -2]])
 def test_intervals_must_fit_the_schema(schema: Schema, every_ns: list[int]) -> None:
     with pytest.raises(ValueError, match="interval"):
         Reducer(schema, every_ns)
+    with pytest.raises(ValueError, match="interval"):
+        Reducer(schema, [0, 0], every_ns)
 
 
 def test_batches_of_another_schema_and_the_batch_itself_are_refused(schema: Schema) -> None:
