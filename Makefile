@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke dist clean
+.PHONY: help setup setup-tests demo test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -69,6 +69,9 @@ bench-page: setup-tests ## the same, into docs/benchmarks.md
 
 bench-smoke: setup-tests ## the benchmarks' code on little data, without looking at the times
 	$(PYTHON) -m benchmarks --smoke
+
+deb: ## the Debian package of this machine's release and architecture, in dist/
+	tools/deb.sh
 
 dist: setup ## sdist and wheel, in dist/
 	rm -rf dist

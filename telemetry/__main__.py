@@ -25,6 +25,7 @@ COMMANDS = {
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
     "signals": "the signals of a database, and what a log holds of each",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
+    "files": "write out the unit, udev and sysctl files, a first configuration and the dashboards",
     "completion": "a script that lets a shell complete this command",
     "sim": "a simulated ECU on a bus, a socket or into a log",
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",

@@ -57,33 +57,56 @@ def test_the_sdist_holds_all_sources_of_the_core_and_nothing_generated(packages:
     assert not [name for name in names if name.endswith((".c", ".cpp", ".so"))]
 
 
-def test_the_wheel_starts_in_an_empty_environment(packages: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def environment(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with the wheel and what it depends on."""
     (wheel,) = packages.glob("*.whl")
-    venv.create(tmp_path / "empty", with_pip=True)
-    run(tmp_path / "empty/bin/python", "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
-    version = run(tmp_path / "empty/bin/nev-telemetry", "--version", cwd=tmp_path)
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    run(folder / "bin/python", "-m", "pip", "install", "-q", wheel, cwd=folder)
+    return folder
+
+
+def test_the_wheel_starts_in_an_empty_environment(environment: Path, tmp_path: Path) -> None:
+    version = run(environment / "bin/nev-telemetry", "--version", cwd=tmp_path)
     assert version.split()[-1] == telemetry.__version__
     log, database = ROOT / "examples/charge.log", ROOT / "firmware_sim/wire/vehicle.dbc"
-    seen = run(tmp_path / "empty/bin/nev-telemetry", "monitor", "--log", log, "--dbc", database, cwd=tmp_path)
+    seen = run(environment / "bin/nev-telemetry", "monitor", "--log", log, "--dbc", database, cwd=tmp_path)
     assert "BMS_PackPower" in seen
 
 
-def test_the_wheel_has_every_module_and_its_typing(packages: Path) -> None:
+def tracked(*folders: str) -> set[str]:
+    return set(run("git", "ls-files", "-co", "--exclude-standard", *folders, cwd=ROOT).split())
+
+
+def test_the_wheel_has_every_file_of_its_packages_and_no_source_of_the_core(packages: Path) -> None:
     (wheel,) = packages.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for folder, place in (
-        ("telemetry", "telemetry"),
-        ("firmware_sim", "firmware_sim"),
-        ("ext/telemetry_core", "telemetry_core"),
-    ):
-        expected = {
-            f"{place}/{path.relative_to(ROOT / folder)}"
-            for path in (ROOT / folder).rglob("*")
-            if path.suffix in {".py", ".pyi", ".pxd", ".dbc", ".toml"} or path.name == "py.typed"
-        }
-        assert expected - names == set()
+    files = tracked("telemetry", "firmware_sim", "ext/telemetry_core")
+    expected = {name.removeprefix("ext/") for name in files if not name.endswith((".pyx", ".map"))}
+    assert {"telemetry/web/page/index.html", "telemetry_core/py.typed"} <= expected
+    assert expected - names == set()
     assert not [name for name in names if name.endswith((".c", ".cpp", ".pyx"))]
+
+
+def test_the_wheel_brings_unit_settings_and_dashboards_and_writes_them_out(
+    environment: Path, tmp_path: Path
+) -> None:
+    files = tracked("packaging", "dashboards")
+    expected = {name for name in files if not name.endswith(".py") and "packaging/debian/" not in name}
+    assert {"packaging/systemd/nev-telemetry.service", "dashboards/flux/battery.json"} <= expected
+    run(environment / "bin/nev-telemetry", "files", tmp_path, cwd=tmp_path)
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == expected
+    assert all((tmp_path / name).read_bytes() == (ROOT / name).read_bytes() for name in written)
+
+
+def test_the_sdist_has_all_that_a_clone_has(packages: Path) -> None:
+    (sdist,) = packages.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert tracked() - names == set()
 
 
 def test_compiled_modules_show_no_symbol_but_their_entry(packages: Path, tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
-"""A real systemd with the service's own unit, in namespaces on this machine's files.
+"""A real systemd in namespaces: with the service's own unit on this machine's files, or on another Debian's.
 
-Promises: the host's files are seen through an overlay, /run, /tmp, /var/lib and /dev are new, and when
-systemd ends, or the test does, everything is gone with the namespaces. Relies on root, cgroup2 and overlayfs.
+Promises:
+- The files are seen through an overlay; /run, /tmp and /dev are new.
+- When systemd ends, or the test does, everything is gone with the namespaces.
+
+Relies on root, cgroup2 and overlayfs.
 """
 
 import os
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,32 +21,20 @@ _BOOT = """
 set -eu
 mount -t tmpfs tmpfs "$FOLDER"
 mkdir "$FOLDER/upper" "$FOLDER/work" "$FOLDER/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$FOLDER/upper,workdir=$FOLDER/work" "$FOLDER/root"
+mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$FOLDER/upper,workdir=$FOLDER/work" "$FOLDER/root"
 cd "$FOLDER/root"
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
-for place in run tmp dev var/lib; do mount -t tmpfs tmpfs "$place"; done
+for place in run tmp dev; do mount -t tmpfs tmpfs "$place"; done
 for device in null zero full random urandom tty; do
     touch "dev/$device"; mount --bind "/dev/$device" "dev/$device"
 done
 mkdir dev/pts dev/shm oldroot
 mount -t devpts devpts dev/pts
 
-install=opt/nev-telemetry
-mkdir -p "$install/bin" "$install/python" "$install/site" "$install/source"
-mount --bind "$PYTHON_PREFIX" "$install/python"
-mount --bind "$SITE" "$install/site"
-mount --bind "$SOURCE" "$install/source"
-cp "$PYTHON" "$install/bin/python"
-printf '#!/bin/sh\nexec /opt/nev-telemetry/bin/python -m telemetry "$@"\n' >"$install/bin/nev-telemetry"
-chmod 755 "$install/bin/python" "$install/bin/nev-telemetry"
-
-rm -rf etc/systemd/system etc/nev-telemetry
-mkdir -p etc/systemd/system/probe.target.wants etc/nev-telemetry
-cp "$SOURCE/packaging/systemd/nev-telemetry.service" etc/systemd/system/
-cp "$SOURCE/packaging/gateway.toml" etc/nev-telemetry/
-(umask 077; echo secret-token >etc/nev-telemetry/influx-token)
+eval "$PREPARE"
+mkdir -p etc/systemd/system/probe.target.wants
 cp "$PROBE" probe.sh
 touch results
 mount --bind "$RESULTS" results
@@ -65,6 +57,24 @@ exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=probe.target --log-target=null --show-status=0
 """
 
+_OUR_UNIT = """
+mount -t tmpfs tmpfs var/lib
+install=opt/nev-telemetry
+mkdir -p "$install/bin" "$install/python" "$install/site" "$install/source"
+mount --bind "$PYTHON_PREFIX" "$install/python"
+mount --bind "$SITE" "$install/site"
+mount --bind "$SOURCE" "$install/source"
+cp "$PYTHON" "$install/bin/python"
+printf '#!/bin/sh\nexec /opt/nev-telemetry/bin/python -m telemetry "$@"\n' >"$install/bin/nev-telemetry"
+chmod 755 "$install/bin/python" "$install/bin/nev-telemetry"
+
+rm -rf etc/systemd/system etc/nev-telemetry
+mkdir -p etc/systemd/system etc/nev-telemetry
+cp "$SOURCE/packaging/systemd/nev-telemetry.service" etc/systemd/system/
+cp "$SOURCE/packaging/gateway.toml" etc/nev-telemetry/
+(umask 077; echo secret-token >etc/nev-telemetry/influx-token)
+"""
+
 _PYTHON = f"""#!/bin/sh
 home=/opt/nev-telemetry
 export LD_LIBRARY_PATH=$home/python/lib PYTHONHOME=$home/python PYTHONDONTWRITEBYTECODE=1
@@ -79,35 +89,39 @@ class NoSystemdError(Exception):
 
 def run(probe: str, folder: Path) -> str:
     """What `probe`, a bash script beside the installed service, prints. folder: an empty one."""
-    python, script, results = folder / "python", folder / "probe", folder / "results"
-    machine = folder / "machine"
-    machine.mkdir()
+    python = folder / "python"
     python.write_text(_PYTHON)
+    environment = {
+        "PYTHON_PREFIX": sys.base_prefix,
+        "SITE": sysconfig.get_path("purelib"),
+        "SOURCE": str(ROOT),
+        "PYTHON": str(python),
+    }
+    return _run(probe, folder, Path("/"), _OUR_UNIT, environment)
+
+
+def run_on(debian: Path, probe: str, folder: Path, packages: Path) -> str:
+    """What `probe` prints on another Debian, which stays as it is. packages: what it sees as /packages."""
+    prepare = 'mkdir packages; mount --bind "$PACKAGES" packages'
+    return _run(probe, folder, debian, prepare, {"PACKAGES": str(packages)})
+
+
+def _run(probe: str, folder: Path, lower: Path, prepare: str, environment: Mapping[str, str]) -> str:
+    script, results, machine = folder / "probe", folder / "results", folder / "machine"
+    machine.mkdir()
     script.write_text(probe)
     results.touch()
+    namespaces = ("--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--ipc", "--uts")
     done = subprocess.run(
-        [
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--cgroup",
-            "--ipc",
-            "--uts",
-            "bash",
-            "-c",
-            _BOOT,
-        ],
+        ["unshare", *namespaces, "bash", "-c", _BOOT],
         env={
             "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
             "FOLDER": str(machine),
-            "PYTHON_PREFIX": sys.base_prefix,
-            "SITE": sysconfig.get_path("purelib"),
-            "SOURCE": str(ROOT),
-            "PYTHON": str(python),
+            "LOWER": str(lower),
+            "PREPARE": prepare,
             "PROBE": str(script),
             "RESULTS": str(results),
+            **environment,
         },
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -117,7 +131,6 @@ def run(probe: str, folder: Path) -> str:
     )
     told = results.read_text()
     if not told:
-        raise NoSystemdError(
-            done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it told nothing"
-        )
+        last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it printed nothing"
+        raise NoSystemdError(last)
     return told

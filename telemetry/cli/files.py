@@ -1,0 +1,73 @@
+"""`nev-telemetry files FOLDER`: writes out what lies beside the program.
+
+The unit, udev and sysctl files, bus settings, a configuration to begin with, and the dashboards of Grafana.
+A file that is already there is left alone, whatever it holds.
+"""
+
+import argparse
+import importlib.metadata
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from telemetry.errors import EXIT_OK, InputMissingError, StorageError
+
+HELP = "write out the unit, udev and sysctl files, a first configuration and the dashboards"
+INSTALLED = "share/nev-telemetry/"  # where a wheel puts them, below the environment
+FOLDERS = ("packaging", "dashboards")
+_CHECKOUT = Path(__file__).parents[2]
+_OF_BUILDERS = "packaging/debian/"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FOLDER."""
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where to; made if it is missing")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write what is missing there; print each file that was written."""
+    found = dict(sorted(shipped_files()))
+    if not found:
+        raise InputMissingError(
+            "no files were installed beside it",
+            where="nev-telemetry",
+            hint="install the wheel, or use a clone",
+        )
+    kept = 0
+    for name, source in found.items():
+        target = arguments.folder / name
+        try:
+            if target.exists():
+                kept += 1
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        except OSError as error:
+            raise StorageError(f"cannot be written: {error.strerror}", where=str(target)) from error
+        print(target)
+    if kept:
+        are = (
+            "file was there already and is as it was"
+            if kept == 1
+            else "files were there already and are as they were"
+        )
+        sys.stderr.write(f"{kept} {are}\n")
+    return EXIT_OK
+
+
+def shipped_files() -> Iterator[tuple[str, Path]]:
+    """The name below DIR of each file, and where it lies: beside an installed wheel, or in a checkout."""
+    installed = [
+        (path.as_posix().rpartition(INSTALLED)[2], Path(str(path.locate())))
+        for path in importlib.metadata.files("nev-telemetry") or ()
+        if INSTALLED in path.as_posix()
+    ]
+    if installed:
+        yield from installed
+        return
+    for folder in FOLDERS:
+        for path in (_CHECKOUT / folder).rglob("*"):
+            name = path.relative_to(_CHECKOUT).as_posix()
+            if path.is_file() and path.suffix not in (".py", ".pyc") and not name.startswith(_OF_BUILDERS):
+                yield name, path

@@ -1,0 +1,37 @@
+"""`nev-telemetry files DIR`, of a checkout; tests/integration/test_packaging.py has it of a wheel."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_unit_and_the_dashboards_are_written_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["files", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert sorted(printed) == sorted(str(path) for path in tmp_path.rglob("*") if path.is_file())
+    for name in ("packaging/systemd/nev-telemetry.service", "dashboards/influxql/battery.json"):
+        assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes()
+    assert not list(tmp_path.rglob("*.py"))
+
+
+def test_a_file_that_is_there_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "packaging/gateway.toml"
+    own.parent.mkdir()
+    own.write_text("mine")
+    assert main(["files", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert own.read_text() == "mine"
+    assert str(own) not in printed.out
+    assert printed.err == "1 file was there already and is as it was\n"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["files", str(tmp_path / "file" / "below")]) == 74
+    assert f"{tmp_path}/file/below" in capsys.readouterr().err
