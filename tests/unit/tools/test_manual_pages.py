@@ -46,6 +46,6 @@ def test_groff_finds_nothing_wrong_with_a_page(pages: dict[str, str], tmp_path: 
         pytest.skip("no groff: apt-get install groff-base")
     for name, text in pages.items():
         (tmp_path / name).write_text(text, "utf-8")
-        command = ["groff", "-k", "-man", "-Tutf8", "-ww", "-z", tmp_path / name]
+        command: list[str | Path] = ["groff", "-k", "-man", "-Tutf8", "-ww", "-z", tmp_path / name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), name
