@@ -17,7 +17,7 @@ HELP = "write out the unit, udev and sysctl files, a first configuration and the
 INSTALLED = "share/nev-telemetry/"  # where a wheel puts them, below the environment
 FOLDERS = ("packaging", "dashboards")
 _CHECKOUT = Path(__file__).parents[2]
-_OF_BUILDERS = "packaging/debian/"
+_OF_BUILDERS = ("packaging/debian/", "packaging/compose/")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
