@@ -2,21 +2,19 @@
 
 Promises:
 - A value is never older than it says. Its age is the longer of two: the time since it was processed, and how
-far its
-  stamp lies before the newest of its channel. So nothing makes an old value look new: neither a silent bus,
-  nor a
-  clock that is set, nor a log that is replayed fast.
+  far its stamp lies before the newest of its channel. So nothing makes an old value look new: neither a
+  silent bus, nor a clock that is set, nor a log that is replayed fast.
 - It costs next to nothing while nobody looks. Message rows are remembered only for MESSAGES_FOR_S after a
-request.
+  request, and a snapshot has MAX_MESSAGES of them with MAX_SIGNALS values at most.
 
 Relies on one thread that observes and takes snapshots. A snapshot is immutable, and any thread may describe
-it.
-Has no thread and no socket.
+it. Has no thread and no socket.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.traffic import ChannelTraffic, Traffic
@@ -25,6 +23,7 @@ from telemetry_core.rows.latest import Latest, Remembered
 from telemetry_core.rows.schema import Schema
 
 from telemetry.clock import Clock
+from telemetry.live.standing import Standing
 from telemetry.live.values import Reader, Value, reader
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.events import Event
@@ -32,6 +31,7 @@ from telemetry.model.events import Event
 STALE_S = 10.0
 MAX_EVENTS = 50
 MAX_MESSAGES = 200
+MAX_SIGNALS = 4000  # in all messages together
 MESSAGES_FOR_S = 10.0
 RATE_OVER_S = 2.0
 
@@ -45,6 +45,8 @@ class Entity:
     known_s: float  # of the newest row
     values: Mapping[str, Value]
     values_known_s: Mapping[str, float]
+    units: Mapping[str, str] = field(default_factory=dict)  # of the values that have one
+    channel_since_ns: int = 0  # the stamp from which its channel is mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +76,28 @@ class TimedEvent:
 
 @dataclass(frozen=True, slots=True)
 class LiveSnapshot:
-    """The state of one moment. messages: None unless a client asked."""
+    """The state of one moment.
+
+    standing: events that still hold, the worst first; counted: of each pack, the fields that the service
+    itself counts; messages: None unless a client asked; messages_left_out: how many more there are.
+    """
 
     taken_s: float
     time_ns: int
     modelled: tuple[Entity, ...] = ()
     traffic: tuple[SourceTraffic, ...] = ()
     events: tuple[TimedEvent, ...] = ()
+    standing: tuple[Event, ...] = ()
+    counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     messages: tuple[MessageEntity, ...] | None = None
+    messages_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
     source: str
     name: str  # the tag `source`
+    since: ChannelTraffic  # what it had carried when it was bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,7 @@ class LiveState:
         self._tags: dict[int, Mapping[str, str]] = {}
         self._traffic = Traffic()
         self._events: deque[TimedEvent] = deque(maxlen=MAX_EVENTS)
+        self._standing = Standing()
         self._asked_s = float("-inf")
         self._counted: deque[_Counted] = deque()
         self._messages: Latest | None
@@ -117,14 +128,18 @@ class LiveState:
 
     # -- observing, by the pipeline's thread
 
-    def start(self, schema: Schema) -> None:
-        """Expect rows of this schema, and channels to be bound again; forget what was known before."""
+    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]] = MappingProxyType({})) -> None:
+        """Expect rows of this schema, and channels to be bound again; forget what was known before.
+
+        counted: of each pack, the fields that the service itself counts, from 0.
+        """
         self._schema = schema
+        self._counted_fields = counted
         self._channels.clear()
         self._tags.clear()
         self._counted.clear()
         self._messages = None
-        self._readers: dict[int, list[tuple[str, Reader]]] = {}
+        self._readers: dict[int, list[tuple[str, Reader, str]]] = {}
         modelled = [index for index, spec in enumerate(schema.specs) if spec.modelled]
         self._message_records = [
             index
@@ -136,7 +151,7 @@ class LiveState:
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
         """Frames of `channel` come from `source`; tags: of the modelled rows made of them, by tag set."""
-        self._channels[channel] = _Channel(source, tag)
+        self._channels[channel] = _Channel(source, tag, self._traffic.of(channel))
         self._tags.update(tags)
 
     def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
@@ -151,6 +166,7 @@ class LiveState:
     def add_event(self, event: Event, time_ns: int) -> None:
         """Take in an event that is written now, with the stamp that it is written with."""
         self._events.appendleft(TimedEvent(event, time_ns))
+        self._standing.add(event, self._clock.monotonic_s())
 
     # -- looking
 
@@ -170,6 +186,9 @@ class LiveState:
             self._counted.popleft()
         before = self._counted[0] if self._counted else counted
         self._counted.append(counted)
+        messages = (
+            self._message_entities(self._messages, before, counted) if self._messages is not None else None
+        )
         return LiveSnapshot(
             taken_s=now_s,
             time_ns=max((each.time_ns for each in channels.values() if each.frames), default=0),
@@ -178,9 +197,10 @@ class LiveState:
             ),
             traffic=tuple(self._source_traffic(before, counted)),
             events=tuple(self._events),
-            messages=self._message_entities(self._messages, before, counted)
-            if self._messages is not None
-            else None,
+            standing=self._standing.at(now_s),
+            counted=self._counted_fields,
+            messages=messages,
+            messages_left_out=len(counted.messages) - len(messages or ()),
         )
 
     def _remember_messages(self, now_s: float) -> None:
@@ -194,19 +214,22 @@ class LiveState:
         spec = self._schema.specs[row.record]
         readers = self._readers.get(row.record)
         if readers is None:
-            readers = [(each.signal or each.name, reader(each)) for each in spec.fields]
+            readers = [(each.signal or each.name, reader(each), each.unit) for each in spec.fields]
             self._readers[row.record] = readers
         newest = channels[row.channel]
         values: dict[str, Value] = {}
         known: dict[str, float] = {}
+        units: dict[str, str] = {}
         for index, raw, time_ns, observed_ns in zip(
             row.fields, row.raw, row.times_ns, row.observations_ns, strict=True
         ):
-            name, read = readers[index]
+            name, read, unit = readers[index]
             value = read(raw)
             if value is not None:
                 values[name] = value
                 known[name] = _known_s(time_ns, observed_ns, newest)
+                if unit:
+                    units[name] = unit
         channel = self._channels[row.channel]
         return Entity(
             measurement=spec.message or spec.measurement,
@@ -214,15 +237,21 @@ class LiveState:
             known_s=_known_s(row.time_ns, row.observed_ns, newest),
             values=values,
             values_known_s=known,
+            units=units,
+            channel_since_ns=channel.since.time_ns if channel.since.frames else newest.first_ns,
         )
 
     def _message_entities(
         self, messages: Latest, before: _Counted, counted: _Counted
     ) -> tuple[MessageEntity, ...]:
         rows_before = before.messages + (0,) * len(counted.messages)
-        found = []
+        found: list[MessageEntity] = []
+        room = MAX_SIGNALS
         for index in range(min(len(messages), MAX_MESSAGES)):
             row = messages[index]
+            room -= len(row.fields)
+            if room < 0:
+                break
             passed_s = _passed_s(before, counted, [row.channel])
             came = max(row.rows - rows_before[index], 0)
             rate_per_s = came / passed_s if passed_s > 0 else 0.0

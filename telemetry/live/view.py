@@ -3,45 +3,80 @@
 Promises:
 - Ages are those of the moment of looking, however long ago the snapshot was taken.
 - `stale` lists the fields that are older than STALE_S.
+- Messages are there only when they are asked for: a page that shows none costs nothing for them.
 
 Pure.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from telemetry.ledger import Counters, sources
-from telemetry.live.state import STALE_S, Entity, LiveSnapshot, SourceTraffic, TimedEvent
+from telemetry.live.state import STALE_S, Entity, LiveSnapshot, MessageEntity, SourceTraffic, TimedEvent
+from telemetry.live.troubles import troubles
 from telemetry.live.values import Value
 
+_DIGITS = re.compile(r"([0-9]+)")
 CELLS_V, TEMPS_C = "cells_v", "temps_c"
 
 
-def live_view(snapshot: LiveSnapshot, now_s: float, status: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole as one dict. now_s: monotonic; status: as `telemetry.live.gateway.describe` gives it."""
+def live_view(
+    snapshot: LiveSnapshot, now_s: float, status: Mapping[str, Any], *, with_messages: bool = False
+) -> dict[str, Any]:
+    """The whole as one dict.
+
+    now_s: monotonic; status: as `telemetry.live.gateway.describe` gives it, with the sink's own view beside.
+    """
+    shown = {name: value for name, value in status.items() if name != "sink"}
     view: dict[str, Any] = {
         "time_ns": snapshot.time_ns,
-        **status,
-        "packs": [_pack(entities, now_s) for entities in _by_tag(snapshot.modelled, "pack")],
+        **shown,
+        "troubles": troubles(status, snapshot.standing),
+        "packs": [_pack(group, snapshot, now_s) for group in _by_tag(snapshot.modelled, "pack")],
         "chargers": _chargers(snapshot.modelled, "charger", now_s),
         "meters": _chargers(snapshot.modelled, "meter", now_s),
         "sources": _sources(snapshot.traffic, status["accounts"], status["state"]),
         "events": [_event(each) for each in snapshot.events],
     }
-    if snapshot.messages is not None:
-        view["messages"] = [
-            {
-                "message": each.entity.measurement,
-                "source": each.entity.tags["source"],
-                "sender": each.entity.tags.get("sa", ""),
-                "age_s": _age_s(each.entity.known_s, now_s),
-                "rate_per_s": round(each.rate_per_s, 1),
-                "signals": dict(each.entity.values),
-                "stale": _stale(each.entity.values_known_s, now_s),
-            }
-            for each in snapshot.messages
-        ]
-    return view
+    return view | messages_view(snapshot, now_s) if with_messages else view
+
+
+def messages_view(snapshot: LiveSnapshot, now_s: float) -> dict[str, Any]:
+    """The last values of all messages, in the order in which people look for them; none until one asks."""
+    shown = [_message(each, now_s) for each in snapshot.messages or ()]
+    shown.sort(key=lambda each: [_natural(each[name]) for name in ("source", "message", "sender")])
+    return {"messages": shown, "messages_left_out": snapshot.messages_left_out}
+
+
+def _message(told: MessageEntity, now_s: float) -> dict[str, Any]:
+    """units: of the signals that have one; ages_s: of those that are older than the newest of the message."""
+    entity = told.entity
+    older = {name: at_s for name, at_s in entity.values_known_s.items() if at_s < entity.known_s}
+    return {
+        "message": entity.measurement,
+        "source": entity.tags["source"],
+        "sender": entity.tags.get("sa", ""),
+        "age_s": _age_s(entity.known_s, now_s),
+        "rate_per_s": round(told.rate_per_s, 1),
+        "signals": {name: entity.values[name] for name in _in_order(entity.values)},
+        "units": dict(entity.units),
+        "ages_s": {name: _age_s(at_s, now_s) for name, at_s in older.items()},
+        "stale": _stale(entity.values_known_s, now_s),
+    }
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """As in the database, by their place in the frame; but cells and whatever else is numbered by number."""
+    families: dict[str, list[str]] = {}
+    for name in names:
+        families.setdefault(_DIGITS.sub("#", name), []).append(name)
+    return [name for family in families.values() for name in sorted(family, key=_natural)]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorts Cells_2 before Cells_10."""
+    return [(int(part) if part.isdecimal() else -1, part.casefold()) for part in _DIGITS.split(name)]
 
 
 def _by_tag(entities: Iterable[Entity], tag: str) -> list[list[Entity]]:
@@ -53,7 +88,7 @@ def _by_tag(entities: Iterable[Entity], tag: str) -> list[list[Entity]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def _pack(entities: list[Entity], now_s: float) -> dict[str, Any]:
+def _pack(entities: list[Entity], snapshot: LiveSnapshot, now_s: float) -> dict[str, Any]:
     battery, battery_known_s = _fields(entities, "battery")
     cells, cells_known_s = _fields(entities, "cells")
     lists = {}
@@ -68,11 +103,14 @@ def _pack(entities: list[Entity], now_s: float) -> dict[str, Any]:
         ]
         if numbered:
             known_s[name] = newest_s
+    pack = entities[0].tags["pack"]
+    counted = sorted(snapshot.counted.get(pack, frozenset()) & battery.keys())
     return {
-        "pack": entities[0].tags["pack"],
+        "pack": pack,
         "source": entities[0].tags["source"],
         "age_s": _age_s(max(each.known_s for each in entities), now_s),
         "battery": battery,
+        "counted": {"fields": counted, "since_ns": entities[0].channel_since_ns} if counted else None,
         **lists,
         "stale": _stale(known_s, now_s),
     }

@@ -76,10 +76,8 @@ class DirectFeed:
             raise UnavailableError(f"reading has failed: {self._failure}")
         snapshot, counters = self._published
         states = {name: words for each in self._sources.values() for name, words in each.states.items()}
-        view = live_view(snapshot, self._clock.monotonic_s(), describe(self._vehicle, counters, {}, states))
-        if not with_messages:
-            del view["messages"]
-        return view
+        status = describe(self._vehicle, counters, {}, states)
+        return live_view(snapshot, self._clock.monotonic_s(), status, with_messages=with_messages)
 
     def settle(self, *, with_messages: bool) -> None:  # noqa: ARG002 - they are always there
         """Logs that are not paced are read to their end; everything else is watched for SETTLE_S."""

@@ -148,7 +148,7 @@ class _Events:
     def __init__(self) -> None:
         self.seen: list[Event] = []
 
-    def start(self, schema: Schema) -> None:
+    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]]) -> None:
         pass
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:

@@ -28,7 +28,14 @@ class Figures:
     taken_s: float  # monotonic
 
     def status(
-        self, vehicle: str, states: Mapping[str, str], sink: SinkState, *, now_s: float, got_on_s: float
+        self,
+        vehicle: str,
+        states: Mapping[str, str],
+        sink: SinkState,
+        *,
+        now_s: float,
+        got_on_s: float,
+        with_messages: bool = False,
     ) -> dict[str, Any]:
         """The status at `now_s`. states: texts of then; got_on_s: when the pipeline last made progress."""
         gauges = {
@@ -37,5 +44,6 @@ class Figures:
             "progress_age_s": max(now_s - got_on_s, 0.0),
         }
         states = {**states, "sink": sink.summary(), "spool": self.volatile or "on disk"}
-        status = describe(vehicle, self.counters, gauges, states)
-        return {**status, "sink": sink.view(), "live": live_view(self.live, now_s, status)}
+        status = {**describe(vehicle, self.counters, gauges, states), "sink": sink.view()}
+        live = live_view(self.live, now_s, status, with_messages=with_messages)
+        return {**status, "live": live}

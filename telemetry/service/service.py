@@ -137,7 +137,8 @@ class Service:
         self._failure: Exception | None = None
         self._reports = Reports()
         self._status = StatusServer(config.spool_directory, self._describe)
-        self._web = WebServer(config.web, Views(self._describe, lambda: self._published.live), self._clock)
+        views = Views(self._describe, lambda: self._published.live, self._live_state.ask_for_messages)
+        self._web = WebServer(config.web, views, self._clock)
         self._started_s = self._clock.monotonic_s()
         self._written_rate, self._sync_rate = HourlyRate(), HourlyRate()
         self._rates: dict[str, float] = {}
@@ -464,6 +465,7 @@ class Service:
             self._sink.state,
             now_s=self._clock.monotonic_s(),
             got_on_s=self._supervisor.got_on_s,
+            with_messages=request == "messages",
         )
 
     # -- stopping

@@ -27,6 +27,7 @@ from telemetry.model.events import line as event_line
 from telemetry.model.measurements import EVENT
 from telemetry.model.point import tag_set
 from telemetry.rules.alarms import Alarm, AlarmEvents
+from telemetry.rules.counted_fields import counted_fields
 from telemetry.rules.missing_pages import MissingPages, Report
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
 from telemetry.rules.send import SEND_MESSAGES, SendSettings
@@ -59,8 +60,8 @@ class _Copying(Protocol):
 class Observer(Protocol):
     """Looks at the rows on their way, after the mapper."""
 
-    def start(self, schema: Schema) -> None:
-        """All rows will be of this schema."""
+    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]]) -> None:
+        """All rows will be of this schema. counted: by pack, the fields that the mapper itself counts."""
         ...
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
@@ -105,6 +106,7 @@ class Writing:
         self._judged = judged_records(plan, mapping, alarms)
         self.senders = Senders(schema, self._judged) if any(self._judged) else None
         self.mapper = Mapper(schema, mapping) if mapping else None
+        self._counted_fields = counted_fields(mapping) if mapping else {}
         self._missing_pages = MissingPages(mapping) if mapping else None
         self.watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
         self.alarms = tuple(alarms)
@@ -149,7 +151,7 @@ class Writing:
     def set_observer(self, observer: Observer) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
         self._observer = observer
-        observer.start(self._schema)
+        observer.start(self._schema, self._counted_fields)
 
     def bind(self, channel: BoundChannel) -> None:
         """Rows of `channel` will come."""

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-WELL = ("receiving", "reading", "ended")  # states of a source that works
-ALIVE_WITHIN_S = 15.0  # a memory card may delay a sync for seconds
+from telemetry.live.troubles import ALIVE_WITHIN_S, server_trouble, source_troubles
 
 Status = Mapping[str, Any]
 
@@ -46,15 +45,5 @@ def ready(status: Status) -> Verdict:
         reasons.append(f"the service is {state['service']}")
     if gauges["spool_volatile"]:
         reasons.append(f"the disk refuses, batches wait in memory alone: {state['spool']}")
-    notes = [
-        f"{name.removeprefix('source/')}: {text}"
-        for name, text in state.items()
-        if name.startswith("source/") and text not in WELL
-    ]
-    if gauges["sink_held"]:
-        notes.append(f"the server refuses everything, batches wait: {state['sink']}")
-    elif status["sink"]["failure"]:
-        notes.append(f"the server takes nothing, batches wait: {status['sink']['failure']}")
-    elif status["sink"]["waits_for_time"]:
-        notes.append(state["sink"])
-    return Verdict(tuple(reasons), tuple(notes))
+    notes = [*source_troubles(state), server_trouble(status)[1]]
+    return Verdict(tuple(reasons), tuple(filter(None, notes)))

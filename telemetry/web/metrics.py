@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from telemetry import __version__
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources
-from telemetry.web.health import WELL
+from telemetry.live.troubles import WELL
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 PREFIX = "nev_telemetry_"

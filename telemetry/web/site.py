@@ -1,4 +1,4 @@
-"""The answer at each path: the page, the live values, the past minutes, metrics and health.
+"""The answer at each path: the page, the live values, messages, the past minutes, metrics and health.
 
 Promises:
 - An answer from the service's status is made once for all that ask within FRESH_S, and is never older than
@@ -22,6 +22,7 @@ from typing import Any
 
 from telemetry.clock import Clock
 from telemetry.live.state import LiveSnapshot
+from telemetry.live.view import messages_view
 from telemetry.web import health
 from telemetry.web.connection import Answer, Stream
 from telemetry.web.feed import StatusFeed
@@ -46,11 +47,13 @@ _TYPES = {
 class Views:
     """What the service shows of itself; the server's thread calls these.
 
-    status: as the status socket answers; snapshot: of the live values, as they were published last.
+    status: as the status socket answers; snapshot: of the live values, as they were published last;
+    ask_for_messages: to have the last values of all messages in snapshots, for a while.
     """
 
     status: Callable[[], Mapping[str, Any]]
     snapshot: Callable[[], LiveSnapshot]
+    ask_for_messages: Callable[[], None]
 
 
 class _Look:
@@ -81,6 +84,7 @@ class Site:
         self._names = own_names(socket.gethostname(), names)
         self._history = History()
         self._look: _Look | None = None
+        self._messages: tuple[float, Response] | None = None
         self._feed = StatusFeed()
         self._fed_s = float("-inf")
         self._files = {f"/{name}": _PageFile(name, body) for name, body in _page().items()}
@@ -92,6 +96,7 @@ class Site:
         )
         self.routes: dict[str, Callable[[], Answer]] = {
             "/api/live": lambda: Response(self._fresh().live.encode(), JSON),
+            "/api/messages": self._fresh_messages,
             "/api/history": lambda: Response(_json(self._history.view(self._now_s())).encode(), JSON),
             "/events": self._events,
             "/metrics": lambda: self._fresh().metrics,
@@ -141,6 +146,14 @@ class Site:
         if self._look is None or now_s - self._look.at_s > FRESH_S:
             self._look = _Look(self._views.status(), now_s)
         return self._look
+
+    def _fresh_messages(self) -> Response:
+        now_s = self._now_s()
+        if self._messages is None or now_s - self._messages[0] > FRESH_S:
+            self._views.ask_for_messages()
+            told = messages_view(self._views.snapshot(), now_s)
+            self._messages = now_s, Response(_json(told).encode(), JSON)
+        return self._messages[1]
 
     def _now_s(self) -> float:
         return self._clock.monotonic_s()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.live.troubles import ALIVE_WITHIN_S
 from telemetry.service.stderr_queue import FLUSH_S
 from telemetry.stopping import LIMIT_S
-from telemetry.web.health import ALIVE_WITHIN_S
 from telemetry.web.server import MAX_CLIENTS, RESERVED_DESCRIPTORS
 from tests.support import systemd_machine
 

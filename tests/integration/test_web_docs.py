@@ -29,7 +29,7 @@ def quoted(cell: str) -> list[str]:
 
 def test_every_path_is_documented() -> None:
     told = {path for row in rows("Paths") for path in quoted(row[0])}
-    site = Site(Views(status, lambda: LiveSnapshot(0.0, 0)), SystemClock())
+    site = Site(Views(status, lambda: LiveSnapshot(0.0, 0), lambda: None), SystemClock())
     assert told == {"/", *site.routes}
 
 

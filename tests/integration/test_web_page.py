@@ -1,5 +1,6 @@
 """The page in a real Chromium: values change live, a restart is survived, it fits every screen."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -38,6 +39,14 @@ def test_values_change_live_and_a_restart_of_the_service_is_survived(
     with web_gateway(tmp_path) as service, opened(browser, service.url) as watched:
         page = watched.page
         expect(page.locator("#no-packs")).to_be_visible()
+        service.listener.send([pack_power(60.25)])
+        expect(page.locator("#signals")).to_contain_text("BMS_PackPower")
+        volts = page.locator("#signals tr", has_text="PackVoltage")
+        expect(volts).to_contain_text("60.25")
+        expect(volts.locator(".unit")).to_have_text("V")
+        page.get_by_role("searchbox", name="Filter").fill("power PackV")
+        expect(page.locator("#signals-count")).to_contain_text("1 of ")
+        expect(page.locator("#signals")).not_to_contain_text("PackCurrent")
         for voltage_v in (98.76, 91.5):
             service.listener.send([pack_power(voltage_v)])
             expect(page.locator(VOLTAGE)).to_have_text(f"{voltage_v:.2f} V")
@@ -90,6 +99,99 @@ def test_everything_that_the_service_reports_is_on_the_page(rig: WebRig, browser
         expect(page.locator("#balance")).to_contain_text("every point made is accounted for")
         expect(page.locator("#service")).to_contain_text("API v2, last answer 204")
         expect(page.locator("#events")).to_contain_text("source lost")
+
+
+def test_what_is_wrong_stands_in_one_line_at_the_top_and_nothing_is_green_then(
+    rig: WebRig, browser: Browser
+) -> None:
+    live = rig.status["live"]
+    alarm = {"level": 2, "code": "cell_overvoltage", "text": "alarm cell overvoltage, pack main"}
+    live["troubles"] = [alarm, *live["troubles"]]
+    mark = "element => getComputedStyle(element).backgroundColor"
+    with opened(browser, rig.url) as watched:
+        page = watched.page
+        line = page.locator("#trouble-line")
+        expect(line).to_contain_text("2 troubles: ⛔ alarm cell overvoltage, pack main · ⚠ ttyUSB0")
+        line_px = float(line.evaluate("line => parseFloat(getComputedStyle(line).lineHeight)"))
+        assert line.evaluate("line => line.getBoundingClientRect().height") < 1.5 * line_px
+        expect(page).to_have_title(re.compile("^⚠ van 7 "))
+        alarmed = page.locator("#connection .mark").evaluate(mark)
+        line.click()
+        expect(page.locator("#trouble-list li")).to_have_text(
+            [
+                "⛔ critical: alarm cell overvoltage, pack main",
+                "⚠ warning: ttyUSB0: waiting for /dev/ttyUSB0: no such device",
+            ]
+        )
+        live["troubles"] = []
+        expect(page.locator("#all-well")).to_contain_text("Nothing is wrong: 2 sources work")
+        expect(line).to_be_hidden()
+        assert page.locator("#connection .mark").evaluate(mark) != alarmed
+
+
+def test_messages_are_asked_for_only_while_somebody_looks_at_them(rig: WebRig, browser: Browser) -> None:
+    with opened(browser, rig.url) as watched:
+        page = watched.page
+        expect(page.locator(VOLTAGE)).to_have_text("383.16 V")
+        assert rig.messages_asked == 0
+        page.get_by_role("heading", name="Signals").click()
+        expect(page.locator("#signals-note")).to_have_text("No message that is known has come yet.")
+        assert rig.messages_asked > 0
+
+
+def test_on_a_phone_the_state_comes_before_the_past(rig: WebRig, browser: Browser) -> None:
+    watch(rig, 90)
+    order = "element => [...element.children].map(child => child.className)"
+    with opened(browser, rig.url, width=390) as watched:
+        card = watched.page.locator("#packs article")
+        expect(card.locator(".tile").first).to_be_visible()
+        assert card.evaluate(order)[-2:] == ["map", "past"]
+        expect(card.locator(".curve").first).to_be_hidden()
+        card.get_by_text("The past ten minutes").click()
+        expect(card.locator(".curve").first).to_be_visible()
+    with opened(browser, rig.url) as watched:
+        card = watched.page.locator("#packs article")
+        expect(card.locator(".curve").first).to_be_visible()
+        assert card.evaluate(order)[-3:] == ["past", "map", "map"]
+
+
+def test_energy_says_since_when_it_counts(rig: WebRig, browser: Browser) -> None:
+    (pack,) = rig.status["live"]["packs"]
+    pack["battery"] |= {"charged_wh": 1234.5, "discharged_wh": 20.0}
+    pack["counted"] = {"fields": ["charged_wh"], "since_ns": 1_700_000_000_000_000_000}
+    with opened(browser, rig.url) as watched:
+        card = watched.page.locator("#packs")
+        expect(card.locator("[data-field=charged_wh]")).to_contain_text("1.23 kWhsince 14 Nov ")
+        expect(card.locator("[data-field=discharged_wh] .since")).to_have_count(0)
+
+
+def test_landmarks_have_names_and_curves_are_read_by_keys(rig: WebRig, browser: Browser) -> None:
+    watch(rig, 90)
+    with opened(browser, rig.url) as watched:
+        page = watched.page
+        names = (
+            "What is wrong",
+            "Battery packs",
+            "Chargers",
+            "Sources",
+            "Accounts",
+            "Service",
+            "Newest events",
+        )
+        for name in names:
+            expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
+        expect(page.get_by_role("main")).to_be_visible()
+        expect(page.get_by_role("banner")).to_be_visible()
+        curve = page.get_by_role("slider", name="Voltage over the past minutes")
+        curve.focus()
+        page.keyboard.press("Home")
+        expect(curve).to_have_attribute("aria-valuetext", re.compile(r"(V|not known) 2 min ago$"))
+        for _ in range(45):
+            page.keyboard.press("ArrowRight")
+        expect(curve).to_have_attribute("aria-valuetext", re.compile(r"^4\d\d\.\d V \d\d s ago$"))
+        expect(page.locator(".curve figcaption b").first).to_contain_text("ago")
+        page.keyboard.press("Escape")
+        expect(curve).not_to_have_attribute("aria-valuetext", re.compile("30 s ago"))
 
 
 def width_px(locator: Locator) -> float:
@@ -158,12 +260,17 @@ def test_each_cell_shows_number_and_value_to_pointer_finger_and_keys(rig: WebRig
         expect(told).to_contain_text("mV below the median, the lowest")
 
 
-def test_a_page_that_is_opened_now_has_the_past_minutes_as_curves(rig: WebRig, browser: Browser) -> None:
+def watch(rig: WebRig, seconds: int) -> None:
+    """Let the site see a pack whose voltage falls by 1 V a second to 381 V."""
     now_s = rig.clock.monotonic_s()
-    for second in range(90, 0, -1):
+    for second in range(seconds, 0, -1):
         then_s = now_s - second
         rig.snapshot = LiveSnapshot(then_s, 0, (battery({"voltage_v": 380.0 + second}, then_s, "main"),))
         rig.server.site.published(is_listened_to=False)
+
+
+def test_a_page_that_is_opened_now_has_the_past_minutes_as_curves(rig: WebRig, browser: Browser) -> None:
+    watch(rig, 90)
     with opened(browser, rig.url) as watched:
         curve = watched.page.locator("#packs .curve").first
         expect(curve.locator(".times")).to_contain_text("2 min ago")

@@ -1,7 +1,8 @@
 """A small vehicle for tests of live values: one bus with a pack of three cells, a probe, and a map."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
@@ -13,6 +14,7 @@ from telemetry.live.state import LiveState
 from telemetry.model.bit_rate import BitRate
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import Counting
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
@@ -31,7 +33,7 @@ def _words(count: int) -> tuple[SignalSpec, ...]:
 
 PLAN = PlanSpec(
     records=(
-        RecordSpec("Pack", (_number("volts", DecimalScale(1, 0, 1)), _number("soc"))),
+        RecordSpec("Pack", (replace(_number("volts", DecimalScale(1, 0, 1)), unit="V"), _number("soc"))),
         RecordSpec("Cells", tuple(_number(f"cell{number}", _MILLIVOLTS) for number in (1, 2, 3))),
         RecordSpec("Charger", (_number("amperes"),)),
     ),
@@ -57,13 +59,24 @@ MAP = (
 class LiveRig:
     """Stages that are observed, on channel 0 of the source `can0`, in injected time."""
 
-    def __init__(self, *, mapped: bool = True, bit_rates: Mapping[str, BitRate] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        mapped: bool = True,
+        entries: Sequence[MapEntry] = MAP,
+        counting: Counting | None = None,
+        bit_rates: Mapping[str, BitRate] | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.state = LiveState(self.clock, (bit_rates or {}).get)
-        mapping = resolve(MAP, PLAN) if mapped else None
-        self.stages = Stages(PLAN, mapping, vehicle="van", observer=self.state)
-        self.stages.bind(0, Binding(0, "can0", "can0"))
+        self._mapping = resolve(entries, PLAN, counting=counting) if mapped else None
         self._lines = LineBuffer()
+        self.reload()
+
+    def reload(self) -> None:
+        """The stages are made again, as for another configuration."""
+        self.stages = Stages(PLAN, self._mapping, vehicle="van", observer=self.state)
+        self.stages.bind(0, Binding(0, "can0", "can0"))
 
     def send(self, id: int, *words: int, time_ns: int | None = None) -> None:
         """One frame, stamped now unless said otherwise."""
@@ -80,6 +93,9 @@ def example() -> dict[str, Any]:
     return {
         "time_ns": 1_700_000_000_500_000_000,
         "vehicle": "van 7",
+        "troubles": [
+            {"level": 1, "code": "source_lost", "text": "ttyUSB0: waiting for /dev/ttyUSB0: no such device"}
+        ],
         "packs": [
             {
                 "pack": "main",
@@ -106,6 +122,7 @@ def example() -> dict[str, Any]:
                 },
                 "cells_v": cells,
                 "temps_c": [14.0, 14.5, None, 17.5],
+                "counted": None,
                 "stale": ["soh_pct", "insulation_kohm"],
             }
         ],

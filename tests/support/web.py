@@ -132,11 +132,16 @@ class WebRig:
         self.clock = clock or SystemClock()
         self.status = status()
         self.snapshot = LiveSnapshot(0.0, 0)
+        self.messages_asked = 0
         settings = WebSettings(parse_listen(listen))
-        self.server = WebServer(settings, Views(self._status, lambda: self.snapshot), self.clock)
+        views = Views(self._status, lambda: self.snapshot, self._ask_for_messages)
+        self.server = WebServer(settings, views, self.clock)
 
     def _status(self) -> dict[str, Any]:
         return self.status
+
+    def _ask_for_messages(self) -> None:
+        self.messages_asked += 1
 
     @property
     def url(self) -> str:

@@ -5,6 +5,8 @@ import { follow } from "./feed.js";
 import { timeOfDay } from "./format.js";
 import { GatewayView } from "./gateway.js";
 import { FIELDS, Histories } from "./history.js";
+import { SignalsView } from "./signals.js";
+import { TroublesView } from "./troubles.js";
 import { ChargerCard, PackCard } from "./vehicle.js";
 
 const STUCK_S = 4; // a pipeline that has told nothing new for so long
@@ -12,6 +14,8 @@ const STUCK_S = 4; // a pipeline that has told nothing new for so long
 const byId = (id) => document.getElementById(id);
 const histories = new Histories();
 const gateway = new GatewayView();
+const signals = new SignalsView();
+const troubles = new TroublesView();
 const packs = new Children(byId("packs"), (pack) => new PackCard(pack), showPack);
 const chargers = new Children(
   byId("chargers"),
@@ -66,11 +70,14 @@ function show() {
   showConnection();
   if (live === null) return;
   setText(byId("vehicle"), live.vehicle);
-  document.title = `${live.vehicle} – nev-telemetry`;
+  document.title = `${live.troubles.length ? "⚠ " : ""}${live.vehicle} – nev-telemetry`;
+  troubles.show(live);
   packs.show(live.packs, (pack) => JSON.stringify([pack.pack, pack.source]));
   chargers.show(live.chargers, (charger) => JSON.stringify([charger.charger, charger.source]));
   meters.show(live.meters, (meter) => JSON.stringify([meter.charger, meter.source]));
-  byId("no-packs").hidden = live.packs.length + live.chargers.length + live.meters.length > 0;
+  const isNothingMapped = live.packs.length + live.chargers.length + live.meters.length === 0;
+  byId("no-packs").hidden = !isNothingMapped;
+  signals.offer(isNothingMapped);
   gateway.show(live);
 }
 

@@ -6,6 +6,7 @@ import { duration, number, STALE_S } from "./format.js";
 const WIDTH = 600;
 const HEIGHT = 100;
 const GAP_MS = 5000; // a longer pause between samples is no line
+const STEPS = 60; // of the arrow keys, over the whole curve
 const SPANS_MS = [60_000, 120_000, 300_000, 600_000]; // what the curves show: as much as is known
 
 export class Curve {
@@ -25,11 +26,27 @@ export class Curve {
     this.from = element("span");
     this.top = element("span", { class: "tick top" });
     this.bottom = element("span", { class: "tick bottom" });
-    const plot = element("div", { class: "plot" }, svg, this.top, this.bottom);
+    this.plot = element(
+      "div",
+      {
+        class: "plot",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": `${title} over the past minutes`,
+        "aria-valuemin": 0,
+        "aria-valuemax": STEPS,
+      },
+      svg,
+      this.top,
+      this.bottom,
+    );
+    const plot = this.plot;
     plot.addEventListener("pointermove", (event) => {
       this.#point((event.clientX - plot.getBoundingClientRect().left) / plot.clientWidth);
     });
     plot.addEventListener("pointerleave", () => this.#point(null));
+    plot.addEventListener("keydown", (event) => this.#key(event));
+    plot.addEventListener("blur", () => this.#point(null));
     this.root = element(
       "figure",
       { class: "curve" },
@@ -83,6 +100,15 @@ export class Curve {
     return [low - margin, high + margin];
   }
 
+  /** Arrow keys step through the past, Home is its beginning, End and Escape the present. */
+  #key(event) {
+    const now = Math.round((this.cursor ?? 1) * STEPS);
+    const wanted = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: STEPS, Escape: STEPS }[event.key];
+    if (wanted === undefined) return;
+    event.preventDefault();
+    this.#point(wanted >= STEPS ? null : Math.max(wanted, 0) / STEPS);
+  }
+
   #point(share) {
     this.cursor = share;
     setAttribute(this.cursorLine, "visibility", share === null ? "hidden" : "visible");
@@ -107,9 +133,9 @@ export class Curve {
     const value = values[index];
     const age_s = (this.now - times[index]) / 1000;
     const when = this.cursor === null && age_s <= STALE_S ? "" : ` ${duration(age_s)} ago`;
-    setText(
-      this.reading,
-      value === null ? `not known${when}` : `${number(value, this.decimals)} ${this.unit}${when}`,
-    );
+    const reading = value === null ? `not known${when}` : `${number(value, this.decimals)} ${this.unit}${when}`;
+    setText(this.reading, reading);
+    setAttribute(this.plot, "aria-valuenow", `${Math.round((this.cursor ?? 1) * STEPS)}`);
+    setAttribute(this.plot, "aria-valuetext", reading);
   }
 }

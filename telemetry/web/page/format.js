@@ -33,6 +33,13 @@ export function words(name) {
   return name.replaceAll("_", " ");
 }
 
+/** A signal's value: what a database makes of it, without the noise of a binary fraction. */
+export function signalValue(value) {
+  if (typeof value !== "number") return anything(value);
+  const digits = Number.isInteger(value) ? {} : { maximumSignificantDigits: 7 };
+  return value.toLocaleString("en", digits).replace("-", "−");
+}
+
 /** A value without a place of its own. */
 export function anything(value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
@@ -42,4 +49,11 @@ export function anything(value) {
 
 export function timeOfDay(date) {
   return date.toLocaleTimeString("en-GB");
+}
+
+/** `08:12`, of another day `26 Nov 08:12`. */
+export function moment(date, now) {
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (date.toDateString() === now.toDateString()) return time;
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
 }

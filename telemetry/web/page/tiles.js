@@ -3,7 +3,7 @@
 import { Children, element, setAttribute, setText } from "./dom.js";
 import { number } from "./format.js";
 
-const STRONGEST_PCT = 62;
+const STRONGEST_PCT = 56;
 
 export class TileMap {
   /** least: how far from the median a value must be, at least, for the strongest colour. */

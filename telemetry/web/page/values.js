@@ -12,7 +12,7 @@ export function showAge(node, age_s) {
 
 /**
  * A list of names and values (`dl`), of those that are known.
- * rows: { field, label, unit, decimals, sign, factor, bar, numbered: field of the cell's number }.
+ * rows: { field, label, since, unit, decimals, sign, factor, bar, numbered: field of the cell's number }.
  */
 export class Values {
   constructor(root, kind) {
@@ -33,7 +33,7 @@ export class Values {
       of: values[row.numbered],
       stale: isStale(row.field),
     }));
-    this.rows.show(shown, (row) => row.field);
+    this.rows.show(shown, (row) => `${row.field} ${row.since !== undefined}`);
   }
 
   #make(row) {
@@ -46,6 +46,7 @@ export class Values {
       element("dt", { text: row.label ?? words(row.field) }),
       held,
     );
+    if (row.since !== undefined) root.append(element("dd", { class: "since" }));
     let bar = null;
     if (row.bar) {
       bar = element("i");
@@ -62,6 +63,7 @@ export class Values {
     );
     const of = row.of === undefined ? "" : ` #${number(row.of, 0)}`;
     setText(node.unit, `${row.unit ? ` ${row.unit}` : ""}${of}`);
+    if (row.since !== undefined) setText(node.root.querySelector(".since"), `since ${row.since}`);
     node.held.classList.toggle("is-stale", row.stale);
     if (node.bar) {
       node.bar.style.setProperty("--filled", `${Math.min(Math.max(row.value, 0), 100)}%`);

@@ -2,7 +2,7 @@
 
 import { Curve } from "./curves.js";
 import { element } from "./dom.js";
-import { STALE_S } from "./format.js";
+import { moment, STALE_S } from "./format.js";
 import { TileMap } from "./tiles.js";
 import { Flags, showAge, Values } from "./values.js";
 
@@ -106,6 +106,15 @@ class Card {
   }
 }
 
+const narrow = matchMedia("(max-width: 30rem)");
+
+/** The rows, and since when what the service itself counts has been counted. */
+function withBeginning(rows, counted) {
+  if (counted === null) return rows;
+  const since = moment(new Date(counted.since_ns / 1e6), new Date());
+  return rows.map((row) => (counted.fields.includes(row.field) ? { ...row, since } : row));
+}
+
 /** Rows for the fields that have no place of their own. */
 function others(values, ...tables) {
   const known = new Set(tables.flat().flatMap((row) => [row.field, row.numbered]));
@@ -121,13 +130,26 @@ export class PackCard extends Card {
     this.curves = CURVES.map((settings) => new Curve(settings));
     this.cells = new TileMap(CELLS);
     this.sensors = new TileMap(SENSORS);
-    const curves = element("div", { class: "curves" }, ...this.curves.map((curve) => curve.root));
-    this.root.append(this.flags.root, this.facts.root, curves, this.cells.root, this.sensors.root);
+    this.past = element(
+      "details",
+      { class: "past" },
+      element("summary", {}, element("h3", { text: "The past ten minutes" })),
+      element("div", { class: "curves" }, ...this.curves.map((curve) => curve.root)),
+    );
+    this.past.open = !narrow.matches;
+    this.root.append(this.flags.root, this.facts.root, this.cells.root, this.sensors.root);
+    this.#place();
+    narrow.addEventListener("change", () => this.#place());
+  }
+
+  /** A small screen has the state first, and the past below it. */
+  #place() {
+    this.root.insertBefore(this.past, narrow.matches ? null : this.cells.root);
   }
 
   show(pack, waited_s) {
     const values = pack.battery;
-    const facts = [...FACTS, ...others(values, FIGURES, FACTS, FLAGS)];
+    const facts = [...withBeginning(FACTS, pack.counted), ...others(values, FIGURES, FACTS, FLAGS)];
     this.showValues(values, pack, FIGURES, facts, waited_s);
     this.flags.show(FLAGS, values, this.isStale);
     this.cells.show(pack.cells_v, this.isStale("cells_v"));

@@ -3,10 +3,15 @@
 import json
 from typing import Any
 
+import pytest
+
+from telemetry.live import state
 from telemetry.live.gateway import describe
-from telemetry.live.state import Entity, LiveSnapshot
-from telemetry.live.view import live_view
+from telemetry.live.state import Entity, LiveSnapshot, MessageEntity
+from telemetry.live.view import live_view, messages_view
 from telemetry.model.events import begins
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import Counting
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
 
 COUNTERS = {
@@ -19,10 +24,10 @@ STATES = {"source/can0": "receiving", "source/log": "ended", "device/log": "mode
 STATUS = describe("van", COUNTERS, {"cpu_s": 1.0}, STATES)
 
 
-def view(rig: LiveRig) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        json.dumps(live_view(rig.state.snapshot(), rig.clock.monotonic_s(), STATUS))
-    )
+def view(rig: LiveRig, *, with_messages: bool = False) -> dict[str, Any]:
+    now_s = rig.clock.monotonic_s()
+    text = json.dumps(live_view(rig.state.snapshot(), now_s, STATUS, with_messages=with_messages))
+    found: dict[str, Any] = json.loads(text)
     return found
 
 
@@ -135,12 +140,15 @@ def test_accounts_gauges_states_and_events_stand_beside() -> None:
 
 def test_messages_are_there_only_when_asked_for() -> None:
     rig = LiveRig(mapped=False)
-    assert "messages" not in view(rig)
+    assert view(rig, with_messages=True)["messages"] == []
     rig.state.ask_for_messages()
     rig.state.snapshot()
     rig.send(PACK_ID, 3601, 80)
     rig.clock.advance(1.0)
-    assert view(rig)["messages"] == [
+    assert "messages" not in view(rig)
+    found = view(rig, with_messages=True)
+    assert found["messages_left_out"] == 0
+    assert found["messages"] == [
         {
             "message": "Pack",
             "source": "can0",
@@ -148,6 +156,77 @@ def test_messages_are_there_only_when_asked_for() -> None:
             "age_s": 1.0,
             "rate_per_s": 1.0,
             "signals": {"volts": 360.1, "soc": 80},
+            "units": {"volts": "V"},
+            "ages_s": {},
             "stale": [],
         }
     ]
+
+
+def message(name: str, known_s: dict[str, float], source: str = "can0") -> MessageEntity:
+    values = dict.fromkeys(known_s, 1)
+    return MessageEntity(Entity(name, {"source": source}, max(known_s.values()), values, known_s), 10.0)
+
+
+def test_messages_stand_where_people_look_for_them_and_an_old_signal_has_its_own_age() -> None:
+    messages = (
+        message("Cells_10", {"v": 9.0}),
+        message("Cells_2", {"page": 9.0, "v": 4.0}),
+        message("cells_1", {"v": 9.0}),
+        message("Zero", {"v": 9.0}, "can1"),
+        message("Zero", {"v": 9.0}, "Can0"),
+    )
+    found = messages_view(LiveSnapshot(9.0, 0, messages=messages, messages_left_out=3), 10.0)
+    places = [(each["source"], each["message"]) for each in found["messages"]]
+    names = ("cells_1", "Cells_2", "Cells_10")
+    assert places == [*(("can0", name) for name in names), ("Can0", "Zero"), ("can1", "Zero")]
+    assert [each["age_s"] for each in found["messages"]] == [1.0] * 5
+    assert found["messages"][1]["ages_s"] == {"v": 6.0}
+    assert found["messages_left_out"] == 3
+
+
+def test_numbered_signals_stand_by_number_at_the_place_of_their_first() -> None:
+    names = ("Page", "Cell1", "Cell10", "Cell2", "Checksum", "Temp2_C", "Temp1_C")
+    snapshot = LiveSnapshot(9.0, 0, messages=(message("Cells", dict.fromkeys(names, 9.0)),))
+    (found,) = messages_view(snapshot, 9.0)["messages"]
+    assert list(found["signals"]) == ["Page", "Cell1", "Cell2", "Cell10", "Checksum", "Temp1_C", "Temp2_C"]
+
+
+def test_no_more_signals_are_in_a_snapshot_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "MAX_SIGNALS", 4)
+    rig = LiveRig(mapped=False)
+    rig.state.ask_for_messages()
+    rig.state.snapshot()
+    rig.send(CELLS_ID, 3650, 3651, 3652)
+    rig.send(PACK_ID, 3601, 80)
+    rig.send(CHARGER_ID, 12)
+    found = view(rig, with_messages=True)
+    assert [each["message"] for each in found["messages"]] == ["Cells"]
+    assert found["messages_left_out"] == 2
+
+
+def test_what_the_service_counts_says_since_when_and_what_a_device_counts_does_not() -> None:
+    entries = (
+        MapEntry("Pack.volts", "battery.voltage_v"),
+        MapEntry("Pack.soc", "battery.charged_ah"),
+        MapEntry("Charger.amperes", "battery.current_a"),
+    )
+    rig = LiveRig(entries=entries, counting=Counting())
+    for time_ns in (1_000_000_000, 2_000_000_000):
+        rig.send(PACK_ID, 3601, 80, time_ns=time_ns)
+        rig.send(CHARGER_ID, 12, time_ns=time_ns)
+    fields = ["charged_wh", "discharged_ah", "discharged_wh"]
+    (pack,) = view(rig)["packs"]
+    assert pack["counted"] == {"fields": fields, "since_ns": 1_000_000_000}
+    rig.reload()
+    rig.send(PACK_ID, 3601, 80, time_ns=3_000_000_000)
+    rig.send(CHARGER_ID, 12, time_ns=3_000_000_000)
+    (pack,) = view(rig)["packs"]
+    assert pack["counted"]["since_ns"] == 2_000_000_000
+
+
+def test_where_the_service_counts_nothing_no_beginning_is_named() -> None:
+    rig = LiveRig()
+    rig.send(PACK_ID, 3601, 80)
+    (pack,) = view(rig)["packs"]
+    assert pack["counted"] is None

@@ -2,7 +2,8 @@
 
 import pytest
 
-from telemetry.web.health import ALIVE_WITHIN_S, Verdict, alive, ready
+from telemetry.live.troubles import ALIVE_WITHIN_S
+from telemetry.web.health import Verdict, alive, ready
 from tests.support.web import status
 
 

@@ -22,13 +22,17 @@ class Rig:
     clock: FakeClock = field(default_factory=FakeClock)
     status: dict[str, Any] = field(default_factory=status)
     looks: int = 0
+    messages_asked: int = 0
 
     def __post_init__(self) -> None:
-        self.site = Site(Views(self._look, lambda: LiveSnapshot(0.0, 0)), self.clock)
+        self.site = Site(Views(self._look, lambda: LiveSnapshot(0.0, 0), self._ask_for_messages), self.clock)
 
     def _look(self) -> dict[str, Any]:
         self.looks += 1
         return self.status
+
+    def _ask_for_messages(self) -> None:
+        self.messages_asked += 1
 
     def get(self, path: str, **fields: str) -> Response:
         named = {name.replace("_", "-"): value for name, value in fields.items()}
@@ -56,6 +60,7 @@ def rig() -> Rig:
         ("/icon.svg", "image/svg+xml"),
         ("/api/live", "application/json"),
         ("/api/history", "application/json"),
+        ("/api/messages", "application/json"),
         ("/healthz", "application/json"),
         ("/readyz", "application/json"),
     ],
@@ -102,6 +107,17 @@ def test_many_who_ask_at_once_get_what_was_made_once(rig: Rig) -> None:
     rig.clock.advance(FRESH_S + 0.1)
     rig.get("/api/live")
     assert rig.looks == 2
+
+
+def test_messages_are_made_only_for_those_who_ask_and_once_for_all_of_them(rig: Rig) -> None:
+    rig.get("/api/live")
+    rig.site.published(is_listened_to=True)
+    assert rig.messages_asked == 0
+    assert rig.get("/api/messages").body == rig.get("/api/messages").body
+    assert rig.messages_asked == 1
+    rig.clock.advance(FRESH_S + 0.1)
+    rig.get("/api/messages")
+    assert rig.messages_asked == 2
 
 
 def test_health_follows_the_status(rig: Rig) -> None:

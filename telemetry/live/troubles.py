@@ -1,0 +1,88 @@
+"""What is wrong now, as sentences for people: alarms, outages and refusals, the worst first.
+
+Promises: each trouble is there once, from what shows it best. A source, the server and the disk show it by
+their state; alarms and whatever else has no state show it by their events.
+
+Pure.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from telemetry.model.event_codes import EVENT_CODES, FIRST_ALARM, Level
+from telemetry.model.events import Event
+
+WELL = ("receiving", "reading", "ended")  # states of a source that works
+ALIVE_WITHIN_S = 15.0  # a memory card may delay a sync for seconds
+_SHOWN_BY_STATE = frozenset(
+    (
+        "source_lost",
+        "values_unknown",
+        "device_offline",
+        "spool_volatile",
+        "sink_hold",
+        "sink_unreachable",
+        "clock_unknown",
+    )
+)
+
+Json = Mapping[str, Any]
+
+
+def troubles(status: Json, standing: Sequence[Event]) -> list[dict[str, Any]]:
+    """As JSON: `level` as of events, `code` of its event, and `text`.
+
+    status: as the service gives it, or a part of it; standing: events that hold.
+    """
+    found = [
+        *_of_service(status),
+        *(_of_event(each) for each in standing if each.code not in _SHOWN_BY_STATE),
+    ]
+    found.sort(key=lambda trouble: -trouble[0])
+    return [{"level": int(level), "code": code, "text": text} for level, code, text in found]
+
+
+def source_troubles(state: Mapping[str, str]) -> Iterator[str]:
+    """`NAME: state` of each source that does not work."""
+    for name, text in state.items():
+        if name.startswith("source/") and text and text not in WELL:
+            yield f"{name.removeprefix('source/')}: {text}"
+
+
+def server_trouble(status: Json) -> tuple[str, str]:
+    """Why nothing is sent or taken now, as code and sentence; empty if something is."""
+    state, sink = status["state"], status.get("sink", {})
+    if status["gauges"].get("sink_held"):
+        return "sink_hold", f"the server refuses everything, batches wait: {state['sink']}"
+    if sink.get("failure"):
+        return "sink_unreachable", f"the server takes nothing, batches wait: {sink['failure']}"
+    if sink.get("waits_for_time"):
+        return "clock_unknown", str(state["sink"])
+    return "", ""
+
+
+_Trouble = tuple[Level, str, str]
+
+
+def _of_service(status: Json) -> Iterator[_Trouble]:
+    gauges, state = status["gauges"], status["state"]
+    progress_age_s = gauges.get("progress_age_s", 0.0)
+    if progress_age_s > ALIVE_WITHIN_S:
+        yield Level.CRITICAL, "", f"the pipeline has not got on for {progress_age_s:.0f} s"
+    if gauges.get("spool_volatile"):
+        words = f"the disk refuses, batches wait in memory alone: {state['spool']}"
+        yield Level.CRITICAL, "spool_volatile", words
+    code, words = server_trouble(status)
+    if code:
+        yield EVENT_CODES[code].level, code, words
+    for words in source_troubles(state):
+        yield Level.WARNING, "source_lost", words
+
+
+def _of_event(event: Event) -> _Trouble:
+    owners = (("pack", event.pack), ("charger", event.charger))
+    about = ", ".join(f"{kind} {name}" for kind, name in owners if name) or event.source
+    is_alarm = EVENT_CODES[event.code].number >= FIRST_ALARM
+    name = f"{'alarm ' if is_alarm else ''}{event.code.replace('_', ' ')}"
+    subject = ", ".join(filter(None, (name, about)))
+    return event.level, event.code, ": ".join(filter(None, (subject, event.text)))

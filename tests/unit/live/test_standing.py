@@ -1,0 +1,84 @@
+"""Events that still hold: what begins and ends, and what happened lately."""
+
+from dataclasses import replace
+
+import pytest
+
+from telemetry.live.standing import LATELY_S, MAX_STANDING, Standing
+from telemetry.model.event_codes import Level
+from telemetry.model.events import Event, begins, ends
+
+
+def alarm(text: str, *, active: bool = True, pack: str = "main", code: str = "cell_overvoltage") -> Event:
+    level = Level.CRITICAL if active else Level.INFORMATION
+    return Event(code, level, active=active, text=text, source="can0", pack=pack)
+
+
+def texts(standing: Standing, now_s: float = 0.0) -> list[str]:
+    return [event.text for event in standing.at(now_s)]
+
+
+def test_an_alarm_holds_until_its_end_however_much_later() -> None:
+    standing = Standing()
+    standing.add(alarm("cell 3 is 4.31 V, above 4.25 V"), 0.0)
+    assert texts(standing, 1e6) == ["cell 3 is 4.31 V, above 4.25 V"]
+    standing.add(alarm("cell 3 is 4.2 V, no longer above 4.25 V", active=False), 1e6)
+    assert texts(standing, 1e6) == []
+
+
+def test_the_end_of_one_cells_alarm_leaves_those_of_other_cells_and_packs() -> None:
+    standing = Standing()
+    for pack in ("main", "aux"):
+        for cell in (3, 4):
+            standing.add(alarm(f"cell {cell} is 4.31 V, above 4.25 V", pack=pack), 0.0)
+    standing.add(alarm("cell 4 is 4.2 V, no longer above 4.25 V", active=False), 1.0)
+    held = [(event.pack, event.text[:6]) for event in standing.at(1.0)]
+    assert sorted(held) == [("aux", "cell 3"), ("aux", "cell 4"), ("main", "cell 3")]
+
+
+def test_an_alarm_bit_ends_by_its_own_words() -> None:
+    standing = Standing()
+    standing.add(alarm("first"), 0.0)
+    standing.add(alarm("second (3)"), 0.0)
+    standing.add(alarm("no longer: second", active=False), 1.0)
+    assert texts(standing) == ["first"]
+
+
+def test_an_alarm_that_nothing_watches_for_any_more_ends_too() -> None:
+    standing = Standing()
+    standing.add(alarm("cell 3 is 4.31 V, above 4.25 V"), 0.0)
+    standing.add(alarm("no longer watched: cells above 4.25 V", active=False), 1.0)
+    assert texts(standing) == []
+
+
+def test_what_happened_holds_for_a_while_and_once() -> None:
+    standing = Standing()
+    standing.add(begins("sink_refused", "2 points"), 0.0)
+    standing.add(begins("sink_refused", "3 points"), 100.0)
+    assert texts(standing, 100.0) == ["3 points"]
+    assert texts(standing, 100.0 + LATELY_S) == ["3 points"]
+    assert texts(standing, 100.1 + LATELY_S) == []
+
+
+def test_a_good_configuration_takes_back_a_refused_one() -> None:
+    standing = Standing()
+    standing.add(begins("config_refused", "line 3"), 0.0)
+    standing.add(begins("config_reloaded", "gateway.toml"), 1.0)
+    assert texts(standing) == []
+
+
+@pytest.mark.parametrize("event", [begins("service_start", "version 1"), ends("sink_hold", "never began")])
+def test_what_is_no_news_to_worry_about_does_not_hold(event: Event) -> None:
+    standing = Standing()
+    standing.add(event, 0.0)
+    assert texts(standing) == []
+
+
+def test_the_worst_come_first_and_their_number_is_bounded() -> None:
+    standing = Standing()
+    standing.add(replace(alarm("warning"), level=Level.WARNING), 0.0)
+    standing.add(alarm("critical"), 0.0)
+    assert texts(standing) == ["critical", "warning"]
+    for number in range(2 * MAX_STANDING):
+        standing.add(alarm(f"cell {number} is 5 V"), 1.0)
+    assert len(standing.at(1.0)) == MAX_STANDING

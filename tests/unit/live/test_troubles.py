@@ -1,0 +1,36 @@
+"""What is wrong now, in sentences: each trouble once, the worst first."""
+
+from telemetry.live.troubles import troubles
+from telemetry.model.event_codes import Level
+from telemetry.model.events import Event, begins
+from tests.support.web import status
+
+
+def test_when_all_is_well_there_is_none() -> None:
+    assert troubles(status(), []) == []
+
+
+def test_outages_refusals_and_alarms_are_told_once_and_the_worst_first() -> None:
+    told = status(sink_held=True)
+    told["state"] |= {"source/can1": "waiting for can1: no such device", "sink": "401 unauthorized"}
+    alarm = Event("soc_low", Level.WARNING, active=True, text="soc is 3 %", source="can0", pack="main")
+    standing = [begins("sink_hold", "401"), alarm, begins("source_lost", "no such device", "can1")]
+    assert [(each["level"], each["text"]) for each in troubles(told, standing)] == [
+        (2, "the server refuses everything, batches wait: 401 unauthorized"),
+        (1, "can1: waiting for can1: no such device"),
+        (1, "alarm soc low, pack main: soc is 3 %"),
+    ]
+
+
+def test_a_disk_that_refuses_and_a_pipeline_that_hangs_are_told() -> None:
+    told = status(spool_volatile=True, progress_age_s=20.0)
+    told["state"]["spool"] = "No space left on device"
+    assert [each["text"] for each in troubles(told, [])] == [
+        "the pipeline has not got on for 20 s",
+        "the disk refuses, batches wait in memory alone: No space left on device",
+    ]
+
+
+def test_values_that_are_read_without_a_service_need_none_of_its_numbers() -> None:
+    found = troubles({"state": {"source/can0": "receiving"}, "gauges": {}}, [begins("bus_off", "", "can0")])
+    assert found == [{"level": 2, "code": "bus_off", "text": "bus off, can0"}]
