@@ -7,7 +7,6 @@ findings, one line each; what it cannot know (how much a day) it says it cannot 
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -183,8 +182,7 @@ def _rate(stages: Stages, composition: Composition, source: Assembled, log: Path
 
 
 def _server_findings(config: Config) -> Iterator[Finding]:
-    settings = replace(config.influx, create=False)  # a question changes nothing
-    with contextlib.closing(settings.make_client(SystemClock())) as client:
+    with contextlib.closing(config.influx.make_client(SystemClock())) as client:
         exchange = client.probe()
         described = client.describe() if exchange.verdict == Acknowledged() else ""
     url = config.influx.url

@@ -184,6 +184,18 @@ def test_progress_is_reported(tmp_path: Path, directory: Path, server: ScriptedS
     assert (end.acknowledged_points, end.dead_points, end.trouble) == (30, 0, "")
 
 
+def test_what_is_older_than_the_service_would_keep_is_sent_too(
+    tmp_path: Path, directory: Path, server: ScriptedServer
+) -> None:
+    file = config(tmp_path, server.url)
+    file.write_text(file.read_text().replace("[spool]\n", "[spool]\nmax_age_h = 1\n"))
+    for segment in directory.glob("*.segment"):
+        os.utime(segment, (0.0, 0.0))
+    with server:
+        assert main(["spool", "drain", str(file)]) == 0
+        assert server.stored == LINES
+
+
 def test_any_number_of_letters_that_were_handed_over_is_delivered(
     tmp_path: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,6 +91,14 @@ def test_cells_of_a_pack_that_fell_silent_stay_and_are_named_stale() -> None:
     assert "cells_v" in pack["stale"]
 
 
+def test_a_cell_that_fell_silent_is_absent_and_the_others_are_not_stale() -> None:
+    tags, cells_v = {"pack": "main", "source": "a"}, {"v001": 3.65, "v002": 3.66}
+    cells = Entity("cells", tags, 20.0, cells_v, {"v001": 0.0, "v002": 20.0})
+    (pack,) = live_view(LiveSnapshot(taken_s=20.0, time_ns=0, modelled=(cells,)), 21.0, STATUS)["packs"]
+    assert pack["cells_v"] == [None, 3.66]
+    assert pack["stale"] == []
+
+
 def test_every_source_is_there_whether_or_not_it_has_brought_anything() -> None:
     rig = LiveRig()
     assert view(rig)["sources"] == [

@@ -12,9 +12,11 @@ from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer, answer
 
 
-def findings(tmp_path: Path, sources: str, url: str = "http://127.0.0.1:1", rest: str = "") -> list[Finding]:
+def findings(
+    tmp_path: Path, sources: str, url: str = "http://127.0.0.1:1", rest: str = "", *, create: bool = False
+) -> list[Finding]:
     file = tmp_path / "gateway.toml"
-    influx = f'[influx]\nurl = "{url}"\ndatabase = "d"\n'
+    influx = f'[influx]\nurl = "{url}"\ndatabase = "d"\n' + "create = true\n" * create
     file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "spool"\n{sources}\n{rest}')
     return list(check(load_config(file, {})))
 
@@ -42,6 +44,29 @@ def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
     source = 'cap_mib = 36\n[[replay]]\nname = "log"\nfile = "drive.log"\n'
     told = "100 points/s, 86.4 MB a day compressed; the spool holds 10.5 h of it"
     assert f"source log: {told}" in texts(findings(tmp_path, source), Grade.FACT)
+
+
+def test_a_rate_counts_the_row_of_the_last_interval(tmp_path: Path) -> None:
+    frames = "".join(f"(1700000000.{ms:03}000) can0 300#7700019600000000\n" for ms in range(30))
+    (tmp_path / "drive.log").write_text(frames)
+    source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    facts = texts(findings(tmp_path, source, rest="[reduce]\nevery_s = 0.01\n"), Grade.FACT)
+    assert "source log: 138 points/s" in facts  # at 0, 10, 20 and 29 ms: four in 29 ms
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_missing_bucket_is_a_fact_only_where_it_will_be_made_and_check_makes_none(
+    tmp_path: Path, create: bool
+) -> None:
+    missing = b'{"code":"not found","message":"bucket \\"d\\" not found"}'
+    with ScriptedServer() as server:
+        server.script(answer(404, {}, missing))
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url, create=create)
+        assert [request.method for request in server.requests] == ["POST"]
+        assert server.requests[0].lines == []
+    facts, faults = texts(found, Grade.FACT), texts(found, Grade.FAULT)
+    assert ("the bucket or database is missing and will be made" in facts) == create
+    assert ('bucket "d" not found' in faults) != create
 
 
 def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:

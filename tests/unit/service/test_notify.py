@@ -126,6 +126,16 @@ def test_closing_twice_is_as_good_as_once(listener: NotifySocket) -> None:
     assert listener.received == []
 
 
+def test_an_idle_service_gets_on_and_one_that_takes_nothing_of_what_waits_does_not() -> None:
+    clock = FakeClock()
+    idle = Supervisor(clock)
+    for took, waiting, gets_on in ((True, True, True), (False, True, False), (False, False, True)):
+        before_s = idle.got_on_s
+        clock.advance(20.0)
+        idle.went_round(took=took, waiting=waiting)
+        assert idle.got_on_s == (clock.monotonic_s() if gets_on else before_s)
+
+
 def test_a_loop_that_turns_without_taking_what_waits_does_not_feed_the_watchdog() -> None:
     watchdog = Watchdog(10.0)
     assert watchdog.went_round(0.0, took=True, waiting=False)

@@ -172,6 +172,17 @@ def test_a_hold_stays_known_while_the_server_is_away(rig: SenderRig) -> None:
     assert rig.sender.state.held
 
 
+def test_another_reason_to_hold_is_another_event_and_the_same_one_is_not(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(401), Answer(401), Answer(404), Answer(404))
+    for _ in range(4):
+        rig.step()
+    assert rig.codes == [("sink_hold", True), ("sink_hold", True)]
+    assert rig.events[0].text != rig.events[1].text == rig.sender.state.held
+    rig.run_until_idle()
+    assert rig.codes[2:] == [("sink_hold", False)]
+
+
 # -- refused lines
 
 

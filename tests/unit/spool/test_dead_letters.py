@@ -15,7 +15,7 @@ from telemetry.spool.compress import compress
 from telemetry.spool.deadletters import letter_names, read_letter
 from telemetry.spool.requeue import hand_over
 from telemetry.spool.rows import without_rows
-from telemetry.spool.spool import LOOK_EVERY_S
+from telemetry.spool.spool import LETTERS_A_LOOK, LOOK_EVERY_S
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.spool import Feed, assert_balanced, drain, drained_points, points_of
@@ -244,8 +244,25 @@ def test_batches_of_a_boot_that_is_over_are_dead_until_it_is_said_when_it_began(
     with pytest.raises(DataError, match="--boot-time"):
         bench.requeue()
     bench.requeue(boot_time_ns=1_000_000)
+    requeued = bench.spool.next_live()
+    assert requeued
+    assert (requeued.batch.first_ns, requeued.batch.last_ns) == (1_000_000, 1_000_001)
+    bench.spool.release(requeued.sequence)
     assert drained_points(bench.spool) == [1_000_000, 1_000_001]
     assert bench.spool.counters()["points/dead"] == 0
+
+
+def test_any_number_of_letters_is_taken_at_one_look(bench: Bench) -> None:
+    count = 2 * LETTERS_A_LOOK + 1
+    for number in range(count):
+        bench.refuse(bench.send(), b"m good=1 %d" % number)
+    for name in bench.letters:
+        hand_over(bench.disk, DIRECTORY, name, boot_time_ns=None)
+    bench.clock.advance(LOOK_EVERY_S)
+    while bench.spool.commit_due():
+        bench.spool.commit()
+    assert drained_points(bench.spool) == list(range(count))
+    assert not bench.spool.letters_wait
 
 
 ROW = b"charging_session,vehicle=a open=%s 77"

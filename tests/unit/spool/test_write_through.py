@@ -142,6 +142,24 @@ def test_what_another_boot_or_another_spool_left_is_not_taken(other: str, memory
     assert len(opened(memory).left()) == 1
 
 
+@pytest.mark.parametrize("is_mounted", [True, False])
+def test_what_a_removed_spool_left_goes_but_not_what_one_on_an_unmounted_disk_left(
+    is_mounted: bool, memory: Path
+) -> None:
+    disk = memory.parent / "disk"
+    (disk / "spool").mkdir(parents=True)
+    keep(WriteThrough([memory], disk / "spool", boot_id=BOOT), 1, (1,))
+    if is_mounted:
+        (disk / "spool").rmdir()
+    else:
+        disk.rename(memory.parent / "elsewhere")
+    assert opened(memory).left() == []
+    assert len(list(memory.iterdir())) == (0 if is_mounted else 1)
+    if not is_mounted:
+        (memory.parent / "elsewhere").rename(disk)
+        assert len(WriteThrough([memory], disk / "spool", boot_id=BOOT).left()) == 1
+
+
 def test_a_spool_that_was_made_again_in_the_place_of_another_takes_nothing_of_it(memory: Path) -> None:
     keep(opened(memory), 1, (1,))
     (memory.parent / "spool").rename(memory.parent / "aside")

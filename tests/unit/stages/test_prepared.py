@@ -56,3 +56,14 @@ def test_a_database_that_cannot_be_read_is_refused_with_its_name(tmp_path: Path)
     (tmp_path / "gateway.toml").write_text(CONFIG.format(databases="broken.dbc"))
     with pytest.raises(ConfigError, match=r"broken\.dbc"):
         prepare(load_config(tmp_path / "gateway.toml", {}))
+
+
+def test_a_bus_in_simulated_time_has_its_cycles_by_the_order_of_its_pages(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    sim = '[[can]]\nname = "sim"\nsocket = "bus.sock"\n'
+    sim += "time_scale = 60\ntime_origin_ns = 0\ntime_wall_ns = 0\n"
+    file.write_text(CONFIG.format(databases=VEHICLE_DBC) + sim)
+    prepared = prepare(load_config(file, {}))
+    *_, bus, sim_bus = assemble_sources(prepared.composition.config.sources, ChannelTable(), FakeClock(), {})
+    assert not prepared.composition.binding(bus, "bus").by_order
+    assert prepared.composition.binding(sim_bus, "sim").by_order

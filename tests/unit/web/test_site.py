@@ -148,6 +148,13 @@ def test_a_publication_is_one_message_and_without_listeners_none(rig: Rig) -> No
     assert feed.number == number + 1
 
 
+def test_a_publication_is_sent_as_it_is_now_however_fresh_the_last_look_is(rig: Rig) -> None:
+    feed = rig.stream().feed
+    rig.status["live"]["vehicle"] = "another"
+    rig.site.published(is_listened_to=True)
+    assert b'"another"' in feed.message
+
+
 def test_while_nothing_is_published_the_stream_reports_how_old_things_are(rig: Rig) -> None:
     feed = rig.stream().feed
     number = feed.number

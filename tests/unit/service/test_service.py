@@ -1,0 +1,98 @@
+"""What a service writes and reports about itself, with a clock that the test moves and no source started."""
+
+import gzip
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from telemetry.config import load_config
+from telemetry.service.service import Service
+from telemetry.sources.stop import StopSignal
+from telemetry.spool import Spool
+from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.view import SpoolView
+from tests.support.clock import FakeClock
+from tests.support.spool import batch
+
+CONFIG = """
+vehicle = "van"
+gateway_every_s = {every_s}
+[influx]
+url = "http://127.0.0.1:9"
+database = "d"
+[spool]
+directory = "spool"
+[web]
+listen = "off"
+[[can]]
+name = "bus"
+socket = "bus.sock"
+"""
+
+
+def write_config(folder: Path, every_s: float = 3600.0) -> Path:
+    file = folder / "gateway.toml"
+    file.write_text(CONFIG.format(every_s=every_s))
+    return file
+
+
+@contextmanager
+def started(file: Path, clock: FakeClock, reload: threading.Event | None = None) -> Iterator[Service]:
+    """A service that is stopped in order afterwards."""
+    with StopSignal() as stop:
+        service = Service(load_config(file, {}), clock, stop, reload=reload)
+        try:
+            yield service
+        finally:
+            service._shut_down()
+
+
+def stored_lines(folder: Path, clock: FakeClock) -> list[bytes]:
+    waiting = SpoolView(RealFileSystem(), folder / "spool", clock).waiting()
+    return [line for each in waiting for line in gzip.decompress(each.payload).splitlines()]
+
+
+def test_a_reload_that_shortens_the_interval_of_the_gateways_points_takes_effect_at_once(
+    tmp_path: Path,
+) -> None:
+    clock, reload = FakeClock(), threading.Event()
+    begun_ns = clock.unix_ns()
+    with started(write_config(tmp_path), clock, reload) as service:
+        service._step()
+        write_config(tmp_path, every_s=10.0)
+        reload.set()
+        service._follow_reload()
+        for thread in threading.enumerate():
+            if thread.name == "reload":
+                thread.join()
+        service._follow_reload()  # it is read: no source has to end
+        service._follow_reload()
+        clock.advance(10.0)
+        service._step()
+        clock.advance(1.0)
+    lines = [line for line in stored_lines(tmp_path, clock) if line.startswith(b"gateway,vehicle=van ")]
+    seconds = [round((int(line.rsplit(b" ", 1)[1]) - begun_ns) / 1e9) for line in lines]
+    assert seconds == [0, 10, 11]  # when it was adopted, at its time, and at the end
+
+
+def test_a_start_after_a_kill_reports_how_far_each_log_was_stored_and_nothing_else(tmp_path: Path) -> None:
+    clock = FakeClock()
+    positions = {"log@0123456789ab": 7, "log@0123456789ab/end": 7, "other@ba9876543210": 3}
+    with closing(Spool(tmp_path / "killed", clock=clock)) as killed:
+        killed.append(batch(0), accounts={"points/made/battery": 3}, positions=positions)
+        killed.commit()
+        shutil.copytree(tmp_path / "killed", tmp_path / "spool")  # as it lies there before it is closed
+    with started(write_config(tmp_path), clock) as service:
+        service._report_start()
+    (line,) = [line for line in stored_lines(tmp_path, clock) if b"code=unclean_stop" in line]
+    reported = b"what was in memory then is gone; stored up to batch 1;"
+    assert reported + b' log@0123456789ab frame 7, other@ba9876543210 frame 3"' in line
+
+
+def test_a_service_that_was_asked_to_stop_reports_that_it_stops(tmp_path: Path) -> None:
+    with started(write_config(tmp_path), FakeClock()) as service:
+        assert service._describe()["state"]["service"] == "running"
+        service.stop()
+        assert service._describe()["state"]["service"] == "stopping"
