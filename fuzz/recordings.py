@@ -1,7 +1,9 @@
 """Logs and captures: any file is read to its end, the same however it is read."""
 
+import bz2
 import gzip
 import io
+import lzma
 import re
 import struct
 import zlib
@@ -21,6 +23,12 @@ from telemetry.stages.formats import OutputFormat
 LONGEST_PAYLOAD_BYTES = 64
 SMALL_BATCH_FRAMES = 7
 MF4_LOG = Path(__file__).parent / "drive.mf4"
+TABLES = (
+    b"ParserFlags\tCh\tCounter\tT/R\tTime\tFlags\tCAN ID\tLen\tData",
+    b"ID,Data Bytes",
+    b"time,addr,bus,data",
+    b"timestamp,arbitration_id,extended,remote,error,dlc,data",
+)
 FORMATS = tuple(OutputFormat)
 
 
@@ -42,20 +50,28 @@ def log_harness(name: str) -> Callable[[bytes], None]:
     return harness
 
 
-def gzip_harness(data: bytes) -> None:
-    """The rest of the file after a first frame that is whole."""
-    frame = b"(1.000000) can0 001#0102\n"
-    frames, _, _ = _read_whole(scratch_file("log.gz", gzip.compress(frame, mtime=0) + data))
-    assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)
-    log_harness("log.gz")(data)
+def table_harness(data: bytes) -> None:
+    """Rows of one of the known tables; the first byte says of which."""
+    header = TABLES[data[0] % len(TABLES)] if data else TABLES[0]
+    log_harness("log.txt")(header + b"\n" + data[1:])
 
 
-def zst_harness(data: bytes) -> None:
-    """The rest of the file after a first frame of Zstandard that is whole."""
-    frame = b"(1.000000) can0 001#0102\n"
-    frames, _, _ = _read_whole(scratch_file("log.zst", zstandard.compress(frame) + data))
-    assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)
-    log_harness("log.zst")(data)
+def packed_harness(suffix: str, pack: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
+    """The rest of a compressed file after a first member that is whole."""
+
+    def harness(data: bytes) -> None:
+        frame = b"(1.000000) can0 001#0102\n"
+        frames, _, _ = _read_whole(scratch_file(f"log{suffix}", pack(frame) + data))
+        assert frames[0] == FrameTuple(10**9, 1, b"\x01\x02", 0, 0, 0)
+        log_harness(f"log{suffix}")(data)
+
+    return harness
+
+
+gzip_harness = packed_harness(".gz", lambda data: gzip.compress(data, mtime=0))
+zst_harness = packed_harness(".zst", zstandard.compress)
+xz_harness = packed_harness(".xz", lzma.compress)
+bzip2_harness = packed_harness(".bz2", bz2.compress)
 
 
 def mf4_harness(data: bytes) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from telemetry.cli.arguments import databases, read_as
 from telemetry.clock import Clock, SystemClock
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LOG",
         nargs="+",
         type=Path,
-        help="candump, .asc, .blf, GVRET .csv, .trc, .mf4, each also .gz or .zst; -: stdin",
+        help="candump, .asc, .blf, .crtd, .csv of several tools, .trc, .mf4, compressed or not; -: stdin",
     )
     parser.add_argument(
         "--config",
@@ -337,16 +338,18 @@ def _configured(
 
 
 def _into_text(decoder: FileDecoder, arguments: argparse.Namespace, screen: Screen) -> None:
-    is_first = True
-    with _output(arguments.output, arguments.logs) as write, decoder.pieces(arguments.logs) as pieces:
+    header = (
+        decoder.header
+    )  # written with the first value, or at the end: a log that is refused prints nothing
+    with _output(arguments.output, arguments.logs) as output, decoder.pieces(arguments.logs) as pieces:
         for piece in pieces:
-            if is_first and decoder.header:
-                write(decoder.header)
-            is_first = False
             if piece.text:
-                write(piece.text)
+                output.write(header + piece.text)
+                output.flush()  # the log may be a pipe, and the next piece far away
+                header = b""
             screen.show(piece.progress)
             screen.warn(piece.warnings)
+        output.write(header)
     screen.warn(decoder.warnings())
     screen.clear()
     if screen.is_terminal:
@@ -379,16 +382,16 @@ def _flag(key: str) -> str:
 
 
 @contextmanager
-def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[Callable[[bytes], object]]:
+def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[BinaryIO]:
     if file is not None and any(_are_one_file(file, log) for log in logs):
         raise UsageError("is a log that is to be read", where=str(file), hint="give another --output")
     try:
         if file is None:
-            yield sys.stdout.buffer.write
+            yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         else:
             with file.open("wb") as stream:
-                yield stream.write
+                yield stream
     except BrokenPipeError:
         raise
     except OSError as error:

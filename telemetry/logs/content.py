@@ -5,31 +5,32 @@ Promises:
 - All that can be read is read. Where a file is damaged or ends too early its content ends, and `problem` says
   why.
 - What comes before a damaged place comes first. Where the content goes on after one, `gap` says so.
+- Of a pipe, or anything else that is not a file, `arrival_ns` is when the newest bytes came. `more_soon`
+  waits for more of them, but not for longer than what was read may wait to be decoded.
 
-The name's ending says how it is compressed: `.gz`, `.zst`.
+How it begins says how it is compressed, and otherwise the name's ending: `.gz`, `.zst`, `.xz`, `.bz2`.
 """
 
 import errno
 import io
 import os
+import select
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from time import monotonic, time_ns
 
 from telemetry.errors import InputMissingError, StorageError
-from telemetry.logs.inflate import DamagedError, OtherFormatError, inflated
+from telemetry.logs.inflate import inflated
+from telemetry.logs.pieces import DamagedError, OtherFormatError, Pieces
 
 STDIN = Path("-")
 UNPACKED_PIECE_BYTES = 1024 * 1024
-
-
-class _Stream(Protocol):
-    def readinto(self, buffer: memoryview, /) -> int | None: ...
+LONGEST_WAIT_S = 0.1  # of frames from a pipe, for more of them
 
 
 class Content(io.RawIOBase):
@@ -39,11 +40,18 @@ class Content(io.RawIOBase):
         """Raises InputMissingError when it cannot be opened, UnavailableError without the package for it."""
         self.problem = ""
         self.is_refused = False  # it is not compressed as its name says, or the system does not give it
+        self.arrival_ns = 0  # 0: a file, whose bytes came at some other time
         self._file = _open(path)
+        self.is_live = not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        self._waiting_since_s: float | None = None
+        self._poll = select.poll()
+        self._poll.register(self._file, select.POLLIN)
         self._ahead = b""  # peeked at, not yet read
         try:
-            self._inflated = inflated(path, self._file)
-            self._stream: _Stream = self._inflated or self._file
+            self._stream = inflated(path, self._file)
+        except OSError as error:
+            self._file.close()
+            raise InputMissingError(error.strerror or str(error), where=str(path)) from error
         except BaseException:
             self._file.close()
             raise
@@ -51,10 +59,15 @@ class Content(io.RawIOBase):
     @property
     def gap(self) -> str:
         """Where bytes are missing between those that were given, for people; "" if nowhere."""
-        if self._inflated is None or not self._inflated.gaps:
+        if not self._stream.gaps:
             return ""
-        more = self._inflated.gaps - 1
-        return self._inflated.first_gap + (f", and {more} more" if more else "")
+        more = self._stream.gaps - 1
+        return self._stream.first_gap + (f", and {more} more" if more else "")
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the file is."""
+        return isinstance(self._stream, Pieces)
 
     @property
     def bytes_read(self) -> int:
@@ -78,27 +91,36 @@ class Content(io.RawIOBase):
             self._ahead = self._ahead[count:]
             return count
         try:
-            return self._stream.readinto(buffer) or 0
+            count = self._stream.readinto(buffer)
+            if self.is_live:
+                self.arrival_ns = time_ns()
+            return count
         except (OSError, DamagedError) as error:
             self.problem = str(error)
             self.is_refused = isinstance(error, OSError | OtherFormatError)
             return 0
 
-    def first_line(self, most: int) -> bytes:
-        """The first line with its end, or its first `most` bytes. To be asked before anything is read; takes
-        nothing.
+    def more_soon(self) -> bool:
+        """Whether more bytes come before what was read has waited for LONGEST_WAIT_S; of a file, always."""
+        if not self.is_live or self._ahead:
+            return True
+        now_s = monotonic()
+        if self._waiting_since_s is None:
+            self._waiting_since_s = now_s
+        left_s = self._waiting_since_s + LONGEST_WAIT_S - now_s
+        if left_s > 0 and self._poll.poll(1000 * left_s):
+            return True
+        self._waiting_since_s = None
+        return False
+
+    def beginning(self, most: int, is_enough: Callable[[bytes], bool] = lambda _: False) -> bytes:
+        """The first bytes, up to `most` of them, or as many as are enough; they are read again later.
+
+        To be asked before anything is read.
         """
-        line, line_break, _ = self._peek(most, b"\n").partition(b"\n")
-        return line + line_break
-
-    def beginning(self, count: int) -> bytes:
-        """The first bytes, likewise."""
-        return self._peek(count)[:count]
-
-    def _peek(self, most: int, until: bytes | None = None) -> bytes:
         start = bytearray()
         piece = bytearray(most)
-        while len(start) < most and not (until and until in start):
+        while len(start) < most and not is_enough(bytes(start)):
             got = self.readinto(memoryview(piece)[: most - len(start)])
             if not got:
                 break

@@ -1,33 +1,44 @@
-"""The content of compressed recordings: gzip (RFC 1952, any number of members) and Zstandard (RFC 8878).
+"""The content of compressed recordings: gzip (RFC 1952), Zstandard (RFC 8878), xz and bzip2.
 
 Promises:
 
-- Memory is bounded, even if the file claims impossible sizes.
-- Everything before damage comes out, down to the byte (gzip) or the block (Zstandard) that fails.
-- After damage the content goes on at the next member or frame, with `GAP` between. A file that is appended to
-  at each start, and loses power, has several of them.
-- Without a next one `DamagedError` says what is wrong and where in the file.
+- What `pieces` promises.
+- Everything before damage comes out, down to the byte (gzip), the block (Zstandard) or the 256 bytes of the
+  file (xz, bzip2) that fail.
 
 Relies on the package zstandard, imported only when such a file is read.
 """
 
+import bz2
+import lzma
 import zlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from telemetry.errors import UnavailableError
+from telemetry.logs.pieces import (
+    EARLY,
+    PIECE_BYTES,
+    DamagedError,
+    Inflated,
+    OtherFormatError,
+    Pieces,
+    Readable,
+    Window,
+)
 
 if TYPE_CHECKING:
     import zstandard
 
-PIECE_BYTES = 64 * 1024
-GAP = b"\0\n"  # in place of what is missing: it spoils a line that is cut off, and ends it
-_EARLY = "the compressed data end too early"
+ENDINGS = (".gz", ".zst", ".zstd", ".xz", ".bz2")
+_BEGINNING_BYTES = 6
+_TRIAL_BYTES = 1024  # that decompress from there: no accident
+
+# Of gzip.
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_BEGINNING = _GZIP_MAGIC + b"\x08"  # with its only method
-_TRIAL_BYTES = 1024  # that decompress from there: no accident
 
 # Of Zstandard.
 _LARGEST_WINDOW = 128 * 1024 * 1024  # as the zstd program allows
@@ -38,143 +49,51 @@ _LARGEST_BLOCK = 128 * 1024
 _RUN = 1  # type of block: one byte, repeated
 _CHECKSUM_BYTES = 4
 
-
-class DamagedError(Exception):
-    """The file holds no more than what was given. The text says why and at which byte."""
-
-    def __init__(self, problem: str, place: int) -> None:
-        super().__init__(f"{' '.join(problem.split())}, at byte {place}")
-
-
-class OtherFormatError(DamagedError):
-    """The file does not begin as the ending of its name says."""
+# Of xz and bzip2.
+_XZ_BEGINNING = b"\xfd7zXZ\0"
+_XZ_MEMORY_BYTES = 256 * 1024 * 1024  # a window of 64 MiB, that of xz -9, needs 65 MiB
+_BZIP2_BEGINNING = b"BZh"
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # after the size: the first block, or the end
+_FED_BYTES = 256  # at once, since what a call has inflated is lost when it fails
 
 
-class Readable(Protocol):
-    """The file."""
+def inflated(path: Path, file: Readable) -> Inflated:
+    """The content of `file`; a `Window` if it is not compressed.
 
-    def readinto(self, buffer: memoryview, /) -> int | None: ...
-
-
-class Inflated(Protocol):
-    """What a compressed file holds."""
-
-    gaps: int  # damaged places after which it went on
-    first_gap: str  # the first of them, for people; "" without any
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Fill `buffer` with what comes next; how many bytes, 0 at the end. Raises DamagedError, OSError."""
-        ...
-
-
-def inflated(path: Path, file: Readable) -> Inflated | None:
-    """The content of `file` if the ending of its name says that it is compressed; else None.
-
-    Raises UnavailableError when the package for it is missing.
+    How it begins says how it is compressed, and otherwise the ending of its name. Raises UnavailableError
+    when the package for it is missing.
     """
-    match path.suffix.lower():
+    window = Window(file)
+    window.hold(_BEGINNING_BYTES)
+    match _compression(window.data[:_BEGINNING_BYTES]) or path.suffix.lower():
         case ".gz":
-            return _Gzip(file)
+            return _Gzip(window)
         case ".zst" | ".zstd":
-            return _Zstandard(file, str(path))
+            return _Zstandard(window, str(path))
+        case ".xz":
+            return _Xz(window)
+        case ".bz2":
+            return _Bzip2(window)
         case _:
-            return None
+            return window
 
 
-class _Window:
-    """The part of the file that is in memory."""
-
-    def __init__(self, file: Readable) -> None:
-        self._file = file
-        self._buffer = bytearray(PIECE_BYTES)
-        self.data = b""
-        self.place = 0  # in the file, of the first byte
-
-    def hold(self, count: int) -> bool:
-        """Read until `data` has `count` bytes. False: the file has fewer."""
-        while len(self.data) < count:
-            got = self._file.readinto(memoryview(self._buffer)) or 0
-            if not got:
-                return False
-            self.data += memoryview(self._buffer)[:got]
-        return True
-
-    def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
-        taken, self.data = self.data[:count], self.data[count:]
-        self.place += len(taken)
-        return taken
+def _compression(beginning: bytes) -> str:
+    """The ending that a file with this beginning should have; "" for none."""
+    if beginning.startswith(_GZIP_BEGINNING):
+        return ".gz"
+    if beginning.startswith(_FRAME_MAGIC):
+        return ".zst"
+    if beginning.startswith(_XZ_BEGINNING):
+        return ".xz"
+    return ".bz2" if beginning.startswith(_BZIP2_BEGINNING) and beginning[4:6] == b"1A" else ""
 
 
-class _Pieces(ABC):
-    """A format as pieces of any size: members, each of which can be read without the others."""
-
-    beginning: bytes  # of each member
-
-    def __init__(self, file: Readable) -> None:
-        self.gaps = 0
-        self.first_gap = ""
-        self._window = _Window(file)
-        self._piece = b""
-        self._given = 0
-        self._failure: DamagedError | None = None
-        self._resumed_at = 0
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        if self._given == len(self._piece):
-            self._piece = self._next_piece_or_gap()
-            self._given = 0
-        count = min(len(buffer), len(self._piece) - self._given)
-        buffer[:count] = self._piece[self._given : self._given + count]
-        self._given += count
-        return count
-
-    def _next_piece_or_gap(self) -> bytes:
-        try:
-            if self._failure is not None:
-                raise self._failure
-            return self._next_piece()
-        except DamagedError as failure:
-            self._failure = failure
-            if isinstance(failure, OtherFormatError) or not self._find_member():
-                raise
-        self.gaps += 1
-        self._resumed_at = self._window.place
-        self.first_gap = self.first_gap or f"{self._failure}; goes on at byte {self._resumed_at}"
-        self._failure = None
-        return GAP
-
-    def _find_member(self) -> bool:
-        """Go to the next place where one begins."""
-        window, beginning = self._window, self.beginning
-        while window.hold(len(beginning)):
-            at = window.data.find(beginning)
-            if at < 0:
-                window.take(len(window.data) - len(beginning) + 1)
-                continue
-            window.take(at)
-            if window.place > self._resumed_at and self._begin_member():
-                return True
-            window.take(1)
-        return False
-
-    @abstractmethod
-    def _begin_member(self) -> bool:
-        """Whether a member begins where the window does; if so, it is what comes next."""
-
-    @abstractmethod
-    def _next_piece(self) -> bytes:
-        """b"" at the end. Raises DamagedError; or sets _failure, and what comes before it is returned.
-
-        The window then begins no later than the next member may.
-        """
-
-
-class _Gzip(_Pieces):
+class _Gzip(Pieces):
     beginning = _GZIP_BEGINNING
 
-    def __init__(self, file: Readable) -> None:
-        super().__init__(file)
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
         self._member = zlib.decompressobj(_GZIP)
         self._begun = False
 
@@ -184,7 +103,7 @@ class _Gzip(_Pieces):
             if self._member.eof:
                 self._member = zlib.decompressobj(_GZIP)
                 self._begun = False
-                self._skip_padding()
+                self._window.skip_padding()
             has_more = window.hold(1)
             if not has_more and not self._begun and window.place:
                 return b""
@@ -193,7 +112,7 @@ class _Gzip(_Pieces):
             if piece := self._inflate():
                 return piece
             if not has_more and not self._member.eof:
-                self._failure = DamagedError(_EARLY, window.place)
+                self._failure = DamagedError(EARLY, window.place)
         raise self._failure
 
     def _inflate(self) -> bytes:
@@ -216,7 +135,7 @@ class _Gzip(_Pieces):
         pieces = []
         for at in range(len(data)):
             if at and data.startswith(_GZIP_BEGINNING, at) and _is_gzip(data[at : at + _TRIAL_BYTES]):
-                self._failure = DamagedError(_EARLY, window.place + at)
+                self._failure = DamagedError(EARLY, window.place + at)
                 break
             try:
                 pieces.append(member.decompress(data[at : at + 1]))
@@ -232,15 +151,6 @@ class _Gzip(_Pieces):
         self._begun = False
         return _is_gzip(self._window.data[:_TRIAL_BYTES])
 
-    def _skip_padding(self) -> None:
-        # Zeros after a member are not data; gzip(1) accepts them too.
-        window = self._window
-        while window.hold(1):
-            kept = window.data.lstrip(b"\0")
-            window.take(len(window.data) - len(kept))
-            if kept:
-                return
-
 
 def _is_gzip(data: bytes) -> bool:
     try:
@@ -255,12 +165,12 @@ def _in_words(error: zlib.error) -> str:
     return "not a gzipped file" if problem == "incorrect header check" else problem
 
 
-class _Zstandard(_Pieces):
+class _Zstandard(Pieces):
     # Block by block: so the place of damage is known, and a piece is 128 KiB at most.
     beginning = _FRAME_MAGIC
 
-    def __init__(self, file: Readable, where: str) -> None:
-        super().__init__(file)
+    def __init__(self, window: Window, where: str) -> None:
+        super().__init__(window)
         try:
             import zstandard
         except ImportError as error:
@@ -279,14 +189,14 @@ class _Zstandard(_Pieces):
         while (frame := self._frame or self._begin_frame()) is not None:
             place = window.place
             if not window.hold(3):
-                raise DamagedError(_EARLY, place + len(window.data))
+                raise DamagedError(EARLY, place + len(window.data))
             header = int.from_bytes(window.data[:3], "little")
             is_last, kind, size = header & 1, header >> 1 & 3, header >> 3
             if size > _LARGEST_BLOCK:
                 raise DamagedError("a block that is too large", place)
             size = 3 + (1 if kind == _RUN else size) + _CHECKSUM_BYTES * (is_last and self._has_checksum)
             if not window.hold(size):
-                raise DamagedError(_EARLY, place + len(window.data))
+                raise DamagedError(EARLY, place + len(window.data))
             piece = self._inflate(frame, window.data[:size], place)
             window.take(size)
             self._frame = None if is_last else frame
@@ -304,7 +214,7 @@ class _Zstandard(_Pieces):
             while left and window.hold(1):
                 left -= len(window.take(min(left, PIECE_BYTES)))
             if left:
-                raise DamagedError(_EARLY, window.place)
+                raise DamagedError(EARLY, window.place)
         if not window.hold(1) and window.place:
             return None
         place = window.place
@@ -316,12 +226,12 @@ class _Zstandard(_Pieces):
             self._has_checksum = self._package.get_frame_parameters(window.data).has_checksum
         except self._package.ZstdError as error:
             if is_cut_off:
-                raise DamagedError(_EARLY, place + len(window.data)) from error
+                raise DamagedError(EARLY, place + len(window.data)) from error
             raise DamagedError(str(error), place) from error
         other = window.data.find(_FRAME_MAGIC, 1, size + len(_FRAME_MAGIC))
         if other > 0:  # no block begins like that
             window.take(other)
-            raise DamagedError(_EARLY, window.place)
+            raise DamagedError(EARLY, window.place)
         frame = self._decompressor.decompressobj()
         self._inflate(frame, window.data[:size], place)
         window.take(size)
@@ -348,3 +258,88 @@ def _is_frame(magic: bytes) -> bool:
     if magic and magic[0] & 0xF0 == _SKIPPABLE & 0xF0:
         return _SKIPPABLE.to_bytes(4, "little")[1:].startswith(magic[1:])
     return _FRAME_MAGIC.startswith(magic)
+
+
+class _Streams(Pieces):
+    """Streams of xz or bzip2, one after the other."""
+
+    name: str
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._member = self._new_member()
+        self._begun = False
+
+    @abstractmethod
+    def _new_member(self) -> "lzma.LZMADecompressor | bz2.BZ2Decompressor": ...
+
+    @abstractmethod
+    def _is_member(self, data: bytes) -> bool:
+        """Whether a member begins here; `data` are _TRIAL_BYTES, or all there are."""
+
+    def _next_piece(self) -> bytes:
+        window = self._window
+        while True:
+            if self._member.eof:
+                window.skip_padding()
+                self._member, self._begun = self._new_member(), False
+            window.hold(_FED_BYTES + _TRIAL_BYTES)
+            fed = b""
+            if self._member.needs_input:
+                if not window.data and window.place and not self._begun:
+                    return b""
+                if not window.place and not self.beginning.startswith(window.data[: len(self.beginning)]):
+                    raise OtherFormatError(f"not {self.name} file", 0)
+                if not window.data or (self._begun and self._is_member(window.data[:_TRIAL_BYTES])):
+                    raise DamagedError(EARLY, window.place)
+                fed = window.data[: self._next_member_at()]
+            try:
+                piece = self._member.decompress(fed, PIECE_BYTES)
+            except (lzma.LZMAError, OSError, EOFError) as error:
+                raise DamagedError(str(error).lower(), window.place) from error
+            self._begun = True
+            window.take(len(fed) - len(self._member.unused_data))
+            if piece:
+                return piece
+
+    def _next_member_at(self) -> int:
+        # Where in the next _FED_BYTES another one begins; if this one has not ended there, it was cut off.
+        data = self._window.data
+        at = data.find(self.beginning, 1, _FED_BYTES + len(self.beginning))
+        while at > 0 and not self._is_member(data[at : at + _TRIAL_BYTES]):
+            at = data.find(self.beginning, at + 1, _FED_BYTES + len(self.beginning))
+        return at if at > 0 else _FED_BYTES
+
+    def _begin_member(self) -> bool:
+        self._member, self._begun = self._new_member(), False
+        self._window.hold(_TRIAL_BYTES)
+        return self._is_member(self._window.data[:_TRIAL_BYTES])
+
+
+class _Xz(_Streams):
+    beginning = _XZ_BEGINNING
+    name = "an xz"
+
+    def _new_member(self) -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
+
+    def _is_member(self, data: bytes) -> bool:
+        if not data.startswith(self.beginning):
+            return False
+        try:
+            return bool(self._new_member().decompress(data, 1)) or len(data) < _TRIAL_BYTES
+        except lzma.LZMAError:
+            return False
+
+
+class _Bzip2(_Streams):
+    beginning = _BZIP2_BEGINNING
+    name = "a bzip2"
+
+    def _new_member(self) -> bz2.BZ2Decompressor:
+        return bz2.BZ2Decompressor()
+
+    def _is_member(self, data: bytes) -> bool:
+        return data.startswith(self.beginning) and any(
+            block.startswith(data[4:10]) for block in _BZIP2_BLOCKS
+        )

@@ -1,20 +1,19 @@
-"""Log files of CAN traffic as frames: candump, ASC, BLF, GVRET's CSV, TRC and MF4, plain or compressed.
+"""Log files of CAN traffic as frames, plain or compressed. `formats` tells their formats apart.
 
 Promises:
 
 - A log larger than memory streams (but for MF4).
 - A damaged place is counted and skipped, and a warning names the first.
 - A file that ends too early is read up to its end.
+- A file in which nothing is a frame, and which is damaged, is refused, and so is one of another known format.
 
-The first four go through the compiled readers, TRC and MF4 through python-can's (`python_can`). The name's
-ending gives the format: `.asc`, `.blf`, `.trc`, `.mf4`. For any other ending the beginning of the file does.
-A further `.gz` or `.zst` means compressed. A file of another known format is refused by the name of that
-format.
+TRC and MF4 go through python-can's readers (`python_can`), all others through compiled ones.
 """
 
 import io
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Protocol, Self
@@ -23,52 +22,29 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
 from telemetry_core.logs.blf import BlfReader
 from telemetry_core.logs.candump import CandumpReader
+from telemetry_core.logs.crtd import CrtdReader
 from telemetry_core.logs.gvret import GvretReader
+from telemetry_core.logs.table import TableReader
 
 from telemetry.errors import DataError
 from telemetry.logs.content import STDIN, Content, unpacked
+from telemetry.logs.formats import (
+    FIRST_LINE_BYTES,
+    GVRET_HEADER,
+    KNOWN_FORMATS,
+    LogFormat,
+    has_telling_line,
+    of_ending,
+    recognised,
+    refused,
+    telling_line,
+)
+from telemetry.logs.inflate import ENDINGS
 from telemetry.logs.mf4 import HEADER_BYTES, Mf4, require_mf4
 from telemetry.logs.python_can import LATEST_NS, MessageReader, Trc, no_trc
 
-FIRST_LINE_BYTES = 4096
-COMPRESSED = (".gz", ".zst", ".zstd")
-ENDINGS = (".asc", ".blf", ".trc", ".mf4")  # that give the format; otherwise the file's beginning does
-OTHER_FORMATS = {
-    b"SQLite format 3\0": "an SQLite database",
-    b"\xff\xfe": "text in UTF-16",
-    b"\xfe\xff": "text in UTF-16",
-    b"\x1f\x8b": "compressed by gzip without .gz at the end of its name",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd without .zst at the end of its name",
-    b"PK\3\4": "a zip archive",
-    b"\xd4\xc3\xb2\xa1": "a capture of libpcap",
-    b"\x4d\x3c\xb2\xa1": "a capture of libpcap",
-    b"\x0a\x0d\x0d\x0a": "a capture of pcapng",
-    b"***BUSMASTER": "a log of BUSMASTER",
-    b"@ TEXT @": "a trace of CANHacker",
-}
-BEGINNING_BYTES = max(map(len, OTHER_FORMATS))
-KNOWN_FORMATS = "known are candump, ASC, BLF, GVRET's CSV, TRC and MF4, plain or .gz or .zst"
 TRC_BEGINS = "PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`, or with another comment"
-GVRET_HEADER = "time stamp,id,extended,dir,bus,len,d1"
-GVRET_OLD_HEADER = "time stamp,id,extended,bus,len,d1"
-
-
-def _as_header(first: bytes) -> str:
-    return first.decode("utf-8-sig", "replace").strip().lower().replace(" ,", ",").replace(", ", ",")
-
-
-def _ending_of(first: bytes) -> str:
-    """The usual ending of the format that begins with this line; "" for candump, which is what is left."""
-    header = _as_header(first)
-    if first.startswith(b"LOGG"):
-        return ".blf"
-    if first.startswith((b"MDF     ", b"UnFinMF ")):
-        return ".mf4"
-    if header.startswith(("date ", "base ")):
-        return ".asc"
-    if header.startswith((GVRET_HEADER, GVRET_OLD_HEADER)):
-        return ".csv"
-    return ".trc" if header.startswith(";$fileversion=") else ""
+MOST_QUOTED = 60  # letters of a line
 
 
 class FrameReader(Protocol):
@@ -93,6 +69,11 @@ class FrameReader(Protocol):
         ...
 
     @property
+    def unstamped(self) -> int:
+        """Frames for which the log has no stamp."""
+        ...
+
+    @property
     def at_end(self) -> bool:
         """Whether there is nothing more to read."""
         ...
@@ -114,7 +95,7 @@ class FrameReader(Protocol):
 class NoFrames:
     """The reader of a log that ends inside its header."""
 
-    frames_read = damaged = next_ns = 0
+    frames_read = damaged = unstamped = next_ns = 0
     first_damage = ""
     ends_damaged = False
     at_end = True
@@ -137,6 +118,7 @@ class Log:
         self._content = Content(path)
         self._is_unfinished = False
         self._header_end = ""  # where the file ends inside its header
+        self._beginning = b""
         self._closing = ExitStack()
         self._closing.callback(self._content.close)
         try:
@@ -182,15 +164,29 @@ class Log:
         return self._reader.next_ns
 
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:
-        """See `FrameReader.read`. Raises DataError when the file is not what its name says it is."""
+        """See `FrameReader.read`. Raises DataError at the end of a file in which nothing is readable."""
         got = self._reader.read(batch, limit, until_ns)
-        if self.at_end and self._content.is_refused and not self.frames_read:
-            raise DataError(self._content.problem, where=str(self.path))
+        if self.at_end and not self.frames_read:
+            if self._content.is_refused:
+                raise DataError(self._content.problem, where=str(self.path))
+            was_cut_off = self.damaged == 1 and self._reader.ends_damaged
+            if self.damaged and not (was_cut_off and (self._is_recognised or self._content.problem)):
+                raise self._unreadable()
         return got
 
     def warnings(self) -> list[str]:
         """What was wrong with the log, for people; one line each."""
         lines = []
+        if self._reader.unstamped and not self._content.is_live:
+            hint = "a pipe stamps them as they come: cat LOG | nev-telemetry decode -"
+            lines.append(
+                f"{self.path}: {self._reader.unstamped} frames have no stamp, and get 1970-01-01 ({hint})"
+            )
+        if isinstance(self._reader, GvretReader) and self._reader.is_rebased:
+            start = datetime.fromtimestamp(self._reader.start_ns // 10**9, UTC)
+            lines.append(
+                f"{self.path}: its stamps are negative or huge: they count from {start:%Y-%m-%dT%H:%M:%SZ}"
+            )
         if isinstance(self._reader, AscReader) and self._reader.undated_line:
             since = "the date before" if self._reader.undated_start_ns else "1970"
             what = f"no known form of a date, stamps count from {since}"
@@ -225,55 +221,79 @@ class Log:
         self.close()
 
     def _reader_of(self, channel_of: Callable[[str], int]) -> FrameReader:
-        suffix = self._suffix()
-        if suffix not in (".blf", ".mf4"):
-            self._refuse_other_formats(self._content.beginning(BEGINNING_BYTES))
-        first = self._content.first_line(FIRST_LINE_BYTES)
-        match suffix if suffix in ENDINGS else _ending_of(first):
-            case ".asc":
+        self._beginning = self._content.beginning(FIRST_LINE_BYTES, has_telling_line)
+        if what := refused(self._beginning):
+            raise DataError(f"is {what}, and no log that is known", where=str(self.path), hint=KNOWN_FORMATS)
+        sign = recognised(self._beginning)
+        self._is_recognised = sign is not None
+        self._format = sign or of_ending(self._suffix()) or LogFormat.CANDUMP
+        match self._format:
+            case LogFormat.ASC:
                 return AscReader(self._content, channel_of)
-            case ".blf":
+            case LogFormat.BLF:
                 return self._blf_reader(channel_of)
-            case ".trc":
-                if not first:
-                    raise EOFError("inside its header, at byte 0")
-                if problem := no_trc(first):
-                    raise DataError(problem, where=str(self.path), hint=TRC_BEGINS)
-                return MessageReader(Trc(io.BufferedReader(self._content)), channel_of)
-            case ".mf4":
-                return self._mf4_reader(channel_of)
-            case ".csv":
+            case LogFormat.CRTD:
+                return CrtdReader(self._content, channel_of)
+            case LogFormat.GVRET:
                 return GvretReader(self._content, channel_of)
-            case _:
-                if suffix == ".csv":
-                    self._refuse_header(first)
+            case LogFormat.MF4:
+                return self._mf4_reader(channel_of)
+            case LogFormat.TABLE:
+                return TableReader(self._content, channel_of)
+            case LogFormat.TRC:
+                return self._trc_reader(channel_of)
+            case LogFormat.CANDUMP:
+                if self._suffix() == ".csv" and not self._is_recognised:
+                    self._refuse_header()
                 return CandumpReader(self._content, channel_of)
 
     def _suffix(self) -> str:
         suffixes = [suffix.lower() for suffix in self.path.suffixes]
-        if suffixes and suffixes[-1] in COMPRESSED:
+        if suffixes and suffixes[-1] in ENDINGS:
             suffixes.pop()
         return suffixes[-1] if suffixes else ""
 
-    def _refuse_other_formats(self, beginning: bytes) -> None:
-        for signature, what in OTHER_FORMATS.items():
-            if beginning.startswith(signature):
-                raise DataError(
-                    f"is {what}, and no log that is known", where=str(self.path), hint=KNOWN_FORMATS
-                )
+    def _first_line(self) -> bytes:
+        line, line_break, _ = self._beginning.partition(b"\n")
+        return line + line_break
 
-    def _refuse_header(self, first: bytes) -> NoReturn:
-        if not first.endswith(b"\n") and GVRET_HEADER.startswith(_as_header(first)):
+    def _refuse_header(self) -> NoReturn:
+        first = self._first_line()
+        if not first.endswith(b"\n") and GVRET_HEADER.startswith(telling_line(first).lower()):
             raise EOFError(f"inside its header, at byte {len(first)}")
         raise DataError(
-            "this header of a CSV log is not known",
+            f"this header of a CSV log is not known: {_quoted(telling_line(first))}",
             where=f"{self.path}:1",
             hint="GVRET's is: `Time Stamp,ID,Extended,Dir,Bus,LEN,D1,...`, with or without `Dir`",
         )
 
+    def _unreadable(self) -> DataError:
+        if self._is_recognised:
+            what = f"nothing in it is a frame, though it begins as {self._format} does"
+            return DataError(what, where=f"{self.path}:{self._reader.first_damage}", hint="copy it again")
+        why = (
+            "as its name says"
+            if of_ending(self._suffix())
+            else "since it begins like no format that is known"
+        )
+        line = _quoted(telling_line(self._beginning))
+        return DataError(
+            f"nothing in it is a frame. It was read as {self._format}, {why}; its first line is {line}",
+            where=str(self.path),
+            hint=KNOWN_FORMATS,
+        )
+
+    def _trc_reader(self, channel_of: Callable[[str], int]) -> MessageReader:
+        first = self._first_line()
+        if not first:
+            raise EOFError("inside its header, at byte 0")
+        if problem := no_trc(first):
+            raise DataError(problem, where=str(self.path), hint=TRC_BEGINS)
+        return MessageReader(Trc(io.BufferedReader(self._content)), channel_of)
+
     def _mf4_reader(self, channel_of: Callable[[str], int]) -> MessageReader:
         path = self.path
-        if path == STDIN or path.suffix.lower() in COMPRESSED:
+        if path == STDIN or self._content.is_compressed:
             require_mf4(self._content.beginning(HEADER_BYTES), path)
             path = self._closing.enter_context(unpacked(self._content, path))
         mf4 = Mf4(path, self.path)
@@ -286,3 +306,7 @@ class Log:
             return BlfReader(self._content, channel_of)
         except ValueError as error:
             raise DataError("is no BLF log", where=str(self.path), hint=str(error)) from error
+
+
+def _quoted(line: str) -> str:
+    return f"`{line[:MOST_QUOTED]}{'…' if len(line) > MOST_QUOTED else ''}`"

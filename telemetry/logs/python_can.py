@@ -66,6 +66,7 @@ class MessageReader:
         self._unsettled: list[str] = []  # damaged places since the last frame
         self.frames_read = 0
         self.damaged = 0
+        self.unstamped = 0
         self.first_damage = ""
         self.ends_damaged = False
         self.next_ns = 0

@@ -72,6 +72,35 @@ def test_ndjson_has_an_object_a_frame_with_the_stamps_of_csv(environment: dict[s
     ] == [(row["time_ns"], row["channel"], row["id"], row["message"], row["signal"]) for row in rows]
 
 
+def test_a_log_in_which_nothing_is_a_frame_ends_with_65_and_prints_nothing(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("words\nmore words\n")
+    done = decode(environment, str(log), "--dbc", DBC)
+    assert (done.returncode, done.stdout) == (65, b"")
+    assert f"{log}: nothing in it is a frame. It was read as candump" in done.stderr.decode()
+    assert "its first line is `words`" in done.stderr.decode()
+    both = decode(environment, LOG, str(log), "--dbc", DBC)
+    assert (both.returncode, both.stdout) == (65, (DATA / "drive.csv").read_bytes())
+
+
+def test_values_are_printed_while_the_other_end_of_the_pipe_is_open(environment: dict[str, str]) -> None:
+    lines = (DATA / "drive.log").read_bytes().splitlines(keepends=True)
+    with subprocess.Popen(
+        command("-", "--dbc", DBC), env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(lines[0])
+        process.stdin.flush()
+        expected = (DATA / "drive.csv").read_bytes().splitlines(keepends=True)
+        assert [process.stdout.readline(), process.stdout.readline()] == expected[:2]
+        process.stdin.write(b"".join(lines[1:]))
+        process.stdin.close()
+        assert process.stdout.read() == b"".join(expected[2:])
+
+
 def test_several_logs_are_one_output_with_one_header(environment: dict[str, str], tmp_path: Path) -> None:
     packed = tmp_path / "drive.log.gz"
     packed.write_bytes(gzip.compress(Path(LOG).read_bytes()))
@@ -90,15 +119,6 @@ def test_output_goes_into_a_file(environment: dict[str, str], tmp_path: Path) ->
     done = decode(environment, LOG, "--dbc", DBC, "-o", str(out))
     assert (done.returncode, done.stdout) == (0, b"")
     assert out.read_bytes() == (DATA / "drive.csv").read_bytes()
-
-
-def test_a_capture_of_nothing_but_damage_gives_the_header_alone(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    log = tmp_path / "noise.log"
-    log.write_bytes(bytes(range(256)) * 10)
-    done = decode(environment, str(log), "--dbc", DBC)
-    assert (done.returncode, done.stdout) == (0, b"time_ns,channel,id,message,signal,value\n")
 
 
 def test_an_id_in_two_databases_is_refused_unless_the_first_wins(

@@ -1,6 +1,8 @@
 """Reading logs in tests, and making them byte by byte."""
 
+import bz2
 import gzip
+import lzma
 import struct
 import zlib
 from collections.abc import Callable
@@ -12,6 +14,8 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, mtime=0),  # of one name wherever it is a test's parameter
     ".zst": zstandard.compress,
+    ".xz": lzma.compress,
+    ".bz2": lambda data: bz2.compress(data, 1),  # in blocks of 100 kB, each of which is all or nothing
 }
 BLF_START = (2023, 11, 2, 14, 22, 13, 20, 500)  # SYSTEMTIME
 BLF_START_NS = 1_700_000_000_500_000_000
@@ -34,6 +38,8 @@ class Reader(Protocol):
     def damaged(self) -> int: ...
     @property
     def first_damage(self) -> str: ...
+    @property
+    def unstamped(self) -> int: ...
     @property
     def at_end(self) -> bool: ...
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = ...) -> int: ...

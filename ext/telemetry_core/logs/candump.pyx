@@ -1,7 +1,8 @@
 """Reads candump logs: both of its forms, a line a frame, straight into batches.
 
     (1700001953.613500) can0 109#000100FFFFFF0F3D        candump -l, -L; with `##` and flags for CAN FD
-    (1700001953.613500)  can0  109   [8]  00 01 02 ...   candump, with -t a or without a stamp (then 0)
+    (1700001953.613500)  can0  109   [8]  00 01 02 ...   candump -t a
+    can0  109   [8]  00 01 02 ...                        candump: the stamp is the stream's `arrival_ns`
     (2023-11-14 22:45:53.613500)  can0  109   [8]  ...   candump -t A, taken as UTC
 
 Promises, for any bytes:
@@ -204,7 +205,9 @@ cdef class CandumpReader(LineReader):
         cdef Py_ssize_t name_length
         cdef int channel
         memset(frame, 0, sizeof(WideFrame))
-        if at[0] == c'(':
+        frame.time_ns = self.arrival_ns
+        self.lacks_stamp = at[0] != c'('
+        if not self.lacks_stamp:
             stamp = at + 1
             at = take_seconds(stamp, end, &frame.time_ns)
             if at == NULL:

@@ -31,6 +31,7 @@ cdef struct Place:
 cdef class LogReader:
     cdef object stream           # has readinto()
     cdef object channel_of       # str -> int
+    cdef object more_soon        # () -> bool, or None
     cdef char* buffer
     cdef int64_t base            # of the buffer in the stream
     cdef Py_ssize_t begin        # first byte not yet parsed
@@ -45,6 +46,8 @@ cdef class LogReader:
     cdef int new_channel         # one that channel_of has not numbered yet
     cdef readonly int64_t frames_read
     cdef readonly int64_t damaged
+    cdef readonly int64_t unstamped  # frames for which the log has no stamp
+    cdef int64_t arrival_ns      # what those get: when the newest bytes came; 0: that says nothing
     cdef readonly int64_t next_ns
     cdef readonly bint at_end
     cdef readonly bint ends_damaged  # the last damaged place is the log's end, cut off
@@ -62,6 +65,7 @@ cdef class LineReader(LogReader):
     cdef bint discarding         # inside a line that is too long
     cdef int64_t line            # lines taken so far
     cdef Py_ssize_t line_end     # of the line that is for take_header
+    cdef bint lacks_stamp        # the frame that parse_line found
 
     cdef void damage_line(self) noexcept nogil
     cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil

@@ -9,10 +9,12 @@ class Readable(Protocol):
 class LogReader:
     """Reads the frames of one log, in the log's own order.
 
-    `stream` has `readinto`. A stream that may be cut off also has `problem`: why it ended early, or "". The
-    reader calls `channel_of` once for each channel's name, to number it.
+    `stream` has `readinto`. A stream that may be cut off also has `problem`: why it ended early, or "". One
+    whose bytes come as they arise has `more_soon()`: whether more of them come before what was read must go
+    on. It has `arrival_ns` as well: when the last of them came, the stamp of frames without one. The reader
+    calls `channel_of` once for each channel's name, to number it.
 
-    - `frames_read` counts frames, `damaged` counts damaged places.
+    - `frames_read` counts frames, `damaged` counts damaged places, `unstamped` frames without a stamp.
     - `first_damage` says where the first damaged place is ("": no damage).
     - `next_ns` is the stamp of the frame that was not due.
     - `at_end`: there is nothing more to read.
@@ -26,6 +28,8 @@ class LogReader:
     @property
     def first_damage(self) -> str:
         """Return where the first damaged place is, for people; "" without damage."""
+    @property
+    def unstamped(self) -> int: ...
     @property
     def next_ns(self) -> int: ...
     @property

@@ -21,10 +21,12 @@ from telemetry_core.frames.batch cimport FrameBatch, WideFrame
 cdef class LogReader:
     """Reads the frames of one log, in the log's own order.
 
-    `stream` has `readinto`. A stream that may be cut off also has `problem`: why it ended early, or "". The
-    reader calls `channel_of` once for each channel's name, to number it.
+    `stream` has `readinto`. A stream that may be cut off also has `problem`: why it ended early, or "". One
+    whose bytes come as they arise has `more_soon()`: whether more of them come before what was read must go
+    on. It has `arrival_ns` as well: when the last of them came, the stamp of frames without one. The reader
+    calls `channel_of` once for each channel's name, to number it.
 
-    - `frames_read` counts frames, `damaged` counts damaged places.
+    - `frames_read` counts frames, `damaged` counts damaged places, `unstamped` frames without a stamp.
     - `first_damage` says where the first damaged place is ("": no damage).
     - `next_ns` is the stamp of the frame that was not due.
     - `at_end`: there is nothing more to read.
@@ -34,6 +36,7 @@ cdef class LogReader:
     def __cinit__(self, stream, channel_of, *_):
         self.stream = stream
         self.channel_of = channel_of
+        self.more_soon = getattr(stream, "more_soon", None)
         self.first_place.byte = -1
         memset(self.channels, 0xFF, sizeof(self.channels))
         self.buffer = <char*>malloc(BUFFER_BYTES)
@@ -77,6 +80,8 @@ cdef class LogReader:
                     self.at_end = True
                     self.settle()
                 break
+            elif batch.count > before and self.more_soon is not None and not self.more_soon():
+                break
             else:
                 self.fill()
         return batch.count - before
@@ -97,6 +102,7 @@ cdef class LogReader:
         self.end += got
         self.has_all = got == 0
         self.is_cut_off = self.has_all and bool(getattr(self.stream, "problem", ""))
+        self.arrival_ns = getattr(self.stream, "arrival_ns", 0)
 
     cdef object number_channel(self):
         self.channels[self.new_channel] = self.channel_of(f"can{self.new_channel}")
@@ -191,6 +197,7 @@ cdef class LineReader(LogReader):
                     self.ends_damaged = result == LINE_DAMAGED and line_end == self.buffer + self.end
                 if result == LINE_FRAME:
                     self.frames_read += 1
+                    self.unstamped += self.lacks_stamp
                     self.settle()
             self.discarding = False
             self.line += 1
@@ -203,5 +210,5 @@ cdef class LineReader(LogReader):
         self.begin = min(self.line_end + 1, self.end)
 
     cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil:
-        # One line. torn: a frame was found in it, after something damaged.
+        # One line; it may be parsed again. torn: a frame was found in it, after something damaged.
         return LINE_DAMAGED

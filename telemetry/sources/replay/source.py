@@ -140,16 +140,18 @@ class ReplaySource(Source):
     def _take(self, log: Log, batch: FrameBatch) -> int:
         """Read what is due into `batch`, and count it."""
         resuming = self._start_position - self._delivered
-        if self._pace is None or resuming > 0:
-            frames = log.read(batch, resuming if resuming > 0 else -1)
-        else:
-            due_ns = self._pace.due_ns()
-            frames = log.read(batch, -1, due_ns)
-            if frames:
-                self._pace.passed(batch[frames - 1].time_ns, due_ns)
+        try:
+            if self._pace is None or resuming > 0:
+                frames = log.read(batch, resuming if resuming > 0 else -1)
+            else:
+                due_ns = self._pace.due_ns()
+                frames = log.read(batch, -1, due_ns)
+                if frames:
+                    self._pace.passed(batch[frames - 1].time_ns, due_ns)
+        finally:
+            self._damaged = log.damaged
         self._nudger.nudge(batch)
         self._delivered += frames
-        self._damaged = log.damaged
         return frames
 
     def _end_events(self, log: Log) -> list[SourceEvent]:

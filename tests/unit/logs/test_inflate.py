@@ -1,8 +1,10 @@
 """Compressed recordings: whole, in many members, cut off, damaged."""
 
+import bz2
 import gzip
 import io
 import itertools
+import lzma
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from telemetry.logs.inflate import GAP, DamagedError, Inflated, inflated
+from telemetry.logs.inflate import inflated
+from telemetry.logs.pieces import GAP, DamagedError, Inflated, Window
 
 TEXT = b"".join(b"(%d.5) can0 %03X#%016X\n" % (row, row % 2048, row * row) for row in range(8_000))
 
@@ -41,13 +44,25 @@ def read_all(stream: Inflated) -> bytes:
     return bytes(out)
 
 
-PACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".zst": zstandard.compress,
+    ".xz": lzma.compress,
+    ".bz2": bz2.compress,
+}
 
 
 def test_the_ending_of_the_name_decides() -> None:
-    assert inflated(Path("drive.log"), io.BytesIO(b"")) is None
-    for name in ("a.gz", "a.GZ", "a.zst", "a.zstd"):
-        assert inflated(Path(name), io.BytesIO(b"")) is not None
+    assert isinstance(inflated(Path("drive.log"), io.BytesIO(b"")), Window)
+    for name in ("a.gz", "a.GZ", "a.zst", "a.zstd", "a.xz", "a.bz2"):
+        assert not isinstance(inflated(Path(name), io.BytesIO(b"")), Window)
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_how_a_file_begins_decides_before_its_name_does(suffix: str) -> None:
+    packed = PACK[suffix](TEXT)
+    for name in ("", ".log", ".gz", ".zst", ".xz", ".bz2"):
+        assert give(packed, name) == (TEXT, "")
 
 
 @pytest.mark.parametrize("suffix", PACK)
@@ -64,9 +79,10 @@ def test_several_members_are_one_recording(suffix: str) -> None:
     assert give(content, suffix) == (TEXT, "")
 
 
-def test_zeros_after_a_gzip_member_are_padding() -> None:
+def test_zeros_after_a_member_are_padding() -> None:
     assert give(gzip.compress(TEXT) + bytes(100_000), ".gz") == (TEXT, "")
     assert give(gzip.compress(TEXT) + bytes(700) + gzip.compress(TEXT), ".gz") == (TEXT * 2, "")
+    assert give(lzma.compress(TEXT) + bytes(700) + lzma.compress(TEXT) + bytes(4), ".xz") == (TEXT * 2, "")
 
 
 @pytest.mark.parametrize("checksum", [True, False])
@@ -150,7 +166,7 @@ def test_a_gzip_stream_gives_every_byte_before_the_one_that_fails() -> None:
 
 
 def test_a_file_that_inflates_beyond_measure_is_given_in_pieces() -> None:
-    zeros = bytes(200_000_000)
+    zeros = bytes(50_000_000)
     for suffix in PACK:
         stream = inflated(Path(f"log{suffix}"), io.BytesIO(PACK[suffix](zeros)))
         assert stream is not None

@@ -368,6 +368,7 @@ def test_a_block_that_unpacks_to_anything_is_not_held_in_memory(
     assert b"##DZ" in path.read_bytes()
     assert len(read(path)[0]) == RECORDS
     monkeypatch.setattr(mf4, "MOST_BLOCK_BYTES", 1000)
-    frames, warnings = read(path)
-    assert frames == []
-    assert warnings == [f"{path}:its records: no frame, skipped"]
+    with pytest.raises(
+        DataError, match=r"its records: nothing in it is a frame, though it begins as MF4 does"
+    ):
+        read(path)

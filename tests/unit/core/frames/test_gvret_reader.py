@@ -32,6 +32,8 @@ DATA = bytes.fromhex("E845854B4A283669")
         (b"39747828,1ABCDEF0,true,Rx,0,0,", 0x1ABCDEF0 | EXTENDED, b"", 0),
         (b"39747828,1ABCDEF0,false,Rx,0,0", 0x1ABCDEF0 | EXTENDED, b"", 0),
         (b"39747828,00000001,true,Rx,0,1,8", 1 | EXTENDED, b"\x08", 0),
+        (b"39747828,3a0,0,0,2,ff,f", 0x3A0, b"\xff\x0f", 0),
+        (b"39747828,3a0,1,Tx,0,2,ff,f", 0x3A0 | EXTENDED, b"\xff\x0f", 0),
         (b"39747828,000005EB,false,0,8,E8,45,85,4B,4A,28,36,69,", 0x5EB, DATA, 0),
         (b" 39747828 , 5EB , false , Rx , 0 , 1 , E8 ", 0x5EB, DATA[:1], 0),
         (b"39747828,5EB,false,Rx,0,12" + b",0A" * 12, 0x5EB, b"\x0a" * 12, FD),
@@ -88,3 +90,41 @@ def test_a_damaged_line_costs_only_itself(line: bytes) -> None:
     frames, reader, _ = read(before + line + b"\n2,2,false,Rx,0,0\n")
     assert [frame.id for frame in frames] == [1, 2]
     assert (reader.damaged, reader.first_damage) == (1, f"3 (byte {len(before)})")
+
+
+@pytest.mark.parametrize(
+    ("stamps", "times_us"),
+    [
+        # Negative, as SavvyCAN writes them: they rise from the moment of the start, without its sign.
+        ((-1_767_062_175_875_212, -1_767_062_175_874_870), (1_767_062_175_875_212, 1_767_062_175_875_554)),
+        ((-1, 5), (1, 7)),
+        # The same as numbers without a sign.
+        ((2**64 - 1_000_000, 2**64 - 999_000), (1_000_000, 1_001_000)),
+        # Too large for a stamp: nanoseconds, or anything else.
+        ((9_223_372_036_854_776, 9_223_372_036_854_876), (0, 100)),
+        ((2**63 - 2, 2**63 - 1), (0, 1)),
+        ((-(2**63) + 1, -(2**63) + 11), (0, 10)),
+    ],
+)
+def test_impossible_stamps_count_from_the_first(stamps: tuple[int, ...], times_us: tuple[int, ...]) -> None:
+    rows = b"".join(b"%d,1,false,Rx,0,0\n" % stamp for stamp in stamps)
+    frames, reader, _ = read(HEADER + b"junk\n" + rows)
+    assert [frame.time_ns for frame in frames] == [1000 * time_us for time_us in times_us]
+    assert isinstance(reader, GvretReader)
+    assert (reader.is_rebased, reader.start_ns) == (True, 1000 * times_us[0])
+    assert reader.damaged == 1
+
+
+def test_only_the_first_frame_decides_what_stamps_count_from() -> None:
+    frames, reader, _ = read(HEADER + b"5,1,false,Rx,0,0\n-7,2,false,Rx,0,0\n6,3,false,Rx,0,0\n")
+    assert [(frame.time_ns, frame.id) for frame in frames] == [(5000, 1), (6000, 3)]
+    assert isinstance(reader, GvretReader)
+    assert (reader.is_rebased, reader.damaged) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    "stamp", [b"", b"-", b"--1", b"18446744073709551616", b"-9223372036854775808", b"1e3"]
+)
+def test_what_is_no_number_is_no_stamp(stamp: bytes) -> None:
+    frames, reader, _ = read(HEADER + stamp + b",1,false,Rx,0,0\n")
+    assert (frames, reader.damaged) == ([], 1)
