@@ -1,5 +1,52 @@
-"""nev-telemetry: battery and charging telemetry from vehicle buses into InfluxDB."""
+"""nev-telemetry: battery and charging telemetry from vehicle buses into InfluxDB.
 
-__all__ = ["__version__"]
+For Python: `telemetry.read("drive.blf", databases="ev.dbc")["PackState"].to_pandas()`; docs/python.md has
+the rest.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from telemetry.errors import TelemetryError
+    from telemetry.tables.databases import Databases, load_databases
+    from telemetry.tables.log import Log, open_log
+    from telemetry.tables.read import read
+    from telemetry.tables.table import Table, Tables
+
+__all__ = [
+    "Databases",
+    "Log",
+    "Table",
+    "Tables",
+    "TelemetryError",
+    "__version__",
+    "load_databases",
+    "open_log",
+    "read",
+]
 
 __version__ = "0.1.0"
+
+_MODULES = {  # imported when asked for: commands and the service import this package too
+    "Databases": "tables.databases",
+    "Log": "tables.log",
+    "Table": "tables.table",
+    "Tables": "tables.table",
+    "TelemetryError": "errors",
+    "load_databases": "tables.databases",
+    "open_log": "tables.log",
+    "read": "tables.read",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -33,6 +33,7 @@ from telemetry.rules.alarms import Alarm
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
 from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.row_sink import RowSink
 from telemetry.stages.stages import Stages
 
 _BATCH_MESSAGES = 512
@@ -67,13 +68,28 @@ class OneProtocol:
         """See Ports."""
         return self._protocol
 
-    def stages(self, output: OutputFormat, vehicle: str, *, with_messages: bool = False) -> Stages:
+    def stages(
+        self,
+        output: OutputFormat,
+        vehicle: str,
+        *,
+        with_messages: bool = False,
+        rows_to: RowSink | None = None,
+    ) -> Stages:
         """What the protocol's own map makes of the messages, and if wanted the messages themselves."""
         records = tuple(replace(record, hidden=not with_messages) for record in self._protocol.records)
         plan = PlanSpec(records, (self._protocol.bus("capture"),))
         modelling = model(self._protocol.map_entries("capture"), (), plan)
         alarms = [one for alarm in modelling.alarms for one in _by_value(alarm)]
-        return Stages(plan, modelling.map, alarms, vehicle=vehicle, output=output, events_last=True)
+        return Stages(
+            plan,
+            modelling.map,
+            alarms,
+            vehicle=vehicle,
+            output=output,
+            events_last=True,
+            rows_to=rows_to,
+        )
 
 
 def _by_value(alarm: Alarm) -> Iterator[Alarm]:
@@ -173,7 +189,7 @@ class CaptureDecoder:
         for name in ("unknown_labels", "unreadable_values", "garbage_bytes"):
             if found.get(name):
                 lines.append(f"{_words(name)}: {found[name]}")
-        left_out = self._stages.writing.encoder.left_out
+        left_out = self._stages.writing.left_out
         return [*lines, f"values left out (not finite): {left_out}"] if left_out else lines
 
     def summary(self) -> str:

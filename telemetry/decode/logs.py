@@ -106,7 +106,7 @@ class LogDecoder:
             if reason not in ("complete", "orphans"):
                 lines.append(f"transport sessions without a message ({_words(reason)}): {count}")
         left_out = [worker.decoding.omitted() for worker in self._workers]
-        not_finite = sum(writer.writing.encoder.left_out for writer in self._writers())
+        not_finite = sum(writer.writing.left_out for writer in self._writers())
         for reason, count in add(*left_out, {"not_finite": not_finite}).items():
             if count:
                 lines.append(f"values left out ({_words(reason)}): {count}")

@@ -20,6 +20,7 @@ from telemetry.rules.resolve import Modelling, model
 from telemetry.sources.assemble import Assembled
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.formats import OutputFormat
+from telemetry.stages.row_sink import RowSink
 from telemetry.stages.stages import Stages
 
 LOG = logging.getLogger("telemetry.service")
@@ -37,8 +38,10 @@ class Composition:
     protected: ProtectedPlan
     modelling: Modelling
 
-    def make_stages(self, output: OutputFormat = OutputFormat.LINE_PROTOCOL) -> Stages:
-        """Compile them."""
+    def make_stages(
+        self, output: OutputFormat = OutputFormat.LINE_PROTOCOL, *, rows_to: RowSink | None = None
+    ) -> Stages:
+        """Compile them. rows_to: takes what they make, in place of lines."""
         return Stages(
             self.protected.spec,
             self.modelling.map,
@@ -48,6 +51,7 @@ class Composition:
             reduce=self.config.reduce,
             send=self.config.send,
             output=output,
+            rows_to=rows_to,
         )
 
     def binding(self, source: Assembled, channel: str) -> Binding:

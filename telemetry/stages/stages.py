@@ -23,6 +23,7 @@ from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.gathering import Gathering
+from telemetry.stages.row_sink import RowSink
 from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Observer, Writing
 
@@ -47,6 +48,7 @@ class Stages:
         observer: Observer | None = None,
         output: OutputFormat = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
+        rows_to: RowSink | None = None,
     ) -> None:
         """See `Writing`."""
         self.schema = Schema(plan.records + (mapping.records if mapping else ()))
@@ -66,6 +68,7 @@ class Stages:
             send=send,
             output=output,
             events_last=events_last,
+            rows_to=rows_to,
         )
         if observer is not None:
             self.writing.set_observer(observer)

@@ -34,6 +34,7 @@ from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.row_sink import RowSink
 
 NO_FRAMES = FrameBatch(1)
 _EVENT_ROWS = Schema(
@@ -94,8 +95,10 @@ class Writing:
         send: SendSettings = SEND_MESSAGES,
         output: OutputFormat = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
+        rows_to: RowSink | None = None,
     ) -> None:
-        """mapping: None when nothing is mapped; events_last: after all rows that are written at a time.
+        """mapping: None when nothing is mapped; events_last: after all rows that are written at a time;
+        rows_to: takes rows and events in place of the lines, which stay empty.
 
         ConfigError if `reduce` names a measurement that there is not, or `send` messages.
         """
@@ -117,7 +120,10 @@ class Writing:
         self.encoder = Encoder(schema)
         self._output = output
         self._is_text = output is not OutputFormat.LINE_PROTOCOL
-        self._encode = _encode_of(self.encoder, output)
+        self._sink = rows_to
+        if rows_to is not None:
+            rows_to.start(schema)
+        self._encode = _encode_of(self.encoder, output) if rows_to is None else _into(rows_to)
         self._event_encoder = Encoder(_EVENT_ROWS)
         self._set_event_channel = self._event_encoder.set_channel
         self._encode_event = _encode_of(self._event_encoder, output)
@@ -131,7 +137,7 @@ class Writing:
     @property
     def remembers(self) -> bool:
         """Whether what a row becomes depends on rows before it, so that all must come in their order."""
-        return any((self.senders, self.mapper, self.watcher, self._reducer))
+        return any((self.senders, self.mapper, self.watcher, self._reducer, self._sink))
 
     @property
     def header(self) -> bytes:
@@ -162,6 +168,8 @@ class Writing:
             self.encoder.set_tags(index, tag_set(each))
         self.encoder.set_channel(number, binding.tag)
         self._set_event_channel(number, binding.tag)
+        if self._sink is not None:
+            self._sink.bind(channel)
         if self.senders is not None:
             self.senders.bind(number, binding.bus, channel.senders.start)
         if self.mapper is not None:
@@ -237,7 +245,9 @@ class Writing:
 
     def write_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
         """The observer gets the frame's own time, whatever the stamps of the points count from."""
-        if self._is_text:
+        if self._sink is not None:
+            self._sink.add_event(event, time_ns)
+        elif self._is_text:
             row = SampleBatch(_EVENT_ROWS, 8)
             number = next(each.number for each in self.channels.values() if each.binding.tag == event.source)
             values = {
@@ -292,6 +302,11 @@ class Writing:
                 self.watcher.forget(channel.number)
             if self.senders is not None:
                 self.senders.forget(channel.number)
+
+    @property
+    def left_out(self) -> int:
+        """Values that were not finite."""
+        return self.encoder.left_out + (0 if self._sink is None else self._sink.left_out)
 
     @property
     def pending(self) -> int:
@@ -358,8 +373,12 @@ def _encode_of(encoder: Encoder, output: OutputFormat) -> "_Encoding":
     }[output]
 
 
+def _into(sink: RowSink) -> "_Encoding":
+    return lambda samples, _: sink.add(samples)
+
+
 class _Encoding(Protocol):
-    def __call__(self, samples: SampleBatch, lines: LineBuffer) -> None: ...
+    def __call__(self, samples: SampleBatch, lines: LineBuffer, /) -> None: ...
 
 
 def _through(stage: _Copying, samples: SampleBatch, out: SampleBatch) -> SampleBatch:

@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[2]
 HALL = "hall"
 ROOMS = (
     *(HALL, "model", "databases", "rules", "protocols", "logs", "spool", "sinks", "live", "web", "sources"),
-    *("config", "stages", "service", "decode", "overview", "monitor", "demo", "__main__", "cli"),
+    *("config", "stages", "service", "decode", "tables", "overview", "monitor", "demo", "__main__", "cli"),
+    "__init__",
 )
-CORE = ("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "text")
-ALONE = ("config", "__main__")  # one file each, with a place of its own in the order
+CORE = ("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "text", "columns")
+ALONE = ("config", "__main__", "__init__")  # one file each, with a place of its own in the order
 _CORE_NAME = re.compile(r"\btelemetry_core\.(\w+)\b")
 _BLOCK = re.compile(r"(?<=<!-- rooms: )(table|picture)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 

@@ -46,7 +46,7 @@ class Encoder:
         decimals. "relative" is seconds since `origin_ns`, exact. Raises KeyError for another form.
         """
     def csv_header(self, *, wide: bool = False) -> bytes:
-        """Return the first line of csv, or of its wide form, without its newline."""
+        """Return the first line of csv, without its newline."""
     def wide_columns(self) -> list[bytes]:
         """Return the names of the columns of wide rows as csv writes them, without those of the head."""
     def encode(self, samples: SampleBatch, lines: LineBuffer) -> None:

@@ -10,7 +10,7 @@ import pytest
 import telemetry_core
 
 ROOT = Path(telemetry_core.__file__).parent
-ROOMS = ("frames", "logs", "serial", "transport", "decode", "rows", "text")
+ROOMS = ("frames", "logs", "serial", "transport", "decode", "rows", "text", "columns")
 STUBS = sorted(file for room in ROOMS for file in (ROOT / room).glob("*.pyi"))
 
 

@@ -1,0 +1,190 @@
+"""Rows of one table as they are handed on: through Arrow's interface, or copied into arrays.
+
+Promises: neither needs a Python object a value; what has been handed on may outlive the Batches. Relies on chunks
+that are sealed.
+"""
+
+from libc.math cimport NAN
+from libc.stdint cimport int32_t, uint8_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+from telemetry_core.columns.chunk cimport (
+    Chunk, ColumnData, Dictionary, drop_chunk, drop_dictionary, get_bit,
+)
+from telemetry_core.columns.export cimport new_dictionary, schema_capsule, stream_capsule
+
+import struct
+
+from telemetry_core.columns.spec import ColumnKind
+
+_FORMATS = {
+    ColumnKind.TIME: b"tsn:UTC",
+    ColumnKind.INT64: b"l",
+    ColumnKind.UINT64: b"L",
+    ColumnKind.FLOAT64: b"g",
+    ColumnKind.BOOL: b"b",
+    ColumnKind.WORDS: b"i",
+    ColumnKind.ID: b"I",
+}
+_BITS = {ColumnKind.BOOL: 1, ColumnKind.WORDS: 32, ColumnKind.ID: 32}  # of others 64
+
+
+def bits_of(kind):
+    """Return how many bits of a chunk a value of a kind takes."""
+    return _BITS.get(kind, 64)
+
+
+def new_batches(spec, list words):
+    """Return no rows of the table `spec`, whose columns have these Words, or None."""
+    cdef Batches batches = Batches()
+    batches.spec = spec
+    batches.fields = tuple(_field_of(column) for column in spec.columns)
+    batches.words = words
+    return batches
+
+
+def _field_of(column):
+    """What export.schema_capsule wants of a ColumnSpec. The unit is the field's metadata `unit`."""
+    metadata = None
+    if column.unit:
+        key, unit = b"unit", column.unit.encode("utf-8", "replace")
+        metadata = struct.pack(f"=ii{len(key)}si{len(unit)}s", 1, len(key), key, len(unit), unit)
+    name = column.name.replace("\0", " ").encode("utf-8", "replace")
+    return _FORMATS[column.kind], name, metadata, column.kind is ColumnKind.WORDS
+
+
+cdef class Words:
+    """The texts of a column, by code."""
+
+    def __cinit__(self):
+        self.texts = []
+        self.codes = {}
+
+    cdef int32_t add(self, str text) except -1:
+        code = self.codes.get(text)
+        if code is None:
+            code = self.codes[text] = len(self.texts)
+            self.texts.append(text)
+        return code
+
+
+cdef class Batches:
+    """Some rows of one table; `len()` is their number. `spec` is the TableSpec."""
+
+    def __len__(self):
+        cdef size_t index
+        cdef size_t rows = 0
+        for index in range(self.count):
+            rows += self.chunks[index].rows
+        return rows
+
+    def __dealloc__(self):
+        cdef size_t index
+        for index in range(self.count):
+            drop_chunk(self.chunks[index])
+        free(self.chunks)
+
+    cdef int add(self, Chunk* chunk) except -1:
+        """Append a chunk, whose reference is taken over."""
+        cdef Chunk** grown
+        if self.count == self.room:
+            grown = <Chunk**>realloc(self.chunks, (2 * self.room + 8) * sizeof(Chunk*))
+            if grown == NULL:
+                raise MemoryError
+            self.chunks = grown
+            self.room = 2 * self.room + 8
+        self.chunks[self.count] = chunk
+        self.count += 1
+        return 0
+
+    cdef Batches without_rows(self):
+        """Return no rows of the same table."""
+        cdef Batches batches = Batches()
+        batches.spec = self.spec
+        batches.fields = self.fields
+        batches.words = self.words
+        return batches
+
+    def schema(self):
+        """Return the capsule `arrow_schema` of a struct with a child a column."""
+        return schema_capsule(self.fields)
+
+    def stream(self):
+        """Return a capsule `arrow_array_stream` of all rows. They are not copied."""
+        cdef Py_ssize_t index
+        cdef Dictionary** words = <Dictionary**>calloc(len(self.words) + 1, sizeof(Dictionary*))
+        if words == NULL:
+            raise MemoryError
+        try:
+            for index, texts in enumerate(self.words):
+                if texts is not None:
+                    words[index] = new_dictionary([text.encode("utf-8", "replace")
+                                                   for text in (<Words>texts).texts])
+            return stream_capsule(self.fields, self.chunks, self.count, words)
+        finally:
+            for index in range(len(self.words)):
+                drop_dictionary(words[index])
+            free(words)
+
+    def texts(self, Py_ssize_t column):
+        """Return the words of a column of words; a code is an index of them."""
+        return tuple((<Words>self.words[column]).texts)
+
+    def absent(self, Py_ssize_t column):
+        """Return how many rows have no value in a column."""
+        cdef size_t index
+        cdef size_t rows = 0
+        self._check(column)
+        for index in range(self.count):
+            rows += self.chunks[index].rows - self.chunks[index].columns[column].present
+        return rows
+
+    def copy(self, Py_ssize_t column, uint8_t[::1] values not None, uint8_t[::1] absent=None):
+        """Write the values of a column side by side, as bytes: flags one a byte, others as the kind has them.
+
+        An absent float is NaN, any other absent value 0. `absent` gets a 1 for each absent value, and 0 otherwise.
+        Raises ValueError for room that does not fit.
+        """
+        self._check(column)
+        cdef size_t width = max(bits_of(self.spec.columns[column].kind) // 8, 1)
+        cdef bint is_float = self.spec.columns[column].kind is ColumnKind.FLOAT64
+        cdef size_t rows = len(self)
+        if values.shape[0] != rows * width or (absent is not None and absent.shape[0] != rows):
+            raise ValueError("room for another number of rows")
+        if rows:
+            with nogil:
+                _copy(self.chunks, self.count, column, &values[0], NULL if absent is None else &absent[0], width, is_float)
+
+    cdef object _check(self, Py_ssize_t column):
+        if not 0 <= column < len(self.fields):
+            raise IndexError(column)
+
+
+cdef void _copy(Chunk** chunks, size_t count, size_t column, uint8_t* values, uint8_t* absent, size_t width,
+                bint is_float) noexcept nogil:
+    cdef size_t index, row
+    cdef Chunk* chunk
+    cdef ColumnData* data
+    cdef double nothing = NAN
+    for index in range(count):
+        chunk = chunks[index]
+        data = &chunk.columns[column]
+        if data.bits == 1:
+            for row in range(chunk.rows):
+                values[row] = get_bit(<uint8_t*>data.values, row)
+        else:
+            memcpy(values, data.values, chunk.rows * width)
+        if absent != NULL:
+            memset(absent, 0, chunk.rows)
+        if data.present < chunk.rows:
+            for row in range(chunk.rows):
+                if get_bit(data.validity, row):
+                    continue
+                if is_float:
+                    memcpy(values + 8 * row, &nothing, 8)
+                if absent != NULL:
+                    absent[row] = 1
+        values += chunk.rows * width
+        if absent != NULL:
+            absent += chunk.rows

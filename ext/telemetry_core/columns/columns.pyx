@@ -1,0 +1,497 @@
+# distutils: language = c++
+"""Rows into columns, one table a message or measurement.
+
+Promises:
+
+- A value is the one that text outputs print, read back: numbers are the nearest double of the printed decimal, whole
+  numbers are exact. A value that text leaves out (not finite, a raw value without a word) is absent.
+- A row without any field gives no row. Rows of a table keep their order, with the frame's own stamp.
+- Nothing moves while tables grow: they are lists of chunks, each one larger than the one before, up to `most_rows`.
+- No Python object is made for a value. A word is made once.
+
+A batch is sorted by table first. Then each column is filled in one loop, with all that the loop needs in registers.
+"""
+
+from libc.math cimport NAN, isfinite
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy
+
+from telemetry_core.columns.batches cimport Batches, Words
+from telemetry_core.columns.chunk cimport (
+    Chunk, ColumnData, drop_chunk, make_values, mark, new_chunk, seal, set_bit,
+)
+from telemetry_core.frames.batch cimport ID_MASK
+from telemetry_core.rows.access cimport has_field
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.schema cimport HEAD_WORDS, FieldText, Record, Schema, find_text
+from telemetry_core.text.printing cimport (
+    FORM_DECIMAL, FORM_FLAG, FORM_FLOAT, FORM_INT, FORM_UINT, FORM_WORD, NUMBER_ROOM, FieldPlan, plan_fields, put_value,
+)
+
+from telemetry_core.columns.batches import bits_of, new_batches
+from telemetry_core.columns.spec import ColumnKind
+
+cdef enum:
+    INDEXES = 65536              # of channels and of tag sets
+    GROWTH = 4                   # a chunk has so many times the rows of the one before
+
+cdef double* POWERS = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+                       1e17, 1e18]
+cdef int64_t WHOLE_LIMIT = 9007199254740992  # 2**53: beyond it a double no longer holds every whole number
+
+cdef class Columns:
+    """Takes rows of one Schema into the tables that `tables`, TableSpecs, lay out.
+
+    `first_rows` and `most_rows` are those of a table's first chunk and of any. `left_out` counts the values that were
+    not finite. The constructor raises ValueError for a table that does not fit the schema.
+    """
+
+    def __cinit__(self, Schema schema not None, tables, size_t first_rows=1024, size_t most_rows=65536):
+        self.schema = schema
+        self.tables = tuple(tables)
+        self.table_count = len(self.tables)
+        self.most_rows = max(most_rows, <size_t>1)
+        self.words = []
+        self.full = []
+        self.heads = {}
+        self.plans = plan_fields(schema)
+        self.targets = <FieldColumn*>calloc(schema.field_count + 1, sizeof(FieldColumn))
+        self.table_of = <int32_t*>calloc(schema.record_count + 1, sizeof(int32_t))
+        self.plan = <TablePlan*>calloc(self.table_count + 1, sizeof(TablePlan))
+        if self.targets == NULL or self.table_of == NULL or self.plan == NULL:
+            raise MemoryError
+        try:
+            self._lay_out(min(max(first_rows, <size_t>1), self.most_rows))
+        except (IndexError, KeyError) as error:
+            raise ValueError(f"tables that do not fit the schema: {error!r}") from error
+
+    def __dealloc__(self):
+        cdef Py_ssize_t index
+        if self.plan != NULL:
+            for index in range(self.table_count):
+                drop_chunk(self.plan[index].chunk)
+                free(self.plan[index].bits)
+                free(self.plan[index].kinds)
+                free(self.plan[index].heads)
+                free(self.plan[index].head_codes)
+        if self.targets != NULL:
+            for index in range(self.schema.field_count):
+                free(self.targets[index].codes)
+        for _, address in (self.heads or {}).values():
+            free(<void*><size_t>address)
+        free(self.plans)
+        free(self.targets)
+        free(self.table_of)
+        free(self.plan)
+        free(self.order)
+
+    cdef object _lay_out(self, size_t first_rows):
+        cdef Py_ssize_t index, record
+        cdef TablePlan* plan
+        for record in range(self.schema.record_count):
+            self.table_of[record] = -1
+        for index, table in enumerate(self.tables):
+            plan = &self.plan[index]
+            plan.next_room = first_rows
+            plan.column_count = len(table.columns)
+            plan.bits = <uint8_t*>calloc(len(table.columns) + 1, 1)
+            plan.kinds = <uint8_t*>calloc(len(table.columns) + 1, 1)
+            plan.heads = <uint8_t*>calloc(len(table.columns) + 1, 1)
+            plan.head_codes = <int32_t**>calloc(len(table.columns) + 1, sizeof(int32_t*))
+            if plan.bits == NULL or plan.kinds == NULL or plan.heads == NULL or plan.head_codes == NULL:
+                raise MemoryError
+            words = []
+            for number, column in enumerate(table.columns):
+                plan.bits[number] = bits_of(column.kind)
+                plan.kinds[number] = column.kind
+                words.append(Words() if column.kind is ColumnKind.WORDS else None)
+                if column.head:
+                    self._lay_out_head(plan, number, column, words)
+            self.words.append(words)
+            self.full.append(new_batches(table, words))
+            for record, columns in table.records:
+                self._lay_out_record(index, record, columns)
+
+    cdef object _lay_out_head(self, TablePlan* plan, Py_ssize_t number, column, list words):
+        cdef int32_t* codes
+        if column.kind is not ColumnKind.WORDS:
+            raise ValueError(f"{column.name}: a head is words")
+        if column.head not in self.heads:
+            codes = <int32_t*>calloc(INDEXES, sizeof(int32_t))
+            if codes == NULL:
+                raise MemoryError
+            self.heads[column.head] = Words(), <size_t>codes
+        words[number], address = self.heads[column.head]
+        plan.heads[number] = HEAD_CHANNEL if column.head == "channel" else HEAD_TAGS
+        plan.head_codes[number] = <int32_t*><size_t>address
+
+    cdef object _lay_out_record(self, Py_ssize_t table, Py_ssize_t record, columns):
+        cdef Py_ssize_t field = 0
+        cdef FieldColumn* target
+        cdef Words words
+        if not 0 <= record < self.schema.record_count:
+            raise ValueError(f"there is no record {record}")
+        spec = self.schema.specs[record]
+        self.table_of[record] = table
+        for field, (field_spec, column) in enumerate(zip(spec.fields, columns, strict=True),
+                                                     self.schema.records[record].first_field):
+            target = &self.targets[field]
+            target.table = table
+            target.column = column
+            target.kind = self.tables[table].columns[column].kind
+            is_words = field_spec.kind in (4, 5)
+            if is_words != (target.kind == KIND_WORDS) or target.kind in (KIND_TIME, KIND_ID):
+                raise ValueError(f"{field_spec.name}: not a value of its column")
+            if is_words:
+                words = self.words[table][column]
+                target.codes = <int32_t*>calloc(self.schema.fields[field].text_count + 1, sizeof(int32_t))
+                if target.codes == NULL:
+                    raise MemoryError
+                # As Schema has them: sorted by raw value, with spaces for what cannot be printed.
+                for number, (_, text) in enumerate(sorted(field_spec.texts)):
+                    target.codes[number] = words.add(_printable(text))
+
+    def set_word(self, str head not None, uint16_t index, str text):
+        """Say what the columns of a head hold for rows of channel or tag set `index`; None: nothing.
+
+        A head that no table has is ignored.
+        """
+        if head not in self.heads:
+            return
+        words, address = self.heads[head]
+        (<int32_t*><size_t>address)[index] = 0 if text is None else (<Words>words).add(text) + 1
+
+    def append(self, SampleBatch samples not None):
+        """Add the rows. Raises ValueError for rows of another schema."""
+        cdef Py_ssize_t table
+        if samples.schema is not self.schema:
+            raise ValueError("the rows are of another schema than the columns'")
+        with nogil:
+            if not self._sort(samples):
+                raise MemoryError
+            for table in range(self.table_count):
+                if self.plan[table].row_count:
+                    self._append(table)
+
+    def append_row(self, Py_ssize_t table, values):
+        """Add one row from Python: a value for each column, None where it is absent.
+
+        For what comes rarely.
+        """
+        cdef TablePlan* plan
+        cdef ColumnData* data
+        cdef size_t row
+        cdef double number
+        cdef int64_t whole
+        cdef uint32_t narrow
+        if not 0 <= table < self.table_count:
+            raise IndexError(table)
+        plan = &self.plan[table]
+        if len(values) != plan.column_count:
+            raise ValueError(f"{len(values)} values for {plan.column_count} columns")
+        if not self._open(plan):
+            raise MemoryError
+        row = plan.chunk.rows
+        for index, value in enumerate(values):
+            if value is None:
+                continue
+            data = &plan.chunk.columns[index]
+            kind = plan.kinds[index]
+            if not make_values(plan.chunk, data):
+                raise MemoryError
+            if kind == KIND_FLOAT64:
+                number = value
+                (<double*>data.values)[row] = number
+            elif kind == KIND_BOOL:
+                if value:
+                    set_bit(<uint8_t*>data.values, row)
+            elif kind == KIND_WORDS:
+                (<int32_t*>data.values)[row] = (<Words>self.words[table][index]).add(value)
+            elif kind == KIND_ID:
+                narrow = value
+                (<uint32_t*>data.values)[row] = narrow
+            elif kind == KIND_UINT64:
+                (<uint64_t*>data.values)[row] = value
+            else:
+                whole = value
+                (<int64_t*>data.values)[row] = whole
+            if not mark(plan.chunk, data, row):
+                raise MemoryError
+        plan.chunk.rows += 1
+
+    def rows(self, Py_ssize_t table):
+        """Return how many rows `take` would give of a table."""
+        if not 0 <= table < self.table_count:
+            raise IndexError(table)
+        return len(self.full[table]) + (0 if self.plan[table].chunk == NULL else self.plan[table].chunk.rows)
+
+    def take(self, Py_ssize_t table, *, bint whole_chunks=False):
+        """Return the rows of a table as Batches. They are not here any more.
+
+        whole_chunks: those that are full alone.
+        """
+        cdef Batches taken
+        cdef TablePlan* plan
+        if not 0 <= table < self.table_count:
+            raise IndexError(table)
+        plan = &self.plan[table]
+        if plan.chunk != NULL and plan.chunk.rows and (not whole_chunks or plan.chunk.rows == plan.chunk.room):
+            if not seal(plan.chunk):
+                raise MemoryError
+            (<Batches>self.full[table]).add(plan.chunk)
+            plan.chunk = NULL
+        taken = self.full[table]
+        self.full[table] = taken.without_rows()
+        return taken
+
+    def full_tables(self):
+        """Return the indexes of the tables of which `take` would give whole chunks."""
+        return [index for index in range(self.table_count)
+                if (<Batches>self.full[index]).count
+                or (self.plan[index].chunk != NULL and self.plan[index].chunk.rows == self.plan[index].chunk.room)]
+
+    cdef bint _sort(self, SampleBatch samples) noexcept nogil:
+        """Give each table its rows of the batch, in their order; those without any field are left out."""
+        cdef uint64_t* row = samples.words
+        cdef uint64_t* end = row + samples.used
+        cdef uint64_t** grown
+        cdef size_t at = 0
+        cdef Record* record
+        cdef TablePlan* plan
+        cdef int32_t table
+        cdef uint32_t word
+        cdef uint64_t any_field
+        for table in range(<int32_t>self.table_count):
+            self.plan[table].row_count = 0
+        if <size_t>samples.rows > self.order_room:
+            grown = <uint64_t**>realloc(self.order, samples.rows * sizeof(uint64_t*))
+            if grown == NULL:
+                return False
+            self.order = grown
+            self.order_room = samples.rows
+        while row < end:
+            table = self.table_of[(<RowHead*>row).record]
+            if table >= 0:
+                self.plan[table].row_count += 1
+            row += self.schema.records[(<RowHead*>row).record].row_words
+        for table in range(<int32_t>self.table_count):
+            plan = &self.plan[table]
+            plan.rows = self.order + at
+            at += plan.row_count
+            plan.row_count = 0
+        row = samples.words
+        while row < end:
+            record = &self.schema.records[(<RowHead*>row).record]
+            table = self.table_of[(<RowHead*>row).record]
+            if table >= 0:
+                any_field = 0
+                for word in range(record.mask_words):
+                    any_field |= row[HEAD_WORDS + word]
+                if any_field:
+                    plan = &self.plan[table]
+                    plan.rows[plan.row_count] = row
+                    plan.row_count += 1
+            row += record.row_words
+        return True
+
+    cdef bint _open(self, TablePlan* plan) noexcept nogil:
+        """Have a chunk with room for a row; False without memory."""
+        if plan.chunk != NULL and plan.chunk.rows == plan.chunk.room:
+            if not seal(plan.chunk):
+                return False
+            with gil:
+                try:
+                    (<Batches>self.full[plan - self.plan]).add(plan.chunk)
+                except MemoryError:
+                    return False
+            plan.chunk = NULL
+        if plan.chunk == NULL:
+            plan.chunk = new_chunk(plan.column_count, plan.bits, plan.next_room)
+            plan.next_room = min(plan.next_room * GROWTH, self.most_rows)
+        return plan.chunk != NULL
+
+    cdef int _append(self, Py_ssize_t table) except -1 nogil:
+        cdef TablePlan* plan = &self.plan[table]
+        cdef uint64_t** rows = plan.rows
+        cdef size_t left = plan.row_count
+        cdef size_t count, first, last
+        cdef uint32_t record
+        while left:
+            if not self._open(plan):
+                raise MemoryError
+            count = min(left, plan.chunk.room - plan.chunk.rows)
+            if not self._add_heads(plan, rows, count):
+                raise MemoryError
+            first = 0
+            while first < count:  # a table may have rows of several records, one bus' message each
+                record = (<RowHead*>rows[first]).record
+                last = first + 1
+                while last < count and (<RowHead*>rows[last]).record == record:
+                    last += 1
+                self._add_fields(plan.chunk, record, rows + first, plan.chunk.rows + first, last - first)
+                first = last
+            plan.chunk.rows += count
+            rows += count
+            left -= count
+        return 0
+
+    cdef bint _add_heads(self, TablePlan* plan, uint64_t** rows, size_t count) noexcept nogil:
+        cdef uint32_t column
+        cdef size_t index
+        cdef size_t first = plan.chunk.rows
+        cdef ColumnData* data
+        cdef RowHead* head
+        cdef int32_t code
+        for column in range(plan.column_count):
+            data = &plan.chunk.columns[column]
+            if plan.kinds[column] != KIND_TIME and plan.kinds[column] != KIND_ID and not plan.heads[column]:
+                continue
+            if not make_values(plan.chunk, data):
+                return False
+            if plan.kinds[column] == KIND_TIME:
+                for index in range(count):
+                    (<int64_t*>data.values)[first + index] = (<RowHead*>rows[index]).time_ns
+                data.present += count
+            elif plan.kinds[column] == KIND_ID:
+                for index in range(count):
+                    (<uint32_t*>data.values)[first + index] = (<RowHead*>rows[index]).id & ID_MASK
+                data.present += count
+            else:
+                for index in range(count):
+                    head = <RowHead*>rows[index]
+                    code = plan.head_codes[column][head.channel if plan.heads[column] == HEAD_CHANNEL else head.tags]
+                    (<int32_t*>data.values)[first + index] = code - 1 if code else 0
+                    if code and not mark(plan.chunk, data, first + index):
+                        return False
+        return True
+
+    cdef int _add_fields(self, Chunk* chunk, uint32_t record, uint64_t** rows, size_t first, size_t count) except -1 nogil:
+        """Add the fields of `count` rows of one record, from row `first` of the chunk on."""
+        cdef Record* layout = &self.schema.records[record]
+        cdef uint32_t word, index
+        cdef size_t row
+        cdef uint64_t in_all, in_any
+        for word in range(layout.mask_words):
+            in_all = ~<uint64_t>0
+            in_any = 0
+            for row in range(count):
+                in_all &= rows[row][HEAD_WORDS + word]
+                in_any |= rows[row][HEAD_WORDS + word]
+            for index in range(64 * word, min(64 * word + 64, layout.field_count)):
+                if (in_any >> (index % 64)) & 1:
+                    self._add_column(chunk, layout.first_field + index, index, rows, first, count,
+                                     (in_all >> (index % 64)) & 1)
+        return 0
+
+    cdef int _add_column(self, Chunk* chunk, Py_ssize_t field, uint32_t index, uint64_t** rows, size_t first,
+                         size_t count, bint is_dense) except -1 nogil:
+        cdef FieldColumn* target = &self.targets[field]
+        cdef FieldPlan* plan = &self.plans[field]
+        cdef ColumnData* data = &chunk.columns[target.column]
+        cdef size_t slot = HEAD_WORDS + self.schema.records[(<RowHead*>rows[0]).record].mask_words + index
+        cdef size_t row
+        cdef double* numbers
+        cdef uint64_t* wholes
+        cdef double divisor
+        cdef uint64_t multiplier = <uint64_t>plan.multiplier
+        cdef uint64_t bias = <uint64_t>plan.bias
+        cdef int64_t scaled
+        if not make_values(chunk, data):
+            raise MemoryError
+        if is_dense and data.validity == NULL and data.present == first:
+            if target.kind == KIND_INT64 or target.kind == KIND_UINT64:
+                wholes = <uint64_t*>data.values + first
+                if plan.form == FORM_DECIMAL:
+                    for row in range(count):
+                        wholes[row] = rows[row][slot] * multiplier + bias
+                elif plan.form == FORM_FLAG:
+                    for row in range(count):
+                        wholes[row] = rows[row][slot] != 0
+                else:  # a whole number of 64 bits as it is
+                    for row in range(count):
+                        wholes[row] = rows[row][slot]
+                data.present += count
+                return 0
+            if target.kind == KIND_FLOAT64 and plan.form == FORM_DECIMAL:
+                numbers = <double*>data.values + first
+                divisor = POWERS[plan.decimals]
+                for row in range(count):
+                    scaled = <int64_t>(rows[row][slot] * multiplier + bias)
+                    if -WHOLE_LIMIT <= scaled <= WHOLE_LIMIT:
+                        numbers[row] = <double>scaled / divisor
+                    else:
+                        numbers[row] = _printed(plan, rows[row][slot])
+                data.present += count
+                return 0
+        for row in range(count):
+            if has_field(rows[row], index):
+                self._add_value(chunk, field, first + row, rows[row][slot])
+        return 0
+
+    cdef int _add_value(self, Chunk* chunk, Py_ssize_t field, size_t row, uint64_t slot) except -1 nogil:
+        cdef FieldColumn* target = &self.targets[field]
+        cdef FieldPlan* plan = &self.plans[field]
+        cdef ColumnData* data = &chunk.columns[target.column]
+        cdef const FieldText* found
+        cdef double number
+        cdef int64_t scaled
+        cdef int32_t code
+        if target.kind == KIND_FLOAT64:
+            if plan.form == FORM_DECIMAL:
+                scaled = <int64_t>(slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias)
+                number = (<double>scaled / POWERS[plan.decimals] if -WHOLE_LIMIT <= scaled <= WHOLE_LIMIT
+                          else _printed(plan, slot))
+            elif plan.form == FORM_FLOAT:
+                memcpy(&number, &slot, 8)
+                number = number * plan.field.factor + plan.field.offset
+            elif plan.form == FORM_INT:
+                number = <double><int64_t>slot * plan.field.factor + plan.field.offset
+            elif plan.form == FORM_UINT:
+                number = <double>slot * plan.field.factor + plan.field.offset
+            else:
+                number = _printed(plan, slot)
+            if not isfinite(number):
+                self.left_out += 1
+                return 0
+            (<double*>data.values)[row] = number + 0.0  # no negative zero
+        elif target.kind == KIND_BOOL:
+            if slot:
+                set_bit(<uint8_t*>data.values, row)
+        elif target.kind == KIND_WORDS:
+            found = find_text(plan.field, <int64_t>slot)
+            if found != NULL:
+                code = target.codes[found - plan.field.texts]
+            elif plan.form == FORM_WORD:
+                return 0
+            else:
+                code = self._other_word(field, slot)
+            (<int32_t*>data.values)[row] = code
+        elif plan.form == FORM_DECIMAL:
+            (<uint64_t*>data.values)[row] = slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias
+        else:
+            (<uint64_t*>data.values)[row] = slot != 0 if plan.form == FORM_FLAG else slot
+        if not mark(chunk, data, row):
+            raise MemoryError
+        return 0
+
+    cdef int32_t _other_word(self, Py_ssize_t field, uint64_t slot) except -2 with gil:
+        """The code of a raw value that has no text: its digits."""
+        cdef FieldColumn* target = &self.targets[field]
+        return (<Words>self.words[target.table][target.column]).add(str(<int64_t>slot))
+
+
+cdef double _printed(FieldPlan* plan, uint64_t slot) except? -1 with gil:
+    """The number that text outputs print, read back: for the few whose scaled value no double holds."""
+    cdef char[NUMBER_ROOM] text
+    cdef char* end
+    if plan.form == FORM_FLAG:  # a flag in a column of numbers
+        return <double>(slot != 0)
+    end = put_value(text, plan, slot)
+    if end == NULL:
+        return NAN
+    return float((<bytes>text[:end - text]).decode())
+
+
+cdef str _printable(str text):
+    return "".join(character if character.isprintable() else " " for character in text)

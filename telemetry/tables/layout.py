@@ -1,0 +1,88 @@
+"""Which tables and columns a schema's rows go into.
+
+Promises:
+- One table a message, by the name that csv prints, and one a measurement of the data model. Messages of the
+  same name on several buses share a table, which tells them apart by `channel` and `id`.
+- A signal's column has the name that csv prints, and no two columns share one. Signals of one name that
+  exclude one another share a column.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec, common_kind, kind_of
+from telemetry_core.rows.spec import FieldSpec, RecordSpec
+
+from telemetry.model.measurements import EVENT, MEASUREMENTS
+
+TIME, CHANNEL, ID = "time", "channel", "id"
+TAGS = ("pack", "charger")  # that a row of the data model is told apart by
+_TIME = ColumnSpec(TIME, ColumnKind.TIME)
+_CHANNEL = ColumnSpec(CHANNEL, ColumnKind.WORDS, head=CHANNEL)
+EVENT_TABLE = TableSpec(
+    EVENT.name,
+    (
+        _TIME,
+        _CHANNEL,
+        *(ColumnSpec(tag, ColumnKind.WORDS, head=tag) for tag in TAGS),
+        ColumnSpec("code", ColumnKind.WORDS),
+        ColumnSpec("level", ColumnKind.INT64),
+        ColumnSpec("active", ColumnKind.BOOL),
+        ColumnSpec("text", ColumnKind.WORDS),
+    ),
+)
+
+
+def lay_out(specs: Sequence[RecordSpec]) -> tuple[TableSpec, ...]:
+    """Return the tables of all records that are written, in their order, and last the one of events."""
+    modelled = {spec.measurement for spec in specs if spec.modelled} | {EVENT.name}
+    tables: dict[str, _Table] = {}
+    for record, spec in enumerate(specs):
+        if spec.hidden:
+            continue
+        name = spec.message or spec.measurement
+        if name in modelled:
+            name = spec.measurement  # of a message `battery`: can_battery
+        tables.setdefault(name, _Table(name, spec)).add(record, spec)
+    return (*(table.spec() for table in tables.values()), EVENT_TABLE)
+
+
+class _Table:
+    """A table while records are added to it."""
+
+    def __init__(self, name: str, spec: RecordSpec) -> None:
+        self._name = name
+        self._columns = {column.name: column for column in _head(spec)}
+        self._head = frozenset(self._columns)
+        self._records: list[tuple[int, tuple[int, ...]]] = []
+
+    def add(self, record: int, spec: RecordSpec) -> None:
+        self._records.append((record, tuple(self._column(field) for field in spec.fields)))
+
+    def spec(self) -> TableSpec:
+        return TableSpec(self._name, tuple(self._columns.values()), tuple(self._records))
+
+    def _column(self, field: FieldSpec) -> int:
+        """Return the index of the field's column, which is there from now on."""
+        kind = kind_of(field)
+        name = field.signal or field.name
+        while name in self._head:
+            name += "_signal"
+        is_words = kind is ColumnKind.WORDS
+        while name in self._columns and (self._columns[name].kind is ColumnKind.WORDS) != is_words:
+            name += "_text"
+        column = self._columns.setdefault(name, ColumnSpec(name, kind, field.unit))
+        self._columns[name] = replace(column, kind=common_kind(column.kind, kind))
+        return list(self._columns).index(name)
+
+
+def _head(spec: RecordSpec) -> Iterator[ColumnSpec]:
+    yield _TIME
+    yield _CHANNEL
+    if not spec.modelled:
+        yield ColumnSpec(ID, ColumnKind.ID)
+        return
+    measurement = MEASUREMENTS.get(spec.measurement)
+    for tag in TAGS:
+        if measurement is not None and tag in measurement.tags:
+            yield ColumnSpec(tag, ColumnKind.WORDS, head=tag)

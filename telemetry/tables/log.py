@@ -1,0 +1,123 @@
+"""The frames of a log as arrays, without a database."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from telemetry_core.columns.frames import copy_frames, longest
+from telemetry_core.frames.batch import FrameBatch
+
+from telemetry.logs import log as logs
+from telemetry.logs.content import require_file
+from telemetry.tables.databases import FilePath
+from telemetry.tables.packages import require
+from telemetry.tables.warn import warn
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_BATCH_FRAMES = 65536
+_CLASSIC_BYTES = 8
+
+
+class _Arrays(NamedTuple):
+    time_ns: Any
+    channel: Any
+    id: Any
+    flags: Any
+    length: Any
+    data: Any
+
+
+class Log:
+    """All frames of one log; `len()` is their number.
+
+    The arrays are NumPy's, made at the first use, and of `len()` rows. `channels` are the names of which
+    `channel` is an index.
+    """
+
+    FD: ClassVar = 1  # CAN FD format
+    BRS: ClassVar = 2  # the bit rate was switched
+    ESI: ClassVar = 4  # the sender was error passive
+    EXTENDED: ClassVar = 8  # an id of 29 bits
+    REMOTE: ClassVar = 16  # a remote frame
+    ERROR: ClassVar = 32  # an error frame
+
+    def __init__(self, batches: Sequence[FrameBatch], channels: Sequence[str]) -> None:
+        self._batches = batches
+        self.channels = tuple(channels)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._batches))
+
+    def __repr__(self) -> str:
+        return f"<Log: {len(self)} frames of {', '.join(self.channels) or 'no channel'}>"
+
+    @property
+    def time_ns(self) -> "np.ndarray[Any, Any]":
+        """Stamps, int64, ns since 1970 (UTC), as the log has them."""
+        return self._arrays.time_ns  # type: ignore[no-any-return]
+
+    @property
+    def channel(self) -> "np.ndarray[Any, Any]":
+        """Index into `channels`, uint16."""
+        return self._arrays.channel  # type: ignore[no-any-return]
+
+    @property
+    def id(self) -> "np.ndarray[Any, Any]":
+        """Arbitration ids without flags, uint32."""
+        return self._arrays.id  # type: ignore[no-any-return]
+
+    @property
+    def flags(self) -> "np.ndarray[Any, Any]":
+        """Sums of FD, BRS, ESI, EXTENDED, REMOTE and ERROR, uint8."""
+        return self._arrays.flags  # type: ignore[no-any-return]
+
+    @property
+    def length(self) -> "np.ndarray[Any, Any]":
+        """Bytes of the payloads, uint16."""
+        return self._arrays.length  # type: ignore[no-any-return]
+
+    @property
+    def data(self) -> "np.ndarray[Any, Any]":
+        """Payloads, uint8: a row of 8 bytes a frame, or as long as the longest, with zeros after each."""
+        return self._arrays.data  # type: ignore[no-any-return]
+
+    @cached_property
+    def _arrays(self) -> _Arrays:
+        np: Any = require("numpy", "a log as arrays")
+        frames = len(self)
+        width = max(_CLASSIC_BYTES, *map(longest, self._batches), 0)
+        made = _Arrays(
+            np.empty(frames, "int64"),
+            np.empty(frames, "uint16"),
+            np.empty(frames, "uint32"),
+            np.empty(frames, "uint8"),
+            np.empty(frames, "uint16"),
+            np.empty((frames, width), "uint8"),
+        )
+        first = 0
+        for batch in self._batches:
+            copy_frames(batch, first, *made)
+            first += len(batch)
+        return made
+
+
+def open_log(file: FilePath) -> Log:
+    """Read all frames of a CAN log, in any format that `decode` reads.
+
+    Raises TelemetryError. What was wrong with the log is a warning.
+    """
+    path = Path(file)
+    require_file(path)
+    numbers: dict[str, int] = {}
+    batches = []
+    with logs.Log(path, lambda name: numbers.setdefault(name, len(numbers))) as log:
+        while not log.at_end:
+            batch = FrameBatch(_BATCH_FRAMES)
+            log.read(batch)
+            if len(batch):
+                batches.append(batch)
+        warn(log.warnings())
+    return Log(batches, list(numbers))

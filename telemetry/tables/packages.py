@@ -1,0 +1,16 @@
+"""Packages that an answer is made with, where the caller asks for their own types."""
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from telemetry.errors import UnavailableError
+
+
+def require(name: str, what: str) -> Any:
+    """Import the package `name`. Raises UnavailableError that says what needs it."""
+    try:
+        module: ModuleType = importlib.import_module(name)
+    except ImportError as error:
+        raise UnavailableError(f"{what} needs the package {name}", hint=f"pip install {name}") from error
+    return module

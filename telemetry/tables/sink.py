@@ -1,0 +1,59 @@
+"""The end of the stages where rows become columns."""
+
+from collections.abc import Iterator
+
+from telemetry_core.columns.batches import Batches
+from telemetry_core.columns.columns import Columns
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+
+from telemetry.model.events import Event
+from telemetry.stages.binding import BoundChannel
+from telemetry.tables.layout import CHANNEL, TAGS, lay_out
+
+
+class TableSink:
+    """A `RowSink`."""
+
+    def __init__(self, *, first_rows: int = 1024) -> None:
+        """first_rows: of a table's first chunk."""
+        self._first_rows = first_rows
+        self._columns: Columns
+
+    @property
+    def left_out(self) -> int:
+        """See RowSink."""
+        return self._columns.left_out
+
+    def start(self, schema: Schema) -> None:
+        """See RowSink."""
+        self._columns = Columns(schema, lay_out(schema.specs), self._first_rows)
+
+    def bind(self, channel: BoundChannel) -> None:
+        """See RowSink."""
+        self._columns.set_word(CHANNEL, channel.number, channel.binding.tag)
+        for index, tags in zip(channel.tag_sets, channel.tags(), strict=True):
+            for key in TAGS:
+                if key in tags:
+                    self._columns.set_word(key, index, tags[key])
+
+    def add(self, samples: SampleBatch) -> None:
+        """See RowSink."""
+        self._columns.append(samples)
+
+    def add_event(self, event: Event, time_ns: int) -> None:
+        """See RowSink."""
+        owner = (event.source or None, event.pack or None, event.charger or None)
+        row = (time_ns, *owner, event.code, int(event.level), event.active, event.text)
+        self._columns.append_row(len(self._columns.tables) - 1, row)
+
+    def take(self) -> Iterator[Batches]:
+        """Return all rows, a table at a time, without tables that have none."""
+        for table in range(len(self._columns.tables)):
+            if self._columns.rows(table):
+                yield self._columns.take(table)
+
+    def take_full(self) -> Iterator[Batches]:
+        """Return the chunks that are full, a table at a time, so that memory is bounded."""
+        for table in self._columns.full_tables():
+            yield self._columns.take(table, whole_chunks=True)

@@ -1,0 +1,68 @@
+"""Which tables and columns there are."""
+
+from telemetry_core.columns.spec import ColumnKind, TableSpec
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
+
+from telemetry.tables.layout import EVENT_TABLE, lay_out
+
+WHOLE = FieldSpec("a", SlotKind.INT, scale=DecimalScale(1, 0, 0))
+TENTHS = FieldSpec("a", SlotKind.INT, 0.1, 0.0, DecimalScale(1, 0, 1), unit="V")
+
+
+def kinds(table: TableSpec) -> dict[str, ColumnKind]:
+    return {column.name: column.kind for column in table.columns if not column.head}
+
+
+def test_a_message_has_a_table_and_hidden_ones_have_none() -> None:
+    hidden = RecordSpec("Hidden", (WHOLE,), hidden=True)
+    table, events = lay_out([RecordSpec("Pack", (TENTHS,)), hidden])
+    assert (table.name, events) == ("Pack", EVENT_TABLE)
+    assert [column.name for column in table.columns] == ["time", "channel", "id", "a"]
+    assert table.columns[3].unit == "V"
+
+
+def test_messages_of_one_name_share_a_table_whose_columns_hold_the_values_of_both() -> None:
+    other = FieldSpec("b", SlotKind.UINT)
+    table, _ = lay_out([RecordSpec("Pack", (WHOLE, other)), RecordSpec("Pack", (TENTHS,))])
+    assert table.records == ((0, (3, 4)), (1, (3,)))
+    assert kinds(table) == {
+        "time": ColumnKind.TIME,
+        "id": ColumnKind.ID,
+        "a": ColumnKind.FLOAT64,
+        "b": ColumnKind.UINT64,
+    }
+
+
+def test_tables_and_columns_have_the_names_of_the_database() -> None:
+    renamed = FieldSpec("time_signal", SlotKind.UINT, signal="voltage, cell")
+    table, _ = lay_out([RecordSpec("Pack_100", (renamed,), message="Pack")])
+    assert table.name == "Pack"
+    assert "voltage, cell" in kinds(table)
+
+
+def test_a_signal_called_like_a_column_of_the_head_gets_another_name() -> None:
+    table, _ = lay_out([RecordSpec("Pack", (FieldSpec("time_signal", SlotKind.UINT, signal="time"),))])
+    assert [column.name for column in table.columns] == ["time", "channel", "id", "time_signal"]
+
+
+def test_a_message_called_like_a_measurement_of_the_data_model_stays_apart() -> None:
+    message = RecordSpec("can_battery", (WHOLE,), message="battery")
+    battery = RecordSpec("battery", (FieldSpec("voltage_v", SlotKind.FLOAT),), modelled=True)
+    assert [table.name for table in lay_out([message, battery])] == ["can_battery", "battery", "event"]
+    assert [table.name for table in lay_out([message])] == ["battery", "event"]
+
+
+def test_rows_of_the_data_model_are_told_apart_by_their_tags() -> None:
+    names = ("battery", "cells", "charger", "meter")
+    records = [RecordSpec(name, (FieldSpec("x", SlotKind.FLOAT),), modelled=True) for name in names]
+    heads = {
+        table.name: [column.name for column in table.columns if column.head] for table in lay_out(records)
+    }
+    assert heads["battery"] == heads["cells"] == ["channel", "pack"]
+    assert heads["charger"] == heads["meter"] == ["channel", "charger"]
+
+
+def test_words_and_numbers_of_one_name_have_a_column_each() -> None:
+    words = FieldSpec("b", SlotKind.WORD, signal="a", texts=((0, "off"),))
+    table, _ = lay_out([RecordSpec("Pack", (WHOLE, words))])
+    assert {"a": ColumnKind.INT64, "a_text": ColumnKind.WORDS}.items() <= kinds(table).items()

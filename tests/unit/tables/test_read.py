@@ -1,0 +1,178 @@
+"""`telemetry.read` and `open_log`: what they return, warn of and refuse. tests/integration has the values."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import telemetry
+
+DBC = """VERSION ""
+BU_: BMS
+BO_ 256 Pack: 5 BMS
+ SG_ Page M : 0|8@1+ (1,0) [0|0] "" BMS
+ SG_ Volts m0 : 8|16@1+ (0.1,0) [0|0] "V" BMS
+ SG_ Amps m1 : 8|16@1- (0.1,0) [0|0] "A" BMS
+ SG_ State : 24|8@1+ (1,0) [0|0] "" BMS
+ SG_ Counter m0 : 32|8@1+ (1,0) [0|0] "" BMS
+VAL_ 256 State 0 "off" 1 "on" ;
+"""
+LOG = (
+    "(1.000000001) can0 100#00A00F0107\n"
+    "(1.5) can1 100#01FFFF0000\n"
+    "(2.0) can0 123#00\n"
+    "(2.5) can0 18FF50E5##1A00B\n"
+)
+REMOTE = "(3.0) can1 101#R\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    Path("ev.dbc").write_text(DBC)
+    Path("bus.log").write_text(LOG)
+    return tmp_path
+
+
+def test_a_table_has_names_units_rows_and_columns() -> None:
+    tables = telemetry.read("bus.log", databases="ev.dbc")
+    assert list(tables) == ["Pack"]
+    pack = tables["Pack"]
+    assert pack.columns == ("time", "channel", "id", "Page", "Volts", "Amps", "State", "Counter")
+    assert pack.units == {"Volts": "V", "Amps": "A"}
+    assert (pack.name, len(pack)) == ("Pack", 2)
+    assert pack.column("time").tolist() == [1_000_000_001, 1_500_000_000]
+    assert pack.column("channel").tolist() == ["can0", "can1"]
+    np.testing.assert_array_equal(pack.column("Volts"), [400.0, np.nan])
+    np.testing.assert_array_equal(pack.column("Amps"), [np.nan, -0.1])
+    np.testing.assert_array_equal(pack.column("Counter"), [7, np.nan])
+    assert pack.column("State").dtype == "int64"
+
+
+def test_a_dataframe_has_the_time_as_its_index_and_keeps_whole_numbers_whole() -> None:
+    frame = telemetry.read("bus.log", databases="ev.dbc")["Pack"].to_pandas()
+    assert frame.index.name == "time"
+    assert frame.index[0] == pd.Timestamp("1970-01-01T00:00:01.000000001Z")
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
+        "channel": "category",
+        "id": "uint32",
+        "Page": "int64",
+        "Volts": "float64",
+        "Amps": "float64",
+        "State": "int64",
+        "Counter": "Int64",
+    }
+    assert frame["Counter"].isna().tolist() == [False, True]
+    assert frame.attrs["units"] == {"Volts": "V", "Amps": "A"}
+
+
+def test_loaded_databases_serve_many_reads_and_say_what_is_in_them() -> None:
+    databases = telemetry.load_databases("ev.dbc", value_texts=True)
+    assert databases.messages == ("Pack",)
+    assert databases.units("Pack") == {
+        "Page": "",
+        "Volts": "V",
+        "Amps": "A",
+        "State": "",
+        "State_text": "",
+        "Counter": "",
+    }
+    for _ in range(2):
+        pack = telemetry.read("bus.log", databases=databases)["Pack"]
+        assert pack.column("State_text").tolist() == ["on", "off"]
+        assert list(pack.to_pandas()["State_text"]) == ["on", "off"]
+
+
+def test_a_channel_may_have_databases_of_its_own_and_a_folder_is_all_that_are_in_it(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="can1: no database"):
+        tables = telemetry.read("bus.log", databases={"can0": ["ev.dbc"]})
+    assert tables["Pack"].column("channel").tolist() == ["can0"]
+    assert len(telemetry.read("bus.log", databases=tmp_path)["Pack"]) == 2
+
+
+def test_several_logs_are_one() -> None:
+    assert len(telemetry.read("bus.log", Path("bus.log"), databases="ev.dbc", jobs=1)["Pack"]) == 4
+
+
+def test_a_warning_of_the_command_is_a_warning_at_the_callers_line() -> None:
+    Path("bus.log").write_text(LOG + "(4.0) can0 nonsense\n")
+    with pytest.warns(UserWarning, match=r"bus.log:5 .*: no frame, skipped") as caught:
+        telemetry.read("bus.log", databases="ev.dbc")
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "read: nothing says what the logs hold"),
+        ({"databases": "ev.dbc", "protocol": "jbd"}, "read: databases and protocol say what the logs hold"),
+        ({"databases": "missing.dbc"}, "missing.dbc: cannot be read: No such file"),
+        ({"protocol": "telegraph"}, "protocol: no protocol is called 'telegraph' (known are "),
+        ({"config": "missing.toml"}, "missing.toml: "),
+        ({"databases": "ev.dbc", "source": "can0"}, "source: stands without config"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(arguments: dict[str, str], words: str) -> None:
+    with pytest.raises(telemetry.TelemetryError) as raised:
+        telemetry.read("bus.log", **arguments)  # type: ignore[arg-type]  # wrong on purpose
+    assert str(raised.value).startswith(words)
+
+
+def test_a_log_that_is_not_there_is_one_line() -> None:
+    for call in (lambda: telemetry.read("x.log", databases="ev.dbc"), lambda: telemetry.open_log("x.log")):
+        with pytest.raises(telemetry.TelemetryError, match=r"^x.log: No such file or directory$"):
+            call()
+    with pytest.raises(telemetry.TelemetryError, match="names no log"):
+        telemetry.read(databases="ev.dbc")
+
+
+def test_a_name_that_is_not_there_is_a_key_error_that_names_the_nearest() -> None:
+    tables = telemetry.read("bus.log", databases="ev.dbc")
+    with pytest.raises(telemetry.TelemetryError, match=r"no rows of 'pac' \(there are Pack\)"):
+        tables["pac"]
+    with pytest.raises(
+        telemetry.TelemetryError, match=r"Pack: no column is called 'volt' \(there are Volts\)"
+    ):
+        tables["Pack"].column("volt")
+    assert tables.get("pac") is None
+    assert "pac" not in tables
+
+
+def test_a_log_is_arrays_of_its_frames() -> None:
+    Path("bus.log").write_text(LOG + REMOTE)
+    log = telemetry.open_log("bus.log")
+    assert (len(log), log.channels) == (5, ("can0", "can1"))
+    assert log.time_ns.tolist() == [1_000_000_001, 1_500_000_000, 2_000_000_000, 2_500_000_000, 3_000_000_000]
+    assert log.channel.tolist() == [0, 1, 0, 0, 1]
+    assert log.id.tolist() == [0x100, 0x100, 0x123, 0x18FF50E5, 0x101]
+    assert log.length.tolist() == [5, 5, 1, 2, 0]
+    assert log.flags.tolist() == [0, 0, 0, log.FD | log.BRS | log.EXTENDED, log.REMOTE]
+    assert log.data.shape == (5, 8)
+    assert log.data[3].tolist() == [0xA0, 0x0B, 0, 0, 0, 0, 0, 0]
+
+
+def test_payloads_of_can_fd_have_rows_as_long_as_the_longest(tmp_path: Path) -> None:
+    Path("fd.log").write_text("(1.0) can0 100##0" + "AB" * 64 + "\n(2.0) can0 101#11\n")
+    log = telemetry.open_log("fd.log")
+    assert log.data.shape == (2, 64)
+    assert log.data[0].tolist() == [0xAB] * 64
+    assert log.data[1].tolist() == [0x11] + [0] * 63
+
+
+def test_a_log_without_frames_has_arrays_without_rows() -> None:
+    Path("empty.log").write_text("")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        log = telemetry.open_log("empty.log")
+    assert (len(log), log.data.shape, log.time_ns.shape) == (0, (0, 8), (0,))
+
+
+def test_without_pandas_or_numpy_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = telemetry.read("bus.log", databases="ev.dbc")["Pack"]
+    for package, call in (("pandas", pack.to_pandas), ("numpy", lambda: pack.column("Volts"))):
+        monkeypatch.setitem(__import__("sys").modules, package, None)
+        with pytest.raises(telemetry.TelemetryError, match=rf"needs the package {package} \(pip install"):
+            call()
