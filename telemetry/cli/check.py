@@ -1,27 +1,52 @@
 """`nev-telemetry check CONFIG`: validates everything without starting."""
 
 import argparse
+import json
 from pathlib import Path
 
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UnavailableError
-from telemetry.model.finding import Grade
+from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 
 HELP = "validate a configuration without starting anything"
+_MOST_S = 86_400.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG."""
+    """CONFIG and where a rate is measured."""
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the configuration: TOML, a folder of it, or - for stdin"
     )
+    parser.add_argument(
+        "--log", type=Path, metavar="LOG", help="also measure points/s and MB a day on this log of its buses"
+    )
+    parser.add_argument(
+        "--seconds", type=_seconds, metavar="S", help="also listen to its buses for so long, and measure that"
+    )
+    parser.add_argument("--json", action="store_true", help="what is found as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what is found; exit 69 when the service would not do its work as things are."""
-    has_fault = False
-    for finding in check(load_config(arguments.config)):
-        print(finding)
-        has_fault |= finding.level is Grade.FAULT
+    found = []
+    for finding in check(load_config(arguments.config), log=arguments.log, listen_s=arguments.seconds):
+        if not arguments.json:
+            print(finding, flush=True)
+        found.append(finding)
+    has_fault = any(finding.level is Grade.FAULT for finding in found)
+    if arguments.json:
+        print(json.dumps({"ok": not has_fault, "findings": [*map(_as_json, found)]}, indent=2))
     return UnavailableError.exit_code if has_fault else EXIT_OK
+
+
+def _as_json(finding: Finding) -> dict[str, object]:
+    plain: dict[str, object] = {"level": finding.level.name.lower(), "text": finding.text}
+    return plain if finding.rate is None else {**plain, "rate": finding.rate}
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.0 < seconds <= _MOST_S:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most {_MOST_S:.0f}, not {text}")
+    return seconds

@@ -1,7 +1,9 @@
 """One finding of `check`: a line about a configuration, and how much it matters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from telemetry.errors import one_line
 
@@ -16,10 +18,11 @@ class Grade(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `check`."""
+    """One line of `check`. rate: the figures of a line about one, for programs."""
 
     level: Grade
     text: str
+    rate: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
         return self.level.value + one_line(self.text)

@@ -1,44 +1,35 @@
 """What `check` finds out about a configuration without starting anything.
 
-Promises: opens no bus, writes nothing (but a cached plan), sends nothing but a question to the server. Gives
-findings, one line each; what it cannot know (how much a day) it says it cannot know.
+Promises: opens no bus unless it is to listen, writes nothing (but a cached plan), sends nothing but a
+question to the server. Gives findings, one line each; what it cannot know (how much a day) it says it cannot
+know.
 """
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-
-from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.rows.batch import SampleBatch
-from telemetry_core.rows.schema import Schema
 
 from telemetry.clock import SystemClock
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
-from telemetry.errors import DataError, InputMissingError
-from telemetry.ledger import Counters
-from telemetry.model.events import Event
 from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import EVENT
-from telemetry.rules.senders import CODES as ABOUT_SENDERS
-from telemetry.rules.senders import kept_out
-from telemetry.service.rate import Rate, measure
+from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
 from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
-from telemetry.sources.assemble import Assembled, assemble_sources
-from telemetry.sources.channels import ChannelTable
 from telemetry.sources.kinds import sharing
 from telemetry.spool.filesystem import RealFileSystem
-from telemetry.stages.prepare import Composition, compose
-from telemetry.stages.stages import Stages
+from telemetry.stages.prepare import compose
 
-DAY_S = 86_400.0
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
 
 
-def check(config: Config) -> Iterator[Finding]:
-    """All findings, in the order of the data. Raises ConfigError where `run` would."""
+def check(config: Config, *, log: Path | None = None, listen_s: float | None = None) -> Iterator[Finding]:
+    """All findings, in the order of the data. Raises ConfigError where `run` would.
+
+    log: of the configuration's buses; listen_s: how long to listen to them. Both say how much is sent.
+    """
     composition = compose(config)
     entries, protected, modelling = composition.entries, composition.protected, composition.modelling
     included = len(config.files) - 1
@@ -52,13 +43,21 @@ def check(config: Config) -> Iterator[Finding]:
     if protected.rules:
         names = sorted({rule.name for rule in protected.rules})
         yield Finding(Grade.FACT, f"protected: {len(names)} messages ({', '.join(names)})")
+    if not (entries or config.send.messages):
+        words = "messages = false, and no [[map]]: the service's own state is all that is sent"
+        yield Finding(Grade.WARNING, f"send: {words}")
     mapped = modelling.map.records if modelling.map else ()
     yield from _reduce_findings(config, {record.measurement for record in (*protected.spec.records, *mapped)})
     for settings in config.sources:
         yield from settings.findings()
     yield from sharing(config.sources)
     yield from _spool_findings(config)
-    yield from _rate_findings(composition)
+    spool_bytes, clock = _room(config)[0], SystemClock()
+    yield from log_findings(composition, spool_bytes, clock)
+    if log is not None:
+        yield from sample_findings(composition, log, spool_bytes)
+    if listen_s is not None:
+        yield from live_findings(composition, listen_s, spool_bytes, clock)
     yield from _server_findings(config)
 
 
@@ -111,74 +110,6 @@ def _existing(path: Path) -> Path:
             if path.exists():
                 return path
         path = path.parent
-
-
-def _rate_findings(composition: Composition) -> Iterator[Finding]:
-    """What a log says of points, bytes and pages; a live bus has to be seen first."""
-    config = composition.config
-    for source in assemble_sources(config.sources, ChannelTable(), SystemClock(), {}):
-        if source.settings.log is None:
-            continue
-        stages, events = composition.make_stages(), _Events()
-        stages.writing.set_observer(events)
-        try:
-            rate = _rate(stages, composition, source, source.settings.log)
-        except (DataError, InputMissingError) as error:
-            yield Finding(Grade.FAULT, f"source {source.name}: {error}")
-            continue
-        for words in stages.writing.missing_pages():
-            yield Finding(Grade.WARNING, f"source {source.name}: in its log, {words}")
-        yield from _event_findings(source.name, events.seen, stages.counted())
-        if rate is None:
-            yield Finding(Grade.WARNING, f"source {source.name}: no rate can be told from its log")
-            continue
-        a_day_mb = rate.bytes_per_s * DAY_S / 1e6
-        outage_h = _room(config)[0] / rate.bytes_per_s / 3600.0
-        yield Finding(
-            Grade.FACT,
-            f"source {source.name}: {rate.points_per_s:.0f} points/s,"
-            f" {a_day_mb:.1f} MB a day compressed; the spool holds {outage_h:.1f} h of it",
-        )
-
-
-class _Events:
-    """Observes stages, for the events that they make."""
-
-    def __init__(self) -> None:
-        self.seen: list[Event] = []
-
-    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]]) -> None:
-        pass
-
-    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
-        pass
-
-    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
-        pass
-
-    def add_event(self, event: Event, time_ns: int) -> None:  # noqa: ARG002 - when is not asked here
-        self.seen.append(event)
-
-
-def _event_findings(source: str, events: Iterable[Event], counters: Counters) -> Iterator[Finding]:
-    """What a log has shown to be wrong with the configuration."""
-    for event in events:
-        if event.code in ABOUT_SENDERS:
-            level = Grade.WARNING if event.level else Grade.FACT
-            yield Finding(level, f"source {source}: channel {event.source}: {event.text}")
-    for message, rows in kept_out(counters, source).items():
-        yield Finding(Grade.FACT, f"source {source}: {rows} of {message} fill no field: of another sender")
-
-
-def _rate(stages: Stages, composition: Composition, source: Assembled, log: Path) -> Rate | None:
-    channels = ChannelTable()
-
-    def bind(name: str) -> int:
-        number = channels.number(source.name, name)
-        stages.bind(number, composition.binding(source, name))
-        return number
-
-    return measure(stages, log, bind)
 
 
 def _server_findings(config: Config) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
-"""How much a configuration sends, measured on the beginning of one of its own logs."""
+"""How much a configuration sends: measured on the beginning of a log, or on what comes from its sources."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -14,34 +16,83 @@ from telemetry.stages.stages import Stages
 MAX_FRAMES = 500_000
 BATCH_FRAMES = 4096
 BATCH_LINES = 5000
+DAY_S = 86_400.0
+
+_MEASUREMENT = re.compile(rb"^((?:\\.|[^,\\ ])+)[^\n]*", re.MULTILINE)
+_ESCAPED = re.compile(rb"\\([, ])")
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """Per second of recorded time; bytes as they are sent and stored, compressed."""
+class Share:
+    """What one measurement makes of a rate. bytes_per_s: its share of the compressed bytes, by its text."""
 
+    measurement: str
     points_per_s: float
     bytes_per_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
-    """What was seen so far."""
+class Rate:
+    """Per second of recorded time; bytes as they are sent and stored, compressed.
 
-    points: int = 0
-    size_bytes: int = 0
-    first_ns: int = 2**63 - 1
-    last_ns: int = -(2**63)
+    shares: of each measurement, the dearest first.
+    """
 
-    def with_lines(self, lines: LineBuffer) -> "_Sample":
-        points, first_ns, last_ns = lines.lines, lines.first_ns, lines.last_ns
-        return replace(
-            self,
-            points=self.points + points,
-            size_bytes=self.size_bytes + len(compress(lines.take())),
-            first_ns=min(self.first_ns, first_ns),
-            last_ns=max(self.last_ns, last_ns),
-        )
+    points_per_s: float
+    bytes_per_s: float
+    duration_s: float
+    shares: Sequence[Share] = ()
+
+    @property
+    def mb_a_day(self) -> float:
+        """Return 10^6 bytes a day."""
+        return self.bytes_per_s * DAY_S / 1e6
+
+
+class Meter:
+    """Sends frames through stages and weighs what comes out."""
+
+    def __init__(self, stages: Stages) -> None:
+        self.stages = stages
+        self.frames = 0
+        self._lines = LineBuffer()
+        self._first_ns, self._last_ns = 2**63 - 1, -(2**63)
+        self._size_bytes = 0
+        self._points: Counter[bytes] = Counter()  # by measurement, as line protocol has it
+        self._text_bytes: Counter[bytes] = Counter()
+
+    def take(self, frames: FrameBatch) -> None:
+        """Process `frames`."""
+        self.frames += len(frames)
+        self.stages.process(frames, self._lines)
+        if self._lines.lines >= BATCH_LINES:
+            self._weigh()
+
+    def rate(self) -> Rate | None:
+        """Return the rate of all that was taken, once; None: it makes no point, or covers no time."""
+        self.stages.writing.flush(self._lines)
+        if self._lines.lines:
+            self._weigh()
+        text_bytes = self._text_bytes.total()
+        if not text_bytes or self._last_ns <= self._first_ns:
+            return None
+        duration_s = (self._last_ns - self._first_ns) / 1e9
+        bytes_per_s = self._size_bytes / duration_s
+        shares = [
+            Share(_name(name), self._points[name] / duration_s, bytes_per_s * size / text_bytes)
+            for name, size in self._text_bytes.most_common()
+        ]
+        return Rate(self._points.total() / duration_s, bytes_per_s, duration_s, shares)
+
+    def _weigh(self) -> None:
+        lines = self._lines
+        self._first_ns = min(self._first_ns, lines.first_ns)
+        self._last_ns = max(self._last_ns, lines.last_ns)
+        text = lines.take()
+        self._size_bytes += len(compress(text))
+        for match in _MEASUREMENT.finditer(text):
+            self._points[match[1]] += 1
+            self._text_bytes[match[1]] += len(match[0]) + 1
 
 
 def measure(stages: Stages, file: Path, bind: Callable[[str], int]) -> Rate | None:
@@ -49,19 +100,13 @@ def measure(stages: Stages, file: Path, bind: Callable[[str], int]) -> Rate | No
 
     bind: binds a channel of the log, by its name, and returns its number.
     """
-    batch = FrameBatch(BATCH_FRAMES)
-    lines = LineBuffer()
-    sample = _Sample()
+    batch, meter = FrameBatch(BATCH_FRAMES), Meter(stages)
     with Log(file, bind) as log:
         while log.frames_read < MAX_FRAMES and log.read(batch):
-            stages.process(batch, lines)
+            meter.take(batch)
             batch.clear()
-            if lines.lines >= BATCH_LINES:
-                sample = sample.with_lines(lines)
-    stages.writing.flush(lines)
-    if lines.lines:
-        sample = sample.with_lines(lines)
-    if not sample.points or sample.last_ns <= sample.first_ns:
-        return None
-    duration_s = (sample.last_ns - sample.first_ns) / 1e9
-    return Rate(sample.points / duration_s, sample.size_bytes / duration_s)
+    return meter.rate()
+
+
+def _name(measurement: bytes) -> str:
+    return _ESCAPED.sub(rb"\1", measurement).decode("utf-8", "replace")

@@ -38,9 +38,7 @@ def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "drive.log").touch()
-    monkeypatch.setattr(
-        "telemetry.service.check.measure", lambda *_: Rate(points_per_s=100.0, bytes_per_s=1000.0)
-    )
+    monkeypatch.setattr("telemetry.service.rate_findings.measure", lambda *_: Rate(100.0, 1000.0, 10.0))
     source = 'cap_mib = 36\n[[replay]]\nname = "log"\nfile = "drive.log"\n'
     told = "100 points/s, 86.4 MB a day compressed; the spool holds 10.5 h of it"
     assert f"source log: {told}" in texts(findings(tmp_path, source), Grade.FACT)

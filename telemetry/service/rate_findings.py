@@ -1,0 +1,164 @@
+"""What `check` reports of points, bytes and the messages that cost most: of logs, and of what is heard."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+
+from telemetry.clock import Clock
+from telemetry.config import Config
+from telemetry.errors import DataError, InputMissingError, UsageError
+from telemetry.ledger import Counters
+from telemetry.model.events import Event
+from telemetry.model.finding import Finding, Grade
+from telemetry.rules.senders import CODES as ABOUT_SENDERS
+from telemetry.rules.senders import kept_out
+from telemetry.service.listening import listen
+from telemetry.service.rate import DAY_S, Rate, measure
+from telemetry.sources.assemble import Assembled, assemble_sources
+from telemetry.sources.channels import ChannelTable
+from telemetry.stages.offline import Recorded
+from telemetry.stages.prepare import Composition
+from telemetry.stages.stages import Stages
+
+MOST_NAMED = 10  # messages that cost most
+
+
+def log_findings(composition: Composition, spool_bytes: int, clock: Clock) -> Iterator[Finding]:
+    """What the configuration's own logs report. spool_bytes: what waits there at most."""
+    for source in assemble_sources(composition.config.sources, ChannelTable(), clock, {}):
+        log = source.settings.log
+        if log is not None:
+            yield from _of_log(composition, source, log, spool_bytes)
+
+
+def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> Iterator[Finding]:
+    """What a log reports of the buses of the configuration. Raises UsageError where no source fits."""
+    recorded = Recorded(composition)
+    if recorded.is_serial:
+        raise UsageError(
+            "is of no bus of this configuration", where=str(log), hint="it has serial ports alone"
+        )
+    stages, channels = composition.make_stages(), ChannelTable()
+
+    def bind(name: str) -> int:
+        number = channels.number("log", name)
+        stages.bind(number, recorded.binding(name))
+        return number
+
+    rate = measure(stages, log, bind)
+    yield from _rate_findings(
+        f"log {log}", rate, composition.config, spool_bytes, "no rate can be told from it"
+    )
+
+
+def live_findings(
+    composition: Composition, seconds: float, spool_bytes: int, clock: Clock
+) -> Iterator[Finding]:
+    """What the buses report within `seconds`. Serial ports are not asked: the service may have them."""
+    buses = [each for each in composition.config.sources if each.is_can and each.log is None]
+    for source, meter in listen(composition, buses, seconds, clock):
+        name = f"source {source.name}"
+        if not meter.frames:
+            yield Finding(Grade.WARNING, f"{name}: no frame came in {seconds:g} s: {source.source.status}")
+            continue
+        yield Finding(Grade.FACT, f"{name}: {meter.frames} frames in {seconds:g} s")
+        words = "no rate can be told from its frames"
+        yield from _rate_findings(name, meter.rate(), composition.config, spool_bytes, words)
+
+
+def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes: int) -> Iterator[Finding]:
+    name = f"source {source.name}"
+    stages, events = composition.make_stages(), _Events()
+    stages.writing.set_observer(events)
+    try:
+        rate = _measured(stages, composition, source, log)
+    except (DataError, InputMissingError) as error:
+        yield Finding(Grade.FAULT, f"{name}: {error}")
+        return
+    for words in stages.writing.missing_pages():
+        yield Finding(Grade.WARNING, f"{name}: in its log, {words}")
+    yield from _event_findings(source.name, events.seen, stages.counted())
+    yield from _rate_findings(name, rate, composition.config, spool_bytes, "no rate can be told from its log")
+
+
+def _measured(stages: Stages, composition: Composition, source: Assembled, log: Path) -> Rate | None:
+    channels = ChannelTable()
+
+    def bind(name: str) -> int:
+        number = channels.number(source.name, name)
+        stages.bind(number, composition.binding(source, name))
+        return number
+
+    return measure(stages, log, bind)
+
+
+def _rate_findings(
+    name: str, rate: Rate | None, config: Config, spool_bytes: int, without: str
+) -> Iterator[Finding]:
+    """without: the words where there is no rate."""
+    if rate is None:
+        yield Finding(Grade.WARNING, f"{name}: {without}")
+        return
+    outage_h = spool_bytes / rate.bytes_per_s / 3600.0
+    yield Finding(
+        Grade.FACT,
+        f"{name}: {rate.points_per_s:.0f} points/s,"
+        f" {rate.mb_a_day:.1f} MB a day compressed; the spool holds {outage_h:.1f} h of it",
+        {
+            "points_per_s": rate.points_per_s,
+            "mb_a_day": rate.mb_a_day,
+            "spool_h": outage_h,
+            "measured_s": rate.duration_s,
+            "measurements": [
+                {
+                    "measurement": share.measurement,
+                    "points_per_s": share.points_per_s,
+                    "mb_a_day": share.bytes_per_s * DAY_S / 1e6,
+                }
+                for share in rate.shares
+            ],
+        },
+    )
+    for share in rate.shares[:MOST_NAMED]:
+        part_pct = 100.0 * share.bytes_per_s / rate.bytes_per_s
+        yield Finding(
+            Grade.FACT,
+            f"{name}: {share.measurement}: {share.points_per_s:.1f} points/s,"
+            f" {share.bytes_per_s * DAY_S / 1e6:.1f} MB a day, {part_pct:.0f} %",
+        )
+    longest_s = max((config.reduce.every_s, *config.reduce.every_s_by_measurement.values()))
+    if longest_s > rate.duration_s:
+        words = f"[reduce] holds rows for {longest_s:g} s, and {rate.duration_s:.0f} s were measured"
+        yield Finding(Grade.WARNING, f"{name}: {words}: it will be less")
+
+
+class _Events:
+    """Observes stages, for the events that they make."""
+
+    def __init__(self) -> None:
+        self.seen: list[Event] = []
+
+    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]]) -> None:
+        pass
+
+    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        pass
+
+    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
+        pass
+
+    def add_event(self, event: Event, time_ns: int) -> None:  # noqa: ARG002 - when is not asked here
+        self.seen.append(event)
+
+
+def _event_findings(source: str, events: Iterable[Event], counters: Counters) -> Iterator[Finding]:
+    """What a log has shown to be wrong with the configuration."""
+    for event in events:
+        if event.code in ABOUT_SENDERS:
+            level = Grade.WARNING if event.level else Grade.FACT
+            yield Finding(level, f"source {source}: channel {event.source}: {event.text}")
+    for message, rows in kept_out(counters, source).items():
+        yield Finding(Grade.FACT, f"source {source}: {rows} of {message} fill no field: of another sender")

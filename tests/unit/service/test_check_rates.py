@@ -1,0 +1,141 @@
+"""How much is sent, measured on a log or on a bus; and what costs most."""
+
+import json
+from pathlib import Path
+
+import pytest
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.__main__ import main
+from telemetry.config import load_config
+from telemetry.errors import UsageError
+from telemetry.logs.log import Log
+from telemetry.model.finding import Finding, Grade
+from telemetry.service.check import check
+from telemetry.service.rate import measure
+from telemetry.sources.kinds import KINDS
+from telemetry.stages.binding import Binding
+from telemetry.stages.prepare import compose
+from tests.support.recording import VEHICLE_DBC, record_drive
+from tests.unit.sources.test_kinds import BEACON, DATABASE, BeaconSettings
+
+TOP = """vehicle = "van"
+[influx]
+url = "http://127.0.0.1:1"
+database = "d"
+[spool]
+directory = "spool"
+"""
+CAN = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+
+
+def config(tmp_path: Path, rest: str) -> Path:
+    file = tmp_path / "gateway.toml"
+    file.write_text(TOP + rest)
+    return file
+
+
+def texts(found: list[Finding], level: Grade) -> list[str]:
+    return [finding.text for finding in found if finding.level is level]
+
+
+def test_a_sample_log_says_what_a_bus_sends_and_which_messages_cost_most(tmp_path: Path) -> None:
+    log = tmp_path / "drive.log"
+    record_drive(log, 20.0)
+    found = list(check(load_config(config(tmp_path, CAN), {}), log=log))
+    (whole,) = [finding for finding in found if finding.rate is not None]
+    assert whole.rate is not None
+    assert whole.text.startswith(f"log {log}: 218 points/s, ")
+    dearest = [text for text in texts(found, Grade.FACT) if " %" in text and str(log) in text]
+    assert len(dearest) == 10
+    shares = whole.rate["measurements"]
+    assert shares[0]["measurement"] in dearest[0]
+    assert sum(share["mb_a_day"] for share in shares) == pytest.approx(whole.rate["mb_a_day"])
+    assert sum(share["points_per_s"] for share in shares) == pytest.approx(whole.rate["points_per_s"])
+    assert [share["mb_a_day"] for share in shares] == sorted((s["mb_a_day"] for s in shares), reverse=True)
+
+
+def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path) -> None:
+    """Counted once more from the lines themselves."""
+    log = tmp_path / "drive.log"
+    record_drive(log, 5.0)
+    composition = compose(load_config(config(tmp_path, CAN), {}))
+    stages, lines = composition.make_stages(), LineBuffer()
+    stages.bind(0, Binding(0, "can9", "can9"))
+
+    batch = FrameBatch(1_000_000)
+    with Log(log, lambda _: 0) as reader:
+        while reader.read(batch):
+            pass
+    stages.process(batch, lines)
+    names = [line.partition(b",")[0].decode() for line in lines.take().splitlines()]
+    again = composition.make_stages()
+
+    def bind(_: str) -> int:
+        again.bind(0, Binding(0, "can9", "can9"))
+        return 0
+
+    rate = measure(again, log, bind)
+    assert rate is not None
+    counted = {share.measurement: round(share.points_per_s * rate.duration_s) for share in rate.shares}
+    assert counted == {name: names.count(name) for name in set(names)}
+
+
+def test_a_log_that_is_shorter_than_the_interval_of_rows_is_a_warning(tmp_path: Path) -> None:
+    log = tmp_path / "drive.log"
+    record_drive(log, 5.0)
+    found = list(check(load_config(config(tmp_path, CAN + "[reduce]\nevery_s = 60\n"), {}), log=log))
+    (warning,) = [text for text in texts(found, Grade.WARNING) if "[reduce]" in text]
+    assert warning == f"log {log}: [reduce] holds rows for 60 s, and 5 s were measured: it will be less"
+
+
+def test_a_bus_that_is_listened_to_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "beacon", BeaconSettings)
+    (tmp_path / "beacon.dbc").write_text(DATABASE)
+    found = list(
+        check(load_config(config(tmp_path, BEACON), {}), listen_s=600.0)
+    )  # ends when the source does
+    facts = texts(found, Grade.FACT)
+    assert "source mast: 3 frames in 600 s" in facts
+    (whole,) = [finding for finding in found if finding.rate is not None]
+    assert whole.rate is not None
+    assert whole.rate["points_per_s"] * whole.rate["measured_s"] == pytest.approx(3.0)
+    assert any(text.startswith("source mast: Beacon: ") and text.endswith("100 %") for text in facts)
+
+
+def test_a_silent_bus_is_a_warning(tmp_path: Path) -> None:
+    found = list(check(load_config(config(tmp_path, CAN), {}), listen_s=0.01))
+    assert any("source can9: no frame came in 0.01 s: " in text for text in texts(found, Grade.WARNING))
+
+
+def test_a_log_for_serial_ports_alone_is_refused(tmp_path: Path) -> None:
+    serial = '[[serial]]\nname = "bms"\nport = "socket://127.0.0.1:1"\nprotocol = "jbd"\n'
+    with pytest.raises(UsageError, match="is of no bus of this configuration"):
+        list(check(load_config(config(tmp_path, serial), {}), log=tmp_path / "drive.log"))
+
+
+def test_without_messages_and_without_a_map_hardly_anything_is_sent(tmp_path: Path) -> None:
+    found = list(check(load_config(config(tmp_path, CAN + "[send]\nmessages = false\n"), {})))
+    assert any(
+        text.startswith("send: messages = false, and no [[map]]") for text in texts(found, Grade.WARNING)
+    )
+
+
+def test_the_findings_are_one_json_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "drive.log"
+    record_drive(log, 2.0)
+    assert main(["check", str(config(tmp_path, CAN)), "--log", str(log), "--json"]) == 69  # no server
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["ok"] is False
+    assert {finding["level"] for finding in shown["findings"]} == {"fact", "warning", "fault"}
+    (rate,) = [finding["rate"] for finding in shown["findings"] if "rate" in finding]
+    assert rate["measurements"][0]["points_per_s"] > 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "x", "nan", "1e9"])
+def test_seconds_that_make_no_sense_are_refused(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "gateway.toml", f"--seconds={seconds}"])
+    assert ended.value.code == 64
+    assert "--seconds" in capsys.readouterr().err
