@@ -1,6 +1,7 @@
 """`nev-telemetry spool drain` against a server on a socket."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ from telemetry.config import load_config
 from telemetry.service.drain import DrainProgress, drain
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
+from telemetry.spool.write_through import WriteThrough
 from tests.support.scripted_server import Connection, ScriptedServer
 from tests.support.spool import Feed
 
@@ -184,16 +186,33 @@ def test_progress_is_reported(tmp_path: Path, directory: Path, server: ScriptedS
     assert (end.acknowledged_points, end.dead_points, end.trouble) == (30, 0, "")
 
 
-def test_what_is_older_than_the_service_would_keep_is_sent_too(
-    tmp_path: Path, directory: Path, server: ScriptedServer
+def test_what_is_older_than_the_service_would_keep_is_sent_with_what_a_killed_one_left(
+    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = config(tmp_path, server.url)
-    file.write_text(file.read_text().replace("[spool]\n", "[spool]\nmax_age_h = 1\n"))
+    directory, memory, copy = (tmp_path / name for name in ("spool", "memory", "copy"))
+    memory.mkdir()
+
+    def keep(spool: Path) -> WriteThrough:
+        return WriteThrough([memory], spool, boot_id="0" * 32)
+
+    monkeypatch.setattr("telemetry.service.drain.keeping_in_memory", lambda _boot_id: keep)
+    limits = SpoolLimits(keep_free_bytes=0, segment_bytes=1)  # each batch in a segment of its own
+    killed = Spool(directory, clock=SystemClock(), limits=limits, keep_in_memory=keep)
+    feed = Feed(killed)
+    for _ in range(3):
+        feed.put()
+        killed.commit()
+    feed.deliver(3)
+    shutil.copytree(directory, copy)  # as it lies there before it is closed
+    killed.close()
+    shutil.copytree(copy, directory, dirs_exist_ok=True)
     for segment in directory.glob("*.segment"):
         os.utime(segment, (0.0, 0.0))
+    file = config(tmp_path, server.url)
+    file.write_text(file.read_text().replace("[spool]\n", "[spool]\nmax_age_h = 1\n"))
     with server:
         assert main(["spool", "drain", str(file)]) == 0
-        assert server.stored == LINES
+        assert server.stored == {line for line in LINES if int(line.split()[-1]) < 12}
 
 
 def test_any_number_of_letters_that_were_handed_over_is_delivered(
