@@ -1,1 +1,5 @@
 """Bytes: what a controller knows, as frames and replies."""
+
+from telemetry.cantools_alone import import_cantools_alone
+
+import_cantools_alone()

@@ -28,6 +28,7 @@ from telemetry_core.decode.plan import Plan
 from telemetry_core.rows.schema import Schema
 
 from telemetry import __version__
+from telemetry.cantools_alone import import_cantools_alone
 from telemetry.databases.bus import BusDatabases, LoadedPlan
 from telemetry.databases.plan_codec import decoded, encoded
 from telemetry.errors import ConfigError, UnavailableError
@@ -137,8 +138,7 @@ def _child() -> int:
     unblock()
     resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES, PARSE_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PARSE_TIMEOUT_S, PARSE_TIMEOUT_S))
-    # cantools imports python-can, and that imports asammdf and pandas for MF4 logs: a second, and 60 MB.
-    sys.modules["asammdf"] = None  # type: ignore[assignment]  # import's own word for absent
+    import_cantools_alone()
     from telemetry.databases.build import build_plan
 
     try:

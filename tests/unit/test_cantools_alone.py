@@ -1,0 +1,29 @@
+"""cantools without what only its tester needs, in a process of its own: here all has been imported."""
+
+import os
+import subprocess
+import sys
+
+LOADED = "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+
+
+def output(program: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_simulator_imports_cantools_and_nothing_that_only_logs_need() -> None:
+    loaded = output(f"import sys, telemetry.cli.sim\n{LOADED}").split()
+    assert "cantools" in loaded
+    assert not {"can", "numpy", "pandas"} & set(loaded)
+
+
+def test_the_tester_of_cantools_can_be_imported_afterwards() -> None:
+    program = "import firmware_sim.wire.layout, cantools.tester\nprint(cantools.tester.Tester.__name__)"
+    assert output(program) == "Tester\n"
+
+
+def test_an_import_that_was_there_before_stays_as_it_was() -> None:
+    program = "import cantools\nbefore = cantools.tester\nimport firmware_sim.wire.layout\n"
+    assert output(f"{program}print(cantools.tester is before, hasattr(before, 'Tester'))") == "True True\n"
