@@ -121,4 +121,11 @@ if [ "$(cat .venv/dependencies.stamp 2>/dev/null)" != "$dependencies" ]; then
         .venv/bin/python -m pip install -q --no-deps --ignore-requires-python opendbc==0.3.1
     printf '%s\n' "$dependencies" >.venv/dependencies.stamp
 fi
+
+# Tests would fetch them too, but each within its time limit.
+if [ "${1:-}" = tests ]; then
+    [ -x "${XDG_CACHE_HOME:-$HOME/.cache}/nev-telemetry/influxd-2.8.0/influxd" ] ||
+        say "fetching and building the servers that tests start: once, some minutes"
+    .venv/bin/python -m tests.support.prepare
+fi
 say "ready"

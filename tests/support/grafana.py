@@ -6,6 +6,7 @@ are chosen.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -107,8 +108,9 @@ def schema_checker() -> Path:
         pytest.skip("Grafana's schema cannot be had: no go")
     program = cache_folder() / "grafana-schema-0.0.22"
     if not program.is_file():
+        built = program.with_name(f"{program.name}.{os.getpid()}")  # others may want it at the same time
         finished = subprocess.run(
-            ["go", "build", "-mod=readonly", "-o", str(program), "."],
+            ["go", "build", "-mod=readonly", "-o", str(built), "."],
             cwd=_SCHEMA,
             capture_output=True,
             text=True,
@@ -117,4 +119,5 @@ def schema_checker() -> Path:
         )
         if finished.returncode != 0:
             pytest.skip(f"Grafana's schema cannot be had: {finished.stderr.strip()[-300:]}")
+        built.replace(program)
     return program
