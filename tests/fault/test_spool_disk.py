@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.spool import Spool, SpoolLimits
+from tests.support.child import killed_at_the_end
 from tests.support.clock import FakeClock
 from tests.support.mounts import ext4, make_ext4, remount, tmpfs
 from tests.support.spool import Feed, assert_balanced, drained_points, points_of
@@ -67,14 +68,13 @@ def test_a_writer_that_is_killed_at_random_instants_loses_nothing_that_was_accep
     chance = random.Random(1)
     accepted = 0
     for _ in range(KILLS):
-        process = writer(tmp_path, 10_000)
         commits = chance.randrange(60)
-        for number, report in enumerate(reports(process)):
-            accepted = int(report["points"])
-            if number == commits:
-                break
-        process.kill()
-        with process:
+        with killed_at_the_end(writer(tmp_path, 10_000)) as process:
+            for number, report in enumerate(reports(process)):
+                accepted = int(report["points"])
+                if number == commits:
+                    break
+            process.kill()
             assert process.stdout
             for line in process.stdout:  # what it said before it died
                 if line.endswith("\n"):
@@ -92,10 +92,9 @@ def test_a_writer_that_is_killed_in_a_system_call_loses_nothing_that_was_accepte
     endings = set()
     for count in (1, 2, 3, 5, 9, 14):
         inject = f"inject={call}:signal=KILL:when={count}"
-        process = writer(
-            tmp_path, 60, under=[strace, "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject]
-        )
-        output, _ = process.communicate()
+        under = [strace, "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject]
+        with killed_at_the_end(writer(tmp_path, 60, under=under)) as process:
+            output, _ = process.communicate()
         endings.add(process.returncode)
         for line in output.splitlines(keepends=True):
             if line.endswith("\n"):
@@ -126,9 +125,9 @@ def test_after_a_failed_sync_the_file_is_given_up_and_nothing_is_lost(
         "-e",
         inject,
     ]
-    process = writer(tmp_path / "spool", 12, under=under)
-    states = list(reports(process))
-    process.communicate()
+    with killed_at_the_end(writer(tmp_path / "spool", 12, under=under)) as process:
+        states = list(reports(process))
+        process.communicate()
     assert [bool(state["volatile"]) for state in states].count(True) >= 1
     assert not states[-1]["volatile"]
     failed = [line for line in (tmp_path / "calls").read_text().splitlines() if "INJECTED" in line]
@@ -218,16 +217,6 @@ def test_on_a_read_only_disk_data_flows_from_memory_until_it_can_be_stored(
         assert drained_points(spool) == [0, 1, 2, 18, 19, 20]
         assert_balanced(spool, feed.accounts)
         spool.close()
-
-
-@contextlib.contextmanager
-def killed_at_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """The process, which does not outlive a failed test."""
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def copy_of_one_instant(image: Path, copy: Path) -> None:

@@ -10,10 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from tests.support.child import killed_at_the_end
 from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
 from tests.support.scripted_server import Connection, ScriptedServer, answer, store
 from tests.support.servers import Database, DatabaseServer, Points
@@ -36,13 +38,15 @@ class Decoder:
             "XDG_STATE_HOME": str(self.state),
         }
 
-    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "telemetry", "decode", *arguments],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+    def started(self, *arguments: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+        return killed_at_the_end(
+            subprocess.Popen(
+                [sys.executable, "-m", "telemetry", "decode", *arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
         )
 
     def run(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
@@ -246,10 +250,10 @@ def test_a_signal_stops_it_in_order_and_the_same_command_goes_on(decoder: Decode
     arguments = [str(drive), "--dbc", str(VEHICLE_DBC)]
     with ScriptedServer() as server:
         asked = keep_silent(server)
-        process = decoder.start(*arguments, *into(server))
-        assert asked.wait(TIMEOUT_S)
-        process.send_signal(signal.SIGTERM)
-        _, words = process.communicate(timeout=TIMEOUT_S)
+        with decoder.started(*arguments, *into(server)) as process:
+            assert asked.wait(TIMEOUT_S)
+            process.send_signal(signal.SIGTERM)
+            _, words = process.communicate(timeout=TIMEOUT_S)
         assert process.returncode == 130
         assert b"the same command goes on" in words
         assert len(decoder.spools) == 1
@@ -270,7 +274,7 @@ def kill_after_a_write(process: "subprocess.Popen[bytes]", server: ScriptedServe
     while process.poll() is None and writes() < before + 2:
         time.sleep(0.01)
     process.kill()
-    process.communicate()
+    process.wait()
     return process.returncode != 0
 
 
@@ -284,13 +288,15 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
     with ScriptedServer() as server:
         server.script(*[store_slowly] * 20 * kills)
         for _ in range(kills):
-            process = decoder.start(*arguments, *into(server))
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with (
+                decoder.started(*arguments, *into(server)) as process,
+                contextlib.suppress(subprocess.TimeoutExpired),
+            ):
                 process.wait(chance.uniform(0.3, 1.5))
-            process.kill()
-            process.communicate()
-        while not kill_after_a_write(decoder.start(*arguments, *into(server)), server):
-            pass  # this life ended with everything stored: the next one begins at the first frame
+        was_killed = False
+        while not was_killed:  # one that ended had everything stored: the next begins at the first frame
+            with decoder.started(*arguments, *into(server)) as process:
+                was_killed = kill_after_a_write(process, server)
         done = decoder.run(*arguments, *into(server))
     assert done.returncode == 0
     assert server.stored == set(expected)
@@ -311,10 +317,10 @@ def test_a_log_that_has_changed_is_written_from_its_first_frame(
     arguments = [str(log), "--dbc", str(VEHICLE_DBC)]
     with ScriptedServer() as server:
         asked = keep_silent(server)
-        process = decoder.start(*arguments, *into(server))
-        assert asked.wait(TIMEOUT_S)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=TIMEOUT_S)
+        with decoder.started(*arguments, *into(server)) as process:
+            assert asked.wait(TIMEOUT_S)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=TIMEOUT_S)
         log.write_bytes(b"(1.000000) can0 100#AC0F39FDCB400003\n" + content)
         done = decoder.run(*arguments, *into(server))
     assert done.returncode == 0
@@ -329,10 +335,10 @@ def test_in_a_named_folder_another_option_or_target_begins_at_the_first_frame(
     named = ["--spool", str(tmp_path / "spool")]
     with ScriptedServer() as server:
         asked = keep_silent(server)
-        process = decoder.start(*arguments, *named, *into(server))
-        assert asked.wait(TIMEOUT_S)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=TIMEOUT_S)
+        with decoder.started(*arguments, *named, *into(server)) as process:
+            assert asked.wait(TIMEOUT_S)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=TIMEOUT_S)
         done = decoder.run(*arguments, "--vehicle", "van", *named, *into(server))
     assert done.returncode == 0
     assert done.stderr.startswith(b"goes on behind frame 0;")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,15 +49,17 @@ class Demo:
     def picture(self) -> Path:
         return self.folder / "run.png"
 
-    def start(
+    @contextmanager
+    def started(
         self, environment: Mapping[str, str] = {}, *flags: str, **options: str
-    ) -> "subprocess.Popen[str]":
+    ) -> "Iterator[subprocess.Popen[str]]":
+        """The command in a process group of its own, which is killed if the command still runs in the end."""
         scenario = self.folder / "short.toml"
         scenario.write_text(SCENARIO, "ascii")
         settings = {"scenario": str(scenario), "time-scale": "20"} | options
         picture = () if "--no-plot" in flags else (f"--plot={self.picture}",)
         ours = {name: text for name, text in os.environ.items() if not name.startswith("INFLUXDB_V2_")}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
@@ -73,11 +76,17 @@ class Demo:
             process_group=0,
             env={**ours, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(self.folder), **environment},
         )
+        with process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, environment: Mapping[str, str] = {}, *flags: str, **options: str) -> tuple[int, str]:
         """Exit code and report."""
-        process = self.start(environment, *flags, **options)
-        output, errors = process.communicate(timeout=TIMEOUT_S)
+        with self.started(environment, *flags, **options) as process:
+            output, errors = process.communicate(timeout=TIMEOUT_S)
         assert errors == ""
         return process.returncode, output
 
@@ -223,13 +232,13 @@ def wait_for_page(process: "subprocess.Popen[str]") -> str:
 def test_when_asked_to_stay_it_shows_a_page_until_it_is_asked_to_end(
     demo: Demo, number: signal.Signals
 ) -> None:
-    process = demo.start(without_apt(demo), "--no-plot", "--stay")
-    page = wait_for_page(process)
-    assert page.startswith("http://127.0.0.1:")
-    assert look_at(page) == (200, "text/html")
-    demo.wait_until_it_runs(process)
-    os.killpg(process.pid, number)
-    _, errors = process.communicate(timeout=TIMEOUT_S)
+    with demo.started(without_apt(demo), "--no-plot", "--stay") as process:
+        page = wait_for_page(process)
+        assert page.startswith("http://127.0.0.1:")
+        assert look_at(page) == (200, "text/html")
+        demo.wait_until_it_runs(process)
+        os.killpg(process.pid, number)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode in (0, 1)  # as the report said
     assert errors == ""
     assert demo.processes() == {}
@@ -257,10 +266,10 @@ def test_a_time_scale_that_makes_no_sense_is_refused(capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_nothing_running_and_nothing_behind(demo: Demo, number: signal.Signals) -> None:
-    process = demo.start(without_apt(demo), **{"time-scale": "1"})
-    demo.wait_until_it_runs(process)
-    os.killpg(process.pid, number)  # as a terminal does
-    _, errors = process.communicate(timeout=TIMEOUT_S)
+    with demo.started(without_apt(demo), **{"time-scale": "1"}) as process:
+        demo.wait_until_it_runs(process)
+        os.killpg(process.pid, number)  # as a terminal does
+        _, errors = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130
     assert errors == ""
     assert demo.processes() == {}
@@ -268,10 +277,10 @@ def test_a_signal_leaves_nothing_running_and_nothing_behind(demo: Demo, number: 
 
 
 def test_a_gateway_that_dies_ends_it_with_one_line(demo: Demo) -> None:
-    process = demo.start(without_apt(demo), **{"time-scale": "1"})
-    demo.wait_until_it_runs(process)
-    os.kill(demo.processes()["run"], signal.SIGKILL)
-    _, errors = process.communicate(timeout=TIMEOUT_S)
+    with demo.started(without_apt(demo), **{"time-scale": "1"}) as process:
+        demo.wait_until_it_runs(process)
+        os.kill(demo.processes()["run"], signal.SIGKILL)
+        _, errors = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 69
     assert errors.startswith("nev-telemetry: gateway: ended with -9")
     assert errors.count("\n") == 1

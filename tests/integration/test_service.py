@@ -77,7 +77,8 @@ def test_a_log_at_full_speed_waits_for_the_server_and_evicts_nothing(tmp_path: P
 
     def store_when_told(connection: Connection) -> None:
         request = connection.read_request()
-        answers.wait(DEADLINE_S)
+        while not (answers.wait(0.1) or connection.server.closing.is_set()):
+            pass
         connection.server.store(request)
         connection.answer(204)
 
@@ -88,10 +89,10 @@ def test_a_log_at_full_speed_waits_for_the_server_and_evicts_nothing(tmp_path: P
         server.script(*[store_when_told] * 100)
         gateway.start()
         before = -1
-        while (read := read_frames(gateway)) != before or not read:
+        while (read := read_frames(gateway)) != before or read < 50_000:  # a busy machine stalls it before
             before = read
             time.sleep(2.0)
-        assert 50_000 < read < 300_000
+        assert read < 300_000
         answers.set()
         assert gateway.wait() == 0, gateway.output()
         accounts = gateway.final_accounts()

@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,23 @@ import pytest
 from can.interfaces.socketcan import SocketcanBus
 
 from telemetry.__main__ import main
+from tests.support.child import killed_at_the_end
 
 _FRAME = struct.Struct("=IB3x8s")
 _TIMEOUT_S = 30.0
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; the socket module lacks it
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "telemetry", "sim", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+def started(*arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+    return killed_at_the_end(
+        subprocess.Popen(
+            [sys.executable, "-m", "telemetry", "sim", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
     )
 
 
@@ -60,11 +64,12 @@ def test_a_socket_gets_exactly_the_frames_that_a_log_of_the_same_seed_holds(tmp_
     log, path, report_file = tmp_path / "sim.log", tmp_path / "bus", tmp_path / "report.json"
     common = ["drive", "--seed", "5", "--duration", "20"]
     assert main(["sim", *common, "--output", str(log)]) == 0
-    process = start(*common, "--socket", str(path), "--time-scale", "100", "--report", str(report_file))
-    client, announced = connect(process, path)
-    with client:
-        received = receive_all(client)
-    _, errors = process.communicate(timeout=_TIMEOUT_S)
+    arguments = [*common, "--socket", str(path), "--time-scale", "100", "--report", str(report_file)]
+    with started(*arguments) as process:
+        client, announced = connect(process, path)
+        with client:
+            received = receive_all(client)
+        _, errors = process.communicate(timeout=_TIMEOUT_S)
     assert process.returncode == 0, errors
     logged = [
         (message.arbitration_id | message.is_extended_id << 31, bytes(message.data))
@@ -106,13 +111,13 @@ def test_a_report_reports_what_the_plant_knows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly_with_the_report_written(tmp_path: Path, number: signal.Signals) -> None:
     path, report_file = tmp_path / "bus", tmp_path / "report.json"
-    process = start("drive", "--socket", str(path), "--report", str(report_file))
-    client, _ = connect(process, path)
-    with client:
-        received = [client.recv(100)]
-        process.send_signal(number)
-        received += [_FRAME.pack(id, len(data), data) for id, data in receive_all(client)]
-    _, errors = process.communicate(timeout=_TIMEOUT_S)
+    with started("drive", "--socket", str(path), "--report", str(report_file)) as process:
+        client, _ = connect(process, path)
+        with client:
+            received = [client.recv(100)]
+            process.send_signal(number)
+            received += [_FRAME.pack(id, len(data), data) for id, data in receive_all(client)]
+        _, errors = process.communicate(timeout=_TIMEOUT_S)
     assert process.returncode == 0, errors
     assert read_report(report_file)["frames_sent"] == len(received)
     assert not path.exists()
@@ -120,11 +125,11 @@ def test_a_signal_ends_it_cleanly_with_the_report_written(tmp_path: Path, number
 
 def test_a_signal_ends_the_wait_for_the_first_client(tmp_path: Path) -> None:
     path = tmp_path / "bus"
-    process = start("drive", "--socket", str(path))
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("time_scale")
-    process.terminate()
-    _, errors = process.communicate(timeout=_TIMEOUT_S)
+    with started("drive", "--socket", str(path)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("time_scale")
+        process.terminate()
+        _, errors = process.communicate(timeout=_TIMEOUT_S)
     assert process.returncode == 0, errors
     assert not path.exists()
 
@@ -179,11 +184,12 @@ def test_a_can_interface_gets_exactly_the_frames_that_a_log_of_the_same_seed_hol
     with SocketcanBus("vcan0") as bus:
         # All frames fit: the emulated machine may give this reader no time for as long as they are sent.
         bus.socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 4 << 20)
-        process = start(*common, "--can", "vcan0", "--time-scale", "10", "--report", str(report_file))
         received: list[tuple[int, bytes]] = []
-        while len(received) < len(logged) and (message := bus.recv(_TIMEOUT_S)) is not None:
-            received.append((message.arbitration_id, bytes(message.data)))
-    _, errors = process.communicate(timeout=_TIMEOUT_S)
+        arguments = [*common, "--can", "vcan0", "--time-scale", "10", "--report", str(report_file)]
+        with started(*arguments) as process:
+            while len(received) < len(logged) and (message := bus.recv(_TIMEOUT_S)) is not None:
+                received.append((message.arbitration_id, bytes(message.data)))
+            _, errors = process.communicate(timeout=_TIMEOUT_S)
     assert process.returncode == 0, errors
     assert received == logged
     assert read_report(report_file)["frames_sent"] == len(logged)
