@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 REQUEST_BYTES = 7
 PAUSE_S = 0.02
 

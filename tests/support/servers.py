@@ -29,7 +29,7 @@ PASSWORD = "pass-word canary"
 TOKEN = "canary-token-of-the-tests"
 _BUILD = Path(__file__).parent / "influxd2" / "build"
 _BUILD_TIMEOUT_S = 1800.0
-_SEARCHABLE_S = 10.0
+_SEARCHABLE_S = 60.0
 
 Kind = Literal["influxdb2", "influxdb1", "victoria_metrics"]
 

@@ -23,7 +23,7 @@ from tests.support.clock import FakeClock
 
 pytestmark = needs_stamp_options
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 class ScriptedLink:

@@ -13,7 +13,7 @@ from telemetry.sources.replay.source import ReplayPace, ReplaySource
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 class Numbering(dict[str, int]):

@@ -12,7 +12,7 @@ from telemetry.sources.serial.link import PyserialLink, SerialPort, check_port
 from telemetry.sources.stop import StopSignal
 from tests.support.serial_pty import PtyDevice
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
