@@ -62,6 +62,11 @@ def played(name: str) -> tuple[Story, Truth]:
     return story, simulation.truth()
 
 
+def once(name: str) -> pytest.MarkDecorator:
+    """Tests of one scenario run in one worker, which plays it once."""
+    return pytest.mark.xdist_group(f"scenario {name}")
+
+
 def said(name: str, seed: int, duration_s: float) -> str:
     """A digest of all that goes over the bus, and over the serial lines when they are asked each second."""
     scenario = load_scenario(find_scenario(name))
@@ -95,7 +100,9 @@ def test_these_are_the_scenarios_of_the_package() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in scenario_names() if name != "charge"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=once(name)) for name in scenario_names() if name != "charge"]
+)
 def test_a_scenario_ends_parked_and_in_the_time_it_was_planned_for(name: str) -> None:
     story, truth = played(name)
     assert story.states[-1] is BmsState.OFF
@@ -111,13 +118,16 @@ def test_a_scenario_says_the_same_bytes_with_the_same_seed(name: str) -> None:
     assert said(name, 5, 20.0) != said(name, 6, 20.0)
 
 
-@pytest.mark.parametrize("name", ["drive", "drive-and-charge"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=once(name)) for name in ("drive", "drive-and-charge")]
+)
 def test_nothing_is_wrong_in_a_scenario_without_faults(name: str) -> None:
     story, truth = played(name)
     assert (story.alarms, story.charger_faults, story.board_bits) == ({}, set(), set())
     assert truth.frames_spoiled == {}
 
 
+@once("cold-morning")
 def test_on_a_cold_morning_the_pack_takes_no_charge_before_the_drive_and_little_after_it() -> None:
     story, truth = played("cold-morning")
     assert story.states == [
@@ -139,6 +149,7 @@ def test_on_a_cold_morning_the_pack_takes_no_charge_before_the_drive_and_little_
     assert truth.temp_max_c > -5.0  # from -15
 
 
+@once("cold-morning")
 def test_on_a_cold_morning_the_service_battery_is_too_cold_to_be_charged() -> None:
     story, truth = played("cold-morning")
     assert story.board_bits == {UNDERTEMPERATURE_BIT}
@@ -146,6 +157,7 @@ def test_on_a_cold_morning_the_service_battery_is_too_cold_to_be_charged() -> No
     assert truth.service_in_wh == 0.0
 
 
+@once("weak-cell")
 def test_a_weak_cell_is_reported_as_imbalance_and_undervoltage_and_throttles_drive_and_charge() -> None:
     story, _ = played("weak-cell")
     assert story.alarms == {"CellImbalance": 2, "CellUndervoltage": 1}
