@@ -47,7 +47,7 @@ def test_a_kill_while_the_disk_hangs_costs_nothing_that_the_status_has_reported(
         for count in (200, 300, 400):  # each time in other batches
             listener.send([FRAME] * 100)
             wait_for_frames(gateway, count)
-            wait_until(lambda: gateway.status()["gauges"]["progress_age_s"] > 1.5, "a hang that is told")
+            wait_until(lambda: gateway.status()["gauges"]["progress_age_s"] > 1.5, "a hang that is reported")
         gateway.process.send_signal(signal.SIGKILL)
         gateway.process.wait()
         listener.hang_up()

@@ -19,7 +19,10 @@ OUTAGES_S = (0.5, 3.0, 6.0, 15.0, 61.0, 90.0)
 
 MakeLine = Callable[[FakeClock, StopSignal, Callable[[], None]], SimulatedLine]
 LINES: dict[str, type[SimulatedLine]] = {"jbd": SimulatedLine, "vedirect": TalkingLine}
-AGE_S = {"jbd": TIMEOUT_S, "vedirect": 0.1}  # what is told is younger: an answer's time-out, a block's length
+AGE_S = {
+    "jbd": TIMEOUT_S,
+    "vedirect": 0.1,
+}  # what is reported is younger: an answer's time-out, a block's length
 
 
 def bad_line(protocol: str, hours: float, *, echoes: bool = False) -> MakeLine:
@@ -41,19 +44,19 @@ def bad_line(protocol: str, hours: float, *, echoes: bool = False) -> MakeLine:
 def assert_everything_good_was_told_once_and_nothing_stale(
     rig: SerialRig, line: SimulatedLine, age_s: float = TIMEOUT_S
 ) -> None:
-    assert [(told.register, told.data) for told in rig.told] == [
+    assert [(reported.register, reported.data) for reported in rig.reported] == [
         (reply.register, reply.data) for reply in line.whole
     ]
-    for told, reply in zip(rig.told, line.whole, strict=True):
-        assert told.at_s == pytest.approx(reply.arrived_s, abs=1e-6)
-        assert told.at_s - reply.as_of_s < age_s
-        assert not any(begin_s <= told.at_s < end_s for begin_s, end_s in line.outages)
+    for reported, reply in zip(rig.reported, line.whole, strict=True):
+        assert reported.at_s == pytest.approx(reply.arrived_s, abs=1e-6)
+        assert reported.at_s - reply.as_of_s < age_s
+        assert not any(begin_s <= reported.at_s < end_s for begin_s, end_s in line.outages)
 
 
 def assert_every_byte_is_accounted_for(rig: SerialRig, line: SimulatedLine) -> None:
     counts = rig.counts
     wire_bytes = {(reply.register, reply.data): reply.wire_bytes for reply in line.whole}
-    good_bytes = sum(wire_bytes[told.register, told.data] for told in rig.told)
+    good_bytes = sum(wire_bytes[reported.register, reported.data] for reported in rig.reported)
     echo_bytes = 7 * counts.get("echoes", 0)
     assert counts["read_bytes"] == line.read_bytes
     lost_bytes = counts["garbage_bytes"] + counts.get("discarded_bytes", 0)
@@ -61,16 +64,16 @@ def assert_every_byte_is_accounted_for(rig: SerialRig, line: SimulatedLine) -> N
 
 
 def silences(rig: SerialRig, over_s: float) -> int:
-    """How often nothing good was told for so long."""
-    told_s = [0.0, *(told.at_s for told in rig.told), HOURS * 3600.0]
+    """How often nothing good came for so long."""
+    told_s = [0.0, *(reported.at_s for reported in rig.reported), HOURS * 3600.0]
     return sum(after_s - before_s > over_s for before_s, after_s in pairwise(told_s))
 
 
 def assert_the_accounts_balance(whole: WholeLine, rig: SerialRig) -> None:
     accounts = whole.ledger.snapshot()
     assert list(imbalances(accounts, whole.stored_points, {})) == []
-    assert accounts["bus/bms/read"] == rig.counts["read"] == len(rig.told) + total(rig.counts, "lost/")
-    assert accounts["frames/bms/decoded"] == len(rig.told)
+    assert accounts["bus/bms/read"] == rig.counts["read"] == len(rig.reported) + total(rig.counts, "lost/")
+    assert accounts["frames/bms/decoded"] == len(rig.reported)
 
 
 @pytest.mark.parametrize("protocol", ["jbd", "vedirect"])
@@ -96,7 +99,7 @@ def test_eight_hours_with_a_replug_every_ten_minutes_and_one_byte_in_a_hundred_l
     if (
         protocol == "jbd"
     ):  # each request is answered, or times out, or was under way when the port was pulled out
-        assert 0 <= line.requests - len(rig.told) - rig.counts["timeouts"] <= outages + 1
+        assert 0 <= line.requests - len(rig.reported) - rig.counts["timeouts"] <= outages + 1
 
 
 def test_through_the_whole_line_each_good_message_is_one_row_of_its_own_stamp() -> None:
@@ -116,8 +119,8 @@ def test_through_the_whole_line_each_good_message_is_one_row_of_its_own_stamp() 
     remaining = [
         int.from_bytes(reply.data[4:6], "big") / 100 for reply in line.whole if reply.register == BASIC
     ]
-    told = [row.fields["remaining_ah"] for row in rows if "remaining_ah" in row.fields]
-    assert [float(value) for value in told if isinstance(value, Number)] == pytest.approx(remaining)
+    reported = [row.fields["remaining_ah"] for row in rows if "remaining_ah" in row.fields]
+    assert [float(value) for value in reported if isinstance(value, Number)] == pytest.approx(remaining)
 
 
 def test_through_the_whole_line_each_good_block_is_one_row_of_its_own_stamp() -> None:
@@ -129,9 +132,9 @@ def test_through_the_whole_line_each_good_block_is_one_row_of_its_own_stamp() ->
     found = [row for row in rows if "voltage_v" in row.fields]
     assert {row.measurement for row in found} == {"charger"}
     assert len({row.time_ns for row in found}) == len(found)
-    told = [row.fields["voltage_v"] for row in found]
+    reported = [row.fields["voltage_v"] for row in found]
     volts = [int.from_bytes(reply.data, "little") / 1000 for reply in line.whole]
-    assert [float(value) for value in told if isinstance(value, Number)] == pytest.approx(volts)
+    assert [float(value) for value in reported if isinstance(value, Number)] == pytest.approx(volts)
 
 
 def test_a_late_answer_is_reported_once_or_discarded_and_no_reported_value_is_older_than_two_time_outs() -> (
@@ -150,10 +153,12 @@ def test_a_late_answer_is_reported_once_or_discarded_and_no_reported_value_is_ol
         )
     )
     as_of_s = {(reply.register, reply.data): reply.as_of_s for reply in line.whole}
-    told = [(told.register, told.data) for told in rig.told]
-    assert len(told) == len(set(told))
-    assert set(told) < as_of_s.keys()
-    assert all(told.at_s - as_of_s[told.register, told.data] < 2 * TIMEOUT_S for told in rig.told)
+    reported = [(reported.register, reported.data) for reported in rig.reported]
+    assert len(reported) == len(set(reported))
+    assert set(reported) < as_of_s.keys()
+    assert all(
+        reported.at_s - as_of_s[reported.register, reported.data] < 2 * TIMEOUT_S for reported in rig.reported
+    )
     assert rig.counts["discarded_bytes"] > 0
     assert_every_byte_is_accounted_for(rig, line)
 

@@ -77,7 +77,7 @@ def test_200_slow_clients_disturb_neither_the_line_nor_other_clients(tmp_path: P
         with Load(service) as load, WebClient(service.url) as listening:
             listening.ask("/events")
             assert listening.read_head()[0] == 200
-            told = voltages(listening)
+            reported = voltages(listening)
             get(service.url, "/metrics")
             service.wait_until(lambda: service.account("points/acknowledged") > 0, "the server's client")
             load.go_on(20_000)
@@ -88,7 +88,7 @@ def test_200_slow_clients_disturb_neither_the_line_nor_other_clients(tmp_path: P
                 assert peer.fileno() >= 0
             for _ in range(4):
                 load.go_on(8_000)
-                assert next(told) == 98.0
+                assert next(reported) == 98.0
                 for path in ("/", "/api/live", "/metrics", "/healthz", "/readyz"):
                     assert get(service.url, path).status == 200
             grown_bytes = memory_bytes(service) - before_bytes

@@ -90,7 +90,7 @@ def bus_stages(every_s: float = 0.0) -> Stages:
 
 
 def counted(written: bytes) -> dict[str, float]:
-    """What the counters were told last; they only grew."""
+    """The newest value of the counters; they only grew."""
     found: dict[str, list[float]] = {name: [] for name in NAMES}
     for text in written.splitlines():
         if text.startswith(b"battery,"):

@@ -62,13 +62,13 @@ def test_dashboards_keep_to_grafanas_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "reported"),
     [
         ('"fillOpacities": 8', "unexpected field 'fillOpacities'"),
         ('"fillOpacity": "8"', "cannot unmarshal string"),
     ],
 )
-def test_the_check_of_the_schema_says_what_is_wrong(wrong: str, told: str, tmp_path: Path) -> None:
+def test_the_check_of_the_schema_says_what_is_wrong(wrong: str, reported: str, tmp_path: Path) -> None:
     file = tmp_path / "wrong.json"
     text = (FOLDER / "flux" / "battery.json").read_text("utf-8")
     file.write_text(text.replace('"fillOpacity": 8', wrong))
@@ -76,7 +76,7 @@ def test_the_check_of_the_schema_says_what_is_wrong(wrong: str, told: str, tmp_p
         [str(schema_checker()), str(file)], capture_output=True, text=True, timeout=60, check=False
     )
     assert finished.returncode == 1
-    assert told in finished.stderr
+    assert reported in finished.stderr
 
 
 @each_file

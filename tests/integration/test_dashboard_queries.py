@@ -113,13 +113,13 @@ COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A panel and what it must tell: by labels and, where it has any, day; how far it may be off."""
+    """A panel and what it must show: by labels and, where it has any, day; how far it may be off."""
 
     dashboard: str
     panel: str
     choices: Choices
     labels: tuple[str, ...]
-    told: Callable[[], Answer]
+    reported: Callable[[], Answer]
     rel: float = 1e-4
     abs: float = 0.0
 
@@ -176,17 +176,17 @@ def told_in_influxql(
 
 
 def is_daily(known: Known) -> bool:
-    return len(next(iter(known.told()))) > len(known.labels)
+    return len(next(iter(known.reported()))) > len(known.labels)
 
 
 def check(found: Answer, known: Known, first_day: str = "") -> None:
     """first_day: where an interval begins that began before the time range."""
-    told = {
+    reported = {
         (*labels[: len(known.labels)], *(max(day, first_day) for day in labels[len(known.labels) :])): value
-        for labels, value in known.told().items()
+        for labels, value in known.reported().items()
     }
     found = {labels: value for labels, value in found.items() if value or not is_daily(known)}
-    assert found == pytest.approx(told, rel=known.rel, abs=known.abs)
+    assert found == pytest.approx(reported, rel=known.rel, abs=known.abs)
 
 
 @pytest.mark.server("influxdb2")
@@ -227,7 +227,7 @@ def test_a_rate_in_flux_is_a_second(fleet_in_influxdb2: Database) -> None:
 
 
 def test_a_rate_in_influxql_is_a_second(fleet_by_influxql: Database) -> None:
-    told = told_in_influxql(fleet_by_influxql, "gateway", "Frames read", ALL)
-    rates = [value for _, _, value in told if value is not None]
+    reported = told_in_influxql(fleet_by_influxql, "gateway", "Frames read", ALL)
+    rates = [value for _, _, value in reported if value is not None]
     assert len(rates) > 1000
     assert rates == pytest.approx([FRAMES_PER_MIN / 60.0] * len(rates))

@@ -402,8 +402,8 @@ def test_protected_frames_are_checked_as_a_configuration_says(
     log.write_bytes(good + bad)
     arguments = (str(log), "--dbc", VEHICLE_DBC, "--protect", str(protect))
     done = decode(environment, *arguments)
-    told = [row.split(b",") for row in done.stdout.splitlines() if b"protection_ok" in row]
-    assert [(row[0], row[5]) for row in told] == [(b"1000000000", b"1"), (b"1100000000", b"0")]
+    reported = [row.split(b",") for row in done.stdout.splitlines() if b"protection_ok" in row]
+    assert [(row[0], row[5]) for row in reported] == [(b"1000000000", b"1"), (b"1100000000", b"0")]
     assert b"warning: BMS_PackState: frames with a wrong checksum: 1" in done.stderr
     protect.write_text(protect.read_text().replace("flag", "drop"))
     done = decode(environment, *arguments)

@@ -102,9 +102,9 @@ def test_a_choice_that_cannot_be_made_is_one_line_that_says_how(
 ) -> None:
     write_log(channel)
     code, _ = decode(TRACTION + BODY, *arguments)
-    told = capsys.readouterr().err
-    assert (code, told.count("\n")) == (64, 1)
-    assert words in told
+    reported = capsys.readouterr().err
+    assert (code, reported.count("\n")) == (64, 1)
+    assert words in reported
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_what_the_configuration_decides_is_no_option_beside_it(
 ) -> None:
     write_log("can0")
     code, text = decode(TRACTION, *option)
-    told = capsys.readouterr().err
-    assert (code, text, told.count("\n")) == (64, "", 1)
-    assert f"--config: stands beside {option[0]} " in told
+    reported = capsys.readouterr().err
+    assert (code, text, reported.count("\n")) == (64, "", 1)
+    assert f"--config: stands beside {option[0]} " in reported
 
 
 def test_a_source_without_a_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,7 +115,7 @@ def test_what_somebody_else_has_put_into_the_folder_stays(tmp_path: Path, server
 
 
 class NotingClock(SystemClock):
-    """Tells when somebody waits."""
+    """Reports when somebody waits."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -94,7 +94,7 @@ def test_each_oddity_costs_itself_alone_and_is_reported_with_its_line(tmp_path: 
     )
     assert done.returncode == 0
     assert done.stdout.decode().split("\n", 1)[1] == ROWS
-    told = done.stderr.decode()
+    reported = done.stderr.decode()
     for line, words in {
         2: "not followed by BS_ and BU_, which is mended",
         20: "an unusual name, kept as it is: SG_ 1stNegative",
@@ -103,8 +103,8 @@ def test_each_oddity_costs_itself_alone_and_is_reported_with_its_line(tmp_path: 
         27: "an id of more than 29 bits, left out with its signals: BO_ 4000000000 TooLarge",
         29: "an extended id without bit 31, taken as extended: BO_ 418383360 WithoutBit31",
     }.items():
-        assert f"warning: {database}:{line}: {words}" in told
+        assert f"warning: {database}:{line}: {words}" in reported
     byte = LOG.index("(1.8)")
-    assert f"warning: {log}:9 (byte {byte}): no frame, skipped, and 1 more" in told
-    assert "warning: frames left out (remote frame): 1" in told
-    assert "warning: values left out (short frame): 1" in told
+    assert f"warning: {log}:9 (byte {byte}): no frame, skipped, and 1 more" in reported
+    assert "warning: frames left out (remote frame): 1" in reported
+    assert "warning: values left out (short frame): 1" in reported

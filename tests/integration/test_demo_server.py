@@ -54,7 +54,7 @@ def test_a_server_is_ready_when_it_is_returned_and_gone_when_it_is_left(tmp_path
 
 
 def test_another_answer_than_that_of_the_program_is_not_waited_for_in_vain(tmp_path: Path) -> None:
-    """A page of whoever took the port first is a 200, where InfluxDB answers 204."""
+    """A page of another program that took the port first is a 200, where InfluxDB answers 204."""
     with pytest.raises(UnavailableError, match="did not start"):
         start_server(web_server, tmp_path, SystemClock(), ready_path="/", ready_status=204, timeout_s=0.5)
 

@@ -51,7 +51,7 @@ def test_the_page_about_laptops_does_what_it_promises(open_influxdb1: str, tmp_p
     folder = tmp_path / "clone"
     folder.mkdir()
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    delete = ["ip", "link", "delete", "vcan0"]  # the page makes it anew
+    delete = ["ip", "link", "delete", "vcan0"]  # the page makes it again
     subprocess.run(delete, check=True, env={**os.environ, "PATH": path})
     follow(LAPTOP, folder, open_influxdb1, LAPTOP_TIMEOUT_S)
 

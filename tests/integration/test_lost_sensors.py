@@ -54,13 +54,13 @@ def answers(status: Status) -> int:
 
 
 def sensors_of_last(points: list[Line], source: str) -> list[int]:
-    """The sensors' numbers in the newest point that tells of any."""
-    told = [
+    """The sensors' numbers in the newest point that has any."""
+    reported = [
         [int(name[1:]) for name in point.fields if name.startswith("t")]
         for point in points
         if (point.measurement, point.tags.get("source")) == ("cells", source)
     ]
-    return [numbers for numbers in told if numbers][-1]
+    return [numbers for numbers in reported if numbers][-1]
 
 
 def temperatures(points: list[Line], source: str) -> list[float]:

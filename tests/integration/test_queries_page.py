@@ -40,7 +40,7 @@ def ask(language: str, question: Question, database: Database) -> Answer:
 
 
 def check(found: Answer, question: Question) -> None:
-    """What a plan says exactly, and what the plant says within what signals and minutes can tell."""
+    """What a plan says exactly, and what the plant says within what signals and minutes can show."""
     planned, driven_by_plant = answers()[question.number], drive_answers().get(question.number, {})
     assert found.keys() == planned.keys() | driven_by_plant.keys()
     assert {key: found[key] for key in planned} == pytest.approx(planned, rel=1e-6, abs=1e-6)

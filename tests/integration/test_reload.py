@@ -21,7 +21,7 @@ DEADLINE_S = 30.0
 
 
 class Load:
-    """Sends frames to a bus from a thread of its own until it is told to stop."""
+    """Sends frames to a bus from a thread of its own until it is asked to stop."""
 
     def __init__(self, listener: FrameListener) -> None:
         self.sent = 0
@@ -77,14 +77,14 @@ def reload(gateway: Gateway, sources: str | None = None, top: str | None = None)
 
 def hang_up(gateway: Gateway) -> str:
     assert gateway.process is not None
-    before = len(told(gateway))
+    before = len(reported(gateway))
     gateway.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(told(gateway)) > before, gateway, "an answer to SIGHUP")
-    assert len(told(gateway)) == before + 1
-    return told(gateway)[-1]
+    wait_until(lambda: len(reported(gateway)) > before, gateway, "an answer to SIGHUP")
+    assert len(reported(gateway)) == before + 1
+    return reported(gateway)[-1]
 
 
-def told(gateway: Gateway) -> list[str]:
+def reported(gateway: Gateway) -> list[str]:
     words = ("config_reloaded", "config_refused")
     return [line for line in gateway.output().splitlines() if any(word in line for word in words)]
 

@@ -75,7 +75,7 @@ class Running:
         wanted = len(self.frames) + count
         self.until(lambda: len(self.frames) >= wanted)
 
-    def told(self, code: str, active: bool = True) -> None:
+    def reported(self, code: str, active: bool = True) -> None:
         """Take what comes until this event has come."""
         self.until(lambda: (code, active) in self.codes)
 
@@ -87,7 +87,7 @@ class Running:
         self._stop.set()
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
-        self.told("ended")
+        self.reported("ended")
         self._stop.close()
 
 
@@ -121,12 +121,12 @@ def test_a_device_that_is_pulled_out_and_comes_back_under_another_number_goes_on
             running.more_frames()
         number = device.link.readlink()
         device.unplug()
-        running.told("source_lost")
+        running.reported("source_lost")
         assert running.source.status.startswith(f"waiting for {device.link}: ")
         assert running.source.status.count(str(device.link)) == 1
         device.plug_in(other_than=number)
         with answering(device.fileno(), battery):
-            running.told("source_back")
+            running.reported("source_back")
             running.more_frames()
     assert running.codes == [
         ("source_lost", True),
@@ -134,8 +134,8 @@ def test_a_device_that_is_pulled_out_and_comes_back_under_another_number_goes_on
         ("source_back", True),
         ("ended", True),
     ]
-    told = [data[4:] if id == BASIC else data for id, data in running.frames]
-    assert len(told) == len(set(told)), "nothing is told twice"
+    reported = [data[4:] if id == BASIC else data for id, data in running.frames]
+    assert len(reported) == len(set(reported)), "nothing is reported twice"
     assert {id for id, _ in running.frames} == {BASIC, CELLS}
 
 
@@ -147,12 +147,12 @@ def test_a_device_that_falls_silent_behind_an_open_port_is_reported_and_never_re
     with Running(str(device.link), conversation, unknown_s=0.3) as running:
         with answering(device.fileno(), battery):
             running.more_frames()
-        running.told("values_unknown")
+        running.reported("values_unknown")
         frames = len(running.frames)
         running.until(lambda: running.source.counts()["timeouts"] > 0)
         assert len(running.frames) == frames
         with answering(device.fileno(), battery):
-            running.told("values_unknown", active=False)
+            running.reported("values_unknown", active=False)
             running.more_frames()
     assert ("source_lost", True) not in running.codes
 
@@ -164,11 +164,11 @@ def test_what_a_device_says_of_itself_is_reported_until_the_port_is_opened_again
             running.more_frames()
             assert running.source.device == "product 0xA053, serial number HQ1, firmware 159"
         device.unplug()
-        running.told("source_lost")
+        running.reported("source_lost")
         device.plug_in()
         second = vedirect_block({"PID": "0xA058"})
         with talking(device.fileno(), lambda: second):
-            running.told("source_back")
+            running.reported("source_back")
             running.more_frames()
             assert running.source.device == "product 0xA058"
 
@@ -180,7 +180,7 @@ def test_what_a_device_said_of_itself_is_not_reported_one_that_has_said_nothing_
         with talking(device.fileno(), lambda: vedirect_block({"PID": "0xA053"})):
             running.more_frames()
         device.unplug()
-        running.told("source_lost")
+        running.reported("source_lost")
         before, deadline_s = running.source.counts()["read_bytes"], time.monotonic() + PATIENCE_S
         device.plug_in()
         with talking(device.fileno(), lambda: b"no block"):
@@ -200,13 +200,13 @@ def test_a_device_that_talks_by_itself_is_listened_to_and_may_be_pulled_out(devi
         with talking(device.fileno(), say):
             running.more_frames()
         device.unplug()
-        running.told("source_lost")
+        running.reported("source_lost")
         device.plug_in()
         with talking(device.fileno(), say):
-            running.told("source_back")
+            running.reported("source_back")
             running.more_frames()
-    told = [data for _, data in running.frames]
-    assert len(told) == len(set(told))
+    reported = [data for _, data in running.frames]
+    assert len(reported) == len(set(reported))
 
 
 def test_a_terminal_server_that_hangs_up_is_connected_to_again(battery: Callable[[bytes], bytes]) -> None:
@@ -218,7 +218,7 @@ def test_a_terminal_server_that_hangs_up_is_connected_to_again(battery: Callable
             connection, _ = server.accept()
             with connection, answering(connection.fileno(), battery):
                 running.more_frames()
-        running.told("source_back")
+        running.reported("source_back")
 
 
 def test_everything_that_goes_over_the_line_is_in_the_capture(

@@ -177,12 +177,12 @@ def test_a_signal_ends_it(tmp_path: Path, directory: Path) -> None:
 
 
 def test_progress_is_reported(tmp_path: Path, directory: Path, server: ScriptedServer) -> None:
-    told: list[DrainProgress] = []
+    reported: list[DrainProgress] = []
     with server:
         loaded = load_config(config(tmp_path, server.url))
-        end = drain(loaded, SystemClock(), threading.Event(), timeout_s=30.0, on_progress=told.append)
-    assert told[0].waiting_points == 30
-    assert told[-1].waiting_points == 0
+        end = drain(loaded, SystemClock(), threading.Event(), timeout_s=30.0, on_progress=reported.append)
+    assert reported[0].waiting_points == 30
+    assert reported[-1].waiting_points == 0
     assert (end.acknowledged_points, end.dead_points, end.trouble) == (30, 0, "")
 
 

@@ -1,4 +1,4 @@
-"""The service as systemd sees it: what it tells on NOTIFY_SOCKET, as a process."""
+"""The service as systemd sees it: what it sends on NOTIFY_SOCKET, as a process."""
 
 import signal
 import socket
@@ -51,7 +51,7 @@ def test_it_is_ready_without_a_server_and_reports_what_becomes_of_it(
         ready = manager.wait_for_line("READY=1")
         assert ready[1].startswith("STATUS=bus ")
         listener.accept()
-        if not ready[1].startswith("STATUS=bus receiving"):  # told once, when it becomes so
+        if not ready[1].startswith("STATUS=bus receiving"):  # sent once, when it becomes so
             manager.wait_for(lambda lines: lines[0].startswith("STATUS=bus receiving"), "a status")
         for _ in range(3):
             manager.wait_for_line("WATCHDOG=1")

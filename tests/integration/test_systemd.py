@@ -220,18 +220,18 @@ say end
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for namespaces")
 def test_a_real_systemd_runs_reloads_and_stops_the_hardened_service(tmp_path: Path) -> None:
     try:
-        told = systemd_machine.run(PROBE, tmp_path)
+        reported = systemd_machine.run(PROBE, tmp_path)
     except systemd_machine.NoSystemdError as error:
         pytest.skip(f"no systemd can be started here: {error}")
-    lines = [line for line in told.splitlines() if line]
+    lines = [line for line in reported.splitlines() if line]
     assert "probe: started" in lines
-    assert "StatusText=can0" in told
-    assert "config_reloaded: gateway.toml: can0" in told
-    assert "config_refused" in told
-    assert "is not valid TOML" in told
-    assert "probe: no " not in told
+    assert "StatusText=can0" in reported
+    assert "config_reloaded: gateway.toml: can0" in reported
+    assert "config_refused" in reported
+    assert "is not valid TOML" in reported
+    assert "probe: no " not in reported
     assert lines[lines.index("probe: stopped") - 1] == "active"
-    assert "probe: wrong: 0 78" in told, "a wrong configuration is not tried again"
+    assert "probe: wrong: 0 78" in reported, "a wrong configuration is not tried again"
     assert "700 /var/lib/private/nev-telemetry" in lines
     clock = int(lines[-3].removeprefix("adjtimex: "))
     assert 0 <= clock <= 5, "it may be asked whether the clock is synchronised"

@@ -1,4 +1,4 @@
-"""docs/web.md tells of every path and every metric, and of no other."""
+"""docs/web.md names every path and every metric, and no other."""
 
 import re
 from pathlib import Path
@@ -28,27 +28,27 @@ def quoted(cell: str) -> list[str]:
 
 
 def test_every_path_is_documented() -> None:
-    told = {path for row in rows("Paths") for path in quoted(row[0])}
+    reported = {path for row in rows("Paths") for path in quoted(row[0])}
     site = Site(Views(status, lambda: LiveSnapshot(0.0, 0), lambda: None), SystemClock())
-    assert told == {"/", *site.routes}
+    assert reported == {"/", *site.routes}
 
 
 def test_every_metric_is_documented_with_its_type_and_labels() -> None:
-    told = {quoted(row[0])[0]: (row[1], set(quoted(row[2]))) for row in rows("Prometheus")}
+    reported = {quoted(row[0])[0]: (row[1], set(quoted(row[2]))) for row in rows("Prometheus")}
     found = {}
     for family in text_string_to_metric_families(exposition(status()).decode()):
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-        found[name] = (family.type, labels or told.get(name, ("", set()))[1])
-    assert told == found
+        found[name] = (family.type, labels or reported.get(name, ("", set()))[1])
+    assert reported == found
 
 
 def test_every_metric_of_an_alert_exists() -> None:
     rules = PAGE[PAGE.index("groups:") :]
-    told = {quoted(row[0])[0] for row in rows("Prometheus")}
+    reported = {quoted(row[0])[0] for row in rows("Prometheus")}
     named = set(re.findall(r"nev_telemetry_\w+", rules))
     assert named
-    assert named <= told
+    assert named <= reported
 
 
 def test_limits_are_those_of_the_code() -> None:

@@ -78,10 +78,10 @@ def test_values_are_pushed_and_the_past_is_kept(service: WebGateway) -> None:
         assert client.read_head()[0] == 200
         events = client.events()
         service.listener.send([pack_power(98.0)])
-        told = (live for name, live in events if name == "live" and live["packs"])
-        assert next(told)["packs"][0]["battery"]["voltage_v"] == 98.0
+        reported = (live for name, live in events if name == "live" and live["packs"])
+        assert next(reported)["packs"][0]["battery"]["voltage_v"] == 98.0
         service.listener.send([pack_power(97.0)])
-        next(live for live in told if live["packs"][0]["battery"]["voltage_v"] == 97.0)
+        next(live for live in reported if live["packs"][0]["battery"]["voltage_v"] == 97.0)
     service.wait_until(lambda: bool(get(service.url, "/api/history").json()["packs"]), "a sample")
     (pack,) = get(service.url, "/api/history").json()["packs"]
     assert pack["pack"] == "main"

@@ -21,11 +21,11 @@ def table(found: Mapping[tuple[str, int], Answer]) -> str:
     for number, unit in _UNITS.items():
         true = drive_answers().get(number) or answers()[number]
         labels = next(iter(true))
-        told = [
+        reported = [
             "named" if (language, number) in _NO_VALUE else _figure(found[language, number][labels])
             for language in ASKED
         ]
-        cells = [f"{number}, in {unit}", " ".join(labels), _figure(true[labels]), *told]
+        cells = [f"{number}, in {unit}", " ".join(labels), _figure(true[labels]), *reported]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

@@ -4,7 +4,7 @@ import threading
 
 
 class FakeClock:
-    """Starts at `unix_ns`, does not move unless told; waiting moves it at once."""
+    """Starts at `unix_ns`, does not move by itself; waiting moves it at once."""
 
     def __init__(self, unix_ns: int = 1_700_000_000_000_000_000) -> None:
         self._unix_ns = unix_ns

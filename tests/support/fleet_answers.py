@@ -1,4 +1,4 @@
-"""The answers to docs/queries.md over the fleet of tests/support/fleet.py, told from its plan.
+"""The answers to docs/queries.md over the fleet of tests/support/fleet.py, by its plan.
 
 An answer is a mapping of labels to values: labels in the order of `LABELS[number]`, a day as `2026-03-02`.
 """
@@ -52,7 +52,7 @@ def day_name(day: int) -> str:
 
 
 def by_pack(of_pack: Callable[[Pack], float | None]) -> Answer:
-    """Packs of which None is told are left out."""
+    """Packs with None are left out."""
     found = {(pack.vehicle, pack.name): of_pack(pack) for pack in PACKS}
     return {labels: value for labels, value in found.items() if value is not None}
 

@@ -47,7 +47,7 @@ class MessageModel:
             at += size
 
     def _size(self, at: int) -> int | None:
-        """Bytes of a message that begins at `at`; None if none does, or if it cannot be told."""
+        """Bytes of a message that begins at `at`; None if none does, or if it is open."""
         framing, rest = self._framing, self._data[at:]
         if rest[0] != framing.start or len(rest) <= max(framing.kind_at, framing.status_at):
             return None

@@ -65,7 +65,7 @@ def follow(page: str, folder: Path, server: str, timeout_s: float) -> None:
 
 
 def _promised(found: list[Block]) -> Iterator[str]:
-    """For each block of commands the block `text` behind it, if there is one; else anything."""
+    """For each block of commands the block `text` after it, if there is one; otherwise anything."""
     for index, block in enumerate(found):
         if block.language == "sh":
             following = found[index + 1 : index + 2]

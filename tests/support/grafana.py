@@ -66,7 +66,7 @@ def targets(dashboard: Mapping[str, Any]) -> Iterator[Target]:
 
 
 def variable_queries(dashboard: Mapping[str, Any]) -> Iterator[Target]:
-    """The queries that tell what a variable may be."""
+    """The queries that give what a variable may be."""
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             yield Target("variable", variable["name"], variable["query"])

@@ -87,7 +87,7 @@ class LiveRig:
 
 
 def example() -> dict[str, Any]:
-    """A vehicle as `telemetry.live.view` tells of it: 96 cells, a charger, a bus, a lost port."""
+    """A vehicle as `telemetry.live.view` shows it: 96 cells, a charger, a bus, a lost port."""
     cells: list[float | None] = [3.95 + (number * 37 % 23) / 1000 for number in range(96)]
     cells[40] = None
     return {

@@ -1,4 +1,4 @@
-"""A service manager's end of NOTIFY_SOCKET: collects what a service tells."""
+"""A service manager's end of NOTIFY_SOCKET: collects what a service sends."""
 
 import socket
 import time
@@ -37,7 +37,7 @@ class NotifySocket:
                 if wanted(message):
                     return message
             self.poll(0.1)
-        raise AssertionError(f"{what} was not told in {DEADLINE_S} s")
+        raise AssertionError(f"{what} was not sent in {DEADLINE_S} s")
 
     def wait_for_line(self, line: str) -> list[str]:
         """The next message with this line in it."""

@@ -43,8 +43,8 @@ class ReferenceDecoder:
             values = self._values(message, frame.data)
             if values:
                 if message.reports_protection and frame.flags & CHECKED:
-                    told = self.spec.records[message.record].fields[-1]
-                    values[told.name] = not frame.flags & WRONG
+                    reported = self.spec.records[message.record].fields[-1]
+                    values[reported.name] = not frame.flags & WRONG
                 measurement = self.spec.records[message.record].measurement
                 self._made[measurement] += 1
                 _, tags = self._channels[frame.channel]

@@ -19,7 +19,7 @@ class _Channel:
     rows: list[tuple[int, int]] = field(default_factory=list)  # sender and stamp of each judged row
     taken: dict[int, int] = field(default_factory=dict)  # by record
     together: set[frozenset[int]] = field(default_factory=set)
-    told: set[tuple[int, int]] = field(default_factory=set)  # a record and the sender that is not taken
+    reported: set[tuple[int, int]] = field(default_factory=set)  # a record and the sender that is not taken
     told_change: tuple[int, int] | None = None
     kept_out: dict[str, int] = field(default_factory=dict)
 
@@ -84,8 +84,8 @@ class SendersModel:
             channel.kept_out[name] = channel.kept_out.get(name, 0) + 1
         other = before if is_taken else sender
         if pair in channel.together:
-            if (record, other) not in channel.told:
-                channel.told.add((record, other))
+            if (record, other) not in channel.reported:
+                channel.reported.add((record, other))
                 self._find(channel, record, other, row, number, is_change=False)
         elif is_taken and channel.told_change != (before, sender):
             channel.told_change = (before, sender)

@@ -33,7 +33,7 @@ def reply(register: int, data: bytes) -> bytes:
 
 
 def block(number: int) -> bytes:
-    """A VE.Direct block that can be told from all others by its voltage, in mV."""
+    """A VE.Direct block that differs from all others by its voltage, in mV."""
     return vedirect_block({"PID": "0xA053", "V": str(number), "I": "7400", "CS": "3", "H19": "456"})
 
 
@@ -64,7 +64,7 @@ class Battery:
         self._count = 0
 
     def data(self, register: int) -> bytes:
-        """Voltages count up, so that each answer can be told from all others."""
+        """Voltages count up, so that each answer differs from all others."""
         self._count += 1
         count = self._count.to_bytes(4, "big")
         if register == BASIC:
@@ -214,7 +214,7 @@ class SimulatedLine:
 
 
 class TalkingLine(SimulatedLine):
-    """A VE.Direct charger in place of the battery: a block every BLOCK_EVERY_S, whoever listens."""
+    """A VE.Direct charger in place of the battery: a block every BLOCK_EVERY_S, even if nobody listens."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

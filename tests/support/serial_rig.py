@@ -1,4 +1,4 @@
-"""A serial source on a simulated line and, if wanted, the pipeline to a store behind it, in one thread."""
+"""A serial source on a simulated line and, if wanted, the pipeline to a store after it, in one thread."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ SETTINGS = SerialSettings(
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """One frame of the source: the data as they were on the wire (of a block its number), and its stamp."""
 
     register: int
@@ -68,7 +68,7 @@ class SerialRig:
     def __init__(self, deliver: Callable[[Arrival], None] = lambda _: None, protocol: str = "jbd") -> None:
         self.clock = FakeClock()
         self._protocol = protocol
-        self.told: list[Told] = []
+        self.reported: list[Reported] = []
         self.events: list[SourceEvent] = []
         self.ended: list[SourceEnded] = []
         self._began_ns = self.clock.unix_ns()
@@ -116,7 +116,7 @@ class SerialRig:
                 case Arrival():
                     for frame in item.batch:
                         at_s = (frame.time_ns - self._began_ns) / 1e9
-                        self.told.append(Told(frame.id, self._data(frame), at_s))
+                        self.reported.append(Reported(frame.id, self._data(frame), at_s))
                     self._deliver(item)
                     self._channel.give_back(item.batch)
                 case SourceEvent():

@@ -109,7 +109,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Database:
-    """One database of a server. VictoriaMetrics has only one for all: there, names of measurements tell."""
+    """One database of a server. VictoriaMetrics has one for all, in which names of measurements differ."""
 
     server: DatabaseServer
     name: str

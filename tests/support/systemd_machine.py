@@ -129,8 +129,8 @@ def _run(probe: str, folder: Path, lower: Path, prepare: str, environment: Mappi
         timeout=TIMEOUT_S,
         check=False,
     )
-    told = results.read_text()
-    if not told:
+    reported = results.read_text()
+    if not reported:
         last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it printed nothing"
         raise NoSystemdError(last)
-    return told
+    return reported

@@ -24,7 +24,7 @@ to = "battery.voltage_v"
 
 
 def pack_power(voltage_v: float) -> tuple[int, bytes]:
-    """The frame that tells the pack's voltage, of 0.01 V."""
+    """The frame that holds the pack's voltage, of 0.01 V."""
     return PACK_POWER_ID, bytes.fromhex("7700") + round(voltage_v * 100).to_bytes(2, "little") + bytes(4)
 
 

@@ -198,10 +198,10 @@ def test_a_database_is_read_with_the_options_of_its_source(tmp_path: Path) -> No
     assert isinstance(source, CanSettings)
     masked = BusDatabases("can0", (), value_texts=True, standard_mask=0x7F0, extended_mask=0x1FFFFF00)
     assert source.buses == (masked,)
-    told = refused(tmp_path, MINIMAL + 'id_masks = ["FFF0000000"]\n')
-    assert told.startswith("can[0].id_masks: 'FFF0000000' is no id in hexadecimal")
-    told = refused(tmp_path, MINIMAL + "id_masks = [0x7F0]\n")
-    assert told.startswith("can[0].id_masks: must be a list of texts, not a list")
+    reported = refused(tmp_path, MINIMAL + 'id_masks = ["FFF0000000"]\n')
+    assert reported.startswith("can[0].id_masks: 'FFF0000000' is no id in hexadecimal")
+    reported = refused(tmp_path, MINIMAL + "id_masks = [0x7F0]\n")
+    assert reported.startswith("can[0].id_masks: must be a list of texts, not a list")
 
 
 def test_what_is_protected_is_read_with_the_rest(tmp_path: Path) -> None:
@@ -234,5 +234,5 @@ def test_files_behind_a_folder_that_may_not_be_entered_are_named_by_their_key(
 
 @pytest.mark.parametrize("id", ["07E8", "7E80", "18DAF110F", "0x7E8F"])
 def test_an_id_of_other_digits_than_3_or_8_is_refused_since_it_may_be_either(tmp_path: Path, id: str) -> None:
-    told = refused(tmp_path, f'{MINIMAL}isotp = [{{ id = "{id}" }}]\n')
-    assert told.startswith(f"can[0].isotp[0].id: '{id}' is no id in hexadecimal")
+    reported = refused(tmp_path, f'{MINIMAL}isotp = [{{ id = "{id}" }}]\n')
+    assert reported.startswith(f"can[0].isotp[0].id: '{id}' is no id in hexadecimal")

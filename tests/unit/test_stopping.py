@@ -32,7 +32,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-def told(script: str) -> list[str]:
+def reported(script: str) -> list[str]:
     """The lines that the script prints; it ends well."""
     done = subprocess.run(
         command(script), env=environment(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
@@ -42,7 +42,7 @@ def told(script: str) -> list[str]:
 
 
 def test_signals_are_one_call_from_another_thread() -> None:
-    assert told("""
+    assert reported("""
 called = threading.Event()
 def on_signal():
     say(threading.current_thread().name)
@@ -56,13 +56,13 @@ say("over", signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, signal.pthread_s
 
 
 def test_without_a_signal_nothing_is_called() -> None:
-    assert told("with SignalWatch(lambda: say('called')): pass") == []
+    assert reported("with SignalWatch(lambda: say('called')): pass") == []
 
 
 def test_a_signal_is_taken_by_its_thread_alone_whatever_sleeps_in_the_others() -> None:
     """The kernel hands one to a thread that does not block it: the main thread first, asleep or not."""
     assert (
-        told("""
+        reported("""
 def blocked(thread):
     status = open(f"/proc/self/task/{thread.native_id}/status").read()
     return int(status.split("SigBlk:")[1].split()[0], 16)
@@ -118,7 +118,7 @@ with SignalWatch(lambda: None, limit_s=0.05):
 
 
 def test_each_hangup_is_a_call_and_the_end_still_is_one() -> None:
-    assert told("""
+    assert reported("""
 hangups, ended = threading.Semaphore(0), threading.Event()
 with SignalWatch(ended.set, limit_s=60.0, on_hangup=hangups.release):
     for _ in range(2):
@@ -132,7 +132,7 @@ with SignalWatch(ended.set, limit_s=60.0, on_hangup=hangups.release):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_start_that_waits_is_interrupted_and_what_comes_after_it_is_not(number: signal.Signals) -> None:
-    assert told(f"""
+    assert reported(f"""
 ended = threading.Event()
 with SignalWatch(ended.set, limit_s=60.0) as signals:
     try:
@@ -148,7 +148,7 @@ with SignalWatch(ended.set, limit_s=60.0) as signals:
 
 
 def test_a_start_is_interrupted_by_a_signal_that_came_before_it() -> None:
-    assert told("""
+    assert reported("""
 ended = threading.Event()
 with SignalWatch(ended.set, limit_s=60.0) as signals:
     kill()
@@ -162,7 +162,7 @@ with SignalWatch(ended.set, limit_s=60.0) as signals:
 
 def test_a_child_that_unblocks_is_ended_by_a_signal_as_any_program_is() -> None:
     child = HEADER + "unblock(); say('up'); threading.Event().wait()"
-    assert told(f"""
+    assert reported(f"""
 with SignalWatch(lambda: None):
     with subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE) as process:
         process.stdout.readline()

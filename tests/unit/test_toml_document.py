@@ -110,12 +110,12 @@ def test_a_fault_is_named_by_the_file_and_line_where_it_stands(tmp_path: Path) -
 
 
 def test_a_missing_key_is_named_by_the_line_of_its_table(tmp_path: Path) -> None:
-    told = refused(tmp_path, {"gateway.toml": MINIMAL.replace("directory", "directry")})
-    assert told == "gateway.toml:6: spool.directory: is missing (is directry meant to be it?)"
+    reported = refused(tmp_path, {"gateway.toml": MINIMAL.replace("directory", "directry")})
+    assert reported == "gateway.toml:6: spool.directory: is missing (is directry meant to be it?)"
 
 
 @pytest.mark.parametrize(
-    ("include", "told"),
+    ("include", "reported"),
     [
         ('"more.toml"', "gateway.toml:1: include: must be a list of file names"),
         ('["absent.toml"]', "gateway.toml:1: include: no such file: absent.toml"),
@@ -132,14 +132,14 @@ def test_a_missing_key_is_named_by_the_line_of_its_table(tmp_path: Path) -> None
         ('["' + "x" * 300 + '"]', "gateway.toml:1: include: cannot be read: "),
     ],
 )
-def test_what_cannot_be_included_is_refused_by_its_place(tmp_path: Path, include: str, told: str) -> None:
+def test_what_cannot_be_included_is_refused_by_its_place(tmp_path: Path, include: str, reported: str) -> None:
     texts = {
         "gateway.toml": f"include = {include}\n{MINIMAL}",
         "more.toml": "",
         "ring.toml": 'include = ["gateway.toml"]\n',
         "bad.toml": "a = ",
     } | {f"many/{number}.toml": "" for number in range(MAX_FILES)}
-    assert refused(tmp_path, texts).startswith(told)
+    assert refused(tmp_path, texts).startswith(reported)
 
 
 def test_a_pattern_that_nothing_fits_includes_nothing(tmp_path: Path) -> None:
@@ -187,8 +187,8 @@ def test_a_variable_that_is_not_set_is_refused_by_its_name_and_place(tmp_path: P
         "bus.toml": '[[can]]\nname = "can1"\ndatabases = [\n  "a.dbc",\n  "${FOLDER}/b.dbc",\n]\n',
         "a.dbc": "",
     }
-    told = "bus.toml:5: can[1].databases[1]: the variable FOLDER is not set (set it, or give a default as"
-    assert refused(tmp_path, texts).replace("can[0]", "can[1]").startswith(told)
+    reported = "bus.toml:5: can[1].databases[1]: the variable FOLDER is not set (set it, or give a default as"
+    assert refused(tmp_path, texts).replace("can[0]", "can[1]").startswith(reported)
 
 
 def test_a_secret_comes_from_a_variable_and_stands_in_no_file(tmp_path: Path) -> None:
@@ -197,14 +197,14 @@ def test_a_secret_comes_from_a_variable_and_stands_in_no_file(tmp_path: Path) ->
     assert influx.token is not None
     assert influx.token.reveal() == "canary"
     assert "canary" not in repr(influx)
-    told = refused(tmp_path, {"gateway.toml": text}, {})
-    assert told.startswith("gateway.toml:6: influx.token: the variable VAN_TOKEN is not set")
+    reported = refused(tmp_path, {"gateway.toml": text}, {})
+    assert reported.startswith("gateway.toml:6: influx.token: the variable VAN_TOKEN is not set")
     for written in ("canary", "${VAN_TOKEN:-canary}", "canary${VAN_TOKEN}"):
-        told = refused(
+        reported = refused(
             tmp_path, {"gateway.toml": text.replace("${VAN_TOKEN}", written)}, {"VAN_TOKEN": "canary"}
         )
-        assert told.startswith("gateway.toml:6: influx.token: a secret stands in no configuration")
-        assert "canary" not in told
+        assert reported.startswith("gateway.toml:6: influx.token: a secret stands in no configuration")
+        assert "canary" not in reported
 
 
 @pytest.mark.parametrize("key", ["url", "proxy"])
@@ -213,6 +213,6 @@ def test_a_password_that_a_variable_brings_into_a_url_is_refused_and_not_shown(
 ) -> None:
     text = MINIMAL.replace('url = "http://127.0.0.1:8086"\n', "" if key == "url" else 'url = "http://h"\n')
     text = text.replace("[influx]", f'[influx]\n{key} = "http://me:${{SECRET}}@server"')
-    told = refused(tmp_path, {"gateway.toml": text}, {"SECRET": "canary"})
-    assert told.startswith(f"gateway.toml:4: influx.{key}: must not hold a user or password")
-    assert "canary" not in told
+    reported = refused(tmp_path, {"gateway.toml": text}, {"SECRET": "canary"})
+    assert reported.startswith(f"gateway.toml:4: influx.{key}: must not hold a user or password")
+    assert "canary" not in reported

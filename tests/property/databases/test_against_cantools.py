@@ -301,7 +301,7 @@ def test_any_database_decodes_as_cantools_does(
 def test_signals_of_one_name_are_decoded_as_those_of_different_names(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
-    """cantools cannot tell them apart, so that it is no measure here."""
+    """cantools cannot distinguish them, so it is not a measure here."""
     folder = tmp_path_factory.mktemp("dbc")
     apart, shared = plan_of(folder, text), plan_of(folder, with_shared_names(text))
     assert shared.buses == apart.buses

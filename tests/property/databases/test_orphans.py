@@ -90,8 +90,8 @@ def test_orphans_put_into_a_published_database_change_nothing_and_are_reported_w
     changed, first = with_orphans(Random(file.name), text)
     plan = plan_of(tmp_path / "a.dbc", changed)
     assert plan.spec == clean.spec
-    told = orphans_told(plan)
+    reported = orphans_told(plan)
     for keyword, line in first.items():
-        assert told[keyword] == line or (keyword in orphans_told(clean) and told[keyword] < line)
-    # Of a file that has faults the words of cantools are not told, which may be about another one.
+        assert reported[keyword] == line or (keyword in orphans_told(clean) and reported[keyword] < line)
+    # Of a file that has faults the words of cantools are not reported, which may be about another one.
     assert others_told(plan) <= others_told(clean) <= others_told(plan) | {"mended"}

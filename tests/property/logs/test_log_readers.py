@@ -81,7 +81,7 @@ fragments = st.one_of(
 damage = st.tuples(st.floats(0, 1), st.integers(0, 60), st.lists(fragments, max_size=3).map(b"".join))
 
 
-def told(
+def reported(
     reader_of: ReaderOf, content: bytes, sizes: list[int], batch_frames: int
 ) -> tuple[list[FrameTuple], int, str]:
     frames, reader, _ = read_all(reader_of, content, sizes, batch_frames)
@@ -113,12 +113,12 @@ def test_neither_the_pieces_nor_the_batch_size_matter(
 ) -> None:
     bad = spoiled(content, places)
     try:
-        whole = told(reader_of, bad, [], 1000)
+        whole = reported(reader_of, bad, [], 1000)
     except (ValueError, EOFError) as error:  # no BLF log any more, or only a part of its header
         with pytest.raises(type(error), match=str(error)):
-            told(reader_of, bad, sizes, capacity)
+            reported(reader_of, bad, sizes, capacity)
         return
-    assert told(reader_of, bad, sizes, capacity) == whole
+    assert reported(reader_of, bad, sizes, capacity) == whole
 
 
 @logs

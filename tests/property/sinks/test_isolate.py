@@ -1,4 +1,4 @@
-"""Isolation against any server that refuses some lines and tells more or less about them."""
+"""Isolation against any server that refuses some lines and says more or less about them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Reject
 
 @dataclass
 class PartialServer:
-    """Stores the lines it likes; tells in one of several ways which it does not."""
+    """Stores the lines it likes; says in one of several ways which it does not."""
 
     bad: set[bytes]
     manner: str

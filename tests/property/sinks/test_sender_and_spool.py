@@ -34,7 +34,7 @@ EVENTS = st.lists(st.one_of(LINES, st.lists(TROUBLE, min_size=1, max_size=15)), 
 
 
 class Server:
-    """In trouble as long as it is told to be; else it refuses marked lines in one of several ways."""
+    """In trouble as long as the test says; otherwise it refuses marked lines in one of several ways."""
 
     def __init__(self, manner: str) -> None:
         self.manner = manner

@@ -38,7 +38,7 @@ class SpoolMachine(RuleBasedStateMachine):
     )
     def start(self, segment_bytes: int, cap_bytes: int, memory_bytes: int, damages: str) -> None:
         # Not slot and segments, nor the last segment when the slot may be behind, by a power cut or since the
-        # disk refused it: then nothing is left that could tell what there was.
+        # disk refused it: then nothing is left that could say what there was.
         self.damages = damages
         self.limits = SpoolLimits(
             cap_bytes=cap_bytes, segment_bytes=segment_bytes, keep_free_bytes=0, memory_bytes=memory_bytes

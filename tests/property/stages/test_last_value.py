@@ -96,7 +96,7 @@ def _value(line: bytes) -> int:
 
 
 class LastValue(RuleBasedStateMachine):
-    """A log or a bus, and everything behind it."""
+    """A log or a bus, and everything after it."""
 
     @initialize(is_log=st.booleans(), segment_bytes=st.sampled_from([1, 1 << 20]))
     def start(self, is_log: bool, segment_bytes: int) -> None:

@@ -31,7 +31,7 @@ def test_a_glob_is_the_databases_that_it_matches(folder: Path) -> None:
 
 def test_a_file_is_itself_though_its_name_could_be_a_glob(folder: Path) -> None:
     assert names(folder / "[x].dbc") == ["[x].dbc"]
-    assert names(folder / "missing.dbc") == ["missing.dbc"]  # whoever reads it says so
+    assert names(folder / "missing.dbc") == ["missing.dbc"]  # its reader says so
     assert names(folder / ("x" * 300)) == ["x" * 300]
 
 

@@ -194,10 +194,10 @@ def test_a_long_name_with_a_newline_is_one_line_in_a_warning(file: Path) -> None
 def test_a_last_statement_that_does_not_end_is_reported(file: Path, last: str, warning: str) -> None:
     plan = plan_of(file, HEAD + PACK + last)
     assert fields_of(plan, "Pack")[0] == "Voltage"
-    (told,) = plan.warnings
+    (reported,) = plan.warnings
     line = (HEAD + PACK).count("\n") + 1
-    assert told.startswith(f"{file}:{line}: ")
-    assert told.endswith(warning)
+    assert reported.startswith(f"{file}:{line}: ")
+    assert reported.endswith(warning)
 
 
 def test_a_last_value_type_without_its_semicolon_still_makes_a_float(file: Path) -> None:

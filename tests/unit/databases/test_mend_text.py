@@ -1,4 +1,4 @@
-"""The text that mending gives to cantools, and the faults that it tells."""
+"""The text that mending gives to cantools, and the faults that it reports."""
 
 import cantools
 import cantools.database

@@ -75,8 +75,8 @@ def test_what_is_said_of_a_message_that_is_not_there_is_left_out_with_its_line(
     orphan = ABOUT_MESSAGES[keyword].format(257)
     plan = plan_of(file, f"{HEAD}{PACK}{DEFINITIONS}{orphan}\n{orphan}\n{other}")
     line = NEXT + DEFINITIONS.count("\n")
-    told = f"{file}:{line}: {keyword} of no message or signal, left out: {orphan} (and 1 more)"
-    assert plan.warnings[0] == told
+    reported = f"{file}:{line}: {keyword} of no message or signal, left out: {orphan} (and 1 more)"
+    assert plan.warnings[0] == reported
     assert len(plan.warnings) == (2 if other else 1)
 
 
@@ -134,7 +134,7 @@ def test_an_empty_file_is_called_empty(tmp_path: Path, name: str, text: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "reported"),
     [
         ('BA_ "Undefined" 1;', "an attribute that is not defined, left out"),
         ('BA_ "Period" BO_ 256 soon;', "not an attribute, left out"),
@@ -160,12 +160,12 @@ def test_an_empty_file_is_called_empty(tmp_path: Path, name: str, text: str) -> 
     ],
 )
 def test_a_file_that_is_mended_is_reported_with_the_line_that_made_it_so(
-    file: Path, statement: str, told: str
+    file: Path, statement: str, reported: str
 ) -> None:
     plan = plan_of(file, f'{HEAD}{PACK}{DEFINITIONS}{statement}\nCM_ "the end";\n')
     assert plan.spec.buses[0].messages[0].name == "Pack"
     line = NEXT + DEFINITIONS.count("\n")
-    assert plan.warnings[0].startswith(f"{file}:{line}: {told}"), plan.warnings
+    assert plan.warnings[0].startswith(f"{file}:{line}: {reported}"), plan.warnings
     assert len(plan.warnings) == 1
 
 

@@ -145,9 +145,9 @@ def test_a_frame_is_a_point_and_mapped_messages_are_points_of_the_data_model_too
 
 
 def test_a_row_may_hold_more_than_is_mapped() -> None:
-    told = {"voltage_v": 10, "current_a": 10, "soc_pct": 4}
-    assert stored_points("battery", told | {"power_w": 10, "charged_wh": 10}) == stored_points(
-        "battery", told
+    reported = {"voltage_v": 10, "current_a": 10, "soc_pct": 4}
+    assert stored_points("battery", reported | {"power_w": 10, "charged_wh": 10}) == stored_points(
+        "battery", reported
     )
 
 

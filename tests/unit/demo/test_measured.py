@@ -1,4 +1,4 @@
-"""telemetry/demo/measured.py: what the buses tell agrees with the plant; what is wrong does not."""
+"""telemetry/demo/measured.py: what the buses report agrees with the plant; what is wrong does not."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -19,7 +19,7 @@ Stored = dict[tuple[str, str, str], Series]
 
 
 def simulated() -> tuple[Simulation, Stored]:
-    """A drive and a charge of a minute each, and what the buses told of them, rounded as they round."""
+    """A drive and a charge of a minute each, and what the buses reported of them, rounded as they round."""
     scenario = load_scenario(find_scenario("drive-and-charge"))
     phases = (
         Drive(60.0, next(phase.profile for phase in scenario.phases if isinstance(phase, Drive))),
@@ -29,7 +29,7 @@ def simulated() -> tuple[Simulation, Stored]:
     times: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
 
-    def told(at_ns: int, measurement: str, source: str, field: str, value: float, unit: float) -> None:
+    def reported(at_ns: int, measurement: str, source: str, field: str, value: float, unit: float) -> None:
         times[measurement, source, field].append(START_NS + at_ns)
         values[measurement, source, field].append(round(value / unit) * unit)
 
@@ -39,27 +39,27 @@ def simulated() -> tuple[Simulation, Stored]:
         for part in range(10):  # BMS_PackPower
             stamp_ns = at_ns + part * S // 100
             power_w = round(bms.pack.voltage_v, 2) * round(bms.pack.current_a / 0.05) * 0.05
-            told(stamp_ns, "battery", SOURCE, "power_w", power_w, 1e-4)
-            told(stamp_ns, "battery", SOURCE, "voltage_v", bms.pack.voltage_v, 0.01)
-            told(stamp_ns, "battery", SOURCE, "current_a", bms.pack.current_a, 0.05)
-        told(at_ns, "battery", SOURCE, "soc_pct", bms.pack.soc_pct, 0.01)
-        told(at_ns, "battery", SOURCE, "cell_min_v", bms.cell_min_v, 0.0005)
-        told(at_ns, "battery", SOURCE, "cell_max_v", bms.cell_max_v, 0.0005)
-        told(at_ns, "charger", SOURCE, "energy_wh", charger.energy_wh, 0.1)
-        told(at_ns, "charger", SOURCE, "power_w", charger.power_w, 10.0)
-        told(at_ns, "charger", SOURCE, "current_a", charger.current_a, 0.05)
+            reported(stamp_ns, "battery", SOURCE, "power_w", power_w, 1e-4)
+            reported(stamp_ns, "battery", SOURCE, "voltage_v", bms.pack.voltage_v, 0.01)
+            reported(stamp_ns, "battery", SOURCE, "current_a", bms.pack.current_a, 0.05)
+        reported(at_ns, "battery", SOURCE, "soc_pct", bms.pack.soc_pct, 0.01)
+        reported(at_ns, "battery", SOURCE, "cell_min_v", bms.cell_min_v, 0.0005)
+        reported(at_ns, "battery", SOURCE, "cell_max_v", bms.cell_max_v, 0.0005)
+        reported(at_ns, "charger", SOURCE, "energy_wh", charger.energy_wh, 0.1)
+        reported(at_ns, "charger", SOURCE, "power_w", charger.power_w, 10.0)
+        reported(at_ns, "charger", SOURCE, "current_a", charger.current_a, 0.05)
         if at_ns % S == 0:
             cells_v = service.bms.cell_voltages_v
             watts = service.pack.voltage_v * round(service.pack.current_a, 2)
-            told(at_ns, "battery", JBD.name, "soc_pct", service.pack.soc_pct, 1.0)
-            told(at_ns, "battery", JBD.name, "power_w", watts, 1e-4)
-            told(at_ns, "battery", JBD.name, "voltage_v", service.pack.voltage_v, 0.01)
-            told(at_ns, "battery", JBD.name, "current_a", service.pack.current_a, 0.01)
-            told(at_ns, "battery", JBD.name, "cell_min_v", min(cells_v), 0.001)
-            told(at_ns, "battery", JBD.name, "cell_max_v", max(cells_v), 0.001)
-            told(at_ns, "charger", VEDIRECT.name, "power_w", service.solar.charger.power_w, 1e-4)
-            told(at_ns, "charger", VEDIRECT.name, "voltage_v", service.solar.battery_v, 0.001)
-            told(at_ns, "charger", VEDIRECT.name, "current_a", service.solar.charger.current_a, 0.001)
+            reported(at_ns, "battery", JBD.name, "soc_pct", service.pack.soc_pct, 1.0)
+            reported(at_ns, "battery", JBD.name, "power_w", watts, 1e-4)
+            reported(at_ns, "battery", JBD.name, "voltage_v", service.pack.voltage_v, 0.01)
+            reported(at_ns, "battery", JBD.name, "current_a", service.pack.current_a, 0.01)
+            reported(at_ns, "battery", JBD.name, "cell_min_v", min(cells_v), 0.001)
+            reported(at_ns, "battery", JBD.name, "cell_max_v", max(cells_v), 0.001)
+            reported(at_ns, "charger", VEDIRECT.name, "power_w", service.solar.charger.power_w, 1e-4)
+            reported(at_ns, "charger", VEDIRECT.name, "voltage_v", service.solar.battery_v, 0.001)
+            reported(at_ns, "charger", VEDIRECT.name, "current_a", service.solar.charger.current_a, 0.001)
 
     simulation = Simulation(replace(scenario, phases=phases), 1, observe=observe)
     for _ in simulation.ticks():
@@ -88,13 +88,13 @@ def test_a_run_without_a_loss_agrees_in_every_quantity(run: tuple[Simulation, St
 
 
 SPOILED = {
-    "a power that is told wrongly": (("battery", SOURCE, "power_w"), ("battery", "energy in"), 1.05),
-    "a meter that is told wrongly": (
+    "a power that is reported wrongly": (("battery", SOURCE, "power_w"), ("battery", "energy in"), 1.05),
+    "a meter that is reported wrongly": (
         ("charger", SOURCE, "energy_wh"),
         ("charger", "energy, its meter"),
         1.01,
     ),
-    "a peak that is told wrongly": (("charger", SOURCE, "power_w"), ("charger", "highest power"), 1.001),
+    "a peak that is reported wrongly": (("charger", SOURCE, "power_w"), ("charger", "highest power"), 1.001),
     "a service battery in the wrong unit": (
         ("battery", JBD.name, "power_w"),
         ("service battery", "energy in"),

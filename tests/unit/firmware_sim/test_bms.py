@@ -15,7 +15,7 @@ def make_bms(**spec: float) -> Bms:
 
 
 def state_of(bms: Bms) -> BmsState:
-    """Read anew: a type checker would take it for what was asserted before."""
+    """Read again: a type checker would take it for what was asserted before."""
     return bms.state
 
 

@@ -161,9 +161,9 @@ def test_clients_are_attended_to_even_without_a_moment_to_sleep() -> None:
 def test_wall_and_simulated_time_are_each_others_inverse(
     scale: float, origin_ns: int, wall_ns: int, elapsed_ns: int
 ) -> None:
-    told = SimulatedClock(scale, origin_ns, wall_ns)
-    there = told.simulated_at(wall_ns + elapsed_ns)
-    assert abs(told.wall_at(there) - (wall_ns + elapsed_ns)) <= 1 + 0.6 / scale + abs(elapsed_ns) * 1e-15
+    reported = SimulatedClock(scale, origin_ns, wall_ns)
+    there = reported.simulated_at(wall_ns + elapsed_ns)
+    assert abs(reported.wall_at(there) - (wall_ns + elapsed_ns)) <= 1 + 0.6 / scale + abs(elapsed_ns) * 1e-15
 
 
 def never() -> bool:

@@ -1,4 +1,4 @@
-"""The scenarios that come with the package: each ends, tells the story it promises, and tells it again."""
+"""The scenarios that come with the package: each ends, and plays the same story each time."""
 
 import hashlib
 from collections import Counter

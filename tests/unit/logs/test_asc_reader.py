@@ -140,9 +140,9 @@ def test_a_date_of_unknown_form_is_reported_once_with_its_line(
     batch = FrameBatch(10)
     with Log(path, Numbering().__getitem__) as log:
         assert log.read(batch) == 3
-        told = log.warnings()
+        reported = log.warnings()
     place = f"{path}:{warned}: no known form of a date, stamps count from 1970 (write it like: "
-    assert [line.startswith(place) for line in told] == [True] * bool(warned)
+    assert [line.startswith(place) for line in reported] == [True] * bool(warned)
 
 
 @pytest.mark.parametrize("line", ["date 2023-11-15 22:13:20", "Begin Triggerblock Tue Nov 31 22:13:20 2023"])
@@ -156,12 +156,14 @@ def test_a_date_of_unknown_form_after_a_known_one_is_reported_and_changes_nothin
     batch = FrameBatch(10)
     with Log(path, Numbering().__getitem__) as log:
         log.read(batch)
-        (told,) = log.warnings()
+        (reported,) = log.warnings()
         assert log.damaged == 0
     later_ns = 500_000_000 if stamps == "absolute" else 750_000_000
     assert [frame.time_ns for frame in batch] == [START_NS + 250_000_000, START_NS + later_ns]
     place = f"{path}:{header.count(chr(10)) + 2}"
-    assert told.startswith(f"{place}: no known form of a date, stamps count from the date before (write it ")
+    assert reported.startswith(
+        f"{place}: no known form of a date, stamps count from the date before (write it "
+    )
 
 
 def test_a_trigger_block_starts_again() -> None:

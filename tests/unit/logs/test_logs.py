@@ -257,7 +257,7 @@ def test_a_trace_of_canhacker_is_refused_by_its_name(tmp_path: Path, name: str, 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("1 2 0004 280 8 03\n", "is no TRC log (PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`"),
         ("; one\r; two\r1) 250 0001 1 01\r", "its lines end with CR alone"),
@@ -266,12 +266,12 @@ def test_a_trace_of_canhacker_is_refused_by_its_name(tmp_path: Path, name: str, 
         (";$FILEVERSION=9", "is a TRC log of version 9, which is not known"),
     ],
 )
-def test_what_does_not_begin_as_a_trc_does_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_what_does_not_begin_as_a_trc_does_is_refused(tmp_path: Path, text: str, reported: str) -> None:
     path = tmp_path / "drive.trc"
     path.write_text(text, "utf-8", newline="")
     with pytest.raises(DataError) as caught:
         read(path)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert str(path) in str(caught.value)
     assert caught.value.exit_code == 65
 

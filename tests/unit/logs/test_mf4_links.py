@@ -22,7 +22,7 @@ CHANNEL_DATA = 64
 
 
 def linked(*links: tuple[int, int], behind: bytes = b"") -> bytes:
-    """The log with other links (place and where to), and blocks behind it."""
+    """The log with other links (place and where to), and blocks after it."""
     log = bytearray(FILE + behind)
     for place, address in links:
         struct.pack_into("<Q", log, place, address)
@@ -44,9 +44,9 @@ def block(kind: bytes, *links: int) -> bytes:
 
 
 def refusal(log: bytes) -> str:
-    with pytest.raises(ValueError, match=r"block|list|header|record") as told:
+    with pytest.raises(ValueError, match=r"block|list|header|record") as reported:
         check_links(io.BytesIO(log))
-    return str(told.value)
+    return str(reported.value)
 
 
 def test_a_sound_log_has_nothing_wrong_with_its_links() -> None:

@@ -30,7 +30,7 @@ def listening() -> Wire:
     return Wire(isotp=ISOTP_IDS)
 
 
-def told(kind: str) -> tuple[str, str]:
+def reported(kind: str) -> tuple[str, str]:
     id, payload = SESSIONS[kind][2]
     return id, payload.hex().upper()
 
@@ -66,7 +66,7 @@ def test_three_sessions_are_kept_apart_in_every_order_of_their_frames(sessions: 
 @pytest.mark.parametrize("kind", SESSIONS)
 def test_a_whole_session_gives_its_payload(kind: str) -> None:
     wire = listening()
-    assert wire.hear(*SESSIONS[kind][0]) == [told(kind)]
+    assert wire.hear(*SESSIONS[kind][0]) == [reported(kind)]
     assert wire.ends == {"complete": 1}
 
 
@@ -78,9 +78,9 @@ def test_a_lost_frame_costs_its_own_message_alone_and_only_if_it_was_needed(kind
     heard = [*frames[:place], *other, *frames[place + 1 :]]
     found = wire.hear(*heard)
     assert ("18FECA09", (b"other" * 3).hex().upper()) in found
-    assert (told(kind) in found) == (place in dispensable)
+    assert (reported(kind) in found) == (place in dispensable)
     assert_balanced(wire, heard, found)
-    assert wire.payloads(*frames) == [told(kind)]  # the next one is whole again
+    assert wire.payloads(*frames) == [reported(kind)]  # the next one is whole again
     assert wire.ends["complete"] == (3 if place in dispensable else 2)
 
 

@@ -73,9 +73,9 @@ def test_a_bit_of_a_word_is_an_alarm() -> None:
 def test_a_message_that_flags_wrong_frames_says_so_to_its_alarms() -> None:
     plain = car()
     messages = tuple(replace(message, reports_protection=True) for message in plain.buses[0].messages)
-    told = replace(plain, buses=(replace(plain.buses[0], messages=messages), *plain.buses[1:]))
+    reported = replace(plain, buses=(replace(plain.buses[0], messages=messages), *plain.buses[1:]))
     entry = MapEntry("Faults.Word", "event.bms_fault", bit=1)
-    first, *_ = mapped_alarms([entry], told)
+    first, *_ = mapped_alarms([entry], reported)
     assert first.rule.protection == len(messages[0].signals)
     assert next(mapped_alarms([entry], plain)).rule.protection == -1
 

@@ -27,7 +27,7 @@ databases = ["a.dbc"]
 """
 
 
-def told(tmp_path: Path, entries: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def reported(tmp_path: Path, entries: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     (tmp_path / "a.dbc").write_text(DATABASE)
     file = tmp_path / "gateway.toml"
     file.write_text(BASE + entries)
@@ -56,7 +56,7 @@ bit = 1
 
 signal = "Current"
 """
-    assert told(tmp_path, entries, capsys) == [
+    assert reported(tmp_path, entries, capsys) == [
         '12: map[0].to: no measurement "pack" (there are battery, cells, charger, meter)',
         '14: map[1].signal: "Voltage" is not a Message.Signal (did you mean "Pack.Voltage"?)',
         '21: map[3].to: no event is called "current" (the nearest is "charge_overcurrent")',
@@ -68,7 +68,7 @@ def test_keys_of_several_entries_are_reported_with_the_first_fault_of_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entries = '[[map]]\nsignal = 7\n[[limit]]\nabov = 1\n[[protect]]\nprofile = "x"\n[web]\nlisten = "here"\n'
-    lines = told(tmp_path, entries, capsys)
+    lines = reported(tmp_path, entries, capsys)
     assert [line.partition(": ")[0] for line in lines] == ["11", "15", "12", "17"]
     assert lines[0] == "11: map[0].signal: must be text, not an integer"
 

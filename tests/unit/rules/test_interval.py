@@ -35,14 +35,14 @@ def test_flags_of_the_data_model_are_held_by_their_name_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "reported"),
     [
         ({"flags_every_s": 5.0}, "reduce: flags_every_s: does nothing where all rows are sent"),
         ({"flags": {"Pack_State": 5.0}}, "reduce: flags: does nothing where all rows are sent"),
         ({"every_s": 5.0, "flags_every_s": -1.0}, "reduce: flags_every_s: must be from 0 to 86400, not -1"),
     ],
 )
-def test_an_interval_of_flags_without_one_of_rows_is_an_error(keys: dict[str, object], told: str) -> None:
+def test_an_interval_of_flags_without_one_of_rows_is_an_error(keys: dict[str, object], reported: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read_reduce(TomlTable(Document.plain(Path("reduce"), keys), {}))
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(reported)

@@ -189,13 +189,13 @@ def test_stamps_of_events_are_shifted_like_those_of_their_rows() -> None:
 def test_an_onlooker_gets_the_frame_s_time_whatever_the_stamps_of_the_points_count_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told: list[int] = []
+    reported: list[int] = []
     stages, lines, live = stages_of(), LineBuffer(), LiveState(FakeClock(), lambda _name: None)
-    monkeypatch.setattr(live, "add_event", lambda _event, time_ns: told.append(time_ns))
+    monkeypatch.setattr(live, "add_event", lambda _event, time_ns: reported.append(time_ns))
     stages.writing.set_observer(live)
     stages.bind(0, Binding(0, "can0", "can0"))
     stages.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
-    assert told == [SECOND // 10] * 2
+    assert reported == [SECOND // 10] * 2
 
 
 @pytest.mark.parametrize("stored", range(len(DRIVE) + 1))
@@ -229,13 +229,13 @@ class Reloaded:
         batch = frames(steps, self._taken)
         self._taken += len(batch)
         self.pipeline.process("log", batch, {}, resume_as=self._resume_as, own_time=True)
-        return self.told()
+        return self.reported()
 
     def replace(self, stages: Stages) -> list[str]:
         self.pipeline.replace_stages(stages)
-        return self.told()
+        return self.reported()
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         before = len(self.store.text)
         self.pipeline.finish()
         counters = self.ledger.snapshot()
@@ -260,7 +260,7 @@ def test_over_a_new_line_an_alarm_that_is_active_goes_on_and_ends_once() -> None
 
 def test_an_alarm_of_a_log_that_is_resumed_goes_on_though_nothing_new_has_come_of_it() -> None:
     bench = Reloaded(stored=2)
-    assert bench.take(Step(1.0, soc=9), Step(2.0, soc=9)) == []  # told by the run before
+    assert bench.take(Step(1.0, soc=9), Step(2.0, soc=9)) == []  # reported by the run before
     assert bench.replace(stages_of()) == []
     assert bench.take(Step(3.0, soc=9)) == []
     assert bench.replace(stages_of(limits=LIMITS[1:])) == [

@@ -120,12 +120,12 @@ def test_a_counter_that_stands_still_is_reported_in_the_rows_of_that_message(
     stages = stages_of(spec, Action.FLAG)
     points = parse_lines(written(stages, frames))
     counted = stages.counted()
-    told = [point.fields["protection_ok"] for point in points if point.measurement == SPOILED]
+    reported = [point.fields["protection_ok"] for point in points if point.measurement == SPOILED]
     repeated = counted[f"protection/can0/{SPOILED}/repeated"]
     skipped = counted.get(f"protection/can0/{SPOILED}/skipped", 0)
     assert repeated > 0.9 * spoiled["counter"] > 10
-    assert told.count(False) in (repeated, repeated + skipped)
-    assert told.count(True) == len(told) - told.count(False)
+    assert reported.count(False) in (repeated, repeated + skipped)
+    assert reported.count(True) == len(reported) - reported.count(False)
     assert "frames/can0/lost/bad_counter" not in counted  # nothing is dropped
     assert counted["frames/can0/decoded"] == len(frames)
 

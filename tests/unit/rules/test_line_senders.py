@@ -288,7 +288,7 @@ def test_a_battery_that_comes_back_with_another_address_goes_on_as_the_same_pack
     assert {row["current_a"] for row in rows_of(text, "battery") if "current_a" in row} == {10.0}
     assert ("sender_changed", "Pack comes from sender 07 now, instead of 01") in events(text)
     assert [code for code, _ in events(text)].count("sender_changed") == 1
-    # 0.9 s of the first address and what the second one has told: nothing is counted for the time between.
+    # 0.9 s of the first address and what the second one has sent: nothing is counted for the time between.
     counted = next(row for row in reversed(rows_of(text, "battery")) if "charged_ah" in row)
     assert isinstance(counted["charged_ah"], float)
     seconds = counted["charged_ah"] * 3600 / 10

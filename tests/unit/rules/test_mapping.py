@@ -232,8 +232,8 @@ def test_a_text_has_the_words_of_the_entry_or_else_those_of_the_database() -> No
     (record,) = mapping.records
     (texts,) = [dict(field.texts) for field in record.fields if field.name == "phase"]
     slots = [bus.messages[0].outputs[0].parts[0].slots[0] for bus in mapping.buses]
-    told = [{raw: texts[number] for raw, number in slot.words} for slot in slots]
-    assert told == [{3: "Bulk", 5: "Float"}, {3: "constant current", 5: "Float", -1: "off"}]
+    reported = [{raw: texts[number] for raw, number in slot.words} for slot in slots]
+    assert reported == [{3: "Bulk", 5: "Float"}, {3: "constant current", 5: "Float", -1: "off"}]
 
 
 def test_a_word_of_several_values_is_each_of_them() -> None:

@@ -188,7 +188,7 @@ def test_each_cycle_has_an_event_of_its_own_after_its_row() -> None:
 
 
 def test_of_one_row_the_pages_that_are_back_are_reported_before_those_that_are_missing() -> None:
-    """So that the last that is told of a cycle is what it lacks."""
+    """So that the last report of a cycle is what it lacks."""
     mapping = resolve([MapEntry("Cells.Cell{n}", "cells.v{n}")], car())
     pages = MissingPages(mapping)
     pages.bind(0, 0, "can0")

@@ -1,4 +1,4 @@
-"""What a `[[protect]]` may say, and what it is told when it says something else."""
+"""What a `[[protect]]` may say, and the error where it says something else."""
 
 import re
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_message_may_be_named_by_an_id_as_elsewhere_in_the_configuration(
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "reported"),
     [
         ("", "protect[0].message: is missing, and so is id (one of the two says which message)"),
         ('message = "Pack"\nid = "1A0"', "protect[0].id: stands beside message (keep one of the two)"),
@@ -51,16 +51,16 @@ def test_a_message_may_be_named_by_an_id_as_elsewhere_in_the_configuration(
         ('mesage = "Pack"', "protect[0].mesage: unknown key (did you mean message?)"),
     ],
 )
-def test_one_of_message_and_id_is_needed(tmp_path: Path, keys: str, told: str) -> None:
+def test_one_of_message_and_id_is_needed(tmp_path: Path, keys: str, reported: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, f'[[protect]]\nprofile = "e2e-5"\ndata_id = 1\n{keys}\n')
     message = str(caught.value)
-    assert re.search(rf"protect\.toml:\d+: {re.escape(told)}", message)
+    assert re.search(rf"protect\.toml:\d+: {re.escape(reported)}", message)
     assert "\n" not in message
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "reported"),
     [
         ('profile = "e2e-1"', "protect[0].profile: must be one of crc8-j1850, e2e-1a"),
         ('profile = "e2e-1a"', "protect[0].data_id: is missing: e2e-1a has one of 16 bits"),
@@ -85,11 +85,11 @@ def test_one_of_message_and_id_is_needed(tmp_path: Path, keys: str, told: str) -
         ('profile = "e2e-1a"\ndata_id = 1\ntimeout_s = 0', "protect[0].timeout_s: must be above 0"),
     ],
 )
-def test_a_wrong_key_is_one_line_with_its_path(tmp_path: Path, keys: str, told: str) -> None:
+def test_a_wrong_key_is_one_line_with_its_path(tmp_path: Path, keys: str, reported: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, f'[[protect]]\nmessage = "Pack"\n{keys}\n')
     message = str(caught.value)
-    assert told in message
+    assert reported in message
     assert "\n" not in message
 
 

@@ -1,4 +1,4 @@
-"""From `[[protect]]` to rules: places, names, and the flag that a message tells by."""
+"""From `[[protect]]` to rules: places, names, and the flag that marks wrong frames."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -173,21 +173,21 @@ def test_without_a_bus_every_bus_that_has_the_message_is_meant(spec: PlanSpec) -
 
 
 def test_a_flagged_message_has_a_flag_after_its_signals_that_no_signal_is_called(spec: PlanSpec) -> None:
-    told = rules_of(spec, on_error=Action.FLAG).spec
-    message, same = told.buses[0].messages[0], told.buses[1].messages[0]
-    fields = told.records[message.record].fields
+    reported = rules_of(spec, on_error=Action.FLAG).spec
+    message, same = reported.buses[0].messages[0], reported.buses[1].messages[0]
+    fields = reported.records[message.record].fields
     assert message.reports_protection
     assert (fields[-1].name, fields[-1].kind) == ("frame_protection_ok", SlotKind.BOOL)
     assert len(fields) == len(message.signals) + 1
     assert not same.reports_protection
-    assert told.records[same.record].fields == fields[:-1]
+    assert reported.records[same.record].fields == fields[:-1]
     assert rules_of(spec).spec is spec
 
 
 def test_a_bus_with_a_flagged_message_still_compares_ids_in_its_bits(spec: PlanSpec) -> None:
     masked = replace(spec, buses=(replace(spec.buses[0], standard_mask=0x7F0, extended_mask=0x1FFFFF00),))
-    told = rules_of(masked, on_error=Action.FLAG).spec.buses[0]
-    assert (told.standard_mask, told.extended_mask) == (0x7F0, 0x1FFFFF00)
+    reported = rules_of(masked, on_error=Action.FLAG).spec.buses[0]
+    assert (reported.standard_mask, reported.extended_mask) == (0x7F0, 0x1FFFFF00)
 
 
 def test_an_id_separates_messages_of_one_name_and_so_do_their_counts(spec: PlanSpec) -> None:
@@ -211,8 +211,8 @@ def test_a_range_of_ids_is_one_message_and_protected_as_a_whole(tmp_path: Path) 
     ranged = build_plan([BusDatabases("can0", (tmp_path / "pack.sym",))]).spec
     rules = rules_of(ranged, profile=COUNTER, data_id=None, counter="Alive").rules
     assert [rule.name for rule in rules] == ["Pack", "Pack_101", "Pack_102"]
-    told = rules_of(ranged, profile=COUNTER, data_id=None, counter="Alive", on_error=Action.FLAG).spec
-    assert all(message.reports_protection for message in told.buses[0].messages)
+    reported = rules_of(ranged, profile=COUNTER, data_id=None, counter="Alive", on_error=Action.FLAG).spec
+    assert all(message.reports_protection for message in reported.buses[0].messages)
 
 
 def test_an_id_means_the_message_that_its_frames_are_to_the_decoder(spec: PlanSpec) -> None:
@@ -225,7 +225,7 @@ def test_an_id_means_the_message_that_its_frames_are_to_the_decoder(spec: PlanSp
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "reported"),
     [
         ({"message": "Pak"}, 'protect[0].message: no message "Pak" on can0 (did you mean "Pack"?)'),
         ({"message": "X", "bus": None}, 'protect[0].message: no message "X" in any database'),
@@ -260,11 +260,11 @@ def test_an_id_means_the_message_that_its_frames_are_to_the_decoder(spec: PlanSp
     ],
 )
 def test_what_the_database_does_not_have_is_refused(
-    spec: PlanSpec, keys: dict[str, object], told: str
+    spec: PlanSpec, keys: dict[str, object], reported: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         rules_of(spec, **keys)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert caught.value.exit_code == 78
 
 

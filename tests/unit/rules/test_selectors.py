@@ -187,8 +187,8 @@ def test_a_limit_reads_the_field_whichever_branch_fills_it(tmp_path: Path) -> No
     )
     bench.watcher = Watcher(bench.schema, [alarm.rule for alarm in bench.alarms])
     bench.watcher.bind(0, 0, 0, [1])
-    told = bench.events("00 A00F 05", "01 A00F 05", "01 0000 C8")
-    assert [second for second, _ in told] == [0, 1, 2]
+    reported = bench.events("00 A00F 05", "01 A00F 05", "01 0000 C8")
+    assert [second for second, _ in reported] == [0, 1, 2]
 
 
 FAULT = ("Mux M : 0|8@1+ (1,0)", "Fault m0 : 8|1@1+ (1,0)", "Fault m1 : 9|1@1+ (1,0)")
@@ -229,10 +229,10 @@ def test_raw_values_and_bits_are_those_that_each_branch_can_have(tmp_path: Path)
     entry = MapEntry("A.State", "battery.soc_pct", absent=(15, "lost", 4095))
     (part,) = resolve([entry], spec).buses[0].messages[0].outputs[0].parts
     assert [slot.absent for slot in part.slots] == [(15,), (15, 300, 4095)]
-    for value, told in ((4096, "0 to 4095 (raw), not 4096"), ("los", '"los" (did you mean "lost"?)')):
+    for value, reported in ((4096, "0 to 4095 (raw), not 4096"), ("los", '"los" (did you mean "lost"?)')):
         with pytest.raises(ConfigError) as caught:
             tests(when=(value,))
-        assert told in str(caught.value)
+        assert reported in str(caught.value)
     with pytest.raises(ConfigError, match="has bits 0 to 11, not 12"):
         tests(bit=12)
 

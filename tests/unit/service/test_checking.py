@@ -40,8 +40,8 @@ def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
     (tmp_path / "drive.log").touch()
     monkeypatch.setattr("telemetry.service.rate_findings.measure", lambda *_: Rate(100.0, 1000.0, 10.0))
     source = 'cap_mib = 36\n[[replay]]\nname = "log"\nfile = "drive.log"\n'
-    told = "100 points/s, 86.4 MB a day compressed; the spool holds 10.5 h of it"
-    assert f"source log: {told}" in texts(findings(tmp_path, source), Grade.FACT)
+    reported = "100 points/s, 86.4 MB a day compressed; the spool holds 10.5 h of it"
+    assert f"source log: {reported}" in texts(findings(tmp_path, source), Grade.FACT)
 
 
 def test_a_rate_counts_the_row_of_the_last_interval(tmp_path: Path) -> None:

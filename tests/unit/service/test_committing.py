@@ -15,7 +15,7 @@ DEADLINE_S = 20.0
 
 
 class Bench:
-    """A spool whose disk hangs while it is told to."""
+    """A spool whose disk hangs while it is asked to."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = FakeClock()

@@ -1,4 +1,4 @@
-"""The service's numbers of one moment, and what is told of them later."""
+"""The service's numbers of one moment, and what is reported of them later."""
 
 import pytest
 
@@ -24,10 +24,10 @@ def test_each_age_is_of_its_own_moment(got_on_s: float, progress_age_s: float) -
 
 
 def test_the_status_has_the_accounts_and_the_states_of_the_moment() -> None:
-    told = figures(97.0).status("van", {"service": "running"}, SinkState(), now_s=100.0, got_on_s=100.0)
-    assert told["vehicle"] == "van"
-    assert told["accounts"] == {"bus/can0/read": 7}
-    assert (told["state"]["service"], told["state"]["spool"]) == ("running", "on disk")
+    reported = figures(97.0).status("van", {"service": "running"}, SinkState(), now_s=100.0, got_on_s=100.0)
+    assert reported["vehicle"] == "van"
+    assert reported["accounts"] == {"bus/can0/read": 7}
+    assert (reported["state"]["service"], reported["state"]["spool"]) == ("running", "on disk")
     refusing = figures(97.0, "No space left").status("van", {}, SinkState(), now_s=100.0, got_on_s=100.0)
     assert refusing["state"]["spool"] == "No space left"
 

@@ -1,4 +1,4 @@
-"""What the service manager is told, and when; never at the cost of the service."""
+"""What is sent to the service manager, and when; never at the cost of the service."""
 
 import logging
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ def supervisor(listener: NotifySocket, clock: FakeClock, watchdog_us: str = "") 
 def test_the_life_of_a_service_is_reported_on_path_and_abstract_sockets(listener: NotifySocket) -> None:
     clock = FakeClock()
     clock.advance(12.5)
-    told = supervisor(listener, clock)
-    told.ready("can0 receiving")
-    told.reloading()
-    told.ready()
-    told.stopping()
-    told.close()
+    reported = supervisor(listener, clock)
+    reported.ready("can0 receiving")
+    reported.reloading()
+    reported.ready()
+    reported.stopping()
+    reported.close()
     listener.poll()
     assert listener.received == [
         ["READY=1", "STATUS=can0 receiving"],
@@ -47,23 +47,23 @@ def test_the_life_of_a_service_is_reported_on_path_and_abstract_sockets(listener
 
 def test_a_status_is_reported_when_it_changes_but_not_all_the_time(listener: NotifySocket) -> None:
     clock = FakeClock()
-    told = supervisor(listener, clock)
+    reported = supervisor(listener, clock)
     for text in ("a", "a", "b"):
-        told.status(text)
+        reported.status(text)
     clock.advance(STATUS_EVERY_S)
-    told.status("two\nREADY=1")
-    told.close()
+    reported.status("two\nREADY=1")
+    reported.close()
     listener.poll()
     assert listener.received == [["STATUS=a"], ["STATUS=two READY=1"]]
 
 
 def test_the_watchdog_is_reported_through_the_socket(listener: NotifySocket) -> None:
     clock = FakeClock()
-    told = supervisor(listener, clock, watchdog_us="2000000")
+    reported = supervisor(listener, clock, watchdog_us="2000000")
     for _ in range(4):
-        told.went_round(took=False, waiting=False)
+        reported.went_round(took=False, waiting=False)
         clock.advance(0.5)
-    told.close()
+    reported.close()
     listener.poll()
     assert listener.received == [["WATCHDOG=1"]] * 2
 
@@ -80,21 +80,21 @@ def test_the_watchdog_is_reported_through_the_socket(listener: NotifySocket) -> 
     ],
 )
 def test_without_a_supervisor_of_this_process_nothing_is_reported(environment: dict[str, str]) -> None:
-    told = Supervisor.from_environment(FakeClock(), environment, 7)
-    told.ready("up")
-    told.went_round(took=True, waiting=False)
-    told.status("up")
-    told.stopping()
-    told.close()
+    reported = Supervisor.from_environment(FakeClock(), environment, 7)
+    reported.ready("up")
+    reported.went_round(took=True, waiting=False)
+    reported.status("up")
+    reported.stopping()
+    reported.close()
     assert environment == {}
 
 
 def test_a_supervisor_that_is_gone_costs_a_line_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told = Notifier(f"{tmp_path}/nobody")
-    told.send("READY=1", "STATUS=up")
-    told.close()
+    reported = Notifier(f"{tmp_path}/nobody")
+    reported.send("READY=1", "STATUS=up")
+    reported.close()
     assert caplog.messages == ["READY=1: not sent to the service manager: No such file or directory"]
 
 
@@ -102,13 +102,13 @@ def test_a_supervisor_that_does_not_read_does_not_hold_the_service_up(
     listener: NotifySocket, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("telemetry.service.supervisor.SEND_TIMEOUT_S", 0.001)
-    told = Notifier(listener.address)
+    reported = Notifier(listener.address)
     with caplog.at_level(logging.WARNING):
         for _ in range(10_000):
-            told.send("STATUS=" + "x" * 1000)
+            reported.send("STATUS=" + "x" * 1000)
             if caplog.messages:
                 break
-    told.close()
+    reported.close()
     assert "not sent to the service manager" in caplog.messages[0]
 
 
@@ -118,10 +118,10 @@ def test_an_address_of_another_family_is_named(caplog: pytest.LogCaptureFixture)
 
 
 def test_closing_twice_is_as_good_as_once(listener: NotifySocket) -> None:
-    told = Notifier(listener.address)
-    told.close()
-    told.close()
-    told.send("READY=1")
+    reported = Notifier(listener.address)
+    reported.close()
+    reported.close()
+    reported.send("READY=1")
     listener.poll()
     assert listener.received == []
 

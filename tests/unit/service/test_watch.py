@@ -1,4 +1,4 @@
-"""What the service tells of its own spool and clock, and how often."""
+"""What the service reports of its own spool and clock, and how often."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from telemetry.service.watch import OVER_AFTER_S, REPEAT_S, ClockWatch, SpoolWat
 from tests.support.clock import FakeClock
 
 
-def told(events: list[Event]) -> list[tuple[str, bool]]:
+def reported(events: list[Event]) -> list[tuple[str, bool]]:
     return [(event.code, event.active) for event in events]
 
 
 def test_a_disk_that_refuses_is_reported_once_and_so_is_its_recovery() -> None:
     watch = SpoolWatch(evicted=0, damaged=0)
     seen = [
-        told(watch.observe(volatile=volatile, evicted=0, damaged=0, now_s=now_s))
+        reported(watch.observe(volatile=volatile, evicted=0, damaged=0, now_s=now_s))
         for now_s, volatile in enumerate(("", "No space left on device", "No space left on device", "", ""))
     ]
     assert seen == [[], [("spool_volatile", True)], [], [("spool_volatile", False)], []]
@@ -33,7 +33,7 @@ def test_losses_are_reported_at_once_and_then_summed_up_until_they_end() -> None
     (second,) = at(1.0 + REPEAT_S, 30)
     assert second.text == "20 points"
     assert at(REPEAT_S + OVER_AFTER_S, 30) == []
-    assert told(at(1.0 + REPEAT_S + OVER_AFTER_S, 30)) == [("spool_evicting", False)]
+    assert reported(at(1.0 + REPEAT_S + OVER_AFTER_S, 30)) == [("spool_evicting", False)]
     assert at(2.0 + REPEAT_S + 2 * OVER_AFTER_S, 30) == []
 
 
@@ -57,16 +57,16 @@ def test_a_clock_that_is_slewed_is_not_reported(seconds: float) -> None:
 
 def test_damage_that_is_found_at_the_start_is_reported() -> None:
     watch = SpoolWatch(evicted=0, damaged=5)
-    assert told(watch.observe(volatile="", evicted=0, damaged=9, now_s=0.0)) == [("spool_damaged", True)]
+    assert reported(watch.observe(volatile="", evicted=0, damaged=9, now_s=0.0)) == [("spool_damaged", True)]
 
 
 def test_a_clock_that_is_not_known_and_then_set_is_three_events() -> None:
     clock = FakeClock()
     watch = ClockWatch(clock)
-    assert told(watch.observe(time_known=False)) == [("clock_unknown", True)]
+    assert reported(watch.observe(time_known=False)) == [("clock_unknown", True)]
     clock.advance(10.0)
     assert watch.observe(time_known=False) == []
     clock.step(3600.0)
-    assert told(watch.observe(time_known=True)) == [("clock_step", True), ("clock_unknown", False)]
+    assert reported(watch.observe(time_known=True)) == [("clock_step", True), ("clock_unknown", False)]
     clock.advance(10.0)
     assert watch.observe(time_known=True) == []

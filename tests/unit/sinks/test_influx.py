@@ -267,9 +267,9 @@ def test_a_secret_that_was_read_again_is_blotted_too(connect: Connect, tmp_path:
     client.probe()
     file.write_text("s3cond-secret\n")
     assert client.reread_credentials()
-    told = repr(client.probe())
-    assert "no such password" in told
-    assert "s3cond-secret" not in told
+    reported = repr(client.probe())
+    assert "no such password" in reported
+    assert "s3cond-secret" not in reported
 
 
 def test_urllib3_is_not_imported_before_the_first_request() -> None:

@@ -22,7 +22,7 @@ def rig() -> SenderRig:
 
 
 def test_a_server_that_begins_to_refuse_everything_holds_and_costs_nothing(rig: SenderRig) -> None:
-    """As a proxy in front of it does that was set up anew, with an answer 400 of its own."""
+    """As a proxy in front of it does that was set up again, with an answer 400 of its own."""
     rig.queue.put_lines(*lines(5, "before"))
     rig.run_until_idle()
     rig.server.behave = lambda _: Answer(400, {}, b"<html>plain HTTP request sent to HTTPS port</html>")

@@ -37,7 +37,7 @@ CANARY = "canary-secret"
     ],
 )
 def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object], message: str) -> None:
-    # Values of several types go through one mapping, which no annotation of it could tell apart.
+    # Values of several types go through one mapping, which no annotation of it could distinguish.
     settings = InfluxSettings(**{"url": "http://host:8086", "bucket": "b", **values})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=message) as caught:
         settings.check(Where("[influx]"))

@@ -130,7 +130,7 @@ def test_one_that_does_not_stop_in_time_is_replaced_when_it_has(bench: Bench) ->
 
 
 def test_one_that_does_not_stop_in_time_is_described_as_its_successor(bench: Bench) -> None:
-    """For the channel keeps its number, and the line is told of it once."""
+    """For the channel keeps its number, and the line hears of it once."""
     isotp = (IsoTpId(0x7E8),)
     changed = replace(CAN, link=CanInterface("can1"), isotp=isotp)
     bench.sources.retire([changed, replace(CAN, name="other")])

@@ -22,17 +22,17 @@ def test_it_is_seen_by_poll_and_by_who_waits_for_the_event() -> None:
 def test_setting_it_twice_calls_the_listeners_once() -> None:
     calls: list[str] = []
     with StopSignal() as stop:
-        stop.on_set(lambda: calls.append("told"))
+        stop.on_set(lambda: calls.append("reported"))
         stop.set()
         stop.set()
-    assert calls == ["told"]
+    assert calls == ["reported"]
 
 
 def test_a_removed_listener_is_not_called() -> None:
     calls: list[str] = []
 
     def listener() -> None:
-        calls.append("told")
+        calls.append("reported")
 
     with StopSignal() as stop:
         stop.on_set(listener)

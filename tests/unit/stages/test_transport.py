@@ -175,7 +175,7 @@ def test_a_broadcast_with_a_gap_has_lost_packets_however_it_ends() -> None:
     wire.hear("18FF50E5#00", after_ns=2 * SECOND_NS)
     wire.hear(announce, third)  # which ends the one before: by time
     assert wire.ends == {"lost_packets": 1}
-    wire.hear(announce, second)  # begins anew
+    wire.hear(announce, second)  # begins again
     assert wire.ends == {"lost_packets": 2}
     wire.hear("1CECFF01#FFFFFFFFFFFFFFFF")  # the sender gives up
     assert wire.ends == {"lost_packets": 3}

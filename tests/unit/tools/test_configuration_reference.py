@@ -1,4 +1,4 @@
-"""docs/configuration.md tells of every key that the code reads, as the code reads it."""
+"""docs/configuration.md names every key that the code reads, as the code reads it."""
 
 import ast
 from collections.abc import Iterator
@@ -48,8 +48,8 @@ def test_no_key_of_the_code_escapes_the_recording() -> None:
 def test_a_key_without_words_and_words_without_a_key_are_reported() -> None:
     keys = {table: dict(names) for table, names in asked_keys().items()}
     keys["can"]["new_key_s"] = keys["can"].pop("socket")
-    told = list(differences(keys))
-    assert [sentence.split(" ")[:2] for sentence in told] == [["can:", "new_key_s"], ["can:", "socket"]]
+    reported = list(differences(keys))
+    assert [sentence.split(" ")[:2] for sentence in reported] == [["can:", "new_key_s"], ["can:", "socket"]]
 
 
 def test_a_table_that_the_page_has_no_place_for_is_reported() -> None:

@@ -32,9 +32,9 @@ def test_a_service_that_stops_is_not_ready() -> None:
 
 @pytest.mark.parametrize("text", ["waiting for can1: no such device", "no good message for 12 s"])
 def test_a_silent_device_and_a_server_that_refuses_are_reported_and_no_reason(text: str) -> None:
-    told = status(sink_held=True)
-    told["state"] |= {"source/can1": text, "sink": "401 unauthorized"}
-    verdict = ready(told)
+    reported = status(sink_held=True)
+    reported["state"] |= {"source/can1": text, "sink": "401 unauthorized"}
+    verdict = ready(reported)
     assert verdict.reasons == ()
     assert verdict.notes == (
         f"can1: {text}",
@@ -44,15 +44,15 @@ def test_a_silent_device_and_a_server_that_refuses_are_reported_and_no_reason(te
 
 
 def test_a_server_that_is_not_reached_is_reported_and_no_reason() -> None:
-    told = status()
-    told["sink"]["failure"] = "no connection: Connection refused"
-    verdict = ready(told)
+    reported = status()
+    reported["sink"]["failure"] = "no connection: Connection refused"
+    verdict = ready(reported)
     assert verdict.reasons == ()
     assert verdict.notes == ("the server takes nothing, batches wait: no connection: Connection refused",)
 
 
 def test_batches_that_wait_for_the_time_are_reported_and_no_reason() -> None:
-    told = status()
-    told["sink"]["waits_for_time"] = True
-    told["state"]["sink"] = "batches wait until the clock is synchronised"
-    assert ready(told) == Verdict((), ("batches wait until the clock is synchronised",))
+    reported = status()
+    reported["sink"]["waits_for_time"] = True
+    reported["state"]["sink"] = "batches wait until the clock is synchronised"
+    assert ready(reported) == Verdict((), ("batches wait until the clock is synchronised",))

@@ -132,9 +132,9 @@ def test_latencies_are_counted_by_their_upper_bounds() -> None:
 def test_a_gauge_that_the_system_did_not_give_is_absent() -> None:
     given = status()
     del given["gauges"]["memory_bytes"]
-    told = exposition(given).decode()
-    assert "nev_telemetry_resident_memory" not in told
-    assert "nev_telemetry_uptime_seconds 100.0" in told
+    reported = exposition(given).decode()
+    assert "nev_telemetry_resident_memory" not in reported
+    assert "nev_telemetry_uptime_seconds 100.0" in reported
 
 
 def test_lines_that_were_dropped_are_a_counter() -> None:

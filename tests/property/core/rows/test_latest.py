@@ -50,18 +50,18 @@ def test_what_is_remembered_is_the_last_of_each_field(batches: list[list[Row]], 
             if record in kept:
                 count = last.get((record, tags), (0, 0, 0, 0))[3]
                 last[record, tags] = (channel, time_ns, observed_ns, count + 1)
-                told = {field: (value, time_ns, observed_ns) for field, value in fields.items()}
-                values.setdefault((record, tags), {}).update(told)
+                reported = {field: (value, time_ns, observed_ns) for field, value in fields.items()}
+                values.setdefault((record, tags), {}).update(reported)
         latest.observe(samples, observed_ns)
     found = [latest[index] for index in range(len(latest))]
     assert {(each.record, each.tags): each[2:6] for each in found} == last
     assert [(each.record, each.tags) for each in found] == list(last)
     assert latest.rows() == [each.rows for each in found]
     for each in found:
-        told = {
+        reported = {
             field: (raw, time_ns, observed_ns)
             for field, raw, time_ns, observed_ns in zip(
                 each.fields, each.raw, each.times_ns, each.observations_ns, strict=True
             )
         }
-        assert told == values[each.record, each.tags]
+        assert reported == values[each.record, each.tags]

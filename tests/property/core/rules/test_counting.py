@@ -53,7 +53,7 @@ Reading = tuple[int, dict[str, int | float]]  # ns, raw values
 
 
 def batch_of(schema: Schema, readings: list[Reading]) -> SampleBatch:
-    """What is told with each stamp: of the one message or the other."""
+    """What comes with each stamp: of the one message or the other."""
     batch = SampleBatch(schema)
     for time_ns, raw in readings:
         batch.append(1 if "Watts" in raw else 0, time_ns, raw, channel=0)
@@ -98,8 +98,8 @@ def test_counters_only_grow_and_agree_with_exact_arithmetic(readings: list[tuple
     rows.append((rows[-1][0] + 10 * SECOND, 0))  # in a second of its own, and counts nothing
     out = SampleBatch(schema)
     mapper.map(batch_of(schema, [(time_ns, {"Amps": tenths}) for time_ns, tenths in rows]), out)
-    told = [row.raw for row in out if "charged_ah" in row.raw]
-    counters = {name: [float(row[name]) for row in told] for name in ("charged_ah", "discharged_ah")}
+    reported = [row.raw for row in out if "charged_ah" in row.raw]
+    counters = {name: [float(row[name]) for row in reported] for name in ("charged_ah", "discharged_ah")}
     assert all(values == sorted(values) for values in counters.values())
 
     into = out_of = Fraction(0)

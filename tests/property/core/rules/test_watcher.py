@@ -1,4 +1,4 @@
-"""The compiled watcher tells what the readable one tells, whatever comes and however it is batched."""
+"""The compiled watcher reports what the readable one reports, whatever comes and however it is batched."""
 
 import itertools
 from collections.abc import Sequence

@@ -32,16 +32,16 @@ PLAIN = Alarm(
 )
 
 
-def told(alarm: Alarm, value: float, *, active: bool = True, member: int = 0) -> Event:
+def reported(alarm: Alarm, value: float, *, active: bool = True, member: int = 0) -> Event:
     event, _ = AlarmEvents([alarm]).of(Transition(0, 5, 0, 0, active, value, member), "can0")
     return event
 
 
 def test_a_bit_is_reported_with_the_alarms_own_words_level_and_tags() -> None:
-    assert told(SHORT, 1.0) == Event(
+    assert reported(SHORT, 1.0) == Event(
         "short_circuit", Level.CRITICAL, active=True, text="the output is shorted", source="can0", pack="main"
     )
-    assert told(SHORT, 0.0, active=False) == Event(
+    assert reported(SHORT, 0.0, active=False) == Event(
         "short_circuit",
         Level.INFORMATION,
         active=False,
@@ -63,8 +63,8 @@ def test_a_bit_is_reported_with_the_alarms_own_words_level_and_tags() -> None:
 def test_the_text_says_what_and_how_much(
     alarm: Alarm, value: float, member: int, begins: str, ends: str
 ) -> None:
-    assert told(alarm, value, member=member).text == begins
-    assert told(alarm, value, member=member, active=False).text == ends
+    assert reported(alarm, value, member=member).text == begins
+    assert reported(alarm, value, member=member, active=False).text == ends
 
 
 def test_events_of_one_code_and_one_moment_do_not_overwrite_one_another() -> None:

@@ -137,7 +137,7 @@ def test_time_that_steps_back_ends_the_cycle() -> None:
     back = [Arrival(one.time_ms - 3_600_000, one.page, one.cycle) for one in BURST[42:]]
     pack = Pack(4)
     assert cycles_of(pack.take(BURST[:42] + back)) == [*range(10), *range(11, 20)]
-    assert pack.mapper.incomplete_cycles == 1 + 1  # before the step, and behind it
+    assert pack.mapper.incomplete_cycles == 1 + 1  # before the step, and after it
 
 
 def test_a_cycle_that_stands_still_is_given_up_after_exactly_ten_seconds() -> None:

@@ -21,7 +21,7 @@ class Bench:
         self.schema = schema
         self.senders = Senders(schema, JUDGED)
         self.senders.bind(0, 0, FIRST_TAGS)
-        self.told: list[str] = []
+        self.reported: list[str] = []
 
     def send(self, record: int, sender: int, seconds: float, *, right: bool = True) -> str:
         batch = SampleBatch(self.schema)
@@ -33,9 +33,9 @@ class Bench:
             assert (found.row, found.time_ns, found.channel) == (0, round(seconds * SECOND), 0)
             name = self.schema.specs[found.record].measurement
             how = "in the place of" if found.is_change else "and not"
-            self.told.append(f"{name}: {found.taken:02X} {how} {found.other:02X}")
+            self.reported.append(f"{name}: {found.taken:02X} {how} {found.other:02X}")
         (row,) = batch
-        marks = {0: "taken", OTHER_SENDER: "kept out", NEW_SENDER: "taken anew"}
+        marks = {0: "taken", OTHER_SENDER: "kept out", NEW_SENDER: "taken again"}
         assert row.id & 0xFFFF == sender
         return marks[row.id & (OTHER_SENDER | NEW_SENDER)]
 
@@ -56,7 +56,7 @@ def test_a_second_sender_is_reported_once_for_each_message(bench: Bench) -> None
         for sender in (1, 2):
             bench.send(VOLTS, sender, step + sender / 10)
             bench.send(CELLS, sender, step + sender / 10)
-    assert bench.told == ["Volts: 01 and not 02", "Cells: 01 and not 02"]
+    assert bench.reported == ["Volts: 01 and not 02", "Cells: 01 and not 02"]
     assert bench.senders.kept_out(0) == {"Volts": 100, "Cells": 100}
 
 
@@ -64,22 +64,22 @@ def test_each_further_sender_is_reported(bench: Bench) -> None:
     for step in range(3):
         for sender in (5, 9, 253):
             bench.send(VOLTS, sender, step)
-    assert bench.told == ["Volts: 05 and not 09", "Volts: 05 and not FD"]
+    assert bench.reported == ["Volts: 05 and not 09", "Volts: 05 and not FD"]
 
 
 def test_all_that_two_batteries_send_comes_from_the_same_one(bench: Bench) -> None:
     assert bench.send(VOLTS, 1, 0.0) == "taken"
     assert bench.send(CELLS, 2, 0.1) == "taken"  # whether 01 sends it too is not known yet
     assert bench.send(VOLTS, 2, 0.2) == "kept out"
-    assert bench.send(CELLS, 1, 0.3) == "taken anew"
+    assert bench.send(CELLS, 1, 0.3) == "taken again"
     assert [bench.send(CELLS, 2, 0.4), bench.send(VOLTS, 2, 0.5)] == ["kept out", "kept out"]
-    assert bench.told == ["Cells: 01 and not 02", "Volts: 01 and not 02"]
+    assert bench.reported == ["Cells: 01 and not 02", "Volts: 01 and not 02"]
 
 
 def test_a_device_that_sends_other_messages_is_no_second_sender(bench: Bench) -> None:
     for step in range(10):
         assert bench.send(VOLTS, 1, step) == bench.send(INSULATION, 0x50, step) == "taken"
-    assert bench.told == []
+    assert bench.reported == []
 
 
 def test_a_device_that_begins_after_the_last_one_fell_silent_takes_its_place(bench: Bench) -> None:
@@ -87,11 +87,11 @@ def test_a_device_that_begins_after_the_last_one_fell_silent_takes_its_place(ben
     bench.send(CELLS, 1, 1.0)
     assert bench.send(VOLTS, 3, 5.0) == "kept out"
     assert bench.send(VOLTS, 3, 10.999999999) == "kept out"
-    assert bench.told == []  # it may be the same device
-    assert bench.send(VOLTS, 3, 11.0) == "taken anew"
-    assert bench.send(CELLS, 3, 11.1) == "taken anew"  # with its rank
+    assert bench.reported == []  # it may be the same device
+    assert bench.send(VOLTS, 3, 11.0) == "taken again"
+    assert bench.send(CELLS, 3, 11.1) == "taken again"  # with its rank
     assert bench.send(VOLTS, 3, 11.2) == "taken"
-    assert bench.told == ["Volts: 03 in the place of 01"]
+    assert bench.reported == ["Volts: 03 in the place of 01"]
     assert bench.senders.kept_out(0) == {"Volts": 2}
 
 
@@ -101,7 +101,7 @@ def test_another_battery_never_takes_the_place_of_one_that_is_switched_off(bench
         bench.send(VOLTS, 2, step + 0.5)
     assert {bench.send(VOLTS, 2, 3600.0 * hour) for hour in range(1, 48)} == {"kept out"}
     assert bench.send(VOLTS, 1, 3600.0 * 48) == "taken"
-    assert bench.told == ["Volts: 01 and not 02"]
+    assert bench.reported == ["Volts: 01 and not 02"]
 
 
 def test_an_address_that_changes_to_and_fro_is_followed_each_time(bench: Bench) -> None:
@@ -110,10 +110,10 @@ def test_an_address_that_changes_to_and_fro_is_followed_each_time(bench: Bench) 
     for sender in (3, 1, 3, 1, 4, 1):
         for begun in range(3):  # after a restart of 3 s
             assert bench.send(VOLTS, sender, now_s + 3.0 + begun) == "kept out"
-        assert bench.send(VOLTS, sender, now_s + 10.0) == "taken anew"
+        assert bench.send(VOLTS, sender, now_s + 10.0) == "taken again"
         now_s += 100.0
         assert bench.send(VOLTS, sender, now_s) == "taken"
-    assert bench.told[:3] == [
+    assert bench.reported[:3] == [
         "Volts: 03 in the place of 01",
         "Volts: 01 in the place of 03",
         "Volts: 03 in the place of 01",
@@ -125,14 +125,14 @@ def test_two_devices_that_send_every_half_minute_do_not_take_turns(bench: Bench)
         (bench.send(VOLTS, 1, 30.0 * step), bench.send(VOLTS, 2, 30.0 * step + 15.0)) for step in range(9)
     ]
     # 02 seems to be 01 with another address, until 01 is heard again.
-    assert sent == [("taken", "taken anew"), *[("kept out", "taken")] * 8]
-    assert bench.told == ["Volts: 02 in the place of 01", "Volts: 02 and not 01"]
+    assert sent == [("taken", "taken again"), *[("kept out", "taken")] * 8]
+    assert bench.reported == ["Volts: 02 in the place of 01", "Volts: 02 and not 01"]
 
 
 def test_a_step_back_of_time_counts_as_time(bench: Bench) -> None:
     bench.send(VOLTS, 1, 1000.0)
     assert bench.send(VOLTS, 3, 990.000000001) == "kept out"
-    assert bench.send(VOLTS, 3, 990.0) == "taken anew"
+    assert bench.send(VOLTS, 3, 990.0) == "taken again"
 
 
 def test_a_row_whose_frame_is_not_right_is_not_judged(bench: Bench) -> None:
@@ -176,7 +176,7 @@ def test_another_stage_goes_on_from_what_was_known_by_the_names_of_messages(benc
     later.senders.go_on_from(bench.senders, 17)
     assert [later.send(record, 2, 3.0) for record in (0, 1)] == ["kept out", "kept out"]
     assert [later.send(record, 1, 3.1) for record in (0, 1)] == ["taken", "taken"]
-    assert later.told == ["Cells: 01 and not 02"]  # of Volts it was reported
+    assert later.reported == ["Cells: 01 and not 02"]  # of Volts it was reported
     assert later.senders.kept_out(0) == {"Volts": 1, "Cells": 1}
 
 

@@ -1,4 +1,4 @@
-"""What the watcher tells of rows, one promise a test."""
+"""What the watcher reports of rows, one promise a test."""
 
 import pytest
 from telemetry_core.rows.batch import SampleBatch
@@ -35,8 +35,8 @@ class Bench:
 
     def turns(self, *values: float) -> list[bool | None]:
         """For each value in its own row, a second apart: begins, ends, or neither."""
-        told = [self.put(CELLS, seconds, v001=value) for seconds, value in enumerate(values)]
-        return [found[0].active if found else None for found in told]
+        reported = [self.put(CELLS, seconds, v001=value) for seconds, value in enumerate(values)]
+        return [found[0].active if found else None for found in reported]
 
 
 def upper(limit: float, release: float, for_s: float = 0.0, fields: int = 1, tag_set: int = 0) -> RuleSpec:

@@ -175,14 +175,14 @@ def identity(*pieces: bytes) -> dict[str, str]:
 
 def test_what_a_device_says_of_itself_is_kept() -> None:
     device = {"PID": "0xA053", "FW": "150", "SER#": "HQ2211ABCDE", "BMV": "SmartShunt 500A/50mV"}
-    told = {
+    reported = {
         "model": "SmartShunt 500A/50mV",
         "product": "0xA053",
         "serial number": "HQ2211ABCDE",
         "firmware": "150",
     }
-    assert identity(vedirect_block(device)) == told
-    assert identity(vedirect_block(device), vedirect_block({"V": "1", "SER#": "---"})) == told
+    assert identity(vedirect_block(device)) == reported
+    assert identity(vedirect_block(device), vedirect_block({"V": "1", "SER#": "---"})) == reported
     assert identity(vedirect_block(device), vedirect_block({"FW": "159"}))["firmware"] == "159"
     assert identity(vedirect_block({"V": "1"})) == {}
 

@@ -17,7 +17,7 @@ from tests.support.netlink import NESTED, can_data, link
         (can_data(500_000), BitRate(500_000)),
         (can_data(500_000, 2_000_000), BitRate(500_000, 2_000_000)),
         (can_data(None), None),
-        (can_data(0), None),  # not set, as older kernels tell it
+        (can_data(0), None),  # not set, as older kernels report it
         (can_data(0xFFFFFFFF), None),  # slcan whose adapter was set by slcand
         (can_data(500_000, 0), BitRate(500_000)),
         (b"", None),

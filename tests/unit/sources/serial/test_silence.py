@@ -1,11 +1,11 @@
-"""When a device that tells nothing stops being believed."""
+"""When a device that sends nothing stops being believed."""
 
 from telemetry.sources.items import SourceEvent
 from telemetry.sources.serial.silence import SilenceWatch
 from tests.support.clock import FakeClock
 
 
-def told(events: list[SourceEvent]) -> list[tuple[str, bool]]:
+def reported(events: list[SourceEvent]) -> list[tuple[str, bool]]:
     return [(item.event.code, item.event.active) for item in events]
 
 
@@ -15,7 +15,7 @@ def test_values_are_unknown_after_ten_seconds_and_the_device_offline_after_sixty
     clock.advance(9.9)
     assert silence.look() == []
     clock.advance(0.1)
-    assert told(silence.look()) == [("values_unknown", True)]
+    assert reported(silence.look()) == [("values_unknown", True)]
     assert silence.is_unknown
     clock.advance(49.9)
     assert silence.look() == []
@@ -33,12 +33,12 @@ def test_a_good_message_ends_both() -> None:
     clock = FakeClock()
     silence = SilenceWatch("bms", clock)
     clock.advance(61.0)
-    assert told(silence.look()) == [("values_unknown", True), ("device_offline", True)]
-    assert told(silence.broken()) == [("values_unknown", False), ("device_offline", False)]
+    assert reported(silence.look()) == [("values_unknown", True), ("device_offline", True)]
+    assert reported(silence.broken()) == [("values_unknown", False), ("device_offline", False)]
     assert not silence.is_unknown
     assert silence.broken() == []
     clock.advance(10.0)
-    assert told(silence.look()) == [("values_unknown", True)]
+    assert reported(silence.look()) == [("values_unknown", True)]
     assert silence.count == 2
 
 
