@@ -1,0 +1,115 @@
+"""A real Telegraf: a child process that writes what its inputs bring into a file, as line protocol.
+
+It is compiled from its Go module when the cache lacks it; without Go the test is skipped.
+"""
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from telemetry.clock import SystemClock
+from telemetry.demo.debian_package import cache_folder
+from telemetry.demo.server import ServerProcess, ends_with_parent, start_server
+from telemetry.model.read_point import read_point
+
+_BUILD = Path(__file__).parent / "telegraf_main" / "build"
+_BUILD_TIMEOUT_S = 1800.0
+_STOP_S = 30.0
+_SETTINGS = """
+[agent]
+interval = "200ms"
+flush_interval = "200ms"
+metric_batch_size = 10000
+metric_buffer_limit = 1000000
+precision = "1ns"
+omit_hostname = true
+quiet = true
+
+[[outputs.file]]
+files = ["{output}"]
+data_format = "influx"
+influx_max_line_bytes = 0
+
+"""
+
+Points = Counter[tuple[str, tuple[tuple[str, str], ...], str, float | bool | str, int]]
+
+
+def telegraf_program() -> Path:
+    """The path of Telegraf, built when the cache lacks it."""
+    folder = cache_folder() / "telegraf-1.33.3"
+    if not (folder / "telegraf").is_file():
+        if shutil.which("go") is None:
+            pytest.skip("Telegraf cannot be built: no go")
+        done = subprocess.run(
+            [_BUILD, folder], capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False
+        )
+        if done.returncode != 0:
+            pytest.skip(f"Telegraf cannot be built: {done.stderr.strip()[-500:]}")
+    return folder / "telegraf"
+
+
+class Telegraf:
+    """One with inputs; what they brought is there when it has stopped."""
+
+    def __init__(self, folder: Path, inputs: str) -> None:
+        """inputs: their TOML; `{port}` is the port of one that listens."""
+        self._folder = folder
+        self._inputs = inputs
+        self._output = folder / "output.lp"
+        self._program = telegraf_program()
+
+    def arguments(self, port: int) -> list[str]:
+        """The command, for a port that is free."""
+        file = self._folder / "telegraf.toml"
+        settings = _SETTINGS.format(output=self._output) + self._inputs.replace("{port}", str(port))
+        file.write_text(settings, "utf-8")
+        return [str(self._program), str(file)]
+
+    @contextmanager
+    def listening(self, ready_path: str) -> Iterator[ServerProcess]:
+        """Runs until the end of the block, once its listener answers."""
+        server = start_server(self.arguments, self._folder, SystemClock(), ready_path=ready_path)
+        try:
+            yield server
+        finally:
+            server.stop(_STOP_S)  # what it has goes into the file
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Runs until the end of the block; one that asks and does not listen."""
+        with subprocess.Popen([*ends_with_parent("KILL"), *self.arguments(0)]) as process:
+            try:
+                yield
+            finally:
+                process.terminate()
+                process.wait(_STOP_S)
+
+    def points(self) -> Points:
+        """What it has written so far, field by field, with the number of times."""
+        return points_of(self._output.read_bytes() if self._output.exists() else b"")
+
+
+def points_of(lines: bytes) -> Points:
+    """The same of line protocol from anywhere, whatever the order of tags and the form of numbers."""
+    found: Points = Counter()
+    for line in lines.splitlines():
+        point = read_point(line)
+        assert point is not None, line
+        tags = tuple(sorted(point.tags.items()))
+        for field, text in point.fields.items():
+            found[point.measurement, tags, field, _value(text), point.time_ns] += 1
+    return found
+
+
+def _value(text: bytes) -> float | bool | str:
+    if text.startswith(b'"'):
+        return text[1:-1].replace(b'\\"', b'"').replace(b"\\\\", b"\\").decode()
+    if text in (b"true", b"false", b"t", b"f"):
+        return text in (b"true", b"t")
+    return float(text.rstrip(b"iu"))
