@@ -23,6 +23,7 @@ from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
 from telemetry.decode.selection import select
 from telemetry.decode.times import Times
+from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
@@ -52,7 +53,7 @@ _SAYING_WHAT = (  # of the options, besides files and target: a configuration sa
     "signal",
 )
 _OR_CONFIGURED = (*_SAYING_WHAT, "dbc", "protect", "messages")
-_OF_LOGS = ("signal", "from_time", "to_time")
+_OF_LOGS = ("signal", "from_time", "to_time", "unknown")
 _TARGET = ("url", "org", "bucket", "database", "token_file", "username", "password_file", "create")
 
 
@@ -128,6 +129,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[*_FORMATS, INTO_INFLUXDB],
         default="csv",
         help="csv (default), lp: line protocol, ndjson: an object a row, or influx: into InfluxDB, see below",
+    )
+    parser.add_argument(
+        "--unknown",
+        action="store_true",
+        help="in place of values: the ids without a message, with frames, bytes and period (csv or ndjson)",
     )
     parser.add_argument(
         "--vehicle", metavar="NAME", help="the tag of --format lp and influx (default: unknown)"
@@ -254,6 +260,10 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     if arguments.protocol and _given(arguments, _OF_LOGS):
         key = _given(arguments, _OF_LOGS)[0]
         raise UsageError("is for logs of CAN", where=_flag(key), hint="leave it out, or --protocol")
+    if arguments.unknown and (others := _given(arguments, ("wide", "signal", "from_time", "to_time"))):
+        raise UsageError("stands beside --unknown", where=_flag(others[0]), hint="leave one of them out")
+    if arguments.unknown and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
+        raise UsageError("is for csv and ndjson", where="--unknown", hint="leave it out, or --format")
     if arguments.wide and arguments.format != OutputFormat.CSV:
         raise UsageError("is a form of csv", where="--wide", hint="leave it out, or --format")
     if arguments.time != TimeForm.NS and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
@@ -284,6 +294,8 @@ def _decoders(
     times = Times(TimeForm(arguments.time), arguments.from_time, arguments.to_time)
 
     def of_logs(stages: Callable[[], Stages], channels: Channels) -> MakeDecoder:
+        if arguments.unknown:
+            return lambda _: UnknownIds(stages(), channels, output)
         return lambda done: LogDecoder(
             stages(), channels, jobs=arguments.jobs, accounts=accounts, done=done, times=times
         )

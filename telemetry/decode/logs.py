@@ -31,12 +31,14 @@ from telemetry.decode.output import Piece
 from telemetry.decode.reading import LogReading, Place
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.ledger import add, subtract
+from telemetry.stages.binding import NO_BUS
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import TimeForm
 from telemetry.stages.stages import Stages
 from telemetry.stages.writing import Writing
 
 BATCH_FRAMES = 2048
+FEW_MATCHED = 0.01  # of the frames: fewer are an accident, and the database is of another vehicle
 AHEAD_PER_JOB = 3  # results that may wait to be written: about 2 MB of csv each
 _FAULTS = {"wrong_crc": "wrong checksum", "repeated": "repeated counter", "skipped": "skipped counter"}
 
@@ -97,6 +99,8 @@ class LogDecoder:
         found = {name: channel.binding for name, channel in self._reading.channels.items()}
         lines += self._channels.warnings(found)
         counted = self._counted()
+        if any(binding.bus != NO_BUS for binding in found.values()):
+            lines += _few_matched(counted)
         for reason, count in _of(counted, f"frames/{ACCOUNT}/lost/"):
             lines.append(f"frames left out ({_words(reason)}): {count}")
         for what, count in _of(counted, f"protection/{ACCOUNT}/"):
@@ -255,6 +259,15 @@ def _of(counted: Mapping[str, int], prefix: str) -> Iterator[tuple[str, int]]:
         for name, count in counted.items()
         if count and name.startswith(prefix)
     )
+
+
+def _few_matched(counted: Mapping[str, int]) -> Iterator[str]:
+    decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
+    if unknown and decoded < FEW_MATCHED * (decoded + unknown):
+        yield (
+            f"{decoded:,} of {decoded + unknown:,} frames have a message in the databases: are these of this "
+            "vehicle and bus? (--unknown lists the ids without one)"
+        )
 
 
 def _words(reason: str) -> str:

@@ -6,6 +6,7 @@ share the frames of a log.
 
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.unmatched import UnmatchedIds
 
 from telemetry.ledger import Names
 from telemetry.stages.binding import BoundChannel
@@ -25,6 +26,10 @@ class Decoding:
         senders = channel.senders.start if channel.j1939 else None
         self._decoder.bind(channel.number, channel.binding.bus, channel.own, senders)
         self._names[channel.number] = Names(f"frames/{channel.binding.source}/")
+
+    def unmatched(self, most: int) -> UnmatchedIds:
+        """What counts, by id, the frames for which this decoder has no message: `most` ids."""
+        return UnmatchedIds(self._decoder, most)
 
     def fates(self) -> list[str]:
         """What may become of a frame."""

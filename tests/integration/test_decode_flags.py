@@ -101,6 +101,30 @@ def test_a_flag_adds_what_it_says(folder: Path, flags: list[str], more: list[str
     assert rows(folder, *flags) == {*PLAIN, *more}
 
 
+def test_unknown_lists_the_ids_without_a_message_in_place_of_values(folder: Path) -> None:
+    done = decode(folder, "--unknown")
+    assert done.stdout.splitlines() == [
+        "channel,id,frames,min_bytes,max_bytes,period_s",
+        "can0,105,1,1,1,",
+        "can0,18FF1021,1,1,1,",
+    ]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--format", "lp"], "--unknown: is for csv and ndjson"),
+        (["--wide"], "--wide: stands beside --unknown"),
+        (["--signal", "Level"], "--signal: stands beside --unknown"),
+    ],
+)
+def test_unknown_is_a_table_of_its_own(folder: Path, flags: list[str], told: str) -> None:
+    done = decode(folder, "--unknown", *flags)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert told in done.stderr
+
+
 @pytest.mark.parametrize("creates", [False, True])
 def test_a_missing_database_is_made_where_that_is_allowed(folder: Path, creates: bool) -> None:
     databases: set[str] = set()

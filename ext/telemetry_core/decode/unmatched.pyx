@@ -1,0 +1,107 @@
+"""Which ids no message of the databases has: the question after a decode that gave little.
+
+Promises: memory is bounded, whatever ids come. Nothing here is on the way of a frame that is decoded.
+"""
+
+from typing import NamedTuple
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from telemetry_core.decode.decoder cimport Decoder
+from telemetry_core.decode.plan cimport STANDARD_IDS, Bus, find_extended
+from telemetry_core.frames.batch cimport FLAG_BY_PGN, Frame, FrameBatch, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE
+
+
+class Unmatched(NamedTuple):
+    """An id without a message.
+
+    - `channel`: its number.
+    - `id`: with its top bits, as frames have it.
+    - `first_ns`, `last_ns`: stamps of the first and the last frame.
+    - `shortest`, `longest`: bytes.
+    """
+
+    channel: int
+    id: int
+    frames: int
+    first_ns: int
+    last_ns: int
+    shortest: int
+    longest: int
+
+
+cdef bint _has_message(Decoder decoder, const Frame* frame) noexcept nogil:
+    # As Decoder finds it.
+    cdef size_t number = decoder.bindings[frame.channel].bus
+    cdef const Bus* bus = &decoder.plan.buses[number]
+    if frame.flags & FLAG_BY_PGN:
+        bus = &decoder.plan.buses_by_pgn[number]
+    if frame.id & ID_EXTENDED:
+        return find_extended(bus, frame.id & ID_MASK) != 0
+    return frame.id < STANDARD_IDS and bus.standard[frame.id] != 0
+
+
+cdef class UnmatchedIds:
+    """Counts, by id, the data frames for which the databases of a decoder's channels have no message.
+
+    It holds `most` ids at most. `others` counts the frames of further ones.
+    """
+
+    def __cinit__(self, Decoder decoder not None, size_t most):
+        cdef size_t size = 4
+        while size < 2 * most:
+            size *= 2
+        self.decoder = decoder
+        self.most = most
+        self.mask = size - 1
+        self.entries = <UnmatchedId*>calloc(size, sizeof(UnmatchedId))
+        if self.entries == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.entries)
+
+    def take(self, FrameBatch frames not None):
+        """Count those of `frames`."""
+        cdef Py_ssize_t index
+        cdef const Frame* frame
+        with nogil:
+            for index in range(frames.count):
+                frame = &frames.frames[index]
+                if not frame.id & (ID_ERROR | ID_REMOTE) and not _has_message(self.decoder, frame):
+                    self.add(frame)
+
+    cdef void add(self, const Frame* frame) noexcept nogil:
+        cdef uint64_t key = (<uint64_t>frame.channel + 1) << 32 | frame.id
+        cdef size_t at = <size_t>((key * <uint64_t>0x9E3779B97F4A7C15) >> 32) & self.mask
+        cdef UnmatchedId* entry = &self.entries[at]
+        while entry.key and entry.key != key:
+            at = (at + 1) & self.mask
+            entry = &self.entries[at]
+        if not entry.key:
+            if self.count == self.most:
+                self.others += 1
+                return
+            self.count += 1
+            entry.key = key
+            entry.first_ns = frame.time_ns
+            entry.shortest = entry.longest = frame.length
+        entry.frames += 1
+        entry.last_ns = frame.time_ns
+        entry.shortest = min(entry.shortest, frame.length)
+        entry.longest = max(entry.longest, frame.length)
+
+    def found(self):
+        """Return them, by channel and id."""
+        cdef size_t at
+        cdef UnmatchedId* entry
+        ids = []
+        for at in range(self.mask + 1):
+            entry = &self.entries[at]
+            if entry.key:
+                ids.append(Unmatched(
+                    (entry.key >> 32) - 1, entry.key & <uint64_t>0xFFFFFFFF, entry.frames,
+                    entry.first_ns, entry.last_ns, entry.shortest, entry.longest,
+                ))
+        return sorted(ids)

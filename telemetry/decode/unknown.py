@@ -1,0 +1,108 @@
+"""The ids of logs that no message of the databases has, as a table: what `decode --unknown` prints.
+
+Promises: memory is bounded; of more than MOST_IDS ids a warning says how many frames the others have.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from telemetry_core.decode.unmatched import Unmatched
+from telemetry_core.frames.batch import FrameBatch
+
+from telemetry.decode.channels import Channels
+from telemetry.decode.output import Piece
+from telemetry.decode.reading import LogReading
+from telemetry.model.ids import id_text
+from telemetry.stages.formats import OutputFormat
+from telemetry.stages.stages import Stages
+
+MOST_IDS = 65_536
+BATCH_FRAMES = 4096
+COLUMNS = ("channel", "id", "frames", "min_bytes", "max_bytes", "period_s")
+
+
+class UnknownIds:
+    """A `FileDecoder` whose output is one row an id, after the last frame."""
+
+    def __init__(self, stages: Stages, channels: Channels, output: OutputFormat) -> None:
+        self._stages = stages
+        self._channels = channels
+        self._output = output
+        self._reading = LogReading(stages, channels.binding)
+        self._unmatched = stages.decoding.unmatched(MOST_IDS)
+        self._is_stopped = False
+
+    @property
+    def header(self) -> bytes:
+        """See FileDecoder."""
+        return f"{','.join(COLUMNS)}\n".encode() if self._output == OutputFormat.CSV else b""
+
+    @contextmanager
+    def pieces(self, paths: Sequence[Path]) -> Iterator["UnknownIds"]:
+        """See FileDecoder."""
+        self._reading.begin(paths)
+        try:
+            yield self
+        finally:
+            self._reading.close()
+
+    def stop(self) -> None:
+        """See Pieces."""
+        self._is_stopped = True
+
+    def __iter__(self) -> Iterator[Piece]:
+        batch, bound = FrameBatch(BATCH_FRAMES), 0
+        while not self._is_stopped and (taken := self._reading.take(batch)) is not None:
+            frames, place = taken
+            for channel in self._stages.channels[bound:]:
+                self._stages.decoding.bind(channel)
+                bound += 1
+            self._unmatched.take(frames)
+            text = self._table() if place.is_end else b""
+            yield Piece(
+                text, text.count(b"\n"), 0, 0, place.frames, {}, place.progress, place.warnings, place.is_end
+            )
+
+    def warnings(self) -> list[str]:
+        """See FileDecoder."""
+        lines = [] if self._reading.frames_read else ["no frames in what was read"]
+        found = {name: channel.binding for name, channel in self._reading.channels.items()}
+        lines += self._channels.warnings(found)
+        if self._unmatched.others:
+            lines.append(f"frames of more than {MOST_IDS} ids are left out: {self._unmatched.others}")
+        return lines
+
+    def summary(self) -> str:
+        """See FileDecoder."""
+        unmatched = self._unmatched.found()
+        frames = sum(each.frames for each in unmatched)
+        return f"{self._reading.frames_read} frames: {frames} of {len(unmatched)} ids without a message"
+
+    def _table(self) -> bytes:
+        rows = map(self._row, self._unmatched.found())
+        if self._output == OutputFormat.NDJSON:
+            objects = (json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False) for row in rows)
+            return "".join(f"{each}\n" for each in objects).encode()
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        return text.getvalue().encode()
+
+    def _row(self, unmatched: Unmatched) -> tuple[str | int | float | None, ...]:
+        return (
+            self._stages.channels[unmatched.channel].binding.tag,
+            id_text(unmatched.id),
+            unmatched.frames,
+            unmatched.shortest,
+            unmatched.longest,
+            _period_s(unmatched),
+        )
+
+
+def _period_s(unmatched: Unmatched) -> float | None:
+    """The mean time between frames; None for one frame, or where stamps step back."""
+    span_ns = unmatched.last_ns - unmatched.first_ns
+    return round(span_ns / (unmatched.frames - 1) / 1e9, 6) if unmatched.frames > 1 and span_ns >= 0 else None

@@ -1,0 +1,72 @@
+"""`decode --unknown`, and the warning that leads to it."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from telemetry.databases.build import build_plan
+from telemetry.decode.channels import Database, plan_channels
+from telemetry.decode.unknown import UnknownIds
+from telemetry.stages.formats import OutputFormat
+from telemetry.stages.stages import Stages
+from tests.support.log_decoders import log_decoder
+
+DATA = Path(__file__).parents[2] / "data"
+DATABASE = Database(DATA / "drive.dbc")
+
+
+def unknown(log: Path, output: OutputFormat = OutputFormat.CSV) -> tuple[str, UnknownIds]:
+    channels = plan_channels([DATABASE], first_wins=False, j1939=False)
+    stages = Stages(build_plan(channels.databases).spec, None, vehicle="van", output=output)
+    decoder = UnknownIds(stages, channels, output)
+    with decoder.pieces([log]) as pieces:
+        return (decoder.header + b"".join(piece.text for piece in pieces)).decode(), decoder
+
+
+def test_the_ids_of_a_log_without_a_message_are_listed(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text(
+        "(1.0) can0 7DF#02010C\n(1.0) can0 100#AC0F39FDCB400003\n(1.5) can0 7DF#02010C0000000000\n"
+        "(2.0) can1 18FF1234#\n(2.1) can0 123#R\n(3.0) can0 7DF#\n(4.0) can0 20000004#0000000000000000\n"
+    )
+    text, decoder = unknown(log)
+    assert text == (
+        "channel,id,frames,min_bytes,max_bytes,period_s\ncan0,7DF,3,0,8,1.0\ncan1,18FF1234,1,0,0,\n"
+    )
+    assert decoder.summary() == "7 frames: 4 of 2 ids without a message"
+    objects = [json.loads(line) for line in unknown(log, OutputFormat.NDJSON)[0].splitlines()]
+    assert objects == [
+        {"channel": "can0", "id": "7DF", "frames": 3, "min_bytes": 0, "max_bytes": 8, "period_s": 1.0},
+        {"channel": "can1", "id": "18FF1234", "frames": 1, "min_bytes": 0, "max_bytes": 0, "period_s": None},
+    ]
+
+
+def test_all_frames_are_of_a_listed_id_or_of_a_message(tmp_path: Path) -> None:
+    """Counted in the text of the log, by the ids of the database."""
+    log = tmp_path / "a.log"
+    ids = [f"{index * 37 % 0x300:03X}" for index in range(20_000)]
+    log.write_text("".join(f"({index}.0) can0 {id}#00\n" for index, id in enumerate(ids)))
+    known = {int(number) for number in re.findall(r"^BO_ (\d+)", DATABASE.file.read_text(), re.MULTILINE)}
+    expected = {id: count for id, count in Counter(ids).items() if int(id, 16) not in known}
+    rows = [row.split(",") for row in unknown(log)[0].splitlines()[1:]]
+    assert {row[1]: int(row[2]) for row in rows} == expected
+
+
+@pytest.mark.parametrize(("known", "warned"), [(0, True), (1, True), (2, False)])
+def test_a_database_that_fits_less_than_1_percent_of_the_frames_is_doubted(
+    tmp_path: Path, known: int, warned: bool
+) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("(1.0) can0 7DF#00\n" * (199 - known) + "(1.0) can0 100#AC0F39FDCB400003\n" * known)
+    channels = plan_channels([DATABASE], first_wins=False, j1939=False)
+    decoder = log_decoder(build_plan(channels.databases).spec, channels, OutputFormat.CSV)
+    with decoder.pieces([log]) as pieces:
+        list(pieces)
+    expected = (
+        f"{known} of 199 frames have a message in the databases: are these of this vehicle and bus? "
+        "(--unknown lists the ids without one)"
+    )
+    assert (expected in decoder.warnings()) == warned
