@@ -20,6 +20,7 @@ from telemetry.service.stderr_queue import queued_stderr
 COMMANDS = {
     "run": "the gateway service",
     "check": "validate a configuration without starting anything",
+    "schema": "the JSON schema of the configuration, by which editors complete it",
     "status": "the accounts of a running service",
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",

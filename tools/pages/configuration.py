@@ -41,24 +41,29 @@ _DOES_NOT_ASK = ("tables", "table")  # of these each key is asked for itself
 
 def asked_keys() -> Keys:
     """Every key that the service's configuration may have, as `telemetry.config` asks for it."""
-    found: dict[str, dict[str, AskedKey]] = {}
-
-    def note(asked: AskedKey) -> None:
-        table = found.setdefault(_INDEX.sub("", asked.table) or "top", {})
-        table.setdefault(asked.key, asked)
-
-    with tempfile.TemporaryDirectory() as name:
-        read_config(_everything(Path(name)), {}, note)
+    found = {table or "top": keys for table, keys in recorded_keys(EVERYTHING).items()}
     return _without_free_names(found)
 
 
-def _everything(folder: Path) -> Document:
-    """The configuration EVERYTHING, in a folder with the files that it names."""
+def recorded_keys(text: str) -> Keys:
+    """What is asked while the configuration `text` is read, by path of the table; the top's is empty."""
+    found: dict[str, dict[str, AskedKey]] = {}
+
+    def note(asked: AskedKey) -> None:
+        found.setdefault(_INDEX.sub("", asked.table), {}).setdefault(asked.key, asked)
+
+    with tempfile.TemporaryDirectory() as name:
+        read_config(_document(Path(name), text), {}, note)
+    return found
+
+
+def _document(folder: Path, text: str) -> Document:
+    """The configuration `text`, in a folder with the files that it names."""
     for name in ("ev.dbc", "chassis.dbc", "drive.log", "token"):
         (folder / name).write_text("x\n")
         (folder / name).chmod(0o600)
     file = folder / "gateway.toml"
-    file.write_text(EVERYTHING)
+    file.write_text(text)
     return read_document(file)
 
 

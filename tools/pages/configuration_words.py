@@ -267,6 +267,51 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
     },
 }
 
+# Has of each table an entry with what it needs alone.
+LEAST = """\
+vehicle = "van-7"
+
+[influx]
+url = "http://127.0.0.1:8086"
+database = "fleet"
+
+[spool]
+directory = "spool"
+
+[[can]]
+name = "can0"
+
+[[can.isotp]]
+id = "7E8"
+
+[[python_can]]
+name = "stick"
+options = { interface = "slcan", channel = "/dev/ttyACM0" }
+
+[[serial]]
+name = "bms"
+port = "/dev/serial/by-id/usb-BMS"
+protocol = "jbd"
+
+[[replay]]
+name = "log"
+file = "drive.log"
+
+[[map]]
+signal = "BMS_Pack.PackVoltage"
+to = "battery.voltage_v"
+
+[[protect]]
+message = "BMS_Pack"
+profile = "counter"
+counter = "Counter"
+
+[[limit]]
+field = "cells.v*"
+above = 4.2
+code = "cell_overvoltage"
+"""
+
 # Has every table, and every key that is asked for only beside another one.
 EVERYTHING = """\
 vehicle = "van-7"
@@ -320,6 +365,7 @@ channel_databases = { can1 = ["chassis.dbc"] }
 [[map]]
 signal = "BMS_Pack.PackVoltage"
 to = "battery.voltage_v"
+values = { 3 = "bulk" }
 
 [[protect]]
 message = "BMS_Pack"
