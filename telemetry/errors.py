@@ -77,6 +77,12 @@ class UnavailableError(TelemetryError):
     exit_code = 69  # EX_UNAVAILABLE
 
 
+class MissingPackageError(TelemetryError):
+    """A Python package of an extra is not installed; no restart brings it."""
+
+    exit_code = 72  # EX_OSFILE
+
+
 class StorageError(TelemetryError):
     """The spool directory cannot be used at all, or an output cannot be written."""
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from telemetry.databases.files import database_files
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
+from telemetry.model.instant import read_instant
 
 Value = TypeVar("Value")
 
@@ -33,8 +34,8 @@ def databases(text: str) -> list[Database]:
     return [Database(path) for path in database_files(Path(text))]
 
 
-def add_database_arguments(parser: argparse.ArgumentParser, *, glob_help: str) -> None:
-    """Add what says how frames are decoded: `--dbc`, `--signal` and how ids are matched."""
+def add_database_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says how frames are decoded: `--dbc` and how ids are matched."""
     parser.add_argument(
         "--dbc",
         metavar="[CHANNEL=]FILE",
@@ -43,14 +44,30 @@ def add_database_arguments(parser: argparse.ArgumentParser, *, glob_help: str) -
         type=databases,
         help="a database for every channel, or for one; a folder or a quoted glob: all of them; repeatable",
     )
+    add_matching_arguments(parser)
+
+
+def add_signal_argument(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add `--signal`. purpose: what is done with what it matches, as `decode these alone`."""
     parser.add_argument(
         "--signal",
         metavar="GLOB",
         action="append",
         default=[],
-        help=f"{glob_help}: a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; repeatable",
+        help=f"{purpose}: a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; repeatable",
     )
-    add_matching_arguments(parser)
+
+
+def add_time_bounds(parser: argparse.ArgumentParser) -> None:
+    """Add `--from` and `--to`, as from_time and to_time."""
+    for flag, which in (("--from", "from this time on"), ("--to", "before this time")):
+        parser.add_argument(
+            flag,
+            dest=flag.strip("-") + "_time",
+            metavar="TIME",
+            type=read_as(read_instant),
+            help=f"frames {which}: +SECONDS since the first frame, seconds since 1970, or ISO 8601",
+        )
 
 
 def add_matching_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from telemetry.cli.arguments import databases, read_as
+from telemetry.cli.arguments import add_matching_arguments, add_signal_argument, add_time_bounds, databases
 from telemetry.clock import Clock, SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.captures import CaptureDecoder, OneProtocol
@@ -27,7 +27,6 @@ from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
-from telemetry.model.instant import read_instant
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
@@ -97,13 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; a folder or a "
         "quoted glob: all of them; repeatable",
     )
-    parser.add_argument(
-        "--signal",
-        metavar="GLOB",
-        action="append",
-        default=[],
-        help="decode these alone: a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; repeatable",
-    )
+    add_signal_argument(parser, "decode these alone")
     parser.add_argument(
         "--wide",
         action="store_true",
@@ -116,14 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how csv and ndjson write times: ns since 1970 (default), iso: ISO 8601 in UTC, or relative: "
         "seconds since the first frame",
     )
-    for flag, which in (("--from", "from this time on"), ("--to", "before this time")):
-        parser.add_argument(
-            flag,
-            dest=flag.strip("-") + "_time",
-            metavar="TIME",
-            type=read_as(read_instant),
-            help=f"frames {which}: +SECONDS since the first frame, seconds since 1970, or ISO 8601",
-        )
+    add_time_bounds(parser)
     parser.add_argument(
         "--format",
         choices=[*_FORMATS, INTO_INFLUXDB],
@@ -138,12 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vehicle", metavar="NAME", help="the tag of --format lp and influx (default: unknown)"
     )
-    parser.add_argument(
-        "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
-    )
-    parser.add_argument(
-        "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
-    )
+    add_matching_arguments(parser)
     parser.add_argument(
         "--keep-not-available", action="store_true", help='J1939 "error" and "not available" are values too'
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.extremes import Extremes
 
-from telemetry.cli.arguments import add_database_arguments, channel_plan
+from telemetry.cli.arguments import add_database_arguments, add_signal_argument, channel_plan
 from telemetry.clock import SystemClock
 from telemetry.databases.files import ENDINGS, database_files
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="databases (DBC, ARXML, KCD, SYM; a folder or a quoted glob), and logs as for decode",
     )
-    add_database_arguments(parser, glob_help="list these alone")
+    add_database_arguments(parser)
+    add_signal_argument(parser, "list these alone")
     parser.add_argument(
         "--all", action="store_true", help="with a log: messages too of which it holds no frame"
     )

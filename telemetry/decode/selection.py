@@ -19,10 +19,11 @@ from telemetry.errors import UsageError
 MOST_NAMED = 3
 
 
-def select(plan: PlanSpec, globs: Sequence[str]) -> PlanSpec:
+def select(plan: PlanSpec, globs: Sequence[str], *, where: str = "--signal") -> PlanSpec:
     """Return the plan of the signals that any of `globs` matches, as `message.signal` or as `signal`.
 
     Case counts, as in the names. Raises UsageError for a glob that matches none, with the nearest names.
+    where: the argument that globs were given by.
     """
     unmatched = dict.fromkeys(globs)
     records: dict[RecordSpec, int] = {}
@@ -47,7 +48,7 @@ def select(plan: PlanSpec, globs: Sequence[str]) -> PlanSpec:
         replace(bus, messages=tuple(selected(message) for message in bus.messages)) for bus in plan.buses
     )
     for glob in unmatched:
-        raise UsageError(f'no signal is called "{glob}"', where="--signal", hint=_nearest(glob, plan))
+        raise UsageError(f'no signal is called "{glob}"', where=where, hint=_nearest(glob, plan))
     return PlanSpec(tuple(records), buses)
 
 

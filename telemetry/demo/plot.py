@@ -3,14 +3,13 @@
 Relies on matplotlib, which is an extra and is imported when a picture is drawn; no display is needed.
 """
 
-import importlib
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telemetry.demo.plot_data import Curve, PlotData, deviations_mv
 from telemetry.errors import StorageError
+from telemetry.overview.style import BLUE, GREEN, GREY, GRID, ORANGE, PURPLE, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,35 +20,7 @@ HINT = "pip install 'nev-telemetry[demo]'"
 
 _DPI = 100
 _NARROW = 0.04  # of the whole: a phase that has no room for its name
-_INK, _GREY, _GRID = "#1f2933", "#6b7785", "#dde2e7"
-_BLUE, _ORANGE, _GREEN, _PURPLE = "#1f6fb4", "#dd6b1f", "#2e8b57", "#7d4fa3"
 _SHADES = {"drive": "#e8f0f8", "charge": "#fdf1e4"}
-_STYLE: Any = {  # the stubs of matplotlib want each key as a literal
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 10.5,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _GREY,
-    "xtick.color": _GREY,
-    "ytick.color": _GREY,
-    "axes.grid": True,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-}
-
-
-def is_possible(cache: Path) -> bool:
-    """Whether there is matplotlib. cache: where it may keep what it finds out about fonts."""
-    os.environ.setdefault("MPLCONFIGDIR", str(cache))
-    try:
-        importlib.import_module("matplotlib")
-    except ImportError:
-        return False
-    return True
 
 
 def draw(data: PlotData, title: str, file: Path) -> None:
@@ -58,7 +29,7 @@ def draw(data: PlotData, title: str, file: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_PIXELS / _DPI, HEIGHT_PIXELS / _DPI), dpi=_DPI)
         FigureCanvasAgg(figure)
         _draw(figure, data, title)
@@ -90,8 +61,8 @@ def _draw(figure: "Figure", data: PlotData, title: str) -> None:
     _draw_voltage(voltage, data)
     _draw_current(current, data)
     _shade(charge, data)
-    _line(charge, data.soc_pct, _BLUE, "traction battery (CAN)")
-    _line(charge, data.service_soc_pct, _GREEN, "service battery (JBD)")
+    _line(charge, data.soc_pct, BLUE, "traction battery (CAN)")
+    _line(charge, data.service_soc_pct, GREEN, "service battery (JBD)")
     charge.set_ylabel("state of charge  (%)")
     charge.margins(y=0.12)
     _legend(charge)
@@ -118,7 +89,7 @@ def _name_phases(axes: "Axes", data: PlotData, end_min: float) -> None:
             transform=axes.get_xaxis_transform(),
             ha="center",
             va="bottom",
-            color=_GREY,
+            color=GREY,
         )
 
 
@@ -127,7 +98,7 @@ def _draw_voltage(axes: "Axes", data: PlotData) -> None:
 
     A mean cell lies where the pack does, but for what contacts and busbars take.
     """
-    _line(axes, data.voltage_v, _BLUE, "pack")
+    _line(axes, data.voltage_v, BLUE, "pack")
     axes.set_ylabel("voltage  (V)")
     axes.margins(y=0.12)
     cells = axes.twinx()
@@ -135,7 +106,7 @@ def _draw_voltage(axes: "Axes", data: PlotData) -> None:
         data.cell_min_v.minutes,
         data.cell_min_v.values,
         data.cell_max_v.values[: len(data.cell_min_v.values)],
-        color=_BLUE,
+        color=BLUE,
         alpha=0.3,
         lw=0,
         label="cells, lowest to highest (right)",
@@ -148,9 +119,9 @@ def _draw_voltage(axes: "Axes", data: PlotData) -> None:
 
 
 def _draw_current(axes: "Axes", data: PlotData) -> None:
-    axes.axhline(0.0, color=_GREY, lw=0.8)
-    _line(axes, data.current_a, _BLUE, "pack current")
-    _line(axes, data.charger_a, _ORANGE, "charger current", style="--")
+    axes.axhline(0.0, color=GREY, lw=0.8)
+    _line(axes, data.current_a, BLUE, "pack current")
+    _line(axes, data.charger_a, ORANGE, "charger current", style="--")
     axes.set_ylabel("current  (A)")
     axes.margins(y=0.1)
     power = axes.twinx()
@@ -158,7 +129,7 @@ def _draw_current(axes: "Axes", data: PlotData) -> None:
     axes.patch.set_visible(False)
     _shade(power, data)
     power.fill_between(
-        data.power_kw.minutes, data.power_kw.values, color=_PURPLE, alpha=0.22, lw=0, label="pack power"
+        data.power_kw.minutes, data.power_kw.values, color=PURPLE, alpha=0.22, lw=0, label="pack power"
     )
     _right_scale(power, "power  (kW)")
     _same_zero(axes, power, data)
@@ -200,7 +171,7 @@ def _draw_cells(figure: "Figure", axes: "Axes", data: PlotData) -> None:
     image = axes.pcolormesh(
         data.cells_min, edges, rows, cmap="RdBu_r", vmin=-widest_mv, vmax=widest_mv, rasterized=True
     )
-    axes.set_facecolor(_GRID)  # where no cells were sent
+    axes.set_facecolor(GRID)  # where no cells were sent
     axes.set_yticks(range(len(rows) // 8, len(rows) + 1, len(rows) // 8) if len(rows) >= 8 else [1])
     box = axes.get_position()
     bar = figure.colorbar(image, cax=figure.add_axes((box.x1 + 0.012, box.y0, 0.012, box.height)))

@@ -33,6 +33,7 @@ from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.demo.verdict import Outcome, SimulatorReport, faults, undecoded
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
+from telemetry.overview.style import is_possible
 from telemetry.sinks.influx.settings import check_url
 
 _STANDSTILL_S = 20.0  # without a point acknowledged, after the last frame: no more will be
@@ -179,7 +180,7 @@ class _Stage:
         file = self._options.plot
         if file is None:
             return
-        if not plot.is_possible(cache_folder() / "matplotlib"):
+        if not is_possible(cache_folder() / "matplotlib"):
             self._display.note(f"no picture: it takes matplotlib, {plot.HINT}")
             return
         title = (

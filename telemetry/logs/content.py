@@ -37,7 +37,7 @@ class Content(io.RawIOBase):
     """The bytes of one recording, in order."""
 
     def __init__(self, path: Path) -> None:
-        """Raises InputMissingError when it cannot be opened, UnavailableError without the package for it."""
+        """Raises InputMissingError when it cannot be opened, MissingPackageError without a package for it."""
         self.problem = ""
         self.is_refused = False  # it is not compressed as its name says, or the system does not give it
         self.arrival_ns = 0  # 0: a file, whose bytes came at some other time

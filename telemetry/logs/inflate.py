@@ -16,7 +16,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.errors import UnavailableError
+from telemetry.errors import MissingPackageError
 from telemetry.logs.pieces import (
     EARLY,
     PIECE_BYTES,
@@ -60,7 +60,7 @@ _FED_BYTES = 256  # at once, since what a call has inflated is lost when it fail
 def inflated(path: Path, file: Readable) -> Inflated:
     """The content of `file`; a `Window` if it is not compressed.
 
-    How it begins says how it is compressed, and otherwise the ending of its name. Raises UnavailableError
+    How it begins says how it is compressed, and otherwise the ending of its name. Raises MissingPackageError
     when the package for it is missing.
     """
     window = Window(file)
@@ -174,7 +174,7 @@ class _Zstandard(Pieces):
         try:
             import zstandard
         except ImportError as error:
-            raise UnavailableError(
+            raise MissingPackageError(
                 "reading Zstandard needs the package zstandard",
                 where=where,
                 hint="pip install 'nev-telemetry[logs]'",

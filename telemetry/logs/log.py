@@ -111,7 +111,7 @@ class Log:
     def __init__(self, path: Path, channel_of: Callable[[str], int]) -> None:
         """channel_of: gives each channel's name its number, once.
 
-        Raises InputMissingError, DataError, UnavailableError where a package is missing that it needs,
+        Raises InputMissingError, DataError, MissingPackageError where a package is missing that it needs,
         StorageError where the temporary folder takes no copy that it needs.
         """
         self.path = path

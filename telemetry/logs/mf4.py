@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telemetry.errors import DataError, UnavailableError
+from telemetry.errors import DataError, MissingPackageError
 from telemetry.logs.content import cannot_copy
 from telemetry.logs.mf4_links import check_links
 
@@ -34,14 +34,14 @@ class Mf4:
     A log that its logger did not finish (power was cut, or it streams) says so by its beginning, and is read
     up to its last whole record: asammdf finishes a copy of it, in the temporary folder.
 
-    Raises UnavailableError without asammdf; DataError when it cannot read the file at all, EOFError when that
-    ends inside its header; StorageError when the temporary folder cannot be written.
+    Raises MissingPackageError without asammdf; DataError when it cannot read the file at all, EOFError when
+    that ends inside its header; StorageError when the temporary folder cannot be written.
     """
 
     def __init__(self, path: Path, where: Path) -> None:
         """path: of the log, not compressed; where: what people call it."""
         if importlib.util.find_spec("asammdf") is None:
-            raise UnavailableError(
+            raise MissingPackageError(
                 "reading MF4 needs the package asammdf",
                 where=str(where),
                 hint="pip install 'nev-telemetry[mf4]'",

@@ -4,13 +4,13 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from telemetry.errors import UnavailableError
+from telemetry.errors import MissingPackageError
 
 
 def require(name: str, what: str) -> Any:
-    """Import the package `name`. Raises UnavailableError that says what needs it."""
+    """Import the package `name`. Raises MissingPackageError that says what needs it."""
     try:
         module: ModuleType = importlib.import_module(name)
     except ImportError as error:
-        raise UnavailableError(f"{what} needs the package {name}", hint=f"pip install {name}") from error
+        raise MissingPackageError(f"{what} needs the package {name}", hint=f"pip install {name}") from error
     return module

@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
-from telemetry.errors import DataError, InputMissingError, UnavailableError
+from telemetry.errors import DataError, InputMissingError, MissingPackageError
 from telemetry.logs.log import Log
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import PACKERS, Numbering
@@ -525,11 +525,11 @@ def test_a_missing_package_is_named_with_what_to_install(
 ) -> None:
     (tmp_path / "drive.log.zst").write_bytes(zstandard.compress(b""))
     monkeypatch.setitem(sys.modules, "zstandard", None)
-    with pytest.raises(UnavailableError, match=r"package zstandard.*nev-telemetry\[logs\]"):
+    with pytest.raises(MissingPackageError, match=r"package zstandard.*nev-telemetry\[logs\]"):
         read(tmp_path / "drive.log.zst")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     (tmp_path / "drive.mf4").write_bytes(b"")
-    with pytest.raises(UnavailableError, match=r"package asammdf.*nev-telemetry\[mf4\]"):
+    with pytest.raises(MissingPackageError, match=r"package asammdf.*nev-telemetry\[mf4\]"):
         read(tmp_path / "drive.mf4")
 
 

@@ -1,0 +1,101 @@
+"""`nev-telemetry plot LOG --dbc FILE SIGNAL…`: values of signals over time as a picture."""
+
+import argparse
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from telemetry_core.rows.points import Points
+
+from telemetry.cli.arguments import add_database_arguments, add_time_bounds, channel_plan
+from telemetry.clock import SystemClock
+from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.decode.rows import LogRows
+from telemetry.decode.screen import Screen
+from telemetry.decode.selection import select
+from telemetry.decode.times import Times
+from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
+from telemetry.logs.content import require_file
+from telemetry.overview.style import is_possible
+from telemetry.stages.stages import Stages
+
+HELP = "values of a log's signals over time as a picture, PNG or SVG"
+MOST_CURVES = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("log", metavar="LOG", type=Path, help="as for decode; -: stdin")
+    parser.add_argument(
+        "signal",
+        metavar="SIGNAL",
+        nargs="+",
+        help="a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; panels are in their order",
+    )
+    add_database_arguments(parser)
+    add_time_bounds(parser)
+    parser.add_argument(
+        "--time",
+        choices=("local", "utc", "relative"),
+        default="local",
+        help="the time axis: of this machine's zone (default), in UTC, or since the first frame",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="ends in .png or .svg; default: LOG's name with .png",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw what the log holds of the signals."""
+    from telemetry.overview.plot import FORMATS, draw
+
+    require_file(arguments.log)
+    file: Path = arguments.output or Path(f"{arguments.log.name.split('.')[0].strip('-') or 'stdin'}.png")
+    if file.suffix.lower() not in FORMATS:
+        raise UsageError("is neither .png nor .svg", where=str(file), hint="--output FILE.png or FILE.svg")
+    if not arguments.dbc:
+        raise UsageError("no database was given", where=str(arguments.log), hint="add one: --dbc FILE")
+    if not is_possible(user_cache_directory().parent / "matplotlib"):
+        raise MissingPackageError("a picture takes matplotlib", hint="pip install 'nev-telemetry[plot]'")
+    from telemetry.overview.curves import make_panels
+
+    channels = channel_plan(arguments)
+    with Screen(SystemClock(), output_is_terminal=False) as screen:
+        plan = load_plan(channels.databases, user_cache_directory())
+        screen.warn(plan.warnings)
+        spec = select(plan.spec, arguments.signal, where="SIGNAL")
+        stages = Stages(spec, None, vehicle="")
+        rows = LogRows(stages, channels, times=Times(start=arguments.from_time, stop=arguments.to_time))
+        points = Points(stages.schema)
+        for samples in rows.read([arguments.log]):
+            points.observe(samples)
+        screen.warn(rows.warnings())
+        names = [channel.binding.tag for channel in stages.channels]
+        panels = make_panels(spec, points, names, arguments.signal)
+        curves = [curve for panel in panels for curve in panel.curves]
+        if not curves:
+            what = f"holds {rows.frames_read} frames, and no value of these signals"
+            hint = "`nev-telemetry signals` lists what it holds"
+            raise DataError(what, where=str(arguments.log), hint=hint)
+        if len(curves) > MOST_CURVES:
+            hint = f"name fewer: a picture has at most {MOST_CURVES}"
+            raise UsageError(f"are {len(curves)} curves", where=" ".join(arguments.signal), hint=hint)
+        draw(
+            panels,
+            arguments.log.name,
+            file,
+            origin_ns=rows.first_ns,
+            zone=_zone(arguments.time, rows.first_ns),
+        )
+        points_drawn = sum(len(curve.times_ns) for curve in curves)
+        screen.say(f"{file}: {len(curves)} curves of {points_drawn:,} values")
+    return EXIT_OK
+
+
+def _zone(time: str, first_ns: int) -> tzinfo | None:
+    if time == "relative":
+        return None
+    return UTC if time == "utc" else datetime.fromtimestamp(first_ns / 1e9, UTC).astimezone().tzinfo

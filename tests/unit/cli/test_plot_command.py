@@ -1,0 +1,110 @@
+"""`plot`: what is in the picture, by its SVG, and what is said where there is none."""
+
+import re
+import struct
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.wire.broadcast import VEHICLE_DBC
+from telemetry.__main__ import main
+
+pytest.importorskip("matplotlib")
+
+DATA = Path(__file__).parents[2] / "data"
+LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+CHARGE = str(Path(__file__).parents[3] / "examples" / "charge.log")
+
+Texts = Callable[..., list[str]]
+
+
+@pytest.fixture(autouse=True)
+def _caches(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Texts:
+    def draw(*arguments: str) -> list[str]:
+        file = tmp_path / "picture.svg"
+        assert main(["plot", *arguments, "-o", str(file)]) == 0
+        found = ET.parse(file).getroot().iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own
+        return ["".join(text.itertext()) for text in found]
+
+    return draw
+
+
+def test_a_png_has_its_size_and_is_the_same_each_time(tmp_path: Path) -> None:
+    files = [tmp_path / "1.png", tmp_path / "2.png"]
+    for file in files:
+        assert main(["plot", LOG, "StateOfCharge", "--dbc", DBC, "-o", str(file), "--time", "utc"]) == 0
+    content = files[0].read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", content[16:24])
+    assert (width, 300 < height < 500) == (1200, True)
+    assert files[1].read_bytes() == content
+
+
+def test_signals_of_one_unit_and_size_share_a_panel_and_others_have_their_own(texts: Texts) -> None:
+    drawn = texts(
+        CHARGE, "PackVoltage", "LinkVoltage", "CellVoltageM*", "PackCurrent", "--dbc", str(VEHICLE_DBC)
+    )
+    labels = ["PackVoltage", "LinkVoltage", "CellVoltageMin", "CellVoltageMax", "PackCurrent"]
+    assert [text for text in drawn if text in labels] == labels
+    assert [text for text in drawn if text in ("V", "A")] == ["V", "V", "A"]
+
+
+def test_the_time_axis_has_the_date_and_the_zone_or_counts(
+    texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC)]
+    assert "Monday, 2 March 2026  (UTC)" in texts(*words, "--time", "utc")
+    assert "18:01:55" in texts(*words, "--time", "utc")
+    assert "time since the first frame  (s)" in texts(*words, "--time", "relative")
+
+
+def test_values_with_words_are_named(texts: Texts) -> None:
+    assert "charge" in texts(CHARGE, "BMS_PackPower.State", "--dbc", str(VEHICLE_DBC))
+
+
+def test_a_signal_of_several_channels_is_a_curve_for_each(texts: Texts) -> None:
+    drawn = texts(LOG, "PackState.Voltage", "--dbc", DBC)
+    assert [text for text in drawn if text.startswith("Voltage")] == ["Voltage  can0", "Voltage  can1"]
+
+
+def test_a_part_of_a_log_is_what_is_drawn(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["plot", CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC), "-o", str(tmp_path / "part.png")]
+    assert main([*words, "--from", "+2", "--to", "+5"]) == 0
+    assert re.search(r"part.png: 1 curves? of 30 values", capfd.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([LOG, "Voltage"], 64, "no database was given"),
+        (
+            [LOG, "Voltag", "--dbc", DBC],
+            64,
+            'SIGNAL: no signal is called "Voltag" (nearest: PackState.Voltage',
+        ),
+        ([LOG, "Voltage", "--dbc", DBC, "-o", "x.jpg"], 64, "x.jpg: is neither .png nor .svg"),
+        ([LOG, "StateOfCharge", "--dbc", str(VEHICLE_DBC)], 65, "no value of these signals"),
+        ([LOG, "Voltage", "--dbc", DBC, "-o", "/nowhere/x.png"], 74, "/nowhere/x.png: cannot be written"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(
+    capfd: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    assert main(["plot", *words]) == code
+    assert said in capfd.readouterr().err.splitlines()[-1]
+
+
+def test_a_missing_matplotlib_names_the_extra(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["plot", LOG, "Voltage", "--dbc", DBC]) == 72
+    assert "pip install 'nev-telemetry[plot]'" in capfd.readouterr().err
