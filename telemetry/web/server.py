@@ -102,7 +102,7 @@ class WebServer:
         port = listener.getsockname()[1]
         host = str(address).rpartition(":")[0]
         self.state = f"http://{host}:{port}/"
-        readers = "" if address.is_loopback else ", for whoever reaches this machine"
+        readers = "" if address.is_loopback else ", for all that reach this machine"
         LOG.info("the page is at %s%s", self.state, readers)
 
     def _do_without(self, address: ListenAddress, error: OSError | UnavailableError) -> None:
@@ -179,7 +179,7 @@ class WebServer:
         try:
             make()
         except Exception:
-            LOG.exception("the live values cannot be told")
+            LOG.exception("the live values cannot be shown")
             return
         for client in self._streams():
             if client.connection.follow(self._clock.monotonic_s()):

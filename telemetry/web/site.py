@@ -151,8 +151,8 @@ class Site:
         now_s = self._now_s()
         if self._messages is None or now_s - self._messages[0] > FRESH_S:
             self._views.ask_for_messages()
-            told = messages_view(self._views.snapshot(), now_s)
-            self._messages = now_s, Response(_json(told).encode(), JSON)
+            shown = messages_view(self._views.snapshot(), now_s)
+            self._messages = now_s, Response(_json(shown).encode(), JSON)
         return self._messages[1]
 
     def _now_s(self) -> float:

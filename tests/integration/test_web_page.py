@@ -239,25 +239,25 @@ def test_a_pipeline_that_hangs_is_reported(rig: WebRig, browser: Browser) -> Non
         expect(watched.page.locator("#connection")).to_have_text("live")
         rig.status["live"]["gauges"] = {**rig.status["live"]["gauges"], "status_age_s": 31.0}
         expect(watched.page.locator("#connection")).to_have_text("held up")
-        expect(watched.page.locator("#notice")).to_contain_text("has told nothing new since")
+        expect(watched.page.locator("#notice")).to_contain_text("has sent nothing new since")
 
 
 def test_each_cell_shows_number_and_value_to_pointer_finger_and_keys(rig: WebRig, browser: Browser) -> None:
     with opened(browser, rig.url) as watched:
         page = watched.page
-        tiles, told = page.locator("#packs .tiles").first.locator(".tile"), page.locator("#packs .told").first
+        tiles, readout = page.locator("#packs .tiles").first.locator(".tile"), page.locator("#packs .readout").first
         expect(tiles).to_have_count(96)
         expect(tiles.nth(40)).to_have_text("41\N{EN DASH}")
         tiles.nth(13).hover()
-        expect(told).to_have_text("Cell 14: 3.971 V, 10 mV above the median")
+        expect(readout).to_have_text("Cell 14: 3.971 V, 10 mV above the median")
         tiles.nth(40).click()
-        expect(told).to_have_text("Cell 41: not known")
+        expect(readout).to_have_text("Cell 41: not known")
         page.keyboard.press("ArrowRight")
-        expect(told).to_contain_text("Cell 42: ")
+        expect(readout).to_contain_text("Cell 42: ")
         lowest = page.locator("#packs .tile[data-end=lowest]").first
         expect(lowest).to_contain_text("3.950")
         lowest.hover()
-        expect(told).to_contain_text("mV below the median, the lowest")
+        expect(readout).to_contain_text("mV below the median, the lowest")
 
 
 def watch(rig: WebRig, seconds: int) -> None:

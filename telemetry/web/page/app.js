@@ -9,7 +9,7 @@ import { SignalsView } from "./signals.js";
 import { TroublesView } from "./troubles.js";
 import { ChargerCard, PackCard } from "./vehicle.js";
 
-const STUCK_S = 4; // a pipeline that has told nothing new for so long
+const STUCK_S = 4; // a pipeline that has sent nothing new for so long
 
 const byId = (id) => document.getElementById(id);
 const histories = new Histories();
@@ -29,8 +29,8 @@ const meters = new Children(
   (card, meter) => card.show(meter, waited_s()),
 );
 
-let live = null; // what was told last
-let told = 0; // when, by performance.now()
+let live = null; // what came last
+let received = 0; // when, by performance.now()
 let lostAt = null;
 let stuckAt = null;
 
@@ -40,7 +40,7 @@ follow({
   },
   onLive(values) {
     live = values;
-    told = performance.now();
+    received = performance.now();
     lostAt = null;
     remember();
     show();
@@ -53,7 +53,7 @@ follow({
 setInterval(show, 1000);
 
 function waited_s() {
-  return (performance.now() - told) / 1000;
+  return (performance.now() - received) / 1000;
 }
 
 function remember() {
@@ -62,7 +62,7 @@ function remember() {
       field,
       pack.battery[field],
     ]);
-    histories.of(pack.pack, pack.source).add(told, Object.fromEntries(fresh));
+    histories.of(pack.pack, pack.source).add(received, Object.fromEntries(fresh));
   }
 }
 
@@ -86,7 +86,7 @@ function showPack(card, pack) {
   card.draw(histories.of(pack.pack, pack.source), performance.now());
 }
 
-/** What is told stays the same while it is so: it is read aloud once, and not every second. */
+/** A notice stays the same while its cause lasts: it is read aloud once, and not every second. */
 function showConnection() {
   const stuck_s = live === null ? 0 : live.gauges.status_age_s + waited_s();
   if (stuck_s <= STUCK_S) stuckAt = null;
@@ -105,7 +105,7 @@ function showConnection() {
     state = "stuck";
     stuckAt ??= new Date(Date.now() - stuck_s * 1000);
     notice =
-      `The service has told nothing new since ${timeOfDay(stuckAt)}: something holds it up, mostly the disk. ` +
+      `The service has sent nothing new since ${timeOfDay(stuckAt)}: something holds it up, mostly the disk. ` +
       "The values below are from then.";
   }
   document.body.dataset.connection = state;

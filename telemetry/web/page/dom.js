@@ -25,7 +25,7 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** The children of one element, one for each item: kept by key, made by `make`, told by `update`. */
+/** The children of one element, one for each item: kept by key, made by `make`, filled by `update`. */
 export class Children {
   constructor(parent, make, update) {
     this.parent = parent;

@@ -1,6 +1,6 @@
 // The connection to the service: live values by server-sent events, and what to say when they do not come.
 
-const SILENT_MS = 6000; // after which a stream that tells nothing is given up
+const SILENT_MS = 6000; // after which a silent stream is given up
 const AGAIN_MS = 2000;
 
 /**
@@ -21,9 +21,9 @@ export function follow({ onLive, onLost, onOpen }) {
     heard = performance.now();
     stream = new EventSource("/events");
     stream.addEventListener("hello", (event) => {
-      const told = JSON.parse(event.data).build;
-      if (build !== null && told !== build) location.reload(); // another version of the service, and of this page
-      build = told;
+      const received = JSON.parse(event.data).build;
+      if (build !== null && received !== build) location.reload(); // another version of the service, and of this page
+      build = received;
       onOpen();
     });
     stream.addEventListener("live", (event) => take(event.data));

@@ -135,7 +135,7 @@ function updateCount(row, [name, value]) {
 }
 
 function facts({ state, gauges }) {
-  const told = [
+  const shown = [
     ["server", `${gauges.sink_held ? "⚠ " : ""}${state.sink}`],
     ["spool", `${gauges.spool_volatile ? "⚠ " : ""}${state.spool}`],
     ["spool size", bytes(gauges.spool_bytes)],
@@ -144,7 +144,7 @@ function facts({ state, gauges }) {
     ["memory", gauges.memory_bytes === undefined ? "not known" : bytes(gauges.memory_bytes)],
     ["processor", `${number((100 * gauges.cpu_s) / Math.max(gauges.uptime_s, 1), 1)} %`],
   ];
-  return told.map(([name, text]) => ({ name, text }));
+  return shown.map(([name, text]) => ({ name, text }));
 }
 
 function makeFact({ name }) {

@@ -20,12 +20,12 @@ export class History {
     this.#cut(old);
   }
 
-  /** What the service tells of the time before; what this page saw earlier than that stays. */
-  takeOver(times, told) {
+  /** What the service sends of the time before; what this page saw earlier than that stays. */
+  takeOver(times, received) {
     const keep = this.times.findIndex((time) => time >= times[0]);
     const kept = keep < 0 ? this.times.length : keep;
     this.times = [...this.times.slice(0, kept), ...times];
-    for (const field of FIELDS) this.values[field] = [...this.values[field].slice(0, kept), ...told[field]];
+    for (const field of FIELDS) this.values[field] = [...this.values[field].slice(0, kept), ...received[field]];
   }
 
   #cut(count) {
@@ -50,10 +50,10 @@ export class Histories {
   async load() {
     const answer = await fetch("/api/history");
     if (!answer.ok) return;
-    const told = await answer.json();
+    const received = await answer.json();
     const now = performance.now();
-    const times = told.ages_s.map((age) => now - age * 1000);
+    const times = received.ages_s.map((age) => now - age * 1000);
     if (times.length === 0) return;
-    for (const pack of told.packs) this.of(pack.pack, pack.source).takeOver(times, pack);
+    for (const pack of received.packs) this.of(pack.pack, pack.source).takeOver(times, pack);
   }
 }

@@ -15,7 +15,7 @@ export class SignalsView {
     this.filter = byId("signal-filter");
     this.messages = [];
     this.leftOut = 0;
-    this.told = 0;
+    this.received = 0;
     this.isChosen = false; // opened or closed by the user
     this.rows = new Children(byId("signal-rows"), makeRow, (row, item) => updateRow(row, item, this.#waited_s()));
     byId("signals-title").parentElement.addEventListener("click", () => (this.isChosen = true));
@@ -30,7 +30,7 @@ export class SignalsView {
   }
 
   #waited_s() {
-    return (performance.now() - this.told) / 1000;
+    return (performance.now() - this.received) / 1000;
   }
 
   async #ask() {
@@ -38,10 +38,10 @@ export class SignalsView {
     try {
       const answer = await fetch("/api/messages");
       if (answer.ok) {
-        const told = await answer.json();
-        this.messages = told.messages;
-        this.leftOut = told.messages_left_out;
-        this.told = performance.now();
+        const received = await answer.json();
+        this.messages = received.messages;
+        this.leftOut = received.messages_left_out;
+        this.received = performance.now();
       }
     } catch {
       // The connection is lost, as the line at the top says; ages grow.

@@ -26,7 +26,7 @@ export class TileMap {
       tabindex: "0",
       "aria-label": `${title}; arrow keys choose one`,
     });
-    this.told = element("p", { class: "told", "aria-live": "polite" });
+    this.readout = element("p", { class: "readout", "aria-live": "polite" });
     this.root = element(
       "section",
       { class: "map", "aria-label": title },
@@ -43,7 +43,7 @@ export class TileMap {
         ),
       ),
       this.list,
-      this.told,
+      this.readout,
     );
     this.tiles = new Children(
       this.list,
@@ -82,7 +82,7 @@ export class TileMap {
       values.map((value, index) => ({ value, index })),
       (item) => item.index,
     );
-    this.#tell();
+    this.#read();
   }
 
   #make({ index }) {
@@ -106,7 +106,7 @@ export class TileMap {
   #choose(tile) {
     this.chosen = tile ? Number(tile.dataset.index) : null;
     for (const each of this.list.children) each.classList.toggle("is-chosen", each === tile);
-    this.#tell();
+    this.#read();
   }
 
   #key(event) {
@@ -118,15 +118,15 @@ export class TileMap {
     this.#choose(this.list.children[Math.min(Math.max(wanted, 0), this.values.length - 1)]);
   }
 
-  #tell() {
+  #read() {
     const value = this.chosen === null ? undefined : this.values[this.chosen];
     if (value === undefined) {
-      setText(this.told, "");
+      setText(this.readout, "");
       return;
     }
     const name = `${this.noun} ${this.chosen + 1}`;
     if (value === null) {
-      setText(this.told, `${name}: not known`);
+      setText(this.readout, `${name}: not known`);
       return;
     }
     const off = (value - this.median) * this.differenceFactor;
@@ -137,6 +137,6 @@ export class TileMap {
     const end =
       { lowest: ", the lowest", highest: ", the highest" }[this.list.children[this.chosen]?.dataset.end] ??
       "";
-    setText(this.told, `${name}: ${number(value, this.decimals)} ${this.unit}, ${where}${end}`);
+    setText(this.readout, `${name}: ${number(value, this.decimals)} ${this.unit}, ${where}${end}`);
   }
 }

@@ -72,7 +72,7 @@ export class Values {
   }
 }
 
-/** Flags as words; those that are off are told only where off is news. rows: { field, on, off, kind }. */
+/** Flags as words; those that are off are shown only where off is news. rows: { field, on, off, kind }. */
 export class Flags {
   constructor() {
     this.root = element("ul", { class: "flags", "aria-label": "state" });
@@ -88,7 +88,7 @@ export class Flags {
   }
 
   show(rows, values, isStale) {
-    const told = rows
+    const shown = rows
       .filter((row) => values[row.field] !== undefined && (values[row.field] || row.off))
       .map((row) => ({
         field: row.field,
@@ -96,6 +96,6 @@ export class Flags {
         kind: values[row.field] ? "good" : "warning",
         stale: isStale(row.field),
       }));
-    this.flags.show(told, (flag) => flag.field);
+    this.flags.show(shown, (flag) => flag.field);
   }
 }

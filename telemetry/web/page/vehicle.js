@@ -96,11 +96,11 @@ class Card {
     );
   }
 
-  /** waited_s: how long ago the service told this. */
-  showValues(values, told, figures, facts, waited_s) {
-    const stale = new Set(told.stale);
+  /** waited_s: how long ago the service sent this. */
+  showValues(values, received, figures, facts, waited_s) {
+    const stale = new Set(received.stale);
     this.isStale = (field) => stale.has(field) || waited_s > STALE_S;
-    showAge(this.age, told.age_s + waited_s);
+    showAge(this.age, received.age_s + waited_s);
     this.figures.show(figures, values, this.isStale);
     this.facts.show(facts, values, this.isStale);
   }
