@@ -73,7 +73,7 @@ _REFUSED_LINES = {  # how the first telling line begins
     "sended messages": "a log of PP2CAN",
     "pp2can log file": "a log of PP2CAN",
 }
-_FOREWORD = ("#", "//", "=~=", ";")  # of a line that tells nothing, unless it is a sign
+_FOREWORD = ("#", "//", "=~=", ";")  # of a line that says nothing, unless it is a sign
 
 
 def refused(beginning: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Log files of CAN traffic as frames, plain or compressed. `formats` tells their formats apart.
+"""Log files of CAN traffic as frames, plain or compressed. `formats` recognises their formats.
 
 Promises:
 

@@ -2,7 +2,7 @@
 
 Promises:
 - One table a message, by the name that csv prints, and one a measurement of the data model. Messages of the
-  same name on several buses share a table, which tells them apart by `channel` and `id`.
+  same name on several buses share a table, in which `channel` and `id` separate them.
 - A signal's column has the name that csv prints, and no two columns share one. Signals of one name that
   exclude one another share a column.
 """
@@ -16,7 +16,7 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec
 from telemetry.model.measurements import EVENT, MEASUREMENTS
 
 TIME, CHANNEL, ID = "time", "channel", "id"
-TAGS = ("pack", "charger")  # that a row of the data model is told apart by
+TAGS = ("pack", "charger")  # that separate rows of the data model
 _TIME = ColumnSpec(TIME, ColumnKind.TIME)
 _CHANNEL = ColumnSpec(CHANNEL, ColumnKind.WORDS, head=CHANNEL)
 EVENT_TABLE = TableSpec(

@@ -31,7 +31,7 @@ def read(
 
     - `databases`: files as for `load_databases`, or what that has returned. Tables are messages.
     - `config`: a service's configuration. Tables are messages and its data model. `source` names the source
-      that the logs are of, where channels do not tell.
+      that the logs are of, where channels do not say.
     - `protocol`: the logs are text captures of serial ports that speak it. Tables are the data model.
 
     `jobs` is the number of threads, by default one for each processor. Raises TelemetryError with the one
