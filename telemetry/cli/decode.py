@@ -31,11 +31,13 @@ from telemetry.protocols.known import PROTOCOLS
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
 from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.row_sink import RowSink
 from telemetry.stages.stages import Stages
 from telemetry.toml_document import read_document
 
 HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
 INTO_INFLUXDB = "influx"
+INTO_PARQUET = "parquet"
 MAX_JOBS = 256
 _FORMATS = [str(OutputFormat.CSV), str(OutputFormat.LINE_PROTOCOL), str(OutputFormat.NDJSON)]
 _SAYING_WHAT = (  # of the options, besides files and target: a configuration says all of it
@@ -112,9 +114,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_time_bounds(parser)
     parser.add_argument(
         "--format",
-        choices=[*_FORMATS, INTO_INFLUXDB],
+        choices=[*_FORMATS, INTO_PARQUET, INTO_INFLUXDB],
         default="csv",
-        help="csv (default), lp: line protocol, ndjson: an object a row, or influx: into InfluxDB, see below",
+        help="csv (default), lp: line protocol, ndjson: an object a row, parquet: a file a message or "
+        "measurement in the folder of --output, or influx: into InfluxDB, see below",
     )
     parser.add_argument(
         "--unknown",
@@ -217,6 +220,9 @@ def run(arguments: argparse.Namespace) -> int:
     with Screen(clock, output_is_terminal=is_terminal) as screen:
         if into_influxdb:
             return _into_influxdb(arguments, screen, clock)
+        if arguments.format == INTO_PARQUET:
+            _into_parquet(arguments, screen)
+            return EXIT_OK
         output = OutputFormat.WIDE_CSV if arguments.wide else OutputFormat(arguments.format)
         make_decoder, _ = _decoders(arguments, output, screen)
         _into_text(make_decoder(0), arguments, screen)
@@ -252,9 +258,10 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     bounds = _given(arguments, ("from_time", "to_time"))
     if bounds and into_influxdb:
         raise UsageError("stands beside --format influx", where=_flag(bounds[0]), hint="leave it out")
-    if arguments.messages and (arguments.protocol is None or arguments.format not in ("csv", "ndjson")):
+    with_messages = ("csv", "ndjson", INTO_PARQUET)
+    if arguments.messages and (arguments.protocol is None or arguments.format not in with_messages):
         raise UsageError(
-            "is for --protocol in csv or ndjson",
+            "is for --protocol in csv or ndjson or parquet",
             where="--messages",
             hint="messages of a bus are always there; into InfluxDB goes what serial messages mean",
         )
@@ -268,9 +275,17 @@ MakeDecoder = Callable[[int], FileDecoder]  # given how many frames need no text
 
 
 def _decoders(
-    arguments: argparse.Namespace, output: OutputFormat, screen: Screen, *, accounts: bool = False
+    arguments: argparse.Namespace,
+    output: OutputFormat,
+    screen: Screen,
+    *,
+    accounts: bool = False,
+    rows_to: RowSink | None = None,
 ) -> tuple[MakeDecoder, Sequence[Path]]:
-    """Makes the decoder, and the files that say what is decoded; databases are read now."""
+    """Makes the decoder, and the files that say what is decoded; databases are read now.
+
+    rows_to: takes what is decoded, in place of text.
+    """
 
     times = Times(TimeForm(arguments.time), arguments.from_time, arguments.to_time)
 
@@ -282,11 +297,11 @@ def _decoders(
         )
 
     if arguments.config is not None:
-        return _configured(arguments, output, screen, of_logs)
+        return _configured(arguments, output, screen, of_logs, rows_to)
     vehicle = arguments.vehicle
     if arguments.protocol is not None:
         ports = OneProtocol(PROTOCOLS[arguments.protocol])
-        stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages)
+        stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages, rows_to=rows_to)
         return lambda _: CaptureDecoder(stages(), ports, every_report=True, times=times.form), ()
     channels = plan_channels(
         arguments.dbc,
@@ -305,7 +320,9 @@ def _decoders(
     protected = protect(plan.spec, load_protect_entries(arguments.protect) if arguments.protect else ())
     files = [database.file for database in arguments.dbc] + ([arguments.protect] if arguments.protect else [])
     spec = select(protected.spec, arguments.signal) if arguments.signal else protected.spec
-    stages = partial(Stages, spec, None, protection=protected.rules, vehicle=vehicle, output=output)
+    stages = partial(
+        Stages, spec, None, protection=protected.rules, vehicle=vehicle, output=output, rows_to=rows_to
+    )
     return of_logs(stages, channels), files
 
 
@@ -314,6 +331,7 @@ def _configured(
     output: OutputFormat,
     screen: Screen,
     of_logs: Callable[[Callable[[], Stages], Channels], MakeDecoder],
+    rows_to: RowSink | None,
 ) -> tuple[MakeDecoder, Sequence[Path]]:
     from telemetry.stages.offline import Recorded, database_files, read_offline  # with all sources
     from telemetry.stages.prepare import compose
@@ -322,7 +340,7 @@ def _configured(
     composition = compose(config)
     screen.warn(composition.loaded.warnings)
     recorded = Recorded(composition, arguments.source or "", account=ACCOUNT)
-    stages = partial(composition.make_stages, output)
+    stages = partial(composition.make_stages, output, rows_to=rows_to)
     files = [*config.files, *database_files(config)]
     if recorded.is_serial:
         times = TimeForm(arguments.time)
@@ -343,6 +361,28 @@ def _into_text(decoder: FileDecoder, arguments: argparse.Namespace, screen: Scre
             screen.show(piece.progress)
             screen.warn(piece.warnings)
         output.write(header)
+    screen.warn(decoder.warnings())
+    screen.clear()
+    if screen.is_terminal:
+        screen.say(decoder.summary())
+
+
+def _into_parquet(arguments: argparse.Namespace, screen: Screen) -> None:
+    if arguments.output is None:
+        raise UsageError(
+            "is a folder of files", where="--format parquet", hint="name the folder: --output DIR"
+        )
+    from telemetry.tables.parquet import ParquetFolder
+
+    with ParquetFolder(arguments.output) as folder:
+        make_decoder, _ = _decoders(arguments, OutputFormat.NDJSON, screen, rows_to=folder.sink)
+        decoder = make_decoder(0)
+        with decoder.pieces(arguments.logs) as pieces:
+            for piece in pieces:
+                folder.write_groups()
+                screen.show(piece.progress)
+                screen.warn(piece.warnings)
+        folder.finish()
     screen.warn(decoder.warnings())
     screen.clear()
     if screen.is_terminal:

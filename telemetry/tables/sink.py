@@ -15,9 +15,7 @@ from telemetry.tables.layout import CHANNEL, TAGS, lay_out
 class TableSink:
     """A `RowSink`."""
 
-    def __init__(self, *, first_rows: int = 1024) -> None:
-        """first_rows: of a table's first chunk."""
-        self._first_rows = first_rows
+    def __init__(self) -> None:
         self._columns: Columns
 
     @property
@@ -27,7 +25,7 @@ class TableSink:
 
     def start(self, schema: Schema) -> None:
         """See RowSink."""
-        self._columns = Columns(schema, lay_out(schema.specs), self._first_rows)
+        self._columns = Columns(schema, lay_out(schema.specs))
 
     def bind(self, channel: BoundChannel) -> None:
         """See RowSink."""
@@ -47,13 +45,7 @@ class TableSink:
         row = (time_ns, *owner, event.code, int(event.level), event.active, event.text)
         self._columns.append_row(len(self._columns.tables) - 1, row)
 
-    def take(self) -> Iterator[Batches]:
-        """Return all rows, a table at a time, without tables that have none."""
-        for table in range(len(self._columns.tables)):
-            if self._columns.rows(table):
-                yield self._columns.take(table)
-
-    def take_full(self) -> Iterator[Batches]:
-        """Return the chunks that are full, a table at a time, so that memory is bounded."""
-        for table in self._columns.full_tables():
-            yield self._columns.take(table, whole_chunks=True)
+    def take(self, at_least: int = 1) -> Iterator[Batches]:
+        """Return all rows, a table at a time, of tables that have at least so many."""
+        for table in self._columns.tables_of(at_least):
+            yield self._columns.take(table)

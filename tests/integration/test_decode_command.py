@@ -163,7 +163,7 @@ def test_a_fault_is_one_line_and_a_code(
 def test_a_wrong_format_is_reported_with_the_formats_there_are(environment: dict[str, str]) -> None:
     done = decode(environment, LOG, "--dbc", DBC, "--format", "xml")
     assert done.returncode == 64
-    assert b"(choose from 'csv', 'lp', 'ndjson', 'influx')" in done.stderr
+    assert b"(choose from 'csv', 'lp', 'ndjson', 'parquet', 'influx')" in done.stderr
 
 
 @pytest.mark.parametrize("database", ["can0=", "=ev.dbc", ""])

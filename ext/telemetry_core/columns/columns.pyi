@@ -39,10 +39,7 @@ class Columns:
         """
     def rows(self, table: int) -> int:
         """Return how many rows `take` would give of a table."""
-    def full_tables(self) -> list[int]:
-        """Return the indexes of the tables of which `take` would give whole chunks."""
-    def take(self, table: int, *, whole_chunks: bool = False) -> Batches:
-        """Return the rows of a table as Batches. They are not here any more.
-
-        whole_chunks: those that are full alone.
-        """
+    def tables_of(self, rows: int) -> list[int]:
+        """Return the indexes of the tables that have at least so many rows."""
+    def take(self, table: int) -> Batches:
+        """Return the rows of a table as Batches. They are not here any more."""

@@ -226,17 +226,14 @@ cdef class Columns:
             raise IndexError(table)
         return len(self.full[table]) + (0 if self.plan[table].chunk == NULL else self.plan[table].chunk.rows)
 
-    def take(self, Py_ssize_t table, *, bint whole_chunks=False):
-        """Return the rows of a table as Batches. They are not here any more.
-
-        whole_chunks: those that are full alone.
-        """
+    def take(self, Py_ssize_t table):
+        """Return the rows of a table as Batches. They are not here any more."""
         cdef Batches taken
         cdef TablePlan* plan
         if not 0 <= table < self.table_count:
             raise IndexError(table)
         plan = &self.plan[table]
-        if plan.chunk != NULL and plan.chunk.rows and (not whole_chunks or plan.chunk.rows == plan.chunk.room):
+        if plan.chunk != NULL and plan.chunk.rows:
             if not seal(plan.chunk):
                 raise MemoryError
             (<Batches>self.full[table]).add(plan.chunk)
@@ -245,11 +242,9 @@ cdef class Columns:
         self.full[table] = taken.without_rows()
         return taken
 
-    def full_tables(self):
-        """Return the indexes of the tables of which `take` would give whole chunks."""
-        return [index for index in range(self.table_count)
-                if (<Batches>self.full[index]).count
-                or (self.plan[index].chunk != NULL and self.plan[index].chunk.rows == self.plan[index].chunk.room)]
+    def tables_of(self, Py_ssize_t rows):
+        """Return the indexes of the tables that have at least so many rows."""
+        return [index for index in range(self.table_count) if self.rows(index) >= rows]
 
     cdef bint _sort(self, SampleBatch samples) noexcept nogil:
         """Give each table its rows of the batch, in their order; those without any field are left out."""

@@ -166,15 +166,15 @@ def test_the_schema_has_names_and_units() -> None:
     stream.release()
 
 
-def test_whole_chunks_can_be_taken_while_others_fill() -> None:
+def test_rows_can_be_taken_while_others_come() -> None:
     made, samples = columns(4, 4)
-    for row in range(10):
-        samples.append(0, row, {"volts": row})
-    made.append(samples)
-    assert made.full_tables() == [0]
-    assert read_all(made.take(0, whole_chunks=True).stream())["time"] == list(range(8))
-    assert made.full_tables() == []
-    assert read_all(made.take(0).stream())["time"] == [8, 9]
+    for first in (0, 10):
+        samples.clear()
+        for row in range(first, first + 10):
+            samples.append(0, row, {"volts": row})
+        made.append(samples)
+        assert (made.tables_of(10), made.tables_of(11)) == ([0], [])
+        assert read_all(made.take(0).stream())["time"] == list(range(first, first + 10))
     assert len(made.take(0)) == 0
 
 
