@@ -48,7 +48,7 @@ class SocketCanSource(Source):
         self._states = ErrorStates()
         self._bus_errors = BusErrors(name, self._states)
         self._outages = Outages(name, clock)
-        self._drops = Occurrences(name, "frames_dropped", "frames dropped by the kernel or a full queue")
+        self._drops = Occurrences(name, "frames_dropped", "frames dropped by the kernel")
         self._warned = ""
         self._outbox: Outbox | None = None
         self._counting = threading.Lock()
@@ -119,7 +119,7 @@ class SocketCanSource(Source):
                     put_all(self._outages.back(), output)
                 else:
                     timeout_ms = int(1000 * self._outages.next_delay_s())
-            self._report(reader, outbox, output)
+            self._report(reader, output)
             if is_last:
                 return
 
@@ -140,9 +140,9 @@ class SocketCanSource(Source):
         outbox.hand_over(self.counts)
         return frames
 
-    def _report(self, reader: CanReader, outbox: Outbox, output: Inbox) -> None:
+    def _report(self, reader: CanReader, output: Inbox) -> None:
         now_s, now_ns = self._clock.monotonic_s(), self._clock.unix_ns()
-        dropped = self._earlier["kernel_dropped"] + reader.kernel_dropped + outbox.overflowed
+        dropped = self._earlier["kernel_dropped"] + reader.kernel_dropped
         put_all(self._drops.observe(dropped, now_s, now_ns), output)
         put_all(self._bus_errors.events(now_s, now_ns), output)
 
