@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from telemetry.ledger import imbalances, total
+from telemetry.sources.inbox import Inbox
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.lineprotocol import Number, parse_line
@@ -100,6 +101,18 @@ def test_eight_hours_with_a_replug_every_ten_minutes_and_one_byte_in_a_hundred_l
         protocol == "jbd"
     ):  # each request is answered, or times out, or was under way when the port was pulled out
         assert 0 <= line.requests - len(rig.reported) - rig.counts["timeouts"] <= outages + 1
+
+
+def test_messages_that_find_no_room_in_the_queue_are_counted_and_one_event_a_minute() -> None:
+    rig = SerialRig(inbox=Inbox(capacity_frames=16, batch_frames=16))
+    rig.run(lambda clock, stop, _every_minute: SimulatedLine(clock, stop, ends_s=200.0))
+    dropped = [item.event for item in rig.events if item.event.code == "frames_dropped"]
+    assert len(dropped) == 4  # about 10 s after the start, and each minute after that
+    counts = [int(event.text.removeprefix("messages dropped by a full queue: ")) for event in dropped]
+    assert all(counts)
+    assert counts[0] < counts[1]
+    assert sum(counts) <= rig.counts["lost/queue_overflow"]
+    assert rig.counts["read"] == len(rig.reported) + total(rig.counts, "lost/")
 
 
 def test_through_the_whole_line_each_good_message_is_one_row_of_its_own_stamp() -> None:

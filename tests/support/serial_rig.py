@@ -65,14 +65,19 @@ class Reported:
 class SerialRig:
     """Runs a source until the line's end. deliver: what is to be done with each arrival besides."""
 
-    def __init__(self, deliver: Callable[[Arrival], None] = lambda _: None, protocol: str = "jbd") -> None:
+    def __init__(
+        self,
+        deliver: Callable[[Arrival], None] = lambda _: None,
+        protocol: str = "jbd",
+        inbox: Inbox | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self._protocol = protocol
         self.reported: list[Reported] = []
         self.events: list[SourceEvent] = []
         self.ended: list[SourceEnded] = []
         self._began_ns = self.clock.unix_ns()
-        self._channel = Inbox()
+        self._channel = inbox or Inbox()
         self._deliver = deliver
 
     def run(

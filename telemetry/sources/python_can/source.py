@@ -17,7 +17,7 @@ from telemetry.logs.message import append_message
 from telemetry.sources.bus_errors import BusErrors
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
-from telemetry.sources.reconnect import Outages, keep_connected, put_all, put_end
+from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
 
@@ -42,6 +42,7 @@ class PythonCanSource(Source):
         self._states = ErrorStates()
         self._bus_errors = BusErrors(name, self._states)
         self._outages = Outages(name, clock)
+        self._drops = Occurrences(name, "frames_dropped", "frames dropped by a full queue")
         self._outbox: Outbox | None = None
         self._is_open = False
         self._read = 0
@@ -90,7 +91,9 @@ class PythonCanSource(Source):
             if message is not None:
                 self._gather(message, bus, outbox, stop)
             outbox.send(self.counts)
-            put_all(self._bus_errors.events(self._clock.monotonic_s(), self._clock.unix_ns()), output)
+            now_s, now_ns = self._clock.monotonic_s(), self._clock.unix_ns()
+            put_all(self._drops.observe(outbox.overflowed, now_s, now_ns), output)
+            put_all(self._bus_errors.events(now_s, now_ns), output)
 
     def _gather(self, first: "can.Message", bus: "can.BusABC", outbox: Outbox, stop: StopSignal) -> None:
         batch = outbox.batch

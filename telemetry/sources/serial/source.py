@@ -20,7 +20,7 @@ from telemetry.logs.captures import CaptureWriter
 from telemetry.protocols.table import device_words
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
-from telemetry.sources.reconnect import Outages, keep_connected, put_all, put_end
+from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
 from telemetry.sources.serial.conversation import Conversation
 from telemetry.sources.serial.link import SerialLink, SerialPort
 from telemetry.sources.serial.silence import SilenceWatch
@@ -58,6 +58,7 @@ class SerialSource(Source):
         self._capture_file = capture
         self._capture = CaptureWriter(name, capture.write) if capture is not None else None
         self._outages = Outages(name, clock)
+        self._drops = Occurrences(name, "frames_dropped", "messages dropped by a full queue")
         self._outbox: Outbox | None = None
         self._is_open = False
         self._read_bytes = 0
@@ -136,6 +137,8 @@ class SerialSource(Source):
         if request is not None:
             self._ask(port, request)
         outbox.send(self.counts)
+        now_s, now_ns = self._clock.monotonic_s(), self._clock.unix_ns()
+        put_all(self._drops.observe(outbox.overflowed, now_s, now_ns), output)
         put_all(self._silence.look(), output)
 
     def _ask(self, port: SerialPort, request: bytes) -> None:

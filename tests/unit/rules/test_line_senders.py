@@ -11,6 +11,7 @@ from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.ledger import Ledger, imbalances
+from telemetry.live.gateway import describe
 from telemetry.live.state import LiveState
 from telemetry.live.view import live_view
 from telemetry.rules.limits import Limit
@@ -374,12 +375,14 @@ def test_who_looks_on_sees_one_pack_and_the_messages_of_both_senders() -> None:
     live.ask_for_messages()
     live.snapshot()
     stages.process(batch_of(recorded()), LineBuffer())
-    view = live_view(live.snapshot(), 0.0, {"accounts": {}, "state": {}})
+    view = live_view(live.snapshot(), 0.0, describe("van", {}, {}, {}), with_messages=True)
     (pack,) = view["packs"]
     assert (pack["battery"]["current_a"], pack["cells_v"]) == (10.0, [3.9] * 4)
-    assert [(one["message"], one["sender"], one["signals"].get("Amps")) for one in view["messages"][:2]] == [
-        ("Pack", "01", 10.0),
+    assert [(one["message"], one["sender"], one["signals"].get("Amps")) for one in view["messages"]] == [
         ("Cells", "01", None),
+        ("Cells", "02", None),
+        ("Pack", "01", 10.0),
+        ("Pack", "02", -10.0),
     ]
     assert [each["code"] for each in view["events"]] == ["second_sender", "second_sender", "cell_overvoltage"]
     (source,) = view["sources"]

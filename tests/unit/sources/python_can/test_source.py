@@ -152,11 +152,13 @@ def test_frames_that_came_before_an_adapter_was_unplugged_do_not_wait_for_it(run
     assert [frame.nudge_ns for item in items if isinstance(item, Arrival) for frame in item.batch] == [0, 1]
 
 
-def test_frames_that_find_no_room_are_counted(run: Run) -> None:
+def test_frames_that_find_no_room_are_counted_and_an_event(run: Run) -> None:
     channel = Inbox(capacity_frames=2, batch_frames=2)
     items, source = run([MESSAGE] * 7, channel=channel)
     assert len(frames_of(items)) == 2
     assert (source.counts()["read"], source.counts()["lost/queue_overflow"]) == (7, 5)
+    assert events_of(items)[0] == ("frames_dropped", "frames dropped by a full queue: 2")
+    assert len(events_of(items)) == 1  # the rest is summed up a minute later
 
 
 def test_a_payload_of_an_impossible_length_is_counted(run: Run) -> None:
