@@ -21,7 +21,7 @@ COMMANDS = {
     "run": "the gateway service",
     "check": "validate a configuration without starting anything",
     "schema": "the JSON schema of the configuration, by which editors complete it",
-    "status": "the accounts of a running service",
+    "status": "how a running service is: what is wrong, values, rates, accounts, events",
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
     "signals": "the signals of a database, and what a log holds of each",

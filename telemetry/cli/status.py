@@ -1,15 +1,19 @@
-"""`nev-telemetry status CONFIG`: the accounts of a running service."""
+"""`nev-telemetry status CONFIG`: how a running service is, or how the last run ended."""
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
-from typing import Any
 
-from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
+from telemetry.clock import SystemClock
+from telemetry.errors import InputMissingError, UnavailableError
 from telemetry.live.status_socket import query_status
+from telemetry.live.summary import status_lines, stopped_lines
+from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.limits import spool_directory
+from telemetry.spool.view import SpoolView
 
-HELP = "the accounts of a running service"
+HELP = "how a running service is: what is wrong, values, rates, accounts, events"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,41 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask the service through its socket and print what it says."""
-    status = query_status(spool_directory(arguments.config))
+    """Ask the service through its socket and print what it says. Without one print what its spool knows."""
+    directory = spool_directory(arguments.config)
+    try:
+        status = query_status(directory)
+    except UnavailableError:
+        if not arguments.json:
+            _print_stopped(directory)
+        raise
     if arguments.json:
         print(json.dumps(status, indent=2))
     else:
-        _print_accounts(status)
+        print("\n".join(status_lines(status)))
     return 0
 
 
-def _print_accounts(status: dict[str, Any]) -> None:
-    accounts, gauges = status["accounts"], status["gauges"]
-    print(f"vehicle {status['vehicle']}")
-    for source in sources(accounts):
-        bus, frames = f"bus/{source}/", f"frames/{source}/"
-        print(f"\n{source}: {status['state'].get('source/' + source, '')}")
-        print(f"  read              {accounts.get(bus + 'read', 0):>14,}")
-        print(f"  kernel dropped    {accounts.get(bus + 'kernel_dropped', 0):>14,}")
-        for name in sorted(name for name in accounts if name.startswith(frames)):
-            print(f"  {name.removeprefix(frames).replace('_', ' '):<17} {accounts[name]:>14,}")
-        print(f"  in flight         {frames_in_flight(accounts, source):>14,}")
-    print("\npoints")
-    print(f"  made              {total(accounts, 'points/made/'):>14,}")
-    for end in POINT_ENDS:
-        print(f"  {end:<17} {accounts.get('points/' + end, 0):>14,}")
-    for name in ("points_waiting_memory", "points_waiting_disk"):
-        print(f"  {name.removeprefix('points_').replace('_', ' '):<17} {int(gauges.get(name, 0)):>14,}")
-    print()
-    for name, value in sorted(gauges.items()):
-        if not name.startswith("points_waiting"):
-            print(f"{name.replace('_', ' '):<28} {_figure(value):>16}")
-    for name, text in sorted(status["state"].items()):
-        print(f"{name:<28} {text}")
-
-
-def _figure(value: float) -> str:
-    """Whole from a thousand on, and whatever is whole: never an exponent."""
-    is_whole = float(value).is_integer() or abs(value) >= 1000.0
-    return f"{value:,.0f}" if is_whole else f"{value:,.2f}"
+def _print_stopped(directory: Path) -> None:
+    with contextlib.suppress(InputMissingError):  # there is no spool, or it is not for this user
+        view = SpoolView(RealFileSystem(), directory, SystemClock())
+        print("\n".join(stopped_lines(view.accounts, view.waiting_points)))

@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
+from telemetry.live.words import duration, size
 from telemetry.monitor.text import Style, bar, flow, line, rule
 
 _LONGEST_NAME = 20
@@ -25,6 +26,13 @@ def clock(time_ns: int) -> str:
         return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%H:%M:%S")
     except (ValueError, OverflowError, OSError):
         return "--:--:--"
+
+
+def trouble_lines(live: Json) -> Iterator[Text]:
+    """What is wrong, the worst first."""
+    for trouble in live.get("troubles", ()):
+        word, style = _LEVELS[trouble["level"]] if 0 <= trouble["level"] < len(_LEVELS) else ("?", "")
+        yield line((f" {word} {trouble['text']}", style))
 
 
 def source_lines(live: Json, width: int) -> Iterator[Text]:
@@ -88,12 +96,11 @@ def _account(title: str, counts: Mapping[str, int]) -> Iterator[Text]:
 
 def _service(gauges: Mapping[str, float], state: Mapping[str, str]) -> Iterator[Text]:
     yield line(("sink ", Style.LABEL), state.get("sink", ""))
-    size_mib = gauges.get("spool_bytes", 0) / (1 << 20)
-    yield line(("spool ", Style.LABEL), f"{state['spool']}, {size_mib:.1f} MiB")
+    yield line(("spool ", Style.LABEL), f"{state['spool']}, {size(gauges.get('spool_bytes', 0))}")
     if gauges.get("spool_oldest_s", 0) >= 1:
-        yield line(("oldest ", Style.LABEL), f"{gauges['spool_oldest_s']:.0f} s")
+        yield line(("oldest ", Style.LABEL), duration(gauges["spool_oldest_s"]))
     if "memory_bytes" in gauges:
-        yield line(("memory ", Style.LABEL), f"{gauges['memory_bytes'] / (1 << 20):.0f} MiB")
+        yield line(("memory ", Style.LABEL), size(gauges["memory_bytes"]))
 
 
 def event_lines(live: Json, width: int) -> Iterator[Text]:

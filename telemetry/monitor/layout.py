@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
-from telemetry.monitor.gateway import account_lines, event_lines, source_lines
+from telemetry.live.words import moment
+from telemetry.monitor.gateway import account_lines, event_lines, source_lines, trouble_lines
 from telemetry.monitor.messages import message_lines
 from telemetry.monitor.packs import charger_lines, pack_lines
 from telemetry.monitor.text import Style, fit, flow, in_ascii, line, rule
@@ -45,23 +45,42 @@ def has_nothing_mapped(live: Json) -> bool:
     return not (live["packs"] or live["chargers"] or live.get("meters"))
 
 
-def view(live: Json, width: int, height: int, *, page: Page = Page.OVERVIEW, first: int = 0) -> View:
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which signals are shown. is_open: keys go into the words now."""
+
+    words: str = ""
+    is_open: bool = False
+
+
+ALL = Filter()
+
+
+def view(
+    live: Json,
+    width: int,
+    height: int,
+    *,
+    page: Page = Page.OVERVIEW,
+    first: int = 0,
+    wanted: Filter = ALL,
+) -> View:
     """Exactly what fits into `width` x `height`: a heading, and the body from its line `first` on."""
     room = max(height - 1, 1)
-    body = list(_body(live, width, page, room))
+    body = list(_body(live, width, page, room, wanted))
     last_first = max(len(body) - room, 0)
     first = min(max(first, 0), last_first)
     shown = body[first : first + room]
     if first < last_first:
         more = len(body) - first - room + 1
         shown[-1] = line((f" {more} more lines (arrow down)", Style.FAINT))
-    lines = [_heading(live, width, page), *shown]
+    lines = [_heading(live, width, page, wanted), *shown]
     return View([fit(each, width) for each in lines], first, last_first)
 
 
 def whole(live: Json, width: int, *, page: Page = Page.OVERVIEW) -> View:
     """Everything, for a pipe, a file or a terminal that cannot be drawn on."""
-    lines = [_heading(live, width, page=None), *_body(live, width, page, room=None)]
+    lines = [_heading(live, width, None, ALL), *_body(live, width, page, None, ALL)]
     return View([fit(each, width) for each in lines])
 
 
@@ -72,32 +91,33 @@ def trouble(words: str, width: int) -> View:
     return View([fit(each, width) for each in (title, *reason)])
 
 
-def _heading(live: Json, width: int, page: Page | None) -> Text:
-    moment = _moment(live["time_ns"]) if live["time_ns"] else "nothing received yet"
-    vehicle = line(("nev-telemetry ", Style.FAINT), (live["vehicle"], Style.HEADING), f"  {moment}")
+def _heading(live: Json, width: int, page: Page | None, wanted: Filter) -> Text:
+    when = moment(live["time_ns"]) if live["time_ns"] else "nothing received yet"
+    vehicle = line(("nev-telemetry ", Style.FAINT), (live["vehicle"], Style.HEADING), f"  {when}")
     hung_s = live["gauges"].get("status_age_s", 0.0)
     if hung_s > HUNG_S:
         return line(vehicle, (f"  the service hangs since {hung_s:.0f} s", Style.BAD))
     if page is None:
         return vehicle
-    keys = f"m {'overview' if page is Page.MESSAGES else 'messages'}  q quit"
+    if wanted.is_open:
+        keys = f"/{wanted.words}_  enter keep  esc all"
+    else:
+        found = "" if page is not Page.MESSAGES else f"/{wanted.words}  " if wanted.words else "/ filter  "
+        keys = f"{found}m {'overview' if page is Page.MESSAGES else 'messages'}  q quit"
     fill = max(width - vehicle.cell_len - len(keys), 1)
     return line(vehicle, (f"{'':{fill}}{keys}", Style.FAINT))
 
 
-def _moment(time_ns: int) -> str:
-    try:
-        return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (ValueError, OverflowError, OSError):
-        return f"{time_ns} ns"
-
-
-def _body(live: Json, width: int, page: Page, room: int | None) -> Iterator[Text]:
+def _body(live: Json, width: int, page: Page, room: int | None, wanted: Filter) -> Iterator[Text]:
     if page is Page.MESSAGES:
-        yield from message_lines(live, width)
+        lines = list(message_lines(live, width, wanted.words))
         if not live.get("messages"):
-            yield line((" no message that is known has come yet", Style.FAINT))
+            lines.append(line((" no message that is known has come yet", Style.FAINT)))
+        elif not lines:
+            lines.append(line((" no signal fits the filter", Style.FAINT)))
+        yield from lines
         return
+    yield from trouble_lines(live)
     values = [
         *(each for pack in live["packs"] for each in pack_lines(pack, width)),
         *(each for charger in live["chargers"] for each in charger_lines("charger", charger, width)),
@@ -107,7 +127,8 @@ def _body(live: Json, width: int, page: Page, room: int | None) -> Iterator[Text
     accounts = list(account_lines(live, width))
     events = list(event_lines(live, width))
     if room is not None:  # so many that the accounts stay in sight, but always the newest
-        events = events[: max(room - len(values) - len(accounts), LEAST_EVENT_LINES)]
+        others = len(values) + len(accounts) + len(live.get("troubles", ()))
+        events = events[: max(room - others, LEAST_EVENT_LINES)]
     yield from (*values, *events, *accounts)
     if has_nothing_mapped(live):
         yield from message_lines(live, width)

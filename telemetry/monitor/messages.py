@@ -11,18 +11,35 @@ from telemetry.monitor.text import Style, line, rule
 Json = Mapping[str, Any]
 
 
-def message_lines(live: Json, width: int) -> Iterator[Text]:
-    """Every message that was seen, with its signals in columns."""
+def message_lines(live: Json, width: int, wanted: str = "") -> Iterator[Text]:
+    """Every message that was seen, with its signals in columns.
+
+    wanted: words; only signals are shown that have all of them in message, signal, source or unit.
+    """
+    words = wanted.casefold().split()
     for message in live.get("messages", ()):
+        signals = {name: value for name, value in message["signals"].items() if _fits(message, name, words)}
+        if not signals and (words or message["signals"]):
+            continue
         sender = f" · sa {message['sender']}" if message["sender"] else ""
         title = line((message["message"], Style.HEADING), (f" · {message['source']}{sender}", Style.FAINT))
         end = line((f"{message['rate_per_s']:.1f}/s  ", Style.FAINT), age(message["age_s"]))
         yield rule(title, end, width)
-        yield from _signals(message["signals"], set(message["stale"]), width)
+        yield from _signals(signals, message.get("units", {}), set(message["stale"]), width)
+    if left_out := live.get("messages_left_out", 0):
+        yield line((f" {left_out} more messages come than are shown", Style.FAINT))
 
 
-def _signals(signals: Json, stale: set[str], width: int) -> Iterator[Text]:
-    cells = [_signal(name, value, is_stale=name in stale) for name, value in signals.items()]
+def _fits(message: Json, name: str, words: list[str]) -> bool:
+    unit = message.get("units", {}).get(name, "")
+    text = f"{message['source']} {message['message']} {name} {unit}".casefold()
+    return all(word in text for word in words)
+
+
+def _signals(signals: Json, units: Mapping[str, str], stale: set[str], width: int) -> Iterator[Text]:
+    cells = [
+        _signal(name, value, units.get(name, ""), is_stale=name in stale) for name, value in signals.items()
+    ]
     column = max((cell.cell_len for cell in cells), default=1) + 2
     in_line = max((width - 1) // column, 1)
     for cell in cells:
@@ -31,6 +48,7 @@ def _signals(signals: Json, stale: set[str], width: int) -> Iterator[Text]:
         yield line(" ", *cells[start : start + in_line])
 
 
-def _signal(name: str, value: object, *, is_stale: bool) -> Text:
+def _signal(name: str, value: object, unit: str, *, is_stale: bool) -> Text:
     words = f"{value:.6g}" if isinstance(value, float) else str(value)
+    words = f"{words} {unit}".rstrip()
     return line((f"{name} ", Style.LABEL), reading(words, is_stale=is_stale))

@@ -4,9 +4,11 @@ from typing import Protocol
 
 from telemetry.errors import UnavailableError
 from telemetry.monitor.feeds import Feed, Json
-from telemetry.monitor.layout import Page, View, has_nothing_mapped, trouble, view
+from telemetry.monitor.layout import Filter, Page, View, has_nothing_mapped, trouble, view
 
 REDRAW_S = 0.5
+MOST_LETTERS = 60  # of a filter
+_LETTERS = {"k": "up", "j": "down", "b": "page up", " ": "page down"}
 
 
 class Drawable(Protocol):
@@ -29,16 +31,26 @@ class Session:
         self._page = page
         self._first = 0
         self._last_first = 0
+        self._filter = Filter()
         self._has_nothing_mapped = True
 
     def run(self) -> None:
-        """Until `q`."""
+        """Until `q`, or until there is no terminal any more."""
         while True:
             width, height = self._terminal.size
             self._draw(width, height)
-            match self._terminal.key(REDRAW_S):
-                case "q" | "Q":
+            key = self._terminal.key(REDRAW_S)
+            if self._filter.is_open and key != "end":
+                self._type(key)
+                continue
+            match _LETTERS.get(key, key):
+                case "q" | "Q" | "end":
                     return
+                case "/":
+                    self._page = Page.MESSAGES
+                    self._filter = Filter(self._filter.words, is_open=True)
+                case "escape":
+                    self._filter = Filter()
                 case "m":
                     self._page = Page.OVERVIEW if self._page is Page.MESSAGES else Page.MESSAGES
                     self._first = 0
@@ -51,6 +63,20 @@ class Session:
                 case "page down":
                     self._scroll(height - 2)
 
+    def _type(self, key: str) -> None:
+        """A key while the filter is open: letters are its words."""
+        words = self._filter.words
+        match key:
+            case "enter":
+                self._filter = Filter(words)
+            case "escape":
+                self._filter = Filter()
+            case "backspace":
+                self._filter = Filter(words[:-1], is_open=True)
+            case _ if len(key) == 1 and key.isprintable():
+                self._filter = Filter((words + key)[:MOST_LETTERS], is_open=True)
+        self._first = 0
+
     def _scroll(self, lines: int) -> None:
         self._first = min(max(self._first + lines, 0), self._last_first)
 
@@ -62,7 +88,7 @@ class Session:
             self._terminal.draw(trouble(str(error), width))
             return
         self._has_nothing_mapped = has_nothing_mapped(live)
-        shown = view(live, width, height, page=self._page, first=self._first)
+        shown = view(live, width, height, page=self._page, first=self._first, wanted=self._filter)
         self._first, self._last_first = shown.first, shown.last_first
         self._terminal.draw(shown)
 

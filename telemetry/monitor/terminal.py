@@ -21,8 +21,14 @@ from rich.padding import Padding
 from telemetry.monitor.layout import View
 
 _OF_ASCII = ("dumb", "linux")  # terminals that lack the letters of bars
-_KEYS = {b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[5~": "page up", b"\x1b[6~": "page down"}
-_LETTERS = {b"k": "up", b"j": "down", b"b": "page up", b" ": "page down"}
+_KEYS = {
+    b"\x1b[A": "up",
+    b"\x1b[B": "down",
+    b"\x1b[5~": "page up",
+    b"\x1b[6~": "page down",
+    b"\x1b": "escape",
+}
+_LETTERS = {"\r": "enter", "\n": "enter", "\x7f": "backspace", "\b": "backspace", "\x1b": ""}
 _MAX_KEY_BYTES = 64
 
 # rich's own picture of a terminal asks a foreign host for its font.
@@ -49,6 +55,7 @@ class Terminal:
     def __init__(self) -> None:
         self._console = Output()
         self._live = Live(console=self._console, screen=True, auto_refresh=False)
+        self._typed = ""  # letters that came together with one that was taken
 
     @contextmanager
     def opened(self) -> Iterator["Terminal"]:
@@ -66,13 +73,21 @@ class Terminal:
         self._live.update(view, refresh=True)
 
     def key(self, timeout_s: float) -> str:
-        """A letter, or `up`, `down`, `page up`, `page down`; empty if none was hit; `q` when input ends."""
-        if not select.select([sys.stdin], [], [], timeout_s)[0]:
+        """A letter, or `up`, `down`, `page up`, `page down`, `enter`, `escape`, `backspace`.
+
+        Empty if no key was hit; `end` when input ends.
+        """
+        if not self._typed and not select.select([sys.stdin], [], [], timeout_s)[0]:
             return ""
-        hit = os.read(sys.stdin.fileno(), _MAX_KEY_BYTES)
-        if not hit:
-            return "q"  # the terminal has gone
-        return _KEYS.get(hit) or _LETTERS.get(hit[-1:]) or hit[-1:].decode("ascii", "replace")
+        if not self._typed:
+            hit = os.read(sys.stdin.fileno(), _MAX_KEY_BYTES)
+            if not hit:
+                return "end"  # the terminal has gone
+            if hit in _KEYS:
+                return _KEYS[hit]
+            self._typed = hit.decode("utf-8", "replace")
+        letter, self._typed = self._typed[0], self._typed[1:]
+        return _LETTERS.get(letter, letter)
 
 
 def write_picture(view: View, width: int, file: Path) -> None:

@@ -24,6 +24,7 @@ from telemetry.live.gateway import MEASUREMENT as GATEWAY
 from telemetry.live.gateway import HourlyRate, gateway_lines
 from telemetry.live.state import LiveState
 from telemetry.live.status_socket import StatusServer
+from telemetry.live.summary import end_lines
 from telemetry.logs.identity import is_end
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.event_codes import Level
@@ -497,5 +498,5 @@ class Service:
         self._write_gateway_points()
 
     def _log_end(self) -> None:
-        waiting = self._waiting_points()
-        LOG.info("stopped; %s", f"{waiting} points wait in the spool" if waiting else "nothing waits")
+        for line in end_lines(self._published.counters, self._waiting_points()):
+            LOG.info("%s", line)

@@ -78,6 +78,11 @@ class SpoolView:
         return self._state.end - self._state.settled.points
 
     @property
+    def accounts(self) -> dict[str, int]:
+        """All counters, as the last record has them."""
+        return dict(self._state.accounts)
+
+    @property
     def last_sequence(self) -> int:
         """Of the last record."""
         return self._state.last_sequence

@@ -91,7 +91,12 @@ def test_a_log_is_drawn_follows_the_size_and_leaves_the_terminal_as_it_was(log: 
         screen.resize(120, 40)
         screen.wait_for(lambda lines: len(lines) == 40 and max(map(len, lines)) == 120, "the new size")
         screen.send("m")
-        screen.wait_for(lambda lines: any("BMS_PackPower" in line for line in lines), "the messages")
+        screen.wait_for(lambda lines: any("BMS_CellVoltages" in line for line in lines), "the messages")
+        screen.send("/packpower volt\r")
+        shown = screen.wait_for(
+            lambda lines: lines[1].startswith("BMS_PackPower") and "/packpower volt" in lines[0], "the filter"
+        )
+        assert shown[2].split()[::3] == ["PackVoltage", "LinkVoltage"]
         screen.send("q")
         assert screen.wait() == 0
         assert screen.is_restored

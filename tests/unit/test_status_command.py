@@ -1,22 +1,55 @@
-"""What `nev-telemetry status` prints."""
+"""What `nev-telemetry status` prints, with and without a running service."""
 
 import argparse
+import json
 from pathlib import Path
 
 import pytest
 
 from telemetry.cli import status as command
+from telemetry.clock import SystemClock
+from telemetry.errors import UnavailableError
+from telemetry.spool import Spool, SpoolLimits
+from tests.support.spool import Feed
 from tests.support.web import status
 
 
-def test_gauges_are_figures_that_people_read(
+def arguments(directory: Path, *, as_json: bool = False) -> argparse.Namespace:
+    return argparse.Namespace(config=directory, json=as_json)
+
+
+def test_of_a_running_service_people_get_words_and_machines_get_everything(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reported = status(memory_bytes=46_260_200.0, progress_age_s=0.0271, cpu_s=1234.5, sink_held=True)
+    reported = status(memory_bytes=46_878_720.0)
     monkeypatch.setattr(command, "query_status", lambda _: reported)
-    assert command.run(argparse.Namespace(config=tmp_path, json=False)) == 0
-    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["memory", "bytes", "46,260,200"] in printed
-    assert ["progress", "age", "s", "0.03"] in printed
-    assert ["cpu", "s", "1,234"] in printed
-    assert ["sink", "held", "1"] in printed
+    assert command.run(arguments(tmp_path)) == 0
+    assert "memory 46.9 MB" in capsys.readouterr().out
+    assert command.run(arguments(tmp_path, as_json=True)) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(reported))
+
+
+def test_after_the_end_of_a_run_its_accounts_are_printed_and_nobody_takes_it_for_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    Feed(spool, {"bus/drive.log/read": 1000, "frames/drive.log/decoded": 1000}).put(points=3)
+    spool.commit()
+    spool.close()
+    with pytest.raises(UnavailableError, match="no service answers"):
+        command.run(arguments(tmp_path))
+    printed = capsys.readouterr().out.splitlines()
+    assert "the service does not run" in printed[0]
+    assert "drive.log: read 1,000, decoded 1,000, nothing lost" in printed
+    assert printed[-1].startswith("points: made 3, acknowledged 0, waiting disk 3")
+    with pytest.raises(UnavailableError):
+        command.run(arguments(tmp_path, as_json=True))
+    assert capsys.readouterr().out == ""
+
+
+def test_where_there_was_never_a_service_nothing_is_printed_but_the_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UnavailableError):
+        command.run(arguments(tmp_path))
+    assert capsys.readouterr().out == ""

@@ -25,7 +25,7 @@ export function duration(seconds) {
 }
 
 export function bytes(value) {
-  return value < 1e6 ? `${number(value / 1024, 0)} KiB` : `${number(value / 1048576, 1)} MiB`;
+  return value < 1e6 ? `${number(value / 1e3, 0)} kB` : `${number(value / 1e6, 1)} MB`;
 }
 
 /** A name of the data model as words: `cell_min_v` -> `cell min v`. */

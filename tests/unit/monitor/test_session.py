@@ -1,5 +1,6 @@
 """The keys of the monitor, and what each of them shows."""
 
+import re
 from typing import Any
 
 import pytest
@@ -81,3 +82,43 @@ def test_keys_scroll_within_the_body_and_another_page_begins_at_its_top(
     user = User(keys)
     Session(Values(), user, Page.OVERVIEW).run()
     assert user.seen[-1] == view(LIVE, WIDTH, HEIGHT, page=page, first=first)
+
+
+def typed(words: str) -> list[str]:
+    """Keys: letters, and `enter`, `escape` or `backspace` in angle brackets."""
+    return [name or letter for name, letter in re.findall(r"<(.+?)>|(.)", words)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "values"),
+    [
+        ("/message 1", [1, 10, 11, 12]),
+        ("/MESSAGE 19<enter>", [19]),
+        ("/can0 e 7<enter>", [7, 17]),
+        ("/message 12<backspace>9", [19]),
+        ("/nothing", []),
+        ("/nothing<escape>", [0, 1, 2, 3]),
+        ("/nothing<enter><escape>", [0, 1, 2, 3]),
+        ("/can0 q 7", []),
+    ],
+)
+def test_a_filter_shows_the_signals_that_have_all_its_words(keys: str, values: list[int]) -> None:
+    user = User(typed(keys) + ([] if keys.endswith(">") else ["end"]))
+    Session(Values(), user, Page.OVERVIEW).run()
+    text = "\n".join(str(each) for each in user.seen[-1].lines)
+    assert [int(value) for value in re.findall(r"Value (\d+)", text)][:4] == values
+
+
+def test_an_open_filter_shows_its_words_and_a_kept_one_is_in_the_heading() -> None:
+    user = User(typed("/e 1<enter>"))
+    Session(Values(), user, Page.MESSAGES).run()
+    headings = [str(each.lines[0]) for each in user.seen]
+    assert "/ filter" in headings[0]
+    assert "/e 1_  enter keep" in headings[-2]
+    assert "/e 1  m overview" in headings[-1]
+
+
+def test_a_terminal_that_goes_while_the_filter_is_open_ends_the_session() -> None:
+    user = User(["/", "q", "end"])
+    Session(Values(), user, Page.MESSAGES).run()
+    assert len(user.seen) == 3

@@ -1,0 +1,165 @@
+"""A service's status as lines for people: what is wrong, the battery, the sources, the accounts, the events.
+
+Promises: numbers have units, counts that are 0 and need nobody's attention are left out, and what comes from
+outside is printable. Pure.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from telemetry.ledger import POINT_ENDS, Counters, frames_in_flight, points_unaccounted, sources, total
+from telemetry.live.state import STALE_S
+from telemetry.live.words import duration, level, moment, size
+
+MOST_EVENTS = 8
+_VALUES = (
+    ("voltage_v", "{:.2f} V"),
+    ("current_a", "{:+.2f} A"),
+    ("power_w", "{:+,.0f} W"),
+    ("soc_pct", "state of charge {:.1f} %"),
+    ("soh_pct", "health {:.1f} %"),
+    ("remaining_ah", "{:.1f} Ah left"),
+    ("cell_min_v", "cells from {:.3f} V"),
+    ("cell_max_v", "to {:.3f} V"),
+    ("temp_min_c", "from {:.1f} °C"),
+    ("temp_max_c", "to {:.1f} °C"),
+    ("phase", "{}"),
+    ("temp_c", "{:.1f} °C"),
+)
+
+Json = Mapping[str, Any]
+
+
+def status_lines(status: Json) -> Iterator[str]:
+    """Of a running service; status: as the status socket answers."""
+    return (_printable(line) for line in _status_lines(status))
+
+
+def stopped_lines(accounts: Counters, waiting_points: int) -> Iterator[str]:
+    """Of a service that has ended: what its spool still knows."""
+    yield "the service does not run; its accounts, as the spool has them:"
+    yield ""
+    yield from map(_printable, account_lines(accounts, {"points_waiting_disk": waiting_points}))
+
+
+def end_lines(accounts: Counters, waiting_points: int) -> Iterator[str]:
+    """Of a service that ends now; what waits is on disk then."""
+    yield from map(_printable, account_lines(accounts, {"points_waiting_disk": waiting_points}))
+    yield f"stopped; {f'{waiting_points:,} points wait in the spool' if waiting_points else 'nothing waits'}"
+
+
+def _status_lines(status: Json) -> Iterator[str]:
+    live, gauges, state = status["live"], status["gauges"], status["state"]
+    page = f", page at {state['web']}" if state.get("web", "").startswith("http") else ""
+    yield f"{status['vehicle']}: {state.get('service', 'running')} for {duration(gauges['uptime_s'])}{page}"
+    for trouble in live.get("troubles", ()):
+        yield f"  {level(trouble['level'])}: {trouble['text']}"
+    if not live.get("troubles"):
+        yield "  nothing is wrong"
+    for kind, name in (("pack", "battery"), ("charger", "values"), ("meter", "values")):
+        for each in live.get(f"{kind}s", ()):
+            yield from _values(kind, each[kind if kind == "pack" else "charger"], each, each[name])
+    yield ""
+    for source in live["sources"]:
+        yield from _source(source, status["accounts"])
+    yield ""
+    yield from _points(status["accounts"], gauges)
+    yield from _service(status)
+    yield from _events(live["events"][:MOST_EVENTS])
+
+
+def _values(kind: str, name: str, told: Json, values: Json) -> Iterator[str]:
+    age = (
+        f"{told['age_s']:.1f} s ago" if told["age_s"] <= STALE_S else f"no data for {duration(told['age_s'])}"
+    )
+    yield ""
+    yield f"{kind} {name} ({told['source']}): {age}"
+    shown = [_value(text, field, values, told["stale"]) for field, text in _VALUES if field in values]
+    if shown:
+        yield f"  {', '.join(shown).replace(', to ', ' to ')}"
+
+
+def _value(text: str, field: str, values: Json, stale: Iterable[str]) -> str:
+    words = text.format(values[field])
+    return f"[{words}]" if field in stale else words
+
+
+def _source(source: Json, accounts: Counters) -> Iterator[str]:
+    name = source["source"]
+    rate = f", {source['frames_per_s']:,.0f} frames/s"
+    load = "" if source["bus_load_pct"] is None else f", bus load {source['bus_load_pct']:.1f} %"
+    yield f"{name}: {source['state'] or 'no state'}{rate}{load}"
+    if source["device"]:
+        yield f"  {source['device']}"
+    yield f"  {_frames(name, accounts)}"
+
+
+def _frames(source: str, accounts: Counters) -> str:
+    """What was read, and what became of it."""
+    bus, frames = f"bus/{source}/", f"frames/{source}/"
+    counts = [("read", accounts.get(f"{bus}read", 0)), ("decoded", accounts.get(f"{frames}decoded", 0))]
+    seldom = [("kernel dropped", accounts.get(f"{bus}kernel_dropped", 0))]
+    seldom += [(kind, accounts.get(f"{frames}{kind}", 0)) for kind in ("absorbed", "unknown")]
+    reasons = {
+        name.removeprefix(f"{frames}lost/"): count
+        for name, count in sorted(accounts.items())
+        if name.startswith(f"{frames}lost/") and count
+    }
+    why = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in reasons.items())
+    lost = f"lost {sum(reasons.values()):,} ({why})" if reasons else "nothing lost"
+    seldom.append(("in flight", frames_in_flight(accounts, source)))
+    shown = [f"{name} {count:,}" for name, count in (*counts, *(each for each in seldom if each[1]))]
+    return ", ".join((*shown, lost))
+
+
+def _points(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[str]:
+    ends = [(end, accounts.get(f"points/{end}", 0)) for end in POINT_ENDS]
+    memory, disk = (int(gauges.get(f"points_waiting_{place}", 0)) for place in ("memory", "disk"))
+    shown = [f"made {total(accounts, 'points/made/'):,}", f"acknowledged {ends[0][1]:,}"]
+    shown += [f"{end} {count:,}" for end, count in ends[1:] if count]
+    shown += [f"waiting {place} {count:,}" for place, count in (("memory", memory), ("disk", disk)) if count]
+    missing = points_unaccounted(accounts, memory + disk)
+    shown.append(f"{missing:,} NOT accounted for" if missing else "all accounted for")
+    yield f"points: {', '.join(shown)}"
+
+
+def account_lines(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[str]:
+    """One line a source, and one of points."""
+    for source in sources(accounts):
+        yield f"{source}: {_frames(source, accounts)}"
+    yield from _points(accounts, gauges)
+
+
+def _service(status: Json) -> Iterator[str]:
+    gauges, state = status["gauges"], status["state"]
+    sent = status.get("sink", {}).get("bytes_sent", 0)
+    yield f"sink: {state['sink']}{f', {size(sent)} sent' if sent else ''}"
+    oldest_s = gauges.get("spool_oldest_s", 0.0)
+    oldest = f", oldest {duration(oldest_s)}" if oldest_s >= 1 else ""
+    written = gauges.get("spool_written_bytes_per_h")
+    rate = "" if written is None else f", {size(written)} written an hour"
+    yield f"spool: {state['spool']}, {size(gauges['spool_bytes'])}{oldest}{rate}"
+    memory = f"memory {size(gauges['memory_bytes'])}, " if "memory_bytes" in gauges else ""
+    cpu_pct = 100.0 * gauges["cpu_s"] / max(gauges["uptime_s"], 1.0)
+    yield f"process: {memory}processor {cpu_pct:.1f} %"
+    if gauges.get("log_lines_dropped"):
+        yield f"  {gauges['log_lines_dropped']:,.0f} lines of the log dropped"
+
+
+def _events(events: Iterable[Json]) -> Iterator[str]:
+    for number, event in enumerate(events):
+        if number == 0:
+            yield ""
+            yield "newest events"
+        about = [event["source"]]
+        about += [f"{kind} {event[kind]}" for kind in ("pack", "charger") if event[kind]]
+        word = level(event["level"]) if event["active"] else "over"
+        subject = " ".join(
+            filter(None, (word, event["code"].replace("_", " "), ", ".join(filter(None, about))))
+        )
+        text = f": {event['text']}" if event["text"] else ""
+        yield f"  {moment(event['time_ns'])} {subject}{text}"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)

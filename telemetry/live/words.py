@@ -1,0 +1,44 @@
+"""Sizes, times and levels as people read them. Pure."""
+
+from datetime import UTC, datetime
+
+_PREFIXES = ("kB", "MB", "GB", "TB")
+LEVELS = ("info", "warning", "CRITICAL")
+
+
+def size(count: float) -> str:
+    """Bytes by powers of ten, as files and memory are sold: 46,878,720 is `46.9 MB`."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for prefix in _PREFIXES:
+        count /= 1000
+        if count < 999.95 or prefix == _PREFIXES[-1]:
+            break
+    return f"{count:,.1f} {prefix}"
+
+
+def duration(seconds: float) -> str:
+    """`0.5 s`, `35 s`, `3 min`, `5 h 12 min`, `4 d 3 h`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    if minutes < 2880:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def moment(time_ns: int) -> str:
+    """Date and time of day, UTC; what no calendar has stays a number."""
+    try:
+        return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{time_ns} ns"
+
+
+def level(number: int) -> str:
+    """Of an event or a trouble, as a word."""
+    return LEVELS[number] if 0 <= number < len(LEVELS) else "?"

@@ -1,0 +1,72 @@
+"""A status in lines for people: units and words, and nothing that is 0 and needs nobody's attention."""
+
+from telemetry.live.summary import end_lines, status_lines, stopped_lines
+from tests.support.web import status
+
+
+def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_went() -> None:
+    told = status(uptime_s=11_520.0, memory_bytes=46_878_720.0)
+    assert list(status_lines(told)) == [
+        "van 7: running for 3 h 12 min, page at http://127.0.0.1:8480/",
+        "  warning: ttyUSB0: waiting for /dev/ttyUSB0: no such device",
+        "",
+        "pack main (can0): 0.1 s ago",
+        (
+            "  383.16 V, -6.20 A, -2,376 W, state of charge 78.2 %, [health 96.0 %],"
+            " cells from 3.950 V to 3.972 V, from 14.0 °C to 17.5 °C"
+        ),
+        "",
+        "charger main (ttyUSB0): no data for 35 s",
+        "  [28.10 V], [+12.00 A], [bulk]",
+        "",
+        "can0: receiving, 1,940 frames/s, bus load 44.2 %",
+        "  read 12,345,678, decoded 12,345,000, unknown 675, lost 3 (error frame 3)",
+        "ttyUSB0: waiting for /dev/ttyUSB0: no such device, 0 frames/s",
+        "  read 10, decoded 10, nothing lost",
+        "",
+        "points: made 24,000,514, acknowledged 24,000,000, dead 2, waiting memory 512, all accounted for",
+        "sink: API v2, last answer 204, 12.3 kB sent",
+        "spool: on disk, 3.7 MB",
+        "process: memory 46.9 MB, processor 0.0 %",
+        "",
+        "newest events",
+        "  2023-11-14 22:12:45 UTC warning source lost ttyUSB0, charger main: no such device",
+        "  2023-11-14 21:56:40 UTC info service start: version 0.1.0",
+    ]
+
+
+def test_where_nothing_is_wrong_that_is_said() -> None:
+    told = status()
+    told["live"]["troubles"] = []
+    assert list(status_lines(told))[1] == "  nothing is wrong"
+
+
+def test_points_that_are_missing_are_not_passed_over() -> None:
+    told = status()
+    told["accounts"] = {**told["accounts"], "points/made/cells": 7}
+    assert (
+        "points: made 24,000,521, acknowledged 24,000,000, dead 2, waiting memory 512, 7 NOT accounted for"
+        in list(status_lines(told))
+    )
+
+
+def test_what_a_bus_or_a_server_says_cannot_move_the_cursor() -> None:
+    told = status()
+    told["state"]["sink"] = "401 \x1b[2Jgone"
+    assert all(line.isprintable() for line in status_lines(told))
+
+
+def test_a_service_that_has_ended_leaves_its_accounts() -> None:
+    accounts = {
+        "bus/drive.log/read": 1000,
+        "frames/drive.log/decoded": 900,
+        "frames/drive.log/unknown": 100,
+        "points/made/battery": 900,
+        "points/acknowledged": 890,
+    }
+    lines = list(stopped_lines(accounts, waiting_points=10))
+    assert lines[-2:] == [
+        "drive.log: read 1,000, decoded 900, unknown 100, nothing lost",
+        "points: made 900, acknowledged 890, waiting disk 10, all accounted for",
+    ]
+    assert list(end_lines(accounts, 10)) == [*lines[-2:], "stopped; 10 points wait in the spool"]
