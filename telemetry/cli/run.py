@@ -12,6 +12,7 @@ from telemetry_core.allocator import return_large_blocks
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UsageError
+from telemetry.service.journal import JournalFormatter, is_journal
 from telemetry.service.service import Service
 from telemetry.service.supervisor import Supervisor
 from telemetry.sources.stop import StopSignal
@@ -38,11 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.config == STDIN:
         raise UsageError("the configuration is read again on SIGHUP: stdin cannot be", hint="give a file")
     return_large_blocks()
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if arguments.verbose else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = JournalFormatter if is_journal(sys.stderr.fileno(), os.environ) else logging.Formatter
+    handler.setFormatter(formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.INFO, handlers=[handler])
     stop, reload = StopSignal(), threading.Event()
     clock = SystemClock()
     supervisor = Supervisor.from_environment(clock, os.environ, os.getpid())

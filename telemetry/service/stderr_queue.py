@@ -1,15 +1,14 @@
 """stderr through a bounded queue, so that a service never waits for the reader of its log.
 
 Promises:
-- Writing costs a copy, however slow the reader is, even without one (a held terminal, a hanging
-journal).
+- Writing costs a copy, however slow the reader is, even without one (a held terminal, a hanging journal).
 - Lines come out in the order in which they were written.
 - What finds no room is dropped and counted. A line says how many, as soon as the stream takes lines again.
 - At the end what is left is written, for FLUSH_S at most.
+- Where the journal reads, each line has a priority (`telemetry.service.journal`).
 
 Relies on a thread of its own, the only one that may wait for the stream. Relies on the descriptor: Python's
-stream has
-a lock, for which the end of the interpreter would wait.
+stream has a lock, for which the end of the interpreter would wait.
 """
 
 import contextlib
@@ -23,6 +22,8 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+from telemetry.service.journal import WARNING, Marker, is_journal, marked
+
 MAX_BYTES = 256 * 1024  # some thousand lines
 FLUSH_S = 0.5
 _PIECE_BYTES = 64  # what a piece takes beside its text
@@ -31,8 +32,15 @@ _PIECE_BYTES = 64  # what a piece takes beside its text
 class QueuedStderr(io.TextIOBase):
     """A text stream in front of a descriptor."""
 
-    def __init__(self, descriptor: int, encoding: str = "utf-8", max_bytes: int = MAX_BYTES) -> None:
-        """max_bytes: what may wait."""
+    def __init__(
+        self,
+        descriptor: int,
+        encoding: str = "utf-8",
+        max_bytes: int = MAX_BYTES,
+        *,
+        for_journal: bool = False,
+    ) -> None:
+        """max_bytes: what may wait; for_journal: each line gets a priority, if it has none."""
         self._descriptor = descriptor
         self._encoding = encoding
         self._max_bytes = max_bytes
@@ -42,6 +50,7 @@ class QueuedStderr(io.TextIOBase):
         self._dropped_lines = 0
         self._reported_lines = 0
         self._is_ending = False
+        self._marker = Marker() if for_journal else None
         self._thread = threading.Thread(target=self._pass_on, name="stderr", daemon=True)
 
     @property
@@ -81,6 +90,8 @@ class QueuedStderr(io.TextIOBase):
         """Queue `text`, or drop it; never waits for the stream."""
         piece = text.encode(self._encoding, "backslashreplace")
         with self._changed:
+            if self._marker is not None:
+                piece = self._marker.mark(text).encode(self._encoding, "backslashreplace")
             if self._waiting_bytes + len(piece) + _PIECE_BYTES > self._max_bytes:
                 self._dropped_lines += max(piece.count(b"\n"), 1)
                 self._changed.notify_all()
@@ -100,7 +111,7 @@ class QueuedStderr(io.TextIOBase):
         if count:
             self._reported_lines = self._dropped_lines
             text = f"WARNING {__name__}: {count} lines dropped here: nobody has read stderr in time\n"
-            self._append(text.encode(self._encoding))
+            self._append((text if self._marker is None else marked(text, WARNING)).encode(self._encoding))
 
     def _pass_on(self) -> None:
         while True:
@@ -140,7 +151,8 @@ def queued_stderr() -> Iterator[None]:
     """Queue `sys.stderr` inside. It stays as it is without a descriptor, or where no thread can be had."""
     stream = sys.stderr
     try:
-        queued = QueuedStderr(stream.fileno(), stream.encoding, MAX_BYTES)
+        for_journal = is_journal(stream.fileno(), os.environ)
+        queued = QueuedStderr(stream.fileno(), stream.encoding, MAX_BYTES, for_journal=for_journal)
         queued.start()
     except (OSError, RuntimeError):
         yield
