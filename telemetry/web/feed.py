@@ -11,7 +11,7 @@ class StatusFeed:
         self.number = 0
         self.message = b""
 
-    def publish(self, event: str, data: str) -> None:
+    def publish(self, event: bytes, data: bytes) -> None:
         """Replace the message. data: of one line, as JSON is."""
-        self.message = f"event: {event}\ndata: {data}\n\n".encode()
+        self.message = b"event: %b\ndata: %b\n\n" % (event, data)
         self.number += 1

@@ -43,11 +43,14 @@ _GAUGES = (
 )
 
 
+_PROCESS = ProcessCollector(registry=None)  # it reads the time of the boot once
+
+
 def exposition(status: Status) -> bytes:
     """The text of a scrape, of the status of one moment."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StatusCollector(status))
-    registry.register(ProcessCollector(registry=None))
+    registry.register(_PROCESS)
     return generate_latest(registry)
 
 

@@ -27,6 +27,8 @@ _ALWAYS = (
     ("Referrer-Policy", "no-referrer"),
 )
 
+_ALWAYS_TEXT = "".join(f"{name}: {value}\r\n" for name, value in _ALWAYS)
+
 Fields = tuple[tuple[str, str], ...]
 
 
@@ -58,6 +60,5 @@ def stream_head() -> bytes:
 
 
 def _head(status: HTTPStatus, fields: Fields) -> bytes:
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
-    lines += [f"{name}: {value}" for name, value in (*fields, *_ALWAYS)]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    own = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{own}{_ALWAYS_TEXT}\r\n".encode("latin-1")

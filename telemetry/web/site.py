@@ -64,8 +64,12 @@ class _Look:
         self.at_s = at_s
 
     @cached_property
-    def live(self) -> str:
-        return _json(self.status["live"])
+    def live(self) -> bytes:
+        return _json(self.status["live"]).encode()
+
+    @cached_property
+    def live_response(self) -> Response:
+        return Response(self.live, JSON)
 
     @cached_property
     def metrics(self) -> Response:
@@ -95,7 +99,7 @@ class Site:
             self._feed, f"retry: {RETRY_MS}\nevent: hello\ndata: {hello}\n\n".encode("ascii")
         )
         self.routes: dict[str, Callable[[], Answer]] = {
-            "/api/live": lambda: Response(self._fresh().live.encode(), JSON),
+            "/api/live": lambda: self._fresh().live_response,
             "/api/messages": self._fresh_messages,
             "/api/history": lambda: Response(_json(self._history.view(self._now_s())).encode(), JSON),
             "/events": self._events,
@@ -138,7 +142,7 @@ class Site:
         return self._stream
 
     def _feed_now(self) -> None:
-        self._feed.publish("live", self._fresh().live)
+        self._feed.publish(b"live", self._fresh().live)
         self._fed_s = self._now_s()
 
     def _fresh(self) -> _Look:

@@ -245,7 +245,8 @@ def test_a_pipeline_that_hangs_is_reported(rig: WebRig, browser: Browser) -> Non
 def test_each_cell_shows_number_and_value_to_pointer_finger_and_keys(rig: WebRig, browser: Browser) -> None:
     with opened(browser, rig.url) as watched:
         page = watched.page
-        tiles, readout = page.locator("#packs .tiles").first.locator(".tile"), page.locator("#packs .readout").first
+        tiles = page.locator("#packs .tiles").first.locator(".tile")
+        readout = page.locator("#packs .readout").first
         expect(tiles).to_have_count(96)
         expect(tiles.nth(40)).to_have_text("41\N{EN DASH}")
         tiles.nth(13).hover()

@@ -26,7 +26,7 @@ def answers(said: bytes, steps: list[tuple[int, int, bool]]) -> bytes:
     connection, sent, position = Connection(answer, 0.0), bytearray(), 0
     for says, takes, publishes in [*steps, *[(len(said), 100_000, False)] * (len(said) + 5)]:
         if publishes:
-            feed.publish("live", "x" * 100)
+            feed.publish(b"live", b"x" * 100)
         if connection.wants_input and position < len(said):
             connection.received(said[position : position + says], 0.0)
             position += says

@@ -24,7 +24,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.feed = StatusFeed()
-        self.feed.publish("live", "1")
+        self.feed.publish(b"live", b"1")
         self.connection = Connection(self._answer, 0.0)
 
     def _answer(self, request: Request) -> Answer:
@@ -97,7 +97,7 @@ def test_a_stream_greets_sends_the_newest_and_then_what_is_new(rig: Rig) -> None
     assert rig.take().endswith(b"\r\n\r\nhello\nevent: live\ndata: 1\n\n")
     rig.connection.follow(0.0)
     assert not rig.connection.output
-    rig.feed.publish("live", "2")
+    rig.feed.publish(b"live", b"2")
     rig.connection.follow(0.0)
     assert rig.take() == b"event: live\ndata: 2\n\n"
 
@@ -106,7 +106,7 @@ def test_a_slow_client_misses_messages_and_keeps_none_waiting(rig: Rig) -> None:
     rig.ask("/events")
     rig.take()
     for number in range(2, 100):
-        rig.feed.publish("live", str(number))
+        rig.feed.publish(b"live", str(number).encode())
         rig.connection.follow(0.0)
     assert rig.take() == b"event: live\ndata: 2\n\n"
     rig.connection.follow(0.0)
@@ -144,7 +144,7 @@ def test_a_stream_that_is_up_to_date_has_no_deadline(rig: Rig) -> None:
     rig.ask("/events")
     rig.take()
     assert rig.connection.deadline_s == NEVER
-    rig.feed.publish("live", "2")
+    rig.feed.publish(b"live", b"2")
     rig.connection.follow(3.0)
     assert rig.connection.deadline_s == 3.0 + STALLED_S
 
