@@ -1,0 +1,111 @@
+"""`nev-telemetry map suggest --dbc FILE [LOG…]`: proposes the `[[map]]` of a configuration."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.rows.extremes import Extremes
+
+from telemetry.cli.arguments import add_matching_arguments, channel_plan, databases
+from telemetry.clock import SystemClock
+from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.decode.channels import ChannelPlan
+from telemetry.decode.rows import LogRows
+from telemetry.decode.screen import Screen
+from telemetry.decode.selection import select
+from telemetry.errors import EXIT_OK, DataError
+from telemetry.logs.content import require_file
+from telemetry.overview.current_sign import Evidence, Series, by_charge, by_voltage
+from telemetry.overview.map_suggestions import CURRENT, Suggestion, as_toml, signals_of, suggest
+from telemetry.overview.signals import list_messages
+from telemetry.stages.stages import Stages
+
+HELP = "propose the [[map]] of a configuration from a database and a log"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is to be done, and with which files."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    action = actions.add_parser("suggest", help=HELP, description=HELP)
+    action.add_argument("logs", metavar="LOG", nargs="*", type=Path, help="logs as for decode: what came")
+    action.add_argument(
+        "--dbc",
+        metavar="[CHANNEL=]FILE",
+        action="extend",
+        default=[],
+        required=True,
+        type=databases,
+        help="a database for every channel, or for one; repeatable",
+    )
+    add_matching_arguments(action)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the entries as TOML."""
+    for path in arguments.logs:
+        require_file(path)
+    channels = channel_plan(arguments)
+    with Screen(SystemClock(), output_is_terminal=sys.stdout.isatty()) as screen:
+        plan = load_plan(channels.databases, user_cache_directory())
+        screen.warn(plan.warnings)
+        extremes = _extremes(plan.spec, channels, arguments.logs, screen) if arguments.logs else None
+        found = suggest(list_messages(plan.spec, extremes), with_log=bool(arguments.logs))
+        if not found:
+            names = ", ".join(str(database.file) for database in arguments.dbc)
+            raise DataError("no signal looks like one of a battery or charger", where=names)
+        if arguments.logs:
+            found = _with_evidence(found, plan.spec, channels, arguments.logs)
+    sys.stdout.write(as_toml(found))
+    return EXIT_OK
+
+
+def _extremes(spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path], screen: Screen) -> Extremes:
+    stages = Stages(spec, None, vehicle="")
+    rows, extremes = LogRows(stages, channels), Extremes(stages.schema)
+    for samples in rows.read(logs):
+        extremes.observe(samples)
+    screen.warn(rows.warnings())
+    return extremes
+
+
+def _with_evidence(
+    found: Sequence[Suggestion], spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path]
+) -> list[Suggestion]:
+    """`found`, the current with what the log says of its sign."""
+    names = signals_of(found)
+    current, soc, voltage = (names.get(f"battery.{field}") for field in ("current_a", "soc_pct", "voltage_v"))
+    if current is None:
+        return list(found)
+    series = _series([name for name in (current, soc, voltage) if name], spec, channels, logs)
+    evidence: list[Evidence] = []
+    if soc is not None:
+        evidence.append(by_charge(series[current], series[soc]))
+    if voltage is not None:
+        evidence.append(by_voltage(series[current], series[voltage]))
+    return [replace(one, evidence=tuple(evidence)) if one.to == CURRENT else one for one in found]
+
+
+def _series(
+    names: Sequence[str], spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path]
+) -> dict[str, Series]:
+    """The values of some signals, decoded alone."""
+    stages = Stages(select(spec, names), None, vehicle="")
+    fields = {
+        (record.measurement, field.name): (
+            f"{record.message or record.measurement}.{field.signal or field.name}",
+            field,
+        )
+        for record in stages.schema.specs
+        for field in record.fields
+    }
+    found: dict[str, list[tuple[int, float]]] = {name: [] for name in names}
+    for samples in LogRows(stages, channels).read(logs):
+        for row in samples:
+            for field_name, raw in row.raw.items():
+                name, field = fields[row.measurement, field_name]
+                if name in found:
+                    found[name].append((row.time_ns, raw * field.factor + field.offset))
+    return {name: sorted(values) for name, values in found.items()}

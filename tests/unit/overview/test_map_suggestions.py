@@ -1,0 +1,155 @@
+"""What `map suggest` proposes, against the simulator's own map, and that `check` accepts it."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+from telemetry.config import load_config
+from telemetry.demo.gateway_config import MAP
+from telemetry.overview.map_names import scale_to, words
+from telemetry.stages.prepare import compose
+from tests.support.recording import VEHICLE_DBC, record_drive
+
+TRUTH = {field: f"{message}.{signal}" for message, signal, field in MAP}
+NOT_BY_NAME = {"charger.phase"}  # a text: no name and no unit tells it
+OPENDBC = Path(str(files("opendbc"))) / "dbc"
+
+
+def suggested(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    assert main(["map", "suggest", *map(str, arguments)]) == 0
+    return capsys.readouterr().out
+
+
+def accepted(tmp_path: Path, database: Path, entries: str) -> dict[str, tuple[str, float]]:
+    """The signal and the scale of each field, once `check` has resolved them."""
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        'vehicle = "van"\n[influx]\nurl = "http://h:1"\ndatabase = "d"\n[spool]\ndirectory = "spool"\n'
+        f'[[can]]\nname = "bus"\ndatabases = ["{database}"]\n{entries}'
+    )
+    config = load_config(file, {})
+    compose(config)
+    return {entry.to: (entry.signal, entry.scale) for entry in config.map}
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record_drive(tmp_path_factory.mktemp("drive") / "drive.log", 60.0)
+
+
+def test_the_simulators_own_map_is_found(
+    tmp_path: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for log in ([], [drive]):
+        found = accepted(tmp_path, VEHICLE_DBC, suggested(capsys, "--dbc", VEHICLE_DBC, *log))
+        wrong = {field: signal for field, (signal, _) in found.items() if TRUTH.get(field) != signal}
+        assert wrong == {}
+        requested = {field for field in TRUTH if field.startswith("charger.requested")}
+        assert TRUTH.keys() - found.keys() == NOT_BY_NAME | requested
+        assert {scale for _, scale in found.values()} == {1.0}
+
+
+def test_a_current_that_is_positive_out_of_the_battery_is_turned_with_the_evidence(
+    tmp_path: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turned = tmp_path / "turned.dbc"
+    text = VEHICLE_DBC.read_text("utf-8")
+    signal = 'SG_ PackCurrent : 32|16@1- (0.05,0) [-1638.4|1638.35] "A"'
+    assert signal in text
+    turned.write_text(text.replace(signal, signal.replace("(0.05,0)", "(-0.05,0)")))
+    for database, scale, words_of_sign in (
+        (VEHICLE_DBC, 1.0, "positive is into the battery"),
+        (turned, -1.0, "positive is out of it"),
+    ):
+        entries = suggested(capsys, "--dbc", database, drive)
+        assert accepted(tmp_path, database, entries)["battery.current_a"][1] == scale
+        evidence = [
+            line for line in entries.splitlines() if line.startswith(("# state of charge", "# voltage"))
+        ]
+        assert len(evidence) == 2
+        assert all(line.endswith(words_of_sign) for line in evidence)
+        assert "# OPEN: is a positive current into the battery?" in entries
+
+
+def test_without_a_log_the_sign_is_an_open_question(capsys: pytest.CaptureFixture[str]) -> None:
+    entries = suggested(capsys, "--dbc", VEHICLE_DBC)
+    assert "# OPEN: is a positive current into the battery?" in entries
+    assert "# A log would say more" in entries
+    assert "in the log" not in entries
+
+
+def test_a_signal_that_never_came_or_cannot_be_it_is_not_proposed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database, log = tmp_path / "a.dbc", tmp_path / "a.log"
+    database.write_text(
+        'VERSION ""\nBU_: X\n'
+        'BO_ 1 Battery: 8 X\n SG_ Voltage : 0|16@1+ (0.1,0) [0|0] "V" X\n'
+        'BO_ 2 Pack: 8 X\n SG_ Voltage : 0|16@1+ (1,0) [0|0] "mV" X\n SG_ SOC : 16|16@1+ (1,0) [0|0] "%" X\n'
+        'BO_ 3 Traction: 8 X\n SG_ PackVoltage : 0|16@1+ (1,0) [0|0] "mV" X\n'
+    )
+    log.write_text("(1.0) can0 002#FFFFFFFF00000000\n(2.0) can0 003#E02E000000000000\n")
+    entries = suggested(capsys, "--dbc", database, log)
+    assert accepted(tmp_path, database, entries) == {"battery.voltage_v": ("Traction.PackVoltage", 0.001)}
+    assert "# or: Pack.Voltage\n" in entries
+    assert "Battery.Voltage" not in entries  # never came
+    assert "SOC" not in entries  # 65535 % cannot be
+
+
+@pytest.mark.parametrize(
+    ("database", "known"),
+    [
+        (
+            "gm_global_a_high_voltage_management.dbc",
+            {"battery.voltage_v": "Pack_Stats.Pack_Voltage", "battery.current_a": "Pack_Stats.Pack_Current"},
+        ),
+        (
+            "hyundai_2015_ccan.dbc",
+            {
+                "battery.current_a": "BAT11.BAT_SNSR_I",
+                "battery.soc_pct": "BAT11.BAT_SOC",
+                "battery.soh_pct": "BAT11.BAT_SOH",
+            },
+        ),
+    ],
+)
+def test_databases_of_opendbc_are_read_by_their_names(
+    database: str, known: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = suggested(capsys, "--dbc", OPENDBC / database)
+    found = accepted(tmp_path, OPENDBC / database, entries)
+    assert {field: signal for field, (signal, _) in found.items()} == known
+
+
+def test_a_database_of_nothing_of_a_battery_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = tmp_path / "doors.dbc"
+    database.write_text('VERSION ""\nBU_: X\nBO_ 1 Doors: 8 X\n SG_ Open : 0|1@1+ (1,0) [0|1] "" X\n')
+    assert main(["map", "suggest", "--dbc", str(database)]) == 65
+    assert "no signal looks like one of a battery or charger" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "spoken"),
+    [
+        ("BMS_PackPower", "bms pack power"),
+        ("BAT_SNSR_I", "battery snsr current"),
+        ("HVBatteryCurrent", "hv battery current"),
+        ("cellTempMax2", "cell temperature max 2"),
+        ("SOC", "soc"),
+    ],
+)
+def test_names_are_words(name: str, spoken: str) -> None:
+    assert words(name) == spoken
+
+
+def test_units_scale_and_other_quantities_do_not_fit() -> None:
+    assert (scale_to("V", "mV"), scale_to("Wh", "kWh"), scale_to("C", "°C"), scale_to("A", "V")) == (
+        0.001,
+        1000.0,
+        1.0,
+        None,
+    )
