@@ -119,6 +119,17 @@ def test_without_a_bit_rate_there_is_no_load() -> None:
     assert rig.state.snapshot().traffic[0].bus_load_pct is None
 
 
+def test_channels_of_one_log_are_several_buses_and_have_no_load_together() -> None:
+    rig = LiveRig(bit_rates={"can0": BitRate(10_000)})
+    rig.state.snapshot()
+    rig.send(CELLS_ID, 1, 2, 3)
+    rig.clock.advance(1.0)
+    assert rig.state.snapshot().traffic[0].bus_load_pct is not None
+    rig.stages.bind(1, Binding(0, "can0", "can1"))
+    (traffic,) = rig.state.snapshot().traffic
+    assert (traffic.source, traffic.bus_load_pct) == ("can0", None)
+
+
 def test_the_data_part_of_can_fd_has_a_bit_rate_of_its_own() -> None:
     assert BitRate(500_000, 2_000_000).load_pct(100_000.0, 200_000.0) == pytest.approx(30.0)
     assert BitRate(500_000).load_pct(100_000.0, 200_000.0) == pytest.approx(60.0)
