@@ -4,8 +4,9 @@ Promises:
 - A value is never older than it says. Its age is the longer of two: the time since it was processed, and how
   far its stamp lies before the newest of its channel. So nothing makes an old value look new: neither a
   silent bus, nor a clock that is set, nor a log that is replayed fast.
-- It costs next to nothing while nobody looks. Message rows are remembered only for MESSAGES_FOR_S after a
-  request, and a snapshot has MAX_MESSAGES of them with MAX_SIGNALS values at most.
+- It costs next to nothing while nobody looks. Message rows are remembered, and ids without a message are
+  counted, only for MESSAGES_FOR_S after a request. A snapshot has MAX_MESSAGES messages with MAX_SIGNALS
+  values at most.
 
 Relies on one thread that observes and takes snapshots. A snapshot is immutable, and any thread may describe
 it. Has no thread and no socket.
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from telemetry_core.decode.unmatched import UnmatchedIds
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.traffic import ChannelTraffic, Traffic
 from telemetry_core.rows.batch import SampleBatch
@@ -27,6 +29,7 @@ from telemetry.live.standing import Standing
 from telemetry.live.values import Reader, Value, reader
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.events import Event
+from telemetry.model.ids import id_text
 
 STALE_S = 10.0
 MAX_EVENTS = 50
@@ -58,6 +61,22 @@ class MessageEntity:
 
 
 @dataclass(frozen=True, slots=True)
+class UnmatchedEntity:
+    """An id without a message, since someone asked for messages.
+
+    source: the tag; id: as text; min_bytes, max_bytes: of its frames; period_s: the mean time between two,
+    None for a single one.
+    """
+
+    source: str
+    id: str
+    frames: int
+    min_bytes: int
+    max_bytes: int
+    period_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceTraffic:
     """What came from one source lately. bus_load_pct: None where no bit rate is known."""
 
@@ -79,7 +98,8 @@ class LiveSnapshot:
     """The state of one moment.
 
     standing: events that still hold, the worst first; counted: of each pack, the fields that the service
-    itself counts; messages: None unless a client asked; messages_left_out: how many more there are.
+    itself counts; messages: None unless a client asked; messages_left_out: how many more there are;
+    unmatched: ids without a message, likewise; unmatched_left_out: frames of further ones.
     """
 
     taken_s: float
@@ -91,6 +111,8 @@ class LiveSnapshot:
     counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     messages: tuple[MessageEntity, ...] | None = None
     messages_left_out: int = 0
+    unmatched: tuple[UnmatchedEntity, ...] = ()
+    unmatched_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +150,18 @@ class LiveState:
 
     # -- observing, by the pipeline's thread
 
-    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]] = MappingProxyType({})) -> None:
+    def start(
+        self,
+        schema: Schema,
+        counted: Mapping[str, frozenset[str]] = MappingProxyType({}),
+        unmatched: UnmatchedIds | None = None,
+    ) -> None:
         """Expect rows of this schema, and channels to be bound again; forget what was known before.
 
-        counted: of each pack, the fields that the service itself counts, from 0.
+        counted: of each pack, the fields that the service itself counts, from 0; unmatched: counts ids
+        without a message while someone asks for messages.
         """
+        self._unmatched = unmatched
         self._schema = schema
         self._counted_fields = counted
         self._channels.clear()
@@ -201,6 +230,8 @@ class LiveState:
             counted=self._counted_fields,
             messages=messages,
             messages_left_out=len(counted.messages) - len(messages or ()),
+            unmatched=tuple(self._unmatched_entities()),
+            unmatched_left_out=self._unmatched.others if self._unmatched is not None else 0,
         )
 
     def _remember_messages(self, now_s: float) -> None:
@@ -209,6 +240,16 @@ class LiveState:
             self._messages = Latest(self._schema, self._message_records)
         elif not is_wanted:
             self._messages = None
+        if self._unmatched is not None and self._unmatched.is_counting != is_wanted:
+            self._unmatched.forget()
+            self._unmatched.is_counting = is_wanted
+
+    def _unmatched_entities(self) -> Iterator[UnmatchedEntity]:
+        for each in self._unmatched.found() if self._unmatched is not None else ():
+            span_ns = each.last_ns - each.first_ns
+            period_s = span_ns / (each.frames - 1) / 1e9 if each.frames > 1 and span_ns >= 0 else None
+            name = self._channels[each.channel].name
+            yield UnmatchedEntity(name, id_text(each.id), each.frames, each.shortest, each.longest, period_s)
 
     def _entity(self, row: Remembered, channels: Mapping[int, ChannelTraffic]) -> Entity:
         spec = self._schema.specs[row.record]

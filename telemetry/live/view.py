@@ -46,7 +46,23 @@ def messages_view(snapshot: LiveSnapshot, now_s: float) -> dict[str, Any]:
     """The last values of all messages, in the order in which people look for them; none until one asks."""
     shown = [_message(each, now_s) for each in snapshot.messages or ()]
     shown.sort(key=lambda each: [_natural(each[name]) for name in ("source", "message", "sender")])
-    return {"messages": shown, "messages_left_out": snapshot.messages_left_out}
+    unmatched = [
+        {
+            "source": each.source,
+            "id": each.id,
+            "frames": each.frames,
+            "min_bytes": each.min_bytes,
+            "max_bytes": each.max_bytes,
+            "period_s": None if each.period_s is None else round(each.period_s, 6),
+        }
+        for each in snapshot.unmatched
+    ]
+    return {
+        "messages": shown,
+        "messages_left_out": snapshot.messages_left_out,
+        "unmatched": unmatched,
+        "unmatched_left_out": snapshot.unmatched_left_out,
+    }
 
 
 def _message(told: MessageEntity, now_s: float) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class DirectFeed:
         self._stages = prepared.stages
         self._recorded = Recorded(prepared.composition, bench.source)
         self._state = LiveState(clock, lambda name: self._sources[name].bit_rate)
-        self._stages.writing.set_observer(self._state)
+        self._stages.set_observer(self._state)
         self._lines = LineBuffer()
         self._channels = ChannelTable()
         self._bound = 0

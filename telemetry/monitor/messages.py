@@ -28,6 +28,22 @@ def message_lines(live: Json, width: int, wanted: str = "") -> Iterator[Text]:
         yield from _signals(signals, message.get("units", {}), set(message["stale"]), width)
     if left_out := live.get("messages_left_out", 0):
         yield line((f" {left_out} more messages come than are shown", Style.FAINT))
+    if not words:
+        yield from _unmatched(live, width)
+
+
+def _unmatched(live: Json, width: int) -> Iterator[Text]:
+    """The ids that no message has, one a line."""
+    if ids := live.get("unmatched", ()):
+        yield rule(line(("ids without a message", Style.HEADING)), line(), width)
+    for each in ids:
+        low, high = each["min_bytes"], each["max_bytes"]
+        size = f"{low} bytes" if low == high else f"{low} to {high} bytes"
+        period = "" if each["period_s"] is None else f"  every {1000 * each['period_s']:,.1f} ms"
+        name = (f" {each['source']} {each['id']}", Style.LABEL)
+        yield line(name, f"  {each['frames']:,} frames  {size}{period}")
+    if others := live.get("unmatched_left_out", 0):
+        yield line((f" and {others:,} frames of other ids", Style.FAINT))
 
 
 def _fits(message: Json, name: str, words: list[str]) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from telemetry_core.decode.unmatched import UnmatchedIds
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
@@ -72,7 +73,7 @@ def live_findings(
 def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes: int) -> Iterator[Finding]:
     name = f"source {source.name}"
     stages, events = composition.make_stages(), _Events()
-    stages.writing.set_observer(events)
+    stages.set_observer(events)
     try:
         rate = _measured(stages, composition, source, log)
     except (DataError, InputMissingError) as error:
@@ -141,7 +142,7 @@ class _Events:
     def __init__(self) -> None:
         self.seen: list[Event] = []
 
-    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]]) -> None:
+    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]], unmatched: UnmatchedIds) -> None:
         pass
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:

@@ -94,7 +94,7 @@ class Service:
         prepared = prepare(config)
         self._composition, self._stages = prepared.composition, prepared.stages
         self._live_state = LiveState(self._clock, self._bit_rate_of)
-        self._stages.writing.set_observer(self._live_state)
+        self._stages.set_observer(self._live_state)
         self._output = Inbox()
         self._spool = Spool(
             config.spool_directory,
@@ -315,7 +315,7 @@ class Service:
         """Between two batches: what the old stages hold goes out, then everything is as `new` has it."""
         self._bind_new_channels()
         config = new.composition.config
-        new.stages.writing.set_observer(self._live_state)
+        new.stages.set_observer(self._live_state)
         self._config, self._composition, self._stages, self._bound = config, new.composition, new.stages, 0
         self._sources.adopt(config.sources)
         for source in self._sources:

@@ -27,6 +27,8 @@ from telemetry.stages.row_sink import RowSink
 from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Observer, Writing
 
+MOST_UNMATCHED = 64  # ids without a message, for people who look
+
 
 class Stages:
     """Transport, protection, decoder, senders, mapper, watcher, reducer and encoder.
@@ -70,12 +72,18 @@ class Stages:
             events_last=events_last,
             rows_to=rows_to,
         )
+        self._unmatched = self.decoding.unmatched(MOST_UNMATCHED)
+        self._unmatched.is_counting = False
         if observer is not None:
-            self.writing.set_observer(observer)
+            self.set_observer(observer)
         self.channels: list[BoundChannel] = []
         self._tag_sets = 0
         self._samples = SampleBatch(self.schema)
         self._counted_from_0: dict[str, int] = {}
+
+    def set_observer(self, observer: Observer) -> None:
+        """Let `observer` see all that comes from now on. Before anything is bound."""
+        self.writing.set_observer(observer, self._unmatched)
 
     def another_decoding(self) -> Decoding:
         """A decoder for another thread."""
@@ -113,7 +121,9 @@ class Stages:
     def process(self, frames: FrameBatch, lines: LineBuffer, *, shift_ns: int = 0) -> None:
         """Decode, map, watch, reduce and encode `frames` into `lines`; `shift_ns` is added to each stamp."""
         self._samples.clear()
-        self.decoding.decode(self.gathering.gather(frames), self._samples)
+        gathered = self.gathering.gather(frames)
+        self._unmatched.take(gathered)
+        self.decoding.decode(gathered, self._samples)
         self.writing.write(self._samples, lines, frames=frames, shift_ns=shift_ns)
 
     def hand_over(self, successor: "Stages", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:

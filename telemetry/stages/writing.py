@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.decode.unmatched import UnmatchedIds
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
@@ -61,8 +62,12 @@ class _Copying(Protocol):
 class Observer(Protocol):
     """Looks at the rows on their way, after the mapper."""
 
-    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]]) -> None:
-        """All rows will be of this schema. counted: by pack, the fields that the mapper itself counts."""
+    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]], unmatched: UnmatchedIds) -> None:
+        """All rows will be of this schema.
+
+        counted: by pack, the fields that the mapper itself counts; unmatched: ids without a message, counted
+        only while the observer sets `is_counting`.
+        """
         ...
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
@@ -154,10 +159,10 @@ class Writing:
             encoder.write_times(form.value)
             encoder.origin_ns = origin_ns
 
-    def set_observer(self, observer: Observer) -> None:
+    def set_observer(self, observer: Observer, unmatched: UnmatchedIds) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
         self._observer = observer
-        observer.start(self._schema, self._counted_fields)
+        observer.start(self._schema, self._counted_fields, unmatched)
 
     def bind(self, channel: BoundChannel) -> None:
         """Rows of `channel` will come."""

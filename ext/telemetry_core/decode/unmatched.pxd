@@ -16,9 +16,10 @@ cdef struct UnmatchedId:
 cdef class UnmatchedIds:
     cdef Decoder decoder
     cdef UnmatchedId* entries
-    cdef size_t mask             # of an index
+    cdef size_t size             # a power of two
     cdef size_t most
     cdef size_t count
     cdef readonly int64_t others
+    cdef public bint is_counting
 
     cdef void add(self, const Frame* frame) noexcept nogil

@@ -23,13 +23,17 @@ class Unmatched(NamedTuple):
 class UnmatchedIds:
     """Counts, by id, the data frames for which the databases of a decoder's channels have no message.
 
-    It holds `most` ids at most. `others` counts the frames of further ones.
+    It holds `most` ids at most. `others` counts the frames of further ones. While `is_counting` is False it
+    counts nothing.
     """
 
+    is_counting: bool
     @property
     def others(self) -> int: ...
     def __init__(self, decoder: Decoder, most: int) -> None: ...
     def take(self, frames: FrameBatch) -> None:
         """Count those of `frames`."""
+    def forget(self) -> None:
+        """Count from 0 again."""
     def found(self) -> list[Unmatched]:
         """Return them, by channel and id."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from telemetry_core.decode.decoder cimport Decoder
 from telemetry_core.decode.plan cimport STANDARD_IDS, Bus, find_extended
@@ -45,7 +46,8 @@ cdef bint _has_message(Decoder decoder, const Frame* frame) noexcept nogil:
 cdef class UnmatchedIds:
     """Counts, by id, the data frames for which the databases of a decoder's channels have no message.
 
-    It holds `most` ids at most. `others` counts the frames of further ones.
+    It holds `most` ids at most. `others` counts the frames of further ones. While `is_counting` is False it
+    counts nothing.
     """
 
     def __cinit__(self, Decoder decoder not None, size_t most):
@@ -54,7 +56,8 @@ cdef class UnmatchedIds:
             size *= 2
         self.decoder = decoder
         self.most = most
-        self.mask = size - 1
+        self.size = size
+        self.is_counting = True
         self.entries = <UnmatchedId*>calloc(size, sizeof(UnmatchedId))
         if self.entries == NULL:
             raise MemoryError
@@ -66,6 +69,8 @@ cdef class UnmatchedIds:
         """Count those of `frames`."""
         cdef Py_ssize_t index
         cdef const Frame* frame
+        if not self.is_counting:
+            return
         with nogil:
             for index in range(frames.count):
                 frame = &frames.frames[index]
@@ -74,10 +79,10 @@ cdef class UnmatchedIds:
 
     cdef void add(self, const Frame* frame) noexcept nogil:
         cdef uint64_t key = (<uint64_t>frame.channel + 1) << 32 | frame.id
-        cdef size_t at = <size_t>((key * <uint64_t>0x9E3779B97F4A7C15) >> 32) & self.mask
+        cdef size_t at = <size_t>((key * <uint64_t>0x9E3779B97F4A7C15) >> 32) & (self.size - 1)
         cdef UnmatchedId* entry = &self.entries[at]
         while entry.key and entry.key != key:
-            at = (at + 1) & self.mask
+            at = (at + 1) & (self.size - 1)
             entry = &self.entries[at]
         if not entry.key:
             if self.count == self.most:
@@ -92,12 +97,18 @@ cdef class UnmatchedIds:
         entry.shortest = min(entry.shortest, frame.length)
         entry.longest = max(entry.longest, frame.length)
 
+    def forget(self):
+        """Count from 0 again."""
+        memset(self.entries, 0, self.size * sizeof(UnmatchedId))
+        self.count = 0
+        self.others = 0
+
     def found(self):
         """Return them, by channel and id."""
         cdef size_t at
         cdef UnmatchedId* entry
         ids = []
-        for at in range(self.mask + 1):
+        for at in range(self.size):
             entry = &self.entries[at]
             if entry.key:
                 ids.append(Unmatched(

@@ -111,7 +111,11 @@ cdef class Encoder:
         self.json_channels.put(index, _json_text(name))
 
     def write_times(self, str form not None):
-        """Set how csv and ndjson write a stamp: "ns", "iso" or "relative". Raises KeyError for another form."""
+        """Set how csv and ndjson write a stamp: "ns", "iso" or "relative".
+
+        "ns" is an integer since 1970, and the form before any is set. "iso" is ISO 8601 in UTC with nine decimals.
+        "relative" is seconds since `origin_ns`, exact. Raises KeyError for another form.
+        """
         self.time_form = _TIME_FORMS[form]
 
     def csv_header(self, *, bint wide=False):

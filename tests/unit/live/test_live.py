@@ -8,7 +8,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.traffic import Traffic
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.live.state import MAX_EVENTS, MESSAGES_FOR_S, Entity, LiveState
+from telemetry.live.state import MAX_EVENTS, MESSAGES_FOR_S, Entity, LiveState, UnmatchedEntity
 from telemetry.live.values import Value
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.events import begins
@@ -17,7 +17,7 @@ from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.map import resolve
 from telemetry.stages.binding import Binding
-from telemetry.stages.stages import Stages
+from telemetry.stages.stages import MOST_UNMATCHED, Stages
 from tests.support.clock import FakeClock
 from tests.support.framing import jbd_message, vedirect_block
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
@@ -218,3 +218,29 @@ def test_the_stamp_of_a_snapshot_is_that_of_the_newest_frame() -> None:
     assert rig.state.snapshot().time_ns == 0
     rig.send(PACK_ID, 1, 2, time_ns=5 * S_NS)
     assert rig.state.snapshot().time_ns == 5 * S_NS
+
+
+def test_ids_without_a_message_are_counted_only_while_someone_asks_for_messages() -> None:
+    rig = LiveRig()
+    rig.send(0x7DF, 1)
+    assert rig.state.snapshot().unmatched == ()
+    rig.state.ask_for_messages()
+    rig.state.snapshot()
+    rig.send(PACK_ID, 3601, 80)
+    for _ in range(3):
+        rig.send(0x7DF, 1)
+        rig.clock.advance(0.5)
+    rig.send(0x123)
+    assert rig.state.snapshot().unmatched == (
+        UnmatchedEntity("can0", "123", 1, 0, 0, None),
+        UnmatchedEntity("can0", "7DF", 3, 2, 2, 0.5),
+    )
+    rig.clock.advance(MESSAGES_FOR_S)
+    rig.state.snapshot()
+    assert rig.state.snapshot().unmatched == ()
+    rig.state.ask_for_messages()
+    rig.state.snapshot()
+    for id in range(0x400, 0x400 + MOST_UNMATCHED + 2):
+        rig.send(id)
+    snapshot = rig.state.snapshot()
+    assert (len(snapshot.unmatched), snapshot.unmatched_left_out) == (MOST_UNMATCHED, 2)

@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.live import state
 from telemetry.live.gateway import describe
-from telemetry.live.state import Entity, LiveSnapshot, MessageEntity
+from telemetry.live.state import Entity, LiveSnapshot, MessageEntity, UnmatchedEntity
 from telemetry.live.view import live_view, messages_view
 from telemetry.model.events import begins
 from telemetry.rules.map_entry import MapEntry
@@ -238,3 +238,16 @@ def test_where_the_service_counts_nothing_no_beginning_is_named() -> None:
     rig.send(PACK_ID, 3601, 80)
     (pack,) = view(rig)["packs"]
     assert pack["counted"] is None
+
+
+def test_ids_without_a_message_are_beside_the_messages() -> None:
+    unmatched = (
+        UnmatchedEntity("can0", "7DF", 3, 2, 8, 0.0123456789),
+        UnmatchedEntity("can0", "7E8", 1, 8, 8, None),
+    )
+    found = messages_view(LiveSnapshot(9.0, 0, messages=(), unmatched=unmatched, unmatched_left_out=5), 10.0)
+    assert found["unmatched"] == [
+        {"source": "can0", "id": "7DF", "frames": 3, "min_bytes": 2, "max_bytes": 8, "period_s": 0.012346},
+        {"source": "can0", "id": "7E8", "frames": 1, "min_bytes": 8, "max_bytes": 8, "period_s": None},
+    ]
+    assert found["unmatched_left_out"] == 5

@@ -130,6 +130,27 @@ def test_without_a_map_the_messages_are_on_the_first_page() -> None:
     assert on_their_page[1:] == words[words.index(on_their_page[1]) :]
 
 
+def test_ids_without_a_message_are_listed_after_the_messages() -> None:
+    live: dict[str, Any] = {**example(), "messages": []}
+    ids = {"source": "can0", "id": "7DF", "frames": 1234, "min_bytes": 2, "max_bytes": 8, "period_s": 0.0125}
+    single = {
+        "source": "can1",
+        "id": "18FF1234",
+        "frames": 1,
+        "min_bytes": 8,
+        "max_bytes": 8,
+        "period_s": None,
+    }
+    live |= {"unmatched": [ids, single], "unmatched_left_out": 17}
+    words = everything(live, Page.MESSAGES)
+    at = next(index for index, row in enumerate(words) if row.startswith("ids without a message ─"))
+    assert words[at + 1 : at + 4] == [
+        " can0 7DF  1,234 frames  2 to 8 bytes  every 12.5 ms",
+        " can1 18FF1234  1 frames  8 bytes",
+        " and 17 frames of other ids",
+    ]
+
+
 def test_messages_of_two_j1939_senders_are_kept_apart() -> None:
     live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
     message = {

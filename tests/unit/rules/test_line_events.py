@@ -192,7 +192,7 @@ def test_an_onlooker_gets_the_frame_s_time_whatever_the_stamps_of_the_points_cou
     reported: list[int] = []
     stages, lines, live = stages_of(), LineBuffer(), LiveState(FakeClock(), lambda _name: None)
     monkeypatch.setattr(live, "add_event", lambda _event, time_ns: reported.append(time_ns))
-    stages.writing.set_observer(live)
+    stages.set_observer(live)
     stages.bind(0, Binding(0, "can0", "can0"))
     stages.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
     assert reported == [SECOND // 10] * 2

@@ -370,7 +370,7 @@ def test_a_log_that_begins_again_has_no_senders_yet() -> None:
 
 def test_who_looks_on_sees_one_pack_and_the_messages_of_both_senders() -> None:
     stages, live = stages_of(), LiveState(FakeClock(), lambda _name: None)
-    stages.writing.set_observer(live)
+    stages.set_observer(live)
     stages.bind(0, Binding(0, "log", "can0"))
     live.ask_for_messages()
     live.snapshot()
