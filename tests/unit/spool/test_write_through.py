@@ -142,22 +142,14 @@ def test_what_another_boot_or_another_spool_left_is_not_taken(other: str, memory
     assert len(opened(memory).left()) == 1
 
 
-@pytest.mark.parametrize("is_mounted", [True, False])
-def test_what_a_removed_spool_left_goes_but_not_what_one_on_an_unmounted_disk_left(
-    is_mounted: bool, memory: Path
-) -> None:
-    disk = memory.parent / "disk"
+def test_what_a_spool_on_a_disk_that_is_not_mounted_left_waits_for_it(memory: Path) -> None:
+    disk, elsewhere = memory.parent / "disk", memory.parent / "elsewhere"
     (disk / "spool").mkdir(parents=True)
     keep(WriteThrough([memory], disk / "spool", boot_id=BOOT), 1, (1,))
-    if is_mounted:
-        (disk / "spool").rmdir()
-    else:
-        disk.rename(memory.parent / "elsewhere")
+    disk.rename(elsewhere)
     assert opened(memory).left() == []
-    assert len(list(memory.iterdir())) == (0 if is_mounted else 1)
-    if not is_mounted:
-        (memory.parent / "elsewhere").rename(disk)
-        assert len(WriteThrough([memory], disk / "spool", boot_id=BOOT).left()) == 1
+    elsewhere.rename(disk)
+    assert len(WriteThrough([memory], disk / "spool", boot_id=BOOT).left()) == 1
 
 
 def test_a_spool_that_was_made_again_in_the_place_of_another_takes_nothing_of_it(memory: Path) -> None:
