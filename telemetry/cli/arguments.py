@@ -1,6 +1,7 @@
 """What the arguments of several commands are read as."""
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -83,3 +84,14 @@ def add_matching_arguments(parser: argparse.ArgumentParser) -> None:
 def channel_plan(arguments: argparse.Namespace) -> ChannelPlan:
     """Return what the channels of a log are by these arguments."""
     return plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)
+
+
+def positive(text: str) -> float:
+    """Read a number above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
+    return number

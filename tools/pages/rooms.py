@@ -16,7 +16,19 @@ ROOT = Path(__file__).parents[2]
 HALL = "hall"
 ROOMS = (
     *(HALL, "model", "databases", "rules", "protocols", "logs", "spool", "sinks", "live", "web", "sources"),
-    *("config", "stages", "service", "decode", "tables", "overview", "monitor", "demo", "__main__", "cli"),
+    *(
+        "config",
+        "stages",
+        "service",
+        "decode",
+        "tables",
+        "overview",
+        "capture",
+        "monitor",
+        "demo",
+        "__main__",
+        "cli",
+    ),
     "__init__",
 )
 CORE = ("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "text", "columns")

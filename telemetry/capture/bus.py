@@ -1,0 +1,87 @@
+"""The bus that is recorded, by python-can: as its own command line names it, or a service's configuration."""
+
+import argparse
+import contextlib
+import socket
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import can
+import can.cli
+
+from telemetry.config import Config
+from telemetry.errors import UnavailableError, UsageError
+from telemetry.sources.can.settings import CanSettings
+from telemetry.sources.can.sockets import CanInterface
+from telemetry.sources.python_can.settings import PythonCanSettings
+
+_BUS_KEYS = ("interface", "channel", "bitrate", "fd", "data_bitrate", "can_filters", "timing", "bus_kwargs")
+RECEIVE_BYTES = 8 * 1024 * 1024
+_SO_MEMINFO = 55  # of linux/sock_diag.h and asm-generic/socket.h
+_DROPS = 8  # index of what was dropped among its nine numbers
+_SO_RCVBUFFORCE = 33
+
+
+def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `can.Bus` that were given by python-can's arguments."""
+    given = {key: value for key, value in vars(arguments).items() if key in _BUS_KEYS}
+    return {**given, **given.pop("bus_kwargs", {})}
+
+
+def options_from(config: Config, source: str) -> dict[str, Any]:
+    """Return the options of `can.Bus` for a source of a configuration. Raises UsageError."""
+    buses = [each for each in config.sources if isinstance(each, CanSettings | PythonCanSettings)]
+    named = [each for each in buses if not source or each.name == source]
+    if len(named) != 1:
+        names = ", ".join(each.name for each in buses) or "none"
+        what = f"has no bus {source!r}" if source else f"has {len(buses)} buses"
+        raise UsageError(what, where=str(config.file), hint=f"--source NAME, of {names}")
+    (settings,) = named
+    if isinstance(settings, PythonCanSettings):
+        return dict(settings.options)
+    if not isinstance(settings.link, CanInterface):
+        raise UsageError("is a simulator's socket", where=settings.name, hint="its log: sim --output FILE")
+    return {"interface": "socketcan", "channel": settings.link.name, "fd": True}
+
+
+def open_bus(options: Mapping[str, Any]) -> can.BusABC:
+    """Open the bus. Raises UsageError where none is named, UnavailableError where it cannot be opened."""
+    try:
+        # What is not given comes from python-can's configuration files and environment.
+        bus = can.Bus(**options)
+    except can.CanInterfaceNotImplementedError as error:
+        hint = "-i and -c, CONFIG, or a configuration file of python-can"
+        raise UsageError(str(error), where="capture", hint=hint) from error
+    except (can.CanError, OSError, ValueError, TypeError, ImportError) as error:
+        if options.get("interface") == "socketcan" and not _kernel_has_can():
+            hint = "an adapter of python-can may do without: -i slcan, gs_usb, …"
+            raise UnavailableError("this kernel has no CAN", where=_name(options), hint=hint) from error
+        raise UnavailableError(f"cannot be opened: {error}", where=_name(options)) from error
+    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
+        with contextlib.suppress(OSError, AttributeError):
+            bus.socket.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BYTES)  # type: ignore[attr-defined]
+            break
+    return bus
+
+
+def dropped(bus: can.BusABC) -> int | None:
+    """Return how many frames the kernel dropped since the bus was opened; None where nobody knows."""
+    try:
+        known = bus.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)  # type: ignore[attr-defined]
+        return int(struct.unpack("9I", known)[_DROPS])
+    except (OSError, AttributeError, struct.error):
+        return None
+
+
+def _name(options: Mapping[str, Any]) -> str:
+    return str(options.get("channel") or options.get("interface") or "the bus")
+
+
+def _kernel_has_can() -> bool:
+    try:
+        socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW).close()
+    except (OSError, AttributeError):
+        return Path("/proc/net/can").exists()
+    return True

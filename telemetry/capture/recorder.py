@@ -1,0 +1,137 @@
+"""Frames into log files, one after the other, by python-can's writers.
+
+Promises:
+
+- A file that is closed is complete, also after an error of the bus.
+- No file is written over.
+- A frame is in one file, and files in the order of their names hold frames in the order in which they came.
+- Of candump and ASC a kill costs a second, of BLF what its open container holds, of MF4 the open file.
+
+Relies on one thread. python-can is imported by who makes a recorder anyway.
+"""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import can
+from can.io.generic import FileIOMessageWriter, MessageWriter
+
+from telemetry.errors import MissingPackageError, StorageError, UsageError
+
+FORMATS = (".log", ".asc", ".blf", ".mf4")
+FLUSH_EVERY_S = 1.0
+_DIGITS = 6
+_LOOK_AT_SIZE_EVERY = 64  # frames
+
+
+class Recorder:
+    """Writes messages. `files` are those that were begun, `frames` how many are in all of them."""
+
+    def __init__(
+        self,
+        file: Path,
+        monotonic_s: Callable[[], float],
+        *,
+        rotate_bytes: int = 0,
+        rotate_s: float = 0.0,
+    ) -> None:
+        """Open the first file. rotate_bytes, rotate_s: when the next one begins; 0: never.
+
+        Files that are rotated have numbers, after the highest that is there. Raises UsageError for an unknown
+        ending or a file that exists, StorageError where it cannot be written.
+        """
+        if file.suffix.lower() not in FORMATS:
+            raise UsageError("is no log format", where=str(file), hint=f"known are {', '.join(FORMATS)}")
+        self.files: list[Path] = []
+        self.frames = 0
+        self._file = file
+        self._monotonic_s = monotonic_s
+        self._rotate_bytes = rotate_bytes
+        self._rotate_s = rotate_s
+        self._number = self._highest_number() if rotate_bytes or rotate_s else 0
+        self._frames_here = 0
+        self._opened_s = self._flushed_s = monotonic_s()
+        self._writer = self._open()
+
+    def write(self, message: can.Message) -> None:
+        """Write one message. Raises StorageError."""
+        try:
+            self._writer.on_message_received(message)
+            self.frames += 1
+            self._frames_here += 1
+            if self._rotate_bytes and self._frames_here % _LOOK_AT_SIZE_EVERY == 0 and self._is_full():
+                self._next()
+        except OSError as error:
+            self._abandon(error)
+
+    def tick(self) -> None:
+        """Hand over what was written, and begin the next file where it is time. Raises StorageError."""
+        now_s = self._monotonic_s()
+        try:
+            if not self._frames_here:
+                self._opened_s = now_s  # a file's time begins with its first frame
+            elif self._rotate_s and now_s - self._opened_s >= self._rotate_s:
+                self._next()
+            if now_s - self._flushed_s >= FLUSH_EVERY_S and isinstance(self._writer, FileIOMessageWriter):
+                self._writer.file.flush()
+                self._flushed_s = now_s
+        except OSError as error:
+            self._abandon(error)
+
+    def close(self) -> None:
+        """Complete the last file. Raises StorageError."""
+        try:
+            self._writer.stop()
+        except OSError as error:
+            self._abandon(error)
+
+    def _next(self) -> None:
+        self._writer.stop()
+        self._writer = self._open()
+
+    def _open(self) -> MessageWriter:
+        file = self._next_name()
+        if file.exists():
+            raise UsageError("is there already", where=str(file), hint="give another --output")
+        try:
+            file.open("xb").close()
+            writer: MessageWriter = can.Logger(file)
+        except OSError as error:
+            raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+        except NotImplementedError as error:  # as python-can has it without asammdf
+            hint = "pip install 'nev-telemetry[mf4]'"
+            raise MissingPackageError(
+                "writing MF4 needs the package asammdf", where=str(file), hint=hint
+            ) from error
+        self.files.append(file)
+        self._frames_here = 0
+        self._opened_s = self._flushed_s = self._monotonic_s()
+        return writer
+
+    def _next_name(self) -> Path:
+        if not (self._rotate_bytes or self._rotate_s):
+            return self._file
+        self._number += 1
+        return self._file.with_stem(f"{self._file.stem}-{self._number:0{_DIGITS}}")
+
+    def _highest_number(self) -> int:
+        begins = f"{self._file.stem}-"
+        numbers = (
+            path.stem.removeprefix(begins)
+            for path in self._file.parent.glob("*")
+            if path.stem.startswith(begins) and path.suffix == self._file.suffix
+        )
+        return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+    def _is_full(self) -> bool:
+        size = self._writer.file_size() if isinstance(self._writer, FileIOMessageWriter) else 0
+        return bool(size >= self._rotate_bytes)
+
+    def _abandon(self, error: OSError) -> None:
+        """Close what can be closed, and raise."""
+        with contextlib.suppress(OSError, ValueError):
+            self._writer.stop()
+        what = f"cannot be written: {error.strerror}"
+        hint = f"{self.frames} frames were recorded in {len(self.files)} files"
+        raise StorageError(what, where=str(self.files[-1]), hint=hint) from error

@@ -1,0 +1,151 @@
+"""`capture` on python-can's virtual bus, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import can
+import pytest
+
+from telemetry.__main__ import main
+
+MESSAGES = [
+    can.Message(arbitration_id=0x100 + number, data=[number], is_extended_id=False) for number in range(9)
+]
+
+
+@contextmanager
+def sending(channel: str) -> Iterator[None]:
+    """The same frames again and again on a virtual bus, until the end."""
+    over = threading.Event()
+
+    def send() -> None:
+        with can.Bus(interface="virtual", channel=channel) as bus:
+            while not over.wait(0.002):
+                for message in MESSAGES:
+                    bus.send(message)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def read(file: Path) -> list[tuple[int, bytes]]:
+    with can.LogReader(file) as reader:
+        return [(each.arbitration_id, bytes(each.data)) for each in reader]
+
+
+@pytest.mark.parametrize("name", ["bus.log", "bus.blf"])
+def test_frames_of_a_bus_of_python_can_are_in_the_file(
+    tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / name
+    with sending(name):
+        words = ["capture", "-i", "virtual", "-c", name, "--frames", "30", "-o", str(file)]
+        assert main(words) == 0
+    known = {(each.arbitration_id, bytes(each.data)) for each in MESSAGES}
+    frames = read(file)
+    assert (len(frames), set(frames)) == (30, known)
+    assert f"{file}: 30 frames" in capfd.readouterr().err
+
+
+def test_filters_of_python_can_choose_frames(tmp_path: Path) -> None:
+    file = tmp_path / "few.log"
+    with sending("few"):
+        words = [
+            "capture",
+            "-i",
+            "virtual",
+            "-c",
+            "few",
+            "--frames",
+            "4",
+            "-o",
+            str(file),
+            "--filter",
+            "102:7FF",
+        ]
+        assert main(words) == 0
+    assert {id for id, _ in read(file)} == {0x102}
+
+
+def test_a_bus_of_a_configuration_is_recorded(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(
+        'vehicle = "van"\n[influx]\nurl = "http://localhost:1"\ndatabase = "x"\n'
+        '[spool]\ndirectory = "spool"\n[[python_can]]\nname = "drive"\n'
+        'options = { interface = "virtual", channel = "configured" }\n'
+    )
+    file = tmp_path / "bus.log"
+    with sending("configured"):
+        assert main(["capture", str(config), "-o", str(file), "--frames", "9"]) == 0
+    assert len(read(file)) == 9
+
+
+def test_python_can_s_own_configuration_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAN_INTERFACE", "virtual")
+    monkeypatch.setenv("CAN_CHANNEL", "environment")
+    file = tmp_path / "bus.log"
+    with sending("environment"):
+        assert main(["capture", "-o", str(file), "--frames", "9"]) == 0
+    assert len(read(file)) == 9
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_capture_with_a_complete_file(tmp_path: Path, number: signal.Signals) -> None:
+    file = tmp_path / "idle.blf"
+    words = ["capture", "-i", "virtual", "-c", "idle", "-o", str(file)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", _SAYING_READY, *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"idle.blf: 0 frames" in err
+    assert read(file) == []
+
+
+_SAYING_READY = """
+import sys
+from telemetry.__main__ import main
+from telemetry.capture.recorder import Recorder
+tick = Recorder.tick
+def ready(self):
+    print("ready", flush=True)
+    Recorder.tick = tick
+    tick(self)
+Recorder.tick = ready
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["-i", "virtual", "-c", "x", "-o", "x.pcap"], 64, "x.pcap: is no log format"),
+        (["-i", "virtual", "-c", "x", "-o", "/nowhere/x.log"], 74, "/nowhere/x.log: cannot be written"),
+        (["-i", "socketcan", "-c", "nosuch0", "-o", "x.log"], 69, ""),
+    ],
+)
+def test_what_cannot_be_recorded_is_one_line(
+    words: list[str], code: int, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["capture", *words]) == code
+    err = capfd.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
