@@ -16,9 +16,7 @@ def database_files(path: Path) -> list[Path]:
     text = str(path)
     try:
         is_folder, is_there = path.is_dir(), path.exists()
-    except (
-        OSError
-    ):  # a name that is too long, a folder that this user may not enter: whoever reads it says so
+    except OSError:  # a name that is too long, a folder that this user may not enter: its reader says so
         return [path]
     if is_folder:
         found, what = list(path.iterdir()), "holds no database"

@@ -68,13 +68,15 @@ def _status_lines(status: Json) -> Iterator[str]:
     yield from _events(live["events"][:MOST_EVENTS])
 
 
-def _values(kind: str, name: str, told: Json, values: Json) -> Iterator[str]:
+def _values(kind: str, name: str, state: Json, values: Json) -> Iterator[str]:
     age = (
-        f"{told['age_s']:.1f} s ago" if told["age_s"] <= STALE_S else f"no data for {duration(told['age_s'])}"
+        f"{state['age_s']:.1f} s ago"
+        if state["age_s"] <= STALE_S
+        else f"no data for {duration(state['age_s'])}"
     )
     yield ""
-    yield f"{kind} {name} ({told['source']}): {age}"
-    shown = [_value(text, field, values, told["stale"]) for field, text in _VALUES if field in values]
+    yield f"{kind} {name} ({state['source']}): {age}"
+    shown = [_value(text, field, values, state["stale"]) for field, text in _VALUES if field in values]
     if shown:
         yield f"  {', '.join(shown).replace(', to ', ' to ')}"
 

@@ -65,16 +65,16 @@ def messages_view(snapshot: LiveSnapshot, now_s: float) -> dict[str, Any]:
     }
 
 
-def _message(told: MessageEntity, now_s: float) -> dict[str, Any]:
+def _message(message: MessageEntity, now_s: float) -> dict[str, Any]:
     """units: of the signals that have one; ages_s: of those that are older than the newest of the message."""
-    entity = told.entity
+    entity = message.entity
     older = {name: at_s for name, at_s in entity.values_known_s.items() if at_s < entity.known_s}
     return {
         "message": entity.measurement,
         "source": entity.tags["source"],
         "sender": entity.tags.get("sa", ""),
         "age_s": _age_s(entity.known_s, now_s),
-        "rate_per_s": round(told.rate_per_s, 1),
+        "rate_per_s": round(message.rate_per_s, 1),
         "signals": {name: entity.values[name] for name in _in_order(entity.values)},
         "units": dict(entity.units),
         "ages_s": {name: _age_s(at_s, now_s) for name, at_s in older.items()},

@@ -51,7 +51,7 @@ def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> It
 
     rate = measure(stages, log, bind)
     yield from _rate_findings(
-        f"log {log}", rate, composition.config, spool_bytes, "no rate can be told from it"
+        f"log {log}", rate, composition.config, spool_bytes, "no rate can be measured from it"
     )
 
 
@@ -66,7 +66,7 @@ def live_findings(
             yield Finding(Grade.WARNING, f"{name}: no frame came in {seconds:g} s: {source.source.status}")
             continue
         yield Finding(Grade.FACT, f"{name}: {meter.frames} frames in {seconds:g} s")
-        words = "no rate can be told from its frames"
+        words = "no rate can be measured from its frames"
         yield from _rate_findings(name, meter.rate(), composition.config, spool_bytes, words)
 
 
@@ -82,7 +82,9 @@ def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes:
     for words in stages.writing.missing_pages():
         yield Finding(Grade.WARNING, f"{name}: in its log, {words}")
     yield from _event_findings(source.name, events.seen, stages.counted())
-    yield from _rate_findings(name, rate, composition.config, spool_bytes, "no rate can be told from its log")
+    yield from _rate_findings(
+        name, rate, composition.config, spool_bytes, "no rate can be measured from its log"
+    )
 
 
 def _measured(stages: Stages, composition: Composition, source: Assembled, log: Path) -> Rate | None:
