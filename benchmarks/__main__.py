@@ -13,6 +13,7 @@ from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
 from benchmarks.processors import measure_processors
 from benchmarks.report import Section, write_page
 from benchmarks.scaling import PLAN_MESSAGES, measure_plan_building, measure_scaling
+from benchmarks.tables import measure_tables
 from benchmarks.workload import load_workload
 
 
@@ -81,6 +82,11 @@ def _processors(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_processors(load_workload(5_000 if smoke else 200_000, folder), folder, 1 if smoke else 5)
 
 
+def _tables(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
+    return measure_tables(load_workload(5_000 if smoke else 400_000, folder), folder, 1 if smoke else 7)
+
+
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "core": _core,
     "scaling": _scaling,
@@ -88,6 +94,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "gateway": _gateway,
     "delivery": _delivery,
     "processors": _processors,
+    "tables": _tables,
 }
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.plot import Plot
 
 PLOTS = "benchmarks"  # folder beside the page
-PEERS = ("cantools", "python-can", "influxdb-client", "opendbc", "cython", "isal")
+PEERS = ("cantools", "python-can", "influxdb-client", "pandas", "pyarrow", "opendbc", "cython", "isal")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""A log in a notebook: `telemetry.read` against pandas over csv, and against python-can with cantools."""
+
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import can
+import pandas as pd
+
+import telemetry
+from benchmarks.command import decode
+from benchmarks.report import Section, goal
+from benchmarks.workload import Workload
+
+NAMES = {
+    "read": "`telemetry.read`",
+    "pandas": "`telemetry.read` and `to_pandas`",
+    "parquet": "`decode --format parquet`",
+    "lp": "`decode --format lp`",
+    "csv": "`decode --format csv`",
+    "read_csv": "pandas' own way",
+    "cantools": "cantools",
+}
+CANTOOLS_SHARE = 20  # of the frames: cantools takes that many times as long
+
+
+def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Section]:
+    """CPU time of all threads, in turns; each ends with a DataFrame of each message, or with its files."""
+    log, part = folder / "drive.log", folder / "part.log"
+    workload.write_log(log)
+    lines = log.read_bytes().splitlines(keepends=True)
+    part.write_bytes(b"".join(lines[: max(len(lines) // CANTOOLS_SHARE, 1)]))
+    out = folder / "drive.csv"
+    databases = telemetry.load_databases(workload.dbc)
+
+    def through_csv() -> None:
+        decode(workload, [log], "csv", "-o", str(out))
+        frames = pd.read_csv(out)
+        assert len(frames)
+
+    def through_cantools() -> None:
+        decode_message = workload.database.decode_message
+        rows: dict[int, list[dict[str, object]]] = {}
+        with can.LogReader(part) as reader:
+            for message in reader:
+                values = decode_message(message.arbitration_id, bytes(message.data), decode_choices=False)
+                assert isinstance(values, dict)
+                rows.setdefault(message.arbitration_id, []).append({"time": message.timestamp, **values})
+        for found in rows.values():
+            pd.DataFrame(found)
+
+    contenders: dict[str, Callable[[], object]] = {
+        "lp": lambda: decode(workload, [log], "lp", "-o", os.devnull),
+        "csv": lambda: decode(workload, [log], "csv", "-o", os.devnull),
+        "read": lambda: telemetry.read(log, databases=databases),
+        "pandas": lambda: [table.to_pandas() for table in telemetry.read(log, databases=databases).values()],
+        "parquet": lambda: decode(workload, [log], "parquet", "-o", str(folder / "tables")),
+        "read_csv": through_csv,
+        "cantools": through_cantools,
+    }
+    taken = _race(contenders, rounds)
+    taken["cantools"] = [seconds * CANTOOLS_SHARE for seconds in taken["cantools"]]
+    count = len(lines)
+
+    def ratio(mine: str, other: str) -> float:
+        return statistics.median(one / two for one, two in zip(taken[mine], taken[other], strict=True))
+
+    def row(mine: str, other: str, times: float, met: tuple[str, str]) -> tuple[str, ...]:
+        own_ns, other_ns = (f"{min(taken[name]) / count * 1e9:,.0f}" for name in (mine, other))
+        return NAMES[mine], own_ns, NAMES[other], other_ns, f"{times:.2f}", *met
+
+    def slower(mine: str, other: str, at_most: float) -> tuple[str, ...]:
+        found = ratio(mine, other)
+        return row(mine, other, found, goal(found, at_most=at_most))
+
+    def faster(mine: str, other: str, at_least: float) -> tuple[str, ...]:
+        found = ratio(other, mine)
+        return row(mine, other, found, goal(found, at_least=at_least))
+
+    return [
+        Section(
+            "Tables for a notebook",
+            f"A candump log of {count:,} frames, 44 messages and 572 signals; CPU time of all threads. "
+            "*pandas' own way*: `decode --format csv`, then `read_csv`. *cantools*: python-can reads, "
+            "cantools decodes, and a DataFrame is made of each message; measured on "
+            f"1/{CANTOOLS_SHARE} of the log. `lp` and `csv` are written into nothing.",
+            ("what", "ns a frame", "against", "ns a frame", "ratio", "goal", "met"),
+            (
+                slower("read", "csv", 1.2),
+                faster("pandas", "read_csv", 5),
+                faster("pandas", "cantools", 50),
+                slower("parquet", "lp", 2),
+            ),
+        )
+    ]
+
+
+def _race(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of CPU by contender, round by round; one unmeasured round first warms caches."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, run in contenders.items():
+            gc.collect()
+            start_s = time.process_time()
+            run()
+            if number:
+                taken[name].append(max(time.process_time() - start_s, 1e-9))
+    return taken
