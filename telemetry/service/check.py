@@ -32,9 +32,8 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     """
     composition = compose(config)
     entries, protected, modelling = composition.entries, composition.protected, composition.modelling
-    included = len(config.files) - 1
-    with_others = f", with {included} more file{'s' if included > 1 else ''}" if included else ""
-    yield Finding(Grade.FACT, f"{config.file}{with_others}: vehicle {config.vehicle}")
+    count = f" ({len(config.files)} files)" if len(config.files) > 1 else ""
+    yield Finding(Grade.FACT, f"{config.file}{count}: vehicle {config.vehicle}")
     yield from _plan_findings(composition.loaded)
     if entries:
         written = {record.measurement for record in modelling.map.records} if modelling.map else set()
