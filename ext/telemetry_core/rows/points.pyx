@@ -110,8 +110,9 @@ cdef class Points:
         return True
 
     def of(self, Py_ssize_t record, Py_ssize_t field):
-        """Return a field's times in ns, its values and their origins as bytes of 64 bits each, in native order.
+        """Return a field's times in ns, its values and their origins, 64 bits each in native order.
 
+        Times are int64 since 1970, values doubles, origins `channel << 32 | id`, with bit 31 set for 29 bits.
         Raises IndexError for a field that the schema does not have.
         """
         if not 0 <= record < self.schema.record_count:
