@@ -48,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     picture.add_argument("--no-plot", action="store_true", help="no picture")
     parser.add_argument(
+        "--bucket",
+        default="",
+        metavar="NAME",
+        help="of that server; it must exist (default: nev-telemetry-demo, which is made)",
+    )
+    parser.add_argument(
         "--stay", action="store_true", help="then go on by the clock, and show a web page, until Ctrl-C"
     )
 
@@ -62,7 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     options = Options(
-        arguments.scenario, arguments.time_scale, arguments.seed, plot=picture, stay=arguments.stay
+        arguments.scenario,
+        arguments.time_scale,
+        arguments.seed,
+        plot=picture,
+        stay=arguments.stay,
+        bucket=arguments.bucket,
     )
     as_it_should_be = perform(options, os.environ, Display(sys.stdout), SystemClock())
     return EXIT_OK if as_it_should_be else EXIT_DIFFERENT

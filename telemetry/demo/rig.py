@@ -42,7 +42,7 @@ class Rig:
         self._vehicle = vehicle
         self._clock = clock
 
-    def configure(self, time: SimulatedClock, influx: Mapping[str, str], *, web: str) -> None:
+    def configure(self, time: SimulatedClock, influx: Mapping[str, str | bool], *, web: str) -> None:
         """Write the gateway's configuration. influx: keys of [influx]; web: where to listen, or `off`."""
         text = gateway_config(
             vehicle=self._vehicle,

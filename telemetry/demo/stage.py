@@ -36,6 +36,7 @@ from telemetry.ledger import imbalances
 from telemetry.overview.style import is_possible
 from telemetry.sinks.influx.settings import check_url
 
+OWN_BUCKET = "nev-telemetry-demo"
 _STANDSTILL_S = 20.0  # without a point acknowledged, after the last frame: no more will be
 _DATABASE_NICENESS = 5  # a database that works hard must not delay the simulator
 _LIVE_EVERY_S = 0.5
@@ -54,6 +55,19 @@ class Options:
     seed: int
     plot: Path | None  # None: no picture
     stay: bool
+    bucket: str = ""  # of the server that the environment names; empty: the demonstration's own
+
+
+def named_server(environment: Mapping[str, str], bucket: str = "") -> Mapping[str, str | bool] | None:
+    """Return the keys of [influx] for the server that the environment names; None: it names none.
+
+    What INFLUXDB_V2_BUCKET names holds somebody's data: only `bucket` can mean it. Raises ConfigError.
+    """
+    url = environment.get("INFLUXDB_V2_URL")
+    if not url:
+        return None
+    check_url(url, "INFLUXDB_V2_URL")
+    return {"bucket": bucket} if bucket else {"bucket": OWN_BUCKET, "create": True}
 
 
 def perform(options: Options, environment: Mapping[str, str], display: Display, clock: Clock) -> bool:
@@ -86,12 +100,12 @@ class _Stage:
         self._vehicle = f"demo-{clock.unix_ns() // _NS_PER_S}"
         self._rig = Rig(folder, scenario, options.seed, self._vehicle, clock)
 
-    def find_database(self, environment: Mapping[str, str]) -> Mapping[str, str] | None:
+    def find_database(self, environment: Mapping[str, str]) -> Mapping[str, str | bool] | None:
         """The keys of [influx]; None: there is no server, and none could be started."""
-        if url := environment.get("INFLUXDB_V2_URL"):
-            check_url(url, "INFLUXDB_V2_URL")
-            self._display.note(f"database   {url}, as INFLUXDB_V2_URL says")
-            return {}
+        if (named := named_server(environment, self._options.bucket)) is not None:
+            url = environment["INFLUXDB_V2_URL"]
+            self._display.note(f"database   {url}, as INFLUXDB_V2_URL says, bucket {named['bucket']}")
+            return named
         cache = cache_folder()
         if not (cache / "debian" / "influxdb").exists():
             self._display.note("database   fetching Debian's influxdb (once, 20 MB or so) ...")
@@ -106,7 +120,7 @@ class _Stage:
         self._display.note(f"database   InfluxDB 1 of Debian at {server.url}, data in {self._folder}")
         return {"url": server.url, "api": "v1", "database": "nev"}
 
-    def perform(self, influx: Mapping[str, str] | None) -> bool:
+    def perform(self, influx: Mapping[str, str | bool] | None) -> bool:
         """The scenario once, and the report. influx: as `find_database` gives it."""
         time = self._fast_clock()
         self._rig.configure(time, _NO_SERVER if influx is None else influx, web="off")
@@ -138,7 +152,7 @@ class _Stage:
             self._draw(readback, truth)
         return not faults(outcome)
 
-    def stay(self, influx: Mapping[str, str] | None) -> None:
+    def stay(self, influx: Mapping[str, str | bool] | None) -> None:
         """Run the scenario again and again, by the machine's own clock, until a KeyboardInterrupt."""
         now_ns = self._clock.unix_ns()
         time = SimulatedClock(1.0, now_ns, now_ns)
@@ -170,7 +184,7 @@ class _Stage:
         )
         self._display.note("gateway    nev-telemetry run gateway.toml")
 
-    def _readback(self, influx: Mapping[str, str] | None, readers: contextlib.ExitStack) -> Readback:
+    def _readback(self, influx: Mapping[str, str | bool] | None, readers: contextlib.ExitStack) -> Readback:
         if influx is None:
             return SpoolReadback(self._rig.spool, self._clock)
         settings = load_config(self._rig.config).influx

@@ -9,7 +9,7 @@ class HoldCause(Enum):
 
     CREDENTIALS = "credentials refused"
     NO_ENDPOINT = "no such endpoint"
-    NOT_FOUND = "bucket, database or organisation missing"
+    NOT_FOUND = "bucket, database or organisation missing (create = true, or --create, makes the first two)"
     UNNAMED = "no organisation given"
     REDIRECTED = "redirected elsewhere"
     UNTRUSTED = "certificate not trusted"

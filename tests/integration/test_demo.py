@@ -161,6 +161,7 @@ def test_it_uses_the_server_that_the_environment_names(demo: Demo, influxdb2: Da
     code, output = demo.run(environment)
     check(demo, code, output)
     assert influxdb2.token not in output
+    assert "bucket nev-telemetry-demo" in output
     assert f"database   {influxdb2.url}" in output
 
 

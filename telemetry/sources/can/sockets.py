@@ -5,6 +5,7 @@ and if that is less than asked for, one line says what to change. Relies on Linu
 kernel's networking/can.rst), or AF_UNIX SOCK_SEQPACKET, for simulators on machines without CAN.
 """
 
+import errno
 import fcntl
 import socket
 import struct
@@ -75,7 +76,7 @@ class CanInterface:
         return self.name in {name for _, name in socket.if_nameindex()}
 
     def open(self) -> socket.socket:
-        with _closed_on_error(socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)) as opened:
+        with _closed_on_error(_can_socket()) as opened:
             opened.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
             opened.setsockopt(socket.SOL_CAN_RAW, _CAN_RAW_ERR_FILTER, _CAN_ERR_MASK)
             _enlarge_receive_buffer(opened, self.receive_buffer_bytes)
@@ -85,7 +86,7 @@ class CanInterface:
 
     def is_up(self) -> bool:
         request = struct.pack("16sh14x", self.name.encode(), 0)
-        with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as asking:
+        with _can_socket() as asking:
             try:
                 answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, request)
             except OSError:
@@ -162,4 +163,14 @@ def _closed_on_error(opened: socket.socket) -> Iterator[socket.socket]:
         yield opened
     except BaseException:
         opened.close()
+        raise
+
+
+def _can_socket() -> socket.socket:
+    """Return a raw socket of no interface yet. Raises OSError, which says so where the kernel has no CAN."""
+    try:
+        return socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
+    except OSError as error:
+        if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
+            raise OSError(error.errno, "this kernel has no CAN") from error
         raise

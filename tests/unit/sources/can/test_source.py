@@ -13,7 +13,7 @@ from telemetry_core.frames.socketcan import set_stamp_options
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.model.bit_rate import BitRate
-from telemetry.sources.can.sockets import CanUnixSocket
+from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.can.source import SocketCanSource
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
@@ -344,3 +344,12 @@ def test_what_was_lost_before_a_reconnect_is_still_counted(monkeypatch: pytest.M
 
 def last_counts(items: list[Item]) -> Mapping[str, int]:
     return next(item.counts for item in reversed(items) if isinstance(item, SourceEnded))
+
+
+def test_a_kernel_without_can_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: int) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", refused)
+    with pytest.raises(OSError, match="this kernel has no CAN"):
+        CanInterface("can0").open()
