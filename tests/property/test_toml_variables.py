@@ -70,18 +70,16 @@ def test_any_text_is_expanded_or_refused_without_its_values(text: str, environme
 
 
 @settings(max_examples=examples(100), deadline=None)
-@given(
-    NAMES.filter(lambda name: name != "_"), st.none() | st.text("ab ", max_size=3), st.text("ab", max_size=3)
-)
-def test_a_shell_gives_the_same_values(name: str, value: str | None, default: str) -> None:
+@given(NAMES, st.none() | st.text("ab ", max_size=3), st.text("ab", max_size=3))
+def test_a_shell_gives_the_same_values(ending: str, value: str | None, default: str) -> None:
+    name = f"NEV_{ending}"  # no variable that a shell sets by itself
     environment = {} if value is None else {name: value}
     text = f"<${{{name}:-{default}}}>"
     script = f'printf "%s" "{text}"'
     shown = subprocess.run(
         ["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=True
     )
-    if name not in ("PWD", "IFS", "PS1", "PS2", "PS4", "PPID", "OLDPWD"):
-        assert expanded(text, environment) == shown.stdout
+    assert expanded(text, environment) == shown.stdout
 
 
 @pytest.mark.parametrize(
