@@ -10,22 +10,22 @@ def test_when_all_is_well_there_is_none() -> None:
     assert troubles(status(), []) == []
 
 
-def test_outages_refusals_and_alarms_are_told_once_and_the_worst_first() -> None:
-    told = status(sink_held=True)
-    told["state"] |= {"source/can1": "waiting for can1: no such device", "sink": "401 unauthorized"}
+def test_outages_refusals_and_alarms_are_reported_once_and_the_worst_first() -> None:
+    reported = status(sink_held=True)
+    reported["state"] |= {"source/can1": "waiting for can1: no such device", "sink": "401 unauthorized"}
     alarm = Event("soc_low", Level.WARNING, active=True, text="soc is 3 %", source="can0", pack="main")
     standing = [begins("sink_hold", "401"), alarm, begins("source_lost", "no such device", "can1")]
-    assert [(each["level"], each["text"]) for each in troubles(told, standing)] == [
+    assert [(each["level"], each["text"]) for each in troubles(reported, standing)] == [
         (2, "the server refuses everything, batches wait: 401 unauthorized"),
         (1, "can1: waiting for can1: no such device"),
         (1, "alarm soc low, pack main: soc is 3 %"),
     ]
 
 
-def test_a_disk_that_refuses_and_a_pipeline_that_hangs_are_told() -> None:
-    told = status(spool_volatile=True, progress_age_s=20.0)
-    told["state"]["spool"] = "No space left on device"
-    assert [each["text"] for each in troubles(told, [])] == [
+def test_a_disk_that_refuses_and_a_pipeline_that_hangs_are_reported() -> None:
+    reported = status(spool_volatile=True, progress_age_s=20.0)
+    reported["state"]["spool"] = "No space left on device"
+    assert [each["text"] for each in troubles(reported, [])] == [
         "the pipeline has not got on for 20 s",
         "the disk refuses, batches wait in memory alone: No space left on device",
     ]

@@ -138,7 +138,7 @@ def test_a_log_of_a_known_format_that_holds_no_frame_is_no_error(
     assert read(path) == ([], [])
 
 
-def test_frames_without_stamps_in_a_file_are_told(tmp_path: Path) -> None:
+def test_frames_without_stamps_in_a_file_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"  can0  123   [2]  01 02\n(5.5)  can0  123   [2]  01 02\n  can0  123   [2]  01 02\n")
     frames, warnings = read(path)
@@ -184,7 +184,7 @@ def test_frames_of_a_pipe_come_before_its_end_and_are_stamped_as_they_come(
     ]
 
 
-def test_gvret_stamps_that_are_impossible_are_told_with_what_they_count_from(tmp_path: Path) -> None:
+def test_gvret_stamps_that_are_impossible_are_reported_with_what_they_count_from(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(GVRET.replace(b"1500000,", b"-1767062175875212,"))
     assert read(path)[1] == [f"{path}: its stamps are negative or huge: they count from 2025-12-30T02:36:15Z"]

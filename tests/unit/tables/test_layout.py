@@ -52,7 +52,7 @@ def test_a_message_called_like_a_measurement_of_the_data_model_stays_apart() -> 
     assert [table.name for table in lay_out([message])] == ["battery", "event"]
 
 
-def test_rows_of_the_data_model_are_told_apart_by_their_tags() -> None:
+def test_rows_of_the_data_model_are_kept_apart_by_their_tags() -> None:
     names = ("battery", "cells", "charger", "meter")
     records = [RecordSpec(name, (FieldSpec("x", SlotKind.FLOAT),), modelled=True) for name in names]
     heads = {
