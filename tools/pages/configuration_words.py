@@ -149,8 +149,12 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         **_SOURCE,
         "options": _words(
             'python-can\'s own: `options = { interface = "slcan", channel = "/dev/ttyACM0" }`;'
-            " `interface` must be among them",
+            " what is missing comes from python-can's configuration files and environment, all of it for"
+            " `options = {}`",
             "required",
+        ),
+        "context": _words(
+            "in place of `options`, or beside them: the section of python-can's configuration files"
         ),
         **_DATABASES,
     },

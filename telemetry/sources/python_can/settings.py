@@ -14,15 +14,21 @@ from telemetry.toml_table import TomlTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonCanSettings(SourceSettings):
-    """[[python_can]]. options: python-can checks what they are."""
+    """[[python_can]]. options: of `can.Bus`, which checks them.
+
+    It takes what is missing from python-can's own configuration files and environment.
+    """
 
     options: Mapping[str, Any]
 
     @classmethod
     def read(cls, table: TomlTable, name: str) -> Self:
+        is_given = "options" in table or "context" in table
         options = dict(table.take_table("options").take_rest())
-        if "interface" not in options:
-            hint = "the python-can interface, such as slcan or gs_usb"
+        if (context := table.take_optional_text("context")) is not None:
+            options["config_context"] = context
+        if not is_given:
+            hint = "such as slcan or gs_usb; options = {} takes it from python-can's own configuration"
             raise table.wrong("options.interface", "is missing", hint)
         return cls(
             name=name,
@@ -41,14 +47,27 @@ class PythonCanSettings(SourceSettings):
     def presence(self) -> Iterator[tuple[Grade, str]]:
         from can.interfaces import VALID_INTERFACES  # python-can is slow to import, and seldom needed
 
-        interface = str(self.options["interface"])
-        if interface in VALID_INTERFACES:
+        interface = str(self.options.get("interface") or _configured(self.options.get("config_context")))
+        if not interface:
+            yield Grade.FAULT, "neither options nor python-can's own configuration names an interface"
+        elif interface in VALID_INTERFACES:
             yield Grade.FACT, f"python-can interface {interface}"
         else:
             yield Grade.FAULT, f"python-can has no interface {interface}"
 
     def make_source(self, start: Start) -> PythonCanSource:
         return PythonCanSource(self.name, self.options, start.clock, channel=start.number_of(self.name))
+
+
+def _configured(context: str | None) -> str:
+    """Return the interface that python-can's own configuration names; empty: none."""
+    import can
+    from can.util import load_config
+
+    try:
+        return str(load_config(context=context).get("interface") or "")
+    except (can.CanError, ValueError):
+        return ""
 
 
 def _bit_rate(options: Mapping[str, Any]) -> BitRate | None:

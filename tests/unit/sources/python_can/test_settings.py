@@ -1,0 +1,39 @@
+"""`[[python_can]]`: what may come from python-can's own configuration."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telemetry.model.finding import Grade
+from telemetry.sources.python_can.settings import PythonCanSettings
+from telemetry.toml_document import Document
+from telemetry.toml_table import TomlTable
+
+
+def settings(**keys: Any) -> PythonCanSettings:
+    return PythonCanSettings.read(TomlTable(Document.plain(Path("gateway.toml"), keys), {}), "usb")
+
+
+def test_empty_options_take_the_interface_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAN_INTERFACE", "virtual")
+    assert list(settings(options={}).presence()) == [(Grade.FACT, "python-can interface virtual")]
+
+
+def test_a_context_names_a_section_of_python_can_s_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".canrc").write_text("[bench]\ninterface = virtual\nchannel = test\n")
+    read = settings(context="bench")
+    assert read.options == {"config_context": "bench"}
+    assert list(read.presence()) == [(Grade.FACT, "python-can interface virtual")]
+
+
+def test_options_without_any_interface_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CAN_INTERFACE", raising=False)
+    ((grade, words),) = settings(options={}).presence()
+    assert (grade, "names an interface" in words) == (Grade.FAULT, True)
