@@ -76,7 +76,7 @@ class _Scan:
         while key := _KEY.match(self._text, self._skip(_SPACE)):
             self._at = key.end()
             word = key[0]
-            yield tomllib.loads(f"x = {word}")["x"] if word[0] in "\"'" else word
+            yield _unquoted(word) if word[0] in "\"'" else word
             if not self._takes("."):
                 return
 
@@ -124,6 +124,13 @@ class _Scan:
             return False
         self._at = at + len(mark)
         return True
+
+
+def _unquoted(word: str) -> str:
+    try:
+        return str(tomllib.loads(f"x = {word}")["x"])
+    except tomllib.TOMLDecodeError:
+        return word
 
 
 def _joined(path: str, key: str) -> str:
