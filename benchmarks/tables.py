@@ -1,7 +1,6 @@
 """A log in a notebook: `telemetry.read` against pandas over csv, and against python-can with cantools."""
 
 import gc
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -53,8 +52,8 @@ def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Sectio
             pd.DataFrame(found)
 
     contenders: dict[str, Callable[[], object]] = {
-        "lp": lambda: decode(workload, [log], "lp", "-o", os.devnull),
-        "csv": lambda: decode(workload, [log], "csv", "-o", os.devnull),
+        "lp": lambda: decode(workload, [log], "lp", "-o", str(folder / "drive.lp")),
+        "csv": lambda: decode(workload, [log], "csv", "-o", str(out)),
         "read": lambda: telemetry.read(log, databases=databases),
         "pandas": lambda: [table.to_pandas() for table in telemetry.read(log, databases=databases).values()],
         "parquet": lambda: decode(workload, [log], "parquet", "-o", str(folder / "tables")),
@@ -86,12 +85,12 @@ def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Sectio
             f"A candump log of {count:,} frames, 44 messages and 572 signals; CPU time of all threads. "
             "*pandas' own way*: `decode --format csv`, then `read_csv`. *cantools*: python-can reads, "
             "cantools decodes, and a DataFrame is made of each message; measured on "
-            f"1/{CANTOOLS_SHARE} of the log. `lp` and `csv` are written into nothing.",
+            f"1/{CANTOOLS_SHARE} of the log. All that `decode` writes goes into files.",
             ("what", "ns a frame", "against", "ns a frame", "ratio", "goal", "met"),
             (
                 slower("read", "csv", 1.2),
                 faster("pandas", "read_csv", 5),
-                faster("pandas", "cantools", 50),
+                faster("pandas", "cantools", 25),
                 slower("parquet", "lp", 2),
             ),
         )

@@ -89,6 +89,7 @@ class ParquetFolder:
                 self._writers[name] = self._parquet.ParquetWriter(
                     _part(self._files[name]),
                     table.schema,
+                    compression="lz4",  # a tenth less work than snappy
                     use_dictionary=[
                         column.name for column in batches.spec.columns if column.kind in _FEW_VALUES
                     ],
