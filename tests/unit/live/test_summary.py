@@ -5,8 +5,8 @@ from tests.support.web import status
 
 
 def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_went() -> None:
-    told = status(uptime_s=11_520.0, memory_bytes=46_878_720.0)
-    assert list(status_lines(told)) == [
+    reported = status(uptime_s=11_520.0, memory_bytes=46_878_720.0)
+    assert list(status_lines(reported)) == [
         "van 7: running for 3 h 12 min, page at http://127.0.0.1:8480/",
         "  warning: ttyUSB0: waiting for /dev/ttyUSB0: no such device",
         "",
@@ -36,24 +36,24 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
 
 
 def test_where_nothing_is_wrong_that_is_said() -> None:
-    told = status()
-    told["live"]["troubles"] = []
-    assert list(status_lines(told))[1] == "  nothing is wrong"
+    reported = status()
+    reported["live"]["troubles"] = []
+    assert list(status_lines(reported))[1] == "  nothing is wrong"
 
 
 def test_points_that_are_missing_are_not_passed_over() -> None:
-    told = status()
-    told["accounts"] = {**told["accounts"], "points/made/cells": 7}
+    reported = status()
+    reported["accounts"] = {**reported["accounts"], "points/made/cells": 7}
     assert (
         "points: made 24,000,521, acknowledged 24,000,000, dead 2, waiting memory 512, 7 NOT accounted for"
-        in list(status_lines(told))
+        in list(status_lines(reported))
     )
 
 
 def test_what_a_bus_or_a_server_says_cannot_move_the_cursor() -> None:
-    told = status()
-    told["state"]["sink"] = "401 \x1b[2Jgone"
-    assert all(line.isprintable() for line in status_lines(told))
+    reported = status()
+    reported["state"]["sink"] = "401 \x1b[2Jgone"
+    assert all(line.isprintable() for line in status_lines(reported))
 
 
 def test_a_service_that_has_ended_leaves_its_accounts() -> None:

@@ -1,4 +1,4 @@
-"""What the journal is told of each line: its priority, as sd-daemon(3) writes it; and that nobody else is."""
+"""The journal gets the priority of each line, as sd-daemon(3) writes it, and nobody else does."""
 
 import logging
 import os
