@@ -7,9 +7,11 @@ from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.errors import ConfigError
 from telemetry.model.measurements import MEASUREMENTS
+from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 
 DAY_S = 86_400.0
+_TABLE = Where("reduce")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class ReduceSettings:
     every_s_by_measurement: Mapping[str, float]
     flags_every_s: float = 0.0
     flags_every_s_by_measurement: Mapping[str, float] = field(default_factory=dict)
+    where: Where = _TABLE
 
     def every_ns(self, measurement: str) -> int:
         """The interval of one measurement, in ns."""
@@ -47,7 +50,7 @@ def read_reduce(table: TomlTable) -> ReduceSettings:
     if (flags_every_s or flags) and not (every_s or any(by_measurement.values())):
         key = "flags_every_s" if flags_every_s else "flags"
         raise table.wrong(key, "does nothing where all rows are sent", "set every_s, at least as long")
-    return ReduceSettings(every_s, by_measurement, flags_every_s, flags)
+    return ReduceSettings(every_s, by_measurement, flags_every_s, flags, table.where())
 
 
 def _intervals_s(table: TomlTable) -> dict[str, float]:
@@ -68,6 +71,6 @@ def check_measurements(settings: ReduceSettings, records: Iterable[RecordSpec]) 
             if name not in known:
                 raise ConfigError(
                     f"there is no measurement {name!r}",
-                    where=f"reduce.{key}",
+                    where=settings.where.key(key),
                     hint="the names of the databases' messages and of the data model, in their case",
                 )

@@ -31,6 +31,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     log: of the configuration's buses; listen_s: how long to listen to them. Both say how much is sent.
     """
     composition = compose(config)
+    composition.make_stages()  # refuses names in [send] and [reduce] that nothing has
     entries, protected, modelling = composition.entries, composition.protected, composition.modelling
     count = f" ({len(config.files)} files)" if len(config.files) > 1 else ""
     yield Finding(Grade.FACT, f"{config.file}{count}: vehicle {config.vehicle}")

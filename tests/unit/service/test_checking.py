@@ -8,6 +8,7 @@ from telemetry.errors import ConfigError, UnavailableError
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 from telemetry.service.rate import Rate
+from telemetry.stages.prepare import prepare
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer, answer
 
@@ -132,9 +133,9 @@ def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
 def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path: Path) -> None:
     source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     mapped = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
-    reduce = "[reduce.measurements]\nBMS_PackPower = 1\nbattery = 1\nBMS_Pack = 1\n"
+    reduce = "[reduce.measurements]\nBMS_PackPower = 1\nbattery = 1\ncells = 1\n"
     warnings = texts(findings(tmp_path, source, rest=mapped + reduce), Grade.WARNING)
-    assert "reduce.measurements.BMS_Pack: nothing writes a measurement of that name" in warnings
+    assert "reduce.measurements.cells: nothing writes a measurement of that name" in warnings
     assert warnings.count("reduce.measurements") == 1
 
 
@@ -155,6 +156,24 @@ def test_a_map_that_leads_nowhere_is_a_configuration_error(tmp_path: Path) -> No
     wrong = '[[map]]\nsignal = "BMS_PackPower.PackVolts"\nto = "battery.voltage_v"\n'
     with pytest.raises(ConfigError, match=r"map\[0\]\.signal.*PackVoltage"):
         findings(tmp_path, source, rest=wrong)
+
+
+@pytest.mark.parametrize(
+    ("table", "reported"),
+    [
+        ('[send]\nwithout = ["BMS_PackSate"]\n', r"gateway\.toml:12: send\.without: .*BMS_PackState"),
+        ("[reduce.measurements]\nBMS_Pack = 1\n", r"gateway\.toml:11: reduce\.measurements: .*'BMS_Pack'"),
+    ],
+)
+def test_a_name_that_no_message_has_is_refused_as_run_refuses_it(
+    tmp_path: Path, table: str, reported: str
+) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    with pytest.raises(ConfigError, match=reported) as refused:
+        findings(tmp_path, source, rest=table)
+    with pytest.raises(ConfigError) as refused_by_run:
+        prepare(load_config(tmp_path / "gateway.toml", {}))
+    assert str(refused.value) == str(refused_by_run.value)
 
 
 def test_nothing_is_touched_but_the_cached_plan(tmp_path: Path) -> None:
