@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 from telemetry.clock import Clock
-from telemetry.service.rate import Meter
+from telemetry.service.rate import LIVE_BATCH_S, Meter
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.sources.inbox import Inbox
@@ -27,7 +27,7 @@ def listen(
     """What came from each of `sources` within `seconds`, or until all of them have ended."""
     channels, inbox = ChannelTable(), Inbox()
     assembled = {each.name: each for each in assemble_sources(sources, channels, clock, {})}
-    meters = {name: Meter(composition.make_stages()) for name in assembled}
+    meters = {name: Meter(composition.make_stages(), LIVE_BATCH_S) for name in assembled}
     bound, until_s = 0, clock.monotonic_s() + seconds
     running = set(assembled)
     with _reading(assembled.values(), inbox):

@@ -1,8 +1,9 @@
 """How much a configuration sends: measured on the beginning of a log, or on what comes from its sources."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from telemetry.stages.stages import Stages
 MAX_FRAMES = 500_000
 BATCH_FRAMES = 4096
 BATCH_LINES = 5000
+LIVE_BATCH_S = 1.0  # the service sends what a bus gives once a second, and small batches compress less
 DAY_S = 86_400.0
 
 _MEASUREMENT = re.compile(rb"^((?:\\.|[^,\\ ])+)[^\n]*", re.MULTILINE)
@@ -50,10 +52,14 @@ class Rate:
 
 
 class Meter:
-    """Sends frames through stages and weighs what comes out."""
+    """Sends frames through stages and weighs what comes out.
 
-    def __init__(self, stages: Stages) -> None:
+    batch_s: how much time a batch covers, in s; inf: they are cut by lines alone, as those of logs are.
+    """
+
+    def __init__(self, stages: Stages, batch_s: float = math.inf) -> None:
         self.stages = stages
+        self._batch_s = batch_s
         self.frames = 0
         self._lines = LineBuffer()
         self._first_ns, self._last_ns = 2**63 - 1, -(2**63)
@@ -86,26 +92,34 @@ class Meter:
 
     def _weigh(self) -> None:
         lines = self._lines
+        batches = max(1, round((lines.last_ns - lines.first_ns) / 1e9 / self._batch_s))
         self._first_ns = min(self._first_ns, lines.first_ns)
         self._last_ns = max(self._last_ns, lines.last_ns)
         text = lines.take()
-        self._size_bytes += len(compress(text))
+        self._size_bytes += sum(len(compress(batch)) for batch in _cut(text, batches))
         for match in _MEASUREMENT.finditer(text):
             self._points[match[1]] += 1
             self._text_bytes[match[1]] += len(match[0]) + 1
 
 
-def measure(stages: Stages, file: Path, bind: Callable[[str], int]) -> Rate | None:
+def measure(stages: Stages, file: Path, bind: Callable[[str], int], batch_s: float = math.inf) -> Rate | None:
     """The rate at which `file` becomes points; None when it makes none or covers no time.
 
-    bind: binds a channel of the log, by its name, and returns its number.
+    bind: binds a channel of the log, by its name, and returns its number. batch_s: as of `Meter`.
     """
-    batch, meter = FrameBatch(BATCH_FRAMES), Meter(stages)
+    batch, meter = FrameBatch(BATCH_FRAMES), Meter(stages, batch_s)
     with Log(file, bind) as log:
         while log.frames_read < MAX_FRAMES and log.read(batch):
             meter.take(batch)
             batch.clear()
     return meter.rate()
+
+
+def _cut(text: bytes, parts: int) -> Iterator[bytes]:
+    """Cut `text` into so many parts of as many lines each, or fewer parts if it has fewer lines."""
+    lines = text.splitlines(keepends=True)
+    each = math.ceil(len(lines) / parts)
+    return (b"".join(lines[at : at + each]) for at in range(0, len(lines), each))
 
 
 def _name(measurement: bytes) -> str:

@@ -17,7 +17,7 @@ from telemetry.model.finding import Finding, Grade
 from telemetry.rules.senders import CODES as ABOUT_SENDERS
 from telemetry.rules.senders import kept_out
 from telemetry.service.listening import listen
-from telemetry.service.rate import DAY_S, Rate, measure
+from telemetry.service.rate import DAY_S, LIVE_BATCH_S, Rate, measure
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.offline import Recorded
@@ -49,7 +49,7 @@ def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> It
         stages.bind(number, recorded.binding(name))
         return number
 
-    rate = measure(stages, log, bind)
+    rate = measure(stages, log, bind, LIVE_BATCH_S)
     yield from _rate_findings(
         f"log {log}", rate, composition.config, spool_bytes, "no rate can be measured from it"
     )

@@ -1,5 +1,6 @@
 """How much is sent, measured on a log or on a bus; and what costs most."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -80,6 +81,31 @@ def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path)
     assert rate is not None
     counted = {share.measurement: round(share.points_per_s * rate.duration_s) for share in rate.shares}
     assert counted == {name: names.count(name) for name in set(names)}
+
+
+def test_a_live_bus_is_weighed_in_batches_of_a_second_which_compress_less(tmp_path: Path) -> None:
+    """Weighed once more by gzip, second by second: the simulated bus sends 218 frames in each."""
+    log = tmp_path / "drive.log"
+    record_drive(log, 20.0)
+    reduced = config(tmp_path, CAN + "[reduce]\nevery_s = 1\n")
+    composition = compose(load_config(reduced, {}))
+    stages, lines = composition.make_stages(), LineBuffer()
+    stages.bind(0, Binding(0, "can9", "can9"))
+    second, sent_bytes = FrameBatch(218), 0
+    with Log(log, lambda _: 0) as reader:
+        while reader.read(second):
+            stages.process(second, lines)
+            second.clear()
+            sent_bytes += len(gzip.compress(lines.take(), 1))
+
+    (whole,) = [each for each in check(load_config(reduced, {}), log=log) if each.rate is not None]
+    assert whole.rate is not None
+    assert whole.rate["mb_a_day"] == pytest.approx(sent_bytes / 20.0 * 86_400 / 1e6, rel=0.15)
+    replayed = f'[[replay]]\nname = "can9"\nfile = "{log}"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    at_once = load_config(config(tmp_path, replayed + "[reduce]\nevery_s = 1\n"), {})
+    (of_log,) = [each for each in check(at_once) if each.rate is not None]
+    assert of_log.rate is not None
+    assert of_log.rate["mb_a_day"] < whole.rate["mb_a_day"] / 2
 
 
 def test_a_log_that_is_shorter_than_the_interval_of_rows_is_a_warning(tmp_path: Path) -> None:
