@@ -16,7 +16,7 @@ from telemetry.spool.deadletters import REQUEUE, Letter, letter_names, read_lett
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.recovery import read_state
 from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
-from telemetry.spool.settled import Settled
+from telemetry.spool.settled import KINDS, Settled, Tally
 from telemetry.spool.slots import FILE_NAME as SLOTS
 from telemetry.spool.slots import read_slot
 
@@ -79,8 +79,11 @@ class SpoolView:
 
     @property
     def accounts(self) -> dict[str, int]:
-        """All counters, as the last record has them."""
-        return dict(self._state.accounts)
+        """All counters, as the last record has them, and what became of the points that no longer wait."""
+        tally = Tally()
+        for each in (self._state.settled.tally(), self._state.from_memory):
+            tally.add(each)
+        return {**self._state.accounts, **{f"points/{kind}": getattr(tally, kind) for kind in KINDS}}
 
     @property
     def last_sequence(self) -> int:

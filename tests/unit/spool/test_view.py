@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import InputMissingError
+from telemetry.ledger import points_unaccounted
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
 from telemetry.spool.view import SpoolView
@@ -59,6 +60,16 @@ def test_it_shows_what_waits_while_a_service_uses_the_spool(disk: SimulatedDisk,
     assert seen.letter_lines(named) == b"m bad=1 1\n"
     assert list(seen.verify()) == []
     assert disk.files() == before
+
+
+def test_its_accounts_say_what_became_of_points_that_no_longer_wait(
+    disk: SimulatedDisk, clock: FakeClock
+) -> None:
+    """Six batches of three points: two are settled, and one point of these was refused."""
+    seen = view(disk, clock)
+    ends = {end: seen.accounts[f"points/{end}"] for end in ("acknowledged", "evicted", "damaged", "dead")}
+    assert ends == {"acknowledged": 5, "evicted": 0, "damaged": 0, "dead": 1}
+    assert points_unaccounted(seen.accounts, seen.waiting_points) == 0
 
 
 def flip_payload(disk: SimulatedDisk, path: Path) -> None:
