@@ -224,8 +224,8 @@ def run(arguments: argparse.Namespace) -> int:
             _into_parquet(arguments, screen)
             return EXIT_OK
         output = OutputFormat.WIDE_CSV if arguments.wide else OutputFormat(arguments.format)
-        make_decoder, _ = _decoders(arguments, output, screen)
-        _into_text(make_decoder(0), arguments, screen)
+        make_decoder, files = _decoders(arguments, output, screen)
+        _into_text(make_decoder(0), [*arguments.logs, *files], arguments, screen)
     return EXIT_OK
 
 
@@ -242,6 +242,8 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
             raise UsageError(f"stands beside {_flag(key)}", where="--config", hint=hint)
     elif arguments.source:
         raise UsageError("stands without --config", where="--source", hint="it is a source of that")
+    elif not _given(arguments, ("dbc", "protocol", "unknown")):
+        raise UsageError("no database was given", where=str(arguments.logs[0]), hint="add one: --dbc FILE")
     if arguments.protocol and _given(arguments, ("dbc", "first_wins", "j1939", "protect")):
         raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
     if arguments.protocol and _given(arguments, _OF_LOGS):
@@ -348,11 +350,13 @@ def _configured(
     return of_logs(stages, recorded), files
 
 
-def _into_text(decoder: FileDecoder, arguments: argparse.Namespace, screen: Screen) -> None:
+def _into_text(
+    decoder: FileDecoder, read: Sequence[Path], arguments: argparse.Namespace, screen: Screen
+) -> None:
     header = (
         decoder.header
     )  # written with the first value, or at the end: a log that is refused prints nothing
-    with _output(arguments.output, arguments.logs) as output, decoder.pieces(arguments.logs) as pieces:
+    with _output(arguments.output, read) as output, decoder.pieces(arguments.logs) as pieces:
         for piece in pieces:
             if piece.text:
                 output.write(header + piece.text)
@@ -415,9 +419,9 @@ def _flag(key: str) -> str:
 
 
 @contextmanager
-def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[BinaryIO]:
-    if file is not None and any(_are_one_file(file, log) for log in logs):
-        raise UsageError("is a log that is to be read", where=str(file), hint="give another --output")
+def _output(file: Path | None, read: Sequence[Path]) -> Iterator[BinaryIO]:
+    if file is not None and any(_are_one_file(file, other) for other in read):
+        raise UsageError("is a file that is to be read", where=str(file), hint="give another --output")
     try:
         if file is None:
             yield sys.stdout.buffer
@@ -433,9 +437,9 @@ def _output(file: Path | None, logs: Sequence[Path]) -> Iterator[BinaryIO]:
         raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
 
 
-def _are_one_file(file: Path, log: Path) -> bool:
+def _are_one_file(file: Path, other: Path) -> bool:
     try:
-        return file.samefile(log)
+        return file.samefile(other)
     except OSError:  # one is missing or cannot be looked at: opening it says so
         return False
 

@@ -112,4 +112,4 @@ def _nearest(glob: str, plan: PlanSpec) -> str:
     named = list(dict.fromkeys(folded[name] for name in close))[:MOST_NAMED]
     if named:
         return f"nearest: {', '.join(named)}"
-    return "no database was given: --dbc FILE" if not signals else "`nev-telemetry signals` lists them"
+    return "`nev-telemetry signals` lists them"

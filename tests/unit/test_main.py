@@ -82,7 +82,7 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_74(
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["spool", "list"], 78), (["decode", "--format", "csv", "-", "-o"], 74), (["decode", "-", "--dbc"], 78)],
+    [(["spool", "list"], 78), (["decode", "--unknown", "-", "-o"], 74), (["decode", "-", "--dbc"], 78)],
 )
 def test_a_path_that_cannot_even_be_looked_at_is_one_line_and_the_exit_code_of_what_it_is(
     words: list[str], code: int, capsys: pytest.CaptureFixture[str]

@@ -137,3 +137,22 @@ def test_options_that_do_not_go_together_are_one_line(
     assert out == ""
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_an_output_that_is_the_database_is_refused_and_the_database_stays(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    dbc = tmp_path / "drive.dbc"
+    dbc.write_bytes(Path(DBC).read_bytes())
+    assert main(["decode", LOG, "--dbc", str(dbc), "-o", str(dbc)]) == 64
+    assert f"{dbc}: is a file that is to be read (give another --output)" in capfd.readouterr().err
+    assert dbc.read_bytes() == Path(DBC).read_bytes()
+
+
+def test_a_log_without_a_database_is_refused_since_no_value_could_come_of_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["decode", LOG]) == 64
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == f"nev-telemetry: {LOG}: no database was given (add one: --dbc FILE)\n"

@@ -136,22 +136,21 @@ def test_a_decode_that_an_option_makes_another_one_does_not_go_on_after_the_firs
     protect.write_text('[[protect]]\nmessage = "PackState"\nprofile = "counter"\ncounter = "Mode"\n')
     log, database = str(DATA / "drive.log"), str(DATA / "drive.dbc")
     command = ["decode", log, "--format", "influx", "--url", "http://127.0.0.1:9", "--database", "d"]
-    options = [
+    of_the_database = [
         [],
-        ["--dbc", database],
-        ["--dbc", f"can0={database}"],
-        ["--protocol", "jbd"],
         ["--vehicle", "van"],
         ["--first-wins"],
         ["--j1939"],
         ["--keep-not-available"],
         ["--value-texts"],
         ["--id-mask", "7F0"],
-        ["--dbc", database, "--protect", str(protect)],
+        ["--protect", str(protect)],
         ["--isotp", "7E8"],
         ["--isotp", "7E8", "--isotp-length"],
         ["--isotp", "7E8", "--isotp-extended-addressing"],
     ]
+    options = [["--protocol", "jbd"], ["--dbc", f"can0={database}"]]
+    options += [["--dbc", database, *given] for given in of_the_database]
     for given in options:
         assert main([*command, *given]) == 0
     names = [position_name(job.influx, job.logs, job.databases, job.options) for job in jobs]
