@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def _with_evidence(
 def _series(
     names: Sequence[str], spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path]
 ) -> dict[str, Series]:
-    """The values of some signals, decoded alone."""
+    """The values of some signals, decoded alone: of each, those of the channel on which it changes most."""
     stages = Stages(select(spec, names), None, vehicle="")
     fields = {
         (record.measurement, field.name): (
@@ -101,11 +101,17 @@ def _series(
         for record in stages.schema.specs
         for field in record.fields
     }
-    found: dict[str, list[tuple[int, float]]] = {name: [] for name in names}
+    found: dict[str, dict[int, list[tuple[int, float]]]] = {name: {} for name in names}
     for samples in LogRows(stages, channels).read(logs):
         for row in samples:
             for field_name, raw in row.raw.items():
                 name, field = fields[row.measurement, field_name]
                 if name in found:
-                    found[name].append((row.time_ns, raw * field.factor + field.offset))
-    return {name: sorted(values) for name, values in found.items()}
+                    value = raw * field.factor + field.offset
+                    found[name].setdefault(row.channel, []).append((row.time_ns, value))
+    return {name: sorted(_liveliest(of_channels.values())) for name, of_channels in found.items()}
+
+
+def _liveliest(channels: Iterable[list[tuple[int, float]]]) -> list[tuple[int, float]]:
+    """The series with the most different values."""
+    return max(channels, key=lambda series: len({value for _, value in series}), default=[])

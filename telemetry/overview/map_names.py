@@ -16,6 +16,7 @@ _SHORT = {
     "volt": "voltage",
     "volts": "voltage",
     "u": "voltage",
+    "v": "voltage",
     "curr": "current",
     "crnt": "current",
     "amps": "current",
@@ -73,6 +74,8 @@ class Rule:
         words = f"{message} {signal}"
         if self.of_charger is not bool(re.search(r"\b(charger|evse|wallbox)\b", words)):
             return False
+        if self.field.startswith("battery.") and _STARTER.search(words):
+            return False
         if self.without and re.search(rf"\b({self.without})\b", words if self.is_flag else signal):
             return False
         return all(
@@ -83,6 +86,8 @@ class Rule:
 
 _ASIDE = "limit|requested|target|upper|lower|aux|low|converter|threshold|available|allowed|pred|predicted|cmd"
 _BATTERY = "battery|pack|bms|hv|hvbattery|traction|accumulator"
+# The battery of the lamps and the radio.
+_STARTER = re.compile(r"\b((12|twelve) voltage|starter|lead acid)\b")
 RULES: Sequence[Rule] = (
     Rule("battery.voltage_v", "V", ("voltage", _BATTERY), f"cell|min|max|link|{_ASIDE}", 5.0, 1500.0),
     Rule("battery.current_a", "A", ("current", _BATTERY), f"cell|min|max|{_ASIDE}", -3000.0, 3000.0),

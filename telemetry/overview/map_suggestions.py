@@ -110,7 +110,8 @@ def _fits(rule: Rule, message: Message, signal: Signal) -> bool:
     if rule.is_flag != _is_flag(signal):
         return False
     ends = [float(text) for text in (signal.seen.lowest, signal.seen.highest) if text] if signal.seen else []
-    return all(rule.low <= end * scale <= rule.high for end in ends)
+    known = [end for end in ends if end] or ends  # many send 0 until they have measured
+    return all(rule.low <= end * scale <= rule.high for end in known)
 
 
 def _is_flag(signal: Signal) -> bool:

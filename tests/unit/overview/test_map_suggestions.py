@@ -108,6 +108,7 @@ def test_a_signal_that_never_came_or_cannot_be_it_is_not_proposed(
         (
             "hyundai_2015_ccan.dbc",
             {
+                "battery.voltage_v": "BAT11.BAT_SNSR_V",
                 "battery.current_a": "BAT11.BAT_SNSR_I",
                 "battery.soc_pct": "BAT11.BAT_SOC",
                 "battery.soh_pct": "BAT11.BAT_SOH",
@@ -121,6 +122,51 @@ def test_databases_of_opendbc_are_read_by_their_names(
     entries = suggested(capsys, "--dbc", OPENDBC / database)
     found = accepted(tmp_path, OPENDBC / database, entries)
     assert {field: signal for field, (signal, _) in found.items()} == known
+
+
+TWO_BATTERIES = (
+    'VERSION ""\nBU_: X\n'
+    'BO_ 1 TwelveVolt_Battery: 8 X\n SG_ BAT_U : 0|16@1+ (0.1,0) [0|0] "V" X\n'
+    ' SG_ BAT_I : 16|16@1- (0.1,0) [0|0] "A" X\n'
+    'BO_ 2 Batt_HV_Status: 8 X\n SG_ VBatt : 0|16@1+ (0.1,0) [0|0] "V" X\n'
+    ' SG_ IBatt : 16|16@1- (0.1,0) [0|0] "A" X\n'
+)
+
+
+def two_batteries(folder: Path) -> tuple[Path, Path]:
+    """On can0 the pack gives up to 2.9 A and sags, after frames of zeros; can1 has the id for itself."""
+    database, log = folder / "two.dbc", folder / "two.log"
+    database.write_text(TWO_BATTERIES)
+    payloads = [(0, 0)] * 3 + [(3550 - ampere, ampere) for ampere in range(30)]
+    lines = []
+    for number, (volt, ampere) in enumerate(payloads):
+        data = (volt.to_bytes(2, "little") + ampere.to_bytes(2, "little")).hex()
+        lines += [f"({number}.0) can0 001#7D00F6FF\n", f"({number}.1) can0 002#{data}\n"]
+        lines += [f"({number}.2) can1 002#DE0DDE0D\n"]
+    log.write_text("".join(lines))
+    return database, log
+
+
+def test_a_twelve_volt_battery_is_not_taken_for_the_pack_whose_voltage_may_begin_at_0(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database, log = two_batteries(tmp_path)
+    for logs in ([], [log]):
+        found = accepted(tmp_path, database, suggested(capsys, "--dbc", database, *logs))
+        assert {field: signal for field, (signal, _) in found.items()} == {
+            "battery.voltage_v": "Batt_HV_Status.VBatt",
+            "battery.current_a": "Batt_HV_Status.IBatt",
+        }
+
+
+def test_the_sign_of_the_current_is_read_from_one_channel_of_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database, log = two_batteries(tmp_path)
+    both = suggested(capsys, "--dbc", database, log).splitlines()
+    one = suggested(capsys, "--dbc", f"can0={database}", log).splitlines()
+    (evidence,) = (line for line in one if line.startswith("# voltage"))
+    assert evidence in both
 
 
 def test_a_database_of_nothing_of_a_battery_is_refused(
@@ -140,6 +186,7 @@ def test_a_database_of_nothing_of_a_battery_is_refused(
         ("HVBatteryCurrent", "hv battery current"),
         ("cellTempMax2", "cell temperature max 2"),
         ("SOC", "soc"),
+        ("VBatt", "voltage battery"),
     ],
 )
 def test_names_are_words(name: str, spoken: str) -> None:
