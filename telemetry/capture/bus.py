@@ -13,9 +13,6 @@ import can.cli
 
 from telemetry.config import Config
 from telemetry.errors import UnavailableError, UsageError
-from telemetry.sources.can.settings import CanSettings
-from telemetry.sources.can.sockets import CanInterface
-from telemetry.sources.python_can.settings import PythonCanSettings
 
 _BUS_KEYS = ("interface", "channel", "bitrate", "fd", "data_bitrate", "can_filters", "timing", "bus_kwargs")
 RECEIVE_BYTES = 8 * 1024 * 1024
@@ -32,18 +29,19 @@ def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def options_from(config: Config, source: str) -> dict[str, Any]:
     """Return the options of `can.Bus` for a source of a configuration. Raises UsageError."""
-    buses = [each for each in config.sources if isinstance(each, CanSettings | PythonCanSettings)]
-    named = [each for each in buses if not source or each.name == source]
+    buses = {each.name: options for each in config.sources if (options := each.listening_options) is not None}
+    named = [name for name in buses if source in ("", name)]
     if len(named) != 1:
-        names = ", ".join(each.name for each in buses) or "none"
-        what = f"has no bus {source!r}" if source else f"has {len(buses)} buses"
-        raise UsageError(what, where=str(config.file), hint=f"--source NAME, of {names}")
-    (settings,) = named
-    if isinstance(settings, PythonCanSettings):
-        return dict(settings.options)
-    if not isinstance(settings.link, CanInterface):
-        raise UsageError("is a simulator's socket", where=settings.name, hint="its log: sim --output FILE")
-    return {"interface": "socketcan", "channel": settings.link.name, "fd": True}
+        what = (
+            f"has no bus {source!r} that can be recorded" if source else f"has {len(buses)} buses to record"
+        )
+        hint = (
+            f"--source NAME, of {', '.join(buses)}"
+            if buses
+            else "a simulator writes its own log: sim --output"
+        )
+        raise UsageError(what, where=str(config.file), hint=hint)
+    return dict(buses[named[0]])
 
 
 def open_bus(options: Mapping[str, Any]) -> can.BusABC:

@@ -6,10 +6,10 @@ bring, and make their source; nothing outside the folder asks of which kind they
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from telemetry_core.decode.spec import PlanSpec
 
@@ -84,6 +84,11 @@ class SourceSettings(ABC):
     def resources(self) -> tuple[Resource, ...]:
         """What of the system it needs."""
         return ()
+
+    @property
+    def listening_options(self) -> Mapping[str, Any] | None:
+        """Options of python-can's `Bus` for the same bus, by which `capture` records it; None: it cannot."""
+        return None
 
     def presence(self) -> Iterator[tuple[Grade, str]]:
         """Where its frames come from and whether that is there, for `check`; opens nothing."""

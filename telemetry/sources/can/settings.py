@@ -1,8 +1,8 @@
 """[[can]] of the configuration: an interface of SocketCAN, or a simulator's socket in its place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.finding import Grade
@@ -34,6 +34,12 @@ class CanSettings(SourceSettings):
     def resources(self) -> tuple[Resource, ...]:
         """The kernel, and a simulator too, gives each reader of a bus every frame."""
         return (Resource(self.link.key, self.link.description, exclusive=False),)
+
+    @property
+    def listening_options(self) -> Mapping[str, Any] | None:
+        if not isinstance(self.link, CanInterface):
+            return None
+        return {"interface": "socketcan", "channel": self.link.name, "fd": True}
 
     def presence(self) -> Iterator[tuple[Grade, str]]:
         words = f"{self.link.key} {self.link.description}"

@@ -44,6 +44,10 @@ class PythonCanSettings(SourceSettings):
         port, _, _ = str(self.options.get("channel", "")).partition("@")  # slcan: PORT@BAUD
         return (Resource("options.channel", port),) if port.startswith("/dev/") else ()
 
+    @property
+    def listening_options(self) -> Mapping[str, Any]:
+        return self.options
+
     def presence(self) -> Iterator[tuple[Grade, str]]:
         from can.interfaces import VALID_INTERFACES  # python-can is slow to import, and seldom needed
 
