@@ -75,16 +75,14 @@ class Service:
     ) -> None:
         """Raises TelemetryError when the configuration, a database or the spool cannot be used.
 
-        stop: ends `run`, in order; reload: set to have the configuration read again; supervisor: hears
-        how things are.
+        stop: ends `run`, in order. reload: the configuration is read again. supervisor: hears how things are.
         """
         self._config = config
         self._clock = clock or SystemClock()
         self._stop = stop or StopSignal()
         self._reload = Reload(reload or threading.Event())
-        self._next: Prepared | None = (
-            None  # a new configuration, until the sources that it changes have ended
-        )
+        # A new configuration, until the sources that it changes have ended.
+        self._next: Prepared | None = None
         self._adopt_at_s = 0.0
         self._supervisor = supervisor or Supervisor(self._clock)
         self._events: deque[tuple[Event, int]] = deque(maxlen=1000)

@@ -477,8 +477,7 @@ class Spool:
     def close(self) -> None:
         """Commit, and mark the spool as orderly stopped.
 
-        A spool that was not orderly stopped when it was opened gets the mark only if a pipeline has used it.
-        A
+        A spool that was not orderly stopped when it was opened gets the mark only if a pipeline has used it. A
         drain leaves it to the pipeline to report what was lost.
         """
         self.commit()

@@ -6,10 +6,13 @@ import lzma
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import zstandard
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
+
+from telemetry.logs.log import Log
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, mtime=0),  # of one name wherever it is a test's parameter
@@ -17,6 +20,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".xz": lzma.compress,
     ".bz2": lambda data: bz2.compress(data, 1),  # in blocks of 100 kB, each of which is all or nothing
 }
+TRC_HEADER = ";$FILEVERSION=2.1\n;$STARTTIME=45244.9259259259\n;$COLUMNS=N,O,T,B,I,d,R,L,D\n"
 BLF_START = (2023, 11, 2, 14, 22, 13, 20, 500)  # SYSTEMTIME
 BLF_START_NS = 1_700_000_000_500_000_000
 
@@ -59,6 +63,19 @@ class Pieces:
         buffer[: len(piece)] = piece
         self._at += len(piece)
         return len(piece)
+
+
+def read_log(path: Path, limit: int = -1) -> tuple[list[FrameTuple], Log, Numbering]:
+    """All frames of a file, its log when it was read, and the numbers of its channels."""
+    names = Numbering()
+    frames: list[FrameTuple] = []
+    with Log(path, names.__getitem__) as log:
+        batch = FrameBatch(4)
+        while not log.at_end:
+            log.read(batch, limit)
+            frames += batch
+            batch.clear()
+    return frames, log, names
 
 
 def read_all(
