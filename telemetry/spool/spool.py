@@ -477,8 +477,8 @@ class Spool:
     def close(self) -> None:
         """Commit, and mark the spool as orderly stopped.
 
-        A spool that was not orderly stopped when it was opened gets the mark only if a pipeline has used it. A
-        drain leaves it to the pipeline to report what was lost.
+        A spool that was found unclean gets the mark only if a pipeline has used it: a drain leaves it to the
+        pipeline to report what was lost.
         """
         self.commit()
         with self._commit_lock, self._lock:
