@@ -13,11 +13,13 @@ from pathlib import Path
 from telemetry.clock import SystemClock
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
+from telemetry.errors import StorageError
 from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import EVENT
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
 from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.sources.kinds import sharing
+from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.stages.prepare import compose
 
@@ -85,6 +87,13 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
     existing = _existing(config.spool_directory)
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         yield Finding(Grade.FAULT, f"spool {config.spool_directory}: nothing can be made in {existing}")
+    elif existing == config.spool_directory.absolute():
+        try:
+            refuse_shared(RealFileSystem(), existing)
+        except StorageError as error:
+            yield Finding(Grade.FAULT, f"spool {error}")
+        except OSError as error:
+            yield Finding(Grade.FAULT, f"spool {unusable(existing, error)}")
     cap_bytes, free_bytes = _room(config)
     if free_bytes < config.spool.keep_free_bytes:
         kept = f"keep_free_mib keeps {config.spool.keep_free_bytes / 1e6:.0f} MB free, there are fewer"

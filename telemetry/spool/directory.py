@@ -32,6 +32,14 @@ def lock_directory(filesystem: FileSystem, directory: Path) -> int:
 
 def _make_private(filesystem: FileSystem, directory: Path) -> None:
     """Close it to others, unless it holds things that are not the spool's."""
+    refuse_shared(filesystem, directory)
+    filesystem.make_private(directory)
+
+
+def refuse_shared(filesystem: FileSystem, directory: Path) -> None:
+    """Raise StorageError if others may enter a directory that holds things that are not the spool's."""
+    if filesystem.is_private(directory):
+        return
     strange = [name for name in filesystem.names(directory) if name not in OUR_NAMES and not parse_name(name)]
     if strange:
         raise StorageError(
@@ -39,7 +47,6 @@ def _make_private(filesystem: FileSystem, directory: Path) -> None:
             where=str(directory),
             hint="chmod 700 it, or give a directory of its own",
         )
-    filesystem.make_private(directory)
 
 
 def unusable(directory: Path, error: OSError) -> StorageError:

@@ -190,6 +190,18 @@ def test_a_spool_where_nothing_can_be_made_is_a_fault(tmp_path: Path) -> None:
     assert f"spool {tmp_path}/spool: nothing can be made in {tmp_path}/spool" in faults
 
 
+def test_a_folder_of_other_things_that_others_may_enter_is_no_spool(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir(mode=0o755)
+    (folder / "notes.txt").touch()
+    faults = texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
+    reported = "others may enter this directory, and notes.txt in it is not the spool's"
+    assert f"spool {folder}: {reported}" in faults
+    folder.chmod(0o700)
+    assert reported not in texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
+    assert (folder / "notes.txt").exists()
+
+
 def test_a_python_can_interface_that_there_is_not_is_a_fault(tmp_path: Path) -> None:
     source = '[[python_can]]\nname = "usb"\noptions = { interface = "slcam" }'
     assert "source usb: python-can has no interface slcam" in texts(findings(tmp_path, source), Grade.FAULT)
