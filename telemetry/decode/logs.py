@@ -100,7 +100,7 @@ class LogDecoder:
         lines += self._channels.warnings(found)
         counted = self._counted()
         if any(binding.bus != NO_BUS for binding in found.values()):
-            lines += _few_matched(counted)
+            lines += few_matched(counted)
         for reason, count in _of(counted, f"frames/{ACCOUNT}/lost/"):
             lines.append(f"frames left out ({_words(reason)}): {count}")
         for what, count in _of(counted, f"protection/{ACCOUNT}/"):
@@ -261,12 +261,13 @@ def _of(counted: Mapping[str, int], prefix: str) -> Iterator[tuple[str, int]]:
     )
 
 
-def _few_matched(counted: Mapping[str, int]) -> Iterator[str]:
+def few_matched(counted: Mapping[str, int]) -> Iterator[str]:
+    """Yield a warning where hardly a frame has a message: the databases are of another vehicle or bus."""
     decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
     if unknown and decoded < FEW_MATCHED * (decoded + unknown):
         yield (
             f"{decoded:,} of {decoded + unknown:,} frames have a message in the databases: are these of this "
-            "vehicle and bus? (--unknown lists the ids without one)"
+            "vehicle and bus? (decode --unknown lists the ids without one)"
         )
 
 

@@ -16,7 +16,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 
 from telemetry.decode.channels import ACCOUNT, Channels
-from telemetry.decode.logs import BATCH_FRAMES
+from telemetry.decode.logs import BATCH_FRAMES, few_matched
 from telemetry.decode.reading import LogReading
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.stages.stages import Stages
@@ -77,4 +77,7 @@ class LogRows:
         if not self.frames_read:
             lines.append("no frames in what was read")
         found = {name: channel.binding for name, channel in self._reading.channels.items()}
-        return [*lines, *self._channels.warnings(found)]
+        lines += self._channels.warnings(found)
+        if self.frames_decoded:  # none at all is an error of its own
+            lines += few_matched(self._stages.counted())
+        return lines

@@ -117,5 +117,16 @@ def test_a_log_of_another_vehicle_is_an_error(run: Run) -> None:
     )
 
 
+def test_a_log_of_which_hardly_a_frame_has_a_message_is_a_warning(
+    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "other.log"
+    log.write_text("(1.0) can0 100#0000000000000000\n" + "(2.0) can0 7AA#00\n" * 200)
+    assert main(["signals", str(log), DBC]) == 0
+    assert (
+        "1 of 201 frames have a message in the databases: are these of this vehicle" in capfd.readouterr().err
+    )
+
+
 def test_a_log_without_a_database_says_what_is_missing(run: Run) -> None:
     assert "no database was given (add one: --dbc FILE)" in run("signals", LOG, code=64)

@@ -67,6 +67,6 @@ def test_a_database_that_fits_less_than_1_percent_of_the_frames_is_doubted(
         list(pieces)
     expected = (
         f"{known} of 199 frames have a message in the databases: are these of this vehicle and bus? "
-        "(--unknown lists the ids without one)"
+        "(decode --unknown lists the ids without one)"
     )
     assert (expected in decoder.warnings()) == warned
