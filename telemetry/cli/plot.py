@@ -15,6 +15,7 @@ from telemetry.decode.selection import select
 from telemetry.decode.times import Times
 from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
 from telemetry.logs.content import require_file
+from telemetry.logs.inflate import ENDINGS
 from telemetry.overview.style import is_possible
 from telemetry.stages.stages import Stages
 
@@ -48,12 +49,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _picture_of(log: Path) -> Path:
+    """The log's name with .png in place of its ending: 2026.03.01.log.gz gives 2026.03.01.png."""
+    name = Path(log.name.strip("-") or "stdin")
+    unpacked = name.with_suffix("") if name.suffix.lower() in ENDINGS else name
+    return unpacked.with_suffix(".png")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Draw what the log holds of the signals."""
     from telemetry.overview.plot import FORMATS, draw
 
     require_file(arguments.log)
-    file: Path = arguments.output or Path(f"{arguments.log.name.split('.')[0].strip('-') or 'stdin'}.png")
+    file: Path = arguments.output or _picture_of(arguments.log)
     if file.suffix.lower() not in FORMATS:
         raise UsageError("is neither .png nor .svg", where=str(file), hint="--output FILE.png or FILE.svg")
     if not arguments.dbc:

@@ -1,5 +1,6 @@
 """`plot`: what is in the picture, by its SVG, and what is said where there is none."""
 
+import gzip
 import re
 import struct
 import sys
@@ -108,3 +109,15 @@ def test_a_missing_matplotlib_names_the_extra(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["plot", LOG, "Voltage", "--dbc", DBC]) == 72
     assert "pip install 'nev-telemetry[plot]'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [".log", ".log.gz"])
+def test_a_picture_without_a_name_has_the_whole_name_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for day in ("2026.03.01", "2026.03.02"):
+        content = Path(CHARGE).read_bytes()
+        Path(day + ending).write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+        assert main(["plot", day + ending, "PackCurrent", "--dbc", str(VEHICLE_DBC)]) == 0
+    assert {file.name for file in tmp_path.glob("*.png")} == {"2026.03.01.png", "2026.03.02.png"}
