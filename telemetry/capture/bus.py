@@ -24,7 +24,8 @@ _SO_RCVBUFFORCE = 33
 def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `can.Bus` that were given by python-can's arguments."""
     given = {key: value for key, value in vars(arguments).items() if key in _BUS_KEYS}
-    return {**given, **given.pop("bus_kwargs", {})}
+    more = given.pop("bus_kwargs", {})
+    return {**given, **more}
 
 
 def options_from(config: Config, source: str) -> dict[str, Any]:
