@@ -18,7 +18,7 @@ from typing import Any, Self
 from telemetry_core.columns.batches import Batches
 from telemetry_core.columns.spec import ColumnKind
 
-from telemetry.errors import StorageError
+from telemetry.errors import StorageError, UsageError
 from telemetry.tables.packages import require
 from telemetry.tables.sink import TableSink
 from telemetry.tables.table import Table
@@ -37,7 +37,8 @@ class ParquetFolder:
     def __init__(self, folder: Path) -> None:
         """Make the folder if it is missing.
 
-        Raises StorageError if that cannot be, MissingPackageError without pyarrow.
+        Raises UsageError if it holds such files, which a reader of the folder would take for this log's,
+        StorageError if it cannot be made, MissingPackageError without pyarrow.
         """
         self._parquet: Any = require("pyarrow.parquet", "Parquet", "pip install 'nev-telemetry[parquet]'")
         self._arrow: Any = require("pyarrow", "Parquet", "pip install 'nev-telemetry[parquet]'")
@@ -47,6 +48,10 @@ class ParquetFolder:
         self._files: dict[str, Path] = {}
         with _storing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            earlier = sum(file.suffix == ENDING for file in folder.iterdir())
+        if earlier:
+            what = f"holds {earlier} {ENDING} file{'s' if earlier > 1 else ''} of an earlier run"
+            raise UsageError(what, where=str(folder), hint="give a new or empty folder")
 
     def write_groups(self) -> None:
         """Write the row groups that have their rows. Raises StorageError."""

@@ -89,12 +89,24 @@ def test_without_pyarrow_one_line_says_what_to_install(
     assert not Path("out").exists()
 
 
-def test_a_decode_that_fails_leaves_no_file_and_earlier_ones_as_they_were() -> None:
-    assert decode("-o", "out", "bus.log") == 0
-    before = Path("out/Pack.parquet").read_bytes()
+def test_a_decode_that_fails_leaves_no_file() -> None:
     Path("late.log").write_bytes(b"SQLite format 3\0")
     assert decode("-o", "out", "bus.log", "late.log") == 65
-    assert [file.name for file in Path("out").iterdir()] == ["Pack.parquet"]
+    assert list(Path("out").iterdir()) == []
+
+
+def test_a_folder_with_files_of_an_earlier_run_is_refused_and_they_stay(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("out").mkdir()
+    Path("out/notes.txt").write_text("other files do not matter")
+    assert decode("-o", "out", "bus.log") == 0
+    before = Path("out/Pack.parquet").read_bytes()
+    capsys.readouterr()
+    assert decode("-o", "out", "bus.log") == 64
+    assert capsys.readouterr().err == (
+        "nev-telemetry: out: holds 1 .parquet file of an earlier run (give a new or empty folder)\n"
+    )
     assert Path("out/Pack.parquet").read_bytes() == before
 
 
