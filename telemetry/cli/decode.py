@@ -7,13 +7,12 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from telemetry.cli.arguments import add_matching_arguments, add_signal_argument, add_time_bounds, databases
+from telemetry.cli.output import writing_to
 from telemetry.clock import Clock, SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.captures import CaptureDecoder, OneProtocol
@@ -24,7 +23,7 @@ from telemetry.decode.screen import Screen
 from telemetry.decode.selection import select
 from telemetry.decode.times import Times
 from telemetry.decode.unknown import UnknownIds
-from telemetry.errors import EXIT_OK, StorageError, UsageError
+from telemetry.errors import EXIT_OK, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import PROTOCOLS
@@ -356,15 +355,15 @@ def _into_text(
     header = (
         decoder.header
     )  # written with the first value, or at the end: a log that is refused prints nothing
-    with _output(arguments.output, read) as output, decoder.pieces(arguments.logs) as pieces:
+    with writing_to(arguments.output, read) as stream, decoder.pieces(arguments.logs) as pieces:
         for piece in pieces:
             if piece.text:
-                output.write(header + piece.text)
-                output.flush()  # the log may be a pipe, and the next piece far away
+                stream.write(header + piece.text)
+                stream.flush()  # the log may be a pipe, and the next piece far away
                 header = b""
             screen.show(piece.progress)
             screen.warn(piece.warnings)
-        output.write(header)
+        stream.write(header)
     screen.warn(decoder.warnings())
     screen.clear()
     if screen.is_terminal:
@@ -416,32 +415,6 @@ def _text(value: str | bool | Path) -> str | bool:
 
 def _flag(key: str) -> str:
     return "--format influx" if key == INTO_INFLUXDB else f"--{key.removesuffix('_time').replace('_', '-')}"
-
-
-@contextmanager
-def _output(file: Path | None, read: Sequence[Path]) -> Iterator[BinaryIO]:
-    if file is not None and any(_are_one_file(file, other) for other in read):
-        raise UsageError("is a file that is to be read", where=str(file), hint="give another --output")
-    try:
-        if file is None:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        else:
-            with file.open("wb") as stream:
-                yield stream
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        if file is None:
-            raise
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
-
-
-def _are_one_file(file: Path, other: Path) -> bool:
-    try:
-        return file.samefile(other)
-    except OSError:  # one is missing or cannot be looked at: opening it says so
-        return False
 
 
 def _id_masks(texts: Sequence[str]) -> tuple[int, int]:

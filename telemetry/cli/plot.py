@@ -7,6 +7,7 @@ from pathlib import Path
 from telemetry_core.rows.points import Points
 
 from telemetry.cli.arguments import add_database_arguments, add_time_bounds, channel_plan
+from telemetry.cli.output import refuse_to_overwrite
 from telemetry.clock import SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.rows import LogRows
@@ -66,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("is neither .png nor .svg", where=str(file), hint="--output FILE.png or FILE.svg")
     if not arguments.dbc:
         raise UsageError("no database was given", where=str(arguments.log), hint="add one: --dbc FILE")
+    refuse_to_overwrite(file, [arguments.log, *(database.file for database in arguments.dbc)])
     if not is_possible(user_cache_directory().parent / "matplotlib"):
         raise MissingPackageError("a picture takes matplotlib", hint="pip install 'nev-telemetry[plot]'")
     from telemetry.overview.curves import make_panels

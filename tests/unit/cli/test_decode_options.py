@@ -149,6 +149,36 @@ def test_an_output_that_is_the_database_is_refused_and_the_database_stays(
     assert dbc.read_bytes() == Path(DBC).read_bytes()
 
 
+@pytest.mark.parametrize("output_format", ["csv", "lp"])
+def test_an_earlier_output_stays_where_a_log_is_refused_and_goes_where_it_is_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], output_format: str
+) -> None:
+    good, picture = tmp_path / "good", tmp_path / "pic.log"
+    good.write_text("an earlier output, longer than what comes\n" * 1000)
+    before = good.read_bytes()
+    picture.write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(range(256)) * 8)
+    decode = ["--dbc", DBC, "--format", output_format]
+    assert main(["decode", str(picture), *decode, "-o", str(good)]) == 65
+    assert good.read_bytes() == before
+    capfd.readouterr()
+    for name, words in (("nothing", ["--from", "+9999"]), ("all", [])):
+        assert main(["decode", LOG, *decode, *words]) == 0
+        expected = capfd.readouterr().out
+        good.write_bytes(before)
+        assert main(["decode", LOG, *decode, *words, "-o", str(good)]) == 0
+        assert good.read_text() == expected, name
+
+
+def test_an_output_may_be_a_device_and_what_cannot_be_written_is_said_before_the_log_is_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decode", LOG, "--dbc", DBC, "-o", "/dev/null"]) == 0
+    capfd.readouterr()
+    assert main(["decode", str(tmp_path / "x.log"), LOG, "--dbc", DBC, "-o", str(tmp_path)]) == 66
+    assert main(["decode", LOG, "--dbc", DBC, "-o", str(tmp_path)]) == 74
+    assert f"{tmp_path}: cannot be written: Is a directory" in capfd.readouterr().err
+
+
 def test_a_log_without_a_database_is_refused_since_no_value_could_come_of_it(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

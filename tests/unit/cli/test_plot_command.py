@@ -121,3 +121,17 @@ def test_a_picture_without_a_name_has_the_whole_name_of_its_log(
         Path(day + ending).write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
         assert main(["plot", day + ending, "PackCurrent", "--dbc", str(VEHICLE_DBC)]) == 0
     assert {file.name for file in tmp_path.glob("*.png")} == {"2026.03.01.png", "2026.03.02.png"}
+
+
+def test_a_picture_never_takes_the_place_of_its_log_or_a_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {Path("x.png"): Path(CHARGE).read_bytes(), Path("dbc.svg"): VEHICLE_DBC.read_bytes()}
+    for file, content in files.items():
+        file.write_bytes(content)
+    words = ["plot", "x.png", "PackCurrent", "--dbc", "dbc.svg"]
+    for output, named in (([], "x.png"), (["-o", "dbc.svg"], "dbc.svg")):
+        assert main([*words, *output]) == 64
+        assert f"{named}: is a file that is to be read (give another --output)" in capfd.readouterr().err
+    assert {file: file.read_bytes() for file in files} == files

@@ -1,0 +1,70 @@
+"""Where a command writes its result: never over what it reads, and not before there is a result."""
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from telemetry.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+@contextmanager
+def writing_to(file: Path | None, read: Sequence[Path]) -> Iterator[BinaryIO]:
+    """Open the file, or stdout for None; what the file held stays until the first write or the end.
+
+    Raises UsageError for a file of `read`, StorageError where it cannot be written.
+    """
+    if file is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    refuse_to_overwrite(file, read)
+    try:
+        with _Replacing(file) as raw, io.BufferedWriter(raw) as stream:
+            yield stream
+            raw.replace()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+
+
+def refuse_to_overwrite(file: Path, read: Sequence[Path]) -> None:
+    """Raise UsageError where `file` is one of those that are to be read."""
+    if any(_are_one_file(file, other) for other in read):
+        raise UsageError("is a file that is to be read", where=str(file), hint="give another --output")
+
+
+class _Replacing(io.FileIO):
+    """A file opened for writing, with its earlier content until `replace` or the first write."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, "w", opener=_open_untouched)
+        self._is_old = stat.S_ISREG(os.fstat(self.fileno()).st_mode)  # pipes and devices hold nothing
+
+    def replace(self) -> None:
+        if self._is_old:
+            self._is_old = False
+            self.truncate(0)
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        self.replace()
+        return super().write(data)
+
+
+def _open_untouched(path: str, flags: int) -> int:
+    return os.open(path, flags & ~os.O_TRUNC, 0o666)
+
+
+def _are_one_file(file: Path, other: Path) -> bool:
+    try:
+        return file.samefile(other)
+    except OSError:  # one is missing or cannot be looked at: opening it says so
+        return False
