@@ -150,7 +150,7 @@ class Upload:
         sink = self._sink.state
         return DeliveryState(
             acknowledged_points=counters["points/acknowledged"] - self._before["points/acknowledged"],
-            waiting_points=gauges.waiting_disk_points + gauges.waiting_memory_points,
+            waiting_points=gauges.waiting_points,
             dead_points=counters["points/dead"],
             lost_points=sum(
                 counters[name] - self._before[name] for name in ("points/evicted", "points/damaged")

@@ -3,11 +3,14 @@
 Promises:
 - An alarm holds until the event of its end, however many other events come meanwhile.
 - A happening without an end, such as refused points, holds for LATELY_S.
+- A state that is reported again while it lasts is held once, with its newest words.
 - At most MAX_STANDING are kept: those that began last.
 
 Pure: times are passed in.
 """
 
+import re
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from telemetry.model.event_codes import EVENT_CODES, FIRST_ALARM, Level
@@ -56,7 +59,7 @@ class Standing:
         undone = _UNDONE_BY.get(event.code)
         self._begun = [each for each in self._begun if each.event.code != undone]
         if event.level > Level.INFORMATION:
-            if not is_state(event):  # of what happens again and again the last one is enough
+            if not _may_hold_twice(event):  # of what is reported again and again the last one is enough
                 self._begun = [each for each in self._begun if _about(each.event) != _about(event)]
             self._begun = [*self._begun, _Begun(event, now_s)][-MAX_STANDING:]
 
@@ -64,8 +67,16 @@ class Standing:
         """One of what began under the same code: the same cell or bit, and otherwise the oldest."""
         alike = [each for each in self._begun if _about(each.event) == _about(event)]
         if alike:
-            same = (each for each in alike if _subject(each.event) == _subject(event))
+            same = (each for meaning in _MEANINGS for each in alike if meaning(each.event) == meaning(event))
             self._begun.remove(next(same, alike[0]))
+
+    def forget(self, codes: Container[str], source: str = "") -> None:
+        """Nobody will end events of these codes. source: those of this source alone."""
+        self._begun = [
+            each
+            for each in self._begun
+            if each.event.code not in codes or (source and each.event.source != source)
+        ]
 
     def at(self, now_s: float) -> tuple[Event, ...]:
         """What holds at this time: the worst first, and of one level the newest."""
@@ -78,11 +89,33 @@ def is_state(event: Event) -> bool:
     return event.code in _STATES or EVENT_CODES[event.code].number >= FIRST_ALARM
 
 
+def _may_hold_twice(event: Event) -> bool:
+    """Whether several cells, bits or pages of one owner may hold at once."""
+    return event.code == "page_missing" or EVENT_CODES[event.code].number >= FIRST_ALARM
+
+
 def _about(event: Event) -> tuple[str, ...]:
     return (event.code, event.source, event.pack, event.charger)
 
 
+def _condition(event: Event) -> tuple[str, str]:
+    """`cell 3` and `above 4.2 V` of "cell 3 is 4.3 V, above 4.2 V"; of an alarm bit its own words."""
+    crossing = _CROSSING.fullmatch(event.text)
+    return (crossing[1], crossing[2]) if crossing else (event.text.removeprefix("no longer: "), "")
+
+
+def _without_value(event: Event) -> tuple[str, str]:
+    """As `_condition`, without the value in brackets that only the beginning has."""
+    subject, limit = _condition(event)
+    return _VALUE.sub("", subject), limit
+
+
 def _subject(event: Event) -> str:
-    """`cell 3` of "cell 3 is 4.3 V, above 4.2 V"; the bit's words of an alarm bit."""
-    text = event.text.removeprefix("no longer: ").partition(" is ")[0]
-    return text.partition(" (")[0]
+    """As `_condition`, without the limit, which a reload may have changed meanwhile."""
+    return _condition(event)[0]
+
+
+_CROSSING = re.compile(r"(.*) is \S+(?: \S+)?, (?:no longer )?((?:above|below) .*)")
+_VALUE = re.compile(r" \(-?[0-9]+\)$")
+# How the event of an end is compared with those that hold, the closest first.
+_MEANINGS: tuple[Callable[[Event], object], ...] = (_condition, _without_value, _subject)

@@ -161,6 +161,7 @@ class LiveState:
         counted: of each pack, the fields that the service itself counts, from 0; unmatched: counts ids
         without a message while someone asks for messages.
         """
+        self._standing.forget(("page_missing",))  # other stages report again what they miss
         self._unmatched = unmatched
         self._schema = schema
         self._counted_fields = counted
@@ -196,6 +197,10 @@ class LiveState:
         """Take in an event that is written now, with the stamp that it is written with."""
         self._events.appendleft(TimedEvent(event, time_ns))
         self._standing.add(event, self._clock.monotonic_s())
+
+    def source_ended(self, source: str) -> None:
+        """Nothing more comes of `source`, and so no end of what its controller was in."""
+        self._standing.forget(("bus_off", "error_warning", "error_passive"), source)
 
     # -- looking
 

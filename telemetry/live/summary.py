@@ -42,10 +42,11 @@ def stopped_lines(accounts: Counters, waiting_points: int) -> Iterator[str]:
     yield from map(_printable, account_lines(accounts, {"points_waiting_disk": waiting_points}))
 
 
-def end_lines(accounts: Counters, waiting_points: int) -> Iterator[str]:
-    """Of a service that ends now; what waits is on disk then."""
-    yield from map(_printable, account_lines(accounts, {"points_waiting_disk": waiting_points}))
-    yield f"stopped; {f'{waiting_points:,} points wait in the spool' if waiting_points else 'nothing waits'}"
+def end_lines(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[str]:
+    """Of a service that ends now; accounts, gauges: of one moment."""
+    yield from map(_printable, account_lines(accounts, gauges))
+    waiting = sum(_waiting(gauges))
+    yield f"stopped; {f'{waiting:,} points wait in the spool' if waiting else 'nothing waits'}"
 
 
 def _status_lines(status: Json) -> Iterator[str]:
@@ -116,13 +117,18 @@ def _frames(source: str, accounts: Counters) -> str:
 
 def _points(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[str]:
     ends = [(end, accounts.get(f"points/{end}", 0)) for end in POINT_ENDS]
-    memory, disk = (int(gauges.get(f"points_waiting_{place}", 0)) for place in ("memory", "disk"))
+    memory, disk = _waiting(gauges)
     shown = [f"made {total(accounts, 'points/made/'):,}", f"acknowledged {ends[0][1]:,}"]
     shown += [f"{end} {count:,}" for end, count in ends[1:] if count]
     shown += [f"waiting {place} {count:,}" for place, count in (("memory", memory), ("disk", disk)) if count]
     missing = points_unaccounted(accounts, memory + disk)
     shown.append(f"{missing:,} NOT accounted for" if missing else "all accounted for")
     yield f"points: {', '.join(shown)}"
+
+
+def _waiting(gauges: Mapping[str, float]) -> tuple[int, int]:
+    """Return the points that wait in memory and on disk."""
+    return int(gauges.get("points_waiting_memory", 0)), int(gauges.get("points_waiting_disk", 0))
 
 
 def account_lines(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[str]:

@@ -115,6 +115,7 @@ class DirectFeed:
                     self._state.add_event(begun.event, begun.time_ns)
                 case SourceEnded() as ended:
                     self._source_counts[ended.source] = ended.counts
+                    self._state.source_ended(ended.source)
                     self._running.discard(ended.source)
         self._publish()
 

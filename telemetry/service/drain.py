@@ -96,7 +96,7 @@ def drain(
 def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> DrainProgress:
     gauges, counters, state = spool.gauges(), spool.counters(), sink.state
     return DrainProgress(
-        waiting_points=gauges.waiting_disk_points + gauges.waiting_memory_points,
+        waiting_points=gauges.waiting_points,
         acknowledged_points=counters["points/acknowledged"] - before["points/acknowledged"],
         dead_points=state.dead_points,
         trouble=state.trouble,

@@ -209,7 +209,7 @@ class Service:
         if not self._stop.is_set():
             LOG.info("all logs are read; delivering what is left")
             self._pipeline.finish(self._live())
-            while self._waiting_points() and not self._stop.is_set():
+            while self._spool.gauges().waiting_points and not self._stop.is_set():
                 self._clock.wait(self._stop.event, POLL_S)
                 self._tick()
                 self._supervisor.went_round(took=False, waiting=False)
@@ -236,6 +236,7 @@ class Service:
                     is_complete=item.is_complete,
                     resume_as=self._sources[item.source].resume_as,
                 )
+                self._live_state.source_ended(item.source)
                 self._sources.ended(item.source)
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
@@ -415,10 +416,6 @@ class Service:
     def _add_point(self, measurement: str, line: bytes, time_ns: int) -> None:
         self._pipeline.add_point(measurement, line, time_ns, time_known=self._time_known)
 
-    def _waiting_points(self) -> int:
-        gauges = self._spool.gauges()
-        return gauges.waiting_disk_points + gauges.waiting_memory_points
-
     def _take_figures(self) -> Figures:
         """For the pipeline's thread: all numbers, of one moment, so that they balance."""
         counters, spool = self._spool.snapshot()
@@ -496,5 +493,5 @@ class Service:
         self._write_gateway_points()
 
     def _log_end(self) -> None:
-        for line in end_lines(self._published.counters, self._waiting_points()):
+        for line in end_lines(self._published.counters, self._published.gauges):
             LOG.info("%s", line)

@@ -80,6 +80,11 @@ class Gauges:
     never_on_disk_points: int  # settled from memory while the disk refused, since the spool was made
     volatile: str  # why the disk refuses; empty if it does not
 
+    @property
+    def waiting_points(self) -> int:
+        """Return the points that wait anywhere."""
+        return self.waiting_disk_points + self.waiting_memory_points
+
 
 class Spool:
     """Batches between the pipeline and the sink, in one directory."""

@@ -46,6 +46,14 @@ def test_the_last_value_of_each_field_is_known() -> None:
     assert found["charger"].values == {"current_a": 12.0}
 
 
+def test_a_page_that_the_stages_before_a_reload_missed_holds_no_longer() -> None:
+    rig = LiveRig()
+    rig.state.add_event(begins("page_missing", "missing: cells 1 to 4", "can0"), 0)
+    rig.state.add_event(begins("bus_off", "it has left the bus", "can0"), 0)
+    rig.reload()
+    assert [event.code for event in rig.state.snapshot().standing] == ["bus_off"]
+
+
 def test_the_age_of_a_silent_bus_is_the_time_since_its_last_frame() -> None:
     rig = LiveRig()
     rig.send(PACK_ID, 3601, 80)

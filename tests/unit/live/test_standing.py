@@ -51,6 +51,63 @@ def test_an_alarm_that_nothing_watches_for_any_more_ends_too() -> None:
     assert texts(standing) == []
 
 
+def test_a_state_that_is_reported_each_minute_holds_once_and_pushes_no_alarm_out() -> None:
+    standing = Standing()
+    standing.add(alarm("cell 3 is 4.31 V, above 4.25 V"), 0.0)
+    for minute in range(150):
+        standing.add(begins("spool_evicting", f"{minute + 1} points"), 60.0 * minute)
+    assert sorted(texts(standing, 9000.0)) == ["150 points", "cell 3 is 4.31 V, above 4.25 V"]
+    standing.add(ends("spool_evicting", "no more points for 10 minutes"), 9600.0)
+    assert texts(standing, 9600.0) == ["cell 3 is 4.31 V, above 4.25 V"]
+
+
+def test_pages_that_are_missing_together_are_held_each() -> None:
+    standing = Standing()
+    standing.add(begins("page_missing", "missing: cells 1 to 4"), 0.0)
+    standing.add(begins("page_missing", "missing: cells 9 to 12"), 0.0)
+    assert len(texts(standing)) == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "ended", "left"),
+    [
+        (["contactor is welded", "contactor is open"], "no longer: contactor is open", "contactor is welded"),
+        (["fault (Mux = 2)", "fault (Mux = 3)"], "no longer: fault (Mux = 3)", "fault (Mux = 2)"),
+        (
+            ["state is bad (Mux = 2) (7)", "state is bad (9)"],
+            "no longer: state is bad",
+            "state is bad (Mux = 2) (7)",
+        ),
+        (
+            ["cell 3 is 4.31 V, above 4.2 V", "cell 3 is 4.31 V, above 4.3 V"],
+            "cell 3 is 4.29 V, no longer above 4.3 V",
+            "cell 3 is 4.31 V, above 4.2 V",
+        ),
+        (
+            ["cell 2 is 4.31 V, above 4.2 V", "cell 3 is 4.31 V, above 4.2 V"],
+            "cell 3 is 4.29 V, no longer above 4.3 V",  # a reload has changed the limit
+            "cell 2 is 4.31 V, above 4.2 V",
+        ),
+    ],
+)
+def test_an_end_takes_the_alarm_of_its_own_words(held: list[str], ended: str, left: str) -> None:
+    standing = Standing()
+    for text in held:
+        standing.add(alarm(text), 0.0)
+    standing.add(alarm(ended, active=False), 1.0)
+    assert texts(standing) == [left]
+
+
+def test_what_nobody_will_end_any_more_is_forgotten() -> None:
+    standing = Standing()
+    for source in ("can0", "can1"):
+        standing.add(begins("bus_off", "it has left the bus", source), 0.0)
+    standing.forget(("bus_off",), "can0")
+    assert [event.source for event in standing.at(0.0)] == ["can1"]
+    standing.forget(("bus_off",))
+    assert texts(standing) == []
+
+
 def test_what_happened_holds_for_a_while_and_once() -> None:
     standing = Standing()
     standing.add(begins("sink_refused", "2 points"), 0.0)

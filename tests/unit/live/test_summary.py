@@ -69,4 +69,13 @@ def test_a_service_that_has_ended_leaves_its_accounts() -> None:
         "drive.log: read 1,000, decoded 900, unknown 100, nothing lost",
         "points: made 900, acknowledged 890, waiting disk 10, all accounted for",
     ]
-    assert list(end_lines(accounts, 10)) == [*lines[-2:], "stopped; 10 points wait in the spool"]
+    stopped = "stopped; 10 points wait in the spool"
+    assert list(end_lines(accounts, {"points_waiting_disk": 10})) == [*lines[-2:], stopped]
+
+
+def test_a_service_that_ends_while_the_disk_refuses_says_what_waits_in_memory() -> None:
+    accounts = {"points/made/battery": 12, "points/acknowledged": 2}
+    assert list(end_lines(accounts, {"points_waiting_memory": 7, "points_waiting_disk": 3})) == [
+        "points: made 12, acknowledged 2, waiting memory 7, waiting disk 3, all accounted for",
+        "stopped; 10 points wait in the spool",
+    ]

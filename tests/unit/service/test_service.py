@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
+
 from telemetry.config import load_config
+from telemetry.model.events import begins
 from telemetry.service.service import Service
+from telemetry.sources.items import SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 from telemetry.spool import Spool
 from telemetry.spool.filesystem import RealFileSystem
@@ -96,3 +100,32 @@ def test_a_service_that_was_asked_to_stop_reports_that_it_stops(tmp_path: Path) 
         assert service._describe()["state"]["service"] == "running"
         service.stop()
         assert service._describe()["state"]["service"] == "stopping"
+
+
+def test_the_state_of_a_bus_ends_with_its_source(tmp_path: Path) -> None:
+    """Whatever a reload puts in its place begins in the state `error_active`."""
+    with started(write_config(tmp_path), FakeClock()) as service:
+        service._output.put(SourceEvent(begins("bus_off", "it has left the bus", "bus"), 0))
+        service._step()
+        assert [event.code for event in service._live_state.snapshot().standing] == ["bus_off"]
+        service._output.put(SourceEnded("bus", {}))
+        service._step()
+        assert service._live_state.snapshot().standing == ()
+
+
+def test_the_last_lines_balance_where_the_server_takes_points_after_the_last_figures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", logger="telemetry.service")
+    with started(write_config(tmp_path), FakeClock()) as service:
+        service._report_start()
+        publish = service._publish
+
+        def publish_then_take() -> None:
+            publish()
+            entry = service._spool.next_live() or service._spool.next_backlog()
+            assert entry is not None
+            service._spool.acknowledge(entry.sequence)
+
+        monkeypatch.setattr(service, "_publish", publish_then_take)
+    assert "all accounted for" in caplog.text
