@@ -25,7 +25,7 @@ from telemetry.toml_text import parse_toml, read_toml_text
 STDIN = Path("-")
 INCLUDE = "include"  # the key
 MAX_FILES = 256
-_WILDCARDS = frozenset("*?[")
+_WILDCARDS = frozenset("*?")
 
 
 @dataclass(frozen=True)
@@ -211,17 +211,17 @@ def _are_tables(value: object) -> bool:
 
 def _matching(folder: Path, pattern: str) -> list[Path]:
     """Return the files of a folder whose name fits, by name; none begins with a dot, as in a shell."""
+    pattern = pattern.replace("[", "[[]")  # fnmatch knows sets of characters, too
     try:
-        found = sorted(folder.iterdir())
+        return [
+            file
+            for file in sorted(folder.iterdir())
+            if fnmatch.fnmatchcase(file.name, pattern) and file.name[0] != "." and file.is_file()
+        ]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(folder)) from error
-    return [
-        file
-        for file in found
-        if fnmatch.fnmatchcase(file.name, pattern) and file.name[0] != "." and file.is_file()
-    ]
 
 
 def _is_folder(path: Path) -> bool:

@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = re.compile(r"(\+?)([0-9]{1,10})(?:\.([0-9]{1,9}))?")
-_FRACTION = re.compile(r"(?<=:[0-9]{2})[.,]([0-9]{1,9})(?![0-9])")
+# Of the seconds of the time alone: datetime reads that of a minute as one of a second, and drops ns.
+_FRACTION = re.compile(
+    r"(?:(?<=[^0-9+-][0-9]{2}:[0-9]{2}:[0-9]{2})|(?<=[^0-9+-][0-9]{6}))[.,]([0-9]{1,9})(?![0-9])"
+)
 _EXAMPLES = "+90 (seconds since the first frame), 1700000000.5 or 2023-11-14T22:13:20Z"
 _HIGHEST_NS = (1 << 63) - 1
 
@@ -35,8 +38,11 @@ def read_instant(text: str) -> Instant:
             raise ValueError(f"{text!r} is later than 2262")
         return Instant(ns, bool(match[1]))
     fraction = _FRACTION.search(text)
+    without = _FRACTION.sub("", text, count=1)
     try:
-        whole = datetime.fromisoformat(_FRACTION.sub("", text, count=1))
+        if "." in without or "," in without:
+            raise ValueError
+        whole = datetime.fromisoformat(without)
     except ValueError:
         raise ValueError(f"{text!r} is not a time like {_EXAMPLES}") from None
     if whole.tzinfo is None:

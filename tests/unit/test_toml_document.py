@@ -1,5 +1,6 @@
 """Files that make one configuration: what adds up, what is refused, and what a message calls the place."""
 
+import errno
 import io
 import os
 import re
@@ -145,6 +146,33 @@ def test_what_cannot_be_included_is_refused_by_its_place(tmp_path: Path, include
 def test_a_pattern_that_nothing_fits_includes_nothing(tmp_path: Path) -> None:
     texts = {"gateway.toml": 'include = ["conf.d/*.toml", "local-*.toml"]\n' + MINIMAL}
     assert load(tmp_path, texts).vehicle == "van-7"
+
+
+def test_brackets_in_the_name_of_an_included_file_stand_for_themselves(tmp_path: Path) -> None:
+    texts = {
+        "gateway.toml": 'include = ["map[1].toml", "bus[1]*.toml"]\n' + MINIMAL,
+        "map[1].toml": '[[can]]\nname = "can1"\n',
+        "bus[1]-a.toml": '[[can]]\nname = "can2"\n',
+        "bus1-b.toml": "nonsense = 1\n",
+    }
+    assert [source.name for source in load(tmp_path, texts).sources] == ["can0", "can1", "can2"]
+
+
+def test_a_folder_that_may_be_listed_but_not_entered_is_refused_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "conf.d"
+    texts = {"gateway.toml": 'include = ["conf.d/*.toml"]\n' + MINIMAL, "conf.d/a.toml": ""}
+    real = Path.is_file
+
+    def refuse_inside(file: Path) -> bool:
+        """As for whoever is not root."""
+        if file.parent == folder:
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+        return real(file)
+
+    monkeypatch.setattr(Path, "is_file", refuse_inside)
+    assert refused(tmp_path, texts) == "conf.d: cannot be read: Permission denied"
 
 
 def test_a_pipe_among_the_files_of_a_folder_is_left_out(tmp_path: Path) -> None:

@@ -42,10 +42,30 @@ def test_any_other_text_is_refused_and_quoted(text: str) -> None:
         assert repr(text) in str(error)  # noqa: PT017 - most texts are refused, and some are times
 
 
-@pytest.mark.parametrize("text", ["", "-1", "2023-11-14T22:13:20", "+", "1e9", "99999999999", "9999999999"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-1",
+        "2023-11-14T22:13:20",
+        "+",
+        "1e9",
+        "99999999999",
+        "9999999999",
+        "2023-11-14T22:13.5Z",  # ISO 8601: 22:13:30; datetime: 22:13:00.5
+        "2023-11-14T22.5Z",
+        "2023-11-14T22:13:20.1234567891Z",
+        "2023-11-14T22:13:20+01:00:00.5",
+    ],
+)
 def test_what_is_no_time_or_has_no_zone_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_instant(text)
+
+
+@pytest.mark.parametrize("text", ["20231114T221320.123456789Z", "2023-11-14 22:13:20,123456789+00:00"])
+def test_the_nanoseconds_of_each_way_to_write_a_time_are_kept(text: str) -> None:
+    assert read_instant(text) == Instant(1_700_000_000_123_456_789)
 
 
 def test_a_relative_time_counts_from_the_first_frame() -> None:
