@@ -67,9 +67,12 @@ def test_without_a_map_the_messages_can_be_asked_for(tmp_path: Path) -> None:
         with Gateway(tmp_path, influx, bus) as gateway:
             gateway.start()
             listener.accept()
-            wait_for_live(gateway, lambda live: "messages" in live, "messages")
-            listener.send([PACK_POWER])
-            live = wait_for_live(gateway, lambda live: bool(live["messages"]), "messages")
+
+            def has_messages(live: Live) -> bool:
+                listener.send([PACK_POWER])  # they are followed from the first question on
+                return bool(live.get("messages"))
+
+            live = wait_for_live(gateway, has_messages, "messages")
             (message,) = live["messages"]
             assert (message["message"], message["source"]) == ("BMS_PackPower", "bus")
             assert message["signals"]["PackVoltage"] == 99.99
