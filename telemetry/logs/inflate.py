@@ -133,6 +133,7 @@ class _Gzip(Pieces):
         # pass for a while as those of one that was cut off.
         window = self._window
         pieces = []
+        at = 0
         for at in range(len(data)):
             if at and data.startswith(_GZIP_BEGINNING, at) and _is_gzip(data[at : at + _TRIAL_BYTES]):
                 self._failure = DamagedError(EARLY, window.place + at)
@@ -298,7 +299,8 @@ class _Streams(Pieces):
             except (lzma.LZMAError, OSError, EOFError) as error:
                 raise DamagedError(str(error).lower(), window.place) from error
             self._begun = True
-            window.take(len(fed) - len(self._member.unused_data))
+            window.take(len(fed))
+            window.give_back(self._member.unused_data)  # of earlier calls, too
             if piece:
                 return piece
 

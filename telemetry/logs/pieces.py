@@ -71,6 +71,11 @@ class Window:
         self.place += len(taken)
         return taken
 
+    def give_back(self, data: bytes) -> None:
+        """Have these bytes, which were taken last, once more."""
+        self.data = data + self.data
+        self.place -= len(data)
+
     def skip_padding(self) -> None:
         """Skip zeros, which are not data after a member."""
         while self.hold(1):

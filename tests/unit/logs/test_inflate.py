@@ -85,6 +85,16 @@ def test_zeros_after_a_member_are_padding() -> None:
     assert give(lzma.compress(TEXT) + bytes(700) + lzma.compress(TEXT) + bytes(4), ".xz") == (TEXT * 2, "")
 
 
+@pytest.mark.parametrize("suffix", PACK)
+def test_a_member_that_ends_long_after_its_last_byte_was_read_costs_nothing_of_the_next(suffix: str) -> None:
+    pack = PACK[suffix]
+    first, second = b"x" * 3_000_000, b"y" * 400_000
+    padding = b"" if suffix == ".zst" else bytes(8)
+    out, problem = give(pack(first) + padding + pack(second), suffix)
+    assert (len(out), problem) == (3_400_000, "")
+    assert out == first + second
+
+
 @pytest.mark.parametrize("checksum", [True, False])
 @pytest.mark.parametrize("known_size", [True, False])
 def test_zstandard_frames_are_read_in_all_their_forms(checksum: bool, known_size: bool) -> None:
