@@ -54,6 +54,7 @@ class _Table:
         self._name = name
         self._columns = {column.name: column for column in _head(spec)}
         self._head = frozenset(self._columns)
+        self._owners: dict[str, tuple[str, bool]] = {}  # by column: its signal, and whether it holds words
         self._records: list[tuple[int, tuple[int, ...]]] = []
 
     def add(self, record: int, spec: RecordSpec) -> None:
@@ -66,11 +67,11 @@ class _Table:
         """Return the index of the field's column, which is there from now on."""
         kind = kind_of(field)
         name = field.signal or field.name
+        owner = (name, kind is ColumnKind.WORDS)
         while name in self._head:
             name += "_signal"
-        is_words = kind is ColumnKind.WORDS
-        while name in self._columns and (self._columns[name].kind is ColumnKind.WORDS) != is_words:
-            name += "_text"
+        while self._owners.setdefault(name, owner) != owner:
+            name += "_text" if kind is ColumnKind.WORDS else "_signal"
         column = self._columns.setdefault(name, ColumnSpec(name, kind, field.unit))
         self._columns[name] = replace(column, kind=common_kind(column.kind, kind))
         return list(self._columns).index(name)

@@ -1,5 +1,6 @@
 """Which tables and columns there are."""
 
+import pytest
 from telemetry_core.columns.spec import ColumnKind, TableSpec
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 
@@ -45,6 +46,14 @@ def test_a_signal_called_like_a_column_of_the_head_gets_another_name() -> None:
     assert [column.name for column in table.columns] == ["time", "channel", "id", "time_signal"]
 
 
+@pytest.mark.parametrize("names", [("time", "time_signal"), ("time_signal", "time"), ("id", "id_signal")])
+def test_a_signal_called_like_the_column_of_another_has_its_own(names: tuple[str, str]) -> None:
+    fields = tuple(FieldSpec(f"f{number}", SlotKind.UINT, signal=name) for number, name in enumerate(names))
+    table, _ = lay_out([RecordSpec("Pack", fields)])
+    assert table.records == ((0, (3, 4)),)
+    assert len({column.name for column in table.columns}) == 5
+
+
 def test_a_message_called_like_a_measurement_of_the_data_model_stays_apart() -> None:
     message = RecordSpec("can_battery", (WHOLE,), message="battery")
     battery = RecordSpec("battery", (FieldSpec("voltage_v", SlotKind.FLOAT),), modelled=True)
@@ -66,3 +75,13 @@ def test_words_and_numbers_of_one_name_have_a_column_each() -> None:
     words = FieldSpec("b", SlotKind.WORD, signal="a", texts=((0, "off"),))
     table, _ = lay_out([RecordSpec("Pack", (WHOLE, words))])
     assert {"a": ColumnKind.INT64, "a_text": ColumnKind.WORDS}.items() <= kinds(table).items()
+
+
+def test_words_of_one_signal_and_those_of_another_called_like_their_column_have_a_column_each() -> None:
+    fields = [FieldSpec(name, SlotKind.UINT) for name in ("a", "a_text")]
+    fields += [
+        FieldSpec(f"{name}_w", SlotKind.WORD, signal=name, texts=((0, "off"),)) for name in ("a", "a_text")
+    ]
+    table, _ = lay_out([RecordSpec("Pack", tuple(fields))])
+    assert table.records == ((0, (3, 4, 5, 6)),)
+    assert len({column.name for column in table.columns}) == 7
