@@ -53,7 +53,7 @@ _SAYING_WHAT = (  # of the options, besides files and target: a configuration sa
     "signal",
 )
 _OR_CONFIGURED = (*_SAYING_WHAT, "dbc", "protect", "messages")
-_OF_LOGS = ("signal", "from_time", "to_time", "unknown")
+_OF_CAN = ("signal", "from_time", "to_time", "unknown")
 _TARGET = ("url", "org", "bucket", "database", "token_file", "username", "password_file", "create")
 
 
@@ -245,9 +245,8 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
         raise UsageError("no database was given", where=str(arguments.logs[0]), hint="add one: --dbc FILE")
     if arguments.protocol and _given(arguments, ("dbc", "first_wins", "j1939", "protect")):
         raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
-    if arguments.protocol and _given(arguments, _OF_LOGS):
-        key = _given(arguments, _OF_LOGS)[0]
-        raise UsageError("is for logs of CAN", where=_flag(key), hint="leave it out, or --protocol")
+    if arguments.protocol:
+        _refuse_of_can(arguments)
     if arguments.unknown and (others := _given(arguments, ("wide", "signal", "from_time", "to_time"))):
         raise UsageError("stands beside --unknown", where=_flag(others[0]), hint="leave one of them out")
     if arguments.unknown and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
@@ -266,6 +265,12 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
             where="--messages",
             hint="messages of a bus are always there; into InfluxDB goes what serial messages mean",
         )
+
+
+def _refuse_of_can(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for what a capture of a serial port cannot have."""
+    if given := _given(arguments, _OF_CAN):
+        raise UsageError("is for logs of CAN", where=_flag(given[0]), hint="leave it out for a serial port")
 
 
 def _given(arguments: argparse.Namespace, keys: Sequence[str]) -> list[str]:
@@ -344,6 +349,7 @@ def _configured(
     stages = partial(composition.make_stages, output, rows_to=rows_to)
     files = [*config.files, *database_files(config)]
     if recorded.is_serial:
+        _refuse_of_can(arguments)
         times = TimeForm(arguments.time)
         return lambda _: CaptureDecoder(stages(), recorded, times=times), files
     return of_logs(stages, recorded), files

@@ -186,3 +186,13 @@ def test_no_secret_and_no_folder_of_the_service_is_needed_for_text(folder: Path)
     assert main(["decode", "--config", "gateway.toml", "--format", "lp", "-o", "out", "bus.log"]) == 0
     assert Path("out").read_text().startswith("One,source=traction,vehicle=van ")
     assert not (folder / "spool").exists()
+
+
+@pytest.mark.parametrize("option", [["--from", "+5"], ["--to", "+5"], ["--unknown"]])
+def test_what_a_capture_of_a_serial_port_cannot_have_is_refused(
+    option: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("bus.log").write_text("(1.0) bms TX DDA50300FFFD77\n")
+    port = '[[serial]]\nname = "bms"\nport = "/dev/nowhere"\nprotocol = "jbd"\n'
+    assert decode(port, *option, output="csv") == (64, "")
+    assert f"{option[0]}: is for logs of CAN (leave it out for a serial port)" in capfd.readouterr().err
