@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 MOST_TIMES = 20.0  # the size of a panel's largest curve, of that of the smallest
+_MOST_A_WORD = 2  # values that occur; of more it is a number, of which a word names an exception
 _ID_BITS = 0x9FFFFFFF  # of an origin
 
 
@@ -46,7 +47,7 @@ class Panel:
     """Curves of one unit. words: what the values of the only signal mean; is_flags: all are 0 or 1."""
 
     unit: str
-    words: tuple[tuple[int, str], ...] = ()
+    words: tuple[tuple[float, str], ...] = ()
     is_flags: bool = False
     curves: list[Curve] = field(default_factory=list)
 
@@ -60,6 +61,7 @@ class _Chosen:
     record: int
     index: int
     unit: str
+    words: tuple[tuple[float, str], ...]  # by value, where the database has them by raw value
     spec: SignalSpec
 
 
@@ -79,8 +81,9 @@ def make_panels(plan: PlanSpec, points: Points, channels: Sequence[str], globs: 
 
 def _panel_for(one: _Chosen, curve: Curve, panels: list[Panel]) -> Panel:
     """Return the panel that the curve goes to, which may be a new one."""
-    words = () if one.unit else one.spec.choices
-    is_flag = not one.unit and not words and one.spec.bit_count == 1
+    is_named = not one.unit and len(set(curve.values.tolist())) <= _MOST_A_WORD * len(one.words)
+    words = one.words if is_named else ()
+    is_flag = not one.unit and not one.words and one.spec.bit_count == 1
     for panel in panels:
         is_alike = (panel.unit, panel.words, panel.is_flags) == (one.unit, words, is_flag)
         if is_alike and (is_flag or words or _is_comparable(panel, curve)):
@@ -109,7 +112,8 @@ def _in_order(plan: PlanSpec, globs: Sequence[str]) -> Iterator[_Chosen]:
                 name = record.message or record.measurement
                 if spec.kind is not SlotKind.WORD and place not in found and matches(glob, name, shown):
                     found.add(place)
-                    yield _Chosen(name, shown, *place, spec.unit, signal)
+                    words = tuple((raw * spec.factor + spec.offset, word) for raw, word in signal.choices)
+                    yield _Chosen(name, shown, *place, spec.unit, words, signal)
 
 
 def _curves(

@@ -175,7 +175,7 @@ def _draw_panel(axes: "Axes", panel: Panel, axis: _TimeAxis) -> None:
 def _name_values(axes: "Axes", panel: Panel) -> None:
     """Write the words that occur at the values that they stand for."""
     seen = {float(value) for curve in panel.curves for value in set(curve.values.tolist())}
-    words = {float(raw): word for raw, word in panel.words}
+    words = dict(panel.words)
     ticks = sorted(seen)
     axes.set_yticks(ticks)
     axes.set_yticklabels([words.get(tick, f"{tick:g}") for tick in ticks], parse_math=False)

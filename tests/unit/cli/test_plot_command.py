@@ -71,6 +71,28 @@ def test_values_with_words_are_named(texts: Texts) -> None:
     assert "charge" in texts(CHARGE, "BMS_PackPower.State", "--dbc", str(VEHICLE_DBC))
 
 
+def test_words_stand_at_the_values_of_the_raw_values_that_they_name(texts: Texts, tmp_path: Path) -> None:
+    database, log = tmp_path / "gear.dbc", tmp_path / "gear.log"
+    database.write_text(
+        'VERSION ""\nBU_: X\nBO_ 1 Gearbox: 8 X\n SG_ Gear : 0|8@1+ (1,-1) [0|0] "" X\n'
+        'VAL_ 1 Gear 0 "P" 1 "R" 2 "N" ;\n'
+    )
+    log.write_text("(1.0) can0 001#0000000000000000\n(2.0) can0 001#0100000000000000\n")
+    drawn = texts(str(log), "Gear", "--dbc", str(database))
+    assert [text for text in drawn if text in ("P", "R", "N", "-1", "0")][-2:] == ["P", "R"]
+
+
+def test_a_counter_with_a_word_for_one_value_has_the_ticks_of_a_number(texts: Texts, tmp_path: Path) -> None:
+    database, log = tmp_path / "counter.dbc", tmp_path / "counter.log"
+    database.write_text(
+        'VERSION ""\nBU_: X\nBO_ 1 Pulses: 8 X\n SG_ Count : 0|16@1+ (1,0) [0|0] "" X\n'
+        'VAL_ 1 Count 65535 "SNA" ;\n'
+    )
+    log.write_text("".join(f"({n}.0) can0 001#{n % 256:02X}{n // 256:02X}000000000000\n" for n in range(300)))
+    drawn = texts(str(log), "Count", "--dbc", str(database))
+    assert len(drawn) < 40
+
+
 def test_a_signal_of_several_channels_is_a_curve_for_each(texts: Texts) -> None:
     drawn = texts(LOG, "PackState.Voltage", "--dbc", DBC)
     assert [text for text in drawn if text.startswith("Voltage")] == ["Voltage  can0", "Voltage  can1"]
