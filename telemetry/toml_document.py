@@ -28,6 +28,11 @@ MAX_FILES = 256
 _WILDCARDS = frozenset("*?")
 
 
+def shown_name(file: Path) -> str:
+    """Return what messages call `file`: its path, or `stdin` for `-`."""
+    return "stdin" if file == STDIN else str(file)
+
+
 @dataclass(frozen=True)
 class Part:
     """One file of a document. text: as it was read; empty: the values are not from a file."""
@@ -46,7 +51,7 @@ class Part:
 
     def place(self, path: str) -> str:
         """Return `file:line: path`; of a key that is not there the line of its table, if it has one."""
-        name = "stdin" if self.file == STDIN else str(self.file)
+        name = shown_name(self.file)
         known = (each for one in _upward(path) for each in (one, f"{one}[0]") if each in self._lines)
         line = next((self._lines[each] for each in known), None)
         where = name if line is None else f"{name}:{line}"
@@ -116,7 +121,7 @@ def read_document(path: Path) -> Document:
     """Return what the file or folder `path` holds, or stdin (`-`). Raises ConfigError."""
     if path == STDIN or not _is_folder(path):
         text = read_toml_text(path)
-        values = parse_toml(text, Path("stdin") if path == STDIN else path)
+        values = parse_toml(text, Path(shown_name(path)))
         part = Part(path, text)
         if INCLUDE not in values:
             return Document(path, values, (part,))

@@ -90,7 +90,9 @@ class TomlTable:
 
     def _text(self, key: str, default: str | None, one_of: tuple[str, ...] = ()) -> str:
         value = self._take(key, default)
-        if not isinstance(value, str) or not value:
+        if value == "":
+            raise self.wrong(key, "is empty")
+        if not isinstance(value, str):
             raise self.wrong(key, f"must be text, not {_describe(value)}")
         if one_of and value not in one_of:
             raise self.wrong(key, f"must be one of {', '.join(one_of)}, not {value!r}")

@@ -35,6 +35,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")  # tomllib's
 _ENDS = {
     '"""': re.compile(r'[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"{3,5}', re.DOTALL),
     "'''": re.compile(r".*?'{3,5}", re.DOTALL),
@@ -79,7 +80,17 @@ def parse_toml(text: str, file: Path) -> dict[str, Any]:
         _check_bounds(text, file)
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib's own, and Python's of a number or a date
-        raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
+        raise _refusal(str(error), text, file) from error
+
+
+def _refusal(words: str, text: str, file: Path) -> ConfigError:
+    """Return the error for `words` of tomllib, at the line that they name."""
+    place = _PLACE.search(words)
+    if place is None:
+        return ConfigError(f"is not valid TOML: {words}", where=str(file))
+    line = place["line"] or text.count("\n", 0, len(text.rstrip())) + 1
+    at = f"at column {place['column']}" if place["column"] else "at the end of the file"
+    return ConfigError(f"is not valid TOML: {words[: place.start()]}, {at}", where=f"{file}:{line}")
 
 
 def _check_bounds(text: str, file: Path) -> None:

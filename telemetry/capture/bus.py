@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib.metadata
 import socket
 import struct
 from collections.abc import Mapping
@@ -12,13 +13,14 @@ import can
 import can.cli
 
 from telemetry.config import Config
-from telemetry.errors import UnavailableError, UsageError
+from telemetry.errors import MissingPackageError, TelemetryError, UnavailableError, UsageError
 
 _BUS_KEYS = ("interface", "channel", "bitrate", "fd", "data_bitrate", "can_filters", "timing", "bus_kwargs")
 RECEIVE_BYTES = 8 * 1024 * 1024
 _SO_MEMINFO = 55  # of linux/sock_diag.h and asm-generic/socket.h
 _DROPS = 8  # index of what was dropped among its nine numbers
 _SO_RCVBUFFORCE = 33
+_EXTRAS = {"udp_multicast": "multicast"}  # of python-can, where they are not called as the interface
 
 
 def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -46,14 +48,17 @@ def options_from(config: Config, source: str) -> dict[str, Any]:
 
 
 def open_bus(options: Mapping[str, Any]) -> can.BusABC:
-    """Open the bus. Raises UsageError where none is named, UnavailableError where it cannot be opened."""
+    """Open the bus.
+
+    Raises UsageError where no known interface is named, MissingPackageError where python-can lacks a package
+    for it, UnavailableError where it cannot be opened.
+    """
     try:
         # What is not given comes from python-can's configuration files and environment.
         bus = can.Bus(**options)
-    except can.CanInterfaceNotImplementedError as error:
-        hint = "-i and -c, CONFIG, or a configuration file of python-can"
-        raise UsageError(str(error), where="capture", hint=hint) from error
-    except (can.CanError, OSError, ValueError, TypeError, ImportError) as error:
+    except (can.CanInterfaceNotImplementedError, ImportError) as error:
+        raise _not_usable(options, str(error)) from error
+    except (can.CanError, OSError, ValueError, TypeError) as error:
         if options.get("interface") == "socketcan" and not _kernel_has_can():
             hint = "an adapter of python-can may do without: -i slcan, gs_usb, …"
             raise UnavailableError("this kernel has no CAN", where=_name(options), hint=hint) from error
@@ -72,6 +77,20 @@ def dropped(bus: can.BusABC) -> int | None:
         return int(struct.unpack("9I", known)[_DROPS])
     except (OSError, AttributeError, struct.error):
         return None
+
+
+def _not_usable(options: Mapping[str, Any], words: str) -> TelemetryError:
+    """Return the error for an interface that python-can does not know, or cannot use here."""
+    try:
+        interface = can.util.load_config(config=dict(options))["interface"]
+    except can.CanInterfaceNotImplementedError:
+        return UsageError(
+            words, where="capture", hint="-i and -c, CONFIG, or a configuration file of python-can"
+        )
+    extra = _EXTRAS.get(interface, interface.replace("_", "-"))
+    if extra in (importlib.metadata.metadata("python-can").get_all("Provides-Extra") or ()):
+        return MissingPackageError(words, where=interface, hint=f"pip install 'python-can[{extra}]'")
+    return UnavailableError(words, where=interface)
 
 
 def _name(options: Mapping[str, Any]) -> str:

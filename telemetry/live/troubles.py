@@ -1,7 +1,8 @@
 """What is wrong now, as sentences for people: alarms, outages and refusals, the worst first.
 
 Promises: each trouble is there once, from what shows it best. A source, the server and the disk show it by
-their state; alarms and whatever else has no state show it by their events.
+their state; alarms and whatever else has no state show it by their events. Refused points are a trouble while
+dead letters are left.
 
 Pure.
 """
@@ -34,10 +35,9 @@ def troubles(status: Json, standing: Sequence[Event]) -> list[dict[str, Any]]:
 
     status: as the service gives it, or a part of it; standing: events that hold.
     """
-    found = [
-        *_of_service(status),
-        *(_of_event(each) for each in standing if each.code not in _SHOWN_BY_STATE),
-    ]
+    over = {"sink_refused"} if status.get("accounts", {}).get("points/dead") == 0 else set()
+    hidden = _SHOWN_BY_STATE | over
+    found = [*_of_service(status), *(_of_event(each) for each in standing if each.code not in hidden)]
     found.sort(key=lambda trouble: -trouble[0])
     return [{"level": int(level), "code": code, "text": text} for level, code, text in found]
 

@@ -32,6 +32,14 @@ _STATE = (
     ("cycles", "cycles", "{:.0f}", ""),
     ("insulation_kohm", "insulation", "{:.0f}", "kOhm"),
 )
+_FLOWN = (
+    ("charged_ah", "charge in", "{:.1f}", "Ah"),
+    ("discharged_ah", "charge out", "{:.1f}", "Ah"),
+)
+_FLOWN_WH = (  # shown in kWh
+    ("charged_wh", "energy in", "{:.2f}", "kWh"),
+    ("discharged_wh", "energy out", "{:.2f}", "kWh"),
+)
 _FLAGS = (
     ("charging", "charging", "not charging"),
     ("discharging", "discharging", "not discharging"),
@@ -72,7 +80,10 @@ def pack_lines(pack: Json, width: int) -> Iterator[Text]:
         state.insert(1, bar(values["soc_pct"], _SOC_BAR, style))
     yield from flow(state, width)
     yield from flow([*_extremes(values, stale), *_temperatures(values, stale)], width)
-    shown = {row[0] for row in (*_ELECTRICAL, *_STATE, *_FLAGS)}.union(_EXTREMES, _TEMPERATURES)
+    energies_kwh = {name: values[name] / 1000.0 for name, *_ in _FLOWN_WH if name in values}
+    yield from flow([*_values(_FLOWN, values, stale), *_values(_FLOWN_WH, energies_kwh, stale)], width)
+    rows = (*_ELECTRICAL, *_STATE, *_FLOWN, *_FLOWN_WH, *_FLAGS)
+    shown = {row[0] for row in rows}.union(_EXTREMES, _TEMPERATURES)
     yield from flow(_others(values, stale, shown), width)
     yield from cell_bars(pack["cells_v"], width, is_stale="cells_v" in stale)
     if pack["temps_c"]:

@@ -16,12 +16,14 @@ from telemetry.databases.bus import LoadedPlan
 from telemetry.errors import StorageError
 from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import EVENT
+from telemetry.rules.map import is_alarm
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
 from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.sources.kinds import sharing
 from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.stages.prepare import compose
+from telemetry.toml_document import shown_name
 
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
@@ -35,16 +37,18 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     composition = compose(config)
     composition.make_stages()  # refuses names in [send] and [reduce] that nothing has
     entries, protected, modelling = composition.entries, composition.protected, composition.modelling
-    count = f" ({len(config.files)} files)" if len(config.files) > 1 else ""
-    yield Finding(Grade.FACT, f"{config.file}{count}: vehicle {config.vehicle}")
+    files = f" ({len(config.files)} files)" if len(config.files) > 1 else ""
+    yield Finding(Grade.FACT, f"{shown_name(config.file)}{files}: vehicle {config.vehicle}")
     yield from _plan_findings(composition.loaded)
     if entries:
         written = {record.measurement for record in modelling.map.records} if modelling.map else set()
-        written |= {EVENT.name} if modelling.alarms else set()
-        yield Finding(Grade.FACT, f"mapped: {len(entries)} entries write {', '.join(sorted(written))}")
+        written |= {EVENT.name} if any(map(is_alarm, entries)) else set()
+        count = "1 entry writes" if len(entries) == 1 else f"{len(entries)} entries write"
+        yield Finding(Grade.FACT, f"mapped: {count} {', '.join(sorted(written))}")
     if protected.rules:
         names = sorted({rule.name for rule in protected.rules})
-        yield Finding(Grade.FACT, f"protected: {len(names)} messages ({', '.join(names)})")
+        count = "1 message" if len(names) == 1 else f"{len(names)} messages"
+        yield Finding(Grade.FACT, f"protected: {count} ({', '.join(names)})")
     if not (entries or config.send.messages):
         words = "messages = false, and no [[map]]: the service's own state is all that is sent"
         yield Finding(Grade.WARNING, f"send: {words}")

@@ -12,6 +12,7 @@ from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import DataError, InputMissingError, UsageError
 from telemetry.ledger import Counters
+from telemetry.live.words import duration
 from telemetry.model.events import Event
 from telemetry.model.finding import Finding, Grade
 from telemetry.rules.senders import CODES as ABOUT_SENDERS
@@ -25,6 +26,7 @@ from telemetry.stages.prepare import Composition
 from telemetry.stages.stages import Stages
 
 MOST_NAMED = 10  # messages that cost most
+FEWEST_INTERVALS = 20  # of [reduce]: a row at the beginning and one at the end come on top of one each
 
 
 def log_findings(composition: Composition, spool_bytes: int, clock: Clock) -> Iterator[Finding]:
@@ -133,9 +135,10 @@ def _rate_findings(
             f" {share.bytes_per_s * DAY_S / 1e6:.1f} MB a day, {part_pct:.0f} %",
         )
     longest_s = max((config.reduce.every_s, *config.reduce.every_s_by_measurement.values()))
-    if longest_s > rate.duration_s:
-        words = f"[reduce] holds rows for {longest_s:g} s, and {rate.duration_s:.0f} s were measured"
-        yield Finding(Grade.WARNING, f"{name}: {words}: it will be less")
+    if rate.duration_s < FEWEST_INTERVALS * longest_s:
+        words = f"[reduce] holds rows for {longest_s:g} s, and only {duration(rate.duration_s)} were measured"
+        hint = f"measure {FEWEST_INTERVALS * longest_s:g} s or more"
+        yield Finding(Grade.WARNING, f"{name}: {words}: it will be less ({hint})")
 
 
 class _Events:

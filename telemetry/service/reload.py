@@ -19,6 +19,7 @@ from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError, TelemetryError
 from telemetry.stages.prepare import Prepared, prepare
 from telemetry.threads import start
+from telemetry.toml_document import read_document
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -51,7 +52,7 @@ def prepare_again(running: Config) -> Prepared:
     if key:
         raise ConfigError(
             "a change takes effect after a restart only",
-            where=f"{config.file}: {key}",
+            where=read_document(config.file).place(key),
             hint="systemctl restart",
         )
     return prepare(config)

@@ -260,7 +260,8 @@ class Sender:
             if dead_points and (reported_s is None or now_s - reported_s >= REFUSED_EVENT_S):
                 self._refused_reported_s = now_s
                 first = delivery.dead[0]
-                self._on_event(begins("sink_refused", f"{dead_points} points: {first.reason}: {first.words}"))
+                points = "1 point" if dead_points == 1 else f"{dead_points} points"
+                self._on_event(begins("sink_refused", f"{points}: {first.reason}: {first.words}"))
 
     def _prepare(self, entry: Entry) -> Delivery | None:
         """How `entry` is to be sent; None while its stamps count from boot and the time is not known."""

@@ -128,7 +128,7 @@ def test_a_missing_key_is_named_by_the_line_of_its_table(tmp_path: Path) -> None
         ('["more.toml", "./more.toml"]', "gateway.toml:1: include: includes more.toml twice (see gateway"),
         ('["gateway.toml"]', "gateway.toml:1: include: includes gateway.toml twice (see gateway.toml)"),
         ('["ring.toml"]', "ring.toml:1: include: includes gateway.toml twice (see gateway.toml)"),
-        ('["bad.toml"]', "bad.toml: is not valid TOML"),
+        ('["bad.toml"]', "bad.toml:1: is not valid TOML"),
         ('["many/*.toml"]', f"gateway.toml:1: include: more than {MAX_FILES} files are included"),
         ('["' + "x" * 300 + '"]', "gateway.toml:1: include: cannot be read: "),
     ],
@@ -189,7 +189,7 @@ def test_stdin_is_read_where_the_name_is_a_dash(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ConfigError, match=r"^stdin:1: vehicle: must be text"):
         TomlTable.load(Path("-")).take_text("vehicle")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"vehicle = ")))
-    with pytest.raises(ConfigError, match=r"^stdin: is not valid TOML"):
+    with pytest.raises(ConfigError, match=r"^stdin:1: is not valid TOML"):
         read_document(Path("-"))
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(ConfigError, match=r"^stdin: is closed"):

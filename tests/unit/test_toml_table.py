@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import ConfigError
+from telemetry.toml_document import Document
 from telemetry.toml_table import TomlTable
 
 
@@ -32,7 +33,7 @@ def test_each_kind_of_value_is_read_as_it_stands(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a = 1", "a: must be text, not an integer"),
-        ("a = ''", "a: must be text, not an empty text"),
+        ("a = ''", "a: is empty"),
         ("b = 1", "b: must be true or false, not an integer"),
         ("c = true", "c: must be a number, not true/false"),
         ("c = nan", "c: must be a finite number, not nan"),
@@ -148,6 +149,24 @@ def test_what_would_cost_more_than_its_text_is_refused_before_it_is_read(
     with pytest.raises(ConfigError, match=r"gateway\.toml:2: .*more than \d+") as caught:
         table(tmp_path, f"# no harm here\n{text}\n")
     assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize(
+    ("text", "reported"),
+    [
+        ("a = 1\nb = \n", "gateway.toml:2: is not valid TOML: Invalid value, at column 5"),
+        ("a = 1\nb = [1,\n\n", "gateway.toml:2: is not valid TOML: .*, at the end of the file"),
+    ],
+)
+def test_text_that_is_not_toml_is_refused_by_its_line(tmp_path: Path, text: str, reported: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{reported}$"):
+        table(tmp_path, text)
+
+
+def test_a_variable_that_is_empty_is_called_empty() -> None:
+    document = Document.plain(Path("gateway.toml"), {"url": "${URL}"})
+    with pytest.raises(ConfigError, match=r"^gateway.toml: url: is empty$"):
+        TomlTable(document, {"URL": ""}).take_text("url")
 
 
 def test_a_number_that_python_refuses_is_refused_like_any_other_text(tmp_path: Path) -> None:

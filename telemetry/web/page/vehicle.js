@@ -35,8 +35,8 @@ const FACTS = [
   { field: "insulation_kohm", label: "Insulation", unit: "kΩ", decimals: 0 },
 ];
 const FLAGS = [
-  { field: "charging", on: "↓ charging" },
-  { field: "discharging", on: "↑ discharging" },
+  { field: "charging", on: "charging" },
+  { field: "discharging", on: "discharging" },
   { field: "balancing", on: "balancing" },
   { field: "charge_enabled", on: "charge on", off: "⚠ charge off" },
   { field: "discharge_enabled", on: "discharge on", off: "⚠ discharge off" },

@@ -1,5 +1,7 @@
 """What is wrong now, in sentences: each trouble once, the worst first."""
 
+import pytest
+
 from telemetry.live.troubles import troubles
 from telemetry.model.event_codes import Level
 from telemetry.model.events import Event, begins
@@ -20,6 +22,14 @@ def test_outages_refusals_and_alarms_are_reported_once_and_the_worst_first() -> 
         (1, "can1: waiting for can1: no such device"),
         (1, "alarm soc low, pack main: soc is 3 %"),
     ]
+
+
+@pytest.mark.parametrize(("dead", "texts"), [(1, ["sink refused: 1 point"]), (0, [])])
+def test_refused_points_are_a_trouble_while_dead_letters_are_left(dead: int, texts: list[str]) -> None:
+    reported = status()
+    reported["accounts"]["points/dead"] = dead
+    found = troubles(reported, [begins("sink_refused", "1 point")])
+    assert [each["text"] for each in found] == texts
 
 
 def test_a_disk_that_refuses_and_a_pipeline_that_hangs_are_reported() -> None:

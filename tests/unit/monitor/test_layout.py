@@ -89,6 +89,16 @@ def test_cells_that_are_stale_are_neither_lowest_nor_highest() -> None:
     assert "lowest [3.950 V #1]" in words
 
 
+def test_charge_and_energy_that_have_flown_stand_as_on_the_page() -> None:
+    live = example()
+    flown = {"charged_ah": 0.22601, "discharged_ah": 12.34, "charged_wh": 80.4, "discharged_wh": 280.129023}
+    live["packs"][0]["battery"] |= flown
+    live["packs"][0]["stale"].append("charged_wh")
+    words = "\n".join(everything(live))
+    assert "charge in 0.2 Ah  charge out 12.3 Ah  energy in [0.08 kWh]  energy out 0.28 kWh" in words
+    assert not any(name in words for name in flown)
+
+
 @pytest.mark.parametrize("name", ["temp_min_c", "temp_max_c"])
 def test_both_temperatures_stand_in_brackets_when_one_of_them_is_stale(name: str) -> None:
     live = example()

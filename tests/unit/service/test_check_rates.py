@@ -108,12 +108,23 @@ def test_a_live_bus_is_weighed_in_batches_of_a_second_which_compress_less(tmp_pa
     assert of_log.rate["mb_a_day"] < whole.rate["mb_a_day"] / 2
 
 
-def test_a_log_that_is_shorter_than_the_interval_of_rows_is_a_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("every_s", "reported"),
+    [
+        (60.0, "holds rows for 60 s, and only 5.0 s were measured: it will be less (measure 1200 s or more)"),
+        (1.0, "holds rows for 1 s, and only 5.0 s were measured: it will be less (measure 20 s or more)"),
+        (0.2, ""),
+    ],
+)
+def test_a_log_that_is_shorter_than_20_intervals_of_rows_is_a_warning(
+    tmp_path: Path, every_s: float, reported: str
+) -> None:
+    """A row at the beginning and one at the end are 7 rows in 5 s of 1 s each."""
     log = tmp_path / "drive.log"
     record_drive(log, 5.0)
-    found = list(check(load_config(config(tmp_path, CAN + "[reduce]\nevery_s = 60\n"), {}), log=log))
-    (warning,) = [text for text in texts(found, Grade.WARNING) if "[reduce]" in text]
-    assert warning == f"log {log}: [reduce] holds rows for 60 s, and 5 s were measured: it will be less"
+    found = list(check(load_config(config(tmp_path, CAN + f"[reduce]\nevery_s = {every_s}\n"), {}), log=log))
+    warnings = [text for text in texts(found, Grade.WARNING) if "[reduce]" in text]
+    assert warnings == ([f"log {log}: [reduce] {reported}"] if reported else [])
 
 
 def test_a_bus_that_is_listened_to_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

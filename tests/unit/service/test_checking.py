@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ def test_a_missing_bucket_is_a_fact_only_where_it_will_be_made_and_check_makes_n
     facts, faults = texts(found, Grade.FACT), texts(found, Grade.FAULT)
     assert ("the bucket or database is missing and will be made" in facts) == create
     assert ('bucket "d" not found' in faults) != create
+    assert ("create = true" in faults) != create
 
 
 def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:
@@ -148,7 +150,28 @@ def test_what_is_protected_is_a_fact(tmp_path: Path) -> None:
     source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     entry = '[[protect]]\nmessage = "BMS_PackPower"\nprofile = "counter"\ncounter = "Counter"\n'
     facts = texts(findings(tmp_path, source, rest=entry), Grade.FACT)
-    assert "protected: 1 messages (BMS_PackPower)" in facts
+    assert "protected: 1 message (BMS_PackPower)" in facts
+
+
+def test_what_a_map_writes_is_a_fact_and_a_limit_is_no_entry_of_it(tmp_path: Path) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    voltage = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
+    current = '[[map]]\nsignal = "BMS_PackPower.PackCurrent"\nto = "battery.current_a"\n'
+    alarm = '[[map]]\nsignal = "BMS_PackPower.State"\nwhen = 3\nto = "event.bms_fault"\n'
+    limit = '[[limit]]\nfield = "battery.voltage_v"\nabove = 400\ncode = "pack_overvoltage"\n'
+    assert "mapped: 1 entry writes battery\n" in texts(findings(tmp_path, source, rest=voltage), Grade.FACT)
+    watched = texts(findings(tmp_path, source, rest=voltage + current + limit), Grade.FACT)
+    assert "mapped: 2 entries write battery\n" in watched
+    alarmed = texts(findings(tmp_path, source, rest=voltage + alarm), Grade.FACT)
+    assert "mapped: 2 entries write battery, event\n" in alarmed
+
+
+def test_a_configuration_of_stdin_is_called_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = f'[spool]\ndirectory = "{tmp_path}/spool"\n'
+    influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
+    text = f'vehicle = "van"\n{influx}{spool}[[can]]\nname = "can9"\n'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert next(check(load_config(Path("-"), {}))).text == "stdin: vehicle van"
 
 
 def test_a_map_that_leads_nowhere_is_a_configuration_error(tmp_path: Path) -> None:

@@ -200,6 +200,7 @@ def test_a_rejected_line_never_blocks_the_batches_after_it(rig: SenderRig) -> No
     assert (rig.queue.acknowledged_points, rig.queue.dead_points()) == (3, 1)
     assert (rig.sender.state.acknowledged_points, rig.sender.state.dead_points) == (3, 1)
     assert rig.codes == [("sink_refused", True)]
+    assert rig.events[0].text.startswith("1 point: ")
 
 
 def test_the_rest_of_a_rejected_batch_is_sent_at_once(rig: SenderRig) -> None:
