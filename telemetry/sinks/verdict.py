@@ -9,7 +9,10 @@ class HoldCause(Enum):
 
     CREDENTIALS = "credentials refused"
     NO_ENDPOINT = "no such endpoint"
-    NOT_FOUND = "bucket, database or organisation missing (create = true, or --create, makes the first two)"
+    NOT_FOUND = (
+        "bucket, database or organisation missing"
+        " (mend the name; create = true, or --create, makes the first two)"
+    )
     UNNAMED = "no organisation given"
     REDIRECTED = "redirected elsewhere"
     UNTRUSTED = "certificate not trusted"

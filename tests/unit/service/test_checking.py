@@ -67,7 +67,7 @@ def test_a_missing_bucket_is_a_fact_only_where_it_will_be_made_and_check_makes_n
     facts, faults = texts(found, Grade.FACT), texts(found, Grade.FAULT)
     assert ("the bucket or database is missing and will be made" in facts) == create
     assert ('bucket "d" not found' in faults) != create
-    assert ("create = true" in faults) != create
+    assert ("(mend the name; create = true" in faults) != create
 
 
 def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:
