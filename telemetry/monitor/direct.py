@@ -91,6 +91,8 @@ class DirectFeed:
         self._stop.set()
         for thread in self._threads:
             thread.join(STOP_S)
+        if not any(thread.is_alive() for thread in self._threads):
+            self._stop.close()
 
     # -- the thread that decodes
 

@@ -27,6 +27,16 @@ class ReduceSettings:
     flags_every_s_by_measurement: Mapping[str, float] = field(default_factory=dict)
     where: Where = _TABLE
 
+    @property
+    def longest_s(self) -> float:
+        """Return the longest of all intervals."""
+        return max(
+            self.every_s,
+            self.flags_every_s,
+            *self.every_s_by_measurement.values(),
+            *self.flags_every_s_by_measurement.values(),
+        )
+
     def every_ns(self, measurement: str) -> int:
         """The interval of one measurement, in ns."""
         return round(self.every_s_by_measurement.get(measurement, self.every_s) * 1e9)

@@ -83,8 +83,13 @@ def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
 
 
 def _reduce_findings(config: Config, measurements: set[str]) -> Iterator[Finding]:
-    for name in sorted(config.reduce.every_s_by_measurement.keys() - measurements):
-        yield Finding(Grade.WARNING, f"reduce.measurements.{name}: nothing writes a measurement of that name")
+    for table, intervals in (
+        ("measurements", config.reduce.every_s_by_measurement),
+        ("flags", config.reduce.flags_every_s_by_measurement),
+    ):
+        for name in sorted(intervals.keys() - measurements):
+            words = f"reduce.{table}.{name}: nothing writes a measurement of that name"
+            yield Finding(Grade.WARNING, words)
 
 
 def _spool_findings(config: Config) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ Promises: each source has stages of its own, so that what it sends is known for 
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from telemetry.clock import Clock
 from telemetry.service.rate import LIVE_BATCH_S, Meter
@@ -21,28 +22,40 @@ _POLL_S = 0.1
 _STOP_S = 1.5
 
 
+@dataclass(slots=True)
+class Heard:
+    """What came from one source within `seconds`: fewer than asked for where it has ended."""
+
+    source: Assembled
+    meter: Meter
+    seconds: float
+
+
 def listen(
     composition: Composition, sources: Sequence[SourceSettings], seconds: float, clock: Clock
-) -> list[tuple[Assembled, Meter]]:
+) -> list[Heard]:
     """What came from each of `sources` within `seconds`, or until all of them have ended."""
     channels, inbox = ChannelTable(), Inbox()
-    assembled = {each.name: each for each in assemble_sources(sources, channels, clock, {})}
-    meters = {name: Meter(composition.make_stages(), LIVE_BATCH_S) for name in assembled}
-    bound, until_s = 0, clock.monotonic_s() + seconds
-    running = set(assembled)
-    with _reading(assembled.values(), inbox):
-        while running and clock.monotonic_s() < until_s:
+    heard = {
+        each.name: Heard(each, Meter(composition.make_stages(), LIVE_BATCH_S), seconds)
+        for each in assemble_sources(sources, channels, clock, {})
+    }
+    bound, since_s = 0, clock.monotonic_s()
+    running = set(heard)
+    with _reading([each.source for each in heard.values()], inbox):
+        while running and clock.monotonic_s() < since_s + seconds:
             match inbox.get(_POLL_S):
                 case Arrival() as arrival:
                     for channel in channels.since(bound):
-                        binding = composition.binding(assembled[channel.source], channel.name)
-                        meters[channel.source].stages.bind(channel.number, binding)
+                        binding = composition.binding(heard[channel.source].source, channel.name)
+                        heard[channel.source].meter.stages.bind(channel.number, binding)
                         bound += 1
-                    meters[arrival.source].take(arrival.batch)
+                    heard[arrival.source].meter.take(arrival.batch)
                     inbox.give_back(arrival.batch)
                 case SourceEnded() as ended:
                     running.discard(ended.source)
-    return [(each, meters[name]) for name, each in assembled.items()]
+                    heard[ended.source].seconds = min(clock.monotonic_s() - since_s, seconds)
+    return list(heard.values())
 
 
 @contextlib.contextmanager
@@ -61,3 +74,5 @@ def _reading(sources: Iterable[Assembled], inbox: Inbox) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join(_STOP_S)
+        if not any(thread.is_alive() for thread in threads):
+            stop.close()

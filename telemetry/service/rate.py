@@ -32,6 +32,11 @@ class Share:
     points_per_s: float
     bytes_per_s: float
 
+    @property
+    def mb_a_day(self) -> float:
+        """Return 10^6 bytes a day."""
+        return self.bytes_per_s * DAY_S / 1e6
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -74,15 +79,18 @@ class Meter:
         if self._lines.lines >= BATCH_LINES:
             self._weigh()
 
-    def rate(self) -> Rate | None:
-        """Return the rate of all that was taken, once; None: it makes no point, or covers no time."""
+    def rate(self, least_s: float = 0.0) -> Rate | None:
+        """Return the rate of all that was taken, once; None: it makes no point, or covers no time.
+
+        least_s: how long it was listened to; the stamps of a single burst cover less.
+        """
         self.stages.writing.flush(self._lines)
         if self._lines.lines:
             self._weigh()
         text_bytes = self._text_bytes.total()
-        if not text_bytes or self._last_ns <= self._first_ns:
+        duration_s = max((self._last_ns - self._first_ns) / 1e9, least_s)
+        if not text_bytes or duration_s <= 0.0:
             return None
-        duration_s = (self._last_ns - self._first_ns) / 1e9
         bytes_per_s = self._size_bytes / duration_s
         shares = [
             Share(_name(name), self._points[name] / duration_s, bytes_per_s * size / text_bytes)

@@ -18,7 +18,7 @@ from telemetry.model.finding import Finding, Grade
 from telemetry.rules.senders import CODES as ABOUT_SENDERS
 from telemetry.rules.senders import kept_out
 from telemetry.service.listening import listen
-from telemetry.service.rate import DAY_S, LIVE_BATCH_S, Rate, measure
+from telemetry.service.rate import LIVE_BATCH_S, Rate, measure
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.offline import Recorded
@@ -60,16 +60,26 @@ def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> It
 def live_findings(
     composition: Composition, seconds: float, spool_bytes: int, clock: Clock
 ) -> Iterator[Finding]:
-    """What the buses report within `seconds`. Serial ports are not asked: the service may have them."""
-    buses = [each for each in composition.config.sources if each.is_can and each.log is None]
-    for source, meter in listen(composition, buses, seconds, clock):
-        name = f"source {source.name}"
-        if not meter.frames:
-            yield Finding(Grade.WARNING, f"{name}: no frame came in {seconds:g} s: {source.source.status}")
+    """What the buses report within `seconds`. Serial ports are not opened: the service may have them."""
+    buses = []
+    for each in composition.config.sources:
+        if not each.is_can or each.log is not None:
             continue
-        yield Finding(Grade.FACT, f"{name}: {meter.frames} frames in {seconds:g} s")
+        if any(resource.exclusive for resource in each.resources):
+            words = "is not listened to: its port is for one program; --log measures a log of it"
+            yield Finding(Grade.WARNING, f"source {each.name}: {words}")
+        else:
+            buses.append(each)
+    for heard in listen(composition, buses, seconds, clock):
+        name, meter = f"source {heard.source.name}", heard.meter
+        within = f"in {round(heard.seconds, 2):g} s"
+        if not meter.frames:
+            status = heard.source.source.status
+            yield Finding(Grade.WARNING, f"{name}: no frame came {within}: {status}")
+            continue
+        yield Finding(Grade.FACT, f"{name}: {meter.frames} frames {within}")
         words = "no rate can be measured from its frames"
-        yield from _rate_findings(name, meter.rate(), composition.config, spool_bytes, words)
+        yield from _rate_findings(name, meter.rate(heard.seconds), composition.config, spool_bytes, words)
 
 
 def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes: int) -> Iterator[Finding]:
@@ -121,7 +131,7 @@ def _rate_findings(
                 {
                     "measurement": share.measurement,
                     "points_per_s": share.points_per_s,
-                    "mb_a_day": share.bytes_per_s * DAY_S / 1e6,
+                    "mb_a_day": share.mb_a_day,
                 }
                 for share in rate.shares
             ],
@@ -132,9 +142,9 @@ def _rate_findings(
         yield Finding(
             Grade.FACT,
             f"{name}: {share.measurement}: {share.points_per_s:.1f} points/s,"
-            f" {share.bytes_per_s * DAY_S / 1e6:.1f} MB a day, {part_pct:.0f} %",
+            f" {share.mb_a_day:.1f} MB a day, {part_pct:.0f} %",
         )
-    longest_s = max((config.reduce.every_s, *config.reduce.every_s_by_measurement.values()))
+    longest_s = config.reduce.longest_s
     if rate.duration_s < FEWEST_INTERVALS * longest_s:
         words = f"[reduce] holds rows for {longest_s:g} s, and only {duration(rate.duration_s)} were measured"
         hint = f"measure {FEWEST_INTERVALS * longest_s:g} s or more"

@@ -1,5 +1,6 @@
 """[[python_can]] of the configuration: any interface of python-can, with python-can's own options."""
 
+import configparser
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -49,9 +50,14 @@ class PythonCanSettings(SourceSettings):
         return self.options
 
     def presence(self) -> Iterator[tuple[Grade, str]]:
-        from can.interfaces import VALID_INTERFACES  # python-can is slow to import, and seldom needed
+        import can  # python-can is slow to import, and seldom needed
+        from can.interfaces import VALID_INTERFACES
 
-        interface = str(self.options.get("interface") or _configured(self.options.get("config_context")))
+        try:
+            interface = str(self.options.get("interface") or _configured(self.options.get("config_context")))
+        except (can.CanError, configparser.Error, OSError, TypeError, ValueError) as error:
+            yield Grade.FAULT, f"python-can's own configuration: {' '.join(str(error).split())}"
+            return
         if not interface:
             yield Grade.FAULT, "neither options nor python-can's own configuration names an interface"
         elif interface in VALID_INTERFACES:
@@ -64,14 +70,19 @@ class PythonCanSettings(SourceSettings):
 
 
 def _configured(context: str | None) -> str:
-    """Return the interface that python-can's own configuration names; empty: none."""
+    """Return the interface that python-can's own configuration names; empty: none.
+
+    Raises what python-can and configparser raise for a wrong one.
+    """
     import can
     from can.util import load_config
 
     try:
         return str(load_config(context=context).get("interface") or "")
-    except (can.CanError, ValueError):
-        return ""
+    except can.CanInterfaceNotImplementedError as error:
+        if '"None"' in str(error):  # python-can's words where it finds no name
+            return ""
+        raise
 
 
 def _bit_rate(options: Mapping[str, Any]) -> BitRate | None:

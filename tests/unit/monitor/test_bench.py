@@ -19,6 +19,7 @@ from telemetry.monitor.direct import DirectFeed
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings
+from telemetry.sources.stop import StopSignal
 
 CONFIG = """vehicle = "van"
 [spool]
@@ -105,6 +106,24 @@ def test_what_was_read_and_lost_is_reported_a_log(tmp_path: Path) -> None:
         feed.settle(with_messages=False)
         (source,) = feed.read(with_messages=False)["sources"]
     assert (source["read"], source["lost"]) == (3, {"damaged": 1})
+
+
+def test_a_feed_that_is_closed_leaves_no_descriptor_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[StopSignal] = []
+    close = StopSignal.close
+
+    def close_and_note(stop: StopSignal) -> None:
+        close(stop)
+        closed.append(stop)
+
+    monkeypatch.setattr(StopSignal, "close", close_and_note)
+    log = tmp_path / "drive.log"
+    log.write_text("(1.0) can0 100#00\n")
+    with closing(DirectFeed(bench(log_table(log, [], None), None), SystemClock())) as feed:
+        feed.settle(with_messages=False)
+    assert closed == [feed._stop]
 
 
 def test_of_a_serial_port_nothing_is_taken_that_is_about_frames(tmp_path: Path) -> None:

@@ -9,17 +9,24 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.__main__ import main
+from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import UsageError
 from telemetry.logs.log import Log
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
-from telemetry.service.rate import measure
+from telemetry.service.listening import listen
+from telemetry.service.rate import Meter, measure
+from telemetry.service.rate_findings import live_findings
+from telemetry.sources.inbox import Inbox
 from telemetry.sources.kinds import KINDS
+from telemetry.sources.settings import Resource, Start
+from telemetry.sources.stop import StopSignal
 from telemetry.stages.binding import Binding
 from telemetry.stages.prepare import compose
+from tests.support.clock import FakeClock
 from tests.support.recording import VEHICLE_DBC, record_drive
-from tests.unit.sources.test_kinds import BEACON, DATABASE, BeaconSettings
+from tests.unit.sources.test_kinds import BEACON, DATABASE, BeaconSettings, BeaconSource
 
 TOP = """vehicle = "van"
 [influx]
@@ -127,17 +134,108 @@ def test_a_log_that_is_shorter_than_20_intervals_of_rows_is_a_warning(
     assert warnings == ([f"log {log}: [reduce] {reported}"] if reported else [])
 
 
-def test_a_bus_that_is_listened_to_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "beacon", BeaconSettings)
+def test_flags_that_are_held_longer_than_the_log_are_a_warning_too(tmp_path: Path) -> None:
+    log = tmp_path / "drive.log"
+    record_drive(log, 5.0)
+    reduce = "[reduce]\nevery_s = 1\n[reduce.flags]\nBMS_PackPower = 90\n"
+    found = list(check(load_config(config(tmp_path, CAN + reduce), {}), log=log))
+    assert any("[reduce] holds rows for 90 s" in text for text in texts(found, Grade.WARNING))
+
+
+class Lamp(BeaconSettings):
+    """A beacon that several programs may watch."""
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        return ()
+
+
+def test_a_burst_is_measured_by_the_time_that_was_listened(tmp_path: Path) -> None:
+    composition = compose(load_config(config(tmp_path, CAN), {}))
+
+    def burst() -> Meter:
+        meter, frames = Meter(composition.make_stages()), FrameBatch(10)
+        meter.stages.bind(0, Binding(0, "can9", "can9"))
+        for number in range(10):  # within 4.5 ms
+            frames.append(10**18 + 500_000 * number, 0x300, bytes(8))
+        meter.take(frames)
+        return meter
+
+    of_stamps, of_a_minute = burst().rate(), burst().rate(60.0)
+    assert of_stamps is not None
+    assert of_a_minute is not None
+    assert of_a_minute.duration_s == 60.0
+    assert of_a_minute.points_per_s * 60.0 == pytest.approx(of_stamps.points_per_s * 0.0045)
+
+
+def test_a_single_point_within_a_minute_is_a_rate(tmp_path: Path) -> None:
+    composition = compose(load_config(config(tmp_path, CAN), {}))
+    meter, frames = Meter(composition.make_stages()), FrameBatch(1)
+    meter.stages.bind(0, Binding(0, "can9", "can9"))
+    frames.append(10**18, 0x300, bytes(8))
+    meter.take(frames)
+    rate = meter.rate(60.0)
+    assert rate is not None
+    assert rate.points_per_s == pytest.approx(1 / 60.0)
+
+
+def test_a_port_that_one_program_alone_may_open_is_left_to_the_service(tmp_path: Path) -> None:
+    stick = (
+        '[[python_can]]\nname = "usb"\noptions = { interface = "slcan", channel = "/dev/ttyACM9@115200" }\n'
+    )
+    found = list(check(load_config(config(tmp_path, stick), {}), listen_s=0.01))
+    warning = "source usb: is not listened to: its port is for one program; --log measures a log of it"
+    assert warning in texts(found, Grade.WARNING)
+    assert not any("no frame came" in finding.text for finding in found)
+
+
+def test_listening_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "beacon", Lamp)
     (tmp_path / "beacon.dbc").write_text(DATABASE)
-    found = list(
-        check(load_config(config(tmp_path, BEACON), {}), listen_s=600.0)
-    )  # ends when the source does
+    composition = compose(load_config(config(tmp_path, BEACON), {}))
+    closed: list[StopSignal] = []
+    close = StopSignal.close
+
+    def close_and_note(stop: StopSignal) -> None:
+        close(stop)
+        closed.append(stop)
+
+    monkeypatch.setattr(StopSignal, "close", close_and_note)
+    (heard,) = listen(composition, composition.config.sources, 600.0, SystemClock())
+    assert heard.meter.frames == 3
+    assert len(closed) == 1
+
+
+class SlowSource(BeaconSource):
+    """Ends after 30 s."""
+
+    clock: FakeClock
+
+    def run(self, output: Inbox, stop: StopSignal) -> None:
+        self.clock.advance(30.0)
+        super().run(output, stop)
+
+
+class SlowLamp(Lamp):
+    def make_source(self, start: Start) -> BeaconSource:
+        assert isinstance(start.clock, FakeClock)
+        source = SlowSource(self.name, start.number_of(self.name), self.frames)
+        source.clock = start.clock
+        return source
+
+
+def test_a_bus_that_is_listened_to_is_measured_for_as_long_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "beacon", SlowLamp)
+    (tmp_path / "beacon.dbc").write_text(DATABASE)
+    composition = compose(load_config(config(tmp_path, BEACON), {}))
+    found = list(live_findings(composition, 600.0, 10**6, FakeClock()))
     facts = texts(found, Grade.FACT)
-    assert "source mast: 3 frames in 600 s" in facts
+    assert "source mast: 3 frames in 30 s" in facts
     (whole,) = [finding for finding in found if finding.rate is not None]
     assert whole.rate is not None
-    assert whole.rate["points_per_s"] * whole.rate["measured_s"] == pytest.approx(3.0)
+    assert (whole.rate["measured_s"], whole.rate["points_per_s"]) == (30.0, pytest.approx(0.1))
     assert any(text.startswith("source mast: Beacon: ") and text.endswith("100 %") for text in facts)
 
 

@@ -136,9 +136,11 @@ def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path
     source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     mapped = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
     reduce = "[reduce.measurements]\nBMS_PackPower = 1\nbattery = 1\ncells = 1\n"
+    reduce += "[reduce.flags]\nbattery = 1\ncharger = 1\n"
     warnings = texts(findings(tmp_path, source, rest=mapped + reduce), Grade.WARNING)
     assert "reduce.measurements.cells: nothing writes a measurement of that name" in warnings
-    assert warnings.count("reduce.measurements") == 1
+    assert "reduce.flags.charger: nothing writes a measurement of that name" in warnings
+    assert (warnings.count("reduce.measurements"), warnings.count("reduce.flags")) == (1, 1)
 
 
 def test_a_disk_that_has_less_than_is_to_be_kept_free_is_a_warning(tmp_path: Path) -> None:

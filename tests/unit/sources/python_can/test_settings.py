@@ -31,6 +31,29 @@ def test_a_context_names_a_section_of_python_can_s_files(
     assert list(read.presence()) == [(Grade.FACT, "python-can interface virtual")]
 
 
+@pytest.mark.parametrize(
+    ("canrc", "reported"),
+    [
+        ("[default]\ninterface = slkan\n", 'python-can\'s own configuration: Unknown interface type "slkan"'),
+        ("interface = slcan\n", "python-can's own configuration: File contains no section headers. file: "),
+        ("[default]\ninterface = slcan\nport = x\n", "python-can's own configuration: Port config must be"),
+        (
+            "[default]\ninterface = slcan\nx = %(y)s\n",
+            "python-can's own configuration: Bad value substitution",
+        ),
+    ],
+)
+def test_what_is_wrong_in_python_can_s_own_files_is_a_fault_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, canrc: str, reported: str
+) -> None:
+    monkeypatch.setattr("can.util.CONFIG_FILES", [str(tmp_path / ".canrc")])
+    monkeypatch.delenv("CAN_INTERFACE", raising=False)
+    monkeypatch.delenv("CAN_CONFIG", raising=False)
+    (tmp_path / ".canrc").write_text(canrc)
+    ((grade, words),) = settings(options={}).presence()
+    assert (grade, words[: len(reported)], "\n" in words) == (Grade.FAULT, reported, False)
+
+
 def test_options_without_any_interface_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
