@@ -52,6 +52,7 @@ class Recorder:
         self._number = self._highest_number() if rotate_bytes or rotate_s else 0
         self._frames_here = 0
         self._opened_s = self._flushed_s = monotonic_s()
+        self._is_open = False
         self._writer = self._open()
 
     def write(self, message: can.Message) -> None:
@@ -82,13 +83,19 @@ class Recorder:
     def close(self) -> None:
         """Complete the last file. Raises StorageError."""
         try:
-            self._writer.stop()
+            self._stop()
         except OSError as error:
             self._abandon(error)
 
     def _next(self) -> None:
-        self._writer.stop()
+        self._stop()
         self._writer = self._open()
+
+    def _stop(self) -> None:
+        """Complete the file, once: a writer of python-can cannot be stopped again."""
+        if self._is_open:
+            self._is_open = False
+            self._writer.stop()
 
     def _open(self) -> MessageWriter:
         file = self._next_name()
@@ -100,10 +107,12 @@ class Recorder:
         except OSError as error:
             raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
         except NotImplementedError as error:  # as python-can has it without asammdf
+            file.unlink()
             hint = "pip install 'nev-telemetry[mf4]'"
             raise MissingPackageError(
                 "writing MF4 needs the package asammdf", where=str(file), hint=hint
             ) from error
+        self._is_open = True
         self.files.append(file)
         self._frames_here = 0
         self._opened_s = self._flushed_s = self._monotonic_s()
@@ -131,7 +140,7 @@ class Recorder:
     def _abandon(self, error: OSError) -> None:
         """Close what can be closed, and raise."""
         with contextlib.suppress(OSError, ValueError):
-            self._writer.stop()
+            self._stop()
         what = f"cannot be written: {error.strerror}"
         hint = f"{self.frames} frames were recorded in {len(self.files)} files"
         raise StorageError(what, where=str(self.files[-1]), hint=hint) from error

@@ -7,7 +7,7 @@ import can
 import pytest
 
 from telemetry.capture.recorder import Recorder
-from telemetry.errors import StorageError, UsageError
+from telemetry.errors import MissingPackageError, StorageError, UsageError
 
 MESSAGES = [
     can.Message(
@@ -101,6 +101,30 @@ def test_a_file_that_exists_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already"):
         Recorder(file, Clock())
     assert file.read_text() == "precious"
+
+
+@pytest.mark.parametrize("ending", [".log", ".blf"])
+def test_a_next_file_that_cannot_be_opened_is_one_error_and_the_one_before_is_complete(
+    tmp_path: Path, ending: str
+) -> None:
+    clock, folder = Clock(), tmp_path / "card"
+    folder.mkdir()
+    recorder = Recorder(folder / f"drive{ending}", clock, rotate_s=10.0)
+    recorder.write(MESSAGES[0])
+    recorder.tick()
+    clock.now_s = 10.0
+    folder.rename(tmp_path / "gone")
+    with pytest.raises(StorageError, match=r"drive-000002\.\w+: cannot be written: No such file"):
+        recorder.tick()
+    recorder.close()
+    assert read(tmp_path / "gone" / f"drive-000001{ending}") == expected(MESSAGES[:1])
+
+
+def test_without_asammdf_no_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("can.io.mf4.asammdf", None)
+    with pytest.raises(MissingPackageError, match="asammdf"):
+        Recorder(tmp_path / "drive.mf4", Clock())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_ending_names_those_that_are_known(tmp_path: Path) -> None:
