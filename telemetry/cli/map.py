@@ -16,8 +16,8 @@ from telemetry.decode.channels import ChannelPlan
 from telemetry.decode.rows import LogRows
 from telemetry.decode.screen import Screen
 from telemetry.decode.selection import select
-from telemetry.errors import EXIT_OK, DataError
-from telemetry.logs.content import require_file
+from telemetry.errors import EXIT_OK, DataError, UsageError
+from telemetry.logs.content import STDIN, require_file
 from telemetry.overview.current_sign import Evidence, Series, by_charge, by_voltage
 from telemetry.overview.map_suggestions import CURRENT, Suggestion, as_toml, signals_of, suggest
 from telemetry.overview.signals import list_messages
@@ -47,6 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the entries as TOML."""
     for path in arguments.logs:
         require_file(path)
+        if path == STDIN or not path.is_file():
+            raise UsageError(
+                "is read twice, and a pipe gives what it holds once", where=str(path), hint="give a file"
+            )
     channels = channel_plan(arguments)
     with Screen(SystemClock(), output_is_terminal=sys.stdout.isatty()) as screen:
         plan = load_plan(channels.databases, user_cache_directory())
