@@ -74,8 +74,8 @@ class Rule:
         words = f"{message} {signal}"
         if self.of_charger is not bool(re.search(r"\b(charger|evse|wallbox)\b", words)):
             return False
-        if self.field.startswith("battery.") and _STARTER.search(words):
-            return False
+        if self.field.startswith("battery.") and (_STARTER.search(message) or _STARTER.search(signal)):
+            return False  # of each alone: `Info12` and `Voltage` are no 12 V
         if self.without and re.search(rf"\b({self.without})\b", words if self.is_flag else signal):
             return False
         return all(

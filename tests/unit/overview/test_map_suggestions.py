@@ -1,5 +1,6 @@
 """What `map suggest` proposes, against the simulator's own map, and that `check` accepts it."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -157,6 +158,27 @@ def test_a_twelve_volt_battery_is_not_taken_for_the_pack_whose_voltage_may_begin
             "battery.voltage_v": "Batt_HV_Status.VBatt",
             "battery.current_a": "Batt_HV_Status.IBatt",
         }
+
+
+def test_a_message_that_ends_in_12_and_a_voltage_are_no_battery_of_12_v(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = tmp_path / "info.dbc"
+    signal = ' SG_ VoltagePack : 0|16@1+ (0.1,0) [0|0] "V" X\n'
+    database.write_text(f'VERSION ""\nBU_: X\nBO_ 1 BMS_Info12: 8 X\n{signal}BO_ 2 BMS_Info13: 8 X\n{signal}')
+    found = accepted(tmp_path, database, suggested(capsys, "--dbc", database))
+    assert found == {"battery.voltage_v": ("BMS_Info12.VoltagePack", 1.0)}
+
+
+@pytest.mark.parametrize("name", ["-", "pipe"])
+def test_a_pipe_is_refused_since_logs_are_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    monkeypatch.setattr("telemetry.cli.map.load_plan", None)  # nothing is read before
+    assert main(["map", "suggest", "--dbc", str(VEHICLE_DBC), name]) == 64
+    assert f"{name}: is read twice" in capsys.readouterr().err
 
 
 def test_the_sign_of_the_current_is_read_from_one_channel_of_several(
