@@ -47,8 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", metavar="S", type=positive, help="end then; default: at Ctrl-C or SIGTERM"
     )
-    parser.add_argument("--frames", metavar="N", type=int, help="end after so many frames")
+    parser.add_argument("--frames", metavar="N", type=_count, help="end after so many frames")
     add_bus_arguments(parser, filter_arg=True, group_title="the bus, as python-can's own commands take it")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of frames")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,9 +85,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
     """Let SIGTERM, SIGINT and SIGHUP set `stop`, however often they come: the file has to be completed.
 
+    A SIGHUP that is ignored stays so, as `nohup` wants.
     By handlers: packages that python-can imports have threads of their own, which would take blocked signals.
     """
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     try:
         yield

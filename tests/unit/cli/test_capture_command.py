@@ -1,6 +1,7 @@
 """`capture` on python-can's virtual bus, and how it ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import can
 import pytest
 
 from telemetry.__main__ import main
+from tests.support.child import killed_at_the_end
 
 MESSAGES = [
     can.Message(arbitration_id=0x100 + number, data=[number], is_extended_id=False) for number in range(9)
@@ -100,19 +102,26 @@ def test_python_can_s_own_configuration_is_enough(tmp_path: Path, monkeypatch: p
     assert len(read(file)) == 9
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_capture_with_a_complete_file(tmp_path: Path, number: signal.Signals) -> None:
-    file = tmp_path / "idle.blf"
-    words = ["capture", "-i", "virtual", "-c", "idle", "-o", str(file)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
+@contextmanager
+def idle_capture(file: Path, hangup: str = "SIG_DFL") -> Iterator["subprocess.Popen[bytes]"]:
+    """A capture of a silent bus, once it records. hangup: what becomes of SIGHUP where it begins."""
+    words = [hangup, "capture", "-i", "virtual", "-c", "idle", "-o", str(file)]
+    child = subprocess.Popen(
         [sys.executable, "-c", _SAYING_READY, *words],
-        env=environment,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    ) as process:
+    )
+    with killed_at_the_end(child) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
+        yield process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_capture_with_a_complete_file(tmp_path: Path, number: signal.Signals) -> None:
+    file = tmp_path / "idle.blf"
+    with idle_capture(file) as process:
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0
@@ -120,8 +129,28 @@ def test_a_signal_ends_a_capture_with_a_complete_file(tmp_path: Path, number: si
     assert read(file) == []
 
 
+def test_a_hangup_that_is_ignored_stays_ignored_as_nohup_wants(tmp_path: Path) -> None:
+    with idle_capture(tmp_path / "idle.log", "SIG_IGN") as process:
+        ignored = re.search(r"SigIgn:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
+    assert ignored is not None
+    assert int(ignored[1], 16) >> (signal.SIGHUP - 1) & 1
+
+
+@pytest.mark.parametrize("frames", ["0", "-5", "many"])
+def test_a_number_of_frames_is_above_zero(
+    tmp_path: Path, frames: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["capture", "-i", "virtual", "-c", "none", "-o", str(tmp_path / "x.log"), f"--frames={frames}"]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 64
+    assert f"--frames: '{frames}' is not a number of frames" in capfd.readouterr().err
+
+
 _SAYING_READY = """
+import signal
 import sys
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv.pop(1)))
 from telemetry.__main__ import main
 from telemetry.capture.recorder import Recorder
 tick = Recorder.tick
