@@ -16,6 +16,7 @@ from telemetry.clock import SystemClock
 from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.server import ServerProcess, ends_with_parent, start_server
 from telemetry.model.read_point import read_point
+from tests.support.child import killed_at_the_end
 
 _BUILD = Path(__file__).parent / "telegraf_main" / "build"
 _BUILD_TIMEOUT_S = 1800.0
@@ -83,7 +84,8 @@ class Telegraf:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Runs until the end of the block; one that asks and does not listen."""
-        with subprocess.Popen([*ends_with_parent("KILL"), *self.arguments(0)]) as process:
+        child = subprocess.Popen([*ends_with_parent("KILL"), *self.arguments(0)])
+        with killed_at_the_end(child) as process:
             try:
                 yield
             finally:
