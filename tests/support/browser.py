@@ -47,7 +47,9 @@ def opened(
     browser: Browser, url: str, *, width: int = 1280, color_scheme: Literal["light", "dark"] = "light"
 ) -> Iterator[Watched]:
     """The page at `url`, watched from its first byte."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=color_scheme)
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=color_scheme, timezone_id="UTC"
+    )
     context.set_default_timeout(WAIT_MS)
     try:
         watched = Watched(context.new_page())

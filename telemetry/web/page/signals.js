@@ -4,6 +4,7 @@ import { Children, element, setText } from "./dom.js";
 import { duration, number, signalValue, STALE_S } from "./format.js";
 
 const EVERY_MS = 1000;
+const GIVEN_UP_MS = 6000; // an answer that has not come by then
 const FIRST_MS = 600; // the service begins to collect when it is asked for the first time
 const MOST_ROWS = 500; // a filter finds the others
 
@@ -16,17 +17,19 @@ export class SignalsView {
     this.messages = [];
     this.leftOut = 0;
     this.received = 0;
-    this.isChosen = false; // opened or closed by the user
+    this.isChosen = false; // opened, closed or used by somebody
+    this.isAsking = false; // one question at a time: a browser has six connections to a service
     this.rows = new Children(byId("signal-rows"), makeRow, (row, item) => updateRow(row, item, this.#waited_s()));
     byId("signals-title").parentElement.addEventListener("click", () => (this.isChosen = true));
+    this.filter.addEventListener("focus", () => (this.isChosen = true));
     this.card.addEventListener("toggle", () => this.#ask().then(() => setTimeout(() => this.#ask(), FIRST_MS)));
     this.filter.addEventListener("input", () => this.#show());
     setInterval(() => this.#ask(), EVERY_MS);
   }
 
-  /** Open where there is nothing else to see, unless the user has decided. */
+  /** Open while there is nothing else to see, unless somebody has chosen. */
   offer(isNothingElse) {
-    if (!this.isChosen && isNothingElse) this.card.open = true;
+    if (!this.isChosen) this.card.open = isNothingElse;
   }
 
   #waited_s() {
@@ -34,9 +37,10 @@ export class SignalsView {
   }
 
   async #ask() {
-    if (!this.card.open || document.hidden) return;
+    if (this.isAsking || !this.card.open || document.hidden) return;
+    this.isAsking = true;
     try {
-      const answer = await fetch("/api/messages");
+      const answer = await fetch("/api/messages", { signal: AbortSignal.timeout(GIVEN_UP_MS) });
       if (answer.ok) {
         const received = await answer.json();
         this.messages = received.messages;
@@ -45,6 +49,8 @@ export class SignalsView {
       }
     } catch {
       // The connection is lost, as the line at the top says; ages grow.
+    } finally {
+      this.isAsking = false;
     }
     this.#show();
   }

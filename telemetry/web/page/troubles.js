@@ -2,10 +2,13 @@
 
 import { Children, element, setAttribute, setText } from "./dom.js";
 
+const COUNTED_S = /\d+(\.\d+)? s\b/g; // grows while a trouble stays the same
+
 const byId = (id) => document.getElementById(id);
 
 export class TroublesView {
   constructor() {
+    this.announced = null;
     this.list = new Children(
       byId("trouble-list"),
       () => element("li"),
@@ -26,7 +29,16 @@ export class TroublesView {
       const all = troubles.map((trouble) => `${sign(trouble)} ${trouble.text}`);
       setText(byId("trouble-line"), `${count}${all.join(" · ")}`);
     }
+    this.#announce(isWell ? "Nothing is wrong." : troubles.map(({ text }) => text).join("; "));
     this.list.show(troubles, (trouble) => JSON.stringify([trouble.level, trouble.code, trouble.text]));
+  }
+
+  /** A screen reader reads troubles when they change, and not the seconds that they last. */
+  #announce(words) {
+    const lasting = words.replace(COUNTED_S, "");
+    if (lasting === this.announced) return;
+    this.announced = lasting;
+    setText(byId("trouble-announcement"), words);
   }
 }
 
