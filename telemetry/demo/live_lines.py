@@ -1,8 +1,7 @@
 """What the gateway reports of itself while it runs, as a few lines for people. Pure.
 
 Relies on the status as the service gives it: `accounts`, and in `live` the last values of each pack, charger
-and
-source. What is not known yet is left out.
+and source. What is not known yet is left out.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,7 @@
 """The demonstration from the first process to the last: what is started, what waits, what is stopped.
 
 Promises: everything but the picture lives in one temporary folder and in child processes of this one. Both
-are
-gone at the end, also after an error or a Ctrl-C.
+are gone at the end, also after an error or a Ctrl-C.
 """
 
 import contextlib

@@ -3,11 +3,9 @@
 
 Promises:
 - Nothing here fails, or delays the service for longer than SEND_TIMEOUT_S. A supervisor that does not listen
-costs one
-  line in the log.
+  costs one line in the log.
 - The pipeline's own loop feeds the watchdog, and only after progress. No timer could go on ticking beside a
-pipeline
-  that hangs.
+  pipeline that hangs.
 - Children do not inherit the socket.
 
 Relies on the protocol alone (a datagram of NAME=value lines), not on a library.
@@ -68,8 +66,7 @@ class Watchdog:
         """Note that the pipeline's loop went round; return whether to report that now.
 
         took: something was processed. waiting: something is left to process. A loop that takes nothing of
-        what
-        waits makes no progress.
+        what waits makes no progress.
         """
         self._got_on |= took or not waiting
         if self._every_s is None or not self._got_on or now_s < self._next_s:

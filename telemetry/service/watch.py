@@ -3,8 +3,7 @@
 Promises:
 - Each condition is reported when it begins and when it is over.
 - A condition that goes on is reported once a minute at most. So a disk that is full for a week does not fill
-the
-  database with reports.
+  the database with reports.
 
 Pure but for injected time.
 """

@@ -3,8 +3,7 @@
 Promises:
 - Once known, the time stays known for the rest of the boot.
 - The shift stays the same to the nanosecond, in this process and, through a small file, in later ones. So a
-batch
-  that is sent twice gets the same stamps twice.
+  batch that is sent twice gets the same stamps twice.
 
 Relies on the kernel's flag (adjtimex), which is cleared again after hours without a reference.
 """

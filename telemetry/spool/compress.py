@@ -3,8 +3,7 @@
 Promises:
 - The gzip data is the same for the same bytes: its header has no name and no time.
 - ISA-L at level 1 does it where it is installed (a quarter of zlib's time, nearly the same size), otherwise
-zlib
-  at level 1.
+  zlib at level 1.
 """
 
 import zlib

@@ -2,8 +2,7 @@
 
 Each refusal is one file: a head of one line of JSON, then the lines. Bytes and files are bounded. The oldest
 letter goes first, and stays counted. A letter belongs to a record that is settled. When a crash undid that,
-the
-letters of the record are removed, since it will be sent and refused again.
+the letters of the record are removed, since it will be sent and refused again.
 """
 
 import contextlib

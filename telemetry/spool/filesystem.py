@@ -1,10 +1,8 @@
 """The few file operations of which the spool is built, so that tests can give it a disk that lies.
 
 The spool relies on this and nothing more: what `sync` or `sync_directory` confirmed is on the medium.
-Whatever
-was written, created, renamed or unlinked without that may be there after a power cut or not, whole or in
-parts,
-in any order. All operations raise OSError.
+Whatever was written, created, renamed or unlinked without that may be there after a power cut or not, whole
+or in parts, in any order. All operations raise OSError.
 """
 
 import fcntl

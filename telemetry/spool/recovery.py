@@ -1,15 +1,13 @@
 """What a spool directory holds, whatever bytes are in it. The names, the slot and the last segment are read.
 
 Relies on names: a segment is named by the place where the last good commit before it ended. The records of
-one
-commit say so.
+one commit say so.
 
 A record that is not sound is either damaged or torn:
 - If the slot, a newer segment or a newer commit shows that its place had been accepted, it is damaged, and
-counted.
+  counted.
 - Otherwise it belongs to a commit that was torn and never accepted. It is cut off, and a source that can
-resume
-  reads it again.
+  resume reads it again.
 """
 
 from collections.abc import Iterator

@@ -3,9 +3,9 @@
 A segment is named by two numbers:
 - the place of its first record, so that a listing of the directory shows how many points each segment holds;
 - an attempt, since a file that failed a sync is left alone and its records go into a new one.
+
 A record counts only if it fits between its segment's name and the next one's. What a failed or torn commit
-left
-does not fit, since the next segment begins where the last good commit ended.
+left does not fit, since the next segment begins where the last good commit ended.
 """
 
 import re

@@ -2,8 +2,7 @@
 
 A point's *place* is how many points were ever stored before it. Settled points form few stretches: one from
 place 0 up, and islands where the live lane ran ahead of the backlog. What is in no stretch waits. Forgetting
-a
-stretch is harmless: its points wait again and are sent again.
+a stretch is harmless: its points wait again and are sent again.
 """
 
 from bisect import bisect_right

@@ -1,10 +1,8 @@
 """The part of the spool that is on disk: segments, what is settled of them, and the slot that says so.
 
 A commit is prepared, room is made for it, then it is written and published. If the disk refuses (OSError) it
-is
-discarded. One thread uses this at a time, with one exception: `write` touches only the file being written,
-so it
-may run while another thread uses the rest.
+is discarded. One thread uses this at a time, with one exception: `write` touches only the file being written,
+so it may run while another thread uses the rest.
 """
 
 import contextlib

@@ -2,12 +2,10 @@
 cut.
 
 Each batch is one file, named by the spool and by the sequence number that the batch will get. Each delivery
-appends a
-piece: new lines, and the accounts and positions as of their end. It has their names where these differ from
-the piece
-before. A file whose batch is on disk is emptied and used again, since making files and pages costs more than
-their
-content. Emptying changes only its first bytes. The pieces that remain in it do not follow the new ones.
+appends a piece: new lines, and the accounts and positions as of their end. It has their names where these
+differ from the piece before. A file whose batch is on disk is emptied and used again, since making files and
+pages costs more than their content. Emptying changes only its first bytes. The pieces that remain in it do
+not follow the new ones.
 
 Promises:
 - No byte goes to a disk, and nothing is synced.

@@ -66,22 +66,22 @@ def exit_codes() -> Iterator[int]:
 
 
 def test_every_exit_code_is_documented() -> None:
-    reported = set(table_rows("Exit codes")) - {"code", "---"}
-    assert reported == {str(code) for code in exit_codes()}
+    documented = set(table_rows("Exit codes")) - {"code", "---"}
+    assert documented == {str(code) for code in exit_codes()}
 
 
 def test_every_counter_is_documented() -> None:
     counted = {name.removeprefix("lost/") for name in counters()}
     assert {"read", "nudged", "queue_overflow", "bad_checksum", "unknown", "short_frame"} <= counted
-    reported = {name.rsplit("/", 1)[-1] for name in names_in(table_rows("The accounts"))}
-    assert counted - reported == set()
+    documented = {name.rsplit("/", 1)[-1] for name in names_in(table_rows("The accounts"))}
+    assert counted - documented == set()
 
 
 def test_every_end_of_a_point_and_every_field_of_gateway_is_documented() -> None:
     accounts = {name.replace("/", "_") for name in names_in(table_rows("The accounts"))}
     accounts = {name.removeprefix("bus_SOURCE_").removeprefix("frames_SOURCE_") for name in accounts}
-    reported = accounts | names_in(table_rows("Gauges")) | {"points_made", "lost_REASON"}
-    assert {field.name for field in GATEWAY.fields} - reported == set()
+    documented = accounts | names_in(table_rows("Gauges")) | {"points_made", "lost_REASON"}
+    assert {field.name for field in GATEWAY.fields} - documented == set()
 
 
 def test_every_key_is_said_to_take_effect_while_the_service_runs_or_to_need_a_restart() -> None:
@@ -93,20 +93,20 @@ def test_every_key_is_said_to_take_effect_while_the_service_runs_or_to_need_a_re
 
 
 def test_every_event_has_its_remedy() -> None:
-    reported = [name for row in table_rows("Events") for name in re.findall(r"`([^`]+)`", row)]
-    assert sorted(reported) == sorted(EVENT_CODES)
+    documented = [name for row in table_rows("Events") for name in re.findall(r"`([^`]+)`", row)]
+    assert sorted(documented) == sorted(EVENT_CODES)
 
 
 @pytest.mark.parametrize("words", sorted(set(filter(None, warnings_in_the_log()))))
 def test_every_warning_of_the_log_is_documented(words: str) -> None:
-    reported = " ".join(table_rows("Warnings"))
-    assert all(part in reported for part in words.split(": ")[-1].split("; ")), words
+    documented = " ".join(table_rows("Warnings"))
+    assert all(part in documented for part in words.split(": ")[-1].split("; ")), words
 
 
 def test_every_fault_of_a_database_is_documented() -> None:
-    reported = " ".join(table_rows("Warnings"))
+    documented = " ".join(table_rows("Warnings"))
     messages = CODE[ROOT / "telemetry" / "databases" / "layout.py"]
     kinds = re.findall(r'kind = "([^"]+)"', messages)
     kinds += re.findall(r'findings\.add\(.*? "([a-z][^"]+)", ', "".join(CODE.values()))
     assert len(kinds) > 5
-    assert [kind for kind in kinds if kind not in reported] == []
+    assert [kind for kind in kinds if kind not in documented] == []

@@ -173,7 +173,7 @@ def test_what_a_device_says_of_itself_is_reported_until_the_port_is_opened_again
             assert running.source.device == "product 0xA058"
 
 
-def test_what_a_device_said_of_itself_is_not_reported_one_that_has_said_nothing_yet(
+def test_what_a_device_said_of_itself_is_not_reported_of_one_that_has_said_nothing_yet(
     device: PtyDevice,
 ) -> None:
     with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:

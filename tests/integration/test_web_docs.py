@@ -28,27 +28,27 @@ def quoted(cell: str) -> list[str]:
 
 
 def test_every_path_is_documented() -> None:
-    reported = {path for row in rows("Paths") for path in quoted(row[0])}
+    documented = {path for row in rows("Paths") for path in quoted(row[0])}
     site = Site(Views(status, lambda: LiveSnapshot(0.0, 0), lambda: None), SystemClock())
-    assert reported == {"/", *site.routes}
+    assert documented == {"/", *site.routes}
 
 
 def test_every_metric_is_documented_with_its_type_and_labels() -> None:
-    reported = {quoted(row[0])[0]: (row[1], set(quoted(row[2]))) for row in rows("Prometheus")}
+    documented = {quoted(row[0])[0]: (row[1], set(quoted(row[2]))) for row in rows("Prometheus")}
     found = {}
     for family in text_string_to_metric_families(exposition(status()).decode()):
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-        found[name] = (family.type, labels or reported.get(name, ("", set()))[1])
-    assert reported == found
+        found[name] = (family.type, labels or documented.get(name, ("", set()))[1])
+    assert documented == found
 
 
 def test_every_metric_of_an_alert_exists() -> None:
     rules = PAGE[PAGE.index("groups:") :]
-    reported = {quoted(row[0])[0] for row in rows("Prometheus")}
+    documented = {quoted(row[0])[0] for row in rows("Prometheus")}
     named = set(re.findall(r"nev_telemetry_\w+", rules))
     assert named
-    assert named <= reported
+    assert named <= documented
 
 
 def test_limits_are_those_of_the_code() -> None:

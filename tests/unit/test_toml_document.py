@@ -215,8 +215,8 @@ def test_a_variable_that_is_not_set_is_refused_by_its_name_and_place(tmp_path: P
         "bus.toml": '[[can]]\nname = "can1"\ndatabases = [\n  "a.dbc",\n  "${FOLDER}/b.dbc",\n]\n',
         "a.dbc": "",
     }
-    reported = "bus.toml:5: can[1].databases[1]: the variable FOLDER is not set (set it, or give a default as"
-    assert refused(tmp_path, texts).replace("can[0]", "can[1]").startswith(reported)
+    reported = "bus.toml:5: can[0].databases[1]: the variable FOLDER is not set (set it, or give a default as"
+    assert refused(tmp_path, texts).startswith(reported)
 
 
 def test_a_secret_comes_from_a_variable_and_stands_in_no_file(tmp_path: Path) -> None:

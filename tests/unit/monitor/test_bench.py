@@ -99,7 +99,7 @@ def test_a_log_is_read_and_means_what_the_configuration_says_of_a_bus(tmp_path: 
     assert len(both.means.protect) == 1
 
 
-def test_what_was_read_and_lost_is_reported_a_log(tmp_path: Path) -> None:
+def test_what_was_read_and_lost_of_a_log_is_reported(tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     log.write_text("(1.0) can0 100#00\nno frame\n(2.0) can0 100#00\n")
     with closing(DirectFeed(bench(log_table(log, [], None), None), SystemClock())) as feed:

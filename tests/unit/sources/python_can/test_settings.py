@@ -1,5 +1,6 @@
 """`[[python_can]]`: what may come from python-can's own configuration."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,16 @@ from telemetry.toml_document import Document
 from telemetry.toml_table import TomlTable
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where python-can's own configuration is in this test, and none of the machine's counts."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("can.util.CONFIG_FILES", ["~/.canrc"])
+    for variable in [each for each in os.environ if each.startswith("CAN_")]:
+        monkeypatch.delenv(variable)
+    return tmp_path
+
+
 def settings(**keys: Any) -> PythonCanSettings:
     return PythonCanSettings.read(TomlTable(Document.plain(Path("gateway.toml"), keys), {}), "usb")
 
@@ -20,12 +31,8 @@ def test_empty_options_take_the_interface_from_the_environment(monkeypatch: pyte
     assert list(settings(options={}).presence()) == [(Grade.FACT, "python-can interface virtual")]
 
 
-def test_a_context_names_a_section_of_python_can_s_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".canrc").write_text("[bench]\ninterface = virtual\nchannel = test\n")
+def test_a_context_names_a_section_of_python_can_s_files(home: Path) -> None:
+    (home / ".canrc").write_text("[bench]\ninterface = virtual\nchannel = test\n")
     read = settings(context="bench")
     assert read.options == {"config_context": "bench"}
     assert list(read.presence()) == [(Grade.FACT, "python-can interface virtual")]
@@ -44,19 +51,13 @@ def test_a_context_names_a_section_of_python_can_s_files(
     ],
 )
 def test_what_is_wrong_in_python_can_s_own_files_is_a_fault_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, canrc: str, reported: str
+    home: Path, canrc: str, reported: str
 ) -> None:
-    monkeypatch.setattr("can.util.CONFIG_FILES", [str(tmp_path / ".canrc")])
-    monkeypatch.delenv("CAN_INTERFACE", raising=False)
-    monkeypatch.delenv("CAN_CONFIG", raising=False)
-    (tmp_path / ".canrc").write_text(canrc)
+    (home / ".canrc").write_text(canrc)
     ((grade, words),) = settings(options={}).presence()
     assert (grade, words[: len(reported)], "\n" in words) == (Grade.FAULT, reported, False)
 
 
-def test_options_without_any_interface_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("CAN_INTERFACE", raising=False)
+def test_options_without_any_interface_are_a_fault() -> None:
     ((grade, words),) = settings(options={}).presence()
     assert (grade, "names an interface" in words) == (Grade.FAULT, True)
