@@ -1,13 +1,11 @@
 """Readings of one quantity over time: what they say, and by how much sampling may make it wrong. Pure.
 
 Promises: an error is computed from the readings themselves and bounds what sampling can do. No error is a
-number that
-was found to fit.
+number that was found to fit.
 - A value that was read is wrong by half its resolution.
 - A stamp is wrong by as much as it is late.
 - Between two readings a value is taken to lie between them. So the trapezium is wrong by half their
-difference at
-  most.
+  difference at most.
 """
 
 import math

@@ -1,15 +1,14 @@
 """The status socket: a running service answers each connection with one JSON object and closes it.
 
 A client may first send one line that names what it wants in addition. A client that says nothing gets the
-plain status
-after REQUEST_TIMEOUT_S.
+plain status after REQUEST_TIMEOUT_S.
 
 Promises:
 - It works whatever the server, the disk or the bus do, since it only reads what other threads have published.
 - It serves one client at a time, each for little more than a second at most.
 - Nothing secret is in the answer.
-- The socket lies in the spool's directory, which only the service's own user may enter. Its path may have
-any length.
+- The socket lies in the spool's directory, which only the service's own user may enter. Its path may have any
+  length.
 - The service runs without it where the disk takes no socket, or the system gives no thread.
 """
 

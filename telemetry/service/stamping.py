@@ -1,10 +1,8 @@
 """What the stamps of live frames count from: 1970 or, while the time is not known, the start of this boot.
 
 The kernel stamps with the wall clock even while that is wrong. The time since boot is right. So frames are
-found that
-were stamped just before the clock was set and are processed after it: by the clock as it is now they would
-come from
-another time. Pure, but for the injected clock.
+found that were stamped just before the clock was set and are processed after it: by the clock as it is now
+they would come from another time. Pure, but for the injected clock.
 """
 
 from collections.abc import Iterator

@@ -3,8 +3,7 @@
 Promises:
 - Every line ends as accepted or dead.
 - A server's own trouble is not taken for a fault of the batch. An answer that names no line (a repeated
-status 500, a
-  refused request) counts against the batch only while others are accepted.
+  status 500, a refused request) counts against the batch only while others are accepted.
 
 Pure: it hands out bytes to send, and receives what came of them.
 """

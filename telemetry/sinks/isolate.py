@@ -3,13 +3,12 @@
 Promises:
 - Every line ends either accepted or in one letter.
 - Lines that an answer names are taken out. The rest is sent at once, unless the answer says that it is
-stored.
+  stored.
 - Pieces are halved only when no line is named. Then 64 requests are the most, and what is left is one letter,
   `not_isolated`.
 
 Pure: it asks for one piece after another to be sent, and receives the answers. Relies on writes being
-idempotent: what
-the server has stored of a refused piece is sent again.
+idempotent: what the server has stored of a refused piece is sent again.
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,6 +4,7 @@ Promises:
 - A change of state is an event, at most once a second; the worst state in between is not forgotten.
 - What may flood (errors on the wire, missing acknowledgements) makes one event a minute, with its number.
 - Each error frame stays a frame: the decoder counts it.
+
 Relies on `ErrorStates` to read them.
 """
 

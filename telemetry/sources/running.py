@@ -6,6 +6,7 @@ Promises:
   the pipeline has taken its last item.
 - What a new set needs of the system (threads, descriptors) is reserved before anything changes, so that a set
   that was adopted can start.
+
 Relies on one thread, the pipeline's, that calls everything here.
 """
 

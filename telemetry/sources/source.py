@@ -4,6 +4,7 @@ Promises of a source:
 - Each frame carries its own time stamp.
 - A lost device is an event and a new attempt, never the end of the thread.
 - What the source loses is counted.
+
 Relies on a thread of its own, on an `Inbox` and on a `StopSignal`, which it watches wherever it waits.
 """
 

@@ -3,8 +3,7 @@
 Live is the newest batch. Backlog is every other one, oldest first.
 
 - An ordered batch may hold points of any batch before it. So it leaves by the backlog alone, once all before
-it is
-  settled. Until then no later batch passes it there.
+  it is settled. Until then no later batch passes it there.
 - A batch in flight is handed out again only after `release`.
 - Batches on disk are handed out. Those in memory are handed out only while the disk refuses.
 

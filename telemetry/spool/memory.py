@@ -1,8 +1,7 @@
 """Batches that are not on disk: those of the open commit, or, while the disk refuses, all that wait.
 
-Points settled from memory never get a place on disk. An item carries what was settled between the item
-before it
-and itself. So the accounts in each record balance, whatever is lost after it.
+Points settled from memory never get a place on disk. An item carries what was settled between the item before
+it and itself. So the accounts in each record balance, whatever is lost after it.
 """
 
 from collections.abc import Iterator, Mapping

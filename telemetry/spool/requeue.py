@@ -1,11 +1,9 @@
 """Dead letters on their way back. A command hands them over in a directory, and the spool takes them from
 there.
 
-So it does not matter whether the service runs. Before a letter is appended, its name gets the sequence
-number of
-its new record. After a crash that shows whether it had reached the disk. A letter waits here while newer
-rows wait
-that may replace its own, and loses the rows that were replaced meanwhile.
+So it does not matter whether the service runs. Before a letter is appended, its name gets the sequence number
+of its new record. After a crash that shows whether it had reached the disk. A letter waits here while newer
+rows wait that may replace its own, and loses the rows that were replaced meanwhile.
 """
 
 import contextlib

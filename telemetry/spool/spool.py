@@ -5,16 +5,14 @@ Promises:
 - Nothing is dropped without being counted.
 - Opening works whatever bytes the directory holds.
 - While the disk refuses, the spool is *volatile*, which is an alarm. Batches wait in bounded memory and flow
-to the
-  sink from there. The disk is tried again until it takes what still waits.
+  to the sink from there. The disk is tried again until it takes what still waits.
 
 Relies on:
 - one process, which a lock ensures;
 - one thread that appends, one that commits and appends letters, any number that take out.
 
-The lock is not held while a commit is written, so a slow disk does not keep the sink from sending. It is
-held for
-what is rare: removing settled segments, dead letters, letters that are sent again.
+The lock is not held while a commit is written, so a slow disk does not keep the sink from sending. It is held
+for what is rare: removing settled segments, dead letters, letters that are sent again.
 """
 
 import contextlib

@@ -1,8 +1,7 @@
 """What a map is made of, as plain values.
 
 `telemetry.rules.map` writes them. The compiled Mapper reads them, and so does its readable model in the
-tests.
-Records and fields are indexes; names serve only the writer of tags.
+tests. Records and fields are indexes; names serve only the writer of tags.
 """
 
 from dataclasses import dataclass, field

@@ -31,8 +31,7 @@ class Protection:
         """The frames for the decoder: marked, dropped or kept, as the rules say.
 
         This is `frames` itself where no frame is marked or dropped. Otherwise it is a batch that is valid
-        until
-        the next call.
+        until the next call.
         """
     def counts(self, channel: int) -> dict[str, int]:
         """Frames that go no further, each in one count, without payloads of several frames."""

@@ -1,9 +1,8 @@
 """How messages are protected, as plain values.
 
 `telemetry.rules.protect` writes them. The compiled Protection reads them, and so does its readable model in
-the tests.
-Names are those of AUTOSAR's E2E protocol specification (AUTOSAR_PRS_E2EProtocol, profiles 1, 2 and 5) where
-it has one.
+the tests. Names are those of AUTOSAR's E2E protocol specification (AUTOSAR_PRS_E2EProtocol, profiles 1, 2 and
+5) where it has one.
 """
 
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ Promises:
 - Frames that the pipeline has no room for stay in the socket's buffer. The kernel counts what finds no room
   there either.
 - Python runs once a wake-up, not once a frame.
+
 Relies on a `CanLink` for its sockets.
 """
 

@@ -5,6 +5,7 @@ Promises:
 - What comes in while none is outstanding is discarded and counted: no late answer passes for a new one.
 - Requests that were missed are not made up for in a burst.
 - A device that talks by itself is never asked.
+
 Relies on a caller that sends what `due` gives and passes in what comes, and on a framer that knows the echo
 of a request from an answer.
 """

@@ -6,6 +6,7 @@ Promises:
 - Each good message is one frame with the stamp of its last byte; what is not a good message is counted.
 - The silence of a device is an event, and its last values are never repeated.
 - A capture that the disk refuses disturbs nothing.
+
 Relies on a `SerialLink` for the port, on a `Conversation` for what is said, and on a framer for messages.
 """
 
