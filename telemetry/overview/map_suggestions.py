@@ -74,8 +74,11 @@ def _sign_lines(evidence: Sequence[Evidence]) -> Iterator[str]:
     if not evidence:
         yield "# A log would say more: nev-telemetry map suggest --dbc FILE LOG"
     for each in evidence:
-        means = {None: "says nothing", True: "positive is into the battery", False: "positive is out of it"}
-        yield f"# {each.words}: {means[each.is_into]}"
+        if each.is_into is None:
+            witness, _, why = each.words.partition(": ")
+            yield f"# {witness}: no evidence, {why}"
+        else:
+            yield f"# {each.words}: positive is {'into the battery' if each.is_into else 'out of it'}"
 
 
 def _is_into(evidence: Sequence[Evidence]) -> bool | None:

@@ -9,7 +9,9 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.config import load_config
 from telemetry.demo.gateway_config import MAP
+from telemetry.overview.current_sign import by_charge
 from telemetry.overview.map_names import scale_to, words
+from telemetry.overview.map_suggestions import CURRENT, Suggestion, as_toml
 from telemetry.stages.prepare import compose
 from tests.support.recording import VEHICLE_DBC, record_drive
 
@@ -222,3 +224,9 @@ def test_units_scale_and_other_quantities_do_not_fit() -> None:
         1.0,
         None,
     )
+
+
+def test_a_witness_without_evidence_says_why() -> None:
+    still = [(second * 10**9, 5.0) for second in range(3)]
+    entry = Suggestion("Pack.Current", CURRENT, evidence=(by_charge(still, still),))
+    assert "# state of charge: no evidence, it does not change in this log\n" in as_toml([entry])
