@@ -11,6 +11,7 @@ TRC and MF4 go through python-can's readers (`python_can`), all others through c
 """
 
 import io
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from telemetry_core.logs.table import TableReader
 
 from telemetry.errors import DataError
 from telemetry.logs.content import STDIN, Content, unpacked
+from telemetry.logs.first_stamps import FirstStamps
 from telemetry.logs.formats import (
     FIRST_LINE_BYTES,
     GVRET_HEADER,
@@ -45,6 +47,7 @@ from telemetry.logs.python_can import LATEST_NS, MessageReader, Trc, no_trc
 
 TRC_BEGINS = "PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`, or with another comment"
 MOST_QUOTED = 60  # letters of a line
+_BINARY = re.compile(rb"[\0-\x08\x0e-\x19\x1c-\x1f]")  # what no text has; it may end with ^Z
 
 
 class FrameReader(Protocol):
@@ -116,6 +119,7 @@ class Log:
         """
         self.path = path
         self._content = Content(path)
+        self._first_stamps = FirstStamps()
         self._is_unfinished = False
         self._header_end = ""  # where the file ends inside its header
         self._beginning = b""
@@ -166,6 +170,8 @@ class Log:
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:
         """See `FrameReader.read`. Raises DataError at the end of a file in which nothing is readable."""
         got = self._reader.read(batch, limit, until_ns)
+        if got and not self._first_stamps.is_done:
+            self._first_stamps.look(batch, len(batch) - got)
         if self.at_end and not self.frames_read:
             if self._content.is_refused:
                 raise DataError(self._content.problem, where=str(self.path))
@@ -192,6 +198,8 @@ class Log:
             what = f"no known form of a date, stamps count from {since}"
             hint = "write it like: date Tue Nov 14 10:13:20.500 pm 2023"
             lines.append(f"{self.path}:{self._reader.undated_line}: {what} ({hint})")
+        if self._format is LogFormat.CANDUMP and not self._reader.unstamped:
+            lines += (f"{self.path}: {doubt}" for doubt in self._first_stamps.doubts())
         problem = self._content.problem or self._header_end
         damaged = self.damaged - (1 if problem and self._reader.ends_damaged else 0)
         if damaged:
@@ -271,6 +279,8 @@ class Log:
         if self._is_recognised:
             what = f"nothing in it is a frame, though it begins as {self._format} does"
             return DataError(what, where=f"{self.path}:{self._reader.first_damage}", hint="copy it again")
+        if _BINARY.search(self._beginning):
+            return DataError("is binary and no known log", where=str(self.path), hint=KNOWN_FORMATS)
         why = (
             "as its name says"
             if of_ending(self._suffix())

@@ -116,7 +116,7 @@ def test_of_a_text_log_that_was_cut_no_frame_is_read_that_it_did_not_have(
     kept: list[float],
 ) -> None:
     suffix, header, line_of = FORMATS[name]
-    content = header + b"".join(line_of(second, *row) for second, row in enumerate(rows))
+    content = header + b"".join(line_of(second, *row) for second, row in enumerate(rows, start=1))
     content = content if has_end else content.removesuffix(b"\n")
     log = PACKERS[packed](content, ends, level)
     path = folder / f"log{suffix}{packed}"

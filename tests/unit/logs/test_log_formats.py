@@ -96,7 +96,7 @@ def test_a_line_is_a_sign_of_one_format_alone(line: str, expected: LogFormat | N
         ("a.asc", b"words\n", "It was read as ASC, as its name says; its first line is `words`"),
         ("a.crtd", b"\n\nwords\n", "It was read as CRTD, as its name says; its first line is `words`"),
         ("a.log", b"x" * 100 + b"\n", "its first line is `" + "x" * 60 + "…`"),
-        ("a.log", bytes(range(1, 9)) + b"\n", "nothing in it is a frame"),
+        ("a.log", bytes(range(1, 9)) + b"\n", "a.log: is binary and no known log (known are"),
         (
             "a.log",
             GVRET.splitlines()[0] + b"\nwords\n",

@@ -228,13 +228,13 @@ def test_every_format_is_read_compressed_too(tmp_path: Path, name: str, packed: 
 def test_a_compressed_log_that_was_cut_off_gives_what_is_before_and_one_warning(
     tmp_path: Path, packed: str
 ) -> None:
-    rows = b"".join(b"(%d.0) can0 %03X#%016X\n" % (row, row % 2048, row * row) for row in range(20_000))
+    rows = b"".join(b"(%d.0) can0 %03X#%016X\n" % (row, row % 2048, row * row) for row in range(1, 20_001))
     whole = PACKERS[packed](rows)
     path = tmp_path / f"drive.log{packed}"
     path.write_bytes(whole[: len(whole) * 3 // 4])
     frames, log, _ = read(path)
     assert 10_000 < len(frames) < 20_000
-    assert [frame.time_ns for frame in frames[:-1]] == [row * 10**9 for row in range(len(frames) - 1)]
+    assert [frame.time_ns for frame in frames[:-1]] == [row * 10**9 for row in range(1, len(frames))]
     early = f"{path}: ends early: the compressed data end too early, at byte {len(whole) * 3 // 4}"
     assert log.warnings() == [early]
 
