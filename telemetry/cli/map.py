@@ -20,6 +20,7 @@ from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import STDIN, require_file
 from telemetry.overview.current_sign import Evidence, Series, by_charge, by_voltage
 from telemetry.overview.map_suggestions import CURRENT, Suggestion, as_toml, signals_of, suggest
+from telemetry.overview.shared_messages import SharedMessages
 from telemetry.overview.signals import list_messages
 from telemetry.stages.stages import Stages
 
@@ -69,9 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _extremes(spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path], screen: Screen) -> Extremes:
     stages = Stages(spec, None, vehicle="")
     rows, extremes = LogRows(stages, channels), Extremes(stages.schema)
+    shared = SharedMessages(stages.schema)
     for samples in rows.read(logs):
         extremes.observe(samples)
-    screen.warn(rows.warnings())
+        shared.observe(samples)
+    screen.warn([*rows.warnings(), *shared.warnings([channel.binding.tag for channel in stages.channels])])
     return extremes
 
 

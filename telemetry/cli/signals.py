@@ -19,6 +19,7 @@ from telemetry.decode.selection import select
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.overview.listing import as_csv, as_json, as_table
+from telemetry.overview.shared_messages import SharedMessages
 from telemetry.overview.signals import Message, list_messages
 from telemetry.stages.stages import Stages
 
@@ -73,18 +74,29 @@ def _listed(
         return list_messages(spec)
     stages = Stages(spec, None, vehicle="")
     rows, extremes = LogRows(stages, channels), Extremes(stages.schema)
+    shared = SharedMessages(stages.schema)
     for samples in rows.read(logs):
         extremes.observe(samples)
-    screen.warn(rows.warnings())
+        shared.observe(samples)
+    screen.warn([*rows.warnings(), *shared.warnings([channel.binding.tag for channel in stages.channels])])
     messages = list_messages(spec, extremes)
     if not any(message.rows for message in messages):
         where = ", ".join(map(str, logs))
+        if not rows.frames_read:
+            raise DataError("is empty" if _are_empty(logs) else "holds no frames", where=where)
         what = f"holds {rows.frames_read} frames, and none of these messages"
         raise DataError(what, where=where, hint="is it the right database?")
+    if unknown := rows.frames_unknown:
+        read = rows.frames_read
+        screen.say(f"frames without a message: {unknown:,} of {read:,} ({unknown / read:.1%})")
     unseen = sum(not message.rows for message in messages)
     if unseen and not everything:
         screen.say(f"{unseen} of {len(messages)} messages are not in the log (--all lists them)")
     return [message for message in messages if message.rows or everything]
+
+
+def _are_empty(logs: Sequence[Path]) -> bool:
+    return all(path.is_file() and not path.stat().st_size for path in logs)
 
 
 def _is_database(path: Path) -> bool:

@@ -71,6 +71,11 @@ class LogRows:
         """Those of them that a database describes, and that count."""
         return self._stages.counted().get(f"frames/{ACCOUNT}/decoded", 0)
 
+    @property
+    def frames_unknown(self) -> int:
+        """Those of them that no database describes, and that count."""
+        return self._stages.counted().get(f"frames/{ACCOUNT}/unknown", 0)
+
     def warnings(self) -> list[str]:
         """Return what was wrong with the logs and what does not fit together, one line each. At the end."""
         lines = list(self._warnings)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -130,3 +131,46 @@ def test_a_log_of_which_hardly_a_frame_has_a_message_is_a_warning(
 
 def test_a_log_without_a_database_says_what_is_missing(run: Run) -> None:
     assert "no database was given (add one: --dbc FILE)" in run("signals", LOG, code=64)
+
+
+def test_an_empty_log_is_said_to_be_empty(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "empty.log"
+    log.touch()
+    assert run("signals", str(log), DBC, code=65).splitlines()[-1] == f"nev-telemetry: {log}: is empty"
+
+
+def test_frames_without_a_message_are_one_line_as_decode_lists_them(
+    run: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    unknown = sum(int(row["frames"]) for row in rows(run("decode", LOG, "--dbc", DBC, "--unknown")))
+    assert main(["signals", LOG, DBC]) == 0
+    assert f"frames without a message: {unknown} of 15 ({unknown / 15:.1%})\n" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["signals", "--dbc"], ["map", "suggest", "--dbc"]])
+def test_messages_that_come_on_several_channels_are_one_warning(
+    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    log = tmp_path / "two.log"
+    recorded = Path(CHARGE).read_text()
+    log.write_text(recorded + recorded.replace("can0", "can1"))
+    seen = list(
+        dict.fromkeys(row["message"] for row in rows(run("decode", CHARGE, "--dbc", str(VEHICLE_DBC))))
+    )
+    assert len(seen) == 5
+    for given, expected in ((log, 1), (Path(CHARGE), 0)):
+        assert main([*command, str(VEHICLE_DBC), str(given)]) == 0
+        said = re.findall(
+            "warning: (.*) and 2 more come on can0 and can1: --dbc can0=FILE keeps one\n", err(capfd)
+        )
+        assert len(said) == expected
+        for names in said:
+            assert set(names.split(", ")) <= set(seen)
+            assert names.count(", ") == 2
+    one = [*command, f"can0={VEHICLE_DBC}", str(log)]
+    assert main(one) == 0
+    assert "come on" not in err(capfd)
+
+
+def err(capfd: pytest.CaptureFixture[str]) -> str:
+    return capfd.readouterr().err
