@@ -20,9 +20,8 @@ from typing import Any
 
 from telemetry.errors import ConfigError
 from telemetry.toml_lines import lines_of
-from telemetry.toml_text import parse_toml, read_toml_text
+from telemetry.toml_text import STDIN, parse_toml, read_toml_text
 
-STDIN = Path("-")
 INCLUDE = "include"  # the key
 MAX_FILES = 256
 _WILDCARDS = frozenset("*?")

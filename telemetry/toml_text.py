@@ -21,7 +21,7 @@ from telemetry.errors import ConfigError
 MAX_FILE_BYTES = 1024 * 1024
 MAX_KEY_PARTS = 16
 MAX_NESTING = 16  # of arrays and inline tables
-_STDIN = Path("-")
+STDIN = Path("-")
 MAX_NUMBER_CHARACTERS = 100  # 64 bits in binary, with underscores, are 82
 
 _TOKEN = re.compile(
@@ -42,23 +42,15 @@ _ENDS = {
 }
 
 
-def read_toml(file: Path) -> dict[str, Any]:
-    """Return the file's top table.
-
-    Raises ConfigError for a file that is unreadable, not TOML, or beyond bounds.
-    """
-    return parse_toml(read_toml_text(file), file)
-
-
 def read_toml_text(file: Path) -> str:
     """Return the text of the file, or of stdin (`-`), with LF at the ends of lines.
 
     Raises ConfigError for what is unreadable, not UTF-8, or too large.
     """
-    if file == _STDIN and sys.stdin is None:
+    if file == STDIN and sys.stdin is None:
         raise ConfigError("is closed", where="stdin")
     try:
-        with contextlib.nullcontext(sys.stdin.buffer) if file == _STDIN else file.open("rb") as stream:
+        with contextlib.nullcontext(sys.stdin.buffer) if file == STDIN else file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         hint = "as its owner, or by sudo" if isinstance(error, PermissionError) else ""

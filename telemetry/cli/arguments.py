@@ -86,12 +86,13 @@ def channel_plan(arguments: argparse.Namespace) -> ChannelPlan:
     return plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)
 
 
-def positive(text: str) -> float:
-    """Read a number above zero."""
+def positive(text: str, most: float = math.inf) -> float:
+    """Read a number above zero, and not above `most`."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0.0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
+    if not (0.0 < number <= most and number < math.inf):
+        within = "" if most == math.inf else f" and at most {most:.0f}"
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero{within}")
     return number

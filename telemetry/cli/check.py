@@ -2,8 +2,10 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
+from telemetry.cli.arguments import positive
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UnavailableError
 from telemetry.model.finding import Finding, Grade
@@ -22,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log", type=Path, metavar="LOG", help="also measure points/s and MB a day on this log of its buses"
     )
     parser.add_argument(
-        "--seconds", type=_seconds, metavar="S", help="also listen to its buses for so long, and measure that"
+        "--seconds",
+        type=partial(positive, most=_MOST_S),
+        metavar="S",
+        help="also listen to its buses for so long, and measure that",
     )
     parser.add_argument("--json", action="store_true", help="what is found as one JSON object")
 
@@ -43,10 +48,3 @@ def run(arguments: argparse.Namespace) -> int:
 def _as_json(finding: Finding) -> dict[str, object]:
     plain: dict[str, object] = {"level": finding.level.name.lower(), "text": finding.text}
     return plain if finding.rate is None else {**plain, "rate": finding.rate}
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0.0 < seconds <= _MOST_S:
-        raise argparse.ArgumentTypeError(f"must be above 0 and at most {_MOST_S:.0f}, not {text}")
-    return seconds

@@ -4,14 +4,19 @@ Values go to stdout, words to stderr. With `--protocol NAME` the logs are text c
 """
 
 import argparse
-import math
 import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from telemetry.cli.arguments import add_matching_arguments, add_signal_argument, add_time_bounds, databases
+from telemetry.cli.arguments import (
+    add_matching_arguments,
+    add_signal_argument,
+    add_time_bounds,
+    databases,
+    positive,
+)
 from telemetry.cli.output import writing_to
 from telemetry.clock import Clock, SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
@@ -202,7 +207,7 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
     influx.add_argument(
         "--give-up-after",
         metavar="S",
-        type=_seconds,
+        type=positive,
         help="end when the server has taken nothing for so many seconds; default: never",
     )
 
@@ -441,13 +446,3 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_JOBS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MAX_JOBS}")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return seconds

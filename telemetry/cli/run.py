@@ -17,7 +17,7 @@ from telemetry.service.service import Service
 from telemetry.service.supervisor import Supervisor
 from telemetry.sources.stop import StopSignal
 from telemetry.stopping import SignalWatch
-from telemetry.toml_document import STDIN
+from telemetry.toml_text import STDIN
 
 LOG = logging.getLogger("telemetry.service")
 

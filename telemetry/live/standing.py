@@ -36,7 +36,7 @@ _STATES = frozenset(
         "sink_unreachable",
     )
 )
-_UNDONE_BY = {"config_reloaded": "config_refused", "service_start": "service_stop"}
+_UNDONE_BY = {"config_reloaded": "config_refused"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """What `check` reports of points, bytes and the messages that cost most: of logs, and of what is heard."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from telemetry_core.decode.unmatched import UnmatchedIds
@@ -21,6 +23,7 @@ from telemetry.service.listening import listen
 from telemetry.service.rate import LIVE_BATCH_S, Rate, measure
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
+from telemetry.stages.binding import Binding
 from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import Composition
 from telemetry.stages.stages import Stages
@@ -44,14 +47,7 @@ def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> It
         raise UsageError(
             "is of no bus of this configuration", where=str(log), hint="it has serial ports alone"
         )
-    stages, channels = composition.make_stages(), ChannelTable()
-
-    def bind(name: str) -> int:
-        number = channels.number("log", name)
-        stages.bind(number, recorded.binding(name))
-        return number
-
-    rate = measure(stages, log, bind, LIVE_BATCH_S)
+    rate = _measured(composition.make_stages(), log, recorded.binding, LIVE_BATCH_S)
     yield from _rate_findings(
         f"log {log}", rate, composition.config, spool_bytes, "no rate can be measured from it"
     )
@@ -87,7 +83,7 @@ def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes:
     stages, events = composition.make_stages(), _Events()
     stages.set_observer(events)
     try:
-        rate = _measured(stages, composition, source, log)
+        rate = _measured(stages, log, partial(composition.binding, source))
     except (DataError, InputMissingError) as error:
         yield Finding(Grade.FAULT, f"{name}: {error}")
         return
@@ -99,15 +95,18 @@ def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes:
     )
 
 
-def _measured(stages: Stages, composition: Composition, source: Assembled, log: Path) -> Rate | None:
+def _measured(
+    stages: Stages, log: Path, binding_of: Callable[[str], Binding], batch_s: float = math.inf
+) -> Rate | None:
+    """binding_of: of a channel of the log, by its name; batch_s: as of `Meter`."""
     channels = ChannelTable()
 
     def bind(name: str) -> int:
-        number = channels.number(source.name, name)
-        stages.bind(number, composition.binding(source, name))
+        number = channels.number("log", name)
+        stages.bind(number, binding_of(name))
         return number
 
-    return measure(stages, log, bind)
+    return measure(stages, log, bind, batch_s)
 
 
 def _rate_findings(

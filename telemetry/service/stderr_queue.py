@@ -88,10 +88,9 @@ class QueuedStderr(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Queue `text`, or drop it; never waits for the stream."""
-        piece = text.encode(self._encoding, "backslashreplace")
         with self._changed:
-            if self._marker is not None:
-                piece = self._marker.mark(text).encode(self._encoding, "backslashreplace")
+            words = text if self._marker is None else self._marker.mark(text)
+            piece = words.encode(self._encoding, "backslashreplace")
             if self._waiting_bytes + len(piece) + _PIECE_BYTES > self._max_bytes:
                 self._dropped_lines += max(piece.count(b"\n"), 1)
                 self._changed.notify_all()

@@ -202,7 +202,7 @@ def test_the_server_may_come_from_the_environment_or_a_service_s_configuration(
         (["--spool", "x"], 64, "--spool: stands without --format influx"),
         (["--format", "influx", "-o", "x"], 64, "--output: stands beside --format influx"),
         (["--format", "influx", "--config", "c", "--org", "o"], 64, "--config: stands beside --org"),
-        (["--format", "influx", "--give-up-after", "0"], 64, "'0' is no number of seconds"),
+        (["--format", "influx", "--give-up-after", "0"], 64, "'0' is no number above zero"),
         (["--jobs", "0"], 64, "'0' is not a number from 1 to 256"),
     ],
 )

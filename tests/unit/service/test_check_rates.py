@@ -273,4 +273,4 @@ def test_seconds_that_make_no_sense_are_refused(seconds: str, capsys: pytest.Cap
     with pytest.raises(SystemExit) as ended:
         main(["check", "gateway.toml", f"--seconds={seconds}"])
     assert ended.value.code == 64
-    assert "--seconds" in capsys.readouterr().err
+    assert f"--seconds: {seconds!r} is no number above zero and at most 86400" in capsys.readouterr().err
