@@ -2,12 +2,13 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from telemetry.databases.files import database_files
+from telemetry.databases.files import ENDINGS, database_files
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
+from telemetry.errors import UsageError
 from telemetry.model.instant import read_instant
 
 Value = TypeVar("Value")
@@ -33,6 +34,13 @@ def databases(text: str) -> list[Database]:
     if equals and "/" not in channel and not Path(text).exists():
         return [Database(path, channel) for path in database_files(Path(file))]
     return [Database(path) for path in database_files(Path(text))]
+
+
+def refuse_databases(given: Iterable[str | Path]) -> None:
+    """Raise UsageError for a file among `given`, logs or signals, that is named as databases are."""
+    for path in map(Path, given):
+        if path.suffix.lower() in ENDINGS and path.is_file():
+            raise UsageError("is a database", where=str(path), hint=f"--dbc {path}")
 
 
 def add_database_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from telemetry.cli.arguments import (
     add_time_bounds,
     databases,
     positive,
+    refuse_databases,
 )
 from telemetry.cli.output import writing_to
 from telemetry.clock import Clock, SystemClock
@@ -214,6 +215,7 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode all logs in the order given."""
+    refuse_databases(arguments.logs)
     for path in arguments.logs:
         require_file(path)
     into_influxdb = arguments.format == INTO_INFLUXDB

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from telemetry_core.rows.points import Points
 
-from telemetry.cli.arguments import add_database_arguments, add_time_bounds, channel_plan
+from telemetry.cli.arguments import add_database_arguments, add_time_bounds, channel_plan, refuse_databases
 from telemetry.cli.output import refuse_to_overwrite
 from telemetry.clock import SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw what the log holds of the signals."""
     from telemetry.overview.plot import FORMATS, draw
 
+    refuse_databases([arguments.log, *arguments.signal])
     require_file(arguments.log)
     file: Path = arguments.output or _picture_of(arguments.log)
     if file.suffix.lower() not in FORMATS:
@@ -86,6 +87,10 @@ def run(arguments: argparse.Namespace) -> int:
         names = [channel.binding.tag for channel in stages.channels]
         panels = make_panels(spec, points, names, arguments.signal)
         curves = [curve for panel in panels for curve in panel.curves]
+        is_bounded = arguments.from_time is not None or arguments.to_time is not None
+        if is_bounded and rows.frames_read and not rows.frames_kept:
+            what = f"no frame between --from and --to; the log lasts {rows.duration_s:.1f} s"
+            raise DataError(what, where=str(arguments.log))
         if not curves:
             what = f"holds {rows.frames_read} frames, and no value of these signals"
             hint = "`nev-telemetry signals` lists what it holds"

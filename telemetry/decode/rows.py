@@ -32,6 +32,8 @@ class LogRows:
         self._times = times
         self._reading = LogReading(stages, channels.binding)
         self._warnings: list[str] = []
+        self._last_ns = 0
+        self.frames_kept = 0  # of those that were read: what `times` wants
 
     def read(self, paths: Sequence[Path]) -> Iterator[SampleBatch]:
         """Yield the rows, batch by batch. Each batch is valid until the next one.
@@ -49,7 +51,10 @@ class LogRows:
                 for channel in self._stages.channels[bound:]:
                     self._stages.decoding.bind(channel)
                     bound += 1
+                if len(together):
+                    self._last_ns = together[len(together) - 1].time_ns
                 self._times.keep(together, self._reading.first_ns)
+                self.frames_kept += len(together)
                 samples.clear()
                 self._stages.decoding.decode(together, samples)
                 yield samples
@@ -60,6 +65,11 @@ class LogRows:
     def first_ns(self) -> int:
         """Stamp of the first frame of all; 0 before there is one."""
         return self._reading.first_ns
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame of all to the last one so far."""
+        return (self._last_ns - self.first_ns) / 1e9
 
     @property
     def frames_read(self) -> int:

@@ -103,6 +103,8 @@ def _nearest(glob: str, plan: PlanSpec) -> str:
     messages = dict.fromkeys(name.removesuffix(f".{signal}") for name, signal in signals.items())
     if glob in messages:
         return f'it is a message: all its signals are "{glob}.*"'
+    if "." not in glob and any(fnmatchcase(message, glob) for message in messages):
+        return f'it matches messages: "{glob}.*"'
     folded: dict[str, str] = {}
     for name, signal in signals.items():
         folded.setdefault((name if "." in glob else signal).casefold(), name)

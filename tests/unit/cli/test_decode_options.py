@@ -179,6 +179,11 @@ def test_an_output_may_be_a_device_and_what_cannot_be_written_is_said_before_the
     assert f"{tmp_path}: cannot be written: Is a directory" in capfd.readouterr().err
 
 
+def test_a_database_in_place_of_a_log_names_the_option(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", LOG, DBC]) == 64
+    assert capfd.readouterr().err == f"nev-telemetry: {DBC}: is a database (--dbc {DBC})\n"
+
+
 def test_a_log_without_a_database_is_refused_since_no_value_could_come_of_it(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

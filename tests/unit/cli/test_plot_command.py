@@ -18,6 +18,8 @@ pytest.importorskip("matplotlib")
 DATA = Path(__file__).parents[2] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
 CHARGE = str(Path(__file__).parents[3] / "examples" / "charge.log")
+STAMPS = [float(line.split(")")[0].strip("(")) for line in Path(CHARGE).read_text().splitlines()]
+CHARGE_S = STAMPS[-1] - STAMPS[0]
 
 Texts = Callable[..., list[str]]
 
@@ -112,6 +114,12 @@ def test_a_part_of_a_log_is_what_is_drawn(capfd: pytest.CaptureFixture[str], tmp
             [LOG, "Voltag", "--dbc", DBC],
             64,
             'SIGNAL: no signal is called "Voltag" (nearest: PackState.Voltage',
+        ),
+        ([LOG, DBC, "Voltage"], 64, f"{DBC}: is a database (--dbc {DBC})"),
+        (
+            [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC), "--from", "+20"],
+            65,
+            f"{CHARGE}: no frame between --from and --to; the log lasts {CHARGE_S:.1f} s",
         ),
         ([LOG, "Voltage", "--dbc", DBC, "-o", "x.jpg"], 64, "x.jpg: is neither .png nor .svg"),
         ([LOG, "StateOfCharge", "--dbc", str(VEHICLE_DBC)], 65, "no value of these signals"),

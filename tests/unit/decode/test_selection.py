@@ -63,6 +63,7 @@ def test_a_value_s_word_goes_with_its_number(tmp_path: Path) -> None:
         ("voltage", "nearest: PackState.Voltage"),
         ("packstate.volt*", "nearest: PackState.Voltage"),
         ("PackState", r'it is a message: all its signals are "PackState\.\*"'),
+        ("Pack*", r'it matches messages: "Pack\*\.\*"'),
         ("zzzzzz", "`nev-telemetry signals` lists them"),
     ],
 )
