@@ -124,6 +124,7 @@ class WebServer:
     def close(self) -> None:
         """Close all connections and stop."""
         if self._wake < 0:
+            self._selector.close()
             return
         self._closing.set()
         os.eventfd_write(self._wake, 1)

@@ -129,3 +129,9 @@ def test_the_last_lines_balance_where_the_server_takes_points_after_the_last_fig
 
         monkeypatch.setattr(service, "_publish", publish_then_take)
     assert "all accounted for" in caplog.text
+
+
+def test_a_service_without_a_page_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    with started(write_config(tmp_path), FakeClock()) as service:
+        assert service._web._selector.get_map() is not None
+    assert service._web._selector.get_map() is None
