@@ -5,6 +5,7 @@ A file that is already there is left alone, whatever it holds.
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import shutil
 import sys
@@ -58,11 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def shipped_files() -> Iterator[tuple[str, Path]]:
     """The name below DIR of each file, and where it lies: beside an installed wheel, or in a checkout."""
-    installed = [
-        (path.as_posix().rpartition(INSTALLED)[2], Path(str(path.locate())))
-        for path in importlib.metadata.files("nev-telemetry") or ()
-        if INSTALLED in path.as_posix()
-    ]
+    installed = []
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout that is not installed
+        installed = [
+            (path.as_posix().rpartition(INSTALLED)[2], Path(str(path.locate())))
+            for path in importlib.metadata.files("nev-telemetry") or ()
+            if INSTALLED in path.as_posix()
+        ]
     if installed:
         yield from installed
         return

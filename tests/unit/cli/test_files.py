@@ -1,5 +1,6 @@
 """`nev-telemetry files DIR`, of a checkout; tests/integration/test_packaging.py has it of a wheel."""
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,20 @@ def test_the_unit_and_the_dashboards_are_written_and_named(
     for name in ("packaging/systemd/nev-telemetry.service", "dashboards/influxql/battery.json"):
         assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes()
     assert not list(tmp_path.rglob("*.py"))
+
+
+def test_a_checkout_need_not_be_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def files(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.files", files)
+    assert main(["files", str(tmp_path)]) == 0
+    assert (tmp_path / "packaging/systemd/nev-telemetry.service").is_file()
+    capsys.readouterr()
+    assert main(["schema"]) == 0
+    assert capsys.readouterr().out == (ROOT / "packaging/gateway.schema.json").read_text("utf-8")
 
 
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
