@@ -177,7 +177,7 @@ cdef class Columns:
     def append_row(self, Py_ssize_t table, values):
         """Add one row from Python: a value for each column, None where it is absent.
 
-        For what comes rarely.
+        For what comes rarely. A value that a column cannot hold raises TypeError or OverflowError, and adds no row.
         """
         cdef TablePlan* plan
         cdef ColumnData* data
@@ -203,9 +203,6 @@ cdef class Columns:
             if kind == KIND_FLOAT64:
                 number = value
                 (<double*>data.values)[row] = number
-            elif kind == KIND_BOOL:
-                if value:
-                    set_bit(<uint8_t*>data.values, row)
             elif kind == KIND_WORDS:
                 (<int32_t*>data.values)[row] = (<Words>self.words[table][index]).add(value)
             elif kind == KIND_ID:
@@ -213,9 +210,16 @@ cdef class Columns:
                 (<uint32_t*>data.values)[row] = narrow
             elif kind == KIND_UINT64:
                 (<uint64_t*>data.values)[row] = value
-            else:
+            elif kind != KIND_BOOL:
                 whole = value
                 (<int64_t*>data.values)[row] = whole
+        # What cannot be taken back comes last, when all values fit.
+        for index, value in enumerate(values):
+            if value is None:
+                continue
+            data = &plan.chunk.columns[index]
+            if plan.kinds[index] == KIND_BOOL and value:
+                set_bit(<uint8_t*>data.values, row)
             if not mark(plan.chunk, data, row):
                 raise MemoryError
         plan.chunk.rows += 1

@@ -185,6 +185,28 @@ def test_a_row_can_come_from_python() -> None:
     assert [found[name][0] for name in found] == [7, "can7", 3, 1.5, 2, True, "odd", None, None]
 
 
+def test_a_row_with_a_value_that_does_not_fit_adds_nothing() -> None:
+    made, _ = columns()
+    for id in (2**32, -1):
+        with pytest.raises(OverflowError):
+            made.append_row(0, (7, "can7", id, 1.5, 2, True, "odd", None, None))
+    with pytest.raises(OverflowError):
+        made.append_row(0, (7, "can7", 3, 1.5, 2**64, True, "odd", None, None))
+    assert made.rows(0) == 0
+    made.append_row(0, (8, None, 3, None, None, False, None, None, None))
+    made.append_row(0, (9, None, 4, None, None, None, None, None, None))
+    found = read_all(made.take(0).stream())
+    assert [found[name] for name in list(found)[:7]] == [
+        [8, 9],
+        [None, None],
+        [3, 4],
+        [None, None],
+        [None, None],
+        [False, None],
+        [None, None],
+    ]
+
+
 def test_columns_are_copied_side_by_side() -> None:
     batches = filled(10, 4, 4)
     counts, absent = bytearray(80), bytearray(10)
