@@ -118,7 +118,7 @@ def _fits(rule: Rule, message: Message, signal: Signal) -> bool:
 
 
 def _is_flag(signal: Signal) -> bool:
-    return not signal.unit and (signal.minimum, signal.maximum) in ((0.0, 1.0), (0, 1))
+    return not signal.unit and (signal.minimum, signal.maximum) == (0.0, 1.0)
 
 
 def _family(rule: Rule, candidates: Sequence[tuple[Message, Signal]]) -> Suggestion | None:

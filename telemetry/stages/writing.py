@@ -132,7 +132,7 @@ class Writing:
         self._event_encoder = Encoder(_EVENT_ROWS)
         self._set_event_channel = self._event_encoder.set_channel
         self._encode_event = _encode_of(self._event_encoder, output)
-        if self.remembers:  # then there may be events, in columns after those of the rows
+        if self.remembers and output is OutputFormat.WIDE_CSV:  # events have columns after those of the rows
             self.encoder.columns_after = len(self._event_encoder.wide_columns())
             self._event_encoder.columns_before = len(self.encoder.wide_columns())
         self._mapped = SampleBatch(schema)

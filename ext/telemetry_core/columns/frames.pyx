@@ -41,8 +41,6 @@ def copy_frames(FrameBatch frames not None, Py_ssize_t first, int64_t[::1] time_
         raise ValueError("no room for these frames")
     if longest(frames) > width:
         raise ValueError("a payload is longer than a row")
-    if width == 0:
-        data = None
     for index in range(frames.count):
         at = first + index
         frame = &frames.frames[index]
