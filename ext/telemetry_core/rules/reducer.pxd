@@ -37,7 +37,6 @@ cdef class Reducer:
     cdef object _check(self, SampleBatch samples)
     cdef bint _reduce(self, SampleBatch samples, SampleBatch out) noexcept nogil
     cdef bint _emit(self, Held* held, SampleBatch out) noexcept nogil
-    cdef void _have_sent(self, Held* held) noexcept nogil
     cdef bint _sees_change(self, Held* held, Record* record, uint64_t* row) noexcept nogil
     cdef bint _release(self, Held* held, RowHead* head, SampleBatch out) noexcept nogil
     cdef bint _may_pass(self, Held* held, Record* record, uint64_t* row) noexcept nogil

@@ -264,25 +264,6 @@ cdef class Reducer:
         held.flag_interval = interval
         return self._sees_change(held, record, row)
 
-    cdef void _have_sent(self, Held* held) noexcept nogil:
-        # The pending row goes out with a change that has waited: its flags are those last sent.
-        cdef Record* record = &self.schema.records[held.record]
-        cdef uint64_t* mask = self.words + held.at + HEAD_WORDS
-        cdef uint64_t* slots = mask + record.mask_words
-        cdef uint64_t* passes = self.passes + self.passes_at[held.record]
-        cdef uint64_t* sent_mask = self.words + held.at + record.row_words
-        cdef uint64_t* sent_slots = sent_mask + record.mask_words
-        cdef uint32_t word
-        cdef uint32_t index
-        cdef uint64_t left
-        for word in range(record.mask_words):
-            left = mask[word] & passes[word]
-            sent_mask[word] |= left
-            while left:
-                index = 64 * word + lowest_bit(left)
-                left &= left - 1
-                sent_slots[index] = slots[index]
-
     cdef void _merge(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
         cdef uint64_t* pending = self.words + held.at
         cdef uint64_t* slots = row + HEAD_WORDS + record.mask_words
@@ -320,12 +301,13 @@ cdef class Reducer:
             self.reduced += 1
 
     cdef bint _emit(self, Held* held, SampleBatch out) noexcept nogil:
+        cdef Record* record = &self.schema.records[held.record]
         cdef uint64_t* row = out.add_row(held.record)
         if row == NULL:
             return False
-        memcpy(row, self.words + held.at, self.schema.records[held.record].row_words * sizeof(uint64_t))
+        memcpy(row, self.words + held.at, record.row_words * sizeof(uint64_t))
         if held.waiting:
-            self._have_sent(held)
+            self._sees_change(held, record, row)  # its flags are those last sent
         held.pending = False
         self.pending -= 1
         return True
