@@ -43,17 +43,24 @@ def refuse_databases(given: Iterable[str | Path]) -> None:
             raise UsageError("is a database", where=str(path), hint=f"--dbc {path}")
 
 
-def add_database_arguments(parser: argparse.ArgumentParser) -> None:
+def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     """Add what says how frames are decoded: `--dbc` and how ids are matched."""
     parser.add_argument(
         "--dbc",
         metavar="[CHANNEL=]FILE",
         action="extend",
         default=[],
+        required=required,
         type=databases,
-        help="a database for every channel, or for one; a folder or a quoted glob: all of them; repeatable",
+        help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; a folder or a "
+        "quoted glob: all of them; repeatable",
     )
-    add_matching_arguments(parser)
+    parser.add_argument(
+        "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
+    )
+    parser.add_argument(
+        "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
+    )
 
 
 def add_signal_argument(parser: argparse.ArgumentParser, purpose: str) -> None:
@@ -77,16 +84,6 @@ def add_time_bounds(parser: argparse.ArgumentParser) -> None:
             type=read_as(read_instant),
             help=f"frames {which}: +SECONDS since the first frame, seconds since 1970, or ISO 8601",
         )
-
-
-def add_matching_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add how ids are matched with messages."""
-    parser.add_argument(
-        "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
-    )
-    parser.add_argument(
-        "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
-    )
 
 
 def channel_plan(arguments: argparse.Namespace) -> ChannelPlan:

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from telemetry.cli.arguments import (
-    add_matching_arguments,
+    add_database_arguments,
     add_signal_argument,
     add_time_bounds,
-    databases,
     positive,
+    read_as,
     refuse_databases,
 )
 from telemetry.cli.output import writing_to
@@ -94,15 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of --protocol, in csv or ndjson: before what a message means, all values that it holds",
     )
-    parser.add_argument(
-        "--dbc",
-        metavar="[CHANNEL=]FILE",
-        action="extend",
-        default=[],
-        type=databases,
-        help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; a folder or a "
-        "quoted glob: all of them; repeatable",
-    )
+    add_database_arguments(parser)
     add_signal_argument(parser, "decode these alone")
     parser.add_argument(
         "--wide",
@@ -132,7 +124,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vehicle", metavar="NAME", help="the tag of --format lp and influx (default: unknown)"
     )
-    add_matching_arguments(parser)
     parser.add_argument(
         "--keep-not-available", action="store_true", help='J1939 "error" and "not available" are values too'
     )
@@ -159,7 +150,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         action="append",
         default=[],
-        type=_isotp_id,
+        type=read_as(parse_id),
         help="an id (hexadecimal, 3 or 8 digits) whose frames are parts of ISO-TP messages; repeatable",
     )
     parser.add_argument(
@@ -435,13 +426,6 @@ def _id_masks(texts: Sequence[str]) -> tuple[int, int]:
         return parse_id_masks(texts)
     except ValueError as error:
         raise UsageError(str(error), where="--id-mask") from error
-
-
-def _isotp_id(text: str) -> int:
-    try:
-        return parse_id(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _jobs(text: str) -> int:

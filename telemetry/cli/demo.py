@@ -1,14 +1,15 @@
 """`nev-telemetry demo`: a simulated vehicle through the real pipeline into InfluxDB, and read back."""
 
 import argparse
-import math
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from telemetry.cli.arguments import positive
 from telemetry.clock import SystemClock
 from telemetry.demo.display import Display
 from telemetry.demo.stage import Options, perform
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--time-scale",
-        type=_positive,
+        type=partial(positive, most=1e6),
         default=60.0,
         metavar="X",
         help="simulated seconds a second (default 60)",
@@ -60,8 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """About half a minute; Ctrl-C and SIGTERM end it and all it started."""
-    if not 0.0 < arguments.time_scale < 1e6:
-        raise UsageError(f"{arguments.time_scale:g} is no number above zero", where="--time-scale")
     picture = None if arguments.no_plot else arguments.plot
     if picture is not None:
         _check_picture(picture)
@@ -86,16 +85,6 @@ def _check_picture(file: Path) -> None:
         raise UsageError("is a folder", where=str(file), hint=hint)
     if not file.parent.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
         raise UsageError("cannot be written", where=str(file), hint=hint)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0.0 < number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
-    return number
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -9,7 +9,7 @@ from pathlib import Path
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.extremes import Extremes
 
-from telemetry.cli.arguments import add_matching_arguments, channel_plan, databases
+from telemetry.cli.arguments import add_database_arguments, channel_plan
 from telemetry.clock import SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan
@@ -32,16 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     action = actions.add_parser("suggest", help=HELP, description=HELP)
     action.add_argument("logs", metavar="LOG", nargs="*", type=Path, help="logs as for decode: what came")
-    action.add_argument(
-        "--dbc",
-        metavar="[CHANNEL=]FILE",
-        action="extend",
-        default=[],
-        required=True,
-        type=databases,
-        help="a database for every channel, or for one; repeatable",
-    )
-    add_matching_arguments(action)
+    add_database_arguments(action, required=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

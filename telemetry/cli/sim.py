@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import math
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -20,9 +20,11 @@ from firmware_sim.links.serial_line import SerialLine, SerialLines
 from firmware_sim.scenario import Scenario, find_scenario, load_scenario, parse_instant, scenario_names
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
+from telemetry.cli.arguments import positive
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 
 HELP = "a simulated vehicle on a bus, on serial ports or into a log"
+_number = partial(positive, most=1e9)  # nanoseconds of which int64 holds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,13 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a serial device under this link: {' or '.join(SERIAL_DEVICES)} (default jbd); repeatable",
     )
     parser.add_argument(
-        "--time-scale", metavar="X", type=_positive, default=1.0, help="simulated seconds a second"
+        "--time-scale", metavar="X", type=_number, default=1.0, help="simulated seconds a second"
     )
     parser.add_argument(
         "--seed", metavar="N", type=int, default=1, help="another pack, another road (default 1)"
     )
     parser.add_argument(
-        "--duration", metavar="S", type=_positive, help="simulated seconds; repeats the scenario if longer"
+        "--duration", metavar="S", type=_number, help="simulated seconds; repeats the scenario if longer"
     )
     parser.add_argument(
         "--time-origin", metavar="T", type=_instant_ns, help="simulated time, ns since 1970 or ISO 8601 …"
@@ -237,16 +239,6 @@ def _serial_link(text: str) -> tuple[str, Path]:
     if name not in SERIAL_DEVICES or not path:
         raise argparse.ArgumentTypeError(f"{text!r} is no DEVICE=PATH of {' or '.join(SERIAL_DEVICES)}")
     return name, Path(path)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0.0 < number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
-    return number
 
 
 def _instant_ns(text: str) -> int:
