@@ -175,6 +175,25 @@ def test_a_gzip_stream_gives_every_byte_before_the_one_that_fails() -> None:
     assert problem.endswith(f"at byte {10 + 1005 + 4}")
 
 
+def test_damage_after_the_last_byte_of_a_gzip_stream_was_read_is_one_line() -> None:
+    # A dynamic block of RFC 1951 from its first bit on: 2 literals, 255 matches of 258 bytes fill a piece.
+    # The byte that ends the last match also has a distance without a code.
+    def zeros(count: int) -> str:
+        return "0" + f"{count - 11:07b}"[::-1]
+
+    lengths = {18: 1, 2: 2, 1: 2}  # of the code of code lengths: 0, 11 and 10
+    order = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1)
+    bits = "1" + "01" + "10111" + "00000" + "0111"  # the last, dynamic; 286 lengths, 1 distance, 18
+    bits += "".join(f"{lengths.get(symbol, 0):03b}"[::-1] for symbol in order)
+    bits += zeros(120) + "11" + zeros(135) + "11" + zeros(28) + "10" + "10"
+    bits += "10" * 2 + "00" * 255 + "01"  # x: 10; of 258 bytes: 0; at distance 1: 0
+    stream = int(bits[::-1], 2).to_bytes(-(-len(bits) // 8), "little")
+    out, problem = give(gzip.compress(b"")[:10] + stream, ".gz")
+    assert out == b"x" * len(out)
+    assert len(out) >= 65_536
+    assert "at byte" in problem
+
+
 def test_a_file_that_inflates_beyond_measure_is_given_in_pieces() -> None:
     zeros = bytes(50_000_000)
     for suffix in PACK:
