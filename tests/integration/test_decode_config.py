@@ -1,5 +1,6 @@
 """`nev-telemetry decode --config`: which source a log is of, what is refused, and what text comes out."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -186,6 +187,17 @@ def test_no_secret_and_no_folder_of_the_service_is_needed_for_text(folder: Path)
     assert main(["decode", "--config", "gateway.toml", "--format", "lp", "-o", "out", "bus.log"]) == 0
     assert Path("out").read_text().startswith("One,source=traction,vehicle=van ")
     assert not (folder / "spool").exists()
+
+
+def test_events_of_wide_csv_have_columns_after_those_of_the_rows() -> None:
+    write_log("can0", fault=1)
+    code, text = decode(TRACTION + MAP, "--wide", output="csv")
+    header, *rows = csv.reader(text.splitlines())
+    assert (code, {len(row) for row in rows}) == (0, {len(header)})
+    named = [{name: value for name, value in zip(header, row, strict=True) if value} for row in rows]
+    assert {"One.Volts": "400", "One.Fault": "1"}.items() <= named[0].items()
+    assert [one["event.code"] for one in named if "event.code" in one] == ["111"]  # bms_fault
+    assert header.index("battery.voltage_v") < header.index("event.code")
 
 
 @pytest.mark.parametrize("option", [["--from", "+5"], ["--to", "+5"], ["--unknown"]])
