@@ -35,7 +35,8 @@ class Columns:
     def append_row(self, table: int, values: Sequence[int | float | bool | str | None]) -> None:
         """Add one row from Python: a value for each column, None where it is absent.
 
-        For what comes rarely.
+        For what comes rarely. A value that a column cannot hold raises TypeError or OverflowError, and adds
+        no row.
         """
     def rows(self, table: int) -> int:
         """Return how many rows `take` would give of a table."""
