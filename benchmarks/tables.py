@@ -1,6 +1,7 @@
 """A log in a notebook: `telemetry.read` against pandas over csv, and against python-can with cantools."""
 
 import gc
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Sectio
     part.write_bytes(b"".join(lines[: max(len(lines) // CANTOOLS_SHARE, 1)]))
     out = folder / "drive.csv"
     databases = telemetry.load_databases(workload.dbc)
+    new_folders = (folder / f"tables-{number}" for number in itertools.count())  # decode adds to none
 
     def through_csv() -> None:
         decode(workload, [log], "csv", "-o", str(out))
@@ -56,7 +58,7 @@ def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Sectio
         "csv": lambda: decode(workload, [log], "csv", "-o", str(out)),
         "read": lambda: telemetry.read(log, databases=databases),
         "pandas": lambda: [table.to_pandas() for table in telemetry.read(log, databases=databases).values()],
-        "parquet": lambda: decode(workload, [log], "parquet", "-o", str(folder / "tables")),
+        "parquet": lambda: decode(workload, [log], "parquet", "-o", str(next(new_folders))),
         "read_csv": through_csv,
         "cantools": through_cantools,
     }
