@@ -65,7 +65,7 @@ def open_bus(options: Mapping[str, Any]) -> can.BusABC:
         raise UnavailableError(f"cannot be opened: {error}", where=_name(options)) from error
     for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
         with contextlib.suppress(OSError, AttributeError):
-            bus.socket.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BYTES)  # type: ignore[attr-defined]
+            bus.socket.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BYTES)  # type: ignore[attr-defined]  # socketcan alone
             break
     return bus
 
@@ -73,7 +73,7 @@ def open_bus(options: Mapping[str, Any]) -> can.BusABC:
 def dropped(bus: can.BusABC) -> int | None:
     """Return how many frames the kernel dropped since the bus was opened; None where nobody knows."""
     try:
-        known = bus.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)  # type: ignore[attr-defined]
+        known = bus.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)  # type: ignore[attr-defined]  # likewise
         return int(struct.unpack("9I", known)[_DROPS])
     except (OSError, AttributeError, struct.error):
         return None

@@ -50,7 +50,7 @@ def _say_what_completes(parser: argparse.ArgumentParser) -> None:
         if metavar == "SCENARIO":
             action.complete = _scenarios()  # type: ignore[attr-defined]  # shtab's interface
         elif action.type is Path or metavar.endswith(PATHS):
-            action.complete = shtab.FILE  # type: ignore[attr-defined]  # likewise
+            action.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab's interface
 
 
 def _scenarios() -> dict[str, object]:

@@ -1,7 +1,7 @@
 """`nev-telemetry files FOLDER`: writes out what lies beside the program.
 
 The unit, udev and sysctl files, bus settings, a configuration to begin with, and the dashboards of Grafana.
-A file that is already there is left alone, whatever it holds.
+A file that is already there stays as it is.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Which names and units of signals usually mean which field of the data model.
 
 The rules look at words: `BMS_PackPower.PackVoltage` is "bms pack power pack voltage". Units say how a value
-is scaled; a signal without the unit that a field needs is none of its candidates.
+is scaled; a signal without the unit that a field needs is not a candidate for it.
 """
 
 import re

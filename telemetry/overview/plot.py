@@ -93,10 +93,10 @@ class _TimeAxis:
             return
         from matplotlib.dates import MINUTELY, SECONDLY, AutoDateLocator, ConciseDateFormatter
 
-        locator = AutoDateLocator(tz=self._zone, minticks=4, maxticks=11)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(tz=self._zone, minticks=4, maxticks=11)  # type: ignore[no-untyped-call]  # matplotlib
         locator.intervald.update({MINUTELY: _EVERY, SECONDLY: _EVERY})
         axes.xaxis.set_major_locator(locator)
-        formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]  # matplotlib
             locator, tz=self._zone, formats=_TICKS, zero_formats=_FIRST_TICKS, show_offset=False
         )
         axes.xaxis.set_major_formatter(formatter)

@@ -155,7 +155,7 @@ def _target(entry: MapEntry) -> _Target:
         raise ConfigError(f'{name} has no field "{field_name}"', where=where, hint=choice(field_name, fields))
     is_text = fields[field_name].kind is Kind.TEXT
     if entry.values and not is_text:
-        raise ConfigError(f"are words, and {entry.to} is none", where=entry.where.key("values"))
+        raise ConfigError(f"are words, and {entry.to} is not a text", where=entry.where.key("values"))
     if is_text and (entry.scale, entry.offset) != (1.0, 0.0):
         raise ConfigError("a text has no scale and no offset", where=entry.where)
     return _Target(measurement, field_name, is_family=False, is_text=is_text)

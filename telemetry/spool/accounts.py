@@ -8,8 +8,15 @@ damaged record costs only its own differences: later ones still add up.
 import zlib
 from collections.abc import Iterator, Mapping
 
+from telemetry.ledger import total
+
 _CHECK_BYTES = 2
 _MAX_WHOLE_BYTES = 1 << 22  # a hundred thousand names; more is damage that a CRC let through
+
+
+def written(accounts: Mapping[str, int]) -> int:
+    """Points that were written into batches."""
+    return total(accounts, "points/made/") - accounts.get("points/reduced", 0)
 
 
 class AccountsTrail:

@@ -25,7 +25,7 @@ from pathlib import Path
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
-from telemetry.ledger import total
+from telemetry.spool.accounts import written
 from telemetry.spool.batch import EncodedBatch, Entry
 from telemetry.spool.compress import compress
 from telemetry.spool.deadletters import DeadLetters
@@ -177,7 +177,7 @@ class Spool:
         adopted = []
         if self._write_through is not None:
             for left in self._write_through.left():
-                is_next = _written(left.accounts) - _written(self._accounts) == left.batch.points
+                is_next = written(left.accounts) - written(self._accounts) == left.batch.points
                 if clean or left.sequence <= self._sequence or not is_next:
                     self._write_through.pass_over(left.sequence)
                     continue
@@ -496,8 +496,3 @@ class Spool:
                 self._write_through.close()
             self._filesystem.close(self._lock_file)
             self._notify()
-
-
-def _written(accounts: Mapping[str, int]) -> int:
-    """Points that were written into batches."""
-    return total(accounts, "points/made/") - accounts.get("points/reduced", 0)

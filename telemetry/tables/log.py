@@ -22,12 +22,12 @@ _CLASSIC_BYTES = 8
 
 
 class _Arrays(NamedTuple):
-    time_ns: Any
-    channel: Any
-    id: Any
-    flags: Any
-    length: Any
-    data: Any
+    time_ns: "np.ndarray[Any, Any]"
+    channel: "np.ndarray[Any, Any]"
+    id: "np.ndarray[Any, Any]"
+    flags: "np.ndarray[Any, Any]"
+    length: "np.ndarray[Any, Any]"
+    data: "np.ndarray[Any, Any]"
 
 
 class Log:
@@ -57,32 +57,32 @@ class Log:
     @property
     def time_ns(self) -> "np.ndarray[Any, Any]":
         """Stamps, int64, ns since 1970 (UTC), as the log has them."""
-        return self._arrays.time_ns  # type: ignore[no-any-return]
+        return self._arrays.time_ns
 
     @property
     def channel(self) -> "np.ndarray[Any, Any]":
         """Index into `channels`, uint16."""
-        return self._arrays.channel  # type: ignore[no-any-return]
+        return self._arrays.channel
 
     @property
     def id(self) -> "np.ndarray[Any, Any]":
         """Arbitration ids without flags, uint32."""
-        return self._arrays.id  # type: ignore[no-any-return]
+        return self._arrays.id
 
     @property
     def flags(self) -> "np.ndarray[Any, Any]":
         """Sums of FD, BRS, ESI, EXTENDED, REMOTE and ERROR, uint8."""
-        return self._arrays.flags  # type: ignore[no-any-return]
+        return self._arrays.flags
 
     @property
     def length(self) -> "np.ndarray[Any, Any]":
         """Bytes of the payloads, uint16."""
-        return self._arrays.length  # type: ignore[no-any-return]
+        return self._arrays.length
 
     @property
     def data(self) -> "np.ndarray[Any, Any]":
         """Payloads, uint8: a row of 8 bytes a frame, or as long as the longest, with zeros after each."""
-        return self._arrays.data  # type: ignore[no-any-return]
+        return self._arrays.data
 
     @cached_property
     def _arrays(self) -> _Arrays:
@@ -97,9 +97,10 @@ class Log:
             np.empty(frames, "uint16"),
             np.empty((frames, width), "uint8"),
         )
+        buffers: list[Any] = [*made]
         first = 0
         for batch in self._batches:
-            copy_frames(batch, first, *made)
+            copy_frames(batch, first, *buffers)
             first += len(batch)
         return made
 

@@ -72,7 +72,7 @@ class Table:
     def column(self, name: str) -> "np.ndarray[Any, Any]":
         """Return one column as a NumPy array of `len()` values, a copy.
 
-        Times are datetime64[ns] (UTC), numbers float64 with NaN where there is none. Whole numbers and flags
+        Times are datetime64[ns] (UTC), numbers float64 with NaN for absent ones. Whole numbers and flags
         are int64, uint64 and bool, or float64 with NaN where one is absent. Words are str or None. Raises
         TelemetryError for a name that is not in `columns`, and without NumPy.
         """
@@ -82,11 +82,11 @@ class Table:
         values, absent = self._values(np, index)
         if kind is ColumnKind.WORDS:
             words = np.array([*self._batches.texts(index), None], dtype=object)
-            return words[np.where(absent, -1, values)]  # type: ignore[no-any-return]
+            return words[np.where(absent, -1, values)]  # type: ignore[no-any-return]  # NumPy, untyped here
         if absent.any() and kind is not ColumnKind.FLOAT64:
             values = values.astype("float64")
             values[absent] = np.nan
-        return values  # type: ignore[no-any-return]
+        return values  # type: ignore[no-any-return]  # NumPy, untyped here
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a pandas DataFrame whose index is `time`, in UTC; pyarrow is not needed.

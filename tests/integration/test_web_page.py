@@ -51,7 +51,7 @@ def test_values_change_live_and_a_restart_of_the_service_is_survived(
     with web_gateway(tmp_path) as service, opened(browser, service.url) as watched:
         page = watched.page
         expect(page.locator("#no-packs")).to_be_visible()
-        page.get_by_role("searchbox", name="Filter").focus()  # whoever uses the card keeps it open
+        page.get_by_role("searchbox", name="Filter").focus()  # a card in use stays open
         show_signals(service, page)
         volts = page.locator("#signals tr", has_text="PackVoltage")
         expect(volts).to_contain_text("60.25")

@@ -24,7 +24,7 @@ cdef const char* STRUCT = b"+s"
 cdef const char* UTF8 = b"u"
 cdef const char* NOTHING = b""
 
-cdef struct ArrayMemory:         # behind the private_data of an array
+cdef struct ArrayMemory:         # what private_data of an array points to
     const void* buffers[3]
     Chunk* chunk                 # or NULL
     Dictionary* words            # or NULL

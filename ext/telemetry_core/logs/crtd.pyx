@@ -7,7 +7,7 @@
 Promises:
 
 - Stamps keep every digit.
-- Frames are records R11, R29, T11 and T29. The bus before the type is 1 where there is none.
+- Frames are records R11, R29, T11 and T29. A record without a bus before its type is of bus 1.
 - Other types of three letters and digits (comments, events, errors, statistics) are skipped, and so is a line that
   begins with #.
 - Any other line, and a frame with something wrong, is damaged and costs only itself.

@@ -16,7 +16,8 @@ from libc.string cimport memcpy
 from typing import NamedTuple
 
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_UINT, Record, Schema
+from telemetry_core.rows.latest cimport raw_value
+from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_UINT, Record, Schema
 
 cdef extern from *:
     int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
@@ -121,15 +122,5 @@ cdef class Extremes:
         if not extent.values:
             return FieldExtent(0, None, None, None)
         return FieldExtent(
-            extent.values, _raw(extent.lowest, kind), _raw(extent.highest, kind), _raw(extent.last, kind)
+            extent.values, raw_value(extent.lowest, kind), raw_value(extent.highest, kind), raw_value(extent.last, kind)
         )
-
-
-cdef object _raw(uint64_t slot, int kind):
-    cdef double as_float
-    if kind == SLOT_FLOAT:
-        memcpy(&as_float, &slot, sizeof(double))
-        return as_float
-    if kind == SLOT_UINT:
-        return slot
-    return slot != 0 if kind == SLOT_BOOL else <int64_t>slot

@@ -17,6 +17,9 @@ cdef struct Held:                # of one key: a record with one tag set
     int64_t* times_ns            # its stamp
     int64_t* observations_ns     # when it was observed
 
+# A slot as a Python value of its kind (SLOT_*), without scale.
+cdef object raw_value(uint64_t slot, int kind)
+
 cdef class Latest:
     cdef readonly Schema schema
     cdef int32_t* kept           # as Schema.records: position among the records that are remembered, or -1

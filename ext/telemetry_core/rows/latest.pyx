@@ -187,14 +187,14 @@ cdef class Latest:
         for field in range(record.field_count):
             if held.mask[field // 64] >> (field % 64) & 1:
                 fields.append(field)
-                raw.append(_raw(held.slots[field], self.schema.fields[record.first_field + field].kind))
+                raw.append(raw_value(held.slots[field], self.schema.fields[record.first_field + field].kind))
                 times_ns.append(held.times_ns[field])
                 observations_ns.append(held.observations_ns[field])
         return Remembered(held.record, held.tags, held.channel, held.time_ns, held.observed_ns, held.rows,
                           tuple(fields), tuple(raw), tuple(times_ns), tuple(observations_ns))
 
 
-cdef object _raw(uint64_t slot, int kind):
+cdef object raw_value(uint64_t slot, int kind):
     cdef double as_float
     if kind == SLOT_FLOAT:
         memcpy(&as_float, &slot, sizeof(double))

@@ -1,4 +1,4 @@
-"""`plot`: what is in the picture, by its SVG, and what is said where there is none."""
+"""`plot`: what is in the picture, by its SVG, and what is said without any."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""`decode --signal`: some signals of a database, and what is said where there is none."""
+"""`decode --signal`: some signals of a database, and what is said without any."""
 
 from pathlib import Path
 

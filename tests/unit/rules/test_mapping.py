@@ -324,7 +324,7 @@ REFUSED = [
     ),
     (
         [MapEntry("Pack.SoC", "battery.soc_pct", values={3: "bulk"})],
-        "map[0].values: are words, and battery.soc_pct is none",
+        "map[0].values: are words, and battery.soc_pct is not a text",
     ),
     (
         [MapEntry("Pack.SoC", "battery.soc_pct", absent=("lost",))],
