@@ -49,14 +49,19 @@ class StatusServer:
         self._thread = threading.Thread(target=self._serve, name="status", daemon=True)
 
     def start(self) -> None:
-        """Bind and begin to answer. A socket left by a killed service is replaced."""
+        """Bind and begin to answer. A socket left by a killed service is replaced.
+
+        The socket gets its name only when it listens, so a client that sees it is never refused.
+        """
+        unnamed = self._path.with_name(f"{SOCKET_NAME}.new")
         try:
             with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
+                unnamed.unlink()
             os.fchmod(self._listener.fileno(), 0o600)  # the file's mode once it is bound
-            with _address(self._path) as address:
+            with _address(unnamed) as address:
                 self._listener.bind(address)
             self._listener.listen(8)
+            unnamed.replace(self._path)
             start(self._thread)
         except (OSError, UnavailableError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -66,10 +71,10 @@ class StatusServer:
         """Stop answering and remove the socket."""
         self._closing.set()
         with contextlib.suppress(OSError):
+            self._path.unlink()
+        with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        with contextlib.suppress(OSError):
-            self._path.unlink()
         if self._thread.ident is not None:
             self._thread.join(CLIENT_TIMEOUT_S + 1.0)
 

@@ -10,7 +10,7 @@ from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.segment import parse_name
 from telemetry.spool.slots import FILE_NAME as SLOTS
 
-OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock"}
+OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock", "status.sock.new"}
 
 
 def lock_directory(filesystem: FileSystem, directory: Path) -> int:

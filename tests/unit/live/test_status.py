@@ -45,6 +45,27 @@ def test_a_socket_left_by_a_killed_service_is_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / SOCKET_NAME).exists()
 
 
+def test_a_client_that_sees_the_socket_is_never_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen = socket.socket.listen
+    seen_before: list[bool] = []
+
+    def watched(listener: socket.socket, backlog: int) -> None:
+        seen_before.append((tmp_path / SOCKET_NAME).exists())
+        listen(listener, backlog)
+
+    monkeypatch.setattr(socket.socket, "listen", watched)
+    server = StatusServer(tmp_path, lambda _request: {"vehicle": "van"})
+    server.start()
+    try:
+        assert seen_before == [False]
+        assert query_status(tmp_path) == {"vehicle": "van"}
+        assert [path.name for path in tmp_path.iterdir()] == [SOCKET_NAME]
+    finally:
+        server.close()
+
+
 def test_a_connection_that_cannot_be_taken_now_is_taken_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
