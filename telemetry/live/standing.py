@@ -13,12 +13,12 @@ import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from telemetry.model.event_codes import EVENT_CODES, FIRST_ALARM, Level
+from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES, Level
 from telemetry.model.events import Event
 
 LATELY_S = 600.0
 MAX_STANDING = 100
-# Below FIRST_ALARM: the states that end by an event of the same code. All other codes happen in a moment.
+# Besides alarms: the states that end by an event of the same code. All other codes happen in a moment.
 _STATES = frozenset(
     (
         "source_lost",
@@ -34,6 +34,9 @@ _STATES = frozenset(
         "spool_damaged",
         "sink_hold",
         "sink_unreachable",
+        "measurements_disagree",
+        "request_not_met",
+        "request_exceeded",
     )
 )
 _UNDONE_BY = {"config_reloaded": "config_refused"}
@@ -86,12 +89,12 @@ class Standing:
 
 def is_state(event: Event) -> bool:
     """Whether it lasts until another event ends it."""
-    return event.code in _STATES or EVENT_CODES[event.code].number >= FIRST_ALARM
+    return event.code in _STATES or EVENT_CODES[event.code].number in ALARM_NUMBERS
 
 
 def _may_hold_twice(event: Event) -> bool:
     """Whether several cells, bits or pages of one owner may hold at once."""
-    return event.code == "page_missing" or EVENT_CODES[event.code].number >= FIRST_ALARM
+    return event.code == "page_missing" or EVENT_CODES[event.code].number in ALARM_NUMBERS
 
 
 def _about(event: Event) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ Pure.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from telemetry.model.event_codes import EVENT_CODES, FIRST_ALARM, Level
+from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES, Level
 from telemetry.model.events import Event
 
 WELL = ("receiving", "reading", "ended")  # states of a source that works
@@ -82,7 +82,7 @@ def _of_service(status: Json) -> Iterator[_Trouble]:
 def _of_event(event: Event) -> _Trouble:
     owners = (("pack", event.pack), ("charger", event.charger))
     about = ", ".join(f"{kind} {name}" for kind, name in owners if name) or event.source
-    is_alarm = EVENT_CODES[event.code].number >= FIRST_ALARM
+    is_alarm = EVENT_CODES[event.code].number in ALARM_NUMBERS
     name = f"{'alarm ' if is_alarm else ''}{event.code.replace('_', ' ')}"
     subject = ", ".join(filter(None, (name, about)))
     return event.level, event.code, ": ".join(filter(None, (subject, event.text)))

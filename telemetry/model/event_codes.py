@@ -22,9 +22,9 @@ class EventCode:
     meaning: str
 
 
-FIRST_ALARM = (
-    100  # event codes up to here are the gateway's and its sources', from here batteries' and chargers'
-)
+# Below these numbers are the gateway's events and its sources', among them those that a `[[map]]` or a limit
+# may report of batteries and chargers, above them those of charging sessions.
+ALARM_NUMBERS = range(100, 200)
 _EVENT_TABLE = (
     EventCode(1, "service_start", Level.INFORMATION, "the service has started"),
     EventCode(2, "service_stop", Level.INFORMATION, "the service stops on request"),
@@ -105,6 +105,41 @@ _EVENT_TABLE = (
     EventCode(125, "overload", Level.WARNING, "more power is drawn than the device can give"),
     EventCode(
         190, "limit", Level.WARNING, "a limit of the configuration without a code of its own is crossed"
+    ),
+    EventCode(200, "charging_started", Level.INFORMATION, "a charging session has begun"),
+    EventCode(
+        201, "charging_stopped", Level.INFORMATION, "vehicle or charger stopped charging; the text says why"
+    ),
+    EventCode(
+        202, "charging_error", Level.WARNING, "vehicle or charger reports that it did not hear the other one"
+    ),
+    EventCode(203, "charging_reconnect", Level.INFORMATION, "the same session begins again after an error"),
+    EventCode(204, "charging_cut", Level.WARNING, "a charging session ended without a stop or an error"),
+    EventCode(
+        205, "charging_silence", Level.WARNING, "a message that is due in this phase has not been heard"
+    ),
+    EventCode(206, "charging_paused", Level.INFORMATION, "vehicle or charger pauses charging"),
+    EventCode(
+        207,
+        "charging_current_doubtful",
+        Level.WARNING,
+        "charger and vehicle agreed on something that may change what currents mean",
+    ),
+    EventCode(
+        208,
+        "charging_protocol_unknown",
+        Level.WARNING,
+        "charger and vehicle negotiate a protocol that is not decoded",
+    ),
+    EventCode(
+        209, "measurements_disagree", Level.WARNING, "vehicle, charger and meter measure different values"
+    ),
+    EventCode(210, "request_not_met", Level.WARNING, "the charger gives less current than is asked for"),
+    EventCode(
+        211, "request_exceeded", Level.WARNING, "the charger gives more voltage or current than is asked for"
+    ),
+    EventCode(
+        212, "pack_swapped", Level.INFORMATION, "another battery pack is in the vehicle; the text says which"
     ),
 )
 EVENT_CODES = {code.name: code for code in _EVENT_TABLE}

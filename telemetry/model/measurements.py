@@ -198,34 +198,80 @@ CHARGING_SESSION = Measurement(
     (
         _flag("open", "the session has not ended"),
         _number("duration_s", "time since its start"),
-        _number("energy_wh", "energy into the battery"),
+        _number("energy_wh", "energy into the battery, by the best there is: meter, charger, vehicle"),
         _number("start_soc_pct", "state of charge at its start"),
         _number("end_soc_pct", "state of charge at its end, the present one while it is open"),
         _number("peak_power_w", "highest power"),
-        _number("mean_power_w", "energy over duration"),
+        _number("mean_power_w", "energy over the time in which it flowed"),
         _number("start_temp_max_c", "highest temperature at its start"),
         _number("end_temp_max_c", "highest temperature at its end"),
-        _text("stop_reason", "why it ended"),
-        _text("stop_side", "who ended it"),
+        _text("stop_reason", "why it ended: names of signals, sorted, with commas between them"),
+        _text("stop_side", "who ended it: vehicle or charger"),
         _text("protocol", "how charger and vehicle talked"),
         _text("station", "the station's own number or name"),
+        _text("outcome", "complete, stopped, error, cut, failed, unfinished; absent while it is open"),
+        _text("edition", "edition of the protocol's standard, as far as its messages show it"),
+        _number("attempts", "handshakes: 1 and one more for each reconnect"),
+        _number("charging_s", "time in the phase charging, without pauses"),
+        _number("paused_s", "time in which charging was paused"),
+        _number("gap_s", "time that nobody saw, since the service was not running"),
+        _number("energy_vehicle_wh", "energy into the battery, as the vehicle measured power"),
+        _number("energy_charger_wh", "energy into the battery, as the charger measured power"),
+        _number("energy_meter_wh", "energy into the battery, as a meter or shunt measured power"),
+        _number("covered_vehicle_s", "time that the vehicle's energy covers; gaps over 2 s are not in it"),
+        _number("covered_charger_s", "time that the charger's energy covers"),
+        _number("covered_meter_s", "time that the meter's energy covers"),
+        _number("energy_difference_pct", "charger's less vehicle's energy over the time that both cover"),
+        _number("station_energy_wh", "energy given, as the station counts it at the end"),
+        _number("charged_ah", "charge into the battery, by the same source as `energy_wh`"),
+        _number("requested_max_a", "highest current that the vehicle asked for"),
+        _number("max_current_a", "highest current that the charger can give"),
+        _number("max_voltage_v", "highest voltage that the charger can give"),
+        _number("current_shortfall_mean_a", "current asked for less current given, mean while charging"),
+        _number("current_shortfall_max_a", "the same, the highest mean of 10 s"),
+        _number("voltage_excess_max_v", "voltage given over voltage asked for, the highest mean of 10 s"),
+        _number("current_difference_mean_a", "charger's less vehicle's current, mean over common time"),
+        _number("voltage_difference_mean_v", "charger's less vehicle's voltage, mean over common time"),
+        _number("cell_max_v", "highest voltage of a cell"),
+        _number("station_clock_offset_s", "the station's clock (local time in China) less the frame's stamp"),
+        _text("vin", "the vehicle's identification number, by default as a digest"),
+        _text("maker", "maker of the battery, as the vehicle reports it"),
+        _text("battery_type", "chemistry of the battery, as the vehicle reports it"),
+        _number("rated_ah", "rated capacity of the battery, as the vehicle reports it"),
+    ),
+    is_written=False,
+)
+
+CHARGING_PHASE = Measurement(
+    "charging_phase",
+    "one phase of one attempt of a charging session, stamped with its start; written again each minute while"
+    " it lasts",
+    ("vehicle", "pack", "charger"),
+    (
+        _text("session_start", "the session's stamp, RFC 3339"),
+        _number("attempt", "which attempt of the session, from 1"),
+        _text("phase", "handshake, recognition, configuration, charging, stopping or ended"),
+        _number("duration_s", "how long it lasted"),
     ),
     is_written=False,
 )
 
 CHARGING_CURVE = Measurement(
     "charging_curve",
-    "one percent of state of charge of one charging session",
+    "one percent of state of charge of one charging session, stamped when the percent was reached and written"
+    " when it is left; a percent that is seen again adds nothing",
     ("vehicle", "pack", "charger"),
     (
         _text("session_start", "the session's stamp, RFC 3339 (a float would lose its last digits)"),
         _number("soc_pct", "state of charge"),
-        _number("power_w", "power"),
-        _number("voltage_v", "pack voltage"),
-        _number("current_a", "pack current, positive into the battery"),
+        _number("power_w", "power, mean over the percent"),
+        _number("voltage_v", "pack voltage, mean over the percent"),
+        _number("current_a", "pack current, positive into the battery, mean over the percent"),
         _number("temp_max_c", "highest temperature"),
         _number("cell_min_v", "lowest cell voltage"),
         _number("cell_max_v", "highest cell voltage"),
+        _number("duration_s", "time in the percent"),
+        _number("energy_wh", "energy into the battery in the percent"),
     ),
     is_written=False,
 )
@@ -286,7 +332,10 @@ GATEWAY = Measurement(
 
 MEASUREMENTS = {
     measurement.name: measurement
-    for measurement in (BATTERY, CELLS, CHARGER, METER, CHARGING_SESSION, CHARGING_CURVE, EVENT, GATEWAY)
+    for measurement in (
+        *(BATTERY, CELLS, CHARGER, METER),
+        *(CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE, EVENT, GATEWAY),
+    )
 }
 
 

@@ -17,14 +17,14 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.errors import ConfigError, Faults
-from telemetry.model.event_codes import EVENT_CODES, FIRST_ALARM
+from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES
 from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.map import is_alarm
 from telemetry.rules.map_entry import NUMBER, MapEntry
 from telemetry.rules.map_plan import protection_field
 from telemetry.rules.signals import Catalogue, FoundSignal, absent_values, choice, raw_values, sender_of
 
-ALARM_CODES = {name: code for name, code in EVENT_CODES.items() if code.number >= FIRST_ALARM}
+ALARM_CODES = {name: code for name, code in EVENT_CODES.items() if code.number in ALARM_NUMBERS}
 _ANY_BIT = (1 << 64) - 1
 
 

@@ -28,6 +28,8 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "data-model.md"
 # Numbers that have no unit: counts, numbers of things, raw words.
 UNITLESS = {
     "battery": {"cell_min_index", "cell_max_index", "cycles", "protection_word", "balance_word"},
+    "charging_session": {"attempts"},
+    "charging_phase": {"attempt"},
     "event": {"level"},
     "gateway": {
         *("offered", "read", "kernel_dropped", "decoded", "absorbed", "unknown", "lost_REASON", "in_flight"),
@@ -88,6 +90,8 @@ def test_event_codes_keep_their_numbers() -> None:
     assert EVENT_CODES["cell_overvoltage"].number == 100
     assert EVENT_CODES["bms_fault"].number == 111
     assert EVENT_CODES["balancing_fault"].number == 122
+    assert EVENT_CODES["charging_started"].number == 200
+    assert EVENT_CODES["pack_swapped"].number == 212
 
 
 @pytest.mark.parametrize("measurement", [BATTERY, CHARGER, METER], ids=lambda measurement: measurement.name)
