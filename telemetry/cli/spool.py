@@ -92,6 +92,7 @@ def _list(directory: Path, *, as_json: bool) -> int:
         content = {
             "waiting_points": view.waiting_points,
             "last_sequence": view.last_sequence,
+            "state_bytes": {name: len(content) for name, content in view.state.items()},
             "segments": [asdict(segment) for segment in segments],
             "dead_letters": [asdict(letter) for letter in letters],
         }
@@ -99,6 +100,9 @@ def _list(directory: Path, *, as_json: bool) -> int:
         return EXIT_OK
     size_mb = sum(segment.size_bytes for segment in segments) / 1e6
     print(f"{view.waiting_points:,} points wait, {size_mb:.1f} MB; last batch {view.last_sequence}")
+    if view.state:
+        sizes = ", ".join(f"{name} ({len(content):,} bytes)" for name, content in view.state.items())
+        print(f"open when the last batch was stored: {sizes}")
     if segments:
         print(f"\n{'segment':<27}{'bytes':>12}{'waiting':>14}{'written':>16}")
     for segment in segments:

@@ -15,12 +15,13 @@ _COUNTER_BYTES = 100  # about what a counter costs in a Python mapping
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A batch in memory, with the accounts as of its position."""
+    """A batch in memory, with accounts and state as of its position."""
 
     sequence: int
     batch: EncodedBatch
     accounts: Mapping[str, int]
     positions: Mapping[str, int]
+    state: Mapping[str, bytes]
     appended_s: float
     in_flight: bool = False
     carried: Tally = field(default_factory=Tally)
@@ -28,7 +29,9 @@ class Item:
     @property
     def size_bytes(self) -> int:
         """About what it occupies."""
-        return len(self.batch.payload) + _COUNTER_BYTES * (1 + len(self.accounts) + len(self.positions))
+        state_bytes = sum(map(len, self.state.values()))
+        counters = 1 + len(self.accounts) + len(self.positions) + len(self.state)
+        return len(self.batch.payload) + state_bytes + _COUNTER_BYTES * counters
 
 
 class Memory:

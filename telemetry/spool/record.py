@@ -1,14 +1,14 @@
 r"""One record: a batch on disk, found again in whatever bytes surround it.
 
-A record is a fixed head, the accounts as of its position, and the compressed batch. All numbers are
-little endian.
+A record is a fixed head, the state and the accounts as of its position, and the compressed batch. All
+numbers are little endian.
 
     offset  size  what
          0     4  magic "nTs\x01" (the last byte is the format's version)
          4     4  flags: 1 ordered, 2 stamps count from a boot (its id comes before the accounts),
-                  4 the accounts are whole
+                  4 the accounts are whole, 8 there is a state, 16 and it is written in this record
          8     4  bytes of the same commit before this record
-        12     4  bytes of boot id and accounts
+        12     4  bytes of boot id, state and accounts
         16     4  bytes of payload
         20     4  points
         24     8  sequence: grows from record to record, may skip
@@ -17,10 +17,12 @@ little endian.
         48     8  last stamp, ns
         56     8  when it was stored, ns since 1970 by this machine's clock
         64     4  CRC-32 of the payload
-        68     4  CRC-32 of bytes 0 to 67 and of boot id and accounts
-        72     …  boot id, accounts (see accounts.py), payload
+        68     4  CRC-32 of bytes 0 to 67 and of boot id, state and accounts
+        72     …  boot id; how many bytes of state (4), and the state; accounts; payload
 
-There are two checks, so that a flipped bit in the payload does not cost the accounts.
+state.py and accounts.py have those two. What there is not takes no byte.
+
+There are two checks, so that a flipped bit in the payload costs neither accounts nor state.
 """
 
 import struct
@@ -33,18 +35,21 @@ MAGIC = b"nTs\x01"
 _FIXED = struct.Struct("<4sIIIIIQQqqqI")
 _CHECK = struct.Struct("<I")
 FIXED_BYTES = _FIXED.size + _CHECK.size
+_STATE_BYTES = struct.Struct("<I")
 MAX_ACCOUNTS_BYTES = 1 << 20
 _BOOT_ID_BYTES = 16
 
 _ORDERED = 1
 _BOOT_TIME = 2
 _WHOLE = 4
-_KNOWN_FLAGS = _ORDERED | _BOOT_TIME | _WHOLE
+_HAS_STATE = 8
+_STATE_HERE = 16
+_KNOWN_FLAGS = _ORDERED | _BOOT_TIME | _WHOLE | _HAS_STATE | _STATE_HERE
 
 
 @dataclass(frozen=True, slots=True)
 class RecordHead:
-    """All of a record but its accounts and its payload."""
+    """All of a record but its accounts, its state and its payload."""
 
     sequence: int
     place: int
@@ -56,7 +61,7 @@ class RecordHead:
     ordered: bool
     whole: bool  # the accounts are whole
     boot_id: str  # empty: stamps count from 1970
-    accounts_bytes: int  # boot id included
+    accounts_bytes: int  # boot id and state included
     payload_bytes: int
     payload_crc: int
 
@@ -99,15 +104,24 @@ def encode_record(
     place: int,
     stored_ns: int,
     commit_bytes: int,
+    state: bytes | None = None,
 ) -> bytes:
-    """The bytes of one record. `accounts`: a block of accounts.py, `whole` or of changes."""
-    boot_id = bytes.fromhex(batch.boot_id)
-    flags = _ORDERED * batch.ordered | _BOOT_TIME * bool(boot_id) | _WHOLE * whole
+    """The bytes of one record.
+
+    accounts: a block of accounts.py, `whole` or of changes; state: a block of state.py.
+    """
+    before = bytes.fromhex(batch.boot_id)
+    flags = _ORDERED * batch.ordered | _BOOT_TIME * bool(before) | _WHOLE * whole
+    if state is not None:
+        flags |= _HAS_STATE
+    if state:
+        flags |= _STATE_HERE
+        before += _STATE_BYTES.pack(len(state)) + state
     fixed = _FIXED.pack(
         MAGIC,
         flags,
         commit_bytes,
-        len(boot_id) + len(accounts),
+        len(before) + len(accounts),
         len(batch.payload),
         batch.points,
         sequence,
@@ -117,8 +131,8 @@ def encode_record(
         stored_ns,
         zlib.crc32(batch.payload),
     )
-    check = zlib.crc32(accounts, zlib.crc32(boot_id, zlib.crc32(fixed)))
-    return b"".join((fixed, _CHECK.pack(check), boot_id, accounts, batch.payload))
+    check = zlib.crc32(accounts, zlib.crc32(before, zlib.crc32(fixed)))
+    return b"".join((fixed, _CHECK.pack(check), before, accounts, batch.payload))
 
 
 def accounts_bytes(data: bytes) -> int | None:
@@ -129,8 +143,8 @@ def accounts_bytes(data: bytes) -> int | None:
     return count if count <= MAX_ACCOUNTS_BYTES else None
 
 
-def decode_head(data: bytes) -> tuple[RecordHead, bytes] | None:
-    """The head and the accounts block out of a record's first bytes; None unless the check holds.
+def decode_head(data: bytes) -> tuple[RecordHead, bytes, bytes | None] | None:
+    """Head, accounts block and state block out of a record's first bytes; None unless the check holds.
 
     `data`: at least FIXED_BYTES + accounts_bytes(data) bytes.
     """
@@ -158,6 +172,16 @@ def decode_head(data: bytes) -> tuple[RecordHead, bytes] | None:
     boot_bytes = _BOOT_ID_BYTES if flags & _BOOT_TIME else 0
     if flags & ~_KNOWN_FLAGS or points < 1 or count < boot_bytes:
         return None
+    accounts_at = boot_bytes
+    state = b"" if flags & _HAS_STATE else None
+    if flags & _STATE_HERE:
+        state_at = boot_bytes + _STATE_BYTES.size
+        if state is None or count < state_at:
+            return None
+        accounts_at = state_at + _STATE_BYTES.unpack_from(tail, boot_bytes)[0]
+        if count < accounts_at:
+            return None
+        state = tail[state_at:accounts_at]
     head = RecordHead(
         sequence=sequence,
         place=place,
@@ -173,4 +197,4 @@ def decode_head(data: bytes) -> tuple[RecordHead, bytes] | None:
         payload_bytes=payload_bytes,
         payload_crc=payload_crc,
     )
-    return head, tail[boot_bytes:]
+    return head, tail[accounts_at:], state

@@ -10,7 +10,8 @@ A record that is not sound is either damaged or torn:
   resume reads it again.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
 from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
 from telemetry.spool.slots import Slot, read_slot
+from telemetry.spool.state import follow
 
 _ENDLESS = 1 << 63
 OWN_PREFIX = "spool/"  # of the counters that the spool itself puts into a record's accounts
@@ -36,6 +38,7 @@ class FoundSpool:
     from_memory: Tally = field(default_factory=Tally)  # settled without ever having had a place
     accounts: dict[str, int] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
+    state: Mapping[str, bytes] = field(default_factory=dict)
     last_sequence: int = 0
     end: int = 0  # the place of the next record
     newest: tuple[FoundRecord, EncodedBatch] | None = None
@@ -191,12 +194,14 @@ def _accepted_records(segment: Segment, found: list[FoundRecord], sound: list[bo
 
 
 def _read_accounts(state: FoundSpool, filesystem: FileSystem, tail: list[FoundRecord]) -> dict[str, int]:
-    """Follow the accounts to the end; return the spool's own counters."""
+    """Follow the accounts and the state to the end; return the spool's own counters."""
     trail = AccountsTrail()
     unknown = 0
     place: int | None = None  # None: no whole accounts yet
     for found in _accounts_chain(state, filesystem, tail):
         head = found.head
+        with contextlib.suppress(ValueError):  # as for accounts
+            state.state = follow(state.state, found.state)
         if not head.whole and place is None:
             continue
         try:

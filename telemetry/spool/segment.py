@@ -38,11 +38,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
-    """A record whose head and accounts are sound."""
+    """A record whose head, accounts and state are sound."""
 
     offset: int
     head: RecordHead
     accounts: bytes
+    state: bytes | None  # see state.py
 
 
 def segment_path(directory: Path, place: int, attempt: int) -> Path:

@@ -38,6 +38,7 @@ from telemetry.spool.recovery import read_state
 from telemetry.spool.requeue import Requeue
 from telemetry.spool.rows import count_lines
 from telemetry.spool.settled import KINDS, Tally
+from telemetry.spool.state import NO_STATE, check_state
 from telemetry.spool.store import Store
 from telemetry.spool.write_through import MOST_BYTES, WriteThrough
 
@@ -52,6 +53,7 @@ class Recovery:
     clean: bool  # the last stop was orderly; if not, what was in memory then is gone
     accounts: Mapping[str, int]  # as of the last record
     positions: Mapping[str, int]
+    state: Mapping[str, bytes]  # as of the last record
     last_sequence: int
     waiting_points: int
     newest_ns: int | None  # the latest stamp in the last segment, ns since 1970; None: nothing is stored
@@ -139,6 +141,7 @@ class Spool:
         self._sequence = state.last_sequence
         self._accounts: Mapping[str, int] = state.accounts  # as appended last
         self._positions: Mapping[str, int] = state.positions
+        self._state: Mapping[str, bytes] = state.state
         self._write_through = keep_in_memory(directory) if keep_in_memory else None
         adopted = self._adopt(clean=state.clean)
         adopted_points = sum(batch.points for batch in adopted)
@@ -146,6 +149,7 @@ class Spool:
             clean=state.clean,
             accounts=dict(self._accounts),
             positions=dict(self._positions),
+            state=self._state,
             last_sequence=self._sequence,
             waiting_points=self._store.waiting_points + self._memory.points,
             newest_ns=self._newest_ns(state.last_ns, adopted),
@@ -182,7 +186,7 @@ class Spool:
                     self._write_through.pass_over(left.sequence)
                     continue
                 self._sequence = left.sequence - 1
-                self._accounts, self._positions = left.accounts, left.positions
+                self._accounts, self._positions, self._state = left.accounts, left.positions, left.state
                 self._append(left.batch, Tally())
                 adopted.append(left.batch)
         return adopted
@@ -190,17 +194,23 @@ class Spool:
     # -- the pipeline's side
 
     def keep(
-        self, lines: LineBuffer, *, accounts: Mapping[str, int], positions: Mapping[str, int], boot_id: str
+        self,
+        lines: LineBuffer,
+        *,
+        accounts: Mapping[str, int],
+        positions: Mapping[str, int],
+        boot_id: str,
+        state: Mapping[str, bytes] = NO_STATE,
     ) -> bool:
         """Keep the batch that is appended next, as far as it has come, from a death of this process.
 
-        lines: all of it so far. accounts, positions: as of its end. boot_id: empty if stamps count from 1970.
+        lines: all of it so far. boot_id: empty if stamps count from 1970. The others: as for `append`.
         Returns False if it must be tried again. Costs nothing on disk. For the thread that appends.
         """
         if self._write_through is None:
             return True
         with self._lock:  # a commit in another thread forgets batches
-            return self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id)
+            return self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id, state)
 
     def is_behind(self) -> bool:
         """Whether so much waits for a commit that no more should be appended until it is over."""
@@ -210,15 +220,23 @@ class Spool:
             return self._write_through is not None and 2 * self._write_through.size_bytes > MOST_BYTES
 
     def append(
-        self, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]
+        self,
+        batch: EncodedBatch,
+        *,
+        accounts: Mapping[str, int],
+        positions: Mapping[str, int],
+        state: Mapping[str, bytes] = NO_STATE,
     ) -> None:
         """Add a batch to the open commit.
 
-        `accounts` and `positions`: all of them, as of the end of this batch.
+        `accounts` and `positions`: all of them, as of the end of this batch. `state`: what `recovery` of the
+        next start has if nothing comes after this batch. ValueError if that is too much for one name.
         """
+        check_state(state)
         with self._lock:
             self._is_fed = True
             self._accounts, self._positions = dict(accounts), dict(positions)
+            self._state = dict(state) if state else NO_STATE
             self._append(batch, Tally())
             if self._write_through is not None:
                 self._write_through.appended(self._sequence)
@@ -230,6 +248,7 @@ class Spool:
             batch,
             self._accounts,
             self._positions,
+            self._state,
             appended_s=self._clock.monotonic_s(),
             carried=revived,
         )

@@ -23,6 +23,7 @@ from telemetry.spool.segment import Segment, SegmentReader, segment_path
 from telemetry.spool.settled import Tally
 from telemetry.spool.slots import FILE_NAME as SLOTS
 from telemetry.spool.slots import ISLANDS, Slot, SlotFile
+from telemetry.spool.state import StateTrail
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Store:
         self._clock = clock
         self._limits = limits
         self._trail = AccountsTrail()
+        self._state_trail = StateTrail()
         self._descriptor: int | None = None  # of the last segment, while records may be added to it
         self._reader: SegmentReader | None = None
         self._oldest: RecordHead | None = None  # of the records that wait, when it was looked for last
@@ -156,6 +158,7 @@ class Store:
                 place=place,
                 stored_ns=self._clock.unix_ns(),
                 commit_bytes=len(data),
+                state=self._state_trail.block(item.state, whole=whole),
             )
             sequence_places.append(place)
             place += item.batch.points

@@ -4,7 +4,7 @@ While a service uses it, the view may be a moment old. Segments may disappear wh
 settled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +84,11 @@ class SpoolView:
         for each in (self._state.settled.tally(), self._state.from_memory):
             tally.add(each)
         return {**self._state.accounts, **{f"points/{kind}": getattr(tally, kind) for kind in KINDS}}
+
+    @property
+    def state(self) -> Mapping[str, bytes]:
+        """What the last record says its writer must know again after a restart."""
+        return self._state.state
 
     @property
     def last_sequence(self) -> int:

@@ -2,10 +2,10 @@
 cut.
 
 Each batch is one file, named by the spool and by the sequence number that the batch will get. Each delivery
-appends a piece: new lines, and the accounts and positions as of their end. It has their names where these
-differ from the piece before. A file whose batch is on disk is emptied and used again, since making files and
-pages costs more than their content. Emptying changes only its first bytes. The pieces that remain in it do
-not follow the new ones.
+appends a piece: new lines, and the accounts, positions and state as of their end. It has the state, and the
+names of the numbers, where these differ from the piece before. A file whose batch is on disk is emptied and
+used again, since making files and pages costs more than their content. Emptying changes only its first bytes.
+The pieces that remain in it do not follow the new ones.
 
 Promises:
 - No byte goes to a disk, and nothing is synced.
@@ -33,13 +33,17 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.ownership import create_in, open_trusted, opened_folder, read_own_file
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.spool.compress import compress, crc32
+from telemetry.spool.state import NO_STATE, check_state, pack_state, unpack_state
 
 MOST_BYTES = 16 * 1024 * 1024  # of all files
 MOST_EMPTIED = 2  # files that wait to be used again
 MOST_EMPTIED_BYTES = 2 * 1024 * 1024  # of each
 MOST_DESCRIPTORS = 4  # of files whose batches wait for their commit
-_HEAD = "<4sIIIIqq?"  # magic; bytes of names, numbers, bytes, number of lines; stamps; ordered
-_PIECE = struct.Struct(_HEAD)  # after it: numbers, names, check, lines
+_HEAD = "<4sIIIIqqB"  # magic; bytes of texts, numbers, bytes, number of lines; stamps; flags
+_PIECE = struct.Struct(_HEAD)  # after it: numbers, texts, check, lines
+_ORDERED = 1
+_HAS_STATE = 2
+_STATE_BYTES = struct.Struct("<I")  # 0: as in the piece before; after it: state, names
 _CHECK = struct.Struct("<I")  # CRC-32 of all but magic and check, going on from the piece before
 _MAGIC = b"nTo\x02"
 _EMPTIED = b"nTe\x02"  # in the place of the first piece's magic
@@ -54,6 +58,7 @@ class Left:
     batch: EncodedBatch
     accounts: Mapping[str, int]
     positions: Mapping[str, int]
+    state: Mapping[str, bytes]
 
 
 @dataclass(slots=True)
@@ -88,6 +93,7 @@ class WriteThrough:
         self._names_json = b""  # they, as JSON
         self._head = _PIECE  # with as many numbers
         self._has_names = False  # the newest file has them
+        self._state = NO_STATE  # of its last piece
         self._has_gap = False  # a batch that waits for its commit is not kept
 
     def keep(
@@ -97,12 +103,15 @@ class WriteThrough:
         accounts: Mapping[str, int],
         positions: Mapping[str, int],
         boot_id: str,
+        state: Mapping[str, bytes] = NO_STATE,
     ) -> bool:
         """Keep the batch that will get this number, as far as it has come; return whether it is kept.
 
-        lines: all of it so far. accounts, positions: as of its end. boot_id: empty if stamps count from 1970.
+        lines: all of it so far. accounts, positions, state: as of its end. boot_id: empty if stamps count
+        from 1970. ValueError if the state is too much for one name.
         Where the folder refuses, or the disk has refused for long, nothing is kept until the next commit.
         """
+        check_state(state)
         if self._has_gap:
             return False
         try:
@@ -113,7 +122,7 @@ class WriteThrough:
                 self._names, self._has_names = names, False
                 self._names_json = json.dumps([self._origin, *names]).encode()
                 self._head = struct.Struct(f"{_HEAD}{len(names) - 2}q")
-            self._append(lines, (*accounts.values(), *positions.values()))
+            self._append(lines, (*accounts.values(), *positions.values()), state)
         except OSError:
             self._give_up()
         if self._size_bytes > MOST_BYTES:
@@ -134,19 +143,25 @@ class WriteThrough:
         self._files[sequence] = self._newest = file
         self._kept_bytes = self._check = 0
         self._has_names = False
+        self._state = NO_STATE
 
-    def _append(self, lines: LineBuffer, numbers: tuple[int, ...]) -> None:
+    def _append(self, lines: LineBuffer, numbers: tuple[int, ...], state: Mapping[str, bytes]) -> None:
         file = self._newest
         if file is None or file.descriptor is None:
             raise OSError(errno.EBADF, "an earlier piece was not taken")
         with memoryview(lines) as view, view[self._kept_bytes :] as new:
-            names_json = b"" if self._has_names else self._names_json
+            texts = b"" if self._has_names else self._names_json
+            flags = _ORDERED * lines.overlaps
+            if state:
+                packed = b"" if state == self._state else pack_state(state)
+                texts = b"".join((_STATE_BYTES.pack(len(packed)), packed, texts))
+                flags |= _HAS_STATE
             head = self._head.pack(
-                *(_MAGIC, len(names_json), len(numbers), len(new)),
-                *(lines.lines, lines.first_ns, lines.last_ns, lines.overlaps),
+                *(_MAGIC, len(texts), len(numbers), len(new)),
+                *(lines.lines, lines.first_ns, lines.last_ns, flags),
                 *numbers,
             )
-            head += names_json
+            head += texts
             check = crc32(new, crc32(head[len(_MAGIC) :], self._check))
             size_bytes = len(head) + _CHECK.size + len(new)
             parts = (head, _CHECK.pack(check), new)
@@ -156,6 +171,7 @@ class WriteThrough:
         self._kept_bytes = len(lines)
         self._check = check
         self._has_names = True
+        self._state = state
         file.size_bytes += size_bytes
         self._size_bytes += size_bytes
 
@@ -260,7 +276,10 @@ class WriteThrough:
         if not pieces or lines.count(b"\n") != pieces[-1].points:
             return None
         last = pieces[-1]
+        state = NO_STATE
         try:
+            for piece in pieces:
+                state = piece.state_after(state)
             origin, boot_id, *names = json.loads(names_json)
             if origin != self._origin:
                 return None
@@ -278,7 +297,7 @@ class WriteThrough:
             positions = dict(zip(names[split + 1 :], last.numbers[split:], strict=True))
         except (ValueError, TypeError):
             return None
-        return Left(sequence, batch, accounts, positions)
+        return Left(sequence, batch, accounts, positions, state)
 
     def _name(self, sequence: int) -> str:
         return f"{self._prefix}{sequence:015d}.batch"
@@ -344,18 +363,25 @@ class _Delivered:
     last_ns: int
     ordered: bool
     lines: bytes
+    packed_state: bytes | None  # None: there is none; empty: that of the piece before
+
+    def state_after(self, before: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """The state as of its end; before: as of its beginning."""
+        if self.packed_state is None:
+            return NO_STATE
+        return unpack_state(self.packed_state) if self.packed_state else before
 
 
 def _pieces(content: bytes) -> Iterator[_Delivered]:
     """The whole pieces that follow one another, up to the first that does not."""
     at = check = 0
     while len(content) - at >= _PIECE.size:
-        magic, names_bytes, count, lines_bytes, points, first_ns, last_ns, ordered = _PIECE.unpack_from(
+        magic, texts_bytes, count, lines_bytes, points, first_ns, last_ns, flags = _PIECE.unpack_from(
             content, at
         )
         numbers_at = at + _PIECE.size
-        names_at = numbers_at + 8 * count
-        check_at = names_at + names_bytes
+        texts_at = numbers_at + 8 * count
+        check_at = texts_at + texts_bytes
         end = check_at + _CHECK.size + lines_bytes
         if magic != _MAGIC or end > len(content):
             return
@@ -364,8 +390,13 @@ def _pieces(content: bytes) -> Iterator[_Delivered]:
         if _CHECK.unpack_from(content, check_at) != (check,):
             return
         numbers = struct.unpack_from(f"<{count}q", content, numbers_at)
-        names_json = content[names_at:check_at]
-        yield _Delivered(names_json, numbers, points, first_ns, last_ns, ordered, lines)
+        names_json, packed_state = content[texts_at:check_at], None
+        if flags & _HAS_STATE:
+            state_at = texts_at + _STATE_BYTES.size
+            names_at = state_at + _STATE_BYTES.unpack_from(content, texts_at)[0]
+            packed_state, names_json = content[state_at:names_at], content[names_at:check_at]
+        ordered = bool(flags & _ORDERED)
+        yield _Delivered(names_json, numbers, points, first_ns, last_ns, ordered, lines, packed_state)
         at = end
 
 

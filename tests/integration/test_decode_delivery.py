@@ -251,9 +251,11 @@ def appended(monkeypatch: pytest.MonkeyPatch) -> list[EncodedBatch]:
     noted: list[EncodedBatch] = []
     append = Spool.append
 
-    def note(spool: Spool, batch: EncodedBatch, **state: Mapping[str, int]) -> None:
+    def note(
+        spool: Spool, batch: EncodedBatch, *, accounts: Mapping[str, int], positions: Mapping[str, int]
+    ) -> None:
         noted.append(batch)
-        append(spool, batch, **state)
+        append(spool, batch, accounts=accounts, positions=positions)
 
     monkeypatch.setattr(Spool, "append", note)
     return noted

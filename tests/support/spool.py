@@ -30,11 +30,21 @@ def points_of(entry: Entry) -> list[int]:
     return [int(line.rsplit(b" ", 1)[1]) for line in gzip.decompress(entry.batch.payload).splitlines()]
 
 
-class Feed:
-    """Appends numbered points and keeps the accounts that go with them."""
+def state_after(points: int) -> dict[str, bytes]:
+    """Some state for so many points: none at first and now and then, and not another one for each point."""
+    number = points // 4
+    names = ("plug-1", "plug-2")[: number % 3]
+    return {name: b"%s after %d" % (name.encode(), 4 * number) * 20 for name in names}
 
-    def __init__(self, spool: Spool, accounts: Mapping[str, int] | None = None) -> None:
+
+class Feed:
+    """Appends numbered points and keeps the accounts that go with them, and a state if that is wanted."""
+
+    def __init__(
+        self, spool: Spool, accounts: Mapping[str, int] | None = None, *, with_state: bool = False
+    ) -> None:
         self.spool = spool
+        self.with_state = with_state
         self.accounts = {"points/made/battery": 0, "points/reduced": 0} | dict(accounts or {})
         self.next_point = 0
         self._open = LineBuffer()
@@ -45,14 +55,18 @@ class Feed:
             self._open.append(b"battery,vehicle=a soc_pct=%d %d" % (number, number), number)
         self.next_point += points
         self.accounts["points/made/battery"] += points
-        self.spool.keep(self._open, accounts=self.accounts, positions={"log": self.next_point}, boot_id="")
+        positions = {"log": self.next_point}
+        self.spool.keep(
+            self._open, accounts=self.accounts, positions=positions, boot_id="", state=self._state()
+        )
 
     def cut(self) -> None:
         """Append the open batch."""
         lines = self._open
         points, first_ns, last_ns = lines.lines, lines.first_ns, lines.last_ns
         closed = EncodedBatch(compress(lines.take()), points, first_ns, last_ns)
-        self.spool.append(closed, accounts=self.accounts, positions={"log": self.next_point})
+        positions = {"log": self.next_point}
+        self.spool.append(closed, accounts=self.accounts, positions=positions, state=self._state())
 
     def put(self, points: int = 3, *, ordered: bool = False, boot_id: str = "", padding: int = 0) -> None:
         """Append a batch."""
@@ -63,7 +77,11 @@ class Feed:
             batch(first, points, ordered=ordered, boot_id=boot_id, padding=padding),
             accounts=self.accounts,
             positions={"log": self.next_point},
+            state=self._state(),
         )
+
+    def _state(self) -> dict[str, bytes]:
+        return state_after(self.next_point) if self.with_state else {}
 
 
 def assert_balanced(spool: Spool, accounts: Mapping[str, int]) -> None:

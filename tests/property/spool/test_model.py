@@ -22,7 +22,7 @@ from telemetry.spool.spool import LOOK_EVERY_S
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.examples import examples
-from tests.support.spool import Feed, assert_balanced, drain, points_of
+from tests.support.spool import Feed, assert_balanced, drain, points_of, state_after
 
 DIRECTORY = Path("/spool")
 
@@ -64,8 +64,10 @@ class SpoolMachine(RuleBasedStateMachine):
         self.disk.read_only = False
         self.spool = Spool(DIRECTORY, clock=self.clock, limits=self.limits, filesystem=self.disk)
         recovery = self.spool.recovery
+        if self.damages == "nothing":
+            assert recovery.state == state_after(recovery.positions.get("log", 0))
         assert_balanced(self.spool, recovery.accounts)
-        self.feed = Feed(self.spool, recovery.accounts)
+        self.feed = Feed(self.spool, recovery.accounts, with_state=True)
         self.feed.next_point = self.next_point
 
     @rule(points=st.integers(1, 4), ordered=st.booleans(), padding=st.sampled_from([0, 0, 600]))

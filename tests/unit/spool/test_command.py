@@ -10,7 +10,7 @@ from telemetry.__main__ import main
 from telemetry.clock import SystemClock
 from telemetry.errors import StorageError
 from telemetry.spool import Spool, SpoolLimits
-from tests.support.spool import Feed, drained_points
+from tests.support.spool import Feed, batch, drained_points
 
 LINES = [f"battery,vehicle=a soc_pct={n} {n}" for n in range(6)]
 
@@ -48,6 +48,21 @@ def test_list_shows_what_waits_and_the_dead_letters(
     content = json.loads(capsys.readouterr().out)
     assert content["waiting_points"] == 6
     assert {letter["letter"]["reason"] for letter in content["dead_letters"]} == {"parse", "no_time"}
+
+
+def test_list_shows_what_was_open_when_the_last_batch_was_stored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    state = {"bay-1": b"x" * 1200, "bay-2": b"y" * 7}
+    spool.append(batch(0), accounts={}, positions={}, state=state)
+    spool.close()
+    assert main(["spool", "list", str(tmp_path)]) == 0
+    assert (
+        "open when the last batch was stored: bay-1 (1,200 bytes), bay-2 (7 bytes)" in capsys.readouterr().out
+    )
+    assert main(["spool", "list", "--json", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["state_bytes"] == {"bay-1": 1200, "bay-2": 7}
 
 
 def test_export_writes_line_protocol(

@@ -77,6 +77,27 @@ def test_what_was_committed_is_there_after_a_kill(clock: FakeClock) -> None:
     assert sequences(again.next_live(), again.next_backlog()) == [None, 1]
 
 
+def test_a_state_costs_no_byte_where_there_is_none_and_few_where_it_stays(clock: FakeClock) -> None:
+    sizes = []
+    for state in ({}, {"plug": b"x" * 1000}, {"plug": b"x" * 1000}):
+        disk = SimulatedDisk()
+        spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
+        for number in range(3):
+            spool.append(batch(3 * number), accounts={}, positions={"log": number}, state=state)
+            spool.commit()
+        sizes.append(spool.gauges().bytes_written)
+        disk.kill()
+        assert Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk).recovery.state == state
+    assert 0 < sizes[1] - sizes[0] < 100  # a thousand equal bytes, once
+
+
+def test_a_state_that_is_too_large_is_refused(clock: FakeClock) -> None:
+    spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=SimulatedDisk())
+    with pytest.raises(ValueError, match="2049 bytes of state for plug"):
+        spool.append(batch(0), accounts={}, positions={}, state={"plug": bytes(2049)})
+    assert spool.gauges().waiting_memory_points == 0
+
+
 def test_after_an_orderly_stop_the_spool_is_clean(clock: FakeClock) -> None:
     disk = SimulatedDisk()
     spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)

@@ -62,6 +62,15 @@ def test_it_shows_what_waits_while_a_service_uses_the_spool(disk: SimulatedDisk,
     assert disk.files() == before
 
 
+def test_it_shows_the_state_of_the_last_record(clock: FakeClock) -> None:
+    disk = SimulatedDisk()
+    spool = Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=disk)
+    for state in ({}, {"plug-1": b"charging"}):
+        spool.append(batch(0), accounts={}, positions={}, state=state)
+        spool.commit()
+        assert view(disk, clock).state == state
+
+
 def test_its_accounts_say_what_became_of_points_that_no_longer_wait(
     disk: SimulatedDisk, clock: FakeClock
 ) -> None:

@@ -81,6 +81,46 @@ def test_several_batches_are_found_in_order_until_they_are_committed(memory: Pat
     assert list(memory.iterdir()) == []
 
 
+def test_a_state_is_found_as_of_the_last_delivery_and_written_only_when_it_changed(memory: Path) -> None:
+    kept, lines = opened(memory), LineBuffer()
+    states: list[dict[str, bytes]] = [{}, {"plug": b"p" * 500}, {"plug": b"p" * 500}, {"plug": b"q"}, {}]
+    grew = []
+    size_bytes = 0
+    for stamp, state in enumerate(states):
+        lines.append(b"m v=%d %d" % (stamp, stamp), stamp)
+        assert kept.keep(1, lines, {"points/made/m": stamp}, {}, "", state)
+        (file,) = memory.iterdir()
+        grew.append(file.stat().st_size - size_bytes)
+        size_bytes = file.stat().st_size
+        (left,) = opened(memory).left()
+        assert left.state == state
+        assert left.accounts == {"points/made/m": stamp}
+    assert grew[2] == grew[4] + 4
+    assert grew[1] - grew[2] == len("plug") + 500 + 4
+
+
+def test_the_first_delivery_of_each_batch_says_what_the_state_is(memory: Path) -> None:
+    kept = opened(memory)
+    for sequence in (1, 2):
+        batch = Batch().add(sequence)
+        kept.keep(sequence, batch.lines, {"points/made/m": sequence}, {}, "", {"plug": b"charging"})
+        kept.appended(sequence)
+    assert [left.state for left in opened(memory).left()] == [{"plug": b"charging"}] * 2
+
+
+def test_a_changed_byte_is_never_taken_for_another_state(memory: Path) -> None:
+    batch = Batch().add(1)
+    opened(memory).keep(1, batch.lines, {"points/made/m": 1}, {}, "", {"plug": b"charging"})
+    (file,) = memory.iterdir()
+    whole = file.read_bytes()
+    for at in range(len(whole)):
+        changed = bytearray(whole)
+        changed[at] ^= 0x02
+        file.write_bytes(changed)
+        file.chmod(0o600)
+        assert opened(memory).left() == [], at
+
+
 def test_stamps_that_count_from_boot_name_their_boot(memory: Path) -> None:
     batch = Batch().add(1)
     batch.keep(opened(memory), 1, BOOT)
