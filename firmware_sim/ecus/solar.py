@@ -50,6 +50,7 @@ class SolarCharger:
     def __init__(self, panel_peak_w: float, seed: int, ambient_c: float) -> None:
         self.charger = Charger(_SPEC, ambient_c)
         self.charger.plug_in(0.0)
+        self.elapsed_s = 0.0
         self.battery_v = 0.0
         self.highest_w = 0.0  # of the panel, so far
         self._sky = Sky(seed)
@@ -70,6 +71,7 @@ class SolarCharger:
 
     def tick(self, terminals: Terminals, duration_s: float) -> None:
         """Advance by `duration_s`."""
+        self.elapsed_s += duration_s
         available_w = self._peak_w * self._sky.share(duration_s) * _SPEC.efficiency
         self.charger.supply_w = available_w if available_w >= _NIGHT_W else 0.0
         self.charger.tick(self._request, terminals, duration_s)

@@ -1,11 +1,18 @@
-"""What a solar charger with VE.Direct says by itself: one text block a second.
+"""What a solar charger with VE.Direct says: one text block a second by itself, and answers to HEX messages.
 
-Promises: the sum of a block's bytes, the one after `Checksum` included, is 0 modulo 256, with HEX messages
-left out; numbers are the charger's readings of that moment. Layout: Victron's "VE.Direct Protocol".
+Promises:
+
+- The sum of a block's bytes, the one after `Checksum` included, is 0 modulo 256, with HEX messages left out.
+- Numbers are the charger's readings of that moment.
+- A HEX request in the right form gets one answer. Restart and set, which this charger does not obey, get the
+  answer to an unknown command.
+
+Layout: Victron's "VE.Direct Protocol" and "BlueSolar HEX protocol".
 """
 
 from firmware_sim.ecus.charger import FaultCode, Phase
 from firmware_sim.ecus.solar import SolarCharger
+from firmware_sim.wire.numbers import le, sle
 
 BLOCK_EVERY_NS = 1_000_000_000
 
@@ -31,6 +38,13 @@ _NO_INPUT = 0x1  # off reason
 _MPPT_OFF, _MPPT_LIMITED, _MPPT_TRACKING = 0, 1, 2
 # What a restart of the simulation does not change: the days before this one.
 _YIELD_BEFORE_WH, _YIELD_YESTERDAY_WH, _MAX_YESTERDAY_W, _DAY = 1_284_300.0, 2_410.0, 571, 214
+_HEX_SUM = 0x55
+_DONE, _UNKNOWN, _ERROR, _PING, _GET = 1, 3, 4, 5, 7
+_APP_VERSION = bytes.fromhex("6441")  # 1.64, released
+_FRAMING_ERROR = b"\xaa\xaa"
+_UNKNOWN_REGISTER = 0x01
+_GET_BYTES = 4  # register, flags, check
+_LONGEST_REQUEST = 128
 
 
 def checksum(block: bytes) -> int:
@@ -80,19 +94,76 @@ def _tracker(solar: SolarCharger) -> int:
     return _MPPT_TRACKING if solar.charger.phase is Phase.CC else _MPPT_LIMITED
 
 
+def register_value(solar: SolarCharger, register: int) -> bytes | None:
+    """The value of a register, low byte first; None where there is no such register."""
+    charger = solar.charger
+    match register:
+        case 0x0120:
+            return le(solar.elapsed_s, 1.0, 4)
+        case 0x0200:
+            return bytes((1,))
+        case 0x0201:
+            return bytes((_STATES[charger.phase],))
+        case 0x0202:
+            return le(0.0, 1.0, 4)
+        case 0xEDD5 | 0xED8D:
+            return le(solar.battery_v, 0.01)
+        case 0xEDD7:
+            return le(charger.current_a, 0.1)
+        case 0xEDBB:
+            return le(solar.panel_v, 0.01)
+        case 0xEDBC:
+            return le(solar.panel_w, 0.01, 4)
+        case 0xEDDB:
+            return sle(charger.temperature_c, 0.01)
+        case 0xEDEC:
+            return b"\xff\xff"  # no battery sense is linked
+        case _:
+            return None
+
+
+def hex_answer(solar: SolarCharger, request: bytes) -> bytes:
+    """The answer to a HEX message from `:` to before its LF."""
+    try:
+        command = int(request[1:2], 16)
+        body = bytes.fromhex(request[2:].decode("ascii"))
+    except ValueError:
+        return hex_message(_ERROR, _FRAMING_ERROR)
+    if not body or (command + sum(body)) & 0xFF != _HEX_SUM:
+        return hex_message(_ERROR, _FRAMING_ERROR)
+    match command:
+        case 1:
+            return hex_message(_PING, _APP_VERSION)
+        case 3:
+            return hex_message(_DONE, _APP_VERSION)
+        case 4:
+            return hex_message(_DONE, bytes.fromhex(_PRODUCT_ID[2:])[::-1])
+        case 7 if len(body) == _GET_BYTES:
+            value = register_value(solar, int.from_bytes(body[:2], "little"))
+            flags = _UNKNOWN_REGISTER if value is None else 0
+            return hex_message(_GET, body[:2] + bytes((flags,)) + (value or b""))
+        case _:
+            return hex_message(_UNKNOWN, bytes((command,)))
+
+
 class VeDirectLine:
-    """The charger's end of the line: it does not listen."""
+    """The charger's end of the line."""
 
     def __init__(self, solar: SolarCharger) -> None:
         self._solar = solar
         self._next_ns = 0
+        self._received = b""
 
-    def feed(self, data: bytes) -> list[bytes]:  # noqa: ARG002  # other devices answer
-        """Nothing: what is sent to it has no effect."""
-        return []
+    def feed(self, data: bytes) -> list[bytes]:
+        """Answers to the HEX messages that are whole by now."""
+        self._received += data
+        *whole, self._received = self._received.split(b"\n")
+        self._received = self._received[-_LONGEST_REQUEST:]
+        return [hex_answer(self._solar, line[line.rfind(b":") :]) for line in whole if b":" in line]
 
     def forget(self) -> None:
-        """Nothing is kept of what was sent to it."""
+        """Drop a request that is not whole: the line was broken."""
+        self._received = b""
 
     def due(self, until_ns: int) -> list[bytes]:
         """The blocks whose time has come before `until_ns` of simulated time, with the values of now."""

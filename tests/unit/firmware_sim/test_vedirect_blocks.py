@@ -71,4 +71,40 @@ def test_a_block_comes_each_second_and_none_twice() -> None:
     assert line.due(1 * _S) == []
     assert len(line.due(1 * _S + 1)) == 1
     assert len(line.due(5 * _S)) == 3
-    assert line.feed(b":154\n") == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (b":154\n", b":56441AB\n"),  # ping: 5 + 64 + 41 + AB = 0x155
+        (b":451\n", b":158A05C\n"),  # product id A058: 1 + 58 + A0 + 5C = 0x155
+        (b":7EDED00\n", b":4AAAAFD\n"),  # a wrong sum
+        (b":64F\n", b":3064C\n"),  # restart: not obeyed
+        (b":7FFFF0050\n", b":7FFFF014F\n"),  # no such register
+    ],
+)
+def test_a_hex_request_gets_one_answer(request_: bytes, answer: bytes) -> None:
+    line = VeDirectLine(SolarCharger(900.0, 1, 15.0))
+    assert line.feed(request_[:3]) == []
+    assert line.feed(request_[3:]) == [answer]
+
+
+def test_registers_hold_the_same_values_as_the_text() -> None:
+    battery = run(120.0)
+    line = VeDirectLine(battery.solar)
+    block = fields(text_block(battery.solar))
+
+    def get(register: int) -> int:
+        asked = hex_message(7, register.to_bytes(2, "little") + b"\0")
+        (answer,) = line.feed(asked)
+        assert answer[:8] == asked[:8]
+        body = bytes.fromhex("0" + answer[1:-1].decode("ascii"))
+        assert sum(body) & 0xFF == 0x55
+        return int.from_bytes(body[4:-1], "little")
+
+    assert get(0xEDD5) * 10 == pytest.approx(int(block["V"]), abs=5)
+    assert get(0xEDD7) * 100 == pytest.approx(int(block["I"]), abs=50)
+    assert get(0xEDBC) / 100 == pytest.approx(int(block["PPV"]), abs=0.505)
+    assert get(0x0201) == 3
+    assert get(0x0120) == 120
+    assert get(0xEDEC) == 0xFFFF

@@ -1,0 +1,67 @@
+"""firmware_sim/ecus/readings.py, wire/numbers.py, wire/crc16.py and wire/asked.py: what all boards share."""
+
+import pytest
+
+from firmware_sim.ecus.jbd import JbdBms
+from firmware_sim.ecus.readings import Readings, of_board
+from firmware_sim.ecus.service_battery import ServiceSpec
+from firmware_sim.plant.pack import Pack
+from firmware_sim.wire.asked import AskedLine, begins_at
+from firmware_sim.wire.crc16 import crc16_modbus
+from firmware_sim.wire.numbers import be, le, sbe, signed, sle, unsigned
+
+
+def test_the_readings_of_a_board_are_its_packs() -> None:
+    bms = JbdBms(Pack(ServiceSpec(start_temp_c=-12.5).pack(), seed=1))
+    bms.lost_sensors.add(1)
+    bms.pack.step(-20.0, 1.0)
+    bms.tick(1.0)
+    readings = of_board(bms)
+    assert readings.cells_v == tuple(bms.cell_voltages_v)
+    assert readings.sensors_c == (bms.pack.module_temperatures_c[0], None)
+    assert (readings.current_a, readings.voltage_v) == (-20.0, bms.pack.voltage_v)
+    assert readings.power_w == pytest.approx(-20.0 * bms.pack.voltage_v)
+    assert readings.alarms == {"charge_undertemperature"}
+    assert (readings.charge_switch, readings.discharge_switch) == (False, True)
+    assert readings.switch_c == pytest.approx(bms.pack.module_temperatures_c[0] + 0.32, abs=0.05)
+
+
+def test_extremes_of_cells_are_counted_from_0() -> None:
+    readings = Readings((3.30, 3.35, 3.20), (), 9.85)
+    assert (readings.highest, readings.lowest) == ((1, 3.35), (2, 3.20))
+    assert readings.average_v == pytest.approx(3.28333, abs=1e-5)
+
+
+def test_numbers_are_held_at_the_ends_of_their_range() -> None:
+    assert (unsigned(-1.0), unsigned(1e9), unsigned(3.3, 0.001)) == (0, 0xFFFF, 3300)
+    assert (signed(-1e9), signed(1e9), signed(-12.34, 0.01)) == (-0x8000, 0x7FFF, -1234)
+    assert (be(258), le(258), sbe(-2), sle(-2)) == (b"\1\2", b"\2\1", b"\xff\xfe", b"\xfe\xff")
+    assert be(1.0, 0.001, 3) == b"\0\3\xe8"
+
+
+@pytest.mark.parametrize(
+    ("body", "check"),
+    [("01 03 00 00 00 0A", "C5 CD"), ("02 04 00 10 00 04", "F0 3F"), ("01 83 02", "C0 F1")],
+)
+def test_the_crc_of_modbus_is_that_of_the_published_examples(body: str, check: str) -> None:
+    assert crc16_modbus(bytes.fromhex(body)) == bytes.fromhex(check)
+    assert crc16_modbus(bytes.fromhex(body + check)) == b"\0\0"
+
+
+def test_a_start_that_has_half_come_is_kept() -> None:
+    assert begins_at(b"xx\x4e\x57y", b"\x4e\x57") == 2
+    assert begins_at(b"xx\x4e", b"\x4e\x57") == 2
+    assert begins_at(b"xxx", b"\x4e\x57") == 3
+
+
+def test_requests_are_answered_as_they_become_whole() -> None:
+    def take(received: bytes) -> tuple[int, bytes | None]:
+        return (2, received[:2]) if len(received) >= 2 else (0, None)
+
+    line = AskedLine(take, lambda asked: (asked[::-1],))
+    assert line.feed(b"abc") == [b"ba"]
+    assert line.feed(b"d") == [b"dc"]
+    line.feed(b"e")
+    line.forget()
+    assert line.feed(b"fg") == [b"gf"]
+    assert line.due(1) == []
