@@ -1,7 +1,7 @@
 """One charging session as a record: what people, pages and queries see of it.
 
-Attributes are the fields of `charging_session`, `charging_phase` and `charging_curve` (docs/data-model.md), with
-their names, units and signs. What is not known is None.
+Attributes are the fields of `charging_session`, `charging_phase` and `charging_curve` (docs/data-model.md),
+with their names, units and signs. What is not known is None.
 """
 
 from collections.abc import Iterator

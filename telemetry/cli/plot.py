@@ -17,7 +17,7 @@ from telemetry.decode.times import Times
 from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.logs.inflate import ENDINGS
-from telemetry.overview.style import is_possible
+from telemetry.picture_style import is_possible
 from telemetry.stages.stages import Stages
 
 HELP = "values of a log's signals over time as a picture, PNG or SVG"

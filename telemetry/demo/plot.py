@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from telemetry.demo.plot_data import Curve, PlotData, deviations_mv
 from telemetry.errors import StorageError
-from telemetry.overview.style import BLUE, GREEN, GREY, GRID, ORANGE, PURPLE, STYLE
+from telemetry.picture_style import BLUE, GREEN, GREY, GRID, ORANGE, PURPLE, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -32,7 +32,7 @@ from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.demo.verdict import Outcome, SimulatorReport, faults, undecoded
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
-from telemetry.overview.style import is_possible
+from telemetry.picture_style import is_possible
 from telemetry.sinks.influx.settings import check_url
 
 OWN_BUCKET = "nev-telemetry-demo"

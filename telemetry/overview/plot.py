@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from telemetry.errors import StorageError
 from telemetry.overview.curves import Curve, Panel, thinned
-from telemetry.overview.style import COLOURS, GREY, STYLE
+from telemetry.picture_style import COLOURS, GREY, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
