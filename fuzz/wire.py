@@ -7,9 +7,10 @@ from telemetry_core.decode.plan import Plan
 from telemetry_core.decode.spec import BusSpec, PlanSpec
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.schema import Schema
-from telemetry_core.serial.framing import MessageFraming, TextFraming
+from telemetry_core.serial.framing import TextFraming
 from telemetry_core.transport.stage import Transport
 
+from telemetry.framing.framing import Framing
 from telemetry.protocols.serial.jbd import JBD
 from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.sinks.influx.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer, judge
@@ -38,7 +39,7 @@ SUCCESSES = (200, 201, 206, 299)  # chosen by the last four values of a byte
 
 def jbd_harness(data: bytes) -> None:
     """The first byte says how many come at a time."""
-    assert isinstance(JBD.framing, MessageFraming)
+    assert isinstance(JBD.framing, Framing)
     stream = data[1:]
     model = MessageModel(JBD.framing, stream)
     framer = JBD.make_framer()

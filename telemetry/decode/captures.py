@@ -13,22 +13,24 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rules.watch_spec import ValueTest
-from telemetry_core.serial.framer import Framer
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.in_order import InOrder
 from telemetry.decode.output import Piece
 from telemetry.decode.progress import Course, Progress
+from telemetry.framing.framer import MessageFramer
+from telemetry.framing.framing import NO_ADDRESS
 from telemetry.ledger import add, subtract
-from telemetry.logs.captures import Capture
-from telemetry.protocols.table import SerialProtocol, device_words
+from telemetry.logs.captures import Capture, CapturedBytes
+from telemetry.protocols.table import Framer, SerialProtocol, device_words
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
@@ -36,7 +38,8 @@ from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.row_sink import RowSink
 from telemetry.stages.stages import Stages
 
-_BATCH_MESSAGES = 512
+_BATCH_MESSAGES = 4096
+_MOST_DEVICES = 4096  # what noise takes for devices has an end
 _SLICE_BYTES = 1024  # fed at a time, so that what they complete has room in a batch
 _PIECES_AT_ONCE = 1000
 AHEAD = 3  # results that may wait to be written
@@ -116,6 +119,7 @@ class CaptureDecoder:
         self._frames = FrameBatch(_BATCH_MESSAGES)
         self._lines = LineBuffer()
         self._framers: dict[str, Framer] = {}
+        self._channels: dict[tuple[str, int], int] = {}  # by port and address
         self._protocols: dict[str, SerialProtocol] = {}
         self._bytes_received = 0
         self._points: dict[str, int] = {}
@@ -144,7 +148,9 @@ class CaptureDecoder:
             if not self._has_origin:
                 self._stages.writing.write_times(self._times, piece.time_ns)
                 self._has_origin = True
-            if piece.is_received:
+            if not piece.is_received:
+                self._sent(piece)
+            else:
                 self._bytes_received += len(piece.data)
                 framer = self._framer_of(piece.port)
                 for start in range(0, len(piece.data), _SLICE_BYTES):
@@ -176,7 +182,7 @@ class CaptureDecoder:
     def warnings(self) -> list[str]:
         """See FileDecoder."""
         found = self._found()
-        lines = [] if self._framers else ["nothing was received in what was read"]
+        lines = [] if self._bytes_received else ["nothing was received in what was read"]
         lines += [
             f"messages left out ({_words(name.removeprefix('lost/'))}): {count}"
             for name, count in found.items()
@@ -203,11 +209,29 @@ class CaptureDecoder:
 
     def _framer_of(self, port: str) -> Framer:
         if port not in self._framers:
-            number = len(self._framers)
-            self._stages.bind(number, self._ports.binding(port))
             self._protocols[port] = self._ports.protocol(port)
-            self._framers[port] = self._protocols[port].make_framer(number)
+            self._framers[port] = self._protocols[port].make_framer(partial(self._channel_of, port))
         return self._framers[port]
+
+    def _sent(self, piece: CapturedBytes) -> None:
+        """A request: what an answer means may depend on it."""
+        framer = self._framer_of(piece.port)
+        if isinstance(framer, MessageFramer):
+            framer.sent(piece.data, self._frames)
+            self._process()
+
+    def _channel_of(self, port: str, address: int) -> int | None:
+        """The channel of a device at a port."""
+        number = self._channels.get((port, address))
+        if number is None and len(self._channels) < _MOST_DEVICES:
+            number = self._channels[port, address] = len(self._channels)
+            binding = self._ports.binding(port)
+            if address != NO_ADDRESS:
+                text = f"{address:0{self._protocols[port].address_digits}X}"
+                tag = f"{binding.tag}/{text}"
+                binding = replace(binding, tag=tag, channel=binding.tag, address=text)
+            self._stages.bind(number, binding)
+        return number
 
     def _process(self) -> None:
         if not self._every_report:

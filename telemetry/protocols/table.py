@@ -9,19 +9,22 @@ Promises:
 Adding a device is adding a table (docs/serial.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
-from telemetry_core.serial.framer import Framer, MessageFramer
-from telemetry_core.serial.framing import MessageFraming, TextFraming
+from telemetry_core.serial.framing import TextFraming
 from telemetry_core.serial.text_framer import TextFramer
 
+from telemetry.framing.framer import MessageFramer
+from telemetry.framing.framing import NO_ADDRESS, Framing
 from telemetry.model.measurements import EVENT, MEASUREMENTS
 from telemetry.model.scaling import decimal_scale
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.toml_document import Where
+
+Framer = MessageFramer | TextFramer
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +83,20 @@ class SerialProtocol:
     name: str  # as in `--protocol NAME` and in the configuration
     title: str
     baud_rate: int
-    framing: MessageFraming | TextFraming
+    framing: Framing | TextFraming
     messages: tuple[Message, ...]
     mapped: tuple[Mapped, ...]
     requests: tuple[DeviceRequest, ...] = ()
     reply_timeout_s: float = 0.5  # from a request to its whole answer
+    address_digits: int = 2  # hexadecimal, of a device's address as it is written
     rest_s: float = 0.02  # of the serial line between an answer and the next request
 
-    def make_framer(self, channel: int = 0) -> Framer:
-        """A framer for one port; its frames are of `channel`."""
+    def make_framer(self, channel: int | Callable[[int], int | None] = 0, *, byte_ns: int = 0) -> Framer:
+        """A framer for one port. channel: of its frames, or which one is that of an address."""
+        channel_of = channel if callable(channel) else lambda _: channel
         if isinstance(self.framing, TextFraming):
-            return TextFramer(self.framing, channel)
-        return MessageFramer(self.framing, channel)
+            return TextFramer(self.framing, channel_of(NO_ADDRESS) or 0)
+        return MessageFramer(self.framing, channel_of, byte_ns=byte_ns)
 
     @property
     def records(self) -> tuple[RecordSpec, ...]:

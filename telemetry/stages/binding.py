@@ -18,6 +18,8 @@ class Binding:
     tag: `source` of its points
     isotp: ids whose frames are parts of longer messages
     has_error_frames: it is a bus, or a log of one, and not a serial port
+    channel: what csv and ndjson call it; empty: as `tag`
+    address: of the one device whose frames it has, in hexadecimal; empty: it has none, or has several
     by_order: stamps say nothing of pauses (simulated time), so that pages of cells are ordered by number
     """
 
@@ -26,6 +28,8 @@ class Binding:
     tag: str
     isotp: Sequence[IsoTpId] = ()
     has_error_frames: bool = True
+    channel: str = ""
+    address: str = ""
     by_order: bool = False
 
 

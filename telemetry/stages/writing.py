@@ -130,7 +130,6 @@ class Writing:
             rows_to.start(schema)
         self._encode = _encode_of(self.encoder, output) if rows_to is None else _into(rows_to)
         self._event_encoder = Encoder(_EVENT_ROWS)
-        self._set_event_channel = self._event_encoder.set_channel
         self._encode_event = _encode_of(self._event_encoder, output)
         if self.remembers and output is OutputFormat.WIDE_CSV:  # events have columns after those of the rows
             self.encoder.columns_after = len(self._event_encoder.wide_columns())
@@ -171,8 +170,8 @@ class Writing:
         tags = dict(zip(channel.tag_sets, channel.tags(), strict=True))
         for index, each in tags.items():
             self.encoder.set_tags(index, tag_set(each))
-        self.encoder.set_channel(number, binding.tag)
-        self._set_event_channel(number, binding.tag)
+        for encoder in (self.encoder, self._event_encoder):
+            encoder.set_channel(number, binding.channel or binding.tag, binding.address.encode())
         if self._sink is not None:
             self._sink.bind(channel)
         if self.senders is not None:

@@ -8,7 +8,9 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-from telemetry_core.serial.framing import MessageFraming, TextFraming, ValueForm
+from telemetry_core.serial.framing import TextFraming, ValueForm
+
+from telemetry.framing.framing import Framing, Shape, Skipped
 
 Found = tuple[int, bytes, int]
 
@@ -17,10 +19,11 @@ HEX_DIGITS = b"0123456789abcdefABCDEF"
 
 
 class MessageModel:
-    """All messages of `data`, when nothing follows it and `finish` is called."""
+    """All messages of `data`, when nothing follows it, as the framing's reader reads them."""
 
-    def __init__(self, framing: MessageFraming, data: bytes) -> None:
+    def __init__(self, framing: Framing, data: bytes) -> None:
         self._framing = framing
+        self._reader = framing.make_reader()
         self._data = data
         self.counts: Counter[str] = Counter()
         self.found = list(self._messages())
@@ -28,77 +31,56 @@ class MessageModel:
     def _messages(self) -> Iterator[Found]:
         at = 0
         while at < len(self._data):
-            size = self._size(at)
-            is_whole = size is not None and at + size <= len(self._data)
-            # A beginning that will never end, or whose end comes behind two whole messages, was none.
-            is_good = False
-            if size is not None and is_whole and not self._holds_two(at, at + size):
-                is_good = self._is_good(at, size)
-                has_end = self._data[at + size - 1] == self._framing.end
-                self.counts["lost/bad_checksum"] += has_end and not is_good
-            if size is None or not is_good:
-                self.counts["garbage_bytes"] += 1
-                at += 1
+            good = [size for shape, size in self._wholes(at) if self._is_good(shape, at, size)]
+            if good:
+                yield from self._read(at, min(good))
+                at += min(good)
                 continue
-            payload = self._payload(at, size)
-            if payload is not None:
-                self.counts["messages"] += 1
-                yield self._data[at + self._framing.kind_at], payload, at + size - 1
-            at += size
+            ended = [self._data[at : at + size].endswith(shape.end) for shape, size in self._wholes(at)]
+            self.counts["lost/bad_checksum"] += any(ended)
+            is_padding = self._data[at] in self._framing.padding
+            self.counts["padding_bytes" if is_padding else "garbage_bytes"] += 1
+            at += 1
 
-    def _size(self, at: int) -> int | None:
-        """Bytes of a message that begins at `at`; None if none does, or if it is open."""
-        framing, rest = self._framing, self._data[at:]
-        if rest[0] != framing.start or len(rest) <= max(framing.kind_at, framing.status_at):
-            return None
-        is_request = rest[framing.kind_at] in framing.request_kinds
-        if not is_request and rest[framing.status_at] not in (framing.good_status, framing.error_status):
-            return None
-        if len(rest) <= framing.length_at:
-            return None
-        return framing.data_at + rest[framing.length_at] + 3
+    def _wholes(self, at: int) -> Iterator[tuple[Shape, int]]:
+        """What may be a message from `at` on, unless two others are whole before it is."""
+        for shape in self._framing.shapes:
+            size = self._size(shape, at)
+            if size and at + size <= len(self._data) and not self._holds_two(at + 1, at + size - 1):
+                yield shape, size
 
-    def _is_good(self, at: int, size: int) -> bool:
+    def _size(self, shape: Shape, at: int) -> int:
+        """Bytes of the message of that form; 0 if none begins here, or if it is open."""
+        begin = self._data[at : at + len(shape.start)]
+        if any(byte not in values for byte, values in zip(begin, shape.start, strict=False)):
+            return 0
+        size = shape.length(self._data, at)
+        return size if 0 < size <= shape.longest else 0
+
+    def _is_good(self, shape: Shape, at: int, size: int) -> bool:
         message = self._data[at : at + size]
-        total = sum(message[self._framing.check_from : -3]) + int.from_bytes(message[-3:-1], "big")
-        return message[-1] == self._framing.end and total % 65536 == 0
+        return message.endswith(shape.end) and shape.check(message.removesuffix(shape.end))
 
     def _holds_two(self, begin: int, end: int) -> bool:
-        """Whether there are two good messages within, at any time before the one from `begin` is whole."""
-        return any(self._good_within(begin + 1, known) >= 2 for known in range(begin + 1, end))
+        """Whether two good messages lie there, one after the other."""
+        spans = [
+            (at, at + size)
+            for at in range(begin, end)
+            for shape in self._framing.shapes
+            if shape.is_checked
+            and (size := self._size(shape, at))
+            and at + size <= end
+            and self._is_good(shape, at, size)
+        ]
+        return any(one[1] <= other[0] for one in spans for other in spans)
 
-    def _good_within(self, begin: int, end: int) -> int:
-        at, found = begin, 0
-        while at < end:
-            size = self._size(at)
-            if size is not None and at + size <= end and self._is_good(at, size):
-                found += 1
-                at += size
-            else:
-                at += 1
-        return found
-
-    def _payload(self, at: int, size: int) -> bytes | None:
-        """None for what is no reply."""
-        framing = self._framing
-        message = self._data[at : at + size]
-        kind, data = message[framing.kind_at], message[framing.data_at : -3]
-        if kind in framing.request_kinds:
-            self.counts["echoes"] += 1
-            return None
-        if message[framing.status_at] == framing.error_status:
-            self.counts["lost/error_reply"] += 1
-            return None
-        for shape in framing.replies:
-            if shape.id != kind:
-                continue
-            if shape.count_at is not None and shape.count_at < len(data):
-                data = data[: shape.head_bytes + data[shape.count_at] * shape.item_bytes]
-            if any(offset + length > len(data) for offset, length in shape.ahead):
-                self.counts["lost/bad_length"] += 1
-                return None
-            data = b"".join(data[offset : offset + length] for offset, length in shape.ahead) + data
-        return data
+    def _read(self, at: int, size: int) -> Iterator[Found]:
+        said = self._reader.read(self._data[at : at + size])
+        if isinstance(said, Skipped):
+            self.counts[said.value or "messages"] += 1
+            return
+        self.counts["messages"] += 1
+        yield from ((one.id, one.data, at + size - 1) for one in said)
 
 
 class TextModel:

@@ -4,9 +4,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
-from telemetry_core.serial.framer import Framer
 
-from telemetry.protocols.table import SerialProtocol
+from telemetry.protocols.table import Framer, SerialProtocol
 
 
 def jbd_message(register: int, data: bytes, status: int = 0) -> bytes:

@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HALL = "hall"
 ROOMS = (
-    *(HALL, "model", "databases", "rules", "protocols", "charging", "logs", "spool", "sinks", "live", "web"),
-    "sources",
+    *(HALL, "model", "databases", "rules", "framing", "protocols", "charging", "logs", "spool", "sinks"),
+    *("live", "web", "sources"),
     *(
         "config",
         "stages",

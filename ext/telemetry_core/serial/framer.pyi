@@ -1,5 +1,4 @@
 from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.serial.framing import MessageFraming
 
 class Framer:
     """What every framer does. `channel` goes into each of its frames."""
@@ -26,15 +25,3 @@ class Framer:
         """Return what the device last said about itself, by name, in printable letters alone."""
     def forget_identity(self) -> None:
         """Forget the device: the port was opened again, and another device may answer."""
-
-class MessageFramer(Framer):
-    """Finds the messages that a MessageFraming describes.
-
-    Of two messages that overlap the framer takes the one that begins first. A false beginning may claim to be
-    long. So the framer gives up an unfinished message as soon as two whole ones lie within what it claims.
-    The constructor raises ValueError for a framing that makes no sense.
-    """
-
-    @property
-    def framing(self) -> MessageFraming: ...
-    def __init__(self, framing: MessageFraming, channel: int = 0) -> None: ...

@@ -9,49 +9,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 
-class Check(IntEnum):
-    """How a message's check is made of the bytes from `check_from` to the last of its data."""
-
-    NEGATED_SUM_16 = 0  # two bytes, high first: what is missing to 65536
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyShape:
-    """How the data of one kind of reply become the payload of its frame."""
-
-    id: int
-    # (offset, length) of pieces that the payload begins with, before all of the data: for a value whose words
-    # lie in another order than a signal can read.
-    ahead: tuple[tuple[int, int], ...] = ()
-    # The byte at this offset counts the items after `head_bytes` of data. What follows the last item is not
-    # handed on: newer devices append what older ones do not know.
-    count_at: int | None = None
-    head_bytes: int = 0
-    item_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MessageFraming:
-    """Binary messages that say their own length: start, kind, status, length, data, check, end.
-
-    Offsets count from the message's first byte; the length is one byte, that of the data alone.
-    """
-
-    start: int
-    kind_at: int  # what was asked for: the id of the frame
-    status_at: int
-    length_at: int
-    data_at: int
-    check: Check
-    check_from: int
-    end: int
-    good_status: int
-    error_status: int  # a reply that refuses
-    request_kinds: tuple[int, ...]  # at `kind_at` of a request: what an adapter echoes
-    replies: tuple[ReplyShape, ...] = ()  # those whose data are not handed on as they are
-    identity: tuple[tuple[int, str], ...] = ()  # kinds whose data are a text, and what the text is
-
-
 class ValueForm(IntEnum):
     """How the text of a field becomes 32 bits."""
 

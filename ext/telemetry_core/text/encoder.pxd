@@ -28,6 +28,7 @@ cdef class Encoder:
     cdef RecordPlan* records     # as Schema.records
     cdef Texts tag_sets
     cdef readonly SeriesStamps modelled_series
+    cdef Texts addresses         # of devices, by channel; empty: the id of a row is that of its frame
     cdef Texts csv_channels
     cdef Texts csv_messages      # as Schema.records: `name,`; None until csv is asked for
     cdef Texts csv_signals       # as Schema.fields: `name,`
@@ -49,6 +50,7 @@ cdef class Encoder:
     cdef bint _encode_wide(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef char* _put_time(self, char* out, int64_t time_ns) noexcept nogil
+    cdef char* _put_head_id(self, char* out, RowHead* head) noexcept nogil
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil
     cdef char* _put_csv_value(self, char* out, uint32_t field, uint64_t slot) noexcept nogil
     cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil

@@ -37,8 +37,12 @@ class Encoder:
 
         Raises ValueError for a text that does not begin with a comma, or holds a newline.
         """
-    def set_channel(self, index: int, name: str) -> None:
-        """Set the name of channel `index` in csv and ndjson."""
+    def set_channel(self, index: int, name: str, address: bytes = b"") -> None:
+        """Set the name of channel `index` in csv and ndjson.
+
+        `address` is that of its device, up to 16 letters, and the id of all its rows; empty: the id is the
+        frame's. Raises ValueError for a longer one.
+        """
     def write_times(self, form: str) -> None:
         """Set how csv and ndjson write a stamp: "ns", "iso" or "relative".
 
@@ -58,8 +62,8 @@ class Encoder:
     def encode_csv(self, samples: SampleBatch, lines: LineBuffer) -> None:
         """Append one csv row a field, in the columns of CSV_HEADER, with the frame's own stamp.
 
-        Flags are 0 and 1. Rows of the data model have no id: several messages may have gone into one. Raises
-        ValueError for rows of another schema.
+        Flags are 0 and 1. Rows of the data model have no id but the address of their device:
+        several messages may have gone into one. Raises ValueError for rows of another schema.
         """
     def encode_wide(self, samples: SampleBatch, lines: LineBuffer) -> None:
         """Append one csv row a row: a column for each signal of the schema, empty where the row has no value.

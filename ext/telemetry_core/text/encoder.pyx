@@ -46,6 +46,7 @@ cdef extern from "telemetry_core/text/numbers.h" nogil:
 
 cdef enum:
     STANDARD_ID_MASK = 0x7FF
+    LONGEST_ADDRESS = 16         # letters; NUMBER_ROOM has room for them
     JSON_NAMES_ROOM = 64         # what _put_json_head writes by itself
 
 CSV_HEADER = "time_ns,channel,id,message,signal,value"
@@ -71,6 +72,7 @@ cdef class Encoder:
     def __cinit__(self, Schema schema not None):
         self.schema = schema
         self.tag_sets = Texts()
+        self.addresses = Texts()
         self.csv_channels = Texts()
         self.json_channels = Texts(b'""')
         self.plans = plan_fields(schema)
@@ -105,8 +107,15 @@ cdef class Encoder:
             raise ValueError("tags begin with a comma and hold no newline")
         self.tag_sets.put(index, text)
 
-    def set_channel(self, uint16_t index, str name not None):
-        """Set the name of channel `index` in csv and ndjson."""
+    def set_channel(self, uint16_t index, str name not None, bytes address not None=b""):
+        """Set the name of channel `index` in csv and ndjson.
+
+        `address` is that of its device, up to 16 letters, and the id of all its rows; empty: the id is the frame's.
+        Raises ValueError for a longer one.
+        """
+        if len(address) > LONGEST_ADDRESS:
+            raise ValueError(f"an address has at most {LONGEST_ADDRESS} letters")
+        self.addresses.put(index, address)
         self.csv_channels.put(index, csv_text(name))
         self.json_channels.put(index, _json_text(name))
 
@@ -215,8 +224,8 @@ cdef class Encoder:
     def encode_csv(self, SampleBatch samples not None, LineBuffer lines not None):
         """Append one csv row a field, in the columns of CSV_HEADER, with the frame's own stamp.
 
-        Flags are 0 and 1. Rows of the data model have no id: several messages may have gone into one. Raises ValueError for rows of
-        another schema.
+        Flags are 0 and 1. Rows of the data model have no id but the address of their device: several messages may have
+        gone into one. Raises ValueError for rows of another schema.
         """
         self._check(samples)
         if self.csv_messages is None:
@@ -283,6 +292,13 @@ cdef class Encoder:
             row += record.row_words
         return True
 
+    cdef char* _put_head_id(self, char* out, RowHead* head) noexcept nogil:
+        # The address of the device, if it has one. Rows of the data model have no other id.
+        cdef char* after = put_text_of(out, self.addresses, head.channel)
+        if after != out or self.schema.records[head.record].modelled:
+            return after
+        return _put_id(out, head.id)
+
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil:
         # The beginning of all csv rows of one frame.
         out = self._put_time(out, head.time_ns)
@@ -290,8 +306,7 @@ cdef class Encoder:
         out = put_text_of(out + 1, self.csv_channels, head.channel)
         out[0] = c","
         out += 1
-        if not self.schema.records[head.record].modelled:
-            out = _put_id(out, head.id)
+        out = self._put_head_id(out, head)
         out[0] = c","
         return put_text_of(out + 1, self.csv_messages, head.record)
 
@@ -373,8 +388,7 @@ cdef class Encoder:
             out = put_text_of(out + 1, self.csv_channels, head.channel)
             out[0] = c","
             out += 1
-            if not record.modelled:
-                out = _put_id(out, head.id)
+            out = self._put_head_id(out, head)
             is_there = False
             column = 0
             for index in range(0 if head.record == 0 else self.cell_ends[head.record - 1],
@@ -486,8 +500,7 @@ cdef class Encoder:
             out = put_stamp(put_literal(out, b'{"time_ns":'), head.time_ns)
         out = put_text_of(put_literal(out, b',"channel":'), self.json_channels, head.channel)
         out = put_literal(out, b',"id":"')
-        if not self.schema.records[head.record].modelled:
-            out = _put_id(out, head.id)
+        out = self._put_head_id(out, head)
         out = put_text_of(put_literal(out, b'","message":'), self.json_messages, head.record)
         return put_literal(out, b',"signals":')
 

@@ -6,13 +6,17 @@ no address: one on a port. Boards of the "UP" kind speak another protocol and do
 Source of the facts: the vendor's "General Protocol V4", as open drivers read it.
 """
 
-from telemetry_core.serial.framing import Check, MessageFraming, ReplyShape
+from collections.abc import Sequence
 
+from telemetry.framing.checks import negated_sum_16
+from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
+from telemetry.framing.lengths import field
 from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol, Signal
 
 BASIC = 0x03
 CELLS = 0x04
 MODEL = 0x05
+COUNTERS = 0xAA
 
 MAX_CELLS = 32
 MAX_SENSORS = 16
@@ -23,6 +27,15 @@ _MODEL_POLL_S = 60.0  # it never changes; asked now and then, since another devi
 # of them as one number is cell n + 1.
 _AHEAD_BYTES = 4
 _HEAD_BYTES = 23  # of data before the temperatures
+_BALANCE_AT = 12  # of data, the first of the two words
+_SENSOR_COUNT_AT = 22
+
+_REQUESTS = b"\xa5\x5a"  # read and write
+_REFUSED = 0x80
+_ENVELOPE_BYTES = 7  # start, register, status, length; check, end
+_LENGTH = field(3, _ENVELOPE_BYTES)
+_LONGEST = _ENVELOPE_BYTES + 255
+_CHECK = negated_sum_16(first=2)
 
 
 def request(register: int) -> bytes:
@@ -44,6 +57,27 @@ def _temperature(name: str, offset: int) -> Signal:
 def _basic(offset: int) -> int:
     """Where a byte of BASIC's data is in the payload."""
     return _AHEAD_BYTES + offset
+
+
+class _Reader(Reader):
+    """Replies as frames of their register."""
+
+    def read(self, message: bytes) -> Sequence[Heard] | Skipped:
+        register, status, data = message[1], message[2], message[4:-3]
+        if register in _REQUESTS:
+            return Skipped.ECHO
+        if status == _REFUSED:
+            return Skipped.REFUSED
+        if register == MODEL:
+            self.identify("model", data)
+        if register != BASIC:
+            return (Heard(register, data),)
+        if len(data) < _BALANCE_AT + _AHEAD_BYTES:
+            return Skipped.SHORT
+        balance = data[_BALANCE_AT + 2 : _BALANCE_AT + 4] + data[_BALANCE_AT : _BALANCE_AT + 2]
+        if len(data) > _SENSOR_COUNT_AT:  # newer firmware appends words of its own to the temperatures
+            data = data[: _HEAD_BYTES + 2 * data[_SENSOR_COUNT_AT]]
+        return (Heard(BASIC, balance + data),)
 
 
 _PROTECTION = (
@@ -84,25 +118,44 @@ _BASIC_SIGNALS = (
     *(_temperature(f"temperature{n + 1}", _basic(_HEAD_BYTES + 2 * n)) for n in range(MAX_SENSORS)),
 )
 
+_COUNTERS = (  # how often each protection has acted
+    "short_circuits",
+    "charge_overcurrents",
+    "discharge_overcurrents",
+    "cell_overvoltages",
+    "cell_undervoltages",
+    "charge_overtemperatures",
+    "charge_undertemperatures",
+    "discharge_overtemperatures",
+    "discharge_undertemperatures",
+    "pack_overvoltages",
+    "pack_undervoltages",
+)
+
 JBD = SerialProtocol(
     name="jbd",
     title="JBD / Xiaoxiang / LLT battery management system",
     baud_rate=9600,
-    framing=MessageFraming(
-        start=0xDD,
-        kind_at=1,
-        status_at=2,
-        length_at=3,
-        data_at=4,
-        check=Check.NEGATED_SUM_16,
-        check_from=2,
-        end=0x77,
-        good_status=0x00,
-        error_status=0x80,
-        request_kinds=(0xA5, 0x5A),
-        # Newer firmware appends words of its own to the temperatures.
-        replies=(ReplyShape(BASIC, ((14, 2), (12, 2)), count_at=22, head_bytes=_HEAD_BYTES, item_bytes=2),),
-        identity=((MODEL, "model"),),
+    framing=Framing(
+        shapes=(
+            Shape(
+                start=(b"\xdd", bytes(set(ANY) - set(_REQUESTS)), bytes((0, _REFUSED))),
+                length=_LENGTH,
+                check=_CHECK,
+                end=b"\x77",
+                shortest=_ENVELOPE_BYTES,
+                longest=_LONGEST,
+            ),
+            Shape(
+                start=(b"\xdd", _REQUESTS),
+                length=_LENGTH,
+                check=_CHECK,
+                end=b"\x77",
+                shortest=_ENVELOPE_BYTES,
+                longest=_LONGEST,
+            ),
+        ),
+        make_reader=_Reader,
     ),
     messages=(
         Message("JbdBasic", BASIC, _BASIC_SIGNALS),
@@ -110,6 +163,7 @@ JBD = SerialProtocol(
             "JbdCells", CELLS, tuple(_word(f"cell{n + 1}", 2 * n, factor=0.001) for n in range(MAX_CELLS))
         ),
         Message("JbdModel", MODEL, ()),
+        Message("JbdCounters", COUNTERS, tuple(_word(name, 2 * n) for n, name in enumerate(_COUNTERS))),
     ),
     mapped=(
         Mapped("JbdBasic.voltage", "battery.voltage_v"),
@@ -131,5 +185,6 @@ JBD = SerialProtocol(
         DeviceRequest(request(BASIC), _POLL_S, BASIC),
         DeviceRequest(request(CELLS), _POLL_S, CELLS),
         DeviceRequest(request(MODEL), _MODEL_POLL_S, MODEL),
+        DeviceRequest(request(COUNTERS), _MODEL_POLL_S, COUNTERS),
     ),
 )

@@ -13,12 +13,11 @@ Relies on a `SerialLink` for the port, on a `Conversation` for what is said, and
 from collections.abc import Mapping
 
 from telemetry_core.frames.stamps import TimeMap
-from telemetry_core.serial.framer import Framer
 
 from telemetry.clock import Clock
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.logs.captures import CaptureWriter
-from telemetry.protocols.table import device_words
+from telemetry.protocols.table import Framer, device_words
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end

@@ -100,7 +100,7 @@ def test_a_capture_of_bad_messages_gives_the_header_alone(tmp_path: Path) -> Non
 
 
 def test_messages_of_an_unknown_kind_are_reported(tmp_path: Path) -> None:
-    _, decoder, _ = decode(received(tmp_path / "c.txt", jbd_message(0xAA, bytes(24))))
+    _, decoder, _ = decode(received(tmp_path / "c.txt", jbd_message(0xAB, bytes(24))))
     assert decoder.warnings() == ["messages of a kind that jbd does not know: 1"]
 
 

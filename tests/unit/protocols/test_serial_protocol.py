@@ -80,7 +80,7 @@ def test_two_protocols_go_through_one_line_and_only_what_they_mean_comes_out() -
     frames, lines = FrameBatch(10), LineBuffer()
     jbd.make_framer(0).feed(jbd_message(0x04, bytes.fromhex("0CE40CE5")), 5, frames)
     vedirect.make_framer(1).feed(vedirect_block({"CS": "3", "V": "13200", "I": "1000"}), 6, frames)
-    jbd.make_framer(0).feed(jbd_message(0xAA, bytes(24)), 7, frames)
+    jbd.make_framer(0).feed(jbd_message(0xAB, bytes(24)), 7, frames)
     stages.process(frames, lines)
     spread = (
         *("cell_min_v=3.3", "cell_max_v=3.301", "cell_delta_v=0.001"),

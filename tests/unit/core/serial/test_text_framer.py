@@ -2,10 +2,11 @@
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
-from telemetry_core.serial.framer import Framer
 from telemetry_core.serial.framing import TextFraming
+from telemetry_core.serial.text_framer import TextFramer
 
 from telemetry.protocols.serial.vedirect import CHARGER, MONITOR, VEDIRECT
+from telemetry.protocols.table import Framer
 from tests.support.framing import block_with_sum, feed_pieces, frames_of, vedirect_block
 
 HEX = b":7D5ED00C40ABE\n"
@@ -291,4 +292,4 @@ def test_too_many_labels_are_refused() -> None:
     assert isinstance(framing, TextFraming)
     values = {name: getattr(framing, name) for name in framing.__dataclass_fields__}
     with pytest.raises(ValueError, match="at most 64"):
-        type(VEDIRECT.make_framer())(TextFraming(**{**values, "labels": framing.labels * 2}))  # type: ignore[call-arg]
+        TextFramer(TextFraming(**{**values, "labels": framing.labels * 2}))

@@ -1,0 +1,228 @@
+"""The resynchroniser: the bytes of a serial line, in pieces of any size, as the frames of a batch.
+
+Promises, for any bytes and any framing:
+
+- The same messages come out however the bytes are split.
+- Each message has the stamp of the feed that brought its last byte.
+- After garbage, messages come again from the second whole one on: a beginning is given up once two whole
+  messages, one after the other, lie within what it claims.
+- A bad message costs its first byte alone: the search goes on right after it, since a good one may begin
+  within.
+- Memory is bounded by the longest message.
+- Every byte outside of messages is counted.
+
+Of messages that begin at one place the shortest good one is taken. Relies on the batch having room
+(`room_needed`), and on lengths that do not depend on what follows.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from telemetry_core.frames.batch import FrameBatch
+
+from telemetry.framing.framing import Framing, Heard, Shape, Skipped, pattern
+
+
+class MessageFramer:
+    """Finds the messages of one port, and gives each frame the channel of its device.
+
+    channel_of: the channel of a device by its address (NO_ADDRESS: it has none); None: nobody asked for it.
+    byte_ns: the messages of one feed are stamped so far apart a byte.
+    """
+
+    def __init__(
+        self, framing: Framing, channel_of: Callable[[int], int | None], *, byte_ns: int = 0
+    ) -> None:
+        self._framing = framing
+        self._shapes = tuple(
+            (shape, shape.beginnings.match, shape.length, len(shape.end)) for shape in framing.shapes
+        )
+        starts = b"|".join(pattern(shape.start) for shape in framing.shapes)
+        self._beginnings = re.compile(b"(?=%b)" % starts, re.DOTALL)
+        self._shortest = min(shape.shortest for shape in framing.shapes)
+        self._padding = frozenset(framing.padding)
+        self._channel_of = channel_of
+        self._byte_ns = byte_ns
+        self._reader = framing.make_reader()
+        self._kept = b""
+        self._stamps: list[tuple[int, int]] = []  # of pieces of `_kept`: where each ends, its time
+        self._last_ns: int | None = None
+        self._end_ns = 0  # of the last message
+        self._request = b""  # the last one sent: what an adapter may echo
+        self._counts = dict.fromkeys(("messages", "lost/bad_checksum"), 0)
+        self._counts |= {skipped.value: 0 for skipped in Skipped if skipped.value}
+        self._counts |= {"padding_bytes": 0, "garbage_bytes": 0}
+
+    def feed(self, data: bytes, time_ns: int, frames: FrameBatch) -> None:
+        """Take bytes from the serial line, and append the messages that are complete now to `frames`.
+
+        `time_ns` is the time of their arrival. Raises IndexError, and takes nothing, when `frames` has less
+        room than `room_needed(len(data))`.
+        """
+        self._check_room(len(data), frames)
+        silence_ns = self._framing.silence_ns
+        if silence_ns is not None and self._last_ns is not None and time_ns - self._last_ns > silence_ns:
+            self._end(frames)
+        self._last_ns = time_ns
+        self._kept += data
+        self._stamps.append((len(self._kept), time_ns))
+        self._settle(frames, is_end=False)
+
+    def sent(self, request: bytes, frames: FrameBatch) -> None:
+        """A request was sent: its echo is no message, and the reader may read the answer by it."""
+        self._check_room(0, frames)
+        self._append(self._reader.sent(request), frames)
+        self._request = request
+
+    def finish(self, frames: FrameBatch) -> None:
+        """End the bytes so far: at the end of a recording, or when a reply is late.
+
+        What is unfinished is given up, and the messages within it are appended to `frames`. Raises
+        IndexError, and does nothing, when `frames` has less room than `room_needed(0)`.
+        """
+        self._check_room(0, frames)
+        self._end(frames)
+
+    def room_needed(self, byte_count: int) -> int:
+        """Return how many messages the next `byte_count` bytes may complete at most."""
+        messages = (len(self._kept) + byte_count) // self._shortest
+        return (messages + 1) * self._framing.frames_per_message
+
+    def reset(self) -> None:
+        """Forget what is unfinished, since the port was opened again. Counts go on."""
+        self._counts["garbage_bytes"] += len(self._kept)
+        self._kept = b""
+        self._stamps.clear()
+
+    def counts(self) -> dict[str, int]:
+        """Return what was found so far, by name.
+
+        - messages: those that gave frames, or a part of one.
+        - lost/bad_checksum: whole but for their check.
+        - lost/bad_length: too short for what their kind must have.
+        - lost/error_reply: the device refused.
+        - echoes: requests heard on the serial line.
+        - other_messages: acknowledgements, and what other devices say.
+        - padding_bytes: fill bytes between messages.
+        - garbage_bytes: all other bytes, those of messages with a bad checksum included.
+        """
+        return dict(self._counts)
+
+    def identity(self) -> dict[str, str]:
+        """Return what the device last said about itself, by name, in printable letters alone."""
+        return dict(self._reader.identity)
+
+    def forget_identity(self) -> None:
+        """Forget the device: the port was opened again, and another device may answer."""
+        self._reader.forget()
+
+    def _check_room(self, byte_count: int, frames: FrameBatch) -> None:
+        needed = self.room_needed(byte_count)
+        if frames.capacity - len(frames) < needed:
+            raise IndexError(f"the batch has no room for {needed} messages")
+
+    def _end(self, frames: FrameBatch) -> None:
+        self._settle(frames, is_end=True)
+        self._append(self._reader.end(), frames)
+
+    def _settle(self, frames: FrameBatch, *, is_end: bool) -> None:
+        """Take the messages that the kept bytes decide."""
+        data, at, count = self._kept, 0, len(self._kept)
+        search = self._beginnings.search
+        while at < count:
+            found = search(data, at)
+            begin = found.start() if found is not None else count
+            if begin > at:
+                self._drop(data[at:begin])
+                at = begin
+                continue
+            size, is_open, is_bad = self._judge(data, at)
+            if size:
+                self._end_ns = self._stamp(at + size)
+                self._take(data[at : at + size], frames)
+                at += size
+            elif is_open and not is_end:
+                break
+            else:
+                self._counts["lost/bad_checksum"] += is_bad
+                self._drop(data[at : at + 1])
+                at += 1
+        self._kept = data[at:]
+        self._stamps = [(end - at, time_ns) for end, time_ns in self._stamps if end > at]
+
+    def _judge(self, data: bytes, at: int) -> tuple[int, bool, bool]:
+        """Bytes of the good message that begins here (0: none), whether one may yet, whether one was bad."""
+        left = len(data) - at
+        best, is_open, is_bad = 0, False, False
+        for shape, begins, length, end_bytes in self._shapes:
+            if not begins(data, at):
+                continue
+            size = length(data, at)
+            if size == 0 or size > shape.longest or (best and size >= best):
+                continue
+            is_whole = 0 < size <= left
+            if self._holds_two(data, at + 1, at + size - 1 if is_whole else len(data)):
+                continue
+            if not is_whole:
+                is_open = True
+            elif data[at + size - end_bytes : at + size] == shape.end:
+                if shape.check(data[at : at + size - end_bytes]):
+                    best = size
+                else:
+                    is_bad = True
+        return best, is_open, is_bad
+
+    def _holds_two(self, data: bytes, begin: int, end: int) -> bool:
+        """Whether two whole messages, one after the other, lie between these places."""
+        if end - begin < 2 * self._shortest:
+            return False
+        first_end = end  # of the message that ends first
+        for found in self._beginnings.finditer(data, begin, end - self._shortest + 1):
+            at = found.start()
+            for shape, begins, length, _ in self._shapes:
+                if not shape.is_checked or not begins(data, at):
+                    continue
+                size = length(data, at)
+                if not 0 < size <= min(shape.longest, end - at) or not _is_good(shape, data, at, size):
+                    continue
+                if at >= first_end:
+                    return True
+                first_end = min(first_end, at + size)
+        return False
+
+    def _stamp(self, end: int) -> int:
+        """The time of the byte before `end`."""
+        for piece_end, time_ns in self._stamps:
+            if end <= piece_end:
+                return time_ns - (piece_end - end) * self._byte_ns
+        raise AssertionError("every kept byte has come with a piece")
+
+    def _take(self, message: bytes, frames: FrameBatch) -> None:
+        if message == self._request:
+            self._request = b""
+            self._counts[Skipped.ECHO.value] += 1
+            return
+        said = self._reader.read(message)
+        if isinstance(said, Skipped):
+            self._counts[said.value or "messages"] += 1
+            return
+        self._counts["messages"] += 1
+        self._append(said, frames)
+
+    def _append(self, said: Sequence[Heard], frames: FrameBatch) -> None:
+        for one in said:
+            channel = self._channel_of(one.address)
+            if channel is None:
+                self._counts[Skipped.OTHER.value] += 1
+            else:
+                frames.append(self._end_ns, one.id, one.data, channel=channel)
+
+    def _drop(self, dropped: bytes) -> None:
+        fill = sum(byte in self._padding for byte in dropped) if self._padding else 0
+        self._counts["padding_bytes"] += fill
+        self._counts["garbage_bytes"] += len(dropped) - fill
+
+
+def _is_good(shape: Shape, data: bytes, at: int, size: int) -> bool:
+    end = at + size - len(shape.end)
+    return data[end : at + size] == shape.end and shape.check(data[at:end])

@@ -1,0 +1,131 @@
+"""What a protocol says of its messages: the forms that they have on the line, and who reads them.
+
+A line may carry messages of several forms: replies, requests that an adapter echoes, acknowledgements. Each
+is a `Shape`. What a whole, good message means is the business of a `Reader`, which the protocol makes for
+each port: it remembers what a meaning depends on, such as the request before it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from telemetry.framing.checks import Check, unchecked
+from telemetry.framing.lengths import Length
+
+ANY = bytes(range(256))
+NO_ADDRESS = -1
+LONGEST_IDENTITY = 64  # letters
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One form of message.
+
+    start: for each of the first bytes, one at least, the values that it may have. length: of the whole
+    message. check: judges a message without its `end`. shortest, longest: bytes; what claims to be longer is
+    no message.
+    """
+
+    start: Sequence[bytes]
+    length: Length
+    check: Check
+    longest: int
+    shortest: int
+    end: bytes = b""
+    beginnings: re.Pattern[bytes] = field(init=False)  # matches where such a message may begin
+
+    def __post_init__(self) -> None:
+        if not self.start or not 0 < self.shortest <= self.longest:
+            raise ValueError("a message has a start, and its shortest length is at most its longest")
+        object.__setattr__(self, "beginnings", re.compile(pattern(self.start), re.DOTALL))
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether messages of this form prove that they are some."""
+        return self.check is not unchecked
+
+
+def literal(start: bytes) -> tuple[bytes, ...]:
+    """The start of messages that begin with these bytes."""
+    return tuple(bytes([byte]) for byte in start)
+
+
+def pattern(start: Sequence[bytes]) -> bytes:
+    """Return a regular expression of such a start, or of as much of it as the bytes at hand can have."""
+    rest = b""
+    for values in reversed(start):
+        one = (
+            b"." if len(set(values)) == len(ANY) else b"[%b]" % b"".join(rb"\x%02x" % byte for byte in values)
+        )
+        rest = one + (b"(?:\\Z|%b)" % rest if rest else b"")
+    return rest
+
+
+class Heard(NamedTuple):
+    """What a message says: the payload of a frame, the id of its kind, and the device that it is of."""
+
+    id: int
+    data: bytes
+    address: int = NO_ADDRESS
+
+
+class Skipped(Enum):
+    """A good message that gives no frame; its value is the name that it counts by."""
+
+    ECHO = "echoes"  # a request
+    REFUSED = "lost/error_reply"
+    SHORT = "lost/bad_length"  # for what its kind must have
+    OTHER = "other_messages"  # acknowledgements, and traffic of others
+    HELD = ""  # it says nothing before the next one: it is counted with that
+
+
+class Reader:
+    """Reads the messages of one port; each protocol has its own.
+
+    `identity` is what the device has said of itself, by name.
+    """
+
+    def __init__(self) -> None:
+        self.identity: dict[str, str] = {}
+
+    def identify(self, name: str, letters: bytes) -> None:
+        """Keep what the device says of itself: its printable letters, 64 at most; none: it says nothing."""
+        text = letters[:LONGEST_IDENTITY].partition(b"\x00")[0].decode("ascii", "replace")
+        said = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+        if said:
+            self.identity[name] = said
+        else:
+            self.identity.pop(name, None)
+
+    def read(self, message: bytes) -> Sequence[Heard] | Skipped:
+        """What a whole, good message says."""
+        raise NotImplementedError
+
+    def sent(self, request: bytes) -> Sequence[Heard]:  # noqa: ARG002
+        """A request was sent. Return what was held back for messages that now do not come any more."""
+        return self.end()
+
+    def end(self) -> Sequence[Heard]:
+        """Nothing follows for now. Return what was held back for messages that do not come any more."""
+        return ()
+
+    def forget(self) -> None:
+        """Another device may answer."""
+        self.identity.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How messages lie on a line.
+
+    padding: bytes that may stand between messages. silence_ns: after so long a pause a message that has begun
+    does not go on. frames_per_message: what one message gives at most.
+    """
+
+    shapes: tuple[Shape, ...]
+    make_reader: Callable[[], Reader]
+    padding: bytes = b""
+    silence_ns: int | None = None
+    frames_per_message: int = 1

@@ -1,0 +1,60 @@
+"""Lengths of messages: functions that take bytes and the place where a message begins, and return its length.
+
+A length counts all bytes of the message, from its start to its end. NONE says that no message begins there,
+UNKNOWN that too few bytes are there to say. A function answers the same however many bytes follow.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+NONE = 0
+UNKNOWN = -1
+
+Length = Callable[[bytes, int], int]
+
+
+def fixed(byte_count: int) -> Length:
+    """All messages are equally long."""
+    return lambda data, at: byte_count  # noqa: ARG005
+
+
+def field(
+    offset: int, others: int, *, size: int = 1, order: Literal["big", "little"] = "big", unit: int = 1
+) -> Length:
+    """A number of `size` bytes at `offset` counts units of `unit` bytes; `others` is all bytes beside."""
+    if size == 1:
+
+        def by_byte(data: bytes, at: int) -> int:
+            return others + unit * data[at + offset] if at + offset < len(data) else UNKNOWN
+
+        return by_byte
+
+    def by_bytes(data: bytes, at: int) -> int:
+        number = data[at + offset : at + offset + size]
+        return others + unit * int.from_bytes(number, order) if len(number) == size else UNKNOWN
+
+    return by_bytes
+
+
+def to_end(end: bytes, longest: int) -> Length:
+    """Up to the first `end`, which is part of the message; no message is longer than `longest`."""
+
+    def until(data: bytes, at: int) -> int:
+        place = data.find(end, at, at + longest)
+        if place >= 0:
+            return place + len(end) - at
+        return UNKNOWN if len(data) - at < longest else NONE
+
+    return until
+
+
+def by_kind(offset: int, lengths: Mapping[int, Length]) -> Length:
+    """The byte at `offset` says which of `lengths` holds; one that is not among them begins no message."""
+
+    def choose(data: bytes, at: int) -> int:
+        if at + offset >= len(data):
+            return UNKNOWN
+        length = lengths.get(data[at + offset])
+        return NONE if length is None else length(data, at)
+
+    return choose
