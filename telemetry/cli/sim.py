@@ -1,26 +1,29 @@
 """`nev-telemetry sim SCENARIO`: a simulated vehicle on a bus, on serial ports, or into a log."""
 
 import argparse
-import json
-import signal
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.faults.serial import SerialFaults
-from firmware_sim.links.can import CandumpLog, Link, NoLink, RawSocketLink, SeqpacketLink
-from firmware_sim.links.player import Player, SimulatedClock, record
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLine, SerialLines
 from firmware_sim.scenario import Scenario, find_scenario, load_scenario, parse_instant, scenario_names
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.cli.arguments import positive
+from telemetry.cli.sim_charge import PARTS, run_charge
+from telemetry.cli.sim_playing import (
+    Stop,
+    open_link,
+    play,
+    simulated_clock,
+    stop_signals,
+    write_log,
+    write_report,
+)
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 
 HELP = "a simulated vehicle on a bus, on serial ports or into a log"
@@ -33,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "scenario",
         metavar="SCENARIO",
         nargs="?",
-        help=f"a .toml file, or one of {', '.join(scenario_names())}",
+        help=f"a .toml file, or one of {', '.join((*scenario_names(), *PARTS))}",
     )
     parser.add_argument("--list", action="store_true", help="the scenarios that come with the package")
     where = parser.add_mutually_exclusive_group()
@@ -41,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--socket", metavar="PATH", type=Path, help="listen there, and begin with the first client"
     )
-    where.add_argument("--output", metavar="FILE", type=Path, help="write a candump log, as fast as possible")
+    where.add_argument(
+        *("--output", "--log"), metavar="FILE", type=Path, help="write a candump log, as fast as possible"
+    )
     parser.add_argument(
         "--serial-link",
         metavar="[DEVICE=]PATH",
@@ -78,21 +83,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         _print_scenarios()
         return EXIT_OK
+    if arguments.scenario in PARTS:
+        return run_charge(arguments)
     _check(arguments)
     scenario = load_scenario(find_scenario(arguments.scenario))
-    with _stop_signals() as stop, _truth_log(arguments.truth) as log:
+    with stop_signals() as stop, _truth_log(arguments.truth) as log:
         observe = None if log is None else log.observe
         simulation = Simulation(scenario, arguments.seed, duration_s=arguments.duration, observe=observe)
         if arguments.output is not None:
             origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
-            played = _record(simulation, origin_ns, arguments.output, stop)
+            played = write_log(simulation.frames(), origin_ns, arguments.output, stop)
         else:
-            lines = _serial_lines(arguments, scenario, simulation)
-            with closing(_open_link(arguments, stop)) as link, closing(lines):
-                lines.open()
-                played = _play(simulation, _clock(arguments), link, lines, stop)
+            played = _play(simulation, arguments, _serial_lines(arguments, scenario, simulation), stop)
+        played |= simulation.truth().as_dict()
     if arguments.report is not None:
-        _write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
+        write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
     return EXIT_OK
 
 
@@ -114,31 +119,6 @@ def _check(arguments: argparse.Namespace) -> None:
     names = [name for name, _ in arguments.serial_link]
     if len(names) != len(set(names)):
         raise UsageError("a device has one port", where="--serial-link")
-
-
-class _Stop:
-    """Set by a signal; asked between two frames."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def __call__(self) -> bool:
-        return self.requested
-
-    def request(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's signature
-        self.requested = True
-
-
-@contextmanager
-def _stop_signals() -> Iterator[_Stop]:
-    stop = _Stop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, stop.request) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -163,72 +143,16 @@ def _serial_lines(arguments: argparse.Namespace, scenario: Scenario, simulation:
     return SerialLines(lines, lambda: simulation.now_ns)
 
 
-def _record(simulation: Simulation, origin_ns: int, file: Path, stop: _Stop) -> dict[str, object]:
-    try:
-        with file.open("w", encoding="ascii") as stream:
-            record(simulation.frames(), CandumpLog(stream), origin_ns, stop)
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
-    return {"time_start_ns": origin_ns} | simulation.truth().as_dict()
-
-
 def _play(
-    simulation: Simulation, clock: SimulatedClock, link: Link, lines: SerialLines, stop: _Stop
+    simulation: Simulation, arguments: argparse.Namespace, lines: SerialLines, stop: Stop
 ) -> dict[str, object]:
-    # What the service's source needs to know, as its configuration wants it.
-    print(f"time_scale = {clock.scale}")
-    print(f"time_origin_ns = {clock.origin_ns}")
-    print(f"time_wall_ns = {clock.wall_ns}", flush=True)
-    player = Player(
-        link,
-        clock,
-        unix_ns=time.time_ns,
-        sleep=lines.wait,
-        stopped=stop,
-        on_behind=_say_behind,
-        attend=lines.attend,
-    )
-    start_ns = player.play(simulation.frames())
-    if not stop.requested:
-        lines.drain()
-    return {
-        "time_scale": clock.scale,
-        "time_origin_ns": clock.origin_ns,
-        "time_wall_ns": clock.wall_ns,
-        "time_start_ns": start_ns,
-        "frames_sent": player.sent - link.not_sent,
-        "late_max_s": player.late_max_s,
-        "serial": lines.counts(),
-    } | simulation.truth().as_dict()
-
-
-def _clock(arguments: argparse.Namespace) -> SimulatedClock:
-    now_ns = time.time_ns()
-    return SimulatedClock(
-        scale=arguments.time_scale,
-        origin_ns=now_ns if arguments.time_origin is None else arguments.time_origin,
-        wall_ns=now_ns if arguments.time_wall is None else arguments.time_wall,
-    )
-
-
-def _open_link(arguments: argparse.Namespace, stop: _Stop) -> Link:
-    if arguments.can is not None:
-        return RawSocketLink.open(arguments.can, time.sleep)
-    return NoLink() if arguments.socket is None else SeqpacketLink(arguments.socket, stop)
-
-
-def _say_behind(seconds: float) -> None:
-    print(
-        f"sim: {seconds:.1f} s behind: the machine or the reader is too slow for this --time-scale",
-        file=sys.stderr,
-    )
-
-
-def _write_report(file: Path, report: dict[str, object]) -> None:
-    try:
-        file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+    clock = simulated_clock(arguments)
+    with closing(open_link(arguments, stop)) as link, closing(lines):
+        lines.open()
+        played = play(simulation.frames(), clock, link, stop, sleep=lines.wait, attend=lines.attend)
+        if not stop.requested:
+            lines.drain()
+        return played | {"serial": lines.counts()}
 
 
 def _serial_link(text: str) -> tuple[str, Path]:

@@ -1,0 +1,129 @@
+"""A DC charge by GB/T 27930: charger and vehicle on one bus, over one pack, into frames in simulated time.
+
+Promises:
+
+- It is pure: the same specification and seed give the same frames, byte for byte, at any pace.
+- Each end hears what the other sends and nothing else; frames never share a stamp.
+- `truth` is what plant and meter know at the end.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from firmware_sim.ecus.bms import TICK_S
+from firmware_sim.ecus.gbt.charger import ChargerNode, ChargerSpec, ChargerState
+from firmware_sim.ecus.gbt.node import S_NS
+from firmware_sim.ecus.gbt.vehicle import VehicleNode, VehicleSpec, VehicleState
+from firmware_sim.plant.pack import Pack, PackSpec
+from firmware_sim.wire.broadcast import Frame
+
+_TICK_NS = round(TICK_S * S_NS)
+_FRAME_NS = 550_000  # of an 8-byte frame at 250 kbit/s
+CHINA = timedelta(hours=8)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeSpec:
+    """Who meets whom."""
+
+    pack: PackSpec = field(default_factory=PackSpec)
+    charger: ChargerSpec = field(default_factory=ChargerSpec)
+    vehicle: VehicleSpec = field(default_factory=VehicleSpec)
+    at_most_s: float = 6 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeTruth:
+    """What was; energies in Wh, times in s since the start."""
+
+    duration_s: float
+    attempts: int
+    soc_start_pct: float
+    soc_end_pct: float
+    energy_vehicle_wh: float  # into the pack's terminals
+    energy_charger_wh: float  # by the charger's meter
+    charged_ah: float
+    max_current_a: float
+    charged_min: float
+    vehicle_stop: tuple[str, ...]
+    charger_stop: tuple[str, ...]
+    vehicle_errors: tuple[str, ...]
+    charger_errors: tuple[str, ...]
+    frames_total: int
+
+    def as_dict(self) -> dict[str, object]:
+        """For a report."""
+        return asdict(self)
+
+
+class Charge:
+    """Both ends at one plug."""
+
+    def __init__(self, spec: ChargeSpec, seed: int, *, starts_at_ns: int = 0, floor_ns: int = 0) -> None:
+        """`starts_at_ns`: the charger's clock at the beginning, ns since 1970."""
+        self.pack = Pack(spec.pack, seed)
+        self.now_ns = 0
+        self._spec = spec
+        self._soc_start_pct = self.pack.soc_pct
+        self._max_current_a = 0.0
+        self._frames_total = 0
+
+        def local_time(now_ns: int) -> datetime:
+            return _EPOCH + CHINA + timedelta(microseconds=(starts_at_ns + now_ns) // 1000)
+
+        self.charger = ChargerNode(spec.charger, seed, local_time=local_time, floor_ns=floor_ns)
+        self.vehicle = VehicleNode(spec.vehicle, self.pack, seed, floor_ns=floor_ns)
+
+    @property
+    def finished(self) -> bool:
+        """Whether both ends are silent for good."""
+        return self.charger.state is ChargerState.OFF and self.vehicle.state in (
+            VehicleState.OFF,
+            VehicleState.WAITING,
+            VehicleState.HANDSHAKE,
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames, at ns from the start, until both ends are silent."""
+        charger, vehicle = self.charger, self.vehicle
+        tick_ns = free_ns = 0
+        ends_ns = round(self._spec.at_most_s * S_NS)
+        while not self.finished and self.now_ns < ends_ns:
+            self.now_ns = max(min(tick_ns, charger.wake_ns, vehicle.wake_ns), self.now_ns)
+            if self.now_ns >= tick_ns:
+                self._tick()
+                tick_ns += _TICK_NS
+            for node, other in ((charger, vehicle), (vehicle, charger)):
+                for id, data in node.run(self.now_ns):
+                    free_ns = max(self.now_ns, free_ns + _FRAME_NS)
+                    other.hear(free_ns, id, data)
+                    self._frames_total += 1
+                    yield free_ns, id, data
+
+    def _tick(self) -> None:
+        charger, vehicle = self.charger, self.vehicle
+        vehicle.tick(charger.stage.current_a)
+        charger.tick(vehicle.bms, TICK_S)
+        self._max_current_a = max(self._max_current_a, charger.stage.current_a)
+
+    def truth(self) -> ChargeTruth:
+        """As of now; whole once `frames` is exhausted."""
+        charger, vehicle = self.charger, self.vehicle
+        return ChargeTruth(
+            duration_s=self.now_ns / S_NS,
+            attempts=charger.attempts,
+            soc_start_pct=self._soc_start_pct,
+            soc_end_pct=self.pack.soc_pct,
+            energy_vehicle_wh=self.pack.energy_in_wh,
+            energy_charger_wh=charger.stage.energy_wh,
+            charged_ah=charger.stage.charge_ah,
+            max_current_a=self._max_current_a,
+            charged_min=charger.charged_min,
+            vehicle_stop=vehicle.stop_reasons,
+            charger_stop=charger.stop_reasons,
+            vehicle_errors=tuple(vehicle.errors),
+            charger_errors=tuple(charger.errors),
+            frames_total=self._frames_total,
+        )

@@ -1,0 +1,168 @@
+"""What both ends of a charge are made of: messages that repeat, deadlines, and the frames that leave.
+
+A node is pure: `hear` takes a frame, `run` gives those that are due, `wake_ns` says when it wants to run
+next. Times are ns from any moment on, and never run back.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+
+from firmware_sim.ecus.gbt.transport import NEVER_NS
+from firmware_sim.wire.gbt import CHARGER, CODES, MESSAGES, VEHICLE, Edition
+from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, split_id
+from firmware_sim.wire.layout import CAN_EFF_FLAG
+
+S_NS = 1_000_000_000
+_JITTER_NS = 400_000  # a controller's loop
+
+Sent = tuple[int, bytes]  # identifier with CAN_EFF_FLAG, payload
+
+
+class Node:
+    """Repeats messages and watches deadlines; a subclass says what they mean."""
+
+    def __init__(self, edition: Edition, seed: str, *, floor_ns: int = 0) -> None:
+        """`floor_ns`: no deadline is shorter than this, for a clock that runs faster than the machine."""
+        self.edition = edition
+        self.silenced: set[str] = set()  # messages that do not leave, as a fault; "BRO(AA)": BRO stays at 00
+        self._floor_ns = floor_ns
+        self._draw = random.Random(seed)
+        self._repeated: dict[str, int] = {}  # code -> when it is due
+        self._deadlines: dict[str, int] = {}  # name -> when it has passed
+        self._out: list[Sent] = []
+        self._now_ns = 0
+
+    @property
+    def is_charger(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def wake_ns(self) -> int:
+        """When `run` has something to do, at the latest."""
+        if self._out:
+            return self._now_ns
+        return min(
+            (*self._repeated.values(), *self._deadlines.values(), self._transport_wake_ns()), default=NEVER_NS
+        )
+
+    def hear(self, now_ns: int, id: int, data: bytes) -> None:
+        """A frame of the bus, whoever sent it. Frames of others than the other end are left out."""
+        self._now_ns = max(now_ns, self._now_ns)
+        if not id & CAN_EFF_FLAG:
+            return
+        pgn, destination, source = split_id(id)
+        me, other = (CHARGER, VEHICLE) if self.is_charger else (VEHICLE, CHARGER)
+        if source != other or destination not in (me, 0xFF):
+            return
+        if pgn == CONTROL_PGN:
+            self._hear_control(data)
+        elif pgn == DATA_PGN:
+            self._hear_data(data)
+        elif code := CODES.get((pgn, not self.is_charger)):
+            self._hear_message(code, data)
+
+    def run(self, now_ns: int) -> Sequence[Sent]:
+        """Everything that is due at `now_ns`, in its order."""
+        self._now_ns = max(now_ns, self._now_ns)
+        self._run_transport()
+        for name in [name for name, at_ns in self._deadlines.items() if at_ns <= self._now_ns]:
+            if self._deadlines.get(name, NEVER_NS) <= self._now_ns:  # not cleared by the one before
+                del self._deadlines[name]
+                self._passed(name)
+        for code in [code for code, at_ns in self._repeated.items() if at_ns <= self._now_ns]:
+            if code in self._repeated:
+                self._send(code)
+                late_ns = self._now_ns - self._repeated[code]
+                period_ns = self._period_ns(code)
+                self._repeated[code] += period_ns * (1 + late_ns // period_ns)
+        out, self._out = self._out, []
+        return out
+
+    # --- for a subclass
+
+    def _repeat(self, *codes: str, after_ns: int = 0) -> None:
+        """Send these messages, from now on, each at its period."""
+        for code in codes:
+            if code not in self._repeated:
+                self._repeated[code] = self._now_ns + after_ns + self._draw.randrange(_JITTER_NS)
+
+    def _cease(self, *codes: str) -> None:
+        for code in codes:
+            self._repeated.pop(code, None)
+
+    def _cease_all(self) -> None:
+        self._repeated.clear()
+        self._deadlines.clear()
+
+    def _expect(self, name: str, within_s: float) -> None:
+        """From now on: `_passed(name)` unless `_met(name)` comes before."""
+        self._deadlines[name] = self._now_ns + max(round(within_s * S_NS), self._floor_ns)
+
+    def _expect_once(self, name: str, within_s: float) -> None:
+        """Like `_expect`, but a deadline that runs goes on."""
+        if name not in self._deadlines:
+            self._expect(name, within_s)
+
+    def _after(self, name: str, delay_s: float) -> None:
+        """`_passed(name)` after this delay, which no floor makes longer."""
+        self._deadlines[name] = self._now_ns + round(delay_s * S_NS)
+
+    def _met(self, *names: str) -> None:
+        for name in names:
+            self._deadlines.pop(name, None)
+
+    def _emit(self, code: str, payload: bytes) -> None:
+        self._out.append((MESSAGES[code].id(self.edition), payload))
+
+    def _period_ns(self, code: str) -> int:
+        return MESSAGES[code].period_ns
+
+    # --- of a subclass
+
+    def _send(self, code: str) -> None:
+        raise NotImplementedError
+
+    def _passed(self, name: str) -> None:
+        raise NotImplementedError
+
+    def _hear_message(self, code: str, payload: bytes) -> None:
+        raise NotImplementedError
+
+    def _hear_control(self, control: bytes) -> None:
+        raise NotImplementedError
+
+    def _hear_data(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _run_transport(self) -> None:
+        raise NotImplementedError
+
+    def _transport_wake_ns(self) -> int:
+        raise NotImplementedError
+
+
+def limits(edition: Edition) -> Mapping[str, float]:
+    """Seconds that each end waits, by what it waits for (the standard's time-outs)."""
+    alive_s = 0.1 if edition is Edition.Y2011 else 1.0
+    return {
+        "bhm": 10.0,
+        "crm_00": 30.0,
+        "brm": 5.0,
+        "crm_aa": 5.0,
+        "bcp": 5.0,
+        "cts_cml": 5.0,
+        "bro": 5.0,
+        "bro_aa": 60.0,
+        "cro": 5.0,
+        "cro_aa": 60.0,
+        "bcl": alive_s,
+        "ccs": alive_s,
+        "bcs": 5.0,
+        "bsm": 5.0,
+        "bst": 5.0,
+        "cst": 5.0,
+        "bsd": 10.0,
+        "csd": 10.0,
+        "reconnect": 30.0,
+        "pause": 600.0,
+    }

@@ -1,0 +1,49 @@
+"""The power stage of a DC charger: the current that follows a demand, and the meter at the output."""
+
+from dataclasses import dataclass
+
+from firmware_sim.ecus.charger import Terminals
+
+_SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class PowerStageSpec:
+    """Ratings; the defaults are a 120 kW charger."""
+
+    max_voltage_v: float = 750.0
+    min_voltage_v: float = 200.0
+    max_current_a: float = 250.0
+    min_current_a: float = 0.0
+    max_power_w: float = 120_000.0
+    ramp_a_per_s: float = 50.0
+    cable_ohm: float = 0.002
+
+
+class PowerStage:
+    """Call `tick` again and again; `current_a` is what flows until the next."""
+
+    def __init__(self, spec: PowerStageSpec) -> None:
+        self.spec = spec
+        self.derating = 1.0  # share of the highest current that is there
+        self.excess_a = 0.0  # given beyond the demand, as a fault
+        self.voltage_v = 0.0
+        self.current_a = 0.0
+        self.energy_wh = 0.0
+        self.charge_ah = 0.0
+
+    def tick(self, voltage_v: float, current_a: float, terminals: Terminals, duration_s: float) -> None:
+        """Count what has flowed for `duration_s`, then follow a demand of these; none: 0 A."""
+        if terminals.current_at(terminals.voltage_v + 1.0) <= 0.0:  # its contactors are open
+            self.current_a = 0.0
+        self.voltage_v = terminals.voltage_v + self.current_a * self.spec.cable_ohm
+        self.energy_wh += self.voltage_v * self.current_a * duration_s / _SECONDS_PER_HOUR
+        self.charge_ah += self.current_a * duration_s / _SECONDS_PER_HOUR
+        if current_a <= 0.0:
+            self.current_a = 0.0
+            return
+        holding_a = terminals.current_at(min(voltage_v, self.spec.max_voltage_v))
+        power_a = self.spec.max_power_w / max(terminals.voltage_v, 1.0)
+        most_a = min(self.spec.max_current_a * self.derating, power_a)
+        wanted_a = min(current_a + self.excess_a, most_a, holding_a)
+        self.current_a = max(min(wanted_a, self.current_a + self.spec.ramp_a_per_s * duration_s), 0.0)

@@ -1,0 +1,112 @@
+"""What the commands that play a simulation share: signals, the clock, where frames go, the report."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from firmware_sim.links.can import CandumpLog, Link, NoLink, RawSocketLink, SeqpacketLink
+from firmware_sim.links.player import Player, SimulatedClock, record
+from firmware_sim.wire.broadcast import Frame
+from telemetry.errors import StorageError
+
+
+class Stop:
+    """Set by a signal; asked between two frames."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __call__(self) -> bool:
+        return self.requested
+
+    def request(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's signature
+        self.requested = True
+
+
+@contextmanager
+def stop_signals() -> Iterator[Stop]:
+    """SIGTERM and SIGINT ask for an end, as long as this lasts."""
+    stop = Stop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, stop.request) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def simulated_clock(arguments: argparse.Namespace) -> SimulatedClock:
+    """By `--time-scale`, `--time-origin` and `--time-wall`."""
+    now_ns = time.time_ns()
+    return SimulatedClock(
+        scale=arguments.time_scale,
+        origin_ns=now_ns if arguments.time_origin is None else arguments.time_origin,
+        wall_ns=now_ns if arguments.time_wall is None else arguments.time_wall,
+    )
+
+
+def open_link(arguments: argparse.Namespace, stop: Stop) -> Link:
+    """Where `--can` or `--socket` say; neither: nowhere."""
+    if arguments.can is not None:
+        return RawSocketLink.open(arguments.can, time.sleep)
+    return NoLink() if arguments.socket is None else SeqpacketLink(arguments.socket, stop)
+
+
+def _say_behind(seconds: float) -> None:
+    print(
+        f"sim: {seconds:.1f} s behind: the machine or the reader is too slow for this --time-scale",
+        file=sys.stderr,
+    )
+
+
+def write_log(frames: Iterable[Frame], origin_ns: int, file: Path, stop: Stop) -> dict[str, object]:
+    """All frames into a candump log. Raises StorageError."""
+    try:
+        with file.open("w", encoding="ascii") as stream:
+            record(frames, CandumpLog(stream), origin_ns, stop)
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+    return {"time_start_ns": origin_ns}
+
+
+def play(
+    frames: Iterable[Frame],
+    clock: SimulatedClock,
+    link: Link,
+    stop: Stop,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    attend: Callable[[], None] = lambda: None,
+) -> dict[str, object]:
+    """All frames on a bus, each when it is due."""
+    # What the service's source needs to know, as its configuration wants it.
+    print(f"time_scale = {clock.scale}")
+    print(f"time_origin_ns = {clock.origin_ns}")
+    print(f"time_wall_ns = {clock.wall_ns}", flush=True)
+    player = Player(
+        link, clock, unix_ns=time.time_ns, sleep=sleep, stopped=stop, on_behind=_say_behind, attend=attend
+    )
+    start_ns = player.play(frames)
+    return {
+        "time_scale": clock.scale,
+        "time_origin_ns": clock.origin_ns,
+        "time_wall_ns": clock.wall_ns,
+        "time_start_ns": start_ns,
+        "frames_sent": player.sent - link.not_sent,
+        "late_max_s": player.late_max_s,
+    }
+
+
+def write_report(file: Path, report: dict[str, object]) -> None:
+    """As JSON. Raises StorageError."""
+    try:
+        file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error

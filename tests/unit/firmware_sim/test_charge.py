@@ -1,0 +1,73 @@
+"""Both ends of a charge: which frames, in which order, and what plant and meter know."""
+
+from collections import Counter
+from functools import cache
+from itertools import pairwise
+
+from firmware_sim.charging import Charge, ChargeSpec, ChargeTruth
+from firmware_sim.ecus.gbt.vehicle import VehicleSpec
+from firmware_sim.plant.pack import PackSpec
+from firmware_sim.wire.broadcast import Frame
+from firmware_sim.wire.gbt import CHARGER, CODES
+from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, split_id
+
+
+def short_charge(seed: int = 1) -> Charge:
+    pack = PackSpec(start_soc_pct=30.0, start_temp_c=22.0)
+    return Charge(ChargeSpec(pack=pack, vehicle=VehicleSpec(until_soc_pct=30.6)), seed)
+
+
+@cache
+def played() -> tuple[list[Frame], ChargeTruth]:
+    charge = short_charge()
+    return list(charge.frames()), charge.truth()
+
+
+def codes(frames: list[Frame]) -> list[str]:
+    """Message by message; a long one where it is announced."""
+    found = []
+    for _, id, data in frames:
+        pgn, _, source = split_id(id)
+        if pgn == CONTROL_PGN and data[0] == 16:
+            found.append(CODES[int.from_bytes(data[5:8], "little"), False])
+        elif pgn not in (CONTROL_PGN, DATA_PGN):
+            found.append(CODES[pgn, source == CHARGER])
+    return found
+
+
+def test_a_charge_goes_through_its_messages_in_their_order() -> None:
+    first_of_each = list(dict.fromkeys(codes(played()[0])))
+    expected = "CHM BHM CRM BRM BCP CTS CML BRO CRO BCL BSM CCS BCS BMV BMT BSP BST CST BSD CSD"
+    assert first_of_each == expected.split()
+
+
+def test_frames_come_in_the_order_of_their_stamps_and_none_share_one() -> None:
+    stamps = [at_ns for at_ns, _, _ in played()[0]]
+    assert all(after > before for before, after in pairwise(stamps))
+
+
+def test_the_same_seed_gives_the_same_frames_and_another_seed_others() -> None:
+    assert list(short_charge().frames()) == played()[0]
+    assert list(short_charge(2).frames()) != played()[0]
+
+
+def test_the_vehicle_stops_at_its_target_and_the_charger_follows() -> None:
+    truth = played()[1]
+    assert (truth.vehicle_stop, truth.charger_stop) == (("soc_reached",), ("vehicle_stopped",))
+    assert 30.6 <= truth.soc_end_pct < 30.7
+    assert (truth.attempts, truth.vehicle_errors, truth.charger_errors) == (1, (), ())
+
+
+def test_the_charger_gives_a_little_more_than_the_pack_takes() -> None:
+    truth = played()[1]
+    assert 1.0 < truth.energy_charger_wh / truth.energy_vehicle_wh < 1.005
+
+
+def test_repeated_messages_keep_their_periods() -> None:
+    frames = played()[0]
+    counts = Counter(codes(frames))
+    first, last = (
+        [at_ns for at_ns, id, _ in frames if split_id(id)[0] == 0x1200][place] / 1e9 for place in (0, -1)
+    )
+    assert abs(counts["CCS"] - 1 - (last - first) / 0.050) < 1
+    assert abs(counts["BCS"] - (last - first) / 0.250) <= 2
