@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from telemetry_core.rows.spec import FieldSpec, SlotKind
 
 Value = float | int | bool | str
-Raw = float | int | bool
-Reader = Callable[[Raw], Value | None]  # None: there is nothing to show
+Reader = Callable[[Any], Value | None]  # None: there is nothing to show
 
 
 def reader(spec: FieldSpec) -> Reader:
     """How a slot of this field is read."""
     if spec.kind is SlotKind.BOOL:
         return bool
+    if spec.kind is SlotKind.ASCII:
+        return str
     if spec.kind is SlotKind.TEXT:
         texts = dict(spec.texts)
         return lambda raw: texts.get(int(raw), str(raw))

@@ -110,7 +110,8 @@ def _in_order(plan: PlanSpec, globs: Sequence[str]) -> Iterator[_Chosen]:
                 spec = record.fields[index]
                 place, shown = (message.record, index), spec.signal or spec.name
                 name = record.message or record.measurement
-                if spec.kind is not SlotKind.WORD and place not in found and matches(glob, name, shown):
+                has_numbers = spec.kind not in (SlotKind.WORD, SlotKind.ASCII)
+                if has_numbers and place not in found and matches(glob, name, shown):
                     found.add(place)
                     words = tuple((raw * spec.factor + spec.offset, word) for raw, word in signal.choices)
                     yield _Chosen(name, shown, *place, spec.unit, words, signal)

@@ -11,8 +11,8 @@ STANDARD_MASK = 0x7FF
 
 
 def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
-    """By the id in the bits that count; else by PGN, with destination and sender, with the sender or alone.
-    Of several the first.
+    """By the id in the bits that count on the bus; otherwise by PGN, with destination and sender, with the
+    sender or alone; last by the bits that count in the message's id. Of several the first.
     """
     extended = bool(id & EXTENDED)
     arbitration_id = id & ID_MASK
@@ -20,20 +20,28 @@ def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
     if not extended and arbitration_id > STANDARD_MASK:
         return None
     for message in bus.messages:
+        if message.id_mask:
+            continue
         if message.extended == extended and message.arbitration_id & mask == arbitration_id & mask:
             return message
-    if not extended or pgn_of(arbitration_id) is None:
+    if not extended:
         return None
+    pgn = pgn_of(arbitration_id)
     same_pgn = [
         message
         for message in bus.messages
-        if message.by_pgn and pgn_of(message.arbitration_id) == pgn_of(arbitration_id)
+        if pgn is not None and message.by_pgn and pgn_of(message.arbitration_id) == pgn
     ]
     same_sender = [message for message in same_pgn if message.arbitration_id & 0xFF == arbitration_id & 0xFF]
     same_pair = [
         message for message in same_sender if message.arbitration_id & 0xFFFF == arbitration_id & 0xFFFF
     ]
-    return next(iter(same_pair + same_sender + same_pgn), None)
+    masked = [message for message in bus.messages if message.id_mask and _is_same(message, arbitration_id)]
+    return next(iter(same_pair + same_sender + same_pgn + masked), None)
+
+
+def _is_same(message: MessageSpec, arbitration_id: int) -> bool:
+    return message.arbitration_id & message.id_mask == arbitration_id & message.id_mask
 
 
 def pgn_of(arbitration_id: int) -> int | None:

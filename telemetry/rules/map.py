@@ -112,6 +112,8 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             hint='as in signal = "Cells.Cell{n}_V", to = "cells.v{n}"',
         )
     for found in catalogue.family(entry) if target.is_family else catalogue.one(entry):
+        if found.signal.is_text:
+            raise ConfigError(f"{found.name} is a text, which is not mapped", where=entry.where.key("signal"))
         words = _words(entry, found) if target.is_text else ()
         if target.is_text and not words:
             continue  # another branch has the words

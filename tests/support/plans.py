@@ -76,18 +76,16 @@ def _random_message(
     conditions: list[Condition] = []
     multiplexed = random.random() < 0.4
     for index in range(random.choice((0, 1, 3, 8, 20, 80))):
-        if multiplexed and signals and len(conditions) < 8 and random.random() < 0.5:
+        if multiplexed and _selectors(signals) and len(conditions) < 8 and random.random() < 0.5:
             conditions.append(_random_condition(random, signals))
         condition = random.randrange(-1, len(conditions))
         signals.append(_random_signal(random, byte_count, condition, may_be_float=index % 4 == 3))
-    fields = tuple(
-        FieldSpec(f"s{index}", SlotKind.FLOAT if signal.is_float else _integer_kind(signal))
-        for index, signal in enumerate(signals)
-    )
+    fields = tuple(_field(f"s{index}", signal) for index, signal in enumerate(signals))
     reports_protection = random.random() < 0.2
     if reports_protection:
         fields += (FieldSpec("protection_ok", SlotKind.BOOL),)
     records.append(RecordSpec(name, fields))
+    has_mask = extended and random.random() < 0.2
     return MessageSpec(
         name=name,
         arbitration_id=arbitration_id,
@@ -96,10 +94,23 @@ def _random_message(
         signals=tuple(signals),
         conditions=tuple(conditions),
         record=len(records) - 1,
-        by_pgn=extended and random.random() < 0.5,
+        by_pgn=extended and not has_mask and random.random() < 0.5,
         drops_not_available=random.random() < 0.3,
         reports_protection=reports_protection,
+        id_mask=random.choice((0x3FFFFFF, 0x3FFFF00)) if has_mask else 0,
+        together=_random_sets(random, len(signals)),
     )
+
+
+def _random_sets(random: Random, signals: int) -> tuple[tuple[int, ...], ...]:
+    sizes = [random.choice((1, 2, 3)) for _ in range(random.choice((0, 0, 0, 1, 2)))]
+    return tuple(tuple(random.sample(range(signals), size)) for size in sizes if size <= signals)
+
+
+def _field(name: str, signal: SignalSpec) -> FieldSpec:
+    if signal.is_text:
+        return FieldSpec(name, SlotKind.ASCII, characters=signal.bit_count // 8)
+    return FieldSpec(name, SlotKind.FLOAT if signal.is_float else _integer_kind(signal))
 
 
 def _integer_kind(signal: SignalSpec) -> SlotKind:
@@ -107,6 +118,10 @@ def _integer_kind(signal: SignalSpec) -> SlotKind:
 
 
 def _random_signal(random: Random, byte_count: int, condition: int, may_be_float: bool) -> SignalSpec:
+    if random.random() < 0.1:
+        return _random_text(random, byte_count, condition)
+    if random.random() < 0.1:
+        return _random_digits(random, byte_count, condition)
     is_float = may_be_float and random.random() < 0.5
     bit_count = random.choice((16, 32, 64)) if is_float else random.choice((1, 2, 3, 8, 12, 16, 33, 60, 64))
     return SignalSpec(
@@ -120,13 +135,52 @@ def _random_signal(random: Random, byte_count: int, condition: int, may_be_float
     )
 
 
+def _random_text(random: Random, byte_count: int, condition: int) -> SignalSpec:
+    return SignalSpec(
+        8 * random.randrange(byte_count),
+        8 * random.choice((1, 3, 8, 9, 17, 24)),
+        True,
+        False,
+        is_float=False,
+        condition=condition,
+        is_text=True,
+        optional=random.random() < 0.5,
+    )
+
+
+def _random_digits(random: Random, byte_count: int, condition: int) -> SignalSpec:
+    """Packed BCD, or a number of which a short payload holds all."""
+    start_byte = random.randrange(byte_count)
+    is_bcd = random.random() < 0.5
+    return SignalSpec(
+        8 * start_byte,
+        random.choice((4, 8, 16, 32)),
+        True,
+        False,
+        is_float=False,
+        condition=condition,
+        is_bcd=is_bcd,
+        valid=random.choice((None, (0, 59), (1, 12), (2, 3))),
+        optional=random.random() < 0.5,
+        short_at=0 if is_bcd else random.choice((0, start_byte + 1)),
+    )
+
+
+def _selectors(signals: list[SignalSpec]) -> list[int]:
+    """Those whose bits alone are the value."""
+    return [
+        index
+        for index, signal in enumerate(signals)
+        if not (signal.is_float or signal.is_text or signal.is_bcd or signal.short_at)
+    ]
+
+
 def _random_condition(random: Random, signals: list[SignalSpec]) -> Condition:
-    integers = [index for index, signal in enumerate(signals) if not signal.is_float]
     ranges = []
     for _ in range(random.randint(0, 3)):
         low = random.choice((-8, -1, 0, 0, 1, 2, 3, 100, 1 << 63))
         ranges.append((low, low + random.choice((0, 0, 1, 5, 1 << 40))))
-    return Condition(random.choice(integers), tuple(ranges))
+    return Condition(random.choice(_selectors(signals)), tuple(ranges))
 
 
 def random_payload(random: Random) -> bytes:

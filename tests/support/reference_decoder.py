@@ -74,22 +74,46 @@ class ReferenceDecoder:
         message = find_message(self.spec.buses[bus], frame.id) if bus >= 0 else None
         return ("unknown", None) if message is None else ("decoded", message)
 
-    def _values(self, message: MessageSpec, data: bytes) -> dict[str, int | float | bool]:
+    def _values(self, message: MessageSpec, data: bytes) -> dict[str, int | float | bool | str]:
         """Raw value by field name."""
         fields = self.spec.records[message.record].fields
-        values = {}
+        values: dict[int, int | float | bool | str] = {}
         for index in _selected(message, data, self._omitted):
             signal = message.signals[index]
-            bits = read_bits(signal, data)
+            is_short_form = 0 < len(data) == signal.short_at
+            bits = read_bits(signal, data.ljust(signal.start_bit // 8 + 8, b"\0") if is_short_form else data)
             if bits is None:
-                self._omitted["short_frame"] += 1
-            elif signal.is_float and not math.isfinite(as_float(bits)):
+                self._omitted["short_frame"] += not signal.optional
+                continue
+            value = read_value(signal, bits)
+            if signal.is_float and not math.isfinite(as_float(bits)):
                 self._omitted["not_a_number"] += 1
-            elif is_no_value(message, signal, bits):
+            elif (
+                value is None
+                or is_no_value(message, signal, bits)
+                or (signal.valid and not signal.valid[0] <= value <= signal.valid[1])  # type: ignore[operator]
+                or (is_short_form and set(data[signal.start_bit // 8 :]) == {0xFF})
+            ):
                 self._omitted["not_available"] += 1
             else:
-                values[fields[index].name] = as_float(bits) if signal.is_float else as_integer(signal, bits)
-        return values
+                values[index] = value
+        for together in message.together:
+            if not set(together) <= set(values):
+                for index in set(together) & set(values):
+                    self._omitted["not_available"] += 1
+                    del values[index]
+        return {fields[index].name: value for index, value in values.items()}
+
+
+def read_value(signal: SignalSpec, bits: str) -> int | float | str | None:
+    """What the bits say; None where they say nothing: a text of blanks, digits that are none."""
+    if signal.is_text:
+        data = int(bits, 2).to_bytes(len(bits) // 8, "little").rstrip(b"\0\xff ")
+        return "".join(chr(byte) if chr(byte).isprintable() and byte < 128 else "?" for byte in data) or None
+    if signal.is_bcd:
+        digits = f"{int(bits, 2):0{len(bits) // 4}x}"
+        return int(digits) if digits.isdecimal() else None
+    return as_float(bits) if signal.is_float else as_integer(signal, bits)
 
 
 def read_bits(signal: SignalSpec, data: bytes) -> str | None:
@@ -115,6 +139,8 @@ def as_float(bits: str) -> float:
 
 def is_no_value(message: MessageSpec, signal: SignalSpec, bits: str) -> bool:
     """Whether the bits are declared to stand for none, by J1939 or by the signal itself."""
+    if signal.is_text:
+        return False
     if int(bits, 2) in {raw % (1 << len(bits)) for raw in signal.invalid}:
         return True
     return message.drops_not_available and not signal.is_float and is_not_available(bits)

@@ -63,5 +63,6 @@ cdef class Columns:
     cdef bint _add_heads(self, TablePlan* plan, uint64_t** rows, size_t count) noexcept nogil
     cdef int _add_fields(self, Chunk* chunk, uint32_t record, uint64_t** rows, size_t first, size_t count) except -1 nogil
     cdef int _add_column(self, Chunk* chunk, Py_ssize_t field, uint32_t index, uint64_t** rows, size_t first, size_t count, bint is_dense) except -1 nogil
-    cdef int _add_value(self, Chunk* chunk, Py_ssize_t field, size_t row, uint64_t slot) except -1 nogil
+    cdef int _add_value(self, Chunk* chunk, Py_ssize_t field, size_t row, const uint64_t* at) except -1 nogil
     cdef int32_t _other_word(self, Py_ssize_t field, uint64_t slot) except -2 with gil
+    cdef int32_t _characters(self, Py_ssize_t field, const uint64_t* slot) except -2 with gil

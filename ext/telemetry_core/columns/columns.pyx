@@ -23,10 +23,11 @@ from telemetry_core.columns.chunk cimport (
 )
 from telemetry_core.frames.batch cimport ID_MASK
 from telemetry_core.rows.access cimport has_field
-from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.batch cimport RowHead, SampleBatch, raw_value
 from telemetry_core.rows.schema cimport HEAD_WORDS, FieldText, Record, Schema, find_text
 from telemetry_core.text.printing cimport (
-    FORM_DECIMAL, FORM_FLAG, FORM_FLOAT, FORM_INT, FORM_UINT, FORM_WORD, NUMBER_ROOM, FieldPlan, plan_fields, put_value,
+    FORM_ASCII, FORM_DECIMAL, FORM_FLAG, FORM_FLOAT, FORM_INT, FORM_UINT, FORM_WORD, NUMBER_ROOM, FieldPlan, plan_fields,
+    put_value,
 )
 
 from telemetry_core.columns.batches import bits_of, new_batches
@@ -140,7 +141,7 @@ cdef class Columns:
             target.table = table
             target.column = column
             target.kind = self.tables[table].columns[column].kind
-            is_words = field_spec.kind in (4, 5)
+            is_words = field_spec.kind in (4, 5, 6)
             if is_words != (target.kind == KIND_WORDS) or target.kind in (KIND_TIME, KIND_ID):
                 raise ValueError(f"{field_spec.name}: not a value of its column")
             if is_words:
@@ -425,14 +426,15 @@ cdef class Columns:
                 return 0
         for row in range(count):
             if has_field(rows[row], index):
-                self._add_value(chunk, field, first + row, rows[row][slot])
+                self._add_value(chunk, field, first + row, &rows[row][slot])
         return 0
 
-    cdef int _add_value(self, Chunk* chunk, Py_ssize_t field, size_t row, uint64_t slot) except -1 nogil:
+    cdef int _add_value(self, Chunk* chunk, Py_ssize_t field, size_t row, const uint64_t* at) except -1 nogil:
         cdef FieldColumn* target = &self.targets[field]
         cdef FieldPlan* plan = &self.plans[field]
         cdef ColumnData* data = &chunk.columns[target.column]
         cdef const FieldText* found
+        cdef uint64_t slot = at[0]
         cdef double number
         cdef int64_t scaled
         cdef int32_t code
@@ -459,7 +461,9 @@ cdef class Columns:
                 set_bit(<uint8_t*>data.values, row)
         elif target.kind == KIND_WORDS:
             found = find_text(plan.field, <int64_t>slot)
-            if found != NULL:
+            if plan.form == FORM_ASCII:
+                code = self._characters(field, at)
+            elif found != NULL:
                 code = target.codes[found - plan.field.texts]
             elif plan.form == FORM_WORD:
                 return 0
@@ -479,6 +483,11 @@ cdef class Columns:
         cdef FieldColumn* target = &self.targets[field]
         return (<Words>self.words[target.table][target.column]).add(str(<int64_t>slot))
 
+    cdef int32_t _characters(self, Py_ssize_t field, const uint64_t* slot) except -2 with gil:
+        """The code of a text that the row itself has."""
+        cdef FieldColumn* target = &self.targets[field]
+        return (<Words>self.words[target.table][target.column]).add(raw_value(slot, &self.schema.fields[field]))
+
 
 cdef double _printed(FieldPlan* plan, uint64_t slot) except? -1 with gil:
     """The number that text outputs print, read back: for the few whose scaled value no double holds."""
@@ -486,7 +495,7 @@ cdef double _printed(FieldPlan* plan, uint64_t slot) except? -1 with gil:
     cdef char* end
     if plan.form == FORM_FLAG:  # a flag in a column of numbers
         return <double>(slot != 0)
-    end = put_value(text, plan, slot)
+    end = put_value(text, plan, &slot)
     if end == NULL:
         return NAN
     return float((<bytes>text[:end - text]).decode())

@@ -48,7 +48,7 @@ def kind_of(field: FieldSpec) -> ColumnKind:
     match field.kind:
         case SlotKind.BOOL:
             return ColumnKind.BOOL
-        case SlotKind.TEXT | SlotKind.WORD:
+        case SlotKind.TEXT | SlotKind.WORD | SlotKind.ASCII:
             return ColumnKind.WORDS
         case SlotKind.FLOAT:
             return ColumnKind.FLOAT64

@@ -40,14 +40,16 @@ from telemetry_core.decode.plan cimport (
     Op,
     Plan,
     Selector,
+    Short,
     Special,
+    Text,
     find_extended,
     id_slot,
     message_at,
     pgn_key,
 )
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS
+from telemetry_core.rows.schema cimport HEAD_WORDS, MOST_CHARACTERS, set_characters
 
 cdef extern from "telemetry_core/decode/unpack.h":
     uint64_t load64(const void* address) noexcept nogil
@@ -60,10 +62,12 @@ cdef extern from *:
     """
     #define swap64(word) __builtin_bswap64(word)
     #define lowest_bit(word) __builtin_ctzll(word)
+    #define bit_count(word) __builtin_popcountll(word)
     #define prefetch(address) __builtin_prefetch(address)
     """
     uint64_t swap64(uint64_t word) noexcept nogil
     int lowest_bit(uint64_t word) noexcept nogil
+    int bit_count(uint64_t word) noexcept nogil
     void prefetch(const void* address) noexcept nogil
 
 cdef enum:
@@ -89,6 +93,15 @@ cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable
         buffer[2 * words - 1 - index] = swap64(word)
 
 
+cdef bint is_short_form(const Extra* extra, Py_ssize_t slot, Py_ssize_t length) noexcept nogil:
+    """Whether a payload of that length holds all that there is of a signal."""
+    cdef Py_ssize_t number
+    for number in range(extra.short_count):
+        if extra.shorts[number].slot == slot:
+            return extra.shorts[number].length == length
+    return False
+
+
 cdef void drop_short(uint64_t* mask, const Extra* extra, Py_ssize_t length, Omitted* omitted) noexcept nogil:
     """Remove the signals from `mask` whose bits are not all in the payload."""
     cdef Py_ssize_t word
@@ -99,9 +112,9 @@ cdef void drop_short(uint64_t* mask, const Extra* extra, Py_ssize_t length, Omit
         while left:
             bit = lowest_bit(left)
             left &= left - 1
-            if extra.ends[64 * word + bit] > length:
+            if extra.ends[64 * word + bit] > length and not is_short_form(extra, 64 * word + bit, length):
                 mask[word] &= ~(<uint64_t>1 << bit)
-                omitted.short_frame += 1
+                omitted.short_frame += not extra.optional[word] >> bit & 1
 
 
 cdef const Interval* find_interval(const Selector* selector, int64_t raw) noexcept nogil:
@@ -209,6 +222,74 @@ cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t*
             omitted.not_available += 1
 
 
+cdef inline void leave_out(uint64_t* mask, uint16_t slot, Omitted* omitted) noexcept nogil:
+    mask[slot // 64] &= ~(<uint64_t>1 << (slot % 64))
+    omitted.not_available += 1
+
+
+cdef bint read_characters(const Text* text, const uint8_t* data, uint64_t* slot) noexcept nogil:
+    """Take a text; False when nothing is left of it."""
+    cdef char[MOST_CHARACTERS] characters
+    cdef size_t index
+    cdef size_t count = text.count
+    while count and data[text.byte + count - 1] in (0, 0x20, 0xFF):
+        count -= 1
+    for index in range(count):
+        characters[index] = data[text.byte + index] if 0x20 <= data[text.byte + index] < 0x7F else c"?"
+    set_characters(slot, text.field, characters, count)
+    return count != 0
+
+
+cdef bint read_digits(uint64_t* slot, unsigned count) noexcept nogil:
+    """Make the number of packed BCD; False when one of its digits is none."""
+    cdef uint64_t digits = slot[0]
+    cdef uint64_t number = 0
+    cdef uint64_t digit
+    while count:
+        count -= 1
+        digit = digits >> (4 * count) & 0xF
+        if digit > 9:
+            return False
+        number = 10 * number + digit
+    slot[0] = number
+    return True
+
+
+cdef void make_values(const Extra* extra, const uint8_t* data, Py_ssize_t length, uint64_t* mask, uint64_t* slots,
+                      Omitted* omitted) noexcept nogil:
+    """Make texts, and numbers of digits; leave out what is none, and short forms that are all ones."""
+    cdef Py_ssize_t number
+    cdef uint16_t slot
+    for number in range(extra.text_count):
+        slot = extra.texts[number].slot
+        if mask[slot // 64] >> (slot % 64) & 1 and not read_characters(&extra.texts[number], data, &slots[slot]):
+            leave_out(mask, slot, omitted)
+    for number in range(extra.digits_count):
+        slot = extra.digits[number].slot
+        if mask[slot // 64] >> (slot % 64) & 1 and not read_digits(&slots[slot], extra.digits[number].count):
+            leave_out(mask, slot, omitted)
+    for number in range(extra.short_count):
+        slot = extra.shorts[number].slot
+        if (extra.shorts[number].length == length and mask[slot // 64] >> (slot % 64) & 1
+                and slots[slot] == (<uint64_t>1 << extra.shorts[number].bits) - 1):
+            leave_out(mask, slot, omitted)
+
+
+cdef void keep_together(const Extra* extra, uint64_t* mask, Omitted* omitted) noexcept nogil:
+    """Leave out the rest of a set of signals of which one is no value."""
+    cdef const uint64_t* together = extra.together
+    cdef Py_ssize_t number, word
+    cdef bint is_whole
+    for number in range(extra.together_count):
+        is_whole = True
+        for word in range(extra.mask_words):
+            is_whole &= together[word] & ~mask[word] == 0
+        for word in range(0 if is_whole else extra.mask_words):
+            omitted.not_available += bit_count(mask[word] & together[word])
+            mask[word] &= ~together[word]
+        together += extra.mask_words
+
+
 cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
                      uint64_t* mask, Omitted* omitted) noexcept nogil:
     """Fill `mask` and the slots after it. Return whether any signal is there.
@@ -232,7 +313,9 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
             slots[extra.specials[number].slot] = nine_bytes(&extra.specials[number], buffer)
     run_selectors(extra, buffer, length, mask, slots, omitted)
     run_floats(extra, mask, slots, omitted)
+    make_values(extra, data, length, mask, slots, omitted)
     drop_not_available(extra, mask, slots, omitted)
+    keep_together(extra, mask, omitted)
     cdef uint64_t any_there = 0
     for number in range(extra.mask_words):
         any_there |= mask[number]
@@ -376,7 +459,7 @@ cdef class Decoder:
             head.time_ns = frame.time_ns
             head.record = message.record
             head.tags = bindings[frame.channel].tags
-            if message.by_pgn or frame.flags & FLAG_BY_PGN:
+            if message.by_pgn or (frame.flags & FLAG_BY_PGN and not message.is_masked):
                 head.tags = sender_tags(&bindings[frame.channel], frame.id)
             head.channel = frame.channel
             head.id = frame.id

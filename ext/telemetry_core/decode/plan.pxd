@@ -6,13 +6,14 @@ line: a lookup costs one table entry and the message itself, in a database of an
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.rows.schema cimport Schema
+from telemetry_core.rows.schema cimport Field, Schema
 
 cdef enum:
     CACHE_LINE_BYTES = 64
     STANDARD_IDS = 2048
     EXTENDED_DATA_PAGE = 0x02000000  # bit of an id that is not J1939's
     AMBIGUOUS = 0x80000000           # flag of IdEntry.cache_line: other extended messages have the same PGN
+    MOST_MASKS = 4               # of one bus
     MAX_CAPACITY = 1792          # bytes of payload: the longest J1939 transport message, in whole words
 
 cdef enum Shape:
@@ -47,6 +48,21 @@ cdef struct Special:             # what an Op alone cannot do
     uint8_t shift
     uint8_t kind
 
+cdef struct Text:                # ASCII characters
+    uint16_t slot
+    uint16_t byte                # of the payload: the first
+    uint8_t count
+    const Field* field
+
+cdef struct Digits:              # packed BCD
+    uint16_t slot
+    uint8_t count
+
+cdef struct Short:               # a signal of which a payload of `length` bytes holds all that there is
+    uint16_t slot
+    uint16_t length
+    uint8_t bits                 # of it there
+
 cdef struct Limit:               # raw bits from `limit` on, `span` more, are not a value: J1939, declared invalid
     uint64_t mask
     uint64_t limit
@@ -80,6 +96,7 @@ cdef extern from "telemetry_core/decode/unpack.h":
         uint16_t need_bytes
         uint8_t shape
         uint8_t by_pgn
+        uint8_t is_masked
         Four* fours
 
 cdef struct Group:               # the signals of one condition
@@ -102,6 +119,15 @@ cdef struct Extra:
     uint16_t selector_count
     uint16_t special_count
     uint16_t limit_count
+    Text* texts
+    Digits* digits
+    Short* shorts
+    uint64_t* optional           # mask_words words: signals that a short payload may lack
+    uint64_t* together           # mask_words words for each set of signals
+    uint16_t text_count
+    uint16_t digits_count
+    uint16_t short_count
+    uint16_t together_count
     uint8_t reports_protection   # by a flag after the last signal
     uint16_t protection_slot
 
@@ -115,6 +141,8 @@ cdef struct Bus:
     uint32_t extended_shift      # 32 - log2 of its size
     uint32_t extended_mask       # the bits in which its ids are compared
     uint8_t by_pgn               # whether any message is matched by PGN
+    uint8_t mask_count
+    uint32_t[MOST_MASKS] masks   # each with messages of which only these bits of the id count
 
 cdef class Plan:
     cdef readonly object spec
@@ -147,7 +175,8 @@ cdef inline uint32_t find_key(const Bus* bus, uint32_t key) noexcept nogil:
 
 
 # Keys of J1939 messages share the table with extended ids (29 bits): bit 29 marks PGN, destination and source
-# address, bit 30 PGN and source address, bit 31 the PGN alone.
+# address, bit 30 PGN and source address, bit 31 the PGN alone. Two or three of these bits mark a message of which
+# only some bits of the id count, and which these are.
 
 cdef inline uint32_t pgn_key(uint32_t id) noexcept nogil:
     cdef uint32_t pgn = (id >> 8) & 0x1FFFF
@@ -164,8 +193,24 @@ cdef inline uint32_t pgn_pair_key(uint32_t id) noexcept nogil:
     return <uint32_t>0x20000000 | (id & 0x1FFFFFF)
 
 
+cdef inline uint32_t masked_key(uint32_t number, uint32_t mask, uint32_t id) noexcept nogil:
+    # By the number of the mask 011, 101, 110 or 111.
+    return (number + 3 + (number > 0)) << 29 | (id & mask)
+
+
+cdef inline uint32_t find_masked(const Bus* bus, uint32_t id) noexcept nogil:
+    cdef uint32_t number
+    cdef uint32_t found = 0
+    for number in range(bus.mask_count):
+        found = find_key(bus, masked_key(number, bus.masks[number], id))
+        if found:
+            return found
+    return 0
+
+
 # Cache line of the message with an extended id; 0: unknown. The exact id counts first, then PGN, destination and
-# sender, then PGN and sender, then the PGN alone. The lookup begins with the PGN, since messages rarely share it.
+# sender, then PGN and sender, then the PGN alone, last the ids of which some bits do not count. The lookup begins with
+# the PGN, since messages rarely share it.
 cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
     cdef uint32_t same_pgn = 0
     cdef uint32_t found
@@ -178,4 +223,8 @@ cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
         found = find_key(bus, pgn_pair_key(id))
         if not found:
             found = find_key(bus, pgn_sender_key(id))
-    return found if found else same_pgn & ~<uint32_t>AMBIGUOUS
+    if not found:
+        found = same_pgn & ~<uint32_t>AMBIGUOUS
+        if not found and bus.mask_count:
+            found = find_masked(bus, id)
+    return found

@@ -16,7 +16,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from telemetry_core.frames.batch cimport ID_MASK
-from telemetry_core.rows.schema cimport Schema
+from telemetry_core.rows.schema cimport MOST_CHARACTERS, Field, Schema
 
 from telemetry_core.decode.spec import FLOAT_FORMATS, BusSpec
 
@@ -201,17 +201,36 @@ cdef object _set_mask(uint64_t* mask, indexes):
         mask[index // 64] |= (<uint64_t>1) << (index % 64)
 
 
+cdef bint _has_place(signal) except -1:
+    """Whether the bits can be a value at all."""
+    cdef bint is_inside = signal.start_bit >= 0 and last_byte(signal) <= MAX_CAPACITY
+    if signal.is_text:
+        return (is_inside and signal.little_endian and 8 <= signal.bit_count <= 8 * MOST_CHARACTERS
+                and not signal.bit_count % 8 and not signal.start_bit % 8)
+    return is_inside and 1 <= signal.bit_count <= 64
+
+
 cdef object _check(message, fields):
     if len(message.signals) + message.reports_protection != len(fields) or len(fields) > MAX_FIELDS:
         raise ValueError(f"{message.name}: {len(message.signals)} signals for {len(fields)} fields")
     for signal, field in zip(message.signals, fields):
-        if not 1 <= signal.bit_count <= 64 or signal.start_bit < 0 or last_byte(signal) > MAX_CAPACITY:
+        if not _has_place(signal):
             bits = f"{signal.start_bit}|{signal.bit_count}"
             raise ValueError(f"{message.name}.{field.name}: bits {bits} do not exist")
+        if field.characters != (signal.bit_count // 8 if signal.is_text else 0):
+            raise ValueError(f"{message.name}.{field.name}: a text and a field of {field.characters} characters")
+        if signal.is_bcd and (signal.bit_count % 4 or signal.signed or signal.bit_count > 32):
+            raise ValueError(f"{message.name}.{field.name}: {signal.bit_count} bits are no digits")
+        if signal.short_at and not signal.little_endian:
+            raise ValueError(f"{message.name}.{field.name}: the first bytes of a Motorola signal are its highest")
         if signal.is_float and signal.bit_count not in _float_kinds:
             raise ValueError(f"{message.name}.{field.name}: a float has 16, 32 or 64 bits")
         if not -1 <= signal.condition < len(message.conditions):
             raise ValueError(f"{message.name}.{field.name}: condition {signal.condition} does not exist")
+    if any(not 0 <= index < len(message.signals) for indexes in message.together for index in indexes):
+        raise ValueError(f"{message.name}: signals that are there together do not exist")
+    if message.id_mask and (message.by_pgn or not message.extended):
+        raise ValueError(f"{message.name}: only an id of 29 bits has a mask, and no message that is matched by PGN")
     if message.byte_count < 0:
         raise ValueError(f"{message.name}: {message.byte_count} bytes")
     for condition in message.conditions:
@@ -267,7 +286,11 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t cache_line, bint all_by_pgn, _M
     extended = [message for message in spec.messages if message.extended]
     with_one_pgn = {}
     for message in extended:
+        if message.id_mask:
+            continue
         with_one_pgn.setdefault(pgn_key(message.arbitration_id), []).append(message)
+    for message in extended:
+        _add_mask(bus, message, spec.name)
     keys = sum(3 + _has_pair_key(message.arbitration_id, with_one_pgn) for message in extended)
     size_bits = max(2, (2 * keys).bit_length())  # half full
     bus.extended_shift = 32 - size_bits
@@ -283,9 +306,30 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t cache_line, bint all_by_pgn, _M
     return cache_line
 
 
+cdef object _add_mask(Bus* bus, message, str name):
+    """Have the message's mask among those of the bus."""
+    cdef uint32_t number
+    if not message.id_mask:
+        return
+    for number in range(bus.mask_count):
+        if bus.masks[number] == message.id_mask:
+            return
+    if bus.mask_count == MOST_MASKS:
+        raise ValueError(f"{name}: ids with more than {MOST_MASKS} masks")
+    bus.masks[bus.mask_count] = message.id_mask
+    bus.mask_count += 1
+
+
+cdef uint32_t _masked_key(const Bus* bus, uint32_t mask, uint32_t id) noexcept:
+    cdef uint32_t number = 0
+    while bus.masks[number] != mask:
+        number += 1
+    return masked_key(number, mask, id)
+
+
 cdef bint _has_pair_key(uint32_t id, dict with_one_pgn) except -1:
     """Whether its destination distinguishes it from messages of the same PGN: only PDU1 has one outside of the PGN."""
-    return (id & 0xFF0000) < 0xF00000 and len(with_one_pgn[pgn_key(id)]) > 1
+    return (id & 0xFF0000) < 0xF00000 and len(with_one_pgn.get(pgn_key(id), ())) > 1
 
 
 cdef object _add_ids(Bus* bus, spec, message, uint32_t cache_line, bint by_pgn, dict with_one_pgn):
@@ -295,11 +339,13 @@ cdef object _add_ids(Bus* bus, spec, message, uint32_t cache_line, bint by_pgn, 
     added = False
     if not message.extended:
         added = id < STANDARD_IDS and _add_standard(bus, id, spec.standard_mask, cache_line)
+    elif message.id_mask and id <= ID_MASK:
+        added = _add_key(bus, _masked_key(bus, message.id_mask, id), cache_line)
     elif id <= ID_MASK:
         added = _add_key(bus, id & bus.extended_mask, cache_line)
     if not added:
         raise ValueError(f"{spec.name}: id {id:X} of {message.name} is too large or there twice")
-    if by_pgn and message.extended and not id & EXTENDED_DATA_PAGE:
+    if by_pgn and message.extended and not message.id_mask and not id & EXTENDED_DATA_PAGE:
         bus.by_pgn = 1
         if _has_pair_key(id, with_one_pgn):
             _add_key(bus, pgn_pair_key(id), cache_line)
@@ -343,6 +389,7 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
     message.row_words = schema.records[message.record].row_words if field_count else 0
     message.need_bytes = max((ends[index] for index in free_indexes), default=0)
     message.by_pgn = spec.by_pgn
+    message.is_masked = spec.id_mask != 0
     extra.mask_words = (field_count + spec.reports_protection + 63) // 64
     extra.reports_protection = spec.reports_protection
     extra.protection_slot = <uint16_t>field_count
@@ -359,9 +406,11 @@ cdef object _pack_message(Message* message, spec, Schema schema, _Memory memory)
     _pack_selectors(extra, spec, memory)
     _pack_specials(extra, spec, nines, memory)
     _pack_limits(extra, spec, memory)
+    _pack_values(extra, spec, &schema.fields[schema.records[message.record].first_field], memory)
     message.shape = SHAPE_ANY
     if (extra.capacity == 8 and extra.mask_words == 1 and extra.op_count == field_count
             and not extra.selector_count and not extra.special_count and not extra.limit_count
+            and not extra.digits_count and not extra.short_count and not extra.together_count
             and not extra.reports_protection):
         message.shape = SHAPE_PLAIN
         message.mask = extra.mask[0]
@@ -389,6 +438,8 @@ cdef Py_ssize_t _pack_ops(Op* ops, spec, indexes, Py_ssize_t capacity, list nine
     """Fill `ops`, and `nines` with what takes a Special; how many ops there are."""
     cdef Py_ssize_t count = 0
     for index in indexes:
+        if spec.signals[index].is_text:
+            continue
         if _pack_op(&ops[count], spec.signals[index], index, capacity):
             count += 1
         else:
@@ -437,11 +488,42 @@ cdef object _pack_specials(Extra* extra, spec, list nines, _Memory memory):
         special += 1
 
 
+cdef object _pack_values(Extra* extra, spec, const Field* fields, _Memory memory):
+    """Pack what makes a value of bits that alone are none: texts, digits, short forms, signals that need others."""
+    signals = list(enumerate(spec.signals))
+    extra.optional = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))
+    _set_mask(extra.optional, [index for index, signal in signals if signal.optional])
+    extra.texts = <Text*>memory.take(len(signals) * sizeof(Text))
+    extra.digits = <Digits*>memory.take(len(signals) * sizeof(Digits))
+    extra.shorts = <Short*>memory.take(len(signals) * sizeof(Short))
+    for index, signal in signals:
+        if signal.is_text:
+            extra.texts[extra.text_count] = Text(
+                index, signal.start_bit // 8, <uint8_t>(signal.bit_count // 8), &fields[<Py_ssize_t>index])
+            extra.text_count += 1
+        if signal.is_bcd:
+            extra.digits[extra.digits_count] = Digits(index, signal.bit_count // 4)
+            extra.digits_count += 1
+        if signal.short_at:
+            extra.shorts[extra.short_count] = Short(
+                index, signal.short_at, <uint8_t>(8 * signal.short_at - signal.start_bit))
+            extra.short_count += 1
+    extra.together = <uint64_t*>memory.take(len(spec.together) * extra.mask_words * sizeof(uint64_t))
+    for indexes in spec.together:
+        _set_mask(extra.together + extra.together_count * extra.mask_words, indexes)
+        extra.together_count += 1
+
+
 cdef object _pack_limits(Extra* extra, spec, _Memory memory):
-    count = sum(spec.drops_not_available + len(signal.invalid) for signal in spec.signals)
+    count = sum(spec.drops_not_available + len(signal.invalid) + (signal.valid is not None) for signal in spec.signals)
     extra.limits = <Limit*>memory.take(count * sizeof(Limit))
     for index, signal in enumerate(spec.signals):
         highest = (1 << signal.bit_count) - 1
+        if signal.is_text:
+            continue
+        if signal.valid is not None:  # what is past its end and what is before its beginning are one span
+            low, high = signal.valid
+            _add_limit(extra, index, highest, high + 1, (low - 1) & 0xFFFFFFFFFFFFFFFF)
         if signal.is_float:  # J1939's "not available" of a float is NaN
             for raw in signal.invalid:
                 bits = _double_bits(raw & highest, signal.bit_count)
@@ -459,10 +541,10 @@ cdef object _double_bits(bits, bit_count):
     return int.from_bytes(struct.pack("<d", value), "little")
 
 
-cdef object _add_limit(Extra* extra, uint16_t slot, uint64_t mask, uint64_t first, uint64_t last):
+cdef object _add_limit(Extra* extra, uint16_t slot, uint64_t mask, first, last):
     cdef Limit* limit = &extra.limits[extra.limit_count]
     limit.slot = slot
     limit.mask = mask
     limit.limit = first
-    limit.span = last - first
+    limit.span = (last - first) & 0xFFFFFFFFFFFFFFFF
     extra.limit_count += 1

@@ -26,7 +26,7 @@ class SignalSpec:
     # In DBC numbering (bit n is bit n % 8 of byte n // 8): of the least significant bit when little endian,
     # of the most significant when big endian.
     start_bit: int
-    bit_count: int  # 1..64
+    bit_count: int  # 1..64; of a text 8 for each character, 192 at most
     little_endian: bool
     signed: bool
     is_float: bool  # bit_count is 16, 32 or 64
@@ -35,6 +35,11 @@ class SignalSpec:
     invalid: tuple[int, ...] = ()  # raw values that are declared invalid; of a float its bits
     minimum: float | None = None  # the declared range, for people: values outside it are decoded all the same
     maximum: float | None = None
+    is_text: bool = False  # whole bytes of ASCII: others are `?`; 00, FF and blanks at its end go
+    is_bcd: bool = False  # packed BCD: the number that its digits write; no value where one is not a digit
+    valid: tuple[int, int] | None = None  # raw values (of BCD the number) outside of it are no values
+    optional: bool = False  # a payload that ends before it is not short
+    short_at: int = 0  # a payload of exactly so many bytes ends within it, and has all of it; 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class MessageSpec:
     by_pgn: bool = False  # J1939: matches by PGN, with any priority, destination and sender
     drops_not_available: bool = False  # J1939: "not available" and "error" are left out
     reports_protection: bool = False  # its record has a flag after the signals: the frame passed its checks
+    id_mask: int = 0  # the bits of its id (29 bits) that count, where others do not; by_pgn is False then
+    together: tuple[tuple[int, ...], ...] = ()  # signals that are values only where all of them are
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ typedef struct {
     uint16_t need_bytes; /* a payload of this length holds all unconditional signals */
     uint8_t shape;
     uint8_t by_pgn;      /* J1939: its sender becomes a tag */
+    uint8_t is_masked;   /* its id says who sent it: no tag does, however it came */
     Four fours[];
 } Message;
 

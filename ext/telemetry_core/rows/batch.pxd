@@ -1,13 +1,13 @@
 """Data sheet of a row of samples and of a batch of rows.
 
 A row is `row_words` 64-bit words, as its record says: the head, `mask_words` words of validity (bit i of
-word i // 64: field i is there), one slot a field. Slots of fields that are not there hold anything, and so do
-the words that round the slots up to a multiple of SLOT_STEP.
+word i // 64: field i is there), one slot a field, and the characters of texts for which a slot has no room. Slots
+of fields that are not there hold anything, and so do the words that round the slots up to a multiple of SLOT_STEP.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.rows.schema cimport Schema
+from telemetry_core.rows.schema cimport Field, Schema
 
 cdef enum:                       # in a row's id, where frames have ID_ERROR and ID_REMOTE, which make no rows
     ROW_OTHER_SENDER = 0x20000000  # of a J1939 sender that is ignored where the map names none
@@ -20,6 +20,9 @@ cdef struct RowHead:             # HEAD_WORDS words
     uint16_t channel             # of the frame that made the row
     uint32_t id                  # of that frame, with its ID_EXTENDED; and ROW_* bits
     uint32_t nudge_ns            # of that frame; 0 in modelled rows
+
+# A slot as a Python value of its kind, without scale; `slot` is its place in the row.
+cdef object raw_value(const uint64_t* slot, const Field* field)
 
 cdef class SampleBatch:
     cdef uint64_t* words

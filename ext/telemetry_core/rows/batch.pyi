@@ -1,10 +1,10 @@
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from telemetry_core.rows.schema import Schema
 
 class Row(NamedTuple):
-    """One row as Python values. `raw` holds slots as they are: int, float or bool by field name."""
+    """One row as Python values. `raw` holds slots as they are: int, float, bool or str by field name."""
 
     time_ns: int
     nudge_ns: int
@@ -12,7 +12,7 @@ class Row(NamedTuple):
     tags: int
     channel: int
     id: int
-    raw: dict[str, int | float | bool]
+    raw: dict[str, Any]
 
 class SampleBatch:
     """Holds rows of one Schema: `len()` is their number, iterating yields `Row`s.
@@ -29,17 +29,17 @@ class SampleBatch:
         self,
         record: int,
         time_ns: int,
-        values: Mapping[str, int | float | bool],
+        values: Mapping[str, int | float | bool | str],
         *,
         tags: int = 0,
         channel: int = 0,
         id: int = 0,
         nudge_ns: int = 0,
     ) -> None:
-        """Add one row from Python: `values` maps a field's name to its raw value (int, float or bool).
+        """Add one row from Python: `values` maps a field's name to its raw value (int, float, bool or str).
 
         Raises IndexError for a record that the schema does not have, KeyError for a field that it does not
-        have.
+        have, ValueError for a text that does not fit.
         """
     def split(self, ends: Iterable[int]) -> list[SampleBatch]:
         """Return copies of the rows in a batch for each of `ends`, and one batch of the rows after the last.

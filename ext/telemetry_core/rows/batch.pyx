@@ -12,14 +12,15 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from telemetry_core.rows.schema cimport (
-    HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, Record, Schema,
+    HEAD_WORDS, MOST_CHARACTERS, SLOT_ASCII, SLOT_BOOL, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema, get_characters,
+    set_characters,
 )
 
 from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One row as Python values. `raw` holds slots as they are: int, float or bool by field name."""
+    """One row as Python values. `raw` holds slots as they are: int, float, bool or str by field name."""
 
     time_ns: int
     nudge_ns: int
@@ -30,26 +31,26 @@ class Row(NamedTuple):
     raw: dict
 
 
+cdef object raw_value(const uint64_t* slot, const Field* field):
+    cdef double as_float
+    cdef char[MOST_CHARACTERS] characters
+    if field.kind == SLOT_FLOAT:
+        memcpy(&as_float, slot, 8)
+        return as_float
+    if field.kind == SLOT_UINT:
+        return slot[0]
+    if field.kind == SLOT_ASCII:
+        return characters[: get_characters(characters, field, slot)].decode("ascii", "replace")
+    return slot[0] != 0 if field.kind == SLOT_BOOL else <int64_t>slot[0]
+
+
 cdef dict _values(uint64_t* row, Record* layout, Field* fields, spec):
     cdef uint64_t* slots = row + HEAD_WORDS + layout.mask_words
     cdef size_t index
-    cdef double as_float
-    cdef int kind
     values = {}
     for index in range(layout.field_count):
-        if not (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1:
-            continue
-        kind = fields[layout.first_field + index].kind
-        if kind == SLOT_FLOAT:
-            memcpy(&as_float, &slots[index], 8)
-            value = as_float
-        elif kind == SLOT_INT or kind == SLOT_TEXT or kind == SLOT_WORD:
-            value = <int64_t>slots[index]
-        elif kind == SLOT_BOOL:
-            value = slots[index] != 0
-        else:
-            value = slots[index]
-        values[spec.fields[index].name] = value
+        if (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1:
+            values[spec.fields[index].name] = raw_value(&slots[index], &fields[layout.first_field + index])
     return values
 
 
@@ -140,9 +141,10 @@ cdef class SampleBatch:
 
     def append(self, uint32_t record, int64_t time_ns, dict values, *, uint16_t tags=0, uint16_t channel=0,
                uint32_t id=0, uint32_t nudge_ns=0):
-        """Add one row from Python: `values` maps a field's name to its raw value (int, float or bool).
+        """Add one row from Python: `values` maps a field's name to its raw value (int, float, bool or str).
 
-        Raises IndexError for a record that the schema does not have, KeyError for a field that it does not have.
+        Raises IndexError for a record that the schema does not have, KeyError for a field that it does not have,
+        ValueError for a text that does not fit.
         """
         if record >= self.schema.record_count:
             raise IndexError(record)
@@ -160,12 +162,20 @@ cdef class SampleBatch:
         cdef uint64_t* slots = row + HEAD_WORDS + layout.mask_words
         cdef size_t index
         cdef double as_float
+        cdef Field* target
         for name, value in values.items():
             index = names[name]
+            target = &self.schema.fields[layout.first_field + index]
             row[HEAD_WORDS + index // 64] |= <uint64_t>1 << (index % 64)
-            if self.schema.fields[layout.first_field + index].kind == SLOT_FLOAT:
+            if target.kind == SLOT_FLOAT:
                 as_float = value
                 memcpy(&slots[index], &as_float, 8)
+            elif target.kind == SLOT_ASCII:
+                text = value.encode("ascii", "replace")
+                if len(text) > target.characters or b"\0" in text:
+                    self.drop_row(record)
+                    raise ValueError(f"{name}: {value!r} does not fit")
+                set_characters(&slots[index], target, <char*>text, len(text))
             else:
                 slots[index] = <uint64_t>(int(value) & 0xFFFFFFFFFFFFFFFF)
 

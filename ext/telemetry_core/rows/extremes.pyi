@@ -4,7 +4,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
 class FieldExtent(NamedTuple):
-    """What is known of one field. Its values are raw, and None where none came."""
+    """What is known of one field. Its values are raw; None where none came, and of a text."""
 
     values: int
     lowest: int | float | bool | None

@@ -15,16 +15,15 @@ from libc.string cimport memcpy
 
 from typing import NamedTuple
 
-from telemetry_core.rows.batch cimport RowHead, SampleBatch
-from telemetry_core.rows.latest cimport raw_value
-from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_UINT, Record, Schema
+from telemetry_core.rows.batch cimport RowHead, SampleBatch, raw_value
+from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_ASCII, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema
 
 cdef extern from *:
     int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
 
 
 class FieldExtent(NamedTuple):
-    """What is known of one field. Its values are raw, and None where none came."""
+    """What is known of one field. Its values are raw; None where none came, and of a text."""
 
     values: int
     lowest: object
@@ -118,9 +117,8 @@ cdef class Extremes:
 
     cdef object _field(self, uint32_t field):
         cdef Extent* extent = &self.extents[field]
-        cdef int kind = self.schema.fields[field].kind
-        if not extent.values:
-            return FieldExtent(0, None, None, None)
-        return FieldExtent(
-            extent.values, raw_value(extent.lowest, kind), raw_value(extent.highest, kind), raw_value(extent.last, kind)
-        )
+        cdef const Field* layout = &self.schema.fields[field]
+        if not extent.values or layout.kind == SLOT_ASCII:
+            return FieldExtent(extent.values, None, None, None)
+        return FieldExtent(extent.values, raw_value(&extent.lowest, layout), raw_value(&extent.highest, layout),
+                           raw_value(&extent.last, layout))

@@ -13,12 +13,9 @@ cdef struct Held:                # of one key: a record with one tag set
     int64_t observed_ns          # when it was observed
     int64_t rows                 # so far
     uint64_t* mask               # fields that were ever there; owns the memory of the following three
-    uint64_t* slots              # the last value of each field
+    uint64_t* slots              # the last value of each field, laid out as in a row
     int64_t* times_ns            # its stamp
     int64_t* observations_ns     # when it was observed
-
-# A slot as a Python value of its kind (SLOT_*), without scale.
-cdef object raw_value(uint64_t slot, int kind)
 
 cdef class Latest:
     cdef readonly Schema schema

@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
@@ -14,7 +14,7 @@ class Remembered(NamedTuple):
     observed_ns: int
     rows: int
     fields: tuple[int, ...]
-    raw: tuple[int | float | bool, ...]
+    raw: tuple[Any, ...]
     times_ns: tuple[int, ...]
     observations_ns: tuple[int, ...]
 

@@ -14,12 +14,11 @@ Relies on one thread.
 
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy
 
 from typing import NamedTuple
 
-from telemetry_core.rows.batch cimport RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_BOOL, SLOT_FLOAT, SLOT_UINT, Record, Schema
+from telemetry_core.rows.batch cimport RowHead, SampleBatch, raw_value
+from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, copy_rests
 
 cdef extern from *:
     int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
@@ -139,10 +138,13 @@ cdef class Latest:
                 held.slots[field] = slots[field]
                 held.times_ns[field] = head.time_ns
                 held.observations_ns[field] = observed_ns
+        if record.rest_words:
+            copy_rests(self.schema, head.record, row, held.slots)
 
     cdef Held* _add(self, uint32_t record, uint16_t tags) noexcept nogil:
         """A new key, without any value yet; NULL without memory."""
         cdef const Record* layout = &self.schema.records[record]
+        cdef size_t slot_words = layout.row_words - HEAD_WORDS - layout.mask_words
         cdef Held** grown
         cdef Held* held
         if self.of_tags[tags] == NULL:
@@ -158,12 +160,12 @@ cdef class Latest:
         held = <Held*>calloc(1, sizeof(Held))
         if held == NULL:
             return NULL
-        held.mask = <uint64_t*>calloc(layout.mask_words + 3 * layout.field_count + 1, sizeof(uint64_t))
+        held.mask = <uint64_t*>calloc(layout.mask_words + slot_words + 2 * layout.field_count + 1, sizeof(uint64_t))
         if held.mask == NULL:
             free(held)
             return NULL
         held.slots = held.mask + layout.mask_words
-        held.times_ns = <int64_t*>(held.slots + layout.field_count)
+        held.times_ns = <int64_t*>(held.slots + slot_words)
         held.observations_ns = held.times_ns + layout.field_count
         held.record = record
         held.tags = tags
@@ -187,18 +189,8 @@ cdef class Latest:
         for field in range(record.field_count):
             if held.mask[field // 64] >> (field % 64) & 1:
                 fields.append(field)
-                raw.append(raw_value(held.slots[field], self.schema.fields[record.first_field + field].kind))
+                raw.append(raw_value(&held.slots[field], &self.schema.fields[record.first_field + field]))
                 times_ns.append(held.times_ns[field])
                 observations_ns.append(held.observations_ns[field])
         return Remembered(held.record, held.tags, held.channel, held.time_ns, held.observed_ns, held.rows,
                           tuple(fields), tuple(raw), tuple(times_ns), tuple(observations_ns))
-
-
-cdef object raw_value(uint64_t slot, int kind):
-    cdef double as_float
-    if kind == SLOT_FLOAT:
-        memcpy(&as_float, &slot, sizeof(double))
-        return as_float
-    if kind == SLOT_UINT:
-        return slot
-    return slot != 0 if kind == SLOT_BOOL else <int64_t>slot

@@ -2,7 +2,7 @@
 
 Promises:
 
-- Points of a field stand in the order of their rows.
+- Points of a field stand in the order of their rows. A text has none.
 - Memory is 24 bytes a point, and up to half as much again for points to come.
 
 Relies on one thread. A whole number past 2^53 is rounded, as every double is: `decode` has it exactly.
@@ -13,7 +13,7 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
 
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema
+from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_ASCII, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema
 
 cdef extern from *:
     int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
@@ -88,6 +88,8 @@ cdef class Points:
                     uint64_t slot) noexcept nogil:
         cdef Py_ssize_t room
         cdef void* grown
+        if field.kind == SLOT_ASCII:
+            return True
         if series.count == series.room:
             room = series.room + series.room // 2 + 64
             grown = realloc(series.times_ns, room * sizeof(int64_t))

@@ -8,7 +8,7 @@ Promises:
   names it.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
@@ -68,13 +68,17 @@ cdef object _pack_record(Record* record, spec, Py_ssize_t first_field, bytearray
     record.field_count = len(spec.fields)
     record.mask_words = (record.field_count + 63) // 64
     record.row_words = HEAD_WORDS + record.mask_words + (record.field_count + SLOT_STEP - 1) // SLOT_STEP * SLOT_STEP
+    record.rest_words = sum((field.characters - 1) // SLOT_CHARACTERS for field in spec.fields if field.characters)
+    record.row_words += record.rest_words
     record.modelled = spec.modelled
     record.hidden = spec.hidden
 
 
 cdef object _pack_field(Field* field, spec, bytearray text):
-    if not SLOT_INT <= spec.kind <= SLOT_WORD:
+    if not SLOT_INT <= spec.kind <= SLOT_ASCII:
         raise ValueError(f"{spec.name}: there is no kind {spec.kind}")
+    if not (1 if spec.kind == SLOT_ASCII else 0) <= spec.characters <= (MOST_CHARACTERS if spec.kind == SLOT_ASCII else 0):
+        raise ValueError(f"{spec.name}: {spec.characters} characters")
     if spec.scale is not None and not 0 <= spec.scale.decimals <= MOST_DECIMALS:
         raise ValueError(f"{spec.name}: {spec.scale.decimals} decimals, and not 0 to {MOST_DECIMALS}")
     key = b"," + escape_key(spec.name) + b"="
@@ -88,6 +92,7 @@ cdef object _pack_field(Field* field, spec, bytearray text):
     field.factor = spec.factor
     field.offset = spec.offset
     field.passes = spec.passes
+    field.characters = spec.characters
     if spec.scale is not None:
         field.decimal = 1
         field.multiplier = spec.scale.multiplier
@@ -108,6 +113,18 @@ cdef const FieldText* find_text(const Field* field, int64_t raw) noexcept nogil:
     if low < field.text_count and field.texts[low].raw == raw:
         return &field.texts[low]
     return NULL
+
+
+cdef void copy_rests(Schema schema, uint32_t record, const uint64_t* row, uint64_t* slots) noexcept nogil:
+    cdef const Record* layout = &schema.records[record]
+    cdef const uint64_t* its_slots = row + HEAD_WORDS + layout.mask_words
+    cdef const Field* field
+    cdef uint32_t index
+    for index in range(layout.field_count):
+        field = &schema.fields[layout.first_field + index]
+        if field.rest and row[HEAD_WORDS + index // 64] >> (index % 64) & 1:
+            memcpy(slots + index + field.rest, its_slots + index + field.rest,
+                   (field.characters - 1) // SLOT_CHARACTERS * sizeof(uint64_t))
 
 
 cdef class Schema:
@@ -132,11 +149,19 @@ cdef class Schema:
     cdef object _pack(self):
         text = bytearray()
         cdef Py_ssize_t next_field = 0
+        cdef Py_ssize_t rest         # the word, counted from the field's slot, where its further characters are
         for index, spec in enumerate(self.specs):
             _pack_record(&self.records[index], spec, next_field, text)
+            rest = (len(spec.fields) + SLOT_STEP - 1) // SLOT_STEP * SLOT_STEP
             for field_spec in spec.fields:
                 _pack_field(&self.fields[next_field], field_spec, text)
+                if field_spec.characters > SLOT_CHARACTERS:
+                    self.fields[next_field].rest = <uint16_t>rest
+                    rest += (field_spec.characters - 1) // SLOT_CHARACTERS
+                if field_spec.characters:  # each may have to be escaped
+                    self.longest_text = max(self.longest_text, 2 * field_spec.characters + 2)
                 next_field += 1
+                rest -= 1
         self.text = <char*>malloc(len(text) + 1)
         if self.text == NULL:
             raise MemoryError

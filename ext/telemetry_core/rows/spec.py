@@ -13,6 +13,7 @@ class SlotKind(IntEnum):
     BOOL = 3  # 0 or 1, written as a boolean
     TEXT = 4  # int64, raw; written as the text that `FieldSpec.texts` has for it, as digits without one
     WORD = 5  # the same, but left out without one
+    ASCII = 6  # characters of the payload itself, the first in the lowest byte, 0 after the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class FieldSpec:
     signal: str = ""  # as the database names it, where `name` had to differ; otherwise empty
     texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT or WORD: raw value and text
     unit: str = ""  # as the database names it, for people: no output is scaled by it
+    characters: int = 0  # of a field of kind ASCII: how many it has at most, 1..24
 
 
 @dataclass(frozen=True, slots=True)

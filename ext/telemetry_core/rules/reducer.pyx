@@ -22,7 +22,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema
+from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, copy_rests
 
 cdef extern from *:
     int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
@@ -283,6 +283,8 @@ cdef class Reducer:
                 index = 64 * word + lowest_bit(left)
                 left &= left - 1
                 pending[HEAD_WORDS + record.mask_words + index] = slots[index]
+        if record.rest_words:
+            copy_rests(self.schema, held.record, row, pending + HEAD_WORDS + record.mask_words)
         self.reduced += 1
 
     cdef void _take_away(self, Held* held, Record* record, uint64_t* row) noexcept nogil:

@@ -52,5 +52,5 @@ cdef class Encoder:
     cdef char* _put_time(self, char* out, int64_t time_ns) noexcept nogil
     cdef char* _put_head_id(self, char* out, RowHead* head) noexcept nogil
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil
-    cdef char* _put_csv_value(self, char* out, uint32_t field, uint64_t slot) noexcept nogil
+    cdef char* _put_csv_value(self, char* out, uint32_t field, const uint64_t* slot) noexcept nogil
     cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil

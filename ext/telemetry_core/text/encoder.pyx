@@ -20,8 +20,8 @@ from libc.string cimport memcpy, memset
 from telemetry_core.frames.batch cimport ID_EXTENDED, ID_MASK
 from telemetry_core.text.lines cimport LineBuffer
 from telemetry_core.text.printing cimport (
-    FORM_FLAG, FORM_TEXT, FORM_WORD, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records, put_fields, put_key,
-    put_value,
+    FORM_ASCII, FORM_FLAG, FORM_TEXT, FORM_WORD, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records,
+    put_csv_characters, put_fields, put_key, put_value,
 )
 from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
@@ -280,7 +280,7 @@ cdef class Encoder:
                     memcpy(out, first, head_length)
                 end = put_text_of(out + head_length, self.csv_signals, index)
                 end = self._put_csv_value(end, index,
-                                          row[HEAD_WORDS + record.mask_words + index - record.first_field])
+                                          &row[HEAD_WORDS + record.mask_words + index - record.first_field])
                 if end == NULL:
                     self.left_out += self.plans[index].form != FORM_WORD
                     continue
@@ -310,17 +310,19 @@ cdef class Encoder:
         out[0] = c","
         return put_text_of(out + 1, self.csv_messages, head.record)
 
-    cdef char* _put_csv_value(self, char* out, uint32_t field, uint64_t slot) noexcept nogil:
+    cdef char* _put_csv_value(self, char* out, uint32_t field, const uint64_t* slot) noexcept nogil:
         cdef const FieldText* found
         if self.plans[field].form == FORM_FLAG:
-            out[0] = c"1" if slot else c"0"
+            out[0] = c"1" if slot[0] else c"0"
             return out + 1
+        if self.plans[field].form == FORM_ASCII:
+            return put_csv_characters(out, &self.schema.fields[field], slot)
         if self.plans[field].form == FORM_TEXT or self.plans[field].form == FORM_WORD:
-            found = find_text(&self.schema.fields[field], <int64_t>slot)
+            found = find_text(&self.schema.fields[field], <int64_t>slot[0])
             if found == NULL and self.plans[field].form == FORM_WORD:
                 return NULL
             if found == NULL:
-                return put_whole(out, slot, True, 1, 0)
+                return put_whole(out, slot[0], True, 1, 0)
             memcpy(out, found.plain, found.plain_length)
             return out + found.plain_length
         return put_value(out, &self.plans[field], slot)
@@ -401,7 +403,7 @@ cdef class Encoder:
                 if end == out:  # another signal of this name, which excludes this one, has been written
                     continue
                 memset(out, c",", end - out)
-                end = self._put_csv_value(end, cell.field, row[HEAD_WORDS + record.mask_words + slot])
+                end = self._put_csv_value(end, cell.field, &row[HEAD_WORDS + record.mask_words + slot])
                 if end == NULL:
                     self.left_out += self.plans[cell.field].form != FORM_WORD
                     continue
@@ -478,7 +480,8 @@ cdef class Encoder:
                 if not has_field(row, index - record.first_field):
                     continue
                 end = put_text_of(out, self.json_signals, index)
-                end = put_value(end, &self.plans[index], row[HEAD_WORDS + record.mask_words + index - record.first_field])
+                end = put_value(end, &self.plans[index],
+                                &row[HEAD_WORDS + record.mask_words + index - record.first_field])
                 if end == NULL:
                     self.left_out += self.plans[index].form != FORM_WORD
                 else:

@@ -29,6 +29,7 @@ cdef enum Form:                  # how a slot becomes text
     FORM_FLOAT = 6               # double likewise
     FORM_TEXT = 7                # int64: what its field's table has for it
     FORM_WORD = 8                # the same, and nothing where the table has nothing
+    FORM_ASCII = 9               # the characters themselves
 
 cdef struct FieldPlan:           # one cache line
     char key[KEY_HEAD]           # the beginning of the escaped `,name=`
@@ -55,16 +56,19 @@ cdef RecordPlan* plan_records(Schema schema) except NULL
 cdef FieldPlan* plan_fields(Schema schema) except NULL
 
 # A value that is not decimal; NULL if it is not finite, or a raw value without a word.
-cdef char* put_other(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil
+cdef char* put_other(char* out, FieldPlan* plan, const uint64_t* slot) noexcept nogil
 
-# One value, with NUMBER_ROOM bytes from `out`; its end, or NULL as for put_other.
-cdef inline char* put_value(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil:
-    cdef uint64_t scaled = scale_raw(slot, plan.multiplier, plan.bias)
+# One value, with NUMBER_ROOM bytes from `out`; its end, or NULL as for put_other. `slot` is its place in the row.
+cdef inline char* put_value(char* out, FieldPlan* plan, const uint64_t* slot) noexcept nogil:
+    cdef uint64_t scaled = scale_raw(slot[0], plan.multiplier, plan.bias)
     if scaled < plan.small_limit:
         return put_small(out, scaled)
     if plan.form == FORM_DECIMAL:
         return put_decimal(out, <int64_t>scaled, plan.decimals)
     return put_other(out, plan, slot)
+
+# The characters of a field of FORM_ASCII as one value of a csv row.
+cdef char* put_csv_characters(char* out, const Field* field, const uint64_t* slot) noexcept nogil
 
 cdef inline char* put_key(char* out, const char* head, size_t length, const char* whole) noexcept nogil:
     memcpy(out, head, KEY_HEAD)
@@ -73,7 +77,8 @@ cdef inline char* put_key(char* out, const char* head, size_t length, const char
     return out + length
 
 # `,name=value` of any field; `out` itself, and the field counted, where put_value gives nothing.
-cdef char* put_field(char* out, FieldPlan* plan, const char* text, uint64_t slot, int64_t* left_out) noexcept nogil
+cdef char* put_field(char* out, FieldPlan* plan, const char* text, const uint64_t* slot,
+                     int64_t* left_out) noexcept nogil
 
 # `,name=value` of each field that the row has and that can be written.
 cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, FieldPlan* plans, const char* text,
@@ -104,7 +109,7 @@ cdef inline char* put_fields(char* out, uint64_t* row, RecordPlan* record, Field
                     memcpy(out, plan.key, KEY_HEAD)
                     out = put_small(out + plan.key_length, scaled)
                 else:  # by a call, so that what most fields need stays in registers
-                    out = put_field(out, plan, text, slot[0], left_out)
+                    out = put_field(out, plan, text, slot, left_out)
                 plan += 1
                 slot += 1
     return out

@@ -9,7 +9,8 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from telemetry_core.rows.schema cimport (
-    SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, FieldText, Record, Schema, find_text,
+    MOST_CHARACTERS, SLOT_ASCII, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, FieldText, Record, Schema,
+    find_text, get_characters,
 )
 from telemetry_core.text.texts cimport TEXT_SLACK, put_literal
 
@@ -40,6 +41,8 @@ cdef void _plan_field(FieldPlan* plan, Field* field, const char* text) noexcept:
         plan.form = FORM_TEXT
     elif field.kind == SLOT_WORD:
         plan.form = FORM_WORD
+    elif field.kind == SLOT_ASCII:
+        plan.form = FORM_ASCII
     elif field.kind == SLOT_FLOAT:
         plan.form = FORM_FLOAT
     elif field.decimal:
@@ -57,7 +60,7 @@ cdef void _plan_field(FieldPlan* plan, Field* field, const char* text) noexcept:
 
 
 cdef uint32_t longest_of(const Field* field) noexcept:
-    cdef uint32_t index, longest = 0
+    cdef uint32_t index, longest = 2 * field.characters + 2  # each may have to be escaped
     for index in range(field.text_count):
         longest = max(longest, field.texts[index].quoted_length)
     return longest
@@ -115,26 +118,56 @@ cdef char* put_quoted(char* out, const Field* field, int64_t raw) noexcept nogil
     return out + found.quoted_length
 
 
-cdef char* put_other(char* out, FieldPlan* plan, uint64_t slot) noexcept nogil:
+cdef char* put_characters(char* out, const Field* field, const uint64_t* slot, char quote, char escape) noexcept nogil:
+    cdef char[MOST_CHARACTERS] text
+    cdef size_t index
+    cdef size_t count = get_characters(text, field, slot)
+    out[0] = quote
+    out += 1
+    for index in range(count):
+        if text[index] == quote or text[index] == escape:
+            out[0] = escape
+            out += 1
+        out[0] = text[index]
+        out += 1
+    out[0] = quote
+    return out + 1
+
+
+cdef char* put_csv_characters(char* out, const Field* field, const uint64_t* slot) noexcept nogil:
+    cdef char[MOST_CHARACTERS] text
+    cdef size_t index
+    cdef size_t count = get_characters(text, field, slot)
+    for index in range(count):
+        if text[index] == c"," or text[index] == c'"':
+            return put_characters(out, field, slot, c'"', c'"')
+    memcpy(out, text, count)
+    return out + count
+
+
+cdef char* put_other(char* out, FieldPlan* plan, const uint64_t* slot) noexcept nogil:
     cdef double number
     if plan.form == FORM_FLAG:
-        return put_flag(out, slot != 0)
+        return put_flag(out, slot[0] != 0)
     if plan.form == FORM_TEXT or plan.form == FORM_WORD:
-        return put_quoted(out, plan.field, <int64_t>slot)
+        return put_quoted(out, plan.field, <int64_t>slot[0])
+    if plan.form == FORM_ASCII:
+        return put_characters(out, plan.field, slot, c'"', c"\\")
     if plan.form == FORM_WHOLE_UINT:
-        return put_whole(out, slot, False, plan.multiplier, plan.bias)
+        return put_whole(out, slot[0], False, plan.multiplier, plan.bias)
     if plan.form == FORM_WHOLE_INT:
-        return put_whole(out, slot, True, plan.multiplier, plan.bias)
+        return put_whole(out, slot[0], True, plan.multiplier, plan.bias)
     if plan.form == FORM_FLOAT:
-        memcpy(&number, &slot, 8)
+        memcpy(&number, slot, 8)
     elif plan.form == FORM_INT:
-        number = <double><int64_t>slot
+        number = <double><int64_t>slot[0]
     else:
-        number = <double>slot
+        number = <double>slot[0]
     return put_double(out, number * plan.field.factor + plan.field.offset)
 
 
-cdef char* put_field(char* out, FieldPlan* plan, const char* text, uint64_t slot, int64_t* left_out) noexcept nogil:
+cdef char* put_field(char* out, FieldPlan* plan, const char* text, const uint64_t* slot,
+                     int64_t* left_out) noexcept nogil:
     cdef char* end = put_value(put_key(out, plan.key, plan.key_length, text + plan.field.key), plan, slot)
     if end == NULL:
         left_out[0] += plan.form != FORM_WORD

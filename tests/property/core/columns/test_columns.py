@@ -28,6 +28,8 @@ def fields(draw: st.DrawFn) -> FieldSpec:
     if kind in (SlotKind.TEXT, SlotKind.WORD):
         texts = draw(st.dictionaries(st.integers(-3, 3), st.text(max_size=4)))
         return FieldSpec("f", kind, texts=tuple(texts.items()))
+    if kind is SlotKind.ASCII:
+        return FieldSpec("f", kind, characters=draw(st.integers(1, 24)))
     factor, offset = draw(FACTORS), draw(OFFSETS)
     scale = None
     if kind in (SlotKind.INT, SlotKind.UINT):
@@ -36,8 +38,11 @@ def fields(draw: st.DrawFn) -> FieldSpec:
     return FieldSpec("f", kind, factor, offset, scale)
 
 
-def raw_values(kind: SlotKind) -> st.SearchStrategy[Any]:
-    match kind:
+def raw_values(field: FieldSpec) -> st.SearchStrategy[Any]:
+    match field.kind:
+        case SlotKind.ASCII:
+            printable = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
+            return st.text(printable, min_size=1, max_size=field.characters)
         case SlotKind.BOOL:
             return st.booleans()
         case SlotKind.FLOAT:
@@ -64,7 +69,7 @@ def test_a_column_holds_what_csv_prints(data: st.DataObject) -> None:
     field = data.draw(fields())
     schema = Schema([RecordSpec("m", (field,))])
     samples = SampleBatch(schema)
-    wanted = data.draw(st.lists(st.one_of(st.none(), raw_values(field.kind)), min_size=1, max_size=20))
+    wanted = data.draw(st.lists(st.one_of(st.none(), raw_values(field)), min_size=1, max_size=20))
     fits = field.scale and (field.scale.multiplier, field.scale.bias)
     for row, raw in enumerate(wanted):
         if fits and raw is not None and not -(2**63) <= raw * fits[0] + fits[1] < 2**63:

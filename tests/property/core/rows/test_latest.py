@@ -7,20 +7,27 @@ from telemetry_core.rows.latest import Latest
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-FIELDS = (1, 3, 130)  # of the records: one word of validity, one word, three words
-KINDS = (SlotKind.INT, SlotKind.UINT, SlotKind.FLOAT, SlotKind.BOOL)
+FIELDS = (1, 5, 130)  # of the records: one word of validity, one word, three words
+KINDS = (SlotKind.INT, SlotKind.UINT, SlotKind.FLOAT, SlotKind.BOOL, SlotKind.ASCII)
+
+
+def field_spec(index: int) -> FieldSpec:
+    kind = KINDS[index % len(KINDS)]
+    return FieldSpec(f"f{index}", kind, characters=(4, 17, 24)[index % 3] if kind is SlotKind.ASCII else 0)
+
+
 SCHEMA = Schema(
-    RecordSpec(f"r{fields}", tuple(FieldSpec(f"f{index}", KINDS[index % 4]) for index in range(fields)))
-    for fields in FIELDS
+    RecordSpec(f"r{fields}", tuple(field_spec(index) for index in range(fields))) for fields in FIELDS
 )
-VALUES = {
+VALUES: dict[SlotKind, st.SearchStrategy[int | float | bool | str]] = {
     SlotKind.INT: st.integers(-(2**63), 2**63 - 1),
     SlotKind.UINT: st.integers(0, 2**64 - 1),
     SlotKind.FLOAT: st.floats(allow_nan=False),
     SlotKind.BOOL: st.booleans(),
+    SlotKind.ASCII: st.text("AZ09 ?~", max_size=4),
 }
 Row = tuple[
-    int, int, int, int, dict[int, int | float | bool]
+    int, int, int, int, dict[int, int | float | bool | str]
 ]  # record, tags, channel, stamp, values by field
 
 
@@ -33,7 +40,7 @@ def rows(draw: st.DrawFn) -> Row:
         draw(st.sampled_from((0, 1, 65535))),
         draw(st.integers(0, 65535)),
         draw(st.integers(-(2**63), 2**63 - 1)),
-        {field: draw(VALUES[KINDS[field % 4]]) for field in fields},
+        {field: draw(VALUES[KINDS[field % len(KINDS)]]) for field in fields},
     )
 
 
@@ -41,7 +48,7 @@ def rows(draw: st.DrawFn) -> Row:
 def test_what_is_remembered_is_the_last_of_each_field(batches: list[list[Row]], kept: set[int]) -> None:
     latest = Latest(SCHEMA, kept)
     last: dict[tuple[int, int], tuple[int, int, int, int]] = {}  # channel, stamp, observed, rows
-    values: dict[tuple[int, int], dict[int, tuple[int | float | bool, int, int]]] = {}
+    values: dict[tuple[int, int], dict[int, tuple[int | float | bool | str, int, int]]] = {}
     for observed_ns, batch in enumerate(batches):
         samples = SampleBatch(SCHEMA)
         for record, tags, channel, time_ns, fields in batch:
