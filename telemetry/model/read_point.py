@@ -49,6 +49,12 @@ def row_key(line: bytes) -> bytes:
     return b"%b%b %b" % parts.group(1, 2, 4) if parts else line
 
 
+def measurement_of(line: bytes) -> str:
+    """The measurement of a line; `unknown` if the line is not well formed."""
+    parts = _LINE.fullmatch(line)
+    return _plain(parts[1]) if parts else "unknown"
+
+
 def type_of(value: bytes) -> str:
     """The type of a field, as InfluxDB calls it."""
     if value.startswith(b'"'):

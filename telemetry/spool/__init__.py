@@ -2,9 +2,10 @@
 
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase
 from telemetry.spool.deadletters import DeadLetters, Letter
+from telemetry.spool.figures import Gauges, Recovery
 from telemetry.spool.filesystem import FileSystem, RealFileSystem
 from telemetry.spool.limits import SpoolLimits
-from telemetry.spool.spool import Gauges, Recovery, Spool
+from telemetry.spool.spool import Spool
 
 __all__ = [
     "DeadLetters",

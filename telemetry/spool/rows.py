@@ -1,11 +1,18 @@
 """The rows of a batch's lines: which of them replace others, by series and stamp."""
 
-from telemetry.model.read_point import row_key
+from collections import Counter
+
+from telemetry.model.read_point import measurement_of, row_key
 
 
 def count_lines(lines: bytes) -> int:
     """How many lines these are; the last one may lack its newline."""
     return lines.count(b"\n") + (not lines.endswith(b"\n"))
+
+
+def made(lines: bytes) -> Counter[str]:
+    """How many lines there are of each measurement, as the accounts name them."""
+    return Counter(f"points/made/{measurement_of(line)}" for line in lines.splitlines())
 
 
 def row_keys(lines: bytes) -> set[bytes]:

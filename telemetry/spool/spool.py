@@ -19,24 +19,25 @@ import contextlib
 import errno
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
+from telemetry.ledger import add
 from telemetry.spool.accounts import written
-from telemetry.spool.batch import EncodedBatch, Entry
+from telemetry.spool.batch import EncodedBatch, Entry, lines_of
 from telemetry.spool.compress import compress
 from telemetry.spool.deadletters import DeadLetters
 from telemetry.spool.directory import lock_directory, unusable
+from telemetry.spool.figures import Gauges, Recovery
 from telemetry.spool.filesystem import FileSystem, RealFileSystem
 from telemetry.spool.in_flight import InFlight
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item, Memory
 from telemetry.spool.recovery import read_state
 from telemetry.spool.requeue import Requeue
-from telemetry.spool.rows import count_lines
+from telemetry.spool.rows import count_lines, made
 from telemetry.spool.settled import KINDS, Tally
 from telemetry.spool.state import NO_STATE, check_state
 from telemetry.spool.store import Store
@@ -44,46 +45,6 @@ from telemetry.spool.write_through import MOST_BYTES, WriteThrough
 
 LOOK_EVERY_S = 5.0  # for dead letters that were handed over
 LETTERS_A_LOOK = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What was found when the spool was opened."""
-
-    clean: bool  # the last stop was orderly; if not, what was in memory then is gone
-    accounts: Mapping[str, int]  # as of the last record
-    positions: Mapping[str, int]
-    state: Mapping[str, bytes]  # as of the last record
-    last_sequence: int
-    waiting_points: int
-    newest_ns: int | None  # the latest stamp in the last segment, ns since 1970; None: nothing is stored
-    damaged_points: int  # found damaged now
-    torn_bytes: int  # of a commit that was never accepted
-    adopted_points: int  # that a process left in memory; the other fields include them
-
-
-@dataclass(frozen=True, slots=True)
-class Gauges:
-    """How the spool is now. Bytes written and syncs count from when it was opened."""
-
-    waiting_disk_points: int
-    waiting_memory_points: int
-    oldest_age_s: float  # of the oldest segment that waits, 0 if nothing does
-    disk_bytes: int
-    cap_bytes: int
-    memory_bytes: int
-    segments: int
-    records: int
-    payload_bytes: int
-    bytes_written: int
-    syncs: int
-    never_on_disk_points: int  # settled from memory while the disk refused, since the spool was made
-    volatile: str  # why the disk refuses; empty if it does not
-
-    @property
-    def waiting_points(self) -> int:
-        """Return the points that wait anywhere."""
-        return self.waiting_disk_points + self.waiting_memory_points
 
 
 class Spool:
@@ -181,11 +142,18 @@ class Spool:
         adopted = []
         if self._write_through is not None:
             for left in self._write_through.left():
-                is_next = written(left.accounts) - written(self._accounts) == left.batch.points
-                if clean or left.sequence <= self._sequence or not is_next:
+                points = written(left.accounts) - written(self._accounts)
+                replacing = left.replacing if points != left.batch.points else None
+                if replacing is not None:
+                    points -= replacing.points
+                if clean or left.sequence <= self._sequence or points != left.batch.points:
                     self._write_through.pass_over(left.sequence)
                     continue
-                self._sequence = left.sequence - 1
+                if replacing is not None:  # it has no record yet: a commit has taken neither
+                    self._sequence = max(self._sequence, left.sequence - 2)
+                    self._append_replacing(replacing)
+                    adopted.append(replacing)
+                self._sequence = max(self._sequence, left.sequence - 1)
                 self._accounts, self._positions, self._state = left.accounts, left.positions, left.state
                 self._append(left.batch, Tally())
                 adopted.append(left.batch)
@@ -201,16 +169,20 @@ class Spool:
         positions: Mapping[str, int],
         boot_id: str,
         state: Mapping[str, bytes] = NO_STATE,
+        replacing: LineBuffer | None = None,
     ) -> bool:
         """Keep the batch that is appended next, as far as it has come, from a death of this process.
 
-        lines: all of it so far. boot_id: empty if stamps count from 1970. The others: as for `append`.
+        lines: all of it so far. boot_id: empty if stamps count from 1970. The others: as for `append`, which
+        follows at once where there are `replacing` lines.
         Returns False if it must be tried again. Costs nothing on disk. For the thread that appends.
         """
         if self._write_through is None:
             return True
         with self._lock:  # a commit in another thread forgets batches
-            return self._write_through.keep(self._sequence + 1, lines, accounts, positions, boot_id, state)
+            return self._write_through.keep(
+                self._sequence + 1, lines, accounts, positions, boot_id, state, replacing
+            )
 
     def is_behind(self) -> bool:
         """Whether so much waits for a commit that no more should be appended until it is over."""
@@ -226,20 +198,32 @@ class Spool:
         accounts: Mapping[str, int],
         positions: Mapping[str, int],
         state: Mapping[str, bytes] = NO_STATE,
+        replacing: EncodedBatch | None = None,
     ) -> None:
         """Add a batch to the open commit.
 
         `accounts` and `positions`: all of them, as of the end of this batch. `state`: what `recovery` of the
         next start has if nothing comes after this batch. ValueError if that is too much for one name.
+        `replacing`: rows of the same frames that replace earlier ones. They get a record of their own, before
+        the batch's and in the same commit.
         """
         check_state(state)
         with self._lock:
             self._is_fed = True
+            if replacing is not None:
+                if self._write_through is not None:
+                    self._write_through.renumber(self._sequence + 1)
+                self._append_replacing(replacing)
             self._accounts, self._positions = dict(accounts), dict(positions)
             self._state = dict(state) if state else NO_STATE
             self._append(batch, Tally())
             if self._write_through is not None:
                 self._write_through.appended(self._sequence)
+
+    def _append_replacing(self, batch: EncodedBatch) -> None:
+        """With all else as of the record before: what its frames made beside it is not there yet."""
+        self._accounts = add(self._accounts, made(lines_of(batch)))
+        self._append(batch, Tally())
 
     def _append(self, batch: EncodedBatch, revived: Tally) -> None:
         self._sequence += 1

@@ -23,30 +23,22 @@ import hashlib
 import json
 import os
 import re
-import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.ownership import create_in, open_trusted, opened_folder, read_own_file
 from telemetry.spool.batch import EncodedBatch, TimeBase
-from telemetry.spool.compress import compress, crc32
-from telemetry.spool.state import NO_STATE, check_state, pack_state, unpack_state
+from telemetry.spool.compress import compress
+from telemetry.spool.piece import EMPTIED, MAGIC, PieceEncoder, pieces_of
+from telemetry.spool.state import NO_STATE, check_state, pack_state
 
 MOST_BYTES = 16 * 1024 * 1024  # of all files
 MOST_EMPTIED = 2  # files that wait to be used again
 MOST_EMPTIED_BYTES = 2 * 1024 * 1024  # of each
 MOST_DESCRIPTORS = 4  # of files whose batches wait for their commit
-_HEAD = "<4sIIIIqqB"  # magic; bytes of texts, numbers, bytes, number of lines; stamps; flags
-_PIECE = struct.Struct(_HEAD)  # after it: numbers, texts, check, lines
-_ORDERED = 1
-_HAS_STATE = 2
-_STATE_BYTES = struct.Struct("<I")  # 0: as in the piece before; after it: state, names
-_CHECK = struct.Struct("<I")  # CRC-32 of all but magic and check, going on from the piece before
-_MAGIC = b"nTo\x02"
-_EMPTIED = b"nTe\x02"  # in the place of the first piece's magic
 _NAME = re.compile(r"(nev-telemetry\.[0-9a-f]{16}\.)(\d{15})\.batch")
 
 
@@ -59,6 +51,7 @@ class Left:
     accounts: Mapping[str, int]
     positions: Mapping[str, int]
     state: Mapping[str, bytes]
+    replacing: EncodedBatch | None  # goes before it, unless it is on disk
 
 
 @dataclass(slots=True)
@@ -91,7 +84,7 @@ class WriteThrough:
         self._check = 0  # of its last piece
         self._names: tuple[str, ...] = ()  # of the last piece of all
         self._names_json = b""  # they, as JSON
-        self._head = _PIECE  # with as many numbers
+        self._encoder = PieceEncoder(0)  # with as many numbers
         self._has_names = False  # the newest file has them
         self._state = NO_STATE  # of its last piece
         self._has_gap = False  # a batch that waits for its commit is not kept
@@ -104,11 +97,13 @@ class WriteThrough:
         positions: Mapping[str, int],
         boot_id: str,
         state: Mapping[str, bytes] = NO_STATE,
+        replacing: LineBuffer | None = None,
     ) -> bool:
         """Keep the batch that will get this number, as far as it has come; return whether it is kept.
 
         lines: all of it so far. accounts, positions, state: as of its end. boot_id: empty if stamps count
-        from 1970. ValueError if the state is too much for one name.
+        from 1970. ValueError if the state is too much for one name. replacing: what goes before it as a batch
+        of its own; the batch is then complete.
         Where the folder refuses, or the disk has refused for long, nothing is kept until the next commit.
         """
         check_state(state)
@@ -121,8 +116,8 @@ class WriteThrough:
             if names != self._names:
                 self._names, self._has_names = names, False
                 self._names_json = json.dumps([self._origin, *names]).encode()
-                self._head = struct.Struct(f"{_HEAD}{len(names) - 2}q")
-            self._append(lines, (*accounts.values(), *positions.values()), state)
+                self._encoder = PieceEncoder(len(names) - 2)
+            self._append(lines, (*accounts.values(), *positions.values()), state, replacing)
         except OSError:
             self._give_up()
         if self._size_bytes > MOST_BYTES:
@@ -145,26 +140,27 @@ class WriteThrough:
         self._has_names = False
         self._state = NO_STATE
 
-    def _append(self, lines: LineBuffer, numbers: tuple[int, ...], state: Mapping[str, bytes]) -> None:
+    def _append(
+        self,
+        lines: LineBuffer,
+        numbers: tuple[int, ...],
+        state: Mapping[str, bytes],
+        replacing: LineBuffer | None,
+    ) -> None:
         file = self._newest
         if file is None or file.descriptor is None:
             raise OSError(errno.EBADF, "an earlier piece was not taken")
         with memoryview(lines) as view, view[self._kept_bytes :] as new:
-            texts = b"" if self._has_names else self._names_json
-            flags = _ORDERED * lines.overlaps
-            if state:
-                packed = b"" if state == self._state else pack_state(state)
-                texts = b"".join((_STATE_BYTES.pack(len(packed)), packed, texts))
-                flags |= _HAS_STATE
-            head = self._head.pack(
-                *(_MAGIC, len(texts), len(numbers), len(new)),
-                *(lines.lines, lines.first_ns, lines.last_ns, flags),
-                *numbers,
+            parts, check = self._encoder.encode(
+                lines,
+                new,
+                numbers,
+                b"" if self._has_names else self._names_json,
+                packed_state=None if not state else b"" if state == self._state else pack_state(state),
+                replacing=replacing if replacing is not None and replacing.lines else None,
+                check=self._check,
             )
-            head += texts
-            check = crc32(new, crc32(head[len(_MAGIC) :], self._check))
-            size_bytes = len(head) + _CHECK.size + len(new)
-            parts = (head, _CHECK.pack(check), new)
+            size_bytes = sum(map(len, parts))
             written = os.pwritev(file.descriptor, parts, file.size_bytes)
         if written != size_bytes:
             raise OSError(errno.ENOSPC, "a piece was taken in part")
@@ -262,7 +258,7 @@ class WriteThrough:
         """Remove what this user left of a spool that no longer exists: nothing would ever adopt it."""
         with contextlib.suppress(OSError, ValueError, LookupError):
             content = read_own_file(folder, name, 2 * MOST_BYTES)
-            first = next(_pieces(content.replace(_EMPTIED, _MAGIC, 1)), None)
+            first = next(pieces_of(content.replace(EMPTIED, MAGIC, 1)), None)
             if first is None:
                 return
             spool = Path(json.loads(first.names_json)[0].split(" ", 2)[2])
@@ -270,7 +266,7 @@ class WriteThrough:
                 os.unlink(name, dir_fd=folder)
 
     def _read(self, sequence: int, content: bytes) -> Left | None:
-        pieces = list(_pieces(content))
+        pieces = list(pieces_of(content))
         lines = b"".join(piece.lines for piece in pieces)
         names_json = next((piece.names_json for piece in reversed(pieces) if piece.names_json), b"[]")
         if not pieces or lines.count(b"\n") != pieces[-1].points:
@@ -278,26 +274,31 @@ class WriteThrough:
         last = pieces[-1]
         state = NO_STATE
         try:
-            for piece in pieces:
-                state = piece.state_after(state)
             origin, boot_id, *names = json.loads(names_json)
             if origin != self._origin:
                 return None
             split = names.index("")
-            batch = EncodedBatch(
-                payload=compress(lines),
-                points=last.points,
-                first_ns=last.first_ns,
-                last_ns=last.last_ns,
-                ordered=last.ordered,
-                time_base=TimeBase.BOOT if boot_id else TimeBase.UNIX,
-                boot_id=boot_id,
-            )
+            batches = [
+                EncodedBatch(
+                    payload=compress(each.lines),
+                    points=each.points,
+                    first_ns=each.first_ns,
+                    last_ns=each.last_ns,
+                    ordered=each.ordered,
+                    time_base=TimeBase.BOOT if boot_id else TimeBase.UNIX,
+                    boot_id=boot_id,
+                )
+                for each in (last.replacing, replace(last, lines=lines))
+                if each is not None and each.points
+            ]
             accounts = dict(zip(names[:split], last.numbers[:split], strict=True))
             positions = dict(zip(names[split + 1 :], last.numbers[split:], strict=True))
+            for piece in pieces:
+                state = piece.state_after(state)
         except (ValueError, TypeError):
             return None
-        return Left(sequence, batch, accounts, positions, state)
+        *before, batch = batches
+        return Left(sequence, batch, accounts, positions, state, before[0] if before else None)
 
     def _name(self, sequence: int) -> str:
         return f"{self._prefix}{sequence:015d}.batch"
@@ -327,7 +328,7 @@ class WriteThrough:
         ):
             return False
         try:
-            os.pwrite(file.descriptor, _EMPTIED, 0)
+            os.pwrite(file.descriptor, EMPTIED, 0)
         except OSError:
             return False
         file.size_bytes = 0
@@ -352,52 +353,6 @@ def _let_go(file: _File) -> None:
     if file.descriptor is not None:
         descriptor, file.descriptor = file.descriptor, None
         os.close(descriptor)
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivered:
-    names_json: bytes  # names, as JSON; empty: those of the piece before
-    numbers: tuple[int, ...]
-    points: int  # of the batch, up to its end
-    first_ns: int
-    last_ns: int
-    ordered: bool
-    lines: bytes
-    packed_state: bytes | None  # None: there is none; empty: that of the piece before
-
-    def state_after(self, before: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        """The state as of its end; before: as of its beginning."""
-        if self.packed_state is None:
-            return NO_STATE
-        return unpack_state(self.packed_state) if self.packed_state else before
-
-
-def _pieces(content: bytes) -> Iterator[_Delivered]:
-    """The whole pieces that follow one another, up to the first that does not."""
-    at = check = 0
-    while len(content) - at >= _PIECE.size:
-        magic, texts_bytes, count, lines_bytes, points, first_ns, last_ns, flags = _PIECE.unpack_from(
-            content, at
-        )
-        numbers_at = at + _PIECE.size
-        texts_at = numbers_at + 8 * count
-        check_at = texts_at + texts_bytes
-        end = check_at + _CHECK.size + lines_bytes
-        if magic != _MAGIC or end > len(content):
-            return
-        lines = content[end - lines_bytes : end]
-        check = crc32(lines, crc32(content[at + len(_MAGIC) : check_at], check))
-        if _CHECK.unpack_from(content, check_at) != (check,):
-            return
-        numbers = struct.unpack_from(f"<{count}q", content, numbers_at)
-        names_json, packed_state = content[texts_at:check_at], None
-        if flags & _HAS_STATE:
-            state_at = texts_at + _STATE_BYTES.size
-            names_at = state_at + _STATE_BYTES.unpack_from(content, texts_at)[0]
-            packed_state, names_json = content[state_at:names_at], content[names_at:check_at]
-        ordered = bool(flags & _ORDERED)
-        yield _Delivered(names_json, numbers, points, first_ns, last_ns, ordered, lines, packed_state)
-        at = end
 
 
 def keeping_in_memory(boot_id: str) -> Callable[[Path], WriteThrough | None]:
