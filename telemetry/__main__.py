@@ -27,6 +27,8 @@ COMMANDS = {
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
     "signals": "the signals of a database, and what a log holds of each",
     "plot": "values of a log's signals over time as a picture, PNG or SVG",
+    "sessions": "charging sessions: from where to where, how much, how long, who ended them and why",
+    "session": "one charging session: all about it as text, a page of HTML, or a picture",
     "map": "propose the [[map]] of a configuration from a database and a log",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
     "files": "write out the unit, udev and sysctl files, a first configuration and the dashboards",

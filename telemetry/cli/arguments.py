@@ -13,6 +13,8 @@ from telemetry.model.instant import read_instant
 
 Value = TypeVar("Value")
 
+SERVER_OPTIONS = ("url", "org", "bucket", "database", "token_file", "username", "password_file")
+
 
 def read_as(read: Callable[[str], Value]) -> Callable[[str], Value]:
     """Return `read` as a type of argparse, which shows what its ValueError says."""
@@ -61,6 +63,28 @@ def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = 
     parser.add_argument(
         "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
     )
+
+
+def add_server_arguments(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add SERVER_OPTIONS: where an InfluxDB is, and how it knows us."""
+    group.add_argument("--url", metavar="URL", help="the server's address")
+    group.add_argument("--database", metavar="NAME", help="the database of InfluxDB 1.x")
+    group.add_argument("--bucket", metavar="NAME", help="the bucket of InfluxDB 2.x and later")
+    group.add_argument("--org", metavar="NAME", help="the organisation that the bucket belongs to")
+    group.add_argument(
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        help="its one line is the token; only its owner may read it",
+    )
+    group.add_argument("--username", metavar="NAME", help="of InfluxDB 1.x")
+    group.add_argument("--password-file", metavar="FILE", type=Path, help="as --token-file")
+
+
+def given_values(arguments: argparse.Namespace, keys: Iterable[str]) -> dict[str, str | bool]:
+    """Return what was given of these, as a configuration has it."""
+    given = {key: getattr(arguments, key) for key in keys if getattr(arguments, key)}
+    return {key: str(value.absolute()) if isinstance(value, Path) else value for key, value in given.items()}
 
 
 def add_signal_argument(parser: argparse.ArgumentParser, purpose: str) -> None:

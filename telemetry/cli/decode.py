@@ -11,9 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from telemetry.cli.arguments import (
+    SERVER_OPTIONS,
     add_database_arguments,
+    add_server_arguments,
     add_signal_argument,
     add_time_bounds,
+    given_values,
     positive,
     read_as,
     refuse_databases,
@@ -60,7 +63,7 @@ _SAYING_WHAT = (  # of the options, besides files and target: a configuration sa
 )
 _OR_CONFIGURED = (*_SAYING_WHAT, "dbc", "protect", "messages")
 _OF_CAN = ("signal", "from_time", "to_time", "unknown")
-_TARGET = ("url", "org", "bucket", "database", "token_file", "username", "password_file", "create")
+_TARGET = (*SERVER_OPTIONS, "create")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -180,18 +183,7 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
         "says comes from INFLUXDB_V2_URL, _ORG, _BUCKET and _TOKEN. An "
         "interrupted decode, started again with the same arguments, goes on where it was.",
     )
-    influx.add_argument("--url", metavar="URL", help="the server's address")
-    influx.add_argument("--database", metavar="NAME", help="the database of InfluxDB 1.x")
-    influx.add_argument("--bucket", metavar="NAME", help="the bucket of InfluxDB 2.x and later")
-    influx.add_argument("--org", metavar="NAME", help="the organisation that the bucket belongs to")
-    influx.add_argument(
-        "--token-file",
-        metavar="FILE",
-        type=Path,
-        help="its one line is the token; only its owner may read it",
-    )
-    influx.add_argument("--username", metavar="NAME", help="of InfluxDB 1.x")
-    influx.add_argument("--password-file", metavar="FILE", type=Path, help="as --token-file")
+    add_server_arguments(influx)
     influx.add_argument("--create", action="store_true", help="the bucket or database, if it is missing")
     influx.add_argument(
         "--spool", metavar="DIR", type=Path, help="where points wait; default: a folder of the user's state"
@@ -397,7 +389,7 @@ def _into_parquet(arguments: argparse.Namespace, screen: Screen) -> None:
 
 
 def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) -> int:
-    options = {key: _text(getattr(arguments, key)) for key in _TARGET if getattr(arguments, key)}
+    options = given_values(arguments, _TARGET)
     if arguments.output:
         raise UsageError(f"stands beside {_flag('influx')}", where="--output", hint="leave one of them out")
     from telemetry.decode.influx import Job, deliver  # with the sink, which the other formats do without
@@ -411,10 +403,6 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
     spool = arguments.spool or spool_directory(os.environ, influx, [*arguments.logs, *files], said)
     job = Job(arguments.logs, files, said, influx, spool, arguments.give_up_after)
     return deliver(job, make_decoder, screen, clock)
-
-
-def _text(value: str | bool | Path) -> str | bool:
-    return str(value.absolute()) if isinstance(value, Path) else value
 
 
 def _flag(key: str) -> str:

@@ -1,25 +1,15 @@
 """What arrived: numbers about one vehicle, asked of the database.
 
-By InfluxQL, since every InfluxDB answers it: 1.x, 2.4 and later (a bucket is a database there), 3.x. Requests
-go through the sink's own client, so address, TLS and credentials are those of the gateway.
 Only the numbers of an answer are shown, never its words.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from telemetry.clock import Clock
 from telemetry.demo.sampling import Series
-from telemetry.errors import UnavailableError
-from telemetry.sinks.influx.client import InfluxClient
+from telemetry.overview.influx_tables import ROWS, InfluxTables, quoted
 from telemetry.sinks.influx.settings import InfluxSettings
-from telemetry.sinks.influx.verdict import Answer
-
-_TIMEOUT_S = 30.0
-_ANSWER_BYTES = 16 * 1024 * 1024
-_ROWS = 20_000  # of one answer: about a megabyte
 
 
 class Readback(Protocol):
@@ -48,16 +38,14 @@ class InfluxReadback:
     def __init__(self, settings: InfluxSettings, vehicle: str, clock: Clock) -> None:
         self.name = "InfluxDB"
         self._vehicle = vehicle
-        self._url = settings.url
-        patient = replace(settings, request_timeout_s=_TIMEOUT_S)
-        self._client = InfluxClient(patient, clock, answer_bytes=_ANSWER_BYTES)
+        self._tables = InfluxTables(settings, clock)
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        self._tables.close()
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:
-        columns, rows = self._table(_select("count(*)", self._of(measurement, source)))
+        columns, rows = self._tables.table(_select("count(*)", self._of(measurement, source)))
         row = rows[0] if rows else []
         return {
             name.removeprefix("count_"): int(count)
@@ -71,40 +59,24 @@ class InfluxReadback:
         before = ""
         while True:
             found = self._of(measurement, source) + before
-            _, rows = self._table(f"{_select(_quoted(field), found)} ORDER BY time LIMIT {_ROWS}")
+            _, rows = self._tables.table(f"{_select(quoted(field), found)} ORDER BY time LIMIT {ROWS}")
             times_ns += [int(row[0]) for row in rows]
             values += [float(row[1]) for row in rows]
-            if len(rows) < _ROWS:
+            if len(rows) < ROWS:
                 return Series(times_ns, values)
             before = f" AND time > {times_ns[-1]}"
 
     def means(
         self, measurement: str, source: str, fields: Sequence[str], every_ns: int
     ) -> Mapping[str, Series]:
-        what = ", ".join(f"mean({_quoted(field)}) AS {_quoted(field)}" for field in fields)
+        what = ", ".join(f"mean({quoted(field)}) AS {quoted(field)}" for field in fields)
         query = f"{_select(what, self._of(measurement, source))} AND time > 0"
-        columns, rows = self._table(f"{query} GROUP BY time({every_ns}ns) fill(none)")
+        columns, rows = self._tables.table(f"{query} GROUP BY time({every_ns}ns) fill(none)")
         return {field: _column(rows, columns.index(field)) for field in fields if field in columns}
 
     def _of(self, measurement: str, source: str) -> str:
         """What to select from: this vehicle's points of a measurement and source."""
-        return f"{_quoted(measurement)} WHERE vehicle = '{self._vehicle}' AND source = '{source}'"
-
-    def _table(self, query: str) -> tuple[list[str], list[list[Any]]]:
-        """Columns, `time` first, and rows; none when there is nothing."""
-        answer = self._client.query(query)
-        if not isinstance(answer, Answer):
-            raise UnavailableError(f"does not answer: {answer.failure.value}", where=self._url)
-        if answer.status != 200:
-            raise UnavailableError(f"answers {answer.status} to a query", where=self._url)
-        try:
-            result = json.loads(answer.body)["results"][0]
-            if result.get("error"):
-                raise UnavailableError("refuses a query", where=self._url)
-            series = result.get("series")
-            return (list(series[0]["columns"]), list(series[0]["values"])) if series else ([], [])
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise UnavailableError("answers something else than InfluxQL's JSON", where=self._url) from error
+        return f"{quoted(measurement)} WHERE vehicle = '{self._vehicle}' AND source = '{source}'"
 
 
 def bucket_means(series: Series, every_ns: int) -> Series:
@@ -117,10 +89,6 @@ def bucket_means(series: Series, every_ns: int) -> Series:
 
 def _select(what: str, source: str) -> str:
     return " ".join(("SELECT", what, "FROM", source))
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
 
 
 def _column(rows: Iterable[Sequence[Any]], index: int) -> Series:

@@ -23,6 +23,7 @@ from telemetry_core.frames.traffic import ChannelTraffic, Traffic
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.latest import Latest, Remembered
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.clock import Clock
 from telemetry.live.standing import Standing
@@ -37,6 +38,7 @@ MAX_MESSAGES = 200
 MAX_SIGNALS = 4000  # in all messages together
 MESSAGES_FOR_S = 10.0
 RATE_OVER_S = 2.0
+REMAINING = "remaining_min"  # the field of a charging protocol's message; the data model has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class TimedEvent:
 class LiveSnapshot:
     """The state of one moment.
 
+    modelled: of the data model, and what charging protocols say of the time that remains;
     standing: events that still hold, the worst first; counted: of each pack, the fields that the service
     itself counts; messages: None unless a client asked; messages_left_out: how many more there are;
     unmatched: ids without a message, likewise; unmatched_left_out: frames of further ones.
@@ -170,7 +173,9 @@ class LiveState:
         self._counted.clear()
         self._messages = None
         self._readers: dict[int, list[tuple[str, Reader, str]]] = {}
-        modelled = [index for index, spec in enumerate(schema.specs) if spec.modelled]
+        modelled = [
+            index for index, spec in enumerate(schema.specs) if spec.modelled or says_what_remains(spec)
+        ]
         self._message_records = [
             index
             for index, spec in enumerate(schema.specs)
@@ -320,6 +325,11 @@ class LiveState:
             is_one_bus = len(numbers) == 1
             load_pct = bit_rate.load_pct(nominal, data) if bit_rate and is_one_bus else None
             yield SourceTraffic(source, frames, load_pct)
+
+
+def says_what_remains(spec: RecordSpec) -> bool:
+    """Whether it is a message of a charging protocol that says how long the charge will go on."""
+    return not spec.modelled and any(each.name == REMAINING for each in spec.fields)
 
 
 def _passed_s(before: _Counted, counted: _Counted, channels: Iterable[int]) -> float:

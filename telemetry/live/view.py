@@ -13,9 +13,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from telemetry.ledger import Counters, sources
-from telemetry.live.state import STALE_S, Entity, LiveSnapshot, MessageEntity, SourceTraffic, TimedEvent
+from telemetry.live.state import (
+    REMAINING,
+    STALE_S,
+    Entity,
+    LiveSnapshot,
+    MessageEntity,
+    SourceTraffic,
+    TimedEvent,
+)
 from telemetry.live.troubles import troubles
 from telemetry.live.values import Value
+from telemetry.model.event_codes import Level
 
 _DIGITS = re.compile(r"([0-9]+)")
 CELLS_V, TEMPS_C = "cells_v", "temps_c"
@@ -34,7 +43,10 @@ def live_view(
         **shown,
         "troubles": troubles(status, snapshot.standing),
         "packs": [_pack(group, snapshot, now_s) for group in _by_tag(snapshot.modelled, "pack")],
-        "chargers": _chargers(snapshot.modelled, "charger", now_s),
+        "chargers": [
+            charger | {"plug": _plug(charger, snapshot, now_s)}
+            for charger in _chargers(snapshot.modelled, "charger", now_s)
+        ],
         "meters": _chargers(snapshot.modelled, "meter", now_s),
         "sources": _sources(snapshot.traffic, status["accounts"], status["state"]),
         "events": [_event(each) for each in snapshot.events],
@@ -146,6 +158,37 @@ def _charger(entities: list[Entity], measurement: str, now_s: float) -> dict[str
         "age_s": _age_s(max(each.known_s for each in entities), now_s),
         "values": values,
         "stale": _stale(known_s, now_s),
+    }
+
+
+def _plug(charger: Mapping[str, Any], snapshot: LiveSnapshot, now_s: float) -> dict[str, Any] | None:
+    """What else is known of a charge: None of a charger that reports no phase.
+
+    values: state of charge of the only pack of its source, minutes that remain; error: the last one.
+    """
+    if "phase" not in charger["values"]:
+        return None
+    beside = [entity for entity in snapshot.modelled if entity.tags["source"] == charger["source"]]
+    packs = {entity.tags["pack"] for entity in beside if "pack" in entity.tags}
+    values: dict[str, Value] = {}
+    known_s: dict[str, float] = {}
+    for name in ("soc_pct", REMAINING):
+        for entity in beside:
+            is_of_charge = len(packs) == 1 if "pack" in entity.tags else "charger" not in entity.tags
+            if name in entity.values and is_of_charge:
+                values[name], known_s[name] = entity.values[name], entity.values_known_s[name]
+    errors = (
+        each
+        for each in snapshot.events
+        if each.event.charger == charger["charger"]
+        and each.event.active
+        and each.event.level > Level.INFORMATION
+    )
+    error = next(errors, None)
+    return {
+        "values": values,
+        "stale": _stale(known_s, now_s),
+        "error": None if error is None else {"time_ns": error.time_ns, "text": error.event.text},
     }
 
 

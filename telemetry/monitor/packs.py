@@ -52,6 +52,8 @@ _TEMPERATURES = ("temp_min_c", "temp_max_c")
 _CHARGER = (
     *_ELECTRICAL,
     ("phase", "phase", "{}", ""),
+    ("soc_pct", "SOC", "{:.0f}", "%"),
+    ("remaining_min", "left", "{:.0f}", "min"),
     ("requested_voltage_v", "asked", "{:.1f}", "V"),
     ("requested_current_a", "asked", "{:+.1f}", "A"),
     ("max_voltage_v", "at most", "{:.1f}", "V"),
@@ -94,11 +96,14 @@ def pack_lines(pack: Json, width: int) -> Iterator[Text]:
 
 def charger_lines(kind: str, charger: Json, width: int) -> Iterator[Text]:
     """One charger, or the meter beside it, as `kind` says: a heading and its values."""
-    values, stale = charger["values"], set(charger["stale"])
+    plug = charger.get("plug") or {"values": {}, "stale": [], "error": None}
+    values, stale = charger["values"] | plug["values"], {*charger["stale"], *plug["stale"]}
     title = line((f"{kind} {charger['charger']} · {charger['source']}", Style.HEADING))
     yield rule(title, age(charger["age_s"]), width)
     others = _others(values, stale, {row[0] for row in _CHARGER})
     yield from flow([*_values(_CHARGER, values, stale), *others], width)
+    if plug["error"] is not None:
+        yield line((" last error ", Style.LABEL), (plug["error"]["text"], Style.WARNING))
 
 
 def reading(words: str, *, is_stale: bool, style: str = "") -> Text:

@@ -112,6 +112,31 @@ def test_everything_that_the_service_reports_is_on_the_page(rig: WebRig, browser
         expect(page.locator("#events")).to_contain_text("source lost")
 
 
+def test_a_plug_has_its_phase_state_of_charge_power_and_time_left_and_its_last_error(
+    rig: WebRig, browser: Browser
+) -> None:
+    (charger,) = rig.status["live"]["chargers"]
+    charger["values"] |= {"power_w": 43_210.0, "phase": "charging"}
+    charger |= {"stale": [], "age_s": 0.5}
+    charger["plug"] = {
+        "values": {"soc_pct": 43.0, "remaining_min": 12},
+        "stale": ["remaining_min"],
+        "error": {"time_ns": 1_700_000_000_000_000_000, "text": "<b>no CCS</b> for 1.0 s"},
+    }
+    with opened(browser, rig.url, width=360) as watched:
+        figures = watched.page.locator("#chargers .figures dd")
+        expect(figures).to_have_text(["charging", "43 %", "+43.2 kW", "12 min"])
+        expect(figures.nth(3)).to_have_class("is-stale")
+        expect(figures.nth(1)).not_to_have_class("is-stale")
+        expect(watched.page.locator("#chargers .facts")).to_contain_text("28.10 V")
+        error = watched.page.locator("#chargers .plug-error")
+        expect(error).to_have_text("Last error, 14 Nov 22:13: <b>no CCS</b> for 1.0 s")
+        assert watched.overflow_px() == 0
+        assert watched.errors == []
+        charger["plug"]["error"] = None
+        expect(error).to_be_hidden()
+
+
 def test_what_is_wrong_stands_in_one_line_at_the_top_and_nothing_is_green_then(
     rig: WebRig, browser: Browser
 ) -> None:

@@ -1,8 +1,10 @@
 """Sessions made by hand: a good charge, one with a reconnect, one that was cut off."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
+from telemetry.model.point import line
 
 NS = 1_000_000_000
 START_NS = 1_772_355_600 * NS  # 2026-03-01T09:00:00Z
@@ -142,3 +144,22 @@ def cut() -> Session:
         phases=phases(1, 0.0, charging_s, is_ended=False),
         curve=points,
     )
+
+
+def session_lines(session: Session) -> list[str]:
+    """The session as line protocol, as the data model has it."""
+    tags = {"vehicle": session.vehicle, "pack": session.pack, "charger": session.charger}
+    begun = f"{datetime.fromtimestamp(session.start_ns // NS, UTC):%FT%T}.{session.start_ns % NS:09d}Z"
+    made = [line("charging_session", tags, dict(session.values()), session.start_ns)]
+    for phase in session.phases:
+        values: dict[str, float | bool | str | None] = {
+            "session_start": begun,
+            "attempt": float(phase.attempt),
+            "phase": phase.phase,
+            "duration_s": phase.duration_s,
+        }
+        made.append(line("charging_phase", tags, values, phase.start_ns))
+    for point in session.curve:
+        fields = {name: value for name, value in asdict(point).items() if name != "at_ns"}
+        made.append(line("charging_curve", tags, {"session_start": begun, **fields}, point.at_ns))
+    return [each.decode() for each in made]

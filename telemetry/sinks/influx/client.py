@@ -85,6 +85,8 @@ class InfluxClient:
     def query(self, text: str) -> Answer | NoAnswer:
         """Ask by InfluxQL, which every InfluxDB answers at `/query`. Raises ConfigError as `write` does."""
         parameters = {"db": self._settings.v1_database, "epoch": "ns", "q": text}
+        if self._settings.v1_retention_policy:
+            parameters["rp"] = self._settings.v1_retention_policy
         return self._request(Api.V1, "GET", "/query", parameters, {}, b"")
 
     def describe(self) -> str:

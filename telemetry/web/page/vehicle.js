@@ -1,7 +1,7 @@
 // Packs, chargers and meters as cards.
 
 import { Curve } from "./curves.js";
-import { element } from "./dom.js";
+import { element, setText } from "./dom.js";
 import { moment, STALE_S } from "./format.js";
 import { TileMap } from "./tiles.js";
 import { Flags, showAge, Values } from "./values.js";
@@ -41,8 +41,14 @@ const FLAGS = [
   { field: "charge_enabled", on: "charge on", off: "⚠ charge off" },
   { field: "discharge_enabled", on: "discharge on", off: "⚠ discharge off" },
 ];
-const CHARGER_FACTS = [
+const PLUG = [
   { field: "phase", label: "Phase" },
+  { field: "soc_pct", label: "State of charge", unit: "%", decimals: 0, bar: true },
+  { field: "power_w", label: "Power", unit: "kW", decimals: 1, factor: 0.001, sign: true },
+  { field: "remaining_min", label: "Time left", unit: "min", decimals: 0 },
+];
+const PLUG_FACTS = ELECTRICAL.filter((row) => row.field !== "power_w");
+const CHARGER_FACTS = [
   { field: "requested_voltage_v", label: "Asked for", unit: "V", decimals: 1 },
   { field: "requested_current_a", label: "Asked for", unit: "A", decimals: 1, sign: true },
   { field: "max_voltage_v", label: "At most", unit: "V", decimals: 1 },
@@ -164,11 +170,19 @@ export class PackCard extends Card {
 export class ChargerCard extends Card {
   constructor(charger, kind = "Charger") {
     super(`${kind} ${charger.charger}`, charger.source);
-    this.root.append(this.facts.root);
+    this.error = element("p", { class: "plug-error" });
+    this.root.append(this.facts.root, this.error);
   }
 
   show(charger, waited_s) {
-    const facts = [...CHARGER_FACTS, ...others(charger.values, ELECTRICAL, CHARGER_FACTS)];
-    this.showValues(charger.values, charger, ELECTRICAL, facts, waited_s);
+    const plug = charger.plug ?? null;
+    const values = { ...charger.values, ...plug?.values };
+    const received = { ...charger, stale: [...charger.stale, ...(plug?.stale ?? [])] };
+    const figures = plug ? PLUG : ELECTRICAL;
+    const known = plug ? [...PLUG_FACTS, ...CHARGER_FACTS] : CHARGER_FACTS;
+    this.showValues(values, received, figures, [...known, ...others(values, figures, known)], waited_s);
+    const error = plug?.error ?? null;
+    this.error.hidden = error === null;
+    if (error) setText(this.error, `Last error, ${moment(new Date(error.time_ns / 1e6), new Date())}: ${error.text}`);
   }
 }

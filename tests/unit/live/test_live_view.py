@@ -1,13 +1,15 @@
 """The JSON of the present: what is stale is named, and ages are those of the moment of looking."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.live import state
 from telemetry.live.gateway import describe
-from telemetry.live.state import Entity, LiveSnapshot, MessageEntity, UnmatchedEntity
+from telemetry.live.state import Entity, LiveSnapshot, MessageEntity, TimedEvent, UnmatchedEntity
 from telemetry.live.view import live_view, messages_view
 from telemetry.model.events import begins
 from telemetry.rules.map_entry import MapEntry
@@ -47,7 +49,14 @@ def test_packs_and_chargers_have_their_values_and_their_age() -> None:
     assert pack["cells_v"] == [3.65, 3.651, 3.652]
     assert pack["temps_c"] == []
     assert found["chargers"] == [
-        {"charger": "main", "source": "can0", "age_s": 0.5, "values": {"current_a": 12.0}, "stale": []}
+        {
+            "charger": "main",
+            "source": "can0",
+            "age_s": 0.5,
+            "values": {"current_a": 12.0},
+            "stale": [],
+            "plug": None,
+        }
     ]
 
 
@@ -57,8 +66,51 @@ def test_a_meter_stands_beside_the_chargers() -> None:
     meter = Entity("meter", tags, 0.0, {"current_a": 5.0}, known_s)
     found = live_view(LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger, meter)), 1.0, STATUS)
     beside = {"charger": "main", "source": "a", "age_s": 1.0, "stale": []}
-    assert found["chargers"] == [{**beside, "values": {"current_a": 12.0}}]
+    assert found["chargers"] == [{**beside, "values": {"current_a": 12.0}, "plug": None}]
     assert found["meters"] == [{**beside, "values": {"current_a": 5.0}}]
+
+
+def test_a_charger_with_a_phase_has_the_state_of_charge_the_time_left_and_its_last_error() -> None:
+    plug = {"charger": "bay-2", "source": "a"}
+    error = replace(begins("charging_error", "vehicle: ccs_timeout", source="a"), charger="bay-2")
+    other = replace(begins("charging_error", "not ours", source="a"), charger="bay-1")
+    began = replace(begins("charging_started", "it began", source="a"), charger="bay-2")
+    snapshot = LiveSnapshot(
+        taken_s=0.0,
+        time_ns=0,
+        modelled=(
+            Entity("charger", plug, 20.0, {"phase": "charging"}, {"phase": 20.0}),
+            Entity("battery", {"pack": "main", "source": "a"}, 20.0, {"soc_pct": 43.0}, {"soc_pct": 20.0}),
+            Entity("BCS", {"source": "a"}, 5.0, {"remaining_min": 12}, {"remaining_min": 5.0}),
+            Entity("battery", {"pack": "main", "source": "b"}, 20.0, {"soc_pct": 99.0}, {"soc_pct": 20.0}),
+        ),
+        events=(TimedEvent(began, 9), TimedEvent(other, 8), TimedEvent(error, 7)),
+    )
+    (charger,) = live_view(snapshot, 20.0, STATUS)["chargers"]
+    assert charger["plug"] == {
+        "values": {"soc_pct": 43.0, "remaining_min": 12},
+        "stale": ["remaining_min"],
+        "error": {"time_ns": 7, "text": "vehicle: ccs_timeout"},
+    }
+
+
+def test_of_two_packs_on_one_bus_neither_is_said_to_be_at_the_plug() -> None:
+    of_packs = tuple(
+        Entity("battery", {"pack": pack, "source": "a"}, 0.0, {"soc_pct": 43.0}, {"soc_pct": 0.0})
+        for pack in ("front", "rear")
+    )
+    charger = Entity("charger", {"charger": "main", "source": "a"}, 0.0, {"phase": "bulk"}, {"phase": 0.0})
+    snapshot = LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger, *of_packs))
+    (found,) = live_view(snapshot, 0.0, STATUS)["chargers"]
+    assert found["plug"] == {"values": {}, "stale": [], "error": None}
+
+
+def test_the_minutes_that_a_protocol_says_are_left_are_remembered_without_being_asked_for() -> None:
+    records = (
+        RecordSpec("gbt27930_BCS", (FieldSpec("remaining_min", SlotKind.UINT),), hidden=True, message="BCS"),
+        RecordSpec("Other", (FieldSpec("remaining", SlotKind.UINT),)),
+    )
+    assert [state.says_what_remains(spec) for spec in records] == [True, False]
 
 
 def test_what_has_not_come_for_ten_seconds_is_named_stale() -> None:

@@ -190,6 +190,23 @@ def test_a_meter_and_what_a_device_says_of_itself_are_shown() -> None:
     assert any("product 0xA389, firmware 0416" in line for line in words)
 
 
+def test_a_plug_shows_phase_state_of_charge_time_left_and_its_last_error() -> None:
+    live = example()
+    live["chargers"][0] |= {
+        "stale": [],
+        "plug": {
+            "values": {"soc_pct": 43.0, "remaining_min": 12},
+            "stale": ["remaining_min"],
+            "error": {"time_ns": 0, "text": "the vehicle no longer hears \x1b[2J CCS"},
+        },
+    }
+    shown = everything(live)
+    (values,) = (line for line in shown if "phase bulk" in line)
+    assert "SOC 43 %" in values
+    assert "left [12 min]" in values
+    assert " last error the vehicle no longer hears ?[2J CCS" in shown
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_text_from_outside_cannot_steer_the_terminal(encoding: str) -> None:
     live = example()

@@ -1,0 +1,99 @@
+"""Where `sessions` and `session` find charging sessions: in logs, in a configuration's database, at --url."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from telemetry.charging.session import Session
+from telemetry.cli.arguments import SERVER_OPTIONS, add_server_arguments, given_values, read_as
+from telemetry.clock import SystemClock
+from telemetry.decode.target import influx_settings
+from telemetry.errors import UsageError
+from telemetry.model.instant import read_instant
+from telemetry.overview.influx_tables import InfluxTables
+from telemetry.overview.stored_sessions import StoredSessions
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Sessions of one place, by their start. where: its name; stored: None where they are whole already."""
+
+    where: str
+    sessions: Sequence[Session]
+    stored: StoredSessions | None = None
+
+    def whole(self, session: Session) -> Session:
+        """Return it with its phases, its errors and its curve."""
+        return session if self.stored is None else self.stored.completed(session)
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add where sessions are, and which are wanted."""
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        type=Path,
+        help="a service's configuration (.toml): the sessions in its database",
+    )
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        type=read_as(_since_ns),
+        help="sessions that began then or later: a date (UTC), seconds since 1970, or ISO 8601",
+    )
+    parser.add_argument("--vehicle", metavar="NAME", help="of this vehicle alone, by its name or its VIN")
+    add_server_arguments(
+        parser.add_argument_group(
+            "from InfluxDB",
+            "Without a FILE. What no option says comes from INFLUXDB_V2_URL, _ORG, _BUCKET and _TOKEN.",
+        )
+    )
+
+
+@contextlib.contextmanager
+def found_sessions(arguments: argparse.Namespace) -> Iterator[Found]:
+    """Yield what is found, by start. Raises UsageError for arguments that do not go together."""
+    configs = [path for path in arguments.files if is_config(path)]
+    options = given_values(arguments, SERVER_OPTIONS)
+    if arguments.files and options:
+        flag = f"--{next(iter(options)).replace('_', '-')}"
+        raise UsageError("stands beside a file", where=flag, hint="leave one of them out")
+    if len(configs) > 1:
+        raise UsageError("is a second configuration", where=str(configs[1]), hint="name one")
+    settings = influx_settings(configs[0] if configs else None, options, os.environ)
+    with contextlib.closing(InfluxTables(settings, SystemClock())) as tables:
+        stored = StoredSessions(tables)
+        sessions = _wanted(stored.found(arguments.since), arguments)
+        yield Found(settings.url, sessions, stored)
+
+
+def is_config(path: Path) -> bool:
+    """Return whether it is named as a configuration is: a file of TOML, or a folder of such."""
+    return path.suffix.lower() == ".toml" or path.is_dir()
+
+
+def _wanted(sessions: Iterator[Session], arguments: argparse.Namespace) -> list[Session]:
+    since_ns, vehicle = arguments.since, arguments.vehicle
+    wanted = [
+        session
+        for session in sessions
+        if (since_ns is None or session.start_ns >= since_ns)
+        and (vehicle is None or vehicle in (session.vehicle, session.vin))
+    ]
+    return sorted(wanted, key=lambda session: (session.start_ns, session.vehicle, session.charger))
+
+
+def _since_ns(text: str) -> int:
+    """Read a date, which begins at midnight UTC, or a time. Raises ValueError."""
+    with contextlib.suppress(ValueError):
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        return int(day.timestamp()) * 1_000_000_000
+    instant = read_instant(text)
+    if instant.is_relative:
+        raise ValueError(f"{text!r} counts from a first frame; give a date or a time")
+    return instant.ns

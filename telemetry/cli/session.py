@@ -1,0 +1,84 @@
+"""`nev-telemetry session ID [FILE…]`: one charging session as text, as a page, as a picture."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from telemetry.charging.report.phrases import moment
+from telemetry.charging.report.table import as_text
+from telemetry.charging.session import Session
+from telemetry.cli.charging_sources import Found, add_source_arguments, found_sessions
+from telemetry.cli.output import refuse_to_overwrite, writing_to
+from telemetry.databases.plan_cache import user_cache_directory
+from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
+
+HELP = "one charging session: all about it as text, a page of HTML, or a picture"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "id",
+        metavar="ID",
+        help="its start as `sessions` prints it, or its number there with the same options",
+    )
+    add_source_arguments(parser)
+    parser.add_argument(
+        "--report", metavar="FILE", type=Path, help="write one page of HTML that needs nothing else"
+    )
+    parser.add_argument("--png", metavar="FILE", type=Path, help="write its curves as a picture")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the session, or write the files that were asked for."""
+    report, png = arguments.report, arguments.png
+    for file in (report, png):
+        if file is not None:
+            refuse_to_overwrite(file, arguments.files)
+    if png is not None and png.suffix.lower() != ".png":
+        raise UsageError("does not end in .png", where=str(png), hint="--png FILE.png")
+    if png is not None:
+        from telemetry.picture_style import is_possible
+
+        if not is_possible(user_cache_directory().parent / "matplotlib"):
+            raise MissingPackageError("a picture takes matplotlib", hint="pip install 'nev-telemetry[plot]'")
+    with found_sessions(arguments) as found:
+        session = found.whole(_chosen(arguments.id, found))
+    if report is not None:
+        from telemetry.charging.report.page import page
+
+        with writing_to(report, arguments.files) as stream:
+            stream.write(page(session).encode())
+        sys.stderr.write(f"{report}\n")
+    if png is not None:
+        from telemetry.charging.report.picture import draw
+
+        draw(session, png)
+        sys.stderr.write(f"{png}\n")
+    if report is None and png is None:
+        sys.stdout.write(as_text(session))
+    return EXIT_OK
+
+
+def _chosen(id: str, found: Found) -> Session:
+    """Return the session of that number or that start. Raises DataError where there is none, or several."""
+    sessions = found.sessions
+    if id.isdecimal() and 1 <= int(id) <= len(sessions):
+        return sessions[int(id) - 1]
+    fitting = [session for session in sessions if id in (moment(session.start_ns), str(session.start_ns))]
+    if not fitting:
+        raise DataError(f"holds no session {id!r}", where=found.where, hint=_those(sessions))
+    if len(fitting) > 1:
+        numbers = " or ".join(str(sessions.index(session) + 1) for session in fitting)
+        raise DataError(
+            f"{len(fitting)} sessions start then", where=id, hint=f"name one by its number: {numbers}"
+        )
+    return fitting[0]
+
+
+def _those(sessions: Sequence[Session]) -> str:
+    if not sessions:
+        return "it holds none at all"
+    many = f"numbers 1 to {len(sessions)}" if len(sessions) > 1 else "number 1"
+    return f"`nev-telemetry sessions` lists them: {many}"

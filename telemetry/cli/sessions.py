@@ -1,0 +1,34 @@
+"""`nev-telemetry sessions [FILE…]`: charging sessions as a table, csv or JSON."""
+
+import argparse
+import sys
+
+from telemetry.charging.report.table import as_csv, as_json, as_table
+from telemetry.cli.charging_sources import add_source_arguments, found_sessions
+from telemetry.errors import EXIT_OK
+
+HELP = "charging sessions: from where to where, how much, how long, who ended them and why"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    add_source_arguments(parser)
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "csv"),
+        default="table",
+        help="table (default), json: with phases, errors and curve, or csv",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List them by their start; none is an empty list and a warning."""
+    with found_sessions(arguments) as found:
+        if arguments.format == "json":
+            text = as_json([found.whole(session) for session in found.sessions])
+        else:
+            text = (as_csv if arguments.format == "csv" else as_table)(found.sessions)
+    if not found.sessions:
+        sys.stderr.write(f"warning: no charging session in {found.where}\n")
+    sys.stdout.write(text)
+    return EXIT_OK
