@@ -20,6 +20,7 @@ from telemetry_core.rules.senders import SenderFinding, Senders
 from telemetry_core.rules.watcher import Watcher
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
+from telemetry_core.text.wide import WideRows
 
 from telemetry.ledger import add
 from telemetry.model.event_codes import EVENT_CODES
@@ -128,12 +129,15 @@ class Writing:
         self._sink = rows_to
         if rows_to is not None:
             rows_to.start(schema)
-        self._encode = _encode_of(self.encoder, output) if rows_to is None else _into(rows_to)
         self._event_encoder = Encoder(_EVENT_ROWS)
-        self._encode_event = _encode_of(self._event_encoder, output)
-        if self.remembers and output is OutputFormat.WIDE_CSV:  # events have columns after those of the rows
-            self.encoder.columns_after = len(self._event_encoder.wide_columns())
-            self._event_encoder.columns_before = len(self.encoder.wide_columns())
+        encoders = (self.encoder, self._event_encoder)
+        self._wide = [WideRows(each) for each in encoders] if output is OutputFormat.WIDE_CSV else []
+        if self.remembers and self._wide:  # events have columns after those of the rows
+            rows, events = self._wide
+            rows.columns_after, events.columns_before = len(events.columns), len(rows.columns)
+        encodings: list[_Encoding] = [each.encode for each in self._wide]
+        encode, self._encode_event = encodings or [_encode_of(each, output) for each in encoders]
+        self._encode = encode if rows_to is None else _into(rows_to)
         self._mapped = SampleBatch(schema)
         self._reduced = SampleBatch(schema)
         self.channels: dict[int, BoundChannel] = {}
@@ -146,11 +150,10 @@ class Writing:
     @property
     def header(self) -> bytes:
         """What comes before the first row."""
-        if self._output not in (OutputFormat.CSV, OutputFormat.WIDE_CSV):
-            return b""
-        is_wide = self._output is OutputFormat.WIDE_CSV
-        events = self._event_encoder.wide_columns() if is_wide and self.encoder.columns_after else ()
-        return b",".join((self.encoder.csv_header(wide=is_wide), *events)) + b"\n"
+        if self._wide:
+            rows, events = self._wide
+            return b",".join((rows.header(), *(events.columns if rows.columns_after else ()))) + b"\n"
+        return self.encoder.csv_header() + b"\n" if self._output is OutputFormat.CSV else b""
 
     def write_times(self, form: TimeForm, origin_ns: int = 0) -> None:
         """Write times of csv and ndjson like that from now on. origin_ns: where relative ones begin."""
@@ -373,7 +376,6 @@ def _encode_of(encoder: Encoder, output: OutputFormat) -> "_Encoding":
         OutputFormat.CSV: encoder.encode_csv,
         OutputFormat.LINE_PROTOCOL: encoder.encode,
         OutputFormat.NDJSON: encoder.encode_ndjson,
-        OutputFormat.WIDE_CSV: encoder.encode_wide,
     }[output]
 
 

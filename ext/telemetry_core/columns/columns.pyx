@@ -24,6 +24,7 @@ from telemetry_core.columns.chunk cimport (
 from telemetry_core.frames.batch cimport ID_MASK
 from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.batch cimport RowHead, SampleBatch, raw_value
+from telemetry_core.rows.decimals cimport POWERS_OF_TEN
 from telemetry_core.rows.schema cimport HEAD_WORDS, FieldText, Record, Schema, find_text
 from telemetry_core.text.printing cimport (
     FORM_ASCII, FORM_DECIMAL, FORM_FLAG, FORM_FLOAT, FORM_INT, FORM_UINT, FORM_WORD, NUMBER_ROOM, FieldPlan, plan_fields,
@@ -37,8 +38,6 @@ cdef enum:
     INDEXES = 65536              # of channels and of tag sets
     GROWTH = 4                   # a chunk has so many times the rows of the one before
 
-cdef double* POWERS = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-                       1e17, 1e18]
 cdef int64_t WHOLE_LIMIT = 9007199254740992  # 2**53: beyond it a double no longer holds every whole number
 
 cdef class Columns:
@@ -415,7 +414,7 @@ cdef class Columns:
                 return 0
             if target.kind == KIND_FLOAT64 and plan.form == FORM_DECIMAL:
                 numbers = <double*>data.values + first
-                divisor = POWERS[plan.decimals]
+                divisor = POWERS_OF_TEN[plan.decimals]
                 for row in range(count):
                     scaled = <int64_t>(rows[row][slot] * multiplier + bias)
                     if -WHOLE_LIMIT <= scaled <= WHOLE_LIMIT:
@@ -441,7 +440,7 @@ cdef class Columns:
         if target.kind == KIND_FLOAT64:
             if plan.form == FORM_DECIMAL:
                 scaled = <int64_t>(slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias)
-                number = (<double>scaled / POWERS[plan.decimals] if -WHOLE_LIMIT <= scaled <= WHOLE_LIMIT
+                number = (<double>scaled / POWERS_OF_TEN[plan.decimals] if -WHOLE_LIMIT <= scaled <= WHOLE_LIMIT
                           else _printed(plan, slot))
             elif plan.form == FORM_FLOAT:
                 memcpy(&number, &slot, 8)

@@ -44,7 +44,6 @@ cdef void _release_schema(ArrowSchema* schema) noexcept nogil:
     for index in range(schema.n_children):
         if schema.children[index].release != NULL:
             schema.children[index].release(schema.children[index])
-        free(schema.children[index])
     free(schema.children)
     if schema.dictionary != NULL:
         if schema.dictionary.release != NULL:
@@ -88,16 +87,13 @@ cdef bint _set_schema(ArrowSchema* schema, const char* format, const char* name,
         memcpy(text + format_bytes + name_bytes, metadata, metadata_bytes)
         schema.metadata = text + format_bytes + name_bytes
     if children:
-        schema.children = <ArrowSchema**>calloc(children, sizeof(ArrowSchema*))
+        schema.children = <ArrowSchema**>calloc(children, sizeof(ArrowSchema*) + sizeof(ArrowSchema))  # and the structs
         if schema.children == NULL:
             _release_schema(schema)
             return False
+        schema.n_children = children
         for index in range(children):
-            schema.children[index] = <ArrowSchema*>calloc(1, sizeof(ArrowSchema))
-            if schema.children[index] == NULL:
-                _release_schema(schema)
-                return False
-            schema.n_children += 1
+            schema.children[index] = <ArrowSchema*>(schema.children + children) + index
     return True
 
 
@@ -163,7 +159,6 @@ cdef void _release_array(ArrowArray* array) noexcept nogil:
     for index in range(array.n_children):
         if array.children[index].release != NULL:
             array.children[index].release(array.children[index])
-        free(array.children[index])
     free(array.children)
     if array.dictionary != NULL:
         if array.dictionary.release != NULL:
@@ -184,16 +179,13 @@ cdef ArrayMemory* _set_array(ArrowArray* array, size_t rows, int64_t buffers, in
         return NULL
     array[0] = ArrowArray(rows, 0, 0, buffers, 0, &memory.buffers[0], NULL, NULL, _release_array, memory)
     if children:
-        array.children = <ArrowArray**>calloc(children, sizeof(ArrowArray*))
+        array.children = <ArrowArray**>calloc(children, sizeof(ArrowArray*) + sizeof(ArrowArray))  # and the structs
         if array.children == NULL:
             _release_array(array)
             return NULL
+        array.n_children = children
         for index in range(children):
-            array.children[index] = <ArrowArray*>calloc(1, sizeof(ArrowArray))
-            if array.children[index] == NULL:
-                _release_array(array)
-                return NULL
-            array.n_children += 1
+            array.children[index] = <ArrowArray*>(array.children + children) + index
     return memory
 
 

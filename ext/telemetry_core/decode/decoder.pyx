@@ -484,23 +484,26 @@ cdef class Decoder:
         samples.rows += rows
         return True
 
+    cdef uint32_t find(self, const Frame* frame) noexcept nogil:
+        """The cache line of the message that a data frame or a payload carries; 0: no database has one."""
+        cdef uint16_t number = self.bindings[frame.channel].bus
+        cdef const Bus* bus = &self.plan.buses[number]
+        if frame.flags & FLAG_BY_PGN:
+            bus = &self.plan.buses_by_pgn[number]
+        if frame.id & ID_EXTENDED:
+            return find_extended(bus, frame.id & ID_MASK)
+        return bus.standard[frame.id] if frame.id < STANDARD_IDS else 0
+
     cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil:
         """The cache line of the message that a frame of any kind carries. Counts the frame."""
         cdef Counts* counts = &self.channel_counts[frame.channel]
-        cdef uint16_t number = self.bindings[frame.channel].bus
-        cdef const Bus* bus = &self.plan.buses[number]
         cdef uint32_t cache_line = 0
         if frame.id & ID_ERROR:
             counts.error_frames += 1
         elif frame.id & ID_REMOTE:
             counts.remote_frames += 1
         else:
-            if frame.flags & FLAG_BY_PGN:
-                bus = &self.plan.buses_by_pgn[number]
-            if frame.id & ID_EXTENDED:
-                cache_line = find_extended(bus, frame.id & ID_MASK)
-            elif frame.id < STANDARD_IDS:
-                cache_line = bus.standard[frame.id]
+            cache_line = self.find(frame)
             if frame.flags & FLAG_PAYLOAD:
                 counts.payloads[cache_line != 0] += 1
             else:

@@ -10,8 +10,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from telemetry_core.decode.decoder cimport Decoder
-from telemetry_core.decode.plan cimport STANDARD_IDS, Bus, find_extended
-from telemetry_core.frames.batch cimport FLAG_BY_PGN, Frame, FrameBatch, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE
+from telemetry_core.frames.batch cimport ID_ERROR, ID_REMOTE, Frame, FrameBatch
 
 
 class Unmatched(NamedTuple):
@@ -30,17 +29,6 @@ class Unmatched(NamedTuple):
     last_ns: int
     shortest: int
     longest: int
-
-
-cdef bint _has_message(Decoder decoder, const Frame* frame) noexcept nogil:
-    # As Decoder finds it.
-    cdef size_t number = decoder.bindings[frame.channel].bus
-    cdef const Bus* bus = &decoder.plan.buses[number]
-    if frame.flags & FLAG_BY_PGN:
-        bus = &decoder.plan.buses_by_pgn[number]
-    if frame.id & ID_EXTENDED:
-        return find_extended(bus, frame.id & ID_MASK) != 0
-    return frame.id < STANDARD_IDS and bus.standard[frame.id] != 0
 
 
 cdef class UnmatchedIds:
@@ -74,7 +62,7 @@ cdef class UnmatchedIds:
         with nogil:
             for index in range(frames.count):
                 frame = &frames.frames[index]
-                if not frame.id & (ID_ERROR | ID_REMOTE) and not _has_message(self.decoder, frame):
+                if not frame.id & (ID_ERROR | ID_REMOTE) and not self.decoder.find(frame):
                     self.add(frame)
 
     cdef void add(self, const Frame* frame) noexcept nogil:

@@ -13,21 +13,17 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
 
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.decimals cimport POWERS_OF_TEN
 from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_ASCII, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema
 
 cdef extern from *:
     int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
 
-cdef double[19] POWERS
-cdef int _power
-for _power in range(19):
-    POWERS[_power] = 10.0 ** _power
-
 
 cdef double value_of(const Field* field, uint64_t slot) noexcept nogil:
     cdef double number
     if field.decimal:
-        return <double>(<int64_t>slot * field.multiplier + field.bias) / POWERS[field.decimals]
+        return <double>(<int64_t>slot * field.multiplier + field.bias) / POWERS_OF_TEN[field.decimals]
     if field.kind == SLOT_FLOAT:
         memcpy(&number, &slot, sizeof(double))
     else:

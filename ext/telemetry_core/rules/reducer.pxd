@@ -37,7 +37,7 @@ cdef class Reducer:
     cdef object _check(self, SampleBatch samples)
     cdef bint _reduce(self, SampleBatch samples, SampleBatch out) noexcept nogil
     cdef bint _emit(self, Held* held, SampleBatch out) noexcept nogil
-    cdef bint _sees_change(self, Held* held, Record* record, uint64_t* row) noexcept nogil
+    cdef bint _changes(self, Held* held, Record* record, uint64_t* row, bint sees) noexcept nogil
     cdef bint _release(self, Held* held, RowHead* head, SampleBatch out) noexcept nogil
     cdef bint _may_pass(self, Held* held, Record* record, uint64_t* row) noexcept nogil
     cdef void _merge(self, Held* held, Record* record, uint64_t* row) noexcept nogil

@@ -176,7 +176,7 @@ cdef class Reducer:
                     if not self._emit(held, out):
                         return False
                 if not held.holds_flags:
-                    passes = self._sees_change(held, record, row)
+                    passes = self._changes(held, record, row, True)
                 else:
                     if not self._release(held, head, out):
                         return False
@@ -197,9 +197,9 @@ cdef class Reducer:
             row += record.row_words
         return True
 
-    cdef bint _sees_change(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
-        # Whether a field whose changes pass differs from the one last seen; it is seen now. A key's first row
-        # counts as a change whatever it carries.
+    cdef inline bint _changes(self, Held* held, Record* record, uint64_t* row, bint sees) noexcept nogil:
+        # Whether a field whose changes pass differs from the one last seen; `sees`: it is seen now. A key's first
+        # row counts as a change whatever it carries.
         cdef uint64_t* mask = row + HEAD_WORDS
         cdef uint64_t* slots = mask + record.mask_words
         cdef uint64_t* passes = self.passes + self.passes_at[held.record]
@@ -212,13 +212,16 @@ cdef class Reducer:
         for word in range(record.mask_words):
             left = mask[word] & passes[word]
             changed |= (left & ~seen_mask[word]) != 0
-            seen_mask[word] |= left
+            if sees:
+                seen_mask[word] |= left
             while left:
                 index = 64 * word + lowest_bit(left)
                 left &= left - 1
                 changed |= slots[index] != seen_slots[index]
-                seen_slots[index] = slots[index]
-        held.seen = True
+                if sees:
+                    seen_slots[index] = slots[index]
+        if sees:
+            held.seen = True
         return changed
 
     cdef bint _release(self, Held* held, RowHead* head, SampleBatch out) noexcept nogil:
@@ -239,30 +242,14 @@ cdef class Reducer:
     cdef bint _may_pass(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
         # Whether a field whose changes pass differs from the one last sent, and no such change has passed in this
         # interval. A change that may not waits in the pending row.
-        cdef uint64_t* mask = row + HEAD_WORDS
-        cdef uint64_t* slots = mask + record.mask_words
-        cdef uint64_t* passes = self.passes + self.passes_at[held.record]
-        cdef uint64_t* sent_mask = self.words + held.at + record.row_words
-        cdef uint64_t* sent_slots = sent_mask + record.mask_words
         cdef int64_t interval = _interval((<RowHead*>row).time_ns, self.flags_every_ns[held.record])
-        cdef bint changed = not held.seen
-        cdef uint32_t word
-        cdef uint32_t index
-        cdef uint64_t left
-        for word in range(record.mask_words):
-            left = mask[word] & passes[word]
-            changed |= (left & ~sent_mask[word]) != 0
-            while left and not changed:
-                index = 64 * word + lowest_bit(left)
-                left &= left - 1
-                changed = slots[index] != sent_slots[index]
-        if not changed:
+        if not self._changes(held, record, row, False):
             return False
         if held.seen and held.flag_interval == interval:
             held.waiting = True
             return False
         held.flag_interval = interval
-        return self._sees_change(held, record, row)
+        return self._changes(held, record, row, True)
 
     cdef void _merge(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
         cdef uint64_t* pending = self.words + held.at
@@ -309,7 +296,7 @@ cdef class Reducer:
             return False
         memcpy(row, self.words + held.at, record.row_words * sizeof(uint64_t))
         if held.waiting:
-            self._sees_change(held, record, row)  # its flags are those last sent
+            self._changes(held, record, row, True)  # its flags are those last sent
         held.pending = False
         self.pending -= 1
         return True

@@ -14,10 +14,6 @@ cdef enum TimeForm:
     TIME_ISO = 1
     TIME_RELATIVE = 2
 
-cdef struct Cell:                # of a wide row
-    uint32_t column
-    uint32_t field
-
 cdef class Encoder:
     cdef readonly Schema schema
     cdef public int64_t shift_ns
@@ -36,21 +32,14 @@ cdef class Encoder:
     cdef Texts json_messages     # as Schema.records: `"name"`; None until ndjson is asked for
     cdef Texts json_signals      # as Schema.fields: `,"name":`
 
-    cdef Cell* cells             # those of a record side by side, by column; NULL until wide rows are asked for
-    cdef uint32_t* cell_ends     # as Schema.records: index after its last cell
-    cdef Py_ssize_t column_count
-    cdef public Py_ssize_t columns_before  # those of another encoder, which writes into the same wide rows
-    cdef public Py_ssize_t columns_after
-
     cdef object _check(self, SampleBatch samples)
     cdef object _name_for_csv(self)
     cdef object _name_for_json(self)
     cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil
-    cdef bint _encode_wide(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil
-    cdef char* _put_time(self, char* out, int64_t time_ns) noexcept nogil
-    cdef char* _put_head_id(self, char* out, RowHead* head) noexcept nogil
+    cdef char* put_time(self, char* out, int64_t time_ns) noexcept nogil
+    cdef char* put_head_id(self, char* out, RowHead* head) noexcept nogil
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil
-    cdef char* _put_csv_value(self, char* out, uint32_t field, const uint64_t* slot) noexcept nogil
+    cdef char* put_csv_value(self, char* out, uint32_t field, const uint64_t* slot) noexcept nogil
     cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil

@@ -12,14 +12,11 @@ class Encoder:
 
     `shift_ns` is added to each stamp of line protocol. `left_out` counts the values that were not finite.
     `modelled_series` holds the newest stamps written of the data model. `origin_ns` is where relative times
-    begin. `columns_before` and `columns_after` are empty columns of wide rows, for what another encoder
-    writes.
+    begin.
     """
 
     shift_ns: int
     origin_ns: int
-    columns_before: int
-    columns_after: int
     @property
     def schema(self) -> Schema: ...
     @property
@@ -49,10 +46,11 @@ class Encoder:
         "ns" is an integer since 1970, and the form before any is set. "iso" is ISO 8601 in UTC with nine
         decimals. "relative" is seconds since `origin_ns`, exact. Raises KeyError for another form.
         """
-    def csv_header(self, *, wide: bool = False) -> bytes:
+    def csv_header(self) -> bytes:
         """Return the first line of csv, without its newline."""
-    def wide_columns(self) -> list[bytes]:
-        """Return the names of the columns of wide rows as csv writes them, without those of the head."""
+    @property
+    def time_column(self) -> str:
+        """Return the name of the column of stamps."""
     def encode(self, samples: SampleBatch, lines: LineBuffer) -> None:
         """Append the rows to `lines` as line protocol, in their order.
 
@@ -64,12 +62,6 @@ class Encoder:
 
         Flags are 0 and 1. Rows of the data model have no id but the address of their device:
         several messages may have gone into one. Raises ValueError for rows of another schema.
-        """
-    def encode_wide(self, samples: SampleBatch, lines: LineBuffer) -> None:
-        """Append one csv row a row: a column for each signal of the schema, empty where the row has no value.
-
-        A column is `message.signal`; values and times are as in encode_csv. A row without any value gives no
-        line. Raises ValueError for rows of another schema.
         """
     def encode_ndjson(self, samples: SampleBatch, lines: LineBuffer) -> None:
         """Append one JSON object a row: the frame's own time, channel, id, message, signals by name.

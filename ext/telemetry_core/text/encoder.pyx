@@ -14,8 +14,8 @@ Relies on the Schema's escaped keys.
 
 cimport cython
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport free
+from libc.string cimport memcpy
 
 from telemetry_core.frames.batch cimport ID_EXTENDED, ID_MASK
 from telemetry_core.text.lines cimport LineBuffer
@@ -31,7 +31,6 @@ from telemetry_core.text.texts cimport TEXT_SLACK, Texts, put_literal, put_text_
 import json
 
 from telemetry_core.rows.schema import csv_text
-from telemetry_core.rows.spec import SlotKind
 
 cdef extern from "telemetry_core/text/numbers.h" nogil:
     struct StampHead:
@@ -66,7 +65,6 @@ cdef class Encoder:
 
     `shift_ns` is added to each stamp of line protocol. `left_out` counts the values that were not finite.
     `modelled_series` holds the newest stamps written of the data model. `origin_ns` is where relative times begin.
-    `columns_before` and `columns_after` are empty columns of wide rows, for what another encoder writes.
     """
 
     def __cinit__(self, Schema schema not None):
@@ -82,8 +80,6 @@ cdef class Encoder:
     def __dealloc__(self):
         free(self.plans)
         free(self.records)
-        free(self.cells)
-        free(self.cell_ends)
 
     def empty_by_measurement(self):
         """Return how many rows gave no line, since they had no value to write: by measurement, without zeros.
@@ -127,25 +123,14 @@ cdef class Encoder:
         """
         self.time_form = _TIME_FORMS[form]
 
-    def csv_header(self, *, bint wide=False):
+    def csv_header(self):
         """Return the first line of csv, without its newline."""
-        cdef bytes time = _TIME_COLUMNS[self.time_form].encode()
-        if not wide:
-            return time + CSV_HEADER.encode()[len("time_ns"):]
-        return b",".join((time, b"channel,id", *self.wide_columns()))
+        return CSV_HEADER.replace("time_ns", self.time_column).encode()
 
-    def wide_columns(self):
-        """Return the names of the columns of wide rows as csv writes them, without those of the head."""
-        return [csv_text(name) for name in self._columns()]
-
-    def _columns(self):
-        """Return the number of each column of wide rows by its name, in their order."""
-        columns = {}
-        for spec in self.schema.specs:
-            for field in spec.fields if not spec.hidden else ():
-                if _is_written(spec, field):
-                    columns.setdefault(_column(spec, field), len(columns))
-        return columns
+    @property
+    def time_column(self):
+        """Return the name of the column of stamps."""
+        return _TIME_COLUMNS[self.time_form]
 
     cdef object _check(self, SampleBatch samples):
         if samples.schema is not self.schema:
@@ -279,7 +264,7 @@ cdef class Encoder:
                 if out != first:
                     memcpy(out, first, head_length)
                 end = put_text_of(out + head_length, self.csv_signals, index)
-                end = self._put_csv_value(end, index,
+                end = self.put_csv_value(end, index,
                                           &row[HEAD_WORDS + record.mask_words + index - record.first_field])
                 if end == NULL:
                     self.left_out += self.plans[index].form != FORM_WORD
@@ -292,7 +277,7 @@ cdef class Encoder:
             row += record.row_words
         return True
 
-    cdef char* _put_head_id(self, char* out, RowHead* head) noexcept nogil:
+    cdef char* put_head_id(self, char* out, RowHead* head) noexcept nogil:
         # The address of the device, if it has one. Rows of the data model have no other id.
         cdef char* after = put_text_of(out, self.addresses, head.channel)
         if after != out or self.schema.records[head.record].modelled:
@@ -301,16 +286,16 @@ cdef class Encoder:
 
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil:
         # The beginning of all csv rows of one frame.
-        out = self._put_time(out, head.time_ns)
+        out = self.put_time(out, head.time_ns)
         out[0] = c","
         out = put_text_of(out + 1, self.csv_channels, head.channel)
         out[0] = c","
         out += 1
-        out = self._put_head_id(out, head)
+        out = self.put_head_id(out, head)
         out[0] = c","
         return put_text_of(out + 1, self.csv_messages, head.record)
 
-    cdef char* _put_csv_value(self, char* out, uint32_t field, const uint64_t* slot) noexcept nogil:
+    cdef char* put_csv_value(self, char* out, uint32_t field, const uint64_t* slot) noexcept nogil:
         cdef const FieldText* found
         if self.plans[field].form == FORM_FLAG:
             out[0] = c"1" if slot[0] else c"0"
@@ -327,100 +312,7 @@ cdef class Encoder:
             return out + found.plain_length
         return put_value(out, &self.plans[field], slot)
 
-    def encode_wide(self, SampleBatch samples not None, LineBuffer lines not None):
-        """Append one csv row a row: a column for each signal of the schema, empty where the row has no value.
-
-        A column is `message.signal`; values and times are as in encode_csv. A row without any value gives no line.
-        Raises ValueError for rows of another schema.
-        """
-        self._check(samples)
-        if self.cells == NULL:
-            self._lay_out_columns()
-        cdef bint done
-        with nogil:
-            done = self._encode_wide(samples, lines)
-        if not done:
-            raise MemoryError
-
-    def _lay_out_columns(self):
-        columns = self._columns()
-        self.column_count = len(columns)
-        self.cell_ends = <uint32_t*>calloc(self.schema.record_count + 1, sizeof(uint32_t))
-        cdef Cell* cells = <Cell*>calloc(self.schema.field_count + 1, sizeof(Cell))
-        if self.cell_ends == NULL or cells == NULL:
-            free(cells)
-            raise MemoryError
-        self.cells = cells
-        cdef uint32_t at = 0
-        cdef uint32_t first_field = 0
-        for record, spec in enumerate(self.schema.specs):
-            written = [(columns[_column(spec, field)], index) for index, field in enumerate(spec.fields)
-                       if not spec.hidden and _is_written(spec, field)]
-            for column, index in sorted(written):
-                self.cells[at] = Cell(column, first_field + index)
-                at += 1
-            first_field += len(spec.fields)
-            self.cell_ends[record] = at
-
-    cdef bint _encode_wide(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
-        cdef uint64_t* row = samples.words
-        cdef Py_ssize_t number
-        cdef RowHead* head
-        cdef Record* record
-        cdef Cell* cell
-        cdef uint32_t index, slot
-        cdef Py_ssize_t column       # how many are written
-        cdef bint is_there
-        cdef char* out
-        cdef char* end
-        cdef size_t head_bytes = self.csv_channels.longest + 3 * NUMBER_ROOM + 3 * TEXT_SLACK
-        cdef size_t value_bytes = self.schema.longest_text + NUMBER_ROOM + TEXT_SLACK
-        cdef Py_ssize_t columns = self.columns_before + self.column_count + self.columns_after
-        for number in range(samples.rows):
-            head = <RowHead*>row
-            record = &self.schema.records[head.record]
-            if record.hidden:
-                row += record.row_words
-                continue
-            out = lines.reserve(head_bytes + columns + value_bytes * (record.field_count + 1))
-            if out == NULL:
-                return False
-            out = self._put_time(out, head.time_ns)
-            out[0] = c","
-            out = put_text_of(out + 1, self.csv_channels, head.channel)
-            out[0] = c","
-            out += 1
-            out = self._put_head_id(out, head)
-            is_there = False
-            column = 0
-            for index in range(0 if head.record == 0 else self.cell_ends[head.record - 1],
-                               self.cell_ends[head.record]):
-                cell = &self.cells[index]
-                slot = cell.field - record.first_field
-                if not has_field(row, slot):
-                    continue
-                end = out + self.columns_before + cell.column + 1 - column
-                if end == out:  # another signal of this name, which excludes this one, has been written
-                    continue
-                memset(out, c",", end - out)
-                end = self._put_csv_value(end, cell.field, &row[HEAD_WORDS + record.mask_words + slot])
-                if end == NULL:
-                    self.left_out += self.plans[cell.field].form != FORM_WORD
-                    continue
-                out = end
-                column = self.columns_before + cell.column + 1
-                is_there = True
-            if is_there:
-                memset(out, c",", columns - column)
-                out += columns - column
-                out[0] = c"\n"
-                lines.commit(out + 1, head.time_ns)
-            else:
-                self.records[head.record].empty_rows += 1
-            row += record.row_words
-        return True
-
-    cdef char* _put_time(self, char* out, int64_t time_ns) noexcept nogil:
+    cdef char* put_time(self, char* out, int64_t time_ns) noexcept nogil:
         if self.time_form == TIME_ISO:
             return put_iso_stamp(out, time_ns)
         if self.time_form == TIME_RELATIVE:
@@ -498,24 +390,15 @@ cdef class Encoder:
         if self.time_form == TIME_ISO:
             out = put_literal(put_iso_stamp(put_literal(out, b'{"time":"'), head.time_ns), b'"')
         elif self.time_form == TIME_RELATIVE:
-            out = self._put_time(put_literal(out, b'{"time_s":'), head.time_ns)
+            out = self.put_time(put_literal(out, b'{"time_s":'), head.time_ns)
         else:
             out = put_stamp(put_literal(out, b'{"time_ns":'), head.time_ns)
         out = put_text_of(put_literal(out, b',"channel":'), self.json_channels, head.channel)
         out = put_literal(out, b',"id":"')
-        out = self._put_head_id(out, head)
+        out = self.put_head_id(out, head)
         out = put_text_of(put_literal(out, b'","message":'), self.json_messages, head.record)
         return put_literal(out, b',"signals":')
 
 
 cdef bytes _json_text(str name):
     return json.dumps(name, ensure_ascii=False).encode("utf-8", "replace")
-
-
-cdef str _column(spec, field):
-    return f"{spec.message or spec.measurement}.{field.signal or field.name}"
-
-
-cdef bint _is_written(spec, field):
-    """Whether csv can have a value of it: not of a word without any text, nor of a text of the data model."""
-    return bool(field.texts) if field.kind == SlotKind.WORD else not (spec.modelled and field.kind == SlotKind.TEXT)

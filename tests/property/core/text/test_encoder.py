@@ -17,6 +17,7 @@ from telemetry_core.rows.schema import Schema, escape_key, escape_measurement
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.encoder import CSV_HEADER, Encoder
 from telemetry_core.text.lines import LineBuffer, restamp
+from telemetry_core.text.wide import WideRows
 
 from telemetry.model.point import line, tag_set
 from tests.support.lineprotocol import Number, parse_line, parse_lines
@@ -376,12 +377,13 @@ def test_a_wide_row_has_each_value_of_the_long_rows_in_its_column(
     for number, (_, values) in enumerate(given_records):
         samples.append(number, number, {value.field.name: value.raw for value in values}, id=number)
     encoder.encode_csv(samples, long)
-    encoder.encode_wide(samples, wide)
+    wide_rows = WideRows(encoder)
+    wide_rows.encode(samples, wide)
 
     def read(text: bytes) -> list[list[str]]:
         return list(csv.reader(io.StringIO(text.decode(), newline=""), strict=True))
 
-    (header,) = read(encoder.csv_header(wide=True))
+    (header,) = read(wide_rows.header())
     assert len(set(header)) == len(header)
     expected: dict[str, dict[str, str]] = {}
     for time_ns, _, _, message, signal, value in read(long.take()):

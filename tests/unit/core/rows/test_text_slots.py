@@ -17,6 +17,7 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.reducer import Reducer
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
+from telemetry_core.text.wide import WideRows
 
 from telemetry.live.values import reader
 from tests.support.arrow import read_all
@@ -80,9 +81,9 @@ def test_csv_quotes_them_as_a_reader_expects() -> None:
 
 
 def test_wide_csv_has_a_column_for_each() -> None:
-    lines, encoder = LineBuffer(), Encoder(SCHEMA)
-    header = encoder.csv_header(wide=True).decode()
-    encoder.encode_wide(batch(VALUES), lines)
+    lines, wide = LineBuffer(), WideRows(Encoder(SCHEMA))
+    header = wide.header().decode()
+    wide.encode(batch(VALUES), lines)
     first = next(csv.DictReader(io.StringIO(f"{header}\n{lines.take().decode()}", newline="")))
     assert {name: first[f"BRM.{name}"] for name in VALUES} == {
         name: str(value) for name, value in VALUES.items()
