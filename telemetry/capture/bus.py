@@ -1,6 +1,5 @@
 """The bus that is recorded, by python-can: as its own command line names it, or a service's configuration."""
 
-import argparse
 import contextlib
 import importlib.metadata
 import socket
@@ -10,24 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import can
-import can.cli
 
 from telemetry.config import Config
 from telemetry.errors import MissingPackageError, TelemetryError, UnavailableError, UsageError
 
-_BUS_KEYS = ("interface", "channel", "bitrate", "fd", "data_bitrate", "can_filters", "timing", "bus_kwargs")
 RECEIVE_BYTES = 8 * 1024 * 1024
 _SO_MEMINFO = 55  # of linux/sock_diag.h and asm-generic/socket.h
 _DROPS = 8  # index of what was dropped among its nine numbers
 _SO_RCVBUFFORCE = 33
 _EXTRAS = {"udp_multicast": "multicast"}  # of python-can, where they are not called as the interface
-
-
-def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of `can.Bus` that were given by python-can's arguments."""
-    given = {key: value for key, value in vars(arguments).items() if key in _BUS_KEYS}
-    more = given.pop("bus_kwargs", {})
-    return {**given, **more}
 
 
 def options_from(config: Config, source: str) -> dict[str, Any]:

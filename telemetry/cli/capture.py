@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import can
-from can.cli import add_bus_arguments
 
-from telemetry.capture.bus import dropped, open_bus, options_from, options_of
+from telemetry.capture.bus import dropped, open_bus, options_from
 from telemetry.capture.recorder import FORMATS, Recorder
 from telemetry.cli.arguments import positive
+from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
 from telemetry.stages.offline import read_offline
 from telemetry.toml_document import read_document
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", metavar="S", type=positive, help="end then; default: at Ctrl-C or SIGTERM"
     )
     parser.add_argument("--frames", metavar="N", type=_count, help="end after so many frames")
-    add_bus_arguments(parser, filter_arg=True, group_title="the bus, as python-can's own commands take it")
+    add_bus_arguments(parser)
 
 
 def _count(text: str) -> int:
@@ -59,7 +59,7 @@ def _count(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record until a signal or a limit; what was lost is said at the end."""
-    options = options_of(arguments)
+    options = bus_options(arguments)
     if arguments.config is not None:
         if options:
             raise UsageError("stands beside options of python-can", where="CONFIG", hint="give one of them")

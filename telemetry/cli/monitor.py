@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.clock import SystemClock
 from telemetry.errors import EXIT_OK, UsageError
 from telemetry.model.bit_rate import BitRate
-from telemetry.monitor.bench import bench, can_table, log_table, serial_table
+from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.monitor.feeds import Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
@@ -62,20 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     direct.add_argument("--protocol", choices=sorted(PROTOCOLS), help="what is spoken on --serial")
     direct.add_argument(
-        "--bitrate", type=int, metavar="BIT/S", help="of --can, for the load of the bus (default: its own)"
-    )
-    direct.add_argument(
-        "--data-bitrate",
-        type=int,
-        metavar="BIT/S",
-        help="likewise, of the data part of CAN FD frames; beside --bitrate (default: the same)",
-    )
-    direct.add_argument(
         "--speed",
         type=float,
         metavar="X",
         help="of --log: 1 as recorded (default in a terminal), 10 ten times as fast",
     )
+    add_bus_arguments(parser, bit_rate_for="also of --can, for the load of the bus (default: its own)")
     parser.add_argument("--messages", action="store_true", help="begin with the messages (key m)")
     parser.add_argument("--once", action="store_true", help="print what is known now, and end")
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
@@ -107,11 +100,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
     clock = SystemClock()
+    options = bus_options(arguments)
+    is_named = not options.keys() <= {"bitrate", "data_bitrate"}
     if arguments.config is not None:
-        if arguments.can or arguments.serial or arguments.log:
+        if arguments.can or arguments.serial or arguments.log or options:
             raise UsageError("CONFIG is of a running service, and stands alone")
         return ServiceFeed(spool_directory(arguments.config), clock)
-    if arguments.can:
+    if is_named and (arguments.can or arguments.serial or arguments.log):
+        raise UsageError("-i and -c name a bus", hint="give them, --can, --serial or --log")
+    if is_named:
+        sources = python_can_table(options, arguments.dbc)
+    elif arguments.can:
         sources = can_table(arguments.can, arguments.dbc, _bit_rate(arguments))
     elif arguments.serial:
         if arguments.protocol is None:
@@ -121,7 +120,9 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
         speed = arguments.speed or (None if is_once else 1.0)
         sources = log_table(arguments.log, arguments.dbc, speed)
     else:
-        raise UsageError("nothing to look at", hint="CONFIG of a running service, --can, --serial or --log")
+        raise UsageError(
+            "nothing to look at", hint="CONFIG of a running service, --can, -i and -c, --serial or --log"
+        )
     return DirectFeed(bench(sources, arguments.map, arguments.source or ""), clock)
 
 

@@ -47,9 +47,14 @@ def can_table(bus: str, databases: Sequence[Path], bit_rate: BitRate | None) -> 
         socket = str(Path(bus).absolute())
         return {"can": [{"name": _name(Path(bus).stem), "socket": socket, "databases": files, **rate}]}
     if colon:
-        options: Table = {"interface": kind, "channel": channel, **rate}
-        return {"python_can": [{"name": _name(kind), "options": options, "databases": files}]}
+        return python_can_table({"interface": kind, "channel": channel, **rate}, databases)
     return {"can": [{"name": _name(bus), "interface": bus, "databases": files, **rate}]}
+
+
+def python_can_table(options: Table, databases: Sequence[Path]) -> dict[str, list[Table]]:
+    """`options`: of `can.Bus`, which takes what is missing from python-can's own configuration."""
+    name = _name(str(options.get("interface", "bus")))
+    return {"python_can": [{"name": name, "options": options, "databases": _texts(databases)}]}
 
 
 def log_table(log: Path, databases: Sequence[Path], speed: float | None) -> dict[str, list[Table]]:

@@ -1,10 +1,12 @@
 """What the monitor reads without a service, as the configuration that a service would have for it."""
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import can
 import pytest
 from telemetry_core.rules.protection_spec import Action
 
@@ -14,7 +16,7 @@ from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.ids import IsoTpId
-from telemetry.monitor.bench import bench, can_table, log_table, serial_table
+from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.python_can.settings import PythonCanSettings
@@ -106,6 +108,26 @@ def test_what_was_read_and_lost_of_a_log_is_reported(tmp_path: Path) -> None:
         feed.settle(with_messages=False)
         (source,) = feed.read(with_messages=False)["sources"]
     assert (source["read"], source["lost"]) == (3, {"damaged": 1})
+
+
+def test_a_bus_that_python_can_s_options_name_is_read_by_them() -> None:
+    options = {
+        "interface": "virtual",
+        "channel": "monitored",
+        "can_filters": [{"can_id": 0x102, "can_mask": 0x7FF}],
+    }
+    ids: set[str] = set()
+    with (
+        can.Bus(interface="virtual", channel="monitored") as sender,
+        closing(DirectFeed(bench(python_can_table(options, []), None), SystemClock())) as feed,
+    ):
+        for _ in range(600):
+            for id in (0x101, 0x102):
+                sender.send(can.Message(arbitration_id=id, is_extended_id=False))
+            if ids := {each["id"] for each in feed.read(with_messages=True)["unmatched"]}:
+                break
+            time.sleep(0.05)
+    assert ids == {"102"}
 
 
 def test_a_feed_that_is_closed_leaves_no_descriptor_open(
