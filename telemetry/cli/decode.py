@@ -1,6 +1,6 @@
 """`nev-telemetry decode LOG…`: logs to csv, line protocol or ndjson, or straight into InfluxDB.
 
-Values go to stdout, words to stderr. With `--protocol NAME` the logs are text captures of serial ports.
+Values go to stdout, words to stderr. With `--protocol NAME` of a serial port the logs are its text captures.
 """
 
 import argparse
@@ -25,8 +25,9 @@ from telemetry.cli.output import writing_to
 from telemetry.clock import Clock, SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.captures import CaptureDecoder, OneProtocol
-from telemetry.decode.channels import ACCOUNT, Channels, plan_channels
+from telemetry.decode.channels import ACCOUNT, ChannelPlan, Channels, plan_channels
 from telemetry.decode.logs import LogDecoder
+from telemetry.decode.one_bus import stages_of
 from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
 from telemetry.decode.selection import select
@@ -35,7 +36,7 @@ from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import EXIT_OK, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
-from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
 from telemetry.stages.formats import OutputFormat, TimeForm
@@ -47,6 +48,7 @@ HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
 INTO_INFLUXDB = "influx"
 INTO_PARQUET = "parquet"
 MAX_JOBS = 256
+_WITH_MESSAGES = ("csv", "ndjson", INTO_PARQUET)  # of a serial port
 _FORMATS = [str(OutputFormat.CSV), str(OutputFormat.LINE_PROTOCOL), str(OutputFormat.NDJSON)]
 _SAYING_WHAT = (  # of the options, besides files and target: a configuration says all of it
     "protocol",
@@ -62,6 +64,7 @@ _SAYING_WHAT = (  # of the options, besides files and target: a configuration sa
     "signal",
 )
 _OR_CONFIGURED = (*_SAYING_WHAT, "dbc", "protect", "messages")
+_OF_DATABASES = ("dbc", "first_wins", "j1939", "protect")
 _OF_CAN = ("signal", "from_time", "to_time", "unknown")
 _TARGET = (*SERVER_OPTIONS, "create")
 
@@ -89,13 +92,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--protocol",
-        choices=sorted(PROTOCOLS),
-        help="the logs are text captures of serial ports: lines `(epoch.us) port RX|TX hex`",
+        choices=sorted((*PROTOCOLS, *CAN_PROTOCOLS)),
+        help=f"in place of a database: {', '.join(CAN_PROTOCOLS)}; with another one the logs are "
+        "text captures of serial ports, lines `(epoch.us) port RX|TX hex`",
     )
     parser.add_argument(
         "--messages",
         action="store_true",
-        help="of --protocol, in csv or ndjson: before what a message means, all values that it holds",
+        help="of --protocol: before what a message means, all values that it holds",
     )
     add_database_arguments(parser)
     add_signal_argument(parser, "decode these alone")
@@ -233,10 +237,12 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
         raise UsageError("stands without --config", where="--source", hint="it is a source of that")
     elif not _given(arguments, ("dbc", "protocol", "unknown")):
         raise UsageError("no database was given", where=str(arguments.logs[0]), hint="add one: --dbc FILE")
-    if arguments.protocol and _given(arguments, ("dbc", "first_wins", "j1939", "protect")):
-        raise UsageError("stands beside options of CAN", where="--protocol", hint="leave those out")
-    if arguments.protocol:
+    if arguments.protocol and (given := _given(arguments, _OF_DATABASES)):
+        raise UsageError("stands beside --protocol", where=_flag(given[0]), hint="leave one of them out")
+    if arguments.protocol in PROTOCOLS:
         _refuse_of_can(arguments)
+    elif arguments.protocol and (given := _given(arguments, ("id_mask", "keep_not_available"))):
+        raise UsageError("stands beside --protocol", where=_flag(given[0]), hint="it is for databases")
     if arguments.unknown and (others := _given(arguments, ("wide", "signal", "from_time", "to_time"))):
         raise UsageError("stands beside --unknown", where=_flag(others[0]), hint="leave one of them out")
     if arguments.unknown and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
@@ -248,13 +254,12 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     bounds = _given(arguments, ("from_time", "to_time"))
     if bounds and into_influxdb:
         raise UsageError("stands beside --format influx", where=_flag(bounds[0]), hint="leave it out")
-    with_messages = ("csv", "ndjson", INTO_PARQUET)
-    if arguments.messages and (arguments.protocol is None or arguments.format not in with_messages):
-        raise UsageError(
-            "is for --protocol in csv or ndjson or parquet",
-            where="--messages",
-            hint="messages of a bus are always there; into InfluxDB goes what serial messages mean",
-        )
+    if arguments.messages and arguments.protocol is None:
+        hint = "messages of a database are always there"
+        raise UsageError("is for --protocol", where="--messages", hint=hint)
+    if arguments.messages and arguments.protocol in PROTOCOLS and arguments.format not in _WITH_MESSAGES:
+        hint = "into InfluxDB goes what serial messages mean"
+        raise UsageError("is for csv, ndjson or parquet", where="--messages", hint=hint)
 
 
 def _refuse_of_can(arguments: argparse.Namespace) -> None:
@@ -295,6 +300,22 @@ def _decoders(
     if arguments.config is not None:
         return _configured(arguments, output, screen, of_logs, rows_to)
     vehicle = arguments.vehicle
+    isotp = [
+        IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
+        for id in dict.fromkeys(arguments.isotp)
+    ]
+    if arguments.protocol in CAN_PROTOCOLS:
+        stages = partial(
+            stages_of,
+            CAN_PROTOCOLS[arguments.protocol],
+            output,
+            vehicle,
+            with_messages=arguments.messages,
+            value_texts=arguments.value_texts,
+            signals=arguments.signal,
+            rows_to=rows_to,
+        )
+        return of_logs(stages, ChannelPlan((), otherwise=0, isotp=isotp)), ()
     if arguments.protocol is not None:
         ports = OneProtocol(PROTOCOLS[arguments.protocol])
         stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages, rows_to=rows_to)
@@ -306,10 +327,7 @@ def _decoders(
         keep_not_available=arguments.keep_not_available,
         value_texts=arguments.value_texts,
         id_masks=_id_masks(arguments.id_mask),
-        isotp=[
-            IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
-            for id in dict.fromkeys(arguments.isotp)
-        ],
+        isotp=isotp,
     )
     plan = load_plan(channels.databases, user_cache_directory())
     screen.warn(plan.warnings)

@@ -68,6 +68,7 @@ def _reduced(
         while (number := message.signals[index].condition) >= 0:
             index = message.conditions[number].selector
             kept.add(index)
+    kept |= {index for together in message.together if not kept.isdisjoint(together) for index in together}
     order = sorted(kept)
     place = {index: number for number, index in enumerate(order)}
     # Also conditions of no kept signal: what their selector has is a known value.
@@ -83,8 +84,17 @@ def _reduced(
     )
     fields = [spec.fields[index] if index in chosen else _silent(spec.fields[index]) for index in order]
     fields += spec.fields[flag:] if reports else ()
+    together = tuple(
+        tuple(place[index] for index in indexes)
+        for indexes in message.together
+        if not kept.isdisjoint(indexes)
+    )
     reduced = replace(
-        message, signals=signals, conditions=tuple(conditions.values()), reports_protection=reports
+        message,
+        signals=signals,
+        conditions=tuple(conditions.values()),
+        reports_protection=reports,
+        together=together,
     )
     return reduced, tuple(fields)
 

@@ -1,9 +1,20 @@
-"""The known serial protocols, by name."""
+"""The known protocols by name: of serial ports, and of CAN."""
 
 from collections.abc import Mapping
 
+from telemetry.protocols.can.chademo import CHADEMO
+from telemetry.protocols.can.elcon import ELCON
+from telemetry.protocols.can.elcon_extended import ELCON_EXTENDED
+from telemetry.protocols.can.gbt27930 import GBT27930
+from telemetry.protocols.can.huawei_r48xx import HUAWEI_R48XX
+from telemetry.protocols.can.infypower import INFYPOWER
+from telemetry.protocols.can.table import CanProtocol
 from telemetry.protocols.serial.jbd import JBD
 from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.protocols.table import SerialProtocol
 
 PROTOCOLS: Mapping[str, SerialProtocol] = {protocol.name: protocol for protocol in (JBD, VEDIRECT)}
+CAN_PROTOCOLS: Mapping[str, CanProtocol] = {
+    protocol.name: protocol
+    for protocol in (GBT27930, CHADEMO, ELCON, ELCON_EXTENDED, HUAWEI_R48XX, INFYPOWER)
+}

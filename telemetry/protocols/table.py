@@ -9,7 +9,7 @@ Promises:
 Adding a device is adding a table (docs/serial.md).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, SignalSpec
@@ -50,6 +50,7 @@ class Mapped:
     tag: str = "pack"  # of an alarm: whose it is, pack or charger
     level: str | None = None  # of an alarm; None: as the vocabulary has it
     words: tuple[tuple[int, str], ...] = ()  # of a text: what it is for each raw value
+    scale: float = 1.0  # of a field: field = signal * scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +112,29 @@ class SerialProtocol:
 
     def map_entries(self, bus: str, *, pack: str = MAIN, charger: str = MAIN) -> tuple[MapEntry, ...]:
         """What the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""
-        return tuple(
-            MapEntry(
-                one.signal,
-                one.to,
-                bus=bus,
-                pack=pack if _tag(one) == "pack" else MAIN,
-                charger=charger if _tag(one) == "charger" else None,
-                values=dict(one.words),
-                bit=one.bit,
-                when=one.when,
-                level=one.level,
-                where=Where(f"protocol {self.name}"),
-            )
-            for one in self.mapped
+        return map_entries(self.mapped, self.name, bus, pack, charger)
+
+
+def map_entries(
+    mapped: Iterable[Mapped], protocol: str, bus: str, pack: str, charger: str
+) -> tuple[MapEntry, ...]:
+    """What `mapped` of a protocol is on the bus of that name."""
+    return tuple(
+        MapEntry(
+            one.signal,
+            one.to,
+            scale=one.scale,
+            bus=bus,
+            pack=pack if _tag(one) == "pack" else MAIN,
+            charger=charger if _tag(one) == "charger" else None,
+            values=dict(one.words),
+            bit=one.bit,
+            when=one.when,
+            level=one.level,
+            where=Where(f"protocol {protocol}"),
         )
+        for one in mapped
+    )
 
 
 def device_words(identity: Mapping[str, str]) -> str:

@@ -1,0 +1,39 @@
+"""Logs of a bus whose protocol is known by name: what its messages hold, and what they mean."""
+
+from collections.abc import Sequence
+
+from telemetry_core.decode.spec import PlanSpec
+
+from telemetry.decode.selection import select
+from telemetry.protocols.can.table import CanProtocol
+from telemetry.rules.resolve import model
+from telemetry.stages.formats import OutputFormat
+from telemetry.stages.row_sink import RowSink
+from telemetry.stages.stages import Stages
+
+_BUS = "log"
+
+
+def stages_of(
+    protocol: CanProtocol,
+    output: OutputFormat,
+    vehicle: str,
+    *,
+    with_messages: bool = False,
+    value_texts: bool = False,
+    signals: Sequence[str] = (),
+    rows_to: RowSink | None = None,
+) -> Stages:
+    """The stages for logs of a bus that is the plan's only one.
+
+    - with_messages: the messages themselves, before what they mean
+    - value_texts: each value with words has a second one, its word
+    - signals: globs: these signals of the messages alone, and not what they mean
+    """
+    hidden = not (with_messages or signals)
+    records = protocol.records_with(hidden=hidden, value_texts=value_texts)
+    plan = PlanSpec(records, (protocol.bus(_BUS, value_texts=value_texts),))
+    if signals:
+        return Stages(select(plan, signals), None, vehicle=vehicle, output=output, rows_to=rows_to)
+    modelling = model(protocol.map_entries(_BUS), (), plan)
+    return Stages(plan, modelling.map, modelling.alarms, vehicle=vehicle, output=output, rows_to=rows_to)

@@ -1,0 +1,1 @@
+"""Protocols of charger buses, a table of messages each."""

@@ -1,0 +1,81 @@
+"""Elcon and TC chargers of the classic generation: the vehicle's command, and a status of five flags.
+
+Sources: the maker's page of commands and specification of 2019, a firmware header, open firmwares;
+docs/protocols/elcon.md says which field is how certain. Bytes and bits are counted from 0, as there.
+"""
+
+from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
+from telemetry.protocols.table import Mapped
+
+COMMAND_ID, STATUS_ID = 0x1806E5F4, 0x18FF50E5
+ALL_BUT_PRIORITY = 0x03FFFFFF
+
+
+def tenths(name: str, byte: int, unit: str) -> CanSignal:
+    """Two bytes, the high one first."""
+    return CanSignal(name, 8 * byte + 7, 16, factor=0.1, unit=unit)
+
+
+def bits(
+    name: str,
+    byte: int,
+    bit: int,
+    bit_count: int = 1,
+    words: tuple[tuple[int, str], ...] = (),
+    *,
+    mark: str = "",
+) -> CanSignal:
+    """Some bits of one byte."""
+    return CanSignal(name, 8 * byte + bit, bit_count, little_endian=True, words=words, mark=mark)
+
+
+COMMAND = CanMessage(
+    "ElconCommand",
+    "battery to charger",
+    (COMMAND_ID,),
+    (
+        tenths("voltage_v", 0, "V"),
+        tenths("current_a", 2, "A"),
+        CanSignal("control", 32, 8, little_endian=True, words=((0, "charge"), (1, "stop"))),
+        CanSignal("mode", 40, 8, little_endian=True, words=((0, "charge"),)),
+    ),
+    ALL_BUT_PRIORITY,
+)
+MAPPED = (
+    Mapped("ElconCommand.voltage_v", "charger.requested_voltage_v"),
+    Mapped("ElconCommand.current_a", "charger.requested_current_a"),
+    Mapped("ElconStatus.voltage_v", "charger.voltage_v"),
+    Mapped("ElconStatus.current_a", "charger.current_a"),
+)
+
+ELCON = CanProtocol(
+    name="elcon",
+    title="Elcon and TC chargers, classic status",
+    bit_rate=250_000,
+    extended=True,
+    messages=(
+        COMMAND,
+        CanMessage(
+            "ElconStatus",
+            "charger's status",
+            (STATUS_ID,),
+            (
+                tenths("voltage_v", 0, "V"),
+                tenths("current_a", 2, "A"),
+                bits("hardware_failure", 4, 0),
+                bits("overtemperature", 4, 1),
+                bits("input_wrong", 4, 2),
+                bits("battery_absent", 4, 3),
+                bits("receive_timeout", 4, 4),
+            ),
+            ALL_BUT_PRIORITY,
+        ),
+    ),
+    mapped=(
+        *MAPPED,
+        Mapped("ElconStatus.hardware_failure", "event.charger_fault", when=(1,), tag="charger"),
+        Mapped("ElconStatus.overtemperature", "event.overtemperature", when=(1,), tag="charger"),
+        Mapped("ElconStatus.input_wrong", "event.input_fault", when=(1,), tag="charger"),
+        Mapped("ElconStatus.receive_timeout", "event.communication_lost", when=(1,), tag="charger"),
+    ),
+)

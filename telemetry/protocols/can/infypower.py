@@ -1,0 +1,121 @@
+"""Infypower AC/DC and DC/DC modules, protocol V1.13: what modules answer, and what they are told to give.
+
+Sources: two open drivers, one with the manual's example frames. docs/protocols/infypower.md says which field
+is how certain. Numbers are big endian; bytes and bits are counted from 0.
+"""
+
+from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
+from telemetry.protocols.table import Mapped
+
+_CONTROLLER = 0xF0
+_SINGLE_MODULE, _GROUP = 0x0A, 0x0B
+_FROM_ANY_MODULE = 0x03FFFF00  # without the error code in the three highest bits
+_TO_ANY_MODULE = 0x03FF00FF
+_SINGLE = "single source"
+
+
+def _replies(command: int) -> tuple[int, ...]:
+    return tuple(device << 22 | command << 16 | _CONTROLLER << 8 for device in (_SINGLE_MODULE, _GROUP))
+
+
+def _commands(command: int) -> tuple[int, ...]:
+    return tuple(device << 22 | command << 16 | _CONTROLLER for device in (_SINGLE_MODULE, _GROUP))
+
+
+def _number(name: str, byte: int, byte_count: int, factor: float, unit: str) -> CanSignal:
+    return CanSignal(name, 8 * byte + 7, 8 * byte_count, factor=factor, unit=unit)
+
+
+def _float(name: str, byte: int, unit: str) -> CanSignal:
+    return CanSignal(name, 8 * byte + 7, 32, is_float=True, unit=unit)
+
+
+def _flags(byte: int, *names: tuple[str, int]) -> tuple[CanSignal, ...]:
+    return tuple(CanSignal(name, 8 * byte + bit, 1, little_endian=True) for name, bit in names)
+
+
+INFYPOWER = CanProtocol(
+    name="infypower",
+    title="Infypower power modules",
+    bit_rate=125_000,
+    extended=True,
+    messages=(
+        CanMessage(
+            "InfyOutput",
+            "module's output",
+            _replies(0x03),
+            (_float("voltage_v", 0, "V"), _float("current_a", 4, "A")),
+            _FROM_ANY_MODULE,
+        ),
+        CanMessage(
+            "InfyStatus",
+            "module's status",
+            _replies(0x04),
+            (
+                CanSignal("ambient_temperature_c", 32, 8, little_endian=True, signed=True, unit="degC"),
+                *_flags(7, ("output_short", 0), ("sleeping", 4), ("discharge_abnormal", 5)),
+                *_flags(
+                    6,
+                    ("dc_side_off", 0),
+                    ("fault", 1),
+                    ("protection", 2),
+                    ("fan_fault", 3),
+                    ("over_temperature", 4),
+                    ("output_overvoltage", 5),
+                    ("walk_in", 6),
+                    ("communication_lost", 7),
+                ),
+                *_flags(
+                    5,
+                    ("power_limited", 0),
+                    ("address_conflict", 1),
+                    ("load_sharing", 2),
+                    ("phase_lost", 3),
+                    ("phases_unbalanced", 4),
+                    ("input_undervoltage", 5),
+                    ("input_overvoltage", 6),
+                    ("pfc_off", 7),
+                ),
+            ),
+            _FROM_ANY_MODULE,
+            mark=_SINGLE,
+        ),
+        CanMessage(
+            "InfyInput",
+            "module's input",
+            _replies(0x06),
+            (
+                _number("voltage_ab_v", 0, 2, 0.1, "V"),
+                _number("voltage_bc_v", 2, 2, 0.1, "V"),
+                _number("voltage_ca_v", 4, 2, 0.1, "V"),
+            ),
+            _FROM_ANY_MODULE,
+        ),
+        CanMessage(
+            "InfyExternal",
+            "voltage outside, and current that there could be",
+            _replies(0x0C),
+            (_number("voltage_v", 0, 2, 0.1, "V"), _number("available_current_a", 2, 2, 0.1, "A")),
+            _FROM_ANY_MODULE,
+        ),
+        CanMessage(
+            "InfySetting",
+            "what modules are to give",
+            _commands(0x1C),
+            (_number("voltage_v", 0, 4, 0.001, "V"), _number("current_a", 4, 4, 0.001, "A")),
+            _TO_ANY_MODULE,
+        ),
+    ),
+    mapped=(
+        Mapped("InfyOutput.voltage_v", "charger.voltage_v"),
+        Mapped("InfyOutput.current_a", "charger.current_a"),
+        Mapped("InfySetting.voltage_v", "charger.requested_voltage_v"),
+        Mapped("InfySetting.current_a", "charger.requested_current_a"),
+        Mapped("InfyStatus.ambient_temperature_c", "charger.temp_c"),
+        Mapped("InfyStatus.fault", "event.charger_fault", when=(1,), tag="charger"),
+        Mapped("InfyStatus.output_short", "event.short_circuit", when=(1,), tag="charger"),
+        Mapped("InfyStatus.over_temperature", "event.overtemperature", when=(1,), tag="charger"),
+        Mapped("InfyStatus.input_undervoltage", "event.input_fault", when=(1,), tag="charger"),
+        Mapped("InfyStatus.input_overvoltage", "event.input_fault", when=(1,), tag="charger"),
+    ),
+)

@@ -1,0 +1,205 @@
+"""What a protocol on CAN is: a table of plain values, from which everything that handles it is made.
+
+Promises:
+
+- A protocol looks like a database of its bus and a map of its own. Its messages go through transport,
+  decoder, mapper, reducer and encoder like any frame.
+- Rows of its messages are hidden unless they are asked for. Hidden rows are shown live, and only what they
+  are mapped to is sent.
+- A frame is a message where those bits of its id are the same that count, also as a reassembled payload.
+
+Adding a protocol is adding a table (docs/protocols/).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, SignalSpec
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
+
+from telemetry.model.scaling import decimal_scale
+from telemetry.protocols.table import Mapped, Signal, map_entries
+from telemetry.rules.find_message import ID_MASK, STANDARD_MASK
+from telemetry.rules.map_entry import MAIN, MapEntry
+
+PDU1_MASK = 0x03FFFFFF  # of a J1939 id: all but the priority
+TEXT_SUFFIX = "_text"
+
+
+@dataclass(frozen=True, slots=True)
+class CanSignal(Signal):
+    """A signal, and what only messages of CAN have. `page` says when it is there, and not `present`."""
+
+    unit: str = ""
+    words: tuple[tuple[int, str], ...] = ()  # what a raw value means, for people
+    is_text: bool = False  # as in SignalSpec, and so are the next five
+    is_bcd: bool = False
+    is_float: bool = False
+    valid: tuple[int, int] | None = None
+    optional: bool = False
+    short_at: int = 0
+    page: tuple[
+        int, ...
+    ] = ()  # the raw values of the message's selector with which it is there; empty: always
+    mark: str = ""  # how certain it is, where that is not as the message's
+
+
+@dataclass(frozen=True, slots=True)
+class CanMessage:
+    """One kind of message."""
+
+    code: str  # csv's `message`
+    title: str
+    ids: tuple[int, ...]  # of its frames
+    signals: tuple[CanSignal, ...]
+    id_mask: int = 0  # the bits of the ids that count; 0: all
+    selector: str = ""  # the signal that says which others are there, and is no value itself
+    together: tuple[tuple[str, ...], ...] = ()  # names of signals that are values only where all of them are
+    mark: str = "C2"  # how certain it is, as the page of the protocol says
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes that hold all of its signals."""
+        return max((_last_byte(signal) for signal in self.signals), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class CanProtocol:
+    """One protocol."""
+
+    name: str  # as in `--protocol NAME` and in the configuration
+    title: str
+    bit_rate: int
+    extended: bool  # its ids have 29 bits
+    messages: tuple[CanMessage, ...]
+    mapped: tuple[Mapped, ...]
+
+    @property
+    def records(self) -> tuple[RecordSpec, ...]:
+        """How rows of the messages look, one record a message, hidden."""
+        return self.records_with()
+
+    def records_with(self, *, hidden: bool = True, value_texts: bool = False) -> tuple[RecordSpec, ...]:
+        """The same. value_texts: after each signal that has words, a second field holds the word."""
+        return tuple(self._record(message, hidden, value_texts) for message in self.messages)
+
+    def bus(self, name: str, first_record: int = 0, *, value_texts: bool = False) -> BusSpec:
+        """The messages as a bus called `name`; first_record: index of `records[0]` in the plan's records."""
+        return BusSpec(name, tuple(self._specs(first_record, value_texts)))
+
+    def map_entries(self, bus: str, *, pack: str = MAIN, charger: str = MAIN) -> tuple[MapEntry, ...]:
+        """What the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""
+        return map_entries(self.mapped, self.name, bus, pack, charger)
+
+    def _record(self, message: CanMessage, hidden: bool, value_texts: bool) -> RecordSpec:
+        fields = tuple(_field(signal, message) for signal in _with_words(message, value_texts))
+        return RecordSpec(f"{self.name}_{message.code}", fields, message=message.code, hidden=hidden)
+
+    def _specs(self, first_record: int, value_texts: bool) -> Iterator[MessageSpec]:
+        for number, message in enumerate(self.messages, first_record):
+            signals = _with_words(message, value_texts)
+            names = [signal.name for signal in signals]
+            pages = list(dict.fromkeys(signal.page for signal in signals if signal.page))
+            selector = names.index(message.selector) if message.selector else -1
+            conditions = tuple(Condition(selector, tuple((raw, raw) for raw in page)) for page in pages)
+            for id in message.ids:
+                yield MessageSpec(
+                    message.code,
+                    id,
+                    self.extended,
+                    message.byte_count,
+                    tuple(_spec(signal, pages) for signal in signals),
+                    conditions,
+                    number,
+                    id_mask=message.id_mask,
+                    together=tuple(
+                        tuple(names.index(name) for name in together) for together in message.together
+                    ),
+                )
+
+
+def claims(one: MessageSpec, other: MessageSpec, standard_mask: int, extended_mask: int) -> bool:
+    """Whether a frame can be both messages of one bus, whose ids are compared in these bits."""
+    if one.extended != other.extended:
+        return False
+    bits = (one.arbitration_id ^ other.arbitration_id) & _bits(one, standard_mask, extended_mask)
+    return not bits & _bits(other, standard_mask, extended_mask)
+
+
+def _bits(message: MessageSpec, standard_mask: int, extended_mask: int) -> int:
+    if message.id_mask:
+        return message.id_mask
+    if message.by_pgn:  # PDU1 has the destination where PDU2 has the rest of its PGN
+        return 0x03FF0000 if message.arbitration_id & 0xFF0000 < 0xF00000 else 0x03FFFF00
+    return extended_mask & ID_MASK if message.extended else standard_mask & STANDARD_MASK
+
+
+def shared_id(bus: BusSpec, messages: Iterable[MessageSpec]) -> tuple[MessageSpec, MessageSpec] | None:
+    """The first message of `bus` whose frames one of `messages` claims too, and that one; None: none does."""
+    for own in bus.messages:
+        for message in messages:
+            if claims(own, message, bus.standard_mask, bus.extended_mask):
+                return own, message
+    return None
+
+
+def id_words(message: MessageSpec) -> str:
+    """The message's id as people write it."""
+    return f"{message.arbitration_id:08X}" if message.extended else f"{message.arbitration_id:03X}"
+
+
+def _last_byte(signal: CanSignal) -> int:
+    if signal.little_endian or signal.is_text:
+        return (signal.start_bit + signal.bit_count + 7) // 8
+    first = signal.start_bit // 8 * 8 + 7 - signal.start_bit % 8
+    return (first + signal.bit_count + 7) // 8
+
+
+def _with_words(message: CanMessage, value_texts: bool) -> Sequence[CanSignal]:
+    """The signals, each one that has words followed by one of the same bits that is written as its word."""
+    if not value_texts:
+        return message.signals
+    signals: list[CanSignal] = []
+    for signal in message.signals:
+        signals.append(signal)
+        if signal.words:
+            signals.append(replace(signal, name=signal.name + TEXT_SUFFIX))
+    return signals
+
+
+def _field(signal: CanSignal, message: CanMessage) -> FieldSpec:
+    if signal.is_text:
+        return FieldSpec(signal.name, SlotKind.ASCII, characters=signal.bit_count // 8)
+    if signal.name == message.selector:  # written as the word that it does not have
+        return FieldSpec(signal.name, SlotKind.WORD)
+    if signal.words and signal.name.endswith(TEXT_SUFFIX):
+        return FieldSpec(signal.name, SlotKind.WORD, passes=True, texts=signal.words)
+    kind = SlotKind.FLOAT if signal.is_float else SlotKind.INT if signal.signed else SlotKind.UINT
+    scale = decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed)
+    return FieldSpec(
+        signal.name,
+        kind,
+        signal.factor,
+        signal.offset,
+        None if signal.is_float else scale,
+        passes=bool(signal.words) or signal.bit_count <= 2,
+        unit=signal.unit,
+    )
+
+
+def _spec(signal: CanSignal, pages: Sequence[tuple[int, ...]]) -> SignalSpec:
+    return SignalSpec(
+        signal.start_bit,
+        signal.bit_count,
+        signal.little_endian,
+        signal.signed,
+        is_float=signal.is_float,
+        condition=pages.index(signal.page) if signal.page else -1,
+        choices=signal.words,
+        invalid=signal.invalid,
+        is_text=signal.is_text,
+        is_bcd=signal.is_bcd,
+        valid=signal.valid,
+        optional=signal.optional,
+        short_at=signal.short_at,
+    )
