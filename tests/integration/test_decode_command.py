@@ -364,21 +364,29 @@ def test_messages_of_a_capture_are_whole_if_wanted(environment: dict[str, str]) 
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--dbc", DBC, LOG), ("--protocol", "jbd", "--format", "lp", CAPTURE)], ids=["bus", "lp"]
+    ("arguments", "words"),
+    [
+        (("--dbc", DBC, LOG), "is for --protocol (messages of a database are always there)"),
+        (
+            ("--protocol", "jbd", "--format", "lp", CAPTURE),
+            "is for csv, ndjson or parquet (into InfluxDB goes what serial messages mean)",
+        ),
+    ],
+    ids=["bus", "lp"],
 )
-def test_messages_are_an_option_of_captures_in_csv_or_ndjson(
-    environment: dict[str, str], arguments: tuple[str, ...]
+def test_messages_are_an_option_of_protocols_and_of_captures_as_text(
+    environment: dict[str, str], arguments: tuple[str, ...], words: str
 ) -> None:
     done = decode(environment, "--messages", *arguments)
     assert done.returncode == 64
-    assert done.stderr.decode().startswith("nev-telemetry: --messages: is for --protocol in csv or ndjson")
+    assert done.stderr.decode() == f"nev-telemetry: --messages: {words}\n"
 
 
 def test_a_protocol_and_a_database_exclude_one_another(environment: dict[str, str]) -> None:
     done = decode(environment, "--protocol", "jbd", CAPTURE, "--dbc", DBC)
     assert done.returncode == 64
     assert done.stderr.decode() == (
-        "nev-telemetry: --protocol: stands beside options of CAN (leave those out)\n"
+        "nev-telemetry: --dbc: stands beside --protocol (leave one of them out)\n"
     )
 
 

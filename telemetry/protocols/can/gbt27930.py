@@ -12,6 +12,7 @@ MOST_CELLS, MOST_SENSORS, MOST_RESERVED, MOST_FAULTS = 256, 128, 16, 32
 
 _CURRENT_OFFSET_A = -400.0
 _TEMPERATURE_OFFSET_C = -50.0
+_SINGLE = "single source"
 _READY = ((0x00, "not ready"), (0xAA, "ready"))
 _STATE = ((0, "normal"), (1, "abnormal"), (2, "not trusted"))
 _LIMITS = ((0, "normal"), (1, "too high"), (2, "too low"))
@@ -461,6 +462,44 @@ _END = (
         ),
     ),
 )
+_EXTENSIONS = (  # of vendors, and the negotiation of the edition of 2024: the listener reports that they are there
+    *(
+        CanMessage(
+            code,
+            title,
+            ids,
+            (_number("current_limit_a", 1, 1, 100.0, unit="A"), _bits("guns", 2, 1, 4)),
+            PDU1_MASK,
+            mark=_SINGLE,
+        )
+        for code, title, ids in (
+            ("CFC", "charger confirms functions", _to_vehicle(6, 0x30)),
+            ("BFC", "battery confirms functions", _to_charger(6, 0x31)),
+        )
+    ),
+    *(
+        CanMessage(
+            code,
+            title,
+            ids,
+            (
+                _number("can_type", 1, 1, words=((0, "CAN 2.0B"), (1, "CAN FD"), (2, "CAN XL"))),
+                _number("result", 2, 1, words=((0, "goes on"), (1, "agreed"), (2, "failed"))),
+                _number("version_major", 3, 1),
+                _number("version_minor", 4, 1),
+                _number("version_temporary", 5, 1),
+                _number("control_pilot_version", 6, 1),
+                _number("transport_version", 7, 1),
+            ),
+            PDU1_MASK,
+            mark=_SINGLE,
+        )
+        for code, title, ids in (
+            ("VNC", "charger negotiates the version", _to_vehicle(3, 0x38)),
+            ("VNB", "vehicle negotiates the version", _to_charger(3, 0x39)),
+        )
+    ),
+)
 _DIAGNOSTICS = (
     _diagnostic("DM1", "present faults", 0x20, _faults()),
     _diagnostic("DM2", "earlier faults", 0x21, _faults()),
@@ -485,7 +524,7 @@ GBT27930 = CanProtocol(
     title="GB/T 27930, DC charger and vehicle",
     bit_rate=250_000,
     extended=True,
-    messages=(*_RECOGNITION, *_CONFIGURATION, *_CHARGING, *_END, *_DIAGNOSTICS),
+    messages=(*_RECOGNITION, *_CONFIGURATION, *_CHARGING, *_END, *_DIAGNOSTICS, *_EXTENSIONS),
     mapped=(
         Mapped("BCL.voltage_v", "charger.requested_voltage_v"),
         Mapped("BCL.current_a", "charger.requested_current_a", scale=-1.0),
