@@ -18,6 +18,7 @@ from telemetry.clock import Clock
 from telemetry.ledger import Counters
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.spool import Spool
+from telemetry.spool.state import NO_STATE
 from telemetry.threads import start
 
 HANGS_S = 1.0  # a commit that takes longer is no progress
@@ -42,14 +43,36 @@ class Committer:
         start(self._thread)
 
     def keep(
-        self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
+        self,
+        lines: LineBuffer,
+        *,
+        accounts: Counters,
+        positions: Mapping[str, int],
+        boot_id: str,
+        state: Mapping[str, bytes] = NO_STATE,
+        replacing: LineBuffer | None = None,
     ) -> bool:
         """Keep the batch that is appended next from a death of this process; return False to try again."""
-        return self._spool.keep(lines, accounts=accounts, positions=positions, boot_id=boot_id)
+        return self._spool.keep(
+            lines,
+            accounts=accounts,
+            positions=positions,
+            boot_id=boot_id,
+            state=state,
+            replacing=replacing,
+        )
 
-    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> None:
-        """Add a batch to the open commit, with all accounts and positions as of its end."""
-        self._spool.append(batch, accounts=accounts, positions=positions)
+    def append(
+        self,
+        batch: EncodedBatch,
+        *,
+        accounts: Counters,
+        positions: Mapping[str, int],
+        state: Mapping[str, bytes] = NO_STATE,
+        replacing: EncodedBatch | None = None,
+    ) -> None:
+        """Add a batch to the open commit, with all accounts, positions and state as of its end."""
+        self._spool.append(batch, accounts=accounts, positions=positions, state=state, replacing=replacing)
 
     def commit_due(self) -> bool:
         """Whether it is time for `commit`.

@@ -5,7 +5,8 @@ two deliveries, so that its position and its accounts are exact. What a live sou
 a death of this process at once, with the accounts as of that delivery. A batch that may hold a point of an
 earlier one is ordered, so that the last frame's value stays. A log that is read again is processed from its
 start and what an earlier run had stored is thrown away, so that every stage is as it was; for the same reason
-what the reducer holds of a log goes out only at the log's end, not when the service stops.
+what the reducer holds of a log goes out only at the log's end, not when the service stops. Rows that replace
+earlier ones (charging sessions) close the batch: they go before it, in an ordered batch of their own.
 
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
@@ -19,9 +20,11 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.clock import Clock
 from telemetry.ledger import Counters, Ledger, Names, add, of_source, subtract
 from telemetry.logs.identity import end_of
+from telemetry.service.open_sessions import OpenSessions
 from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.spool.compress import compress
+from telemetry.spool.state import NO_STATE
 from telemetry.stages.stages import Stages
 
 BATCH_LINES = 5000
@@ -35,10 +38,25 @@ class BatchStore(Protocol):
     """What the pipeline needs of the spool."""
 
     def keep(
-        self, lines: LineBuffer, *, accounts: Counters, positions: Mapping[str, int], boot_id: str
+        self,
+        lines: LineBuffer,
+        *,
+        accounts: Counters,
+        positions: Mapping[str, int],
+        boot_id: str,
+        state: Mapping[str, bytes],
+        replacing: LineBuffer,
     ) -> bool: ...
 
-    def append(self, batch: EncodedBatch, *, accounts: Counters, positions: Mapping[str, int]) -> None: ...
+    def append(
+        self,
+        batch: EncodedBatch,
+        *,
+        accounts: Counters,
+        positions: Mapping[str, int],
+        state: Mapping[str, bytes],
+        replacing: EncodedBatch | None,
+    ) -> None: ...
 
     def commit(self) -> None: ...
 
@@ -58,10 +76,12 @@ class Pipeline:
         *,
         wait_for_clock: bool = False,
         newest_ns: int | None = None,
+        state: Mapping[str, bytes] = NO_STATE,
     ) -> None:
         """positions: how many frames of each log are in the store already, and of which its end is.
 
-        newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing.
+        newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing. state: what
+        that run had open.
         """
         self._stages = stages
         self._store = store
@@ -77,14 +97,17 @@ class Pipeline:
         self._rare_points: dict[str, int] = {}
         self._names: dict[str, tuple[Names, Names]] = {}  # by source: of its frames and of its bus
         self._open = LineBuffer()
+        self._replacing = LineBuffer(256)
         self._discarded = LineBuffer()
         self._opened_s = clock.monotonic_s()
-        self._is_live = False  # a source has delivered that cannot be read again
         self._kept_bytes = 0  # of the open batch
         self._keep_at_s = self._opened_s
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
         self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the stages still remember
+        self._sessions = OpenSessions(state, clock)
+        self._live: set[str] = set()  # sources that have delivered and cannot be read again
+        self._stages.writing.replacing = self._replacing
         ledger.add_stage(lambda: self._stages.counted())
         ledger.add_stage(lambda: self._retired)
         ledger.add_stage(self._counted)
@@ -105,7 +128,8 @@ class Pipeline:
         the position of a log is called, empty if the source cannot resume; own_time: the frames' stamps do
         not come from this machine's clock; time_known: whether that clock may be trusted.
         """
-        self._is_live |= not resume_as
+        if not resume_as:
+            self._live.add(source)
         if self._newest_ns is not None and source not in self._delivered and not self._stored.get(resume_as):
             self._stages.writing.follow(source, self._newest_ns)
         if resume_as:
@@ -123,7 +147,7 @@ class Pipeline:
                 self._take(source, part, stamping)
         self._delivered[source] = self._delivered.get(source, 0) + len(frames)
         self.count_losses(source, lost_before)
-        if self._open.lines >= BATCH_LINES or len(self._open) >= BATCH_BYTES:
+        if self._open.lines >= BATCH_LINES or len(self._open) >= BATCH_BYTES or self._replacing.lines:
             self.cut()
 
     def count_losses(self, source: str, lost: Counters) -> None:
@@ -149,6 +173,7 @@ class Pipeline:
 
         What the old ones hold goes out first; alarms that are active go on or end.
         """
+        stages.writing.replacing = self._replacing
         for source in self._stages.sources:
             stamping = self._stampings.get(source, AS_THEY_ARE)  # none: a log of which nothing new has come
             self._flush(source)
@@ -156,6 +181,8 @@ class Pipeline:
             self._stages.hand_over(stages, self._open, source=source, shift_ns=stamping.shift_ns)
         self._retired = add(self._retired, self._stages.counted())
         self._stages = stages
+        if self._replacing.lines:
+            self.cut()
 
     def start_over(self, source: str, resume_as: str, positions: Mapping[str, int]) -> None:
         """`source` begins again in this run, its own counts at zero and a log at its first frame.
@@ -177,10 +204,15 @@ class Pipeline:
         return self._positions
 
     def _take(self, source: str, frames: FrameBatch, stamping: Stamping) -> None:
-        if not stamping.continues(self._stampings.get(source, stamping)):
+        earlier = self._stampings.get(source, stamping)
+        if not stamping.continues(earlier):
             self._flush(source)
+            self._sessions.move(source, earlier, stamping, self._stages.plugs)
         self._stampings[source] = stamping
         self._switch(stamping.base)
+        if source in self._live:
+            self._stages.plugs.write_open(stamping.base is TimeBase.UNIX)
+            self._sessions.take(source, frames, stamping, self._stages.plugs, self._open)
         self._stages.process(frames, self._open, shift_ns=stamping.shift_ns)
 
     def _flush(self, source: str, before_ns: int | None = None) -> None:
@@ -194,6 +226,7 @@ class Pipeline:
         before = self._stages.counted()
         self._stages.process(frames, self._discarded)
         self._discarded.clear()
+        self._replacing.clear()
         repeated = subtract(self._stages.counted(), before)
         self._ledger.suppress({name: count for name, count in repeated.items() if name.startswith("points/")})
 
@@ -227,9 +260,29 @@ class Pipeline:
 
     def wait_s(self, most_s: float) -> float:
         """How long the next `tick` may wait, `most_s` at most: less while something is still to be kept."""
-        if not self._is_live or len(self._open) == self._kept_bytes:
+        if not self._live or len(self._open) == self._kept_bytes:
             return most_s
         return min(most_s, max(0.0, self._keep_at_s - self._clock.monotonic_s()))
+
+    def watch_silence(self, listening: Iterable[str]) -> None:
+        """See who is silent. listening: live sources whose device is there, and of which no frame waits."""
+        self._sessions.watch(listening, self._stampings, self._stages.plugs, self._open)
+        if self._replacing.lines:
+            self.cut()
+
+    def close_orphans(self, live: Iterable[str]) -> None:
+        """Close the sessions of an earlier run that none of these sources can go on with."""
+        self._sessions.close_orphans(live, self._stages.plugs, self._open)
+        if self._replacing.lines:
+            self.cut()
+
+    def leave_sessions(self) -> None:
+        """No more frames come to this run: say so of what is open, with which the next run may go on."""
+        for source in self._live:
+            stamping = self._stampings.get(source)
+            if stamping is not None and self._stages.plugs.follows(source):
+                self._switch(stamping.base)
+                self._stages.plugs.leave(source, self._open, shift_ns=stamping.shift_ns)
 
     def finish(self, live: Iterable[str] = ()) -> None:
         """Everything that would be lost otherwise goes to the store, committed."""
@@ -241,35 +294,57 @@ class Pipeline:
     def cut(self) -> None:
         """Close the open batch and hand it to the store."""
         self._opened_s = self._clock.monotonic_s()
-        points = self._open.lines
-        if not points:
+        if not self._open.lines and not self._replacing.lines:
             return
-        accounts = self._keep() or self._ledger.snapshot()
-        first_ns, last_ns = self._open.first_ns, self._open.last_ns
-        batch = EncodedBatch(
-            payload=compress(self._open),
-            points=points,
-            first_ns=first_ns,
-            last_ns=last_ns,
-            ordered=self._open.overlaps,
-            time_base=self._time_base,
-            boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
-        )
+        known = self._keep() or (self._ledger.snapshot(), self._state())
+        replacing = self._batch(self._replacing, ordered=True) if self._replacing.lines else None
+        batch = self._batch(self._open, ordered=self._open.overlaps) if self._open.lines else replacing
+        self._replacing.clear()
         self._open.clear()
         self._kept_bytes = 0
-        self._store.append(batch, accounts=accounts, positions=self._positions)
+        if batch is not None:
+            accounts, state = known
+            self._store.append(
+                batch,
+                accounts=accounts,
+                positions=self._positions,
+                state=state,
+                replacing=None if replacing is batch else replacing,
+            )
         if self._store.commit_due():
             self._store.commit()
 
-    def _keep(self) -> Counters | None:
-        """Let the store keep the open batch as it is. The accounts as of now; None where nothing is new."""
-        if not self._is_live or len(self._open) == self._kept_bytes:
+    def _batch(self, lines: LineBuffer, *, ordered: bool) -> EncodedBatch:
+        points, first_ns, last_ns = lines.lines, lines.first_ns, lines.last_ns
+        return EncodedBatch(
+            payload=compress(lines),
+            points=points,
+            first_ns=first_ns,
+            last_ns=last_ns,
+            ordered=ordered,
+            time_base=self._time_base,
+            boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
+        )
+
+    def _keep(self) -> tuple[Counters, Mapping[str, bytes]] | None:
+        """Let the store keep the open batch as it is. Accounts and state as of now; None: nothing is new."""
+        if not self._live or (len(self._open) == self._kept_bytes and not self._replacing.lines):
             return None
-        accounts = self._ledger.snapshot()
-        boot_id = self._clock.boot_id() if self._time_base is TimeBase.BOOT else ""
-        if self._store.keep(self._open, accounts=accounts, positions=self._positions, boot_id=boot_id):
+        accounts, state = self._ledger.snapshot(), self._state()
+        is_kept = self._store.keep(
+            self._open,
+            accounts=accounts,
+            positions=self._positions,
+            boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
+            state=state,
+            replacing=self._replacing,
+        )
+        if is_kept:
             self._kept_bytes = len(self._open)
-        return accounts
+        return accounts, state
+
+    def _state(self) -> Mapping[str, bytes]:
+        return self._sessions.state(self._stages.plugs, self._stampings)
 
     def _switch(self, time_base: TimeBase) -> None:
         if time_base is not self._time_base:

@@ -114,6 +114,7 @@ class Service:
             without_replaced(positions, self._sources),
             wait_for_clock=config.wait_for_clock,
             newest_ns=recovery.newest_ns,
+            state=recovery.state,
         )
         for source in self._sources:
             self._expect(source)
@@ -184,6 +185,8 @@ class Service:
 
     def _start(self) -> None:
         self._report_start()
+        self._bind_new_channels()
+        self._pipeline.close_orphans(self._live())
         self._write_gateway_points()  # where counters begin, before anything is lost
         self._status.start()
         self._web.start()
@@ -238,6 +241,8 @@ class Service:
                 )
                 self._live_state.source_ended(item.source)
                 self._sources.ended(item.source)
+        if self._stages.plugs.any:
+            self._pipeline.watch_silence(self._silent_sources())
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
             self._next_gateway_s = now_s + self._config.gateway_every_s
@@ -273,6 +278,16 @@ class Service:
 
     def _live(self) -> list[str]:
         return [source.name for source in self._sources if not source.resume_as]
+
+    def _silent_sources(self) -> list[str]:
+        """Live ones that are there, and of which nothing waits."""
+        return [
+            source.name
+            for source in self._sources
+            if not source.resume_as
+            and source.source.status == "receiving"
+            and not self._output.frames_waiting_of(source.name)
+        ]
 
     def _bit_rate_of(self, name: str) -> BitRate | None:
         source = self._sources.get(name)
@@ -470,6 +485,7 @@ class Service:
         """What must not be lost first."""
         self._sources.stop()
         steps = (
+            self._pipeline.leave_sessions,
             self._store_the_rest,
             self._report_stop,
             self._store_the_rest,

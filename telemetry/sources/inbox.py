@@ -52,6 +52,11 @@ class Inbox:
         with self._changed:
             return sum(self._frames.values())
 
+    def frames_waiting_of(self, source: str) -> int:
+        """Those of one source."""
+        with self._changed:
+            return self._frames.get(source, 0)
+
     def take_empty(self) -> FrameBatch:
         """An empty batch of `batch_frames`, from the pool where it has one."""
         with self._changed:

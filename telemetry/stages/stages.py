@@ -23,6 +23,7 @@ from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.gathering import Gathering
+from telemetry.stages.plugs import Plugs
 from telemetry.stages.row_sink import RowSink
 from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Observer, Writing
@@ -130,6 +131,11 @@ class Stages:
         """Let `successor` go on with `source`: see `succession`. Sessions that are open here are lost."""
         hand_over(self.writing, successor.writing, lines, source=source, shift_ns=shift_ns)
         self.gathering.end_sessions(source)
+
+    @property
+    def plugs(self) -> Plugs:
+        """Those that are followed."""
+        return self.writing.plugs
 
     @property
     def sources(self) -> Iterable[str]:

@@ -36,6 +36,7 @@ from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.plugs import NoPlugs, Plugs
 from telemetry.stages.row_sink import RowSink
 
 NO_FRAMES = FrameBatch(1)
@@ -141,6 +142,8 @@ class Writing:
         self._mapped = SampleBatch(schema)
         self._reduced = SampleBatch(schema)
         self.channels: dict[int, BoundChannel] = {}
+        self.plugs: Plugs = NoPlugs()
+        self.replacing: LineBuffer | None = None  # takes rows that replace earlier ones; None: the lines do
 
     @property
     def remembers(self) -> bool:
