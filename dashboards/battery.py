@@ -92,7 +92,7 @@ def battery(language: Language) -> Dashboard:
                         [Asked(language.over_time(Values("battery", "charging"), "last"))],
                         mappings=YES_NO,
                     ),
-                    panels.rows("Events", language.events(), description="Level: 1 warning, 2 critical."),
+                    panels.events(),
                 ],
             ),
         ],

@@ -1,7 +1,4 @@
-"""The dashboard `charging`: chargers, and what charging does to the packs.
-
-`charging_session` is in the data model and is not written yet: single charges come from `battery`.
-"""
+"""The dashboard `charging`: chargers, single charges, and what charging does to the packs."""
 
 from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import units
@@ -14,6 +11,11 @@ from dashboards.units import unit_of
 
 _INTO_BATTERY = Values("battery", "charged_wh", by=PACK_OF_SOURCE)
 _BY_CHARGER = ("vehicle", "charger")
+_CHARGE_TAGS = ("vehicle", "pack", "charger")
+_CHARGE_FIELDS = (
+    *("outcome", "stop_side", "stop_reason", "station", "start_soc_pct", "end_soc_pct", "energy_wh"),
+    *("duration_s", "charging_s", "requested_max_a", "current_shortfall_mean_a", "attempts"),
+)
 
 
 def _charger(field: str) -> Values:
@@ -34,6 +36,12 @@ def charging(language: Language) -> Dashboard:
             ],
             unit=unit_of("charger", quantity),
         )
+
+    shortfall = Values("charging_session", "current_shortfall_mean_a", by=_BY_CHARGER)
+
+    def measured(by: str) -> Asked:
+        values = Values("charging_session", f"energy_{by}_wh", by=_CHARGE_TAGS)
+        return Asked(language.sums_per_day(values), f"by the {by} {PACK}")
 
     return dashboard(
         language,
@@ -94,6 +102,28 @@ def charging(language: Language) -> Dashboard:
                     ),
                     wanted_and_given("Current", "current_a"),
                     wanted_and_given("Voltage", "voltage_v"),
+                ],
+            ),
+            (
+                "Charges",
+                [
+                    panels.rows(
+                        "Charges",
+                        language.listing("charging_session", _CHARGE_TAGS, _CHARGE_FIELDS),
+                        description="Stamped with their start. Who ended it and why; empty: nobody said.",
+                    ),
+                    panels.bars(
+                        "Energy of charges, a day",
+                        [measured("vehicle"), measured("charger"), measured("meter")],
+                        unit=units.KiloWattHour,
+                        description="By who measured it; each covers the time in which it was heard.",
+                    ),
+                    panels.bars(
+                        "Current asked for less given",
+                        [Asked(language.over_time(shortfall), CHARGER)],
+                        unit=unit_of("charging_session", "current_shortfall_mean_a"),
+                        description="Mean of each charge.",
+                    ),
                 ],
             ),
             (

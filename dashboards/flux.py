@@ -82,16 +82,22 @@ class Flux:
             *_rows(Values(measurement, f"{letter}[0-9]+")), "last()", _keep("_time", "_value", "_field")
         )
 
-    def events(self) -> str:
+    def sums_per_day(self, values: Values) -> str:
         return _query(
-            *_rows(Values("event", "level|active|text", where=("vehicle",))),
-            # A common type, so that one column can hold all three.
-            "map(fn: (r) => ({r with _value: string(v: r._value)}))",
+            *_rows(values),
+            'aggregateWindow(every: 1d, fn: sum, createEmpty: false, timeSrc: "_start")',
+            "map(fn: (r) => ({r with _value: r._value / 1000.0}))",
+            _keep("_time", "_value", *values.by),
+        )
+
+    def listing(self, measurement: str, tags: tuple[str, ...], fields: tuple[str, ...]) -> str:
+        return _query(
+            *_rows(Values(measurement, "|".join(fields), where=("vehicle",))),
             'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
             "group()",
             'sort(columns: ["_time"], desc: true)',
             "limit(n: 200)",
-            'drop(columns: ["_start", "_stop", "_measurement"])',
+            _keep("_time", *tags, *fields),
         )
 
     def tag_values(self, tag: str, measurement: str, where: tuple[str, ...] = ()) -> str:

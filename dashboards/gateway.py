@@ -119,7 +119,7 @@ def gateway(language: Language) -> Dashboard:
                         [Asked(language.over_time(_of_gateway("memory_bytes"), "max"), VEHICLE)],
                         unit=unit_of("gateway", "memory_bytes"),
                     ),
-                    panels.rows("Events", language.events(), description="Level: 1 warning, 2 critical."),
+                    panels.events(),
                 ],
             ),
         ],

@@ -99,8 +99,11 @@ class Language(Protocol):
     def fields_now(self, measurement: str, letter: str) -> str:
         """The last value of each of them."""
 
-    def events(self) -> str:
-        """A table of events, newest first: time, vehicle, pack, source, code, level, active, text."""
+    def sums_per_day(self, values: Values) -> str:
+        """The sum of each day, in thousands."""
+
+    def listing(self, measurement: str, tags: tuple[str, ...], fields: tuple[str, ...]) -> str:
+        """A table of the chosen vehicles' points, newest first: time, tags, fields."""
 
     def tag_values(self, tag: str, measurement: str, where: tuple[str, ...] = ()) -> str:
         """What a variable may be."""

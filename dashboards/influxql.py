@@ -73,9 +73,13 @@ class InfluxQL:
     def fields_now(self, measurement: str, letter: str) -> str:
         return _select(f"last(/^{letter}[0-9]+$/)", Values(measurement, "", by=()))
 
-    def events(self) -> str:
+    def sums_per_day(self, values: Values) -> str:
+        return _select(f'sum("{values.field}") / 1000', values, "time(1d)", end="fill(none)")
+
+    def listing(self, measurement: str, tags: tuple[str, ...], fields: tuple[str, ...]) -> str:
+        columns = ", ".join(f'"{name}"' for name in (*tags, *fields))
         return (
-            'SELECT "vehicle", "pack", "source", "code", "level", "active", "text" FROM "event"'
+            f'SELECT {columns} FROM "{measurement}"'
             f" WHERE $timeFilter AND {_matches('vehicle')} ORDER BY time DESC LIMIT 200"
         )
 

@@ -206,6 +206,12 @@ class Panels:
             panel.with_target(self._language.query(ref_id, one.query, as_table=False))
         return panel.overrides(_names(asked))
 
+    def events(self) -> table.Panel:
+        """What happened, newest first."""
+        tags = ("vehicle", "pack", "charger", "source", "code")
+        query = self._language.listing("event", tags, ("level", "active", "text"))
+        return self.rows("Events", query, description="Level: 1 warning, 2 critical.")
+
     def rows(self, title: str, query: str, *, description: str = "") -> table.Panel:
         """A table as the query gives it."""
         return (

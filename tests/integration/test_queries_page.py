@@ -8,7 +8,14 @@ import pytest
 
 from tests.support.answers_table import ASKED, SECTION, table, written_table
 from tests.support.fleet import NOW
-from tests.support.fleet_answers import KEYS_ONLY_IN_INFLUXQL, LABELS, Answer, answers
+from tests.support.fleet_answers import (
+    KEYS_ONLY_IN_INFLUXQL,
+    LABELS,
+    LISTED_IN_INFLUXQL,
+    MEANS_OF_LISTED,
+    Answer,
+    answers,
+)
 from tests.support.fleet_drive import VEHICLE, driven
 from tests.support.fleet_drive_answers import TOLERANCES, drive_answers
 from tests.support.lineprotocol import Number, parse_line
@@ -16,6 +23,7 @@ from tests.support.queries_page import (
     Question,
     answer_by_flux,
     answer_by_influxql,
+    answer_by_listing,
     answer_by_pandas,
     flux_rows,
     integral_queries,
@@ -34,8 +42,13 @@ def ask(language: str, question: Question, database: Database) -> Answer:
     """Once for all tests."""
     key = f"{language} on {database.server.kind}", question.number
     if key not in _found:
-        ask_in = {"Flux": answer_by_flux, "InfluxQL": answer_by_influxql, "pandas": answer_by_pandas}
-        _found[key] = ask_in[language](database, question, LABELS[question.number])
+        labels = LABELS[question.number]
+        if language == "InfluxQL" and question.number in LISTED_IN_INFLUXQL:
+            is_mean = question.number == MEANS_OF_LISTED
+            _found[key] = answer_by_listing(database, question, labels, is_mean=is_mean)
+        else:
+            ask_in = {"Flux": answer_by_flux, "InfluxQL": answer_by_influxql, "pandas": answer_by_pandas}
+            _found[key] = ask_in[language](database, question, labels)
     return _found[key]
 
 
@@ -61,8 +74,8 @@ def client_environment(fleet_in_influxdb2: Database, monkeypatch: pytest.MonkeyP
     return fleet_in_influxdb2
 
 
-def test_the_page_asks_twenty_questions_each_in_three_languages() -> None:
-    assert [question.number for question in QUESTIONS] == list(range(1, 21))
+def test_the_page_asks_twenty_five_questions_each_in_three_languages() -> None:
+    assert [question.number for question in QUESTIONS] == list(range(1, 26))
 
 
 def test_the_dense_vehicle_brakes_while_it_drives_and_is_driven_and_charged() -> None:

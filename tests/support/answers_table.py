@@ -11,6 +11,7 @@ ASKED = ("Flux", "InfluxQL", "pandas")
 _UNITS = {
     1: "%", 2: "h", 3: "kWh", 4: "kWh", 5: "cell", 6: "min", 7: "kW", 8: "h", 9: "V", 10: "V", 11: "frames",
     12: "h", 13: "alarms", 14: "cycles", 15: "Ah", 16: "%", 17: "°C", 18: "kΩ", 19: "min", 20: "h",
+    21: "charges", 22: "A", 23: "min", 24: "kWh", 25: "tries",
 }  # fmt: skip
 _NO_VALUE = {("InfluxQL", 2)}
 

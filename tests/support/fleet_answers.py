@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from telemetry.model.event_codes import EVENT_CODES, Level
+from tests.support import fleet_charges
 from tests.support.fleet import (
     DAY_MIN,
     DAYS,
@@ -43,7 +44,13 @@ LABELS: dict[int, tuple[str, ...]] = {
     10: ("vehicle", "pack", "column"),
     11: ("vehicle", "source", "reason"),
     13: ("vehicle", "code"),
+    21: ("outcome", "stop_side", "stop_reason"),
+    23: PACK_AND_DAY,
+    24: ("vehicle", "reason"),
+    **dict.fromkeys((22, 25), ("station",)),
 }
+MEANS_OF_LISTED = 22  # of what InfluxQL lists the mean is asked for; of other lists the number of rows
+LISTED_IN_INFLUXQL = (21, MEANS_OF_LISTED, 25)  # there no field can be grouped by
 KEYS_ONLY_IN_INFLUXQL = 2  # there it has no value to compare
 
 
@@ -179,4 +186,9 @@ def answers() -> dict[int, Answer]:
         18: by_pack(lambda pack: min(insulation_kohm(pack, now.minute) for now in past_week(pack))),
         19: {("van-7",): 130.0, ("van-8",): 10.0},
         20: by_pack(lambda pack: hours(pack, lambda now: now.soc_pct >= 95.0)),
+        21: fleet_charges.why_charges_ended(),
+        22: fleet_charges.shortfall_by_station(),
+        23: fleet_charges.minutes_from_10_to_80(),
+        24: fleet_charges.energy_by_meter(),
+        25: fleet_charges.failed_by_station(),
     }

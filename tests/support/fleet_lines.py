@@ -32,6 +32,7 @@ from tests.support.fleet import (
     minutes,
     oldest_s,
 )
+from tests.support.fleet_charges import charge_lines
 from tests.support.fleet_drive import drive_lines
 from tests.support.servers import Database
 
@@ -66,7 +67,7 @@ def fleet_lines() -> tuple[bytes, ...]:
     vehicles = chain.from_iterable(
         chain(_charger_lines(vehicle), _gateway_lines(vehicle)) for vehicle in VEHICLES
     )
-    return (*packs, *vehicles, *_event_lines(), *drive_lines())
+    return (*packs, *vehicles, *_event_lines(), *drive_lines(), *charge_lines())
 
 
 def load_fleet(database: Database) -> None:

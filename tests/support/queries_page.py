@@ -99,6 +99,20 @@ def answer_by_influxql(database: Database, question: Question, labels: tuple[str
     return found
 
 
+def answer_by_listing(
+    database: Database, question: Question, labels: tuple[str, ...], *, is_mean: bool
+) -> Answer:
+    """What InfluxQL lists, grouped as the other languages do: the number of rows, or the mean."""
+    result = database.query(question.influxql.replace("now()", f"'{_NOW}'"))
+    (series,) = result["series"]
+    listed: dict[tuple[str, ...], list[float]] = {}
+    for values in series["values"]:
+        row = dict(zip(series["columns"], values, strict=True))
+        value = float(row[series["columns"][-1]]) if is_mean else 1.0
+        listed.setdefault(tuple(row[label] or "" for label in labels), []).append(value)
+    return {key: sum(some) / len(some) if is_mean else sum(some) for key, some in listed.items()}
+
+
 def answer_by_pandas(database: Database, question: Question, labels: tuple[str, ...]) -> Answer:
     """What the page's Python makes of it when it is the fleet's now."""
     code = f"{setup_code()}\n{question.pandas}".replace('"fleet"', f'"{database.name}"')
