@@ -71,8 +71,9 @@ def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
     for warning in plan.warnings:
         yield Finding(Grade.WARNING, warning)
     for bus in plan.spec.buses:
-        signals = sum(len(message.signals) for message in bus.messages)
-        yield Finding(Grade.FACT, f"bus {bus.name}: {len(bus.messages)} messages, {signals} signals")
+        messages = {(message.name, message.record): len(message.signals) for message in bus.messages}
+        words = f"{len(messages)} messages, {sum(messages.values())} signals"
+        yield Finding(Grade.FACT, f"bus {bus.name}: {words}")
     measurements = {record.measurement for record in plan.spec.records}
     if len(measurements) > MAX_MEASUREMENTS:
         yield Finding(Grade.WARNING, f"{len(measurements)} measurements; InfluxDB 3 takes {MAX_MEASUREMENTS}")

@@ -19,11 +19,13 @@ from telemetry.model.bit_rate import BitRate
 from telemetry.model.finding import Finding, Grade
 from telemetry.model.ids import IsoTpId
 from telemetry.rules.map_entry import MapEntry
+from telemetry.sources.bus_protocols import BusProtocols
 from telemetry.sources.keys import SimulatedTime
 from telemetry.sources.source import Source
 from telemetry.toml_table import TomlTable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")  # of sources: they are parts of counter names
+NO_PROTOCOLS = BusProtocols()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,13 @@ class SourceSettings(ABC):
     """The settings of one source.
 
     buses: its own, then those of channels that other databases describe, which are called `NAME/CHANNEL`.
+    protocols: what describes its own bus, beside databases or in place of them.
     bit_rate: as configured; None: the interface's, or no CAN bus. log: the recording that it reads, if any.
     """
 
     name: str
     buses: tuple[BusDatabases, ...] = ()
+    protocols: BusProtocols = NO_PROTOCOLS
     isotp: tuple[IsoTpId, ...] = ()
     bit_rate: BitRate | None = None
     simulated_time: SimulatedTime | None = None
@@ -69,7 +73,7 @@ class SourceSettings(ABC):
     # Its frames are those of a CAN bus: error frames may be among them, and databases describe them.
     is_can: ClassVar[bool] = True
     # Fields that the device knows nothing of: a change of these restarts no source.
-    of_the_line: ClassVar[frozenset[str]] = frozenset({"buses", "isotp", "bit_rate"})
+    of_the_line: ClassVar[frozenset[str]] = frozenset({"buses", "protocols", "isotp", "bit_rate"})
 
     @classmethod
     @abstractmethod
@@ -95,12 +99,12 @@ class SourceSettings(ABC):
         return iter(())
 
     def extended(self, plan: PlanSpec) -> PlanSpec:
-        """`plan` with what describes its frames besides databases."""
-        return plan
+        """`plan` with what describes its frames besides databases. Raises ConfigError."""
+        return self.protocols.extended(plan, self.name)
 
     def map_entries(self) -> Iterator[MapEntry]:
         """What its messages mean, as far as the kind itself knows."""
-        return iter(())
+        return self.protocols.map_entries(self.name)
 
     @property
     def count_gap_ns(self) -> int | None:
@@ -134,7 +138,9 @@ class SourceSettings(ABC):
 
     def findings(self) -> Iterator[Finding]:
         """What `check` reports of it."""
-        if self.is_can and not any(bus.databases for bus in self.buses):
+        for title in self.protocols.titles:
+            yield Finding(Grade.FACT, f"source {self.name}: {title}")
+        if self.is_can and not self.protocols.names and not any(bus.databases for bus in self.buses):
             words = "has no database; its frames are counted and not decoded"
             yield Finding(Grade.WARNING, f"source {self.name}: {words}")
         for level, words in self.presence():

@@ -36,6 +36,14 @@ _DATABASES: Mapping[str, Words] = {
         "all",
     ),
 }
+_PROTOCOLS: Mapping[str, Words] = {
+    "protocol": _words(
+        "what is spoken on the bus, a name or a list of names, beside `databases` or in place of them",
+        "none",
+    ),
+    "charger": _words("with `protocol`: the tag `charger` of what it says about the charger"),
+    "messages": _words("with `protocol`: the messages themselves are written, too, as `PROTOCOL_MESSAGE`"),
+}
 _SIMULATED_TIME: Mapping[str, Words] = {
     "time_scale": _words(
         "for simulators that run faster than the clock: simulated seconds a second", "real time"
@@ -132,6 +140,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         ),
         "data_bitrate": _words("likewise, of the data part of CAN FD frames; beside `bitrate`", "`bitrate`"),
         **_DATABASES,
+        **_PROTOCOLS,
         "receive_buffer_kib": _words(
             "the size that the kernel is asked for; a warning reports a smaller one"
         ),
@@ -157,6 +166,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "in place of `options`, or beside them: the section of python-can's configuration files"
         ),
         **_DATABASES,
+        **_PROTOCOLS,
     },
     "serial": {
         **_SOURCE,
@@ -182,6 +192,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "file": _words("`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, `.mf4`, each also `.gz` or `.zst`"),
         "speed": _words("times the recorded speed", "as fast as possible"),
         **_DATABASES,
+        **_PROTOCOLS,
         "channel_databases": _words(
             'for channels with databases of their own: `channel_databases = { can1 = ["chassis.dbc"] }`',
             "none",

@@ -462,7 +462,7 @@ _END = (
         ),
     ),
 )
-_EXTENSIONS = (  # of vendors, and the negotiation of the edition of 2024: the listener reports that they are there
+_EXTENSIONS = (  # of vendors, and the negotiation of 2024: the listener reports that they are there
     *(
         CanMessage(
             code,

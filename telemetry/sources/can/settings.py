@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.finding import Grade
+from telemetry.sources.bus_protocols import read_bus_protocols
 from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.can.source import SocketCanSource
 from telemetry.sources.keys import read_databases, read_isotp, read_simulated_time
@@ -21,9 +22,11 @@ class CanSettings(SourceSettings):
 
     @classmethod
     def read(cls, table: TomlTable, name: str) -> Self:
+        bus = read_databases(table, name)
         return cls(
             name=name,
-            buses=(read_databases(table, name),),
+            buses=(bus,),
+            protocols=read_bus_protocols(table, value_texts=bus.value_texts),
             isotp=read_isotp(table),
             bit_rate=_bit_rate(table),
             simulated_time=read_simulated_time(table),

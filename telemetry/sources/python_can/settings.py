@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.finding import Grade
+from telemetry.sources.bus_protocols import read_bus_protocols
 from telemetry.sources.keys import read_databases, read_isotp
 from telemetry.sources.python_can.source import PythonCanSource
 from telemetry.sources.settings import Resource, SourceSettings, Start
@@ -31,9 +32,11 @@ class PythonCanSettings(SourceSettings):
         if not is_given:
             hint = "such as slcan or gs_usb; options = {} takes it from python-can's own configuration"
             raise table.wrong("options.interface", "is missing", hint)
+        bus = read_databases(table, name)
         return cls(
             name=name,
-            buses=(read_databases(table, name),),
+            buses=(bus,),
+            protocols=read_bus_protocols(table, value_texts=bus.value_texts),
             isotp=read_isotp(table),
             bit_rate=_bit_rate(options),
             options=options,

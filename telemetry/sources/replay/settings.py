@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from telemetry.model.finding import Grade
+from telemetry.sources.bus_protocols import read_bus_protocols
 from telemetry.sources.keys import read_databases, read_files, read_isotp
 from telemetry.sources.replay.source import ReplaySource
 from telemetry.sources.settings import SourceSettings, Start
@@ -31,6 +32,7 @@ class ReplaySettings(SourceSettings):
         return cls(
             name=name,
             buses=(bus, *own),
+            protocols=read_bus_protocols(table, value_texts=bus.value_texts),
             isotp=read_isotp(table),
             log=file,
             speed=table.take_optional_number("speed", above=0.0, most=100_000.0),

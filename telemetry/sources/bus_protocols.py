@@ -1,0 +1,87 @@
+"""`protocol` of a CAN bus: what describes its frames beside databases, or in place of them.
+
+Promises:
+
+- Two buses with one protocol share the records of its messages.
+- A protocol beside a database or another protocol that claims one of its ids is refused, by name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from telemetry_core.decode.spec import BusSpec, PlanSpec
+
+from telemetry.errors import ConfigError
+from telemetry.protocols.can.table import CanProtocol, id_words, shared_id
+from telemetry.protocols.known import CAN_PROTOCOLS
+from telemetry.rules.map_entry import MAIN, MapEntry
+from telemetry.toml_document import Where
+from telemetry.toml_table import TomlTable
+
+_WHERE = Where("protocol")
+
+
+@dataclass(frozen=True, slots=True)
+class BusProtocols:
+    """The protocols of one bus.
+
+    charger: the tag of what they say about the charger. shown: rows of the messages themselves are sent, too.
+    """
+
+    names: tuple[str, ...] = ()
+    charger: str = MAIN
+    shown: bool = False
+    value_texts: bool = False
+    where: Where = _WHERE
+
+    @property
+    def titles(self) -> Iterator[str]:
+        """What they are, for people."""
+        return (each.title for each in self._protocols)
+
+    @property
+    def _protocols(self) -> Iterator[CanProtocol]:
+        return (CAN_PROTOCOLS[name] for name in self.names)
+
+    def extended(self, plan: PlanSpec, bus: str) -> PlanSpec:
+        """`plan` with their messages on the bus of that name. ConfigError: an id is claimed already."""
+        for protocol in self._protocols:
+            plan = self._with(protocol, plan, bus)
+        return plan
+
+    def map_entries(self, bus: str) -> Iterator[MapEntry]:
+        """What their messages on that bus mean."""
+        for protocol in self._protocols:
+            yield from protocol.map_entries(bus, charger=self.charger)
+
+    def _with(self, protocol: CanProtocol, plan: PlanSpec, name: str) -> PlanSpec:
+        own = protocol.records_with(hidden=not self.shown, value_texts=self.value_texts)
+        records = plan.records if own[0] in plan.records else plan.records + own
+        added = protocol.bus(name, records.index(own[0]), value_texts=self.value_texts).messages
+        bus = next((each for each in plan.buses if each.name == name), BusSpec(name, ()))
+        if shared := shared_id(bus, added):
+            other, claimed = shared
+            one, another = (f"{each.name} ({id_words(each)})" for each in (claimed, other))
+            raise ConfigError(
+                f"{one} of {protocol.name} and {another} are the same frames on {name}",
+                where=self.where,
+                hint="one bus has one of them: leave the other database or protocol out",
+            )
+        whole = replace(bus, messages=bus.messages + added)
+        buses = [whole if each is bus else each for each in plan.buses]
+        return PlanSpec(records, (*buses, *(() if whole in buses else (whole,))))
+
+
+def read_bus_protocols(table: TomlTable, *, value_texts: bool) -> BusProtocols:
+    """The protocols of the bus of a table. Raises ConfigError."""
+    names = table.take_values("protocol")
+    alone = [key for key in ("charger", "messages") if key in table and not names]
+    charger, shown = table.take_text("charger", MAIN), table.take_flag("messages")
+    for name in names:
+        if name not in CAN_PROTOCOLS:
+            raise table.wrong("protocol", f"must be one of {', '.join(CAN_PROTOCOLS)}, not {name!r}")
+    for key in alone:
+        raise table.wrong(key, "stands without protocol", "name that of the bus, or leave it out")
+    return BusProtocols(
+        tuple(dict.fromkeys(map(str, names))), charger, shown, value_texts, table.where().key("protocol")
+    )
