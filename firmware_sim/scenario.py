@@ -92,11 +92,11 @@ def find_scenario(name_or_file: str) -> Path:
 def load_scenario(file: Path) -> Scenario:
     """Read and validate `file`. Raises ConfigError."""
     top = TomlTable.load(file)
-    pack = _pack(top.take_table("pack"))
+    pack = read_pack(top.take_table("pack"))
     scenario = Scenario(
         name=file.stem,
         about=top.take_text("about", "a scenario of your own"),
-        starts_at_ns=_instant_ns(top, "starts_at"),
+        starts_at_ns=take_instant_ns(top, "starts_at"),
         pack=pack,
         service=_service(top.take_table("service"), pack),
         phases=tuple(_phase(table) for table in top.take_tables("phase")),
@@ -119,14 +119,16 @@ def parse_instant(text: str) -> int:
     return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
-def _instant_ns(table: TomlTable, key: str) -> int:
+def take_instant_ns(table: TomlTable, key: str, default: str | None = None) -> int:
+    """A time as `parse_instant` reads it. Raises ConfigError."""
     try:
-        return parse_instant(table.take_text(key))
+        return parse_instant(table.take_text(key, default))
     except ValueError as error:
         raise table.wrong(key, str(error)) from error
 
 
-def _pack(table: TomlTable) -> PackSpec:
+def read_pack(table: TomlTable) -> PackSpec:
+    """[pack]. Raises ConfigError."""
     new = PackSpec()
     spec = PackSpec(
         start_soc_pct=table.take_number("start_soc_pct", new.start_soc_pct, above=0.0, most=100.0),

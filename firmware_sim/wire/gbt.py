@@ -72,6 +72,11 @@ MESSAGES = {
         Message("CEM", 0x1F00, 2, True, 250 * _MS),
     )
 }
+OFFER_2024_ID = frame_id(
+    0x3800, 3, VEHICLE, CHARGER
+)  # version negotiation of GB/T 27930.2-2024, by the charger
+ANSWER_2024_ID = frame_id(0x3900, 3, CHARGER, VEHICLE)  # and by the vehicle
+GOES_ON, AGREED, FAILED = 0, 1, 2  # its result
 CODES = {(message.pgn, message.by_charger): message.code for message in MESSAGES.values()}
 
 # Two bits each: where they begin (byte from 1, bit from 1). 01 is yes.
@@ -363,6 +368,11 @@ def csd(charged_min: float, energy_kwh: float, charger_number: int, edition: Edi
     if edition is Edition.Y2011:
         return payload + bytes((charger_number - 1,))
     return payload + charger_number.to_bytes(4, "little")
+
+
+def negotiation(result: int, version: tuple[int, int, int]) -> bytes:
+    """A frame of the version negotiation of 2024, over CAN 2.0B."""
+    return bytes((0, result, *version, 1, 1, 0xFF))
 
 
 # --- what one end reads of the other

@@ -14,7 +14,7 @@ from firmware_sim.scenario import Scenario, find_scenario, load_scenario, parse_
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.cli.arguments import positive
-from telemetry.cli.sim_charge import PARTS, run_charge
+from telemetry.cli.sim_charge import PARTS, add_charge_arguments, print_charges, run_charge
 from telemetry.cli.sim_playing import (
     Stop,
     open_link,
@@ -76,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--truth", metavar="FILE", type=Path, help="write it for each simulated second, too (CSV)"
     )
+    add_charge_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -105,12 +106,16 @@ def _print_scenarios() -> None:
     for name in scenario_names():
         scenario = load_scenario(find_scenario(name))
         print(f"{name:<18}{scenario.planned_s / 60.0:>5.0f} min  {scenario.about}")
+    print("\nof dc-charge, with --scenario:")
+    print_charges()
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raises UsageError for mistakes that argparse does not find."""
     if arguments.scenario is None:
         raise UsageError("is missing", where="SCENARIO", hint="--list shows those that come with the package")
+    if arguments.charge_scenario is not None or arguments.variants:
+        raise UsageError(f"of {', '.join(PARTS)} alone", where="--scenario, --with")
     buses = (arguments.can, arguments.socket, arguments.output)
     if not arguments.serial_link and all(bus is None for bus in buses):
         raise UsageError("say where: --can, --socket, --serial-link or --output", where="sim")

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 
 from firmware_sim.ecus.charger import Terminals
-from firmware_sim.ecus.gbt.node import S_NS, Node, limits
+from firmware_sim.ecus.gbt.node import S_NS, Node
 from firmware_sim.ecus.gbt.power_stage import PowerStage, PowerStageSpec
 from firmware_sim.ecus.gbt.transport import Receiver
 from firmware_sim.wire import gbt
@@ -18,11 +18,12 @@ from firmware_sim.wire.gbt import CEM_BITS, READY, Edition
 from firmware_sim.wire.j1939 import CONTROL_PGN, frame_id
 
 _ERROR_S = 2.0  # for which CEM is repeated before it begins again
+_CROSSING_S = 1.0  # after CRM(00) for which errors still belong to the attempt before
 _SUMMARY_S = 2.0  # for which CSD is repeated
 _MS = 1_000_000
-_NEGOTIATION_ID = 0x8C38F456  # of GB/T 27930.2-2024, with CAN_EFF_FLAG
 _NEGOTIATION_NS = 50 * _MS
 _BCP_BYTES, _BRM_BYTES = 13, 41
+_VERSION_2011 = bytes((0, 1, 0))
 
 
 class ChargerState(Enum):
@@ -73,7 +74,6 @@ class ChargerNode(Node):
         self.errors: list[str] = []  # time-outs of its own, as CEM names them
         self.stop_reasons: tuple[str, ...] = ()
         self.receiver = Receiver(floor_ns=floor_ns)
-        self._limits = limits(spec.edition)
         self._local_time = local_time
         self._recognised = self._output_ready = False
         self._asked_v = self._asked_a = 0.0
@@ -114,6 +114,12 @@ class ChargerNode(Node):
         if self.state in (ChargerState.CONFIGURATION, ChargerState.CHARGING):
             self._stop(reasons)
 
+    def power_off(self) -> None:
+        """Lose the supply: nothing is sent or given any more."""
+        self.state = ChargerState.OFF
+        self._stop_charging_time()
+        self._cease_all()
+
     # --- states
 
     def _shake_hands(self) -> None:
@@ -132,7 +138,6 @@ class ChargerNode(Node):
         self._met("bcp")
         self._repeat("CTS")
         self._repeat("CML", after_ns=5 * _MS)
-        self._expect_once("bro", self._limits["bro"])
         if self.edition is Edition.Y2023 and not self._matches(payload):
             self._after("mismatch", 0.6)
 
@@ -192,18 +197,18 @@ class ChargerNode(Node):
             case "negotiation":
                 self._negotiate()
             case "handshake":
-                self._met("negotiation")
+                self._met("negotiation", "handshake")
                 self._shake_hands()
             case "bhm" if self.spec.goes_on_without_bhm:
                 self._after("insulation", self.spec.insulation_s)
             case "bhm" | "off":
-                self.state = ChargerState.OFF
-                self._cease_all()
+                self.power_off()
             case "insulation":
                 self._recognise()
             case "reconnect":
                 self.attempts += 1
                 self._recognise()
+                self._after("crossing", _CROSSING_S)
             case "output":
                 self._output_ready = True
             case "mismatch":
@@ -219,7 +224,7 @@ class ChargerNode(Node):
 
     def _negotiate(self) -> None:
         """Offer version 2.0 of the protocol of 2024."""
-        self._out.append((_NEGOTIATION_ID, bytes((0, 0, 2, 0, 0, 1, 1, 0xFF))))
+        self._out.append((gbt.OFFER_2024_ID, gbt.negotiation(gbt.GOES_ON, (2, 0, 0))))
         self._after("negotiation", _NEGOTIATION_NS / S_NS)
 
     # --- what is sent
@@ -233,6 +238,8 @@ class ChargerNode(Node):
                 self._expect_once("brm", self._limits["brm"])
             case "CRM":
                 self._expect_once("bcp", self._limits["bcp"])
+            case "CML" if "bro_aa" not in self._deadlines:
+                self._expect_once("bro", self._limits["bro"])
             case "CRO" if self._says_output_ready:
                 self._expect_once("bcl", self._limits["bcl"])
                 self._expect_once("bcs", self._limits["bcs"])
@@ -305,6 +312,8 @@ class ChargerNode(Node):
                 self._met("brm")
                 if not self._recognised:
                     self._recognised = True
+                    if payload[:3] == _VERSION_2011:
+                        self._speak(Edition.Y2011)
                     if self._says_recognised and "CRM" not in self.silenced:
                         self._emit("CRM", self._payload("CRM"))
                         self._expect_once("bcp", self._limits["bcp"])
@@ -365,9 +374,18 @@ class ChargerNode(Node):
             self._met("bst")
 
     def _hear_error(self) -> None:
-        if self.state in (ChargerState.FAILED, ChargerState.OFF, ChargerState.HANDSHAKE):
+        idle = self.state in (ChargerState.FAILED, ChargerState.OFF, ChargerState.HANDSHAKE)
+        if idle or "crossing" in self._deadlines:
             return
         self._leave_attempt(self.state in (ChargerState.STOPPING, ChargerState.ENDING))
+
+    def _hear_other(self, id: int, payload: bytes) -> None:
+        if (
+            id == gbt.ANSWER_2024_ID
+            and payload[1:2] == bytes((gbt.FAILED,))
+            and "negotiation" in self._deadlines
+        ):
+            self._passed("handshake")
 
     # --- transport
 

@@ -23,7 +23,7 @@ class Node:
 
     def __init__(self, edition: Edition, seed: str, *, floor_ns: int = 0) -> None:
         """`floor_ns`: no deadline is shorter than this, for a clock that runs faster than the machine."""
-        self.edition = edition
+        self._speak(edition)
         self.silenced: set[str] = set()  # messages that do not leave, as a fault; "BRO(AA)": BRO stays at 00
         self._floor_ns = floor_ns
         self._draw = random.Random(seed)
@@ -60,6 +60,8 @@ class Node:
             self._hear_data(data)
         elif code := CODES.get((pgn, not self.is_charger)):
             self._hear_message(code, data)
+        else:
+            self._hear_other(id, data)
 
     def run(self, now_ns: int) -> Sequence[Sent]:
         """Everything that is due at `now_ns`, in its order."""
@@ -79,6 +81,11 @@ class Node:
         return out
 
     # --- for a subclass
+
+    def _speak(self, edition: Edition) -> None:
+        """From now on by this edition."""
+        self.edition = edition
+        self._limits = limits(edition)
 
     def _repeat(self, *codes: str, after_ns: int = 0) -> None:
         """Send these messages, from now on, each at its period."""
@@ -126,6 +133,9 @@ class Node:
         raise NotImplementedError
 
     def _hear_message(self, code: str, payload: bytes) -> None:
+        raise NotImplementedError
+
+    def _hear_other(self, id: int, payload: bytes) -> None:
         raise NotImplementedError
 
     def _hear_control(self, control: bytes) -> None:

@@ -20,6 +20,18 @@ class PowerStageSpec:
     cable_ohm: float = 0.002
 
 
+class _Nothing:
+    """What an empty socket is connected to."""
+
+    voltage_v = 0.0
+
+    def current_at(self, voltage_v: float) -> float:  # noqa: ARG002  # the protocol's signature
+        return 0.0
+
+
+NOTHING: Terminals = _Nothing()
+
+
 class PowerStage:
     """Call `tick` again and again; `current_a` is what flows until the next."""
 

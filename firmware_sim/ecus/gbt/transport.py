@@ -117,6 +117,8 @@ class Receiver:
     def __init__(self, reply_ns: int = 2 * _MS, floor_ns: int = 0) -> None:
         """`reply_ns`: until a control frame is answered; `floor_ns`: no time-out is shorter than this."""
         self.wake_ns = NEVER_NS
+        self.unanswered: dict[int, int] = {}  # by PGN: so many announcements find no answer, as a fault
+        self.refused: dict[int, int] = {}  # by PGN: so many are answered with Abort, as a fault
         self._reply_ns = reply_ns
         self._floor_ns = floor_ns
         self._pgn: int | None = None
@@ -135,6 +137,11 @@ class Receiver:
         if control[0] == Control.RTS:
             size, packets = int.from_bytes(control[1:3], "little"), control[3]
             self._forget()
+            if _take(self.unanswered, pgn):
+                return
+            if _take(self.refused, pgn):
+                self._reply(now_ns, abort(pgn, AbortReason.RESOURCES))
+                return
             if not PACKET_BYTES + 2 <= size <= MAX_BYTES or packets != packet_count(size):
                 self._reply(now_ns, abort(pgn, AbortReason.OTHER))
                 return
@@ -165,13 +172,6 @@ class Receiver:
         if number == self._wanted:
             self._ask_again(now_ns)
         return None
-
-    def refuse(self, now_ns: int) -> None:
-        """End the message on its way, as a receiver without room does."""
-        if self._pgn is not None:
-            pgn = self._pgn
-            self._forget()
-            self._reply(now_ns, abort(pgn, AbortReason.RESOURCES))
 
     def run(self, now_ns: int) -> list[bytes]:
         """Control frames that are due."""
@@ -224,3 +224,10 @@ class Receiver:
 
 def _pgn(control: bytes) -> int:
     return int.from_bytes(control[5:8], "little") & 0x3FF00
+
+
+def _take(left: dict[int, int], pgn: int) -> bool:
+    """Whether one is left, which is then taken."""
+    count = left.get(pgn, 0)
+    left[pgn] = max(count - 1, 0)
+    return count > 0

@@ -10,7 +10,7 @@ from enum import Enum
 
 from firmware_sim.ecus.alarms import AlarmLevel
 from firmware_sim.ecus.bms import CELL_CHARGE_V, CELL_FULL_V, MAX_CHARGE_A, TICK_S, Bms, VehicleRequest
-from firmware_sim.ecus.gbt.node import Node, limits
+from firmware_sim.ecus.gbt.node import Node
 from firmware_sim.ecus.gbt.transport import Sender
 from firmware_sim.plant.pack import Pack
 from firmware_sim.wire import gbt
@@ -68,17 +68,17 @@ class VehicleNode(Node):
         self.demand_v: float | None = None  # asked for in place of what the battery needs, as a fault
         self.errors: list[str] = []  # time-outs of its own, as BEM names them
         self.stop_reasons: tuple[str, ...] = ()
+        self.soc_error_pct = 0.0  # reported beyond what there is, as a fault
+        self.short_status = False  # BCS is one frame of 8 bytes, as a fault
         self.wrong_packets: set[str] = set()  # long messages announced with a wrong number, as a fault
         self.sender = Sender(round(spec.packet_gap_s * 1e9), floor_ns=floor_ns)
         self.current_a = 0.0  # as measured
-        self._limits = limits(spec.edition)
         self._pending: list[str] = []
         self._charger_max_v = self._charger_max_a = 0.0
         self._asked_a = 0.0
         self._too_high_s = 0.0
         self._ready = False
         self._stop_heard = False
-        self._wakes_by_crm = spec.edition is Edition.Y2011
 
     @property
     def is_charger(self) -> bool:
@@ -286,11 +286,12 @@ class VehicleNode(Node):
 
     def _bcs(self) -> bytes:
         bms, pack = self.bms, self.bms.pack
+        soc_pct = max(pack.soc_pct + self.soc_error_pct, 0.0)
         missing_ah = max(self.spec.until_soc_pct - pack.soc_pct, 0.0) / 100.0 * pack.capacity_ah
         remaining_min = 60.0 * missing_ah / max(self.current_a, 1.0)
         cell = bms.cell_voltages_v.index(bms.cell_max_v)
         group = cell * 16 // pack.spec.cells
-        return gbt.bcs(bms.voltage_v, self.current_a, bms.cell_max_v, group, pack.soc_pct, remaining_min)
+        return gbt.bcs(bms.voltage_v, self.current_a, bms.cell_max_v, group, soc_pct, remaining_min)
 
     def _bsm(self) -> bytes:
         bms = self.bms
@@ -347,8 +348,7 @@ class VehicleNode(Node):
                 self._configure()
         elif self.state in (VehicleState.WAITING, VehicleState.HANDSHAKE):
             if self.state is VehicleState.WAITING and self.edition is not Edition.Y2011:
-                self.edition = Edition.Y2011  # no handshake: a charger of that edition
-                self._limits = limits(self.edition)
+                self._speak(Edition.Y2011)  # no handshake: a charger of that edition
             self._recognise()
         elif self.state is VehicleState.FAILED and "calm" not in self._deadlines:
             self._recognise()
@@ -379,6 +379,10 @@ class VehicleNode(Node):
             return
         self._leave_attempt(self.state in (VehicleState.STOPPING, VehicleState.ENDING))
 
+    def _hear_other(self, id: int, payload: bytes) -> None:
+        if id == gbt.OFFER_2024_ID and payload:  # not spoken here
+            self._out.append((gbt.ANSWER_2024_ID, gbt.negotiation(gbt.FAILED, (1, 1, 0))))
+
     # --- transport
 
     def _run_transport(self) -> None:
@@ -394,6 +398,8 @@ class VehicleNode(Node):
         while sender.pgn is None and self._pending:
             code = self._pending.pop(0)
             payload = self._payload(code)
+            if code == "BCS" and self.short_status:
+                payload = payload[:8]
             if len(payload) <= 8:
                 self._emit(code, payload)
                 continue

@@ -4,7 +4,7 @@ from collections import Counter
 from functools import cache
 from itertools import pairwise
 
-from firmware_sim.charging import Charge, ChargeSpec, ChargeTruth
+from firmware_sim.charge import Charge, ChargeSpec, ChargeTruth
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.plant.pack import PackSpec
 from firmware_sim.wire.broadcast import Frame
@@ -53,9 +53,9 @@ def test_the_same_seed_gives_the_same_frames_and_another_seed_others() -> None:
 
 def test_the_vehicle_stops_at_its_target_and_the_charger_follows() -> None:
     truth = played()[1]
-    assert (truth.vehicle_stop, truth.charger_stop) == (("soc_reached",), ("vehicle_stopped",))
+    assert (truth.outcome, truth.side, truth.reason) == ("complete", "vehicle", "soc_reached")
     assert 30.6 <= truth.soc_end_pct < 30.7
-    assert (truth.attempts, truth.vehicle_errors, truth.charger_errors) == (1, (), ())
+    assert (truth.attempts, truth.errors) == (1, ())
 
 
 def test_the_charger_gives_a_little_more_than_the_pack_takes() -> None:

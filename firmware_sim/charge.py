@@ -3,7 +3,7 @@
 Promises:
 
 - It is pure: the same specification and seed give the same frames, byte for byte, at any pace.
-- Each end hears what the other sends and nothing else; frames never share a stamp.
+- Each end hears what the other sends and nothing else; frames never share a moment.
 - `truth` is what plant and meter know at the end.
 """
 
@@ -11,14 +11,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from firmware_sim.charge_witness import Witness, WitnessedError
 from firmware_sim.ecus.bms import TICK_S
 from firmware_sim.ecus.gbt.charger import ChargerNode, ChargerSpec, ChargerState
 from firmware_sim.ecus.gbt.node import S_NS
+from firmware_sim.ecus.gbt.power_stage import NOTHING
 from firmware_sim.ecus.gbt.vehicle import VehicleNode, VehicleSpec, VehicleState
+from firmware_sim.faults.charge import ChargeFaults
+from firmware_sim.faults.charge_kinds import Planned
 from firmware_sim.plant.pack import Pack, PackSpec
 from firmware_sim.wire.broadcast import Frame
 
 _TICK_NS = round(TICK_S * S_NS)
+_SILENCE_NS = 35 * S_NS  # longer than an end waits for the other
 _FRAME_NS = 550_000  # of an 8-byte frame at 250 kbit/s
 CHINA = timedelta(hours=8)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,12 +31,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ChargeSpec:
-    """Who meets whom."""
+    """Who meets whom, and what goes wrong."""
 
     pack: PackSpec = field(default_factory=PackSpec)
     charger: ChargerSpec = field(default_factory=ChargerSpec)
     vehicle: VehicleSpec = field(default_factory=VehicleSpec)
-    at_most_s: float = 6 * 3600.0
+    faults: tuple[Planned, ...] = ()
+    at_most_s: float = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,11 @@ class ChargeTruth:
     charged_ah: float
     max_current_a: float
     charged_min: float
-    vehicle_stop: tuple[str, ...]
-    charger_stop: tuple[str, ...]
-    vehicle_errors: tuple[str, ...]
-    charger_errors: tuple[str, ...]
+    phase: str | None  # the last one of the last attempt
+    outcome: str
+    side: str | None  # who ended it
+    reason: str | None  # by the first BST or CST, or by BEM or CEM
+    errors: tuple[WitnessedError, ...]
     frames_total: int
 
     def as_dict(self) -> dict[str, object]:
@@ -61,7 +68,7 @@ class ChargeTruth:
 class Charge:
     """Both ends at one plug."""
 
-    def __init__(self, spec: ChargeSpec, seed: int, *, starts_at_ns: int = 0, floor_ns: int = 0) -> None:
+    def __init__(self, spec: ChargeSpec, seed: int, *, starts_at_ns: int = 0) -> None:
         """`starts_at_ns`: the charger's clock at the beginning, ns since 1970."""
         self.pack = Pack(spec.pack, seed)
         self.now_ns = 0
@@ -69,51 +76,61 @@ class Charge:
         self._soc_start_pct = self.pack.soc_pct
         self._max_current_a = 0.0
         self._frames_total = 0
+        self._heard_ns = 0  # the last frame of an end
+        self.witness = Witness()
 
         def local_time(now_ns: int) -> datetime:
             return _EPOCH + CHINA + timedelta(microseconds=(starts_at_ns + now_ns) // 1000)
 
-        self.charger = ChargerNode(spec.charger, seed, local_time=local_time, floor_ns=floor_ns)
-        self.vehicle = VehicleNode(spec.vehicle, self.pack, seed, floor_ns=floor_ns)
-
-    @property
-    def finished(self) -> bool:
-        """Whether both ends are silent for good."""
-        return self.charger.state is ChargerState.OFF and self.vehicle.state in (
-            VehicleState.OFF,
-            VehicleState.WAITING,
-            VehicleState.HANDSHAKE,
-        )
+        self.charger = ChargerNode(spec.charger, seed, local_time=local_time)
+        self.vehicle = VehicleNode(spec.vehicle, self.pack, seed)
+        self._faults = ChargeFaults(spec.faults, self.charger, self.vehicle)
 
     def frames(self) -> Iterator[Frame]:
-        """All frames, at ns from the start, until both ends are silent."""
-        charger, vehicle = self.charger, self.vehicle
+        """All frames, at ns from the start by the recorder's clock, until both ends are silent for good."""
+        charger, vehicle, faults = self.charger, self.vehicle, self._faults
         tick_ns = free_ns = 0
         ends_ns = round(self._spec.at_most_s * S_NS)
-        while not self.finished and self.now_ns < ends_ns:
-            self.now_ns = max(min(tick_ns, charger.wake_ns, vehicle.wake_ns), self.now_ns)
+        while not self._finished and self.now_ns < ends_ns:
+            self.now_ns = max(min(tick_ns, faults.wake_ns, charger.wake_ns, vehicle.wake_ns), self.now_ns)
             if self.now_ns >= tick_ns:
                 self._tick()
                 tick_ns += _TICK_NS
+            for id, sent in faults.extra_frames(self.now_ns):
+                free_ns = max(self.now_ns, free_ns + _FRAME_NS)
+                self._frames_total += 1
+                yield faults.stamp_ns(free_ns), id, sent
             for node, other in ((charger, vehicle), (vehicle, charger)):
-                for id, data in node.run(self.now_ns):
+                for id, sent in node.run(self.now_ns):
+                    if (data := faults.through(self.now_ns, id, sent)) is None:
+                        continue
                     free_ns = max(self.now_ns, free_ns + _FRAME_NS)
                     other.hear(free_ns, id, data)
+                    self._heard_ns = free_ns
                     self._frames_total += 1
-                    yield free_ns, id, data
+                    self.witness.see(free_ns, id, data, node.edition)
+                    yield faults.stamp_ns(free_ns), id, data
+
+    @property
+    def _finished(self) -> bool:
+        """Whether both ends are off, or have been silent for so long that nothing comes any more."""
+        silent = self.now_ns - self._heard_ns > _SILENCE_NS
+        off = self.charger.state is ChargerState.OFF and self.vehicle.state is VehicleState.OFF
+        return silent or (off and not self._faults.goes_on)
 
     def _tick(self) -> None:
         charger, vehicle = self.charger, self.vehicle
-        vehicle.tick(charger.stage.current_a)
-        charger.tick(vehicle.bms, TICK_S)
+        self._faults.apply(self.now_ns)
+        vehicle.tick(0.0 if self._faults.pulled else charger.stage.current_a)
+        charger.tick(NOTHING if self._faults.pulled else vehicle.bms, TICK_S)
         self._max_current_a = max(self._max_current_a, charger.stage.current_a)
 
     def truth(self) -> ChargeTruth:
         """As of now; whole once `frames` is exhausted."""
-        charger, vehicle = self.charger, self.vehicle
+        charger, witness = self.charger, self.witness
         return ChargeTruth(
             duration_s=self.now_ns / S_NS,
-            attempts=charger.attempts,
+            attempts=witness.attempts,
             soc_start_pct=self._soc_start_pct,
             soc_end_pct=self.pack.soc_pct,
             energy_vehicle_wh=self.pack.energy_in_wh,
@@ -121,9 +138,10 @@ class Charge:
             charged_ah=charger.stage.charge_ah,
             max_current_a=self._max_current_a,
             charged_min=charger.charged_min,
-            vehicle_stop=vehicle.stop_reasons,
-            charger_stop=charger.stop_reasons,
-            vehicle_errors=tuple(vehicle.errors),
-            charger_errors=tuple(charger.errors),
+            phase=witness.phase,
+            outcome=witness.outcome,
+            side=witness.side,
+            reason=witness.reason,
+            errors=tuple(witness.errors),
             frames_total=self._frames_total,
         )

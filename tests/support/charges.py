@@ -1,0 +1,59 @@
+"""Scenarios of a DC charge played through, for tests: frames, and what the simulator knows of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from firmware_sim.charge import Charge, ChargeSpec, ChargeTruth
+from firmware_sim.charge_scenario import (
+    GOOD,
+    ChargeScenario,
+    charge_scenario_names,
+    find_charge_scenario,
+    load_charge_scenario,
+)
+from firmware_sim.faults.charge_read import VARIANTS
+from firmware_sim.links.can import CandumpLog
+from firmware_sim.wire.broadcast import Frame
+from firmware_sim.wire.gbt import CHARGER, CODES
+from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
+
+FAULTS = [name for name in charge_scenario_names() if name != GOOD]  # the 40
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedCharge:
+    """A scenario, its frames at ns from the start, and the truth at its end."""
+
+    scenario: ChargeScenario
+    frames: Sequence[Frame]
+    truth: ChargeTruth
+
+    def write_log(self, file: Path) -> Path:
+        """As candump writes it, from the scenario's own time on."""
+        with file.open("w", encoding="ascii") as stream:
+            log = CandumpLog(stream)
+            for at_ns, id, data in self.frames:
+                log.write(self.scenario.starts_at_ns + at_ns, id, data)
+        return file
+
+    def messages(self) -> Iterator[tuple[float, str, bytes]]:
+        """Seconds, code and payload; a long message where it is announced, with the announcement."""
+        for at_ns, id, data in self.frames:
+            pgn, _, source = split_id(id)
+            if pgn == CONTROL_PGN and data[0] == Control.RTS:
+                yield at_ns / 1e9, CODES[int.from_bytes(data[5:8], "little"), False], data
+            elif pgn not in (CONTROL_PGN, DATA_PGN) and (pgn, source == CHARGER) in CODES:
+                yield at_ns / 1e9, CODES[pgn, source == CHARGER], data
+
+
+@cache
+def played_charge(name: str, *variants: str) -> PlayedCharge:
+    """The scenario of this name or number, together with these variants."""
+    scenario = load_charge_scenario(find_charge_scenario(name))
+    faults = scenario.faults + tuple(plan for variant in variants for plan in VARIANTS[variant])
+    spec = ChargeSpec(scenario.pack, scenario.charger, scenario.vehicle, faults)
+    charge = Charge(spec, 1, starts_at_ns=scenario.starts_at_ns)
+    frames = list(charge.frames())
+    return PlayedCharge(scenario, frames, charge.truth())
