@@ -3,16 +3,20 @@
 import argparse
 import contextlib
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 from telemetry.clock import SystemClock
 from telemetry.errors import InputMissingError, UnavailableError
+from telemetry.ledger import Counters, sources
 from telemetry.live.status_socket import query_status
 from telemetry.live.summary import status_lines, stopped_lines
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.limits import spool_directory
 from telemetry.spool.view import SpoolView
 
+COUNT_S = 2.0
 HELP = "how a running service is: what is wrong, values, rates, accounts, events"
 
 
@@ -29,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     directory = spool_directory(arguments.config)
     try:
         status = query_status(directory)
+        if not arguments.json and _has_unknown(status["accounts"]):
+            status = _with_unmatched(directory)
     except UnavailableError:
         if not arguments.json:
             _print_stopped(directory)
@@ -38,6 +44,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(status_lines(status)))
     return 0
+
+
+def _has_unknown(accounts: Counters) -> bool:
+    return any(accounts.get(f"frames/{source}/unknown") for source in sources(accounts))
+
+
+def _with_unmatched(directory: Path) -> dict[str, Any]:
+    """Ask again with the ids that no message has, which a service counts only from the first request on."""
+    query_status(directory, "messages")
+    SystemClock().wait(threading.Event(), COUNT_S)
+    return query_status(directory, "messages")
 
 
 def _print_stopped(directory: Path) -> None:

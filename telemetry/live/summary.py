@@ -9,9 +9,10 @@ from typing import Any
 
 from telemetry.ledger import POINT_ENDS, Counters, frames_in_flight, points_unaccounted, sources, total
 from telemetry.live.state import STALE_S
-from telemetry.live.words import duration, level, moment, size
+from telemetry.live.words import duration, level, moment, size, unmatched
 
 MOST_EVENTS = 8
+MOST_UNMATCHED = 8
 _VALUES = (
     ("voltage_v", "{:.2f} V"),
     ("current_a", "{:+.2f} A"),
@@ -63,6 +64,7 @@ def _status_lines(status: Json) -> Iterator[str]:
     yield ""
     for source in live["sources"]:
         yield from _source(source, status["accounts"])
+        yield from _unmatched(source["source"], live)
     yield ""
     yield from _points(status["accounts"], gauges)
     yield from _service(status)
@@ -95,6 +97,17 @@ def _source(source: Json, accounts: Counters) -> Iterator[str]:
     if source["device"]:
         yield f"  {source['device']}"
     yield f"  {_frames(name, accounts)}"
+
+
+def _unmatched(source: str, live: Json) -> Iterator[str]:
+    """The ids that no message has, as far as they were asked for."""
+    ids = [each for each in live.get("unmatched", ()) if each["source"] == source]
+    if ids:
+        yield "  ids without a message, as they come now:"
+    for each in ids[:MOST_UNMATCHED]:
+        yield f"    {each['id']}: {unmatched(each)}"
+    if len(ids) > MOST_UNMATCHED:
+        yield f"    and {len(ids) - MOST_UNMATCHED} more; `monitor --messages` shows them"
 
 
 def _frames(source: str, accounts: Counters) -> str:

@@ -1,6 +1,8 @@
-"""Sizes, times and levels as people read them. Pure."""
+"""Sizes, times, levels and counts as people read them. Pure."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _PREFIXES = ("kB", "MB", "GB", "TB")
 LEVELS = ("info", "warning", "CRITICAL")
@@ -42,3 +44,12 @@ def moment(time_ns: int) -> str:
 def level(number: int) -> str:
     """Of an event or a trouble, as a word."""
     return LEVELS[number] if 0 <= number < len(LEVELS) else "?"
+
+
+def unmatched(seen: Mapping[str, Any]) -> str:
+    """How often an id without a message came, and how long it is: `20 frames, 8 bytes, every 100.0 ms`."""
+    low, high = seen["min_bytes"], seen["max_bytes"]
+    length = f"{low} bytes" if low == high else f"{low} to {high} bytes"
+    period = "" if seen["period_s"] is None else f", every {1000 * seen['period_s']:,.1f} ms"
+    frames = "1 frame" if seen["frames"] == 1 else f"{seen['frames']:,} frames"
+    return f"{frames}, {length}{period}"

@@ -8,13 +8,14 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
-from telemetry.live.words import duration, size
+from telemetry.live.words import LEVELS, duration, level, size
 from telemetry.monitor.text import Style, bar, flow, line, rule
 
 _LONGEST_NAME = 20
 _LOAD_BAR = 8
 _HIGH_LOAD_PCT = 80.0
-_LEVELS = (("info", Style.FAINT), ("warn", Style.WARNING), ("CRIT", Style.BAD))
+_LEVEL_STYLES = (Style.FAINT, Style.WARNING, Style.BAD)
+_LEVEL_COLUMNS = max(map(len, LEVELS))
 _BAD_COUNTS = ("kernel_dropped", "lost", "evicted", "damaged", "dead")
 
 Json = Mapping[str, Any]
@@ -28,11 +29,14 @@ def clock(time_ns: int) -> str:
         return "--:--:--"
 
 
+def _style(number: int) -> str:
+    return _LEVEL_STYLES[number] if 0 <= number < len(_LEVEL_STYLES) else ""
+
+
 def trouble_lines(live: Json) -> Iterator[Text]:
     """What is wrong, the worst first."""
     for trouble in live.get("troubles", ()):
-        word, style = _LEVELS[trouble["level"]] if 0 <= trouble["level"] < len(_LEVELS) else ("?", "")
-        yield line((f" {word} {trouble['text']}", style))
+        yield line((f" {level(trouble['level'])} {trouble['text']}", _style(trouble["level"])))
 
 
 def source_lines(live: Json, width: int) -> Iterator[Text]:
@@ -109,14 +113,14 @@ def event_lines(live: Json, width: int) -> Iterator[Text]:
         return
     yield rule(line(("events", Style.HEADING)), line(), width)
     for event in live["events"]:
-        word, style = _LEVELS[event["level"]] if 0 <= event["level"] < len(_LEVELS) else ("?", "")
+        word, style = level(event["level"]), _style(event["level"])
         if not event["active"]:
             word, style = "over", Style.GOOD
         about = [event["source"]]
         about += [f"{kind} {event[kind]}" for kind in ("pack", "charger") if event[kind]]
         yield line(
             (f" {clock(event['time_ns'])} ", Style.FAINT),
-            (f"{word:<4} ", style),
+            (f"{word:<{_LEVEL_COLUMNS}} ", style),
             ("".join(f"{words} " for words in about if words), Style.LABEL),
             (event["code"].replace("_", " "), style),
             f"  {event['text']}",

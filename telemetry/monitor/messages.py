@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from telemetry.live.words import unmatched
 from telemetry.monitor.packs import age, reading
 from telemetry.monitor.text import Style, line, rule
 
@@ -37,11 +38,7 @@ def _unmatched(live: Json, width: int) -> Iterator[Text]:
     if ids := live.get("unmatched", ()):
         yield rule(line(("ids without a message", Style.HEADING)), line(), width)
     for each in ids:
-        low, high = each["min_bytes"], each["max_bytes"]
-        size = f"{low} bytes" if low == high else f"{low} to {high} bytes"
-        period = "" if each["period_s"] is None else f"  every {1000 * each['period_s']:,.1f} ms"
-        name = (f" {each['source']} {each['id']}", Style.LABEL)
-        yield line(name, f"  {each['frames']:,} frames  {size}{period}")
+        yield line((f" {each['source']} {each['id']}", Style.LABEL), f"  {unmatched(each)}")
     if others := live.get("unmatched_left_out", 0):
         yield line((f" and {others:,} frames of other ids", Style.FAINT))
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,33 @@ def test_of_a_running_service_people_get_words_and_machines_get_everything(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reported = status(memory_bytes=46_878_720.0)
-    monkeypatch.setattr(command, "query_status", lambda _: reported)
+    monkeypatch.setattr(command, "query_status", lambda *_: reported)
+    monkeypatch.setattr(command, "COUNT_S", 0.0)
     assert command.run(arguments(tmp_path)) == 0
     assert "memory 46.9 MB" in capsys.readouterr().out
     assert command.run(arguments(tmp_path, as_json=True)) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(reported))
+
+
+@pytest.mark.parametrize(("unknown", "asked"), [(0, ["status"]), (5, ["status", "messages", "messages"])])
+def test_ids_without_a_message_are_asked_for_only_where_frames_have_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unknown: int, asked: list[str]
+) -> None:
+    requests: list[str] = []
+
+    def answer(_: Path, request: str = "status") -> dict[str, Any]:
+        requests.append(request)
+        reported = status()
+        reported["accounts"] = {**reported["accounts"], "frames/can0/unknown": unknown}
+        return reported
+
+    monkeypatch.setattr(command, "query_status", answer)
+    monkeypatch.setattr(command, "COUNT_S", 0.0)
+    command.run(arguments(tmp_path))
+    assert requests == asked
+    requests.clear()
+    command.run(arguments(tmp_path, as_json=True))
+    assert requests == ["status"]
 
 
 def test_after_the_end_of_a_run_its_accounts_are_printed_and_nobody_takes_it_for_running(

@@ -41,6 +41,23 @@ def test_where_nothing_is_wrong_that_is_said() -> None:
     assert list(status_lines(reported))[1] == "  nothing is wrong"
 
 
+def test_ids_without_a_message_stand_below_their_source() -> None:
+    reported = status()
+    seen = {"source": "can0", "frames": 20, "min_bytes": 8, "max_bytes": 8, "period_s": 0.1}
+    ids = [{**seen, "id": f"{0x700 + number:03X}"} for number in range(10)]
+    single = {**seen, "id": "18FF50E5", "frames": 1, "min_bytes": 2, "period_s": None}
+    reported["live"]["unmatched"] = [single, *ids]
+    lines = list(status_lines(reported))
+    at = next(number for number, line in enumerate(lines) if line.startswith("  read 12,345,678"))
+    assert lines[at + 1 : at + 4] == [
+        "  ids without a message, as they come now:",
+        "    18FF50E5: 1 frame, 2 to 8 bytes",
+        "    700: 20 frames, 8 bytes, every 100.0 ms",
+    ]
+    assert lines[at + 10] == "    and 3 more; `monitor --messages` shows them"
+    assert lines[at + 11].startswith("ttyUSB0")
+
+
 def test_points_that_are_missing_are_not_passed_over() -> None:
     reported = status()
     reported["accounts"] = {**reported["accounts"], "points/made/cells": 7}
