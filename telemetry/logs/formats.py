@@ -73,6 +73,7 @@ _REFUSED_LINES = {  # how the first telling line begins
     "sended messages": "a log of PP2CAN",
     "pp2can log file": "a log of PP2CAN",
 }
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # of candump -c
 _FOREWORD = ("#", "//", "=~=", ";")  # of a line that says nothing, unless it is a sign
 
 
@@ -90,7 +91,7 @@ def recognised(beginning: bytes) -> LogFormat | None:
     for signature, log_format in _SIGNATURES.items():
         if beginning.startswith(signature):
             return log_format
-    line = telling_line(beginning)
+    line = _COLOUR.sub("", telling_line(beginning)).strip()
     for log_format, sign in _SIGNS.items():
         if re.match(sign, line, re.IGNORECASE):
             return log_format

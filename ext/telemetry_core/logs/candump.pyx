@@ -5,6 +5,8 @@
     can0  109   [8]  00 01 02 ...                        candump: the stamp is the stream's `arrival_ns`
     (2023-11-14 22:45:53.613500)  can0  109   [8]  ...   candump -t A, taken as UTC
 
+The colours of `candump -c` (ECMA-48 control sequences) are left out. A line without them pays nothing for that.
+
 Promises, for any bytes:
 
 - A line that is not a frame is counted and costs only itself.
@@ -26,6 +28,10 @@ from telemetry_core.logs.reader cimport (
 from telemetry_core.logs.text cimport (
     NOT_HEX, hex_digit, skip_spaces, take_byte_pairs, take_decimal, take_hex, take_seconds,
 )
+
+
+cdef enum:
+    ESCAPE = 0x1B
 
 
 cdef inline const char* _parse_id(const char* at, const char* end, uint32_t* id) noexcept nogil:
@@ -188,6 +194,11 @@ cdef class CandumpReader(LineReader):
         if at == end:
             return LINE_NOTHING
         result = self.parse_frame(at, end, frame)
+        if result == LINE_DAMAGED and memchr(at, ESCAPE, end - at) != NULL:
+            end = self.take_plain(at, end)
+            at = line = self.plain
+            at = skip_spaces(at, end)
+            result = self.parse_frame(at, end, frame) if at < end else LINE_NOTHING
         while result == LINE_DAMAGED:
             torn[0] = True
             at = <const char*>memchr(at + 1, c'(', end - at - 1)
@@ -198,6 +209,20 @@ cdef class CandumpReader(LineReader):
             torn[0] = False  # what `candump -e` says about the error frame before it
             return LINE_NOTHING
         return result
+
+    cdef const char* take_plain(self, const char* at, const char* end) noexcept nogil:
+        # Copy the line into `plain` without its control sequences, and return the end there.
+        cdef char* out = self.plain
+        while at < end and out < self.plain + MAX_PLAIN:
+            if at[0] == ESCAPE and at + 1 < end and at[1] == c'[':
+                at += 2
+                while at < end and not c'@' <= at[0] <= c'~':
+                    at += 1
+            else:
+                out[0] = at[0]
+                out += 1
+            at += 1
+        return out
 
     cdef int parse_frame(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
         cdef const char* stamp
@@ -233,6 +258,8 @@ cdef class CandumpReader(LineReader):
             return LINE_DAMAGED
         channel = self.find_name(name, name_length)
         if channel < 0:
+            if memchr(name, ESCAPE, name_length) != NULL:
+                return LINE_DAMAGED
             return LINE_NEW_CHANNEL if self.name_count < MAX_CHANNELS else LINE_DAMAGED
         frame.channel = self.names[channel].number
         return LINE_FRAME

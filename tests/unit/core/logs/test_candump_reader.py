@@ -8,6 +8,8 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.logs.candump import CandumpReader
 
+from telemetry.logs.formats import LogFormat, recognised
+
 EXTENDED = 0x80000000
 REMOTE = 0x40000000
 ERROR = 0x20000000
@@ -179,6 +181,39 @@ def test_what_candump_says_of_an_error_frame_is_skipped() -> None:
     assert [frame.id for frame in frames_of(log)] == [0x88 | ERROR, 0x123]
     frames, _, _ = read_all(b"\tcan0  123   [1]  11\n\tbus-error (1.0) can0 1#\n")
     assert [frame.id for frame in frames] == [0x123, 1]
+
+
+BLUE, OFF = b"\x1b[34m", b"\x1b[0m"  # as candump.c and terminal.h of can-utils have them
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b" (1.5) " + BLUE + b" can0" + OFF + b"  123   [3]  11 22 33",  # -c -t a
+        b" (1.5) " + BLUE + b" can0  123   [3]  11 22 33" + OFF,  # -c -c
+        b" " + BLUE + b"(1.5)  can0  123   [3]  11 22 33" + OFF,  # -c -c -c
+        b" (1.5) \x1b[1m can0\x1b[0m  RX - -  123   [3]  11 22 33",  # bold; with -x
+        b" (1.5) " + BLUE + b" can0  123   [3]  11 22 33   '.\"3'" + OFF,  # with -a
+    ],
+)
+def test_colours_of_candump_are_left_out(line: bytes) -> None:
+    frames, reader, names = read_all(line + b"\n(2.0) can0 456#\n" + line + b"\n")
+    coloured = FrameTuple(1_500_000_000, 0x123, bytes.fromhex("112233"), 0, 0, 0)
+    assert frames == [coloured, FrameTuple(2_000_000_000, 0x456, b"", 0, 0, 0), coloured]
+    assert (reader.damaged, names) == (0, ["can0"])
+    assert recognised(line + b"\n") is LogFormat.CANDUMP
+
+
+@pytest.mark.parametrize(
+    "line", [b"\x1b[", b"\x1b[34m", b"\x1b[34m\x1b[0m", b"\x1b[31mno frame\x1b[0m", b"a\x1b"]
+)
+def test_colours_without_a_frame_cost_only_themselves(line: bytes) -> None:
+    assert len(read_all(b"(1.0) can0 1AA#\n" + line + b"\n(2.0) can0 1AB#\n")[0]) == 2
+
+
+def test_a_coloured_line_that_is_too_long_is_damaged() -> None:
+    frames, reader, _ = read_all(BLUE + b"x" * 5000 + OFF + b"\n(2.0) can0 1AB#\n")
+    assert (len(frames), reader.damaged) == (1, 1)
 
 
 def test_the_last_line_needs_no_line_break() -> None:
