@@ -68,15 +68,15 @@ def module_alarms(readings: Readings) -> bytes:
 
     bits = {
         "pack_overvoltage": 0,
-        "pack_undervoltage": 1,
-        "charge_overtemperature": 2,
-        "discharge_overtemperature": 3,
-        "discharge_overcurrent": 5,
-        "charge_overcurrent": 6,
-        "cell_undervoltage": 7,
+        "cell_undervoltage": 1,
+        "charge_overcurrent": 2,
+        "discharge_overcurrent": 4,
+        "discharge_overtemperature": 5,
+        "charge_overtemperature": 6,
+        "pack_undervoltage": 7,
     }
     status1 = sum(1 << bit for alarm, bit in bits.items() if alarm in readings.alarms)
-    status2 = readings.discharge_switch << 1 | readings.charge_switch << 2
+    status2 = readings.charge_switch << 1 | readings.discharge_switch << 2
     status3 = (readings.current_a > 0.0) << 7 | (readings.current_a < 0.0) << 6
     faults = sum(1 << cell for cell, state in enumerate(cells) if state).to_bytes(2, "little")
     return (
@@ -108,9 +108,9 @@ class PylontechLine(AsciiLine):
         if address >> 4 != self._firmware.group:
             return ()
         wanted = info[0] if info else address
-        first, last = (0, len(self._modules) - 1) if wanted == ALL else 2 * ((wanted & 15) - FIRST_MODULE,)
-        places = range(first, last + 1)
-        if not all(0 <= place < len(self._modules) for place in places):
+        fitted = range(len(self._modules))
+        places: Sequence[int] = fitted if wanted == ALL else [(wanted & 15) - FIRST_MODULE]
+        if not all(place in fitted for place in places):
             return ((address, WRONG_ADDRESS, b""),)
         if command in (ANALOG, ALARMS):
             head = bytes((0, len(places) if wanted == ALL else wanted))

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.framing.framing import Framing, Heard, Shape, Skipped, pattern
+from telemetry.framing.lengths import UNKNOWN
 
 
 class MessageFramer:
@@ -158,7 +159,9 @@ class MessageFramer:
             if not begins(data, at):
                 continue
             size = length(data, at)
-            if size == 0 or size > shape.longest or (best and size >= best):
+            if size != UNKNOWN and not shape.shortest <= size <= shape.longest:
+                continue
+            if best and size >= best:
                 continue
             is_whole = 0 < size <= left
             if self._holds_two(data, at + 1, at + size - 1 if is_whole else len(data)):
@@ -183,7 +186,9 @@ class MessageFramer:
                 if not shape.is_checked or not begins(data, at):
                     continue
                 size = length(data, at)
-                if not 0 < size <= min(shape.longest, end - at) or not _is_good(shape, data, at, size):
+                if not shape.shortest <= size <= min(shape.longest, end - at):
+                    continue
+                if not _is_good(shape, data, at, size):
                     continue
                 if at >= first_end:
                     return True

@@ -24,8 +24,8 @@ class Shape:
     """One form of message.
 
     start: for each of the first bytes, one at least, the values that it may have. length: of the whole
-    message. check: judges a message without its `end`. shortest, longest: bytes; what claims to be longer is
-    no message.
+    message. check: judges a message without its `end`. shortest, longest: bytes; what claims to be
+    shorter or longer is no message.
     """
 
     start: Sequence[bytes]

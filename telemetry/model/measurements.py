@@ -119,6 +119,11 @@ BATTERY = Measurement(
         _number("charged_wh", "energy that has flowed in" + _COUNTED),
         _number("discharged_wh", "energy that has flowed out" + _COUNTED),
         _number("cycles", "full cycles so far"),
+        _number("charge_limit_v", "voltage up to which the BMS lets the pack be charged"),
+        _number("charge_limit_a", "highest current into the pack that the BMS allows"),
+        _number(
+            "discharge_limit_a", "highest current out of the pack that the BMS allows, as a positive number"
+        ),
         _number("insulation_kohm", "insulation resistance to the chassis"),
         _flag("charging", "current flows into the battery: it is over the threshold (0.5 A)"),
         _flag("discharging", "current flows out of the battery: it is over the threshold (0.5 A)"),

@@ -9,11 +9,17 @@ from telemetry.protocols.can.gbt27930 import GBT27930
 from telemetry.protocols.can.huawei_r48xx import HUAWEI_R48XX
 from telemetry.protocols.can.infypower import INFYPOWER
 from telemetry.protocols.can.table import CanProtocol
+from telemetry.protocols.serial.ant_new import ANT_NEW
+from telemetry.protocols.serial.ant_old import ANT_OLD
 from telemetry.protocols.serial.jbd import JBD
+from telemetry.protocols.serial.jk_55aa import JK_55AA
+from telemetry.protocols.serial.jk_nw import JK_NW
 from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.protocols.table import SerialProtocol
 
-PROTOCOLS: Mapping[str, SerialProtocol] = {protocol.name: protocol for protocol in (JBD, VEDIRECT)}
+PROTOCOLS: Mapping[str, SerialProtocol] = {
+    protocol.name: protocol for protocol in (ANT_NEW, ANT_OLD, JBD, JK_55AA, JK_NW, VEDIRECT)
+}
 CAN_PROTOCOLS: Mapping[str, CanProtocol] = {
     protocol.name: protocol
     for protocol in (GBT27930, CHADEMO, ELCON, ELCON_EXTENDED, HUAWEI_R48XX, INFYPOWER)

@@ -41,6 +41,7 @@ class MessageModel:
             is_padding = self._data[at] in self._framing.padding
             self.counts["padding_bytes" if is_padding else "garbage_bytes"] += 1
             at += 1
+        yield from ((one.id, one.data, at - 1) for one in self._reader.end())
 
     def _wholes(self, at: int) -> Iterator[tuple[Shape, int]]:
         """What may be a message from `at` on, unless two others are whole before it is."""
@@ -55,7 +56,7 @@ class MessageModel:
         if any(byte not in values for byte, values in zip(begin, shape.start, strict=False)):
             return 0
         size = shape.length(self._data, at)
-        return size if 0 < size <= shape.longest else 0
+        return size if shape.shortest <= size <= shape.longest else 0
 
     def _is_good(self, shape: Shape, at: int, size: int) -> bool:
         message = self._data[at : at + size]

@@ -1,0 +1,314 @@
+"""JK (Jikong) "inverter" boards, PB series, on their RS485 bus: frames of 300 bytes that begin 55 AA EB 90.
+
+Half-duplex multi-drop at 115200 baud. A board answers a trigger, a Modbus write of two zero bytes to its
+address that changes nothing, with a frame and the acknowledgement of Modbus. The frame names no device; the
+acknowledgement does, and it has a CRC. So a frame waits for it. A frame that none follows is the broadcast of
+the bus's master, or of a line without addresses, and has no address here.
+
+Boards of hardware 10 and older send a layout of 24 cells, whose values are moved to the places of the newer
+one. The PIN within the frame about the board (offset 118) is left out and kept nowhere.
+
+Sources of the facts: tests on a bus of four batteries (mr-manuel, "JKBMS-PB"), the vendor's "BMS RS485
+Modbus" V1.1, and two open drivers of the same frames over Bluetooth. What one alone has is marked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from telemetry.framing.checks import crc_16, crc_16_modbus, sum_8
+from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, Reader, Shape, Skipped, literal
+from telemetry.framing.lengths import fixed
+from telemetry.protocols.serial.layout import (
+    ABSENT_CELL,
+    ABSENT_SENSOR,
+    Confirmed,
+    Layout,
+    Value,
+    cells,
+    sensors,
+)
+from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
+
+SETTINGS, STATUS, ABOUT = 1, 2, 3  # byte 4 of a frame: the ids of its messages
+
+MAX_CELLS = 32
+_OLD_CELLS = 24
+FRAME_BYTES = 300
+_TYPE_AT = 4
+_REGISTERS = {0x20: STATUS, 0x1E: SETTINGS, 0x1C: ABOUT}  # low byte of the register that asks for each
+_ACKNOWLEDGEMENT_BYTES, _REQUEST_BYTES = 8, 11
+_HIGHEST_ADDRESS = 15
+_SILENCE_NS = 200_000_000  # an acknowledgement comes at once
+
+_CELLS_AT, _MASK_AT, _RESISTANCES_AT, _ALARMS_AT, _SENSORS_PRESENT_AT = 6, 70, 80, 166, 214
+_SWITCH_TEMPERATURE_AT = 144
+_PACK_VOLTAGE_AT, _OLD_PACK_VOLTAGE_AT = 150, 118
+_OLD_SWITCH_TEMPERATURE_AT, _OLD_ALARMS_AT = 134, 136
+_SENSOR_PLACES = {162: 0x02, 164: 0x04, 256: 0x10, 258: 0x20, 254: 0x08}  # and the bit that says it is fitted
+_ALWAYS_SENSORS = (162, 164)  # where no bit says anything
+_LOST_SENSOR = -2000  # tenths of a degree
+_LIMITS_END = FRAME_BYTES - 1
+_ABOUT_END = 62  # before the PIN
+
+_POLL_S = 1.0
+_SETTINGS_POLL_S = 60.0
+
+
+def request(address: int, kind: int) -> bytes:
+    """The trigger that makes the board of this address send a frame of this kind."""
+    register = next(low for low, known in _REGISTERS.items() if known == kind)
+    body = bytes((address, 0x10, 0x16, register, 0x00, 0x01, 0x02, 0x00, 0x00))
+    return body + crc_16_modbus(body).to_bytes(2, "little")
+
+
+def _resistances() -> tuple[Value, ...]:
+    return tuple(
+        Value(
+            f"resistance{n + 1}",
+            _RESISTANCES_AT + 2 * n,
+            factor=0.001,
+            unit="ohm",
+            optional=True,
+            confirmed=Confirmed.SINGLE,
+        )
+        for n in range(MAX_CELLS)
+    )
+
+
+# Offsets count from the first byte of the frame. The cells are repeated after it, as many as are fitted.
+STATUS_LAYOUT = Layout(
+    (
+        Value("counter", 5, "u8"),
+        Value("cell_mask", _MASK_AT, "u32"),
+        Value("cell_average", 74, factor=0.001, unit="V"),
+        Value("cell_difference", 76, factor=0.001, unit="V"),
+        Value("highest_cell", 78, "u8", offset=1.0, confirmed=Confirmed.SINGLE),
+        Value("lowest_cell", 79, "u8", offset=1.0, confirmed=Confirmed.SINGLE),
+        *_resistances(),
+        Value("mosfet_temperature", _SWITCH_TEMPERATURE_AT, "s16", 0.1, unit="degC", invalid=(_LOST_SENSOR,)),
+        Value("voltage", _PACK_VOLTAGE_AT, "u32", 0.001, unit="V"),
+        Value("power", 154, "u32", 0.001, unit="W"),  # without a sign
+        Value("current", 158, "s32", 0.001, unit="A"),
+        Value("alarms", _ALARMS_AT, "u32"),
+        Value("balance_current", 170, "s16", 0.001, unit="A"),
+        Value("balance_state", 172, "u8"),  # 0 off, 1 charge, 2 discharge
+        Value("soc", 173, "u8", unit="%"),
+        Value("remaining", 174, "u32", 0.001, unit="Ah"),
+        Value("capacity", 178, "u32", 0.001, unit="Ah"),
+        Value("cycles", 182, "u32"),
+        Value("cycled_capacity", 186, "u32", 0.001, unit="Ah"),
+        Value("soh", 190, "u8", unit="%", invalid=(0,)),
+        Value("precharge", 191, "u8"),
+        Value("runtime", 194, "u32", unit="s"),
+        Value("charge_switch", 198, "u8"),
+        Value("discharge_switch", 199, "u8"),
+        Value("sensors_present", _SENSORS_PRESENT_AT, "u8"),
+        Value("heating", 215, "u8"),
+        Value("heater_current", 236, "s16", 0.001, unit="A"),
+        *sensors(tuple(_SENSOR_PLACES)[:2]),
+        *(
+            replace(value, name=f"temperature{n}", confirmed=Confirmed.DISPUTED)
+            for n, value in enumerate(sensors(tuple(_SENSOR_PLACES)[2:]), 3)
+        ),
+        *cells(MAX_CELLS, FRAME_BYTES),
+    ),
+    "little",
+)
+SETTINGS_LAYOUT = Layout(
+    (
+        Value("cell_undervoltage_limit", 10, "u32", 0.001, unit="V"),
+        Value("cell_overvoltage_limit", 18, "u32", 0.001, unit="V"),
+        Value("balance_difference", 26, "u32", 0.001, unit="V"),
+        Value("charge_current_limit", 50, "u32", 0.001, unit="A"),
+        Value("discharge_current_limit", 62, "u32", 0.001, unit="A"),
+        Value("cell_count", 114, "u32"),
+        Value("charge_enabled", 118, "u32"),
+        Value("discharge_enabled", 122, "u32"),
+        Value("balance_enabled", 126, "u32"),
+        Value("nominal_capacity", 130, "u32", 0.001, unit="Ah"),
+        Value("device_address", 270, "u32"),
+    ),
+    "little",
+)
+ABOUT_LAYOUT = Layout((Value("runtime", 38, "u32", unit="s"), Value("power_ons", 42, "u32")), "little")
+_TEXTS = {"model": (6, 16), "hardware": (22, 8), "firmware": (30, 8), "serial number": (46, 16)}
+
+
+class _Reader(Reader):
+    """Frames with the address of the acknowledgement after them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: bytes | None = None
+
+    def read(self, message: bytes) -> Sequence[Heard] | Skipped:
+        if len(message) == FRAME_BYTES:
+            before = self.end()
+            self._held = message
+            return before or Skipped.HELD
+        if len(message) == _REQUEST_BYTES:
+            return Skipped.ECHO
+        held = self._held
+        if held is None or _REGISTERS[message[3]] != held[_TYPE_AT]:
+            return Skipped.OTHER
+        self._held = None
+        return self._said(held, message[0])
+
+    def end(self) -> Sequence[Heard]:
+        held, self._held = self._held, None
+        return () if held is None else self._said(held, NO_ADDRESS)
+
+    def _said(self, frame: bytes, address: int) -> Sequence[Heard]:
+        kind = frame[_TYPE_AT]
+        if kind == STATUS:
+            return (Heard(STATUS, _status(frame), address),)
+        if kind == SETTINGS:
+            return (Heard(SETTINGS, SETTINGS_LAYOUT.payload(frame[:_LIMITS_END]), address),)
+        for name, (at, length) in _TEXTS.items():
+            self.identify(name, frame[at : at + length])
+        return (Heard(ABOUT, ABOUT_LAYOUT.payload(frame[:_ABOUT_END]), address),)
+
+
+def _number(frame: bytes | bytearray, at: int, size: int) -> int:
+    return int.from_bytes(frame[at : at + size], "little")
+
+
+def _is_old(frame: bytes) -> bool:
+    """Whether the frame has the layout of 24 cells: the pack's voltage there fits the sum of the cells."""
+    total = sum(_number(frame, _CELLS_AT + 2 * n, 2) for n in range(_OLD_CELLS))
+    whole = total + sum(_number(frame, _CELLS_AT + 2 * n, 2) for n in range(_OLD_CELLS, MAX_CELLS))
+    old = abs(_number(frame, _OLD_PACK_VOLTAGE_AT, 4) - total)
+    return old < abs(_number(frame, _PACK_VOLTAGE_AT, 4) - whole)
+
+
+def _as_new(frame: bytes) -> bytearray:
+    """A frame of 24 cells, with its values where one of 32 has them."""
+    gap = bytes(2 * (MAX_CELLS - _OLD_CELLS))
+    cells_end = _MASK_AT - len(gap)
+    resistances_end = _SWITCH_TEMPERATURE_AT - 2 * len(gap)
+    new = bytearray(
+        frame[:cells_end] + gap + frame[cells_end:resistances_end] + gap + frame[resistances_end:]
+    )
+    new[_SWITCH_TEMPERATURE_AT : _SWITCH_TEMPERATURE_AT + 2] = frame[
+        _OLD_SWITCH_TEMPERATURE_AT : _OLD_SWITCH_TEMPERATURE_AT + 2
+    ]
+    new[_ALARMS_AT : _ALARMS_AT + 4] = frame[_OLD_ALARMS_AT : _OLD_ALARMS_AT + 2] + bytes(2)
+    new[_SENSORS_PRESENT_AT] = 0
+    for at in _SENSOR_PLACES.keys() - _ALWAYS_SENSORS:
+        new[at : at + 2] = bytes(2)
+    return new[:FRAME_BYTES]
+
+
+def _status(frame: bytes) -> bytes:
+    body = _as_new(frame) if _is_old(frame) else bytearray(frame)
+    mask = _number(body, _MASK_AT, 4)
+    places = [_CELLS_AT + 2 * n for n in range(MAX_CELLS)]
+    fitted = [n for n, at in enumerate(places) if (mask >> n & 1 if mask else body[at : at + 2] != b"\0\0")]
+    present = [f"resistance{n + 1}" for n in fitted]
+    for n in range(max(fitted, default=-1) + 1):
+        at = places[n]
+        body += body[at : at + 2] if n in fitted else ABSENT_CELL.to_bytes(2, "little")
+    told = body[_SENSORS_PRESENT_AT] & sum(_SENSOR_PLACES.values())
+    for at, bit in _SENSOR_PLACES.items():
+        is_fitted = told & bit if told else at in _ALWAYS_SENSORS
+        lost = int.from_bytes(body[at : at + 2], "little", signed=True) == _LOST_SENSOR
+        if lost or not is_fitted:
+            body[at : at + 2] = ABSENT_SENSOR.to_bytes(2, "little", signed=True)
+    return STATUS_LAYOUT.payload(bytes(body), present)
+
+
+_ALARMS: tuple[str | None, ...] = (
+    "sensor_fault",  # the resistance of a cell's wire
+    "overtemperature",  # of the MOSFETs
+    "sensor_fault",  # other cells than set
+    "sensor_fault",  # of the current
+    "cell_overvoltage",
+    "pack_overvoltage",
+    "charge_overcurrent",
+    "short_circuit",  # while charging
+    "charge_overtemperature",
+    "charge_undertemperature",
+    "communication_lost",  # with the board's second processor
+    "cell_undervoltage",
+    "pack_undervoltage",
+    "discharge_overcurrent",
+    "short_circuit",
+    "discharge_overtemperature",
+    "bms_fault",  # MOSFETs for charging
+    "bms_fault",  # MOSFETs for discharging
+    "communication_lost",  # with the GPS
+    None,  # the password is to be changed
+    "bms_fault",  # discharging could not be switched on
+    "overtemperature",  # of the battery
+)
+
+_ADDRESSES = bytes(range(_HIGHEST_ADDRESS + 1))
+_WRITE = (_ADDRESSES, *literal(b"\x10\x16"), bytes(_REGISTERS), *literal(b"\x00\x01"))
+
+JK_55AA = SerialProtocol(
+    name="jk_55aa",
+    title="JK / Jikong inverter series battery management system (55 AA EB 90)",
+    baud_rate=115200,
+    framing=Framing(
+        shapes=(
+            Shape(
+                start=(*literal(b"\x55\xaa\xeb\x90"), bytes((SETTINGS, STATUS, ABOUT))),
+                length=fixed(FRAME_BYTES),
+                check=sum_8(),
+                shortest=FRAME_BYTES,
+                longest=FRAME_BYTES,
+            ),
+            Shape(
+                start=_WRITE,
+                length=fixed(_ACKNOWLEDGEMENT_BYTES),
+                check=crc_16(),
+                shortest=_ACKNOWLEDGEMENT_BYTES,
+                longest=_ACKNOWLEDGEMENT_BYTES,
+            ),
+            Shape(
+                start=(*_WRITE, *literal(b"\x02\x00\x00")),
+                length=fixed(_REQUEST_BYTES),
+                check=crc_16(),
+                shortest=_REQUEST_BYTES,
+                longest=_REQUEST_BYTES,
+            ),
+        ),
+        make_reader=_Reader,
+        padding=b"\x00",
+        silence_ns=_SILENCE_NS,
+    ),
+    messages=(
+        Message("JkStatus", STATUS, STATUS_LAYOUT.signals),
+        Message("JkSettings", SETTINGS, SETTINGS_LAYOUT.signals),
+        Message("JkAbout", ABOUT, ABOUT_LAYOUT.signals),
+    ),
+    mapped=(
+        Mapped("JkStatus.voltage", "battery.voltage_v"),
+        Mapped("JkStatus.current", "battery.current_a"),
+        Mapped("JkStatus.soc", "battery.soc_pct"),
+        Mapped("JkStatus.soh", "battery.soh_pct"),
+        Mapped("JkStatus.remaining", "battery.remaining_ah"),
+        Mapped("JkStatus.capacity", "battery.capacity_ah"),
+        Mapped("JkStatus.cycles", "battery.cycles"),
+        Mapped("JkStatus.mosfet_temperature", "battery.temp_switch_c"),
+        Mapped("JkSettings.charge_current_limit", "battery.charge_limit_a"),
+        Mapped("JkSettings.discharge_current_limit", "battery.discharge_limit_a"),
+        Mapped("JkStatus.charge_switch", "battery.charge_enabled"),
+        Mapped("JkStatus.discharge_switch", "battery.discharge_enabled"),
+        Mapped("JkStatus.balance_state", "battery.balancing"),
+        Mapped("JkStatus.alarms", "battery.protection_word"),
+        Mapped("JkStatus.temperature{n}", "cells.t{n}"),
+        Mapped("JkStatus.cell{n}", "cells.v{n}"),
+        *(
+            Mapped("JkStatus.alarms", f"event.{code}", bit=bit)
+            for bit, code in enumerate(_ALARMS)
+            if code is not None
+        ),
+    ),
+    requests=(
+        DeviceRequest(request(1, STATUS), _POLL_S, STATUS),
+        DeviceRequest(request(1, SETTINGS), _SETTINGS_POLL_S, SETTINGS),
+        DeviceRequest(request(1, ABOUT), _SETTINGS_POLL_S, ABOUT),
+    ),
+    rest_s=0.12,
+)

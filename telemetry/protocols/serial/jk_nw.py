@@ -1,0 +1,323 @@
+"""JK (Jikong) battery management systems on the GPS or RS485 plug: 4E 57 frames, a run of tagged values.
+
+Point to point at 115200 baud; B and BD series. Read-only: the request to read all is the only one that is
+sent. The password that the reply carries (tag B2) is skipped and kept nowhere.
+
+Sources of the facts: the vendor's "Communication protocol between monitoring platform and BMS" V2.5 and
+"RS485 Communication example", and four open drivers. What they do not agree on is marked.
+"""
+
+from collections.abc import Sequence
+
+from telemetry.framing.framing import Framing, Heard, Reader, Shape, Skipped, literal
+from telemetry.framing.lengths import field
+from telemetry.protocols.serial.layout import (
+    ABSENT_CELL,
+    ABSENT_SENSOR,
+    Confirmed,
+    Layout,
+    Value,
+    cells,
+    sensors,
+)
+from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
+
+STATUS = 1
+
+MAX_CELLS = 32
+REQUEST = bytes.fromhex("4E5700130000000006030000000000006800000129")
+
+_POLL_S = 2.0
+_HEAD_BYTES = 11  # start, length, number of the BMS, command, source, type
+_TAIL_BYTES = 9  # record number, end, check
+_SHORTEST = _HEAD_BYTES + _TAIL_BYTES
+_LONGEST = 512  # a reply of 32 cells has less than 400
+_END = 0x68
+_READ_ONE, _READ_ALL = 0x03, 0x06  # some firmware answers the second with the first
+_COMMAND_AT, _TYPE_AT = 8, 10
+_ASKED, _SAID = 0, (1, 2)  # of a request; of a reply, and of what is sent unasked
+
+_CELLS, _CELL_BYTES = 0x79, 3
+_CURRENT, _PROTOCOL_VERSION = 0x84, 0xC0
+_NEW_VERSION = b"\xc0\x01"
+_CURRENT_ZERO = 10000  # of versions without that tag: raw - 10000 flows out
+_FROST_BASE = 99  # a raw temperature above it is below zero: 100 is -1 degC
+
+# A body: each tag's value at its place, then the cells. Widths of tags in bytes, in the vendor's order.
+_WIDTHS = {
+    **dict.fromkeys(range(0x80, 0x85), 2),
+    **dict.fromkeys((0x85, 0x86), 1),
+    0x87: 2,
+    0x89: 4,
+    **dict.fromkeys(range(0x8A, 0x8D), 2),
+    **dict.fromkeys(range(0x8E, 0x9D), 2),
+    0x9D: 1,
+    **dict.fromkeys(range(0x9E, 0xA9), 2),
+    0xA9: 1,
+    0xAA: 4,
+    **dict.fromkeys((0xAB, 0xAC), 1),
+    0xAD: 2,
+    **dict.fromkeys((0xAE, 0xAF), 1),
+    0xB0: 2,
+    0xB1: 1,
+    0xB2: 10,  # a password
+    0xB3: 1,
+    0xB4: 8,
+    0xB5: 4,
+    0xB6: 4,
+    0xB7: 15,
+    0xB8: 1,
+    0xB9: 4,
+    0xBA: 24,
+    0xC0: 1,
+}
+_SENSORS = (0x81, 0x82)
+_TEMPERATURES = (0x80, *_SENSORS)
+_SKIPPED = (0xB2,)
+_TEXTS = {0xB4: "device id", 0xB7: "firmware", 0xBA: "maker"}
+
+
+def _places() -> dict[int, int]:
+    """Where each tag's value is in the body. The current needs more than its two bytes."""
+    places, at = {}, 0
+    for tag, width in _WIDTHS.items():
+        places[tag] = at
+        at += 4 if tag == _CURRENT else width
+    return places
+
+
+_PLACES = _places()
+_CELLS_AT = max(_PLACES.values()) + 1
+_NOTHING = bytearray(_CELLS_AT)
+for _sensor in _SENSORS:
+    _NOTHING[_PLACES[_sensor] : _PLACES[_sensor] + 2] = ABSENT_SENSOR.to_bytes(2, "big", signed=True)
+
+
+def _tag(
+    tag: int,
+    name: str,
+    type_: str = "u16",
+    factor: float = 1.0,
+    unit: str = "",
+    confirmed: Confirmed = Confirmed.AGREED,
+    *,
+    byte: int = 0,
+) -> Value:
+    """A tag's value, which is there where the tag is; `byte` of its own for a single bit."""
+    return Value(name, _PLACES[tag] + byte, type_, factor, unit=unit, optional=True, confirmed=confirmed)
+
+
+_TABLE: dict[int, tuple[Value, ...]] = {
+    0x80: (_tag(0x80, "mosfet_temperature", "s16", 1.0, "degC", Confirmed.DISPUTED),),
+    0x83: (_tag(0x83, "voltage", factor=0.01, unit="V"),),
+    0x84: (_tag(0x84, "current", "s32", 0.01, "A"),),
+    0x85: (_tag(0x85, "soc", "u8", unit="%"),),
+    0x86: (_tag(0x86, "sensor_count", "u8"),),
+    0x87: (_tag(0x87, "cycles"),),
+    0x89: (_tag(0x89, "cycled_capacity", "u32", unit="Ah"),),
+    0x8A: (_tag(0x8A, "cell_count"),),
+    0x8B: (_tag(0x8B, "alarms"),),
+    0x8C: (
+        _tag(0x8C, "state"),
+        _tag(0x8C, "charge_switch", "bit0", byte=1),
+        _tag(0x8C, "discharge_switch", "bit1", byte=1),
+        _tag(0x8C, "balancing", "bit2", byte=1),
+        _tag(0x8C, "battery_present", "bit3", confirmed=Confirmed.DISPUTED, byte=1),
+    ),
+    0x8E: (_tag(0x8E, "pack_overvoltage_limit", factor=0.01, unit="V"),),
+    0x8F: (_tag(0x8F, "pack_undervoltage_limit", factor=0.01, unit="V"),),
+    0x90: (_tag(0x90, "cell_overvoltage_limit", factor=0.001, unit="V"),),
+    0x91: (_tag(0x91, "cell_overvoltage_release", factor=0.001, unit="V"),),
+    0x92: (_tag(0x92, "cell_overvoltage_delay", unit="s"),),
+    0x93: (_tag(0x93, "cell_undervoltage_limit", factor=0.001, unit="V"),),
+    0x94: (_tag(0x94, "cell_undervoltage_release", factor=0.001, unit="V"),),
+    0x95: (_tag(0x95, "cell_undervoltage_delay", unit="s"),),
+    0x96: (_tag(0x96, "cell_difference_limit", factor=0.001, unit="V"),),
+    0x97: (_tag(0x97, "discharge_current_limit", unit="A"),),
+    0x98: (_tag(0x98, "discharge_current_delay", unit="s"),),
+    0x99: (_tag(0x99, "charge_current_limit", unit="A"),),
+    0x9A: (_tag(0x9A, "charge_current_delay", unit="s"),),
+    0x9B: (_tag(0x9B, "balance_start", factor=0.001, unit="V"),),
+    0x9C: (_tag(0x9C, "balance_difference", factor=0.001, unit="V"),),
+    0x9D: (_tag(0x9D, "balancer_enabled", "u8"),),
+    0x9E: (_tag(0x9E, "mosfet_temperature_limit", "s16", unit="degC"),),
+    0x9F: (_tag(0x9F, "mosfet_temperature_release", "s16", unit="degC"),),
+    0xA0: (_tag(0xA0, "box_temperature_limit", "s16", unit="degC"),),
+    0xA1: (_tag(0xA1, "box_temperature_release", "s16", unit="degC"),),
+    0xA2: (_tag(0xA2, "temperature_difference_limit", "s16", unit="degC"),),
+    0xA3: (_tag(0xA3, "charge_heat_limit", "s16", unit="degC"),),
+    0xA4: (_tag(0xA4, "discharge_heat_limit", "s16", unit="degC"),),
+    0xA5: (_tag(0xA5, "charge_cold_limit", "s16", unit="degC"),),
+    0xA6: (_tag(0xA6, "charge_cold_release", "s16", unit="degC"),),
+    0xA7: (_tag(0xA7, "discharge_cold_limit", "s16", unit="degC"),),
+    0xA8: (_tag(0xA8, "discharge_cold_release", "s16", unit="degC"),),
+    0xA9: (_tag(0xA9, "cell_setting", "u8"),),
+    0xAA: (_tag(0xAA, "capacity", "u32", unit="Ah"),),
+    0xAB: (_tag(0xAB, "charge_enabled", "u8"),),
+    0xAC: (_tag(0xAC, "discharge_enabled", "u8"),),
+    0xAD: (_tag(0xAD, "current_calibration", factor=0.001, unit="A", confirmed=Confirmed.SINGLE),),
+    0xAE: (_tag(0xAE, "board_address", "u8"),),
+    0xAF: (_tag(0xAF, "chemistry", "u8"),),
+    0xB0: (_tag(0xB0, "sleep_delay", unit="s", confirmed=Confirmed.SINGLE),),
+    0xB1: (_tag(0xB1, "low_charge_alarm", "u8", unit="%", confirmed=Confirmed.SINGLE),),
+    0xB3: (_tag(0xB3, "own_charger", "u8", confirmed=Confirmed.SINGLE),),
+    0xB6: (_tag(0xB6, "runtime", "u32", unit="min"),),
+    0xB9: (_tag(0xB9, "actual_capacity", "u32", unit="Ah", confirmed=Confirmed.DISPUTED),),
+    0xC0: (_tag(0xC0, "protocol_version", "u8"),),
+}
+STATUS_LAYOUT = Layout(
+    (
+        *(value for values in _TABLE.values() for value in values),
+        *sensors((_PLACES[tag] for tag in _SENSORS), 1.0, confirmed=Confirmed.DISPUTED),
+        *cells(MAX_CELLS, _CELLS_AT),
+    ),
+    "big",
+)
+
+
+class _Reader(Reader):
+    """Replies as frames; the echo of a request, which is as good as a reply, is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_new = False  # how its currents are to be read
+
+    def forget(self) -> None:
+        super().forget()
+        self._is_new = False
+
+    def read(self, message: bytes) -> Sequence[Heard] | Skipped:
+        if message[_TYPE_AT] == _ASKED:
+            return Skipped.ECHO
+        if message[_TYPE_AT] not in _SAID or message[_COMMAND_AT] not in (_READ_ONE, _READ_ALL):
+            return Skipped.OTHER
+        data = message[_HEAD_BYTES:-_TAIL_BYTES]
+        tags, voltages = _walk(data)
+        if not tags and not voltages:
+            return Skipped.SHORT
+        if (
+            voltages or _PROTOCOL_VERSION in tags
+        ):  # the version comes last, maybe after a tag that is not known
+            self._is_new = data.endswith(_NEW_VERSION)
+        for tag, name in _TEXTS.items():
+            if tag in tags:
+                self.identify(name, tags[tag])
+        return (Heard(STATUS, _payload(tags, voltages, is_new=self._is_new)),)
+
+
+def _walk(data: bytes) -> tuple[dict[int, bytes], dict[int, bytes]]:
+    """Values by tag, and voltages by the number of the cell.
+
+    The width of an unknown tag is not known either, so the walk ends there with what it has.
+    """
+    tags: dict[int, bytes] = {}
+    voltages: dict[int, bytes] = {}
+    at = 0
+    while at + 1 < len(data):
+        tag = data[at]
+        at += 1
+        if tag == _CELLS:
+            end = at + 1 + data[at]
+            for place in range(at + 1, min(end, len(data)) - _CELL_BYTES + 1, _CELL_BYTES):
+                voltages[data[place]] = data[place + 1 : place + _CELL_BYTES]
+            at = end
+            continue
+        width = _WIDTHS.get(tag)
+        if width is None or at + width > len(data):
+            break
+        if tag not in _SKIPPED:
+            tags[tag] = data[at : at + width]
+        at += width
+    return tags, voltages
+
+
+def _payload(tags: dict[int, bytes], voltages: dict[int, bytes], *, is_new: bool) -> bytes:
+    body = bytearray(_NOTHING)
+    present: list[str] = []
+    for tag, data in tags.items():
+        said = data
+        if tag in _TEMPERATURES:
+            said = _degrees(data)
+        elif tag == _CURRENT:
+            said = _current(data, is_new=is_new)
+        body[_PLACES[tag] : _PLACES[tag] + len(said)] = said
+        present += [value.name for value in _TABLE.get(tag, ())]
+    last = max((number for number in voltages if number <= MAX_CELLS), default=0)
+    absent = ABSENT_CELL.to_bytes(2, "big")
+    body += b"".join(voltages.get(number + 1, absent) for number in range(last))
+    return STATUS_LAYOUT.payload(bytes(body), present)
+
+
+def _degrees(raw: bytes) -> bytes:
+    """Drivers and a report of a board in frost count down from 99; the vendor's text from 100."""
+    number = int.from_bytes(raw, "big")
+    return (number if number <= _FROST_BASE else _FROST_BASE - number & 0xFFFF).to_bytes(2, "big")
+
+
+def _current(raw: bytes, *, is_new: bool) -> bytes:
+    """Positive into the battery. New: bit 15 says that it charges; old: counted down from 10000."""
+    number = int.from_bytes(raw, "big")
+    magnitude = number & 0x7FFF
+    new = magnitude if number > magnitude else -magnitude
+    flow = new if is_new else _CURRENT_ZERO - number
+    return flow.to_bytes(4, "big", signed=True)
+
+
+def _is_good(message: bytes) -> bool:
+    """The sum of all before the check in its low two bytes; of the four the first two are not defined."""
+    return message[-5] == _END and sum(message[:-4]) & 0xFFFF == int.from_bytes(message[-2:], "big")
+
+
+_ALARMS = (
+    "soc_low",
+    "overtemperature",  # of the MOSFETs
+    "pack_overvoltage",
+    "pack_undervoltage",
+    "overtemperature",  # of the battery
+    "charge_overcurrent",
+    "discharge_overcurrent",
+    "cell_imbalance",
+    "overtemperature",  # of the box
+    "undertemperature",
+    "cell_overvoltage",
+    "cell_undervoltage",
+)  # bits 12 and 13, "309 A/B", have no known meaning
+
+JK_NW = SerialProtocol(
+    name="jk_nw",
+    title="JK / Jikong battery management system, tagged values (4E 57)",
+    baud_rate=115200,
+    framing=Framing(
+        shapes=(
+            Shape(
+                start=(*literal(b"\x4e\x57"), b"\x00\x01"),
+                length=field(2, 2, size=2),
+                check=_is_good,
+                shortest=_SHORTEST,
+                longest=_LONGEST,
+            ),
+        ),
+        make_reader=_Reader,
+    ),
+    messages=(Message("JkStatus", STATUS, STATUS_LAYOUT.signals),),
+    mapped=(
+        Mapped("JkStatus.voltage", "battery.voltage_v"),
+        Mapped("JkStatus.current", "battery.current_a"),
+        Mapped("JkStatus.soc", "battery.soc_pct"),
+        Mapped("JkStatus.capacity", "battery.capacity_ah"),
+        Mapped("JkStatus.cycles", "battery.cycles"),
+        Mapped("JkStatus.mosfet_temperature", "battery.temp_switch_c"),
+        Mapped("JkStatus.charge_current_limit", "battery.charge_limit_a"),
+        Mapped("JkStatus.discharge_current_limit", "battery.discharge_limit_a"),
+        Mapped("JkStatus.charge_switch", "battery.charge_enabled"),
+        Mapped("JkStatus.discharge_switch", "battery.discharge_enabled"),
+        Mapped("JkStatus.balancing", "battery.balancing"),
+        Mapped("JkStatus.alarms", "battery.protection_word"),
+        Mapped("JkStatus.temperature{n}", "cells.t{n}"),
+        Mapped("JkStatus.cell{n}", "cells.v{n}"),
+        *(Mapped("JkStatus.alarms", f"event.{code}", bit=bit) for bit, code in enumerate(_ALARMS)),
+    ),
+    requests=(DeviceRequest(REQUEST, _POLL_S, STATUS),),
+    reply_timeout_s=5.0,  # the longest that the vendor names
+    rest_s=0.1,
+)

@@ -1,0 +1,126 @@
+"""Messages whose values lie at fixed places once a reader has put them there, some of them not always.
+
+A protocol lists its values as a table of `Value`; the signals that the decoder reads, the payload that a
+reader makes and the page of the protocol follow from it. A payload begins with one bit for each value that
+may be missing (bit n of byte n // 8), padded to whole bytes; then follows the body.
+
+Cells and sensors are no optional values: the mapper would wait for those that are not there. Cells come last
+in a body, which ends after the last one that is fitted. A sensor, or a cell before the last, that is not
+fitted holds ABSENT_SENSOR or ABSENT_CELL.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from telemetry.protocols.table import Signal
+
+Order = Literal["big", "little"]
+
+ABSENT_CELL = 0xFFFF  # no cell has 65.535 V
+ABSENT_SENSOR = -0x8000
+
+
+class Confirmed(Enum):
+    """How well a fact is known; the protocol's page says so beside it."""
+
+    AGREED = ""  # two sources or more, one of them a running driver or a capture
+    SINGLE = "single source"
+    DISPUTED = "sources disagree"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value in the body of a message.
+
+    type: `u` or `s` and the number of bits, or `bit` and the number of one bit of the byte there.
+    optional: it may be missing, and the reader says whether it is there. unit: that of the scaled value.
+    """
+
+    name: str
+    at: int  # byte of the body
+    type: str = "u16"
+    factor: float = 1.0
+    offset: float = 0.0
+    unit: str = ""
+    optional: bool = False
+    invalid: tuple[int, ...] = ()
+    confirmed: Confirmed = Confirmed.AGREED
+
+    @property
+    def bit_count(self) -> int:
+        return 1 if self.type.startswith("bit") else int(self.type[1:])
+
+
+class Layout:
+    """The values of one kind of message."""
+
+    def __init__(self, values: Iterable[Value], order: Order) -> None:
+        self.values = tuple(values)
+        self.order = order
+        optional = [value.name for value in self.values if value.optional]
+        self._bits = {name: 1 << bit for bit, name in enumerate(optional)}
+        self._flag_bytes = (len(optional) + 7) // 8
+        self.body_bytes = max(value.at + (value.bit_count + 7) // 8 for value in self.values)
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """What the decoder reads from a payload."""
+        flags = [Signal(f"has_{name}", bit, 1, little_endian=True) for bit, name in enumerate(self._bits)]
+        return (*flags, *(self._signal(value) for value in self.values))
+
+    def payload(self, body: bytes, present: Iterable[str] = ()) -> bytes:
+        """The payload of a message. `present`: the optional values that are there."""
+        flags = 0
+        for name in present:
+            flags |= self._bits[name]
+        return flags.to_bytes(self._flag_bytes, "little") + body
+
+    def _signal(self, value: Value) -> Signal:
+        start = 8 * (self._flag_bytes + value.at)
+        little = self.order == "little"
+        if value.type.startswith("bit"):
+            start, little = start + int(value.type[3:]), True
+        return Signal(
+            value.name,
+            start if little else start + 7,
+            value.bit_count,
+            little_endian=little,
+            signed=value.type.startswith("s"),
+            factor=value.factor,
+            offset=value.offset,
+            present=f"has_{value.name}" if value.optional else "",
+            invalid=value.invalid,
+        )
+
+
+def cells(count: int, at: int, factor: float = 0.001) -> tuple[Value, ...]:
+    """The values cell1, cell2, … of two bytes each, in volts, at the end of a body."""
+    return tuple(
+        Value(f"cell{n + 1}", at + 2 * n, "u16", factor, unit="V", invalid=(ABSENT_CELL,))
+        for n in range(count)
+    )
+
+
+def sensors(
+    places: Iterable[int],
+    factor: float = 0.1,
+    offset: float = 0.0,
+    type_: str = "s16",
+    confirmed: Confirmed = Confirmed.AGREED,
+) -> tuple[Value, ...]:
+    """The values temperature1, temperature2, … of two bytes at these places of a body."""
+    return tuple(
+        Value(
+            f"temperature{n + 1}",
+            at,
+            type_,
+            factor,
+            offset,
+            "degC",
+            invalid=(ABSENT_SENSOR if type_.startswith("s") else ABSENT_CELL,),
+            confirmed=confirmed,
+        )
+        for n, at in enumerate(places)
+    )

@@ -1,0 +1,137 @@
+"""Simulated boards beside the protocols that read them: the same readings, byte for byte and as rows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from firmware_sim.ecus.readings import Readings
+from firmware_sim.wire import ant_new, ant_old, jk_55aa, jk_nw
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.table import SerialProtocol
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One kind of board.
+
+    say: all that it says of these readings. told: the fields of `battery` that it fills, each with the
+    difference that its resolution allows. most_charge_a: what it can tell of a current into the battery.
+    """
+
+    name: str
+    say: Callable[[Readings], bytes]
+    told: Mapping[str, float]
+    most_cells: int
+    most_sensors: int
+    sensor_c: float
+    most_charge_a: float = 1000.0
+
+    @property
+    def protocol(self) -> SerialProtocol:
+        return PROTOCOLS[self.name]
+
+
+def _ask_jk(readings: Readings, firmware: jk_55aa.Jk55aaFirmware) -> bytes:
+    line = jk_55aa.Jk55aaLine(lambda: readings, firmware)
+    return b"".join(line.feed(jk_55aa.request(firmware.address, jk_55aa.Type.STATUS)))
+
+
+_JK_55AA = {
+    "voltage_v": 0.0005,
+    "current_a": 0.0005,
+    "soc_pct": 0.5,
+    "soh_pct": 0.5,
+    "remaining_ah": 0.0005,
+    "capacity_ah": 0.0005,
+    "cycles": 0.5,
+    "temp_switch_c": 0.05,
+}
+_ANT = {
+    "current_a": 0.05,
+    "soc_pct": 0.5,
+    "remaining_ah": 5e-7,
+    "capacity_ah": 5e-7,
+    "temp_switch_c": 0.5,
+    "temp_balancer_c": 0.5,
+}
+
+BOARDS = {
+    "jk_nw": Board(
+        "jk_nw",
+        lambda readings: jk_nw.reply(readings, jk_nw.JkNwFirmware()),
+        {
+            "voltage_v": 0.005,
+            "current_a": 0.005,
+            "soc_pct": 0.5,
+            "capacity_ah": 0.5,
+            "cycles": 0.5,
+            "temp_switch_c": 0.5,
+        },
+        32,
+        2,
+        0.5,
+    ),
+    "jk_nw, old": Board(
+        "jk_nw",
+        lambda readings: jk_nw.reply(readings, jk_nw.JkNwFirmware(new_current=False, reply_command=3)),
+        {"voltage_v": 0.005, "current_a": 0.005, "soc_pct": 0.5},
+        32,
+        2,
+        0.5,
+        most_charge_a=100.0,
+    ),
+    "jk_55aa": Board(
+        "jk_55aa", lambda readings: _ask_jk(readings, jk_55aa.Jk55aaFirmware()), _JK_55AA, 32, 4, 0.05
+    ),
+    "jk_55aa, no mask": Board(
+        "jk_55aa",
+        lambda readings: _ask_jk(readings, jk_55aa.Jk55aaFirmware(cell_mask=False, echo_bytes=7)),
+        _JK_55AA,
+        32,
+        4,
+        0.05,
+    ),
+    "jk_55aa, 24 cells": Board(
+        "jk_55aa",
+        lambda readings: _ask_jk(readings, jk_55aa.Jk55aaFirmware(old_layout=True)),
+        _JK_55AA,
+        24,
+        2,
+        0.05,
+    ),
+    "ant_old": Board(
+        "ant_old",
+        lambda readings: ant_old.status(readings, ant_old.AntOldFirmware()),
+        {"voltage_v": 0.05, **_ANT},
+        32,
+        4,
+        0.5,
+    ),
+    "ant_new": Board(
+        "ant_new",
+        lambda readings: ant_new.status(readings, ant_new.AntNewFirmware()),
+        {"voltage_v": 0.005, "soh_pct": 0.5, **_ANT},
+        32,
+        8,
+        0.5,
+    ),
+}
+
+# What a board tells of its capacity is its nominal one where it has no other.
+NOMINAL = ("jk_nw", "ant_old", "ant_new")
+
+
+def expected(board: Board, readings: Readings, field: str) -> float:
+    """What the field is by the readings themselves."""
+    values = {
+        "voltage_v": readings.voltage_v,
+        "current_a": min(readings.current_a, board.most_charge_a),
+        "soc_pct": readings.soc_pct,
+        "soh_pct": readings.soh_pct,
+        "remaining_ah": readings.remaining_ah,
+        "capacity_ah": readings.nominal_ah if board.name in NOMINAL else readings.capacity_ah,
+        "cycles": readings.cycles,
+        "temp_switch_c": readings.switch_c,
+        "temp_balancer_c": readings.ambient_c,
+        "temp_ambient_c": readings.ambient_c,
+    }
+    return values[field]
