@@ -4,14 +4,14 @@ Their state travels in the spool's records, as of each record, and the last one 
 of it goes on is decided by the follower, from what the bus says then.
 
 Promises:
-- A state stays until the source that it is of is followed again. One that no source takes is closed.
+- A state stays until its plug is followed again. One that no plug takes is closed.
 - Silence is what was watched: a process that stood still, or a device that was away, has watched nothing.
-- Stamps of a clock that was not known yet move once it is; those of another boot are dropped, and logged.
+- Stamps of a clock that was not known yet move once it is. Those of another boot are dropped, and logged.
 """
 
 import logging
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry_core.frames.batch import FrameBatch
@@ -20,10 +20,11 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.clock import Clock
 from telemetry.service.stamping import AS_THEY_ARE, Stamping
 from telemetry.spool.batch import TimeBase
-from telemetry.stages.plugs import Plugs
+from telemetry.stages.sessions import Sessions
 
 LOG = logging.getLogger("telemetry.service")
 
+BY_POWER = ""  # in place of a source: plugs that are followed by power, whichever source measures it
 MOST_WATCHED_NS = 500_000_000  # between two looks; they are 0.12 s apart unless something stands still
 _SINCE_1970 = b"\0"
 _SINCE_BOOT = b"\1"
@@ -37,79 +38,100 @@ class _Silence:
 
 
 class OpenSessions:
-    """What is open, by source, for one pipeline."""
+    """What is open, by plug, for one pipeline of live sources."""
 
     def __init__(self, found: Mapping[str, bytes], clock: Clock) -> None:
         """found: what an earlier run has left."""
         self._clock = clock
-        self._left: dict[str, tuple[Stamping, bytes]] = {}  # not taken yet
-        for source, content in found.items():
+        self._left: dict[str, tuple[Stamping, bytes]] = {}  # by plug: not taken yet
+        for plug, content in found.items():
             head, state = content[:1], content[1:]
             stamping = AS_THEY_ARE
             if head == _SINCE_BOOT:
                 boot_id, shift_ns = _BOOT.unpack_from(state)
                 stamping, state = Stamping(TimeBase.BOOT, shift_ns), state[_BOOT.size :]
                 if boot_id.hex() != clock.boot_id():
-                    LOG.warning("%s: what was open before the last boot had no time yet, and is lost", source)
+                    LOG.warning("%s: what was open before the last boot had no time yet, and is lost", plug)
                     continue
-            self._left[source] = stamping, state
-        self._silences: dict[str, _Silence] = {}  # of sources that have been followed
+            self._left[plug] = stamping, state
+        self._stampings: dict[str, Stamping] = {}  # of the newest frames, by source
+        self._silences: dict[str, _Silence] = {}  # by source
         self._looked_s = clock.monotonic_s()
 
-    def state(self, plugs: Plugs, stampings: Mapping[str, Stamping]) -> dict[str, bytes]:
-        """What the next record carries. stampings: by source, of its newest frames."""
-        states = {source: self._head(stamping) + state for source, (stamping, state) in self._left.items()}
-        if plugs.any:
-            for source in self._silences:
-                if source not in self._left and (state := plugs.state(source)):
-                    states[source] = self._head(stampings.get(source, AS_THEY_ARE)) + state
+    def state(self, sessions: Sessions) -> dict[str, bytes]:
+        """What the next record carries."""
+        states = {plug: self._head(stamping) + state for plug, (stamping, state) in self._left.items()}
+        for source in self._silences:
+            for plug in sessions.plugs_of(source):
+                if plug not in self._left and (state := sessions.state(plug)):
+                    states[plug] = self._head(self._stamping(source)) + state
         return states
 
     def take(
-        self, source: str, frames: FrameBatch, stamping: Stamping, plugs: Plugs, lines: LineBuffer
+        self, source: str, frames: FrameBatch, stamping: Stamping, sessions: Sessions, lines: LineBuffer
     ) -> None:
-        """Frames of a live source come, with this stamping: what is left of it goes on with them."""
-        if source in self._left and plugs.follows(source):
-            self._restore(source, stamping, plugs, lines)
-        self._silences[source] = _Silence(frames[len(frames) - 1].time_ns)
+        """Frames of `source` come, with this stamping."""
+        for origin in (source, BY_POWER):
+            earlier = self._stampings.get(origin, stamping)
+            self._stampings[origin] = stamping
+            if not stamping.continues(earlier):
+                for plug in sessions.plugs_of(origin):
+                    self._move(plug, earlier, stamping, sessions)
+            self._silences[origin] = _Silence(frames[len(frames) - 1].time_ns)
+            for plug in sessions.plugs_of(origin):
+                sessions.write_rows(plug, stamping.base is TimeBase.UNIX, lines)
+            self._restore(origin, sessions, lines)
 
-    def move(self, source: str, earlier: Stamping, stamping: Stamping, plugs: Plugs) -> None:
-        """From now on frames have another stamping, whose stamps are on another time line."""
-        if plugs.follows(source) and earlier.base is TimeBase.BOOT:
-            plugs.move(source, self._to_boot_ns(earlier) - self._to_boot_ns(stamping))
-
-    def watch(
-        self, listening: Iterable[str], stampings: Mapping[str, Stamping], plugs: Plugs, lines: LineBuffer
-    ) -> None:
+    def watch(self, listening: Sequence[str], sessions: Sessions, lines: LineBuffer) -> None:
         """Look who is silent. listening: sources whose device is there, and of which no frame waits."""
         now_s = self._clock.monotonic_s()
         passed_ns = min(round((now_s - self._looked_s) * 1e9), MOST_WATCHED_NS)
         self._looked_s = now_s
-        if not plugs.any:
-            return
-        for source in listening:
-            if not plugs.follows(source):
+        for source in (*listening, BY_POWER) if listening else ():
+            plugs = sessions.plugs_of(source)
+            if not plugs:
                 continue
             silence = self._silences.setdefault(source, _Silence())
             silence.watched_ns += passed_ns
-            stamping = stampings.get(source, AS_THEY_ARE)
-            if source in self._left:
-                if self._left[source][0].base is not stamping.base:
-                    continue  # its time is not known yet
-                self._restore(source, stamping, plugs, lines)
-            plugs.watch(source, silence.newest_ns, silence.watched_ns, lines, shift_ns=stamping.shift_ns)
+            self._restore(source, sessions, lines)
+            shift_ns = self._stamping(source).shift_ns
+            for plug in plugs:
+                if plug not in self._left:
+                    sessions.watch(plug, silence.newest_ns, silence.watched_ns, lines, shift_ns=shift_ns)
 
-    def close_orphans(self, sources: Iterable[str], plugs: Plugs, lines: LineBuffer) -> None:
-        """Close what is left of sources that are not among these, or are not followed."""
-        followed = {source for source in sources if plugs.follows(source)}
-        for source in [source for source in self._left if source not in followed]:
-            _, state = self._left.pop(source)
-            plugs.close(state, lines)
+    def leave(self, sessions: Sessions, lines: LineBuffer) -> Iterator[TimeBase]:
+        """The service stops. Yields the time base of what is written next."""
+        for source in self._silences:
+            stamping = self._stamping(source)
+            if plugs := [plug for plug in sessions.plugs_of(source) if plug not in self._left]:
+                yield stamping.base
+                for plug in plugs:
+                    sessions.leave(plug, lines, shift_ns=stamping.shift_ns)
 
-    def _restore(self, source: str, stamping: Stamping, plugs: Plugs, lines: LineBuffer) -> None:
-        earlier, state = self._left.pop(source)
-        plugs.restore(source, state, lines)
-        self.move(source, earlier, stamping, plugs)
+    def close_orphans(self, sources: Iterable[str], sessions: Sessions, lines: LineBuffer) -> None:
+        """Close what is left of plugs that no longer are followed by frames of any of these sources."""
+        followed = {plug for source in (*sources, BY_POWER) for plug in sessions.plugs_of(source)}
+        for plug in [plug for plug in self._left if plug not in followed]:
+            _, state = self._left.pop(plug)
+            sessions.close(plug, state, lines)
+
+    def _restore(self, source: str, sessions: Sessions, lines: LineBuffer) -> None:
+        """What is left goes on, unless its stamps wait for a clock that is not known yet."""
+        stamping = self._stamping(source)
+        for plug in sessions.plugs_of(source):
+            if plug in self._left and (source in self._stampings or self._left[plug][0] == stamping):
+                earlier, state = self._left.pop(plug)
+                sessions.restore(plug, state, lines)
+                if not stamping.continues(earlier):
+                    self._move(plug, earlier, stamping, sessions)
+
+    def _move(self, plug: str, earlier: Stamping, now: Stamping, sessions: Sessions) -> None:
+        """Frames have another stamping now than the stamps that are known."""
+        if earlier.base is TimeBase.BOOT:
+            sessions.move(plug, self._to_boot_ns(earlier) - self._to_boot_ns(now))
+
+    def _stamping(self, source: str) -> Stamping:
+        return self._stampings.get(source, AS_THEY_ARE)
 
     def _head(self, stamping: Stamping) -> bytes:
         if stamping.base is TimeBase.UNIX:

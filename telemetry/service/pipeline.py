@@ -11,7 +11,7 @@ earlier ones (charging sessions) close the batch: they go before it, in an order
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from telemetry_core.frames.batch import FrameBatch
@@ -204,15 +204,12 @@ class Pipeline:
         return self._positions
 
     def _take(self, source: str, frames: FrameBatch, stamping: Stamping) -> None:
-        earlier = self._stampings.get(source, stamping)
-        if not stamping.continues(earlier):
+        if not stamping.continues(self._stampings.get(source, stamping)):
             self._flush(source)
-            self._sessions.move(source, earlier, stamping, self._stages.plugs)
         self._stampings[source] = stamping
         self._switch(stamping.base)
         if source in self._live:
-            self._stages.plugs.write_open(stamping.base is TimeBase.UNIX)
-            self._sessions.take(source, frames, stamping, self._stages.plugs, self._open)
+            self._sessions.take(source, frames, stamping, self._stages.sessions, self._open)
         self._stages.process(frames, self._open, shift_ns=stamping.shift_ns)
 
     def _flush(self, source: str, before_ns: int | None = None) -> None:
@@ -264,25 +261,22 @@ class Pipeline:
             return most_s
         return min(most_s, max(0.0, self._keep_at_s - self._clock.monotonic_s()))
 
-    def watch_silence(self, listening: Iterable[str]) -> None:
+    def watch_silence(self, listening: Sequence[str]) -> None:
         """See who is silent. listening: live sources whose device is there, and of which no frame waits."""
-        self._sessions.watch(listening, self._stampings, self._stages.plugs, self._open)
+        self._sessions.watch(listening, self._stages.sessions, self._open)
         if self._replacing.lines:
             self.cut()
 
     def close_orphans(self, live: Iterable[str]) -> None:
         """Close the sessions of an earlier run that none of these sources can go on with."""
-        self._sessions.close_orphans(live, self._stages.plugs, self._open)
+        self._sessions.close_orphans(live, self._stages.sessions, self._open)
         if self._replacing.lines:
             self.cut()
 
     def leave_sessions(self) -> None:
         """No more frames come to this run: say so of what is open, with which the next run may go on."""
-        for source in self._live:
-            stamping = self._stampings.get(source)
-            if stamping is not None and self._stages.plugs.follows(source):
-                self._switch(stamping.base)
-                self._stages.plugs.leave(source, self._open, shift_ns=stamping.shift_ns)
+        for base in self._sessions.leave(self._stages.sessions, self._open):
+            self._switch(base)
 
     def finish(self, live: Iterable[str] = ()) -> None:
         """Everything that would be lost otherwise goes to the store, committed."""
@@ -344,7 +338,7 @@ class Pipeline:
         return accounts, state
 
     def _state(self) -> Mapping[str, bytes]:
-        return self._sessions.state(self._stages.plugs, self._stampings)
+        return self._sessions.state(self._stages.sessions)
 
     def _switch(self, time_base: TimeBase) -> None:
         if time_base is not self._time_base:

@@ -23,8 +23,8 @@ from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.gathering import Gathering
-from telemetry.stages.plugs import Plugs
 from telemetry.stages.row_sink import RowSink
+from telemetry.stages.sessions import Sessions
 from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Observer, Writing
 
@@ -133,9 +133,9 @@ class Stages:
         self.gathering.end_sessions(source)
 
     @property
-    def plugs(self) -> Plugs:
+    def sessions(self) -> Sessions:
         """Those that are followed."""
-        return self.writing.plugs
+        return self.writing.sessions
 
     @property
     def sources(self) -> Iterable[str]:

@@ -36,8 +36,8 @@ from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
-from telemetry.stages.plugs import NoPlugs, Plugs
 from telemetry.stages.row_sink import RowSink
+from telemetry.stages.sessions import NoSessions, Sessions
 
 NO_FRAMES = FrameBatch(1)
 _EVENT_ROWS = Schema(
@@ -142,7 +142,7 @@ class Writing:
         self._mapped = SampleBatch(schema)
         self._reduced = SampleBatch(schema)
         self.channels: dict[int, BoundChannel] = {}
-        self.plugs: Plugs = NoPlugs()
+        self.sessions: Sessions = NoSessions()
         self.replacing: LineBuffer | None = None  # takes rows that replace earlier ones; None: the lines do
 
     @property

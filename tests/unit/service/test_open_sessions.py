@@ -1,4 +1,4 @@
-"""What is open when a process ends, and how the next one goes on: by a fake of what follows plugs."""
+"""What is open when a process ends, and how the next one goes on: by a fake of what follows them."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ PLAN = PlanSpec(
 SECOND_NS = 1_000_000_000
 
 
-class FakePlugs:
+class FakeSessions:
     """A session a source, which counts its frames. Each third frame writes its row again."""
 
     def __init__(self, sources: tuple[str, ...], replacing: LineBuffer | None = None) -> None:
@@ -39,41 +39,42 @@ class FakePlugs:
         self.sessions: dict[str, dict[str, int]] = {}
         self.closed: list[dict[str, int]] = []
         self.watched: dict[str, tuple[int | None, int]] = {}
-        self.writes_open = True
+        self.writes_rows = True
 
-    @property
-    def any(self) -> bool:
-        return bool(self.sources)
+    def plugs_of(self, source: str) -> tuple[str, ...]:
+        return (source,) if source in self.sources else ()
 
-    def follows(self, source: str) -> bool:
-        return source in self.sources
+    def state(self, plug: str) -> bytes:
+        return json.dumps(self.sessions[plug]).encode() if plug in self.sessions else b""
 
-    def state(self, source: str) -> bytes:
-        return json.dumps(self.sessions[source]).encode() if source in self.sessions else b""
+    def restore(self, plug: str, state: bytes, *_: object) -> None:
+        self.sessions[plug] = json.loads(state)
 
-    def restore(self, source: str, state: bytes, *_: object) -> None:
-        self.sessions[source] = json.loads(state)
-
-    def close(self, state: bytes, *_: object) -> None:
+    def close(self, plug: str, state: bytes, *_: object) -> None:
+        self.sessions.pop(plug, None)
         self.closed.append(json.loads(state))
         self.write(self.closed[-1], "cut")
 
-    def watch(self, source: str, newest_ns: int | None, silent_ns: int, *_: object, **_more: object) -> None:
-        self.watched[source] = newest_ns, silent_ns
+    def watch(self, plug: str, newest_ns: int | None, silent_ns: int, *_: object, **_more: object) -> None:
+        self.watched[plug] = newest_ns, silent_ns
 
-    def leave(self, source: str, *_: object, **_more: object) -> None:
-        if source in self.sessions:
-            self.write(self.sessions[source], "unfinished")
+    def leave(self, plug: str, *_: object, **_more: object) -> None:
+        if plug in self.sessions:
+            self.write(self.sessions[plug], "unfinished")
 
-    def move(self, source: str, by_ns: int) -> None:
-        if source in self.sessions:
-            self.sessions[source]["start"] += by_ns
+    def move(self, plug: str, by_ns: int) -> None:
+        if plug in self.sessions:
+            self.sessions[plug]["start"] += by_ns
 
-    def write_open(self, wanted: bool) -> None:
-        self.writes_open = wanted
+    def finish(self, *_: object, **_more: object) -> None:
+        raise AssertionError("no log ends here")
+
+    def write_rows(self, plug: str, wanted: bool, *_: object) -> None:
+        assert plug in self.sources
+        self.writes_rows = wanted
 
     def write(self, session: Mapping[str, int], outcome: str = "") -> None:
-        if self.replacing is not None and self.writes_open:
+        if self.replacing is not None and self.writes_rows:
             row = b'charging_session frames=%d,outcome="%s" %d' % (
                 session["frames"],
                 outcome.encode(),
@@ -111,14 +112,14 @@ class Bench:
             state=state or {},
             wait_for_clock=wait_for_clock,
         )
-        self.plugs.replacing = self.replacing
+        self.sessions.replacing = self.replacing
 
     def stages(self, *sources: str) -> Stages:
         made = Stages(PLAN, None, vehicle="van")
         for channel, source in enumerate(sources):
             made.bind(channel, Binding(0, source, source))
-        self.plugs = FakePlugs(sources)
-        made.writing.plugs = self.plugs
+        self.sessions = FakeSessions(sources)
+        made.writing.sessions = self.sessions
         return made
 
     @property
@@ -129,7 +130,7 @@ class Bench:
 
     def deliver(self, source: str, count: int = 1, *, at_ns: int | None = None, known: bool = True) -> None:
         batch = FrameBatch(count)
-        channel = self.plugs.sources.index(source)
+        channel = self.sessions.sources.index(source)
         for number in range(count):
             stamp_ns = (self.clock.unix_ns() if at_ns is None else at_ns) + number
             batch.append(stamp_ns, KNOWN, bytes([number]), channel=channel)
@@ -137,7 +138,7 @@ class Bench:
 
         def heard(frames: FrameBatch, lines: LineBuffer, *, shift_ns: int = 0) -> None:
             process(frames, lines, shift_ns=shift_ns)
-            self.plugs.take(source, frames)
+            self.sessions.take(source, frames)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.pipeline._stages, "process", heard)
@@ -199,7 +200,7 @@ def test_a_start_hands_out_the_last_state_and_the_session_goes_on_under_its_star
     first.deliver("bay-1", 2)
     first.deliver("bay-2", 1)
     first.pipeline.cut()
-    start_ns = first.plugs.sessions["bay-1"]["start"]
+    start_ns = first.sessions.sessions["bay-1"]["start"]
     first.clock.advance(30.0)
     again = Bench("bay-1", "bay-2", state=first.last_state(), clock=first.clock)
     again.deliver("bay-1", 1)
@@ -218,7 +219,7 @@ def test_what_is_left_of_a_source_that_is_no_longer_followed_is_closed() -> None
     first.pipeline.cut()
     again = Bench("bay-2", state=first.last_state())
     again.pipeline.close_orphans(["bay-2"])
-    assert [each["frames"] for each in again.plugs.closed] == [2]
+    assert [each["frames"] for each in again.sessions.closed] == [2]
     assert set(again.last_state()) == {"bay-2"}
     assert [b'outcome="cut"' in row for row in again.rows()] == [True]
 
@@ -241,12 +242,12 @@ def test_silence_is_what_was_watched_since_the_newest_frame() -> None:
     for _ in range(10):
         bench.clock.advance(0.1)
         bench.pipeline.watch_silence(["bay-1"])
-    assert bench.plugs.watched == {"bay-1": (5, SECOND_NS)}
+    assert bench.sessions.watched == {"bay-1": (5, SECOND_NS)}
     bench.deliver("bay-1", 1, at_ns=7)
     bench.clock.advance(0.1)
     bench.pipeline.watch_silence(["bay-1", "bay-2"])
-    assert bench.plugs.watched["bay-1"] == (7, SECOND_NS // 10)
-    assert bench.plugs.watched["bay-2"] == (None, SECOND_NS // 10)
+    assert bench.sessions.watched["bay-1"] == (7, SECOND_NS // 10)
+    assert bench.sessions.watched["bay-2"] == (None, SECOND_NS // 10)
 
 
 def test_a_process_that_stood_still_has_watched_half_a_second_of_silence_at_most() -> None:
@@ -255,7 +256,7 @@ def test_a_process_that_stood_still_has_watched_half_a_second_of_silence_at_most
     bench.pipeline.watch_silence(["bay-1"])
     bench.clock.advance(3600.0)
     bench.pipeline.watch_silence(["bay-1"])
-    assert bench.plugs.watched["bay-1"] == (5, SECOND_NS // 2)
+    assert bench.sessions.watched["bay-1"] == (5, SECOND_NS // 2)
 
 
 def test_a_source_that_is_silent_after_a_start_gets_its_state_too() -> None:
@@ -264,9 +265,9 @@ def test_a_source_that_is_silent_after_a_start_gets_its_state_too() -> None:
     first.pipeline.cut()
     again = Bench("bay-1", state=first.last_state())
     again.pipeline.watch_silence([])
-    assert again.plugs.sessions == {}
+    assert again.sessions.sessions == {}
     again.pipeline.watch_silence(["bay-1"])
-    assert again.plugs.sessions["bay-1"]["frames"] == 2
+    assert again.sessions.sessions["bay-1"]["frames"] == 2
     again.pipeline.add_point("note", b"note a=1 1", 1)
     again.pipeline.cut()
     assert frames_of(again.last_state()) == {"bay-1": 2}
@@ -276,7 +277,7 @@ def test_before_the_time_is_known_no_row_is_written_that_a_later_one_replaces() 
     """The clock stands in 1970 at first, and is set when the session runs."""
     bench = Bench("bay-1", clock=FakeClock(unix_ns=5 * SECOND_NS), wait_for_clock=True)
     bench.deliver("bay-1", 4, known=False)
-    start_ns = bench.plugs.sessions["bay-1"]["start"]
+    start_ns = bench.sessions.sessions["bay-1"]["start"]
     bench.pipeline.cut()
     assert bench.rows() == []
     assert bench.store.batches[-1][0].time_base is TimeBase.BOOT
@@ -293,7 +294,7 @@ def test_killed_before_the_time_was_known_and_started_after_it_the_session_has_t
     first = Bench("bay-1", clock=clock, wait_for_clock=True)
     first.deliver("bay-1", 4, known=False)
     first.pipeline.cut()
-    start_ns = first.plugs.sessions["bay-1"]["start"]
+    start_ns = first.sessions.sessions["bay-1"]["start"]
     clock.step(1000.0)
     clock.advance(1.0)
     again = Bench("bay-1", state=first.last_state(), clock=clock, wait_for_clock=True)
@@ -311,5 +312,5 @@ def test_a_state_whose_time_was_never_known_is_dropped_after_another_boot(
     clock.reboot()
     again = Bench("bay-1", state=first.last_state(), clock=clock)
     again.deliver("bay-1", 3)
-    assert again.plugs.sessions["bay-1"]["frames"] == 3
+    assert again.sessions.sessions["bay-1"]["frames"] == 3
     assert "bay-1: what was open before the last boot had no time yet" in caplog.text
