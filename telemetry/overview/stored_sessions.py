@@ -2,18 +2,19 @@
 
 Promises:
 
-- A session is what its last row says; what no row says is None.
+- A session is what its last row says. What no row says is None, and so is a text that is empty: an open
+  session has empty ones where an end would stand.
 - Phases, curve and errors are those of the session alone, also where two inlets charge at the same time.
 - A point that is not one of a session, such as one without an end of its start, is left out.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from telemetry.charging.session import SESSION_FIELDS, CurvePoint, Phase, Session, SessionError
 from telemetry.model.instant import read_instant
-from telemetry.model.measurements import CHARGING_SESSION, Kind
+from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT, Kind
 from telemetry.overview.influx_tables import InfluxTables, text_literal
 
 _NS = 1_000_000_000
@@ -32,20 +33,21 @@ class StoredSessions:
     def found(self, since_ns: int | None) -> Iterator[Session]:
         """Yield the sessions that began at or after `since_ns`, by their start; without phases and curve."""
         condition = "" if since_ns is None else f"time >= {since_ns}"
-        for point in self._tables.points("charging_session", condition):
+        for point in self._tables.points(CHARGING_SESSION.name, condition):
             yield _session(point)
 
     def completed(self, session: Session) -> Session:
         """Return the session with its phases, its errors and its curve."""
+        phases = tuple(self._phases(session))
         return replace(
             session,
-            phases=tuple(self._phases(session)),
-            errors=tuple(self._errors(session)),
+            phases=phases,
+            errors=tuple(self._errors(session, phases)),
             curve=tuple(self._curve(session)),
         )
 
     def _phases(self, session: Session) -> Iterator[Phase]:
-        for point in self._of("charging_phase", session):
+        for point in self._of(CHARGING_PHASE.name, session):
             if "phase" in point:
                 attempt = int(point.get("attempt", 1))
                 yield Phase(
@@ -53,14 +55,20 @@ class StoredSessions:
                 )
 
     def _curve(self, session: Session) -> Iterator[CurvePoint]:
-        for point in self._of("charging_curve", session):
+        for point in self._of(CHARGING_CURVE.name, session):
             if "soc_pct" in point:
                 known = {name: float(point[name]) for name in _CURVE if name in point}
                 yield CurvePoint(int(point["time"]), **known)
 
-    def _errors(self, session: Session) -> Iterator[SessionError]:
-        del session
-        return iter(())
+    def _errors(self, session: Session, phases: Sequence[Phase]) -> Iterator[SessionError]:
+        """Out of the events: `SIDE: NAMES`, which the tracker writes."""
+        condition = f"{_within(session)} AND code = 'charging_error'"
+        for point in self._tables.points(EVENT.name, condition):
+            side, _, what = str(point.get("text", "")).partition(": ")
+            if _is_of(point, session) and point.get("active") is True:
+                at_ns = int(point["time"])
+                attempts = [phase.attempt for phase in phases if phase.start_ns <= at_ns]
+                yield SessionError(at_ns, max(attempts, default=1), side, what)
 
     def _of(self, measurement: str, session: Session) -> Iterator[Mapping[str, Any]]:
         for point in self._tables.points(measurement, _within(session)):
@@ -84,7 +92,7 @@ def _session(point: Mapping[str, Any]) -> Session:
     known: dict[str, Any] = {
         name: _READ.get(name, float)(point[name])
         for name in SESSION_FIELDS
-        if name in point and name not in ("open", "duration_s")
+        if name not in ("open", "duration_s") and point.get(name, "") != ""
     }
     return replace(bare, **known)
 

@@ -32,7 +32,7 @@ def later(session: Session, by_ns: int, charger: str = "bay-2", vehicle: str = "
 
 STORED = [
     good(),
-    replace(later(reconnected(), 60 * NS + 7, "bay-1"), errors=()),  # at the same time, beside it
+    later(reconnected(), 60 * NS + 7, "bay-1"),  # at the same time, beside it
     later(good(), DAY_NS, vehicle="van-4"),
 ]
 

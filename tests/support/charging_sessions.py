@@ -4,6 +4,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
+from telemetry.model.events import begins
+from telemetry.model.events import line as event_line
 from telemetry.model.point import line
 
 NS = 1_000_000_000
@@ -162,4 +164,9 @@ def session_lines(session: Session) -> list[str]:
     for point in session.curve:
         fields = {name: value for name, value in asdict(point).items() if name != "at_ns"}
         made.append(line("charging_curve", tags, {"session_start": begun, **fields}, point.at_ns))
+    for error in session.errors:
+        event = replace(
+            begins("charging_error", f"{error.side}: {error.what}", "can0"), charger=session.charger
+        )
+        made.append(event_line(event, session.vehicle, error.at_ns))
     return [each.decode() for each in made]

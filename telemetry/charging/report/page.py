@@ -20,6 +20,7 @@ from telemetry.charging.report.facts import Meter, groups, meters
 from telemetry.charging.report.phrases import duration, energy, figure
 from telemetry.charging.report.timeline import timeline
 from telemetry.charging.session import PHASES, Session
+from telemetry.charging.words import reasons
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -131,7 +132,7 @@ def _errors(session: Session) -> Iterator[str]:
             escaped(phrases.clock_time(error.at_ns)),
             str(error.attempt),
             escaped(error.side),
-            escaped("; ".join(phrases.in_words(error.what, session.edition))),
+            escaped("; ".join(reasons(error.what))),
         )
         for error in session.errors
     ]

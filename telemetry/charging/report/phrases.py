@@ -3,21 +3,14 @@
 Promises: what is not known is an empty text; figures have their unit.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from telemetry.charging.session import Session
+from telemetry.charging.words import reasons
+from telemetry.protocols.known import CAN_PROTOCOLS
 
 MINUS = "\N{MINUS SIGN}"
 _NS = 1_000_000_000
-_TITLES = {
-    "gbt27930": "GB/T 27930",
-    "chademo": "CHAdeMO",
-    "elcon": "Elcon/TC",
-    "elcon_extended": "Elcon/TC, extended status",
-    "huawei_r48xx": "Huawei R48xx",
-    "infypower": "Infypower",
-}
 _TIME_UNITS = ((3 * 3600.0, 3600.0, "h"), (300.0, 60.0, "min"), (float("-inf"), 1.0, "s"))
 
 
@@ -83,7 +76,8 @@ def soc(session: Session) -> str:
 
 def protocol(session: Session) -> str:
     """`GB/T 27930 (2015)`."""
-    name = _TITLES.get(session.protocol or "", session.protocol or "")
+    known = CAN_PROTOCOLS.get(session.protocol or "")
+    name = known.title.partition(",")[0] if known is not None else session.protocol or ""
     return f"{name} ({session.edition})" if name and session.edition else name
 
 
@@ -101,23 +95,12 @@ def vehicle(session: Session) -> str:
 def why(session: Session) -> str:
     """Reasons in words; of one that ended without a word what is known instead."""
     if session.stop_reason:
-        return "; ".join(reasons(session))
+        return "; ".join(reasons(session.stop_reason))
     if session.outcome == "cut":
         return "nothing more was heard"
     if session.outcome == "unfinished":
         return "the recording ended before it did"
     return "nobody said why" if session.outcome in ("failed", "stopped", "error") else ""
-
-
-def reasons(session: Session) -> Sequence[str]:
-    """Each reason of the stop or of the error, in words."""
-    return in_words(session.stop_reason or "", session.edition)
-
-
-def in_words(names: str, edition: str | None) -> Sequence[str]:
-    """The words of names with commas between them."""
-    del edition
-    return [name.replace("_", " ") for name in names.split(",") if name]
 
 
 def title(session: Session) -> str:
@@ -138,7 +121,7 @@ def ending(session: Session) -> str:
     side, reason = who(session), why(session)
     by = f"The {side}" if side else "Somebody"
     match session.outcome:
-        case "complete" | "stopped" if reason == "nobody said why" or not session.stop_reason:
+        case "complete" | "stopped" if session.stop_reason in (None, "", "unexplained"):
             return f"{by} ended it, and gave no reason."
         case "complete" | "stopped":
             return f"{by} ended it: {reason}."

@@ -16,6 +16,7 @@ from telemetry.charging.report import phrases
 from telemetry.charging.report.facts import groups, meters
 from telemetry.charging.report.phrases import duration, energy
 from telemetry.charging.session import SESSION_FIELDS, Session
+from telemetry.charging.words import reasons
 from telemetry.errors import one_line
 
 COLUMNS = ("start_ns", "end_ns", "vehicle", "pack", "charger", *SESSION_FIELDS)
@@ -118,5 +119,5 @@ def _account(session: Session) -> Iterator[str]:
         yield ""
         yield "Errors"
         for error in session.errors:
-            what = "; ".join(phrases.in_words(error.what, session.edition))
+            what = "; ".join(reasons(error.what))
             yield f"  {phrases.clock_time(error.at_ns)}  reported by the {error.side}: {what}"

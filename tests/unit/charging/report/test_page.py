@@ -78,7 +78,9 @@ def test_each_attempt_has_a_line_of_time_with_its_phases_and_its_errors() -> Non
 
 def test_errors_say_when_who_and_what() -> None:
     rows = ReadPage(page(reconnected())).rows
-    assert [row for row in rows if row[2:3] == ["vehicle"]] == [["09:20:12.0", "1", "vehicle", "ccs timeout"]]
+    assert [row for row in rows if row[2:3] == ["vehicle"]] == [
+        ["09:20:12.0", "1", "vehicle", "CCS not heard in time"]
+    ]
 
 
 def test_it_says_what_was_not_seen() -> None:
@@ -102,16 +104,17 @@ def test_what_was_asked_stands_beside_what_was_given_and_the_two_sides_are_compa
 @pytest.mark.parametrize(
     ("session", "sentence"),
     [
-        (good(), "The vehicle ended it: soc reached."),
-        (reconnected(), "The charger ended it: condition reached; stopped by person."),
+        (good(), "The vehicle ended it: the state of charge asked for is reached."),
+        (reconnected(), "The charger ended it: the charger's set condition is reached; a person stopped it."),
         (cut(), "It was cut off: nothing more was heard on the bus."),
         (replace(cut(), outcome="failed"), "It never came to charging, and nobody said why."),
         (replace(cut(), outcome="unfinished"), "The recording ended before the session did."),
         (replace(cut(), outcome=None, open=True, end_ns=None), "The session is going on."),
         (
             replace(cut(), outcome="error", stop_side="vehicle", stop_reason="ccs_timeout"),
-            "The vehicle reported an error: ccs timeout.",
+            "The vehicle reported an error: CCS not heard in time.",
         ),
+        (replace(good(), stop_reason="unexplained"), "The vehicle ended it, and gave no reason."),
         (replace(good(), stop_side=None, stop_reason=None), "Somebody ended it, and gave no reason."),
     ],
 )

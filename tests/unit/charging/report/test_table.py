@@ -27,10 +27,9 @@ def test_the_table_has_a_line_a_session_in_plain_words() -> None:
         "why",
         "who",
     ]
-    first = (
-        "1  2026-03-01T09:00:00Z  van-3    4711     10 → 80 %  29.80 kWh  42 min 18 s  complete  soc reached"
-    )
+    first = "1  2026-03-01T09:00:00Z  van-3    4711     10 → 80 %  29.80 kWh  42 min 18 s  complete"
     assert lines[0].startswith(first)
+    assert "  the state of charge asked for is reached  " in lines[0]
     assert lines[0].endswith("vehicle")
     assert lines[2].endswith("cut       nothing more was heard")
 
@@ -77,9 +76,11 @@ def test_the_columns_are_the_fields_of_the_data_model() -> None:
 
 def test_the_text_of_one_session_says_how_it_ended_and_who_measured_what() -> None:
     text = as_text(reconnected())
-    assert text.startswith("Charge of van-3, 2026-03-01T09:00:00Z\nThe charger ended it: condition reached;")
+    assert text.startswith(
+        "Charge of van-3, 2026-03-01T09:00:00Z\nThe charger ended it: the charger's set condition is reached;"
+    )
     assert "\n  vehicle    29.80 kWh  over 42 min\n" in text
-    assert "\n  09:20:12.0  reported by the vehicle: ccs timeout\n" in text
+    assert "\n  09:20:12.0  reported by the vehicle: CCS not heard in time\n" in text
     assert "\n  2  charging      09:20:54.0  22 min 12 s\n" in text
 
 
