@@ -97,6 +97,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "text captures of serial ports, lines `(epoch.us) port RX|TX hex`",
     )
     parser.add_argument(
+        "--registers",
+        metavar="FILE",
+        help="of --protocol modbus: the map of its registers, or pzem_017 or acrel_djsf1352; without one, "
+        "--messages shows the registers as they are",
+    )
+    parser.add_argument(
         "--messages",
         action="store_true",
         help="of --protocol: before what a message means, all values that it holds",
@@ -243,6 +249,8 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
         _refuse_of_can(arguments)
     elif arguments.protocol and (given := _given(arguments, ("id_mask", "keep_not_available"))):
         raise UsageError("stands beside --protocol", where=_flag(given[0]), hint="it is for databases")
+    if arguments.registers and arguments.protocol != "modbus":
+        raise UsageError("is for --protocol modbus", where="--registers", hint="leave it out")
     if arguments.unknown and (others := _given(arguments, ("wide", "signal", "from_time", "to_time"))):
         raise UsageError("stands beside --unknown", where=_flag(others[0]), hint="leave one of them out")
     if arguments.unknown and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
@@ -317,7 +325,12 @@ def _decoders(
         )
         return of_logs(stages, ChannelPlan((), otherwise=0, isotp=isotp)), ()
     if arguments.protocol is not None:
-        ports = OneProtocol(PROTOCOLS[arguments.protocol])
+        from telemetry.decode.modbus_capture import protocol_of
+
+        protocol = protocol_of(
+            arguments.protocol, arguments.registers, arguments.logs, with_messages=arguments.messages
+        )
+        ports = OneProtocol(protocol)
         stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages, rows_to=rows_to)
         return lambda _: CaptureDecoder(stages(), ports, every_report=True, times=times.form), ()
     channels = plan_channels(

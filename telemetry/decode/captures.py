@@ -227,7 +227,8 @@ class CaptureDecoder:
             number = self._channels[port, address] = len(self._channels)
             binding = self._ports.binding(port)
             if address != NO_ADDRESS:
-                text = f"{address:0{self._protocols[port].address_digits}X}"
+                addresses = self._protocols[port].addresses
+                text = f"{address:0{addresses.digits if addresses else 2}X}"
                 tag = f"{binding.tag}/{text}"
                 binding = replace(binding, tag=tag, channel=binding.tag, address=text)
             self._stages.bind(number, binding)

@@ -102,12 +102,13 @@ class MessageFramer:
         - lost/bad_checksum: whole but for their check.
         - lost/bad_length: too short for what their kind must have.
         - lost/error_reply: the device refused.
+        - lost/incomplete: came in parts, some of which are missing.
         - echoes: requests heard on the serial line.
         - other_messages: acknowledgements, and what other devices say.
         - padding_bytes: fill bytes between messages.
         - garbage_bytes: all other bytes, those of messages with a bad checksum included.
         """
-        return dict(self._counts)
+        return {**self._counts, "lost/incomplete": self._reader.incomplete}
 
     def identity(self) -> dict[str, str]:
         """Return what the device last said about itself, by name, in printable letters alone."""
@@ -139,8 +140,7 @@ class MessageFramer:
                 continue
             size, is_open, is_bad = self._judge(data, at)
             if size:
-                self._end_ns = self._stamp(at + size)
-                self._take(data[at : at + size], frames)
+                self._take(data[at : at + size], self._stamp(at + size), frames)
                 at += size
             elif is_open and not is_end:
                 break
@@ -202,11 +202,13 @@ class MessageFramer:
                 return time_ns - (piece_end - end) * self._byte_ns
         raise AssertionError("every kept byte has come with a piece")
 
-    def _take(self, message: bytes, frames: FrameBatch) -> None:
+    def _take(self, message: bytes, time_ns: int, frames: FrameBatch) -> None:
         if message == self._request:
             self._request = b""
             self._counts[Skipped.ECHO.value] += 1
             return
+        self._append(self._reader.before(message), frames)
+        self._end_ns = time_ns
         said = self._reader.read(message)
         if isinstance(said, Skipped):
             self._counts[said.value or "messages"] += 1

@@ -84,11 +84,13 @@ class Skipped(Enum):
 class Reader:
     """Reads the messages of one port; each protocol has its own.
 
-    `identity` is what the device has said of itself, by name.
+    `identity` is what the device has said of itself, by name; `incomplete` counts what came in parts, some of
+    which did not come.
     """
 
     def __init__(self) -> None:
         self.identity: dict[str, str] = {}
+        self.incomplete = 0
 
     def identify(self, name: str, letters: bytes) -> None:
         """Keep what the device says of itself: its printable letters, 64 at most; none: it says nothing."""
@@ -98,6 +100,10 @@ class Reader:
             self.identity[name] = said
         else:
             self.identity.pop(name, None)
+
+    def before(self, message: bytes) -> Sequence[Heard]:  # noqa: ARG002
+        """Return what was held back and ends with a message that has come; `read` gets it next."""
+        return ()
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
         """What a whole, good message says."""

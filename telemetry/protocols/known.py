@@ -11,14 +11,32 @@ from telemetry.protocols.can.infypower import INFYPOWER
 from telemetry.protocols.can.table import CanProtocol
 from telemetry.protocols.serial.ant_new import ANT_NEW
 from telemetry.protocols.serial.ant_old import ANT_OLD
+from telemetry.protocols.serial.daly import DALY
+from telemetry.protocols.serial.daly_modbus import DALY_MODBUS
+from telemetry.protocols.serial.dlt645 import DLT645
 from telemetry.protocols.serial.jbd import JBD
 from telemetry.protocols.serial.jk_55aa import JK_55AA
 from telemetry.protocols.serial.jk_nw import JK_NW
+from telemetry.protocols.serial.modbus import raw_modbus
 from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.protocols.table import SerialProtocol
 
+MODBUS = raw_modbus()  # a map of registers makes more of it
+
 PROTOCOLS: Mapping[str, SerialProtocol] = {
-    protocol.name: protocol for protocol in (ANT_NEW, ANT_OLD, JBD, JK_55AA, JK_NW, VEDIRECT)
+    protocol.name: protocol
+    for protocol in (
+        ANT_NEW,
+        ANT_OLD,
+        DALY,
+        DALY_MODBUS,
+        DLT645,
+        JBD,
+        JK_55AA,
+        JK_NW,
+        MODBUS,
+        VEDIRECT,
+    )
 }
 CAN_PROTOCOLS: Mapping[str, CanProtocol] = {
     protocol.name: protocol

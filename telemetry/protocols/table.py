@@ -31,9 +31,23 @@ Framer = MessageFramer | TextFramer
 class DeviceRequest:
     """What is sent to the device, how often, and the id of the frame that answers it."""
 
-    data: bytes
+    data: bytes | Callable[[int], bytes]  # or what it is for a device's address
     every_s: float
     reply_id: int
+
+    def to(self, address: int) -> bytes:
+        """The bytes for the device of that address."""
+        return self.data(address) if callable(self.data) else self.data
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Which addresses the devices of one line may have; `digits` hexadecimal ones when written."""
+
+    default: int
+    least: int
+    most: int
+    digits: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,8 @@ class Signal:
     offset: float = 0.0
     present: str = ""  # the signal, of one bit, that is 1 when this one is there; empty: always
     invalid: tuple[int, ...] = ()  # raw values that are not values
+    is_float: bool = False  # IEEE 754, of 16, 32 or 64 bits
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,17 @@ class Message:
     name: str
     id: int
     signals: tuple[Signal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """How bytes lie on the line, besides their rate. parity: N, E or O."""
+
+    parity: str = "N"
+    stop_bits: int = 1
+
+    def __str__(self) -> str:
+        return f"8{self.parity}{self.stop_bits}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +116,8 @@ class SerialProtocol:
     mapped: tuple[Mapped, ...]
     requests: tuple[DeviceRequest, ...] = ()
     reply_timeout_s: float = 0.5  # from a request to its whole answer
-    address_digits: int = 2  # hexadecimal, of a device's address as it is written
+    addresses: Addresses | None = None  # None: one device on a line, which has no address
+    line: LineSettings = LineSettings()
     rest_s: float = 0.02  # of the serial line between an answer and the next request
 
     def make_framer(self, channel: int | Callable[[int], int | None] = 0, *, byte_ns: int = 0) -> Framer:
@@ -159,10 +187,13 @@ def _record(message: Message) -> RecordSpec:
 def _field(signal: Signal) -> FieldSpec:
     return FieldSpec(
         signal.name,
-        SlotKind.INT if signal.signed else SlotKind.UINT,
+        SlotKind.FLOAT if signal.is_float else SlotKind.INT if signal.signed else SlotKind.UINT,
         signal.factor,
         signal.offset,
-        decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed),
+        None
+        if signal.is_float
+        else decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed),
+        unit=signal.unit,
     )
 
 
@@ -174,7 +205,7 @@ def _spec(message: Message, record: int) -> MessageSpec:
             signal.bit_count,
             signal.little_endian,
             signal.signed,
-            is_float=False,
+            is_float=signal.is_float,
             condition=_condition_of(signal, message.signals, conditions),
             invalid=signal.invalid,
         )

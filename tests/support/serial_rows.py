@@ -13,7 +13,7 @@ from telemetry_core.rules.mapper import Mapper
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.model.event_codes import EVENT_CODES
-from telemetry.protocols.table import SerialProtocol
+from telemetry.protocols.table import Framer, SerialProtocol
 from telemetry.rules.map import resolve
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
@@ -32,8 +32,8 @@ def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
     decoder, mapper = Decoder(Plan(plan, schema)), Mapper(schema, mapping)
     decoder.bind(0, 0, 0)
     mapper.bind(0, 0, range(len(mapping.tag_sets)))
-    frames, samples, mapped = FrameBatch(64), SampleBatch(schema), SampleBatch(schema)
     framer = protocol.make_framer()
+    frames, samples, mapped = _batch(framer, data), SampleBatch(schema), SampleBatch(schema)
     framer.feed(data, 10**18, frames)
     framer.finish(frames)
     decoder.decode(frames, samples)
@@ -51,14 +51,19 @@ def _told(row: SampleRow, texts: Mapping[str, Mapping[int, str]]) -> dict[str, V
     return {name: texts[name][int(raw)] if texts[name] else raw for name, raw in row.raw.items()}
 
 
+def _batch(framer: Framer, data: bytes) -> FrameBatch:
+    return FrameBatch(2 * framer.room_needed(len(data)))
+
+
 def alarms_of(protocol: SerialProtocol, data: bytes) -> list[str]:
     """The codes of the alarms that the messages of `data` report, in the order of the vocabulary."""
     plan = PlanSpec(protocol.records, (protocol.bus("port"),))
     modelling = model(protocol.map_entries("port"), (), plan)
     stages = Stages(plan, modelling.map, modelling.alarms, vehicle="car")
     stages.bind(0, Binding(0, "port", "port"))
-    frames, lines = FrameBatch(64), LineBuffer()
-    protocol.make_framer().feed(data, 10**18, frames)
+    framer = protocol.make_framer()
+    frames, lines = _batch(framer, data), LineBuffer()
+    framer.feed(data, 10**18, frames)
     stages.process(frames, lines)
     points = [parse_line(text) for text in lines.take().splitlines()]
     codes = {point.tags["code"] for point in points if point.measurement == "event"}

@@ -172,7 +172,12 @@ class SerialSettings(SourceSettings):
         factor = (self.poll_every_s or shortest_s) / shortest_s / self._scale
         timeout_s = self.reply_timeout_s or protocol.reply_timeout_s
         polls = [
-            Poll(request.data, request.reply_id, request.every_s * factor, timeout_s)
+            Poll(
+                request.to(protocol.addresses.default if protocol.addresses else 0),
+                request.reply_id,
+                request.every_s * factor,
+                timeout_s,
+            )
             for request in protocol.requests
         ]
         return Asking(polls, protocol.rest_s / self._scale, clock)

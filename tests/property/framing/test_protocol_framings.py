@@ -27,7 +27,7 @@ def framing_of(board: Board) -> Framing:
 
 def streams(board: Board) -> st.SearchStrategy[bytes]:
     said = next(SAID[name] for name, each in BOARDS.items() if each is board)
-    requests = [one.data for one in board.protocol.requests]
+    requests = [one.to(1) for one in board.protocol.requests]
     broken = st.builds(
         lambda message, begin, length: message[:begin] + message[begin + length :],
         st.sampled_from(said),

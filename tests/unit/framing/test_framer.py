@@ -60,6 +60,7 @@ def test_a_message_is_a_frame_of_its_kind_with_its_data() -> None:
         "lost/bad_checksum": 0,
         "lost/bad_length": 0,
         "lost/error_reply": 0,
+        "lost/incomplete": 0,
         "echoes": 0,
         "other_messages": 0,
         "padding_bytes": 0,

@@ -95,7 +95,7 @@ def test_an_acknowledgement_of_a_write_is_a_good_message_of_no_meaning() -> None
 
 
 def test_nothing_is_ever_written() -> None:
-    assert all(one.data[1] == 0xA5 for one in JBD.requests)
+    assert all(one.to(0)[1] == 0xA5 for one in JBD.requests)
 
 
 @pytest.mark.parametrize(

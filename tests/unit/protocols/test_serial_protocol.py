@@ -31,7 +31,7 @@ def test_rows_of_messages_are_hidden(protocol: SerialProtocol) -> None:
 @ALL
 def test_every_entry_of_the_map_finds_its_signal(protocol: SerialProtocol) -> None:
     spec = PlanSpec(protocol.records, (protocol.bus("port"),))
-    assert resolve(protocol.map_entries("port"), spec).targets
+    assert bool(resolve(protocol.map_entries("port"), spec).targets) == bool(protocol.mapped)
 
 
 @ALL

@@ -1,0 +1,168 @@
+"""What a Daly board says on UART or RS485: A5 frames of 13 bytes.
+
+Promises: a board answers requests for its own number alone; cells and temperatures come in numbered frames,
+as many as are needed or always 16, as the firmware has it. Layout: "Daly UART/485 Communications Protocol".
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from firmware_sim.ecus.readings import Readings
+from firmware_sim.wire.asked import AskedLine, begins_at
+from firmware_sim.wire.numbers import be, unsigned
+
+START = 0xA5
+FRAME_BYTES = 13
+FIRST_MASTER = 0x40
+PACK, CELL_SPREAD, TEMPERATURE_SPREAD, SWITCHES, STATUS = 0x90, 0x91, 0x92, 0x93, 0x94
+CELLS, TEMPERATURES, BALANCE, ALARMS = 0x95, 0x96, 0x97, 0x98
+RATED = 0x50
+
+_ALL_FRAMES = 16
+_ZERO_CURRENT = 30000
+_ZERO_C = 40
+_CELLS_A_FRAME, _SENSORS_A_FRAME = 3, 7
+# Byte and bit of the second level of each alarm; the first level is the bit before.
+_ALARMS = {
+    "cell_overvoltage": (0, 1),
+    "cell_undervoltage": (0, 3),
+    "pack_overvoltage": (0, 5),
+    "pack_undervoltage": (0, 7),
+    "charge_overtemperature": (1, 1),
+    "charge_undertemperature": (1, 3),
+    "discharge_overtemperature": (1, 5),
+    "discharge_undertemperature": (1, 7),
+    "charge_overcurrent": (2, 1),
+    "discharge_overcurrent": (2, 3),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DalyFirmware:
+    """How one board differs from others."""
+
+    number: int = 1
+    sends_all_frames: bool = False
+    first_frame: int = 1
+    inverts_current: bool = False
+
+
+def frame(address: int, id: int, data: bytes) -> bytes:
+    """A request or a reply."""
+    body = bytes((START, address, id, len(data))) + data
+    return body + bytes((sum(body) % 256,))
+
+
+def request(id: int, number: int = 1) -> bytes:
+    """The request to board `number`, filled as drivers fill it."""
+    return frame(FIRST_MASTER + number - 1, id, b"\xaa" * 8)
+
+
+def alarm_bytes(readings: Readings, warnings: frozenset[str] = frozenset()) -> bytes:
+    """The eight bytes of alarms. `warnings` are alarms at their first level alone."""
+    found = [0] * 8
+    for alarm in readings.alarms | warnings:
+        byte, bit = _ALARMS[alarm]
+        found[byte] |= 1 << bit - (alarm in warnings)
+    return bytes(found)
+
+
+def _celsius(degrees: float) -> bytes:
+    return bytes((unsigned(degrees + _ZERO_C, 1.0, 1),))
+
+
+def _sensors(readings: Readings) -> list[float]:
+    return [readings.ambient_c if c is None else c for c in readings.sensors_c]
+
+
+def _pack(readings: Readings, firmware: DalyFirmware) -> bytes:
+    out_a = readings.current_a if firmware.inverts_current else -readings.current_a
+    current = be(_ZERO_CURRENT + out_a / 0.1)
+    return be(readings.voltage_v, 0.1) + bytes(2) + current + be(readings.soc_pct, 0.1)
+
+
+def _spread(readings: Readings) -> bytes:
+    (highest, high_v), (lowest, low_v) = readings.highest, readings.lowest
+    return be(high_v, 0.001) + bytes((highest + 1,)) + be(low_v, 0.001) + bytes((lowest + 1, 0, 0))
+
+
+def _temperatures(readings: Readings) -> bytes:
+    sensors = _sensors(readings)
+    hot, cold = max(sensors), min(sensors)
+    return (
+        _celsius(hot)
+        + bytes((sensors.index(hot) + 1,))
+        + _celsius(cold)
+        + bytes((sensors.index(cold) + 1,))
+        + bytes(4)
+    )
+
+
+def _switches(readings: Readings) -> bytes:
+    state = 1 if readings.current_a > 0.0 else 2 if readings.current_a < 0.0 else 0
+    return bytes((state, readings.charge_switch, readings.discharge_switch, 77)) + be(
+        readings.remaining_ah, 0.001, 4
+    )
+
+
+def _status(readings: Readings) -> bytes:
+    counts = bytes((len(readings.cells_v), len(readings.sensors_c), 1, 1, 0))
+    return counts + be(readings.cycles) + b"\0"
+
+
+def _frames(values: Sequence[bytes], in_one: int, firmware: DalyFirmware) -> list[bytes]:
+    """Data of the frames that carry these values."""
+    needed = -(-len(values) // in_one)
+    count = _ALL_FRAMES if firmware.sends_all_frames else needed
+    size = len(values[0])
+    data = b"".join(values).ljust(count * in_one * size, b"\0")
+    step = in_one * size
+    return [
+        (bytes((firmware.first_frame + n,)) + data[n * step : (n + 1) * step]).ljust(8, b"\x16")
+        for n in range(count)
+    ]
+
+
+def answers(id: int, readings: Readings, firmware: DalyFirmware) -> list[bytes]:
+    """Data of all frames that answer a request; none: it is not known."""
+    balanced = sum(1 << cell for cell in readings.balanced_cells)
+    single = {
+        PACK: lambda: _pack(readings, firmware),
+        CELL_SPREAD: lambda: _spread(readings),
+        TEMPERATURE_SPREAD: lambda: _temperatures(readings),
+        SWITCHES: lambda: _switches(readings),
+        STATUS: lambda: _status(readings),
+        BALANCE: lambda: balanced.to_bytes(8, "little"),
+        ALARMS: lambda: alarm_bytes(readings),
+        RATED: lambda: be(readings.nominal_ah, 0.001, 4) + bytes(4),
+    }
+    if id == CELLS:
+        return _frames([be(volts, 0.001) for volts in readings.cells_v], _CELLS_A_FRAME, firmware)
+    if id == TEMPERATURES:
+        return _frames([_celsius(c) for c in _sensors(readings)], _SENSORS_A_FRAME, firmware)
+    return [single[id]()] if id in single else []
+
+
+class DalyLine(AskedLine):
+    """The board's end of the line."""
+
+    def __init__(self, readings: Callable[[], Readings], firmware: DalyFirmware | None = None) -> None:
+        self._readings = readings
+        self._firmware = firmware or DalyFirmware()
+        super().__init__(_take, self._answers)
+
+    def _answers(self, asked: bytes) -> Sequence[bytes]:
+        if asked[1] != FIRST_MASTER + self._firmware.number - 1:
+            return ()
+        found = answers(asked[2], self._readings(), self._firmware)
+        return [frame(self._firmware.number, asked[2], data) for data in found]
+
+
+def _take(received: bytes) -> tuple[int, bytes | None]:
+    at = begins_at(received, bytes((START,)))
+    if at:
+        return at, None
+    if len(received) < FRAME_BYTES:
+        return 0, None
+    whole = received[:FRAME_BYTES]
+    return (FRAME_BYTES, whole) if sum(whole[:-1]) % 256 == whole[-1] else (1, None)

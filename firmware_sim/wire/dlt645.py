@@ -1,0 +1,113 @@
+"""What an energy meter of DL/T 645-2007 says of one phase, or of a DC line.
+
+Promises: a meter answers requests for its own address and for any; what it does not know it refuses.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from firmware_sim.wire.asked import AskedLine
+
+START, END, FILL = 0x68, 0x16, 0xFE
+READ, READ_ADDRESS = 0x11, 0x13
+ANYONE = "AA" * 6
+VOLTAGE, CURRENT, POWER = 0x02010100, 0x02020100, 0x02030000
+FORWARD, REVERSE, ADDRESS = 0x00010000, 0x00020000, 0x04000401
+
+
+_NO_SUCH_DATA = 0x02
+_HEAD_BYTES = 10
+_TAIL_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReadings:
+    """One moment of a meter."""
+
+    voltage_v: float = 0.0
+    current_a: float = 0.0
+    power_w: float = 0.0
+    forward_wh: float = 0.0
+    reverse_wh: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFirmware:
+    """How one meter differs from others. voltage_bytes: 3 where its maker has widened the voltage."""
+
+    address: str = "112233445566"
+    voltage_bytes: int = 2
+    fill_bytes: int = 4  # before a reply
+
+
+def bcd(number: int, size: int) -> bytes:
+    """Digits, the lowest pair first; below zero with the sign in the highest bit."""
+    digits = bytearray(bytes.fromhex(f"{abs(number):0{2 * size}d}")[::-1])
+    if number < 0:
+        digits[-1] |= 0x80
+    return bytes(digits)
+
+
+def frame(address: str, control: int, data: bytes = b"") -> bytes:
+    """A request or a reply, without what wakes the other side."""
+    body = bytes((START, *bytes.fromhex(address)[::-1], START, control, len(data)))
+    body += bytes((byte + 0x33) % 256 for byte in data)
+    return body + bytes((sum(body) % 256, END))
+
+
+def request(identifier: int, address: str = ANYONE) -> bytes:
+    """A master's request for one value."""
+    return bytes((FILL,) * 4) + frame(address, READ, identifier.to_bytes(4, "little"))
+
+
+def value(identifier: int, readings: MeterReadings, firmware: MeterFirmware) -> bytes | None:
+    """The value of an identifier; None: the meter does not have it."""
+    values = {
+        VOLTAGE: lambda: bcd(round(readings.voltage_v * 10), firmware.voltage_bytes),
+        CURRENT: lambda: bcd(round(readings.current_a * 1000), 3),
+        POWER: lambda: bcd(round(readings.power_w * 10), 3),
+        FORWARD: lambda: bcd(round(readings.forward_wh / 10), 4),
+        REVERSE: lambda: bcd(round(readings.reverse_wh / 10), 4),
+        ADDRESS: lambda: bytes.fromhex(firmware.address)[::-1],
+    }
+    return values[identifier]() if identifier in values else None
+
+
+class MeterLine(AskedLine):
+    """The meter's end of the line."""
+
+    def __init__(self, readings: Callable[[], MeterReadings], firmware: MeterFirmware | None = None) -> None:
+        self._readings = readings
+        self._firmware = firmware or MeterFirmware()
+        super().__init__(_take, self._answers)
+
+    def _answers(self, asked: bytes) -> Sequence[bytes]:
+        address, control = asked[1:7][::-1].hex(), asked[8]
+        if address.upper() not in (self._firmware.address, ANYONE):
+            return ()
+        if control == READ_ADDRESS:
+            return (self._reply(0x93, bytes.fromhex(self._firmware.address)[::-1]),)
+        identifier = bytes((byte - 0x33) % 256 for byte in asked[10:-2])
+        found = value(int.from_bytes(identifier, "little"), self._readings(), self._firmware)
+        if control != READ or found is None:
+            return (self._reply(0xD1, bytes((_NO_SUCH_DATA,))),)
+        return (self._reply(0x91, identifier + found),)
+
+    def _reply(self, control: int, data: bytes) -> bytes:
+        return bytes((FILL,) * self._firmware.fill_bytes) + frame(self._firmware.address, control, data)
+
+
+def _take(received: bytes) -> tuple[int, bytes | None]:
+    at = received.find(START)
+    if at:
+        return (at if at > 0 else len(received)), None
+    if len(received) < _HEAD_BYTES:
+        return 0, None
+    size = _HEAD_BYTES + received[9] + _TAIL_BYTES
+    if received[7] != START:
+        return 1, None
+    if len(received) < size:
+        return 0, None
+    whole = received[:size]
+    is_good = whole[-1] == END and sum(whole[:-2]) % 256 == whole[-2]
+    return (size, whole) if is_good else (1, None)

@@ -1,0 +1,111 @@
+"""A Modbus RTU device as a bank of registers, and the banks of two devices over a pack.
+
+Promises: a whole request for the device's own address is answered, by a refusal where a register of it is not
+there. Layout: "MODBUS Application Protocol" V1.1b3; the banks as their makers' tables have them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from firmware_sim.ecus.readings import Readings
+from firmware_sim.wire.asked import AskedLine
+from firmware_sim.wire.crc16 import crc16_modbus
+from firmware_sim.wire.daly import alarm_bytes
+from firmware_sim.wire.numbers import unsigned
+
+HOLDING, INPUT = 3, 4
+NO_SUCH_REGISTER = 2
+DALY_SLAVE = 0xD2
+
+Bank = Mapping[tuple[int, int], int]  # function and address of a register: its 16 bits
+
+_REQUEST_BYTES = 8
+
+
+def with_crc(body: bytes) -> bytes:
+    """A frame with its check."""
+    return body + crc16_modbus(body)
+
+
+def request(slave: int, function: int, first: int, count: int) -> bytes:
+    """A request for registers."""
+    return with_crc(bytes((slave, function)) + first.to_bytes(2, "big") + count.to_bytes(2, "big"))
+
+
+def reply(slave: int, function: int, registers: Sequence[int]) -> bytes:
+    """Its answer."""
+    data = b"".join(register.to_bytes(2, "big") for register in registers)
+    return with_crc(bytes((slave, function, len(data))) + data)
+
+
+def daly(readings: Readings) -> Bank:
+    """The bank of a Daly board of a newer generation."""
+    sensors = [readings.ambient_c if c is None else c for c in readings.sensors_c]
+    registers = [0] * 80
+    for number, volts in enumerate(readings.cells_v):
+        registers[number] = unsigned(volts, 0.001)
+    for number, degrees in enumerate(sensors):
+        registers[0x20 + number] = unsigned(degrees + 40)
+    registers[0x28] = unsigned(readings.voltage_v, 0.1)
+    registers[0x29] = unsigned(30000 + readings.current_a / 0.1)
+    registers[0x2A] = unsigned(readings.soc_pct, 0.1)
+    registers[0x2B] = unsigned(max(readings.cells_v), 0.001)
+    registers[0x2C] = unsigned(min(readings.cells_v), 0.001)
+    registers[0x2D] = unsigned(max(sensors, default=0.0) + 40)
+    registers[0x2E] = unsigned(min(sensors, default=0.0) + 40)
+    registers[0x30] = unsigned(readings.remaining_ah, 0.1)
+    registers[0x31] = len(readings.cells_v)
+    registers[0x32] = len(sensors)
+    registers[0x33] = unsigned(readings.cycles)
+    registers[0x34] = bool(readings.balanced_cells)
+    registers[0x35] = readings.charge_switch
+    registers[0x36] = readings.discharge_switch
+    registers[0x37] = unsigned(readings.average_v, 0.001)
+    registers[0x38] = unsigned(max(readings.cells_v) - min(readings.cells_v), 0.001)
+    registers[0x39] = unsigned(abs(readings.power_w))
+    alarms = alarm_bytes(readings)
+    for number in range(4):
+        registers[0x3A + number] = int.from_bytes(alarms[2 * number : 2 * number + 2], "big")
+    registers[0x42] = unsigned(readings.switch_c + 40)
+    bank = {(HOLDING, address): value for address, value in enumerate(registers)}
+    return bank | {(HOLDING, 0x80): unsigned(readings.nominal_ah, 0.1)}
+
+
+def pzem(readings: Readings, energy_wh: float = 0.0) -> Bank:
+    """The bank of a PZEM-017 in the pack's line; it has no sign."""
+    power, energy = unsigned(abs(readings.power_w), 0.1, 4), unsigned(energy_wh, 1.0, 4)
+    registers = (
+        unsigned(readings.voltage_v, 0.01),
+        unsigned(abs(readings.current_a), 0.01),
+        *(power & 0xFFFF, power >> 16, energy & 0xFFFF, energy >> 16),
+        *(0, 0),
+    )
+    return {(INPUT, address): value for address, value in enumerate(registers)}
+
+
+class ModbusLine(AskedLine):
+    """The device's end of the line."""
+
+    def __init__(self, bank: Callable[[], Bank], slave: int = 1) -> None:
+        self._bank = bank
+        self._slave = slave
+        super().__init__(self._take, self._answers)
+
+    def _answers(self, asked: bytes) -> Sequence[bytes]:
+        slave, function = asked[0], asked[1]
+        first, count = int.from_bytes(asked[2:4], "big"), int.from_bytes(asked[4:6], "big")
+        bank = self._bank()
+        found = [bank.get((function, address)) for address in range(first, first + count)]
+        known = [register for register in found if register is not None]
+        if len(known) != len(found) or not known:
+            return (with_crc(bytes((slave, function | 0x80, NO_SUCH_REGISTER))),)
+        return (reply(slave, function, known),)
+
+    def _take(self, received: bytes) -> tuple[int, bytes | None]:
+        at = received.find(bytes((self._slave,)))
+        if at:
+            return (at if at > 0 else len(received)), None
+        if len(received) < _REQUEST_BYTES:
+            return 0, None
+        whole = received[:_REQUEST_BYTES]
+        is_good = whole[1] in (HOLDING, INPUT) and crc16_modbus(whole[:-2]) == whole[-2:]
+        return (_REQUEST_BYTES, whole) if is_good else (1, None)

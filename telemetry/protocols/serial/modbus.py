@@ -1,0 +1,205 @@
+"""Modbus RTU devices by a map of registers, and without one what registers a capture reads.
+
+The map is a file (telemetry/protocols/registers/), so that a meter or charger needs no code. Word orders,
+BCD and decimal places are undone here: payloads have one place a value.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from telemetry.framing.framing import Framing, Heard, Skipped
+from telemetry.protocols.registers.register_map import Group, Register, RegisterMap
+from telemetry.protocols.serial.rtu import LAST_SLAVE, Asked, RtuReader, request, shapes
+from telemetry.protocols.serial.signals import unsigned
+from telemetry.protocols.table import (
+    Addresses,
+    DeviceRequest,
+    LineSettings,
+    Mapped,
+    Message,
+    SerialProtocol,
+    Signal,
+)
+
+_TITLE = "Modbus RTU device"
+_BLOCK_MESSAGE = "Registers"
+_MOST_DECIMALS = 9
+_FLOATS = {"f32": ">f", "f64": ">d"}
+# Bytes of a value's place: one more than the value has, so that there is a number that says it is absent. Of
+# 64 bits the lowest number does; a float is not a number then.
+_PLACE_BYTES = {"u16": 3, "s16": 3, "bcd16": 3, "u32": 5, "s32": 5, "bcd32": 5, "u64": 8, "s64": 8}
+_NAN = struct.pack(">d", float("nan"))
+
+
+class _MappedReader(RtuReader):
+    """One frame a group of the map of which a reply has registers."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        super().__init__()
+        self._groups = groups
+
+    def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:
+        heard = []
+        for id, group in enumerate(self._groups, start=1):
+            covered = [one for one in group.registers if one.function == asked.function and _has(asked, one)]
+            for text in covered:
+                if text.type == "text":
+                    self.identify(text.name, _raw(asked, data, text))
+            numbers = [one for one in group.registers if one.type != "text"]
+            if any(one in covered for one in numbers):
+                payload = b"".join(_place(one, asked, data, is_there=one in covered) for one in numbers)
+                heard.append(Heard(id, payload, asked.slave))
+            elif covered:
+                heard.append(Heard(id, b"", asked.slave))
+        return heard or Skipped.OTHER
+
+
+def _has(asked: Asked, register: Register) -> bool:
+    return asked.first <= register.first and register.stop <= asked.first + asked.quantity
+
+
+def _raw(asked: Asked, data: bytes, register: Register) -> bytes:
+    """Its bytes, the highest first."""
+    at = 2 * (register.first - asked.first)
+    raw = data[at : at + 2 * register.count]
+    words = [raw[n : n + 2] for n in range(0, len(raw), 2)]
+    if register.order in ("CDAB", "DCBA"):
+        words.reverse()
+    if register.order in ("BADC", "DCBA"):
+        words = [word[::-1] for word in words]
+    return b"".join(words)
+
+
+def _place(register: Register, asked: Asked, data: bytes, *, is_there: bool) -> bytes:
+    raw = _raw(asked, data, register) if is_there else b""
+    if register.type in _FLOATS:
+        return raw or _NAN[: 2 * register.count]
+    place_bytes = _place_bytes(register)
+    lowest = -(1 << (8 * place_bytes - 1))
+    value = _number(register, raw) if raw else None
+    if value is not None and register.decimals is not None:
+        value = _with_decimals(value, register.decimals, asked, data)
+    is_kept = value is not None and lowest < value < -lowest and value not in register.absent
+    return (value if is_kept and value is not None else lowest).to_bytes(place_bytes, "big", signed=True)
+
+
+def _place_bytes(register: Register) -> int:
+    return 8 if register.decimals is not None else _PLACE_BYTES[register.type]
+
+
+def _number(register: Register, raw: bytes) -> int | None:
+    if register.type.startswith("bcd"):
+        return int(raw.hex()) if raw.hex().isdecimal() else None
+    return int.from_bytes(raw, "big", signed=register.type.startswith("s"))
+
+
+def _with_decimals(value: int, register: int, asked: Asked, data: bytes) -> int | None:
+    """The value times ten to the number that a register holds; None where the reply does not have it."""
+    at = 2 * (register - asked.first)
+    if not 0 <= at < len(data):
+        return None
+    places = int.from_bytes(data[at : at + 2], "big")
+    return value * 10**places if places <= _MOST_DECIMALS else None
+
+
+def _signal(register: Register, at: int) -> Signal:
+    is_float = register.type in _FLOATS
+    byte_count = 2 * register.count if is_float else _place_bytes(register)
+    return Signal(
+        register.name,
+        8 * at + 7,
+        8 * byte_count,
+        signed=not is_float,
+        factor=register.scale,
+        offset=register.offset,
+        invalid=() if is_float else (1 << (8 * byte_count - 1),),
+        is_float=is_float,
+        unit=register.unit,
+    )
+
+
+def _message(name: str, id: int, group: Group) -> Message:
+    signals: list[Signal] = []
+    at = 0
+    for register in group.registers:
+        if register.type != "text":
+            signals.append(_signal(register, at))
+            at += signals[-1].bit_count // 8
+    return Message(name, id, tuple(signals))
+
+
+def _mapped(name: str, group: Group) -> list[Mapped]:
+    fields = [Mapped(f"{name}.{one.name}", one.to) for one in group.registers if one.to]
+    alarms = [
+        Mapped(f"{name}.{one.name}", f"event.{code}", bit=bit)
+        for one in group.registers
+        for bit, code in one.bits
+    ]
+    return fields + alarms
+
+
+def _ask(group: Group, address: int) -> bytes:
+    return request(Asked(address, group.function, group.first, group.count))
+
+
+def modbus(registers: RegisterMap) -> SerialProtocol:
+    """The protocol of devices with these registers."""
+    names = [f"{_BLOCK_MESSAGE}{n or ''}" for n in (0, *range(2, len(registers.groups) + 1))]
+    return SerialProtocol(
+        name="modbus",
+        title=registers.title,
+        baud_rate=registers.baud_rate,
+        framing=Framing(
+            shapes=shapes(),
+            make_reader=partial(_MappedReader, registers.groups),
+            frames_per_message=len(registers.groups),
+        ),
+        messages=tuple(
+            _message(name, id, group)
+            for id, (name, group) in enumerate(zip(names, registers.groups, strict=True), 1)
+        ),
+        mapped=tuple(
+            one for name, group in zip(names, registers.groups, strict=True) for one in _mapped(name, group)
+        ),
+        requests=tuple(
+            DeviceRequest(partial(_ask, group), group.every_s, id)
+            for id, group in enumerate(registers.groups, start=1)
+        ),
+        addresses=Addresses(default=registers.slave, least=1, most=LAST_SLAVE),
+        line=LineSettings(registers.parity, registers.stop_bits),
+        reply_timeout_s=registers.reply_timeout_s,
+    )
+
+
+class BlockReader(RtuReader):
+    """One frame a block of registers; `blocks` numbers them by what was asked, whatever the slave."""
+
+    def __init__(self, blocks: Mapping[tuple[int, int, int], int]) -> None:
+        super().__init__()
+        self._blocks = blocks
+
+    def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:
+        id = self._blocks.get(asked[1:])
+        return Skipped.OTHER if id is None else (Heard(id, data, asked.slave),)
+
+
+def raw_modbus(blocks: Sequence[tuple[int, int, int]] = ()) -> SerialProtocol:
+    """Registers as they are, of blocks (function, first register, count) that are read; without a map."""
+    numbers = {block: id for id, block in enumerate(blocks, start=1)}
+    return SerialProtocol(
+        name="modbus",
+        title=_TITLE,
+        baud_rate=9600,
+        framing=Framing(shapes=shapes(), make_reader=partial(BlockReader, numbers)),
+        messages=tuple(
+            Message(
+                _BLOCK_MESSAGE,
+                id,
+                tuple(unsigned(f"r{first + n:05d}", 2 * n) for n in range(count)),
+            )
+            for (_, first, count), id in numbers.items()
+        ),
+        mapped=(),
+        addresses=Addresses(default=1, least=1, most=LAST_SLAVE),
+    )

@@ -1,0 +1,121 @@
+"""Modbus RTU on a serial line: requests, replies and refusals, and which registers a reply holds.
+
+A reply names no register: what it holds follows from the request before it, whoever sent that. Frames are
+found by their length and CRC, since the gaps between them cannot be seen through USB adapters.
+
+Source of the facts: "MODBUS over Serial Line" V1.02 and "MODBUS Application Protocol" V1.1b3.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from telemetry.framing.checks import crc_16, crc_16_modbus
+from telemetry.framing.framing import Heard, Reader, Shape, Skipped
+from telemetry.framing.lengths import field, fixed
+
+HOLDING, INPUT = 0x03, 0x04
+MOST_REGISTERS = 125  # of one reply
+LAST_SLAVE = 247
+
+_REFUSAL = 0x80  # added to the function
+_READS = bytes((HOLDING, INPUT))
+_REQUEST_BYTES = 8
+_REFUSAL_BYTES = 5
+_ENVELOPE_BYTES = 5  # slave, function, byte count; CRC
+_CRC = crc_16()
+
+
+class Asked(NamedTuple):
+    """A request for registers."""
+
+    slave: int
+    function: int
+    first: int
+    quantity: int
+
+
+def request(asked: Asked) -> bytes:
+    """Return its bytes."""
+    head = bytes((asked.slave, asked.function))
+    body = head + asked.first.to_bytes(2, "big") + asked.quantity.to_bytes(2, "big")
+    return body + crc_16_modbus(body).to_bytes(2, "little")
+
+
+def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]:
+    """Forms of the messages of these slaves, and of requests to them, as far as they read registers."""
+    even_bytes = bytes(range(2, 2 * MOST_REGISTERS + 1, 2))
+    return (
+        Shape(
+            start=(slaves, _READS, even_bytes),
+            length=field(2, _ENVELOPE_BYTES),
+            check=_CRC,
+            shortest=_ENVELOPE_BYTES + 2,
+            longest=_ENVELOPE_BYTES + 2 * MOST_REGISTERS,
+        ),
+        Shape(
+            start=(slaves, _READS),
+            length=fixed(_REQUEST_BYTES),
+            check=_CRC,
+            shortest=_REQUEST_BYTES,
+            longest=_REQUEST_BYTES,
+        ),
+        Shape(
+            start=(slaves, bytes(function | _REFUSAL for function in _READS)),
+            length=fixed(_REFUSAL_BYTES),
+            check=_CRC,
+            shortest=_REFUSAL_BYTES,
+            longest=_REFUSAL_BYTES,
+        ),
+    )
+
+
+class RtuReader(Reader):
+    """Replies as registers; `registers` says what those of one reply mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: dict[tuple[int, int], Asked] = {}  # by slave and function: the last request
+
+    def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:
+        """What the registers that were asked for mean; `data` has two bytes for each."""
+        raise NotImplementedError
+
+    def unasked(self, slave: int, function: int, count: int) -> Asked | None:  # noqa: ARG002
+        """What a reply without a request answers, where its length alone says so."""
+        return None
+
+    def sent(self, request: bytes) -> Sequence[Heard]:
+        if len(request) == _REQUEST_BYTES and request[1] in _READS and _CRC(request):
+            self._ask(request)
+        return ()
+
+    def read(self, message: bytes) -> Sequence[Heard] | Skipped:
+        slave, function = message[0], message[1]
+        if function & _REFUSAL:
+            self._asked.pop((slave, function & ~_REFUSAL), None)
+            return Skipped.REFUSED
+        if message[2] != len(message) - _ENVELOPE_BYTES:
+            self._ask(message)
+            return Skipped.ECHO
+        data = message[3:-2]
+        asked = self._asked.get((slave, function))
+        if asked is None or 2 * asked.quantity != len(
+            data
+        ):  # it answers another request, which came too late
+            asked = self.unasked(slave, function, len(data) // 2)
+        else:
+            del self._asked[slave, function]
+        return Skipped.OTHER if asked is None else self.registers(asked, data)
+
+    def forget(self) -> None:
+        super().forget()
+        self._asked.clear()
+
+    def _ask(self, message: bytes) -> None:
+        asked = Asked(
+            message[0],
+            message[1],
+            int.from_bytes(message[2:4], "big"),
+            int.from_bytes(message[4:6], "big"),
+        )
+        self._asked[asked.slave, asked.function] = asked
