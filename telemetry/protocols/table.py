@@ -65,6 +65,7 @@ class Mapped:
     level: str | None = None  # of an alarm; None: as the vocabulary has it
     words: tuple[tuple[int, str], ...] = ()  # of a text: what it is for each raw value
     scale: float = 1.0  # of a field: field = signal * scale
+    per: str = ""  # of a field: Message.Signal, by whose last raw value it is divided
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ def map_entries(
             one.signal,
             one.to,
             scale=one.scale,
+            per=one.per,
             bus=bus,
             pack=pack if _tag(one) == "pack" else MAIN,
             charger=charger if _tag(one) == "charger" else None,

@@ -16,7 +16,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.map_spec import MapSpec
@@ -131,7 +131,16 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             absent=absent_values(entry, found),
             words=words,
             sender=sender_of(entry, found),
+            per=_per(entry, catalogue, found.bus),
         )
+
+
+def _per(entry: MapEntry, catalogue: Catalogue, bus: int) -> tuple[int, int] | None:
+    """Record and signal that the entry's value is divided by."""
+    if not entry.per:
+        return None
+    other = next(one for one in catalogue.one(replace(entry, signal=entry.per)) if one.bus == bus)
+    return other.message.record, other.index
 
 
 def _target(entry: MapEntry) -> _Target:

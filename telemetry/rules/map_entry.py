@@ -39,6 +39,7 @@ class MapEntry:
     when: tuple[int | str, ...] = ()  # of an alarm: the values that mean it
     level: str | None = None  # of an alarm; None: as the vocabulary has it
     text: str = ""  # of an alarm: for people; empty: as the vocabulary has it
+    per: str = ""  # Message.Signal on the same bus: the number is divided by its last raw value
     where: Where = _FIRST  # key path, for messages
 
 

@@ -62,6 +62,7 @@ class Assignment:
     absent: tuple[int, ...] = ()  # raw values that are none
     words: tuple[tuple[int, str], ...] = ()  # into a text: what each raw value is
     sender: int = ABSENT  # the J1939 address that is meant
+    per: tuple[int, int] | None = None  # record and signal of what it is divided by
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def build(
     """
     assignments = list(assignments)
     records = {record.measurement: record for record in _records(assignments)}
-    pairs = [(one, _slot(one, spec, records[one.measurement])) for one in assignments]
+    references = [_references(assignments, bus) for bus in range(len(spec.buses))]
+    pairs = [(one, _slot(one, spec, records[one.measurement], references[one.bus])) for one in assignments]
     filled: _Filled = {}
     for assignment, slot in pairs:
         fields = filled.setdefault(_Key(assignment.bus, assignment.tag, assignment.measurement), {})
@@ -124,7 +126,12 @@ def build(
         targets=targets,
         buses=tuple(
             _with_gap(
-                _bus([pair for pair in pairs if pair[0].bus == number], keys, targets), bus.name, counting
+                replace(
+                    _bus([pair for pair in pairs if pair[0].bus == number], keys, targets),
+                    references=tuple(references[number]),
+                ),
+                bus.name,
+                counting,
             )
             for number, bus in enumerate(spec.buses)
         ),
@@ -169,7 +176,14 @@ def _indexes(record: RecordSpec) -> dict[str, int]:
     return {field.name: index for index, field in enumerate(record.fields)}
 
 
-def _slot(assignment: Assignment, spec: PlanSpec, record: RecordSpec) -> SlotMap:
+def _references(assignments: Iterable[Assignment], bus: int) -> list[tuple[int, int]]:
+    """What values of the bus are divided by, each once."""
+    return list(dict.fromkeys(one.per for one in assignments if one.bus == bus and one.per is not None))
+
+
+def _slot(
+    assignment: Assignment, spec: PlanSpec, record: RecordSpec, references: Sequence[tuple[int, int]]
+) -> SlotMap:
     field = spec.records[assignment.message.record].fields[assignment.signal]
     signal = assignment.message.signals[assignment.signal]
     target = _indexes(record)[assignment.field]
@@ -182,6 +196,7 @@ def _slot(assignment: Assignment, spec: PlanSpec, record: RecordSpec) -> SlotMap
         offset=field.offset * assignment.scale + assignment.offset,
         absent=assignment.absent,
         words=tuple((raw, numbers[word]) for raw, word in assignment.words),
+        per=ABSENT if assignment.per is None else references.index(assignment.per),
     )
 
 

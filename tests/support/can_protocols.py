@@ -62,3 +62,14 @@ def transfer(pgn: int, payload: str, *, sender: int = 0xF4, destination: int = 0
         ),
         f"1CEC{back}#13{announced}FF{name}",
     ]
+
+
+def omitted(protocol: CanProtocol, frames: Iterable[str]) -> dict[str, int]:
+    """How many values of the frames were left out, by reason."""
+    stages = stages_of(protocol, OutputFormat.NDJSON, "v")
+    stages.bind(0, Binding(0, "logs", "can0"))
+    batch = FrameBatch(1000)
+    for number, frame in enumerate(frames):
+        batch.append(number * 1_000_000, *frame_of(frame))
+    stages.process(batch, LineBuffer())
+    return stages.decoding.omitted()

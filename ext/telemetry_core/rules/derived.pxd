@@ -3,7 +3,7 @@
 Each function writes into `made`, a row of the target whose record has `mask_words` words of mask.
 """
 
-from libc.math cimport isfinite, rint
+from libc.math cimport NAN, isfinite, rint
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.rules.counting cimport Counters, begins_second, in_hours, take_reading
@@ -45,6 +45,11 @@ cdef inline double rounded(double value, double unit) noexcept nogil:
 cdef inline bint is_recent(const Reading* reading, int64_t time_ns, uint64_t age_ns) noexcept nogil:
     return (reading.is_known and reading.time_ns <= time_ns
             and passed(reading.time_ns, time_ns) <= age_ns)
+
+
+cdef inline double share_of(double value, const Reading* reference, int64_t time_ns, uint64_t age_ns) noexcept nogil:
+    # The value divided by a recent reference; NaN without one.
+    return value / reference.value if is_recent(reference, time_ns, age_ns) and reference.value != 0 else NAN
 
 
 cdef inline void write_power(uint64_t* made, uint32_t mask_words, const Target* target, PowerState* state,

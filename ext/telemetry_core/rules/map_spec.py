@@ -27,6 +27,9 @@ class SlotMap:
     offset: float
     words: tuple[tuple[int, int], ...] = ()
     absent: tuple[int, ...] = ()
+    per: int = (
+        ABSENT  # index into BusMap.references: the value is divided by it, and none without a recent one
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class BusMap:
 
     messages: tuple[MessageMap, ...]
     cycles: tuple[CycleMap, ...]
+    references: tuple[tuple[int, int], ...] = ()  # record, field: values are divided by its raw value
     count_gap_ns: int = 2_000_000_000  # a counter counts between two readings no further apart than this
 
 

@@ -21,6 +21,11 @@ cdef struct Slot:                # map_spec.SlotMap
     uint8_t is_text              # the target's slot is one
     uint32_t first_word          # raw values that are not numbers: absent ones, and the words of a text
     uint32_t word_count
+    int32_t per                  # among the references of its bus; ABSENT: divided by none
+
+cdef struct Reference:           # of BusMap.references
+    uint32_t record
+    uint32_t field
 
 cdef struct Word:                # of SlotMap.absent and SlotMap.words
     uint64_t raw
@@ -95,6 +100,8 @@ cdef struct Bus:                 # map_spec.BusMap
     uint32_t cycle_count
     uint32_t page_count          # of all its cycles
     uint32_t value_count
+    uint32_t first_reference
+    uint32_t reference_count
     uint64_t count_gap_ns
 
 cdef class MapTable:
@@ -109,6 +116,8 @@ cdef class MapTable:
     cdef Cycle* cycles
     cdef uint32_t* ranks         # of the pages of each cycle: the lowest field that a page fills
     cdef Bus* buses
+    cdef Reference* references
+    cdef Py_ssize_t reference_count
     cdef Py_ssize_t slot_count
     cdef Py_ssize_t word_count
     cdef Py_ssize_t range_count
@@ -126,5 +135,5 @@ cdef class MapTable:
     cdef object _chain_message(self, Bus* bus, Py_ssize_t record)
     cdef object _pack_cycle(self, Schema schema, Bus* bus, spec)
     cdef object _pack_output(self, Schema schema, Bus* bus, record, spec)
-    cdef object _pack_part(self, Schema schema, record, target_record, spec)
-    cdef object _pack_slot(self, Schema schema, Record* source, Record* target, spec)
+    cdef object _pack_part(self, Schema schema, Bus* bus, record, target_record, spec)
+    cdef object _pack_slot(self, Schema schema, Bus* bus, Record* source, Record* target, spec)

@@ -97,6 +97,7 @@ cdef class MapTable:
         slots = [slot for part in parts for slot in part.slots]
         self.slots = <Slot*>_zeroed(len(slots), sizeof(Slot))
         self.words = <Word*>_zeroed(sum(len(slot.absent) + len(slot.words) for slot in slots), sizeof(Word))
+        self.references = <Reference*>_zeroed(sum(len(bus.references) for bus in spec.buses), sizeof(Reference))
         for number, target in enumerate(spec.targets):
             _pack_target(&self.targets[number], schema, target, self.tag_set_count)
         for number, bus in enumerate(spec.buses):
@@ -107,6 +108,7 @@ cdef class MapTable:
         for number in range(self.bus_count):
             free(self.buses[number].message_of_record)
         free(self.buses)
+        free(self.references)
         free(self.targets)
         free(self.cycles)
         free(self.ranks)
@@ -121,6 +123,13 @@ cdef class MapTable:
     cdef object _pack_bus(self, Schema schema, Bus* bus, spec):
         bus.first_cycle = <uint32_t>self.cycle_count
         bus.count_gap_ns = spec.count_gap_ns
+        bus.first_reference = <uint32_t>self.reference_count
+        bus.reference_count = len(spec.references)
+        for record, field in spec.references:
+            self.references[self.reference_count].record = _index(record, schema.record_count, "record")
+            self.references[self.reference_count].field = _index(
+                field, schema.records[<size_t>record].field_count, "field")
+            self.reference_count += 1
         for cycle_spec in spec.cycles:
             self._pack_cycle(schema, bus, cycle_spec)
         bus.message_of_record = <int32_t*>_zeroed(schema.record_count, sizeof(int32_t))
@@ -176,9 +185,9 @@ cdef class MapTable:
             if output.cycle != NONE:
                 self.ranks[cycle.first_rank + output.first_page + <uint32_t>number] = min(
                     (slot.target for slot in part.slots), default=0)
-            self._pack_part(schema, record, self.targets[output.target].record, part)
+            self._pack_part(schema, bus, record, self.targets[output.target].record, part)
 
-    cdef object _pack_part(self, Schema schema, record, target_record, spec):
+    cdef object _pack_part(self, Schema schema, Bus* bus, record, target_record, spec):
         cdef Part* part = &self.parts[self.part_count]
         self.part_count += 1
         cdef Record* layout = &schema.records[record]
@@ -199,15 +208,16 @@ cdef class MapTable:
         part.first_slot = <uint32_t>self.slot_count
         part.slot_count = len(spec.slots)
         for slot in spec.slots:
-            self._pack_slot(schema, layout, &schema.records[<uint32_t>target_record], slot)
+            self._pack_slot(schema, bus, layout, &schema.records[<uint32_t>target_record], slot)
 
-    cdef object _pack_slot(self, Schema schema, Record* source, Record* target, spec):
+    cdef object _pack_slot(self, Schema schema, Bus* bus, Record* source, Record* target, spec):
         cdef Slot* slot = &self.slots[self.slot_count]
         self.slot_count += 1
         slot.source = _index(spec.source, source.field_count, "field")
         slot.target = _index(spec.target, target.field_count, "field")
         slot.kind = schema.fields[source.first_field + slot.source].kind
         slot.is_flag = schema.fields[target.first_field + slot.target].kind == SLOT_BOOL
+        slot.per = _optional(spec.per, bus.reference_count, "reference")
         slot.factor = spec.factor
         slot.offset = spec.offset
         if spec.scale is not None:

@@ -4,8 +4,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.rules.counting cimport Counters
 from telemetry_core.rules.cycles cimport CycleState, Page
-from telemetry_core.rules.derived cimport PowerState, Spread
-from telemetry_core.rules.map_table cimport Cycle, MapTable, Message, Output, Part, Target
+from telemetry_core.rules.derived cimport PowerState, Reading, Spread
+from telemetry_core.rules.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Target
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport Schema
 
@@ -13,6 +13,7 @@ cdef struct Channel:
     int32_t bus                  # -1: not bound
     uint16_t* tags               # of each tag set
     PowerState* powers           # of each target
+    Reading* references          # the last one of each of its bus
     Counters* counters           # of each target
     CycleState* cycles           # of each cycle of its bus
     Page* pages                  # of these cycles
@@ -48,6 +49,7 @@ cdef class Mapper:
     cdef object _make_channels(self, Py_ssize_t count)
     cdef object _bind(self, Channel* channel, Py_ssize_t bus, tags)
     cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil
+    cdef void _refer_to(self, const uint64_t* row, Channel* channel, const Bus* bus) noexcept nogil
     cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
                        SampleBatch out) noexcept nogil
     cdef void _change_sender(self, Channel* channel, const Message* message) noexcept nogil

@@ -29,9 +29,11 @@ from telemetry_core.rules.cycles cimport (
     GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, CycleState, Page, take_row,
 )
 from telemetry_core.rules.derived cimport (
-    PowerState, Spread, note_cell, note_temperature, write_counters, write_power, write_spread,
+    PowerState, Reading, Spread, note_cell, note_temperature, share_of, write_counters, write_power, write_spread,
 )
-from telemetry_core.rules.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Range, Slot, Target, Word
+from telemetry_core.rules.map_table cimport (
+    Bus, Cycle, MapTable, Message, Output, Part, Range, Reference, Slot, Target, Word,
+)
 from telemetry_core.rules.slots cimport find_word, is_there, mapped_value
 from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
@@ -57,6 +59,7 @@ cdef enum:
 cdef void free_channel(Channel* channel) noexcept nogil:
     free(channel.tags)
     free(channel.powers)
+    free(channel.references)
     free(channel.counters)
     free(channel.cycles)
     free(channel.pages)
@@ -136,12 +139,13 @@ cdef class Mapper:
         cdef Py_ssize_t number
         channel.tags = <uint16_t*>calloc(max(self.table.tag_set_count, 1), sizeof(uint16_t))
         channel.powers = <PowerState*>calloc(max(self.table.target_count, 1), sizeof(PowerState))
+        channel.references = <Reading*>calloc(max(layout.reference_count, 1), sizeof(Reading))
         channel.counters = <Counters*>calloc(max(self.table.target_count, 1), sizeof(Counters))
         channel.cycles = <CycleState*>calloc(max(layout.cycle_count, 1), sizeof(CycleState))
         channel.pages = <Page*>calloc(max(layout.page_count, 1), sizeof(Page))
         channel.brought_by = <uint64_t*>calloc(max(layout.value_count, 1), sizeof(uint64_t))
         channel.values = <double*>calloc(max(layout.value_count, 1), sizeof(double))
-        if not (channel.tags and channel.powers and channel.counters and channel.cycles and channel.pages
+        if not (channel.tags and channel.powers and channel.references and channel.counters and channel.cycles and channel.pages
                 and channel.brought_by and channel.values):
             free_channel(channel)
             raise MemoryError
@@ -217,6 +221,8 @@ cdef class Mapper:
             if head.channel >= self.channel_count or self.channels[head.channel].bus < 0:
                 continue
             channel = &self.channels[head.channel]
+            if self.table.buses[channel.bus].reference_count:
+                self._refer_to(row, channel, &self.table.buses[channel.bus])
             message = self.table.buses[channel.bus].message_of_record[head.record]
             if message < 0 or reports_fault(self.schema, row, self.table.messages[message].protection):
                 continue
@@ -230,6 +236,17 @@ cdef class Mapper:
                         return False
                 message = self.table.messages[message].next
         return out.append_rows(samples.words + run_begin, at - run_begin, run_rows)
+
+    cdef void _refer_to(self, const uint64_t* row, Channel* channel, const Bus* bus) noexcept nogil:
+        """Remember what the row has of what values are divided by."""
+        cdef const RowHead* head = <const RowHead*>row
+        cdef const Reference* reference
+        cdef uint32_t number
+        for number in range(bus.reference_count):
+            reference = &self.table.references[bus.first_reference + number]
+            if reference.record == head.record and has_field(row, reference.field):
+                channel.references[number] = Reading(
+                    <double><int64_t>slots_of(self.schema, row)[reference.field], head.time_ns, True)
 
     cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
                        SampleBatch out) noexcept nogil:
@@ -335,6 +352,9 @@ cdef class Mapper:
                     if word != NULL or slot.is_text:
                         continue
                 value = mapped_value(slot, raw[slot.source])
+                if slot.per >= 0:
+                    value = share_of(value, &channel.references[slot.per], (<const RowHead*>row).time_ns,
+                                     self.input_age_ns)
                 if not isfinite(value):
                     continue
                 if slot.is_flag:

@@ -186,6 +186,7 @@ CHADEMO = CanProtocol(
         ),
     ),
     mapped=(
+        Mapped("CHA102.charged_rate", "battery.soc_pct", scale=100.0, per="CHA100.rate_reference"),
         Mapped("CHA102.target_voltage_v", "charger.requested_voltage_v"),
         Mapped("CHA102.requested_current_a", "charger.requested_current_a"),
         Mapped("CHA108.available_voltage_v", "charger.max_voltage_v"),

@@ -1,0 +1,165 @@
+"""Elcon, Huawei and Infypower: frames of references and what they say, and each trap of these buses."""
+
+from typing import Any
+
+import pytest
+
+from telemetry.protocols.can.elcon import ELCON
+from telemetry.protocols.can.elcon_extended import ELCON_EXTENDED
+from telemetry.protocols.can.gbt27930 import GBT27930
+from telemetry.protocols.can.huawei_r48xx import HUAWEI_R48XX
+from telemetry.protocols.can.infypower import INFYPOWER
+from telemetry.protocols.can.table import CanProtocol
+from tests.support.can_protocols import said
+
+
+@pytest.mark.parametrize(
+    ("frame", "values"),
+    [
+        ("1806E5F4 # 03 D4 00 A0 00 00 00 00", {"voltage_v": 98, "current_a": 16, "control": 0, "mode": 0}),
+        ("1806E5F4 # 03 E8 02 58 00 01 00 00", {"voltage_v": 100, "current_a": 60, "control": 0, "mode": 1}),
+        ("1806E5F4 # 0D C8 00 32 00 00 00 00", {"voltage_v": 352.8, "current_a": 5, "control": 0, "mode": 0}),
+        ("1806E5F4 # 02 D0 00 0A 00 00 00 00", {"voltage_v": 72, "current_a": 1, "control": 0, "mode": 0}),
+    ],
+)
+@pytest.mark.parametrize("protocol", [ELCON, ELCON_EXTENDED], ids=["classic", "extended"])
+def test_a_command_to_an_elcon_charger_is_big_endian(
+    protocol: CanProtocol, frame: str, values: dict[str, Any]
+) -> None:
+    assert said(protocol, frame)[0] == ("ElconCommand", values)
+
+
+def test_a_classic_status_has_five_flags() -> None:
+    none = dict.fromkeys(
+        ("hardware_failure", "overtemperature", "input_wrong", "battery_absent", "receive_timeout"), 0
+    )
+    assert said(ELCON, "18FF50E5 # 0C 0B 00 52 00 00 00 00")[0] == (
+        "ElconStatus",
+        {"voltage_v": 308.3, "current_a": 8.2, **none},
+    )
+    assert said(ELCON, "18FF50E5 # 00 00 00 00 18 00 00 00")[0] == (
+        "ElconStatus",
+        {"voltage_v": 0, "current_a": 0, **none, "battery_absent": 1, "receive_timeout": 1},
+    )
+
+
+def test_an_extended_status_means_something_else_in_the_same_bits() -> None:
+    status = said(ELCON_EXTENDED, "18FF50E5 # 0C 0B 00 52 88 13 8A 41")[0][1]
+    assert {name: value for name, value in status.items() if value} == {
+        "voltage_v": 308.3,
+        "current_a": 8.2,
+        "input_state": 2,
+        "output_short": 1,
+        "receive_timeout": 1,
+        "working_state": 1,
+        "fan_on": 1,
+        "cc_state": 2,
+        "socket_overtemperature": 1,
+        "s2_closed": 1,
+        "temperature_c": 25,
+    }
+
+
+def test_a_status_of_another_sender_is_not_elcons() -> None:
+    """Its PGN, 65360, is open to every maker."""
+    assert said(ELCON, "18FF50E7 # 0C 0B 00 52 00 00 00 00", "18FF5027 # 0C 0B 00 52 00 00 00 00") == []
+
+
+def test_elcon_and_gbt27930_share_a_pgn_and_no_frame() -> None:
+    assert said(GBT27930, "1806E5F4 # 03 D4 00 A0 00 00 00 00") == []
+    assert said(ELCON, "1C0656F4 # 72 01 DA 05 2A 02 A5 10") == []
+
+
+HUAWEI_REPLY = [  # of the README of a public controller
+    ("1081407F # 01 70 00 00 00 01 A6 84", "input_power_w", 105.63),
+    ("1081407F # 01 71 00 00 00 00 C8 0A", "input_frequency_hz", 50.01),
+    ("1081407F # 01 72 00 00 00 00 01 C2", "input_current_a", 0.44),
+    ("1081407F # 01 73 00 00 00 01 80 8E", "output_power_w", 96.14),
+    ("1081407F # 01 74 00 00 00 00 03 A4", "efficiency", 0.910),
+    ("1081407F # 01 75 00 00 00 00 D5 C8", "output_voltage_v", 53.45),
+    ("1081407F # 01 78 00 00 00 03 C0 80", "input_voltage_v", 240.1),
+    ("1081407F # 01 7F 00 00 00 00 64 00", "output_temperature_c", 25.0),
+    ("1081407F # 01 80 00 00 00 00 70 00", "input_temperature_c", 28.0),
+    ("1081407F # 01 81 00 00 00 00 07 B2", "output_current_a", 1.92),
+]
+
+
+@pytest.mark.parametrize(("frame", "name", "value"), HUAWEI_REPLY, ids=[each[1] for each in HUAWEI_REPLY])
+def test_a_rectifier_answers_one_register_a_frame(frame: str, name: str, value: float) -> None:
+    message, values = said(HUAWEI_R48XX, frame)[0]
+    assert (message, list(values)) == ("HuaweiReply", [name])
+    assert values[name] == pytest.approx(value, abs=0.03)
+    assert values[name] * 1024 == int(frame[-11:].replace(" ", ""), 16)  # exact
+
+
+def test_a_register_of_which_the_unit_is_disputed_is_left_out() -> None:
+    assert (
+        said(HUAWEI_R48XX, "1081407F # 01 76 00 00 00 00 04 6A", "1081407F # 01 82 00 00 00 00 07 32") == []
+    )
+
+
+def test_bits_of_a_register_that_do_not_count_are_left_out_of_it() -> None:
+    assert said(HUAWEI_R48XX, "1081407F # 31 75 00 00 00 00 D5 C8") == said(
+        HUAWEI_R48XX, "1081407F # 01 75 00 00 00 00 D5 C8"
+    )
+
+
+@pytest.mark.parametrize("id", ["1081407E", "1085407F", "10FF407E"])
+def test_the_last_frame_and_every_module_answer_alike(id: str) -> None:
+    assert said(HUAWEI_R48XX, f"{id} # 01 75 00 00 00 00 D5 C8")[0][0] == "HuaweiReply"
+
+
+@pytest.mark.parametrize("id", ["108140FE", "1081807E", "1001117E", "1081D27F", "1881407F"])
+def test_requests_acknowledgements_and_descriptions_are_no_replies(id: str) -> None:
+    assert said(HUAWEI_R48XX, f"{id} # 01 75 00 00 00 00 D5 C8") == []
+
+
+def test_an_infypower_module_says_its_output_as_big_endian_floats() -> None:
+    assert said(INFYPOWER, "0283F000 # 43 FA 00 00 40 60 00 00")[0] == (
+        "InfyOutput",
+        {"voltage_v": 500, "current_a": 3.5},
+    )
+
+
+def test_the_voltages_of_an_infypower_module_s_input_are_tenths() -> None:
+    assert said(INFYPOWER, "0286F001 # 0F B4 0F A5 0F A7 00 00")[0] == (
+        "InfyInput",
+        {"voltage_ab_v": 402, "voltage_bc_v": 400.5, "voltage_ca_v": 400.7},
+    )
+
+
+@pytest.mark.parametrize("id", ["1683F000", "0E83F03B", "02C3F005"])
+def test_an_error_code_in_the_id_a_module_or_a_group_changes_no_meaning(id: str) -> None:
+    assert said(INFYPOWER, f"{id} # 43 FA 00 00 40 60 00 00")[0][0] == "InfyOutput"
+
+
+def test_a_request_of_the_controller_is_no_answer() -> None:
+    assert said(INFYPOWER, "028300F0 # 00 00 00 00 00 00 00 00") == []
+
+
+def test_an_infypower_setting_is_in_thousandths() -> None:
+    assert said(INFYPOWER, "029C00F0 # 00 07 A1 20 00 00 0D AC")[0] == (
+        "InfySetting",
+        {"voltage_v": 500, "current_a": 3.5},
+    )
+
+
+def test_an_infypower_status_has_a_signed_temperature_and_three_bytes_of_flags() -> None:
+    status = said(INFYPOWER, "0284F000 # 00 00 00 00 F6 08 51 01")[0]
+    assert status[0] == "InfyStatus"
+    assert {name: value for name, value in status[1].items() if value} == {
+        "ambient_temperature_c": -10,
+        "output_short": 1,
+        "dc_side_off": 1,
+        "over_temperature": 1,
+        "walk_in": 1,
+        "phase_lost": 1,
+    }
+
+
+def test_a_float_that_is_no_number_is_left_out() -> None:
+    assert said(INFYPOWER, "0283F000 # 7F C0 00 00 40 60 00 00")[0][1] == {"current_a": 3.5}
+    assert said(INFYPOWER, "028CF000 # 0F A0 00 23 00 00 00 00")[0] == (
+        "InfyExternal",
+        {"voltage_v": 400, "available_current_a": 3.5},
+    )
