@@ -7,7 +7,7 @@ Promises:
 - `truth` is what plant and meter know at the end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ from firmware_sim.wire.broadcast import Frame
 _TICK_NS = round(TICK_S * S_NS)
 _SILENCE_NS = 35 * S_NS  # longer than an end waits for the other
 _FRAME_NS = 550_000  # of an 8-byte frame at 250 kbit/s
-CHINA = timedelta(hours=8)
+_CHINA = timedelta(hours=8)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,6 +65,11 @@ class ChargeTruth:
         return asdict(self)
 
 
+def local_clock(starts_at_ns: int) -> Callable[[int], datetime]:
+    """The clock of a charger in China, at ns from its start; it started at this time, ns since 1970."""
+    return lambda now_ns: _EPOCH + _CHINA + timedelta(microseconds=(starts_at_ns + now_ns) // 1000)
+
+
 class Charge:
     """Both ends at one plug."""
 
@@ -79,10 +84,7 @@ class Charge:
         self._heard_ns = 0  # the last frame of an end
         self.witness = Witness()
 
-        def local_time(now_ns: int) -> datetime:
-            return _EPOCH + CHINA + timedelta(microseconds=(starts_at_ns + now_ns) // 1000)
-
-        self.charger = ChargerNode(spec.charger, seed, local_time=local_time)
+        self.charger = ChargerNode(spec.charger, seed, local_time=local_clock(starts_at_ns))
         self.vehicle = VehicleNode(spec.vehicle, self.pack, seed)
         self._faults = ChargeFaults(spec.faults, self.charger, self.vehicle)
 

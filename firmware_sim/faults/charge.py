@@ -142,12 +142,16 @@ class ChargeFaults:
             case _:
                 pass
 
+    def see(self, now_ns: int, id: int) -> None:
+        """A frame of either end: charging begins with the first CCS."""
+        if self._charging_ns is None and id & 0x00FF0000 == MESSAGES["CCS"].pgn << 8:
+            self._charging_ns = now_ns
+
     def through(self, now_ns: int, id: int, data: bytes) -> bytes | None:
         """What becomes of a frame of one of the ends; None: it is lost."""
         pgn, _, source = split_id(id)
         code = CODES.get((pgn, source == CHARGER), "")
-        if code == "CCS" and self._charging_ns is None:
-            self._charging_ns = now_ns
+        self.see(now_ns, id)
         if self.pulled or self._loses(pgn, data):
             return None
         for plan in self._planned:

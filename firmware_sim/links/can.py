@@ -29,6 +29,9 @@ _SO_SNDBUFFORCE = 32  # linux/socket.h; beyond net.core.wmem_max with CAP_NET_AD
 _CLASSIC_BYTES = 8
 _CLASSIC = struct.Struct("=IB3x8s")  # struct can_frame
 _FD = struct.Struct("=IBB2x64s")  # struct canfd_frame
+_ID_AND_LENGTH = struct.Struct("=IB")
+_DATA_AT = 8
+_RECEIVED_AT_ONCE = 256
 _FDF = 0x04  # canfd_frame.flags: CANFD_FDF
 _EFF_FLAG, _EFF_MASK = 0x80000000, 0x1FFFFFFF
 _ERR_FLAG = 0x20000000
@@ -112,6 +115,21 @@ class RawSocketLink:
                     raise
                 self.not_sent += 1
             return
+
+    def receive(self, wait_s: float) -> list[tuple[int, bytes]]:
+        """What others have sent, with flags in the identifier; waits for so long when there is nothing."""
+        frames: list[tuple[int, bytes]] = []
+        ready, _, _ = select.select([self._socket], [], [], wait_s)
+        while ready and len(frames) < _RECEIVED_AT_ONCE:
+            try:
+                raw = self._socket.recv(_FD.size)
+            except OSError as error:
+                if error.errno not in _BUSY | _DOWN:
+                    raise
+                break
+            id, length = _ID_AND_LENGTH.unpack_from(raw)
+            frames.append((id, raw[_DATA_AT : _DATA_AT + length]))
+        return frames
 
     @property
     def heard(self) -> bool:

@@ -42,11 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--can", metavar="IFACE", help="send on this CAN interface")
     where.add_argument(
+        *("-i", "--interface"), metavar="NAME", help="send on this interface of python-can: udp_multicast, …"
+    )
+    where.add_argument(
         "--socket", metavar="PATH", type=Path, help="listen there, and begin with the first client"
     )
     where.add_argument(
         *("--output", "--log"), metavar="FILE", type=Path, help="write a candump log, as fast as possible"
     )
+    parser.add_argument("-c", "--channel", metavar="CHANNEL", help="of --interface, where it needs one")
     parser.add_argument(
         "--serial-link",
         metavar="[DEVICE=]PATH",
@@ -116,9 +120,9 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("is missing", where="SCENARIO", hint="--list shows those that come with the package")
     if arguments.charge_scenario is not None or arguments.variants:
         raise UsageError(f"of {', '.join(PARTS)} alone", where="--scenario, --with")
-    buses = (arguments.can, arguments.socket, arguments.output)
+    buses = (arguments.can, arguments.interface, arguments.socket, arguments.output)
     if not arguments.serial_link and all(bus is None for bus in buses):
-        raise UsageError("say where: --can, --socket, --serial-link or --output", where="sim")
+        raise UsageError("say where: --can, --interface, --socket, --serial-link or --output", where="sim")
     if arguments.serial_link and arguments.output is not None:
         raise UsageError("a log has no serial port", where="--serial-link")
     names = [name for name, _ in arguments.serial_link]

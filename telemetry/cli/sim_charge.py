@@ -1,9 +1,14 @@
-"""`nev-telemetry sim dc-charge`: a DC charge by GB/T 27930, both ends on one bus or into a log."""
+"""`nev-telemetry sim dc-charge`: a DC charge by GB/T 27930, both ends on one bus or into a log.
+
+`sim gbt-charger` and `sim gbt-vehicle` play one end, which listens to the other one on the bus.
+"""
 
 import argparse
+import time
 from contextlib import closing
 
 from firmware_sim.charge import Charge, ChargeSpec
+from firmware_sim.charge_end import ChargeEnd
 from firmware_sim.charge_scenario import (
     GOOD,
     ChargeScenario,
@@ -12,9 +17,14 @@ from firmware_sim.charge_scenario import (
     load_charge_scenario,
 )
 from firmware_sim.faults.charge_read import VARIANTS
+from firmware_sim.links.can import RawSocketLink
+from firmware_sim.links.duplex import DuplexLink, floor_ns, play_node
+from firmware_sim.links.python_can import PythonCanLink
 from telemetry.cli.sim_playing import (
+    Stop,
     open_link,
     play,
+    print_clock,
     simulated_clock,
     stop_signals,
     write_log,
@@ -22,12 +32,13 @@ from telemetry.cli.sim_playing import (
 )
 from telemetry.errors import EXIT_OK, UsageError
 
-PARTS = ("dc-charge",)
+PARTS = ("dc-charge", "gbt-charger", "gbt-vehicle")
+_SIDES = {"gbt-charger": "charger", "gbt-vehicle": "vehicle"}
 
 
 def add_charge_arguments(parser: argparse.ArgumentParser) -> None:
     """What only a charge has."""
-    charge = parser.add_argument_group("of a DC charge (dc-charge)")
+    charge = parser.add_argument_group("of a DC charge (dc-charge, gbt-charger, gbt-vehicle)")
     charge.add_argument(
         "--scenario",
         metavar="NAME",
@@ -57,19 +68,44 @@ def run_charge(arguments: argparse.Namespace) -> int:
     scenario = load_charge_scenario(find_charge_scenario(arguments.charge_scenario or GOOD))
     spec = _spec(scenario, arguments)
     with stop_signals() as stop:
-        if arguments.output is not None:
+        if arguments.scenario in _SIDES:
+            played = _play_end(spec, arguments, stop)
+        elif arguments.output is not None:
             origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
             charge = Charge(spec, arguments.seed, starts_at_ns=origin_ns)
             played = write_log(charge.frames(), origin_ns, arguments.output, stop)
+            played |= charge.truth().as_dict()
         else:
             clock = simulated_clock(arguments)
             charge = Charge(spec, arguments.seed, starts_at_ns=clock.origin_ns)
             with closing(open_link(arguments, stop)) as link:
-                played = play(charge.frames(), clock, link, stop)
+                played = play(charge.frames(), clock, link, stop) | charge.truth().as_dict()
     if arguments.report is not None:
-        report = {"scenario": scenario.name, "seed": arguments.seed} | played
-        write_report(arguments.report, report | charge.truth().as_dict())
+        write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
     return EXIT_OK
+
+
+def _play_end(spec: ChargeSpec, arguments: argparse.Namespace, stop: Stop) -> dict[str, object]:
+    """One end, until it is silent for good."""
+    clock = simulated_clock(arguments)
+    end = ChargeEnd(
+        spec,
+        _SIDES[arguments.scenario],
+        arguments.seed,
+        starts_at_ns=clock.simulated_at(time.time_ns()),
+        floor_ns=floor_ns(clock.scale),
+    )
+    until_ns = None if arguments.duration is None else round(arguments.duration * 1e9)
+    with closing(_open_duplex(arguments)) as link:
+        print_clock(clock)
+        sent = play_node(end, link, clock, unix_ns=time.time_ns, stopped=stop, until_ns=until_ns)
+    return {"frames_sent": sent} | end.truth()
+
+
+def _open_duplex(arguments: argparse.Namespace) -> DuplexLink:
+    if arguments.can is not None:
+        return RawSocketLink.open(arguments.can, time.sleep)
+    return PythonCanLink.open(arguments.interface, arguments.channel)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -78,8 +114,12 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("a charge has no serial port", where="--serial-link")
     if arguments.truth is not None:
         raise UsageError("a charge has a --report alone", where="--truth")
-    if all(bus is None for bus in (arguments.can, arguments.socket, arguments.output)):
-        raise UsageError("say where: --can, --socket or --log", where=f"sim {arguments.scenario}")
+    where = f"sim {arguments.scenario}"
+    if arguments.can is None and arguments.interface is None:
+        if arguments.scenario in _SIDES:
+            raise UsageError("say where the other end is: --can or --interface", where=where)
+        if arguments.socket is None and arguments.output is None:
+            raise UsageError("say where: --can, --interface, --socket or --log", where=where)
 
 
 def _spec(scenario: ChargeScenario, arguments: argparse.Namespace) -> ChargeSpec:

@@ -12,6 +12,7 @@ from types import FrameType
 
 from firmware_sim.links.can import CandumpLog, Link, NoLink, RawSocketLink, SeqpacketLink
 from firmware_sim.links.player import Player, SimulatedClock, record
+from firmware_sim.links.python_can import PythonCanLink
 from firmware_sim.wire.broadcast import Frame
 from telemetry.errors import StorageError
 
@@ -53,7 +54,9 @@ def simulated_clock(arguments: argparse.Namespace) -> SimulatedClock:
 
 
 def open_link(arguments: argparse.Namespace, stop: Stop) -> Link:
-    """Where `--can` or `--socket` say; neither: nowhere."""
+    """Where `--can`, `--interface` or `--socket` say; none of them: nowhere."""
+    if arguments.interface is not None:
+        return PythonCanLink.open(arguments.interface, arguments.channel)
     if arguments.can is not None:
         return RawSocketLink.open(arguments.can, time.sleep)
     return NoLink() if arguments.socket is None else SeqpacketLink(arguments.socket, stop)
@@ -76,6 +79,13 @@ def write_log(frames: Iterable[Frame], origin_ns: int, file: Path, stop: Stop) -
     return {"time_start_ns": origin_ns}
 
 
+def print_clock(clock: SimulatedClock) -> None:
+    """What the service's source needs to know, as its configuration wants it."""
+    print(f"time_scale = {clock.scale}")
+    print(f"time_origin_ns = {clock.origin_ns}")
+    print(f"time_wall_ns = {clock.wall_ns}", flush=True)
+
+
 def play(
     frames: Iterable[Frame],
     clock: SimulatedClock,
@@ -86,10 +96,7 @@ def play(
     attend: Callable[[], None] = lambda: None,
 ) -> dict[str, object]:
     """All frames on a bus, each when it is due."""
-    # What the service's source needs to know, as its configuration wants it.
-    print(f"time_scale = {clock.scale}")
-    print(f"time_origin_ns = {clock.origin_ns}")
-    print(f"time_wall_ns = {clock.wall_ns}", flush=True)
+    print_clock(clock)
     player = Player(
         link, clock, unix_ns=time.time_ns, sleep=sleep, stopped=stop, on_behind=_say_behind, attend=attend
     )

@@ -11,7 +11,7 @@ from enum import Enum
 
 from firmware_sim.ecus.charger import Terminals
 from firmware_sim.ecus.gbt.node import S_NS, Node
-from firmware_sim.ecus.gbt.power_stage import PowerStage, PowerStageSpec
+from firmware_sim.ecus.gbt.power_stage import HeardBattery, PowerStage, PowerStageSpec
 from firmware_sim.ecus.gbt.transport import Receiver
 from firmware_sim.wire import gbt
 from firmware_sim.wire.gbt import CEM_BITS, READY, Edition
@@ -22,7 +22,7 @@ _CROSSING_S = 1.0  # after CRM(00) for which errors still belong to the attempt 
 _SUMMARY_S = 2.0  # for which CSD is repeated
 _MS = 1_000_000
 _NEGOTIATION_NS = 50 * _MS
-_BCP_BYTES, _BRM_BYTES = 13, 41
+_BCP_BYTES, _BRM_BYTES, _SHORT_BCS_BYTES = 13, 41, 8
 _VERSION_2011 = bytes((0, 1, 0))
 
 
@@ -69,6 +69,7 @@ class ChargerNode(Node):
         super().__init__(spec.edition, f"{seed}/charger", floor_ns=floor_ns)
         self.spec = spec
         self.stage = PowerStage(spec.power)
+        self.heard = HeardBattery()
         self.attempts = 1
         self.paused = False
         self.errors: list[str] = []  # time-outs of its own, as CEM names them
@@ -319,12 +320,14 @@ class ChargerNode(Node):
                         self._expect_once("bcp", self._limits["bcp"])
             case "BCP" if self.state is ChargerState.RECOGNITION and len(payload) >= _BCP_BYTES:
                 if self._says_recognised:
+                    self.heard.hear(gbt.tenths(payload, 12), 0.0)
                     self._configure(payload)
             case "BRO" if self.state is ChargerState.CONFIGURATION and payload:
                 self._hear_ready(payload[0] == READY)
             case "BCL" if len(payload) >= 5:
                 self._hear_demand(gbt.tenths(payload, 1), gbt.amps(payload, 3))
-            case "BCS" if self.state is ChargerState.CHARGING:
+            case "BCS" if self.state is ChargerState.CHARGING and len(payload) >= _SHORT_BCS_BYTES:
+                self.heard.hear(gbt.tenths(payload, 1), gbt.amps(payload, 3))
                 self._expect("bcs", self._limits["bcs"])
             case "BSM" if self.state is ChargerState.CHARGING:
                 self._hear_state(payload)

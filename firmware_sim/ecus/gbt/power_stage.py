@@ -30,6 +30,25 @@ class _Nothing:
 
 
 NOTHING: Terminals = _Nothing()
+_BATTERY_OHM = 0.1  # of a battery that is known by what it says alone
+
+
+class HeardBattery:
+    """A battery at the other end of the cable, as its BMS describes it: for a charger without a plant."""
+
+    def __init__(self) -> None:
+        self.voltage_v = 0.0
+        self.current_a = 0.0
+
+    def hear(self, voltage_v: float, current_a: float) -> None:
+        """What the BMS measures."""
+        self.voltage_v, self.current_a = voltage_v, current_a
+
+    def current_at(self, voltage_v: float) -> float:
+        """The current that would bring it to this voltage; none before it was described."""
+        if self.voltage_v <= 0.0:
+            return 0.0
+        return self.current_a + (voltage_v - self.voltage_v) / _BATTERY_OHM
 
 
 class PowerStage:

@@ -45,18 +45,19 @@ class Sender:
         self._gap_ns = gap_ns
         self._floor_ns = floor_ns
         self._payload = b""
+        self._announced_ns = 0
         self._next = self._last = 0  # packets of the present block
         self._sending = False
 
-    @property
-    def waits_for_cts(self) -> bool:
-        """Whether a message is announced, and none of its packets has been asked for."""
-        return self.pgn is not None and self._last == 0
+    def in_vain(self, now_ns: int, after_ns: int) -> bool:
+        """Whether a message was announced so long ago, and none of its packets has been asked for."""
+        return self.pgn is not None and self._last == 0 and now_ns - self._announced_ns >= after_ns - _MS
 
     def begin(self, pgn: int, payload: bytes, now_ns: int, *, packets: int | None = None) -> bytes:
         """Announce a message in place of any other; the RTS. `packets`: a wrong number, as a fault."""
         self.pgn = pgn
         self._payload = payload
+        self._announced_ns = now_ns
         self._next = self._last = 0
         self._sending = False
         self._expect(now_ns, T3_NS)

@@ -73,6 +73,7 @@ class VehicleNode(Node):
         self.wrong_packets: set[str] = set()  # long messages announced with a wrong number, as a fault
         self.sender = Sender(round(spec.packet_gap_s * 1e9), floor_ns=floor_ns)
         self.current_a = 0.0  # as measured
+        self.heard_a = 0.0  # what the charger says that it gives
         self._pending: list[str] = []
         self._charger_max_v = self._charger_max_a = 0.0
         self._asked_a = 0.0
@@ -148,6 +149,7 @@ class VehicleNode(Node):
     def _stop(self, reasons: tuple[str, ...]) -> None:
         self.state = VehicleState.STOPPING
         self.stop_reasons = reasons
+        self.heard_a = 0.0
         self._cease_all()
         self._repeat("BST")
 
@@ -167,7 +169,7 @@ class VehicleNode(Node):
         self._cease_all()
         self._pending.clear()
         self.sender.cancel()
-        self._charger_max_a = self._charger_max_v = 0.0
+        self._charger_max_a = self._charger_max_v = self.heard_a = 0.0
         self._ready = self._stop_heard = False
         self._too_high_s = 0.0
 
@@ -225,8 +227,10 @@ class VehicleNode(Node):
 
     def _announce(self, code: str) -> None:
         """Put a long message into the line; one that is announced in vain is announced anew."""
-        if self.sender.pgn == MESSAGES[code].pgn and self.sender.waits_for_cts:
-            self.sender.cancel()
+        sender = self.sender
+        in_vain_ns = max(self._period_ns(code), self._floor_ns)
+        if sender.pgn == MESSAGES[code].pgn and sender.in_vain(self._now_ns, in_vain_ns):
+            sender.cancel()
         if code not in self._pending:
             self._pending.append(code)
 
@@ -330,7 +334,8 @@ class VehicleNode(Node):
                 self._hear_limits(gbt.tenths(payload, 1), gbt.amps(payload, 5))
             case "CRO" if self.state is VehicleState.CONFIGURATION and payload:
                 self._hear_ready(payload[0] == READY)
-            case "CCS" if self.state is VehicleState.CHARGING:
+            case "CCS" if self.state is VehicleState.CHARGING and len(payload) >= 4:
+                self.heard_a = max(gbt.amps(payload, 3), 0.0)
                 self._expect("ccs", self._limits["ccs"])
             case "CST":
                 self._hear_stop()
