@@ -163,6 +163,7 @@ class _Writer:
         before, lines = self._options.counted(self.writing.counted), self._lines
         self.writing.write(samples, lines)
         if place.is_end:
+            self.writing.finish(lines, self._reading.last_ns)
             self.writing.flush(lines)
         elif place.frames <= self._options.done:
             lines.clear()

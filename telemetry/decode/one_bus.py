@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from telemetry_core.decode.spec import PlanSpec
 
+from telemetry.charging.plan import ProtocolPlug, charging_plan
+from telemetry.charging.settings import ChargingSettings
 from telemetry.decode.selection import select
 from telemetry.protocols.can.table import CanProtocol
 from telemetry.rules.resolve import model
@@ -36,4 +38,14 @@ def stages_of(
     if signals:
         return Stages(select(plan, signals), None, vehicle=vehicle, output=output, rows_to=rows_to)
     modelling = model(protocol.map_entries(_BUS), (), plan)
-    return Stages(plan, modelling.map, modelling.alarms, vehicle=vehicle, output=output, rows_to=rows_to)
+    return Stages(
+        plan,
+        modelling.map,
+        modelling.alarms,
+        vehicle=vehicle,
+        output=output,
+        rows_to=rows_to,
+        charging=charging_plan(
+            [_BUS], plan.records, [ProtocolPlug(_BUS, protocol.name)], ChargingSettings(vin="plain")
+        ),
+    )

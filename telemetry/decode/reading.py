@@ -69,6 +69,7 @@ class LogReading:
         self.channels: dict[str, BoundChannel] = {}
         self.frames_read = 0
         self.first_ns = 0  # stamp of the first frame of all, once there is one
+        self.last_ns = 0  # of the last frame so far
 
     def begin(self, paths: Sequence[Path]) -> None:
         """Read these, from the first frame of the first one."""
@@ -96,6 +97,8 @@ class LogReading:
         self._log.read(frames, before_stop if before_stop > 0 else -1)
         if not self.frames_read and len(frames):
             self.first_ns = frames[0].time_ns
+        if len(frames):
+            self.last_ns = frames[len(frames) - 1].time_ns
         self.frames_read += len(frames)
         self._nudger.nudge(frames)
         together = self._gathering.gather(frames)

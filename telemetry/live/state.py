@@ -25,6 +25,7 @@ from telemetry_core.rows.latest import Latest, Remembered
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import RecordSpec
 
+from telemetry.charging.session import Session
 from telemetry.clock import Clock
 from telemetry.live.standing import Standing
 from telemetry.live.values import Reader, Value, reader
@@ -102,7 +103,8 @@ class LiveSnapshot:
     modelled: of the data model, and what charging protocols say of the time that remains;
     standing: events that still hold, the worst first; counted: of each pack, the fields that the service
     itself counts; messages: None unless a client asked; messages_left_out: how many more there are;
-    unmatched: ids without a message, likewise; unmatched_left_out: frames of further ones.
+    unmatched: ids without a message, likewise; unmatched_left_out: frames of further ones;
+    sessions: the newest charging session of each charger, open or over.
     """
 
     taken_s: float
@@ -116,6 +118,7 @@ class LiveSnapshot:
     messages_left_out: int = 0
     unmatched: tuple[UnmatchedEntity, ...] = ()
     unmatched_left_out: int = 0
+    sessions: tuple[Session, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ class LiveState:
         self._tags: dict[int, Mapping[str, str]] = {}
         self._traffic = Traffic()
         self._events: deque[TimedEvent] = deque(maxlen=MAX_EVENTS)
+        self._sessions: dict[str, Session] = {}  # the newest, by charger
         self._standing = Standing()
         self._asked_s = float("-inf")
         self._counted: deque[_Counted] = deque()
@@ -203,6 +207,10 @@ class LiveState:
         self._events.appendleft(TimedEvent(event, time_ns))
         self._standing.add(event, self._clock.monotonic_s())
 
+    def add_session(self, session: Session, time_ns: int) -> None:  # noqa: ARG002 - its own stamps say when
+        """Take in a charging session as it is now."""
+        self._sessions[session.charger] = session
+
     def source_ended(self, source: str) -> None:
         """Nothing more comes of `source`, and so no end of what its controller was in."""
         self._standing.forget(("bus_off", "error_warning", "error_passive"), source)
@@ -242,6 +250,7 @@ class LiveState:
             messages_left_out=len(counted.messages) - len(messages or ()),
             unmatched=tuple(self._unmatched_entities()),
             unmatched_left_out=self._unmatched.others if self._unmatched is not None else 0,
+            sessions=tuple(self._sessions.values()),
         )
 
     def _remember_messages(self, now_s: float) -> None:

@@ -25,6 +25,7 @@ class EventCode:
 # Below these numbers are the gateway's events and its sources', among them those that a `[[map]]` or a limit
 # may report of batteries and chargers, above them those of charging sessions.
 ALARM_NUMBERS = range(100, 200)
+FIRST_OF_CHARGING = ALARM_NUMBERS.stop
 _EVENT_TABLE = (
     EventCode(1, "service_start", Level.INFORMATION, "the service has started"),
     EventCode(2, "service_stop", Level.INFORMATION, "the service stops on request"),

@@ -207,7 +207,7 @@ CHARGING_SESSION = Measurement(
         _number("start_soc_pct", "state of charge at its start"),
         _number("end_soc_pct", "state of charge at its end, the present one while it is open"),
         _number("peak_power_w", "highest power"),
-        _number("mean_power_w", "energy over the time in which it flowed"),
+        _number("mean_power_w", "energy over duration"),
         _number("start_temp_max_c", "highest temperature at its start"),
         _number("end_temp_max_c", "highest temperature at its end"),
         _text("stop_reason", "why it ended: names of signals, sorted, with commas between them"),
@@ -244,7 +244,6 @@ CHARGING_SESSION = Measurement(
         _text("battery_type", "chemistry of the battery, as the vehicle reports it"),
         _number("rated_ah", "rated capacity of the battery, as the vehicle reports it"),
     ),
-    is_written=False,
 )
 
 CHARGING_PHASE = Measurement(
@@ -258,7 +257,6 @@ CHARGING_PHASE = Measurement(
         _text("phase", "handshake, recognition, configuration, charging, stopping or ended"),
         _number("duration_s", "how long it lasted"),
     ),
-    is_written=False,
 )
 
 CHARGING_CURVE = Measurement(
@@ -278,7 +276,6 @@ CHARGING_CURVE = Measurement(
         _number("duration_s", "time in the percent"),
         _number("energy_wh", "energy into the battery in the percent"),
     ),
-    is_written=False,
 )
 
 EVENT = Measurement(

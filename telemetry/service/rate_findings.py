@@ -10,6 +10,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
+from telemetry.charging.session import Session
 from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import DataError, InputMissingError, UsageError
@@ -167,6 +168,9 @@ class _Events:
 
     def add_event(self, event: Event, time_ns: int) -> None:  # noqa: ARG002 - when is not asked here
         self.seen.append(event)
+
+    def add_session(self, session: Session, time_ns: int) -> None:
+        pass
 
 
 def _event_findings(source: str, events: Iterable[Event], counters: Counters) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.protection_spec import ProtectionRule
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.charging.plan import ChargingPlan
 from telemetry.ledger import add
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
@@ -52,6 +53,7 @@ class Stages:
         output: OutputFormat = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
         rows_to: RowSink | None = None,
+        charging: ChargingPlan | None = None,
     ) -> None:
         """See `Writing`."""
         self.schema = Schema(plan.records + (mapping.records if mapping else ()))
@@ -72,6 +74,7 @@ class Stages:
             output=output,
             events_last=events_last,
             rows_to=rows_to,
+            charging=charging,
         )
         self._unmatched = self.decoding.unmatched(MOST_UNMATCHED)
         self._unmatched.is_counting = False

@@ -4,6 +4,7 @@ Promises: what comes out depends on the rows alone, not on how they were batched
 the row that it comes from. Relies on being called from one thread, with the rows in their order.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -22,11 +23,17 @@ from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
 
+from telemetry.charging.plan import ChargingPlan, FollowedPlugs
+from telemetry.charging.rows import REPLACING
+from telemetry.charging.rows import point as session_point
+from telemetry.charging.session import Session
+from telemetry.charging.tracker import ChargingTracker, Made
 from telemetry.ledger import add
-from telemetry.model.event_codes import EVENT_CODES
+from telemetry.model.event_codes import EVENT_CODES, FIRST_OF_CHARGING
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
 from telemetry.model.measurements import EVENT
+from telemetry.model.point import line as point_line
 from telemetry.model.point import tag_set
 from telemetry.rules.alarms import Alarm, AlarmEvents
 from telemetry.rules.counted_fields import counted_fields
@@ -37,6 +44,7 @@ from telemetry.rules.senders import account_name, finding_event, judged_records
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.row_sink import RowSink
+from telemetry.stages.session_text import lines_of
 from telemetry.stages.sessions import NoSessions, Sessions
 
 NO_FRAMES = FrameBatch(1)
@@ -86,6 +94,10 @@ class Observer(Protocol):
         """An event that these rows made, and its stamp."""
         ...
 
+    def add_session(self, session: Session, time_ns: int) -> None:
+        """A charging session as these rows left it, open or over, and the stamp of the last of them."""
+        ...
+
 
 class Writing:
     """Senders, mapper, watcher, reducer and encoder."""
@@ -103,9 +115,10 @@ class Writing:
         output: OutputFormat = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
         rows_to: RowSink | None = None,
+        charging: ChargingPlan | None = None,
     ) -> None:
         """mapping: None when nothing is mapped; events_last: after all rows that are written at a time;
-        rows_to: takes rows and events in place of the lines, which stay empty.
+        rows_to: takes rows and events in place of the lines, which stay empty; charging: what is followed.
 
         ConfigError if `reduce` names a measurement that there is not, or `send` messages.
         """
@@ -121,11 +134,13 @@ class Writing:
         self.watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
         self.alarms = tuple(alarms)
         self.alarm_events = AlarmEvents(alarms)
+        self._followed = FollowedPlugs(schema, charging, vehicle) if charging else None
         self._events_last = events_last
-        self._events_made = 0
+        self._made_here = Counter[str]()  # points that no row gave, by measurement
         self._reducer = _reducer(schema, reduce, send)
         self.encoder = Encoder(schema)
         self._output = output
+        self._times = (TimeForm.NS, 0)  # how text writes times, and where relative ones begin
         self._is_text = output is not OutputFormat.LINE_PROTOCOL
         self._sink = rows_to
         if rows_to is not None:
@@ -148,7 +163,12 @@ class Writing:
     @property
     def remembers(self) -> bool:
         """Whether what a row becomes depends on rows before it, so that all must come in their order."""
-        return any((self.senders, self.mapper, self.watcher, self._reducer, self._sink))
+        return any((self.senders, self.mapper, self.watcher, self._followed, self._reducer, self._sink))
+
+    @property
+    def charging(self) -> ChargingTracker | None:
+        """What follows charging sessions; None: nothing does."""
+        return self._followed.tracker if self._followed is not None else None
 
     @property
     def header(self) -> bytes:
@@ -160,6 +180,7 @@ class Writing:
 
     def write_times(self, form: TimeForm, origin_ns: int = 0) -> None:
         """Write times of csv and ndjson like that from now on. origin_ns: where relative ones begin."""
+        self._times = (form, origin_ns)
         for encoder in (self.encoder, self._event_encoder):
             encoder.write_times(form.value)
             encoder.origin_ns = origin_ns
@@ -189,6 +210,8 @@ class Writing:
         if self.watcher is not None:
             own = 1 + len(channel.senders)
             self.watcher.bind(number, binding.bus, channel.own, channel.modelled, own)
+        if self._followed is not None:
+            self._followed.bind(number, binding.bus, binding.tag, channel.modelled, channel.map_tags)
         if self._observer is not None:
             del tags[channel.own]
             self._observer.bind(number, source=binding.source, tag=binding.tag, tags=tags)
@@ -222,17 +245,56 @@ class Writing:
             samples = _through(self.mapper.map, samples, self._mapped)
         if self._observer is not None:
             self._observer.observe(frames, samples)
-        reports = self._reports(samples)
-        if not reports:
+        made = [Made(row, time_ns, event) for row, event, time_ns in self._reports(samples)]
+        if self._followed is not None:
+            made += self._followed.tracker.follow(samples)
+            made.sort(key=lambda one: one.row)
+        if not made:
             self._reduce(samples, lines)
             return
-        *parts, rest = samples.split(
-            [len(samples) if self._events_last else row + 1 for row, _, _ in reports]
-        )
-        for part, (_, event, time_ns) in zip(parts, reports, strict=True):
+        *parts, rest = samples.split([len(samples) if self._events_last else one.row + 1 for one in made])
+        for part, one in zip(parts, made, strict=True):
             self._reduce(part, lines)
-            self.write_event(event, time_ns, lines)
+            self.write_made((one,), lines)
         self._reduce(rest, lines)
+
+    def finish(self, lines: LineBuffer, end_ns: int, *, shift_ns: int = 0) -> None:
+        """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds."""
+        self.encoder.shift_ns = shift_ns
+        if self._followed is not None:
+            self.write_made(self._followed.tracker.finish(end_ns), lines)
+
+    def write_made(self, made: Iterable[Made], lines: LineBuffer) -> None:
+        """Write what follows from rows, or from their absence: `encoder.shift_ns` is added to its stamps."""
+        for one in made:
+            self._write_made(one, lines)
+
+    def _write_made(self, made: Made, lines: LineBuffer) -> None:
+        """An event, or a row of a charging session."""
+        content = made.content
+        if isinstance(content, Event):
+            # events of alarms and pages have been set apart already
+            is_of_charging = EVENT_CODES[content.code].number >= FIRST_OF_CHARGING
+            stamp_ns = self.alarm_events.stamped(content, made.time_ns) if is_of_charging else made.time_ns
+            self.write_event(content, stamp_ns, lines)
+            return
+        if self._observer is not None and isinstance(content, Session):
+            self._observer.add_session(content, made.time_ns)
+        if self._sink is not None:
+            return
+        shift_ns = 0 if self._is_text else self.encoder.shift_ns
+        row = session_point(content, self.vehicle, made.time_ns, shift_ns)
+        if self._output is OutputFormat.WIDE_CSV:  # a row of a session has no column there
+            return
+        if self._is_text:
+            channel = self._followed.tag_of(made.channel) if self._followed is not None else ""
+            for line in lines_of(row, channel, self._output, *self._times):
+                lines.append(line, row.time_ns)
+        else:
+            replaces = self.replacing is not None and row.measurement in REPLACING
+            into = self.replacing if replaces and self.replacing is not None else lines
+            into.append(point_line(row.measurement, row.tags, row.fields, row.time_ns), row.time_ns)
+        self._made_here[row.measurement] += 1
 
     def _reports(self, samples: SampleBatch) -> list[Report]:
         """The events that these rows make, in the order of the rows."""
@@ -270,7 +332,7 @@ class Writing:
         else:
             stamp_ns = time_ns + self.encoder.shift_ns
             lines.append(event_line(event, self.vehicle, stamp_ns), stamp_ns)
-        self._events_made += 1
+        self._made_here[EVENT.name] += 1
         if self._observer is not None:
             self._observer.add_event(event, time_ns)
 
@@ -355,8 +417,7 @@ class Writing:
             no_points = add(no_points, self._reducer.pending_by_measurement())
             counters["points/reduced"] = self._reducer.reduced
         made = add(self.mapper.made() if self.mapper else {}, {name: -n for name, n in no_points.items()})
-        if self._events_made:
-            made = add(made, {EVENT.name: self._events_made})
+        made = add(made, self._made_here)
         if self.senders is not None:
             for number, channel in self.channels.items():
                 kept_out = self.senders.kept_out(number).items()

@@ -42,3 +42,5 @@ cdef class SampleBatch:
     # Add `count` words that are `rows` whole rows of this schema, taken from another batch. False without
     # memory.
     cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil
+    # The Row whose words begin at word `at`.
+    cdef object row_at(self, size_t at)

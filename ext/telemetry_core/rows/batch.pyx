@@ -182,14 +182,13 @@ cdef class SampleBatch:
     def __iter__(self):
         cdef size_t at = 0
         cdef Py_ssize_t number
-        cdef uint64_t* row
-        cdef RowHead* head
-        cdef Record* layout
         for number in range(self.rows):
-            row = self.words + at
-            head = <RowHead*>row
-            layout = &self.schema.records[head.record]
-            spec = self.schema.specs[head.record]
-            yield Row(head.time_ns, head.nudge_ns, spec.measurement, head.tags, head.channel, head.id,
-                      _values(row, layout, self.schema.fields, spec))
-            at += layout.row_words
+            yield self.row_at(at)
+            at += self.schema.records[(<RowHead*>(self.words + at)).record].row_words
+
+    cdef object row_at(self, size_t at):
+        cdef uint64_t* row = self.words + at
+        cdef RowHead* head = <RowHead*>row
+        spec = self.schema.specs[head.record]
+        return Row(head.time_ns, head.nudge_ns, spec.measurement, head.tags, head.channel, head.id,
+                   _values(row, &self.schema.records[head.record], self.schema.fields, spec))

@@ -9,6 +9,9 @@ from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.measurements import (
     BATTERY,
     CHARGER,
+    CHARGING_CURVE,
+    CHARGING_PHASE,
+    CHARGING_SESSION,
     EVENT,
     GATEWAY,
     MEASUREMENTS,
@@ -72,8 +75,9 @@ def test_the_unit_is_that_of_the_longest_ending(name: str, unit: str) -> None:
 
 
 def test_the_page_marks_what_nothing_writes_yet() -> None:
-    """Written is what a `[[map]]` or a serial device fills, and the service's own events and accounts."""
-    written = {*MAPPED_MEASUREMENTS, EVENT.name, GATEWAY.name}
+    """Written is what a `[[map]]` or a serial device fills, charging sessions, and the service's own."""
+    charging = {CHARGING_SESSION.name, CHARGING_PHASE.name, CHARGING_CURVE.name}
+    written = {*MAPPED_MEASUREMENTS, *charging, EVENT.name, GATEWAY.name}
     assert {name for name, measurement in MEASUREMENTS.items() if measurement.is_written} == written
     sections = documentation().split("\n## ")[1:]
     marked = {section.partition("\n")[0] for section in sections if "Not written yet" in section}

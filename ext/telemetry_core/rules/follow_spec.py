@@ -1,0 +1,168 @@
+"""What a follower follows, as plain values: the signs, phases and deadlines of a charging protocol.
+
+`telemetry.charging` writes them; the compiled Follower reads them. Records and fields are indexes into the
+schema, signs are indexes into `FollowSpec.signs`.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from telemetry_core.rules.map_spec import ABSENT
+
+SECOND_NS = 1_000_000_000
+
+
+class FollowedPhase(IntEnum):
+    """Phases of a charge, in their order. NONE: of no phase."""
+
+    NONE = 0
+    HANDSHAKE = 1
+    RECOGNITION = 2
+    CONFIGURATION = 3
+    CHARGING = 4
+    STOPPING = 5
+    ENDED = 6
+
+
+class Side(IntEnum):
+    """Who sends a message, or measures: METER is neither end."""
+
+    VEHICLE = 0
+    CHARGER = 1
+    METER = 2
+
+
+class SignKind(IntEnum):
+    """What a sign does, besides leading into its phase."""
+
+    HEARD = 0  # nothing else
+    BEGIN = 1  # after a later phase than recognition it begins the next session
+    AGAIN = 2  # after an error it begins the next attempt, in charging or later the next session
+    ERROR = 3  # a side reports what it missed: `reasons`
+    STOP = 4  # a side ends the charge: `reasons`
+    PAUSE = 5  # its side pauses
+    RESUME = 6  # its side pauses no longer
+    OLD = 7  # the session is of the oldest edition
+    DOUBT = 8  # currents may mean something else: told once a session
+    UNKNOWN = 9  # another protocol is negotiated: told once, session or none
+
+
+class Tell(IntEnum):
+    """Whether the rows of a record are told as they are."""
+
+    CHANGES = 1  # each time they hold something else
+    ONCE = 2  # the first of a session alone
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A row of `record`, all of whose conditions hold. The first conditions are those of one field."""
+
+    name: str  # for people: "CRM(AA)"
+    record: int
+    side: Side
+    phase: FollowedPhase = FollowedPhase.NONE
+    kind: SignKind = SignKind.HEARD
+    field: int = ABSENT  # must have the raw value `value`
+    value: int = 0
+    lacks: int = ABSENT  # a field that the row must not have
+    zeros: tuple[int, int] = (0, 0)  # the first of so many fields that must be there with raw value 0
+    reasons: tuple[int, int] = (0, 0)  # the first of so many fields whose raw value 1 is a reason
+    from_phase: FollowedPhase = FollowedPhase.NONE  # it is a sign in this phase and later ones alone
+    to_phase: FollowedPhase = FollowedPhase.ENDED  # and in this phase and earlier ones
+    unless: int = ABSENT  # a sign that must not have been heard in this session
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """`awaited` is due `limit_ns` after `since` was first heard, or after the phase began.
+
+    is_periodic: it is due again so long after each time; once_heard: and only after its first time.
+    """
+
+    awaited: int
+    limit_ns: int
+    first_phase: FollowedPhase
+    last_phase: FollowedPhase
+    since: int = ABSENT
+    is_periodic: bool = False
+    once_heard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FollowSpec:
+    """One protocol on the channels of one bus of the plan."""
+
+    name: str
+    bus: int
+    signs: tuple[Sign, ...]
+    deadlines: tuple[Deadline, ...] = ()
+    tells: tuple[tuple[int, Tell], ...] = ()  # records whose rows are told
+    minutes: tuple[int, int] = (ABSENT, ABSENT)  # record and field of the minutes that the charger counts
+    silence_ns: int = 10 * SECOND_NS  # so long without a sign ends a session
+    reconnect_ns: int = 30 * SECOND_NS  # the same after an error
+    same_error_ns: int = SECOND_NS  # errors no further apart are one
+    gap_ns: int = 2 * SECOND_NS  # what is measured further apart is not joined
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSpec:
+    """Sessions that no message shows: power of one side over a threshold."""
+
+    side: Side
+    starts_above_w: float
+    starts_after_ns: int
+    ends_after_ns: int
+    gap_ns: int = 2 * SECOND_NS
+
+
+class Told(IntEnum):
+    """What a transition tells."""
+
+    BEGUN = 1
+    PHASE = 2  # number: the phase that begins
+    ATTEMPT = 3  # number: of the attempt that begins
+    ERROR = 4  # number: the sign; bits: of its reasons
+    STOP = 5  # as ERROR
+    SILENCE = 6  # number: the deadline
+    PAUSED = 7
+    RESUMED = 8
+    ROW = 9  # a row of FollowSpec.tells: `raw`
+    PERCENT = 10  # number: the percent that is left, reached at since_ns; values: Percent
+    WINDOW = 11  # values: Window, of the window of 10 s that ends
+    MINUTE = 12
+    DOUBT = 13  # `raw`
+    UNKNOWN = 14  # `raw`
+    ENDED = 15  # number: an End; time_ns: of the last frame
+    RESTORED = 16  # a restored session goes on; since_ns: when it was seen last
+
+
+class End(IntEnum):
+    """Why a session is over."""
+
+    SILENCE = 1
+    NEXT = 2  # the next one begins
+    FINISHED = 3  # no more rows come
+    BELOW = 4  # power has been below the threshold for long enough
+
+
+TOTALS = (
+    *("energy_vehicle_wh", "energy_charger_wh", "energy_meter_wh"),
+    *("covered_vehicle_s", "covered_charger_s", "covered_meter_s"),
+    *("charged_vehicle_ah", "charged_charger_ah", "charged_meter_ah"),
+    *("peak_vehicle_w", "peak_charger_w", "peak_meter_w"),
+    *("common_s", "common_vehicle_wh", "common_charger_wh", "common_current_as", "common_voltage_vs"),
+    *("start_soc_pct", "end_soc_pct", "start_temp_max_c", "end_temp_max_c", "cell_max_v"),
+    *("requested_max_a", "gap_s"),
+)
+PERCENT = (
+    *("vehicle_s", "vehicle_wh", "vehicle_v", "vehicle_a"),
+    *("charger_s", "charger_wh", "charger_v", "charger_a"),
+    *("temp_max_c", "cell_min_v", "cell_max_v"),
+)
+WINDOW = (
+    *("vehicle_s", "vehicle_v", "vehicle_a"),
+    *("charger_s", "charger_v", "charger_a"),
+    *("meter_s", "meter_v", "meter_a"),
+    *("requested_a", "requested_min_a", "requested_max_a", "requested_v", "is_charging"),
+)

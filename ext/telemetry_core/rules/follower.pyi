@@ -1,0 +1,64 @@
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.follow_spec import FollowSpec, PowerSpec
+
+class Transition(NamedTuple):
+    """What a row shows of the plug on `channel`; the meanings of the numbers are those of `follow_spec.Told`.
+
+    row: the number of the row in its batch that shows it, -1 without one. time_ns: when it was, which may be
+    earlier. values: by `follow_spec.PERCENT` or `WINDOW`; totals: of the session so far, by `TOTALS`. NaN:
+    not known. raw: the row's slots by field, of a row that is told.
+    """
+
+    row: int
+    time_ns: int
+    channel: int
+    kind: int
+    number: int
+    side: int
+    bits: int
+    since_ns: int
+    values: tuple[float, ...]
+    totals: tuple[float, ...]
+    raw: dict[str, Any] | None
+
+class Follower:
+    """Follows charging sessions by FollowSpecs and PowerSpecs, for any number of channels."""
+
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def specs(self) -> tuple[FollowSpec | PowerSpec, ...]:
+        """The specs, as they were given."""
+    def __init__(self, schema: Schema, specs: Iterable[FollowSpec | PowerSpec]) -> None:
+        """ValueError when a spec does not fit the schema."""
+    def bind(self, channel: int, spec: int) -> None:
+        """Follow the rows of `channel` by `specs[spec]`; forget what was known of it.
+
+        Rows of messages count by their channel, modelled ones by their tag set: see `route`. ValueError for a
+        channel over 65535.
+        """
+    def route(self, tags: int, channel: int, *, is_own: bool) -> None:
+        """Take modelled rows with the tag set `tags` as what is measured at the plug on `channel`.
+
+        is_own: by its two ends: battery and cells by the vehicle, charger by the charger; otherwise, as that
+        of a meter, by a third.
+        """
+    def follow(self, samples: SampleBatch) -> list[Transition]:
+        """The transitions that these rows make, in their order.
+
+        ValueError unless the rows are of `schema`.
+        """
+    def due(self, channel: int, now_ns: int) -> list[Transition]:
+        """What ends on `channel` since its signs have been silent for too long at `now_ns`, in frame time."""
+    def finish(self, channel: int, end_ns: int) -> list[Transition]:
+        """What ends on `channel`, since no row comes any more; end_ns: stamp of the newest frame of all."""
+    def is_open(self, channel: int) -> bool:
+        """Whether a session is open on `channel`."""
+    def state(self, channel: int) -> bytes:
+        """What is known of the plug on `channel`, for `restore` in this or another process."""
+    def restore(self, channel: int, state: bytes) -> bool:
+        """Go on where `state` was made; False: it is of another kind, and nothing has changed."""

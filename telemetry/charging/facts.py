@@ -1,0 +1,141 @@
+"""What single messages say of a session: station, battery, vehicle, limits. By protocol.
+
+A row that is told becomes facts, by the names that `charging_session` has for them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from telemetry_core.rows.spec import RecordSpec
+
+from telemetry.charging.outcome import NEW_IN_2023
+
+Values = Mapping[str, Any]
+Facts = dict[str, Any]
+
+BATTERY_TYPES = {
+    1: "lead-acid",
+    2: "NiMH",
+    3: "LFP",
+    4: "LMO",
+    5: "LCO",
+    6: "NCM/NCA",
+    7: "Li-polymer",
+    8: "LTO",
+    255: "other",
+}
+_CHINA = timezone(timedelta(hours=8))
+_FEW_DIGITS = 0xFFFFFF00  # a charger of 2011 has one byte, and fills the others
+
+
+def physical(record: RecordSpec, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row, of its raw slots."""
+    specs = {field.name: field for field in record.fields}
+    return {name: _scaled(specs[name], value) for name, value in raw.items()}
+
+
+def _scaled(spec: Any, value: Any) -> Any:
+    if isinstance(value, str | bool):
+        return value
+    if spec.scale is not None:
+        return (value * spec.scale.multiplier + spec.scale.bias) / 10**spec.scale.decimals
+    return value * spec.factor + spec.offset
+
+
+def _chm(values: Values, _: int) -> Facts:
+    return {"has_chm": True, "chm_major": values.get("version_major")}
+
+
+def _crm(values: Values, _: int) -> Facts:
+    number, region = values.get("charger_number"), values.get("region")
+    if number and int(number) & _FEW_DIGITS == _FEW_DIGITS:
+        number = int(number) & 0xFF
+    return {"station": f"{int(number)}" if number else region or None}
+
+
+def _brm(values: Values, _: int) -> Facts:
+    serial = values.get("pack_serial")
+    battery_type = values.get("battery_type")
+    return {
+        "is_old": values.get("version_major") == 1 and values.get("version_minor") == 0,
+        "maker": values.get("manufacturer") or None,
+        "pack_serial": None if serial is None else int(serial),
+        "rated_ah": values.get("rated_capacity_ah"),
+        "battery_type": None if battery_type is None else BATTERY_TYPES.get(int(battery_type)),
+        "raw_vin": values.get("vin") or None,
+        "has_brm": True,
+    }
+
+
+def _bcp(values: Values, _: int) -> Facts:
+    return {"start_soc_pct": values.get("soc_pct")}
+
+
+def _cml(values: Values, _: int) -> Facts:
+    current_a = values.get("max_current_a")
+    return {
+        "max_voltage_v": values.get("max_voltage_v"),
+        "max_current_a": None if current_a is None else abs(current_a),
+        "has_short_cml": "min_current_a" not in values,
+    }
+
+
+def _cts(values: Values, time_ns: int) -> Facts:
+    """The station's clock, which has no zone: taken as local time in China."""
+    names = ("year", "month", "day", "hour", "minute", "second")
+    if not all(name in values for name in names):
+        return {}
+    try:
+        year, month, day, hour, minute, second = (int(values[name]) for name in names)
+        told = datetime(year, month, day, hour, minute, second, tzinfo=_CHINA)
+    except ValueError:
+        return {}
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return {"station_clock_offset_s": (told - epoch) / timedelta(seconds=1) - time_ns / 1e9}
+
+
+def _bsd(values: Values, _: int) -> Facts:
+    return {"end_soc_pct": values.get("soc_pct")}
+
+
+def _csd(values: Values, _: int) -> Facts:
+    energy_kwh = values.get("energy_kwh")
+    return {"station_energy_wh": None if energy_kwh is None else energy_kwh * 1000}
+
+
+_GBT27930: Mapping[str, Callable[[Values, int], Facts]] = {
+    "gbt27930_CHM": _chm,
+    "gbt27930_CRM": _crm,
+    "gbt27930_BRM": _brm,
+    "gbt27930_BCP": _bcp,
+    "gbt27930_CML": _cml,
+    "gbt27930_CTS": _cts,
+    "gbt27930_BSD": _bsd,
+    "gbt27930_CSD": _csd,
+}
+
+
+def facts(record: RecordSpec, raw: Mapping[str, Any], time_ns: int) -> Facts:
+    """What the row says; a fact that is None is not known."""
+    found = _GBT27930.get(record.measurement)
+    return found(physical(record, raw), time_ns) if found else {}
+
+
+def words(record: RecordSpec, raw: Mapping[str, Any]) -> str:
+    """All values of a row, for people: `version 2.0, result 1`."""
+    values = physical(record, raw).items()
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value if isinstance(value, str) else f'{value:g}'}"
+        for name, value in values
+    )
+
+
+def edition(known: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """The edition of GB/T 27930, by what a session has shown.
+
+    names: of the signals of its stops and errors.
+    """
+    if known.get("is_old") or (known.get("has_short_cml") and not known.get("has_chm")):
+        return "2011"
+    return "2023" if NEW_IN_2023 & set(names) else "2015"

@@ -1,0 +1,1 @@
+"""What the follower listens for, one table of signs and deadlines a protocol."""

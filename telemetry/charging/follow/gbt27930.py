@@ -1,0 +1,152 @@
+"""GB/T 27930: who sends what in which phase, and what is due when.
+
+Sources: GB/T 27930-2011 (timeouts, bits), public transcripts of the edition of 2015, and captures. A listener
+judges sessions of 2011 by 1 s, too, since jitter alone exceeds their limit of 100 ms.
+"""
+
+from telemetry_core.rules.follow_spec import FollowedPhase, Side, SignKind, Tell
+
+from telemetry.charging.follow.table import DeadlineEntry, FollowTable, SignEntry
+
+_VEHICLE, _CHARGER = Side.VEHICLE, Side.CHARGER
+_HANDSHAKE = FollowedPhase.HANDSHAKE
+_RECOGNITION = FollowedPhase.RECOGNITION
+_CONFIGURATION = FollowedPhase.CONFIGURATION
+_CHARGING = FollowedPhase.CHARGING
+_STOPPING = FollowedPhase.STOPPING
+_ENDED = FollowedPhase.ENDED
+_READY = 0xAA
+_PAUSE, _RESUME = SignKind.PAUSE, SignKind.RESUME
+_BSM_STATES = (
+    "cell_voltage_state",
+    "soc_state",
+    "current_state",
+    "temperature_state",
+    "insulation_state",
+    "connector_state",
+)
+_BST = (
+    "soc_reached",
+    "voltage_reached",
+    "cell_voltage_reached",
+    "charger_stopped",
+    "insulation_fault",
+    "connector_overtemperature",
+    "component_overtemperature",
+    "connector_fault",
+    "battery_overtemperature",
+    "relay_fault",
+    "cc2_fault",
+    "other_fault",
+    "current_too_high",
+    "voltage_abnormal",
+    "parameter_mismatch",
+)
+_CST = (
+    "condition_reached",
+    "stopped_by_person",
+    "fault",
+    "vehicle_stopped",
+    "charger_overtemperature",
+    "connector_fault",
+    "internal_overtemperature",
+    "energy_not_deliverable",
+    "emergency_stop",
+    "other_fault",
+    "self_check_fault",
+    "precharge_fault",
+    "current_mismatch",
+    "voltage_abnormal",
+    "parameter_mismatch",
+)
+_BEM = (
+    "crm_00_timeout",
+    "crm_aa_timeout",
+    "cts_cml_timeout",
+    "cro_timeout",
+    "ccs_timeout",
+    "cst_timeout",
+    "csd_timeout",
+)
+_CEM = (
+    "brm_timeout",
+    "bcp_timeout",
+    "bro_timeout",
+    "bcs_timeout",
+    "bcl_timeout",
+    "bst_timeout",
+    "bsd_timeout",
+    "bsm_timeout",
+)
+
+GBT27930 = FollowTable(
+    "gbt27930",
+    signs=(
+        SignEntry("CHM", "CHM", _CHARGER, _HANDSHAKE, SignKind.BEGIN),
+        SignEntry("BHM", "BHM", _VEHICLE, _HANDSHAKE),
+        SignEntry("CRM", "CRM", _CHARGER, _RECOGNITION, SignKind.AGAIN, when=("recognition", 0)),
+        SignEntry("CRM(AA)", "CRM", _CHARGER, _RECOGNITION, when=("recognition", _READY)),
+        SignEntry("BRM", "BRM", _VEHICLE, _RECOGNITION),
+        SignEntry("BRM of 2011", "BRM", _VEHICLE, kind=SignKind.OLD, when=("version_minor", 0)),
+        SignEntry("BCP", "BCP", _VEHICLE, _CONFIGURATION),
+        SignEntry("CTS", "CTS", _CHARGER, _CONFIGURATION),
+        SignEntry("CML", "CML", _CHARGER, _CONFIGURATION),
+        SignEntry("CML of 2011", "CML", _CHARGER, kind=SignKind.OLD, lacks="min_current_a", unless="CHM"),
+        SignEntry("BRO", "BRO", _VEHICLE, _CONFIGURATION),
+        SignEntry("BRO(AA)", "BRO", _VEHICLE, _CONFIGURATION, when=("ready", _READY)),
+        SignEntry("CRO", "CRO", _CHARGER, _CONFIGURATION),
+        SignEntry("CRO(AA)", "CRO", _CHARGER, _CONFIGURATION, when=("ready", _READY)),
+        SignEntry("BCL", "BCL", _VEHICLE, _CHARGING),
+        SignEntry("BCS", "BCS", _VEHICLE, _CHARGING),
+        SignEntry("CCS", "CCS", _CHARGER, _CHARGING),
+        SignEntry("CCS paused", "CCS", _CHARGER, kind=_PAUSE, when=("permitted", 0)),
+        SignEntry("CCS permitted", "CCS", _CHARGER, kind=_RESUME, when=("permitted", 1)),
+        SignEntry("BSM", "BSM", _VEHICLE, _CHARGING),
+        SignEntry("BSM paused", "BSM", _VEHICLE, kind=_PAUSE, when=("permitted", 0), zeros=_BSM_STATES),
+        SignEntry("BSM permitted", "BSM", _VEHICLE, kind=_RESUME, when=("permitted", 1)),
+        SignEntry("BMV", "BMV", _VEHICLE, _CHARGING),
+        SignEntry("BMT", "BMT", _VEHICLE, _CHARGING),
+        SignEntry("BSP", "BSP", _VEHICLE, _CHARGING),
+        SignEntry("BST", "BST", _VEHICLE, _STOPPING, SignKind.STOP, reasons=_BST),
+        SignEntry("CST", "CST", _CHARGER, _STOPPING, SignKind.STOP, reasons=_CST),
+        SignEntry("BSD", "BSD", _VEHICLE, _ENDED),
+        SignEntry("CSD", "CSD", _CHARGER, _ENDED),
+        SignEntry("BEM", "BEM", _VEHICLE, kind=SignKind.ERROR, reasons=_BEM),
+        SignEntry("CEM", "CEM", _CHARGER, kind=SignKind.ERROR, reasons=_CEM),
+        SignEntry("CFC", "CFC", _CHARGER, kind=SignKind.DOUBT, is_optional=True),
+        SignEntry("BFC", "BFC", _VEHICLE, kind=SignKind.DOUBT, is_optional=True),
+        SignEntry("VNC", "VNC", _CHARGER, kind=SignKind.UNKNOWN, is_optional=True),
+        SignEntry("VNB", "VNB", _VEHICLE, kind=SignKind.UNKNOWN, is_optional=True),
+    ),
+    deadlines=(
+        DeadlineEntry("BHM", 10, _HANDSHAKE, _HANDSHAKE, since="CHM"),
+        DeadlineEntry("CRM", 30, _HANDSHAKE, _HANDSHAKE, since="CHM"),
+        DeadlineEntry("BRM", 5, _RECOGNITION, _RECOGNITION, since="CRM"),
+        DeadlineEntry("CRM(AA)", 5, _RECOGNITION, _RECOGNITION, since="BRM"),
+        DeadlineEntry("BCP", 5, _RECOGNITION, _RECOGNITION, since="CRM(AA)"),
+        DeadlineEntry("CML", 5, _CONFIGURATION, _CONFIGURATION, since="BCP"),
+        DeadlineEntry("BRO", 5, _CONFIGURATION, _CONFIGURATION, since="CML"),
+        DeadlineEntry("BRO(AA)", 60, _CONFIGURATION, _CONFIGURATION, since="BRO"),
+        DeadlineEntry("CRO", 5, _CONFIGURATION, _CONFIGURATION, since="BRO(AA)"),
+        DeadlineEntry("CRO(AA)", 60, _CONFIGURATION, _CONFIGURATION, since="CRO"),
+        DeadlineEntry("BCL", 1, _CHARGING, _CHARGING, is_periodic=True),
+        DeadlineEntry("CCS", 1, _CHARGING, _CHARGING, is_periodic=True),
+        DeadlineEntry("BCS", 5, _CHARGING, _CHARGING, is_periodic=True),
+        DeadlineEntry("BSM", 5, _CHARGING, _CHARGING, is_periodic=True, once_heard=True),
+        DeadlineEntry("CST", 5, _STOPPING, _STOPPING, since="BST"),
+        DeadlineEntry("BST", 5, _STOPPING, _STOPPING, since="CST"),
+        DeadlineEntry("BSD", 10, _STOPPING, _STOPPING),
+        DeadlineEntry("CSD", 10, _STOPPING, _ENDED),
+    ),
+    tells={
+        "CHM": Tell.CHANGES,
+        "CRM": Tell.CHANGES,
+        "BRM": Tell.CHANGES,
+        "BCP": Tell.CHANGES,
+        "CTS": Tell.ONCE,
+        "CML": Tell.CHANGES,
+        "BSD": Tell.CHANGES,
+        "CSD": Tell.CHANGES,
+    },
+    minutes=("CCS", "charged_min"),
+)

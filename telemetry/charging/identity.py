@@ -1,0 +1,54 @@
+"""Who charges: the vehicle's number, shown as configured, and the identity of its pack.
+
+Promises:
+- A VIN leaves the service as a digest that only this installation can make, unless configured otherwise.
+- A vehicle has MOST_PACKS packs at most. A tag value more would be a series more, for ever.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+MOST_PACKS = 64
+_DIGITS = 12
+_NOTHING = (0, 0xFFFFFFFF)
+
+
+def shown_vin(vin: str, form: str, key: bytes) -> str | None:
+    """`vin` as `form` (digest, plain, off) has it; None: it is not shown."""
+    if not vin or form == "off":
+        return None
+    if form == "plain":
+        return vin
+    return hmac.new(key, vin.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:_DIGITS]
+
+
+def pack_identity(maker: str, serial: int | None) -> str | None:
+    """The pack's own name, of maker and serial number; None: it says none that tells it from others."""
+    if serial is None or serial in _NOTHING:
+        return None
+    letters = "".join(letter for letter in maker if letter.isalnum())
+    return f"{letters}-{serial:08X}" if letters else f"{serial:08X}"
+
+
+class PackRegister:
+    """The packs of one vehicle."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self.refused = 0
+
+    def name(self, identity: str | None, configured: str) -> str:
+        """The tag for a pack: its identity, or `configured` where it has none or there are too many."""
+        if identity is None:
+            return configured
+        if identity not in self._known and len(self._known) >= MOST_PACKS:
+            self.refused += 1
+            return configured
+        self._known.add(identity)
+        return identity
+
+
+def is_swapped(last: Mapping[str, str | None], vin: str | None, pack: str | None) -> bool:
+    """Whether another pack is in the vehicle that was seen last."""
+    return bool(pack and last.get("pack") and last["pack"] != pack and last.get("vin") == vin)

@@ -1,0 +1,72 @@
+"""How a session ended: from what was told of its last attempt to outcome, side and reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telemetry_core.rules.follow_spec import End, Side
+
+SIDE_NAMES = {int(Side.VEHICLE): "vehicle", int(Side.CHARGER): "charger"}
+ANSWERS = {"charger_stopped": "charger", "vehicle_stopped": "vehicle"}  # a stop that answers the other side's
+UNEXPLAINED = "unexplained"
+NEW_IN_2023 = frozenset(("parameter_mismatch", "self_check_fault", "precharge_fault", "bsm_timeout"))
+_IN_2011 = {"relay_fault": "other_fault"}  # B3.3 of BST, which the edition of 2015 gave another meaning
+_NOT_IN_2011 = NEW_IN_2023 | {"charger_stopped", "vehicle_stopped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The first stop or error of a side, in one attempt: names of the signals that were set."""
+
+    is_error: bool
+    side: str
+    names: tuple[str, ...]
+
+
+def in_edition(names: Sequence[str], side: str, edition: str | None) -> tuple[str, ...]:
+    """The names as the session's edition has them."""
+    if edition != "2011":
+        return tuple(sorted(names))
+    renamed = (_IN_2011.get(name, name) if side == "vehicle" else name for name in names)
+    return tuple(sorted({name for name in renamed if name not in _NOT_IN_2011}))
+
+
+def who_and_why(words: Sequence[Word], edition: str | None) -> tuple[str | None, str | None]:
+    """Side and reason of an attempt's end, by its words in their order; None: nobody said anything."""
+    if not words:
+        return None, None
+    first = words[0]
+    if first.is_error:
+        return first.side, ",".join(in_edition(first.names, first.side, edition))
+    reasons = _reasons(first, edition)
+    side = first.side
+    answered = [ANSWERS[name] for name in first.names if name in ANSWERS]
+    if answered and not reasons and answered[0] != side:  # the stop that it answers was not heard
+        side = answered[0]
+        others = (word for word in words if not word.is_error and word.side == side)
+        reasons = next((_reasons(word, edition) for word in others), ())
+    return side, ",".join(reasons) or UNEXPLAINED
+
+
+def _reasons(word: Word, edition: str | None) -> tuple[str, ...]:
+    return tuple(name for name in in_edition(word.names, word.side, edition) if name not in ANSWERS)
+
+
+def outcome(
+    end: End, words: Sequence[Word], *, has_statistics: bool, has_charged: bool, failed_before: bool
+) -> str:
+    """One of OUTCOMES.
+
+    words: of the last attempt. has_statistics: BSD or CSD were seen in it; has_charged: it reached charging;
+    failed_before: an earlier attempt ended in an error.
+    """
+    if words and not words[0].is_error:
+        return "complete" if has_statistics else "stopped"
+    if words:
+        return "error"
+    if has_statistics or end is End.BELOW:
+        return "complete"
+    if end is End.FINISHED:
+        return "unfinished"
+    if has_charged:
+        return "cut"
+    return "error" if failed_before else "failed"

@@ -1,0 +1,73 @@
+"""What the tracker makes, as points of the data model.
+
+Promises: a row that replaces an earlier one has every field that the earlier one may have had. So an open
+session has an empty `outcome`, `stop_side` and `stop_reason`: the database would keep what a row leaves out.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from telemetry.charging.session import CurvePoint, Phase, Session
+from telemetry.charging.tracker import CurveRow, PhaseRow, PhaseWord
+from telemetry.model.measurements import CHARGER, CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION
+
+REPLACING = frozenset((CHARGING_SESSION.name, CHARGING_PHASE.name))  # rows that replace earlier ones
+_CAN_VANISH = ("outcome", "stop_side", "stop_reason")
+
+
+class Point(NamedTuple):
+    """One row: what `telemetry.model.point.line` takes."""
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, float | bool | str]
+    time_ns: int
+
+
+def point(
+    content: Session | PhaseRow | CurveRow | PhaseWord, vehicle: str, time_ns: int, shift_ns: int = 0
+) -> Point:
+    """The row of `content`.
+
+    time_ns: when it was made, of what has no stamp of its own; shift_ns: is added to each stamp.
+    """
+    match content:
+        case Session():
+            fields = dict.fromkeys(_CAN_VANISH, "") | dict(content.values())
+            return Point(CHARGING_SESSION.name, _tags(content), fields, content.start_ns + shift_ns)
+        case PhaseRow(session, phase):
+            fields = _phase(phase) | _start(session, shift_ns)
+            return Point(CHARGING_PHASE.name, _tags(session), fields, phase.start_ns + shift_ns)
+        case CurveRow(session, percent):
+            fields = _percent(percent) | _start(session, shift_ns)
+            return Point(CHARGING_CURVE.name, _tags(session), fields, percent.at_ns + shift_ns)
+        case PhaseWord(charger, source, phase_name):
+            tags = {"vehicle": vehicle, "charger": charger, "source": source}
+            return Point(CHARGER.name, tags, {"phase": phase_name}, time_ns + shift_ns)
+
+
+def rfc3339(time_ns: int) -> str:
+    """A stamp as text, in UTC, with all nine digits."""
+    seconds, ns = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
+
+
+def _tags(session: Session) -> dict[str, str]:
+    return {"vehicle": session.vehicle, "pack": session.pack, "charger": session.charger}
+
+
+Fields = dict[str, float | bool | str]
+
+
+def _start(session: Session, shift_ns: int) -> Fields:
+    return {"session_start": rfc3339(session.start_ns + shift_ns)}
+
+
+def _phase(phase: Phase) -> Fields:
+    return {"attempt": float(phase.attempt), "phase": phase.phase, "duration_s": phase.duration_s}
+
+
+def _percent(percent: CurvePoint) -> Fields:
+    named = {field.name: getattr(percent, field.name, None) for field in CHARGING_CURVE.fields}
+    return {name: value for name, value in named.items() if value is not None}
