@@ -67,7 +67,7 @@ def fleet_lines() -> tuple[bytes, ...]:
     vehicles = chain.from_iterable(
         chain(_charger_lines(vehicle), _gateway_lines(vehicle)) for vehicle in VEHICLES
     )
-    return (*packs, *vehicles, *_event_lines(), *drive_lines(), *charge_lines())
+    return (*packs, *vehicles, *charge_lines(), *_event_lines(), *drive_lines())
 
 
 def load_fleet(database: Database) -> None:

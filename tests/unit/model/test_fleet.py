@@ -5,6 +5,7 @@ from line_protocol_parser import parse_line
 
 from telemetry.model.measurements import MEASUREMENTS, Kind
 from tests.support.fleet import PACKS, VAN7, minutes
+from tests.support.fleet_charges import charge_lines
 from tests.support.fleet_lines import fleet_lines
 
 pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once
@@ -20,7 +21,7 @@ def model_name(measurement: str, field: str) -> str:
 
 def test_every_field_and_tag_is_the_data_models_own_and_of_its_kind() -> None:
     seen = set()
-    for text in fleet_lines()[::97] + fleet_lines()[-60:]:
+    for text in fleet_lines()[::97] + fleet_lines()[-60:] + tuple(charge_lines()):
         point = parse_line(text.decode())
         measurement = MEASUREMENTS[point["measurement"]]
         kinds = {field.name: KINDS[field.kind] for field in measurement.fields}
@@ -28,7 +29,9 @@ def test_every_field_and_tag_is_the_data_models_own_and_of_its_kind() -> None:
         for name, value in point["fields"].items():
             assert type(value) is kinds[model_name(measurement.name, name)], (measurement.name, name)
         seen.add(measurement.name)
-    assert seen == {"battery", "cells", "charger", "event", "gateway"}
+    assert seen == {
+        *("battery", "cells", "charger", "charging_curve", "charging_session", "event", "gateway"),
+    }
 
 
 def test_no_point_is_written_twice() -> None:
