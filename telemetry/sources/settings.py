@@ -26,6 +26,7 @@ from telemetry.toml_table import TomlTable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")  # of sources: they are parts of counter names
 NO_PROTOCOLS = BusProtocols()
+LEAST_WAIT_S = 0.5  # of wall time: no wait for a frame of a simulator is shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,14 @@ class SourceSettings(ABC):
     def count_gap_ns(self) -> int | None:
         """Up to which distance of two readings the flow between them is counted; None: as everywhere."""
         return None
+
+    @property
+    def least_wait_ns(self) -> int:
+        """In the time of its stamps, what no wait for a frame is shorter than; 0 without simulated time.
+
+        A simulator that runs fast multiplies what this machine delays: at 60x, 12.5 ms are 750 ms.
+        """
+        return 0 if self.simulated_time is None else round(LEAST_WAIT_S * self.simulated_time.scale * 1e9)
 
     @property
     def is_paced(self) -> bool:

@@ -21,6 +21,7 @@ class Binding:
     channel: what csv and ndjson call it; empty: as `tag`
     address: of the one device whose frames it has, in hexadecimal; empty: it has none, or has several
     by_order: stamps say nothing of pauses (simulated time), so that pages of cells are ordered by number
+    least_wait_ns: no time-out is shorter, in the time of its stamps: a fast simulator multiplies delays
     """
 
     bus: int
@@ -31,6 +32,7 @@ class Binding:
     channel: str = ""
     address: str = ""
     by_order: bool = False
+    least_wait_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class Gathering:
         """Frames of `channel` will come."""
         bus, isotp = channel.binding.bus, channel.binding.isotp
         rules = [(rule.id, rule.extended_addressing, rule.with_length) for rule in isotp]
-        self._transport.bind(channel.number, bus, j1939=channel.j1939, isotp=rules)
+        least_ns = channel.binding.least_wait_ns
+        self._transport.bind(channel.number, bus, j1939=channel.j1939, isotp=rules, least_wait_ns=least_ns)
         if self._protection is not None:
             self._protection.bind(channel.number, bus)
         source = channel.binding.source

@@ -71,6 +71,7 @@ class Composition:
             isotp=source.isotp,
             has_error_frames=source.has_error_frames,
             by_order=source.has_scaled_time,
+            least_wait_ns=source.settings.least_wait_ns,
         )
 
 

@@ -27,11 +27,16 @@ class Wire:
     """A transport stage that hears one channel; what goes on, as candump would write it."""
 
     def __init__(
-        self, *, isotp: Sequence[tuple[int, bool, bool]] = (), spec: PlanSpec = NO_BUS, j1939: bool = True
+        self,
+        *,
+        isotp: Sequence[tuple[int, bool, bool]] = (),
+        spec: PlanSpec = NO_BUS,
+        j1939: bool = True,
+        least_wait_ns: int = 0,
     ) -> None:
         self.plan = Plan(spec, Schema(spec.records))
         self.transport = Transport(self.plan)
-        self.transport.bind(0, 0, j1939=j1939, isotp=isotp)
+        self.transport.bind(0, 0, j1939=j1939, isotp=isotp, least_wait_ns=least_wait_ns)
         self.time_ns = 1_700_000_000 * SECOND_NS
 
     def hear(self, *texts: str, after_ns: int = 1_000_000) -> list[tuple[str, str]]:

@@ -48,6 +48,7 @@ cdef struct SessionCounts:       # of a channel
 cdef class Sessions:
     cdef Session* items
     cdef Py_ssize_t count
+    cdef int64_t* least_ns       # of a channel: no limit is shorter than this
     cdef SessionCounts* counts   # one for each 16-bit channel number: untouched pages cost nothing
 
     cdef Session* find(self, uint16_t channel, bint is_j1939, uint64_t key) noexcept nogil

@@ -18,7 +18,8 @@ cdef class Sessions:
     def __cinit__(self):
         self.items = <Session*>calloc(MAX_SESSIONS, sizeof(Session))
         self.counts = <SessionCounts*>calloc(CHANNELS, sizeof(SessionCounts))
-        if self.items == NULL or self.counts == NULL:
+        self.least_ns = <int64_t*>calloc(CHANNELS, sizeof(int64_t))
+        if self.items == NULL or self.counts == NULL or self.least_ns == NULL:
             raise MemoryError
 
     def __dealloc__(self):
@@ -27,6 +28,7 @@ cdef class Sessions:
             free(self.items[index].payload)
         free(self.items)
         free(self.counts)
+        free(self.least_ns)
 
     cdef Session* find(self, uint16_t channel, bint is_j1939, uint64_t key) noexcept nogil:
         cdef Py_ssize_t index
@@ -106,5 +108,6 @@ cdef class Sessions:
             index -= 1
             session = &self.items[index]
             if (session.channel == channel and now_ns > session.last_ns
-                    and <uint64_t>now_ns - <uint64_t>session.last_ns > <uint64_t>session.limit_ns):
+                    and <uint64_t>now_ns - <uint64_t>session.last_ns
+                        > <uint64_t>max(session.limit_ns, self.least_ns[channel])):
                 self.end(session, END_TIMEOUT)

@@ -15,13 +15,20 @@ class Transport:
     def is_idle(self) -> bool: ...
     def __init__(self, plan: Plan) -> None: ...
     def bind(
-        self, channel: int, bus: int, *, j1939: bool = False, isotp: Sequence[tuple[int, bool, bool]] = ()
+        self,
+        channel: int,
+        bus: int,
+        *,
+        j1939: bool = False,
+        isotp: Sequence[tuple[int, bool, bool]] = (),
+        least_wait_ns: int = 0,
     ) -> None:
         """Set what to listen for on a channel, and which bus of the plan it is (-1: none).
 
         `isotp` holds, once for each id: the id with its ID_* bits, whether addressing is extended, and
-        whether the low byte of its length precedes the payload. Raises IndexError for a bus that the plan
-        does not have.
+        whether the low byte of its length precedes the payload. No limit of time is shorter than
+        `least_wait_ns`: a simulator that runs fast multiplies what the machine delays. Raises IndexError for
+        a bus that the plan does not have.
         """
     def reassemble(self, frames: FrameBatch) -> FrameBatch:
         """Return the frames for the decoder.

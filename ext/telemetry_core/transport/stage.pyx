@@ -11,7 +11,7 @@ Promises:
 Relies on `j1939` and `isotp` for what a frame means.
 """
 
-from libc.stdint cimport uint16_t
+from libc.stdint cimport int64_t, uint16_t
 from libc.stdlib cimport calloc, free
 
 from telemetry_core.frames.batch cimport Frame, FrameBatch, payload
@@ -49,11 +49,12 @@ cdef class Transport:
                 free(self.listening[channel].rules)
         free(self.listening)
 
-    def bind(self, uint16_t channel, Py_ssize_t bus, *, bint j1939=False, isotp=()):
+    def bind(self, uint16_t channel, Py_ssize_t bus, *, bint j1939=False, isotp=(), int64_t least_wait_ns=0):
         """Set what to listen for on a channel, and which bus of the plan it is (-1: none).
 
         `isotp` holds, once for each id: the id with its ID_* bits, whether addressing is extended, and whether the
-        low byte of its length precedes the payload. Raises IndexError for a bus that the plan does not have.
+        low byte of its length precedes the payload. No limit of time is shorter than `least_wait_ns`: a simulator
+        that runs fast multiplies what the machine delays. Raises IndexError for a bus that the plan does not have.
         """
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
@@ -70,6 +71,7 @@ cdef class Transport:
             rules[index].with_length = bool(with_length)
         listening.bus = <uint16_t>(bus + 1)
         listening.j1939 = j1939
+        self.sessions.least_ns[channel] = least_wait_ns
         if j1939 or isotp:
             self.is_idle = False
 

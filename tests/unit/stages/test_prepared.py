@@ -67,3 +67,5 @@ def test_a_bus_in_simulated_time_has_its_cycles_by_the_order_of_its_pages(tmp_pa
     *_, bus, sim_bus = assemble_sources(prepared.composition.config.sources, ChannelTable(), FakeClock(), {})
     assert not prepared.composition.binding(bus, "bus").by_order
     assert prepared.composition.binding(sim_bus, "sim").by_order
+    assert prepared.composition.binding(bus, "bus").least_wait_ns == 0
+    assert prepared.composition.binding(sim_bus, "sim").least_wait_ns == 30_000_000_000  # 0.5 s at 60x

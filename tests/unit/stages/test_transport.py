@@ -111,6 +111,15 @@ def test_an_abort_of_either_side_at_any_point_ends_the_session(abort: str, heard
     assert wire.hear(BCS[3]) == [("1CEB56F4", "022B00FFFFFFFFFF")]
 
 
+def test_a_simulators_frames_may_be_as_late_as_its_scale_makes_them() -> None:
+    """At 60x a delay of 25 ms is one of 1.5 s: more than T1 and T2, less than half a second of wall time."""
+    late_ns, least_wait_ns = 1_500_000_000, 30_000_000_000
+    assert BCS_PAYLOAD not in Wire().hear(*BCS, after_ns=late_ns)
+    assert BCS_PAYLOAD in Wire(least_wait_ns=least_wait_ns).hear(*BCS, after_ns=late_ns)
+    wire = Wire(least_wait_ns=least_wait_ns)
+    assert BCS_PAYLOAD not in wire.hear(*BCS, after_ns=least_wait_ns + 1)
+
+
 def test_an_abort_of_another_message_ends_nothing() -> None:
     wire = Wire()
     wire.hear(*BCS[:3])
