@@ -38,7 +38,8 @@ _DATABASES: Mapping[str, Words] = {
 }
 _PROTOCOLS: Mapping[str, Words] = {
     "protocol": _words(
-        "what is spoken on the bus, a name or a list of names, beside `databases` or in place of them",
+        "what is spoken on the bus, a name or a list of names, beside `databases` or in place of them: see"
+        " [DC charging](protocols/gbt27930.md)",
         "none",
     ),
     "charger": _words("with `protocol`: the tag `charger` of what it says about the charger"),

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGES = [*ROOT.glob("*.md"), ROOT / "dashboards/README.md", *ROOT.glob("docs/*.md")]
+PAGES = [
+    *ROOT.glob("*.md"),
+    ROOT / "dashboards/README.md",
+    *ROOT.glob("docs/*.md"),
+    *ROOT.glob("docs/protocols/*.md"),
+]
 FOLDERS = {entry.name for entry in ROOT.iterdir() if entry.is_dir()} - {".venv", ".git", "build"}
 OURS = {folder for folder in FOLDERS if (ROOT / folder / "__init__.py").exists()}
 
