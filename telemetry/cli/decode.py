@@ -27,18 +27,16 @@ from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.captures import CaptureDecoder, OneProtocol
 from telemetry.decode.channels import ACCOUNT, ChannelPlan, Channels, plan_channels
 from telemetry.decode.logs import LogDecoder
+from telemetry.decode.of_databases import stages_of_databases
 from telemetry.decode.one_bus import stages_of
 from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
-from telemetry.decode.selection import select
 from telemetry.decode.times import Times
 from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import EXIT_OK, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
-from telemetry.rules.protect import protect
-from telemetry.rules.protect_entry import load_protect_entries
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.row_sink import RowSink
 from telemetry.stages.stages import Stages
@@ -344,11 +342,14 @@ def _decoders(
     )
     plan = load_plan(channels.databases, user_cache_directory())
     screen.warn(plan.warnings)
-    protected = protect(plan.spec, load_protect_entries(arguments.protect) if arguments.protect else ())
     files = [database.file for database in arguments.dbc] + ([arguments.protect] if arguments.protect else [])
-    spec = select(protected.spec, arguments.signal) if arguments.signal else protected.spec
-    stages = partial(
-        Stages, spec, None, protection=protected.rules, vehicle=vehicle, output=output, rows_to=rows_to
+    stages = stages_of_databases(
+        plan.spec,
+        output,
+        vehicle,
+        protect_file=arguments.protect,
+        signals=arguments.signal,
+        rows_to=rows_to,
     )
     return of_logs(stages, channels), files
 

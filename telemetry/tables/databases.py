@@ -8,6 +8,8 @@ from telemetry.databases.bus import LoadedPlan
 from telemetry.databases.files import database_files
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
+from telemetry.errors import UsageError
+from telemetry.model.ids import parse_id_masks
 from telemetry.tables.warn import warn
 
 FilePath = str | os.PathLike[str]
@@ -46,6 +48,7 @@ def load_databases(
     j1939: bool = False,
     keep_not_available: bool = False,
     value_texts: bool = False,
+    id_masks: Sequence[str] = (),
 ) -> Databases:
     """Load DBC, ARXML, KCD and SYM files.
 
@@ -55,6 +58,7 @@ def load_databases(
     - `j1939`: match 29-bit ids by PGN even where messages do not declare it.
     - `keep_not_available`: J1939 "error" and "not available" are values too.
     - `value_texts`: a signal with a value table has a second column, SIGNAL_text, that holds the word.
+    - `id_masks`: the bits in which ids are compared, hexadecimal of 3 or 8 digits, at most one of each.
 
     Raises TelemetryError. What was left out of a file is a warning.
     """
@@ -71,10 +75,18 @@ def load_databases(
         j1939=j1939,
         keep_not_available=keep_not_available,
         value_texts=value_texts,
+        id_masks=_parsed(id_masks),
     )
     plan = load_plan(channels.databases, user_cache_directory())
     warn(plan.warnings)
     return Databases(channels, plan)
+
+
+def _parsed(id_masks: Sequence[str]) -> tuple[int, int]:
+    try:
+        return parse_id_masks(id_masks)
+    except ValueError as error:
+        raise UsageError(str(error), where="id_masks") from error
 
 
 def plan_of(databases: Databases) -> tuple[ChannelPlan, LoadedPlan]:

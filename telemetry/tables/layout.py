@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec, common_kind, kind_of
-from telemetry_core.rows.spec import FieldSpec, RecordSpec
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.model.measurements import EVENT, MEASUREMENTS
 
@@ -64,7 +64,9 @@ class _Table:
         return TableSpec(self._name, tuple(self._columns.values()), tuple(self._records))
 
     def _column(self, field: FieldSpec) -> int:
-        """Return the index of the field's column, which is there from now on."""
+        """Return the index of the field's column, which is there from now on; -1: it is never written."""
+        if field.kind is SlotKind.WORD and not field.texts:
+            return -1
         kind = kind_of(field)
         name = field.signal or field.name
         owner = (name, kind is ColumnKind.WORDS)

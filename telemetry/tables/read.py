@@ -2,19 +2,45 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
-from telemetry.decode.channels import ACCOUNT
+from telemetry.decode.channels import ACCOUNT, ChannelPlan
 from telemetry.decode.logs import LogDecoder
+from telemetry.decode.of_databases import stages_of_databases
+from telemetry.decode.one_bus import stages_of
 from telemetry.decode.output import FileDecoder
+from telemetry.decode.times import Times
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
+from telemetry.model.ids import IsoTpId, parse_id
+from telemetry.model.instant import Instant, read_instant
 from telemetry.stages.formats import OutputFormat
-from telemetry.stages.stages import Stages
 from telemetry.tables.databases import Databases, FilePath, Files, load_databases, plan_of
 from telemetry.tables.sink import TableSink
 from telemetry.tables.table import Table, Tables
 from telemetry.tables.warn import warn
+
+Time = str | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What of the logs is wanted, and how frames are put together and checked."""
+
+    signals: Sequence[str]
+    isotp: Sequence[IsoTpId]
+    id_masks: Sequence[str]
+    protect: Path | None
+    times: Times
+
+    def given(self, *, times_too: bool = False) -> list[str]:
+        """Return the arguments that were given, of those that a configuration or a serial port decides."""
+        given = {each: getattr(self, each) for each in ("signals", "isotp", "id_masks", "protect")}
+        if times_too:
+            given |= {"from_time": self.times.start, "to_time": self.times.stop}
+        return [name for name, value in given.items() if value]
 
 
 def read(
@@ -23,6 +49,14 @@ def read(
     config: FilePath | None = None,
     source: str = "",
     protocol: str | None = None,
+    signals: str | Sequence[str] = (),
+    from_time: Time | None = None,
+    to_time: Time | None = None,
+    protect: FilePath | None = None,
+    id_masks: Sequence[str] = (),
+    isotp: Sequence[str] = (),
+    isotp_length: bool = False,
+    isotp_extended_addressing: bool = False,
     jobs: int | None = None,
 ) -> Tables:
     """Decode logs, one after the other as if they were one, into a table a message or measurement.
@@ -32,7 +66,22 @@ def read(
     - `databases`: files as for `load_databases`, or what that has returned. Tables are messages.
     - `config`: a service's configuration. Tables are messages and its data model. `source` names the source
       that the logs are of, where channels do not say.
-    - `protocol`: the logs are text captures of serial ports that speak it. Tables are the data model.
+    - `protocol`: the logs are of a bus, or text captures of serial ports, that speak it. Tables are the data
+      model.
+
+    These choose what is read of CAN logs:
+
+    - `from_time`, `to_time`: frames from this time on and before that one. A time is a `datetime` with its
+      zone, or a text: `"+90"` are seconds since the first frame, others are seconds since 1970 or ISO 8601.
+    - `signals`: a glob of names, or several, as `SIGNAL` or `MESSAGE.SIGNAL`: these alone.
+
+    These say how frames become messages, where no configuration does:
+
+    - `protect`: a file with the [[protect]] by which counters and checksums are checked.
+    - `id_masks`: as for `load_databases`.
+    - `isotp`: ids, hexadecimal of 3 or 8 digits, whose frames are parts of ISO-TP messages. `isotp_length`:
+      the low byte of its length precedes each payload. `isotp_extended_addressing`: frames begin with an
+      address.
 
     `jobs` is the number of threads, by default one for each processor. Raises TelemetryError with the one
     line that the command would print. What the command warns of is a warning.
@@ -50,49 +99,100 @@ def read(
     paths = [Path(log) for log in logs]
     for path in paths:
         require_file(path)
+    chosen = _Chosen(
+        [signals] if isinstance(signals, str) else signals,
+        [IsoTpId(each, isotp_extended_addressing, isotp_length) for each in _isotp_ids(isotp)],
+        id_masks,
+        None if protect is None else Path(protect),
+        Times(start=_instant(from_time, "from_time"), stop=_instant(to_time, "to_time")),
+    )
     sink = TableSink()
     threads = jobs or len(os.sched_getaffinity(0))
     if databases is not None:
-        _run(_of_databases(sink, databases, threads), paths)
+        _run(_of_databases(sink, databases, chosen, threads), paths)
     elif config is not None:
-        _run(_configured(sink, Path(config), source, threads), paths)
+        _run(_configured(sink, Path(config), source, chosen, threads), paths)
     elif protocol is not None:
-        _run(_captured(sink, protocol), paths)
+        _run(_of_protocol(sink, protocol, chosen, threads), paths)
     return Tables(Table(batches) for batches in sink.take())
 
 
-def _of_databases(sink: TableSink, databases: Files | Databases, jobs: int) -> FileDecoder:
-    loaded = databases if isinstance(databases, Databases) else load_databases(databases)
+def _isotp_ids(isotp: Sequence[str]) -> Sequence[int]:
+    try:
+        return [parse_id(each) for each in dict.fromkeys(isotp)]
+    except ValueError as error:
+        raise UsageError(str(error), where="isotp") from error
+
+
+def _instant(time: Time | None, where: str) -> Instant | None:
+    if time is None:
+        return None
+    try:
+        return read_instant(time if isinstance(time, str) else time.isoformat())
+    except ValueError as error:
+        raise UsageError(str(error), where=where) from error
+
+
+def _refuse(names: Sequence[str], beside: str, hint: str) -> None:
+    if names:
+        raise UsageError(f"stands beside {beside}", where=names[0], hint=hint)
+
+
+def _of_databases(sink: TableSink, databases: Files | Databases, chosen: _Chosen, jobs: int) -> FileDecoder:
+    if isinstance(databases, Databases):
+        loaded = databases
+        _refuse(["id_masks"] if chosen.id_masks else [], "Databases", "load_databases takes it")
+    else:
+        loaded = load_databases(databases, id_masks=chosen.id_masks)
     channels, plan = plan_of(loaded)
-    stages = Stages(plan.spec, None, vehicle="unknown", output=OutputFormat.NDJSON, rows_to=sink)
-    return LogDecoder(stages, channels, jobs=jobs)
+    make_stages = stages_of_databases(
+        plan.spec,
+        OutputFormat.NDJSON,
+        "unknown",
+        protect_file=chosen.protect,
+        signals=chosen.signals,
+        signals_by="signals",
+        rows_to=sink,
+    )
+    channels = replace(channels, isotp=chosen.isotp)
+    return LogDecoder(make_stages(), channels, jobs=jobs, times=chosen.times)
 
 
-def _captured(sink: TableSink, protocol: str) -> FileDecoder:
+def _of_protocol(sink: TableSink, protocol: str, chosen: _Chosen, jobs: int) -> FileDecoder:
     from telemetry.decode.captures import CaptureDecoder, OneProtocol  # with all protocols
-    from telemetry.protocols.known import PROTOCOLS
+    from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 
+    _refuse([each for each in ("id_masks", "protect") if getattr(chosen, each)], "protocol", "leave it out")
+    if protocol in CAN_PROTOCOLS:
+        stages = stages_of(
+            CAN_PROTOCOLS[protocol], OutputFormat.NDJSON, "unknown", signals=chosen.signals, rows_to=sink
+        )
+        channels = ChannelPlan((), otherwise=0, isotp=chosen.isotp)
+        return LogDecoder(stages, channels, jobs=jobs, times=chosen.times)
     if protocol not in PROTOCOLS:
-        known = ", ".join(sorted(PROTOCOLS))
+        known = ", ".join(sorted((*PROTOCOLS, *CAN_PROTOCOLS)))
         raise UsageError(f"no protocol is called {protocol!r}", where="protocol", hint=f"known are {known}")
+    _refuse(chosen.given(times_too=True), "a serial protocol", "it is for logs of CAN")
     ports = OneProtocol(PROTOCOLS[protocol])
     stages = ports.stages(OutputFormat.NDJSON, "unknown", rows_to=sink)
     return CaptureDecoder(stages, ports, every_report=True)
 
 
-def _configured(sink: TableSink, file: Path, source: str, jobs: int) -> FileDecoder:
+def _configured(sink: TableSink, file: Path, source: str, chosen: _Chosen, jobs: int) -> FileDecoder:
     from telemetry.decode.captures import CaptureDecoder  # with all sources
     from telemetry.stages.offline import Recorded, read_offline
     from telemetry.stages.prepare import compose
     from telemetry.toml_document import read_document
 
+    _refuse(chosen.given(), "config", "the configuration decides it")
     composition = compose(read_offline(read_document(file)))
     warn(composition.loaded.warnings)
     recorded = Recorded(composition, source, account=ACCOUNT)
     stages = composition.make_stages(OutputFormat.NDJSON, rows_to=sink)
     if recorded.is_serial:
+        _refuse(chosen.given(times_too=True), "a serial source", "it is for logs of CAN")
         return CaptureDecoder(stages, recorded)
-    return LogDecoder(stages, recorded, jobs=jobs)
+    return LogDecoder(stages, recorded, jobs=jobs, times=chosen.times)
 
 
 def _run(decoder: FileDecoder, paths: Sequence[Path]) -> None:

@@ -51,6 +51,8 @@ cdef class Columns:
     cdef uint64_t** order
     cdef size_t order_room
     cdef list words              # a list a table: Words of each column, or None
+    cdef uint64_t* written       # of each record a mask of the fields that have a column, `mask_words` long
+    cdef Py_ssize_t mask_words
     cdef dict heads              # by name: (Words, list of addresses)
     cdef list full               # a Batches a table
 

@@ -5,7 +5,7 @@ Promises:
 
 - A value is the one that text outputs print, read back: numbers are the nearest double of the printed decimal, whole
   numbers are exact. A value that text leaves out (not finite, a raw value without a word) is absent.
-- A row without any field gives no row. Rows of a table keep their order, with the frame's own stamp.
+- A row without any field that has a column gives no row. Rows of a table keep their order, with the frame's own stamp.
 - Nothing moves while tables grow: they are lists of chunks, each one larger than the one before, up to `most_rows`.
 - No Python object is made for a value. A word is made once.
 
@@ -59,7 +59,11 @@ cdef class Columns:
         self.targets = <FieldColumn*>calloc(schema.field_count + 1, sizeof(FieldColumn))
         self.table_of = <int32_t*>calloc(schema.record_count + 1, sizeof(int32_t))
         self.plan = <TablePlan*>calloc(self.table_count + 1, sizeof(TablePlan))
-        if self.targets == NULL or self.table_of == NULL or self.plan == NULL:
+        cdef Py_ssize_t record
+        for record in range(schema.record_count):
+            self.mask_words = max(self.mask_words, schema.records[record].mask_words)
+        self.written = <uint64_t*>calloc(schema.record_count * self.mask_words + 1, sizeof(uint64_t))
+        if self.targets == NULL or self.table_of == NULL or self.plan == NULL or self.written == NULL:
             raise MemoryError
         try:
             self._lay_out(min(max(first_rows, <size_t>1), self.most_rows))
@@ -84,6 +88,7 @@ cdef class Columns:
         free(self.targets)
         free(self.table_of)
         free(self.plan)
+        free(self.written)
         free(self.order)
 
     cdef object _lay_out(self, size_t first_rows):
@@ -127,15 +132,19 @@ cdef class Columns:
         plan.head_codes[number] = <int32_t*><size_t>address
 
     cdef object _lay_out_record(self, Py_ssize_t table, Py_ssize_t record, columns):
-        cdef Py_ssize_t field = 0
+        cdef Py_ssize_t field
+        cdef uint32_t index
         cdef FieldColumn* target
         cdef Words words
         if not 0 <= record < self.schema.record_count:
             raise ValueError(f"there is no record {record}")
         spec = self.schema.specs[record]
         self.table_of[record] = table
-        for field, (field_spec, column) in enumerate(zip(spec.fields, columns, strict=True),
-                                                     self.schema.records[record].first_field):
+        for index, (field_spec, column) in enumerate(zip(spec.fields, columns, strict=True)):
+            if column < 0:
+                continue
+            self.written[record * self.mask_words + index // 64] |= <uint64_t>1 << (index % 64)
+            field = self.schema.records[record].first_field + index
             target = &self.targets[field]
             target.table = table
             target.column = column
@@ -286,7 +295,7 @@ cdef class Columns:
             if table >= 0:
                 any_field = 0
                 for word in range(record.mask_words):
-                    any_field |= row[HEAD_WORDS + word]
+                    any_field |= row[HEAD_WORDS + word] & self.written[(<RowHead*>row).record * self.mask_words + word]
                 if any_field:
                     plan = &self.plan[table]
                     plan.rows[plan.row_count] = row
@@ -377,6 +386,7 @@ cdef class Columns:
             for row in range(count):
                 in_all &= rows[row][HEAD_WORDS + word]
                 in_any |= rows[row][HEAD_WORDS + word]
+            in_any &= self.written[record * self.mask_words + word]
             for index in range(64 * word, min(64 * word + 64, layout.field_count)):
                 if (in_any >> (index % 64)) & 1:
                     self._add_column(chunk, layout.first_field + index, index, rows, first, count,

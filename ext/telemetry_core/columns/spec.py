@@ -33,7 +33,7 @@ class ColumnSpec:
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """One table, and the records whose rows go into it: each with the column of each of its fields."""
+    """One table, and the records whose rows go into it: each with the columns of its fields, -1: none."""
 
     name: str
     columns: tuple[ColumnSpec, ...]

@@ -54,6 +54,13 @@ def test_a_signal_called_like_the_column_of_another_has_its_own(names: tuple[str
     assert len({column.name for column in table.columns}) == 5
 
 
+def test_a_field_that_is_never_written_has_no_column() -> None:
+    """As `--signal` leaves a selector, whose values other signals need."""
+    table, _ = lay_out([RecordSpec("Pack", (FieldSpec("page", SlotKind.WORD), WHOLE))])
+    assert table.records == ((0, (-1, 3)),)
+    assert [column.name for column in table.columns] == ["time", "channel", "id", "a"]
+
+
 def test_a_message_called_like_a_measurement_of_the_data_model_stays_apart() -> None:
     message = RecordSpec("can_battery", (WHOLE,), message="battery")
     battery = RecordSpec("battery", (FieldSpec("voltage_v", SlotKind.FLOAT),), modelled=True)

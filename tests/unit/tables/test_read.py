@@ -1,7 +1,9 @@
 """`telemetry.read` and `open_log`: what they return, warn of and refuse. tests/integration has the values."""
 
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +96,64 @@ def test_a_channel_may_have_databases_of_its_own_and_a_folder_is_all_that_are_in
     assert len(telemetry.read("bus.log", databases=tmp_path)["Pack"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("bounds", "seconds"),
+    [
+        ({"from_time": "+0.4"}, [1.5]),
+        ({"to_time": "1.5"}, [1.000000001]),
+        ({"from_time": "1970-01-01T00:00:01Z", "to_time": "+0.4"}, [1.000000001]),
+        ({"from_time": datetime(1970, 1, 1, 0, 0, 1, 200_000, tzinfo=UTC)}, [1.5]),
+        ({"from_time": pd.Timestamp("1970-01-01T00:00:01.000000001Z")}, [1.000000001, 1.5]),
+        ({"from_time": pd.Timestamp("1970-01-01T00:00:01.000000002Z")}, [1.5]),
+    ],
+)
+def test_bounds_of_time_choose_frames(bounds: dict[str, Any], seconds: list[float]) -> None:
+    pack = telemetry.read("bus.log", databases="ev.dbc", **bounds)["Pack"]
+    assert pack.column("time").tolist() == [round(each * 1e9) for each in seconds]
+
+
+def test_globs_choose_signals() -> None:
+    for given in ("Volts", ["Pack.V*"]):
+        pack = telemetry.read("bus.log", databases="ev.dbc", signals=given)["Pack"]
+        assert pack.columns == ("time", "channel", "id", "Volts")
+        assert pack.column("Volts").tolist() == [400.0]
+
+
+def test_masks_compare_some_bits_of_ids() -> None:
+    Path("masked.log").write_text("(1.0) can0 105#00A00F0107\n(2.0) can0 205#00A00F0107\n")
+    of_files = telemetry.read("masked.log", databases="ev.dbc", id_masks=["7F0"])
+    loaded = telemetry.load_databases("ev.dbc", id_masks=["7F0"])
+    for tables in (of_files, telemetry.read("masked.log", databases=loaded)):
+        assert tables["Pack"].column("id").tolist() == [0x105]
+
+
+def test_messages_of_several_frames_are_put_together() -> None:
+    """ISO 15765-2: a first frame with 10 as the length, and the rest."""
+    Path("long.dbc").write_text(
+        'VERSION ""\nBU_: E\nBO_ 2024 Long: 10 E\n SG_ Last : 72|8@1+ (1,0) [0|0] "" E\n'
+    )
+    Path("long.log").write_text("(1.0) can0 7E8#100A000102030405\n(1.1) can0 7E8#2106070809555555\n")
+    for given in ("long.dbc", telemetry.load_databases("long.dbc")):
+        (last,) = telemetry.read("long.log", databases=given, isotp=["7E8"])["Long"].column("Last")
+        assert last == 9
+
+
+def test_frames_that_fail_their_check_are_left_out() -> None:
+    Path("alive.dbc").write_text(
+        'VERSION ""\nBU_: E\nBO_ 256 Pack: 2 E\n SG_ Alive : 0|8@1+ (1,0) [0|0] "" E\n'
+        ' SG_ Volts : 8|8@1+ (1,0) [0|0] "" E\n'
+    )
+    Path("alive.log").write_text("".join(f"({at}.0) can0 100#{at:02X}{at:02X}\n" for at in (1, 2, 2, 3)))
+    Path("alive.toml").write_text(
+        '[[protect]]\nmessage = "Pack"\nprofile = "counter"\ncounter = "Alive"\non_error = "drop"\n'
+    )
+    with pytest.warns(UserWarning) as caught:
+        tables = telemetry.read("alive.log", databases="alive.dbc", protect="alive.toml")
+    words = [str(each.message) for each in caught]
+    assert words == ["Pack: frames with a repeated counter: 1", "frames left out (bad counter): 1"]
+    assert tables["Pack"].column("Volts").tolist() == [1, 2, 3]
+
+
 def test_several_logs_are_one() -> None:
     assert len(telemetry.read("bus.log", Path("bus.log"), databases="ev.dbc", jobs=1)["Pack"]) == 4
 
@@ -111,15 +171,42 @@ def test_a_warning_of_the_command_is_a_warning_at_the_callers_line() -> None:
         ({}, "read: nothing says what the logs hold"),
         ({"databases": "ev.dbc", "protocol": "jbd"}, "read: databases and protocol say what the logs hold"),
         ({"databases": "missing.dbc"}, "missing.dbc: cannot be read: No such file"),
+        ({"databases": "ev.dbc", "from_time": "noon"}, "from_time: 'noon' is not a time like +90"),
+        (
+            {"databases": "ev.dbc", "to_time": pd.Timestamp("2023-01-01")},
+            "to_time: '2023-01-01T00:00:00' has no time zone",
+        ),
+        (
+            {"databases": "ev.dbc", "signals": "Vlots"},
+            'signals: no signal is called "Vlots" (nearest: Pack.Volts',
+        ),
+        ({"databases": "ev.dbc", "isotp": ["8FF"]}, "isotp: "),
+        ({"databases": "ev.dbc", "id_masks": ["F0F"]}, "id_masks: "),
+        ({"databases": "ev.dbc", "protect": "ev.toml"}, "ev.toml: "),
+        (
+            {"config": "gateway.toml", "signals": "Volts"},
+            "signals: stands beside config (the configuration decides it)",
+        ),
+        (
+            {"protocol": "jbd", "from_time": "+1"},
+            "from_time: stands beside a serial protocol (it is for logs of CAN)",
+        ),
+        ({"protocol": "jbd", "protect": "x.toml"}, "protect: stands beside protocol (leave it out)"),
         ({"protocol": "telegraph"}, "protocol: no protocol is called 'telegraph' (known are "),
         ({"config": "missing.toml"}, "missing.toml: "),
         ({"databases": "ev.dbc", "source": "can0"}, "source: stands without config"),
     ],
 )
-def test_what_cannot_be_read_is_one_line(arguments: dict[str, str], words: str) -> None:
+def test_what_cannot_be_read_is_one_line(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(telemetry.TelemetryError) as raised:
-        telemetry.read("bus.log", **arguments)  # type: ignore[arg-type]  # wrong on purpose
+        telemetry.read("bus.log", **arguments)
     assert str(raised.value).startswith(words)
+
+
+def test_masks_of_loaded_databases_were_given_before() -> None:
+    loaded = telemetry.load_databases("ev.dbc")
+    with pytest.raises(telemetry.TelemetryError, match=r"id_masks: stands beside Databases \(load_databases"):
+        telemetry.read("bus.log", databases=loaded, id_masks=["7F0"])
 
 
 def test_a_log_that_is_not_there_is_one_line() -> None:
