@@ -48,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         plan = load_plan(channels.databases, user_cache_directory())
         screen.warn(plan.warnings)
         extremes = _extremes(plan.spec, channels, arguments.logs, screen) if arguments.logs else None
-        found = suggest(list_messages(plan.spec, extremes), with_log=bool(arguments.logs))
+        found = suggest(
+            list_messages(plan.spec, {} if extremes is None else {"": extremes}),
+            with_log=bool(arguments.logs),
+        )
         if not found:
             names = ", ".join(str(database.file) for database in arguments.dbc)
             raise DataError("no signal looks like one of a battery or charger", where=names)

@@ -19,7 +19,6 @@ from telemetry.decode.selection import select
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.overview.listing import as_csv, as_json, as_table
-from telemetry.overview.shared_messages import SharedMessages
 from telemetry.overview.signals import Message, list_messages
 from telemetry.stages.stages import Stages
 
@@ -73,13 +72,15 @@ def _listed(
     if not logs:
         return list_messages(spec)
     stages = Stages(spec, None, vehicle="")
-    rows, extremes = LogRows(stages, channels), Extremes(stages.schema)
-    shared = SharedMessages(stages.schema)
+    rows = LogRows(stages, channels)
+    seen: list[Extremes] = []  # by channel
     for samples in rows.read(logs):
-        extremes.observe(samples)
-        shared.observe(samples)
-    screen.warn([*rows.warnings(), *shared.warnings([channel.binding.tag for channel in stages.channels])])
-    messages = list_messages(spec, extremes)
+        seen += [Extremes(stages.schema, channel.number) for channel in stages.channels[len(seen) :]]
+        for each in seen:
+            each.observe(samples)
+    screen.warn([*rows.warnings()])
+    names = [channel.binding.tag for channel in stages.channels]
+    messages = list_messages(spec, dict(zip(names, seen, strict=False)))
     if not any(message.rows for message in messages):
         where = ", ".join(map(str, logs))
         if not rows.frames_read:

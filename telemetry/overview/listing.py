@@ -8,7 +8,19 @@ from dataclasses import asdict
 
 from telemetry.overview.signals import Message, Signal
 
-COLUMNS = ("message", "id", "signal", "unit", "minimum", "maximum", "values", "lowest", "highest", "last")
+COLUMNS = (
+    "message",
+    "id",
+    "signal",
+    "unit",
+    "minimum",
+    "maximum",
+    "values",
+    "lowest",
+    "highest",
+    "last",
+    "channel",
+)
 _NUMBERS = ("lowest", "highest", "last")
 _GAP = "  "
 _WORDS_SHOWN = 4
@@ -26,6 +38,7 @@ def as_csv(messages: Sequence[Message]) -> str:
             row += [_number(signal.minimum), _number(signal.maximum)]
             if signal.seen is not None:
                 row += [str(signal.seen.values), signal.seen.lowest, signal.seen.highest, signal.seen.last]
+                row.append(message.channel)
             writer.writerow(row)
     return text.getvalue()
 
@@ -41,10 +54,11 @@ def as_table(messages: Sequence[Message], *, with_log: bool) -> str:
     rows = [(message, signal, _cells(signal)) for message in messages for signal in message.signals]
     widths = [max(map(len, column)) for column in zip(head, *(cells for _, _, cells in rows), strict=True)]
     lines = [_line(head, widths)]
+    channels = {message.channel for message in messages if message.channel}
     before: Message | None = None
     for message, signal, cells in rows:
         if message is not before:
-            lines += ["", _title(message)]
+            lines += ["", _title(message, with_channel=len(channels) > 1)]
             before = message
         words = _words(signal)
         lines.append(_line(cells, widths) + (f"{_GAP}{words}" if words else ""))
@@ -66,8 +80,10 @@ def _object(message: Message) -> str:
     return json.dumps({**asdict(message), "signals": signals}, ensure_ascii=False)
 
 
-def _title(message: Message) -> str:
+def _title(message: Message, *, with_channel: bool) -> str:
     words = [message.name, message.id, f"{message.byte_count} bytes"]
+    if with_channel and message.channel:
+        words.append(message.channel)
     if message.rows is not None:
         words.append(f"{message.rows:,} frames" if message.rows != 1 else "1 frame")
     if message.period_s:

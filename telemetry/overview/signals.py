@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from telemetry_core.decode.spec import MessageSpec, PlanSpec
 from telemetry_core.rows.batch import SampleBatch
@@ -48,9 +49,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a database.
+    """One message of a database, in a log on one channel.
 
-    rows: how many frames had a value of it; period_s: between them, on average.
+    rows: how many frames had a value of it; period_s: between them, on average; channel: "" where no log was
+    read, or all channels count as one.
     """
 
     name: str
@@ -59,24 +61,28 @@ class Message:
     rows: int | None
     period_s: float | None
     signals: tuple[Signal, ...]
+    channel: str = ""
 
 
-def list_messages(plan: PlanSpec, extremes: Extremes | None = None) -> list[Message]:
+def list_messages(plan: PlanSpec, seen: Mapping[str, Extremes] = MappingProxyType({})) -> list[Message]:
     """Return all messages with a signal, bus by bus, in the order of the database, each once.
 
-    extremes: what was seen of the plan's records.
+    seen: what was seen of the plan's records, by channel. A message that came on several is there for each.
     """
-    found: dict[tuple[str, int, bool, int], Message] = {}
+    found: dict[tuple[str, int, bool, int], list[Message]] = {}
     for bus in plan.buses:
         for message in bus.messages:
             key = (message.name, message.arbitration_id, message.extended, message.record)
             if message.signals and key not in found:
                 record = plan.records[message.record]
-                found[key] = _message(message, record, extremes.of(message.record) if extremes else None)
-    return list(found.values())
+                extents = {name: each.of(message.record) for name, each in seen.items()}
+                came = [(name, extent) for name, extent in extents.items() if extent.rows]
+                none: list[tuple[str, RecordExtent | None]] = [("", next(iter(extents.values()), None))]
+                found[key] = [_message(message, record, extent, name) for name, extent in [*came] or none]
+    return [message for messages in found.values() for message in messages]
 
 
-def _message(message: MessageSpec, record: RecordSpec, extent: RecordExtent | None) -> Message:
+def _message(message: MessageSpec, record: RecordSpec, extent: RecordExtent | None, channel: str) -> Message:
     tables = [dict(signal.choices) for signal in message.signals]
     seen = _seen(record.fields[: len(tables)], extent.fields[: len(tables)], tables) if extent else None
     signals = tuple(
@@ -98,6 +104,7 @@ def _message(message: MessageSpec, record: RecordSpec, extent: RecordExtent | No
         extent.rows if extent else None,
         (extent.last_ns - extent.first_ns) / (extent.rows - 1) / 1e9 if extent and extent.rows > 1 else None,
         signals,
+        channel,
     )
 
 

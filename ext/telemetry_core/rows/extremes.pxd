@@ -18,6 +18,7 @@ cdef struct Span:                # of one record
 
 cdef class Extremes:
     cdef readonly Schema schema
+    cdef readonly int channel
     cdef Extent* extents         # as Schema.fields
     cdef Span* spans             # as Schema.records
 

@@ -20,11 +20,13 @@ class RecordExtent(NamedTuple):
     fields: tuple[FieldExtent, ...]
 
 class Extremes:
-    """Looks at rows of one Schema."""
+    """Looks at rows of one Schema: those of one channel, or of all (-1)."""
 
     @property
     def schema(self) -> Schema: ...
-    def __init__(self, schema: Schema) -> None: ...
+    @property
+    def channel(self) -> int: ...
+    def __init__(self, schema: Schema, channel: int = -1) -> None: ...
     def observe(self, samples: SampleBatch) -> None:
         """Take the rows of `samples` into account. Raises ValueError for rows of another schema."""
     def of(self, record: int) -> RecordExtent:

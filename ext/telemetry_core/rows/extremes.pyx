@@ -50,10 +50,11 @@ cdef inline bint is_below(uint64_t one, uint64_t other, int kind) noexcept nogil
 
 
 cdef class Extremes:
-    """Looks at rows of one Schema."""
+    """Looks at rows of one Schema: those of one channel, or of all (-1)."""
 
-    def __cinit__(self, Schema schema not None):
+    def __cinit__(self, Schema schema not None, int channel=-1):
         self.schema = schema
+        self.channel = channel
         self.extents = <Extent*>calloc(schema.field_count + 1, sizeof(Extent))
         self.spans = <Span*>calloc(schema.record_count + 1, sizeof(Span))
         if self.extents == NULL or self.spans == NULL:
@@ -81,6 +82,9 @@ cdef class Extremes:
             for number in range(samples.rows):
                 head = <const RowHead*>row
                 record = &self.schema.records[head.record]
+                if self.channel >= 0 and head.channel != self.channel:
+                    row += record.row_words
+                    continue
                 span = &self.spans[head.record]
                 span.first_ns = min(span.first_ns, head.time_ns) if span.rows else head.time_ns
                 span.last_ns = max(span.last_ns, head.time_ns) if span.rows else head.time_ns

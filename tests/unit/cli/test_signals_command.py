@@ -64,13 +64,14 @@ def test_a_database_has_the_signals_units_and_ranges_that_cantools_reads(run: Ru
 
 @pytest.mark.parametrize(("log", "dbc"), [(LOG, DBC), (CHARGE, str(VEHICLE_DBC))])
 def test_counts_and_extremes_are_those_of_the_rows_that_decode_writes(run: Run, log: str, dbc: str) -> None:
-    texts: dict[tuple[str, str], list[str]] = defaultdict(list)
+    texts: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for row in rows(run("decode", log, "--dbc", dbc)):
-        texts[row["message"], row["signal"]].append(row["value"])
+        texts[row["channel"], row["message"], row["signal"]].append(row["value"])
     listed = rows(run("signals", log, "--dbc", dbc, "--format", "csv"))
-    assert {(row["message"], row["signal"]) for row in listed if row["values"] != "0"} == texts.keys()
-    for row in listed:
-        values = texts[row["message"], row["signal"]]
+    named = [((row["channel"], row["message"], row["signal"]), row) for row in listed]
+    assert {name for name, row in named if row["values"] != "0"} == texts.keys()
+    for name, row in named:
+        values = texts[name]
         assert row["values"] == str(len(values))
         if values:
             ends = (min(values, key=float), max(values, key=float), values[-1])
@@ -80,9 +81,12 @@ def test_counts_and_extremes_are_those_of_the_rows_that_decode_writes(run: Run, 
 def test_the_table_has_messages_with_their_signals_beneath(run: Run) -> None:
     lines = run("signals", LOG, DBC).splitlines()
     assert lines[0].split() == ["signal", "unit", "range", "values", "lowest", "highest", "last"]
-    assert "PackState  100  8 bytes  4 frames  every 33.3 ms" in lines
-    (voltage,) = (line.split() for line in lines if line.startswith("  Voltage"))
-    assert voltage == ["Voltage", "V", "0", "…", "1000", "4", "12.6", "401.2", "401.1"]
+    assert "PackState  100  8 bytes  can0  3 frames  every 50 ms" in lines
+    voltages = [line.split() for line in lines if line.startswith("  Voltage")]
+    assert voltages == [
+        ["Voltage", "V", "0", "…", "1000", "3", "401.1", "401.2", "401.1"],
+        ["Voltage", "V", "0", "…", "1000", "1", "12.6", "12.6", "12.6"],
+    ]
 
 
 def test_the_word_of_the_last_value_stands_beside_it(run: Run) -> None:
@@ -93,10 +97,11 @@ def test_the_word_of_the_last_value_stands_beside_it(run: Run) -> None:
 
 
 def test_json_has_numbers_and_the_value_table(run: Run) -> None:
-    (message,) = json.loads(run("signals", LOG, DBC, "--format", "json", "--signal", "Voltage"))
-    assert (message["name"], message["id"], message["rows"]) == ("PackState", "100", 4)
+    message, other = json.loads(run("signals", LOG, DBC, "--format", "json", "--signal", "Voltage"))
+    assert (message["name"], message["id"], message["rows"]) == ("PackState", "100", 3)
+    assert (message["channel"], other["channel"]) == ("can0", "can1")
     (signal,) = message["signals"]
-    assert signal["seen"] == {"values": 4, "lowest": 12.6, "highest": 401.2, "last": 401.1, "word": None}
+    assert signal["seen"] == {"values": 3, "lowest": 401.1, "highest": 401.2, "last": 401.1, "word": None}
     words = json.loads(run("signals", str(VEHICLE_DBC), "--format", "json", "--signal", "MainContactorPlus"))
     assert words[0]["signals"][0]["words"] == {"0": "open", "1": "closed"}
 
@@ -147,10 +152,34 @@ def test_frames_without_a_message_are_one_line_as_decode_lists_them(
     assert f"frames without a message: {unknown} of 15 ({unknown / 15:.1%})\n" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["signals", "--dbc"], ["map", "suggest", "--dbc"]])
-def test_messages_that_come_on_several_channels_are_one_warning(
-    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], command: list[str]
+def test_a_message_that_comes_on_several_channels_is_listed_for_each(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "two.log"
+    log.write_text(
+        "(1.0) can0 100#0000000000000000\n(1.5) can1 100#0FA0000000000000\n(1.6) can1 100#0F9F000000000000\n"
+        "(1.7) can1 101#0000000000000000\n"
+    )
+    values: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for row in rows(run("decode", str(log), "--dbc", DBC)):
+        values[row["channel"], row["message"], row["signal"]].append(row["value"])
+    listed = rows(run("signals", str(log), DBC, "--format", "csv"))
+    assert {row["channel"] for row in listed if row["message"] == "PackState"} == {"can0", "can1"}
+    assert {(row["channel"], row["message"], row["signal"]) for row in listed} >= values.keys()
+    for row in listed:
+        came = values[row["channel"], row["message"], row["signal"]]
+        assert row["values"] == str(len(came))
+        if came:
+            assert (row["lowest"], row["last"]) == (min(came, key=float), came[-1])
+    titles = [line for line in run("signals", str(log), DBC).splitlines() if line.startswith("PackState")]
+    assert titles == [
+        "PackState  100  8 bytes  can0  1 frame",
+        "PackState  100  8 bytes  can1  2 frames  every 100 ms",
+    ]
+
+
+def test_what_a_map_is_proposed_of_comes_on_one_channel_or_that_is_one_warning(
+    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    command = ["map", "suggest", "--dbc"]
     log = tmp_path / "two.log"
     recorded = Path(CHARGE).read_text()
     log.write_text(recorded + recorded.replace("can0", "can1"))
