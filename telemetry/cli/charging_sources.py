@@ -3,28 +3,51 @@
 import argparse
 import contextlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from telemetry.charging.session import Session
-from telemetry.cli.arguments import SERVER_OPTIONS, add_server_arguments, given_values, read_as
+from telemetry.cli.arguments import (
+    SERVER_OPTIONS,
+    add_server_arguments,
+    given_values,
+    read_as,
+    refuse_databases,
+)
 from telemetry.clock import SystemClock
+from telemetry.decode.sessions import collect_sessions
 from telemetry.decode.target import influx_settings
-from telemetry.errors import UsageError
+from telemetry.errors import UsageError, one_line
+from telemetry.logs.content import require_file
 from telemetry.model.instant import read_instant
 from telemetry.overview.influx_tables import InfluxTables
 from telemetry.overview.stored_sessions import StoredSessions
+from telemetry.protocols.known import CAN_PROTOCOLS
+
+DEFAULT_PROTOCOL = "gbt27930"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Sessions of one place, by their start. where: its name; stored: None where they are whole already."""
+    """Sessions of one place, by their start.
+
+    where: its name; stored: None where they are whole already; warnings: what was wrong with it, if anything.
+    """
 
     where: str
     sessions: Sequence[Session]
     stored: StoredSessions | None = None
+    warnings: Sequence[str] = ()
+
+    def warn(self) -> None:
+        """Write the warnings; where there is no session one line, which has their words."""
+        lines = list(self.warnings)
+        if not self.sessions:
+            lines = ["; ".join((f"no charging session in {self.where}", *lines))]
+        sys.stderr.writelines(f"warning: {one_line(line)}\n" for line in lines)
 
     def whole(self, session: Session) -> Session:
         """Return it with its phases, its errors and its curve."""
@@ -38,7 +61,13 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         nargs="*",
         type=Path,
-        help="a service's configuration (.toml): the sessions in its database",
+        help="logs as for decode; or a service's configuration (.toml, or a folder): the sessions in its "
+        "database; or both: the sessions of the logs, by that configuration",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=sorted(CAN_PROTOCOLS),
+        help=f"of logs without a configuration: what charger and vehicle speak (default: {DEFAULT_PROTOCOL})",
     )
     parser.add_argument(
         "--since",
@@ -65,11 +94,27 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[Found]:
         raise UsageError("stands beside a file", where=flag, hint="leave one of them out")
     if len(configs) > 1:
         raise UsageError("is a second configuration", where=str(configs[1]), hint="name one")
+    logs = [path for path in arguments.files if path not in configs]
+    if arguments.protocol and (configs or not logs):
+        raise UsageError("is for logs without a configuration", where="--protocol", hint="leave it out")
+    if logs:
+        yield _in_logs(logs, configs[0] if configs else None, arguments)
+        return
     settings = influx_settings(configs[0] if configs else None, options, os.environ)
     with contextlib.closing(InfluxTables(settings, SystemClock())) as tables:
         stored = StoredSessions(tables)
         sessions = _wanted(stored.found(arguments.since), arguments)
         yield Found(settings.url, sessions, stored)
+
+
+def _in_logs(logs: Sequence[Path], config: Path | None, arguments: argparse.Namespace) -> Found:
+    refuse_databases(logs)
+    for path in logs:
+        require_file(path)
+    protocol = arguments.protocol or DEFAULT_PROTOCOL
+    warnings: list[str] = []
+    found = collect_sessions(logs, protocol=protocol, config=config, warn=warnings.extend)
+    return Found(", ".join(map(str, logs)), _wanted(found, arguments), warnings=warnings)
 
 
 def is_config(path: Path) -> bool:

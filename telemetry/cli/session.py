@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise MissingPackageError("a picture takes matplotlib", hint="pip install 'nev-telemetry[plot]'")
     with found_sessions(arguments) as found:
         session = found.whole(_chosen(arguments.id, found))
+        found.warn()
     if report is not None:
         from telemetry.charging.report.page import page
 

@@ -28,7 +28,6 @@ def run(arguments: argparse.Namespace) -> int:
             text = as_json([found.whole(session) for session in found.sessions])
         else:
             text = (as_csv if arguments.format == "csv" else as_table)(found.sessions)
-    if not found.sessions:
-        sys.stderr.write(f"warning: no charging session in {found.where}\n")
+    found.warn()
     sys.stdout.write(text)
     return EXIT_OK

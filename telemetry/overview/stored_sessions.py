@@ -10,12 +10,12 @@ Promises:
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 from telemetry.charging.session import SESSION_FIELDS, CurvePoint, Phase, Session, SessionError
 from telemetry.model.instant import read_instant
 from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT, Kind
-from telemetry.overview.influx_tables import InfluxTables, text_literal
+from telemetry.overview.influx_tables import text_literal
 
 _NS = 1_000_000_000
 _CURVE = tuple(field.name for field in fields(CurvePoint) if field.name != "at_ns")
@@ -24,15 +24,28 @@ _READ: dict[str, Callable[[Any], Any]] = {  # all others are numbers
 } | {"attempts": int}
 
 
+class Points(Protocol):
+    """What holds points: a database, or what stands for one."""
+
+    def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
+        """Yield points as `InfluxTables.points` does; more of them than the condition means do not matter."""
+        ...
+
+
 class StoredSessions:
     """The sessions of one database."""
 
-    def __init__(self, tables: InfluxTables) -> None:
+    def __init__(self, tables: Points) -> None:
         self._tables = tables
 
-    def found(self, since_ns: int | None) -> Iterator[Session]:
-        """Yield the sessions that began at or after `since_ns`, by their start; without phases and curve."""
-        condition = "" if since_ns is None else f"time >= {since_ns}"
+    def found(self, since_ns: int | None = None, vehicle: str = "") -> Iterator[Session]:
+        """Yield the sessions that began at or after `since_ns`, by their start; without phases and curve.
+
+        vehicle: only those of the vehicle of this configured name.
+        """
+        conditions = [] if since_ns is None else [f"time >= {since_ns}"]
+        conditions += [f"vehicle = {text_literal(vehicle)}"] if vehicle else []
+        condition = " AND ".join(conditions)
         for point in self._tables.points(CHARGING_SESSION.name, condition):
             yield _session(point)
 
@@ -65,7 +78,8 @@ class StoredSessions:
         condition = f"{_within(session)} AND code = 'charging_error'"
         for point in self._tables.points(EVENT.name, condition):
             side, _, what = str(point.get("text", "")).partition(": ")
-            if _is_of(point, session) and point.get("active") is True:
+            is_error = point.get("code") == "charging_error" and point.get("active") is True
+            if is_error and _is_of(point, session):
                 at_ns = int(point["time"])
                 attempts = [phase.attempt for phase in phases if phase.start_ns <= at_ns]
                 yield SessionError(at_ns, max(attempts, default=1), side, what)

@@ -1,0 +1,115 @@
+"""`nev-telemetry sessions` and `session` of logs."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+from tests.support.charges import played_charge
+from tests.support.report_page import ReadPage
+
+DRIVE = str(Path(__file__).parents[3] / "examples" / "charge.log")
+
+
+@pytest.fixture(scope="module")
+def reconnect(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A log with one session: CCS stays away for two seconds, the second attempt works."""
+    log = tmp_path_factory.mktemp("charges") / "reconnect.log"
+    played_charge("19").write_log(log)
+    return str(log)
+
+
+def test_a_log_gives_its_session_as_it_was_played(reconnect: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sessions", reconnect, "--format", "json"]) == 0
+    (session,) = json.loads(capsys.readouterr().out)
+    truth = played_charge("19").truth
+    assert (session["outcome"], session["stop_side"], session["stop_reason"]) == (
+        truth.outcome,
+        truth.side,
+        truth.reason,
+    )
+    assert session["attempts"] == truth.attempts == 2
+    assert session["energy_charger_wh"] == pytest.approx(truth.energy_charger_wh, rel=0.05)
+    assert [each["what"] for each in session["errors"]] == ["ccs_timeout"]
+    assert {each["attempt"] for each in session["phases"]} == {1, 2}
+
+
+def test_the_table_names_it_and_the_start_and_the_number_choose_it(
+    reconnect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sessions", reconnect]) == 0
+    number, start = capsys.readouterr().out.splitlines()[1].split()[:2]
+    texts = set()
+    for id in (number, start):
+        report, png = tmp_path / f"{number}.html", tmp_path / f"{number}.png"
+        assert main(["session", id, reconnect, "--report", str(report), "--png", str(png)]) == 0
+        assert capsys.readouterr().out == ""
+        texts.add(report.read_text("utf-8"))
+        assert png.read_bytes().startswith(b"\x89PNG")
+    (page,) = texts
+    assert [each.title for each in ReadPage(page).drawn[-2:]] == ["Attempt 1", "Attempt 2"]
+    assert main(["session", start, reconnect]) == 0
+    assert "The vehicle ended it: the state of charge asked for is reached." in capsys.readouterr().out
+
+
+def test_a_log_without_a_session_is_an_empty_table_and_one_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sessions", DRIVE]) == 0
+    said = capsys.readouterr()
+    assert said.out == "#  start  vehicle  station  SOC  energy  duration  outcome  why  who\n"
+    assert said.err.startswith(f"warning: no charging session in {DRIVE}")
+    assert said.err.count("\n") == 1
+    assert main(["sessions", DRIVE, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("id", ["2", "0", "2001-01-01T00:00:00Z", "<script>"])
+def test_a_session_that_there_is_not_is_one_line_and_65(
+    reconnect: str, id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["session", id, reconnect]) == 65
+    errors = capsys.readouterr().err
+    assert "holds no session" in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "fault"),
+    [
+        (["sessions", DRIVE, "--protocol", "iso15118"], 64, "argument --protocol: invalid choice"),
+        (["sessions", DRIVE, "--url", "http://127.0.0.1:9"], 64, "--url: stands beside a file"),
+        (["sessions", "--protocol", "gbt27930"], 64, "--protocol: is for logs"),
+        (["sessions", DRIVE, "--since", "yesterday"], 64, "argument --since: "),
+        (["sessions", DRIVE, "--since", "+5"], 64, "counts from a first frame"),
+        (["sessions", "gone.log"], 66, "gone.log: "),
+        (["sessions", "a.toml", "b.toml"], 64, "b.toml: is a second configuration"),
+        (["session", "1", DRIVE, "--png", "charge.jpg"], 64, "charge.jpg: does not end in .png"),
+        (["session", "1", DRIVE, "--report", DRIVE], 64, "is a file that is to be read"),
+        (["sessions", "--url", "http://127.0.0.1:9", "--database", "nev"], 69, "does not answer"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    words: list[str], code: int, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        sys.exit(main(words))
+    assert caught.value.code == code
+    errors = capsys.readouterr().err
+    assert fault in errors
+    assert errors.count("\n") == 1
+
+
+def test_sessions_are_chosen_by_their_beginning_and_their_vehicle(
+    reconnect: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def found(*words: str) -> int:
+        assert main(["sessions", reconnect, "--format", "json", *words]) == 0
+        return len(json.loads(capsys.readouterr().out))
+
+    assert found("--since", "2026-03-02") == 1
+    assert found("--since", "2026-03-03") == 0
+    assert found("--vehicle", "LSIMGBT27930V0001") == 1
+    assert found("--vehicle", "another") == 0
