@@ -5,11 +5,12 @@ session has an empty `outcome`, `stop_side` and `stop_reason`: the database woul
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from telemetry.charging.session import CurvePoint, Phase, Session
-from telemetry.charging.tracker import CurveRow, PhaseRow, PhaseWord
+from telemetry.charging.tracker import CurveRow, Made, PhaseRow, PhaseWord
 from telemetry.model.measurements import CHARGER, CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION
 
 REPLACING = frozenset((CHARGING_SESSION.name, CHARGING_PHASE.name))  # rows that replace earlier ones
@@ -45,6 +46,30 @@ def point(
         case PhaseWord(charger, source, phase_name):
             tags = {"vehicle": vehicle, "charger": charger, "source": source}
             return Point(CHARGER.name, tags, {"phase": phase_name}, time_ns + shift_ns)
+
+
+def moved(made: Made, by_ns: int) -> Made:
+    """The same row with all stamps moved: the clock was wrong by so much."""
+    content = made.content
+    if isinstance(content, Session):
+        content = _moved_session(content, by_ns)
+    elif isinstance(content, PhaseRow):
+        phase = replace(content.phase, start_ns=content.phase.start_ns + by_ns)
+        content = PhaseRow(_moved_session(content.session, by_ns), phase)
+    elif isinstance(content, CurveRow):
+        point = replace(content.point, at_ns=content.point.at_ns + by_ns)
+        content = CurveRow(_moved_session(content.session, by_ns), point)
+    return replace(made, time_ns=made.time_ns + by_ns, content=content)
+
+
+def _moved_session(session: Session, by_ns: int) -> Session:
+    offset_s = session.station_clock_offset_s
+    return replace(
+        session,
+        start_ns=session.start_ns + by_ns,
+        end_ns=None if session.end_ns is None else session.end_ns + by_ns,
+        station_clock_offset_s=None if offset_s is None else offset_s - by_ns / 1e9,
+    )
 
 
 def rfc3339(time_ns: int) -> str:

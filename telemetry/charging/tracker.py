@@ -11,7 +11,7 @@ Pure: no clock, no disk. Relies on `telemetry_core.rules.follower` for transitio
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from math import isfinite
 from typing import Any, Final
 
@@ -113,6 +113,8 @@ class _Open:
     names: list[str] = field(default_factory=list)  # of all signals of stops and errors
     facts: dict[str, Any] = field(default_factory=dict)
     curve_ns: int = 0  # the newest stamp of the curve
+    gap_s: float = 0.0  # that charging and pauses do not count
+    unwritten: list[list[Any]] = field(default_factory=list)  # phases without a row, for the state alone
     cross: list[Any] | None = None
 
 
@@ -173,6 +175,10 @@ class ChargingTracker:
     def due(self, channel: int, now_ns: int) -> list[Made]:
         """What ends on `channel` since its bus is silent, at `now_ns` in frame time."""
         return list(self._made(self.follower.due(channel, now_ns)))
+
+    def finish_plug(self, channel: int, end_ns: int) -> list[Made]:
+        """What ends on `channel` since its frames have ended; end_ns: stamp of the newest one."""
+        return list(self._made(self.follower.finish(channel, end_ns)))
 
     def finish(self, end_ns: int) -> list[Made]:
         """What ends on all plugs since no row comes any more; end_ns: stamp of the newest frame."""
@@ -353,9 +359,10 @@ class ChargingTracker:
 
     def _restored(self, plug: _Plug, told: Transition) -> Iterator[tuple[int, Content]]:
         now = _known(plug)
-        gap_ns = max(0, told.time_ns - told.since_ns)
+        gap_s = told.totals[TOTALS.index("gap_s")]
         if now.phase == FollowedPhase.CHARGING:
-            now.since_ns = now.since_ns and now.since_ns + gap_ns
+            now.since_ns = now.since_ns and now.since_ns + round((gap_s - now.gap_s) * 1e9)
+        now.gap_s = gap_s
         yield from self._rows(plug, told)
 
     def _end(self, plug: _Plug, told: Transition) -> Iterator[tuple[int, Content]]:
@@ -497,15 +504,7 @@ class ChargingTracker:
     def _event(
         self, plug: _Plug, code: str, text: str, *, active: bool = True, level: Level | None = None
     ) -> Event:
-        usual = EVENT_CODES[code].level if active else Level.INFORMATION
-        return Event(
-            code,
-            usual if level is None else level,
-            active=active,
-            text=text,
-            source=plug.settings.source,
-            charger=plug.settings.charger,
-        )
+        return _event(plug.settings, code, text, active=active, level=level)
 
     def _raw_words(self, plug: _Plug, told: Transition) -> str:
         record = self._schema.specs[_protocol(plug).signs[told.number].record]
@@ -518,35 +517,125 @@ class ChargingTracker:
         plug = self._plugs[channel]
         if plug.open is None:
             return b""
-        now = replace(plug.open, cross=plug.cross.to_json() if plug.cross else None)
+        now = replace(
+            plug.open,
+            cross=plug.cross.to_json() if plug.cross else None,
+            unwritten=[list(astuple(phase)) for phase in plug.phases[plug.unwritten :]],
+        )
         known = {name: getattr(now, name) for name in _Open.__slots__}
-        head = json.dumps([_VERSION, plug.last, plug.last_start_ns, known], separators=(",", ":")).encode()
+        named = [self._vehicle, plug.settings.charger, plug.settings.protocol, plug.settings.source]
+        last_ns = self.follower.last_ns(channel)
+        parts = [_VERSION, plug.last, plug.last_start_ns, known, named, last_ns]
+        head = json.dumps(parts, separators=(",", ":")).encode()
         body = len(head).to_bytes(4, "little") + head + self.follower.state(channel)
-        return zlib.compress(body, 9)
+        return zlib.compress(body, 1)
 
     def restore(self, channel: int, state: bytes) -> None:
         """Go on with the session of `state`. Raises ValueError for bytes of another kind or version."""
         plug = self._plugs[channel]
-        last, last_start_ns, known, follower = _unpacked(state)
-        if not self.follower.restore(channel, follower):
+        found = _unpacked(state)
+        if found.vehicle != self._vehicle:
+            raise ValueError("the state is of another vehicle")
+        if not self.follower.restore(channel, found.follower):
             raise ValueError("the state is of another configuration or version")
-        plug.last, plug.last_start_ns = last, last_start_ns
-        plug.open = _Open(**known)
+        plug.last, plug.last_start_ns = found.last, found.last_start_ns
+        plug.open = _Open(**found.known)
         cross = plug.open.cross
         plug.cross = CrossCheck.from_json(self._settings.cross_check, cross) if cross else None
         plug.open.cross = None
+        plug.phases, plug.errors, plug.curve, plug.unwritten = [], [], [], 0
+        plug.phases += (Phase(*phase) for phase in plug.open.unwritten)
+        plug.open.unwritten = []
+
+    def close(self, state: bytes) -> list[Made]:
+        """The end of a session that no plug goes on with, as `cut`. Raises ValueError as `restore` does.
+
+        Its row has what an end changes. All else is in the row that it replaces.
+        """
+        found = _unpacked(state)
+        session = Session(
+            start_ns=found.known["start_ns"],
+            end_ns=found.last_ns,
+            vehicle=found.vehicle,
+            pack=found.known["pack"],
+            charger=found.charger,
+            open=False,
+            duration_s=max(0, found.last_ns - found.known["start_ns"]) / 1e9,
+            protocol=found.protocol,
+            outcome="cut",
+        )
+        plug = PlugSettings(found.protocol, session.pack, found.charger, found.source)
+        event = _event(plug, "charging_cut", "nothing follows it any more")
+        return [Made(-1, found.last_ns, event), Made(-1, session.start_ns, session)]
+
+    def unfinished(self, channel: int) -> list[Made]:
+        """The row of the session that is open on `channel`, as if it were over; it stays open."""
+        plug = self._plugs[channel]
+        made: list[Made] = []
+        for told in self.follower.look(channel):
+            for time_ns, content in self._rows(plug, told):
+                if isinstance(content, Session):
+                    content = replace(content, open=False, end_ns=told.time_ns, outcome="unfinished")
+                made.append(Made(-1, time_ns, content, channel))
+        return made
+
+    def move(self, channel: int, by_ns: int) -> None:
+        """Add `by_ns` to all stamps of the session on `channel`: the clock was wrong by so much."""
+        plug = self._plugs[channel]
+        self.follower.move(channel, by_ns)
+        plug.phases = [replace(phase, start_ns=phase.start_ns + by_ns) for phase in plug.phases]
+        plug.errors = [replace(error, at_ns=error.at_ns + by_ns) for error in plug.errors]
+        plug.curve = [replace(point, at_ns=point.at_ns + by_ns) for point in plug.curve]
+        now = plug.open
+        if now is not None:
+            for name in ("start_ns", "phase_ns", "since_ns", "curve_ns"):
+                if known_ns := getattr(now, name):
+                    setattr(now, name, known_ns + by_ns)
+            if (offset_s := now.facts.get("station_clock_offset_s")) is not None:
+                now.facts["station_clock_offset_s"] = offset_s - by_ns / 1e9
+            plug.last_start_ns = now.start_ns
 
 
-def _unpacked(state: bytes) -> tuple[dict[str, str | None], int, dict[str, Any], bytes]:
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the bytes of a state say."""
+
+    last: dict[str, str | None]
+    last_start_ns: int
+    known: dict[str, Any]
+    vehicle: str
+    charger: str
+    protocol: str
+    source: str
+    last_ns: int  # stamp of the last sign
+    follower: bytes
+
+
+def _unpacked(state: bytes) -> _State:
     try:
         body = zlib.decompress(state)
         length = int.from_bytes(body[:4], "little")
-        version, last, last_start_ns, known = json.loads(body[4 : 4 + length])
+        version, last, last_start_ns, known, named, last_ns = json.loads(body[4 : 4 + length])
     except (zlib.error, ValueError, TypeError) as error:
         raise ValueError("the state is damaged") from error
     if version != _VERSION:
         raise ValueError(f"the state is of version {version}, and not {_VERSION}")
-    return last, last_start_ns, known, body[4 + length :]
+    vehicle, charger, protocol, source = named
+    return _State(last, last_start_ns, known, vehicle, charger, protocol, source, last_ns, body[4 + length :])
+
+
+def _event(
+    plug: PlugSettings, code: str, text: str, *, active: bool = True, level: Level | None = None
+) -> Event:
+    usual = EVENT_CODES[code].level if active else Level.INFORMATION
+    return Event(
+        code,
+        usual if level is None else level,
+        active=active,
+        text=text,
+        source=plug.source,
+        charger=plug.charger,
+    )
 
 
 def _known(plug: _Plug) -> _Open:

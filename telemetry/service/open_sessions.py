@@ -20,6 +20,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.clock import Clock
 from telemetry.service.stamping import AS_THEY_ARE, Stamping
 from telemetry.spool.batch import TimeBase
+from telemetry.spool.state import MOST_BYTES
 from telemetry.stages.sessions import Sessions
 
 LOG = logging.getLogger("telemetry.service")
@@ -57,6 +58,7 @@ class OpenSessions:
         self._stampings: dict[str, Stamping] = {}  # of the newest frames, by source
         self._silences: dict[str, _Silence] = {}  # by source
         self._looked_s = clock.monotonic_s()
+        self._too_large: set[str] = set()  # plugs whose state has been
 
     def state(self, sessions: Sessions) -> dict[str, bytes]:
         """What the next record carries."""
@@ -64,7 +66,12 @@ class OpenSessions:
         for source in self._silences:
             for plug in sessions.plugs_of(source):
                 if plug not in self._left and (state := sessions.state(plug)):
-                    states[plug] = self._head(self._stamping(source)) + state
+                    state = self._head(self._stamping(source)) + state
+                    if len(state) <= MOST_BYTES:
+                        states[plug] = state
+                    elif plug not in self._too_large:
+                        self._too_large.add(plug)
+                        LOG.warning("%s: %d bytes of state do not survive a restart", plug, len(state))
         return states
 
     def take(

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from telemetry_core.decode.spec import PlanSpec
 
+from telemetry.charging.plan import ChargingPlan, ProtocolPlug, charging_plan
+from telemetry.charging.settings import ChargingSettings
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
 from telemetry.databases.plan_cache import load_plan
-from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.protect import ProtectedPlan, protect
 from telemetry.rules.resolve import Modelling, model
@@ -52,6 +54,18 @@ class Composition:
             send=self.config.send,
             output=output,
             rows_to=rows_to,
+            charging=self._charging(),
+        )
+
+    def _charging(self) -> ChargingPlan | None:
+        spec, records = self.protected.spec, self.modelling.map.records if self.modelling.map else ()
+        plugs = [
+            ProtocolPlug(source.name, name, charger=source.protocols.charger or MAIN)
+            for source in self.config.sources
+            for name in source.protocols.names
+        ]
+        return charging_plan(
+            [bus.name for bus in spec.buses], (*spec.records, *records), plugs, ChargingSettings()
         )
 
     def binding(self, source: Assembled, channel: str) -> Binding:

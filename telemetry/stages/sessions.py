@@ -1,12 +1,20 @@
 """Charging sessions, as the service asks the stages for them: by plug, and by the source of its frames."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.charging.rows import moved
+from telemetry.charging.session import Session
+from telemetry.charging.tracker import ChargingTracker, CurveRow, Made, PhaseRow
+from telemetry.stages.binding import BoundChannel
+
 LOG = logging.getLogger("telemetry.service")
+
+_LOOK_AFTER_NS = 1_000_000_000  # no shorter silence ends anything
+_MOST_HELD = 1000  # rows of a plug that wait for the time
 
 
 class Sessions(Protocol):
@@ -50,6 +58,10 @@ class Sessions(Protocol):
         """Whether rows of its sessions are written. Those that waited for that are written now."""
         ...
 
+    def holds(self, made: Made) -> bool:
+        """Keep a row until it may be written; return whether it has to wait for that."""
+        ...
+
 
 class NoSessions:
     """Nothing is followed."""
@@ -80,3 +92,100 @@ class NoSessions:
 
     def write_rows(self, *_: object) -> None:
         pass
+
+    def holds(self, _made: Made) -> bool:
+        return False
+
+
+class MadeWriter(Protocol):
+    """Writes what the tracker made."""
+
+    def write_made(self, made: Iterable[Made], lines: LineBuffer, *, shift_ns: int | None = None) -> None: ...
+
+
+class FollowedSessions:
+    """Those of a tracker."""
+
+    def __init__(
+        self, tracker: ChargingTracker, channels: Mapping[int, BoundChannel], writing: MadeWriter
+    ) -> None:
+        """channels: that are bound, also later ones."""
+        self._tracker = tracker
+        self._channels = channels
+        self._writing = writing
+        self._plugs: dict[str, int] = {}  # their channels
+        self._sources: dict[str, tuple[str, ...]] = {}  # their plugs; of none: those followed by power alone
+        self._bound = -1  # channels that were bound when these were made
+        self._held: dict[int, list[Made]] = {}  # by channel: rows that wait for the time
+
+    def plugs_of(self, source: str) -> Sequence[str]:
+        if self._bound != len(self._channels):
+            self._bound = len(self._channels)
+            self._find_plugs()
+        return self._sources.get(source, ())
+
+    def _find_plugs(self) -> None:
+        self._plugs.clear()
+        by_source: dict[str, list[str]] = {}
+        for number, plug in self._tracker.plugs.items():
+            channel = self._channels.get(number)
+            name = plug.source if channel is not None else f"power of {plug.source}"
+            self._plugs[name] = number
+            by_source.setdefault(channel.binding.source if channel is not None else "", []).append(name)
+        self._sources = {source: tuple(names) for source, names in by_source.items()}
+
+    def state(self, plug: str) -> bytes:
+        return self._tracker.state(self._plugs[plug])
+
+    def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:
+        try:
+            self._tracker.restore(self._plugs[plug], state)
+        except ValueError as error:
+            LOG.warning("%s: what was open there cannot go on: %s", plug, error)
+            self.close(plug, state, lines)
+
+    def close(self, plug: str, state: bytes, lines: LineBuffer) -> None:
+        try:
+            self._writing.write_made(self._tracker.close(state), lines, shift_ns=0)
+        except ValueError as error:
+            LOG.warning("%s: what was open there is lost: %s", plug, error)
+
+    def watch(
+        self, plug: str, newest_ns: int | None, silent_ns: int, lines: LineBuffer, *, shift_ns: int
+    ) -> None:
+        if silent_ns < _LOOK_AFTER_NS:
+            return
+        channel = self._plugs[plug]
+        since_ns = self._tracker.follower.last_ns(channel) if newest_ns is None else newest_ns
+        self._writing.write_made(self._tracker.due(channel, since_ns + silent_ns), lines, shift_ns=shift_ns)
+
+    def leave(self, plug: str, lines: LineBuffer, *, shift_ns: int) -> None:
+        self._writing.write_made(self._tracker.unfinished(self._plugs[plug]), lines, shift_ns=shift_ns)
+
+    def finish(self, plug: str, end_ns: int, lines: LineBuffer, *, shift_ns: int) -> None:
+        made = self._tracker.finish_plug(self._plugs[plug], end_ns)
+        self._writing.write_made(made, lines, shift_ns=shift_ns)
+
+    def move(self, plug: str, by_ns: int) -> None:
+        channel = self._plugs[plug]
+        self._tracker.move(channel, by_ns)
+        if channel in self._held:
+            self._held[channel] = [moved(made, by_ns) for made in self._held[channel]]
+
+    def write_rows(self, plug: str, wanted: bool, lines: LineBuffer) -> None:
+        channel = self._plugs[plug]
+        if not wanted:
+            self._held.setdefault(channel, [])
+        elif channel in self._held:
+            self._writing.write_made(self._held.pop(channel), lines, shift_ns=0)
+
+    def holds(self, made: Made) -> bool:
+        """Of the rows with one stamp only the newest waits."""
+        held = self._held.get(made.channel)
+        if held is None or not isinstance(made.content, Session | PhaseRow | CurveRow):
+            return False
+        kind = type(made.content)
+        held[:] = [one for one in held if (type(one.content), one.time_ns) != (kind, made.time_ns)]
+        held.append(made)
+        del held[:-_MOST_HELD]
+        return True

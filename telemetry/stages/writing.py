@@ -45,7 +45,7 @@ from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.row_sink import RowSink
 from telemetry.stages.session_text import lines_of
-from telemetry.stages.sessions import NoSessions, Sessions
+from telemetry.stages.sessions import FollowedSessions, NoSessions, Sessions
 
 NO_FRAMES = FrameBatch(1)
 _EVENT_ROWS = Schema(
@@ -157,8 +157,11 @@ class Writing:
         self._mapped = SampleBatch(schema)
         self._reduced = SampleBatch(schema)
         self.channels: dict[int, BoundChannel] = {}
-        self.sessions: Sessions = NoSessions()
         self.replacing: LineBuffer | None = None  # takes rows that replace earlier ones; None: the lines do
+        tracker = self.charging
+        self.sessions: Sessions = (
+            FollowedSessions(tracker, self.channels, self) if tracker is not None else NoSessions()
+        )
 
     @property
     def remembers(self) -> bool:
@@ -264,8 +267,10 @@ class Writing:
         if self._followed is not None:
             self.write_made(self._followed.tracker.finish(end_ns), lines)
 
-    def write_made(self, made: Iterable[Made], lines: LineBuffer) -> None:
-        """Write what follows from rows, or from their absence: `encoder.shift_ns` is added to its stamps."""
+    def write_made(self, made: Iterable[Made], lines: LineBuffer, *, shift_ns: int | None = None) -> None:
+        """Write what follows from rows, or their absence. shift_ns: is added to stamps; None: as before."""
+        if shift_ns is not None:
+            self.encoder.shift_ns = shift_ns
         for one in made:
             self._write_made(one, lines)
 
@@ -280,7 +285,7 @@ class Writing:
             return
         if self._observer is not None and isinstance(content, Session):
             self._observer.add_session(content, made.time_ns)
-        if self._sink is not None:
+        if self._sink is not None or self.sessions.holds(made):
             return
         shift_ns = 0 if self._is_text else self.encoder.shift_ns
         row = session_point(content, self.vehicle, made.time_ns, shift_ns)

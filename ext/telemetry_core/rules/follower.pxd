@@ -187,6 +187,7 @@ cdef struct ModelFields:         # of one record of the data model, or of none o
 cdef class Follower:
     cdef readonly Schema schema
     cdef tuple specs_given
+    cdef list state_heads                # what the state of a plug begins with, by spec
     cdef Spec* specs
     cdef Py_ssize_t spec_count
     cdef ModelFields* models

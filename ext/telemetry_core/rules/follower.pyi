@@ -56,6 +56,12 @@ class Follower:
         """What ends on `channel` since its signs have been silent for too long at `now_ns`, in frame time."""
     def finish(self, channel: int, end_ns: int) -> list[Transition]:
         """What ends on `channel`, since no row comes any more; end_ns: stamp of the newest frame of all."""
+    def look(self, channel: int) -> list[Transition]:
+        """The session that is open on `channel`, as it is: a MINUTE at its last sign; otherwise nothing."""
+    def move(self, channel: int, by_ns: int) -> None:
+        """Add `by_ns` to all stamps that are known of the plug on `channel`: its clock was wrong."""
+    def last_ns(self, channel: int) -> int:
+        """The stamp of the last sign on `channel`; 0: none yet."""
     def is_open(self, channel: int) -> bool:
         """Whether a session is open on `channel`."""
     def state(self, channel: int) -> bytes:

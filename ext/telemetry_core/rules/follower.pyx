@@ -25,6 +25,7 @@ from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema
 
 from typing import NamedTuple
+from zlib import crc32
 
 from telemetry_core.rules.follow_spec import PowerSpec, SignKind, Tell
 
@@ -148,6 +149,9 @@ cdef class Follower:
                 self._find_fields(number, spec)
         for number, given in enumerate(self.specs_given):
             self._pack(&self.specs[<size_t>number], given)
+        self.state_heads = [
+            crc32(f"{_STATE_VERSION} {sizeof(Plug)} {given!r}".encode()).to_bytes(4, "little")
+            for given in self.specs_given]
 
     def __dealloc__(self):
         cdef Py_ssize_t number
@@ -338,9 +342,25 @@ cdef class Follower:
         self.change_count = 0
         self.row = -1
         if plug.is_open and now_ns - plug.last_ns > self._silence_ns(number):
-            self._deadlines(number, plug.last_ns + self._silence_ns(number))
+            if plug.is_restored != UNHEARD:  # otherwise nobody listened when they passed
+                self._deadlines(number, plug.last_ns + self._silence_ns(number))
             self._end(number, END_SILENCE, plug.last_ns)
         return self._transitions(None)
+
+    def look(self, channel):
+        """Return the session that is open on `channel` as it is, as a MINUTE of its last sign; otherwise nothing."""
+        cdef Py_ssize_t number = self._plug(channel)
+        self.change_count = 0
+        self.row = -1
+        if self.plugs[number].is_open == 1:
+            self._tell(number, TOLD_MINUTE, self.plugs[number].last_ns)
+        return self._transitions(None)
+
+    def move(self, channel, by_ns):
+        """Add `by_ns` to all stamps that are known of the plug on `channel`: its clock was wrong by so much."""
+        cdef Py_ssize_t number = self._plug(channel)
+        _move(&self.plugs[number], by_ns)
+        _move(&self.saved[number], by_ns)
 
     def finish(self, channel, end_ns):
         """Return what ends on `channel`, since no row comes any more. end_ns: stamp of the newest frame of all."""
@@ -361,6 +381,10 @@ cdef class Follower:
         if spec.records == NULL:
             return max(spec.ends_after_ns, WINDOW_NS)
         return spec.reconnect_ns if self.plugs[number].has_error else spec.silence_ns
+
+    def last_ns(self, channel):
+        """Return the stamp of the last sign on `channel`; 0: none yet."""
+        return self.plugs[self._plug(channel)].last_ns
 
     def is_open(self, channel):
         """Return whether a session is open on `channel`."""
@@ -385,12 +409,7 @@ cdef class Follower:
 
     def _state_head(self, Py_ssize_t number):
         """What the bytes of a plug depend on."""
-        given = self.specs_given[self.spec_of_plug[number]]
-        shape = f"{_STATE_VERSION} {sizeof(Plug)} {given!r}"
-        hashed = 2166136261
-        for byte in shape.encode():
-            hashed = (hashed ^ byte) * 16777619 & 0xFFFFFFFF
-        return hashed.to_bytes(4, "little")
+        return self.state_heads[self.spec_of_plug[number]]
 
     cdef object _transitions(self, SampleBatch samples):
         if self.is_short_of_memory:
@@ -1076,6 +1095,27 @@ cdef class Follower:
         change.totals[22] = plug.requested_max_a
         change.totals[23] = plug.gap_s
         return change
+
+
+cdef void _move(Plug* plug, int64_t by_ns) noexcept nogil:
+    """Add `by_ns` to all stamps that are known."""
+    cdef Py_ssize_t number
+    cdef int64_t* stamps[12]
+    stamps[0], stamps[1], stamps[2] = &plug.start_ns, &plug.last_ns, &plug.phase_ns
+    stamps[3], stamps[4], stamps[5] = &plug.error_ns, &plug.again_ns, &plug.minute_ns
+    stamps[6], stamps[7], stamps[8] = &plug.percent_ns, &plug.unknown_ns[0], &plug.unknown_ns[1]
+    stamps[9], stamps[10], stamps[11] = &plug.minutes_ns, &plug.restored_ns, &plug.below_ns
+    for number in range(12):
+        if stamps[number][0]:
+            stamps[number][0] += by_ns
+    for number in range(SLOTS):
+        if plug.heard_ns[number]:
+            plug.heard_ns[number] += by_ns
+    for number in range(SIDES):
+        plug.measured[number].last_ns += by_ns
+        plug.measured[number].ahead_from_ns += by_ns
+    plug.window_ns = (plug.last_ns // WINDOW_NS + 1) * WINDOW_NS
+    plug.due_ns = 0
 
 
 cdef Sums _part(const Sample* first, const Sample* last, int64_t from_ns, int64_t until_ns) noexcept nogil:

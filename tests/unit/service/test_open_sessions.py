@@ -73,6 +73,9 @@ class FakeSessions:
         assert plug in self.sources
         self.writes_rows = wanted
 
+    def holds(self, _made: object) -> bool:
+        return False
+
     def write(self, session: Mapping[str, int], outcome: str = "") -> None:
         if self.replacing is not None and self.writes_rows:
             row = b'charging_session frames=%d,outcome="%s" %d' % (

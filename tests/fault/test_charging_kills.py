@@ -1,0 +1,158 @@
+"""kill -9 in the middle of a charge: one session, whose energy is that of the frames in the database."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from telemetry.charging.session import PHASES
+from tests.support.charge_lives import (
+    BAYS,
+    START_NS,
+    Database,
+    Frame,
+    Lives,
+    PowerCutError,
+    charge,
+    deliveries,
+    number,
+    text,
+)
+
+KILLS = (8, pytest.param(200, marks=pytest.mark.long))
+BAY = BAYS[0]
+GAP_NS = 2_000_000_000  # what is measured further apart is not joined
+
+
+def trapezoids_wh(rows: list[tuple[int, dict[str, bytes]]]) -> float:
+    """Energy of rows with voltage and current, over gaps of 2 s at most."""
+    samples = [(ns, abs(number(row, "voltage_v") * number(row, "current_a"))) for ns, row in rows]
+    pairs = itertools.pairwise(samples)
+    return sum((p + q) / 2 * (b - a) / 3.6e12 for (a, p), (b, q) in pairs if b - a <= GAP_NS)
+
+
+def stamps_of_messages(database: Database, source: str = BAY) -> list[int]:
+    return sorted(
+        stamp
+        for name, tags, stamp in database.rows
+        if name.startswith("gbt27930_") and dict(tags)["source"] == source
+    )
+
+
+def gaps_s(stamps: list[int], starts: list[int]) -> float:
+    """What nobody saw: between the last frame of one life and the first of another."""
+    lives = [sum(start <= stamp for start in starts) for stamp in stamps]
+    pairs = itertools.pairwise(zip(stamps, lives, strict=True))
+    return sum(b - a for (a, before), (b, after) in pairs if before != after) / 1e9
+
+
+def assert_one_session(database: Database, starts: list[int], *, source: str = BAY) -> dict[str, bytes]:
+    """One row, complete, with energies and gaps of the frames that are there; no curve point twice."""
+    ((start_ns, session),) = database.of("charging_session", charger="main" if source == BAY else source)
+    stamps = stamps_of_messages(database, source)
+    assert start_ns == stamps[0]
+    assert (session["open"], text(session, "outcome")) == (b"false", "complete")
+    for side, message in (("vehicle", "gbt27930_BCS"), ("charger", "gbt27930_CCS")):
+        expected_wh = trapezoids_wh(database.of(message, source=source))
+        assert number(session, f"energy_{side}_wh") == pytest.approx(expected_wh, rel=1e-9)
+    assert number(session, "gap_s") == pytest.approx(gaps_s(stamps, starts), abs=1e-6)
+    percents = [number(point, "soc_pct") for _, point in database.of("charging_curve")]
+    assert len(percents) >= 2
+    assert percents == sorted(set(percents))
+    phases = [text(row, "phase") for _, row in database.of("charging_phase")]
+    assert phases == [phase for phase in PHASES if phase in phases]  # one may begin and end unheard
+    assert {"charging", "ended"} <= set(phases)
+    return session
+
+
+class Player:
+    """A charge that goes on whether anybody listens or not."""
+
+    def __init__(self, lives: Lives, frames: tuple[Frame, ...]) -> None:
+        self.lives = lives
+        self.parts: Iterator[list[Frame]] = deliveries(frames)
+        self.starts: list[int] = []  # by life: stamp of the first frame that it was given
+        self.is_new = True
+
+    def start(self) -> None:
+        self.lives.start()
+        self.is_new = True
+
+    def play(self, count: int) -> bool:
+        """So many tenths of a second are heard; return whether the charge goes on."""
+        for part in itertools.islice(self.parts, count):
+            self.lives.clock.advance(0.1)
+            if self.is_new and part:
+                self.starts.append(START_NS + part[0][0])
+                self.is_new = False
+            self.lives.deliver(BAY, part, START_NS)
+            self.lives.pipeline.tick(self.lives.bays)
+            count -= 1
+        return count == 0
+
+    def miss(self, count: int) -> None:
+        """So many are not."""
+        for _ in itertools.islice(self.parts, count):
+            self.lives.clock.advance(0.1)
+
+
+def die_in(monkeypatch: pytest.MonkeyPatch, name: str, after: int) -> Callable[[], None]:
+    """Let the process die before the system call `name` of what is kept in memory; undo by the result."""
+    call = getattr(os, name)
+    left = itertools.count(after, -1)
+
+    def dies(*arguments: Any, **named: Any) -> Any:
+        if next(left) <= 0:
+            raise PowerCutError
+        return call(*arguments, **named)
+
+    monkeypatch.setattr(os, name, dies)
+    return lambda: monkeypatch.setattr(os, name, call)
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_there_is_one_session_with_the_energy_of_the_frames_that_are_stored(
+    kills: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(3)
+    frames = charge() if kills < 20 else charge(30.0, 60.0)
+    tenths = int(frames[-1][0] / 1e8)
+    lives = Lives(tmp_path)
+    player = Player(lives, frames)
+    killed = 0
+    goes_on = True
+    while goes_on:
+        player.start()
+        if random.random() < 0.3:
+            lives.send()
+        if killed == kills:
+            while goes_on:
+                goes_on = player.play(10)
+            break
+        how = random.choice(["between", "disk", "pwritev", "rename"])
+        undo = None
+        if how == "disk":
+            lives.disk.cut_at = lives.disk.operations + random.randrange(1, 8)
+        elif how != "between":
+            undo = die_in(monkeypatch, how, random.randrange(1, 20))
+        try:
+            goes_on = player.play(random.randrange(1, max(2, tenths // kills)))
+        except PowerCutError:
+            pass
+        finally:
+            if undo is not None:
+                undo()
+        lives.kill()
+        killed += 1
+        player.miss(random.choice([0, 1, 5, 25, tenths // kills]))
+    lives.watch(20.0)
+    lives.pipeline.finish(lives.bays)
+    lives.spool.commit()
+    lives.send()
+    lives.assert_balanced()
+    assert killed == kills
+    assert_one_session(lives.database, player.starts)
