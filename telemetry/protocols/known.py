@@ -18,7 +18,10 @@ from telemetry.protocols.serial.jbd import JBD
 from telemetry.protocols.serial.jk_55aa import JK_55AA
 from telemetry.protocols.serial.jk_nw import JK_NW
 from telemetry.protocols.serial.modbus import raw_modbus
+from telemetry.protocols.serial.pylontech import PYLONTECH
+from telemetry.protocols.serial.seplos_v2 import SEPLOS_V2
 from telemetry.protocols.serial.vedirect import VEDIRECT
+from telemetry.protocols.serial.vedirect_hex import VEDIRECT_HEX
 from telemetry.protocols.table import SerialProtocol
 
 MODBUS = raw_modbus()  # a map of registers makes more of it
@@ -35,7 +38,10 @@ PROTOCOLS: Mapping[str, SerialProtocol] = {
         JK_55AA,
         JK_NW,
         MODBUS,
+        PYLONTECH,
+        SEPLOS_V2,
         VEDIRECT,
+        VEDIRECT_HEX,
     )
 }
 CAN_PROTOCOLS: Mapping[str, CanProtocol] = {

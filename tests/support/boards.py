@@ -1,10 +1,10 @@
 """Simulated boards beside the protocols that read them: the same readings, byte for byte and as rows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firmware_sim.ecus.readings import Readings
-from firmware_sim.wire import ant_new, ant_old, jk_55aa, jk_nw
+from firmware_sim.wire import ant_new, ant_old, jk_55aa, jk_nw, pylontech, seplos_v2
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 
@@ -14,7 +14,8 @@ class Board:
     """One kind of board.
 
     say: all that it says of these readings. told: the fields of `battery` that it fills, each with the
-    difference that its resolution allows. most_charge_a: what it can tell of a current into the battery.
+    difference that its resolution allows. greatest: the highest values that have a place on the wire.
+    first_sensor: the number of the first sensor at the cells. tells_gaps: which sensor is not fitted is told.
     """
 
     name: str
@@ -23,7 +24,9 @@ class Board:
     most_cells: int
     most_sensors: int
     sensor_c: float
-    most_charge_a: float = 1000.0
+    greatest: Mapping[str, float] = field(default_factory=dict)
+    first_sensor: int = 1
+    tells_gaps: bool = True
 
     @property
     def protocol(self) -> SerialProtocol:
@@ -33,6 +36,19 @@ class Board:
 def _ask_jk(readings: Readings, firmware: jk_55aa.Jk55aaFirmware) -> bytes:
     line = jk_55aa.Jk55aaLine(lambda: readings, firmware)
     return b"".join(line.feed(jk_55aa.request(firmware.address, jk_55aa.Type.STATUS)))
+
+
+def _ask_seplos(readings: Readings) -> bytes:
+    line = seplos_v2.SeplosLine(lambda: readings, seplos_v2.SeplosFirmware(cell_sensors=2))
+    commands = (seplos_v2.ANALOG, seplos_v2.ALARMS)
+    return b"".join(answer for command in commands for answer in line.feed(seplos_v2.request(0, command)))
+
+
+def _ask_pylontech(readings: Readings, *, wide: bool) -> bytes:
+    firmware = pylontech.PylontechFirmware(wide=(wide,))
+    line = pylontech.PylontechLine([lambda: readings], firmware)
+    commands = (pylontech.ANALOG, pylontech.MANAGEMENT)
+    return b"".join(answer for command in commands for answer in line.feed(pylontech.request(command)))
 
 
 _JK_55AA = {
@@ -52,6 +68,13 @@ _ANT = {
     "capacity_ah": 5e-7,
     "temp_switch_c": 0.5,
     "temp_balancer_c": 0.5,
+}
+_PYLONTECH = {
+    "voltage_v": 0.0005,
+    "current_a": 0.05,
+    "remaining_ah": 0.0005,
+    "capacity_ah": 0.0005,
+    "cycles": 0.5,
 }
 
 BOARDS = {
@@ -77,7 +100,7 @@ BOARDS = {
         32,
         2,
         0.5,
-        most_charge_a=100.0,
+        greatest={"current_a": 100.0},
     ),
     "jk_55aa": Board(
         "jk_55aa", lambda readings: _ask_jk(readings, jk_55aa.Jk55aaFirmware()), _JK_55AA, 32, 4, 0.05
@@ -114,17 +137,59 @@ BOARDS = {
         8,
         0.5,
     ),
+    "seplos_v2": Board(
+        "seplos_v2",
+        _ask_seplos,
+        {
+            "voltage_v": 0.005,
+            "current_a": 0.005,
+            "soc_pct": 0.05,
+            "soh_pct": 0.05,
+            "remaining_ah": 0.005,
+            "capacity_ah": 0.005,
+            "cycles": 0.5,
+            "temp_switch_c": 0.05,
+            "temp_ambient_c": 0.05,
+        },
+        32,
+        2,
+        0.05,
+        greatest={"remaining_ah": 655.35, "capacity_ah": 655.35},
+        tells_gaps=False,
+    ),
+    "pylontech": Board(
+        "pylontech",
+        lambda readings: _ask_pylontech(readings, wide=False),
+        _PYLONTECH,
+        32,
+        7,
+        0.05,
+        greatest={"voltage_v": 65.535, "remaining_ah": 65.535, "capacity_ah": 65.535},
+        first_sensor=2,
+        tells_gaps=False,
+    ),
+    "pylontech, wide": Board(
+        "pylontech",
+        lambda readings: _ask_pylontech(readings, wide=True),
+        _PYLONTECH,
+        32,
+        7,
+        0.05,
+        greatest={"voltage_v": 65.535},
+        first_sensor=2,
+        tells_gaps=False,
+    ),
 }
 
 # What a board tells of its capacity is its nominal one where it has no other.
 NOMINAL = ("jk_nw", "ant_old", "ant_new")
 
 
-def expected(board: Board, readings: Readings, field: str) -> float:
+def expected(board: Board, readings: Readings, name: str) -> float:
     """What the field is by the readings themselves."""
     values = {
         "voltage_v": readings.voltage_v,
-        "current_a": min(readings.current_a, board.most_charge_a),
+        "current_a": readings.current_a,
         "soc_pct": readings.soc_pct,
         "soh_pct": readings.soh_pct,
         "remaining_ah": readings.remaining_ah,
@@ -134,4 +199,4 @@ def expected(board: Board, readings: Readings, field: str) -> float:
         "temp_balancer_c": readings.ambient_c,
         "temp_ambient_c": readings.ambient_c,
     }
-    return values[field]
+    return min(values[name], board.greatest.get(name, values[name]))

@@ -27,7 +27,7 @@ from telemetry.protocols.serial.layout import (
     cells,
     sensors,
 )
-from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
 
 SETTINGS, STATUS, ABOUT = 1, 2, 3  # byte 4 of a frame: the ids of its messages
 
@@ -141,22 +141,27 @@ class _Reader(Reader):
         super().__init__()
         self._held: bytes | None = None
 
+    def before(self, message: bytes) -> Sequence[Heard]:
+        return () if self._is_answered_by(message) else self.end()
+
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
         if len(message) == FRAME_BYTES:
-            before = self.end()
             self._held = message
-            return before or Skipped.HELD
+            return Skipped.HELD
         if len(message) == _REQUEST_BYTES:
             return Skipped.ECHO
-        held = self._held
-        if held is None or _REGISTERS[message[3]] != held[_TYPE_AT]:
-            return Skipped.OTHER
-        self._held = None
-        return self._said(held, message[0])
+        held, self._held = self._held, None
+        return Skipped.OTHER if held is None else self._said(held, message[0])
 
     def end(self) -> Sequence[Heard]:
         held, self._held = self._held, None
         return () if held is None else self._said(held, NO_ADDRESS)
+
+    def _is_answered_by(self, message: bytes) -> bool:
+        """Whether it is the acknowledgement of the frame that is held."""
+        held = self._held
+        is_acknowledgement = len(message) == _ACKNOWLEDGEMENT_BYTES
+        return held is not None and is_acknowledgement and _REGISTERS[message[3]] == held[_TYPE_AT]
 
     def _said(self, frame: bytes, address: int) -> Sequence[Heard]:
         kind = frame[_TYPE_AT]
@@ -306,9 +311,10 @@ JK_55AA = SerialProtocol(
         ),
     ),
     requests=(
-        DeviceRequest(request(1, STATUS), _POLL_S, STATUS),
-        DeviceRequest(request(1, SETTINGS), _SETTINGS_POLL_S, SETTINGS),
-        DeviceRequest(request(1, ABOUT), _SETTINGS_POLL_S, ABOUT),
+        DeviceRequest(lambda address: request(address, STATUS), _POLL_S, STATUS),
+        DeviceRequest(lambda address: request(address, SETTINGS), _SETTINGS_POLL_S, SETTINGS),
+        DeviceRequest(lambda address: request(address, ABOUT), _SETTINGS_POLL_S, ABOUT),
     ),
+    addresses=Addresses(default=1, least=0, most=_HIGHEST_ADDRESS),
     rest_s=0.12,
 )

@@ -92,6 +92,7 @@ class Layout:
             offset=value.offset,
             present=f"has_{value.name}" if value.optional else "",
             invalid=value.invalid,
+            unit=value.unit,
         )
 
 

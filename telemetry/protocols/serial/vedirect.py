@@ -161,7 +161,7 @@ _REASONS = (  # bits of AR and of WARN, of monitors and of inverters
     "short_circuit",
     "switch_locked",  # by the BMS
 )
-_PHASES = (  # numbers of CS
+PHASES = (  # numbers of CS
     (0, "off"),
     (2, "fault"),
     (3, "bulk"),
@@ -211,7 +211,7 @@ VEDIRECT = SerialProtocol(
         Mapped("VedirectMonitor.T", "cells.t1"),
         Mapped("VedirectCharger.V", "charger.voltage_v"),
         Mapped("VedirectCharger.I", "charger.current_a"),
-        Mapped("VedirectCharger.CS", "charger.phase", words=_PHASES),
+        Mapped("VedirectCharger.CS", "charger.phase", words=PHASES),
         Mapped("VedirectCharger.H19", "charger.energy_wh"),
         Mapped("VedirectMeter.V", "meter.voltage_v"),
         Mapped("VedirectMeter.I", "meter.current_a"),

@@ -59,7 +59,10 @@ BELOW_ZERO = replace(
 
 
 def rows(board: Board, readings: Readings) -> dict[str, dict[str, Value]]:
-    return dict(rows_of(board.protocol, board.say(readings)))
+    merged: dict[str, dict[str, Value]] = {}
+    for measurement, values in rows_of(board.protocol, board.say(readings)):
+        merged.setdefault(measurement, {}).update(values)
+    return merged
 
 
 def agree(board: Board, readings: Readings) -> None:
@@ -69,7 +72,9 @@ def agree(board: Board, readings: Readings) -> None:
         assert battery[field] == pytest.approx(expected(board, readings, field), abs=allowed * 1.0001), field
     for number, volts in enumerate(readings.cells_v, 1):
         assert cells.pop(f"v{number:03}") == pytest.approx(volts, abs=0.000501)
-    for number, degrees in enumerate(readings.sensors_c[: board.most_sensors], 1):
+    if board.first_sensor > 1:
+        assert cells.pop("t001") == pytest.approx(readings.ambient_c, abs=board.sensor_c * 1.0001)
+    for number, degrees in enumerate(readings.sensors_c[: board.most_sensors], board.first_sensor):
         if degrees is not None:
             assert cells.pop(f"t{number:03}") == pytest.approx(degrees, abs=board.sensor_c * 1.0001)
     assert cells == {}
@@ -111,7 +116,9 @@ def test_any_pack_comes_back(
     agree(board, readings)
 
 
-@EACH
+@pytest.mark.parametrize(
+    "board", [each for each in BOARDS.values() if each.tells_gaps], ids=lambda each: each.name
+)
 def test_a_sensor_that_is_not_fitted_leaves_a_gap(board: Board) -> None:
     readings = replace(ORDINARY, sensors_c=(None, 22.0))
     cells = rows(board, readings)["cells"]
@@ -135,5 +142,7 @@ def test_a_message_with_any_bit_wrong_says_nothing(board: Board) -> None:
     for at in range(0, len(said), 7):
         spoiled = said[:at] + bytes((said[at] ^ 0x10,)) + said[at + 1 :]
         heard = rows_of(board.protocol, spoiled)
-        # What lies after the frame, such as an acknowledgement, may be wrong and the frame still good.
-        assert heard == [] or heard == good
+        # Of several messages the others are good still. Before and after the values may be an echo, an
+        # acknowledgement, or bytes of a check that have no meaning.
+        assert all(row in good for row in heard)
+        assert heard != good or not 12 <= at < len(said) - 12

@@ -1,0 +1,129 @@
+"""Frames of `~`, hexadecimal digits and CR (YD/T 1363.3), as Seplos and Pylontech batteries speak them.
+
+A reply does not say what it answers: its CID2 is a return code. So a reader goes by its form, which no two
+kinds of replies share. That holds for a late reply as well.
+
+Sources of the facts: "SEPLOS BMS Communication Protocol" V2.0, "PYLON low-voltage RS485" V3.3, and captures,
+all of which follow the rule of the checks; the worked examples that both texts print do not.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from telemetry.framing.checks import negated_sum_16_of_ascii
+from telemetry.framing.framing import Heard, Reader, Shape, Skipped
+from telemetry.framing.lengths import NONE, UNKNOWN
+
+VERSION = 0x20  # packs of other makers have the same frames, another version and other values
+CID1 = 0x46  # lithium batteries
+OK = 0x00
+
+_END = b"\r"
+_DIGITS = b"0123456789ABCDEFabcdef"
+_TEXT = re.compile(rb"~[0-9A-Fa-f]*")
+_HEAD_DIGITS, _CHECK_DIGITS = 12, 4
+_LENGTH_AT, _INFO_AT = 9, 13
+_SHORTEST = 1 + _HEAD_DIGITS + _CHECK_DIGITS + 1
+_LONGEST = _SHORTEST + 0xFFF
+_check = negated_sum_16_of_ascii(first=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AsciiMessage:
+    """A frame without its digits: `cid2` is a command or a return code."""
+
+    version: int
+    address: int
+    cid1: int
+    cid2: int
+    info: bytes
+
+
+def request(address: int, command: int, info: bytes) -> bytes:
+    """The request of that command to a battery."""
+    length = 2 * len(info)
+    nibbles = -sum((length >> 8, length >> 4 & 15, length & 15)) & 15
+    head = bytes((VERSION, address, CID1, command)) + (nibbles << 12 | length).to_bytes(2, "big")
+    text = (head + info).hex().upper().encode("ascii")
+    return b"~%b%04X\r" % (text, -sum(text) & 0xFFFF)
+
+
+def parsed(message: bytes) -> AsciiMessage:
+    """A good frame, read."""
+    version, address, cid1, cid2 = bytes.fromhex(message[1:_LENGTH_AT].decode("ascii"))
+    info = bytes.fromhex(message[_INFO_AT : -_CHECK_DIGITS - 1].decode("ascii"))
+    return AsciiMessage(version, address, cid1, cid2, info)
+
+
+def _length(data: bytes, at: int) -> int:
+    """Up to the CR; anything but digits before it ends a frame that is none."""
+    text = _TEXT.match(data, at, at + _LONGEST)
+    end = at + 1 if text is None else text.end()
+    if end < len(data):
+        return end + 1 - at if data[end : end + 1] == _END else NONE
+    return UNKNOWN if end - at < _LONGEST else NONE
+
+
+def _is_good(text: bytes) -> bool:
+    """Whether length, its nibble and the check are those of the digits."""
+    length = int(text[_LENGTH_AT:_INFO_AT], 16)
+    nibbles = (length >> 12) + (length >> 8 & 15) + (length >> 4 & 15) + (length & 15)
+    digits = len(text) - 1 - _HEAD_DIGITS - _CHECK_DIGITS
+    return digits % 2 == 0 and nibbles % 16 == 0 and length & 0xFFF == digits and _check(text)
+
+
+SHAPE = Shape(
+    start=(b"~", _DIGITS, _DIGITS),
+    length=_length,
+    check=_is_good,
+    end=_END,
+    shortest=_SHORTEST,
+    longest=_LONGEST,
+)
+
+STATE_CODES = frozenset((0x00, 0x01, 0x02, 0xF0))  # in order, below, above, other
+
+Said = Sequence[Heard] | None
+Parse = Callable[[int, bytes], Said]
+
+
+def counted(info: bytes, at: int, size: int) -> tuple[list[bytes], int] | None:
+    """The items of `size` bytes that the byte at `at` counts, and where they end; None: there are fewer."""
+    if at >= len(info):
+        return None
+    end = at + 1 + info[at] * size
+    if end > len(info):
+        return None
+    return [info[place : place + size] for place in range(at + 1, end, size)], end
+
+
+def is_text(letters: bytes) -> bool:
+    """Whether all of them can be printed."""
+    return all(0x20 <= letter < 0x7F for letter in letters)
+
+
+class AsciiReader(Reader):
+    """Replies by the first parser whose form they have.
+
+    `parsers` are by the command that is answered, the strictest forms first. A parser gets the address and
+    INFO of a reply. It returns None for one that has not its form.
+    """
+
+    def __init__(self, parsers: Mapping[int, Parse]) -> None:
+        super().__init__()
+        self._parsers = parsers
+
+    def read(self, message: bytes) -> Sequence[Heard] | Skipped:
+        said = parsed(message)
+        if said.cid1 != CID1 or said.version != VERSION:
+            return Skipped.OTHER
+        if said.cid2 in self._parsers:
+            return Skipped.ECHO
+        if said.cid2 != OK:
+            return Skipped.REFUSED
+        for parse in self._parsers.values():
+            heard = parse(said.address, said.info)
+            if heard is not None:
+                return heard
+        return Skipped.SHORT

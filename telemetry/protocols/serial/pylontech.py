@@ -1,0 +1,300 @@
+"""Pylontech low-voltage batteries on RS485: frames of ASCII digits, the first of a stack answers for all.
+
+115200 baud, 9600 with DIP switch 1 on. The first module of a group has address 2 plus 16 times its group;
+each module is a device of its own here, by its address. Read-only. What a module measures as its first
+temperature is that of its board.
+
+The batteries report no state of charge, and no pack voltage over 65.535 V.
+
+Sources of the facts: "PYLON low-voltage RS485" V3.3, Frankkkkk/python-pylontech, dbus-serialbattery, and two
+open drivers for the bits of the alarms, which no capture has confirmed.
+"""
+
+from collections.abc import Callable, Sequence
+
+from telemetry.framing.framing import Framing, Heard
+from telemetry.protocols.serial.ascii_frame import (
+    SHAPE,
+    STATE_CODES,
+    AsciiReader,
+    Said,
+    counted,
+    is_text,
+    request,
+)
+from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells, sensors
+from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+
+# Commands: the ids of the messages that answer them.
+ANALOG, ALARMS, LIMITS, VENDOR, MANAGEMENT, SERIAL_NUMBER, FIRMWARE = 0x42, 0x44, 0x47, 0x51, 0x92, 0x93, 0x96
+
+FIRST_ADDRESS = 2
+MAX_MODULES = 16
+MAX_CELLS = 32
+MAX_SENSORS = 8
+_KELVIN_TENTHS = -273.1
+
+_POLL_S = 2.0
+_ONCE_S = 60.0
+
+_WIDE_ITEMS = 4  # so many user items: the charges follow once more, with three bytes each
+_STATE_BYTES = 16  # of a body, before the sensors
+_CELLS_AT = _STATE_BYTES + 2 * MAX_SENSORS
+
+ANALOG_LAYOUT = Layout(
+    (
+        Value("current", 0, "s16", 0.1, unit="A"),
+        Value("voltage", 2, factor=0.001, unit="V"),
+        Value("remaining", 4, "u32", 0.001, unit="Ah"),
+        Value("capacity", 8, "u32", 0.001, unit="Ah"),
+        Value("cycles", 12),
+        Value("user_items", 14, "u8"),
+        Value("cell_count", 15, "u8"),
+        *sensors((_STATE_BYTES + 2 * n for n in range(MAX_SENSORS)), 0.1, _KELVIN_TENTHS, "u16"),
+        *cells(MAX_CELLS, _CELLS_AT),
+    ),
+    "big",
+)
+ALARMS_LAYOUT = Layout(
+    (
+        Value("charge_current_code", 0, "u8"),  # 0 in order, 1 below, 2 above, 240 other
+        Value("voltage_code", 1, "u8"),
+        Value("discharge_current_code", 2, "u8"),
+        Value("status1", 3, "u8", confirmed=Confirmed.SINGLE),
+        Value("status2", 4, "u8", confirmed=Confirmed.SINGLE),
+        Value("charge_switch", 4, "bit1", confirmed=Confirmed.SINGLE),
+        Value("discharge_switch", 4, "bit2", confirmed=Confirmed.SINGLE),
+        Value("status3", 5, "u8", confirmed=Confirmed.SINGLE),
+        Value("cell_errors_low", 6, "u8", confirmed=Confirmed.SINGLE),
+        Value("cell_errors_high", 7, "u8", confirmed=Confirmed.SINGLE),
+        Value("cells_below", 8, "u32"),  # bits, cell 1 is bit 0
+        Value("cells_above", 12, "u32"),
+        Value("sensors_below", 16, "u32"),
+        Value("sensors_above", 20, "u32"),
+    ),
+    "big",
+)
+LIMITS_LAYOUT = Layout(
+    (
+        Value("cell_overvoltage_limit", 0, factor=0.001, unit="V"),
+        Value("cell_low_voltage_limit", 2, factor=0.001, unit="V"),
+        Value("cell_undervoltage_limit", 4, factor=0.001, unit="V"),
+        Value("charge_heat_limit", 6, factor=0.1, offset=_KELVIN_TENTHS, unit="degC"),
+        Value("charge_cold_limit", 8, factor=0.1, offset=_KELVIN_TENTHS, unit="degC"),
+        Value("charge_current_limit", 10, "s16", 0.01, unit="A", confirmed=Confirmed.DISPUTED),
+        Value("pack_overvoltage_limit", 12, factor=0.001, unit="V"),
+        Value("pack_low_voltage_limit", 14, factor=0.001, unit="V"),
+        Value("pack_undervoltage_limit", 16, factor=0.001, unit="V"),
+        Value("discharge_heat_limit", 18, factor=0.1, offset=_KELVIN_TENTHS, unit="degC"),
+        Value("discharge_cold_limit", 20, factor=0.1, offset=_KELVIN_TENTHS, unit="degC"),
+        Value("discharge_current_limit", 22, "s16", 0.01, unit="A", confirmed=Confirmed.DISPUTED),
+    ),
+    "big",
+)
+MANAGEMENT_LAYOUT = Layout(
+    (
+        Value("charge_voltage_limit", 0, factor=0.001, unit="V"),
+        Value("discharge_voltage_limit", 2, factor=0.001, unit="V"),
+        Value("charge_current_limit", 4, "s16", 0.1, unit="A"),
+        Value("discharge_current_limit", 6, "s16", 0.1, unit="A"),  # the reader takes its sign away
+        Value("charge_allowed", 8, "bit7"),
+        Value("discharge_allowed", 8, "bit6"),
+        Value("charge_now1", 8, "bit5"),
+        Value("charge_now2", 8, "bit4"),
+        Value("full_charge_wanted", 8, "bit3"),
+    ),
+    "big",
+)
+_LIMITS_INFO = 1 + LIMITS_LAYOUT.body_bytes
+_MANAGEMENT_INFO = 1 + 9
+_SERIAL_NUMBER_INFO = 1 + 16
+_FIRMWARE_INFO = 1 + 5
+
+_Module = tuple[bytes, int]  # a payload, and where the module ends
+
+
+class _Reader(AsciiReader):
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                VENDOR: self._vendor,
+                SERIAL_NUMBER: self._serial_number,
+                MANAGEMENT: _management,
+                FIRMWARE: self._firmware,
+                ALARMS: lambda address, info: _modules(ALARMS, _alarms_module, address, info),
+                ANALOG: lambda address, info: _modules(ANALOG, _analog_module, address, info),
+                LIMITS: _limits,
+            }
+        )
+
+    def _serial_number(self, address: int, info: bytes) -> Said:
+        if len(info) != _SERIAL_NUMBER_INFO or not is_text(info[1:].rstrip(b"\0")):
+            return None
+        self.identify(f"serial number of {address:02X}", info[1:])
+        return (Heard(SERIAL_NUMBER, b"", address),)
+
+    def _firmware(self, address: int, info: bytes) -> Said:
+        if len(info) != _FIRMWARE_INFO:
+            return None
+        self.identify("firmware", ".".join(str(byte) for byte in info[3:]).encode("ascii"))
+        return (Heard(FIRMWARE, b"", address),)
+
+    def _vendor(self, address: int, info: bytes) -> Said:
+        if len(info) < 12 or not is_text(info[:10]):
+            return None
+        self.identify("model", info[:10])
+        self.identify("maker", info[12:])
+        return (Heard(VENDOR, b"", address),)
+
+
+def _modules(kind: int, read: Callable[[bytes, int], _Module | None], address: int, info: bytes) -> Said:
+    """The modules of a reply, in its order; None: they do not fill it.
+
+    The second byte is the address of the one module that was asked for or, where all were, their number.
+    Which of both it is follows from how many there are.
+    """
+    at = 2
+    payloads: list[bytes] = []
+    while at < len(info) and len(payloads) < MAX_MODULES:
+        module = read(info, at)
+        if module is None:
+            return None
+        payloads.append(module[0])
+        at = module[1]
+    if not payloads or at != len(info):
+        return None
+    if len(payloads) == 1 and info[1] & 0x0F >= FIRST_ADDRESS:
+        return (Heard(kind, payloads[0], info[1]),)
+    if info[1] != len(payloads):
+        return None
+    return tuple(Heard(kind, payload, address + n) for n, payload in enumerate(payloads))
+
+
+def _analog_module(info: bytes, at: int) -> _Module | None:
+    voltages = counted(info, at, 2)
+    temperatures = counted(info, voltages[1], 2) if voltages else None
+    if voltages is None or temperatures is None:
+        return None
+    at = temperatures[1]
+    fixed = info[at : at + 11]
+    if not voltages[0] or not temperatures[0] or len(fixed) < 11:
+        return None
+    remaining, items, capacity, cycles = fixed[4:6], fixed[6], fixed[7:9], fixed[9:11]
+    at += 11
+    if items >= _WIDE_ITEMS:
+        remaining, capacity = info[at : at + 3], info[at + 3 : at + 6]
+        at += 6
+        if at > len(info):
+            return None
+    absent = ABSENT_CELL.to_bytes(2, "big")
+    fitted = [absent if not any(each) else each for each in temperatures[0][:MAX_SENSORS]]
+    body = (
+        fixed[:4]
+        + remaining.rjust(4, b"\0")
+        + capacity.rjust(4, b"\0")
+        + cycles
+        + bytes((items, len(voltages[0])))
+        + b"".join(fitted).ljust(2 * MAX_SENSORS, b"\xff")
+        + b"".join(voltages[0][:MAX_CELLS])
+    )
+    return ANALOG_LAYOUT.payload(body), at
+
+
+def _alarms_module(info: bytes, at: int) -> _Module | None:
+    states = counted(info, at, 1)
+    temperatures = counted(info, states[1], 1) if states else None
+    if states is None or temperatures is None:
+        return None
+    if not STATE_CODES.issuperset(b"".join((*states[0], *temperatures[0]))):
+        return None
+    at = temperatures[1]
+    fixed = info[at : at + 8]
+    if len(fixed) < 8:
+        return None
+    body = fixed + b"".join(
+        _bits(codes, wanted) for codes in (states[0], temperatures[0]) for wanted in (b"\x01", b"\x02")
+    )
+    return ALARMS_LAYOUT.payload(body), at + 8
+
+
+def _bits(codes: Sequence[bytes], wanted: bytes) -> bytes:
+    return sum(1 << n for n, code in enumerate(codes[:32]) if code == wanted).to_bytes(4, "big")
+
+
+def _management(address: int, info: bytes) -> Said:
+    if len(info) != _MANAGEMENT_INFO:
+        return None
+    discharge = abs(int.from_bytes(info[7:9], "big", signed=True))
+    body = info[1:7] + min(discharge, 0x7FFF).to_bytes(2, "big") + info[9:]
+    return (Heard(MANAGEMENT, MANAGEMENT_LAYOUT.payload(body), address),)
+
+
+def _limits(address: int, info: bytes) -> Said:
+    if len(info) != _LIMITS_INFO:
+        return None
+    return (Heard(LIMITS, LIMITS_LAYOUT.payload(info[1:]), address),)
+
+
+_STATUS1 = {
+    0: "pack_overvoltage",
+    1: "cell_undervoltage",
+    2: "charge_overcurrent",
+    4: "discharge_overcurrent",
+    5: "discharge_overtemperature",
+    6: "charge_overtemperature",
+    7: "pack_undervoltage",
+}
+
+
+def _asked(command: int, every_s: float) -> DeviceRequest:
+    return DeviceRequest(lambda address: request(address, command, bytes((address,))), every_s, command)
+
+
+PYLONTECH = SerialProtocol(
+    name="pylontech",
+    title="Pylontech low-voltage battery (RS485)",
+    baud_rate=115200,
+    framing=Framing(shapes=(SHAPE,), make_reader=_Reader, frames_per_message=MAX_MODULES),
+    messages=(
+        Message("PylontechAnalog", ANALOG, ANALOG_LAYOUT.signals),
+        Message("PylontechAlarms", ALARMS, ALARMS_LAYOUT.signals),
+        Message("PylontechLimits", LIMITS, LIMITS_LAYOUT.signals),
+        Message("PylontechManagement", MANAGEMENT, MANAGEMENT_LAYOUT.signals),
+        Message("PylontechSerialNumber", SERIAL_NUMBER, ()),
+        Message("PylontechFirmware", FIRMWARE, ()),
+        Message("PylontechVendor", VENDOR, ()),
+    ),
+    mapped=(
+        Mapped("PylontechAnalog.voltage", "battery.voltage_v"),
+        Mapped("PylontechAnalog.current", "battery.current_a"),
+        Mapped("PylontechAnalog.remaining", "battery.remaining_ah"),
+        Mapped("PylontechAnalog.capacity", "battery.capacity_ah"),
+        Mapped("PylontechAnalog.cycles", "battery.cycles"),
+        Mapped("PylontechAnalog.temperature{n}", "cells.t{n}"),
+        Mapped("PylontechAnalog.cell{n}", "cells.v{n}"),
+        Mapped("PylontechAlarms.status1", "battery.protection_word"),
+        Mapped("PylontechManagement.charge_voltage_limit", "battery.charge_limit_v"),
+        Mapped("PylontechManagement.charge_current_limit", "battery.charge_limit_a"),
+        Mapped("PylontechManagement.discharge_current_limit", "battery.discharge_limit_a"),
+        Mapped("PylontechManagement.charge_allowed", "battery.charge_enabled"),
+        Mapped("PylontechManagement.discharge_allowed", "battery.discharge_enabled"),
+        *(Mapped("PylontechAlarms.status1", f"event.{code}", bit=bit) for bit, code in _STATUS1.items()),
+        Mapped("PylontechAlarms.cells_above", "event.cell_overvoltage"),
+        Mapped("PylontechAlarms.cells_below", "event.cell_undervoltage"),
+        Mapped("PylontechAlarms.sensors_above", "event.overtemperature"),
+        Mapped("PylontechAlarms.sensors_below", "event.undertemperature"),
+        Mapped("PylontechAlarms.cell_errors_low", "event.sensor_fault"),
+        Mapped("PylontechAlarms.cell_errors_high", "event.sensor_fault"),
+    ),
+    requests=tuple(
+        _asked(command, every_s)
+        for command, every_s in (
+            (ANALOG, _POLL_S),
+            (ALARMS, _POLL_S),
+            (MANAGEMENT, _POLL_S),
+            (SERIAL_NUMBER, _ONCE_S),
+            (FIRMWARE, _ONCE_S),
+        )
+    ),
+    addresses=Addresses(default=FIRST_ADDRESS, least=FIRST_ADDRESS, most=0xFE),
+)
