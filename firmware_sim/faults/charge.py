@@ -39,7 +39,8 @@ from firmware_sim.wire.layout import CAN_EFF_FLAG
 
 NEVER_NS = 1 << 63
 _S_NS = 1_000_000_000
-_SHORT = {"CML": 6, "CCS": 6, "CSD": 5, "CTS": 6, "BSM": 6, "BST": 3, "CST": 3, "CRM": 5}
+_VENDORS_NS = 2 * _S_NS  # for which frames of vendors go on after the last one of an end
+_SHORT = {"CML": 6, "CCS": 6, "CSD": 5, "CTS": 6, "BSM": 6, "CRM": 5}
 _FIELDS: Mapping[str, Iterable[tuple[int, int]]] = {
     "BSM": [(6, 1), (6, 3), (6, 5), (6, 7), (7, 1), (7, 3)],
     "BST": BST_BITS.values(),
@@ -67,6 +68,7 @@ class ChargeFaults:
         self._planned = list(planned)
         self._charger, self._vehicle = charger, vehicle
         self._charging_ns: int | None = None
+        self._passed_ns = 0  # the last frame of an end
         self._done: set[int] = set()  # what happens once and has happened
         self._lost: dict[int, int] = {}
         self._announced = ""  # the long message on its way
@@ -144,6 +146,7 @@ class ChargeFaults:
 
     def see(self, now_ns: int, id: int) -> None:
         """A frame of either end: charging begins with the first CCS."""
+        self._passed_ns = now_ns
         if self._charging_ns is None and id & 0x00FF0000 == MESSAGES["CCS"].pgn << 8:
             self._charging_ns = now_ns
 
@@ -151,7 +154,8 @@ class ChargeFaults:
         """What becomes of a frame of one of the ends; None: it is lost."""
         pgn, _, source = split_id(id)
         code = CODES.get((pgn, source == CHARGER), "")
-        self.see(now_ns, id)
+        if not self.pulled:
+            self.see(now_ns, id)
         if self.pulled or self._loses(pgn, data):
             return None
         for plan in self._planned:
@@ -163,7 +167,7 @@ class ChargeFaults:
         """Frames of others that are due."""
         if now_ns >= self._extra_ns:
             self._extra_ns += _S_NS
-            yield from self._extra()
+            yield from self._extra(with_vendors=now_ns - self._passed_ns < _VENDORS_NS)
 
     def stamp_ns(self, now_ns: int) -> int:
         """`now_ns` by the recorder's clock."""
@@ -180,10 +184,11 @@ class ChargeFaults:
         base_ns = 0 if plan.since is Since.START else self._charging_ns
         return base_ns is not None and plan.fault.window.active(now_ns - base_ns)
 
-    def _extra(self) -> list[tuple[int, bytes]]:
+    def _extra(self, *, with_vendors: bool = True) -> list[tuple[int, bytes]]:
+        """Frames of others; those of vendors end with the charge, since its two ends send them."""
         frames: list[tuple[int, bytes]] = []
         for plan in self._planned:
-            if isinstance(plan.fault, VendorFrames):
+            if isinstance(plan.fault, VendorFrames) and with_vendors:
                 frames += _VENDOR
             elif isinstance(plan.fault, OwnFrames):
                 frames += _OWN
