@@ -5,6 +5,7 @@ gone back past the release and the hold time is over. Knows no bytes (`jbd_repli
 The numbers of the protection bits are those of the vendor's protocol; the thresholds are usual settings.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from firmware_sim.plant.pack import Pack
@@ -52,6 +53,7 @@ class JbdBms:
         self.pack = pack
         self.protection_bits = 0
         self.lost_sensors: set[int] = set()  # temperature sensors, counted from 0
+        self.trips: Counter[int] = Counter()  # by bit: how often
         self._tripped_s: dict[int, float] = {}  # by bit: for how long
         self.tick(0.0)
 
@@ -97,6 +99,7 @@ class JbdBms:
         if held_s is None:
             if protection.tripped(value, before=False):
                 self._tripped_s[protection.bit] = 0.0
+                self.trips[protection.bit] += 1
         elif protection.tripped(value, before=True) or held_s < protection.hold_s:
             self._tripped_s[protection.bit] = held_s + duration_s
         else:

@@ -1,4 +1,4 @@
-"""What a JBD board says on its line: replies to the requests for registers 0x03, 0x04 and 0x05.
+"""What a JBD board says on its line: replies to the requests for registers 0x03, 0x04, 0x05 and 0xAA.
 
 Promises:
 
@@ -15,7 +15,7 @@ from firmware_sim.ecus.jbd import JbdBms
 
 START, END = 0xDD, 0x77
 READ, WRITE = 0xA5, 0x5A
-BASIC_INFO, CELL_VOLTAGES, HARDWARE = 0x03, 0x04, 0x05
+BASIC_INFO, CELL_VOLTAGES, HARDWARE, TRIPS = 0x03, 0x04, 0x05, 0xAA
 STATUS_GOOD, STATUS_ERROR = 0x00, 0x80
 MODEL = b"JBD-SP14S004-L14S-60A"
 
@@ -23,6 +23,7 @@ _OVERHEAD = 7  # start, command, register, length, two of checksum, end
 _PRODUCTION_DATE = (2024 - 2000) << 9 | 3 << 5 | 11  # 2024-03-11
 _SOFTWARE_VERSION = 0x21  # 2.1
 _KELVIN_TENTHS = 2731  # 0 degC
+_COUNTED_BITS = (10, 8, 9, 0, 1, 4, 5, 6, 7, 2, 3)  # of the protections, in the order of register 0xAA
 _LOST = 0  # a sensor whose wire is broken
 
 
@@ -78,10 +79,16 @@ def hardware(bms: JbdBms) -> bytes:  # noqa: ARG001  # as the other registers'
     return MODEL
 
 
+def trips(bms: JbdBms) -> bytes:
+    """The data of register 0xAA: how often each protection has acted."""
+    return b"".join(min(bms.trips[bit], 0xFFFF).to_bytes(2, "big") for bit in _COUNTED_BITS)
+
+
 _REGISTERS: Mapping[int, Callable[[JbdBms], bytes]] = {
     BASIC_INFO: basic_info,
     CELL_VOLTAGES: cell_voltages,
     HARDWARE: hardware,
+    TRIPS: trips,
 }
 
 

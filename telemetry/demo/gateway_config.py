@@ -35,7 +35,7 @@ JBD = SerialDevice(
     pack="service",
     charger="service",
     messages=(("battery", "soc_pct"), ("cells", "v001")),
-    silent_every_s=60.0,  # the board's name
+    silent_every_s=30.0,  # once a minute the board's name, and how often it has protected
     poll_every_s=1.0,
 )
 # A battery monitor on that line would be the solar charger's own.

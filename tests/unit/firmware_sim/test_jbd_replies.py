@@ -110,6 +110,15 @@ def test_the_model_is_text() -> None:
     assert ask(make_bms(), 5) == MODEL
 
 
+def test_how_often_each_protection_has_acted_stands_in_the_order_of_the_register() -> None:
+    bms = make_bms()
+    assert ask(bms, 0xAA) == bytes(22)
+    frozen = make_bms(start_temp_c=-12.5)  # charging is too cold: the seventh counter
+    assert [word(ask(frozen, 0xAA), 2 * number) for number in range(11)] == [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    frozen.tick(1.0)
+    assert word(ask(frozen, 0xAA), 12) == 1  # it lasts, and has acted once
+
+
 def test_an_unknown_register_and_a_write_get_an_error() -> None:
     line = JbdLine(make_bms())
     assert line.feed(request(0x99)) == [bytes.fromhex("DD 99 80 00 FF 80 77")]
