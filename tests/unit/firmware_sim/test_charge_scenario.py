@@ -1,0 +1,129 @@
+"""Scenarios of a charge: tables into values, and each mistake into one line with the path of its key."""
+
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.charge_scenario import charge_scenario_names, find_charge_scenario, load_charge_scenario
+from firmware_sim.faults.charge_kinds import (
+    ClockStep,
+    Demand,
+    Derating,
+    Excess,
+    LostPacket,
+    NoAnswer,
+    OwnFrames,
+    PaddedFrames,
+    Pause,
+    Planned,
+    PowerLoss,
+    Refusal,
+    ShortFrames,
+    Since,
+    SocStep,
+    Stop,
+    TimedFault,
+    TransportFault,
+    Unplug,
+    UntrustedBits,
+    VendorFrames,
+    WrongCount,
+    ZeroStop,
+)
+from firmware_sim.faults.charge_read import CHARGE_FAULT_KINDS
+from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence, Window
+from firmware_sim.wire.gbt import Edition
+from telemetry.errors import ConfigError, InputMissingError
+
+FROM_30 = Window(30.0, 15.0)
+ONCE_AT_30 = Window(30.0, 604_800.0)
+EXAMPLES: dict[str, tuple[str, TimedFault | TransportFault]] = {
+    "silence": ('on = "BRO(AA)"', Silence(FROM_30, "BRO(AA)")),
+    "stop": ('on = "vehicle"\nreason = "relay_fault"', Stop(ONCE_AT_30, "vehicle", ("relay_fault",))),
+    "pause": ('on = "charger"', Pause(FROM_30, "charger")),
+    "excess": ("current_a = 40", Excess(FROM_30, 40.0)),
+    "derating": ("share = 0.4", Derating(FROM_30, 0.4)),
+    "demand": ("voltage_v = 900", Demand(FROM_30, 900.0)),
+    "soc-step": ("soc_pct = -4", SocStep(FROM_30, -4.0)),
+    "insulation": ("resistance_kohm = 150", InsulationFault(FROM_30, 150.0)),
+    "over-temperature": ("module = 5\nheat_w = 40000", OverTemperature(FROM_30, 5, 40_000.0)),
+    "power-loss": ("", PowerLoss(ONCE_AT_30)),
+    "unplug": ("", Unplug(ONCE_AT_30)),
+    "untrusted-bits": ("", UntrustedBits(FROM_30)),
+    "zero-stop": ("", ZeroStop(FROM_30)),
+    "short-frames": ("", ShortFrames(FROM_30)),
+    "padded-frames": ("fill = 204", PaddedFrames(FROM_30, 0xCC)),
+    "vendor-frames": ("", VendorFrames(FROM_30)),
+    "own-frames": ("", OwnFrames(FROM_30)),
+    "clock-step": ("step_s = -3600", ClockStep(ONCE_AT_30, -3600.0)),
+    "no-answer": ('on = "BRM"', NoAnswer("BRM", 1)),
+    "refusal": ('on = "BCS"\ntimes = 3', Refusal("BCS", 3)),
+    "lost-packet": ('on = "BRM"\npacket = 3', LostPacket("BRM", 3, 1)),
+    "wrong-count": ('on = "BRM"', WrongCount("BRM")),
+}
+
+
+def loaded(tmp_path: Path, text: str) -> tuple[Planned, ...]:
+    file = tmp_path / "mine.toml"
+    file.write_text(text, "utf-8")
+    return load_charge_scenario(file).faults
+
+
+def test_there_is_an_example_of_every_fault() -> None:
+    assert tuple(EXAMPLES) == CHARGE_FAULT_KINDS
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_a_fault_is_read(kind: str, tmp_path: Path) -> None:
+    keys, fault = EXAMPLES[kind]
+    when = ""
+    if not isinstance(fault, NoAnswer | Refusal | LostPacket | WrongCount):
+        once = fault.window == ONCE_AT_30
+        when = 'after = "charging"\nat_s = 30\n' + ("" if once else "duration_s = 15\n")
+    since = Since.CHARGING if when else Since.START
+    assert loaded(tmp_path, f'[[fault]]\ndo = "{kind}"\n{when}{keys}\n') == (Planned(fault, since),)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('[[fault]]\ndo = "silense"', r"mine\.toml:2: fault\[0\]\.do: must be one of silence, "),
+        ('[[fault]]\ndo = "silence"\non = "BXX"', r"mine\.toml:3: fault\[0\]\.on: must be one of CHM, "),
+        (
+            '[[fault]]\ndo = "stop"\non = "charger"\nreason = "relay_fault"',
+            r":4: fault\[0\]\.reason: must be",
+        ),
+        ('[[fault]]\ndo = "unplug"\nduration_s = 3', r"mine\.toml:3: fault\[0\]\.duration_s: "),
+        ('[[fault]]\ndo = "wrong-count"\non = "BRM"\nat_s = 3', r"mine\.toml:4: fault\[0\]\.at_s: "),
+        ('[[fault]]\ndo = "derating"\nshare = 1.5', r"mine\.toml:3: fault\[0\]\.share: must be "),
+        ('[[fault]]\ndo = "lost-packet"\non = "CCS"\npacket = 1', r":3: fault\[0\]\.on: must be one of BRM"),
+        ('[charger]\nedition = "2016"', r"mine\.toml:2: charger\.edition: must be one of 2011, 2015, 2023"),
+        ("[charger]\nreconects = 1", r"mine\.toml:2: charger\.reconects: .*reconnects"),
+        ("[vehicle]\nuntil_soc_pct = 101", r"mine\.toml:2: vehicle\.until_soc_pct: must be "),
+        ('[ends]\noutcome = "good"', r"mine\.toml:2: ends\.outcome: must be one of complete, "),
+        ('starts_at = "now"', r"mine\.toml:1: starts_at: 'now' is no ISO 8601 time"),
+        ("[phase]\n", r"mine\.toml:1: phase: "),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_path_of_its_key(tmp_path: Path, text: str, what: str) -> None:
+    with pytest.raises(ConfigError, match=what) as caught:
+        loaded(tmp_path, text + "\n")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_scenario_is_found_by_name_by_number_and_by_file() -> None:
+    names = charge_scenario_names()
+    file = find_charge_scenario("07-bro-silent")
+    assert find_charge_scenario("7") == find_charge_scenario("07") == file == find_charge_scenario(str(file))
+    assert [find_charge_scenario(name).stem for name in names] == names
+    for unknown in ("41", "bro-silent", "nowhere.toml"):
+        with pytest.raises(InputMissingError, match="no such scenario of a charge"):
+            find_charge_scenario(unknown)
+
+
+def test_what_a_scenario_leaves_out_is_a_charge_of_2015(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("", "utf-8")
+    scenario = load_charge_scenario(file)
+    assert scenario.charger.edition is scenario.vehicle.edition is Edition.Y2015
+    assert (scenario.faults, scenario.ends.outcome, scenario.name) == ((), "complete", "mine")
