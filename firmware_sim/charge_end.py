@@ -1,4 +1,4 @@
-"""One end of a DC charge alone, with the other one somewhere on the same bus: in another process, or real.
+"""One end of a DC charge alone, with the other one in another process on the same bus.
 
 Pure like the pair: frames and the time in, frames out. A charger without a plant takes the battery for what
 its BMS says; a vehicle without a charger lets the current flow that CCS gives.
