@@ -83,6 +83,8 @@ class Signal:
     invalid: tuple[int, ...] = ()  # raw values that are not values
     is_float: bool = False  # IEEE 754, of 16, 32 or 64 bits
     unit: str = ""
+    place: str = ""  # where the device's document has it, for the protocol's page
+    mark: str = ""  # how well it is known, for the same; empty: two sources or more
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
-from telemetry.protocols.known import CAN_PROTOCOLS
+from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
+from tools.pages import serial_protocols
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(sorted((ROOT / "docs" / "protocols").glob("*.md")))
@@ -22,7 +23,13 @@ _MOST_OF_A_LIST = 2  # entries of a list that are shown, before the last one
 
 def rewritten(page: str) -> str:
     """The page with its tables as the code has them now."""
-    return _BLOCK.sub(lambda found: f"{found[1]}{found[2]}{fields_of(CAN_PROTOCOLS[found[1]])}", page)
+    return _BLOCK.sub(lambda found: f"{found[1]}{found[2]}{_tables_of(found[1])}", page)
+
+
+def _tables_of(name: str) -> str:
+    if name in PROTOCOLS:
+        return serial_protocols.fields_of(PROTOCOLS[name])
+    return fields_of(CAN_PROTOCOLS[name])
 
 
 def fields_of(protocol: CanProtocol) -> str:

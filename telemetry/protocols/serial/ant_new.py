@@ -48,6 +48,13 @@ def _after(offset: int) -> int:
     return _STATE_AT + offset
 
 
+def _place(at: int) -> str:
+    """Where a byte of the body is in the frame."""
+    if at < _HEAD_BYTES:
+        return f"byte {at}"
+    return f"{at - _STATE_AT} after the sensors" if at < _FLAGS_AT else ""
+
+
 # A body: the frame up to its cells, what follows cells and sensors, a byte of flags, sensors, cells.
 STATUS_LAYOUT = Layout(
     (
@@ -85,6 +92,7 @@ STATUS_LAYOUT = Layout(
         *cells(MAX_CELLS, _CELLS_AT),
     ),
     "little",
+    _place,
 )
 
 

@@ -12,7 +12,7 @@ from telemetry.framing.checks import sum_8, sum_16
 from telemetry.framing.framing import Framing, Heard, Reader, Shape, Skipped, literal
 from telemetry.framing.lengths import fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
-from telemetry.protocols.serial.layout import ABSENT_SENSOR, Layout, Value, cells, sensors
+from telemetry.protocols.serial.layout import ABSENT_SENSOR, Layout, Value, byte_of_frame, cells, sensors
 from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
 
 STATUS = 1
@@ -61,6 +61,7 @@ STATUS_LAYOUT = Layout(
         *cells(MAX_CELLS, _CELLS_COPY_AT),
     ),
     "big",
+    byte_of_frame(STATUS_BYTES),
 )
 
 

@@ -24,6 +24,7 @@ from telemetry.protocols.serial.layout import (
     Confirmed,
     Layout,
     Value,
+    byte_of_frame,
     cells,
     sensors,
 )
@@ -113,6 +114,7 @@ STATUS_LAYOUT = Layout(
         *cells(MAX_CELLS, FRAME_BYTES),
     ),
     "little",
+    byte_of_frame(FRAME_BYTES),
 )
 SETTINGS_LAYOUT = Layout(
     (
@@ -129,8 +131,13 @@ SETTINGS_LAYOUT = Layout(
         Value("device_address", 270, "u32"),
     ),
     "little",
+    byte_of_frame(FRAME_BYTES),
 )
-ABOUT_LAYOUT = Layout((Value("runtime", 38, "u32", unit="s"), Value("power_ons", 42, "u32")), "little")
+ABOUT_LAYOUT = Layout(
+    (Value("runtime", 38, "u32", unit="s"), Value("power_ons", 42, "u32")),
+    "little",
+    byte_of_frame(_ABOUT_END),
+)
 _TEXTS = {"model": (6, 16), "hardware": (22, 8), "firmware": (30, 8), "serial number": (46, 16)}
 
 

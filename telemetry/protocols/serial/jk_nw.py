@@ -104,7 +104,16 @@ def _tag(
     byte: int = 0,
 ) -> Value:
     """A tag's value, which is there where the tag is; `byte` of its own for a single bit."""
-    return Value(name, _PLACES[tag] + byte, type_, factor, unit=unit, optional=True, confirmed=confirmed)
+    return Value(
+        name,
+        _PLACES[tag] + byte,
+        type_,
+        factor,
+        unit=unit,
+        optional=True,
+        confirmed=confirmed,
+        place=f"tag {tag:02X}",
+    )
 
 
 _TABLE: dict[int, tuple[Value, ...]] = {

@@ -9,7 +9,7 @@ in a body, which ends after the last one that is fitted. A sensor, or a cell bef
 fitted holds ABSENT_SENSOR or ABSENT_CELL.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -47,6 +47,7 @@ class Value:
     optional: bool = False
     invalid: tuple[int, ...] = ()
     confirmed: Confirmed = Confirmed.AGREED
+    place: str = ""  # in the device's document
 
     @property
     def bit_count(self) -> int:
@@ -54,11 +55,17 @@ class Value:
 
 
 class Layout:
-    """The values of one kind of message."""
+    """The values of one kind of message.
 
-    def __init__(self, values: Iterable[Value], order: Order) -> None:
+    place: of a byte of the body in the device's document, for the protocol's page.
+    """
+
+    def __init__(
+        self, values: Iterable[Value], order: Order, place: Callable[[int], str] | None = None
+    ) -> None:
         self.values = tuple(values)
         self.order = order
+        self._place = place
         optional = [value.name for value in self.values if value.optional]
         self._bits = {name: 1 << bit for bit, name in enumerate(optional)}
         self._flag_bytes = (len(optional) + 7) // 8
@@ -93,7 +100,14 @@ class Layout:
             present=f"has_{value.name}" if value.optional else "",
             invalid=value.invalid,
             unit=value.unit,
+            place=value.place or (self._place(value.at) if self._place else ""),
+            mark=value.confirmed.value,
         )
+
+
+def byte_of_frame(frame_bytes: int) -> Callable[[int], str]:
+    """The `place` of a body that begins with a whole frame, whose document counts bytes from 0."""
+    return lambda at: f"byte {at}" if at < frame_bytes else ""
 
 
 def cells(count: int, at: int, factor: float = 0.001) -> tuple[Value, ...]:

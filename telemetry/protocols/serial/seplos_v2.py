@@ -44,6 +44,11 @@ _SENSORS_AT = _OTHERS_AT + 2 * len(_OTHER_SENSORS)
 _CELLS_AT = _SENSORS_AT + 2 * MAX_SENSORS
 
 
+def _place(at: int) -> str:
+    """Where a byte of the body is in INFO."""
+    return f"{at} after the sensors" if at < _OTHERS_AT else ""
+
+
 def _custom(name: str, factor: float, unit: str = "") -> Value:
     at = _FIXED_BYTES + 2 * _CUSTOM.index(name)
     return Value(name, at, factor=factor, unit=unit, optional=True)
@@ -75,6 +80,7 @@ ANALOG_LAYOUT = Layout(
         *cells(MAX_CELLS, _CELLS_AT),
     ),
     "big",
+    _place,
 )
 
 _EVENT_BYTES = 20

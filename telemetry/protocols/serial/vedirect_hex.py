@@ -50,7 +50,18 @@ _TABLE = {
 _PLACES = {register: _PLACE_BYTES * n for n, register in enumerate(_TABLE)}
 VALUES_LAYOUT = Layout(
     (
-        Value(name, _PLACES[register], type_, factor, offset, unit, True, invalid, confirmed)
+        Value(
+            name,
+            _PLACES[register],
+            type_,
+            factor,
+            offset,
+            unit,
+            True,
+            invalid,
+            confirmed,
+            f"0x{register:04X}",
+        )
         for register, (name, type_, factor, offset, unit, invalid, confirmed) in _TABLE.items()
     ),
     "little",
