@@ -1,4 +1,5 @@
-"""[send] of the configuration: which messages are sent as they are. The data model and events always are.
+"""[send] of the configuration: which messages are sent as they are, and how often a batch goes out. The data
+model and events are always sent.
 
 What is not sent is still decoded, mapped and watched.
 """
@@ -15,16 +16,21 @@ from telemetry.rules.signals import choice
 from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 
+MOST_EVERY_S = 60.0
 _TABLE = Where("send")
 
 
 @dataclass(frozen=True, slots=True)
 class SendSettings:
-    """Globs of messages, by the names of their measurements. only: empty: all; without: none of these."""
+    """Globs of messages, by the names of their measurements. only: empty: all; without: none of these.
+
+    every_s: how long a batch collects what is sent; what is collected is lost with the power.
+    """
 
     messages: bool = True
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    every_s: float = 1.0
     where: Where = _TABLE
 
     def chosen(self, records: Sequence[RecordSpec]) -> list[bool]:
@@ -57,6 +63,7 @@ def read_send(table: TomlTable) -> SendSettings:
         messages=table.take_flag("messages", True),
         only=table.take_texts("only"),
         without=table.take_texts("without"),
+        every_s=table.take_number("every_s", 1.0, least=1.0, most=MOST_EVERY_S),
         where=table.where(),
     )
     table.close()

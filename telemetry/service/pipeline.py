@@ -1,12 +1,16 @@
 """The pipeline thread's work: deliveries in, durable batches out, and the accounts as of each batch.
 
-Promises: a batch is closed at 5,000 lines, 2 MiB or one second, whichever comes first, and always between
-two deliveries, so that its position and its accounts are exact. What a live source has delivered is kept from
-a death of this process at once, with the accounts as of that delivery. A batch that may hold a point of an
-earlier one is ordered, so that the last frame's value stays. A log that is read again is processed from its
-start and what an earlier run had stored is thrown away, so that every stage is as it was; for the same reason
-what the reducer holds of a log goes out only at the log's end, not when the service stops. Rows that replace
-earlier ones (charging sessions) close the batch: they go before it, in an ordered batch of their own.
+Promises:
+- A batch is closed at 5,000 lines, 2 MiB or its age (`[send] every_s`), whichever comes first, and always
+  between two deliveries, so that its position and its accounts are exact.
+- What a live source has delivered is kept from a death of this process at once, with the accounts as of that
+  delivery.
+- A batch that may hold a point of an earlier one is ordered, so that the last frame's value stays.
+- A log that is read again is processed from its start, and what an earlier run had stored is thrown away, so
+  that every stage is as it was. So what the reducer holds of a log goes out only at the log's end, not when
+  the service stops.
+- Rows that replace earlier ones (charging sessions) close the batch: they go before it, in an ordered batch
+  of their own.
 
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
@@ -29,7 +33,6 @@ from telemetry.stages.stages import Stages
 
 BATCH_LINES = 5000
 BATCH_BYTES = 2 * 1024 * 1024
-BATCH_AGE_S = 1.0
 KEEP_EVERY_S = 0.02  # at most: many sources, or one whose frames hardly gather, cost no more than this often
 SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
 
@@ -77,12 +80,14 @@ class Pipeline:
         wait_for_clock: bool = False,
         newest_ns: int | None = None,
         state: Mapping[str, bytes] = NO_STATE,
+        batch_age_s: float = 1.0,
     ) -> None:
         """positions: how many frames of each log are in the store already, and of which its end is.
 
         newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing. state: what
-        that run had open.
+        that run had open. batch_age_s: how old the open batch may become.
         """
+        self.batch_age_s = batch_age_s
         self._stages = stages
         self._store = store
         self._ledger = ledger
@@ -246,9 +251,9 @@ class Pipeline:
         now_s = self._clock.monotonic_s()
         if not self._open.lines:
             self._opened_s = now_s
-        if now_s - self._opened_s >= BATCH_AGE_S:
+        if now_s - self._opened_s >= self.batch_age_s:
             self.cut()
-            self._store.commit()  # what is a second old waits no longer
+            self._store.commit()  # what is so old waits no longer
         else:
             if now_s >= self._keep_at_s and self._keep():
                 self._keep_at_s = now_s + KEEP_EVERY_S

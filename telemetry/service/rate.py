@@ -17,7 +17,6 @@ from telemetry.stages.stages import Stages
 MAX_FRAMES = 500_000
 BATCH_FRAMES = 4096
 BATCH_LINES = 5000
-LIVE_BATCH_S = 1.0  # the service sends what a bus gives once a second, and small batches compress less
 DAY_S = 86_400.0
 
 _MEASUREMENT = re.compile(rb"^((?:\\.|[^,\\ ])+)[^\n]*", re.MULTILINE)
@@ -59,7 +58,8 @@ class Rate:
 class Meter:
     """Sends frames through stages and weighs what comes out.
 
-    batch_s: how much time a batch covers, in s; inf: they are cut by lines alone, as those of logs are.
+    batch_s: how much time a batch covers, in s, since small ones compress less; inf: batches are cut by lines
+    alone, as those of logs are.
     """
 
     def __init__(self, stages: Stages, batch_s: float = math.inf) -> None:

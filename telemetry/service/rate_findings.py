@@ -21,7 +21,7 @@ from telemetry.model.finding import Finding, Grade
 from telemetry.rules.senders import CODES as ABOUT_SENDERS
 from telemetry.rules.senders import kept_out
 from telemetry.service.listening import listen
-from telemetry.service.rate import LIVE_BATCH_S, Rate, measure
+from telemetry.service.rate import Rate, measure
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.binding import Binding
@@ -48,7 +48,7 @@ def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> It
         raise UsageError(
             "is of no bus of this configuration", where=str(log), hint="it has serial ports alone"
         )
-    rate = _measured(composition.make_stages(), log, recorded.binding, LIVE_BATCH_S)
+    rate = _measured(composition.make_stages(), log, recorded.binding, composition.config.send.every_s)
     yield from _rate_findings(
         f"log {log}", rate, composition.config, spool_bytes, "no rate can be measured from it"
     )

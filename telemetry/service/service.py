@@ -115,6 +115,7 @@ class Service:
             wait_for_clock=config.wait_for_clock,
             newest_ns=recovery.newest_ns,
             state=recovery.state,
+            batch_age_s=config.send.every_s,
         )
         for source in self._sources:
             self._expect(source)
@@ -335,6 +336,7 @@ class Service:
             self._expect_frames(source)
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
+        self._pipeline.batch_age_s = config.send.every_s
         self._write_gateway_points()
         self._next_gateway_s = min(self._next_gateway_s, self._clock.monotonic_s() + config.gateway_every_s)
         names = ", ".join(source.name for source in self._sources)

@@ -104,6 +104,10 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "messages": _words("false: the data model, events and the service's own state alone"),
         "only": _words('globs of messages: no others are sent, as in `["BMS_*"]`', "all"),
         "without": _words("globs of messages that are not sent; stronger than `only`", "none"),
+        "every_s": _words(
+            "how long a batch collects what is sent: longer costs fewer bytes where little is sent;"
+            " values, alarms too, come that late, and a power cut costs that much"
+        ),
     },
     "reduce": {
         "every_s": _words("the interval; 0: send everything"),

@@ -64,6 +64,19 @@ def test_a_sample_log_says_what_a_bus_sends_and_which_messages_cost_most(tmp_pat
     assert [share["mb_a_day"] for share in shares] == sorted((s["mb_a_day"] for s in shares), reverse=True)
 
 
+def test_batches_that_collect_longer_cost_fewer_bytes_of_a_thinned_bus(tmp_path: Path) -> None:
+    log = tmp_path / "drive.log"
+    record_drive(log, 20.0)
+    rates = []
+    for every_s in (1, 10):
+        rest = f"{CAN}[reduce]\nevery_s = 1.0\n[send]\nonly = ['BMS_PackState']\nevery_s = {every_s}\n"
+        found = list(check(load_config(config(tmp_path, rest), {}), log=log))
+        rates += [finding.rate for finding in found if finding.rate is not None]
+    each_second, each_ten = rates
+    assert each_ten["points_per_s"] == each_second["points_per_s"]
+    assert each_ten["mb_a_day"] < each_second["mb_a_day"] / 2
+
+
 def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path) -> None:
     """Counted once more from the lines themselves."""
     log = tmp_path / "drive.log"
