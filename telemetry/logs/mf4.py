@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from asammdf.blocks.mdf_v4 import MDF4, Group
     from asammdf.blocks.utils import Fragment
 
+LOG = logging.getLogger(__name__)
 FINISHED, UNFINISHED = b"MDF     ", b"UnFinMF "  # how a log begins
 HEADER_BYTES = 168
 MOST_BLOCK_BYTES = 64 << 20  # that one compressed block inside of a log may be
@@ -75,7 +76,7 @@ class Mf4:
             raise cannot_copy(where, error) from error
         except Exception as error:
             raise DataError("is no MF4 log", where=str(where), hint=" ".join(str(error).split())) from error
-        self.first_channel = 0 if _has_channel_0(self._file._mdf) else 1
+        self.first_channel = 0 if _has_channel_0(self._file._mdf, where) else 1
 
     @property
     def reader(self) -> Iterable["can.Message"]:
@@ -110,9 +111,9 @@ def _inflate(data: bytes) -> bytes:
     return block
 
 
-def _has_channel_0(log: "MDF4") -> bool:
+def _has_channel_0(log: "MDF4", where: Path) -> bool:
     """Whether a record is of channel 0: loggers number their channels from 1, python-can from 0."""
-    with suppress(Exception):  # of a damaged log: reading its messages shows what there is
+    try:
         for number, group in enumerate(log.groups):
             for index, channel in enumerate(group.channels):
                 if not channel.name.endswith(".BusChannel"):
@@ -129,6 +130,8 @@ def _has_channel_0(log: "MDF4") -> bool:
                         return True
                     if not len(found[0]):  # a damaged log says that it has more
                         break
+    except Exception as error:  # noqa: BLE001 - of a damaged log, whose messages are read all the same
+        LOG.warning("%s: taken to count its channels from 1: %s", where, " ".join(str(error).split()))
     return False
 
 

@@ -202,8 +202,11 @@ class Service:
         self._stop.set()
 
     def _fail(self, error: Exception) -> None:
-        """Stop in order, and say what has ended it: the first thing that did. From any thread."""
-        self._failure = self._failure or error
+        """Stop in order, and say what has ended it: the first thing that did; log others. From any thread."""
+        if self._failure is None:
+            self._failure = error
+        else:
+            LOG.error("after what has ended it: %s", error, exc_info=error)
         self.stop()
 
     def _run_until_stopped(self) -> None:
