@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, Final
 
 from telemetry_core.rows.batch import SampleBatch
@@ -24,9 +24,10 @@ from telemetry_core.rules.follow_spec import (
     FollowedPhase,
     FollowSpec,
     PowerSpec,
+    Side,
     Told,
 )
-from telemetry_core.rules.follower import Follower, Transition
+from telemetry_core.rules.follower import Follower, Transition, totals_in
 
 from telemetry.charging.cross_check import CrossCheck, Verdict
 from telemetry.charging.facts import edition, facts, words
@@ -41,6 +42,7 @@ from telemetry.model.events import Event
 MOST_STATE: Final = 2048
 _MOST_LISTED = 400  # phases and errors of one session that are kept
 _VERSION = 1
+_NO_SPEC = PowerSpec(Side.METER, 0.0, 0, 0)  # of a plug that is not followed any more
 _UNKNOWN, _DOUBTFUL = "charging_protocol_unknown", "charging_current_doubtful"
 
 
@@ -504,7 +506,15 @@ class ChargingTracker:
     def _event(
         self, plug: _Plug, code: str, text: str, *, active: bool = True, level: Level | None = None
     ) -> Event:
-        return _event(plug.settings, code, text, active=active, level=level)
+        usual = EVENT_CODES[code].level if active else Level.INFORMATION
+        return Event(
+            code,
+            usual if level is None else level,
+            active=active,
+            text=text,
+            source=plug.settings.source,
+            charger=plug.settings.charger,
+        )
 
     def _raw_words(self, plug: _Plug, told: Transition) -> str:
         record = self._schema.specs[_protocol(plug).signs[told.number].record]
@@ -548,24 +558,18 @@ class ChargingTracker:
         plug.open.unwritten = []
 
     def close(self, state: bytes) -> list[Made]:
-        """The end of a session that no plug goes on with, as `cut`. Raises ValueError as `restore` does.
-
-        Its row has what an end changes. All else is in the row that it replaces.
-        """
+        """The end of a session that no plug goes on with, as `cut`. Raises ValueError as `restore` does."""
         found = _unpacked(state)
-        session = Session(
-            start_ns=found.known["start_ns"],
-            end_ns=found.last_ns,
-            vehicle=found.vehicle,
-            pack=found.known["pack"],
-            charger=found.charger,
-            open=False,
-            duration_s=max(0, found.last_ns - found.known["start_ns"]) / 1e9,
-            protocol=found.protocol,
-            outcome="cut",
-        )
-        plug = PlugSettings(found.protocol, session.pack, found.charger, found.source)
-        event = _event(plug, "charging_cut", "nothing follows it any more")
+        known = _Open(**found.known)
+        plug = _Plug(PlugSettings(found.protocol, known.pack, found.charger, found.source), _NO_SPEC)
+        plug.open = known
+        if known.cross:
+            plug.cross = CrossCheck.from_json(self._settings.cross_check, known.cross)
+        totals = totals_in(found.follower) or (nan,) * len(TOTALS)  # then the row before has what was known
+        told = Transition(-1, found.last_ns, 0, Told.ENDED, End.SILENCE, 0, 0, 0, (), totals, None)
+        session = self._session(plug, told, End.SILENCE)
+        session = replace(session, vehicle=found.vehicle, outcome="cut")
+        event = self._event(plug, "charging_cut", "nothing follows it any more")
         return [Made(-1, found.last_ns, event), Made(-1, session.start_ns, session)]
 
     def unfinished(self, channel: int) -> list[Made]:
@@ -622,20 +626,6 @@ def _unpacked(state: bytes) -> _State:
         raise ValueError(f"the state is of version {version}, and not {_VERSION}")
     vehicle, charger, protocol, source = named
     return _State(last, last_start_ns, known, vehicle, charger, protocol, source, last_ns, body[4 + length :])
-
-
-def _event(
-    plug: PlugSettings, code: str, text: str, *, active: bool = True, level: Level | None = None
-) -> Event:
-    usual = EVENT_CODES[code].level if active else Level.INFORMATION
-    return Event(
-        code,
-        usual if level is None else level,
-        active=active,
-        text=text,
-        source=plug.source,
-        charger=plug.charger,
-    )
 
 
 def _known(plug: _Plug) -> _Open:

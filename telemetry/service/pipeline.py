@@ -24,11 +24,12 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.clock import Clock
 from telemetry.ledger import Counters, Ledger, Names, add, of_source, subtract
 from telemetry.logs.identity import end_of
-from telemetry.service.open_sessions import OpenSessions
+from telemetry.service.open_sessions import BY_POWER, OpenSessions
 from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.spool.compress import compress
 from telemetry.spool.state import NO_STATE
+from telemetry.stages.sessions import hand_over_sessions
 from telemetry.stages.stages import Stages
 
 BATCH_LINES = 5000
@@ -111,6 +112,7 @@ class Pipeline:
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
         self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the stages still remember
         self._sessions = OpenSessions(state, clock)
+        self._newest_frames_ns: dict[str, int] = {}  # by source with a plug
         self._live: set[str] = set()  # sources that have delivered and cannot be read again
         self._stages.writing.replacing = self._replacing
         ledger.add_stage(lambda: self._stages.counted())
@@ -151,6 +153,8 @@ class Pipeline:
             for part, stamping in self._clock_stamps.parts(frames, time_known=time_known):
                 self._take(source, part, stamping)
         self._delivered[source] = self._delivered.get(source, 0) + len(frames)
+        if len(frames) and self._stages.sessions.plugs_of(source):
+            self._newest_frames_ns[source] = frames[len(frames) - 1].time_ns
         self.count_losses(source, lost_before)
         if self._open.lines >= BATCH_LINES or len(self._open) >= BATCH_BYTES or self._replacing.lines:
             self.cut()
@@ -166,12 +170,18 @@ class Pipeline:
         """
         self.count_losses(source, lost)
         self._stages.gathering.end_sessions(source)
-        if is_complete and self._stages.writing.pending:
+        plugs = self._stages.sessions.plugs_of(source)
+        if is_complete and (self._stages.writing.pending or plugs):
             frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
             if self._stored.get(end) != frames:  # else an earlier run has come to here
                 self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
                 self._flush(source)
+                for plug in plugs:
+                    newest_ns = self._newest_frames_ns.get(source, 0)
+                    self._stages.sessions.finish(plug, newest_ns, self._open, shift_ns=0)
                 self._positions[end] = frames
+                if self._replacing.lines:
+                    self.cut()
 
     def replace_stages(self, stages: Stages) -> None:
         """From the next delivery on everything goes through `stages`, whose channels are bound.
@@ -184,6 +194,7 @@ class Pipeline:
             self._flush(source)
             self._switch(stamping.base)
             self._stages.hand_over(stages, self._open, source=source, shift_ns=stamping.shift_ns)
+        hand_over_sessions(self._stages.sessions, stages.sessions, BY_POWER, self._open)
         self._retired = add(self._retired, self._stages.counted())
         self._stages = stages
         if self._replacing.lines:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from telemetry_core.text.lines import LineBuffer
@@ -62,6 +63,29 @@ class Sessions(Protocol):
         """Keep a row until it may be written; return whether it has to wait for that."""
         ...
 
+    def held(self, plug: str) -> list[Made] | None:
+        """The rows that wait for that; None: none has to."""
+        ...
+
+    def hold(self, plug: str, rows: list[Made]) -> None:
+        """Let these wait, too."""
+        ...
+
+
+def hand_over_sessions(
+    old: Sessions, new: Sessions, source: str, lines: LineBuffer, *, shift_ns: int = 0
+) -> None:
+    """What is open at the plugs of `source` (of none: those followed by power) goes on in `new`, or ends."""
+    heirs = new.plugs_of(source)
+    for plug in old.plugs_of(source):
+        if plug not in heirs:
+            old.finish(plug, 0, lines, shift_ns=shift_ns)
+            continue
+        if (rows := old.held(plug)) is not None:
+            new.hold(plug, rows)
+        if state := old.state(plug):
+            new.restore(plug, state, lines)
+
 
 class NoSessions:
     """Nothing is followed."""
@@ -95,6 +119,12 @@ class NoSessions:
 
     def holds(self, _made: Made) -> bool:
         return False
+
+    def held(self, _plug: str) -> list[Made] | None:
+        return None
+
+    def hold(self, *_: object) -> None:
+        pass
 
 
 class MadeWriter(Protocol):
@@ -189,3 +219,10 @@ class FollowedSessions:
         held.append(made)
         del held[:-_MOST_HELD]
         return True
+
+    def held(self, plug: str) -> list[Made] | None:
+        return self._held.get(self._plugs[plug])
+
+    def hold(self, plug: str, rows: list[Made]) -> None:
+        channel = self._plugs[plug]
+        self._held[channel] = [replace(made, channel=channel) for made in rows]

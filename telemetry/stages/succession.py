@@ -6,12 +6,14 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.rules.alarms import Alarm, successors
 from telemetry.stages.binding import BoundChannel
+from telemetry.stages.sessions import hand_over_sessions
 from telemetry.stages.writing import Writing
 
 
 def hand_over(old: Writing, new: Writing, lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
     """Alarms of `source` that are active go on in `new`, whose channels are bound, and so do limits that are
-    crossed and wait for their time. J1939 senders that messages are taken from stay the same.
+    crossed and wait for their time. J1939 senders that messages are taken from stay the same. So do charging
+    sessions that are open, where `new` follows the plug.
 
     Alarms that `new` does not watch for end, with the stamp of the newest row that they were active in. All
     of them end where the vehicle has another name, since their tags are others. shift_ns: as for those rows.
@@ -19,6 +21,7 @@ def hand_over(old: Writing, new: Writing, lines: LineBuffer, *, source: str, shi
     """
     new.alarm_events.carry_on(old.alarm_events)
     old.encoder.shift_ns = shift_ns
+    hand_over_sessions(old.sessions, new.sessions, source, lines, shift_ns=shift_ns)
     for channel in old.of(source):
         for tags in channel.modelled:
             new.follow(source, old.encoder.modelled_series.newest_ns(tags))

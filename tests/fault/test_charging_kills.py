@@ -52,7 +52,7 @@ def gaps_s(stamps: list[int], starts: list[int]) -> float:
 
 def assert_one_session(database: Database, starts: list[int], *, source: str = BAY) -> dict[str, bytes]:
     """One row, complete, with energies and gaps of the frames that are there; no curve point twice."""
-    ((start_ns, session),) = database.of("charging_session", charger="main" if source == BAY else source)
+    ((start_ns, session),) = database.of("charging_session", charger=source)
     stamps = stamps_of_messages(database, source)
     assert start_ns == stamps[0]
     assert (session["open"], text(session, "outcome")) == (b"false", "complete")

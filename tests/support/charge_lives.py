@@ -22,6 +22,7 @@ from telemetry.sources.channels import ChannelTable
 from telemetry.spool import Recovery, Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
 from telemetry.stages.prepare import compose
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.spool import drain
@@ -49,6 +50,7 @@ def config_of(folder: Path, bays: Sequence[str] = BAYS, top: str = "") -> Path:
     """A configuration with one GB/T 27930 bus for each bay."""
     buses = "".join(
         f'[[can]]\nname = "{bay}"\nsocket = "{folder}/{bay}.sock"\nprotocol = "gbt27930"\nmessages = true\n'
+        f'charger = "{bay}"\n'
         for bay in bays
     )
     path = folder / "gateway.toml"
@@ -93,14 +95,14 @@ class Lives:
     """One gateway over all of its lives."""
 
     def __init__(self, folder: Path, bays: Sequence[str] = BAYS, *, wait_for_clock: bool = False) -> None:
+        self.folder = folder
         self.memory = folder / "memory"
         self.memory.mkdir()
         self.disk = SimulatedDisk()
         self.clock = FakeClock(START_NS)
         self.database = Database()
         self.wait_for_clock = wait_for_clock
-        self.bays = bays
-        self.config = load_config(config_of(folder, bays))
+        self.configure(bays)
         self.kept_ns: dict[str, int] = {}  # by bay: of the newest frame that survives a kill
         self.delivered_ns: dict[str, int] = {}  # by bay: of the newest frame
 
@@ -114,17 +116,10 @@ class Lives:
             keep_in_memory=lambda _: keeping_in(self.memory)(self.memory.parent),
         )
         recovery = self.spool.recovery
-        composition = compose(self.config)
-        channels = ChannelTable()
-        sources = assemble_sources(self.config.sources, channels, self.clock, {})
-        stages = composition.make_stages()
-        for channel in channels.since(0):
-            source = next(each for each in sources if each.name == channel.source)
-            stages.bind(channel.number, composition.binding(source, channel.name))
-        self.stages = stages
+        self.stages = self._make_stages()
         self.ledger = Ledger(dict(recovery.accounts))
         self.pipeline = Pipeline(
-            stages,
+            self.stages,
             self.spool,
             self.ledger,
             self.clock,
@@ -135,6 +130,26 @@ class Lives:
         )
         self.pipeline.close_orphans(self.bays)
         return recovery
+
+    def _make_stages(self) -> Stages:
+        composition = compose(self.config)
+        channels = ChannelTable()
+        sources = assemble_sources(self.config.sources, channels, self.clock, {})
+        stages = composition.make_stages()
+        for channel in channels.since(0):
+            source = next(each for each in sources if each.name == channel.source)
+            stages.bind(channel.number, composition.binding(source, channel.name))
+        return stages
+
+    def configure(self, bays: Sequence[str], top: str = "") -> None:
+        """Write another configuration."""
+        self.bays = bays
+        self.config = load_config(config_of(self.folder, bays, top))
+
+    def reload(self) -> None:
+        """SIGHUP."""
+        self.stages = self._make_stages()
+        self.pipeline.replace_stages(self.stages)
 
     def deliver(self, bay: str, frames: Iterable[Frame], at_ns: int, *, time_known: bool = True) -> None:
         """Frames as they come within a tenth of a second; at_ns: when the charge began."""

@@ -25,6 +25,9 @@ class Transition(NamedTuple):
     totals: tuple[float, ...]
     raw: dict[str, Any] | None
 
+def totals_in(state: bytes) -> tuple[float, ...]:
+    """The totals of the session in a `Follower.state`, by `follow_spec.TOTALS`; () if they are not known."""
+
 class Follower:
     """Follows charging sessions by FollowSpecs and PowerSpecs, for any number of channels."""
 

@@ -150,8 +150,7 @@ cdef class Follower:
         for number, given in enumerate(self.specs_given):
             self._pack(&self.specs[<size_t>number], given)
         self.state_heads = [
-            crc32(f"{_STATE_VERSION} {sizeof(Plug)} {given!r}".encode()).to_bytes(4, "little")
-            for given in self.specs_given]
+            _state_shape() + crc32(repr(given).encode()).to_bytes(4, "little") for given in self.specs_given]
 
     def __dealloc__(self):
         cdef Py_ssize_t number
@@ -534,6 +533,7 @@ cdef class Follower:
             if plug.heard_ns[slot]:
                 plug.heard_ns[slot] += gap_ns
         plug.gap_s += max(gap_ns, 0) / 1e9
+        plug.has_new_soc = False
         plug.due_ns = 0
         plug.restored_ns = plug.last_ns = plug.minute_ns = now_ns
         plug.window_is_charging = False
@@ -908,11 +908,12 @@ cdef class Follower:
         value = _value(row, words, fields.soc)
         if side == VEHICLE and isfinite(value):
             plug.soc = value
-            if plug.start_soc != plug.start_soc:
-                plug.start_soc = value
             plug.has_new_soc = True
             if plug.is_restored == UNDECIDED or plug.is_restored == STEPPED:
                 self._judge_restored(route.plug, now_ns)
+                plug.soc = value  # of the next session, too, if that begins here
+            if plug.start_soc != plug.start_soc:
+                plug.start_soc = value
             if plug.phase == PHASE_CHARGING and plug.is_open == 1:
                 self._percent(route.plug, now_ns)
 
@@ -1077,24 +1078,47 @@ cdef class Follower:
         change.row = self.row
         change.channel = self.channel_of_plug[plug_number]
         change.kind = kind
-        for number in range(SIDES):
-            change.totals[number] = plug.measured[number].energy_ws / 3600
-            change.totals[SIDES + number] = plug.measured[number].covered_s
-            change.totals[2 * SIDES + number] = plug.measured[number].charge_as / 3600
-            change.totals[3 * SIDES + number] = plug.measured[number].peak_w
-        change.totals[12] = plug.common_s
-        change.totals[13] = plug.common_ws[VEHICLE] / 3600
-        change.totals[14] = plug.common_ws[CHARGER] / 3600
-        change.totals[15] = plug.common_as
-        change.totals[16] = plug.common_vs
-        change.totals[17] = plug.start_soc
-        change.totals[18] = plug.soc
-        change.totals[19] = plug.start_temp
-        change.totals[20] = plug.temp
-        change.totals[21] = plug.cell_max
-        change.totals[22] = plug.requested_max_a
-        change.totals[23] = plug.gap_s
+        _find_totals(plug, change.totals)
         return change
+
+
+def totals_in(bytes state not None):
+    """Return the totals of the session in a `state`, by `follow_spec.TOTALS`; () if they are not known."""
+    cdef Plug plug
+    cdef double[TOTAL_COUNT] totals
+    cdef bytes shape = _state_shape()
+    cdef bytes body = state[2 * len(shape):]
+    if state[:len(shape)] != shape or len(body) != sizeof(Plug):
+        return ()
+    memcpy(&plug, <char*>body, sizeof(Plug))
+    _find_totals(&plug, totals)
+    return tuple([totals[number] for number in range(TOTAL_COUNT)])
+
+
+cdef bytes _state_shape():
+    return crc32(f"{_STATE_VERSION} {sizeof(Plug)}".encode()).to_bytes(4, "little")
+
+
+cdef void _find_totals(const Plug* plug, double* totals) noexcept nogil:
+    """The totals of the session so far, by follow_spec.TOTALS."""
+    cdef Py_ssize_t number
+    for number in range(SIDES):
+        totals[number] = plug.measured[number].energy_ws / 3600
+        totals[SIDES + number] = plug.measured[number].covered_s
+        totals[2 * SIDES + number] = plug.measured[number].charge_as / 3600
+        totals[3 * SIDES + number] = plug.measured[number].peak_w
+    totals[12] = plug.common_s
+    totals[13] = plug.common_ws[VEHICLE] / 3600
+    totals[14] = plug.common_ws[CHARGER] / 3600
+    totals[15] = plug.common_as
+    totals[16] = plug.common_vs
+    totals[17] = plug.start_soc
+    totals[18] = plug.soc
+    totals[19] = plug.start_temp
+    totals[20] = plug.temp
+    totals[21] = plug.cell_max
+    totals[22] = plug.requested_max_a
+    totals[23] = plug.gap_s
 
 
 cdef void _move(Plug* plug, int64_t by_ns) noexcept nogil:

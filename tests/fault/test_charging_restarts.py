@@ -1,0 +1,255 @@
+"""Stops, starts, reloads and silence in the middle of a charge: never two rows of one session, never none."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.charge_lives import (
+    BAYS,
+    START_NS,
+    Database,
+    Frame,
+    Lives,
+    charge,
+    deliveries,
+    number,
+    text,
+)
+
+BAY, OTHER = BAYS
+CHARGING = 400  # tenths of a second: in the middle of the charge
+HANDSHAKE = 10
+
+
+class Bench(Lives):
+    """One charge at the first bay; what is told of it."""
+
+    def play(self, begin: int, end: int, *, bay: str = BAY, at_ns: int = START_NS) -> None:
+        """The charge from one tenth of a second to another, as it comes in."""
+        for part in list(deliveries(charge()))[begin:end]:
+            self.clock.advance(0.1)
+            self.deliver(bay, part, at_ns)
+            self.pipeline.tick(self.bays)
+
+    def play_rest(self, begin: int) -> None:
+        """From there to its end, and the silence after it."""
+        self.play(begin, 100_000)
+        self.watch(20.0)
+        self.finish()
+
+    def finish(self) -> None:
+        self.pipeline.finish(self.bays)
+        self.spool.commit()
+        self.send()
+        self.assert_balanced()
+
+    def end_of(self, tenths: int) -> int:
+        """Stamp of the last frame before so many tenths of a second."""
+        return START_NS + max(ns for ns, _, _ in charge() if ns < tenths * 100_000_000)
+
+
+def sessions(database: Database, charger: str = BAY) -> list[tuple[bytes, str]]:
+    """Whether each is open, and its outcome, by start."""
+    return [
+        (row["open"], text(row, "outcome")) for _, row in database.of("charging_session", charger=charger)
+    ]
+
+
+def events(database: Database, code: str) -> list[int]:
+    return [stamp for stamp, _ in database.of("event", code=code)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path)
+    bench.start()
+    return bench
+
+
+def test_stopped_in_order_the_session_is_unfinished_and_goes_on_with_the_next_start(bench: Bench) -> None:
+    bench.play(0, CHARGING)
+    bench.stop()
+    bench.start()
+    bench.send()
+    assert sessions(bench.database) == [(b"false", "unfinished")]
+    bench.clock.advance(30.0)
+    bench.play(CHARGING + 300, CHARGING + 350)
+    bench.finish()
+    assert sessions(bench.database) == [(b"true", "")]
+    bench.play_rest(CHARGING + 350)
+    assert sessions(bench.database) == [(b"false", "complete")]
+    ((_, row),) = bench.database.of("charging_session")
+    assert number(row, "gap_s") == pytest.approx(30.0, abs=0.2)
+    assert number(row, "station_energy_wh") == 2000.0  # the station's own total counts the gap, too
+
+
+def test_stopped_before_the_vehicle_has_said_who_it_is_there_is_one_row_in_the_end(bench: Bench) -> None:
+    bench.play(0, HANDSHAKE)
+    bench.stop()
+    bench.start()
+    bench.play_rest(HANDSHAKE)
+    assert sessions(bench.database) == [(b"false", "complete")]
+    phases = [text(row, "phase") for _, row in bench.database.of("charging_phase")]
+    assert phases == ["handshake", "recognition", "configuration", "charging", "stopping", "ended"]
+
+
+def test_a_bus_that_is_silent_after_the_start_ends_the_session_as_cut_with_its_last_frame(
+    bench: Bench,
+) -> None:
+    bench.play(0, CHARGING)
+    bench.kill()
+    bench.clock.advance(3600.0)
+    bench.start()
+    bench.watch(9.0)
+    bench.finish()
+    assert sessions(bench.database) == [(b"true", "")]
+    bench.watch(2.0)
+    bench.finish()
+    assert sessions(bench.database) == [(b"false", "cut")]
+    ((start_ns, row),) = bench.database.of("charging_session")
+    last_ns = bench.end_of(CHARGING)
+    assert number(row, "duration_s") == pytest.approx((last_ns - start_ns) / 1e9, abs=1e-6)
+    assert events(bench.database, "charging_cut") == [last_ns]
+    bench.stop()
+    assert bench.start().state == {}
+
+
+def test_a_plug_that_is_pulled_is_cut_after_ten_seconds_though_no_frame_comes(bench: Bench) -> None:
+    bench.play(0, CHARGING)
+    bench.watch(9.5)
+    bench.finish()
+    assert sessions(bench.database) == [(b"true", "")]
+    bench.watch(1.0)
+    bench.finish()
+    assert sessions(bench.database) == [(b"false", "cut")]
+    assert events(bench.database, "charging_cut") == [bench.end_of(CHARGING)]
+
+
+def test_a_process_that_stood_still_cuts_nothing(bench: Bench) -> None:
+    bench.play(0, CHARGING)
+    bench.pipeline.watch_silence(BAYS)
+    bench.clock.advance(8.0)  # what it has missed waits in the socket
+    bench.pipeline.watch_silence(BAYS)
+    bench.play_rest(CHARGING)
+    assert sessions(bench.database) == [(b"false", "complete")]
+
+
+@pytest.mark.parametrize("bay_is_busy", [False, True])
+def test_of_two_plugs_one_is_pulled_and_the_other_goes_on(bay_is_busy: bool, bench: Bench) -> None:
+    bench.play(0, CHARGING, bay=OTHER)
+    bench.play(0, CHARGING, at_ns=bench.clock.unix_ns())
+    if bay_is_busy:
+        for part in list(deliveries(charge()))[CHARGING : CHARGING + 120]:
+            bench.clock.advance(0.1)
+            bench.deliver(BAY, part, bench.clock.unix_ns() - part[0][0] if part else 0)
+            bench.pipeline.watch_silence([OTHER])
+    else:
+        bench.watch(12.0)
+    bench.finish()
+    assert sessions(bench.database, OTHER) == [(b"false", "cut")]
+    assert sessions(bench.database, BAY) == [(b"true", "") if bay_is_busy else (b"false", "cut")]
+
+
+def test_two_plugs_on_two_buses_both_go_on_after_a_kill(bench: Bench) -> None:
+    parts = list(deliveries(charge()))
+    for number_, part in enumerate(parts):
+        bench.clock.advance(0.1)
+        bench.deliver(BAY, part, START_NS)
+        if number_ >= 100:
+            bench.deliver(OTHER, parts[number_ - 100], START_NS + 10_000_000_000)
+        bench.pipeline.tick(BAYS)
+        if number_ in (200, 500):
+            bench.kill()
+            bench.start()
+    for part in parts[-100:]:
+        bench.clock.advance(0.1)
+        bench.deliver(OTHER, part, START_NS + 10_000_000_000)
+    bench.watch(20.0)
+    bench.finish()
+    for bay in BAYS:
+        assert sessions(bench.database, bay) == [(b"false", "complete")]
+        assert len(bench.database.of("charging_curve", charger=bay)) == 4
+
+
+def test_the_next_vehicle_after_the_start_is_another_session_and_the_old_one_is_cut(bench: Bench) -> None:
+    bench.play(0, CHARGING)
+    bench.kill()
+    bench.clock.advance(60.0)
+    bench.start()
+    bench.play(0, CHARGING, at_ns=bench.clock.unix_ns())
+    bench.finish()
+    assert sessions(bench.database) == [(b"false", "cut"), (b"true", "")]
+    assert events(bench.database, "charging_cut") == [bench.end_of(CHARGING)]
+
+
+@pytest.mark.parametrize(("later_s", "is_same"), [(0, True), (100, True), (150, False), (3600, False)])
+def test_it_is_the_same_session_if_the_stations_minutes_have_grown_with_the_clock(
+    later_s: int, is_same: bool, bench: Bench
+) -> None:
+    """The station counts charging alone: the frames that come tell of minutes that do not fit the clock."""
+    bench.play(0, CHARGING)
+    bench.kill()
+    bench.clock.advance(later_s)
+    bench.start()
+    bench.play(CHARGING, 100_000, at_ns=START_NS + later_s * 1_000_000_000)
+    bench.watch(20.0)
+    bench.finish()
+    complete = (b"false", "complete")
+    assert sessions(bench.database) == ([complete] if is_same else [(b"false", "cut"), complete])
+    ((_, row),) = bench.database.of("charging_session")[-1:]
+    assert number(row, "gap_s") == pytest.approx(later_s if is_same else 0.0, abs=0.3)
+
+
+def test_a_state_of_charge_that_has_fallen_is_another_session(bench: Bench) -> None:
+    bench.play(0, 700)
+    bench.kill()
+    bench.start()
+    earlier = [(ns + 30_000_000_000, id, data) for ns, id, data in charge() if 400 <= ns / 1e8 < 450]
+    for part in parts_of(earlier):
+        bench.clock.advance(0.1)
+        bench.deliver(BAY, part, START_NS)
+    bench.finish()
+    assert [outcome for _, outcome in sessions(bench.database)] == ["cut", ""]
+
+
+def parts_of(frames: list[Frame]) -> list[list[Frame]]:
+    return [frames[at : at + 7] for at in range(0, len(frames), 7)]
+
+
+def test_a_reload_hands_the_session_over_and_it_stays_one(bench: Bench) -> None:
+    bench.play(0, CHARGING)
+    bench.configure(BAYS, "[reduce]\nevery_s = 5.0\n")
+    bench.reload()
+    bench.play_rest(CHARGING)
+    assert sessions(bench.database) == [(b"false", "complete")]
+    ((_, row),) = bench.database.of("charging_session")
+    assert number(row, "gap_s") < 0.1
+    assert [number(point, "soc_pct") for _, point in bench.database.of("charging_curve")] == [30, 31, 32, 33]
+
+
+def test_a_bus_that_a_reload_takes_away_leaves_an_unfinished_session(bench: Bench) -> None:
+    bench.play(0, CHARGING)
+    bench.configure((OTHER,))
+    bench.reload()
+    bench.finish()
+    assert sessions(bench.database) == [(b"false", "unfinished")]
+    bench.stop()
+    assert bench.start().state == {}
+
+
+def test_what_was_open_at_a_plug_that_the_next_start_does_not_know_is_cut(bench: Bench) -> None:
+    bench.play(0, CHARGING)
+    bench.kill()
+    bench.configure((OTHER,))
+    bench.start()
+    bench.finish()
+    assert sessions(bench.database) == [(b"false", "cut")]
+    ((_, row),) = bench.database.of("charging_session")
+    assert number(row, "energy_vehicle_wh") > 500  # as its last row had it
+    assert events(bench.database, "charging_cut") == [bench.end_of(CHARGING)]
+
+
+def test_after_an_orderly_end_nothing_of_it_is_left_open(bench: Bench) -> None:
+    bench.play_rest(0)
+    bench.stop()
+    assert bench.start().state == {}
