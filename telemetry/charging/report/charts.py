@@ -80,7 +80,7 @@ def _cells(session: Session) -> Iterator[Chart]:
     shown = highest or lowest
     values = [step.value for step in (*highest, *lowest)]
     yield Chart(
-        f"Cells over state of charge, {words} (V)",
+        f"Cells, {words} (V)",
         _SOC_WORDS,
         span(shown[0].start, shown[-1].end),
         axis(values, least_span=0.05),

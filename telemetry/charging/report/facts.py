@@ -80,7 +80,7 @@ def _charge(session: Session) -> Iterator[tuple[str, str]]:
     yield "Protocol", phrases.protocol(session)
     yield "Station", session.station or ""
     yield "Inlet", session.charger
-    yield "Vehicle", session.vehicle
+    yield "Vehicle", "" if session.vehicle == "unknown" else session.vehicle
     yield "VIN", session.vin or ""
     yield "Pack", session.pack
     yield "Station's clock", _off(session.station_clock_offset_s)

@@ -37,7 +37,7 @@ def test_the_curve_over_time_lies_where_the_points_were_reached(session: Session
 
 
 def test_the_cells_are_drawn_from_the_lowest_to_the_highest() -> None:
-    drawn = ReadPage(page(good())).chart("Cells over state of charge, lowest to highest (V)")
+    drawn = ReadPage(page(good())).chart("Cells, lowest to highest (V)")
     lowest = [step[2] for step in drawn.steps("curve low")]
     highest = [step[2] for step in drawn.steps("curve")]
     assert lowest == pytest.approx([point.cell_min_v or 0.0 for point in good().curve], abs=0.001)
