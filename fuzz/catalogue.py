@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from fuzz import files, recordings, wire
+from fuzz import buses, files, recordings, wire
 
 HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "candump": recordings.log_harness("log.log"),
@@ -24,6 +24,7 @@ HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "jbd": wire.jbd_harness,
     "vedirect": wire.vedirect_harness,
     "transport": wire.transport_harness,
+    "can-protocols": buses.protocol_harness,
     "http": wire.http_harness,
     "verdict": wire.verdict_harness,
     "dbc": files.database_harness("a.dbc"),

@@ -66,8 +66,8 @@ def read(
     - `databases`: files as for `load_databases`, or what that has returned. Tables are messages.
     - `config`: a service's configuration. Tables are messages and its data model. `source` names the source
       that the logs are of, where channels do not say.
-    - `protocol`: the logs are of a bus, or text captures of serial ports, that speak it. Tables are the data
-      model.
+    - `protocol`: of a CAN bus: tables are its messages and the data model. Of a serial port: the logs are
+      text captures, and tables are the data model.
 
     These choose what is read of CAN logs:
 
@@ -165,7 +165,12 @@ def _of_protocol(sink: TableSink, protocol: str, chosen: _Chosen, jobs: int) -> 
     _refuse([each for each in ("id_masks", "protect") if getattr(chosen, each)], "protocol", "leave it out")
     if protocol in CAN_PROTOCOLS:
         stages = stages_of(
-            CAN_PROTOCOLS[protocol], OutputFormat.NDJSON, "unknown", signals=chosen.signals, rows_to=sink
+            CAN_PROTOCOLS[protocol],
+            OutputFormat.NDJSON,
+            "unknown",
+            with_messages=True,
+            signals=chosen.signals,
+            rows_to=sink,
         )
         channels = ChannelPlan((), otherwise=0, isotp=chosen.isotp)
         return LogDecoder(stages, channels, jobs=jobs, times=chosen.times)

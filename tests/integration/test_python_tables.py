@@ -16,6 +16,7 @@ import pytest
 from cantools.database.can import Database
 
 import telemetry
+from tests.support.can_protocols import transfer
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.tables import Value, csv_values, table_values
 
@@ -39,6 +40,9 @@ SIG_VALTYPE_ 259 Single : 1;
 SIG_VALTYPE_ 259 Scaled : 1;
 VAL_ 256 Flag 0 "off" 1 "on, really" ;
 """
+BRM = (
+    "01010003F005400E010000000100 0000630B0895000001FF4C314E53504748393 84E41303030303030000104E707FFFF00"
+).replace(" ", "")
 CELLS_DBC = """VERSION ""
 BU_: A
 BO_ 2566848756 Cells: 21 A
@@ -192,6 +196,28 @@ def test_tables_of_a_serial_capture_are_what_csv_has(protocol: str) -> None:
     ((rows, level),) = {(len(events), min(events.column("level"))) for events in [tables["event"]]}
     assert rows == sum(1 for value in expected if value[2:4] == ("event", "code"))
     assert level >= 0
+
+
+def test_tables_of_a_charger_s_bus_are_what_csv_has_texts_too() -> None:
+    log = Path("plug.log")
+    frames = [*transfer(0x0200, BRM), "1812F456#050F580E0000FD", "1801F456#AA01010101434E31"]
+    log.write_text(
+        "".join(f"({1 + number / 1000:.3f}) can0 {frame}\n" for number, frame in enumerate(frames))
+    )
+    expected = csv_values(Path("out.csv"), str(log), "--protocol", "gbt27930", "--messages")
+    tables = telemetry.read(log, protocol="gbt27930")
+    found = table_values(tables)
+    messages = ("CRM", "BRM", "CCS")
+    assert (
+        differences(
+            Counter({value: count for value, count in found.items() if value[2] in messages}),
+            Counter({value: count for value, count in expected.items() if value[2] in messages}),
+        )
+        == []
+    )
+    assert tables["BRM"].column("vin").tolist() == ["L1NSPGH98NA000000"]
+    assert tables["CRM"].column("region").tolist() == ["CN1"]
+    assert 32.8 in tables["charger"].column("current_a").tolist()
 
 
 def test_the_same_tables_come_from_one_thread_and_from_several() -> None:
