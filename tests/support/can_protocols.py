@@ -8,6 +8,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.one_bus import stages_of
+from telemetry.model.event_codes import ALARM_NUMBERS
 from telemetry.protocols.can.table import CanProtocol
 from telemetry.stages.binding import Binding
 from telemetry.stages.formats import OutputFormat
@@ -25,7 +26,7 @@ def said(protocol: CanProtocol, *frames: str, with_messages: bool = True) -> lis
 def rows(
     protocol: CanProtocol, frames: Iterable[str], *, with_messages: bool = True, batch: int = 1000
 ) -> list[dict[str, Any]]:
-    """The same as `decode --format ndjson` prints it."""
+    """The same as `decode --format ndjson` prints it, without what it says of the session."""
     stages = stages_of(protocol, OutputFormat.NDJSON, "v", with_messages=with_messages)
     stages.bind(0, Binding(0, "logs", "can0"))
     lines, waiting = LineBuffer(), FrameBatch(batch)
@@ -36,7 +37,14 @@ def rows(
             stages.process(waiting, lines)
             waiting.clear()
     stages.process(waiting, lines)
-    return [json.loads(line) for line in lines.take().splitlines()]
+    return [row for row in map(json.loads, lines.take().splitlines()) if not _is_of_session(row)]
+
+
+def _is_of_session(row: dict[str, Any]) -> bool:
+    """Whether the row is not of a frame's own values, but of the session that the frames make."""
+    if row["message"] == "event":
+        return row["signals"]["code"] not in ALARM_NUMBERS
+    return row["message"].startswith("charging_") or set(row["signals"]) == {"phase"}
 
 
 def frame_of(text: str) -> tuple[int, bytes]:
