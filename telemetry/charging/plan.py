@@ -17,12 +17,16 @@ _FIRST_POWER_CHANNEL = 65535  # power plugs have no channel: they are numbered f
 
 @dataclass(frozen=True, slots=True)
 class ProtocolPlug:
-    """A bus of the plan, by its name, on which a charging protocol is spoken."""
+    """A bus of the plan, by its name, on which a charging protocol is spoken.
+
+    least_wait_ns: no wait there is shorter, in the time of its stamps (`Binding.least_wait_ns`).
+    """
 
     bus: str
     protocol: str
     pack: str = MAIN
     charger: str = MAIN
+    least_wait_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def charging_plan(
     for plug in plugs:
         table = FOLLOWED.get(plug.protocol)
         if table is not None and plug.bus in buses:
-            specs.append(table.spec(records, buses.index(plug.bus)))
+            specs.append(table.spec(records, buses.index(plug.bus)).waiting(plug.least_wait_ns))
             followed.append(PlugSettings(plug.protocol, plug.pack, plug.charger, ""))
     for session in settings.sessions:
         specs.append(_power_spec(session))

@@ -60,7 +60,12 @@ class Composition:
     def _charging(self) -> ChargingPlan | None:
         spec, records = self.protected.spec, self.modelling.map.records if self.modelling.map else ()
         plugs = [
-            ProtocolPlug(source.name, name, charger=source.protocols.charger or MAIN)
+            ProtocolPlug(
+                source.name,
+                name,
+                charger=source.protocols.charger or MAIN,
+                least_wait_ns=source.least_wait_ns,
+            )
             for source in self.config.sources
             for name in source.protocols.names
         ]

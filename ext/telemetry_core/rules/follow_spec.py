@@ -4,7 +4,7 @@
 schema, signs are indexes into `FollowSpec.signs`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from telemetry_core.rules.map_spec import ABSENT
@@ -103,6 +103,21 @@ class FollowSpec:
     reconnect_ns: int = 30 * SECOND_NS  # the same after an error
     same_error_ns: int = SECOND_NS  # errors no further apart are one
     gap_ns: int = 2 * SECOND_NS  # what is measured further apart is not joined
+
+    def waiting(self, least_ns: int) -> "FollowSpec":
+        """Return the same protocol with no wait shorter than `least_ns`.
+
+        A simulator that runs fast multiplies what the machine delays.
+        """
+        return replace(
+            self,
+            deadlines=tuple(
+                replace(deadline, limit_ns=max(deadline.limit_ns, least_ns)) for deadline in self.deadlines
+            ),
+            silence_ns=max(self.silence_ns, least_ns),
+            reconnect_ns=max(self.reconnect_ns, least_ns),
+            gap_ns=max(self.gap_ns, least_ns),
+        )
 
 
 @dataclass(frozen=True, slots=True)
