@@ -36,6 +36,7 @@ from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.row_sink import RowSink
+from telemetry.stages.spoken import Spoken
 from telemetry.stages.stages import Stages
 
 _BATCH_MESSAGES = 4096
@@ -48,12 +49,8 @@ AHEAD = 3  # results that may wait to be written
 class Ports(Protocol):
     """What is spoken at each port of a capture."""
 
-    def binding(self, port: str) -> Binding:
-        """What the port of this name is. May raise TelemetryError."""
-        ...
-
-    def protocol(self, port: str) -> SerialProtocol:
-        """Likewise, what is spoken there."""
+    def spoken(self, port: str) -> Sequence[Spoken]:
+        """By each device at the port of this name. May raise TelemetryError."""
         ...
 
 
@@ -63,13 +60,9 @@ class OneProtocol:
     def __init__(self, protocol: SerialProtocol) -> None:
         self._protocol = protocol
 
-    def binding(self, port: str) -> Binding:
+    def spoken(self, port: str) -> Sequence[Spoken]:
         """See Ports."""
-        return Binding(0, ACCOUNT, port, has_error_frames=False)
-
-    def protocol(self, port: str) -> SerialProtocol:  # noqa: ARG002 - at every port
-        """See Ports."""
-        return self._protocol
+        return (Spoken(self._protocol, Binding(0, ACCOUNT, port, has_error_frames=False)),)
 
     def stages(
         self,
@@ -118,9 +111,9 @@ class CaptureDecoder:
         self._every_report = every_report
         self._frames = FrameBatch(_BATCH_MESSAGES)
         self._lines = LineBuffer()
-        self._framers: dict[str, Framer] = {}
-        self._channels: dict[tuple[str, int], int] = {}  # by port and address
-        self._protocols: dict[str, SerialProtocol] = {}
+        self._framers: dict[str, list[Framer]] = {}  # by port, one a device
+        self._channels: dict[tuple[str, int, int], int] = {}  # by port, device and address
+        self._names: dict[str, None] = {}  # of what is spoken
         self._bytes_received = 0
         self._points: dict[str, int] = {}
         self._times = times
@@ -152,13 +145,13 @@ class CaptureDecoder:
                 self._sent(piece)
             else:
                 self._bytes_received += len(piece.data)
-                framer = self._framer_of(piece.port)
-                for start in range(0, len(piece.data), _SLICE_BYTES):
-                    framer.feed(piece.data[start : start + _SLICE_BYTES], piece.time_ns, self._frames)
-                    self._process()
+                for framer in self._framers_of(piece.port):
+                    for start in range(0, len(piece.data), _SLICE_BYTES):
+                        framer.feed(piece.data[start : start + _SLICE_BYTES], piece.time_ns, self._frames)
+                        self._process()
             if capture.pieces_read % _PIECES_AT_ONCE == 0:
                 yield
-        for framer in self._framers.values():
+        for framer in self._all_framers():
             framer.finish(self._frames)
             self._process()
         yield
@@ -190,7 +183,7 @@ class CaptureDecoder:
         ]
         unknown = self._stages.counted().get(f"frames/{ACCOUNT}/unknown", 0)
         if unknown:
-            names = " or ".join(dict.fromkeys(protocol.name for protocol in self._protocols.values()))
+            names = " or ".join(self._names)
             lines.append(f"messages of a kind that {names} does not know: {unknown}")
         for name in ("unknown_labels", "unreadable_values", "garbage_bytes"):
             if found.get(name):
@@ -201,33 +194,50 @@ class CaptureDecoder:
     def summary(self) -> str:
         """See FileDecoder."""
         found = self._found()
-        devices = ((port, device_words(framer.identity())) for port, framer in self._framers.items())
+        devices = (
+            (port, device_words(framer.identity()))
+            for port, framers in self._framers.items()
+            for framer in framers
+        )
         return (
             f"{self._bytes_received} bytes received: {found.get('messages', 0)} messages, "
             f"{found.get('garbage_bytes', 0)} bytes of none"
         ) + "".join(f"; {port}: {words}" for port, words in devices if words)
 
-    def _framer_of(self, port: str) -> Framer:
+    def _framers_of(self, port: str) -> Sequence[Framer]:
+        """One for each device at a port."""
         if port not in self._framers:
-            self._protocols[port] = self._ports.protocol(port)
-            self._framers[port] = self._protocols[port].make_framer(partial(self._channel_of, port))
+            spoken = self._ports.spoken(port)
+            self._names.update(dict.fromkeys(one.protocol.name for one in spoken))
+            self._framers[port] = [
+                one.protocol.make_framer(partial(self._channel_of, port, number, one))
+                for number, one in enumerate(spoken)
+            ]
         return self._framers[port]
+
+    def _all_framers(self) -> Iterator[Framer]:
+        for framers in self._framers.values():
+            yield from framers
 
     def _sent(self, piece: CapturedBytes) -> None:
         """A request: what an answer means may depend on it."""
-        framer = self._framer_of(piece.port)
-        if isinstance(framer, MessageFramer):
-            framer.sent(piece.data, self._frames)
-            self._process()
+        for framer in self._framers_of(piece.port):
+            if isinstance(framer, MessageFramer):
+                framer.sent(piece.data, self._frames)
+                self._process()
 
-    def _channel_of(self, port: str, address: int) -> int | None:
-        """The channel of a device at a port."""
-        number = self._channels.get((port, address))
+    def _channel_of(self, port: str, device: int, spoken: Spoken, address: int) -> int | None:
+        """The channel of messages of an address at a port."""
+        if spoken.hears is not None and not spoken.hears(address):
+            return None
+        if spoken.hears is not None:
+            address = NO_ADDRESS
+        number = self._channels.get((port, device, address))
         if number is None and len(self._channels) < _MOST_DEVICES:
-            number = self._channels[port, address] = len(self._channels)
-            binding = self._ports.binding(port)
+            number = self._channels[port, device, address] = len(self._channels)
+            binding = spoken.binding
             if address != NO_ADDRESS:
-                addresses = self._protocols[port].addresses
+                addresses = spoken.protocol.addresses
                 text = f"{address:0{addresses.digits if addresses else 2}X}"
                 tag = f"{binding.tag}/{text}"
                 binding = replace(binding, tag=tag, channel=binding.tag, address=text)
@@ -243,7 +253,7 @@ class CaptureDecoder:
         self._frames.clear()
 
     def _found(self) -> Counter[str]:
-        return Counter(add(*(framer.counts() for framer in self._framers.values())))
+        return Counter(add(*(framer.counts() for framer in self._all_framers())))
 
 
 class _CaptureWorker:

@@ -70,6 +70,12 @@ _EVENT_TABLE = (
     EventCode(26, "bus_error", Level.WARNING, "the CAN controller reports errors on the wire"),
     EventCode(27, "no_acknowledge", Level.WARNING, "no other node has acknowledged a frame"),
     EventCode(28, "transceiver_fault", Level.CRITICAL, "the CAN transceiver reports a fault of the wiring"),
+    EventCode(
+        29,
+        "device_changed",
+        Level.WARNING,
+        "another device answers at a port: its values are dropped until the one before is back",
+    ),
     EventCode(30, "clock_unknown", Level.WARNING, "the time is not known yet: batches wait to be stamped"),
     EventCode(31, "clock_step", Level.WARNING, "the wall clock has jumped"),
     EventCode(40, "spool_volatile", Level.CRITICAL, "the disk refuses: live data flows from memory alone"),

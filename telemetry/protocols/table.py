@@ -107,6 +107,9 @@ class LineSettings:
         return f"8{self.parity}{self.stop_bits}"
 
 
+EIGHT_N_ONE = LineSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class SerialProtocol:
     """One protocol. `requests` is empty where the device talks by itself."""
@@ -120,7 +123,7 @@ class SerialProtocol:
     requests: tuple[DeviceRequest, ...] = ()
     reply_timeout_s: float = 0.5  # from a request to its whole answer
     addresses: Addresses | None = None  # None: one device on a line, which has no address
-    line: LineSettings = LineSettings()
+    line: LineSettings = EIGHT_N_ONE
     rest_s: float = 0.02  # of the serial line between an answer and the next request
 
     def make_framer(self, channel: int | Callable[[int], int | None] = 0, *, byte_ns: int = 0) -> Framer:

@@ -38,7 +38,7 @@ class Assembled:
     @property
     def buses(self) -> tuple[str, ...]:
         """The names of the plan's buses that describe its channels."""
-        return (self.name, *(bus.name for bus in self.settings.buses[1:]))
+        return self.settings.bus_names
 
     @property
     def has_error_frames(self) -> bool:
@@ -68,7 +68,7 @@ class Assembled:
 
     def tag_of(self, channel: str) -> str:
         """The tag `source`: a bus's configured name; for a log the channel's name, as the log has it."""
-        return channel if self.resume_as else self.name
+        return channel if self.resume_as else self.settings.tag_of(channel)
 
 
 def assemble_sources(

@@ -26,15 +26,20 @@ KINDS: dict[str, type[SourceSettings]] = {
 def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
     """All sources of a configuration. Raises ConfigError."""
     found: dict[str, SourceSettings] = {}
+    names: set[str] = set()
     taken: dict[str, tuple[str, Resource]] = {}  # by the resource's name: the first source that needs it
     for kind, settings in KINDS.items():
         for table in top.take_tables(kind):
             name = table.take_text("name")
             if not NAME.fullmatch(name):
                 raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
-            if name in found:
+            if name in names:
                 raise table.wrong("name", f"another source is already called {name!r}")
             source = found[name] = settings.read(table, name)
+            for device in source.names[1:]:
+                if device in names or device == name:
+                    raise table.wrong("device", f"another source or device is already called {device!r}")
+            names.update(source.names)
             for resource in source.resources:
                 owner, other = taken.setdefault(resource.name, (name, resource))
                 if other is not resource and other.exclusive and resource.exclusive:

@@ -132,6 +132,20 @@ class SourceSettings(ABC):
         """Whether its stamps do not come from this machine's clock."""
         return self.log is not None or self.simulated_time is not None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What no other source may be called: its own name first."""
+        return (self.name,)
+
+    @property
+    def bus_names(self) -> tuple[str, ...]:
+        """The names of the plan's buses that describe its channels."""
+        return (self.name, *(bus.name for bus in self.buses[1:]))
+
+    def tag_of(self, channel: str) -> str:  # noqa: ARG002 - of a bus all channels are one
+        """The tag `source` of a channel's points, unless it is one of a log."""
+        return self.name
+
     def bus_of(self, channel: str) -> str:
         """The name of the bus that this channel is of."""
         own = f"{self.name}/{channel}"

@@ -15,12 +15,11 @@ from telemetry.clock import SystemClock
 from telemetry.config import Config, read_config
 from telemetry.databases.plan_cache import user_cache_directory
 from telemetry.errors import UsageError
-from telemetry.protocols.known import PROTOCOLS
-from telemetry.protocols.table import SerialProtocol
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.prepare import Composition
+from telemetry.stages.spoken import Spoken
 from telemetry.toml_document import Document
 
 
@@ -76,10 +75,20 @@ class Recorded:
             if binding.bus == NO_BUS:
                 yield f"{channel}: source {self.source_of(channel).name} of {self._file} has no database"
 
-    def protocol(self, port: str) -> SerialProtocol:
-        """What is spoken at `port`."""
-        settings: Any = self.source_of(port).settings
-        return PROTOCOLS[settings.protocol]
+    def spoken(self, port: str) -> Sequence[Spoken]:
+        """What is spoken at `port`: by its devices. Raises UsageError if no source fits."""
+        source = self.source_of(port)
+        settings: Any = source.settings
+        found = []
+        for device in settings.devices:
+            protocol = device.table
+            binding = self._of_device(source, device.name)
+            found.append(Spoken(protocol, binding, device.hearing(protocol)))
+        return found
+
+    def _of_device(self, source: Assembled, name: str) -> Binding:
+        binding = self._composition.binding(source, name)
+        return replace(binding, source=self._account) if self._account else binding
 
     def _wrong(self, words: str, sources: Sequence[Assembled]) -> UsageError:
         choice = " or ".join(each.name for each in sources)

@@ -15,8 +15,9 @@ from telemetry.logs.captures import Capture
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
-from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
+from telemetry.sources.serial.conversation import Asking, Listening, Poll
 from telemetry.sources.serial.link import PyserialLink
+from telemetry.sources.serial.member import BYTE_NS, Member
 from telemetry.sources.serial.silence import SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
@@ -35,19 +36,18 @@ class Running:
     def __init__(
         self,
         port: str,
-        conversation: Conversation,
+        conversation: Asking | Listening,
         protocol: str = "jbd",
         *,
         unknown_s: float = NEVER_SILENT,
         capture: CaptureFile | None = None,
     ) -> None:
         clock = SystemClock()
+        silence = SilenceWatch("port", clock, unknown_s=unknown_s, offline_s=NEVER_SILENT)
         self.source = SerialSource(
             "port",
             PyserialLink(port, 9600),
-            conversation,
-            PROTOCOLS[protocol].make_framer(),
-            SilenceWatch("port", clock, unknown_s=unknown_s, offline_s=NEVER_SILENT),
+            [Member("port", PROTOCOLS[protocol].make_framer(byte_ns=BYTE_NS), conversation, silence, clock)],
             clock,
             capture=capture,
         )
@@ -166,11 +166,30 @@ def test_what_a_device_says_of_itself_is_reported_until_the_port_is_opened_again
         device.unplug()
         running.reported("source_lost")
         device.plug_in()
-        second = vedirect_block({"PID": "0xA058"})
-        with talking(device.fileno(), lambda: second):
+        later = vedirect_block({"PID": "0xA053", "SER#": "HQ1"})
+        with talking(device.fileno(), lambda: later):
             running.reported("source_back")
             running.more_frames()
-            assert running.source.device == "product 0xA058"
+            assert running.source.device == "product 0xA053, serial number HQ1"
+
+
+def test_values_of_another_device_never_come_under_the_name_of_the_one_before(device: PtyDevice) -> None:
+    with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
+        first = vedirect_block({"PID": "0xA053", "SER#": "HQ1"})
+        with talking(device.fileno(), lambda: first):
+            running.more_frames()
+        device.unplug()
+        running.reported("source_lost")
+        device.plug_in()
+        other = vedirect_block({"PID": "0xA053", "SER#": "HQ2"})
+        with talking(device.fileno(), lambda: other):
+            running.reported("device_changed")
+            before = len(running.frames)
+        with talking(device.fileno(), lambda: first):
+            running.reported("device_changed", active=False)
+            running.more_frames()
+        assert running.frames[before][1] == running.frames[0][1]
+        assert running.source.counts()["lost/other_device"] > 0
 
 
 def test_what_a_device_said_of_itself_is_not_reported_of_one_that_has_said_nothing_yet(

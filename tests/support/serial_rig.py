@@ -11,11 +11,14 @@ from telemetry_core.serial.framing import TextFraming
 from telemetry.ledger import Ledger
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.serial.vedirect import VEDIRECT
+from telemetry.protocols.table import EIGHT_N_ONE
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
-from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
+from telemetry.sources.serial.conversation import Asking, Listening, Poll
+from telemetry.sources.serial.device import DeviceSettings
+from telemetry.sources.serial.member import BYTE_NS, Member
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.serial.silence import SilenceWatch
 from telemetry.sources.serial.source import SerialSource
@@ -40,13 +43,9 @@ _VOLTAGE_AT = (len(_NUMBERS) + 7) // 8 + 4 * _NUMBERS.index("V")  # in the paylo
 SETTINGS = SerialSettings(
     name="bms",
     port="/dev/bms",
-    protocol="jbd",
+    devices=(DeviceSettings(name="bms", protocol="jbd"),),
     baud_rate=9600,
-    pack="main",
-    charger="main",
-    poll_every_s=None,
-    reply_timeout_s=None,
-    invert_current=False,
+    line=EIGHT_N_ONE,
     capture=None,
     capture_bytes=0,
     simulated_time=None,
@@ -89,16 +88,18 @@ class SerialRig:
             source = SerialSource(
                 "bms",
                 line,
-                self._conversation(),
-                PROTOCOLS[self._protocol].make_framer(),
-                SilenceWatch("bms", self.clock),
+                [self._member()],
                 self.clock,
             )
             source.run(self._channel, stop)
         self._drain()
         return line
 
-    def _conversation(self) -> Conversation:
+    def _member(self) -> Member:
+        framer = PROTOCOLS[self._protocol].make_framer(byte_ns=BYTE_NS)
+        return Member("bms", framer, self._talk(), SilenceWatch("bms", self.clock), self.clock)
+
+    def _talk(self) -> Asking | Listening:
         return Asking(POLLS, GAP_S, self.clock) if self._protocol == "jbd" else Listening(self.clock)
 
     def _data(self, frame: FrameTuple) -> bytes:
@@ -134,7 +135,7 @@ class WholeLine:
     """The pipeline behind a serial source, as the service builds it, and the accounts."""
 
     def __init__(self, protocol: str = "jbd") -> None:
-        settings = replace(SETTINGS, protocol=protocol)
+        settings = replace(SETTINGS, devices=(DeviceSettings(name="bms", protocol=protocol),))
         plan = settings.extended(PlanSpec((), ()))
         modelling = model(tuple(settings.map_entries()), (), plan)
         stages = Stages(plan, modelling.map, modelling.alarms, vehicle="van")

@@ -19,6 +19,26 @@ def _words(meaning: str, default: str = "") -> Words:
     return Words(default, meaning)
 
 
+_DEVICE = {
+    "protocol": _words("what the device speaks, see [serial devices](serial.md)"),
+    "registers": _words(
+        "of `modbus`: the [map of registers](serial.md#a-map-of-registers), a file, or the name of one that"
+        " comes along",
+        "required by `modbus`",
+    ),
+    "address": _words(
+        'the device\'s address; of `dlt645` the digits on its plate: `"112233445566"`',
+        "the protocol's usual one",
+    ),
+    "pack": _words("the tag `pack`"),
+    "charger": _words("the tag `charger`, of fields of `charger`"),
+    "poll_every_s": _words(
+        "how often values are requested; slower requests keep their proportion", "the protocol's"
+    ),
+    "reply_timeout_s": _words("how long an answer may take; more over a slow network", "the protocol's"),
+    "invert_current": _words("for devices whose firmware counts discharging positive"),
+}
+
 _SOURCE: Mapping[str, Words] = {
     "name": _words("the tag `source`; letters, digits and `_ . : -`, 64 at most; each name once"),
 }
@@ -179,18 +199,17 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "a path, best a link in `/dev/serial/by-id`, which stays when the number changes; or a URL of"
             " pyserial: `socket://HOST:PORT`, `rfc2217://HOST:PORT`"
         ),
-        "protocol": _words("what the device speaks, see [serial devices](serial.md)"),
+        **_DEVICE,
         "baud_rate": _words("bits a second", "the protocol's"),
-        "pack": _words("the tag `pack`"),
-        "charger": _words("the tag `charger`, of fields of `charger`"),
-        "poll_every_s": _words(
-            "how often values are requested; slower requests keep their proportion", "the protocol's"
-        ),
-        "reply_timeout_s": _words("how long an answer may take; more over a slow network", "the protocol's"),
-        "invert_current": _words("for devices whose firmware counts discharging positive"),
+        "parity": _words("of each byte", "the protocol's"),
+        "stop_bits": _words("after each byte", "the protocol's"),
         "capture": _words("a text file to which all bytes sent and received are appended", "none"),
         "capture_mib": _words("how much the capture may take, with the older file `….1` beside it"),
         **_SIMULATED_TIME,
+    },
+    "serial.device": {
+        "name": _words("the tag `source`; each name once, as those of sources"),
+        **_DEVICE,
     },
     "replay": {
         **_SOURCE,
@@ -309,8 +328,11 @@ name = "stick"
 options = { interface = "slcan", channel = "/dev/ttyACM0" }
 
 [[serial]]
-name = "bms"
+name = "rs485"
 port = "/dev/serial/by-id/usb-BMS"
+
+[[serial.device]]
+name = "bms"
 protocol = "jbd"
 
 [[replay]]
@@ -370,9 +392,24 @@ name = "stick"
 options = { interface = "slcan", channel = "/dev/ttyACM0" }
 
 [[serial]]
+name = "rs485"
+port = "/dev/serial/by-id/usb-RS485"
+baud_rate = 9600
+stop_bits = 1
+
+[[serial.device]]
+name = "front"
+protocol = "daly"
+
+[[serial.device]]
+name = "meter"
+protocol = "modbus"
+registers = "pzem_017"
+
+[[serial]]
 name = "bms"
 port = "/dev/serial/by-id/usb-BMS"
-protocol = "jbd"
+protocol = "daly"
 time_scale = 60.0
 time_origin_ns = 1772434800000000000
 time_wall_ns = 1772434800000000000

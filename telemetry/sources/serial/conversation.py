@@ -12,7 +12,6 @@ of a request from an answer.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from telemetry.clock import Clock
 
@@ -32,52 +31,6 @@ class Poll:
     timeout_s: float
 
 
-class Conversation(Protocol):
-    """With one device, over all openings of its port."""
-
-    @property
-    def timeouts(self) -> int:
-        """Requests that were not answered in time."""
-        ...
-
-    @property
-    def discarded_bytes(self) -> int:
-        """Bytes that came while nothing was asked."""
-        ...
-
-    def opened(self) -> None:
-        """The port was opened: begin again."""
-        ...
-
-    def is_late(self) -> bool:
-        """Whether the answer has not come in time: whatever the framer still holds is all there will be."""
-        ...
-
-    def due(self) -> bytes | None:
-        """The request to send now, if any. Before it is sent, what has come so far goes to `received`."""
-        ...
-
-    def asked(self) -> None:
-        """The request that was due is sent."""
-        ...
-
-    def wait_s(self) -> float:
-        """How long nothing is to be done unless bytes come."""
-        ...
-
-    def received(self, data: bytes) -> bytes:
-        """What of `data` is for the framer."""
-        ...
-
-    def took(self, message_id: int) -> None:
-        """The framer has found a good message."""
-        ...
-
-    def is_deaf(self) -> bool:
-        """Whether the port has read nothing for so long that it is to be opened again."""
-        ...
-
-
 class Listening:
     """A device that talks by itself."""
 
@@ -90,18 +43,15 @@ class Listening:
         self._heard_s = 0.0
 
     def opened(self) -> None:
+        """The port was opened: begin again."""
         self._heard_s = self._clock.monotonic_s()
 
     def is_late(self) -> bool:
+        """Never: nothing is asked."""
         return False
 
-    def due(self) -> bytes | None:
-        return None
-
-    def asked(self) -> None:
-        """See `Conversation.asked`: never."""
-
     def wait_s(self) -> float:
+        """How long nothing is to be done unless bytes come."""
         return max(self._heard_s + self._silent_s - self._clock.monotonic_s(), 0.0)
 
     def received(self, data: bytes) -> bytes:
@@ -110,9 +60,10 @@ class Listening:
         return data
 
     def took(self, message_id: int) -> None:
-        """See `Conversation.took`."""
+        """A good message has come, which answers nothing."""
 
     def is_deaf(self) -> bool:
+        """Whether it has been silent for so long that its port is to be opened again."""
         return self._clock.monotonic_s() >= self._heard_s + self._silent_s
 
 
@@ -166,7 +117,23 @@ class Asking:
         """Whether a request is outstanding."""
         return self._outstanding is not None
 
+    @property
+    def gap_s(self) -> float:
+        """How long the line rests after an answer."""
+        return self._gap_s
+
+    @property
+    def next_s(self) -> float:
+        """When the next request is due, by the clock."""
+        return max(self._soonest().due_s, self._rests_until_s)
+
+    @property
+    def unheard_rounds(self) -> int:
+        """Requests in a row on which not a byte has come."""
+        return self._unheard_rounds
+
     def opened(self) -> None:
+        """The port was opened: begin again."""
         now_s = self._clock.monotonic_s()
         for schedule in self._schedules:
             schedule.restart(now_s)
@@ -175,31 +142,38 @@ class Asking:
         self._outstanding = None
 
     def is_late(self) -> bool:
+        """Whether the answer has not come in time: whatever the framer still holds is all there will be."""
         return self._outstanding is not None and self._clock.monotonic_s() >= self._gives_up_s
 
+    def give_up(self) -> None:
+        """The answer does not come."""
+        if self._outstanding is not None:
+            self._time_out(self._outstanding)
+
     def due(self) -> bytes | None:
+        """The request to send now, if any. Before it is sent, what has come so far goes to `received`."""
         if self._outstanding is not None:
             if not self.is_late():
                 return None
-            self._time_out(self._outstanding)
+            self.give_up()
         soonest = self._soonest()
         if self._clock.monotonic_s() < max(soonest.due_s, self._rests_until_s):
             return None
         return soonest.poll.request
 
     def asked(self) -> None:
+        """The request that was due is sent."""
         self._outstanding = self._soonest()
         self._gives_up_s = self._clock.monotonic_s() + self._outstanding.poll.timeout_s
         self._is_heard = False
 
     def wait_s(self) -> float:
-        if self._outstanding is None:
-            next_s = max(self._soonest().due_s, self._rests_until_s)
-        else:
-            next_s = self._gives_up_s
+        """How long nothing is to be done unless bytes come."""
+        next_s = self.next_s if self._outstanding is None else self._gives_up_s
         return max(next_s - self._clock.monotonic_s(), 0.0)
 
     def received(self, data: bytes) -> bytes:
+        """What of `data` is for the framer."""
         if self._outstanding is None:
             self.discarded_bytes += len(data)
             return b""
@@ -214,6 +188,7 @@ class Asking:
             self._end_round()
 
     def is_deaf(self) -> bool:
+        """Whether the port has read nothing for so long that it is to be opened again."""
         return self._unheard_rounds >= FAILED_ROUNDS
 
     def _soonest(self) -> _Schedule:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 from telemetry.sources.stop import StopSignal
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class PyserialLink:
 
     port: str
     baud_rate: int
+    line: LineSettings = EIGHT_N_ONE
 
     @property
     def description(self) -> str:
@@ -82,7 +84,13 @@ class PyserialLink:
         import serial
 
         opened: Serial = serial.serial_for_url(
-            self.port, do_not_open=True, baudrate=self.baud_rate, timeout=SLICE_S, exclusive=True
+            self.port,
+            do_not_open=True,
+            baudrate=self.baud_rate,
+            parity=self.line.parity,
+            stopbits=self.line.stop_bits,
+            timeout=SLICE_S,
+            exclusive=True,
         )
         if not self.port.lower().startswith(
             "rfc2217:"

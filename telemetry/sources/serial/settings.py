@@ -1,7 +1,8 @@
-"""[[serial]] of the configuration: one device on one port.
+"""[[serial]] of the configuration: one port, and the devices on its line.
 
 Promises:
-- Two ports with one protocol share the records of its messages.
+- Devices of one protocol share the records of its messages, on whatever port.
+- Devices that cannot live on one line (other line settings, one address twice) are refused by name.
 - A simulator's time shortens intervals and the time-outs of silence, but never the time that an answer may
   take on this machine.
 """
@@ -9,7 +10,7 @@ Promises:
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -18,19 +19,18 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry.clock import Clock
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.model.finding import Grade
-from telemetry.protocols.known import PROTOCOLS
-from telemetry.protocols.table import SerialProtocol
-from telemetry.rules.map_entry import MAIN, MapEntry
+from telemetry.protocols.table import LineSettings
+from telemetry.rules.map_entry import MapEntry
 from telemetry.sources.keys import read_simulated_time
-from telemetry.sources.serial.conversation import Asking, Conversation, Listening, Poll
+from telemetry.sources.serial.device import DeviceSettings
 from telemetry.sources.serial.link import PyserialLink, check_port
+from telemetry.sources.serial.member import BYTE_NS, Member
 from telemetry.sources.serial.silence import OFFLINE_S, UNKNOWN_S, SilenceWatch
 from telemetry.sources.serial.source import SerialSource
-from telemetry.sources.settings import Resource, SourceSettings, Start
+from telemetry.sources.settings import NAME, Resource, SourceSettings, Start
 from telemetry.toml_table import TomlTable
 
 MIB = 1024 * 1024
-DAY_S = 86_400.0
 
 # Of a simulator's time, so that one that is held up for a moment is not a silent device.
 LEAST_UNKNOWN_S = 2.0
@@ -40,24 +40,20 @@ _COUNTED_POLLS = 3.0
 _LEAST_POLL_S = 1.0  # as often as devices are asked, or talk by themselves
 _NUMBERED_PORT = re.compile("/dev/tty(USB|ACM)[0-9]+")
 _BY_ID = Path("/dev/serial/by-id")
+_OF_A_DEVICE = ("protocol", "registers", "address", "pack", "charger", "poll_every_s", "reply_timeout_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialSettings(SourceSettings):
-    """[[serial]]: a device on a port. None where the protocol's own value holds."""
+    """[[serial]]: a port. devices: one that is called as the port, or those of its [[serial.device]]."""
 
     port: str
-    protocol: str
+    devices: tuple[DeviceSettings, ...]
     baud_rate: int
-    pack: str
-    charger: str
-    poll_every_s: float | None
-    reply_timeout_s: float | None
-    invert_current: bool
+    line: LineSettings
     capture: Path | None
     capture_bytes: int
     is_can: ClassVar[bool] = False
-    of_the_line: ClassVar[frozenset[str]] = frozenset({"pack", "charger", "invert_current"})
 
     @classmethod
     def read(cls, table: TomlTable, name: str) -> Self:
@@ -67,31 +63,66 @@ class SerialSettings(SourceSettings):
             raise table.wrong("port", wrong, hint)
         if "://" not in port:
             port = str(table.full_path("port", port))
-        protocol = table.take_text("protocol", one_of=tuple(PROTOCOLS))
-        usual_baud_rate = PROTOCOLS[protocol].baud_rate
+        tables = table.take_tables("device")
+        if tables:
+            for key in (*_OF_A_DEVICE, "invert_current"):
+                if key in table:
+                    raise table.wrong(key, "stands beside [[serial.device]]", "it belongs to a device")
+            devices = _devices(tables)
+        else:
+            devices = (DeviceSettings.read(table, name),)
+        baud_rate, line = _line(table, tables, devices)
         capture_mib = table.take_number("capture_mib", 64.0, above=0.0, most=1024.0 * 1024.0)
         return cls(
             name=name,
             port=port,
-            protocol=protocol,
-            baud_rate=table.take_integer("baud_rate", usual_baud_rate, least=50, most=4_000_000),
-            pack=table.take_text("pack", MAIN),
-            charger=table.take_text("charger", MAIN),
-            poll_every_s=table.take_optional_number("poll_every_s", above=0.0, most=DAY_S),
-            reply_timeout_s=table.take_optional_number("reply_timeout_s", above=0.0, most=60.0),
-            invert_current=table.take_flag("invert_current"),
+            devices=devices,
+            baud_rate=baud_rate,
+            line=line,
             capture=table.take_optional_path("capture"),
             capture_bytes=round(capture_mib * MIB),
             simulated_time=read_simulated_time(table),
         )
 
     @property
-    def _protocol(self) -> SerialProtocol:
-        return PROTOCOLS[self.protocol]
-
-    @property
     def _scale(self) -> float:
         return self.simulated_time.scale if self.simulated_time else 1.0
+
+    @property
+    def _has_one(self) -> bool:
+        """Whether its device is the port itself, as far as names go."""
+        return [device.name for device in self.devices] == [self.name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name,) if self._has_one else (self.name, *(device.name for device in self.devices))
+
+    @property
+    def bus_names(self) -> tuple[str, ...]:
+        return tuple(self._bus(device) for device in self.devices)
+
+    def _bus(self, device: DeviceSettings) -> str:
+        return self.name if self._has_one else f"{self.name}/{device.name}"
+
+    def bus_of(self, channel: str) -> str:
+        return next(
+            (self._bus(device) for device in self.devices if device.name == channel), self.bus_names[0]
+        )
+
+    def tag_of(self, channel: str) -> str:
+        return channel
+
+    def is_same_device(self, other: SourceSettings) -> bool:
+        return (
+            isinstance(other, SerialSettings)
+            and [one.without_owner() for one in self.devices]
+            == [one.without_owner() for one in other.devices]
+            and all(
+                getattr(self, each.name) == getattr(other, each.name)
+                for each in fields(self)
+                if each.name not in self.of_the_line | {"devices"}
+            )
+        )
 
     # -- what it needs
 
@@ -100,9 +131,14 @@ class SerialSettings(SourceSettings):
         port = Resource("port", self.port)
         return (port,) if self.capture is None else (port, Resource("capture", str(self.capture), "writes"))
 
+    @property
+    def _titles(self) -> tuple[str, ...]:
+        """What its devices are, each kind once."""
+        return tuple(dict.fromkeys(device.table.title for device in self.devices))
+
     def presence(self) -> Iterator[tuple[Grade, str]]:
         where = f"port {self.port}"
-        said = f"{self._protocol.title}, {self.baud_rate} baud"
+        said = f"{' and '.join(self._titles)}, {self.baud_rate} baud"
         if "://" in self.port:
             yield Grade.FACT, f"{where}: {said}"
             return
@@ -125,18 +161,21 @@ class SerialSettings(SourceSettings):
     # -- what it brings
 
     def extended(self, plan: PlanSpec) -> PlanSpec:
-        """With a bus for the port, called as the source."""
-        records, protocol = plan.records, self._protocol
-        if protocol.records[0] not in records:
-            records += protocol.records
-        bus = protocol.bus(self.name, records.index(protocol.records[0]))
-        return PlanSpec(records, (*plan.buses, bus))
+        """With a bus for each device."""
+        for device in self.devices:
+            protocol, records = device.table, plan.records
+            own = protocol.records
+            first = records.index(own[0]) if own and own[0] in records else len(records)
+            if records[first : first + len(own)] != own:
+                first = len(records)
+                records += own
+            plan = PlanSpec(records, (*plan.buses, protocol.bus(self._bus(device), first)))
+        return plan
 
     def map_entries(self) -> Iterator[MapEntry]:
         """Fields and alarms."""
-        for entry in self._protocol.map_entries(self.name, pack=self.pack, charger=self.charger):
-            has_sign = entry.to.endswith((".current_a", ".power_w"))
-            yield replace(entry, scale=-entry.scale) if self.invert_current and has_sign else entry
+        for device in self.devices:
+            yield from device.map_entries(device.table, self._bus(device))
 
     @property
     def count_gap_ns(self) -> int:
@@ -144,7 +183,8 @@ class SerialSettings(SourceSettings):
 
         A simulator's readings come as this machine's time lets them, whatever its own time is.
         """
-        gap_s = _COUNTED_POLLS * max(self.poll_every_s or 0.0, _LEAST_POLL_S)
+        slowest_s = max(device.poll_every_s or 0.0 for device in self.devices)
+        gap_s = _COUNTED_POLLS * max(slowest_s, _LEAST_POLL_S)
         if self.simulated_time is not None:
             gap_s = max(gap_s, LEAST_UNKNOWN_S * self._scale)
         return round(gap_s * 1e9)
@@ -155,42 +195,71 @@ class SerialSettings(SourceSettings):
         time, clock = self.simulated_time, start.clock
         return SerialSource(
             self.name,
-            PyserialLink(self.port, self.baud_rate),
-            self._conversation(clock),
-            self._protocol.make_framer(start.number_of(self.name)),
-            self._silence(clock),
+            PyserialLink(self.port, self.baud_rate, self.line),
+            [self._member(device, start) for device in self.devices],
             clock,
             time_map=time.time_map() if time else None,
             capture=CaptureFile(self.capture, self.capture_bytes, clock) if self.capture else None,
         )
 
-    def _conversation(self, clock: Clock) -> Conversation:
-        protocol = self._protocol
-        if not protocol.requests:
-            return Listening(clock)
-        shortest_s = min(request.every_s for request in protocol.requests)
-        factor = (self.poll_every_s or shortest_s) / shortest_s / self._scale
-        timeout_s = self.reply_timeout_s or protocol.reply_timeout_s
-        polls = [
-            Poll(
-                request.to(protocol.addresses.default if protocol.addresses else 0),
-                request.reply_id,
-                request.every_s * factor,
-                timeout_s,
-            )
-            for request in protocol.requests
-        ]
-        return Asking(polls, protocol.rest_s / self._scale, clock)
+    def _member(self, device: DeviceSettings, start: Start) -> Member:
+        protocol, clock = device.table, start.clock
+        number, hears = start.number_of(device.name), device.hearing(protocol)
+        framer = protocol.make_framer(lambda address: number if hears(address) else None, byte_ns=BYTE_NS)
+        talk = device.conversation(protocol, clock, self._scale)
+        return Member(device.name, framer, talk, self._silence(device.name, clock), clock)
 
-    def _silence(self, clock: Clock) -> SilenceWatch:
+    def _silence(self, name: str, clock: Clock) -> SilenceWatch:
         if self._scale == 1.0:
-            return SilenceWatch(self.name, clock)
+            return SilenceWatch(name, clock)
         return SilenceWatch(
-            self.name,
+            name,
             clock,
             unknown_s=max(UNKNOWN_S / self._scale, LEAST_UNKNOWN_S),
             offline_s=max(OFFLINE_S / self._scale, LEAST_OFFLINE_S),
         )
+
+
+def _devices(tables: list[TomlTable]) -> tuple[DeviceSettings, ...]:
+    found: list[DeviceSettings] = []
+    for table in tables:
+        name = table.take_text("name")
+        if not NAME.fullmatch(name):
+            raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
+        device = DeviceSettings.read(table, name)
+        for other in found:
+            if other.name == name:
+                raise table.wrong("name", f"another device is already called {name!r}")
+            if other.protocol == device.protocol and _address(other) == _address(device):
+                key = "protocol" if device.table.addresses is None else "address"
+                raise table.wrong(key, f"{other.name} speaks {other.protocol} at that address already")
+        found.append(device)
+        table.close()
+    return tuple(found)
+
+
+def _address(device: DeviceSettings) -> int:
+    return device.address_on(device.table)
+
+
+def _line(
+    table: TomlTable, tables: list[TomlTable], devices: tuple[DeviceSettings, ...]
+) -> tuple[int, LineSettings]:
+    """What the table says of the line, or the devices' own, if they agree."""
+    baud_rate = table.take_optional_integer("baud_rate", least=50, most=4_000_000)
+    parity = table.take_optional_text("parity", one_of=("N", "E", "O"))
+    stop_bits = table.take_optional_integer("stop_bits", least=1, most=2)
+    wanted = []
+    for device in devices:
+        protocol = device.table
+        line = LineSettings(parity or protocol.line.parity, stop_bits or protocol.line.stop_bits)
+        wanted.append((baud_rate or protocol.baud_rate, line))
+    for number, (rate, line) in enumerate(wanted):
+        if (rate, line) != wanted[0]:
+            own, first = f"{rate} baud {line}", "{} baud {}".format(*wanted[0])
+            words = f"{devices[number].name} is at {own}, {devices[0].name} at {first}"
+            raise tables[number].wrong("protocol", words, "set baud_rate, parity and stop_bits of the port")
+    return wanted[0]
 
 
 def _lasting_name(port: Path) -> str:

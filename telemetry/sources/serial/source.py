@@ -1,36 +1,37 @@
-"""The live serial source: one port, one protocol, polled or just listened to.
+"""The live serial source: one port, and the devices on its line, asked in turns or just listened to.
 
 Promises:
 - A device that is unplugged, hangs up or reads nothing any more is opened again by its name, whatever number
   the link leads to by then.
 - Each good message is one frame with the stamp of its last byte; what is not a good message is counted.
-- The silence of a device is an event, and its last values are never repeated.
+- Each device has a channel of its own. Its silence is an event, and its last values are never repeated. What
+  another device says never comes under its name.
 - A capture that the disk refuses disturbs nothing.
 
-Relies on a `SerialLink` for the port, on a `Conversation` for what is said, and on a framer for messages.
+Relies on a `SerialLink` for the port, on `Turns` for what is said, and on framers for messages.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.clock import Clock
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.logs.captures import CaptureWriter
-from telemetry.protocols.table import Framer, device_words
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
-from telemetry.sources.serial.conversation import Conversation
 from telemetry.sources.serial.link import SerialLink, SerialPort
-from telemetry.sources.serial.silence import SilenceWatch
+from telemetry.sources.serial.member import Member
+from telemetry.sources.serial.turns import Turns
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
 
 LONGEST_WAIT_S = 1.0
 MOST_READS = 64  # in a row, of a line that never falls silent
-SLICE_BYTES = 7  # no protocol has a shorter message, so that no two end in one slice
-BYTE_NS = 1000  # two messages that one read brings are never of one stamp, or one would overwrite the other
+_LONGEST_KEPT = 8192  # bytes of a message that is not whole yet
 
 
 class SerialSource(Source):
@@ -40,9 +41,7 @@ class SerialSource(Source):
         self,
         name: str,
         link: SerialLink,
-        conversation: Conversation,
-        framer: Framer,
-        silence: SilenceWatch,
+        members: Sequence[Member],
         clock: Clock,
         *,
         time_map: TimeMap | None = None,
@@ -50,9 +49,8 @@ class SerialSource(Source):
     ) -> None:
         self.name = name
         self._link = link
-        self._conversation = conversation
-        self._framer = framer
-        self._silence = silence
+        self._members = tuple(members)
+        self._turns = Turns([member.talk for member in members], clock)
         self._clock = clock
         self._time_map = time_map
         self._capture_file = capture
@@ -60,15 +58,19 @@ class SerialSource(Source):
         self._outages = Outages(name, clock)
         self._drops = Occurrences(name, "frames_dropped", "messages dropped by a full queue")
         self._outbox: Outbox | None = None
+        self._found: FrameBatch | None = None  # messages of one slice
         self._is_open = False
         self._read_bytes = 0
+        self._frames = 0
         self._reopened = 0
-        self._identity: Mapping[str, str] = {}
 
     @property
     def device(self) -> str:
-        """What the device that is connected now says of itself: `model …, firmware …`; empty: nothing yet."""
-        return device_words(self._identity)
+        """What the devices that are connected now say of themselves; empty: nothing yet."""
+        if len(self._members) == 1:
+            return self._members[0].device if self._is_open else ""
+        said = ((member.name, member.device) for member in self._members)
+        return "; ".join(f"{name}: {words}" for name, words in said if words) if self._is_open else ""
 
     @property
     def status(self) -> str:
@@ -78,24 +80,34 @@ class SerialSource(Source):
             return f"waiting for {where}{self._outages.reason.removeprefix(where)}"
         if not self._is_open:
             return "stopped"
-        if self._silence.is_unknown:
-            return f"no good message for {self._silence.silent_s:.0f} s"
-        return "receiving" if self._framer.counts()["messages"] else "waiting for the first message"
+        if len(self._members) == 1:
+            return self._status_of(self._members[0])
+        return "; ".join(f"{member.name}: {self._status_of(member)}" for member in self._members)
+
+    def _status_of(self, member: Member) -> str:
+        if member.same.is_other:
+            return "another device answers"
+        if member.silence.is_unknown:
+            return f"no good message for {member.silence.silent_s:.0f} s"
+        return "receiving" if member.framer.counts()["messages"] else "waiting for the first message"
 
     def counts(self) -> Mapping[str, int]:
         """Beside frames: bytes that are part of none, requests without an answer …"""
-        found = self._framer.counts()
-        messages = found.pop("messages")
+        found: Counter[str] = Counter()
+        for member in self._members:
+            found.update(member.framer.counts())
+        del found["messages"]
         lost = sum(count for name, count in found.items() if name.startswith("lost/"))
         return {
-            "read": messages + lost,
+            "read": self._frames + lost,
             **found,
+            "lost/other_device": sum(member.dropped for member in self._members),
             "lost/queue_overflow": self._outbox.overflowed if self._outbox is not None else 0,
             "read_bytes": self._read_bytes,
-            "discarded_bytes": self._conversation.discarded_bytes,
-            "timeouts": self._conversation.timeouts,
+            "discarded_bytes": self._turns.discarded_bytes,
+            "timeouts": self._turns.timeouts,
             "reopened": self._reopened,
-            "silences": self._silence.count,
+            "silences": sum(member.silence.count for member in self._members),
             "capture_lost": self._capture_file.lost_lines if self._capture_file is not None else 0,
         }
 
@@ -110,46 +122,51 @@ class SerialSource(Source):
     def _session(self, outbox: Outbox, output: Inbox, stop: StopSignal) -> None:
         """Until the device is gone (an OSError), the port is deaf, or the source is stopped."""
         outbox.send(self.counts)  # what waits for room does not wait for the port too
-        put_all(self._silence.look(), output)
+        self._look_for_silence(output)
         with self._link.open(stop) as port:
             self._is_open = True
-            self._framer.forget_identity()  # it may be another device
-            self._identity = {}
+            for member in self._members:
+                member.opened()
             try:
-                self._conversation.opened()
+                self._turns.opened()
                 while not stop.is_set():
                     self._step(port, outbox, output)
-                    if self._conversation.is_deaf():
+                    if self._turns.is_deaf():
                         self._reopened += 1
                         return
             finally:
                 self._is_open = False
-                self._framer.reset()
+                for member in self._members:
+                    member.framer.reset()
 
     def _step(self, port: SerialPort, outbox: Outbox, output: Inbox) -> None:
         """Wait for bytes, or until something is due; then ask what is due."""
-        conversation = self._conversation
-        wait_s = min(conversation.wait_s(), LONGEST_WAIT_S)
+        turns = self._turns
+        wait_s = min(turns.wait_s(), LONGEST_WAIT_S)
         self._take(port, outbox, output, wait_s)
-        if conversation.is_late():
+        if turns.is_late():
             self._take_rest(port, outbox, output)
-        request = conversation.due()
-        if request is not None:
-            self._ask(port, request)
+        request = turns.due()
+        if request is not None and turns.current is not None:
+            self._ask(port, turns.current, request, outbox, output)
         outbox.send(self.counts)
         now_s, now_ns = self._clock.monotonic_s(), self._clock.unix_ns()
         put_all(self._drops.observe(outbox.overflowed, now_s, now_ns), output)
-        put_all(self._silence.look(), output)
+        self._look_for_silence(output)
 
-    def _ask(self, port: SerialPort, request: bytes) -> None:
+    def _look_for_silence(self, output: Inbox) -> None:
+        for member in self._members:
+            put_all(member.silence.look(), output)
+
+    def _ask(self, port: SerialPort, device: int, request: bytes, outbox: Outbox, output: Inbox) -> None:
         for _ in range(MOST_READS):
-            stale = self._receive(port, 0.0)
-            if not stale:
+            if not self._take(port, outbox, output, 0.0):
                 break
-            self._conversation.received(stale)
-        self._framer.reset()
+        frames = self._room()
+        self._members[device].sent(request, frames)
+        self._took(device, frames, outbox, output)
         port.send(request)
-        self._conversation.asked()
+        self._turns.asked()
         if self._capture is not None:
             self._capture.sent(self._clock.unix_ns(), request)
 
@@ -158,25 +175,31 @@ class SerialSource(Source):
         for _ in range(MOST_READS):
             if not self._take(port, outbox, output, 0.0):
                 break
-        if self._conversation.is_late():
-            self._make_room(outbox, 0)
-            start = len(outbox.batch)
-            self._framer.finish(outbox.batch)
-            self._took(outbox, start, output)
+        current = self._turns.current
+        if self._turns.is_late() and current is not None:
+            frames = self._room()
+            self._members[current].framer.finish(frames)
+            self._took(current, frames, outbox, output)
 
     def _take(self, port: SerialPort, outbox: Outbox, output: Inbox, wait_s: float) -> bool:
-        """Feed what comes to the framer; whether anything came."""
+        """Feed what comes to the framers of those who hear it; whether anything came."""
         data = self._receive(port, wait_s)
         now_ns = self._clock.unix_ns()
-        wanted = self._conversation.received(data) if data else b""
-        for first in range(0, len(wanted), SLICE_BYTES):
-            piece = wanted[first : first + SLICE_BYTES]
-            after = len(wanted) - first - len(piece)
-            self._make_room(outbox, len(piece))
-            start = len(outbox.batch)
-            self._framer.feed(piece, now_ns - after * BYTE_NS, outbox.batch)
-            self._took(outbox, start, output)
+        for device in self._turns.received(data) if data else ():
+            frames = self._room()
+            for _ in self._members[device].feed(data, now_ns, frames):
+                self._took(device, frames, outbox, output)
+                frames.clear()
         return bool(data)
+
+    def _room(self) -> FrameBatch:
+        """An empty batch for what a slice completes at any device."""
+        if self._found is None:
+            self._found = FrameBatch(
+                max(member.framer.room_needed(_LONGEST_KEPT) for member in self._members)
+            )
+        self._found.clear()
+        return self._found
 
     def _receive(self, port: SerialPort, timeout_s: float) -> bytes:
         data = port.receive(timeout_s)
@@ -185,22 +208,28 @@ class SerialSource(Source):
             self._capture.received(self._clock.unix_ns(), data)
         return data
 
-    def _make_room(self, outbox: Outbox, byte_count: int) -> None:
-        """For all messages that `byte_count` bytes more may complete."""
-        needed = self._framer.room_needed(byte_count)
-        if outbox.batch.capacity - len(outbox.batch) < needed:
-            outbox.send(self.counts)
-        if outbox.batch.capacity - len(outbox.batch) < needed:
-            outbox.drop()
-
-    def _took(self, outbox: Outbox, start: int, output: Inbox) -> None:
-        """Messages of the batch from `start` on are new."""
-        batch = outbox.batch
-        if len(batch) == start:
+    def _took(self, device: int, frames: FrameBatch, outbox: Outbox, output: Inbox) -> None:
+        """Messages of a device have come."""
+        if not len(frames):
             return
+        member = self._members[device]
+        self._frames += len(frames)
         if self._time_map is not None:
-            self._time_map.map(batch, start)
-        for index in range(start, len(batch)):
-            self._conversation.took(batch[index].id)
-        self._identity = self._framer.identity()
-        put_all([*self._silence.broken(), *self._outages.back()], output)
+            self._time_map.map(frames, 0)
+        for index in range(len(frames)):
+            self._turns.took(device, frames[index].id)
+        own, events = member.judge(frames)
+        put_all(events, output)
+        self._hand_on(own, outbox)
+        silence = [] if member.same.is_other else member.silence.broken()
+        put_all([*silence, *self._outages.back()], output)
+
+    def _hand_on(self, frames: FrameBatch, outbox: Outbox) -> None:
+        """Into the batch that goes to the pipeline."""
+        for start in range(0, len(frames), outbox.batch.capacity):
+            part = frames.part(start, min(start + outbox.batch.capacity, len(frames)))
+            if outbox.batch.capacity - len(outbox.batch) < len(part):
+                outbox.send(self.counts)
+            if outbox.batch.capacity - len(outbox.batch) < len(part):
+                outbox.drop()
+            outbox.batch.extend(part)

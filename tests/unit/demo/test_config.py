@@ -73,13 +73,13 @@ def test_serial_devices_share_the_simulated_time_and_have_names_of_their_own(tmp
     bus = config.sources[0]
     assert isinstance(bus, CanSettings)
     serials = [source for source in config.sources if isinstance(source, SerialSettings)]
-    assert [(one.name, one.port, one.protocol) for one in serials] == [
+    assert [(one.name, one.port, one.devices[0].protocol) for one in serials] == [
         ("jbd", str(tmp_path / "jbd"), "jbd"),
         ("vedirect", str(tmp_path / "vedirect"), "vedirect"),
     ]
     assert {one.simulated_time for one in serials} == {bus.simulated_time}
-    assert "main" not in {name for one in serials for name in (one.pack, one.charger)}
-    assert [one.poll_every_s for one in serials] == [JBD.poll_every_s, VEDIRECT.poll_every_s]
+    assert "main" not in {name for one in serials for name in (one.devices[0].pack, one.devices[0].charger)}
+    assert [one.devices[0].poll_every_s for one in serials] == [JBD.poll_every_s, VEDIRECT.poll_every_s]
 
 
 def test_every_mapped_signal_exists_and_its_field_too(tmp_path: Path) -> None:

@@ -217,5 +217,5 @@ def test_all_that_a_simulated_meter_says_arrives(moment: Readings, energy_wh: in
     power_w = round(abs(moment.power_w), 1)
     assert found == pytest.approx(
         {"voltage_v": voltage_v, "current_a": current_a, "power_w": power_w, "energy_wh": energy_wh},
-        abs=0.051,
+        abs=0.11,  # the power of what the wire has rounded
     )

@@ -144,7 +144,10 @@ def test_a_bus_may_bridge_more() -> None:
 
 @pytest.mark.parametrize(("poll_every_s", "gap_s"), [(None, 3), (0.5, 3), (5.0, 15)])
 def test_two_lost_polls_of_a_serial_device_are_bridged(poll_every_s: float | None, gap_s: float) -> None:
-    assert replace(SETTINGS, poll_every_s=poll_every_s).count_gap_ns == gap_s * SECOND
+    assert (
+        replace(SETTINGS, devices=(replace(SETTINGS.devices[0], poll_every_s=poll_every_s),)).count_gap_ns
+        == gap_s * SECOND
+    )
 
 
 def test_a_simulator_that_is_faster_than_the_clock_may_be_read_more_rarely() -> None:

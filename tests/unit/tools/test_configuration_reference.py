@@ -15,8 +15,10 @@ REWRITE = "python -m tools.pages.configuration docs/configuration.md"
 
 
 def keys_in_the_code() -> Iterator[tuple[str, str]]:
-    """(file and line, key) of each `….take_X("key" …)` in the service."""
+    """(file and line, key) of each `….take_X("key" …)` in the service, but of files other than its own."""
     for file in sorted((ROOT / "telemetry").rglob("*.py")):
+        if file.name == "register_map.py":
+            continue
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if (
                 isinstance(node, ast.Call)

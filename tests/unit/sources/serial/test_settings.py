@@ -53,9 +53,10 @@ def test_a_port_is_relative_to_the_configuration_and_a_url_is_not(tmp_path: Path
 
 def test_three_lines_are_a_device(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, BMS)
-    assert (settings.name, settings.port, settings.protocol) == ("bms", "/dev/serial/by-id/usb-BMS", "jbd")
-    assert (settings.baud_rate, settings.pack, settings.charger) == (9600, "main", "main")
-    assert (settings.poll_every_s, settings.reply_timeout_s, settings.capture) == (None, None, None)
+    (device,) = settings.devices
+    assert (settings.name, settings.port, device.protocol) == ("bms", "/dev/serial/by-id/usb-BMS", "jbd")
+    assert (settings.baud_rate, device.pack, device.charger) == (9600, "main", "main")
+    assert (device.poll_every_s, device.reply_timeout_s, settings.capture) == (None, None, None)
     assert settings.simulated_time is None
 
 
@@ -77,8 +78,9 @@ time_origin_ns = 1
 time_wall_ns = 2
 """,
     )
-    assert (settings.baud_rate, settings.pack, settings.charger) == (115_200, "house", "roof")
-    assert (settings.poll_every_s, settings.reply_timeout_s, settings.invert_current) == (5.0, 2.5, True)
+    (device,) = settings.devices
+    assert (settings.baud_rate, device.pack, device.charger) == (115_200, "house", "roof")
+    assert (device.poll_every_s, device.reply_timeout_s, device.invert_current) == (5.0, 2.5, True)
     assert (settings.capture, settings.capture_bytes) == (tmp_path / "bms.capture", 1024 * 1024)
     assert settings.simulated_time is not None
     assert settings.simulated_time.scale == 60.0
@@ -184,7 +186,7 @@ def findings(tmp_path: Path, serial: str, level: Grade) -> str:
 @pytest.mark.parametrize(("key", "timeout_s"), [("", 0.5), ("reply_timeout_s = 2.5\n", 2.5)])
 def test_an_answer_is_late_after_the_time_that_is_set(tmp_path: Path, key: str, timeout_s: float) -> None:
     clock = FakeClock()
-    asking = settings_of(tmp_path, BMS + key).make_source(Start(clock, lambda _: 0))._conversation
+    asking = settings_of(tmp_path, BMS + key).make_source(Start(clock, lambda _: 0))._turns
     asking.opened()
     while asking.due() is None:
         clock.advance(asking.wait_s())
@@ -198,8 +200,8 @@ def test_an_answer_is_late_after_the_time_that_is_set(tmp_path: Path, key: str, 
 def test_what_is_asked_most_often_is_asked_as_often_as_is_set(tmp_path: Path) -> None:
     clock = FakeClock()
     settings = settings_of(tmp_path, BMS + "poll_every_s = 5\n")
-    asking = settings.make_source(Start(clock, lambda _: 0))._conversation
-    answers = {request.data: request.reply_id for request in PROTOCOLS["jbd"].requests}
+    asking = settings.make_source(Start(clock, lambda _: 0))._turns
+    answers = {request.to(0): request.reply_id for request in PROTOCOLS["jbd"].requests}
     asked: list[bytes] = []
     asking.opened()
     while clock.monotonic_s() < 100.0:
@@ -209,7 +211,7 @@ def test_what_is_asked_most_often_is_asked_as_often_as_is_set(tmp_path: Path) ->
             continue
         asking.asked()
         asked.append(request)
-        asking.took(answers[request])
+        asking.took(0, answers[request])
     assert max(map(asked.count, asked)) in (20, 21)
 
 

@@ -1,0 +1,133 @@
+"""One device of a serial line, as the configuration has it: what it speaks, its address, its owner.
+
+Promises: an address that its protocol does not have, and a map of registers that is wrong, are one line with
+file and key.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from telemetry.clock import Clock
+from telemetry.framing.framing import NO_ADDRESS
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.registers.register_map import find_map, read_register_map
+from telemetry.protocols.serial.modbus import modbus
+from telemetry.protocols.table import SerialProtocol
+from telemetry.rules.map_entry import MAIN, MapEntry
+from telemetry.sources.serial.conversation import Asking, Listening, Poll
+from telemetry.toml_table import TomlTable
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSettings:
+    """[[serial.device]], or the device of a [[serial]] that has one. None where the protocol's value holds.
+
+    registers: the file of a Modbus device's map.
+    """
+
+    name: str
+    protocol: str
+    registers: Path | None = None
+    address: int | None = None
+    pack: str = MAIN
+    charger: str = MAIN
+    poll_every_s: float | None = None
+    reply_timeout_s: float | None = None
+    invert_current: bool = False
+
+    @classmethod
+    def read(cls, table: TomlTable, name: str) -> Self:
+        """The settings in a table, whose key `name` is read already. Raises ConfigError."""
+        protocol = table.take_text("protocol", one_of=tuple(PROTOCOLS))
+        return cls(
+            name=name,
+            protocol=protocol,
+            registers=_registers(table, protocol),
+            address=_address(table, PROTOCOLS[protocol]),
+            pack=table.take_text("pack", MAIN),
+            charger=table.take_text("charger", MAIN),
+            poll_every_s=table.take_optional_number("poll_every_s", above=0.0, most=DAY_S),
+            reply_timeout_s=table.take_optional_number("reply_timeout_s", above=0.0, most=60.0),
+            invert_current=table.take_flag("invert_current"),
+        )
+
+    @property
+    def table(self) -> SerialProtocol:
+        """What it speaks."""
+        if self.registers is not None:
+            return modbus(read_register_map(self.registers))
+        return PROTOCOLS[self.protocol]
+
+    def address_on(self, protocol: SerialProtocol) -> int:
+        """Its address; NO_ADDRESS where its protocol has none."""
+        if protocol.addresses is None:
+            return NO_ADDRESS
+        return protocol.addresses.default if self.address is None else self.address
+
+    def hearing(self, protocol: SerialProtocol) -> Callable[[int], bool]:
+        """Whether a message of an address is its own; of any address where its own is not known."""
+        addresses, own = protocol.addresses, self.address_on(protocol)
+        if addresses is None or own > addresses.most:
+            return lambda address: True  # noqa: ARG005
+        return lambda address: address in (own, NO_ADDRESS)
+
+    def map_entries(self, protocol: SerialProtocol, bus: str) -> Iterator[MapEntry]:
+        """Fields and alarms."""
+        for entry in protocol.map_entries(bus, pack=self.pack, charger=self.charger):
+            has_sign = entry.to.endswith((".current_a", ".power_w"))
+            yield replace(entry, scale=-entry.scale) if self.invert_current and has_sign else entry
+
+    def conversation(self, protocol: SerialProtocol, clock: Clock, scale: float) -> Asking | Listening:
+        """scale: how many times as fast as the clock its time runs."""
+        if not protocol.requests:
+            return Listening(clock)
+        shortest_s = min(request.every_s for request in protocol.requests)
+        factor = (self.poll_every_s or shortest_s) / shortest_s / scale
+        timeout_s = self.reply_timeout_s or protocol.reply_timeout_s
+        address = self.address_on(protocol)
+        polls = [
+            Poll(request.to(address), request.reply_id, request.every_s * factor, timeout_s)
+            for request in protocol.requests
+        ]
+        return Asking(polls, protocol.rest_s / scale, clock)
+
+    def without_owner(self) -> Self:
+        """What the device itself knows of."""
+        return replace(self, pack=MAIN, charger=MAIN, invert_current=False)
+
+
+def _registers(table: TomlTable, protocol: str) -> Path | None:
+    name = table.take_optional_text("registers")
+    if protocol != "modbus":
+        if name is not None:
+            raise table.wrong("registers", f"is not for {protocol}", "modbus has registers")
+        return None
+    if name is None:
+        raise table.wrong("registers", "is missing: modbus needs a map", "a file, pzem_017 or acrel_djsf1352")
+    file = find_map(name, table.full_path("registers", ".").parent)
+    table.check_is_file("registers", file)
+    read_register_map(file)
+    return file
+
+
+def _address(table: TomlTable, protocol: SerialProtocol) -> int | None:
+    addresses, values = protocol.addresses, table.take_values("address")
+    if not values:
+        return None
+    if addresses is None:
+        raise table.wrong("address", f"is not for {protocol.name}: one device on a line", "leave it out")
+    (value, *others) = values
+    if others:
+        raise table.wrong("address", "must be one address")
+    if addresses.digits > 2:  # such as the number on a meter, which may begin with zeros
+        if not isinstance(value, str) or len(value) > addresses.digits or not value.isdecimal():
+            raise table.wrong("address", f"must be a text of {addresses.digits} digits, not {value!r}")
+        return int(value, 16)
+    if not isinstance(value, int) or not addresses.least <= value <= addresses.most:
+        words = f"must be an integer from {addresses.least} to {addresses.most}, not {value!r}"
+        raise table.wrong("address", words)
+    return value

@@ -1,0 +1,139 @@
+"""Whose turn it is on a line with several devices: a state machine without port and thread, in injected time.
+
+Promises:
+- One request is outstanding at a time, whoever of the devices it is for.
+- Of devices that are due the one that has waited longest is asked. So each has its own interval, and none
+  keeps another from its turn.
+- A device that does not answer is asked ever less often, 1 s to 60 s apart, as long as there are others.
+- Devices that talk by themselves hear everything. What comes when nobody hears is discarded and counted.
+"""
+
+from collections.abc import Sequence
+
+from telemetry.clock import Clock
+from telemetry.sources.serial.conversation import FAILED_ROUNDS, Asking, Listening
+
+FAILURES = 3  # in a row, after which a device counts as dead
+FIRST_REST_S = 1.0
+LONGEST_REST_S = 60.0
+
+
+class _Seat:
+    """One device's place on the line."""
+
+    def __init__(self, talk: Asking) -> None:
+        self.talk = talk
+        self.asked_s = float("-inf")
+        self.not_before_s = float("-inf")
+        self.failures = 0
+
+
+class Turns:
+    """The conversations with all devices of a line, each known by its place in `talks`."""
+
+    def __init__(self, talks: Sequence[Asking | Listening], clock: Clock) -> None:
+        self._talks = tuple(talks)
+        self._clock = clock
+        self._seats = {n: _Seat(talk) for n, talk in enumerate(talks) if isinstance(talk, Asking)}
+        self._listeners = [n for n, talk in enumerate(talks) if isinstance(talk, Listening)]
+        self._current: int | None = None
+        self._next: int | None = None
+        self._rests_until_s = 0.0
+        self.discarded_bytes = 0
+
+    @property
+    def timeouts(self) -> int:
+        """Requests that were not answered in time."""
+        return sum(talk.timeouts for talk in self._talks)
+
+    @property
+    def current(self) -> int | None:
+        """The device that a request is outstanding for, or that is asked next."""
+        return self._next if self._current is None else self._current
+
+    def opened(self) -> None:
+        """The port was opened: begin again."""
+        for talk in self._talks:
+            talk.opened()
+        for seat in self._seats.values():
+            seat.not_before_s, seat.failures = float("-inf"), 0
+        self._current = self._next = None
+        self._rests_until_s = self._clock.monotonic_s()
+
+    def is_late(self) -> bool:
+        """Whether the answer has not come in time."""
+        return self._current is not None and self._talks[self._current].is_late()
+
+    def due(self) -> bytes | None:
+        """The request to send now, if any."""
+        if self._current is not None:
+            if not self.is_late():
+                return None
+            self._give_up(self._current)
+        now_s = self._clock.monotonic_s()
+        if now_s < self._rests_until_s:
+            return None
+        ready = [n for n, seat in self._seats.items() if self._due_s(seat) <= now_s]
+        if not ready:
+            return None
+        self._next = min(ready, key=lambda n: self._seats[n].asked_s)
+        return self._seats[self._next].talk.due()
+
+    def asked(self) -> None:
+        """The request that was due is sent."""
+        self._current, self._next = self._next, None
+        if self._current is not None:
+            seat = self._seats[self._current]
+            seat.talk.asked()
+            seat.asked_s = self._clock.monotonic_s()
+
+    def wait_s(self) -> float:
+        """How long nothing is to be done unless bytes come."""
+        if self._current is not None:
+            return self._talks[self._current].wait_s()
+        waits = [self._talks[n].wait_s() for n in self._listeners]
+        if self._seats:
+            soonest_s = min(self._due_s(seat) for seat in self._seats.values())
+            waits.append(max(soonest_s, self._rests_until_s) - self._clock.monotonic_s())
+        return max(min(waits), 0.0)
+
+    def received(self, data: bytes) -> list[int]:
+        """Who hears these bytes."""
+        hearing = [*self._listeners, *([] if self._current is None else [self._current])]
+        for n in hearing:
+            self._talks[n].received(data)
+        if not hearing:
+            self.discarded_bytes += len(data)
+        return hearing
+
+    def took(self, device: int, message_id: int) -> None:
+        """A good message of that device has come."""
+        self._talks[device].took(message_id)
+        seat = self._seats.get(device)
+        if seat is None or device != self._current or seat.talk.is_asking:
+            return
+        seat.failures, seat.not_before_s = 0, float("-inf")
+        self._end_round(seat)
+
+    def is_deaf(self) -> bool:
+        """Whether the port has read nothing for so long that it is to be opened again."""
+        if any(not self._talks[n].is_deaf() for n in self._listeners):
+            return False
+        unheard = [seat.talk.unheard_rounds for seat in self._seats.values()]
+        return all(unheard) and (not unheard or sum(unheard) >= FAILED_ROUNDS)
+
+    def _due_s(self, seat: _Seat) -> float:
+        return max(seat.talk.next_s, seat.not_before_s)
+
+    def _give_up(self, device: int) -> None:
+        seat = self._seats[device]
+        seat.talk.give_up()
+        seat.failures += 1
+        if len(self._talks) > 1 and seat.failures >= FAILURES:
+            rest_s = FIRST_REST_S * 2.0 ** min(seat.failures - FAILURES, 10)
+            seat.not_before_s = self._clock.monotonic_s() + min(rest_s, LONGEST_REST_S)
+        self._end_round(seat)
+
+    def _end_round(self, seat: _Seat) -> None:
+        self._rests_until_s = self._clock.monotonic_s() + seat.talk.gap_s
+        self._current = None
