@@ -62,6 +62,13 @@ def moved(made: Made, by_ns: int) -> Made:
     return replace(made, time_ns=made.time_ns + by_ns, content=content)
 
 
+def start_of(made: Made) -> int | None:
+    """The start of the session that a row is of; None: it is of none."""
+    if isinstance(made.content, Session):
+        return made.content.start_ns
+    return made.content.session.start_ns if isinstance(made.content, PhaseRow | CurveRow) else None
+
+
 def _moved_session(session: Session, by_ns: int) -> Session:
     offset_s = session.station_clock_offset_s
     return replace(

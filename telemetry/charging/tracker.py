@@ -108,6 +108,7 @@ class _Open:
     since_ns: int = 0  # charging or a pause is counted from here
     is_paused: bool = False
     has_charged: bool = False
+    joined: bool = False  # its first sign was one of charging, or of a later phase
     failed_before: bool = False
     charging_ns: int = 0
     paused_ns: int = 0
@@ -245,6 +246,7 @@ class ChargingTracker:
         self._count_time(now, told.time_ns)
         self._close_phase(plug, told.time_ns)
         yield from self._phase_rows(plug, told, closed=True)
+        now.joined = now.joined or (told.number >= FollowedPhase.CHARGING and not now.phase_ns)
         now.phase = told.number
         now.phase_ns = max(told.time_ns, now.phase_ns + 1, now.start_ns)
         now.since_ns = told.time_ns
@@ -557,6 +559,11 @@ class ChargingTracker:
         plug.phases += (Phase(*phase) for phase in plug.open.unwritten)
         plug.open.unwritten = []
 
+    def joined(self, channel: int) -> int | None:
+        """The start of the session that is open on `channel`, if it was heard from its middle on alone."""
+        now = self._plugs[channel].open
+        return now.start_ns if now is not None and now.joined else None
+
     def close(self, state: bytes) -> list[Made]:
         """The end of a session that no plug goes on with, as `cut`. Raises ValueError as `restore` does."""
         found = _unpacked(state)
@@ -579,7 +586,7 @@ class ChargingTracker:
         for told in self.follower.look(channel):
             for time_ns, content in self._rows(plug, told):
                 if isinstance(content, Session):
-                    content = replace(content, open=False, end_ns=told.time_ns, outcome="unfinished")
+                    content = self._session(plug, told, End.FINISHED)
                 made.append(Made(-1, time_ns, content, channel))
         return made
 

@@ -7,6 +7,7 @@ Promises:
 - A state stays until its plug is followed again. One that no plug takes is closed.
 - Silence is what was watched: a process that stood still, or a device that was away, has watched nothing.
 - Stamps of a clock that was not known yet move once it is. Those of another boot are dropped, and logged.
+- What was open before a boot goes on once the time is known. Until then nobody has seen it.
 """
 
 import logging
@@ -85,9 +86,9 @@ class OpenSessions:
                 for plug in sessions.plugs_of(origin):
                     self._move(plug, earlier, stamping, sessions)
             self._silences[origin] = _Silence(frames[len(frames) - 1].time_ns)
+            self._restore(origin, sessions, lines)
             for plug in sessions.plugs_of(origin):
                 sessions.write_rows(plug, stamping.base is TimeBase.UNIX, lines)
-            self._restore(origin, sessions, lines)
 
     def watch(self, listening: Sequence[str], sessions: Sessions, lines: LineBuffer) -> None:
         """Look who is silent. listening: sources whose device is there, and of which no frame waits."""
@@ -123,11 +124,18 @@ class OpenSessions:
             sessions.close(plug, state, lines)
 
     def _restore(self, source: str, sessions: Sessions, lines: LineBuffer) -> None:
-        """What is left goes on, unless its stamps wait for a clock that is not known yet."""
+        """What is left goes on, unless that has to wait until the time is known."""
         stamping = self._stamping(source)
         for plug in sessions.plugs_of(source):
-            if plug in self._left and (source in self._stampings or self._left[plug][0] == stamping):
-                earlier, state = self._left.pop(plug)
+            if plug not in self._left:
+                continue
+            earlier, state = self._left[plug]
+            if earlier.base is TimeBase.BOOT:
+                is_due = source in self._stampings
+            else:
+                is_due = stamping.base is TimeBase.UNIX
+            if is_due:
+                del self._left[plug]
                 sessions.restore(plug, state, lines)
                 if not stamping.continues(earlier):
                     self._move(plug, earlier, stamping, sessions)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.rows import moved
+from telemetry.charging.rows import moved, start_of
 from telemetry.charging.session import Session
 from telemetry.charging.tracker import ChargingTracker, CurveRow, Made, PhaseRow
 from telemetry.stages.binding import BoundChannel
@@ -168,8 +168,16 @@ class FollowedSessions:
         return self._tracker.state(self._plugs[plug])
 
     def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:
+        channel = self._plugs[plug]
+        start_ns = self._tracker.joined(channel)
+        if start_ns is None and self._tracker.state(channel):
+            self.close(plug, state, lines)  # another session has begun meanwhile
+            return
+        if start_ns is not None and channel in self._held:  # it is this one, from its middle on
+            held = self._held[channel]
+            held[:] = [made for made in held if start_of(made) != start_ns]
         try:
-            self._tracker.restore(self._plugs[plug], state)
+            self._tracker.restore(channel, state)
         except ValueError as error:
             LOG.warning("%s: what was open there cannot go on: %s", plug, error)
             self.close(plug, state, lines)

@@ -3,7 +3,11 @@
 from pathlib import Path
 
 import pytest
+from telemetry_core.text.lines import restamp
 
+from telemetry.charging.rows import rfc3339
+from telemetry.charging.session import PHASES
+from telemetry.spool.batch import TimeBase, lines_of
 from tests.support.charge_lives import (
     BAYS,
     START_NS,
@@ -15,6 +19,7 @@ from tests.support.charge_lives import (
     number,
     text,
 )
+from tests.support.spool import drain
 
 BAY, OTHER = BAYS
 CHARGING = 400  # tenths of a second: in the middle of the charge
@@ -81,6 +86,18 @@ def test_stopped_in_order_the_session_is_unfinished_and_goes_on_with_the_next_st
     ((_, row),) = bench.database.of("charging_session")
     assert number(row, "gap_s") == pytest.approx(30.0, abs=0.2)
     assert number(row, "station_energy_wh") == 2000.0  # the station's own total counts the gap, too
+
+
+def test_stopped_after_the_statistics_the_session_is_complete_and_nothing_opens_another_one(
+    bench: Bench,
+) -> None:
+    bench.play(0, 852)
+    bench.stop()
+    bench.start()
+    bench.send()
+    assert sessions(bench.database) == [(b"false", "complete")]
+    bench.play_rest(852)
+    assert sessions(bench.database) == [(b"false", "complete")]
 
 
 def test_stopped_before_the_vehicle_has_said_who_it_is_there_is_one_row_in_the_end(bench: Bench) -> None:
@@ -253,3 +270,110 @@ def test_after_an_orderly_end_nothing_of_it_is_left_open(bench: Bench) -> None:
     bench.play_rest(0)
     bench.stop()
     assert bench.start().state == {}
+
+
+def unknown(folder: Path, *, wrong_by_s: float) -> Bench:
+    """A gateway whose clock is not known yet, and stands so far from the truth."""
+    bench = Bench(folder, wait_for_clock=True)
+    bench.clock.step(-wrong_by_s)
+    bench.start()
+    return bench
+
+
+def hear(bench: Bench, begin: int, end: int, *, known: bool) -> None:
+    """As the kernel stamps them with the clock as it stands."""
+    for part in list(deliveries(charge()))[begin:end]:
+        bench.clock.advance(0.1)
+        at_ns = bench.clock.unix_ns() - (begin + 1) * 100_000_000
+        begin += 1
+        bench.deliver(BAY, part, at_ns, time_known=known)
+        bench.pipeline.tick(())
+
+
+@pytest.mark.parametrize("wrong_by_s", [1e9, 10.0])
+def test_after_a_power_cut_without_a_clock_the_session_goes_on_once_the_time_is_known(
+    wrong_by_s: float, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, wait_for_clock=True)
+    bench.start()
+    bench.play(0, CHARGING)
+    bench.pipeline.cut()
+    bench.spool.commit()
+    bench.kill()
+    bench.clock.reboot()
+    bench.clock.advance(10.0)
+    bench.clock.step(-wrong_by_s)
+    bench.start()
+    hear(bench, CHARGING + 100, CHARGING + 200, known=False)
+    bench.pipeline.cut()
+    assert set(bench.spool._state) == {BAY}  # of the record
+    bench.clock.step(wrong_by_s)
+    hear(bench, CHARGING + 200, 900, known=True)
+    bench.watch(20.0)
+    bench.pipeline.finish(BAYS)
+    bench.spool.commit()
+    bench.send()
+    ((_, row),) = bench.database.of("charging_session")
+    assert text(row, "outcome") == "complete"
+    assert number(row, "gap_s") == pytest.approx(20.0, abs=0.3)
+    assert number(row, "duration_s") == pytest.approx(charge()[-1][0] / 1e9, abs=0.1)
+
+
+def test_after_a_power_cut_without_a_clock_another_session_cuts_the_one_before(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, wait_for_clock=True)
+    bench.start()
+    bench.play(0, CHARGING)
+    bench.pipeline.cut()
+    bench.spool.commit()
+    bench.kill()
+    bench.clock.reboot()
+    bench.clock.advance(100.0)
+    bench.clock.step(-1e9)
+    bench.start()
+    hear(bench, 0, 200, known=False)
+    bench.clock.step(1e9)
+    hear(bench, 200, 900, known=True)
+    bench.watch(20.0)
+    bench.pipeline.finish(BAYS)
+    bench.spool.commit()
+    bench.send()
+    assert sessions(bench.database) == [(b"false", "cut"), (b"false", "complete")]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("wrong_by_s", [1e9, -3600.0, 0.0])
+def test_before_the_time_is_known_no_row_is_stored_and_then_all_have_one_start(
+    wrong_by_s: float, killed: bool, tmp_path: Path
+) -> None:
+    bench = unknown(tmp_path, wrong_by_s=wrong_by_s)
+    hear(bench, 0, 200, known=False)
+    if killed:
+        bench.kill()
+        bench.start()
+    hear(bench, 200, CHARGING, known=False)
+    bench.pipeline.cut()
+    bench.spool.commit()
+    bench.clock.step(wrong_by_s)
+    hear(bench, CHARGING, 900, known=True)
+    bench.watch(20.0)
+    for entry in drain(bench.spool):  # batches since boot get their time now
+        lines = lines_of(entry.batch)
+        if entry.batch.time_base is TimeBase.BOOT:
+            assert b"charging_session" not in lines
+            assert b"charging_phase" not in lines
+            lines = restamp(lines, bench.clock.unix_ns() - bench.clock.boot_ns())
+        bench.database.take(lines)
+    bench.finish()
+    ((start_ns, row),) = bench.database.of("charging_session")
+    assert text(row, "outcome") == "complete"
+    first_ns = min(stamp for name, _, stamp in bench.database.rows if name.startswith("gbt27930_"))
+    assert abs(start_ns - first_ns) < 1_000_000
+    assert abs(start_ns - START_NS) < 1_000_000_000
+    assert number(row, "duration_s") == pytest.approx(charge()[-1][0] / 1e9, abs=0.1)
+    assert number(row, "gap_s") < 0.2
+    phases = bench.database.of("charging_phase")
+    assert [text(phase, "phase") for _, phase in phases] == list(PHASES)[killed * 3 :]
+    assert {text(phase, "session_start") for _, phase in phases} == {rfc3339(start_ns)}
+    percents = bench.database.of("charging_curve")
+    assert [number(point, "soc_pct") for _, point in percents] == [30, 31, 32, 33][killed:]
+    assert {text(point, "session_start") for _, point in percents} == {rfc3339(start_ns)}
