@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from telemetry.charging.settings import ChargingSettings, read_charging
 from telemetry.errors import Faults
 from telemetry.rules.limits import Limit, read_limit
 from telemetry.rules.map_entry import MapEntry, read_map_entry
@@ -51,6 +52,7 @@ class Config:
     map: tuple[MapEntry, ...]
     protect: tuple[ProtectEntry, ...]
     limits: tuple[Limit, ...]
+    charging: ChargingSettings
 
 
 def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -107,4 +109,7 @@ def _read_rest(
         map=map_entries,
         protect=protect_entries,
         limits=limits,
+        charging=read_charging(
+            top.take_table("charging"), top.take_table("cross_check"), top.take_tables("session")
+        ),
     )

@@ -144,6 +144,10 @@ class CrossCheck:
             found["voltage_excess_max_v"] = self.excess_max_v
         return found
 
+    def move(self, by_ns: int) -> None:
+        """Add this to all stamps."""
+        self.waiting = {key: since_ns + by_ns for key, since_ns in self.waiting.items()}
+
     def to_json(self) -> list[Any]:
         """All that it knows, as JSON."""
         return [

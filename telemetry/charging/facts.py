@@ -104,7 +104,15 @@ def _csd(values: Values, _: int) -> Facts:
     return {"station_energy_wh": None if energy_kwh is None else energy_kwh * 1000}
 
 
-_GBT27930: Mapping[str, Callable[[Values, int], Facts]] = {
+def _cha108(values: Values, _: int) -> Facts:
+    return {
+        "max_voltage_v": values.get("available_voltage_v"),
+        "max_current_a": values.get("available_current_a"),
+    }
+
+
+_OF_ROWS: Mapping[str, Callable[[Values, int], Facts]] = {
+    "chademo_CHA108": _cha108,
     "gbt27930_CHM": _chm,
     "gbt27930_CRM": _crm,
     "gbt27930_BRM": _brm,
@@ -118,7 +126,7 @@ _GBT27930: Mapping[str, Callable[[Values, int], Facts]] = {
 
 def facts(record: RecordSpec, raw: Mapping[str, Any], time_ns: int) -> Facts:
     """What the row says; a fact that is None is not known."""
-    found = _GBT27930.get(record.measurement)
+    found = _OF_ROWS.get(record.measurement)
     return found(physical(record, raw), time_ns) if found else {}
 
 

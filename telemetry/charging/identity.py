@@ -9,18 +9,20 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+from telemetry.charging.installation import VinKey
+
 MOST_PACKS = 64
 _DIGITS = 12
 _NOTHING = (0, 0xFFFFFFFF)
 
 
-def shown_vin(vin: str, form: str, key: bytes) -> str | None:
+def shown_vin(vin: str, form: str, key: VinKey) -> str | None:
     """`vin` as `form` (digest, plain, off) has it; None: it is not shown."""
     if not vin or form == "off":
         return None
     if form == "plain":
         return vin
-    return hmac.new(key, vin.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:_DIGITS]
+    return hmac.new(key(), vin.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:_DIGITS]
 
 
 def pack_identity(maker: str, serial: int | None) -> str | None:

@@ -1,13 +1,14 @@
 """Which plugs are followed, and by what: a configuration's part of charging, resolved against its records."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.follow_spec import FollowSpec, PowerSpec, Side
 
-from telemetry.charging.follow.known import FOLLOWED
+from telemetry.charging.follow.known import FOLLOWED, SHOWN_BY_POWER
+from telemetry.charging.installation import VinKey, no_key
 from telemetry.charging.settings import ChargingSettings, SessionSettings
 from telemetry.charging.tracker import ChargingTracker, PlugSettings
 from telemetry.rules.map_entry import MAIN
@@ -36,7 +37,7 @@ class ChargingPlan:
     specs: tuple[FollowSpec | PowerSpec, ...]
     plugs: tuple[PlugSettings, ...]
     settings: ChargingSettings
-    vin_key: bytes = b""
+    vin_key: VinKey = no_key
 
 
 def charging_plan(
@@ -44,7 +45,7 @@ def charging_plan(
     records: Sequence[RecordSpec],
     plugs: Iterable[ProtocolPlug],
     settings: ChargingSettings,
-    vin_key: bytes = b"",
+    vin_key: VinKey = no_key,
 ) -> ChargingPlan | None:
     """What `plugs` and `[[session]]` follow in a plan with these buses and records; None: nothing.
 
@@ -53,14 +54,19 @@ def charging_plan(
     specs: list[FollowSpec | PowerSpec] = []
     followed: list[PlugSettings] = []
     for plug in plugs:
-        table = FOLLOWED.get(plug.protocol)
-        if table is not None and plug.bus in buses:
-            specs.append(table.spec(records, buses.index(plug.bus)).waiting(plug.least_wait_ns))
-            followed.append(PlugSettings(plug.protocol, plug.pack, plug.charger, ""))
+        if plug.bus not in buses:
+            continue
+        if plug.protocol in FOLLOWED:
+            spec = FOLLOWED[plug.protocol].spec(records, buses.index(plug.bus))
+            specs.append(spec.waiting(plug.least_wait_ns))
+        elif plug.protocol in SHOWN_BY_POWER:
+            specs.append(_power_spec(SessionSettings(charger=plug.charger)))
+        else:
+            continue
+        followed.append(PlugSettings(plug.protocol, plug.pack, plug.charger, ""))
     for session in settings.sessions:
         specs.append(_power_spec(session))
-        charger = session.charger or MAIN
-        followed.append(PlugSettings("power", session.pack or MAIN, charger, session.charger or session.pack))
+        followed.append(PlugSettings("", session.pack or MAIN, session.charger or MAIN, ""))
     return ChargingPlan(tuple(specs), tuple(followed), settings, vin_key) if specs else None
 
 
@@ -73,6 +79,14 @@ def _power_spec(session: SessionSettings) -> PowerSpec:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    bus: int
+    tag: str
+    own: Sequence[int]
+    tags: Sequence[Mapping[str, str]]
+
+
 class FollowedPlugs:
     """A tracker, and whose rows it takes as whose measurements."""
 
@@ -81,47 +95,57 @@ class FollowedPlugs:
             schema, plan.specs, plan.settings, vehicle=vehicle, vin_key=plan.vin_key
         )
         self._plan = plan
-        self._channels: dict[int, tuple[int, Sequence[int], Sequence[Mapping[str, str]]]] = {}
-        self._power: dict[int, PlugSettings] = {}
+        self._channels: dict[int, _Channel] = {}
+        self._power: dict[int, PowerSpec] = {}
         for number, (spec, plug) in enumerate(zip(plan.specs, plan.plugs, strict=True)):
             if isinstance(spec, PowerSpec):
                 channel = _FIRST_POWER_CHANNEL - len(self._power)
-                self._power[channel] = plug
+                self._power[channel] = spec
                 self.tracker.bind(channel, number, plug)
 
     def bind(
-        self, channel: int, bus: int, tag: str, own: Sequence[int], tags: Sequence[Mapping[str, str]]
+        self,
+        channel: int,
+        bus: int,
+        tag: str,
+        own: Sequence[int],
+        tags: Sequence[Mapping[str, str]],
     ) -> None:
-        """Rows of `channel` will come. tag: of its points; own: indexes of its modelled tag sets, `tags`."""
-        self._channels[channel] = (bus, own, tags)
+        """Rows of `channel` will come.
+
+        tag: of its points; own: indexes of its modelled tag sets, `tags`.
+        """
+        self._channels[channel] = _Channel(bus, tag, own, tags)
         for number, (spec, plug) in enumerate(zip(self._plan.specs, self._plan.plugs, strict=True)):
             if isinstance(spec, FollowSpec) and spec.bus == bus:
-                named = PlugSettings(plug.protocol, plug.pack, plug.charger, tag)
-                self.tracker.bind(channel, number, named)
-        for plug_channel, settings in self.tracker.plugs.items():
+                self.tracker.bind(channel, number, replace(plug, source=tag))
+        for plug_channel in self.tracker.plugs:
             for other in self._channels:
-                self._route(plug_channel, settings, other)
+                self._route(plug_channel, other)
 
     def tag_of(self, channel: int) -> str:
         """The tag `source` of what is made of that plug."""
         return self.tracker.plugs[channel].source
 
-    def _route(self, plug_channel: int, settings: PlugSettings, channel: int) -> None:
+    def _route(self, plug_channel: int, channel: int) -> None:
         """Rows of the plug's own channel are what its two ends measure, those of others a meter's."""
-        _, own, tags = self._channels[channel]
-        is_own = channel == plug_channel or plug_channel in self._power
-        if not is_own and self._follows_protocol(channel):
+        settings, other = self.tracker.plugs[plug_channel], self._channels[channel]
+        power = self._power.get(plug_channel)
+        is_own = channel == plug_channel or power is not None
+        if not is_own and channel in self.tracker.plugs:  # another plug's ends are no meter of this one
             return
-        for index, named in zip(own, tags, strict=True):
-            if _belongs(named, settings, self._power.get(plug_channel)):
-                self.tracker.follower.route(index, plug_channel, is_own=is_own)
+        for index, named in zip(other.own, other.tags, strict=True):
+            if not _belongs(named, settings, power):
+                continue
+            if power is not None and not settings.source:
+                settings = replace(settings, source=other.tag)
+                self.tracker.rename(plug_channel, settings)
+            self.tracker.follower.route(index, plug_channel, is_own=is_own)
 
-    def _follows_protocol(self, channel: int) -> bool:
-        return channel in self.tracker.plugs
 
-
-def _belongs(named: Mapping[str, str], settings: PlugSettings, power: PlugSettings | None) -> bool:
-    """Whether a tag set is of the plug's pack or charger."""
-    if power is not None and power.source != named.get("pack", named.get("charger")):
-        return False
-    return named.get("pack") == settings.pack or named.get("charger") == settings.charger
+def _belongs(named: Mapping[str, str], settings: PlugSettings, power: PowerSpec | None) -> bool:
+    """Whether a tag set is of the plug's pack or charger; of a power session of the side that shows it."""
+    is_pack, is_charger = named.get("pack") == settings.pack, named.get("charger") == settings.charger
+    if power is not None:
+        return is_charger if power.side == Side.CHARGER else is_pack
+    return is_pack or is_charger

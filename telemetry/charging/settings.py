@@ -59,8 +59,8 @@ def read_charging(table: TomlTable, cross_check: TomlTable, sessions: "list[Toml
 def _session(table: TomlTable) -> SessionSettings:
     default = SessionSettings()
     settings = SessionSettings(
-        pack=table.take_text("pack", ""),
-        charger=table.take_text("charger", ""),
+        pack=table.take_optional_text("pack") or "",
+        charger=table.take_optional_text("charger") or "",
         starts_above_w=table.take_number("starts_above_w", default.starts_above_w, least=0.0),
         starts_after_s=table.take_number("starts_after_s", default.starts_after_s, least=0.0),
         ends_after_s=table.take_number("ends_after_s", default.ends_after_s, least=1.0),

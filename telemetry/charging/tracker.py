@@ -33,6 +33,7 @@ from telemetry.charging.cross_check import CrossCheck, Verdict
 from telemetry.charging.facts import edition, facts, words
 from telemetry.charging.follow.table import reasons_of
 from telemetry.charging.identity import PackRegister, is_swapped, pack_identity, shown_vin
+from telemetry.charging.installation import VinKey, no_key
 from telemetry.charging.outcome import SIDE_NAMES, Word, in_edition, outcome, who_and_why
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
 from telemetry.charging.settings import ChargingSettings
@@ -43,6 +44,7 @@ MOST_STATE: Final = 2048
 _MOST_LISTED = 400  # phases and errors of one session that are kept
 _VERSION = 1
 _NO_SPEC = PowerSpec(Side.METER, 0.0, 0, 0)  # of a plug that is not followed any more
+_OF_THE_START = ("start_soc_pct", "station_clock_offset_s")  # which a later attempt does not change
 _UNKNOWN, _DOUBTFUL = "charging_protocol_unknown", "charging_current_doubtful"
 
 
@@ -147,7 +149,7 @@ class ChargingTracker:
         settings: ChargingSettings,
         *,
         vehicle: str,
-        vin_key: bytes = b"",
+        vin_key: VinKey = no_key,
     ) -> None:
         """vin_key: with which this installation makes digests."""
         self.follower = Follower(schema, specs)
@@ -155,7 +157,7 @@ class ChargingTracker:
         self._schema = schema
         self._settings = settings
         self._vehicle = vehicle
-        self._key = vin_key
+        self._vin_key = vin_key
         self._plugs: dict[int, _Plug] = {}
         self._packs = PackRegister()
         self.finished: list[Session] = []  # for whoever collects them
@@ -164,6 +166,10 @@ class ChargingTracker:
         """Follow `channel` by `specs[spec]`."""
         self.follower.bind(channel, spec)
         self._plugs[channel] = _Plug(plug, self.follower.specs[spec])
+
+    def rename(self, channel: int, plug: PlugSettings) -> None:
+        """Where the rows of the plug on `channel` come from is known only now."""
+        self._plugs[channel].settings = plug
 
     @property
     def plugs(self) -> Mapping[int, PlugSettings]:
@@ -239,7 +245,7 @@ class ChargingTracker:
         plug.open.is_settled = isinstance(plug.spec, PowerSpec)
         plug.cross = CrossCheck(self._settings.cross_check)
         plug.phases, plug.errors, plug.curve, plug.unwritten = [], [], [], 0
-        yield told.time_ns, self._event(plug, "charging_started", f"by {plug.settings.protocol}")
+        yield told.time_ns, self._event(plug, "charging_started", f"by {plug.settings.protocol or 'power'}")
 
     def _enter(self, plug: _Plug, told: Transition) -> Iterator[tuple[int, Content]]:
         now = _known(plug)
@@ -309,9 +315,10 @@ class ChargingTracker:
     def _hear_row(self, plug: _Plug, told: Transition) -> Iterator[tuple[int, Content]]:
         now = _known(plug)
         found = facts(self._schema.specs[told.number], told.raw or {}, told.time_ns)
-        now.facts |= {name: value for name, value in found.items() if value is not None}
+        first = {name: now.facts[name] for name in _OF_THE_START if name in now.facts}
+        now.facts |= {name: value for name, value in found.items() if value is not None} | first
         if found.get("has_brm") and not now.is_settled:
-            now.vehicle_vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._key)
+            now.vehicle_vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._vin_key)
             now.facts.pop("raw_vin", None)
             identity = pack_identity(found.get("maker") or "", found.get("pack_serial"))
             before = self._packs.refused
@@ -469,7 +476,7 @@ class ChargingTracker:
             "paused_s": paused_ns / 1e9,
             "gap_s": totals.get("gap_s", 0.0),
             "attempts": now.attempt,
-            "protocol": plug.settings.protocol,
+            "protocol": plug.settings.protocol or None,
             "edition": edition_,
             "vin": now.vehicle_vin,
         }
@@ -492,7 +499,7 @@ class ChargingTracker:
             phases=tuple(plug.phases),
             errors=tuple(plug.errors),
             curve=tuple(plug.curve),
-            **{name: value for name, value in values.items() if value is not None},
+            **{name: _rounded(value) for name, value in values.items() if value is not None},
         )
 
     @staticmethod
@@ -605,6 +612,8 @@ class ChargingTracker:
             if (offset_s := now.facts.get("station_clock_offset_s")) is not None:
                 now.facts["station_clock_offset_s"] = offset_s - by_ns / 1e9
             plug.last_start_ns = now.start_ns
+        if plug.cross is not None:
+            plug.cross.move(by_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -633,6 +642,11 @@ def _unpacked(state: bytes) -> _State:
         raise ValueError(f"the state is of version {version}, and not {_VERSION}")
     vehicle, charger, protocol, source = named
     return _State(last, last_start_ns, known, vehicle, charger, protocol, source, last_ns, body[4 + length :])
+
+
+def _rounded(value: Any) -> Any:
+    """A number without the digits that nobody measured."""
+    return round(value, 6) + 0.0 if isinstance(value, float) else value
 
 
 def _known(plug: _Plug) -> _Open:

@@ -35,6 +35,7 @@ TAKES_EFFECT = {
     "map",
     "protect",
     "limits",
+    "charging",
 }
 _KEYS = {  # of what is called otherwise in the file
     "wait_for_clock": "clock",

@@ -30,6 +30,7 @@ def read_offline(document: Document) -> Config:
         "influx": {"url": "http://localhost", "database": "unused"},
         "spool": {"directory": "unused"},
         "cache_directory": str(user_cache_directory()),
+        "charging": {**document.values.get("charging", {}), "vin": "plain"},
     }
     return read_config(replace(document, values=kept | replaced), os.environ)
 

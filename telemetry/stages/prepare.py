@@ -7,11 +7,12 @@ prepare a new configuration beside the running one, and go on with the old when 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from telemetry_core.decode.spec import PlanSpec
 
+from telemetry.charging.installation import VinKey, installation_key, no_key
 from telemetry.charging.plan import ChargingPlan, ProtocolPlug, charging_plan
-from telemetry.charging.settings import ChargingSettings
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
 from telemetry.databases.plan_cache import load_plan
@@ -41,9 +42,13 @@ class Composition:
     modelling: Modelling
 
     def make_stages(
-        self, output: OutputFormat = OutputFormat.LINE_PROTOCOL, *, rows_to: RowSink | None = None
+        self,
+        output: OutputFormat = OutputFormat.LINE_PROTOCOL,
+        *,
+        rows_to: RowSink | None = None,
+        vin_key: VinKey = no_key,
     ) -> Stages:
-        """Compile them. rows_to: takes what they make, in place of lines."""
+        """Compile them. rows_to: takes what they make, in place of lines; vin_key: of this installation."""
         return Stages(
             self.protected.spec,
             self.modelling.map,
@@ -54,10 +59,10 @@ class Composition:
             send=self.config.send,
             output=output,
             rows_to=rows_to,
-            charging=self._charging(),
+            charging=self._charging(vin_key),
         )
 
-    def _charging(self) -> ChargingPlan | None:
+    def _charging(self, vin_key: VinKey) -> ChargingPlan | None:
         spec, records = self.protected.spec, self.modelling.map.records if self.modelling.map else ()
         plugs = [
             ProtocolPlug(
@@ -69,9 +74,8 @@ class Composition:
             for source in self.config.sources
             for name in source.protocols.names
         ]
-        return charging_plan(
-            [bus.name for bus in spec.buses], (*spec.records, *records), plugs, ChargingSettings()
-        )
+        buses = [bus.name for bus in spec.buses]
+        return charging_plan(buses, (*spec.records, *records), plugs, self.config.charging, vin_key)
 
     def binding(self, source: Assembled, channel: str) -> Binding:
         """What a channel of `source` is."""
@@ -137,4 +141,5 @@ def prepare(config: Config) -> Prepared:
     composition = compose(config)
     for warning in composition.loaded.warnings:
         LOG.warning("%s", warning)
-    return Prepared(composition, composition.make_stages())
+    vin_key = partial(installation_key, config.spool_directory)
+    return Prepared(composition, composition.make_stages(vin_key=vin_key))

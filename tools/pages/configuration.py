@@ -35,7 +35,18 @@ _TYPES = {
     "number": "number",
 }
 # Longest ending first: receive_buffer_kib is no number of bytes.
-_UNITS = {"_kib": "KiB", "_mib": "MiB", "_pct": "%", "_ns": "ns", "_s": "s", "_h": "h", "_v": "V", "_c": "°C"}
+_UNITS = {
+    "_kib": "KiB",
+    "_mib": "MiB",
+    "_pct": "%",
+    "_ns": "ns",
+    "_s": "s",
+    "_h": "h",
+    "_v": "V",
+    "_a": "A",
+    "_w": "W",
+    "_c": "°C",
+}
 _DOES_NOT_ASK = ("tables", "table")  # of these each key is asked for itself
 
 

@@ -129,6 +129,27 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             " values, alarms too, come that late, and a power cut costs that much"
         ),
     },
+    "charging": {
+        "vin": _words(
+            'how a vehicle identification number is written: `"digest"`: 12 hexadecimal digits that only'
+            ' this installation can make of it, `"plain"`: as it is, `"off"`: not at all; `decode` writes it'
+            " as it is"
+        ),
+    },
+    "cross_check": {
+        "current_a": _words("currents that are asked for and measured may be so far apart, …"),
+        "current_pct": _words("… and so many percent of the higher one besides"),
+        "voltage_v": _words("voltages may be so far apart, …"),
+        "voltage_pct": _words("… and so many percent of the higher one besides"),
+        "for_s": _words("an event comes after so long beyond that, in means of 10 s"),
+    },
+    "session": {
+        "pack": _words("the pack into which power flows, as a `[[map]]` or a device names it; or …", "none"),
+        "charger": _words("… the charger that gives it", "none"),
+        "starts_above_w": _words("a session begins with power over this …"),
+        "starts_after_s": _words("… that lasts so long: braking is shorter"),
+        "ends_after_s": _words("it ends after so long without"),
+    },
     "reduce": {
         "every_s": _words("the interval; 0: send everything"),
         "flags_every_s": _words(
@@ -339,6 +360,9 @@ protocol = "jbd"
 name = "log"
 file = "drive.log"
 
+[[session]]
+pack = "main"
+
 [[map]]
 signal = "BMS_Pack.PackVoltage"
 to = "battery.voltage_v"
@@ -418,6 +442,15 @@ time_wall_ns = 1772434800000000000
 name = "log"
 file = "drive.log"
 channel_databases = { can1 = ["chassis.dbc"] }
+
+[charging]
+vin = "digest"
+
+[cross_check]
+current_a = 2.0
+
+[[session]]
+pack = "main"
 
 [[map]]
 signal = "BMS_Pack.PackVoltage"

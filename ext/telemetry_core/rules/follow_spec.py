@@ -67,7 +67,8 @@ class Sign:
     value: int = 0
     lacks: int = ABSENT  # a field that the row must not have
     zeros: tuple[int, int] = (0, 0)  # the first of so many fields that must be there with raw value 0
-    reasons: tuple[int, int] = (0, 0)  # the first of so many fields whose raw value 1 is a reason
+    reasons: tuple[int, int] = (0, 0)  # the first of so many fields whose raw value 1 may be a reason
+    reason_mask: int = 0  # which of them are, as bits
     from_phase: FollowedPhase = FollowedPhase.NONE  # it is a sign in this phase and later ones alone
     to_phase: FollowedPhase = FollowedPhase.ENDED  # and in this phase and earlier ones
     unless: int = ABSENT  # a sign that must not have been heard in this session

@@ -12,6 +12,7 @@ cdef enum:
     VALUES = 14                  # of one transition
     TOTAL_COUNT = 24             # follow_spec.TOTALS
     NO_PLUG = -1
+    ROUTES = 4                   # plugs that one tag set may be measured at
 
 cdef struct PackedSign:          # follow_spec.Sign
     uint64_t value
@@ -23,6 +24,7 @@ cdef struct PackedSign:          # follow_spec.Sign
     uint32_t zero_count
     uint32_t first_reason
     uint32_t reason_count
+    uint64_t reason_mask
     uint32_t number              # among the signs of its spec
     uint32_t record
     uint8_t side
@@ -165,9 +167,10 @@ cdef struct Change:              # one transition
     double values[VALUES]
     double totals[TOTAL_COUNT]
 
-cdef struct Route:               # of a tag set: whose values its modelled rows are
-    int32_t plug
-    uint8_t is_own               # measured by one of its ends, and not by a third
+cdef struct Route:               # of a tag set: at which plugs its modelled rows are measured
+    int32_t plugs[ROUTES]
+    uint8_t is_own[ROUTES]       # by one of the plug's ends, and not by a third
+    uint8_t count
 
 cdef struct ModelFields:         # of one record of the data model, or of none of interest
     int32_t voltage
@@ -234,7 +237,8 @@ cdef class Follower:
     cdef void _end(self, Py_ssize_t plug_number, uint32_t why, int64_t at_ns) noexcept nogil
     cdef void _enter(self, Py_ssize_t plug_number, uint8_t phase, int64_t now_ns) noexcept nogil
     cdef void _next_attempt(self, Py_ssize_t plug_number, int64_t now_ns) noexcept nogil
-    cdef void _model_row(self, const Route* route, const ModelFields* fields, const uint64_t* row) noexcept nogil
+    cdef void _measured_row(self, const Route* route, const ModelFields* fields, const uint64_t* row) noexcept nogil
+    cdef void _model_row(self, Py_ssize_t plug_number, bint is_own, const ModelFields* fields, const uint64_t* row) noexcept nogil
     cdef void _sample(self, Py_ssize_t plug_number, uint8_t side, double power_w, double voltage_v, double current_a,
                       int64_t now_ns) noexcept nogil
     cdef void _power_session(self, Py_ssize_t plug_number, double power_w, int64_t now_ns) noexcept nogil

@@ -221,7 +221,7 @@ cdef class Follower:
             if not 0 <= sign.record < self.schema.record_count:
                 raise ValueError(f"{sign.name}: record {sign.record} is not one of {self.schema.record_count}")
             fields = self.schema.records[<size_t>sign.record].field_count
-            if max(sign.field, sign.lacks, sum(sign.zeros) - 1, sum(sign.reasons) - 1) >= fields:
+            if max(sign.field, sign.lacks, sum(sign.zeros) - 1, sum(sign.reasons) - 1) >= fields or sign.reasons[1] > 64:
                 raise ValueError(f"{sign.name}: it has {fields} fields")
             packed = &spec.signs[count]
             packed.number = place
@@ -234,6 +234,7 @@ cdef class Follower:
             packed.lacks = sign.lacks
             packed.first_zero, packed.zero_count = sign.zeros
             packed.first_reason, packed.reason_count = sign.reasons
+            packed.reason_mask = sign.reason_mask
             packed.from_phase = sign.from_phase
             packed.to_phase = sign.to_phase
             packed.unless = slots[sign.unless] if sign.unless >= 0 else -1
@@ -280,18 +281,24 @@ cdef class Follower:
         by a third.
         """
         cdef Py_ssize_t plug = self._plug(channel)
-        cdef Route* grown
+        cdef Route* route
         cdef Py_ssize_t number
+        cdef Py_ssize_t count
         if tags >= self.tag_count:
             count = tags + 1
-            grown = <Route*>realloc(self.route_of_tags, count * sizeof(Route))
-            if grown == NULL:
-                raise MemoryError
-            self.route_of_tags = grown
-            for number in range(self.tag_count, count):
-                grown[number].plug = NO_PLUG
+            self.route_of_tags = <Route*>_grown(self.route_of_tags, count * sizeof(Route))
+            memset(self.route_of_tags + self.tag_count, 0, (count - self.tag_count) * sizeof(Route))
             self.tag_count = count
-        self.route_of_tags[<size_t>tags] = Route(plug, is_own)
+        route = &self.route_of_tags[<size_t>tags]
+        for number in range(route.count):
+            if route.plugs[number] == plug:
+                route.is_own[number] = is_own
+                return
+        if route.count == ROUTES:
+            raise ValueError(f"tag set {tags} is measured at more than {ROUTES} plugs")
+        route.plugs[route.count] = plug
+        route.is_own[route.count] = is_own
+        route.count += 1
 
     cdef Py_ssize_t _plug(self, channel) except -1:
         if not 0 <= channel < self.channel_count or self.plug_of_channel[<size_t>channel] < 0:
@@ -440,8 +447,8 @@ cdef class Follower:
             self.row = number
             model = &self.models[head.record]
             if model.is_followed:
-                if head.tags < self.tag_count and self.route_of_tags[head.tags].plug >= 0:
-                    self._model_row(&self.route_of_tags[head.tags], model, row)
+                if head.tags < self.tag_count and self.route_of_tags[head.tags].count:
+                    self._measured_row(&self.route_of_tags[head.tags], model, row)
             elif self.is_watched[head.record] and head.channel < self.channel_count:
                 plug = self.plug_of_channel[head.channel]
                 if plug >= 0 and not head.id & ROW_OTHER_SENDER:
@@ -462,22 +469,24 @@ cdef class Follower:
         cdef bint is_begin = False
         cdef bint is_again = False
         cdef bint is_sign = False
+        cdef bint is_alive = False
         for number in range(followed.signs.first, followed.signs.first + followed.signs.count):
             sign = &spec.signs[number]
             if self._holds(plug, sign, row, slots):
                 is_sign = True
+                is_alive |= sign.kind != SIGN_DOUBT and sign.kind != SIGN_UNKNOWN
                 phase = max(phase, sign.phase)
                 is_begin |= sign.kind == SIGN_BEGIN
                 is_again |= sign.kind == SIGN_AGAIN
         if not is_sign:
             return
-        if plug.is_open:
+        if plug.is_open and is_alive:
             self._pass_time(plug_number, now_ns, phase, is_begin, is_again)
         for number in range(followed.signs.first, followed.signs.first + followed.signs.count):
             sign = &spec.signs[number]
             if self._holds(plug, sign, row, slots):
                 self._act(plug_number, sign, row, slots, now_ns)
-        if not plug.is_open:
+        if not (plug.is_open and is_alive):
             return
         plug.last_ns = now_ns
         if followed.minutes >= 0 and has_field(row, followed.minutes):
@@ -513,7 +522,7 @@ cdef class Follower:
             if (plug.is_restored == UNHEARD or gap_ns <= GRACE_NS or phase != PHASE_CHARGING or plug.minutes < 0
                     or plug.phase != PHASE_CHARGING or plug.has_error):
                 if plug.is_restored != UNHEARD:
-                    self._deadlines(plug_number, plug.last_ns + spec.silence_ns)
+                    self._deadlines(plug_number, plug.last_ns + silence_ns)
                 self._end(plug_number, END_SILENCE, plug.last_ns)
                 return
             self.saved[plug_number] = plug[0]
@@ -556,7 +565,7 @@ cdef class Follower:
             return
         for number in range(sign.reason_count):
             if has_field(row, sign.first_reason + number) and slots[sign.first_reason + number] == 1:
-                bits |= <uint64_t>1 << number
+                bits |= sign.reason_mask & <uint64_t>1 << number
         if sign.kind == SIGN_ERROR and not (bits and plug.is_open):
             return
         if sign.kind == SIGN_BEGIN and plug.is_open and plug.phase > PHASE_RECOGNITION:
@@ -761,6 +770,7 @@ cdef class Follower:
         cdef Change* change
         cdef int64_t since_ns
         cdef int64_t heard_ns
+        cdef int64_t limit_ns
         cdef uint32_t number
         plug.due_ns = FAR_NS
         if plug.has_error or spec.records == NULL:
@@ -776,20 +786,21 @@ cdef class Follower:
             if not since_ns:
                 continue
             since_ns = max(since_ns, heard_ns)
+            limit_ns = deadline.limit_ns
             if plug.fired & (1 << number):
-                if not heard_ns or now_ns - heard_ns > deadline.limit_ns:
+                if not heard_ns or now_ns - heard_ns > limit_ns:
                     continue
                 plug.fired &= ~(<uint32_t>1 << number)
-            if now_ns - since_ns > deadline.limit_ns:
+            if now_ns - since_ns > limit_ns:
                 plug.fired |= <uint32_t>1 << number
-                change = self._tell(plug_number, TOLD_SILENCE, since_ns + deadline.limit_ns)
+                change = self._tell(plug_number, TOLD_SILENCE, since_ns + limit_ns)
                 if change != NULL:
                     change.number = number
                     change.since_ns = since_ns
                 if deadline.is_periodic:
                     plug.due_ns = min(plug.due_ns, now_ns + SECOND_NS)
             else:
-                plug.due_ns = min(plug.due_ns, since_ns + deadline.limit_ns)
+                plug.due_ns = min(plug.due_ns, since_ns + limit_ns)
 
     cdef void _tell_row(self, Py_ssize_t plug_number, const uint64_t* row, const Followed* followed) noexcept nogil:
         cdef Plug* plug = &self.plugs[plug_number]
@@ -853,13 +864,27 @@ cdef class Follower:
         if change != NULL:
             change.since_ns = self.saved[plug_number].last_ns
 
-    cdef void _model_row(self, const Route* route, const ModelFields* fields, const uint64_t* row) noexcept nogil:
+    cdef void _measured_row(self, const Route* route, const ModelFields* fields, const uint64_t* row) noexcept nogil:
+        """Take the row to its plugs: where a protocol shows the session, power alone shows no second one."""
+        cdef Py_ssize_t number
+        cdef bint is_shown = False
+        for number in range(route.count):
+            if self.specs[self.spec_of_plug[route.plugs[number]]].records != NULL:
+                is_shown |= self.plugs[route.plugs[number]].is_open
+                self._model_row(route.plugs[number], route.is_own[number], fields, row)
+        for number in range(route.count):
+            if self.specs[self.spec_of_plug[route.plugs[number]]].records == NULL:
+                if not is_shown or self.plugs[route.plugs[number]].is_open == 1:
+                    self._model_row(route.plugs[number], route.is_own[number], fields, row)
+
+    cdef void _model_row(self, Py_ssize_t plug_number, bint is_own, const ModelFields* fields,
+                         const uint64_t* row) noexcept nogil:
         """Take what the row measures into the session, if one is open."""
-        cdef Plug* plug = &self.plugs[route.plug]
-        cdef Spec* spec = &self.specs[self.spec_of_plug[route.plug]]
+        cdef Plug* plug = &self.plugs[plug_number]
+        cdef Spec* spec = &self.specs[self.spec_of_plug[plug_number]]
         cdef int64_t now_ns = (<const RowHead*>row).time_ns
         cdef uint32_t words = self.schema.records[(<const RowHead*>row).record].mask_words
-        cdef uint8_t side = fields.side if route.is_own else METER
+        cdef uint8_t side = fields.side if is_own else METER
         cdef double voltage = _value(row, words, fields.voltage)
         cdef double current = _value(row, words, fields.current)
         cdef double power = _value(row, words, fields.power)
@@ -867,14 +892,14 @@ cdef class Follower:
         cdef uint32_t number
         if power != power:
             power = voltage * current
-        if not route.is_own and fields.side == CHARGER:
+        if not is_own and fields.side == CHARGER:
             return
         if spec.records == NULL and side == spec.side and isfinite(power):
-            self._power_session(route.plug, power, now_ns)
+            self._power_session(plug_number, power, now_ns)
         if not plug.is_open:
             return
         if isfinite(power):
-            self._sample(route.plug, side, power, voltage, current, now_ns)
+            self._sample(plug_number, side, power, voltage, current, now_ns)
         if side == METER:
             return
         value = _value(row, words, fields.requested_a)
@@ -910,12 +935,12 @@ cdef class Follower:
             plug.soc = value
             plug.has_new_soc = True
             if plug.is_restored == UNDECIDED or plug.is_restored == STEPPED:
-                self._judge_restored(route.plug, now_ns)
+                self._judge_restored(plug_number, now_ns)
                 plug.soc = value  # of the next session, too, if that begins here
-            if plug.start_soc != plug.start_soc:
+            if plug.start_soc != plug.start_soc or plug.phase < PHASE_CHARGING:  # some is not valid before that
                 plug.start_soc = value
             if plug.phase == PHASE_CHARGING and plug.is_open == 1:
-                self._percent(route.plug, now_ns)
+                self._percent(plug_number, now_ns)
 
     cdef void _sample(self, Py_ssize_t plug_number, uint8_t side, double power_w, double voltage_v, double current_a,
                       int64_t now_ns) noexcept nogil:

@@ -79,6 +79,10 @@ class FollowTable:
         def field_of(message: str, signal: str) -> int:
             return [field.name for field in records[record_of(message)].fields].index(signal)
 
+        def mask_of(entry: SignEntry) -> int:
+            first = range_of(entry, entry.reasons)[0]
+            return sum(1 << field_of(entry.message, signal) - first for signal in entry.reasons)
+
         def range_of(entry: SignEntry, signals: Sequence[str]) -> tuple[int, int]:
             if not signals:
                 return (0, 0)
@@ -98,6 +102,7 @@ class FollowTable:
                 lacks=field_of(entry.message, entry.lacks) if entry.lacks else NO_FIELD,
                 zeros=range_of(entry, entry.zeros),
                 reasons=range_of(entry, entry.reasons),
+                reason_mask=mask_of(entry),
                 from_phase=entry.from_phase,
                 to_phase=entry.to_phase,
                 unless=numbers[entry.unless] if entry.unless else NO_FIELD,
@@ -132,5 +137,5 @@ def reasons_of(spec: FollowSpec, records: Sequence[RecordSpec], sign: int, bits:
     first, count = spec.signs[sign].reasons
     fields = records[spec.signs[sign].record].fields
     for number in range(count):
-        if bits >> number & 1 and not fields[first + number].name.endswith("_text"):
+        if bits >> number & 1:
             yield fields[first + number].name

@@ -1,0 +1,60 @@
+"""CHAdeMO: who says what by which bits. Both ends send all of their messages all the time.
+
+Sources: public notes on IEEE 2030.1.1-2021, and open implementations of both ends; bits agree in two or more.
+`stopped` of the charger is also set until charging begins, so it is a stop only after that.
+"""
+
+from telemetry_core.rules.follow_spec import FollowedPhase, Side, SignKind, Tell
+
+from telemetry.charging.follow.table import FollowTable, SignEntry
+
+_VEHICLE, _CHARGER = Side.VEHICLE, Side.CHARGER
+_HANDSHAKE = FollowedPhase.HANDSHAKE
+_CONFIGURATION = FollowedPhase.CONFIGURATION
+_CHARGING = FollowedPhase.CHARGING
+_STOPPING = FollowedPhase.STOPPING
+_ENDED = FollowedPhase.ENDED
+_FAULTS = (
+    "fault_overvoltage",
+    "fault_undervoltage",
+    "fault_current_deviation",
+    "fault_overtemperature",
+    "fault_voltage_deviation",
+)
+_STATES = ("not_in_park", "system_fault", "stop_before_charging")
+_CHARGER_STATES = ("charger_malfunction", "battery_incompatible", "system_malfunction")
+
+CHADEMO = FollowTable(
+    "chademo",
+    signs=(
+        SignEntry("100", "CHA100", _VEHICLE, _HANDSHAKE),
+        SignEntry("101", "CHA101", _VEHICLE, _HANDSHAKE),
+        SignEntry("102", "CHA102", _VEHICLE, _HANDSHAKE),
+        SignEntry("108", "CHA108", _CHARGER, _HANDSHAKE),
+        SignEntry("109", "CHA109", _CHARGER, _HANDSHAKE),
+        SignEntry("102 enabled", "CHA102", _VEHICLE, _CONFIGURATION, when=("charging_enabled", 1)),
+        SignEntry("109 charging", "CHA109", _CHARGER, _CHARGING, when=("charging", 1), to_phase=_CHARGING),
+        SignEntry(
+            "102 stops",
+            "CHA102",
+            _VEHICLE,
+            _STOPPING,
+            SignKind.STOP,
+            when=("charging_enabled", 0),
+            reasons=_FAULTS + _STATES,
+            from_phase=_CHARGING,
+        ),
+        SignEntry(
+            "109 stops",
+            "CHA109",
+            _CHARGER,
+            _STOPPING,
+            SignKind.STOP,
+            when=("stopped", 1),
+            reasons=_CHARGER_STATES,
+            from_phase=_CHARGING,
+        ),
+        SignEntry("102 opened", "CHA102", _VEHICLE, _ENDED, when=("contactor_open", 1), from_phase=_STOPPING),
+    ),
+    tells={"CHA108": Tell.CHANGES},
+)
