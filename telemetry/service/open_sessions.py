@@ -82,12 +82,15 @@ class OpenSessions:
         for origin in (source, BY_POWER):
             earlier = self._stampings.get(origin, stamping)
             self._stampings[origin] = stamping
+            plugs = sessions.plugs_of(origin)
+            if not plugs:
+                continue
             if not stamping.continues(earlier):
-                for plug in sessions.plugs_of(origin):
+                for plug in plugs:
                     self._move(plug, earlier, stamping, sessions)
             self._silences[origin] = _Silence(frames[len(frames) - 1].time_ns)
             self._restore(origin, sessions, lines)
-            for plug in sessions.plugs_of(origin):
+            for plug in plugs:
                 sessions.write_rows(plug, stamping.base is TimeBase.UNIX, lines)
 
     def watch(self, listening: Sequence[str], sessions: Sessions, lines: LineBuffer) -> None:
