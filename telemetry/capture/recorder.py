@@ -17,9 +17,9 @@ from pathlib import Path
 import can
 from can.io.generic import FileIOMessageWriter, MessageWriter
 
+from telemetry.capture.formats import FORMATS
 from telemetry.errors import MissingPackageError, StorageError, UsageError
 
-FORMATS = (".log", ".asc", ".blf", ".mf4")
 FLUSH_EVERY_S = 1.0
 _DIGITS = 6
 _LOOK_AT_SIZE_EVERY = 64  # frames

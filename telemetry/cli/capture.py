@@ -8,16 +8,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import can
-
-from telemetry.capture.bus import dropped, open_bus, options_from
-from telemetry.capture.recorder import FORMATS, Recorder
+from telemetry.capture.formats import FORMATS
 from telemetry.cli.arguments import positive
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
 from telemetry.stages.offline import read_offline
 from telemetry.toml_document import read_document
+
+if TYPE_CHECKING:
+    import can
+
+    from telemetry.capture.recorder import Recorder
 
 HELP = "a CAN bus into candump, ASC, BLF or MF4 files, raw"
 RECEIVE_TIMEOUT_S = 0.2  # how soon a stop is seen on a silent bus
@@ -59,6 +62,9 @@ def _count(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record until a signal or a limit; what was lost is said at the end."""
+    from telemetry.capture.bus import dropped, open_bus, options_from  # with python-can, which takes seconds
+    from telemetry.capture.recorder import Recorder
+
     options = bus_options(arguments)
     if arguments.config is not None:
         if options:
@@ -100,8 +106,10 @@ def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
 
 
 def _record(
-    bus: can.BusABC, recorder: Recorder, stop: threading.Event, arguments: argparse.Namespace
+    bus: "can.BusABC", recorder: "Recorder", stop: threading.Event, arguments: argparse.Namespace
 ) -> None:
+    import can
+
     ends_s = time.monotonic() + (arguments.seconds or float("inf"))
     while not stop.is_set() and time.monotonic() < ends_s:
         try:
@@ -115,7 +123,7 @@ def _record(
             return
 
 
-def _report(recorder: Recorder, lost: int | None) -> None:
+def _report(recorder: "Recorder", lost: int | None) -> None:
     names = str(recorder.files[0])
     if len(recorder.files) > 1:
         names += f" to {recorder.files[-1].name}"

@@ -115,10 +115,11 @@ def test_the_same_arguments_name_a_bus_for_both_commands() -> None:
     assert read[0] == read[1] != {}
 
 
-def test_the_arguments_of_monitor_cost_no_import_of_python_can() -> None:
+@pytest.mark.parametrize("command", [["monitor"], ["capture", "-o", "x.log"]])
+def test_the_arguments_cost_no_import_of_python_can(command: list[str]) -> None:
     code = (
         "import sys, json; from telemetry.__main__ import build_parser; "
-        "build_parser(['monitor']).parse_args(['monitor', '-i', 'virtual', '--filter', '1:2']); "
+        f"build_parser(['{command[0]}']).parse_args({command} + ['-i', 'virtual', '--filter', '1:2']); "
         "print(json.dumps(sorted({'can', 'asammdf', 'cantools'} & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
