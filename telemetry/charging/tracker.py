@@ -408,10 +408,8 @@ class ChargingTracker:
 
     @staticmethod
     def _close_phase(plug: _Plug, until_ns: int) -> None:
-        now = _known(plug)
-        if now.phase and len(plug.phases) < _MOST_LISTED:
-            lasted_s = max(0, until_ns - now.phase_ns) / 1e9
-            plug.phases.append(Phase(now.attempt, _phase_name(now.phase), now.phase_ns, lasted_s))
+        if len(plug.phases) < _MOST_LISTED:
+            plug.phases += _running_phase(_known(plug), until_ns)
 
     # --- rows
 
@@ -442,9 +440,7 @@ class ChargingTracker:
         for phase in plug.phases[plug.unwritten :]:
             yield phase.start_ns, PhaseRow(session, phase)
         plug.unwritten = len(plug.phases)
-        if not closed and now.phase:
-            lasted_s = max(0, told.time_ns - now.phase_ns) / 1e9
-            phase = Phase(now.attempt, _phase_name(now.phase), now.phase_ns, lasted_s)
+        for phase in () if closed else _running_phase(now, told.time_ns):
             yield phase.start_ns, PhaseRow(session, phase)
 
     def _edition(self, plug: _Plug) -> str | None:
@@ -496,7 +492,7 @@ class ChargingTracker:
             stop_side=side,
             stop_reason=why,
             outcome=None if end is None else self._outcome(now, said, end),
-            phases=tuple(plug.phases),
+            phases=(*plug.phases, *(_running_phase(now, told.time_ns) if end is None else ())),
             errors=tuple(plug.errors),
             curve=tuple(plug.curve),
             **{name: _rounded(value) for name, value in values.items() if value is not None},
@@ -663,6 +659,12 @@ def _protocol(plug: _Plug) -> FollowSpec:
 
 def _phase_name(number: int) -> str:
     return FollowedPhase(number).name.lower()
+
+
+def _running_phase(now: _Open, at_ns: int) -> Iterator[Phase]:
+    """Yield the phase that is under way, if there is one, as long as it has lasted."""
+    if now.phase:
+        yield Phase(now.attempt, _phase_name(now.phase), now.phase_ns, max(0, at_ns - now.phase_ns) / 1e9)
 
 
 def _silence_words(plug: _Plug, told: Transition) -> str:

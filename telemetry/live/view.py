@@ -9,9 +9,10 @@ Pure.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from telemetry.charging.session import Session
 from telemetry.ledger import Counters, sources
 from telemetry.live.state import (
     REMAINING,
@@ -162,15 +163,19 @@ def _charger(entities: list[Entity], measurement: str, now_s: float) -> dict[str
 
 
 def _plug(charger: Mapping[str, Any], snapshot: LiveSnapshot, now_s: float) -> dict[str, Any] | None:
-    """What else is known of a charge: None of a charger that reports no phase.
+    """What else is known of a charge: None of a charger without a session and without a phase.
 
-    values: state of charge of the only pack of its source, minutes that remain; error: the last one.
+    values: phase, energy and state of charge of the session, state of charge of the only pack of its source,
+    minutes that remain; error: the last one.
     """
-    if "phase" not in charger["values"]:
+    session = next((each for each in snapshot.sessions if each.charger == charger["charger"]), None)
+    if session is None and "phase" not in charger["values"]:
         return None
+    values = {} if session is None else dict(_of_session(session))
+    is_old = charger["age_s"] > STALE_S
+    stale = [name for name in values if is_old and session is not None and session.open]
     beside = [entity for entity in snapshot.modelled if entity.tags["source"] == charger["source"]]
     packs = {entity.tags["pack"] for entity in beside if "pack" in entity.tags}
-    values: dict[str, Value] = {}
     known_s: dict[str, float] = {}
     for name in ("soc_pct", REMAINING):
         for entity in beside:
@@ -187,9 +192,20 @@ def _plug(charger: Mapping[str, Any], snapshot: LiveSnapshot, now_s: float) -> d
     error = next(errors, None)
     return {
         "values": values,
-        "stale": _stale(known_s, now_s),
+        "stale": [*(name for name in stale if name not in known_s), *_stale(known_s, now_s)],
         "error": None if error is None else {"time_ns": error.time_ns, "text": error.event.text},
     }
+
+
+def _of_session(session: Session) -> Iterator[tuple[str, Value]]:
+    """Its phase while it is open, then its outcome; its energy and state of charge."""
+    phase = session.phases[-1].phase if session.open and session.phases else session.outcome
+    if phase:
+        yield "phase", phase
+    if session.energy_wh is not None:
+        yield "energy_wh", session.energy_wh
+    if session.end_soc_pct is not None:
+        yield "soc_pct", session.end_soc_pct
 
 
 def _fields(entities: Iterable[Entity], measurement: str) -> tuple[dict[str, Value], dict[str, float]]:

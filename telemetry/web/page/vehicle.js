@@ -183,6 +183,8 @@ export class ChargerCard extends Card {
     this.showValues(values, received, figures, [...known, ...others(values, figures, known)], waited_s);
     const error = plug?.error ?? null;
     this.error.hidden = error === null;
-    if (error) setText(this.error, `Last error, ${moment(new Date(error.time_ns / 1e6), new Date())}: ${error.text}`);
+    if (error === null) return;
+    const at = moment(new Date(error.time_ns / 1e6), new Date());
+    setText(this.error, `Last error, ${at}: ${error.text}`);
   }
 }

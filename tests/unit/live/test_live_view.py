@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
+from telemetry.charging.session import Session
 from telemetry.live import state
 from telemetry.live.gateway import describe
 from telemetry.live.state import Entity, LiveSnapshot, MessageEntity, TimedEvent, UnmatchedEntity
@@ -14,6 +15,7 @@ from telemetry.live.view import live_view, messages_view
 from telemetry.model.events import begins
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
+from tests.support.charging_sessions import cut
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
 
 COUNTERS = {
@@ -92,6 +94,25 @@ def test_a_charger_with_a_phase_has_the_state_of_charge_the_time_left_and_its_la
         "stale": ["remaining_min"],
         "error": {"time_ns": 7, "text": "vehicle: ccs_timeout"},
     }
+
+
+@pytest.mark.parametrize(
+    ("session", "phase"),
+    [(replace(cut(), open=True, end_ns=None, outcome=None), "charging"), (cut(), "cut")],
+    ids=["open", "over"],
+)
+def test_a_charger_with_a_session_has_its_phase_or_its_outcome_its_energy_and_its_state_of_charge(
+    session: Session, phase: str
+) -> None:
+    charger = Entity(
+        "charger", {"charger": "bay-2", "source": "a"}, 0.0, {"current_a": 0.0}, {"current_a": 0.0}
+    )
+    snapshot = LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger,), sessions=(session,))
+    (found,) = live_view(snapshot, 0.0, STATUS)["chargers"]
+    assert found["plug"]["values"] == {"phase": phase, "energy_wh": session.energy_wh, "soc_pct": 45.0}
+    assert found["plug"]["stale"] == []
+    (later,) = live_view(snapshot, 11.0, STATUS)["chargers"]
+    assert later["plug"]["stale"] == (["phase", "energy_wh", "soc_pct"] if session.open else [])
 
 
 def test_of_two_packs_on_one_bus_neither_is_said_to_be_at_the_plug() -> None:
