@@ -183,7 +183,7 @@ def test_what_candump_says_of_an_error_frame_is_skipped() -> None:
     assert [frame.id for frame in frames] == [0x123, 1]
 
 
-BLUE, OFF = b"\x1b[34m", b"\x1b[0m"  # as candump.c and terminal.h of can-utils have them
+BLUE, OFF = b"\x1b[1m\x1b[34m", b"\x1b[0m"  # as candump.c and terminal.h of can-utils have them
 
 
 @pytest.mark.parametrize(
