@@ -127,7 +127,8 @@ class Framing:
     """How messages lie on a line.
 
     padding: bytes that may stand between messages. silence_ns: after so long a pause a message that has begun
-    does not go on. frames_per_message: what one message gives at most.
+    does not go on. frames_per_message: what one message gives at most. hide: makes of a good message the one
+    that may be kept, without passwords, as long and with a right check; None: no message holds one.
     """
 
     shapes: tuple[Shape, ...]
@@ -135,3 +136,4 @@ class Framing:
     padding: bytes = b""
     silence_ns: int | None = None
     frames_per_message: int = 1
+    hide: Callable[[bytes], bytes] | None = None

@@ -15,16 +15,19 @@ Hex is read in either case, with or without spaces. The writer's is upper case.
 
 import io
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from telemetry.errors import DataError
+from telemetry.framing.masking import Masker
 from telemetry.logs.content import Content
 
 LONGEST_LINE_BYTES = 1024 * 1024
+_MOST_WAITING = 1000  # pieces that wait for the end of a message
 _LATEST_S = 9_223_372_035  # of a stamp, so that its ns fit 63 bits
 
 _LINE = re.compile(rb"\(([0-9]{1,10})\.([0-9]{1,9})\)[ \t]+([!-~]+)[ \t]+(RX|TX)[ \t]+([0-9A-Fa-f \t]+)")
@@ -142,16 +145,55 @@ class Capture:
 
 
 class CaptureWriter:
-    """Writes the pieces of one port through `write`, a line a call; what `write` raises is the caller's."""
+    """Writes the pieces of one port through `write`, a line a call; what `write` raises is the caller's.
 
-    def __init__(self, port: str, write: Callable[[bytes], object]) -> None:
+    maskers: what takes passwords out of what came in. Pieces then wait until those are found, in their order.
+    """
+
+    def __init__(self, port: str, write: Callable[[bytes], object], maskers: Sequence[Masker] = ()) -> None:
         self._port = port
         self._write = write
+        self._maskers = tuple(maskers)
+        self._waiting: deque[CapturedBytes] = (
+            deque()
+        )  # as they came: of those received the length counts alone
+        self._masked = b""
 
     def received(self, time_ns: int, data: bytes) -> None:
         """Write bytes that came in."""
-        self._write(format_piece(CapturedBytes(time_ns, self._port, True, data)))
+        self._waiting.append(CapturedBytes(time_ns, self._port, True, data))
+        for masker in self._maskers:
+            data = masker.mask(data)
+        self._masked += data
+        self._write_decided()
 
     def sent(self, time_ns: int, data: bytes) -> None:
         """Write bytes that went out."""
-        self._write(format_piece(CapturedBytes(time_ns, self._port, False, data)))
+        self._waiting.append(CapturedBytes(time_ns, self._port, False, data))
+        self._write_decided()
+
+    def finish(self) -> None:
+        """Write what waits: nothing follows."""
+        self._release()
+        self._write_decided()
+
+    def _release(self) -> None:
+        """Give up what is not whole."""
+        rest = b""
+        for masker in self._maskers:
+            rest = masker.mask(rest) + masker.rest()
+        self._masked += rest
+
+    def _write_decided(self) -> None:
+        if len(self._waiting) > _MOST_WAITING:
+            self._release()
+        while self._waiting:
+            piece = self._waiting[0]
+            if piece.is_received:
+                count = len(piece.data)
+                if len(self._masked) < count:
+                    return
+                piece = replace(piece, data=self._masked[:count])
+                self._masked = self._masked[count:]
+            self._waiting.popleft()
+            self._write(format_piece(piece))

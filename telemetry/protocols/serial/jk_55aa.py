@@ -18,6 +18,7 @@ from dataclasses import replace
 from telemetry.framing.checks import crc_16, crc_16_modbus, sum_8
 from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, Reader, Shape, Skipped, literal
 from telemetry.framing.lengths import fixed
+from telemetry.framing.masking import MASK
 from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
     ABSENT_SENSOR,
@@ -181,6 +182,16 @@ class _Reader(Reader):
         return (Heard(ABOUT, ABOUT_LAYOUT.payload(frame[:_ABOUT_END]), address),)
 
 
+def _hidden(message: bytes) -> bytes:
+    """The frame about the board with a mask in place of what may be a PIN or a password, and its check."""
+    if len(message) != FRAME_BYTES or message[_TYPE_AT] != ABOUT:
+        return message
+    masked = bytearray(message[:-1])
+    for at in range(_ABOUT_END, len(masked)):
+        masked[at] = MASK[0] if masked[at] else 0
+    return bytes((*masked, sum(masked) & 0xFF))
+
+
 def _number(frame: bytes | bytearray, at: int, size: int) -> int:
     return int.from_bytes(frame[at : at + size], "little")
 
@@ -288,6 +299,7 @@ JK_55AA = SerialProtocol(
         make_reader=_Reader,
         padding=b"\x00",
         silence_ns=_SILENCE_NS,
+        hide=_hidden,
     ),
     messages=(
         Message("JkStatus", STATUS, STATUS_LAYOUT.signals),

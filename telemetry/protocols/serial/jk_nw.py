@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from telemetry.framing.framing import Framing, Heard, Reader, Shape, Skipped, literal
 from telemetry.framing.lengths import field
+from telemetry.framing.masking import MASK
 from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
     ABSENT_SENSOR,
@@ -73,7 +74,7 @@ _WIDTHS = {
 }
 _SENSORS = (0x81, 0x82)
 _TEMPERATURES = (0x80, *_SENSORS)
-_SKIPPED = (0xB2,)
+_PASSWORD = 0xB2
 _TEXTS = {0xB4: "device id", 0xB7: "firmware", 0xBA: "maker"}
 
 
@@ -234,7 +235,7 @@ def _walk(data: bytes) -> tuple[dict[int, bytes], dict[int, bytes]]:
         width = _WIDTHS.get(tag)
         if width is None or at + width > len(data):
             break
-        if tag not in _SKIPPED:
+        if tag != _PASSWORD:
             tags[tag] = data[at : at + width]
         at += width
     return tags, voltages
@@ -272,6 +273,30 @@ def _current(raw: bytes, *, is_new: bool) -> bytes:
     return flow.to_bytes(4, "big", signed=True)
 
 
+def _hidden(message: bytes) -> bytes:
+    """The message with a mask in place of the password, and the check that it then needs."""
+    at = _HEAD_BYTES
+    masked = bytearray(message)
+    for place in _places_of(_PASSWORD, message[at:-_TAIL_BYTES]):
+        masked[at + place : at + place + _WIDTHS[_PASSWORD]] = MASK * _WIDTHS[_PASSWORD]
+    masked[-2:] = (sum(masked[:-4]) & 0xFFFF).to_bytes(2, "big")
+    return bytes(masked)
+
+
+def _places_of(wanted: int, data: bytes) -> Sequence[int]:
+    """Where the value of a tag may be: after the tags before it or, after an unknown one, after its number."""
+    at = 0
+    while at + 1 < len(data):
+        tag, at = data[at], at + 1
+        if tag == wanted:
+            return (at,) if at + _WIDTHS[wanted] <= len(data) else ()
+        if tag != _CELLS and tag not in _WIDTHS:
+            last = len(data) - _WIDTHS[wanted]
+            return [place + 1 for place in range(at, last) if data[place] == wanted]
+        at += 1 + data[at] if tag == _CELLS else _WIDTHS[tag]
+    return ()
+
+
 def _is_good(message: bytes) -> bool:
     """The sum of all before the check in its low two bytes; of the four the first two are not defined."""
     return message[-5] == _END and sum(message[:-4]) & 0xFFFF == int.from_bytes(message[-2:], "big")
@@ -307,6 +332,7 @@ JK_NW = SerialProtocol(
             ),
         ),
         make_reader=_Reader,
+        hide=_hidden,
     ),
     messages=(Message("JkStatus", STATUS, STATUS_LAYOUT.signals),),
     mapped=(

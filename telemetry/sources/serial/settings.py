@@ -17,6 +17,7 @@ from typing import ClassVar, Self
 from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.clock import Clock
+from telemetry.framing.masking import maskers_of
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.model.finding import Grade
 from telemetry.protocols.table import LineSettings
@@ -200,6 +201,7 @@ class SerialSettings(SourceSettings):
             clock,
             time_map=time.time_map() if time else None,
             capture=CaptureFile(self.capture, self.capture_bytes, clock) if self.capture else None,
+            maskers=maskers_of(device.table.framing for device in self.devices),
         )
 
     def _member(self, device: DeviceSettings, start: Start) -> Member:

@@ -6,7 +6,7 @@ Promises:
 - Each good message is one frame with the stamp of its last byte; what is not a good message is counted.
 - Each device has a channel of its own. Its silence is an event, and its last values are never repeated. What
   another device says never comes under its name.
-- A capture that the disk refuses disturbs nothing.
+- A capture that the disk refuses disturbs nothing. It holds no password that a device reports.
 
 Relies on a `SerialLink` for the port, on `Turns` for what is said, and on framers for messages.
 """
@@ -18,6 +18,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.clock import Clock
+from telemetry.framing.masking import Masker
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.logs.captures import CaptureWriter
 from telemetry.sources.inbox import Inbox
@@ -35,7 +36,7 @@ _LONGEST_KEPT = 8192  # bytes of a message that is not whole yet
 
 
 class SerialSource(Source):
-    """Messages of one port. time_map: for simulators that run fast."""
+    """Messages of one port. time_map: for simulators that run fast; maskers: of passwords in its capture."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class SerialSource(Source):
         *,
         time_map: TimeMap | None = None,
         capture: CaptureFile | None = None,
+        maskers: Sequence[Masker] = (),
     ) -> None:
         self.name = name
         self._link = link
@@ -54,7 +56,7 @@ class SerialSource(Source):
         self._clock = clock
         self._time_map = time_map
         self._capture_file = capture
-        self._capture = CaptureWriter(name, capture.write) if capture is not None else None
+        self._capture = CaptureWriter(name, capture.write, maskers) if capture is not None else None
         self._outages = Outages(name, clock)
         self._drops = Occurrences(name, "frames_dropped", "messages dropped by a full queue")
         self._outbox: Outbox | None = None
@@ -138,6 +140,8 @@ class SerialSource(Source):
                 self._is_open = False
                 for member in self._members:
                     member.framer.reset()
+                if self._capture is not None:
+                    self._capture.finish()
 
     def _step(self, port: SerialPort, outbox: Outbox, output: Inbox) -> None:
         """Wait for bytes, or until something is due; then ask what is due."""

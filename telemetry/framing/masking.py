@@ -1,0 +1,76 @@
+"""Passwords out of what a serial line brings, before it is kept: bytes in, as many bytes out, maybe later.
+
+Promises:
+
+- A good message comes out as its protocol hides it: as long, with a right check.
+- In bytes that are part of no good message every word of two printable letters or more is masked, since a
+  spoiled message may hold a password as well.
+- Bytes wait only while they may be the beginning of a message, or are garbage without an end so far.
+"""
+
+import re
+from collections.abc import Iterable
+
+from telemetry_core.frames.batch import FrameBatch
+
+from telemetry.framing.framer import MessageFramer
+from telemetry.framing.framing import Framing
+
+MASK = b"*"
+_WORD = re.compile(rb"[!-~]{2,}")
+_LONGEST_GARBAGE = 1024
+_KEPT_GARBAGE = 64  # of garbage that is let go before its end: a word may be cut there
+
+
+def masked_words(data: bytes) -> bytes:
+    """The same bytes with a mask for each letter of a word."""
+    return _WORD.sub(lambda word: MASK * len(word[0]), data)
+
+
+class Masker(MessageFramer):
+    """Masks what one port brings, by a framing that says what to hide."""
+
+    def __init__(self, framing: Framing) -> None:
+        if framing.hide is None:
+            raise ValueError("the protocol has nothing to hide")
+        super().__init__(framing, lambda _: None)
+        self._hide = framing.hide
+        self._garbage = b""
+        self._settled: list[bytes] = []
+        self._none = FrameBatch(1)  # no frame is made
+
+    def mask(self, data: bytes) -> bytes:
+        """Take bytes, and return those that are decided by now, in their order."""
+        self._kept += data
+        self._stamps.append((len(self._kept), 0))
+        self._settle(self._none, is_end=False)
+        if len(self._garbage) > _LONGEST_GARBAGE:
+            self._let_go(len(self._garbage) - _KEPT_GARBAGE)
+        return self._taken()
+
+    def rest(self) -> bytes:
+        """Nothing follows: return what has waited."""
+        self._settle(self._none, is_end=True)
+        self._let_go(len(self._garbage))
+        return self._taken()
+
+    def _take(self, message: bytes, time_ns: int, frames: FrameBatch) -> None:  # noqa: ARG002
+        self._let_go(len(self._garbage))
+        self._settled.append(self._hide(message))
+
+    def _drop(self, dropped: bytes) -> None:
+        self._garbage += dropped
+
+    def _let_go(self, count: int) -> None:
+        self._settled.append(masked_words(self._garbage)[:count])
+        self._garbage = self._garbage[count:]
+
+    def _taken(self) -> bytes:
+        settled, self._settled = b"".join(self._settled), []
+        return settled
+
+
+def maskers_of(framings: Iterable[object]) -> list[Masker]:
+    """One for each framing on a line whose messages hold something to hide."""
+    hiding = [one for one in framings if isinstance(one, Framing) and one.hide is not None]
+    return [Masker(framing) for framing in dict.fromkeys(hiding)]

@@ -1,0 +1,116 @@
+"""Passwords and PINs that replies carry are masked in what is kept, and checks stay right."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_sim.wire import jk_55aa as wire_55aa
+from firmware_sim.wire import jk_nw as wire_nw
+from telemetry.framing.framing import Framing
+from telemetry.framing.masking import Masker, masked_words, maskers_of
+from telemetry.logs.captures import CaptureWriter, parse_line
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.serial.jbd import JBD
+from tests.support.framing import frames_of, pieces_of
+from tests.unit.protocols.test_boards import ORDINARY
+
+SECRET = b"s3cret+pw"
+NW = wire_nw.reply(ORDINARY, wire_nw.JkNwFirmware(password=SECRET))
+ABOUT = b"".join(wire_55aa.Jk55aaLine(lambda: ORDINARY).feed(wire_55aa.request(1, wire_55aa.Type.ABOUT)))
+SAID = {"jk_nw": (NW, SECRET), "jk_55aa": (ABOUT, wire_55aa.PIN)}
+EACH = pytest.mark.parametrize("name", SAID)
+
+
+def masker(name: str) -> Masker:
+    (one,) = maskers_of([PROTOCOLS[name].framing])
+    return one
+
+
+@EACH
+@given(cuts=st.lists(st.integers(0, 700), max_size=10), garbage=st.binary(max_size=40))
+def test_a_good_message_comes_out_without_its_password_and_still_good(
+    name: str, cuts: list[int], garbage: bytes
+) -> None:
+    said, secret = SAID[name]
+    one = masker(name)
+    stream = garbage + said * 2
+    kept = b"".join([*(one.mask(piece) for piece in pieces_of(stream, cuts)), one.rest()])
+    assert len(kept) == len(stream)
+    assert secret not in kept
+    expected = [frame.data for frame in frames_of(PROTOCOLS[name], said * 2, finish=True)]
+    assert [frame.data for frame in frames_of(PROTOCOLS[name], kept, finish=True)][-1:] == expected[-1:]
+
+
+@EACH
+def test_a_message_without_a_password_comes_out_as_it_is(name: str) -> None:
+    one = masker(name)
+    said = wire_55aa.status(ORDINARY, wire_55aa.Jk55aaFirmware()) if name == "jk_55aa" else wire_nw.request()
+    assert one.mask(said) + one.rest() == said
+
+
+@EACH
+def test_a_spoiled_message_shows_no_password_either(name: str) -> None:
+    said, secret = SAID[name]
+    for at in range(0, len(said), 3):
+        for spoiled in (said[:at] + said[at + 1 :], said[:at] + bytes((said[at] ^ 1,)) + said[at + 1 :]):
+            one = masker(name)
+            kept = one.mask(spoiled) + one.rest()
+            assert len(kept) == len(spoiled)
+            assert all(secret[begin : begin + 3] not in kept for begin in range(len(secret) - 2))
+
+
+def test_after_an_unknown_tag_the_password_is_still_found() -> None:
+    said = wire_nw.reply(ORDINARY, wire_nw.JkNwFirmware(password=SECRET, unknown_tag=b"\xe1\x01\x02"))
+    one = masker("jk_nw")
+    kept = one.mask(said) + one.rest()
+    assert SECRET not in kept
+    assert len(frames_of(PROTOCOLS["jk_nw"], kept)) == 1
+
+
+def test_garbage_without_an_end_is_let_go() -> None:
+    one = masker("jk_nw")
+    assert len(b"".join(one.mask(b"\xff" * 100) for _ in range(100))) > 8000
+
+
+def test_words_are_masked_and_other_bytes_are_not() -> None:
+    assert masked_words(b"\x01ab\x02c\xffpin=12 34\n") == b"\x01**\x02c\xff****** **\n"
+
+
+def test_a_protocol_that_hides_nothing_has_no_masker() -> None:
+    assert maskers_of([JBD.framing]) == []
+    assert isinstance(JBD.framing, Framing)
+    with pytest.raises(ValueError, match="nothing to hide"):
+        Masker(JBD.framing)
+
+
+def test_lines_of_a_capture_keep_their_order_their_stamps_and_their_lengths() -> None:
+    lines: list[bytes] = []
+    writer = CaptureWriter("bms", lines.append, [masker("jk_nw")])
+    request = wire_nw.request()
+    writer.sent(1_000, request)
+    writer.received(2_000, NW[:100])
+    writer.received(3_000, NW[100:])
+    writer.sent(4_000, request)
+    writer.received(5_000, NW[:50])
+    assert len(lines) == 4
+    writer.finish()
+    pieces = [piece for line in lines if (piece := parse_line(line)) is not None]
+    assert [(piece.time_ns, piece.is_received, len(piece.data)) for piece in pieces] == [
+        (1_000, False, len(request)),
+        (2_000, True, 100),
+        (3_000, True, len(NW) - 100),
+        (4_000, False, len(request)),
+        (5_000, True, 50),
+    ]
+    assert SECRET not in b"".join(piece.data for piece in pieces)
+    assert pieces[0].data == request
+    assert len(frames_of(PROTOCOLS["jk_nw"], b"".join(piece.data for piece in pieces[1:3]))) == 1
+
+
+def test_pieces_that_wait_have_an_end() -> None:
+    lines: list[bytes] = []
+    writer = CaptureWriter("bms", lines.append, [masker("jk_nw")])
+    writer.received(0, NW[:50])
+    for time_ns in range(2000):
+        writer.sent(time_ns, b"\x01")
+    assert len(lines) > 1000
