@@ -5,6 +5,7 @@ Promises:
 - Of devices that are due the one that has waited longest is asked. So each has its own interval, and none
   keeps another from its turn.
 - A device that does not answer is asked ever less often, 1 s to 60 s apart, as long as there are others.
+- A request waits until what follows an answer is over, half a second at most.
 - Devices that talk by themselves hear everything. What comes when nobody hears is discarded and counted.
 """
 
@@ -16,6 +17,7 @@ from telemetry.sources.serial.conversation import FAILED_ROUNDS, Asking, Listeni
 FAILURES = 3  # in a row, after which a device counts as dead
 FIRST_REST_S = 1.0
 LONGEST_REST_S = 60.0
+LONGEST_DRAIN_S = 0.5  # for which a line that does not fall silent after an answer is waited for
 
 
 class _Seat:
@@ -39,6 +41,8 @@ class Turns:
         self._current: int | None = None
         self._next: int | None = None
         self._rests_until_s = 0.0
+        self._gap_s = 0.0
+        self._drained_by_s = 0.0
         self.discarded_bytes = 0
 
     @property
@@ -104,6 +108,9 @@ class Turns:
             self._talks[n].received(data)
         if not hearing:
             self.discarded_bytes += len(data)
+        if self._current is None:  # the rest of an answer, or of another one: it is not to be spoken into
+            quiet_s = self._clock.monotonic_s() + self._gap_s
+            self._rests_until_s = max(self._rests_until_s, min(quiet_s, self._drained_by_s))
         return hearing
 
     def took(self, device: int, message_id: int) -> None:
@@ -135,5 +142,7 @@ class Turns:
         self._end_round(seat)
 
     def _end_round(self, seat: _Seat) -> None:
-        self._rests_until_s = self._clock.monotonic_s() + seat.talk.gap_s
+        self._gap_s = seat.talk.gap_s
+        self._rests_until_s = self._clock.monotonic_s() + self._gap_s
+        self._drained_by_s = self._rests_until_s + LONGEST_DRAIN_S
         self._current = None

@@ -119,6 +119,23 @@ def test_what_nobody_hears_is_discarded_and_counted() -> None:
     assert line.turns.discarded_bytes == 4
 
 
+def test_a_request_waits_until_what_follows_an_answer_is_over_and_not_for_ever() -> None:
+    line = Line([0.01, 0.01])
+    line.run(0.01)
+    for _ in range(3):
+        line.clock.advance(GAP_S / 2)
+        assert line.turns.received(b"padding") == []
+        assert line.turns.due() is None
+    line.clock.advance(GAP_S)
+    assert line.turns.due() is not None
+    line.run(line.clock.monotonic_s() + 0.01)
+    begin_s = line.clock.monotonic_s()
+    while line.turns.due() is None:
+        line.clock.advance(GAP_S / 2)
+        line.turns.received(b"chatter")
+    assert line.clock.monotonic_s() - begin_s < 0.6
+
+
 def test_a_port_is_deaf_when_nobody_hears_a_byte() -> None:
     line = Line([1.0, 1.0], dead=frozenset({0, 1}))
     line.run(2.0)
