@@ -146,6 +146,7 @@ class FollowedSessions:
         self._plugs: dict[str, int] = {}  # their channels
         self._sources: dict[str, tuple[str, ...]] = {}  # their plugs; of none: those followed by power alone
         self._bound = -1  # channels that were bound when these were made
+        self._restored_ns: dict[int, int] = {}  # by channel: the last sign that an earlier run has seen
         self._held: dict[int, list[Made]] = {}  # by channel: rows that wait for the time
 
     def plugs_of(self, source: str) -> Sequence[str]:
@@ -178,6 +179,7 @@ class FollowedSessions:
             held[:] = [made for made in held if start_of(made) != start_ns]
         try:
             self._tracker.restore(channel, state)
+            self._restored_ns[channel] = self._tracker.follower.last_ns(channel)
         except ValueError as error:
             LOG.warning("%s: what was open there cannot go on: %s", plug, error)
             self.close(plug, state, lines)
@@ -191,10 +193,13 @@ class FollowedSessions:
     def watch(
         self, plug: str, newest_ns: int | None, silent_ns: int, lines: LineBuffer, *, shift_ns: int
     ) -> None:
-        if silent_ns < _LOOK_AFTER_NS:
-            return
         channel = self._plugs[plug]
-        since_ns = self._tracker.follower.last_ns(channel) if newest_ns is None else newest_ns
+        last_ns = self._tracker.follower.last_ns(channel)
+        since_ns = last_ns if newest_ns is None else newest_ns
+        # Frames of others may go on there: then stamps show for how long the two ends have been silent.
+        is_heard = last_ns != self._restored_ns.get(channel)
+        if silent_ns + (max(since_ns - last_ns, 0) if is_heard else 0) < _LOOK_AFTER_NS:
+            return
         self._writing.write_made(self._tracker.due(channel, since_ns + silent_ns), lines, shift_ns=shift_ns)
 
     def leave(self, plug: str, lines: LineBuffer, *, shift_ns: int) -> None:

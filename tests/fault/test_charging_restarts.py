@@ -377,3 +377,21 @@ def test_before_the_time_is_known_no_row_is_stored_and_then_all_have_one_start(
     percents = bench.database.of("charging_curve")
     assert [number(point, "soc_pct") for _, point in percents] == [30, 31, 32, 33][killed:]
     assert {text(point, "session_start") for _, point in percents} == {rfc3339(start_ns)}
+
+
+def test_a_plug_falls_silent_on_a_bus_where_others_go_on(tmp_path: Path) -> None:
+    """The vehicle's own frames keep the bus from being silent; their stamps show that the two ends are."""
+    lives = Lives(tmp_path, ("bay-1",))
+    lives.start()
+    half = [frame for frame in charge() if frame[0] < 40_000_000_000]
+    for part in deliveries(half):
+        lives.deliver("bay-1", part, START_NS)
+        lives.watch(0.1)
+    for second in range(1, 16):
+        lives.deliver("bay-1", [(half[-1][0] + second * 1_000_000_000, 0x98E1D0F3, bytes(8))], START_NS)
+        lives.watch(0.1)
+    lives.stop()
+    lives.send()
+    ((_, session),) = lives.database.of("charging_session")
+    assert (text(session, "outcome"), session["open"]) == ("cut", b"false")
+    lives.assert_balanced()

@@ -1,0 +1,157 @@
+"""Simulated charges through the service, as it runs: over sockets and over a CAN interface, into its spool.
+
+The clock runs faster than the machine's. What a session must be, the simulator knows, and the contract says.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware_sim.charge_scenario import find_charge_scenario, load_charge_scenario
+from telemetry.errors import UnavailableError
+from tests.support.charge_lives import Database, number, text
+from tests.support.child import killed_at_the_end
+from tests.support.gateway import Gateway
+
+DEADLINE_S = 60.0
+T = 1_772_445_600_000_000_000  # simulated time at the start
+INFLUX = '[influx]\nurl = "http://127.0.0.1:9"\napi = "v1"\ndatabase = "d"\n'
+OVER_A_SOCKET = ("03", "11", "13", "19", "39")
+
+
+def command(*arguments: str) -> list[str]:
+    """The program with these arguments, in the environment of the tests."""
+    return [sys.executable, "-m", "telemetry", *arguments]
+
+
+def started(*arguments: str) -> "contextlib.AbstractContextManager[subprocess.Popen[str]]":
+    return killed_at_the_end(
+        subprocess.Popen(
+            command("sim", *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """One charge, on a bus of its own. bus: of [[can]] and of the simulator's options."""
+
+    name: str
+    scenario: str
+    bus: Callable[[Path], tuple[str, Sequence[str]]]
+
+    def source(self, folder: Path, scale: float, wall_ns: int) -> str:
+        return (
+            f'[[can]]\nname = "{self.name}"\n{self.bus(folder)[0]}\nprotocol = "gbt27930"\n'
+            f'charger = "{self.name}"\ntime_scale = {scale}\ntime_origin_ns = {T}\ntime_wall_ns = {wall_ns}\n'
+        )
+
+    def arguments(self, folder: Path, scale: float, wall_ns: int) -> list[str]:
+        where = self.bus(folder)[1]
+        pace = ["--time-scale", str(scale), "--time-origin", str(T), "--time-wall", str(wall_ns)]
+        report = ["--report", str(folder / f"{self.name}.json")]
+        # The vehicle's own frames go on after the charge: by them the service sees that it is over.
+        return ["dc-charge", "--scenario", self.scenario, "--with", "own-frames", *where, *pace, *report]
+
+
+def on_a_socket(name: str) -> Callable[[Path], tuple[str, Sequence[str]]]:
+    return lambda folder: (f'socket = "{folder}/{name}.sock"', ["--socket", f"{folder}/{name}.sock"])
+
+
+def on_vcan(_: Path) -> tuple[str, Sequence[str]]:
+    return 'interface = "vcan0"', ["--can", "vcan0"]
+
+
+def played(folder: Path, plugs: Sequence[Plug], scale: float, *, listens_first: bool) -> Database:
+    """What the service has of these charges, once it has read all of their frames.
+
+    listens_first: a bus has no clients that a simulator could wait for, so the service must be there before.
+    """
+    wall_ns = time.time_ns()
+    sources = "".join(plug.source(folder, scale, wall_ns) for plug in plugs)
+    with Gateway(folder, INFLUX, sources) as gateway, ExitStack() as stack:
+        if listens_first:
+            gateway.start()
+            wait_until(gateway, lambda status: all(state_of(status, plug) == "receiving" for plug in plugs))
+        simulators = [stack.enter_context(started(*plug.arguments(folder, scale, wall_ns))) for plug in plugs]
+        for simulator in simulators:
+            assert simulator.stdout is not None
+            assert simulator.stdout.readline().startswith("time_scale")  # it listens
+        if not listens_first:
+            gateway.start()
+        for simulator in simulators:
+            _, errors = simulator.communicate(timeout=DEADLINE_S)
+            assert simulator.returncode == 0, errors
+        wait_until(gateway, lambda status: all(_is_read(status, folder, plug) for plug in plugs))
+        assert gateway.terminate() == 0, gateway.output()
+        exported = subprocess.run(
+            command("spool", "export", str(folder / "spool")),
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+    database = Database()
+    database.take(exported.stdout)
+    return database
+
+
+def wait_until(gateway: Gateway, is_done: Callable[[dict[str, Any]], bool]) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while True:
+        with contextlib.suppress(UnavailableError):  # it has not begun yet
+            if is_done(gateway.status()):
+                return
+        assert time.monotonic() < deadline_s, gateway.output()
+        time.sleep(0.05)
+
+
+def state_of(status: dict[str, Any], plug: Plug) -> str:
+    return str(status["state"].get(f"source/{plug.name}", ""))
+
+
+def _is_read(status: dict[str, Any], folder: Path, plug: Plug) -> bool:
+    """Whether the service has all of a plug's frames: the socket's end, or their number on a bus."""
+    read = status["accounts"].get(f"bus/{plug.name}/read", 0)
+    return state_of(status, plug) != "receiving" or read >= report_of(folder, plug)["frames_sent"]
+
+
+def report_of(folder: Path, plug: Plug) -> dict[str, Any]:
+    report = json.loads((folder / f"{plug.name}.json").read_text("utf-8"))
+    assert isinstance(report, dict)
+    return report
+
+
+@pytest.fixture(scope="module")
+def five_plugs(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    folder = tmp_path_factory.mktemp("sockets")
+    plugs = [Plug(f"bay-{name}", name, on_a_socket(f"bay-{name}")) for name in OVER_A_SOCKET]
+    return played(folder, plugs, 10.0, listens_first=False)
+
+
+@pytest.mark.parametrize("name", OVER_A_SOCKET)
+def test_a_fault_over_a_socket_is_one_session_that_ends_as_the_contract_says(
+    name: str, five_plugs: Database
+) -> None:
+    ((_, session),) = five_plugs.of("charging_session", charger=f"bay-{name}")
+    ends = load_charge_scenario(find_charge_scenario(name)).ends
+    assert text(session, "outcome") == ends.outcome
+    assert text(session, "stop_side") == (ends.side or "")
+    assert text(session, "stop_reason") == (ends.reason or "")
+    assert number(session, "attempts") == ends.attempts
+    phases = [text(row, "phase") for _, row in five_plugs.of("charging_phase", charger=f"bay-{name}")]
+    assert phases[-1] == ends.phase
