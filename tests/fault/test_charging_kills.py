@@ -28,11 +28,11 @@ BAY = BAYS[0]
 GAP_NS = 2_000_000_000  # what is measured further apart is not joined
 
 
-def trapezoids_wh(rows: list[tuple[int, dict[str, bytes]]]) -> float:
-    """Energy of rows with voltage and current, over gaps of 2 s at most."""
+def trapezoids_wh(rows: list[tuple[int, dict[str, bytes]]], gap_ns: int) -> float:
+    """Energy of rows with voltage and current, over gaps of that length at most."""
     samples = [(ns, abs(number(row, "voltage_v") * number(row, "current_a"))) for ns, row in rows]
     pairs = itertools.pairwise(samples)
-    return sum((p + q) / 2 * (b - a) / 3.6e12 for (a, p), (b, q) in pairs if b - a <= GAP_NS)
+    return sum((p + q) / 2 * (b - a) / 3.6e12 for (a, p), (b, q) in pairs if b - a <= gap_ns)
 
 
 def stamps_of_messages(database: Database, source: str = BAY) -> list[int]:
@@ -50,14 +50,16 @@ def gaps_s(stamps: list[int], starts: list[int]) -> float:
     return sum(b - a for (a, before), (b, after) in pairs if before != after) / 1e9
 
 
-def assert_one_session(database: Database, starts: list[int], *, source: str = BAY) -> dict[str, bytes]:
+def assert_one_session(
+    database: Database, starts: list[int], *, source: str = BAY, gap_ns: int = GAP_NS
+) -> None:
     """One row, complete, with energies and gaps of the frames that are there; no curve point twice."""
     ((start_ns, session),) = database.of("charging_session", charger=source)
     stamps = stamps_of_messages(database, source)
     assert start_ns == stamps[0]
     assert (session["open"], text(session, "outcome")) == (b"false", "complete")
     for side, message in (("vehicle", "gbt27930_BCS"), ("charger", "gbt27930_CCS")):
-        expected_wh = trapezoids_wh(database.of(message, source=source))
+        expected_wh = trapezoids_wh(database.of(message, source=source), gap_ns)
         assert number(session, f"energy_{side}_wh") == pytest.approx(expected_wh, rel=1e-9)
     assert number(session, "gap_s") == pytest.approx(gaps_s(stamps, starts), abs=1e-6)
     percents = [number(point, "soc_pct") for _, point in database.of("charging_curve")]
@@ -66,7 +68,6 @@ def assert_one_session(database: Database, starts: list[int], *, source: str = B
     phases = [text(row, "phase") for _, row in database.of("charging_phase")]
     assert phases == [phase for phase in PHASES if phase in phases]  # one may begin and end unheard
     assert {"charging", "ended"} <= set(phases)
-    return session
 
 
 class Player:

@@ -1,0 +1,157 @@
+"""kill -9 of a gateway whose bus charges a vehicle, into real servers: one session, whatever it costs."""
+
+import contextlib
+import subprocess
+import threading
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from telemetry.ledger import imbalances
+from tests.fault.test_charging_kills import assert_one_session
+from tests.support import charge_lives
+from tests.support.charge_lives import START_NS, Frame, charge
+from tests.support.gateway import Gateway, influx_table
+from tests.support.seqpacket import FrameListener
+from tests.support.servers import Database, DatabaseServer
+
+BAY = "bay-1"
+SCALE = 5.0
+GAP_NS = 2_500_000_000  # a fast simulator's frames may come half a second of wall time late
+KILLS = (3, pytest.param(200, marks=pytest.mark.long))
+LIFE_S = (0.3, 1.5)
+CHARGING_NS = 5_000_000_000  # before it, ten seconds without a frame are the end
+DEADLINE_S = 60.0
+
+
+class Player(threading.Thread):
+    """Plays a charge at its pace while somebody listens, and holds it while nobody does."""
+
+    def __init__(self, listener: FrameListener, frames: tuple[Frame, ...]) -> None:
+        super().__init__(daemon=True)
+        self.wall_ns = time.time_ns()
+        self._listener = listener
+        self._frames = frames
+        self._lock = threading.Lock()
+        self._is_heard = False
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        heard_s, last_s = 0.0, time.monotonic()
+        for ns, id, data in self._frames:
+            while not self._is_heard or heard_s < ns / 1e9 / SCALE:
+                if self._ended.wait(0.002):
+                    return
+                now_s = time.monotonic()
+                heard_s, last_s = heard_s + (now_s - last_s) * self._is_heard, now_s
+            with self._lock:
+                try:
+                    if self._is_heard:
+                        self._listener.send([(id, data)])
+                except OSError:  # it was killed
+                    self._is_heard = False
+
+    def accept(self) -> int:
+        """Let the gateway hear from now on; return the stamp of this moment, as it stamps frames."""
+        self._listener.accept()
+        with self._lock:
+            now_ns = START_NS + round(SCALE * (time.time_ns() - self.wall_ns))
+            self._is_heard = True
+        return now_ns
+
+    def hang_up(self) -> None:
+        with self._lock:
+            self._is_heard = False
+            self._listener.hang_up()
+
+    def __enter__(self) -> "Player":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join()
+
+
+def bus(socket: Path, wall_ns: int) -> str:
+    return (
+        f'[[can]]\nname = "{BAY}"\nsocket = "{socket}"\nprotocol = "gbt27930"\nmessages = true\n'
+        f'charger = "{BAY}"\ntime_scale = {SCALE}\ntime_origin_ns = {START_NS}\ntime_wall_ns = {wall_ns}\n'
+    )
+
+
+def rows_of(database: Database) -> charge_lives.Database:
+    """What the server has, as the other tests of charges see it."""
+    found = charge_lives.Database()
+    for (measurement, tags, field, time_ns), value in database.points().items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        written = f'"{value}"' if isinstance(value, str) else text
+        found.rows.setdefault((measurement, tags, time_ns), {})[field] = written.encode()
+    return found
+
+
+def wait_for_frames(gateway: Gateway, count: int) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while gateway.status()["accounts"].get(f"frames/{BAY}/decoded", 0) < count:
+        assert time.monotonic() < deadline_s, gateway.output()
+        time.sleep(0.01)
+
+
+def wait_until_sent(gateway: Gateway, player: Player) -> None:
+    """All that was played is processed, and all that was made is sent."""
+    player.join(600.0)
+    assert not player.is_alive(), gateway.output()
+    deadline_s = time.monotonic() + DEADLINE_S
+    while any(
+        gateway.status()["gauges"][name]
+        for name in ("points_waiting_memory", "points_waiting_disk", "frames_waiting")
+    ):
+        assert time.monotonic() < deadline_s, gateway.output()
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("kills", KILLS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("influxdb1", marks=pytest.mark.server("influxdb1")),
+        pytest.param("influxdb2", marks=pytest.mark.server("influxdb2")),
+    ],
+)
+def test_a_gateway_that_is_killed_while_it_charges_leaves_one_session_in_the_database(
+    kind: str, kills: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server: DatabaseServer = request.getfixturevalue(kind)
+    database = server.fresh_database()
+    chance = Random(27930)
+    frames = charge(30.5, 32.5) if kills < 10 else charge(10.0, 80.0)
+    with (
+        FrameListener(tmp_path / "bus.sock") as listener,
+        Player(listener, frames) as player,
+        Gateway(
+            tmp_path, influx_table(database, tmp_path), bus(tmp_path / "bus.sock", player.wall_ns)
+        ) as gateway,
+    ):
+        starts = []
+        for _ in range(kills):
+            if not player.is_alive():
+                break
+            process = gateway.start()
+            starts.append(player.accept())
+            if len(starts) == 1:
+                wait_for_frames(gateway, sum(ns < CHARGING_NS for ns, _, _ in frames))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(*LIFE_S))
+            process.kill()
+            process.wait()
+            player.hang_up()
+        gateway.start()
+        starts.append(player.accept())
+        wait_until_sent(gateway, player)
+        assert gateway.terminate() == 0, gateway.output()
+        accounts = gateway.final_accounts()
+    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
+    assert (accounts.waiting_points, accounts.clean) == (0, True)
+    assert_one_session(rows_of(database), starts, source=BAY, gap_ns=GAP_NS)
