@@ -313,9 +313,12 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
             slots[extra.specials[number].slot] = nine_bytes(&extra.specials[number], buffer)
     run_selectors(extra, buffer, length, mask, slots, omitted)
     run_floats(extra, mask, slots, omitted)
-    make_values(extra, data, length, mask, slots, omitted)
-    drop_not_available(extra, mask, slots, omitted)
-    keep_together(extra, mask, omitted)
+    if extra.makes_values:
+        make_values(extra, data, length, mask, slots, omitted)
+        drop_not_available(extra, mask, slots, omitted)
+        keep_together(extra, mask, omitted)
+    else:
+        drop_not_available(extra, mask, slots, omitted)
     cdef uint64_t any_there = 0
     for number in range(extra.mask_words):
         any_there |= mask[number]

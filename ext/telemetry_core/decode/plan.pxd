@@ -128,6 +128,7 @@ cdef struct Extra:
     uint16_t digits_count
     uint16_t short_count
     uint16_t together_count
+    uint8_t makes_values         # of texts, digits or short forms, or has signals that need others
     uint8_t reports_protection   # by a flag after the last signal
     uint16_t protection_slot
 
@@ -193,19 +194,8 @@ cdef inline uint32_t pgn_pair_key(uint32_t id) noexcept nogil:
     return <uint32_t>0x20000000 | (id & 0x1FFFFFF)
 
 
-cdef inline uint32_t masked_key(uint32_t number, uint32_t mask, uint32_t id) noexcept nogil:
-    # By the number of the mask 011, 101, 110 or 111.
-    return (number + 3 + (number > 0)) << 29 | (id & mask)
-
-
-cdef inline uint32_t find_masked(const Bus* bus, uint32_t id) noexcept nogil:
-    cdef uint32_t number
-    cdef uint32_t found = 0
-    for number in range(bus.mask_count):
-        found = find_key(bus, masked_key(number, bus.masks[number], id))
-        if found:
-            return found
-    return 0
+# The message of an id of which some bits do not count; 0: none. Not inline, since few frames come here.
+cdef uint32_t find_masked(const Bus* bus, uint32_t id) noexcept nogil
 
 
 # Cache line of the message with an extended id; 0: unknown. The exact id counts first, then PGN, destination and
@@ -223,8 +213,8 @@ cdef inline uint32_t find_extended(const Bus* bus, uint32_t id) noexcept nogil:
         found = find_key(bus, pgn_pair_key(id))
         if not found:
             found = find_key(bus, pgn_sender_key(id))
-    if not found:
-        found = same_pgn & ~<uint32_t>AMBIGUOUS
-        if not found and bus.mask_count:
-            found = find_masked(bus, id)
-    return found
+    if found:
+        return found
+    if bus.mask_count and not same_pgn:
+        return find_masked(bus, id)
+    return same_pgn & ~<uint32_t>AMBIGUOUS

@@ -306,6 +306,21 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t cache_line, bint all_by_pgn, _M
     return cache_line
 
 
+cdef uint32_t masked_key(uint32_t number, uint32_t mask, uint32_t id) noexcept nogil:
+    """The key of the id under the mask of that number, marked by 011, 101, 110 or 111."""
+    return (number + 3 + (number > 0)) << 29 | (id & mask)
+
+
+cdef uint32_t find_masked(const Bus* bus, uint32_t id) noexcept nogil:
+    cdef uint32_t number
+    cdef uint32_t found = 0
+    for number in range(bus.mask_count):
+        found = find_key(bus, masked_key(number, bus.masks[number], id))
+        if found:
+            return found
+    return 0
+
+
 cdef object _add_mask(Bus* bus, message, str name):
     """Have the message's mask among those of the bus."""
     cdef uint32_t number
@@ -508,6 +523,7 @@ cdef object _pack_values(Extra* extra, spec, const Field* fields, _Memory memory
             extra.shorts[extra.short_count] = Short(
                 index, signal.short_at, <uint8_t>(8 * signal.short_at - signal.start_bit))
             extra.short_count += 1
+    extra.makes_values = extra.text_count or extra.digits_count or extra.short_count or bool(spec.together)
     extra.together = <uint64_t*>memory.take(len(spec.together) * extra.mask_words * sizeof(uint64_t))
     for indexes in spec.together:
         _set_mask(extra.together + extra.together_count * extra.mask_words, indexes)
