@@ -35,7 +35,7 @@ def composed(folder: Path, sources: str, database: str = MOTOR) -> Composition:
 
 
 def lines_of(composition: Composition, *frames: str) -> list[str]:
-    """What the first source makes of frames, as line protocol without stamps."""
+    """What the first source makes of frames, without what is said of the session; no stamps."""
     source = assemble_sources(composition.config.sources, ChannelTable(), FakeClock(), {})[0]
     stages = composition.make_stages()
     stages.bind(0, composition.binding(source, source.name))
@@ -43,7 +43,8 @@ def lines_of(composition: Composition, *frames: str) -> list[str]:
     for frame in frames:
         batch.append(0, *frame_of(frame))
     stages.process(batch, lines)
-    return [line.rsplit(" ", 1)[0] for line in lines.take().decode().splitlines()]
+    whole = [line.rsplit(" ", 1)[0] for line in lines.take().decode().splitlines()]
+    return [line for line in whole if not line.startswith(("event,", "charging_")) and " phase=" not in line]
 
 
 BCL = "181056F4 # A5 10 D8 0E 02"
