@@ -22,6 +22,7 @@ CELLS, TEMPERATURES, BALANCE, ALARMS = 0x95, 0x96, 0x97, 0x98
 MAX_CELLS = 48
 MAX_SENSORS = 16
 _FRAME_BYTES = 13
+_SINGLE = "single source"
 _MASTERS_FROM = 0x20  # the lowest address of one that asks; replies have the number of the board
 _FIRST_MASTER = 0x40  # a PC; board n hears 0x40 + n - 1
 _FILL = b"\xaa"  # of requests: zeros have no edges for a receiver to lock on
@@ -196,19 +197,19 @@ DALY = SerialProtocol(
             "DalyPack",
             PACK,
             (
-                unsigned("voltage", 0, factor=0.1),
-                unsigned("gathered_voltage", 2, factor=0.1),
-                unsigned("current", 4, factor=-0.1, offset=_CURRENT_ZERO_A),  # over 30000: out of the battery
-                unsigned("soc", 6, factor=0.1),
+                unsigned("voltage", 0, factor=0.1, unit="V"),
+                unsigned("gathered_voltage", 2, factor=0.1, unit="V"),
+                unsigned("current", 4, factor=-0.1, offset=_CURRENT_ZERO_A, unit="A"),  # over 30000: drawn
+                unsigned("soc", 6, factor=0.1, unit="%"),
             ),
         ),
         Message(
             "DalyCellSpread",
             CELL_SPREAD,
             (
-                unsigned("highest_cell", 0, factor=0.001),
+                unsigned("highest_cell", 0, factor=0.001, unit="V"),
                 unsigned("highest_cell_number", 2, 1),
-                unsigned("lowest_cell", 3, factor=0.001),
+                unsigned("lowest_cell", 3, factor=0.001, unit="V"),
                 unsigned("lowest_cell_number", 5, 1),
             ),
         ),
@@ -216,9 +217,9 @@ DALY = SerialProtocol(
             "DalyTemperatureSpread",
             TEMPERATURE_SPREAD,
             (
-                unsigned("highest_temperature", 0, 1, offset=_TEMPERATURE_ZERO_C),
+                unsigned("highest_temperature", 0, 1, offset=_TEMPERATURE_ZERO_C, unit="degC"),
                 unsigned("highest_sensor", 1, 1),
-                unsigned("lowest_temperature", 2, 1, offset=_TEMPERATURE_ZERO_C),
+                unsigned("lowest_temperature", 2, 1, offset=_TEMPERATURE_ZERO_C, unit="degC"),
                 unsigned("lowest_sensor", 3, 1),
             ),
         ),
@@ -230,7 +231,7 @@ DALY = SerialProtocol(
                 unsigned("charge_switch", 1, 1),
                 unsigned("discharge_switch", 2, 1),
                 unsigned("life", 3, 1),
-                unsigned("remaining", 4, 4, factor=0.001),
+                unsigned("remaining", 4, 4, factor=0.001, unit="Ah"),
             ),
         ),
         Message(
@@ -249,22 +250,34 @@ DALY = SerialProtocol(
         Message(
             "DalyCells",
             CELLS,
-            tuple(unsigned(f"cell{n + 1}", 2 * n, factor=0.001, invalid=(0,)) for n in range(MAX_CELLS)),
+            tuple(
+                unsigned(f"cell{n + 1}", 2 * n, factor=0.001, invalid=(0,), unit="V")
+                for n in range(MAX_CELLS)
+            ),
         ),
         Message(
             "DalyTemperatures",
             TEMPERATURES,
             tuple(
-                unsigned(f"temperature{n + 1}", n, 1, offset=_TEMPERATURE_ZERO_C) for n in range(MAX_SENSORS)
+                unsigned(f"temperature{n + 1}", n, 1, offset=_TEMPERATURE_ZERO_C, unit="degC")
+                for n in range(MAX_SENSORS)
             ),
         ),
-        Message("DalyBalance", BALANCE, (unsigned("balance_word", 0, 6, little=True),)),
+        Message(
+            "DalyBalance",
+            BALANCE,
+            (unsigned("balance_word", 0, 6, little=True, mark="order of bits unsure"),),
+        ),
         Message("DalyAlarms", ALARMS, tuple(unsigned(f"alarms{n}", n, 1) for n in range(ALARM_BYTES))),
-        Message("DalyRated", RATED, (unsigned("rated", 0, 4, factor=0.001),)),
+        Message("DalyRated", RATED, (unsigned("rated", 0, 4, factor=0.001, unit="Ah", mark=_SINGLE),)),
         Message(
             "DalyProduced",
             PRODUCED,
-            (unsigned("year", 2, 1, offset=2000.0), unsigned("month", 3, 1), unsigned("day", 4, 1)),
+            (
+                unsigned("year", 2, 1, offset=2000.0, mark=_SINGLE),
+                unsigned("month", 3, 1, mark=_SINGLE),
+                unsigned("day", 4, 1, mark=_SINGLE),
+            ),
         ),
         Message("DalyCode", CODE, ()),
     ),

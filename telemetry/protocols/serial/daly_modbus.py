@@ -18,6 +18,7 @@ STATUS, MORE, RATED, VERSIONS = 1, 2, 3, 4
 MAX_CELLS = 32
 MAX_SENSORS = 8
 _TEMPERATURE_ZERO_C = -40.0
+_SINGLE = "single source"
 _STATUS_REGISTERS = 62
 _LONG_STATUS_REGISTERS = 80  # with those of MORE
 _MORE_FROM = 0x3E
@@ -105,24 +106,24 @@ DALY_MODBUS = SerialProtocol(
                     )
                     for n in range(MAX_SENSORS)
                 ),
-                unsigned("voltage", 0x50, factor=0.1),
-                unsigned("current", 0x52, factor=0.1, offset=-3000.0),
-                unsigned("soc", 0x54, factor=0.1),
-                unsigned("highest_cell", 0x56, factor=0.001),
-                unsigned("lowest_cell", 0x58, factor=0.001),
+                unsigned("voltage", 0x50, factor=0.1, unit="V"),
+                unsigned("current", 0x52, factor=0.1, offset=-3000.0, unit="A"),
+                unsigned("soc", 0x54, factor=0.1, unit="%"),
+                unsigned("highest_cell", 0x56, factor=0.001, unit="V"),
+                unsigned("lowest_cell", 0x58, factor=0.001, unit="V"),
                 unsigned("highest_temperature", 0x5A, offset=_TEMPERATURE_ZERO_C),
                 unsigned("lowest_temperature", 0x5C, offset=_TEMPERATURE_ZERO_C),
                 unsigned("state", 0x5E),  # 0 idle, 1 charging, 2 discharging
-                unsigned("remaining", 0x60, factor=0.1),
+                unsigned("remaining", 0x60, factor=0.1, unit="Ah"),
                 unsigned("cell_count", 0x62),
                 unsigned("sensor_count", 0x64),
                 unsigned("cycles", 0x66),
                 unsigned("balancing", 0x68),
                 unsigned("charge_switch", 0x6A),
                 unsigned("discharge_switch", 0x6C),
-                unsigned("average_cell", 0x6E, factor=0.001),
-                unsigned("cell_difference", 0x70, factor=0.001),
-                unsigned("power", 0x72),  # without a sign
+                unsigned("average_cell", 0x6E, factor=0.001, unit="V"),
+                unsigned("cell_difference", 0x70, factor=0.001, unit="V"),
+                unsigned("power", 0x72, unit="W"),  # without a sign
                 *(unsigned(f"alarms{n}", 0x74 + n, 1) for n in range(ALARM_BYTES)),
             ),
         ),
@@ -130,13 +131,27 @@ DALY_MODBUS = SerialProtocol(
             "DalyModbusMore",
             MORE,
             (
-                unsigned("balance_word", 0, 4),
-                unsigned("balance_current", 4, factor=0.001, offset=-30.0),
-                unsigned("switch_temperature", 8, offset=_TEMPERATURE_ZERO_C, invalid=(0, 0xFFFF)),
-                unsigned("board_temperature", 10, offset=_TEMPERATURE_ZERO_C, invalid=(0, 0xFFFF)),
+                unsigned("balance_word", 0, 4, mark=_SINGLE),
+                unsigned("balance_current", 4, factor=0.001, offset=-30.0, unit="A", mark=_SINGLE),
+                unsigned(
+                    "switch_temperature",
+                    8,
+                    offset=_TEMPERATURE_ZERO_C,
+                    invalid=(0, 0xFFFF),
+                    unit="degC",
+                    mark=_SINGLE,
+                ),
+                unsigned(
+                    "board_temperature",
+                    10,
+                    offset=_TEMPERATURE_ZERO_C,
+                    invalid=(0, 0xFFFF),
+                    unit="degC",
+                    mark=_SINGLE,
+                ),
             ),
         ),
-        Message("DalyModbusRated", RATED, (unsigned("rated", 0, factor=0.1),)),
+        Message("DalyModbusRated", RATED, (unsigned("rated", 0, factor=0.1, unit="Ah", mark=_SINGLE),)),
         Message("DalyModbusVersions", VERSIONS, ()),
     ),
     mapped=(

@@ -13,7 +13,6 @@ from functools import partial
 from telemetry.framing.checks import Check, sum_8
 from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
 from telemetry.framing.lengths import field
-from telemetry.protocols.serial.signals import signed
 from telemetry.protocols.table import (
     Addresses,
     DeviceRequest,
@@ -137,12 +136,15 @@ class _Reader(Reader):
         return (Heard(id, payload, address),)
 
 
-def _values(names: Sequence[str], factor: float = 1.0) -> tuple[Signal, ...]:
-    return tuple(signed(name, 4 * n, 4, factor=factor, invalid=_NOT_THERE) for n, name in enumerate(names))
+def _values(names: Sequence[str], factor: float = 1.0, unit: str = "") -> tuple[Signal, ...]:
+    return tuple(
+        Signal(name, 32 * n + 7, 32, signed=True, factor=factor, invalid=_NOT_THERE, unit=unit)
+        for n, name in enumerate(names)
+    )
 
 
 def _energies(name: str) -> tuple[Signal, ...]:
-    return _values((name, *(f"{name}_tariff{n + 1}" for n in range(_TARIFFS))), 10.0)  # Wh
+    return _values((name, *(f"{name}_tariff{n + 1}" for n in range(_TARIFFS))), 10.0, "Wh")
 
 
 def _asked(identifier: int, every_s: float) -> DeviceRequest:
@@ -173,11 +175,11 @@ DLT645 = SerialProtocol(
         Message("DltEnergy", ENERGY, _energies("energy")),
         Message("DltForward", FORWARD, _energies("forward")),
         Message("DltReverse", REVERSE, _energies("reverse")),
-        Message("DltVoltage", VOLTAGE, _values(("voltage_a", "voltage_b", "voltage_c"), 0.1)),
-        Message("DltCurrent", CURRENT, _values(("current_a", "current_b", "current_c"), 0.001)),
-        Message("DltPower", POWER, _values(("power", "power_a", "power_b", "power_c"), 0.1)),
+        Message("DltVoltage", VOLTAGE, _values(("voltage_a", "voltage_b", "voltage_c"), 0.1, "V")),
+        Message("DltCurrent", CURRENT, _values(("current_a", "current_b", "current_c"), 0.001, "A")),
+        Message("DltPower", POWER, _values(("power", "power_a", "power_b", "power_c"), 0.1, "W")),
         Message("DltFactor", FACTOR, _values(("factor", "factor_a", "factor_b", "factor_c"), 0.001)),
-        Message("DltFrequency", FREQUENCY, _values(("frequency",), 0.01)),
+        Message("DltFrequency", FREQUENCY, _values(("frequency",), 0.01, "Hz")),
         Message("DltDate", DATE, _values(("year", "month", "day", "weekday"))),
         Message("DltTime", TIME, _values(("hour", "minute", "second"))),
         Message("DltAddress", ADDRESS, ()),

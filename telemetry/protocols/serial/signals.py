@@ -12,7 +12,8 @@ def unsigned(
     offset: float = 0.0,
     little: bool = False,
     invalid: tuple[int, ...] = (),
-    present: str = "",
+    unit: str = "",
+    mark: str = "",
 ) -> Signal:
     """A number of `size` bytes from byte `at` of the payload on, high byte first unless `little`."""
     return Signal(
@@ -23,35 +24,12 @@ def unsigned(
         factor=factor,
         offset=offset,
         invalid=invalid,
-        present=present,
-    )
-
-
-def signed(
-    name: str,
-    at: int,
-    size: int = 2,
-    *,
-    factor: float = 1.0,
-    offset: float = 0.0,
-    little: bool = False,
-    invalid: tuple[int, ...] = (),
-    present: str = "",
-) -> Signal:
-    """The same in two's complement."""
-    return Signal(
-        name,
-        8 * at + (0 if little else 7),
-        8 * size,
-        little_endian=little,
-        signed=True,
-        factor=factor,
-        offset=offset,
-        invalid=invalid,
-        present=present,
+        unit=unit,
+        place=f"byte {at}",
+        mark=mark,
     )
 
 
 def flag(name: str, at: int, bit: int) -> Signal:
     """One bit of byte `at`, the lowest is 0."""
-    return Signal(name, 8 * at + bit, 1, little_endian=True)
+    return Signal(name, 8 * at + bit, 1, little_endian=True, place=f"byte {at}, bit {bit}")
