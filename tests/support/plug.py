@@ -1,0 +1,117 @@
+"""One plug in a test: rows of a charging protocol and of the data model, fed one by one to a tracker."""
+
+from collections.abc import Mapping, Sequence
+
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.follow_spec import FollowSpec
+
+from telemetry.charging.plan import FollowedPlugs, ProtocolPlug, charging_plan
+from telemetry.charging.session import Session
+from telemetry.charging.settings import ChargingSettings
+from telemetry.charging.tracker import Made
+from telemetry.model.events import Event
+from telemetry.model.measurements import BATTERY, CHARGER, METER, record_spec
+from telemetry.protocols.known import CAN_PROTOCOLS
+
+START_NS = 1_772_445_600_000_000_000
+READY = 0xAA
+PACK, INLET, SHUNT = 1, 2, 3  # tag sets
+_MODELLED = (record_spec(BATTERY), record_spec(CHARGER), record_spec(METER))
+_TAGS = {"battery": PACK, "charger": INLET, "meter": SHUNT}
+_PLUG = ProtocolPlug("plug", "gbt27930")
+_SETTINGS = ChargingSettings(vin="plain")
+
+
+class PlugBench:
+    """Channel 0 is the plug, channel 1 a meter. Times are seconds."""
+
+    def __init__(
+        self,
+        settings: ChargingSettings = _SETTINGS,
+        plugs: Sequence[ProtocolPlug] = (_PLUG,),
+    ) -> None:
+        protocol = CAN_PROTOCOLS[plugs[0].protocol if plugs else "gbt27930"]
+        self.records = (*protocol.records, *_MODELLED)
+        self.protocol = protocol.name
+        self.schema = Schema(self.records)
+        plan = charging_plan(["plug"], self.records, plugs, settings)
+        assert plan is not None
+        self.plugs = FollowedPlugs(self.schema, plan, "bus-7")
+        self.plugs.bind(0, 0, "can0", [PACK, INLET], [{"pack": "main"}, {"charger": "main"}])
+        self.plugs.bind(1, -1, "shunt", [SHUNT], [{"charger": "main"}])
+        self.tracker = self.plugs.tracker
+        self.made: list[Made] = []
+        self.now_s = 0.0
+
+    @property
+    def spec(self) -> FollowSpec:
+        spec = self.tracker.follower.specs[0]
+        assert isinstance(spec, FollowSpec)
+        return spec
+
+    def put(self, code: str, at_s: float, **raw: float | str) -> list[Made]:
+        """One message; BCL alone needs no values."""
+        return self._feed(f"{self.protocol}_{code}", at_s, raw, tags=0)
+
+    def measure(self, measurement: str, at_s: float, **values: float) -> list[Made]:
+        return self._feed(measurement, at_s, values, tags=_TAGS[measurement])
+
+    def _feed(self, record: str, at_s: float, values: Mapping[str, float | str], *, tags: int) -> list[Made]:
+        batch = SampleBatch(self.schema)
+        number = [each.measurement for each in self.records].index(record)
+        stamp_ns = START_NS + round(at_s * 1e9)
+        batch.append(number, stamp_ns, values, tags=tags, channel=int(tags == SHUNT))
+        made = self.tracker.follow(batch)
+        self.made += made
+        self.now_s = max(self.now_s, at_s)
+        return made
+
+    def begin(self, at_s: float = 0.0) -> None:
+        """Handshake to charging, as editions from 2015 on do it, within a second."""
+        self.put("CHM", at_s, version_minor=1, version_major=1)
+        self.recognise(at_s + 0.1)
+
+    def recognise(self, at_s: float) -> None:
+        """From CRM(00) to charging."""
+        self.put("CRM", at_s, recognition=0, charger_number=7)
+        self.put("BRM", at_s + 0.1, version_minor=1, version_major=1)
+        self.put("CRM", at_s + 0.2, recognition=READY, charger_number=7)
+        self.put("BCP", at_s + 0.3, soc_pct=500)
+        self.put("CML", at_s + 0.4, min_current_a=4000)
+        self.put("BRO", at_s + 0.5, ready=READY)
+        self.put("CRO", at_s + 0.6, ready=READY)
+        self.charge(at_s + 0.7, at_s + 0.7)
+
+    def charge(self, from_s: float, to_s: float, soc_pct: float = 50.0) -> None:
+        """100 V and 36 A on both sides (an hour is 3.6 kWh), four times a second."""
+        for step in range(round((to_s - from_s) * 4) + 1):
+            at_s = from_s + step / 4
+            self.put("BCL", at_s)
+            self.put("BCS", at_s)
+            self.measure("battery", at_s, voltage_v=100.0, current_a=36.0, soc_pct=soc_pct)
+            self.put("CCS", at_s, permitted=1, charged_min=int(at_s // 60))
+            self.measure("charger", at_s, voltage_v=100.0, current_a=36.0)
+
+    def stop(self, at_s: float) -> None:
+        """The vehicle stops, and both sides count."""
+        self.put("BST", at_s, soc_reached=1)
+        self.put("CST", at_s + 0.1, vehicle_stopped=1)
+        self.put("BSD", at_s + 0.2, soc_pct=80)
+        self.put("CSD", at_s + 0.3, energy_kwh=10)
+
+    def finish(self, at_s: float | None = None) -> Session:
+        """The recording ends; the last session."""
+        end_s = self.now_s if at_s is None else at_s
+        for channel in self.tracker.plugs:
+            self.made += self.tracker.finish_plug(channel, START_NS + round(end_s * 1e9))
+        return self.sessions[-1]
+
+    @property
+    def sessions(self) -> list[Session]:
+        return self.tracker.finished
+
+    def events(self, *codes: str) -> list[str]:
+        """Texts of these events; of one code, or with the code before."""
+        found = [made.content for made in self.made if isinstance(made.content, Event)]
+        return [event.text for event in found if event.code in codes]

@@ -1,0 +1,57 @@
+"""What single messages say of a session, and how its rows are written."""
+
+import pytest
+
+from telemetry.charging.facts import facts
+from telemetry.charging.rows import point, rfc3339
+from telemetry.charging.session import Phase, Session
+from telemetry.charging.tracker import PhaseRow
+from telemetry.model.point import line
+from telemetry.protocols.known import CAN_PROTOCOLS
+
+RECORDS = {record.message: record for record in CAN_PROTOCOLS["gbt27930"].records}
+
+
+def test_the_stations_clock_is_local_time_in_china() -> None:
+    raw = {"second": 36, "minute": 24, "hour": 8, "day": 16, "month": 5, "year": 2015}
+    found = facts(RECORDS["CTS"], raw, 1_431_735_876_000_000_000 - 2_000_000_000)  # 00:24:36 UTC
+    assert found == {"station_clock_offset_s": pytest.approx(2.0)}
+
+
+@pytest.mark.parametrize(
+    ("raw", "station"),
+    [
+        ({"charger_number": 16843009, "region": "123"}, "16843009"),
+        ({"charger_number": 0, "region": "123"}, "123"),
+        ({"charger_number": 0xFFFFFF01}, "1"),  # of 2011: one byte, the others filled
+        ({}, None),
+    ],
+)
+def test_a_station_is_called_by_its_number_or_else_its_region(
+    raw: dict[str, float | str], station: str | None
+) -> None:
+    assert facts(RECORDS["CRM"], raw, 0)["station"] == station
+
+
+def test_a_limit_of_charging_current_is_a_positive_number() -> None:
+    found = facts(RECORDS["CML"], {"max_current_a": 1500, "max_voltage_v": 9500}, 0)
+    assert (found["max_current_a"], found["max_voltage_v"], found["has_short_cml"]) == (250.0, 950.0, True)
+
+
+def test_stamps_are_text_with_all_their_digits() -> None:
+    assert rfc3339(1_772_445_600_000_000_001) == "2026-03-02T10:00:00.000000001Z"
+
+
+def test_an_open_session_says_that_it_has_no_outcome_yet() -> None:
+    session = Session(7, None, "bus-7", "main", "bay-2", open=True, duration_s=1.5)
+    row = point(session, "bus-7", 0, shift_ns=3)
+    assert line(row.measurement, row.tags, row.fields, row.time_ns) == (
+        b"charging_session,charger=bay-2,pack=main,vehicle=bus-7 "
+        b'outcome="",stop_side="",stop_reason="",open=true,duration_s=1.5 10'
+    )
+
+
+def test_a_phase_names_its_session_by_the_stamp_that_is_written() -> None:
+    session = Session(7, None, "bus-7", "main", "bay-2", open=True, duration_s=1.5)
+    row = point(PhaseRow(session, Phase(1, "charging", 9, 0.5)), "bus-7", 0, shift_ns=3)
+    assert (row.time_ns, row.fields["session_start"]) == (12, "1970-01-01T00:00:00.000000010Z")

@@ -1,0 +1,47 @@
+"""Outcome, side and reason, from what was said in the last attempt."""
+
+import pytest
+from telemetry_core.rules.follow_spec import End
+
+from telemetry.charging.outcome import Word, outcome, who_and_why
+
+STOP = Word(False, "vehicle", ("soc_reached",))
+ERROR = Word(True, "charger", ("bcl_timeout",))
+
+
+@pytest.mark.parametrize(
+    ("end", "words", "statistics", "charged", "failed_before", "expected"),
+    [
+        (End.FINISHED, [STOP], True, True, False, "complete"),
+        (End.FINISHED, [STOP, ERROR], True, True, False, "complete"),
+        (End.SILENCE, [STOP], False, True, False, "stopped"),
+        (End.SILENCE, [ERROR], False, True, False, "error"),
+        (End.SILENCE, [ERROR, STOP], True, True, False, "error"),
+        (End.SILENCE, [], True, True, False, "complete"),
+        (End.FINISHED, [], False, True, False, "unfinished"),
+        (End.NEXT, [], False, True, False, "cut"),
+        (End.SILENCE, [], False, False, False, "failed"),
+        (End.SILENCE, [], False, False, True, "error"),
+        (End.BELOW, [], False, True, False, "complete"),
+    ],
+)
+def test_the_first_word_of_the_last_attempt_decides(
+    end: End, words: list[Word], statistics: bool, charged: bool, failed_before: bool, expected: str
+) -> None:
+    found = outcome(end, words, has_statistics=statistics, has_charged=charged, failed_before=failed_before)
+    assert found == expected
+
+
+def test_reasons_are_sorted_and_an_answer_is_not_one() -> None:
+    word = Word(False, "charger", ("vehicle_stopped", "fault", "emergency_stop"))
+    assert who_and_why([word], "2015") == ("charger", "emergency_stop,fault")
+
+
+def test_an_answer_takes_the_reason_of_the_stop_that_came_later() -> None:
+    answer = Word(False, "vehicle", ("charger_stopped",))
+    stop = Word(False, "charger", ("stopped_by_person",))
+    assert who_and_why([answer, stop], "2015") == ("charger", "stopped_by_person")
+
+
+def test_nobody_has_said_anything() -> None:
+    assert who_and_why([], "2015") == (None, None)

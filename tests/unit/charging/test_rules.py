@@ -1,0 +1,274 @@
+"""How sessions are told from what both ends of a plug say: each rule a sentence."""
+
+import pytest
+
+from telemetry.charging.session import Phase
+from tests.support.plug import START_NS, PlugBench
+
+
+def phases(session_phases: tuple[Phase, ...]) -> list[tuple[int, str]]:
+    return [(phase.attempt, phase.phase) for phase in session_phases]
+
+
+def test_phases_go_forward_only() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BRO", 1.0, ready=0)
+    bench.put("CRO", 1.1, ready=0xAA)
+    bench.stop(2.0)
+    bench.put("BCL", 2.4)
+    whole = ["handshake", "recognition", "configuration", "charging", "stopping", "ended"]
+    assert phases(bench.finish().phases) == [(1, phase) for phase in whole]
+
+
+def test_a_recording_that_begins_late_has_the_phases_that_it_shows() -> None:
+    bench = PlugBench()
+    bench.put("CCS", 0.0, permitted=1)
+    bench.stop(1.0)
+    session = bench.finish()
+    assert phases(session.phases) == [(1, "charging"), (1, "stopping"), (1, "ended")]
+    assert (session.outcome, session.start_ns) == ("complete", START_NS)
+
+
+def test_a_reconnect_after_an_error_is_an_attempt_of_the_same_session() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BEM", 5.0, ccs_timeout=1)
+    bench.recognise(6.2)
+    bench.stop(9.0)
+    session = bench.finish()
+    assert (session.outcome, session.attempts, len(bench.sessions)) == ("complete", 2, 1)
+    assert bench.events("charging_reconnect") == ["attempt 2"]
+
+
+def test_errors_a_second_apart_or_less_are_one_and_a_recognition_between_them_begins_nothing() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BEM", 5.0, ccs_timeout=1)
+    for step in range(1, 5):
+        bench.put("CRM", 5.0 + step * 0.9 - 0.1, recognition=0)
+        bench.put("CEM", 5.0 + step * 0.9, bcl_timeout=1)
+    session = bench.finish()
+    assert session.attempts == 1
+    assert [(error.side, error.what) for error in session.errors] == [("vehicle", "ccs_timeout")]
+
+
+def test_a_recognition_that_no_error_follows_for_a_second_begins_the_next_attempt_where_it_stood() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BEM", 5.0, ccs_timeout=1)
+    bench.put("CRM", 5.2, recognition=0)
+    bench.put("CRM", 6.1, recognition=0)
+    session = bench.finish()
+    assert session.attempts == 2
+    assert session.phases[-1] == Phase(2, "recognition", START_NS + 5_200_000_000, 0.9)
+
+
+def test_an_error_that_is_more_than_a_second_after_the_last_is_another_one() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BEM", 5.0, ccs_timeout=1)
+    bench.put("CEM", 6.001, bcl_timeout=1)
+    assert [error.side for error in bench.finish().errors] == ["vehicle", "charger"]
+
+
+@pytest.mark.parametrize("again", ["CHM", "CRM"])
+def test_a_handshake_in_charging_without_an_error_begins_the_next_session(again: str) -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put(again, 3.0, **({"recognition": 0} if again == "CRM" else {}))
+    bench.finish()
+    assert [session.outcome for session in bench.sessions] == ["cut", "unfinished"]
+    assert bench.sessions[1].start_ns == START_NS + 3_000_000_000
+
+
+def test_a_handshake_message_that_goes_on_beside_recognition_begins_nothing() -> None:
+    bench = PlugBench()
+    bench.put("CHM", 0.0)
+    bench.put("CRM", 0.1, recognition=0)
+    bench.put("CHM", 0.2)
+    bench.finish()
+    assert len(bench.sessions) == 1
+
+
+@pytest.mark.parametrize(("silent_s", "outcomes"), [(10.0, ["complete"]), (10.001, ["cut", "complete"])])
+def test_ten_seconds_of_silence_end_a_session(silent_s: float, outcomes: list[str]) -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 2.0)
+    bench.charge(2.0 + silent_s, 3.0 + silent_s)
+    bench.stop(3.0 + silent_s)
+    bench.finish()
+    assert [session.outcome for session in bench.sessions] == outcomes
+
+
+def test_the_silence_at_the_end_of_a_recording_is_that_of_its_last_frame() -> None:
+    for end_s, outcome in ((11.0, "unfinished"), (11.3, "cut")):
+        bench = PlugBench()
+        bench.begin()
+        bench.charge(1.0, 1.25)
+        assert bench.finish(end_s).outcome == outcome
+
+
+def test_a_pause_is_told_from_either_side_and_is_not_counted_as_charging() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 5.0)
+    bench.put("CCS", 5.0, permitted=0)
+    bench.put("BSM", 6.0, permitted=0, **dict.fromkeys(STATES, 0))
+    bench.put("CCS", 8.0, permitted=1)
+    assert bench.events("charging_paused") == ["by the charger"]
+    bench.put("BSM", 9.0, permitted=1)
+    bench.charge(9.0, 10.0)
+    bench.stop(10.0)
+    session = bench.finish()
+    assert bench.events("charging_paused") == ["by the charger", "no longer"]
+    assert session.paused_s == pytest.approx(4.0)
+    assert session.charging_s == pytest.approx(10.0 - 0.8 - 4.0)
+
+
+STATES = (
+    *("cell_voltage_state", "soc_state", "current_state"),
+    *("temperature_state", "insulation_state", "connector_state"),
+)
+
+
+def test_a_state_that_is_not_normal_makes_a_forbidden_charge_no_pause() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BSM", 2.0, permitted=0, **{**dict.fromkeys(STATES, 0), "insulation_state": 1})
+    assert bench.events("charging_paused") == []
+
+
+def test_in_a_session_of_2011_nothing_is_a_pause() -> None:
+    """A CCS of six bytes that an exporter filled with 00 says so all the time."""
+    bench = PlugBench()
+    bench.put("CRM", 0.0, recognition=0)
+    bench.put("BRM", 0.1, version_minor=0, version_major=1)
+    bench.put("CCS", 0.2, permitted=0)
+    assert bench.events("charging_paused") == []
+    assert bench.finish().edition == "2011"
+
+
+def test_a_message_that_is_due_and_does_not_come_is_an_event_and_no_stop() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 3.0)
+    for step in range(10):
+        bench.put("BCL", 3.0 + step / 4)
+        bench.put("BCS", 3.0 + step / 4)
+    bench.charge(5.5, 6.0)
+    bench.stop(6.0)
+    assert bench.events("charging_silence") == ["nothing heard of CCS for 1.0 s"]
+    (stamp,) = [m.time_ns for m in bench.made if getattr(m.content, "code", "") == "charging_silence"]
+    assert stamp == START_NS + 4_000_000_000
+    assert bench.finish().outcome == "complete"
+
+
+def test_the_first_stop_says_who_ended_it_and_why() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("CST", 2.0, emergency_stop=1, charger_overtemperature=1, fault=2)
+    bench.put("BST", 2.1, charger_stopped=1, insulation_fault=1)
+    session = bench.finish()
+    assert (session.outcome, session.stop_side) == ("stopped", "charger")
+    assert session.stop_reason == "charger_overtemperature,emergency_stop"
+
+
+def test_a_stop_that_only_answers_one_that_was_lost_names_the_other_side() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BST", 2.0, charger_stopped=1)
+    session = bench.finish()
+    assert (session.stop_side, session.stop_reason) == ("charger", "unexplained")
+
+
+def test_bits_of_filler_and_of_doubt_are_no_reasons() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BST", 2.0, soc_reached=2, insulation_fault=0)
+    assert bench.finish().stop_reason == "unexplained"
+
+
+def test_what_is_a_relay_fault_today_was_another_fault_in_2011() -> None:
+    bench = PlugBench()
+    bench.put("CRM", 0.0, recognition=0)
+    bench.put("BRM", 0.1, version_minor=0, version_major=1)
+    bench.put("BCL", 0.2)
+    bench.put("BST", 1.0, relay_fault=1)
+    assert bench.finish().stop_reason == "other_fault"
+
+
+def test_an_error_after_a_stop_is_listed_and_changes_nothing_else() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BST", 2.0, soc_reached=1)
+    bench.put("BEM", 7.0, cst_timeout=1)
+    session = bench.finish()
+    assert (session.outcome, session.stop_side, session.stop_reason) == ("stopped", "vehicle", "soc_reached")
+    assert [error.what for error in session.errors] == ["cst_timeout"]
+
+
+def test_another_protocol_is_reported_once_and_begins_no_session() -> None:
+    bench = PlugBench()
+    for step in range(20):
+        bench.put("VNC", step / 20, version_major=2, version_minor=0, result=0)
+    assert bench.events("charging_protocol_unknown") == [
+        "charger: result 0, version major 2, version minor 0"
+    ]
+    assert not bench.tracker.follower.is_open(0)
+
+
+def test_a_vendors_confirmation_makes_currents_doubtful_once() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("CFC", 2.0, current_limit_a=10, guns=2)
+    bench.put("BFC", 2.1, current_limit_a=10, guns=2)
+    assert bench.events("charging_current_doubtful") == ["charger: current limit a 1000, guns 2"]
+
+
+def test_a_pack_is_called_by_maker_and_serial_number_from_recognition_on() -> None:
+    bench = PlugBench()
+    bench.put("CRM", 0.0, recognition=0)
+    bench.put("BRM", 0.1, version_minor=1, version_major=1, manufacturer="BYD", pack_serial=0x2A, vin="V1")
+    bench.put("BCL", 0.2)
+    session = bench.finish()
+    assert (session.pack, session.vin, session.maker) == ("BYD-0000002A", "V1", "BYD")
+
+
+def test_another_pack_in_the_same_vehicle_is_a_swap() -> None:
+    bench = PlugBench()
+    for number, (serial, vin) in enumerate([(1, "V1"), (2, "V1"), (3, "V2")]):
+        bench.put("CHM", number * 20.0)
+        bench.put("CRM", number * 20.0 + 0.1, recognition=0)
+        bench.put("BRM", number * 20.0 + 0.2, manufacturer="BYD", pack_serial=serial, vin=vin)
+    assert bench.events("pack_swapped") == ["from BYD-00000001 to BYD-00000002"]
+
+
+def test_a_clock_that_steps_forward_in_charging_ends_no_session() -> None:
+    """The charger's own minutes have not grown with it."""
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 5.0)
+    for step in range(8):
+        at_s = 3605.0 + step / 4
+        bench.put("BCL", at_s)
+        bench.put("CCS", at_s, permitted=1, charged_min=0)
+        bench.put("BCS", at_s)
+        bench.measure("battery", at_s, voltage_v=100.0, current_a=36.0, soc_pct=50.0)
+    bench.stop(3607.0)
+    session = bench.finish()
+    assert [one.outcome for one in bench.sessions] == ["complete"]
+    assert session.gap_s == pytest.approx(3600.0)
+    assert session.charging_s == pytest.approx(6.2, abs=0.01)
+
+
+def test_the_records_of_a_session_grow_no_more_than_their_lists_allow() -> None:
+    bench = PlugBench()
+    bench.begin()
+    for number in range(1000):
+        bench.put("BEM", 5.0 + number * 1.5, ccs_timeout=1)
+        bench.put("CRM", 5.0 + number * 1.5 + 1.2, recognition=0)
+    session = bench.finish()
+    assert len(session.errors) == len(session.phases) == 400
+    assert session.attempts == 1001
