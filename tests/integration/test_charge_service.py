@@ -1,4 +1,4 @@
-"""Simulated charges through the service, as it runs: over sockets and over a CAN interface, into its spool.
+"""Simulated charges through the service, as it runs: over sockets, into its spool.
 
 The clock runs faster than the machine's. What a session must be, the simulator knows, and the contract says.
 """
@@ -73,31 +73,20 @@ def on_a_socket(name: str) -> Callable[[Path], tuple[str, Sequence[str]]]:
     return lambda folder: (f'socket = "{folder}/{name}.sock"', ["--socket", f"{folder}/{name}.sock"])
 
 
-def on_vcan(_: Path) -> tuple[str, Sequence[str]]:
-    return 'interface = "vcan0"', ["--can", "vcan0"]
-
-
-def played(folder: Path, plugs: Sequence[Plug], scale: float, *, listens_first: bool) -> Database:
-    """What the service has of these charges, once it has read all of their frames.
-
-    listens_first: a bus has no clients that a simulator could wait for, so the service must be there before.
-    """
+def played(folder: Path, plugs: Sequence[Plug], scale: float) -> Database:
+    """What the service has of these charges, once it has read all of their frames."""
     wall_ns = time.time_ns()
     sources = "".join(plug.source(folder, scale, wall_ns) for plug in plugs)
     with Gateway(folder, INFLUX, sources) as gateway, ExitStack() as stack:
-        if listens_first:
-            gateway.start()
-            wait_until(gateway, lambda status: all(state_of(status, plug) == "receiving" for plug in plugs))
         simulators = [stack.enter_context(started(*plug.arguments(folder, scale, wall_ns))) for plug in plugs]
         for simulator in simulators:
             assert simulator.stdout is not None
             assert simulator.stdout.readline().startswith("time_scale")  # it listens
-        if not listens_first:
-            gateway.start()
+        gateway.start()
         for simulator in simulators:
             _, errors = simulator.communicate(timeout=DEADLINE_S)
             assert simulator.returncode == 0, errors
-        wait_until(gateway, lambda status: all(_is_read(status, folder, plug) for plug in plugs))
+        wait_until(gateway, lambda status: all(_is_read(status, plug) for plug in plugs))
         assert gateway.terminate() == 0, gateway.output()
         exported = subprocess.run(
             command("spool", "export", str(folder / "spool")),
@@ -124,10 +113,9 @@ def state_of(status: dict[str, Any], plug: Plug) -> str:
     return str(status["state"].get(f"source/{plug.name}", ""))
 
 
-def _is_read(status: dict[str, Any], folder: Path, plug: Plug) -> bool:
-    """Whether the service has all of a plug's frames: the socket's end, or their number on a bus."""
-    read = status["accounts"].get(f"bus/{plug.name}/read", 0)
-    return state_of(status, plug) != "receiving" or read >= report_of(folder, plug)["frames_sent"]
+def _is_read(status: dict[str, Any], plug: Plug) -> bool:
+    """Whether the service has all of a plug's frames: it has seen the socket's end."""
+    return state_of(status, plug) != "receiving"
 
 
 def report_of(folder: Path, plug: Plug) -> dict[str, Any]:
@@ -140,7 +128,7 @@ def report_of(folder: Path, plug: Plug) -> dict[str, Any]:
 def five_plugs(tmp_path_factory: pytest.TempPathFactory) -> Database:
     folder = tmp_path_factory.mktemp("sockets")
     plugs = [Plug(f"bay-{name}", name, on_a_socket(f"bay-{name}")) for name in OVER_A_SOCKET]
-    return played(folder, plugs, 10.0, listens_first=False)
+    return played(folder, plugs, 10.0)
 
 
 @pytest.mark.parametrize("name", OVER_A_SOCKET)
