@@ -136,8 +136,8 @@ class ChargeFaults:
             case Unplug():
                 self.pulled = True
             case Stop(side=side, reasons=reasons) if number not in self._done:
-                self._done.add(number)
-                (vehicle if side == "vehicle" else charger).stop(*reasons)
+                if (vehicle if side == "vehicle" else charger).stop(*reasons):
+                    self._done.add(number)
             case PowerLoss() if number not in self._done:
                 self._done.add(number)
                 charger.power_off()

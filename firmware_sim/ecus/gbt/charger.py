@@ -110,10 +110,12 @@ class ChargerNode(Node):
             gives = False
         self.stage.tick(self._asked_v, self._asked_a if gives else 0.0, terminals, duration_s)
 
-    def stop(self, *reasons: str) -> None:
-        """End the charge for these reasons, fields of CST."""
-        if self.state in (ChargerState.CONFIGURATION, ChargerState.CHARGING):
-            self._stop(reasons)
+    def stop(self, *reasons: str) -> bool:
+        """End the charge for these reasons, fields of CST. Returns whether there was one."""
+        if self.state not in (ChargerState.CONFIGURATION, ChargerState.CHARGING):
+            return False
+        self._stop(reasons)
+        return True
 
     def power_off(self) -> None:
         """Lose the supply: nothing is sent or given any more."""

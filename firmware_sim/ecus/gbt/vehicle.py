@@ -97,10 +97,12 @@ class VehicleNode(Node):
         else:
             self._asked_a = 0.0
 
-    def stop(self, *reasons: str) -> None:
-        """End the charge for these reasons, fields of BST."""
-        if self.state is VehicleState.CHARGING:
-            self._stop(reasons)
+    def stop(self, *reasons: str) -> bool:
+        """End the charge for these reasons, fields of BST. Returns whether there was one."""
+        if self.state is not VehicleState.CHARGING:
+            return False
+        self._stop(reasons)
+        return True
 
     @property
     def _request(self) -> VehicleRequest:
