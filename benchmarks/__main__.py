@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.callgrind import measure_instructions
+from benchmarks.charging import measure_charging
 from benchmarks.comparison import measure_core
 from benchmarks.delivery import measure_delivery
 from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
@@ -87,6 +88,11 @@ def _tables(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_tables(load_workload(5_000 if smoke else 400_000, folder), folder, 1 if smoke else 7)
 
 
+def _charging(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
+    return measure_charging(folder, 0.5 if smoke else 50.0, 1 if smoke else 11)
+
+
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "core": _core,
     "scaling": _scaling,
@@ -95,6 +101,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "delivery": _delivery,
     "processors": _processors,
     "tables": _tables,
+    "charging": _charging,
 }
 
 if __name__ == "__main__":
