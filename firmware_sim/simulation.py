@@ -21,12 +21,11 @@ from firmware_sim.links.serial_line import DeviceEnd
 from firmware_sim.plant.load import Vehicle
 from firmware_sim.plant.pack import Pack
 from firmware_sim.scenario import Charge, Drive, Phase, Scenario, Stand
+from firmware_sim.serial_devices import device_end, parse_devices
 from firmware_sim.wire.bms_messages import bms_messages
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast, Frame
 from firmware_sim.wire.charger_messages import charger_messages
-from firmware_sim.wire.jbd import JbdLine
 from firmware_sim.wire.layout import load_layouts
-from firmware_sim.wire.vedirect import VeDirectLine
 
 _TICK_NS = round(TICK_S * 1e9)
 _NS_PER_S = 1_000_000_000
@@ -94,9 +93,9 @@ class Simulation:
         self._service_soc_start_pct = self.service.pack.soc_pct
         self._charger_peak_w = self._charger_peak_a = 0.0
 
-    def serial_devices(self) -> dict[str, DeviceEnd]:
-        """What can be asked or listened to on a serial port, by name."""
-        return {"jbd": JbdLine(self.service.bms), "vedirect": VeDirectLine(self.service.solar)}
+    def serial_device(self, name: str) -> DeviceEnd:
+        """What can be asked or listened to on a serial port: `KIND[:ADDRESS][+…]`. May raise ValueError."""
+        return device_end(parse_devices(name), self.service)
 
     def frames(self) -> Iterator[Frame]:
         """All frames, at ns from the simulation's start."""

@@ -7,7 +7,10 @@ bytes. Each fault is named after what is seen of it on a bench.
 from dataclasses import dataclass
 
 BUS = "can"  # the whole bus, as the name of what a fault is on
-SERIAL_DEVICES = ("jbd", "vedirect")
+SERIAL_DEVICES = (
+    *("jbd", "vedirect"),
+    *("jk_nw", "jk_55aa", "seplos_v2", "pylontech", "ant_old", "ant_new"),
+)
 
 _NS_PER_S = 1_000_000_000
 

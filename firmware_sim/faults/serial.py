@@ -23,15 +23,19 @@ _NS_PER_S = 1_000_000_000
 _ASYNCHRONOUS = 0xA  # a HEX message that nobody asked for: register 0xEDDB, the charger's temperature
 _TEMPERATURE = bytes.fromhex("DBED00")
 _NOISE_BYTES = (1, 24)
+# Where a byte of the check is in a message: from its end, and of a JK's frame, after which an acknowledgement
+# comes, from its beginning.
+_CHECK_AT = {"jbd": -2, "seplos_v2": -2, "pylontech": -2, "ant_new": -3, "jk_55aa": 299}
 
 
 class SerialFaults:
     """The faults on one line."""
 
     def __init__(self, name: str, faults: Iterable[Fault], seed: int) -> None:
-        """Prepare the faults of the device `name`; faults on others are left out."""
-        self._jbd = name == "jbd"
-        self._faults = [fault for fault in faults if _concerns(fault, name)]
+        """Prepare the faults of a line, `KIND[:ADDRESS][+…]`; those on other devices are left out."""
+        kinds = [part.partition(":")[0] for part in name.split("+")]
+        self._check_at = _CHECK_AT.get(kinds[0], -1)
+        self._faults = [fault for fault in faults if any(_concerns(fault, kind) for kind in kinds)]
         self._draw = random.Random(f"{seed}/{name}")
         self._noise_ns = 0  # noise has been made until then
 
@@ -77,8 +81,8 @@ class SerialFaults:
                 return message
 
     def _with_wrong_sum(self, message: bytes) -> bytes:
-        """The checksum's last byte is another one."""
-        at = len(message) - (2 if self._jbd else 1)
+        """A byte of the checksum is another one."""
+        at = self._check_at % len(message)
         wrong = message[at] ^ self._draw.randrange(1, 256)
         return message[:at] + bytes((wrong,)) + message[at + 1 :]
 

@@ -11,6 +11,7 @@ from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLine, SerialLines
 from firmware_sim.scenario import Scenario, find_scenario, load_scenario, parse_instant, scenario_names
+from firmware_sim.serial_devices import parse_devices
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.cli.arguments import positive
@@ -57,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_serial_link,
         action="append",
         default=[],
-        help=f"a serial device under this link: {' or '.join(SERIAL_DEVICES)} (default jbd); repeatable",
+        help="serial devices under this link, DEVICE[:ADDRESS][+…]=PATH (default jbd); repeatable; there are "
+        + ", ".join(SERIAL_DEVICES),
     )
     parser.add_argument(
         "--time-scale", metavar="X", type=_number, default=1.0, help="simulated seconds a second"
@@ -144,11 +146,10 @@ def _truth_log(file: Path | None) -> Iterator[TruthLog | None]:
 
 
 def _serial_lines(arguments: argparse.Namespace, scenario: Scenario, simulation: Simulation) -> SerialLines:
-    devices = simulation.serial_devices()
-    lines = [
-        SerialLine(name, devices[name], PtyPort(path), SerialFaults(name, scenario.faults, arguments.seed))
-        for name, path in arguments.serial_link
-    ]
+    lines = []
+    for name, path in arguments.serial_link:
+        faults = SerialFaults(name, scenario.faults, arguments.seed)
+        lines.append(SerialLine(name, simulation.serial_device(name), PtyPort(path), faults))
     return SerialLines(lines, lambda: simulation.now_ns)
 
 
@@ -165,12 +166,16 @@ def _play(
 
 
 def _serial_link(text: str) -> tuple[str, Path]:
-    """`jbd=/tmp/bms` or `/tmp/bms`."""
+    """`jbd=/tmp/bms`, `/tmp/bms`, or `jk_55aa:1+jk_55aa:2=/tmp/bus`."""
     name, equals, path = text.partition("=")
     if not equals:
         name, path = SERIAL_DEVICES[0], text
-    if name not in SERIAL_DEVICES or not path:
-        raise argparse.ArgumentTypeError(f"{text!r} is no DEVICE=PATH of {' or '.join(SERIAL_DEVICES)}")
+    if not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is no DEVICE=PATH")
+    try:
+        parse_devices(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return name, Path(path)
 
 

@@ -284,7 +284,7 @@ def _hidden(message: bytes) -> bytes:
 
 
 def _places_of(wanted: int, data: bytes) -> Sequence[int]:
-    """Where the value of a tag may be: after the tags before it or, after an unknown one, after its number."""
+    """Where the value of a tag may be: one place, or after an unknown tag each place after its number."""
     at = 0
     while at + 1 < len(data):
         tag, at = data[at], at + 1

@@ -9,7 +9,6 @@ import pytest
 
 from firmware_sim.ecus.bms import BmsState
 from firmware_sim.ecus.charger import FaultCode, Phase
-from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.scenario import find_scenario, load_scenario, scenario_names
 from firmware_sim.simulation import Simulation, Truth
@@ -67,16 +66,19 @@ def once(name: str) -> pytest.MarkDecorator:
     return pytest.mark.xdist_group(f"scenario {name}")
 
 
+ON_LINES = ("jbd", "vedirect")
+
+
 def said(name: str, seed: int, duration_s: float) -> str:
     """A digest of all that goes over the bus, and over the serial lines when they are asked each second."""
     scenario = load_scenario(find_scenario(name))
     simulation = Simulation(scenario, seed, duration_s=duration_s)
-    devices = simulation.serial_devices()
-    faults = {device: SerialFaults(device, scenario.faults, seed) for device in SERIAL_DEVICES}
+    devices = {device: simulation.serial_device(device) for device in ON_LINES}
+    faults = {device: SerialFaults(device, scenario.faults, seed) for device in ON_LINES}
     digest, asked_s = hashlib.sha256(), -1
 
     def on_lines(now_ns: int) -> Iterator[bytes]:
-        for device in SERIAL_DEVICES:
+        for device in ON_LINES:
             messages = [*devices[device].feed(request(BASIC_INFO)), *devices[device].due(now_ns)]
             yield from (faults[device].spoil(message, now_ns) for message in messages)
             yield from faults[device].noise(now_ns)
@@ -192,7 +194,7 @@ def test_a_flaky_bus_spoils_both_serial_lines() -> None:
             for fault in scenario.faults
             if getattr(fault, "on", "jbd" if type(fault).__name__ == "ErrorReply" else "vedirect") == device
         }
-        for device in SERIAL_DEVICES
+        for device in ON_LINES
     }
     assert kinds["jbd"] == {"LostBytes", "ErrorReply", "Unplug", "Silence"}
     assert kinds["vedirect"] >= {"LostBytes", "ChecksumError", "Garbage", "HexMessages", "Unplug"}
