@@ -25,6 +25,7 @@ from telemetry.protocols.table import (
 _TITLE = "Modbus RTU device"
 _BLOCK_MESSAGE = "Registers"
 _MOST_DECIMALS = 9
+_MOST_REQUESTS = 256  # of which it is remembered what they cover
 _FLOATS = {"f32": ">f", "f64": ">d"}
 # Bytes of a value's place: one more than the value has, so that there is a number that says it is absent. Of
 # 64 bits the lowest number does; a float is not a number then.
@@ -38,21 +39,37 @@ class _MappedReader(RtuReader):
     def __init__(self, groups: Sequence[Group]) -> None:
         super().__init__()
         self._groups = groups
+        self._covered: dict[Asked, list[_Covered]] = {}  # by what was asked
 
     def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:
+        covered = self._covered.get(asked)
+        if covered is None:
+            covered = self._cover(asked)
+            if len(self._covered) < _MOST_REQUESTS:
+                self._covered[asked] = covered
         heard = []
-        for id, group in enumerate(self._groups, start=1):
-            covered = [one for one in group.registers if one.function == asked.function and _has(asked, one)]
-            for text in covered:
-                if text.type == "text":
-                    self.identify(text.name, _raw(asked, data, text))
-            numbers = [one for one in group.registers if one.type != "text"]
-            if any(one in covered for one in numbers):
-                payload = b"".join(_place(one, asked, data, is_there=one in covered) for one in numbers)
-                heard.append(Heard(id, payload, asked.slave))
-            elif covered:
-                heard.append(Heard(id, b"", asked.slave))
+        for id, numbers, texts in covered:
+            for text in texts:
+                self.identify(text.name, _raw(asked, data, text))
+            places = [_place(one, asked, data, is_there=is_there) for one, is_there in numbers]
+            heard.append(Heard(id, b"".join(places), asked.slave))
         return heard or Skipped.OTHER
+
+    def _cover(self, asked: Asked) -> "list[_Covered]":
+        """The groups of which a reply has values: all numbers of each, and whether the reply has them."""
+        found: list[_Covered] = []
+        for id, group in enumerate(self._groups, start=1):
+            has = [(one, one.function == asked.function and _has(asked, one)) for one in group.registers]
+            texts = [one for one, is_there in has if is_there and one.type == "text"]
+            numbers = [(one, is_there) for one, is_there in has if one.type != "text"]
+            if any(is_there for _, is_there in numbers):
+                found.append((id, numbers, texts))
+            elif texts:
+                found.append((id, [], texts))
+        return found
+
+
+_Covered = tuple[int, list[tuple[Register, bool]], list[Register]]
 
 
 def _has(asked: Asked, register: Register) -> bool:
@@ -63,6 +80,8 @@ def _raw(asked: Asked, data: bytes, register: Register) -> bytes:
     """Its bytes, the highest first."""
     at = 2 * (register.first - asked.first)
     raw = data[at : at + 2 * register.count]
+    if register.order == "ABCD" or (register.order == "CDAB" and register.count == 1):
+        return raw
     words = [raw[n : n + 2] for n in range(0, len(raw), 2)]
     if register.order in ("CDAB", "DCBA"):
         words.reverse()
@@ -89,9 +108,10 @@ def _place_bytes(register: Register) -> int:
 
 
 def _number(register: Register, raw: bytes) -> int | None:
-    if register.type.startswith("bcd"):
+    kind = register.type[0]
+    if kind == "b":
         return int(raw.hex()) if raw.hex().isdecimal() else None
-    return int.from_bytes(raw, "big", signed=register.type.startswith("s"))
+    return int.from_bytes(raw, "big", signed=kind == "s")
 
 
 def _with_decimals(value: int, register: int, asked: Asked, data: bytes) -> int | None:
