@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +26,7 @@ from tests.support.charge_lives import (
 
 KILLS = (8, pytest.param(200, marks=pytest.mark.long))
 BAY = BAYS[0]
+NEAR_THE_END = 835  # tenths of a second
 GAP_NS = 2_000_000_000  # what is measured further apart is not joined
 
 
@@ -157,3 +159,81 @@ def test_killed_at_random_moments_there_is_one_session_with_the_energy_of_the_fr
     lives.assert_balanced()
     assert killed == kills
     assert_one_session(lives.database, player.starts)
+
+
+@pytest.fixture(scope="module")
+def near_the_end(tmp_path_factory: pytest.TempPathFactory) -> Lives:
+    """A gateway that died a second before the vehicle stops the charge; all it had made is on disk."""
+    lives = Lives(tmp_path_factory.mktemp("base"), (BAY,))
+    player = Player(lives, charge())
+    player.start()
+    player.play(NEAR_THE_END)
+    lives.pipeline.cut()
+    lives.spool.commit()
+    lives.kill()
+    return lives
+
+
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("where", ["disk", "memory"])
+def test_killed_at_each_write_from_before_the_stop_to_after_the_end_there_is_one_session(
+    where: str, every: int, near_the_end: Lives, tmp_path: Path
+) -> None:
+    rest = list(deliveries(charge()))[NEAR_THE_END:]
+    write, died = 1, True
+    while died:
+        folder = tmp_path / str(write)
+        folder.mkdir()
+        lives = Lives(folder, (BAY,))
+        lives.disk, lives.clock = deepcopy(near_the_end.disk), deepcopy(near_the_end.clock)
+        lives.start()
+        parts = iter([*rest, *[[]] * 110])  # the session ends after ten seconds of silence
+        with pytest.MonkeyPatch.context() as patch:
+            if where == "disk":
+                lives.disk.cut_at = lives.disk.operations + write
+            else:
+                die_at(patch, write)
+            try:
+                play(lives, parts)
+                died = False
+            except PowerCutError:
+                lives.kill()
+            lives.disk.cut_at = None
+        if died:
+            lives.start()
+            play(lives, parts)
+            lives.watch(11.0)
+        lives.pipeline.finish(lives.bays)
+        lives.spool.commit()
+        lives.send()
+        lives.assert_balanced()
+        rows = lives.database.of("charging_session")
+        assert [(row["open"], text(row, "outcome")) for _, row in rows] == [(b"false", "complete")], write
+        percents = [number(point, "soc_pct") for _, point in lives.database.of("charging_curve")]
+        assert percents == [30, 31, 32, 33], write
+        write += every
+    assert write > 5 * every
+
+
+def play(lives: Lives, parts: Iterator[list[Frame]]) -> None:
+    for part in parts:
+        lives.clock.advance(0.1)
+        lives.deliver(BAY, part, START_NS)
+        lives.pipeline.watch_silence(lives.bays)
+        lives.pipeline.tick(lives.bays)
+
+
+def die_at(patch: pytest.MonkeyPatch, write: int) -> None:
+    """Let the process die before that change of what is kept in memory."""
+    left = itertools.count(write - 1, -1)
+
+    def dying(call: Callable[..., Any]) -> Callable[..., Any]:
+        def dies(*arguments: Any, **named: Any) -> Any:
+            if next(left) <= 0:
+                raise PowerCutError
+            return call(*arguments, **named)
+
+        return dies
+
+    for name in ("pwritev", "pwrite", "rename", "unlink"):
+        patch.setattr(os, name, dying(getattr(os, name)))

@@ -15,7 +15,7 @@ import pytest
 from telemetry.spool import Spool, SpoolLimits
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
-from tests.support.spool import Feed, assert_balanced, drained_points
+from tests.support.spool import Feed, assert_balanced, drained_points, state_after
 from tests.support.spool_writer import keeping_in
 
 DIRECTORY = Path("/spool")
@@ -232,6 +232,7 @@ def test_a_writer_killed_in_a_system_call_loses_nothing_that_was_delivered(call:
         spool = Spool(directory, clock=FakeClock(), limits=LIMITS, keep_in_memory=keeping_in(memory))
         assert spool.recovery.positions.get("log", 0) >= delivered
         delivered = spool.recovery.positions.get("log", 0)
+        assert spool.recovery.state == state_after(delivered)
         assert spool.recovery.accounts.get("points/made/battery", 0) == delivered
         assert_balanced(spool, spool.recovery.accounts)
         acknowledged = spool.counters()["points/acknowledged"]

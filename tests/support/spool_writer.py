@@ -29,7 +29,7 @@ def main() -> None:
     spool = Spool(
         directory, clock=clock, limits=LIMITS, keep_in_memory=keeping_in(memory) if memory else None
     )
-    feed = Feed(spool, spool.recovery.accounts)
+    feed = Feed(spool, spool.recovery.accounts, with_state=True)
     feed.next_point = spool.recovery.positions.get("log", 0)
     for number in range(commits):
         if memory is None:
