@@ -13,6 +13,7 @@ import shtab
 
 from firmware_sim.scenario import scenario_names
 from telemetry.__main__ import COMMANDS, build_parser
+from telemetry.cli.sim_charge import PARTS
 from telemetry.errors import EXIT_OK
 
 HELP = "a script that lets a shell complete this command"
@@ -55,7 +56,7 @@ def _say_what_completes(parser: argparse.ArgumentParser) -> None:
 
 def _scenarios() -> dict[str, object]:
     """A name, or a file: a function of each shell that offers both. tcsh can offer files alone."""
-    names = " ".join(scenario_names())
+    names = " ".join((*scenario_names(), *PARTS))
     function = "_nev_telemetry_scenario_or_file"  # shtab lets bash complete folders where a name says file
     return {
         "bash": function,

@@ -147,6 +147,7 @@ def test_tab_completes_in_an_interactive_shell(
         ("nev-telemetry decode --dbc drive", ["decode", "--dbc", "drive.log"]),
         ("nev-telemetry spool requ", ["spool", "requeue"]),
         ("nev-telemetry demo --scenario weak", ["demo", "--scenario", "weak-cell"]),
+        ("nev-telemetry sim gbt-c", ["sim", "gbt-charger"]),
     ],
 )
 def test_tab_completes_our_own_command(text: str, expected: list[str], tmp_path: Path) -> None:
