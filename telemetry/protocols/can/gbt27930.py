@@ -4,6 +4,8 @@ Sources: GB/T 27930-2011 for layouts with the mark STD, transcripts of the editi
 the rest. docs/protocols/gbt27930.md says which. Bytes and bits of this table are counted from 1, as there.
 """
 
+from dataclasses import replace
+
 from telemetry.protocols.can.table import PDU1_MASK, CanMessage, CanProtocol, CanSignal
 from telemetry.protocols.table import Mapped
 
@@ -18,6 +20,7 @@ _STATE = ((0, "normal"), (1, "abnormal"), (2, "not trusted"))
 _LIMITS = ((0, "normal"), (1, "too high"), (2, "too low"))
 _REASON = ((0, "no"), (1, "yes"), (2, "not trusted"))
 _TIMEOUT = ((0, "in time"), (1, "timed out"), (2, "not trusted"))
+_STOP_KINDS = ((1, "charge ends"), (2, "module timed out"), (3, "module failed"), (4, "check failed"))
 _BATTERY_TYPES = (
     (1, "lead-acid"),
     (2, "NiMH"),
@@ -133,6 +136,15 @@ def _twos(
 ) -> tuple[CanSignal, ...]:
     """Fields of two bits: name, byte, bit."""
     return tuple(_bits(name, byte, bit, 2, words, mark=mark) for name, byte, bit in places)
+
+
+def _group() -> CanSignal:
+    """The parameter group, which says what else is there."""
+    return CanSignal("group", 0, 8, little_endian=True)
+
+
+def _of_group(pgi: int, signal: CanSignal) -> CanSignal:
+    return replace(signal, page=(pgi,))
 
 
 def _to_vehicle(priority: int, pdu_format: int) -> tuple[int, ...]:
@@ -500,6 +512,64 @@ _EXTENSIONS = (  # of vendors, and the negotiation of 2024: the listener reports
         )
     ),
 )
+_SHORT_MESSAGES = (  # of 2024, by the parameter group in byte 1: those whose places a source gives
+    CanMessage(
+        "SMC",
+        "charger's short message of 2024",
+        _to_vehicle(6, 0x36),
+        (
+            _group(),
+            _number("pgi", 1, 1),
+            _of_group(0x76, _number("voltage_v", 2, 2, 0.1, unit="V")),
+            _of_group(0x76, _number("current_a", 4, 2, 0.1, unit="A")),
+        ),
+        PDU1_MASK,
+        selector="group",
+        mark=_SINGLE,
+    ),
+    CanMessage(
+        "SMV",
+        "vehicle's short message of 2024",
+        _to_charger(6, 0x36),
+        (
+            _group(),
+            _number("pgi", 1, 1),
+            _of_group(0x73, _number("requested_voltage_v", 2, 2, 0.1, unit="V")),
+            _of_group(0x73, _number("requested_current_a", 4, 2, 0.1, unit="A")),
+            _of_group(0x73, _number("mode", 6, 1)),
+            _of_group(0x74, _number("soc_pct", 2, 2, 0.1, unit="%")),
+            _of_group(0x74, _number("remaining_min", 4, 2, unit="min")),
+            _of_group(0x77, _number("max_cell_voltage_v", 2, 2, 0.01, unit="V")),
+            _of_group(0x77, _number("min_cell_voltage_v", 4, 2, 0.01, unit="V")),
+            _of_group(0x77, _degrees("max_temperature_c", 6)),
+            _of_group(0x77, _degrees("min_temperature_c", 7)),
+        ),
+        PDU1_MASK,
+        selector="group",
+        mark=_SINGLE,
+    ),
+    *(
+        CanMessage(
+            code,
+            title,
+            ids,
+            (
+                _group(),
+                _number("pgi", 1, 1),
+                _of_group(pgi, _number("stop_kind", 2, 1, words=_STOP_KINDS)),
+                _of_group(pgi, _number("stop_reasons", 3, 2)),
+                _of_group(pgi, _number("reconnect", 5, 1, words=((0xAA, "yes"),))),
+            ),
+            PDU1_MASK,
+            selector="group",
+            mark=_SINGLE,
+        )
+        for code, title, ids, pgi in (
+            ("CMC", "charger's confirmed message of 2024", _to_vehicle(4, 0x35), 0x03),
+            ("CMV", "vehicle's confirmed message of 2024", _to_charger(4, 0x35), 0x04),
+        )
+    ),
+)
 _DIAGNOSTICS = (
     _diagnostic("DM1", "present faults", 0x20, _faults()),
     _diagnostic("DM2", "earlier faults", 0x21, _faults()),
@@ -524,7 +594,15 @@ GBT27930 = CanProtocol(
     title="GB/T 27930, DC charger and vehicle",
     bit_rate=250_000,
     extended=True,
-    messages=(*_RECOGNITION, *_CONFIGURATION, *_CHARGING, *_END, *_DIAGNOSTICS, *_EXTENSIONS),
+    messages=(
+        *_RECOGNITION,
+        *_CONFIGURATION,
+        *_CHARGING,
+        *_END,
+        *_DIAGNOSTICS,
+        *_EXTENSIONS,
+        *_SHORT_MESSAGES,
+    ),
     mapped=(
         Mapped("BCL.voltage_v", "charger.requested_voltage_v"),
         Mapped("BCL.current_a", "charger.requested_current_a", scale=-1.0),

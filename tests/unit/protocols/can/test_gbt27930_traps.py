@@ -411,6 +411,48 @@ def test_states_of_the_battery_are_events_that_begin_and_end() -> None:
         assert [(event["code"], event["active"]) for event in events] == [(code, True), (code, False)]
 
 
+# -- what vendors and the edition of 2024 add
+
+
+def test_short_messages_of_2024_are_read_by_their_group() -> None:
+    assert first("183656F4 # 73 A5 10 D0 07 02") == {
+        "pgi": 0x73, "requested_voltage_v": 426.1, "requested_current_a": 200, "mode": 2
+    }  # fmt: skip
+    assert first("183656F4 # 74 09 03 2B 00") == {"pgi": 0x74, "soc_pct": 77.7, "remaining_min": 43}
+    assert first("183656F4 # 77 4D 01 4C 01 4B 4A") == {
+        "pgi": 0x77, "max_cell_voltage_v": 3.33, "min_cell_voltage_v": 3.32, "max_temperature_c": 25,
+        "min_temperature_c": 24,
+    }  # fmt: skip
+    assert first("1836F456 # 76 A5 10 D0 07") == {"pgi": 0x76, "voltage_v": 426.1, "current_a": 200}
+    assert first("1035F456 # 03 01 04 00 AA") == {
+        "pgi": 3, "stop_kind": 1, "stop_reasons": 4, "reconnect": 0xAA
+    }  # fmt: skip
+    assert first("103556F4 # 79 AA") == {"pgi": 0x79}
+
+
+def test_a_negotiation_of_2024_shows_its_result_and_versions() -> None:
+    for id, code in (("0C38F456", "VNC"), ("0C3956F4", "VNB")):
+        assert said(GBT27930, f"{id} # 00 01 02 00 00 01 01 FF")[0] == (
+            code,
+            {
+                "can_type": 0,
+                "result": 1,
+                "version_major": 2,
+                "version_minor": 0,
+                "version_temporary": 0,
+                "control_pilot_version": 1,
+                "transport_version": 1,
+            },
+        )
+
+
+def test_vendors_confirm_their_limit_of_current() -> None:
+    assert said(GBT27930, "1830F456 # 0A F2 FF FF FF FF FF FF")[0] == (
+        "CFC", {"current_limit_a": 1000, "guns": 2}
+    )  # fmt: skip
+    assert said(GBT27930, "183156F4 # 0A F1 FF FF FF FF FF FF")[0][0] == "BFC"
+
+
 # -- transport
 
 
