@@ -35,6 +35,13 @@ MOST_READS = 64  # in a row, of a line that never falls silent
 _LONGEST_KEPT = 8192  # bytes of a message that is not whole yet
 
 
+def in_one_clause(states: Mapping[str, str]) -> str:
+    """What the devices of a line do: what all of them do, otherwise what each does, by its name."""
+    if len(set(states.values())) == 1:
+        return next(iter(states.values()))
+    return "; ".join(f"{name}: {state}" for name, state in states.items())
+
+
 class SerialSource(Source):
     """Messages of one port. time_map: for simulators that run fast; maskers: of passwords in its capture."""
 
@@ -82,9 +89,7 @@ class SerialSource(Source):
             return f"waiting for {where}{self._outages.reason.removeprefix(where)}"
         if not self._is_open:
             return "stopped"
-        if len(self._members) == 1:
-            return self._status_of(self._members[0])
-        return "; ".join(f"{member.name}: {self._status_of(member)}" for member in self._members)
+        return in_one_clause({member.name: self._status_of(member) for member in self._members})
 
     def _status_of(self, member: Member) -> str:
         if member.same.is_other:
