@@ -1,4 +1,4 @@
-"""What a line of several devices says of itself: "receiving" is no trouble, and one that is silent is named."""
+"""What a line of several devices says of itself: receiving is no trouble, and a silent one is named."""
 
 from telemetry.live.troubles import WELL
 from telemetry.sources.serial.source import in_one_clause
