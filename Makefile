@@ -78,6 +78,6 @@ dist: setup ## sdist and wheel, in dist/
 	$(PYTHON) -m build --outdir dist .
 
 clean: ## everything that make made
-	rm -rf .venv build dist nev-telemetry-demo.png *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist nev-telemetry-demo.png nev-telemetry-demo.html *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find ext -name "*.so" -o -name "*.c" -o -name "*.cpp" -o -name "*.html" | xargs rm -f
 	find . -name __pycache__ -prune -exec rm -rf {} +

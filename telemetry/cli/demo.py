@@ -45,9 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEFAULT_PLOT,
         metavar="FILE",
-        help="the picture of the run, as PNG (default %(default)s)",
+        help="the picture of the run, as PNG (default %(default)s); beside it the report of its charge",
     )
-    picture.add_argument("--no-plot", action="store_true", help="no picture")
+    picture.add_argument("--no-plot", action="store_true", help="no picture and no report")
     parser.add_argument(
         "--bucket",
         default="",

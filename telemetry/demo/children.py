@@ -56,6 +56,11 @@ class Child:
         lines = self._log.read_text("utf-8", "replace").strip().splitlines()
         return lines[-1][:300] if lines else "it said nothing"
 
+    def finish(self) -> None:
+        """Return when it has ended. Raises UnavailableError if that is with an error."""
+        self._process.wait()
+        self.check()
+
     def check(self) -> None:
         """Raise UnavailableError if it has ended with an error."""
         if not self.running and self._process.returncode != 0:

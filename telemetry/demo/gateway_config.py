@@ -12,6 +12,7 @@ from pathlib import Path
 from firmware_sim.links.player import SimulatedClock
 
 SOURCE = "can"  # the bus's configured name
+PACK = "traction"  # of that bus; the pack at the plug of the DC charge is another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,13 @@ def gateway_config(
     time: SimulatedClock,
     influx: Mapping[str, str | bool],
     web: str,
+    charge: Mapping[str, object] | None = None,
 ) -> str:
     """TOML. bus: `interface` or `socket`; ports: by name, of SERIAL_DEVICES; influx: the keys of [influx],
-    beyond the environment's; web: where the page listens, or `off`."""
-    return "\n".join(_lines(vehicle, database, bus, ports, time, influx, web)) + "\n"
+    beyond the environment's; web: where the page listens, or `off`; charge: keys of [[replay]]."""
+    lines = [*_lines(vehicle, database, bus, ports, time, influx, web)]
+    lines += [] if charge is None else _table("[[replay]]", charge)
+    return "\n".join(lines) + "\n"
 
 
 def _lines(
@@ -145,10 +149,13 @@ def _lines(
         )
     for message, signal, field in MAP:
         absent = {"absent": [ABSENT[message, signal]]} if (message, signal) in ABSENT else {}
-        yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": field, **absent})
+        pack = {"pack": PACK} if field.startswith(("battery.", "cells.")) else {}
+        yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": field, **pack, **absent})
     for message, signal, code, when in ALARMS:
+        pack = {"pack": PACK} if message.startswith("BMS_") else {}
         condition = {"when": list(when)} if when else {}
-        yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": f"event.{code}", **condition})
+        keys = {"signal": f"{message}.{signal}", "to": f"event.{code}"}
+        yield from _table("[[map]]", {**keys, **pack, **condition})
 
 
 def expected_points(frames: Mapping[str, int]) -> dict[str, int]:

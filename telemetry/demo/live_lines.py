@@ -7,7 +7,8 @@ and source. What is not known yet is left out.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT
+from telemetry.demo.gateway_config import JBD, PACK, SOURCE, VEDIRECT
+from telemetry.demo.plug import CHARGER
 from telemetry.ledger import total
 
 Status = Mapping[str, Any]
@@ -18,15 +19,18 @@ def live_lines(status: Status, head: str, time_scale: float) -> list[str]:
     """head: what the first line begins with; time_scale: rates are per simulated second."""
     live = status.get("live", {})
     packs = {pack["pack"]: pack for pack in live.get("packs", ())}
+    plug = next((each for each in live.get("chargers", ()) if each["charger"] == CHARGER), None)
     chargers = {charger["charger"]: charger["values"] for charger in live.get("chargers", ())}
     lines = ["  ".join((head, *_traffic(status, time_scale)))]
-    if "main" in packs:
-        lines.append(_line("battery", _battery(packs["main"]["battery"])))
+    if PACK in packs:
+        lines.append(_line("battery", _battery(packs[PACK]["battery"])))
     if "main" in chargers:
         lines.append(_line("charger", _charger(chargers["main"])))
     if JBD.pack in packs:
         solar = chargers.get(VEDIRECT.charger, {})
         lines.append(_line("service", _service(packs[JBD.pack]["battery"], solar)))
+    if plug is not None and plug.get("plug") is not None:
+        lines.append(_line("DC plug", _plug({**plug["values"], **plug["plug"]["values"]})))
     return lines
 
 
@@ -63,6 +67,11 @@ def _service(values: Values, solar: Values) -> Iterator[str]:
         values, ("soc_pct", "{:3.0f} %   "), ("voltage_v", "{:6.2f} V"), ("current_a", "{:+7.2f} A")
     )
     yield from _known(solar, ("power_w", "sun {:4.0f} W"), ("phase", "{}"))
+
+
+def _plug(values: Values) -> Iterator[str]:
+    yield from _known(values, ("soc_pct", "{:6.2f} %"), ("phase", "{:<13}"), ("current_a", "{:6.1f} A"))
+    yield from _known(values, ("remaining_min", "{:.0f} min left"))
 
 
 def _known(values: Values, *wanted: tuple[str, str]) -> Iterator[str]:

@@ -37,15 +37,15 @@ class InfluxReadback:
 
     def __init__(self, settings: InfluxSettings, vehicle: str, clock: Clock) -> None:
         self.name = "InfluxDB"
+        self.tables = InfluxTables(settings, clock)
         self._vehicle = vehicle
-        self._tables = InfluxTables(settings, clock)
 
     def close(self) -> None:
         """Close the connection."""
-        self._tables.close()
+        self.tables.close()
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:
-        columns, rows = self._tables.table(_select("count(*)", self._of(measurement, source)))
+        columns, rows = self.tables.table(_select("count(*)", self._of(measurement, source)))
         row = rows[0] if rows else []
         return {
             name.removeprefix("count_"): int(count)
@@ -59,7 +59,7 @@ class InfluxReadback:
         before = ""
         while True:
             found = self._of(measurement, source) + before
-            _, rows = self._tables.table(f"{_select(quoted(field), found)} ORDER BY time LIMIT {ROWS}")
+            _, rows = self.tables.table(f"{_select(quoted(field), found)} ORDER BY time LIMIT {ROWS}")
             times_ns += [int(row[0]) for row in rows]
             values += [float(row[1]) for row in rows]
             if len(rows) < ROWS:
@@ -71,7 +71,7 @@ class InfluxReadback:
     ) -> Mapping[str, Series]:
         what = ", ".join(f"mean({quoted(field)}) AS {quoted(field)}" for field in fields)
         query = f"{_select(what, self._of(measurement, source))} AND time > 0"
-        columns, rows = self._tables.table(f"{query} GROUP BY time({every_ns}ns) fill(none)")
+        columns, rows = self.tables.table(f"{query} GROUP BY time({every_ns}ns) fill(none)")
         return {field: _column(rows, columns.index(field)) for field in fields if field in columns}
 
     def _of(self, measurement: str, source: str) -> str:

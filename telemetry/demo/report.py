@@ -5,6 +5,7 @@ from itertools import groupby
 
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_points
 from telemetry.demo.measured import Quantity
+from telemetry.demo.plug import PLUG
 from telemetry.demo.verdict import Outcome, faults, given_up
 from telemetry.ledger import POINT_ENDS, total
 
@@ -22,6 +23,7 @@ def render(outcome: Outcome, *, database: str, wall_s: float) -> str:
     sections = [
         _points(outcome),
         *(_part(part, list(lines)) for part, lines in groupby(outcome.quantities, lambda one: one.part)),
+        _charge(outcome),
         _accounts(outcome),
         _conclusion(outcome),
     ]
@@ -57,6 +59,18 @@ def _part(part: str, lines: list[Quantity]) -> Iterator[str]:
         )
 
 
+def _charge(outcome: Outcome) -> Iterator[str]:
+    yield f"  {'DC charge':<28}{'the plant':>14}{'stored':>14}{'difference':>14}"
+    for session in outcome.sessions:
+        for name, true_wh, stored_wh in (
+            ("energy by the vehicle", outcome.plug.energy_vehicle_wh, session.energy_vehicle_wh),
+            ("energy by the charger", outcome.plug.energy_charger_wh, session.energy_charger_wh),
+        ):
+            if stored_wh is not None:
+                texts = f"{true_wh:>11,.1f} Wh{stored_wh:>11,.1f} Wh{stored_wh - true_wh:>+11,.1f} Wh"
+                yield f"    {name:<26}{texts}"
+
+
 def _accounts(outcome: Outcome) -> Iterator[str]:
     accounts = outcome.accounts
     ends = {end: accounts.get(f"points/{end}", 0) for end in POINT_ENDS}
@@ -66,7 +80,8 @@ def _accounts(outcome: Outcome) -> Iterator[str]:
     for device in SERIAL_DEVICES:
         sent = outcome.truth.serial_sent.get(device.name, 0)
         yield _line("", device.name, {"sent": sent} | _bus(outcome, device.name))
-    for index, source in enumerate((SOURCE, *(device.name for device in SERIAL_DEVICES))):
+    yield _line("", PLUG, {"sent": outcome.plug.frames} | _bus(outcome, PLUG))
+    for index, source in enumerate((SOURCE, *(device.name for device in SERIAL_DEVICES), PLUG)):
         yield _line("" if index else "frames", source, _frames(outcome, source))
     points = {
         "made": total(accounts, "points/made/"),
@@ -93,7 +108,7 @@ def _frames(outcome: Outcome, source: str) -> dict[str, int]:
         "absorbed": outcome.accounts.get(f"{prefix}absorbed", 0),
         "not in any database": outcome.accounts.get(f"{prefix}unknown", 0),
         "lost": total(outcome.accounts, f"{prefix}lost/"),
-        **({} if source == SOURCE else {"stored": outcome.serial_stored.get(source, 0)}),
+        **({"stored": outcome.serial_stored[source]} if source in outcome.serial_stored else {}),
     }
 
 

@@ -42,8 +42,18 @@ class Rig:
         self._vehicle = vehicle
         self._clock = clock
 
-    def configure(self, time: SimulatedClock, influx: Mapping[str, str | bool], *, web: str) -> None:
-        """Write the gateway's configuration. influx: keys of [influx]; web: where to listen, or `off`."""
+    def configure(
+        self,
+        time: SimulatedClock,
+        influx: Mapping[str, str | bool],
+        *,
+        web: str,
+        charge: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write the gateway's configuration.
+
+        influx: keys of [influx]; web: where to listen, or `off`; charge: keys of [[replay]].
+        """
         text = gateway_config(
             vehicle=self._vehicle,
             database=VEHICLE_DBC,
@@ -52,6 +62,7 @@ class Rig:
             time=time,
             influx={**influx, "create": True},
             web=web,
+            charge=charge,
         )
         self.config.write_text(text, "utf-8")
 

@@ -1,21 +1,23 @@
-"""What arrived, where there is no database: the batches that wait in the spool, read as a sink reads them.
+"""What arrived, where there is no database: the batches that wait in the spool, as they lie on disk.
 
-Relies on the gateway having stopped: a spool belongs to one process. Its points stay where they are.
+Relies on the gateway having stopped, so that all of them do. They stay where they are.
 """
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from telemetry.clock import Clock
 from telemetry.demo.readback import bucket_means
 from telemetry.demo.sampling import Series
-from telemetry.model.read_point import read_point, type_of
-from telemetry.spool.compress import decompress
-from telemetry.spool.spool import Spool
+from telemetry.model.read_point import read_point, type_of, value_of
+from telemetry.spool.batch import lines_of
+from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.view import SpoolView
 
 _VALUES_OF = ("battery", "cells", "charger", "BMS_PackPower")  # of other measurements points are only counted
-_LIMIT_BYTES = 64 * 1024 * 1024  # of one batch, unpacked
+_WHOLE = ("charging_session", "charging_phase", "charging_curve", "event")
 
 
 class _Column:
@@ -37,15 +39,15 @@ class SpoolReadback:
     """All points of a spool, read once: a `Readback`."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
-        """Raises StorageError when the spool cannot be opened."""
+        """Raises InputMissingError when there is no spool."""
         self.name = "the spool"
         self._columns: dict[tuple[str, str], dict[str, _Column]] = {}  # by measurement and source, then field
-        spool = Spool(directory, clock=clock)
-        try:
-            for line in _lines(spool):
+        self._points: dict[
+            tuple[str, tuple[str, ...], int], dict[str, Any]
+        ] = {}  # by measurement, tags, stamp
+        for batch in SpoolView(RealFileSystem(), directory, clock).waiting():
+            for line in lines_of(batch).splitlines():
                 self._add(line)
-        finally:
-            spool.close()
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:
         columns = self._columns.get((measurement, source), {})
@@ -61,8 +63,18 @@ class SpoolReadback:
         found = {field: self.series(measurement, source, field) for field in fields}
         return {field: bucket_means(series, every_ns) for field, series in found.items() if len(series)}
 
+    def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
+        """All points of charges, by their stamps; see `telemetry.overview.stored_sessions.Points`."""
+        del condition
+        found = [point for (of, _, _), point in self._points.items() if of == measurement]
+        yield from sorted(found, key=lambda point: int(point["time"]))
+
     def _add(self, line: bytes) -> None:
         point = read_point(line)
+        if point is not None and point.measurement in _WHOLE:
+            key = (point.measurement, tuple(sorted(point.tags.values())), point.time_ns)
+            known = self._points.setdefault(key, {"time": point.time_ns, **point.tags})
+            known |= {name: value_of(value) for name, value in point.fields.items()}  # a later row adds to it
         if point is None or "source" not in point.tags or point.measurement == "event":
             return
         columns = self._columns.setdefault((point.measurement, point.tags["source"]), {})
@@ -73,9 +85,3 @@ class SpoolReadback:
             if is_kept and type_of(value) == "float":
                 column.times_ns.append(point.time_ns)
                 column.values.append(float(value))
-
-
-def _lines(spool: Spool) -> Iterator[bytes]:
-    """What is handed out stays in flight, so each call gives the next batch; the newest comes last."""
-    while (entry := spool.next_backlog() or spool.next_live()) is not None:
-        yield from decompress(entry.batch.payload, _LIMIT_BYTES).splitlines()

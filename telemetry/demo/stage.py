@@ -7,13 +7,14 @@ are gone at the end, also after an error or a Ctrl-C.
 import contextlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from firmware_sim.links.player import SimulatedClock
 from firmware_sim.scenario import find_scenario, load_scenario
+from telemetry.charging.session import Session
 from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.demo import plot
@@ -24,6 +25,15 @@ from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_point
 from telemetry.demo.live_lines import Status, live_lines
 from telemetry.demo.measured import quantities
 from telemetry.demo.plot_data import plot_data
+from telemetry.demo.plug import (
+    CHARGER,
+    PLUG,
+    PROTOCOL,
+    PlugTruth,
+    session_table,
+    simulate,
+    write_report,
+)
 from telemetry.demo.readback import InfluxReadback, Readback
 from telemetry.demo.report import render
 from telemetry.demo.rig import Rig
@@ -32,6 +42,7 @@ from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.demo.verdict import Outcome, SimulatorReport, faults, undecoded
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
+from telemetry.overview.stored_sessions import StoredSessions
 from telemetry.picture_style import is_possible
 from telemetry.sinks.influx.settings import check_url
 
@@ -41,6 +52,7 @@ _DATABASE_NICENESS = 5  # a database that works hard must not delay the simulato
 _LIVE_EVERY_S = 0.5
 _FOR_EVER_S = 30.0 * 365.0 * 86_400.0
 _NS_PER_S = 1_000_000_000
+_CHARGE_BEGAN_S = 45 * 60  # ago, so that it ended before now
 # Nothing listens there: the gateway keeps everything in its spool.
 _NO_SERVER = {"url": "http://127.0.0.1:9", "api": "v1", "database": "nev"}
 
@@ -121,8 +133,11 @@ class _Stage:
 
     def perform(self, influx: Mapping[str, str | bool] | None) -> bool:
         """The scenario once, and the report. influx: as `find_database` gives it."""
+        self._display.live(["simulating a DC charge ..."], 0.0)
+        plug = simulate(self._folder, self._options.seed, self._clock.unix_ns() - _CHARGE_BEGAN_S * _NS_PER_S)
         time = self._fast_clock()
-        self._rig.configure(time, _NO_SERVER if influx is None else influx, web="off")
+        charge = self._replayed(plug, time)
+        self._rig.configure(time, _NO_SERVER if influx is None else influx, web="off", charge=charge)
         self._introduce(time)
         with contextlib.ExitStack() as processes:
             simulator, gateway = self._rig.start(processes, time)
@@ -130,11 +145,12 @@ class _Stage:
             self._watch(simulator, gateway, time)
             wall_s = self._clock.monotonic_s() - started_s
             truth = SimulatorReport.from_report(json.loads(self._rig.report.read_text("utf-8")))
-            status = self._settle(gateway, truth, delivered=influx is not None)
+            status = self._settle(gateway, truth, plug, delivered=influx is not None)
             gateway.stop()
             gateway.check()
         with contextlib.ExitStack() as readers:
-            readback = self._readback(influx, readers)
+            readback, stored = self._readback(influx, readers)
+            sessions = [stored.completed(session) for session in stored.found(vehicle=self._vehicle)]
             self._display.live([f"reading it back from {readback.name} ..."], 0.0)
             outcome = Outcome(
                 truth=truth,
@@ -146,10 +162,32 @@ class _Stage:
                 waiting_points=_waiting_points(status),
                 gateway_s=time.scale * status["gauges"]["uptime_s"],
                 delivered=influx is not None,
+                plug=plug,
+                sessions=sessions,
             )
             self._display.note("\n" + render(outcome, database=readback.name, wall_s=wall_s))
             self._draw(readback, truth)
+        self._show_charge(sessions)
         return not faults(outcome)
+
+    def _replayed(self, plug: PlugTruth, time: SimulatedClock) -> Mapping[str, object]:
+        """Keys of [[replay]]: at a speed at which the charge is over before the scenario is."""
+        return {
+            "name": PLUG,
+            "file": str(plug.log),
+            "speed": plug.speed(self._scenario.planned_s / time.scale),
+            "protocol": PROTOCOL,
+            "charger": CHARGER,
+        }
+
+    def _show_charge(self, sessions: Sequence[Session]) -> None:
+        self._display.note("charges    as `nev-telemetry sessions` lists them:")
+        self._display.note(session_table(sessions))
+        picture = self._options.plot
+        if picture is not None and sessions:
+            report = picture.with_suffix(".html")
+            write_report(sessions[0], report)
+            self._display.note(f"report     {report.resolve()}")
 
     def stay(self, influx: Mapping[str, str | bool] | None) -> None:
         """Run the scenario again and again, by the machine's own clock, until a KeyboardInterrupt."""
@@ -181,13 +219,19 @@ class _Stage:
         self._display.note(
             "           a service battery (JBD) and a solar charger (VE.Direct) on serial ports"
         )
+        self._display.note("           a DC charge (GB/T 27930) with one reconnect, replayed from a log")
         self._display.note("gateway    nev-telemetry run gateway.toml")
 
-    def _readback(self, influx: Mapping[str, str | bool] | None, readers: contextlib.ExitStack) -> Readback:
+    def _readback(
+        self, influx: Mapping[str, str | bool] | None, readers: contextlib.ExitStack
+    ) -> tuple[Readback, StoredSessions]:
         if influx is None:
-            return SpoolReadback(self._rig.spool, self._clock)
+            spool = SpoolReadback(self._rig.spool, self._clock)
+            return spool, StoredSessions(spool)
         settings = load_config(self._rig.config).influx
-        return readers.enter_context(contextlib.closing(InfluxReadback(settings, self._vehicle, self._clock)))
+        readback = InfluxReadback(settings, self._vehicle, self._clock)
+        readers.enter_context(contextlib.closing(readback))
+        return readback, StoredSessions(readback.tables)
 
     def _draw(self, readback: Readback, truth: SimulatorReport) -> None:
         file = self._options.plot
@@ -224,7 +268,7 @@ class _Stage:
         share = elapsed_s * time.scale / self._scenario.planned_s
         return f"{bar(share)}  {simulated:%H:%M:%S}"
 
-    def _settle(self, gateway: Child, truth: SimulatorReport, *, delivered: bool) -> Status:
+    def _settle(self, gateway: Child, truth: SimulatorReport, plug: PlugTruth, *, delivered: bool) -> Status:
         """What the gateway says once all is read and, with a database, acknowledged.
 
         Or as they are when nothing has moved for _STANDSTILL_S: the report will show what is missing.
@@ -238,7 +282,7 @@ class _Stage:
                 if _progress(status) != _progress(last):
                     moved_s = elapsed_s
                 last = status
-                if _is_settled(status, truth, delivered=delivered):
+                if _is_settled(status, truth, plug, delivered=delivered):
                     break
                 waiting = f"waiting for the last points: {_waiting_points(status):,}"
                 self._display.live([waiting], elapsed_s)
@@ -249,10 +293,12 @@ class _Stage:
         return last
 
 
-def _is_settled(status: Status, truth: SimulatorReport, *, delivered: bool) -> bool:
+def _is_settled(status: Status, truth: SimulatorReport, plug: PlugTruth, *, delivered: bool) -> bool:
     accounts, waiting_points = status["accounts"], _waiting_points(status)
-    all_read = accounts.get(f"bus/{SOURCE}/read", 0) >= truth.frames_sent and not any(
-        undecoded(truth, accounts, device) for device in SERIAL_DEVICES
+    all_read = (
+        accounts.get(f"bus/{SOURCE}/read", 0) >= truth.frames_sent
+        and accounts.get(f"bus/{PLUG}/read", 0) >= plug.frames
+        and not any(undecoded(truth, accounts, device) for device in SERIAL_DEVICES)
     )
     balanced = not list(imbalances(accounts, waiting_points, {}))
     return all_read and balanced and not (delivered and waiting_points)
@@ -261,7 +307,8 @@ def _is_settled(status: Status, truth: SimulatorReport, *, delivered: bool) -> b
 def _progress(status: Status) -> tuple[int, int]:
     """What grows while frames are read and points are acknowledged."""
     accounts = status["accounts"]
-    return accounts.get(f"bus/{SOURCE}/read", 0), accounts.get("points/acknowledged", 0)
+    read = sum(accounts.get(f"bus/{source}/read", 0) for source in (SOURCE, PLUG))
+    return read, accounts.get("points/acknowledged", 0)
 
 
 def _waiting_points(status: Status) -> int:

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from telemetry.charging.session import Session
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, SerialDevice, expected_points
 from telemetry.demo.measured import Quantity
+from telemetry.demo.plug import PlugTruth, plug_faults
 from telemetry.ledger import Counters, imbalances, total
 
 # What points may have become other than stored or on their way.
@@ -63,6 +65,8 @@ class Outcome:
     waiting_points: int  # in memory and on disk
     gateway_s: float  # for how long the gateway ran, in simulated time
     delivered: bool  # a database was there: nothing may be waiting at the end
+    plug: PlugTruth
+    sessions: Sequence[Session]
 
 
 def faults(outcome: Outcome) -> list[str]:
@@ -72,6 +76,7 @@ def faults(outcome: Outcome) -> list[str]:
         *(sentence for device in SERIAL_DEVICES for sentence in _serial_faults(outcome, device)),
         *_point_faults(outcome),
         *_value_faults(outcome),
+        *plug_faults(outcome.plug, outcome.sessions, outcome.accounts),
     ]
 
 

@@ -11,6 +11,7 @@ _NAME = rb"((?:[^\\,= \n]|\\.)+)"
 _LINE = re.compile(rb"((?:[^\\, \n]|\\.)+)((?:,(?:[^\\ \n]|\\.)*)?) (.+) (-?\d{1,19})", re.DOTALL)
 _TAG = re.compile(rb"," + _NAME + rb"=" + _NAME)
 _FIELD = re.compile(_NAME + rb'=("(?:[^"\\]|\\.)*"|[^", \n]+)(?:,(?!$)|$)', re.DOTALL)
+_IN_TEXT = re.compile(rb'\\(["\\])')
 _ESCAPED = re.compile(rb'\\([,= "])')
 
 _BOOLEANS = {b"t", b"T", b"true", b"True", b"TRUE", b"f", b"F", b"false", b"False", b"FALSE"}
@@ -53,6 +54,13 @@ def measurement_of(line: bytes) -> str:
     """The measurement of a line; `unknown` if the line is not well formed."""
     parts = _LINE.fullmatch(line)
     return _plain(parts[1]) if parts else "unknown"
+
+
+def value_of(value: bytes) -> float | bool | str:
+    """The value of a field, as Python has it."""
+    if value.startswith(b'"'):
+        return _IN_TEXT.sub(rb"\1", value[1:-1]).decode("utf-8", "replace")
+    return value[:1].lower() == b"t" if value in _BOOLEANS else float(value.rstrip(b"iu"))
 
 
 def type_of(value: bytes) -> str:

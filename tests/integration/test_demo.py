@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from telemetry.__main__ import main
+from tests.support.report_page import ReadPage
 from tests.support.servers import DatabaseServer
 
 # Short, and slow enough that a busy machine keeps the pace.
@@ -129,6 +130,8 @@ def check(demo: Demo, code: int, output: str) -> None:
     assert code == 0
     for words in ("BMS_PackPower", "charger  ", "service battery  ", "solar charger  ", "lost 0", "jbd  "):
         assert words in output
+    (charge,) = (line.split() for line in output.splitlines() if line.startswith("  1  "))
+    assert "complete" in charge
     assert demo.leftovers() == []
     assert demo.processes() == {}
 
@@ -148,6 +151,12 @@ def test_it_brings_a_database_of_its_own_and_shows_what_is_in_it(
     assert "waiting 0" in output
     assert f"picture    {demo.picture}" in output
     assert is_picture(demo.picture)
+    report = demo.picture.with_suffix(".html")
+    assert f"report     {report}" in output
+    assert [each.title for each in ReadPage(report.read_text("utf-8")).drawn[-2:]] == [
+        "Attempt 1",
+        "Attempt 2",
+    ]
 
 
 @pytest.mark.server("influxdb2")
@@ -180,6 +189,7 @@ def test_without_any_database_it_reads_the_spool(demo: Demo) -> None:
     code, output = demo.run(without_apt(demo), "--no-plot")
     assert not demo.picture.exists()
     assert "picture" not in output
+    assert "report  " not in output
     check(demo, code, output)
     assert "database   none: " in output
     assert "read back from the spool" in output

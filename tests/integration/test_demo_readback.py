@@ -143,6 +143,7 @@ def test_a_spool_gives_the_same_numbers_and_keeps_its_points(tmp_path: Path) -> 
 
 
 def test_a_spool_without_points_says_so(tmp_path: Path) -> None:
+    Spool(tmp_path / "spool", clock=SystemClock()).close()
     readback = SpoolReadback(tmp_path / "spool", SystemClock())
     assert readback.field_counts("battery", "can") == {}
     assert readback.series("battery", "can", "power_w") == Series([], [])

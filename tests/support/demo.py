@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT, expected_points
 from telemetry.demo.measured import Quantity
+from telemetry.demo.plug import PLUG, PlugTruth
 from telemetry.demo.readback import bucket_means
 from telemetry.demo.sampling import Estimate, Series
 from telemetry.demo.verdict import Outcome, SimulatorReport
+from tests.support.charging_sessions import reconnected
 
 FRAMES = {
     "BMS_PackPower": 1000,
@@ -36,6 +39,8 @@ TRUTH = SimulatorReport(
     duration_s=10.0,
     late_max_s=0.0123,
 )
+PLUG_TRUTH = PlugTruth(Path("plug.log"), 100_775, 1484.5, 2, "complete", 29_800.0, 29_900.0)
+CHARGED = replace(reconnected(), energy_vehicle_wh=29_750.0, energy_charger_wh=29_890.0)
 QUANTITIES = (
     Quantity("battery", "energy in", "Wh", 1, 22_764.9, Estimate(22_766.0, 20.0)),
     Quantity("battery", "state of charge, end", "%", 2, 75.1, Estimate(75.1, 0.015)),
@@ -61,6 +66,9 @@ def good_outcome() -> Outcome:
             f"frames/{JBD.name}/decoded": 20,
             f"bus/{VEDIRECT.name}/read": 10,
             f"frames/{VEDIRECT.name}/decoded": 10,
+            f"bus/{PLUG}/read": PLUG_TRUTH.frames,
+            f"frames/{PLUG}/decoded": PLUG_TRUTH.frames - 50_000,
+            f"frames/{PLUG}/absorbed": 50_000,
             **{f"points/made/{measurement}": count for measurement, count in points.items()},
             "points/acknowledged": made,
         },
@@ -68,6 +76,8 @@ def good_outcome() -> Outcome:
         waiting_points=0,
         gateway_s=12.0,
         delivered=True,
+        plug=PLUG_TRUTH,
+        sessions=(CHARGED,),
     )
 
 

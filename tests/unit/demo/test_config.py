@@ -122,7 +122,7 @@ def test_the_packs_power_is_derived_though_serial_devices_could_report_one(tmp_p
     tags = [
         modelling.map.tag_sets[target.tag_set] for target in modelling.map.targets if target.power is not None
     ]
-    assert {"pack": "main"} in tags
+    assert {"pack": "traction"} in tags
 
 
 def test_the_pages_are_those_of_the_database() -> None:

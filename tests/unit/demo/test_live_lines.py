@@ -9,7 +9,7 @@ STATUS: dict[str, Any] = {
     "live": {
         "packs": [
             {
-                "pack": "main",
+                "pack": "traction",
                 "battery": {
                     "soc_pct": 63.24,
                     "voltage_v": 389.69,
@@ -37,6 +37,27 @@ STATUS: dict[str, Any] = {
 }
 
 
+def test_the_plug_has_a_line_and_its_pack_is_not_taken_for_the_vehicles() -> None:
+    live = {
+        "packs": [
+            *STATUS["live"]["packs"],
+            {"pack": "main", "battery": {"soc_pct": 20.0}},
+        ],
+        "chargers": [
+            {
+                "charger": "dc",
+                "values": {"phase": "charging", "current_a": 239.9},
+                "plug": {"values": {"soc_pct": 20.0, "remaining_min": 12}, "stale": [], "error": None},
+            }
+        ],
+    }
+    shown = live_lines({**STATUS, "live": live}, "head", 60.0)
+    assert any("battery" in line and "63.24 %" in line for line in shown)
+    assert [line for line in shown if "DC plug" in line] == [
+        "  DC plug   20.00 %  charging        239.9 A  12 min left"
+    ]
+
+
 def test_all_parts_of_the_vehicle_have_a_line() -> None:
     lines = [" ".join(line.split()) for line in live_lines(STATUS, "[###...]", 60.0)]
     assert lines == [
@@ -57,6 +78,6 @@ def test_a_gateway_that_knows_nothing_yet_has_one_line() -> None:
 
 
 def test_values_that_are_not_known_are_left_out() -> None:
-    live = {"packs": [{"pack": "main", "battery": {"voltage_v": 389.69}}], "chargers": []}
+    live = {"packs": [{"pack": "traction", "battery": {"voltage_v": 389.69}}], "chargers": []}
     lines = live_lines({"accounts": {}, "live": live}, "", 1.0)
     assert lines[1].split() == ["battery", "389.7", "V"]

@@ -1,0 +1,136 @@
+"""The demonstration's DC charge: both ends at a plug, simulated into a log that the gateway replays.
+
+Beside the vehicle's bus, so that its many frames do not delay those whose pace is their time. After ten
+minutes the charger's status stays away for two seconds: the vehicle gives up, and the second attempt works.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telemetry.charging.report.page import page
+from telemetry.charging.report.table import as_table
+from telemetry.charging.session import Session
+from telemetry.demo.children import Child
+from telemetry.errors import StorageError
+from telemetry.ledger import Counters, total
+
+PLUG = "plug"  # the source's name
+CHARGER = "dc"  # the tag of what it says
+PROTOCOL = "gbt27930"
+_SHARE = 0.9  # of the time of the run, in which the charge is replayed
+_AT_MOST_OFF = 0.005  # of the plant's energy
+_SCENARIO = """\
+about = "From 20 to 80 %; CCS is gone for two seconds, and the second attempt works"
+
+[pack]
+start_soc_pct = 20.6
+start_temp_c = 22.0
+
+[vehicle]
+until_soc_pct = 80.0
+
+[[fault]]
+do = "silence"
+on = "CCS"
+after = "charging"
+at_s = 600.0
+duration_s = 2.0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlugTruth:
+    """From the simulator's report, and where its log lies."""
+
+    log: Path
+    frames: int
+    duration_s: float
+    attempts: int
+    outcome: str
+    energy_vehicle_wh: float
+    energy_charger_wh: float
+
+    @classmethod
+    def from_report(cls, log: Path, report: Mapping[str, Any]) -> "PlugTruth":
+        """The report as it was written."""
+        return cls(
+            log=log,
+            frames=report["frames_total"],
+            duration_s=report["duration_s"],
+            attempts=report["attempts"],
+            outcome=report["outcome"],
+            energy_vehicle_wh=report["energy_vehicle_wh"],
+            energy_charger_wh=report["energy_charger_wh"],
+        )
+
+    def speed(self, run_s: float) -> float:
+        """How fast its log is replayed to be through before the run is; run_s: of wall time."""
+        return max(self.duration_s / (_SHARE * run_s), 1.0)
+
+
+def simulate(folder: Path, seed: int, origin_ns: int) -> PlugTruth:
+    """Write the log into `folder`. Raises UnavailableError when the simulator fails."""
+    scenario, log, report = folder / "plug.toml", folder / "plug.log", folder / "plug.json"
+    scenario.write_text(_SCENARIO, "ascii")
+    options = {"scenario": scenario, "log": log, "report": report, "seed": seed, "time-origin": origin_ns}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    with Child.start("charge", folder, "sim", "dc-charge", *words) as child:
+        child.finish()
+    return PlugTruth.from_report(log, json.loads(report.read_text("utf-8")))
+
+
+def plug_faults(truth: PlugTruth, sessions: Sequence[Session], accounts: Counters) -> list[str]:
+    """One sentence for each thing that is not as it was sent."""
+    return [*_frame_faults(truth, accounts), *_session_faults(truth, sessions)]
+
+
+def read_frames(accounts: Counters) -> int:
+    """Frames of the log that the gateway has accounted for."""
+    frames = f"frames/{PLUG}/"
+    return accounts.get(f"{frames}decoded", 0) + accounts.get(f"{frames}absorbed", 0)
+
+
+def _frame_faults(truth: PlugTruth, accounts: Counters) -> list[str]:
+    found = []
+    if (read := accounts.get(f"bus/{PLUG}/read", 0)) != truth.frames:
+        found.append(f"{PLUG}: {truth.frames:,} frames were sent, {read:,} read")
+    if (known := read_frames(accounts)) != truth.frames:
+        found.append(f"{PLUG}: {truth.frames:,} frames were sent, {known:,} decoded")
+    if lost := total(accounts, f"frames/{PLUG}/lost/"):
+        found.append(f"{PLUG}: {lost:,} frames were lost")
+    return found
+
+
+def _session_faults(truth: PlugTruth, sessions: Sequence[Session]) -> list[str]:
+    if len(sessions) != 1:
+        return [f"one charge was sent, {len(sessions)} are stored"]
+    (session,) = sessions
+    found = []
+    if session.outcome != truth.outcome:
+        found.append(f"the charge was {truth.outcome}, {session.outcome} is stored")
+    if session.attempts != truth.attempts:
+        found.append(f"the charge took {truth.attempts} attempts, {session.attempts} are stored")
+    for side, true_wh, stored_wh in (
+        ("vehicle", truth.energy_vehicle_wh, session.energy_vehicle_wh),
+        ("charger", truth.energy_charger_wh, session.energy_charger_wh),
+    ):
+        if stored_wh is None or abs(stored_wh - true_wh) > _AT_MOST_OFF * true_wh:
+            stored = "none" if stored_wh is None else f"{stored_wh:,.0f} Wh"
+            found.append(f"the charge was {true_wh:,.0f} Wh by the {side}, {stored} is stored")
+    return found
+
+
+def session_table(sessions: Sequence[Session]) -> str:
+    """The sessions as `nev-telemetry sessions` prints them."""
+    return "".join(f"  {line}\n" for line in as_table(sessions).splitlines())
+
+
+def write_report(session: Session, file: Path) -> None:
+    """The page of a session. Raises StorageError."""
+    try:
+        file.write_text(page(session), "utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error

@@ -1,0 +1,71 @@
+"""telemetry/demo/plug.py: what was sent at the plug is held against what is stored."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from telemetry.charging.session import Session
+from telemetry.demo.plug import PLUG, PlugTruth, plug_faults, session_table, simulate, write_report
+from telemetry.errors import StorageError
+from tests.support.charging_sessions import good
+from tests.support.demo import CHARGED, PLUG_TRUTH, good_outcome
+from tests.support.report_page import ReadPage
+
+ACCOUNTS = good_outcome().accounts
+
+
+def test_a_charge_that_is_stored_as_it_was_has_no_fault() -> None:
+    assert plug_faults(PLUG_TRUTH, [CHARGED], ACCOUNTS) == []
+
+
+@pytest.mark.parametrize(
+    ("sessions", "fault"),
+    [
+        ([], "one charge was sent, 0 are stored"),
+        ([CHARGED, CHARGED], "one charge was sent, 2 are stored"),
+        ([replace(CHARGED, outcome="cut")], "the charge was complete, cut is stored"),
+        ([replace(CHARGED, attempts=1)], "the charge took 2 attempts, 1 are stored"),
+        (
+            [replace(CHARGED, energy_vehicle_wh=29_600.0)],
+            "the charge was 29,800 Wh by the vehicle, 29,600 Wh is stored",
+        ),
+        (
+            [replace(CHARGED, energy_charger_wh=None)],
+            "the charge was 29,900 Wh by the charger, none is stored",
+        ),
+    ],
+)
+def test_each_thing_that_differs_is_a_sentence(sessions: list[Session], fault: str) -> None:
+    assert plug_faults(PLUG_TRUTH, sessions, ACCOUNTS) == [fault]
+
+
+def test_frames_that_were_not_read_and_frames_that_were_lost_are_faults() -> None:
+    accounts = {**ACCOUNTS, f"bus/{PLUG}/read": 100_774, f"frames/{PLUG}/lost/queue_overflow": 3}
+    accounts[f"frames/{PLUG}/decoded"] -= 4
+    assert plug_faults(PLUG_TRUTH, [CHARGED], accounts) == [
+        "plug: 100,775 frames were sent, 100,774 read",
+        "plug: 100,775 frames were sent, 100,771 decoded",
+        "plug: 3 frames were lost",
+    ]
+
+
+def test_the_log_is_replayed_fast_enough_to_be_through_before_the_run_is() -> None:
+    assert PLUG_TRUTH.duration_s / PLUG_TRUTH.speed(30.0) == pytest.approx(27.0)
+    assert PLUG_TRUTH.speed(1e6) == 1.0
+
+
+def test_the_table_is_indented_and_the_report_is_a_page(tmp_path: Path) -> None:
+    lines = session_table([good()]).splitlines()
+    assert [line[:5] for line in lines] == ["  #  ", "  1  "]
+    write_report(good(), tmp_path / "charge.html")
+    assert ReadPage((tmp_path / "charge.html").read_text("utf-8")).facts
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_report(good(), tmp_path / "gone" / "charge.html")
+
+
+def test_the_simulated_charge_has_one_reconnect_and_is_complete(tmp_path: Path) -> None:
+    truth: PlugTruth = simulate(tmp_path, seed=1, origin_ns=1_795_000_000_000_000_000)
+    assert (truth.attempts, truth.outcome) == (2, "complete")
+    assert len(truth.log.read_text("ascii").splitlines()) == truth.frames
+    assert truth.log.read_text("ascii").startswith("(1795000000.")
