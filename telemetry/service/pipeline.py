@@ -224,7 +224,7 @@ class Pipeline:
             self._flush(source)
         self._stampings[source] = stamping
         self._switch(stamping.base)
-        if source in self._live:
+        if source in self._live and self._stages.sessions.any:
             self._sessions.take(source, frames, stamping, self._stages.sessions, self._open)
         self._stages.process(frames, self._open, shift_ns=stamping.shift_ns)
 

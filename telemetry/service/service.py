@@ -245,7 +245,8 @@ class Service:
                 )
                 self._live_state.source_ended(item.source)
                 self._sources.ended(item.source)
-        self._pipeline.watch_silence(self._silent_sources())
+        if self._stages.sessions.any:
+            self._pipeline.watch_silence(self._silent_sources())
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
             self._next_gateway_s = now_s + self._config.gateway_every_s

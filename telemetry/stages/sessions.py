@@ -21,6 +21,11 @@ _MOST_HELD = 1000  # rows of a plug that wait for the time
 class Sessions(Protocol):
     """Those at all plugs that are followed. Rows and events go into `lines`, stamps plus `shift_ns`."""
 
+    @property
+    def any(self) -> bool:
+        """Whether anything is followed."""
+        ...
+
     def plugs_of(self, source: str) -> Sequence[str]:
         """The names of the plugs that are followed by frames of `source`; of none: by power alone."""
         ...
@@ -90,6 +95,8 @@ def hand_over_sessions(
 class NoSessions:
     """Nothing is followed."""
 
+    any = False
+
     def plugs_of(self, _source: str) -> Sequence[str]:
         return ()
 
@@ -135,6 +142,8 @@ class MadeWriter(Protocol):
 
 class FollowedSessions:
     """Those of a tracker."""
+
+    any = True
 
     def __init__(
         self, tracker: ChargingTracker, channels: Mapping[int, BoundChannel], writing: MadeWriter

@@ -33,6 +33,8 @@ SECOND_NS = 1_000_000_000
 class FakeSessions:
     """A session a source, which counts its frames. Each third frame writes its row again."""
 
+    any = True
+
     def __init__(self, sources: tuple[str, ...], replacing: LineBuffer | None = None) -> None:
         self.sources = sources
         self.replacing = replacing
