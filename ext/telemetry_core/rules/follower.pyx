@@ -468,23 +468,23 @@ cdef class Follower:
         cdef uint8_t phase = 0
         cdef bint is_begin = False
         cdef bint is_again = False
-        cdef bint is_sign = False
+        cdef uint64_t held = 0       # signs that the row has, as bits
         cdef bint is_alive = False
         for number in range(followed.signs.first, followed.signs.first + followed.signs.count):
             sign = &spec.signs[number]
             if self._holds(plug, sign, row, slots):
-                is_sign = True
+                held |= <uint64_t>1 << (number - followed.signs.first)
                 is_alive |= sign.kind != SIGN_DOUBT and sign.kind != SIGN_UNKNOWN
                 phase = max(phase, sign.phase)
                 is_begin |= sign.kind == SIGN_BEGIN
                 is_again |= sign.kind == SIGN_AGAIN
-        if not is_sign:
+        if not held:
             return
         if plug.is_open and is_alive:
             self._pass_time(plug_number, now_ns, phase, is_begin, is_again)
         for number in range(followed.signs.first, followed.signs.first + followed.signs.count):
             sign = &spec.signs[number]
-            if self._holds(plug, sign, row, slots):
+            if held >> (number - followed.signs.first) & 1:
                 self._act(plug_number, sign, row, slots, now_ns)
         if not (plug.is_open and is_alive):
             return
@@ -869,8 +869,8 @@ cdef class Follower:
         cdef Py_ssize_t number
         cdef bint is_shown = False
         for number in range(route.count):
-            if self.specs[self.spec_of_plug[route.plugs[number]]].records != NULL:
-                is_shown |= self.plugs[route.plugs[number]].is_open
+            if self.specs[self.spec_of_plug[route.plugs[number]]].records != NULL and self.plugs[route.plugs[number]].is_open:
+                is_shown = True
                 self._model_row(route.plugs[number], route.is_own[number], fields, row)
         for number in range(route.count):
             if self.specs[self.spec_of_plug[route.plugs[number]]].records == NULL:

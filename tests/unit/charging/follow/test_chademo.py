@@ -1,0 +1,42 @@
+"""CHAdeMO: sessions by the bits of messages that both ends send all the time."""
+
+from telemetry.charging.plan import ProtocolPlug
+from tests.support.plug import PlugBench
+
+
+def bench_of_a_charge(**stop: float) -> PlugBench:
+    """Ten seconds before charging, twenty of charging, and what ends it."""
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    for step in range(100):
+        bench.put("CHA102", step / 10, charging_enabled=int(step > 50), contactor_open=1)
+        bench.put("CHA109", step / 10, charging=0, stopped=1)
+    bench.put("CHA108", 10.0, available_voltage_v=500, available_current_a=120)
+    for step in range(200):
+        bench.put("CHA102", 10.0 + step / 10, charging_enabled=1, contactor_open=0)
+        bench.put("CHA109", 10.0 + step / 10, charging=1, stopped=0)
+        bench.measure("charger", 10.0 + step / 10, voltage_v=400.0, current_a=90.0)
+    name = "CHA109" if "stopped" in stop else "CHA102"
+    bench.put(name, 30.0, **stop)
+    return bench
+
+
+def test_a_stop_bit_that_is_set_before_charging_stops_nothing() -> None:
+    session = bench_of_a_charge(charging_enabled=0, fault_overtemperature=1).finish()
+    phases = [phase.phase for phase in session.phases]
+    assert phases == ["handshake", "configuration", "charging", "stopping"]
+    assert (session.outcome, session.stop_side) == ("stopped", "vehicle")
+    assert session.stop_reason == "fault_overtemperature"
+    assert (session.max_voltage_v, session.max_current_a) == (500.0, 120.0)
+
+
+def test_a_charger_that_stops_says_why_by_its_own_bits() -> None:
+    session = bench_of_a_charge(stopped=1, charger_malfunction=1, energized=1).finish()
+    assert (session.stop_side, session.stop_reason) == ("charger", "charger_malfunction")
+
+
+def test_an_open_contactor_after_the_stop_completes_it() -> None:
+    bench = bench_of_a_charge(charging_enabled=0)
+    bench.put("CHA102", 31.0, charging_enabled=0, contactor_open=1)
+    session = bench.finish()
+    assert (session.outcome, session.stop_reason) == ("complete", "unexplained")
+    assert session.edition is None
