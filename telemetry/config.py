@@ -18,6 +18,7 @@ from pathlib import Path
 
 from telemetry.charging.settings import ChargingSettings, read_charging
 from telemetry.errors import Faults
+from telemetry.rules.aggregate import Aggregate, read_aggregate
 from telemetry.rules.limits import Limit, read_limit
 from telemetry.rules.map_entry import MapEntry, read_map_entry
 from telemetry.rules.protect_entry import ProtectEntry, read_protect_entry
@@ -52,6 +53,7 @@ class Config:
     map: tuple[MapEntry, ...]
     protect: tuple[ProtectEntry, ...]
     limits: tuple[Limit, ...]
+    aggregates: tuple[Aggregate, ...]
     charging: ChargingSettings
 
 
@@ -66,7 +68,8 @@ def read_config(
 ) -> Config:
     """The same, from what the file holds: every key that there is is asked for here or below.
 
-    Errors of [[map]], [[protect]] and [[limit]] are reported all at once, with the first of the rest.
+    Errors of [[map]], [[protect]], [[limit]] and [[aggregate]] are reported all at once, with the first of
+    the rest.
     on_asked: see `TomlTable`.
     """
     top = TomlTable(document, environment, on_asked)
@@ -74,8 +77,9 @@ def read_config(
     map_entries = faults.each(read_map_entry, top.take_tables("map"))
     protect_entries = faults.each(read_protect_entry, top.take_tables("protect"))
     limits = faults.each(read_limit, top.take_tables("limit"))
+    aggregates = faults.each(read_aggregate, top.take_tables("aggregate"))
     with faults.gathered():
-        config = _read_rest(top, document, environment, map_entries, protect_entries, limits)
+        config = _read_rest(top, document, environment, map_entries, protect_entries, limits, aggregates)
         top.close()
     faults.raise_any()
     return config
@@ -88,6 +92,7 @@ def _read_rest(
     map_entries: tuple[MapEntry, ...],
     protect_entries: tuple[ProtectEntry, ...],
     limits: tuple[Limit, ...],
+    aggregates: tuple[Aggregate, ...],
 ) -> Config:
     top.take_texts("include")  # which `document` has put together already
     spool = top.take_table("spool")
@@ -109,6 +114,7 @@ def _read_rest(
         map=map_entries,
         protect=protect_entries,
         limits=limits,
+        aggregates=aggregates,
         charging=read_charging(
             top.take_table("charging"), top.take_table("cross_check"), top.take_tables("session")
         ),

@@ -83,7 +83,7 @@ def _text(name: str, meaning: str) -> Field:
 
 TAGS = {
     "vehicle": "the configured name of the vehicle; on every point",
-    "source": "the configured name of the bus or port that the data came from",
+    "source": "the configured name of the bus or port that the data came from; of an aggregate its own name",
     "pack": "the battery's identity; until one is known the configured slot (`main`)",
     "charger": "the configured inlet (`main` if none is named)",
     "code": "the event's word of the vocabulary below",
@@ -132,6 +132,13 @@ BATTERY = Measurement(
         _flag("balancing", "at least one cell is being balanced"),
         _number("protection_word", "the BMS's protection bits, raw"),
         _number("balance_word", "the BMS's balancing bits, raw"),
+        _number("packs_present", "of an aggregate: packs with a value of the last 10 s"),
+        _number("packs_total", "of an aggregate: all its packs"),
+        _number(
+            "alarm_level", "of an aggregate: worst alarm active in a pack, 0 none, 1 warning, 2 critical"
+        ),
+        _text("cell_min_pack", "of an aggregate: the pack that has the lowest cell"),
+        _text("cell_max_pack", "of an aggregate: the pack that has the highest cell"),
     ),
     notes=(
         "The four counters are the service's own, unless a `[[map]]` fills them: current and power over the"
@@ -143,6 +150,9 @@ BATTERY = Measurement(
         " `non_negative_difference()` in InfluxQL. `decode` counts with `--config` alone."
     ),
 )
+
+# Fields of `battery` that no pack has.
+OF_AGGREGATES = ("packs_present", "packs_total", "alarm_level", "cell_min_pack", "cell_max_pack")
 
 CELLS = Measurement(
     "cells",

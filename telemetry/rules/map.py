@@ -22,7 +22,15 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.map_spec import MapSpec
 
 from telemetry.errors import ConfigError, Faults
-from telemetry.model.measurements import CELLS, EVENT, MEASUREMENTS, Kind, Measurement, numbered_field
+from telemetry.model.measurements import (
+    CELLS,
+    EVENT,
+    MEASUREMENTS,
+    OF_AGGREGATES,
+    Kind,
+    Measurement,
+    numbered_field,
+)
 from telemetry.rules.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
 from telemetry.rules.signals import (
@@ -164,6 +172,8 @@ def _target(entry: MapEntry) -> _Target:
     fields = {field.name: field for field in measurement.fields}
     if field_name not in fields:
         raise ConfigError(f'{name} has no field "{field_name}"', where=where, hint=choice(field_name, fields))
+    if field_name in OF_AGGREGATES:
+        raise ConfigError(f"{entry.to} is of an aggregate alone", where=where, hint="see [[aggregate]]")
     is_text = fields[field_name].kind is Kind.TEXT
     if entry.values and not is_text:
         raise ConfigError(f"are words, and {entry.to} is not a text", where=entry.where.key("values"))

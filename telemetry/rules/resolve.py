@@ -7,8 +7,10 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.map_spec import MapSpec
 
 from telemetry.errors import Faults
+from telemetry.rules.aggregate import Aggregate, banks, with_banks
 from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.alarms import Alarm
+from telemetry.rules.bank import Bank
 from telemetry.rules.limits import Limit, limit_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
@@ -21,6 +23,7 @@ class Modelling:
 
     map: MapSpec | None
     alarms: tuple[Alarm, ...]
+    banks: tuple[Bank, ...] = ()
 
 
 def model(
@@ -28,8 +31,11 @@ def model(
     limits: Sequence[Limit],
     spec: PlanSpec,
     counting: Counting | None = None,
+    aggregates: Sequence[Aggregate] = (),
 ) -> Modelling:
-    """Resolve `entries` and `limits` for the messages of `spec`. Raises ConfigError, of all entries at once.
+    """Resolve `entries`, `limits` and `aggregates` for the messages of `spec`.
+
+    Raises ConfigError, of all entries at once.
 
     `counting` of charge and energy is the service's; None: no counters.
     """
@@ -40,4 +46,8 @@ def model(
         alarms = mapped_alarms(entries, spec)
     faults.raise_any()  # limits are on what is mapped
     mapping = found if found.targets else None
-    return Modelling(mapping, (*alarms, *limit_alarms(limits, mapping)))
+    of_limits = limit_alarms(limits, mapping)
+    found_banks = banks(aggregates, mapping, spec)
+    if mapping is not None and found_banks:
+        mapping = with_banks(mapping, found_banks)
+    return Modelling(mapping, (*alarms, *of_limits), found_banks)

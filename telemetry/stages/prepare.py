@@ -60,6 +60,7 @@ class Composition:
             output=output,
             rows_to=rows_to,
             charging=self._charging(vin_key),
+            banks=self.modelling.banks,
         )
 
     def _charging(self, vin_key: VinKey) -> ChargingPlan | None:
@@ -111,7 +112,7 @@ def compose(config: Config) -> Composition:
     loaded = load_whole_plan(config)
     entries = map_entries(config)
     protected = protect(loaded.spec, config.protect)
-    modelling = model(entries, config.limits, protected.spec, counting(config))
+    modelling = model(entries, config.limits, protected.spec, counting(config), config.aggregates)
     return Composition(config, loaded, entries, protected, modelling)
 
 

@@ -18,6 +18,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.charging.plan import ChargingPlan
 from telemetry.ledger import add
 from telemetry.rules.alarms import Alarm
+from telemetry.rules.bank import Bank
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
 from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.stages.binding import Binding, BoundChannel
@@ -54,6 +55,7 @@ class Stages:
         events_last: bool = False,
         rows_to: RowSink | None = None,
         charging: ChargingPlan | None = None,
+        banks: Sequence[Bank] = (),
     ) -> None:
         """See `Writing`."""
         self.schema = Schema(plan.records + (mapping.records if mapping else ()))
@@ -75,6 +77,7 @@ class Stages:
             events_last=events_last,
             rows_to=rows_to,
             charging=charging,
+            banks=banks,
         )
         self._unmatched = self.decoding.unmatched(MOST_UNMATCHED)
         self._unmatched.is_counting = False

@@ -41,6 +41,8 @@ def _hand_over_alarms(old: Writing, new: Writing, channel: BoundChannel, lines: 
     for alarm in old.watcher.standing(number):
         if alarm.rule in heirs and new.watcher is not None:
             new.watcher.carry_on(number, heirs[alarm.rule], alarm.seen_ns)
+            if new.banks is not None:
+                new.banks.carry_on(number, heirs[alarm.rule])
         else:
             old.write_event(*old.alarm_events.last(alarm, channel.binding.tag), lines)
     heirs = successors(before, watched, same_limit=True)

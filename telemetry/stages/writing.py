@@ -18,7 +18,7 @@ from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.rules.reducer import Reducer
 from telemetry_core.rules.senders import SenderFinding, Senders
-from telemetry_core.rules.watcher import Watcher
+from telemetry_core.rules.watcher import Transition, Watcher
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
@@ -32,15 +32,17 @@ from telemetry.ledger import add
 from telemetry.model.event_codes import EVENT_CODES, FIRST_OF_CHARGING
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
-from telemetry.model.measurements import EVENT
+from telemetry.model.measurements import BATTERY, EVENT
 from telemetry.model.point import line as point_line
 from telemetry.model.point import tag_set
 from telemetry.rules.alarms import Alarm, AlarmEvents
+from telemetry.rules.bank import Bank
 from telemetry.rules.counted_fields import counted_fields
 from telemetry.rules.missing_pages import MissingPages, Report
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
 from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.rules.senders import account_name, finding_event, judged_records
+from telemetry.stages.banks import BankRow, Banks
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.row_sink import RowSink
@@ -116,9 +118,11 @@ class Writing:
         events_last: bool = False,
         rows_to: RowSink | None = None,
         charging: ChargingPlan | None = None,
+        banks: Sequence[Bank] = (),
     ) -> None:
         """mapping: None when nothing is mapped; events_last: after all rows that are written at a time;
-        rows_to: takes rows and events in place of the lines, which stay empty; charging: what is followed.
+        rows_to: takes rows and events in place of the lines, which stay empty; charging: what is followed;
+        banks: which `mapping` has tag sets for.
 
         ConfigError if `reduce` names a measurement that there is not, or `send` messages.
         """
@@ -134,6 +138,7 @@ class Writing:
         self.watcher = Watcher(schema, [alarm.rule for alarm in alarms]) if alarms else None
         self.alarms = tuple(alarms)
         self.alarm_events = AlarmEvents(alarms)
+        self.banks = Banks(schema, banks, mapping, alarms) if mapping and banks else None
         self._followed = FollowedPlugs(schema, charging, vehicle) if charging else None
         self._events_last = events_last
         self._made_here = Counter[str]()  # points that no row gave, by measurement
@@ -213,6 +218,8 @@ class Writing:
         if self.watcher is not None:
             own = 1 + len(channel.senders)
             self.watcher.bind(number, binding.bus, channel.own, channel.modelled, own)
+        if self.banks is not None:
+            self.banks.bind(number, channel.modelled)
         if self._followed is not None:
             self._followed.bind(number, binding.bus, binding.tag, channel.modelled, channel.map_tags)
         if self._observer is not None:
@@ -248,18 +255,31 @@ class Writing:
             samples = _through(self.mapper.map, samples, self._mapped)
         if self._observer is not None:
             self._observer.observe(frames, samples)
-        made = [Made(row, time_ns, event) for row, event, time_ns in self._reports(samples)]
+        transitions = self.watcher.watch(samples) if self.watcher is not None else []
+        reports = self._reports(transitions)
+        made: list[Made | BankRow] = [Made(row, time_ns, event) for row, event, time_ns in reports]
         if self._followed is not None:
             made += self._followed.tracker.follow(samples)
-            made.sort(key=lambda one: one.row)
+        if self.banks is not None:
+            made += self.banks.follow(samples, transitions)
+        made.sort(key=lambda one: one.row)
         if not made:
             self._reduce(samples, lines)
             return
         *parts, rest = samples.split([len(samples) if self._events_last else one.row + 1 for one in made])
         for part, one in zip(parts, made, strict=True):
             self._reduce(part, lines)
-            self.write_made((one,), lines)
+            if isinstance(one, BankRow):
+                self._write_bank(one.samples, lines)
+            else:
+                self._write_made(one, lines)
         self._reduce(rest, lines)
+
+    def _write_bank(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        if self._observer is not None:
+            self._observer.observe(NO_FRAMES, samples)
+        self._made_here[BATTERY.name] += len(samples)
+        self._reduce(samples, lines)
 
     def finish(self, lines: LineBuffer, end_ns: int, *, shift_ns: int = 0) -> None:
         """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds."""
@@ -301,10 +321,10 @@ class Writing:
             into.append(point_line(row.measurement, row.tags, row.fields, row.time_ns), row.time_ns)
         self._made_here[row.measurement] += 1
 
-    def _reports(self, samples: SampleBatch) -> list[Report]:
-        """The events that these rows make, in the order of the rows."""
+    def _reports(self, transitions: Iterable[Transition]) -> list[Report]:
+        """The events that the last rows made, in the order of the rows. transitions: of alarms in them."""
         reports: list[Report] = []
-        for one in self.watcher.watch(samples) if self.watcher is not None else ():
+        for one in transitions:
             reports.append((one.row, *self.alarm_events.of(one, self.channels[one.channel].binding.tag)))
         notices = self.mapper.notices() if self.mapper is not None else ()
         if notices and self._missing_pages is not None:
@@ -377,6 +397,8 @@ class Writing:
         for channel in self.of(source):
             if self.watcher is not None:
                 self.watcher.forget(channel.number)
+            if self.banks is not None:
+                self.banks.forget(channel.number)
             if self.senders is not None:
                 self.senders.forget(channel.number)
 

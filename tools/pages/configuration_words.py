@@ -325,6 +325,13 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "pack": _words("the tag `pack` of the rows that are meant", "all"),
         "charger": _words("the tag `charger` of the rows that are meant", "all"),
     },
+    "aggregate": {
+        "pack": _words("the tag `pack` of the aggregate, and its tag `source`; no other pack has it"),
+        "parallel": _words(
+            "the packs, two at least, each once; or aggregates that stand above", "one of the two"
+        ),
+        "series": _words("likewise", "one of the two"),
+    },
 }
 
 # Has of each table an entry with what it needs alone.
@@ -376,6 +383,10 @@ counter = "Counter"
 field = "cells.v*"
 above = 4.2
 code = "cell_overvoltage"
+
+[[aggregate]]
+pack = "house"
+parallel = ["left", "right"]
 """
 
 # Has every table, and every key that is asked for only beside another one.
@@ -466,4 +477,8 @@ data_id = 0x123
 field = "cells.v*"
 above = 4.2
 code = "cell_overvoltage"
+
+[[aggregate]]
+pack = "house"
+parallel = ["left", "right"]
 """

@@ -186,6 +186,17 @@ cdef class SampleBatch:
             yield self.row_at(at)
             at += self.schema.records[(<RowHead*>(self.words + at)).record].row_words
 
+    def rows_of(self, uint32_t record):
+        """Yield each row of `record`, and its number among all rows; the others cost no Python object."""
+        cdef size_t at = 0
+        cdef Py_ssize_t number
+        cdef uint32_t found
+        for number in range(self.rows):
+            found = (<RowHead*>(self.words + at)).record
+            if found == record:
+                yield number, self.row_at(at)
+            at += self.schema.records[found].row_words
+
     cdef object row_at(self, size_t at):
         cdef uint64_t* row = self.words + at
         cdef RowHead* head = <RowHead*>row

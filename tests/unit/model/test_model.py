@@ -30,7 +30,10 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "data-model.md"
 
 # Numbers that have no unit: counts, numbers of things, raw words.
 UNITLESS = {
-    "battery": {"cell_min_index", "cell_max_index", "cycles", "protection_word", "balance_word"},
+    "battery": {
+        *("cell_min_index", "cell_max_index", "cycles", "protection_word", "balance_word"),
+        *("packs_present", "packs_total", "alarm_level"),
+    },
     "charging_session": {"attempts"},
     "charging_phase": {"attempt"},
     "event": {"level"},

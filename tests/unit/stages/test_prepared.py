@@ -51,6 +51,24 @@ def test_what_is_protected_is_resolved_or_refused_with_its_key(tmp_path: Path) -
         prepare(load_config(file, {}))
 
 
+def test_a_bank_is_made_of_packs_of_the_configuration_or_refused_with_its_key(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    packs = "".join(
+        f'[[serial]]\nname = "{pack}"\nport = "/dev/{pack}"\nprotocol = "jbd"\npack = "{pack}"\n'
+        for pack in ("front", "rear")
+    )
+    bank = '[[aggregate]]\npack = "house"\nparallel = ["front", "rear"]\n'
+    file.write_text(CONFIG.format(databases=VEHICLE_DBC) + packs + bank)
+    prepared = prepare(load_config(file, {}))
+    assert [each.packs for each in prepared.composition.modelling.banks] == [("front", "rear")]
+    file.write_text(CONFIG.format(databases=VEHICLE_DBC) + packs + bank.replace('"rear"', '"raer"'))
+    with pytest.raises(
+        ConfigError, match=r'toml:26: aggregate\[0\]\.parallel: no source .*"raer".*"rear"'
+    ) as caught:
+        prepare(load_config(file, {}))
+    assert caught.value.exit_code == 78
+
+
 def test_a_database_that_cannot_be_read_is_refused_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "broken.dbc").write_text("BO_ nonsense")
     (tmp_path / "gateway.toml").write_text(CONFIG.format(databases="broken.dbc"))

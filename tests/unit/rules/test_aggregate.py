@@ -1,0 +1,112 @@
+"""`[[aggregate]]` is resolved against what is mapped, or refused in one line."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from telemetry.errors import ConfigError
+from telemetry.rules.aggregate import Aggregate, read_aggregate
+from telemetry.rules.bank import Bank
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.resolve import Modelling, model
+from telemetry.toml_table import TomlTable
+from tests.support.plan_specs import Signal, plan
+
+PLAN = plan({bus: {"Pack": {"SoC": Signal()}, "Cells": {"V1": Signal()}} for bus in ("can0", "can1")})
+ENTRIES = [
+    MapEntry("Pack.SoC", "battery.soc_pct", pack="front", bus="can0"),
+    MapEntry("Pack.SoC", "battery.soc_pct", pack="rear", bus="can1"),
+    MapEntry("Cells.V1", "cells.v1", pack="roof", bus="can1"),
+    MapEntry("Pack.SoC", "charger.voltage_v", charger="inlet", bus="can1"),
+    MapEntry("Pack.SoC", "battery.soh_pct", pack="both"),
+]
+
+
+def resolved(*aggregates: Aggregate) -> Modelling:
+    return model(ENTRIES, (), PLAN, aggregates=aggregates)
+
+
+def refused(*aggregates: Aggregate) -> str:
+    with pytest.raises(ConfigError) as caught:
+        resolved(*aggregates)
+    assert caught.value.exit_code == 78
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def parallel(pack: str, *members: str) -> Aggregate:
+    return Aggregate(pack, True, members)
+
+
+def test_a_bank_has_the_packs_of_several_buses_and_a_tag_set_of_its_own() -> None:
+    found = resolved(parallel("house", "front", "roof"), Aggregate("all", False, ("house", "rear")))
+    house = Bank("house", True, ("front", "roof"))
+    assert found.banks == (house, Bank("all", False, (house, "rear")))
+    assert found.map is not None
+    assert found.map.tag_sets[-2:] == ({"pack": "house", "source": "house"}, {"pack": "all", "source": "all"})
+
+
+def test_a_pack_that_no_source_fills_is_refused_with_the_nearest_name() -> None:
+    text = refused(parallel("house", "front", "reer"))
+    assert text == 'aggregate[0].parallel: no source fills the pack "reer" (did you mean "rear"?)'
+    assert 'no source fills the pack "inlet"' in refused(parallel("house", "front", "inlet"))
+
+
+def test_an_aggregate_is_made_of_those_above_it() -> None:
+    text = refused(parallel("all", "house", "rear"), parallel("house", "front", "roof"))
+    assert 'no source fills the pack "house"' in text
+
+
+def test_a_pack_twice_is_refused() -> None:
+    assert 'the pack "front" is in "house" already' in refused(parallel("house", "front", "front"))
+    text = refused(parallel("house", "front", "roof"), parallel("other", "front", "rear"))
+    assert 'the pack "front" is in "house" already' in text
+
+
+def test_a_name_that_is_taken_is_refused() -> None:
+    assert 'aggregate[0].pack: the pack name "rear" is taken' in refused(parallel("rear", "front", "roof"))
+    text = refused(parallel("house", "front", "roof"), parallel("house", "rear", "both"))
+    assert 'the pack name "house" is taken' in text
+
+
+def test_a_pack_of_two_buses_is_refused() -> None:
+    text = refused(parallel("house", "front", "both"))
+    assert 'the pack "both" is filled by can0 and can1' in text
+
+
+def test_without_a_map_no_pack_is_there() -> None:
+    with pytest.raises(ConfigError, match='no source fills the pack "front"'):
+        model((), (), PLAN, aggregates=[parallel("house", "front", "rear")])
+
+
+def test_fields_of_aggregates_are_not_mapped() -> None:
+    for field in ("packs_present", "cell_min_pack"):
+        with pytest.raises(ConfigError, match=f"{field} is of an aggregate alone"):
+            model([MapEntry("Pack.SoC", f"battery.{field}", values={0: "a"})], (), PLAN)
+
+
+def read(tmp_path: Path, keys: str) -> Aggregate:
+    (tmp_path / "a.toml").write_text(f"[[aggregate]]\n{keys}\n")
+    return read_aggregate(TomlTable.load(tmp_path / "a.toml").take_tables("aggregate")[0])
+
+
+def test_a_table_names_its_packs_in_parallel_or_in_series(tmp_path: Path) -> None:
+    one = read(tmp_path, 'pack = "house"\nseries = ["a", "b"]')
+    assert (one.pack, one.is_parallel, one.members) == ("house", False, ("a", "b"))
+    assert read(tmp_path, 'pack = "house"\nparallel = ["a", "b"]').is_parallel
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ('pack = "house"', "in one of parallel and series"),
+        ('pack = "house"\nparallel = ["a", "b"]\nseries = ["c", "d"]', "in one of parallel and series"),
+        ('pack = "house"\nseries = ["a"]', "aggregate[0].series: one pack alone"),
+        ('series = ["a", "b"]', "aggregate[0].pack: is missing"),
+        ('pack = "house"\nparalel = ["a", "b"]\nseries = ["c", "d"]', "did you mean parallel?"),
+    ],
+)
+def test_a_table_that_makes_no_sense_is_one_line(tmp_path: Path, keys: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        read(tmp_path, keys)
