@@ -1,7 +1,8 @@
 """CHAdeMO: who says what by which bits. Both ends send all of their messages all the time.
 
 Sources: public notes on IEEE 2030.1.1-2021, and open implementations of both ends; bits agree in two or more.
-`stopped` of the charger is also set until charging begins, so it is a stop only after that.
+`stopped` of the charger is also set until charging begins, in some frames together with `charging`. So
+charging has begun when `stopped` is no longer set. A start that fails ends with `charger_malfunction`.
 """
 
 from telemetry_core.rules.follow_spec import FollowedPhase, Side, SignKind, Tell
@@ -33,7 +34,26 @@ CHADEMO = FollowTable(
         SignEntry("108", "CHA108", _CHARGER, _HANDSHAKE),
         SignEntry("109", "CHA109", _CHARGER, _HANDSHAKE),
         SignEntry("102 enabled", "CHA102", _VEHICLE, _CONFIGURATION, when=("charging_enabled", 1)),
-        SignEntry("109 charging", "CHA109", _CHARGER, _CHARGING, when=("charging", 1), to_phase=_CHARGING),
+        SignEntry(
+            "109 charging",
+            "CHA109",
+            _CHARGER,
+            _CHARGING,
+            when=("charging", 1),
+            zeros=("stopped",),
+            to_phase=_CHARGING,
+        ),
+        SignEntry(
+            "109 fails to start",
+            "CHA109",
+            _CHARGER,
+            _STOPPING,
+            SignKind.STOP,
+            when=("charger_malfunction", 1),
+            reasons=_CHARGER_STATES,
+            from_phase=_CONFIGURATION,
+            to_phase=_CONFIGURATION,
+        ),
         SignEntry(
             "102 stops",
             "CHA102",
@@ -54,7 +74,15 @@ CHADEMO = FollowTable(
             reasons=_CHARGER_STATES,
             from_phase=_CHARGING,
         ),
-        SignEntry("102 opened", "CHA102", _VEHICLE, _ENDED, when=("contactor_open", 1), from_phase=_STOPPING),
+        SignEntry(
+            "102 opened",
+            "CHA102",
+            _VEHICLE,
+            _ENDED,
+            when=("contactor_open", 1),
+            from_phase=_STOPPING,
+            unless="109 fails to start",
+        ),
     ),
     tells={"CHA108": Tell.CHANGES},
 )

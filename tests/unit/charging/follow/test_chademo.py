@@ -1,7 +1,11 @@
 """CHAdeMO: sessions by the bits of messages that both ends send all the time."""
 
+import pytest
+
 from telemetry.charging.plan import ProtocolPlug
 from tests.support.plug import PlugBench
+
+_MALFUNCTIONS = ("charger_malfunction", "system_malfunction")
 
 
 def bench_of_a_charge(**stop: float) -> PlugBench:
@@ -40,3 +44,26 @@ def test_an_open_contactor_after_the_stop_completes_it() -> None:
     session = bench.finish()
     assert (session.outcome, session.stop_reason) == ("complete", "unexplained")
     assert session.edition is None
+
+
+def test_a_stop_bit_that_stays_set_for_some_frames_of_charging_stops_nothing() -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    bench.put("CHA102", 0.0, charging_enabled=1)
+    for step in range(100):
+        bench.put("CHA109", step / 10, charging=1, stopped=int(step < 3))
+    bench.put("CHA109", 10.0, charging=1, stopped=1)
+    session = bench.finish()
+    assert [phase.phase for phase in session.phases] == ["handshake", "configuration", "charging", "stopping"]
+    assert session.charging_s == pytest.approx(9.7)
+    assert session.stop_side == "charger"
+
+
+def test_a_start_that_fails_is_a_stop_by_the_charger_that_no_open_contactor_completes() -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    for step in range(20):
+        bench.put("CHA102", step / 10, charging_enabled=int(step > 5), contactor_open=1)
+        bench.put("CHA109", step / 10, charging=0, stopped=1, **dict.fromkeys(_MALFUNCTIONS, int(step > 10)))
+    session = bench.finish(60.0)
+    assert [phase.phase for phase in session.phases] == ["handshake", "configuration", "stopping"]
+    assert (session.outcome, session.stop_side) == ("stopped", "charger")
+    assert session.stop_reason == "charger_malfunction,system_malfunction"
