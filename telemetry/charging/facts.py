@@ -25,6 +25,7 @@ BATTERY_TYPES = {
     8: "LTO",
     255: "other",
 }
+_PADDED_A = -400.0  # a current of which only zeros have been sent
 _CHINA = timezone(timedelta(hours=8))
 _FEW_DIGITS = 0xFFFFFF00  # a charger of 2011 has one byte, and fills the others
 
@@ -77,7 +78,7 @@ def _cml(values: Values, _: int) -> Facts:
     return {
         "max_voltage_v": values.get("max_voltage_v"),
         "max_current_a": None if current_a is None else abs(current_a),
-        "has_short_cml": "min_current_a" not in values,
+        "has_short_cml": values.get("min_current_a", _PADDED_A) == _PADDED_A,
     }
 
 

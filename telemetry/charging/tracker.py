@@ -273,6 +273,7 @@ class ChargingTracker:
         now.failed_before = now.failed_before or bool(now.words)
         now.words = []
         now.has_charged = False
+        now.facts.pop("end_soc_pct", None)  # by an end that was none
         self._close_phase(plug, told.time_ns)
         yield from self._phase_rows(plug, told, closed=True)
         now.phase = 0
@@ -386,7 +387,8 @@ class ChargingTracker:
                 yield told.time_ns, self._verdict(plug, verdict)
         session = self._session(plug, told, End(told.number))
         if session.outcome == "cut":
-            yield told.time_ns, self._event(plug, "charging_cut", "the bus fell silent")
+            why = "the next session begins" if told.number == End.NEXT else "the bus fell silent"
+            yield told.time_ns, self._event(plug, "charging_cut", why)
         yield from self._phase_rows(plug, told, closed=True, session=session)
         yield session.start_ns, session
         self.finished.append(session)

@@ -224,6 +224,8 @@ cdef class Follower:
     cdef void _pass_time(self, Py_ssize_t plug_number, int64_t now_ns, uint8_t phase, bint is_begin,
                          bint is_again) noexcept nogil
     cdef void _skip(self, Plug* plug, int64_t now_ns) noexcept nogil
+    cdef bint _is_next_attempt(self, const Plug* plug, const Spec* spec, const PackedSign* sign,
+                               int64_t now_ns) noexcept nogil
     cdef void _pause(self, Py_ssize_t plug_number, const PackedSign* sign, int64_t now_ns) noexcept nogil
     cdef void _clear(self, Plug* plug, int64_t now_ns) noexcept nogil
     cdef void _end_window(self, Py_ssize_t plug_number, int64_t now_ns) noexcept nogil

@@ -121,6 +121,11 @@ cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
     return memory
 
 
+cdef inline int64_t _heard_at(int64_t now_ns) noexcept nogil:
+    """A stamp that is kept: 0 stands for never."""
+    return now_ns if now_ns else 1
+
+
 cdef inline double _max(double known, double value) noexcept nogil:
     return value if not known >= value else known
 
@@ -561,7 +566,7 @@ cdef class Follower:
                     change.has_row = True
                     change.side = sign.side
                     change.number = sign.number
-            plug.unknown_ns[sign.side] = now_ns
+            plug.unknown_ns[sign.side] = _heard_at(now_ns)
             return
         for number in range(sign.reason_count):
             if has_field(row, sign.first_reason + number) and slots[sign.first_reason + number] == 1:
@@ -573,14 +578,13 @@ cdef class Follower:
         elif sign.kind == SIGN_AGAIN and plug.is_open:
             if plug.has_error:
                 if not plug.again_ns:
-                    plug.again_ns = now_ns
+                    plug.again_ns = _heard_at(now_ns)
                 return
             if plug.phase >= PHASE_CHARGING:
                 self._end(plug_number, END_NEXT, plug.last_ns)
             elif plug.phase == PHASE_CONFIGURATION:
                 self._next_attempt(plug_number, now_ns)
-        elif (sign.phase == PHASE_RECOGNITION and plug.has_error and sign.kind == SIGN_HEARD
-              and (plug.again_ns or plug.phase > PHASE_RECOGNITION)):
+        elif plug.has_error and sign.kind == SIGN_HEARD and self._is_next_attempt(plug, spec, sign, now_ns):
             self._next_attempt(plug_number, plug.again_ns if plug.again_ns else now_ns)
         if plug.phase < sign.from_phase or (plug.is_open and plug.phase > sign.to_phase):
             return
@@ -591,15 +595,15 @@ cdef class Follower:
                 return
             self._open(plug_number, now_ns)
         if sign.slot >= 0 and (sign.is_last or not plug.heard_ns[sign.slot]):
-            plug.heard_ns[sign.slot] = now_ns if now_ns else 1
+            plug.heard_ns[sign.slot] = _heard_at(now_ns)
         if sign.phase > plug.phase:
             self._enter(plug_number, sign.phase, now_ns)
         if sign.kind == SIGN_ERROR:
-            if plug.error_ns and 0 <= now_ns - plug.error_ns <= spec.same_error_ns:
+            if plug.error_ns and 0 <= _heard_at(now_ns) - plug.error_ns <= spec.same_error_ns:
                 plug.again_ns = 0
-                plug.error_ns = now_ns
+                plug.error_ns = _heard_at(now_ns)
                 return
-            plug.error_ns = now_ns
+            plug.error_ns = _heard_at(now_ns)
             plug.again_ns = 0
             plug.has_error = True
             plug.window_is_charging = False
@@ -626,6 +630,14 @@ cdef class Follower:
             change.number = sign.number
             change.side = sign.side
             change.bits = bits
+
+    cdef bint _is_next_attempt(self, const Plug* plug, const Spec* spec, const PackedSign* sign,
+                               int64_t now_ns) noexcept nogil:
+        """Return whether a sign after an error shows the next attempt, though the one that begins it may be lost."""
+        if sign.phase == PHASE_RECOGNITION:
+            return plug.again_ns or plug.phase > PHASE_RECOGNITION
+        return (sign.phase == PHASE_CONFIGURATION and plug.phase > PHASE_CONFIGURATION
+                and now_ns - plug.error_ns > spec.same_error_ns)
 
     cdef void _pause(self, Py_ssize_t plug_number, const PackedSign* sign, int64_t now_ns) noexcept nogil:
         cdef Plug* plug = &self.plugs[plug_number]
@@ -694,6 +706,8 @@ cdef class Follower:
         plug.window_is_charging = False
         if phase != PHASE_CHARGING:
             plug.pauses = 0
+        if phase == PHASE_CONFIGURATION and not plug.has_error:
+            plug.error_ns = 0  # an error from here on is a new one, even where all stamps are equal
         change = self._tell(plug_number, TOLD_PHASE, now_ns)
         if change != NULL:
             change.number = phase

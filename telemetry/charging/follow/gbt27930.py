@@ -16,7 +16,7 @@ _CHARGING = FollowedPhase.CHARGING
 _STOPPING = FollowedPhase.STOPPING
 _ENDED = FollowedPhase.ENDED
 _READY = 0xAA
-_PAUSE, _RESUME = SignKind.PAUSE, SignKind.RESUME
+_PAUSE, _RESUME, _OLD = SignKind.PAUSE, SignKind.RESUME, SignKind.OLD
 _BSM_STATES = (
     "cell_voltage_state",
     "soc_state",
@@ -87,11 +87,12 @@ GBT27930 = FollowTable(
         SignEntry("CRM", "CRM", _CHARGER, _RECOGNITION, SignKind.AGAIN, when=("recognition", 0)),
         SignEntry("CRM(AA)", "CRM", _CHARGER, _RECOGNITION, when=("recognition", _READY)),
         SignEntry("BRM", "BRM", _VEHICLE, _RECOGNITION),
-        SignEntry("BRM of 2011", "BRM", _VEHICLE, kind=SignKind.OLD, when=("version_minor", 0)),
+        SignEntry("BRM of 2011", "BRM", _VEHICLE, kind=_OLD, when=("version_minor", 0)),
         SignEntry("BCP", "BCP", _VEHICLE, _CONFIGURATION),
         SignEntry("CTS", "CTS", _CHARGER, _CONFIGURATION),
         SignEntry("CML", "CML", _CHARGER, _CONFIGURATION),
-        SignEntry("CML of 2011", "CML", _CHARGER, kind=SignKind.OLD, lacks="min_current_a", unless="CHM"),
+        SignEntry("CML of 2011", "CML", _CHARGER, kind=_OLD, lacks="min_current_a", unless="CHM"),
+        SignEntry("CML of 2011, padded", "CML", _CHARGER, kind=_OLD, when=("min_current_a", 0), unless="CHM"),
         SignEntry("BRO", "BRO", _VEHICLE, _CONFIGURATION),
         SignEntry("BRO(AA)", "BRO", _VEHICLE, _CONFIGURATION, when=("ready", _READY)),
         SignEntry("CRO", "CRO", _CHARGER, _CONFIGURATION),

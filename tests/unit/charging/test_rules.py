@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry.charging.session import Phase
-from tests.support.plug import START_NS, PlugBench
+from tests.support.plug import READY, START_NS, PlugBench
 
 
 def phases(session_phases: tuple[Phase, ...]) -> list[tuple[int, str]]:
@@ -272,3 +272,72 @@ def test_the_records_of_a_session_grow_no_more_than_their_lists_allow() -> None:
     session = bench.finish()
     assert len(session.errors) == len(session.phases) == 400
     assert session.attempts == 1001
+
+
+def test_a_configuration_after_an_error_is_the_next_attempt_where_the_recognition_is_lost() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BEM", 5.0, ccs_timeout=1)
+    bench.put("BCP", 8.0, soc_pct=500)
+    bench.charge(9.0, 10.0)
+    bench.stop(11.0)
+    session = bench.finish()
+    assert (session.outcome, session.stop_side, session.attempts) == ("complete", "vehicle", 2)
+
+
+def test_what_is_configured_beside_the_error_is_no_next_attempt() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BEM", 5.0, ccs_timeout=1)
+    bench.put("CRO", 5.9, ready=READY)
+    assert bench.finish().attempts == 1
+
+
+@pytest.mark.parametrize("before_s", [0.0, -START_NS / 1e9])
+def test_each_attempt_has_its_error_where_all_stamps_are_equal(before_s: float) -> None:
+    bench = PlugBench()
+    bench.put("CRM", before_s, recognition=0)
+    for _ in range(3):
+        bench.put("BEM", before_s, crm_aa_timeout=1)
+        bench.put("CRM", before_s, recognition=0)
+    bench.put("BRM", before_s, version_minor=1)
+    bench.put("BCP", before_s, soc_pct=500)
+    for _ in range(3):
+        bench.put("BEM", before_s, cts_cml_timeout=1)
+    session = bench.finish()
+    errors = [(error.attempt, error.what) for error in session.errors]
+    assert errors == [(1, "crm_aa_timeout"), (2, "cts_cml_timeout")]
+    assert (session.outcome, session.stop_reason) == ("error", "cts_cml_timeout")
+
+
+@pytest.mark.parametrize("chm", [False, True])
+def test_limits_padded_with_zeros_are_those_of_2011_unless_a_handshake_has_been_heard(chm: bool) -> None:
+    bench = PlugBench()
+    if chm:
+        bench.put("CHM", 0.0, version_minor=1)
+    bench.put("CML", 1.0, max_current_a=2800, min_current_a=0)
+    bench.put("CCS", 2.0, permitted=0)
+    bench.put("CCS", 3.0, permitted=0)
+    session = bench.finish()
+    assert (session.edition, session.paused_s) == (("2015", 1.0) if chm else ("2011", 0.0))
+
+
+def test_the_state_of_charge_at_an_end_that_was_none_is_not_that_at_the_end() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BST", 5.0, soc_reached=1)
+    bench.put("BSD", 5.1, soc_pct=49)
+    bench.put("BEM", 15.2, csd_timeout=1)
+    bench.recognise(17.0)
+    bench.charge(18.0, 20.0, soc_pct=51.0)
+    assert bench.finish().end_soc_pct == 51.0
+
+
+@pytest.mark.parametrize(("again", "why"), [("CHM", "the next session begins"), ("", "the bus fell silent")])
+def test_a_cut_session_says_whether_the_next_one_or_silence_has_cut_it(again: str, why: str) -> None:
+    bench = PlugBench()
+    bench.begin()
+    if again:
+        bench.put(again, 5.0)
+    bench.finish(30.0)
+    assert bench.events("charging_cut") == [why]
