@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from telemetry import __version__
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources
 from telemetry.live.troubles import WELL
+from telemetry.web.value_metrics import value_metrics
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 PREFIX = "nev_telemetry_"
@@ -46,10 +47,10 @@ _GAUGES = (
 _PROCESS = ProcessCollector(registry=None)  # it reads the time of the boot once
 
 
-def exposition(status: Status) -> bytes:
+def exposition(status: Status, *, with_values: bool = False) -> bytes:
     """The text of a scrape, of the status of one moment."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(StatusCollector(status))
+    registry.register(StatusCollector(status, with_values=with_values))
     registry.register(_PROCESS)
     return generate_latest(registry)
 
@@ -57,8 +58,9 @@ def exposition(status: Status) -> bytes:
 class StatusCollector(Collector):
     """Makes the metrics of one status."""
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, *, with_values: bool) -> None:
         self._status = status
+        self._with_values = with_values
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
@@ -83,6 +85,8 @@ class StatusCollector(Collector):
             "Cycles of cell pages that were not complete.",
             gauges["incomplete_cycles"],
         )
+        if self._with_values:
+            yield from value_metrics(PREFIX, self._status["live"])
 
     def _bus_and_frames(self) -> Iterator[Metric]:
         accounts = self._status["accounts"]

@@ -67,7 +67,7 @@ class WebServer:
 
     def __init__(self, settings: WebSettings, views: Views, clock: Clock) -> None:
         self._settings = settings
-        self.site = Site(views, clock, settings.names)
+        self.site = Site(views, clock, settings.names, with_values=settings.values)
         self._clock = clock
         self._pace = StepBudget(STEPS_PER_S, BURST_STEPS, clock.monotonic_s())
         self._selector = selectors.DefaultSelector()

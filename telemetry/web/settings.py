@@ -34,10 +34,15 @@ class ListenAddress:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """[web]. listen: None if nothing is served; names: of this machine, in lower case, beside its own."""
+    """[web].
+
+    listen: None if nothing is served; names: of this machine, in lower case, beside its own; values: whether
+    metrics have the live values, too.
+    """
 
     listen: ListenAddress | None
     names: tuple[str, ...] = ()
+    values: bool = False
 
 
 NOT_SERVED = WebSettings(None)
@@ -72,5 +77,6 @@ def read_web(table: TomlTable) -> WebSettings:
     for name in names:
         if not _NAME.fullmatch(name):
             raise table.wrong("names", f"{name!r} is no name of a machine", 'as "gateway-7.example.org"')
+    values = table.take_flag("values")
     table.close()
-    return WebSettings(listen, names)
+    return WebSettings(listen, names, values)

@@ -59,9 +59,10 @@ class Views:
 class _Look:
     """The status of one moment, and what is made of it when it is asked for."""
 
-    def __init__(self, status: Mapping[str, Any], at_s: float) -> None:
+    def __init__(self, status: Mapping[str, Any], at_s: float, *, with_values: bool) -> None:
         self.status = status
         self.at_s = at_s
+        self._with_values = with_values
 
     @cached_property
     def live(self) -> bytes:
@@ -75,15 +76,18 @@ class _Look:
     def metrics(self) -> Response:
         from telemetry.web import metrics  # lazily: prometheus-client costs memory that few need
 
-        return Response(metrics.exposition(self.status), metrics.CONTENT_TYPE)
+        return Response(metrics.exposition(self.status, with_values=self._with_values), metrics.CONTENT_TYPE)
 
 
 class Site:
     """Answers requests."""
 
-    def __init__(self, views: Views, clock: Clock, names: Iterable[str] = ()) -> None:
-        """names: by which this machine is called beside its own."""
+    def __init__(
+        self, views: Views, clock: Clock, names: Iterable[str] = (), *, with_values: bool = False
+    ) -> None:
+        """names: by which this machine is called beside its own; with_values: metrics have live values."""
         self._views = views
+        self._with_values = with_values
         self._clock = clock
         self._names = own_names(socket.gethostname(), names)
         self._history = History()
@@ -148,7 +152,7 @@ class Site:
     def _fresh(self) -> _Look:
         now_s = self._now_s()
         if self._look is None or now_s - self._look.at_s > FRESH_S:
-            self._look = _Look(self._views.status(), now_s)
+            self._look = _Look(self._views.status(), now_s, with_values=self._with_values)
         return self._look
 
     def _fresh_messages(self) -> Response:

@@ -174,6 +174,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             " addresses",
             "none",
         ),
+        "values": _words("`/metrics` has the [live values](web.md#values-as-metrics), too"),
     },
     "can": {
         **_SOURCE,
