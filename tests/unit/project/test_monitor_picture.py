@@ -23,7 +23,7 @@ def test_the_picture_of_the_monitor_is_drawn_of_a_simulated_charge(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert monitor_picture.draw(tmp_path / "drawn.svg", tmp_path) == 0
     headings = (
-        "pack main · can",
+        "pack traction · can",
         "charger main · can",
         "sources",
         "events",
