@@ -98,9 +98,10 @@ def counted(info: bytes, at: int, size: int) -> tuple[list[bytes], int] | None:
     return [info[place : place + size] for place in range(at + 1, end, size)], end
 
 
-def is_text(letters: bytes) -> bool:
-    """Whether all of them can be printed."""
-    return all(0x20 <= letter < 0x7F for letter in letters)
+def is_padded_text(field: bytes) -> bool:
+    """Whether it is letters that can be printed, one at least, and zeros after them."""
+    letters = field.rstrip(b"\0")
+    return bool(letters) and all(0x20 <= letter < 0x7F for letter in letters)
 
 
 class AsciiReader(Reader):

@@ -40,7 +40,6 @@ _TYPE_AT = 4
 _REGISTERS = {0x20: STATUS, 0x1E: SETTINGS, 0x1C: ABOUT}  # low byte of the register that asks for each
 _ACKNOWLEDGEMENT_BYTES, _REQUEST_BYTES = 8, 11
 _HIGHEST_ADDRESS = 15
-_SILENCE_NS = 200_000_000  # an acknowledgement comes at once
 
 _CELLS_AT, _MASK_AT, _RESISTANCES_AT, _ALARMS_AT, _SENSORS_PRESENT_AT = 6, 70, 80, 166, 214
 _SWITCH_TEMPERATURE_AT = 144
@@ -298,7 +297,6 @@ JK_55AA = SerialProtocol(
         ),
         make_reader=_Reader,
         padding=b"\x00",
-        silence_ns=_SILENCE_NS,
         hide=_hidden,
     ),
     messages=(

@@ -205,9 +205,9 @@ class _Reader(Reader):
         tags, voltages = _walk(data)
         if not tags and not voltages:
             return Skipped.SHORT
-        if (
-            voltages or _PROTOCOL_VERSION in tags
-        ):  # the version comes last, maybe after a tag that is not known
+        if _PROTOCOL_VERSION in tags:
+            self._is_new = tags[_PROTOCOL_VERSION] == _NEW_VERSION[1:]
+        elif voltages:  # the version comes last, maybe after a tag that is not known
             self._is_new = data.endswith(_NEW_VERSION)
         for tag, name in _TEXTS.items():
             if tag in tags:

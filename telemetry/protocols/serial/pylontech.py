@@ -19,7 +19,7 @@ from telemetry.protocols.serial.ascii_frame import (
     AsciiReader,
     Said,
     counted,
-    is_text,
+    is_padded_text,
     request,
 )
 from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells, sensors
@@ -37,7 +37,7 @@ _KELVIN_TENTHS = -273.1
 _POLL_S = 2.0
 _ONCE_S = 60.0
 
-_WIDE_ITEMS = 4  # so many user items: the charges follow once more, with three bytes each
+_NARROW_ITEMS = 2  # more user items than these: the charges follow once more, with three bytes each
 _STATE_BYTES = 16  # of a body, before the sensors
 _CELLS_AT = _STATE_BYTES + 2 * MAX_SENSORS
 
@@ -128,7 +128,7 @@ class _Reader(AsciiReader):
         )
 
     def _serial_number(self, address: int, info: bytes) -> Said:
-        if len(info) != _SERIAL_NUMBER_INFO or not is_text(info[1:].rstrip(b"\0")):
+        if len(info) != _SERIAL_NUMBER_INFO or not is_padded_text(info[1:]):
             return None
         self.identify(f"serial number of {address:02X}", info[1:])
         return (Heard(SERIAL_NUMBER, b"", address),)
@@ -140,7 +140,7 @@ class _Reader(AsciiReader):
         return (Heard(FIRMWARE, b"", address),)
 
     def _vendor(self, address: int, info: bytes) -> Said:
-        if len(info) < 12 or not is_text(info[:10]):
+        if len(info) < 12 or not is_padded_text(info[:10]):
             return None
         self.identify("model", info[:10])
         self.identify("maker", info[12:])
@@ -181,7 +181,7 @@ def _analog_module(info: bytes, at: int) -> _Module | None:
         return None
     remaining, items, capacity, cycles = fixed[4:6], fixed[6], fixed[7:9], fixed[9:11]
     at += 11
-    if items >= _WIDE_ITEMS:
+    if items > _NARROW_ITEMS:
         remaining, capacity = info[at : at + 3], info[at + 3 : at + 6]
         at += 6
         if at > len(info):

@@ -17,7 +17,7 @@ from telemetry.protocols.serial.ascii_frame import (
     AsciiReader,
     Said,
     counted,
-    is_text,
+    is_padded_text,
     request,
 )
 from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells, sensors
@@ -112,7 +112,7 @@ class _Reader(AsciiReader):
         super().__init__({VENDOR: self._vendor, ALARMS: _alarms, ANALOG: _analog})
 
     def _vendor(self, address: int, info: bytes) -> Said:
-        if len(info) < 12 or not is_text(info[:10]):
+        if len(info) < 12 or not is_padded_text(info[:10]):
             return None
         self.identify("model", info[:10])
         self.identify("firmware", f"{info[10]}.{info[11]}".encode("ascii"))

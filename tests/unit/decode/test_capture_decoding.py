@@ -1,10 +1,14 @@
 """What `decode --protocol` makes of captures, apart from its command line."""
 
+import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from firmware_sim.wire import ascii_frame as wire_ascii
+from firmware_sim.wire import pylontech as wire_pylontech
 from telemetry.decode.captures import CaptureDecoder
 from telemetry.decode.progress import Progress
 from telemetry.logs.captures import CapturedBytes, format_piece
@@ -12,6 +16,7 @@ from telemetry.stages.formats import OutputFormat
 from tests.support.framing import jbd_message, vedirect_block
 from tests.support.lineprotocol import parse_lines
 from tests.support.log_decoders import capture_decoder
+from tests.unit.protocols.test_boards import ORDINARY
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -90,6 +95,46 @@ def test_messages_are_whole_if_wanted_before_what_they_mean(tmp_path: Path) -> N
         {"V": 13.18, "VPV": 36.0, "PID": 41043, "OR": 1},
         {"voltage_v": 13.18},
     ]
+
+
+READINGS_OF_TWO = {
+    "daly": (
+        "A5 03 90 08 02 0C 00 00 74 B5 02 83 FC A5 10 90 08 02 0C 00 00 74 B5 02 83 09",
+        ["03", "10"],
+    ),
+    "dlt645": (
+        "FEFE68665544332211689106333434354856 3A16 68675544332211689106333434354856 3B16",
+        ["112233445566", "112233445567"],
+    ),
+    "jbd": (b"\xdd\x04\x00\x02\x0c\xe4\xff\x0e\x77".hex() * 2, ["", ""]),
+    "vedirect_hex": (b":7D5ED00C40ABE\n:7D5ED00C40ABE\n".hex(), ["", ""]),
+}
+
+
+@pytest.mark.parametrize("protocol", READINGS_OF_TWO)
+def test_rows_have_the_address_of_their_device_in_the_order_of_the_frames(
+    protocol: str, tmp_path: Path
+) -> None:
+    data, expected = READINGS_OF_TWO[protocol]
+    text, _, _ = decode(received(tmp_path / "c.txt", bytes.fromhex(data)), protocol)
+    rows = [line.split(",") for line in text.splitlines()[1:]]
+    first_signals = [row[2] for row in rows if row[4] in ("voltage_v", "v001")]
+    assert first_signals == expected
+    assert {row[1] for row in rows} == {"p"}
+    assert {row[2] for row in rows} == set(expected)
+
+
+def test_modules_of_one_reply_are_rows_of_one_address_each_after_the_other(tmp_path: Path) -> None:
+    info = bytes((0, 3)) + b"".join(
+        wire_pylontech.module_analog(replace(ORDINARY, voltage_v=volts), wide=False)
+        for volts in (48.0, 47.0, 49.0)
+    )
+    path = received(tmp_path / "c.txt", wire_ascii.frame(0x12, 0, info))
+    text, _, _ = decode(path, "pylontech", with_messages=True)
+    rows = [line.split(",") for line in text.splitlines()[1:]]
+    assert [id for id, _ in itertools.groupby(row[2] for row in rows)] == ["12", "13", "14"]
+    volts = [(row[2], row[5]) for row in rows if row[4] == "voltage_v"]
+    assert volts == [("12", "48"), ("13", "47"), ("14", "49")]
 
 
 def test_a_capture_of_bad_messages_gives_the_header_alone(tmp_path: Path) -> None:

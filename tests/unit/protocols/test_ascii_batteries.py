@@ -288,6 +288,25 @@ def test_modules_of_two_models_may_stand_beside_each_other() -> None:
     assert full == [65.535, 50.0, 65.535]  # two bytes hold no more
 
 
+def test_three_user_items_have_the_wide_charges_too() -> None:
+    wide = bytearray(wire_pylontech.module_analog(ORDINARY, wide=True))
+    assert wide[-11] == 4
+    wide[-11] = 3
+    said = wire.frame(2, 0, bytes((0, 2)) + bytes(wide) * 2)
+    assert rows_of(PYLONTECH, said) == rows_of(
+        PYLONTECH, wire.frame(2, 0, bytes((0, 2)) + wire_pylontech.module_analog(ORDINARY, wide=True) * 2)
+    )
+    assert framed(PYLONTECH, said)[0] == [2, 3]
+
+
+@pytest.mark.parametrize("protocol", [PYLONTECH, SEPLOS_V2])
+def test_a_device_name_may_be_filled_up_with_zeros(protocol: SerialProtocol) -> None:
+    info = b"US2KBPL".ljust(10, b"\0") + b"\x02\x03" + b"Pylon".ljust(20, b"\0")
+    _, framer = framed(protocol, wire.frame(2, 0, info))
+    assert framer.identity()["model"] == "US2KBPL"
+    assert framer.identity()["maker"] == "Pylon"
+
+
 def test_a_reply_that_counts_more_modules_than_it_holds_says_nothing() -> None:
     info = bytes((0, 4)) + wire_pylontech.module_analog(ORDINARY, wide=True) * 3
     said = wire.frame(2, 0, info)

@@ -66,6 +66,7 @@ def test_the_first_two_bytes_of_the_check_may_be_anything() -> None:
         ("84 04D2 C0 01", -12.34),
         ("84 0000 C0 01", 0.0),
         ("84 FFFF C0 01", 327.67),
+        ("84 84D2 C0 01 B1 05", 12.34),
         ("84 2710", 0.0),
         ("84 0000", 100.0),
         ("84 2AF8", -10.0),
@@ -199,6 +200,16 @@ def test_a_masters_broadcast_has_no_address() -> None:
     addresses, counts, _ = heard(said + wire_55aa.request(3, wire_55aa.Type.STATUS) + answer(3) + said)
     assert addresses == [NO_ADDRESS, 3, NO_ADDRESS]
     assert counts["echoes"] == 1
+
+
+def test_a_frame_in_pieces_waits_for_its_acknowledgement_however_late_both_come() -> None:
+    addresses: list[int] = []
+    framer = JK_55AA.make_framer(addresses.append)
+    frames = FrameBatch(1024)
+    said = answer(5)
+    for second, piece in enumerate((said[:100], said[100:300], said[300:])):
+        framer.feed(piece, second * 10**9, frames)
+    assert addresses == [5]
 
 
 def test_an_acknowledgement_of_another_kind_or_with_a_wrong_crc_names_nobody() -> None:
