@@ -153,14 +153,13 @@ class ChargingTracker:
     ) -> None:
         """vin_key: with which this installation makes digests."""
         self.follower = Follower(schema, specs)
-        self.writes_open = True  # False: only rows of sessions that are over
         self._schema = schema
         self._settings = settings
         self._vehicle = vehicle
         self._vin_key = vin_key
         self._plugs: dict[int, _Plug] = {}
         self._packs = PackRegister()
-        self.finished: list[Session] = []  # for whoever collects them
+        self.finished: list[Session] | None = None  # a list of whoever collects those that are over
 
     def bind(self, channel: int, spec: int, plug: PlugSettings) -> None:
         """Follow `channel` by `specs[spec]`."""
@@ -391,7 +390,8 @@ class ChargingTracker:
             yield told.time_ns, self._event(plug, "charging_cut", why)
         yield from self._phase_rows(plug, told, closed=True, session=session)
         yield session.start_ns, session
-        self.finished.append(session)
+        if self.finished is not None:
+            self.finished.append(session)
         plug.open = plug.cross = None
         plug.phases, plug.errors, plug.curve = [], [], []
 
@@ -425,7 +425,7 @@ class ChargingTracker:
     def _rows(self, plug: _Plug, told: Transition) -> Iterator[tuple[int, Content]]:
         """The open session as it is, and its phase."""
         now = _known(plug)
-        if not (now.is_settled and self.writes_open):
+        if not now.is_settled:
             return
         session = self._session(plug, told)
         yield session.start_ns, session
@@ -436,7 +436,7 @@ class ChargingTracker:
     ) -> Iterator[tuple[int, Content]]:
         """Those that have ended since the last time; unless `closed` the one under way, too."""
         now = _known(plug)
-        if not now.is_settled or not (self.writes_open or session):
+        if not now.is_settled:
             return
         session = session or self._session(plug, told)
         for phase in plug.phases[plug.unwritten :]:

@@ -39,8 +39,9 @@ def collect_sessions(
     """
     stages, channels = _configured(config, source) if config else _of_protocol(protocol, vehicle)
     decoder = LogDecoder(stages, channels, jobs=_IN_ORDER)
-    tracker = stages.writing.charging
-    finished = tracker.finished if tracker is not None else []
+    finished: list[Session] = []
+    if stages.writing.charging is not None:
+        stages.writing.charging.finished = finished
     with decoder.pieces(paths) as pieces:
         for piece in pieces:
             warn(piece.warnings)

@@ -41,6 +41,8 @@ class PlugBench:
         self.plugs.bind(0, 0, "can0", [PACK, INLET], [{"pack": "main"}, {"charger": "main"}])
         self.plugs.bind(1, -1, "shunt", [SHUNT], [{"charger": "main"}])
         self.tracker = self.plugs.tracker
+        self.sessions: list[Session] = []  # that are over
+        self.tracker.finished = self.sessions
         self.made: list[Made] = []
         self.now_s = 0.0
 
@@ -106,10 +108,6 @@ class PlugBench:
         for channel in self.tracker.plugs:
             self.made += self.tracker.finish_plug(channel, START_NS + round(end_s * 1e9))
         return self.sessions[-1]
-
-    @property
-    def sessions(self) -> list[Session]:
-        return self.tracker.finished
 
     def events(self, *codes: str) -> list[str]:
         """Texts of these events; of one code, or with the code before."""

@@ -126,7 +126,6 @@ cdef struct Plug:                # plain bytes: the state that survives
     double soc
     double start_temp
     double temp
-    double cell_min
     double cell_max
     double percent_temp
     double percent_cell_min

@@ -672,7 +672,7 @@ cdef class Follower:
         plug.start_ns = plug.last_ns = plug.phase_ns = plug.minute_ns = now_ns
         plug.window_ns = (now_ns // WINDOW_NS + 1) * WINDOW_NS
         plug.percent = plug.minutes = -1
-        plug.start_soc = plug.soc = plug.start_temp = plug.temp = plug.cell_min = plug.cell_max = NAN
+        plug.start_soc = plug.soc = plug.start_temp = plug.temp = plug.cell_max = NAN
         plug.percent_temp = plug.percent_cell_min = plug.percent_cell_max = NAN
         plug.requested_a = plug.requested_v = plug.requested_max_a = NAN
         plug.window_requested_min = plug.window_requested_max = NAN

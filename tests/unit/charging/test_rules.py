@@ -1,8 +1,10 @@
 """How sessions are told from what both ends of a plug say: each rule a sentence."""
 
+import sys
+
 import pytest
 
-from telemetry.charging.session import Phase
+from telemetry.charging.session import Phase, Session
 from tests.support.plug import READY, START_NS, PlugBench
 
 
@@ -341,3 +343,15 @@ def test_a_cut_session_says_whether_the_next_one_or_silence_has_cut_it(again: st
         bench.put(again, 5.0)
     bench.finish(30.0)
     assert bench.events("charging_cut") == [why]
+
+
+def test_sessions_that_are_over_are_kept_for_those_who_collect_them_alone() -> None:
+    bench = PlugBench()
+    bench.tracker.finished = None
+    bench.begin()
+    bench.stop(5.0)
+    over = bench.tracker.finish_plug(0, START_NS + 20_000_000_000)
+    session = next(made.content for made in over if isinstance(made.content, Session))
+    over.clear()
+    bench.made.clear()
+    assert sys.getrefcount(session) == 2  # that of this test, and of its question
