@@ -1,24 +1,57 @@
 """Draws docs/monitor.svg: the monitor on a simulated charge, mapped as in the demonstration.
 
+The picture shows simulated time alone, so that it is the same whenever and wherever it is drawn.
+
 python -m tools.pages.monitor_picture docs/monitor.svg
 """
 
 import argparse
 import sys
 import tempfile
+import threading
+from contextlib import closing
 from pathlib import Path
 
 from firmware_sim.links.player import SimulatedClock
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from telemetry.__main__ import main as command
+from telemetry.cli.monitor import PICTURE_COLUMNS, PICTURE_LINES
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, gateway_config
+from telemetry.model.instant import read_instant
+from telemetry.monitor.bench import bench, log_table
+from telemetry.monitor.direct import DirectFeed
+from telemetry.monitor.layout import Page, view
+from telemetry.monitor.session import look_once
+from telemetry.monitor.terminal import write_picture
 
 START = "2026-03-02T18:00:00Z"
-SECONDS = "900"
+SECONDS = 900
+
+
+class StandingClock:
+    """A `Clock` that stands at the end of the charge, however long its log takes to be read."""
+
+    def unix_ns(self) -> int:
+        return read_instant(START).ns + SECONDS * 1_000_000_000
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+    def boot_ns(self) -> int:
+        return 0
+
+    def boot_id(self) -> str:
+        return ""
+
+    def synchronised(self) -> bool:
+        return True
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        return event.wait(timeout_s)
 
 
 def draw(picture: Path, folder: Path) -> int:
-    """Simulate, and draw the end of it."""
+    """Simulate, and draw the end of it. Returns an exit code."""
     log, config = folder / f"{SOURCE}.log", folder / "gateway.toml"
     config.write_text(
         gateway_config(
@@ -31,9 +64,14 @@ def draw(picture: Path, folder: Path) -> int:
             web="off",
         )
     )
-    simulated = ["sim", "charge", "--output", str(log), "--duration", SECONDS, "--time-origin", START]
-    shown = ["monitor", "--log", str(log), "--map", str(config), "--svg", str(picture)]
-    return command(simulated) or command(shown)
+    if code := command(
+        ["sim", "charge", "--output", str(log), "--duration", str(SECONDS), "--time-origin", START]
+    ):
+        return code
+    with closing(DirectFeed(bench(log_table(log, [], None), config), StandingClock())) as feed:
+        live = look_once(feed, Page.OVERVIEW)
+    write_picture(view(live, PICTURE_COLUMNS, PICTURE_LINES), PICTURE_COLUMNS, picture)
+    return 0
 
 
 def main() -> int:
