@@ -95,6 +95,16 @@ class LogDecoder:
 
     def warnings(self) -> list[str]:
         """See FileDecoder."""
+        left_out = [worker.decoding.omitted() for worker in self._workers]
+        not_finite = sum(writer.writing.left_out for writer in self._writers())
+        lines = self.losses()
+        for reason, count in add(*left_out, {"not_finite": not_finite}).items():
+            if count:
+                lines.append(f"values left out ({_words(reason)}): {count}")
+        return lines
+
+    def losses(self) -> list[str]:
+        """Return the warnings about frames and messages, without those about single values of them."""
         lines = [] if self.frames_read else ["no frames in what was read"]
         found = {name: channel.binding for name, channel in self._reading.channels.items()}
         lines += self._channels.warnings(found)
@@ -109,11 +119,6 @@ class LogDecoder:
         for reason, count in _of(counted, f"sessions/{ACCOUNT}/"):
             if reason not in ("complete", "orphans"):
                 lines.append(f"transport sessions without a message ({_words(reason)}): {count}")
-        left_out = [worker.decoding.omitted() for worker in self._workers]
-        not_finite = sum(writer.writing.left_out for writer in self._writers())
-        for reason, count in add(*left_out, {"not_finite": not_finite}).items():
-            if count:
-                lines.append(f"values left out ({_words(reason)}): {count}")
         return lines
 
     def summary(self) -> str:

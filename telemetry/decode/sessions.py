@@ -33,7 +33,8 @@ def collect_sessions(
 
     - protocol: one of CAN_PROTOCOLS, without `config`
     - config: a service's configuration, and what it follows; source: of it, the one that the logs are of
-    - warn: takes what is to be said of the logs
+    - warn: takes what was wrong with the logs, and what frames were lost; values that a message leaves open
+      are no matter of a session
 
     Raises InputMissingError, DataError, ConfigError, UsageError.
     """
@@ -47,7 +48,7 @@ def collect_sessions(
             warn(piece.warnings)
             yield from finished
             finished.clear()
-    warn(decoder.warnings())
+    warn(decoder.losses())
 
 
 def _of_protocol(name: str, vehicle: str) -> tuple[Stages, Channels]:

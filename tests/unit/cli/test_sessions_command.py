@@ -36,6 +36,22 @@ def test_a_log_gives_its_session_as_it_was_played(reconnect: str, capsys: pytest
     assert {each["attempt"] for each in session["phases"]} == {1, 2}
 
 
+def test_values_that_a_message_leaves_open_are_no_warning_of_sessions_but_lost_packets_are(
+    reconnect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decode", "--protocol", "gbt27930", reconnect, "--output", str(tmp_path / "rows.csv")]) == 0
+    assert "values left out (not available): " in capsys.readouterr().err
+    assert main(["sessions", reconnect]) == 0
+    assert capsys.readouterr().err == ""
+    # The second packet of BRM, of the first transfer alone: id 1CEB56F4, sequence number 2.
+    lines = Path(reconnect).read_text("ascii").splitlines(keepends=True)
+    lines.remove(next(line for line in lines if "1CEB56F4#02" in line.upper()))
+    torn = tmp_path / "torn.log"
+    torn.write_text("".join(lines), "ascii")
+    assert main(["sessions", str(torn)]) == 0
+    assert "warning: transport sessions without a message (lost packets): 1\n" in capsys.readouterr().err
+
+
 def test_the_table_names_it_and_the_start_and_the_number_choose_it(
     reconnect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
