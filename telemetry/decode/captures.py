@@ -245,6 +245,8 @@ class CaptureDecoder:
         return number
 
     def _process(self) -> None:
+        if not self._frames:
+            return
         if not self._every_report:
             self._stages.process(self._frames, self._lines)
         for index in range(len(self._frames) if self._every_report else 0):

@@ -15,12 +15,12 @@ Hex is read in either case, with or without spaces. The writer's is upper case.
 
 import io
 import re
+from binascii import unhexlify
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from telemetry.errors import DataError
 from telemetry.framing.masking import Masker
@@ -33,8 +33,7 @@ _LATEST_S = 9_223_372_035  # of a stamp, so that its ns fit 63 bits
 _LINE = re.compile(rb"\(([0-9]{1,10})\.([0-9]{1,9})\)[ \t]+([!-~]+)[ \t]+(RX|TX)[ \t]+([0-9A-Fa-f \t]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class CapturedBytes:
+class CapturedBytes(NamedTuple):
     """One line: bytes that came in or went out together."""
 
     time_ns: int  # since 1970
@@ -48,13 +47,12 @@ def parse_line(line: bytes) -> CapturedBytes | None:
     match = _LINE.fullmatch(line.strip())
     if match is None or int(match[1]) > _LATEST_S:
         return None
-    digits = b"".join(match[5].split())
+    seconds, decimals, port, direction, spaced = match.groups()
+    digits = b"".join(spaced.split())
     if len(digits) % 2:
         return None
-    time_ns = int(match[1]) * 10**9 + int(match[2].ljust(9, b"0"))
-    return CapturedBytes(
-        time_ns, match[3].decode("ascii"), match[4] == b"RX", bytes.fromhex(digits.decode("ascii"))
-    )
+    time_ns = int(seconds) * 10**9 + int(decimals.ljust(9, b"0"))
+    return CapturedBytes(time_ns, port.decode("ascii"), direction == b"RX", unhexlify(digits))
 
 
 def format_piece(piece: CapturedBytes) -> bytes:
@@ -193,7 +191,7 @@ class CaptureWriter:
                 count = len(piece.data)
                 if len(self._masked) < count:
                     return
-                piece = replace(piece, data=self._masked[:count])
+                piece = piece._replace(data=self._masked[:count])
                 self._masked = self._masked[count:]
             self._waiting.popleft()
             self._write(format_piece(piece))

@@ -5,8 +5,9 @@ BCD and decimal places are undone here: payloads have one place a value.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 
 from telemetry.framing.framing import Framing, Heard, Skipped
 from telemetry.protocols.registers.register_map import Group, Register, RegisterMap
@@ -31,6 +32,8 @@ _FLOATS = {"f32": ">f", "f64": ">d"}
 # 64 bits the lowest number does; a float is not a number then.
 _PLACE_BYTES = {"u16": 3, "s16": 3, "bcd16": 3, "u32": 5, "s32": 5, "bcd32": 5, "u64": 8, "s64": 8}
 _NAN = struct.pack(">d", float("nan"))
+_AHEAD = b"\x00\x80"  # bytes that no reply has, at these places of it:
+_ZERO, _HIGHEST_BIT = b"\x00", b"\x01"
 
 
 class _MappedReader(RtuReader):
@@ -48,28 +51,51 @@ class _MappedReader(RtuReader):
             if len(self._covered) < _MOST_REQUESTS:
                 self._covered[asked] = covered
         heard = []
-        for id, numbers, texts in covered:
+        for id, gather, texts in covered:
             for text in texts:
                 self.identify(text.name, _raw(asked, data, text))
-            places = [_place(one, asked, data, is_there=is_there) for one, is_there in numbers]
-            heard.append(Heard(id, b"".join(places), asked.slave))
+            heard.append(Heard(id, gather(data), asked.slave))
         return heard or Skipped.OTHER
 
     def _cover(self, asked: Asked) -> "list[_Covered]":
-        """The groups of which a reply has values: all numbers of each, and whether the reply has them."""
+        """The groups of which a reply has values, and what makes a payload of it."""
         found: list[_Covered] = []
         for id, group in enumerate(self._groups, start=1):
             has = [(one, one.function == asked.function and _has(asked, one)) for one in group.registers]
             texts = [one for one, is_there in has if is_there and one.type == "text"]
             numbers = [(one, is_there) for one, is_there in has if one.type != "text"]
             if any(is_there for _, is_there in numbers):
-                found.append((id, numbers, texts))
+                found.append((id, _gathering(numbers, asked), texts))
             elif texts:
-                found.append((id, [], texts))
+                found.append((id, _gathering((), asked), texts))
         return found
 
 
-_Covered = tuple[int, list[tuple[Register, bool]], list[Register]]
+_Gather = Callable[[bytes], bytes]  # makes a payload of the data of a reply
+_Covered = tuple[int, _Gather, list[Register]]
+
+
+def _gathering(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> _Gather:
+    """What makes the payload of all `numbers`, each with whether the reply to `asked` has it.
+
+    Numbers without a sign, which most are, need nothing but their bytes in another order.
+    """
+    if not numbers or not all(_is_plain(one) for one, _ in numbers):
+        return lambda data: b"".join(_place(one, asked, data, is_there=is_there) for one, is_there in numbers)
+    places = bytes(range(len(_AHEAD), len(_AHEAD) + 2 * asked.quantity))
+    moved = itemgetter(
+        *(place for one, is_there in numbers for place in _places(one, asked, places, is_there=is_there))
+    )
+    return lambda data: bytes(moved(_AHEAD + data))
+
+
+def _places(register: Register, asked: Asked, places: bytes, *, is_there: bool) -> bytes:
+    """Where each byte of its place is in `_AHEAD` and the data after it."""
+    return _ZERO + _raw(asked, places, register) if is_there else _HIGHEST_BIT + _ZERO * (2 * register.count)
+
+
+def _is_plain(register: Register) -> bool:
+    return register.type in ("u16", "u32") and register.decimals is None and not register.absent
 
 
 def _has(asked: Asked, register: Register) -> bool:

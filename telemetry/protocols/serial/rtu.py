@@ -6,6 +6,7 @@ found by their length and CRC, since the gaps between them cannot be seen throug
 Source of the facts: "MODBUS over Serial Line" V1.02 and "MODBUS Application Protocol" V1.1b3.
 """
 
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ _REQUEST_BYTES = 8
 _REFUSAL_BYTES = 5
 _ENVELOPE_BYTES = 5  # slave, function, byte count; CRC
 _CRC = crc_16()
+_TWO_WORDS = struct.Struct(">HH")
+_MOST_REQUESTS = 256  # that are known again
 
 
 class Asked(NamedTuple):
@@ -75,6 +78,7 @@ class RtuReader(Reader):
     def __init__(self) -> None:
         super().__init__()
         self._asked: dict[tuple[int, int], Asked] = {}  # by slave and function: the last request
+        self._sent: dict[bytes, Asked] = {}  # what is asked again and again, by its bytes
 
     def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:
         """What the registers that were asked for mean; `data` has two bytes for each."""
@@ -85,8 +89,13 @@ class RtuReader(Reader):
         return None
 
     def sent(self, request: bytes) -> Sequence[Heard]:
-        if len(request) == _REQUEST_BYTES and request[1] in _READS and _CRC(request):
-            self._ask(request)
+        asked = self._sent.get(request)
+        if asked is None and len(request) == _REQUEST_BYTES and request[1] in _READS and _CRC(request):
+            asked = _asked(request)
+            if len(self._sent) < _MOST_REQUESTS:
+                self._sent[request] = asked
+        if asked is not None:
+            self._asked[asked.slave, asked.function] = asked
         return ()
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
@@ -112,10 +121,10 @@ class RtuReader(Reader):
         self._asked.clear()
 
     def _ask(self, message: bytes) -> None:
-        asked = Asked(
-            message[0],
-            message[1],
-            int.from_bytes(message[2:4], "big"),
-            int.from_bytes(message[4:6], "big"),
-        )
+        asked = _asked(message)
         self._asked[asked.slave, asked.function] = asked
+
+
+def _asked(message: bytes) -> Asked:
+    first, quantity = _TWO_WORDS.unpack_from(message, 2)
+    return Asked(message[0], message[1], first, quantity)

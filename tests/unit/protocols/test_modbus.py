@@ -192,6 +192,29 @@ def test_without_a_map_registers_are_shown_as_they_are() -> None:
     assert frame.data == EXAMPLE[3:-2]
 
 
+PLAIN = (
+    'name = "a"\nregister = 0\nto = "meter.voltage_v"',
+    'name = "b"\nregister = 1\ntype = "u32"\norder = "CDAB"\nto = "meter.current_a"',
+    'name = "c"\nregister = 3\ntype = "u32"\norder = "DCBA"\nto = "meter.power_w"',
+    'name = "d"\nregister = 5\ntype = "u32"\norder = "BADC"\nto = "meter.energy_wh"',
+)
+SIGNED = 'name = "e"\nregister = 7\ntype = "s16"\nto = "meter.energy_reverse_wh"'
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_of_unsigned_numbers_those_that_a_reply_has_are_read_with_a_signed_one_or_without(
+    device: "Device", first: int
+) -> None:
+    registers = (0xFFFE, 0x0304, 0xF102, 0x0403, 0x02F1, 0x02F1, 0x0403, 0xFFFF)
+    data = b"".join(register.to_bytes(2, "big") for register in registers[first:])
+    values = {"voltage_v": 0xFFFE, **dict.fromkeys(("current_a", "power_w", "energy_wh"), 0xF1020304)}
+    begins = {"voltage_v": 0, "current_a": 1, "power_w": 3, "energy_wh": 5}
+    expected = {name: value for name, value in values.items() if begins[name] >= first}
+    line = answered(1, 3, first, data)
+    assert said(device.protocol(*PLAIN), line) == expected
+    assert said(device.protocol(*PLAIN, SIGNED), line) == {**expected, "energy_reverse_wh": -1}
+
+
 def test_the_decimal_point_of_an_acrel_is_in_registers_of_its_own() -> None:
     registers = [4567, 2, 0xFFFF - 122, 1, 0, 25, 0, 0, 1500, 3, 0, 0, 0x0001, 0x86A0, 0, 5, *(0,) * 4]
     data = b"".join(register.to_bytes(2, "big") for register in registers)
@@ -214,8 +237,8 @@ def test_all_that_a_simulated_meter_says_arrives(moment: Readings, energy_wh: in
     found = said(PZEM, only.to(1) + reply)
     voltage_v = min(moment.voltage_v, 655.35)
     current_a = min(abs(moment.current_a), 655.35)
-    power_w = round(abs(moment.power_w), 1)
+    power_w = abs(moment.power_w)
     assert found == pytest.approx(
         {"voltage_v": voltage_v, "current_a": current_a, "power_w": power_w, "energy_wh": energy_wh},
-        abs=0.11,  # the power of what the wire has rounded
+        abs=0.0501,  # half of the 0.1 W to which the wire rounds the power
     )
