@@ -148,3 +148,15 @@ def edition(known: Mapping[str, Any], names: Sequence[str]) -> str | None:
     if known.get("is_old") or (known.get("has_short_cml") and not known.get("has_chm")):
         return "2011"
     return "2023" if NEW_IN_2023 & set(names) else "2015"
+
+
+def station_in(edition_: str | None, station: str | None) -> str | None:
+    """The station's number as the session's edition has it.
+
+    In 2011 it is one byte of CRM, and the next three are the region's, a text.
+    """
+    if edition_ != "2011" or not (station or "").isdecimal():
+        return station
+    number = int(station or 0)
+    region = (number >> 8).to_bytes(4, "little")[:3]
+    return str(number & 0xFF) if all(0x20 <= byte < 0x7F for byte in region) else station

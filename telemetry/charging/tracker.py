@@ -30,7 +30,7 @@ from telemetry_core.rules.follow_spec import (
 from telemetry_core.rules.follower import Follower, Transition, totals_in
 
 from telemetry.charging.cross_check import CrossCheck, Verdict
-from telemetry.charging.facts import edition, facts, words
+from telemetry.charging.facts import edition, facts, station_in, words
 from telemetry.charging.follow.table import reasons_of
 from telemetry.charging.identity import PackRegister, is_swapped, pack_identity, shown_vin
 from telemetry.charging.installation import VinKey, no_key
@@ -41,6 +41,7 @@ from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
 
 MOST_STATE: Final = 2048
+_SAME_STAMP_NS = 1_000_000  # a log that begins earlier than the last one is no matter of equal stamps
 _MOST_LISTED = 400  # phases and errors of one session that are kept
 _VERSION = 1
 _NO_SPEC = PowerSpec(Side.METER, 0.0, 0, 0)  # of a plug that is not followed any more
@@ -238,7 +239,9 @@ class ChargingTracker:
     # --- what is told
 
     def _begin(self, plug: _Plug, told: Transition) -> Iterator[tuple[int, Content]]:
-        start_ns = max(told.time_ns, plug.last_start_ns + 1)
+        start_ns = told.time_ns
+        if 0 <= plug.last_start_ns - start_ns < _SAME_STAMP_NS:
+            start_ns = plug.last_start_ns + 1  # or this session would replace that one
         plug.last_start_ns = start_ns
         plug.open = _Open(start_ns, plug.settings.pack)
         plug.open.is_settled = isinstance(plug.spec, PowerSpec)
@@ -479,10 +482,11 @@ class ChargingTracker:
             "vin": now.vehicle_vin,
         }
         for name in (
-            *("station", "maker", "battery_type", "rated_ah", "station_energy_wh"),
+            *("maker", "battery_type", "rated_ah", "station_energy_wh"),
             *("max_current_a", "max_voltage_v", "station_clock_offset_s"),
         ):
             values[name] = known.get(name)
+        values["station"] = station_in(edition_, known.get("station"))
         return Session(
             start_ns=now.start_ns,
             end_ns=None if end is None else max(told.time_ns, now.start_ns),
@@ -570,7 +574,10 @@ class ChargingTracker:
         return now.start_ns if now is not None and now.joined else None
 
     def close(self, state: bytes) -> list[Made]:
-        """The end of a session that no plug goes on with, as `cut`. Raises ValueError as `restore` does."""
+        """The end of a session that no plug goes on with: `cut`, unless a side had said why.
+
+        Raises ValueError as `restore` does.
+        """
         found = _unpacked(state)
         known = _Open(**found.known)
         plug = _Plug(PlugSettings(found.protocol, known.pack, found.charger, found.source), _NO_SPEC)
@@ -580,9 +587,12 @@ class ChargingTracker:
         totals = totals_in(found.follower) or (nan,) * len(TOTALS)  # then the row before has what was known
         told = Transition(-1, found.last_ns, 0, Told.ENDED, End.SILENCE, 0, 0, 0, (), totals, None)
         session = self._session(plug, told, End.SILENCE)
-        session = replace(session, vehicle=found.vehicle, outcome="cut")
+        how = session.outcome if session.stop_side or plug.open.phase == FollowedPhase.ENDED else "cut"
+        row = Made(-1, session.start_ns, replace(session, vehicle=found.vehicle, outcome=how))
+        if how != "cut":
+            return [row]
         event = self._event(plug, "charging_cut", "nothing follows it any more")
-        return [Made(-1, found.last_ns, event), Made(-1, session.start_ns, session)]
+        return [Made(-1, found.last_ns, event), row]
 
     def unfinished(self, channel: int) -> list[Made]:
         """The row of the session that is open on `channel`, as if it were over; it stays open."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.charging.facts import facts
+from telemetry.charging.facts import facts, station_in
 from telemetry.charging.rows import point, rfc3339
 from telemetry.charging.session import Phase, Session
 from telemetry.charging.tracker import PhaseRow
@@ -31,6 +31,22 @@ def test_a_station_is_called_by_its_number_or_else_its_region(
     raw: dict[str, float | str], station: str | None
 ) -> None:
     assert facts(RECORDS["CRM"], raw, 0)["station"] == station
+
+
+@pytest.mark.parametrize(
+    ("station", "edition", "called"),
+    [
+        ("1296651009", "2011", "1"),  # 01 "SIM": the number, and a region in the bytes after it
+        ("1296651009", "2015", "1296651009"),
+        ("27930001", "2011", "27930001"),  # a charger of 2015 at a vehicle of 2011: 2D, AA, 01 are no text
+        ("SIM", "2011", "SIM"),
+        (None, "2011", None),
+    ],
+)
+def test_a_station_of_2011_has_a_number_of_one_byte_before_its_region(
+    station: str | None, edition: str, called: str | None
+) -> None:
+    assert station_in(edition, station) == called
 
 
 def test_a_limit_of_charging_current_is_a_positive_number() -> None:

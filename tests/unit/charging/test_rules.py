@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from telemetry.charging.session import Phase, Session
+from telemetry.model.events import Event
 from tests.support.plug import READY, START_NS, PlugBench
 
 
@@ -355,3 +356,41 @@ def test_sessions_that_are_over_are_kept_for_those_who_collect_them_alone() -> N
     over.clear()
     bench.made.clear()
     assert sys.getrefcount(session) == 2  # that of this test, and of its question
+
+
+def test_a_log_that_begins_years_before_the_last_one_has_its_own_start_and_duration() -> None:
+    bench = PlugBench()
+    earlier_s = -86_400.0 * 800
+    for at_s in (0.0, earlier_s):
+        bench.begin(at_s)
+        bench.stop(at_s + 3.0)
+        bench.finish(at_s + 3.3)
+    assert [session.start_ns - START_NS for session in bench.sessions] == [0, round(earlier_s * 1e9)]
+    assert [session.duration_s for session in bench.sessions] == [3.3, 3.3]
+
+
+def test_sessions_that_begin_with_one_stamp_have_a_start_each() -> None:
+    bench = PlugBench()
+    for _ in range(3):
+        bench.put("CHM", 0.0)
+        bench.finish()
+    assert [session.start_ns - START_NS for session in bench.sessions] == [0, 1, 2]
+
+
+def test_a_session_that_no_plug_goes_on_with_ends_as_a_side_had_said() -> None:
+    bench = PlugBench()
+    bench.begin()
+    closed = [closed_of(bench)]
+    bench.put("BST", 3.0, soc_reached=1)
+    closed.append(closed_of(bench))
+    bench.stop(3.1)
+    closed.append(closed_of(bench))
+    assert closed == [("cut", None, 1), ("stopped", "soc_reached", 0), ("complete", "soc_reached", 0)]
+
+
+def closed_of(bench: PlugBench) -> tuple[str | None, str | None, int]:
+    """Outcome and reason if the next start does not know the plug, and how many events that it was cut."""
+    contents = [made.content for made in bench.tracker.close(bench.tracker.state(0))]
+    (session,) = (content for content in contents if isinstance(content, Session))
+    events = [content for content in contents if isinstance(content, Event)]
+    return session.outcome, session.stop_reason, len(events)
