@@ -225,6 +225,7 @@ class ChargingTracker:
             case Told.WINDOW:
                 yield from self._window(plug, told)
             case Told.MINUTE:
+                self._count_time(_known(plug), told.time_ns)  # which is kept if the clock steps back
                 yield from self._rows(plug, told)
             case Told.DOUBT:
                 yield (

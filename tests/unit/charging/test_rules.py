@@ -394,3 +394,14 @@ def closed_of(bench: PlugBench) -> tuple[str | None, str | None, int]:
     (session,) = (content for content in contents if isinstance(content, Session))
     events = [content for content in contents if isinstance(content, Event)]
     return session.outcome, session.stop_reason, len(events)
+
+
+def test_a_clock_that_steps_back_costs_two_minutes_of_charging_at_most() -> None:
+    bench = PlugBench()
+    for first_s in (4000, 400):
+        for step in range(600):
+            bench.put("CCS", first_s + step, permitted=1)
+    session = bench.finish()
+    assert len(bench.sessions) == 1
+    assert session.charging_s is not None
+    assert 2 * 599 - 120 <= session.charging_s <= 2 * 599
