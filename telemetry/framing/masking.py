@@ -3,13 +3,14 @@
 Promises:
 
 - A good message comes out as its protocol hides it: as long, with a right check.
+- A good message of another protocol on the same line comes out as it is.
 - In bytes that are part of no good message every word of two printable letters or more is masked, since a
   spoiled message may hold a password as well.
 - Bytes wait only while they may be the beginning of a message, or are garbage without an end so far.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from telemetry_core.frames.batch import FrameBatch
 
@@ -28,14 +29,16 @@ def masked_words(data: bytes) -> bytes:
 
 
 class Masker(MessageFramer):
-    """Masks what one port brings, by a framing that says what to hide."""
+    """Masks what one port brings, by a framing that says what to hide.
 
-    def __init__(self, framing: Framing) -> None:
-        if framing.hide is None:
-            raise ValueError("the protocol has nothing to hide")
+    others: the framings of further protocols on the line, whose good messages are not garbage.
+    """
+
+    def __init__(self, framing: Framing, others: Sequence[Framing] = ()) -> None:
         super().__init__(framing, lambda _: None)
         self._hide = framing.hide
         self._garbage = b""
+        self._others = Masker(others[0], others[1:]) if others else None  # it gets what is no message here
         self._settled: list[bytes] = []
         self._none = FrameBatch(1)  # no frame is made
 
@@ -51,15 +54,23 @@ class Masker(MessageFramer):
     def rest(self) -> bytes:
         """Nothing follows: return what has waited."""
         self._settle(self._none, is_end=True)
-        self._let_go(len(self._garbage))
+        self._end_garbage()
         return self._taken()
 
     def _take(self, message: bytes, time_ns: int, frames: FrameBatch) -> None:  # noqa: ARG002
-        self._let_go(len(self._garbage))
-        self._settled.append(self._hide(message))
+        self._end_garbage()
+        self._settled.append(self._hide(message) if self._hide is not None else message)
 
     def _drop(self, dropped: bytes) -> None:
-        self._garbage += dropped
+        if self._others is not None:
+            self._settled.append(self._others.mask(dropped))
+        else:
+            self._garbage += dropped
+
+    def _end_garbage(self) -> None:
+        if self._others is not None:
+            self._settled.append(self._others.rest())
+        self._let_go(len(self._garbage))
 
     def _let_go(self, count: int) -> None:
         self._settled.append(masked_words(self._garbage)[:count])
@@ -71,6 +82,11 @@ class Masker(MessageFramer):
 
 
 def maskers_of(framings: Iterable[object]) -> list[Masker]:
-    """One for each framing on a line whose messages hold something to hide."""
-    hiding = [one for one in framings if isinstance(one, Framing) and one.hide is not None]
-    return [Masker(framing) for framing in dict.fromkeys(hiding)]
+    """One for a line on which messages of some framing hold something to hide; otherwise none.
+
+    Framings whose messages prove nothing cannot say what is good: words in them are masked.
+    """
+    known = dict.fromkeys(one for one in framings if isinstance(one, Framing))
+    hiding = [one for one in known if one.hide is not None]
+    others = [one for one in known if one.hide is None and all(shape.is_checked for shape in one.shapes)]
+    return [Masker(hiding[0], (*hiding[1:], *others))] if hiding else []

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from firmware_sim.wire import jk_55aa as wire_55aa
 from firmware_sim.wire import jk_nw as wire_nw
+from firmware_sim.wire import seplos_v2 as wire_seplos
 from telemetry.framing.framing import Framing
 from telemetry.framing.masking import Masker, masked_words, maskers_of
 from telemetry.logs.captures import CaptureWriter, parse_line
@@ -18,6 +19,7 @@ SECRET = b"s3cret+pw"
 NW = wire_nw.reply(ORDINARY, wire_nw.JkNwFirmware(password=SECRET))
 ABOUT = b"".join(wire_55aa.Jk55aaLine(lambda: ORDINARY).feed(wire_55aa.request(1, wire_55aa.Type.ABOUT)))
 SAID = {"jk_nw": (NW, SECRET), "jk_55aa": (ABOUT, wire_55aa.PIN)}
+SEPLOS = b"".join(wire_seplos.SeplosLine(lambda: ORDINARY).feed(wire_seplos.request(0, wire_seplos.ANALOG)))
 EACH = pytest.mark.parametrize("name", SAID)
 
 
@@ -79,8 +81,16 @@ def test_words_are_masked_and_other_bytes_are_not() -> None:
 def test_a_protocol_that_hides_nothing_has_no_masker() -> None:
     assert maskers_of([JBD.framing]) == []
     assert isinstance(JBD.framing, Framing)
-    with pytest.raises(ValueError, match="nothing to hide"):
-        Masker(JBD.framing)
+
+
+@given(cuts=st.lists(st.integers(0, 1200), max_size=10))
+def test_good_messages_of_another_protocol_on_the_line_come_out_as_they_are(cuts: list[int]) -> None:
+    (one,) = maskers_of([PROTOCOLS["seplos_v2"].framing, PROTOCOLS["jk_55aa"].framing])
+    stream = SEPLOS * 2 + ABOUT + SEPLOS + ABOUT[:-40] + SEPLOS * 9  # the third of them is not whole
+    kept = b"".join([*(one.mask(piece) for piece in pieces_of(stream, cuts)), one.rest()])
+    assert len(kept) == len(stream)
+    assert wire_55aa.PIN not in kept
+    assert kept.count(SEPLOS) == stream.count(SEPLOS) == 12
 
 
 def test_lines_of_a_capture_keep_their_order_their_stamps_and_their_lengths() -> None:
