@@ -11,10 +11,11 @@ A record that is not sound is either damaged or torn:
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from telemetry.clock import Clock
 from telemetry.spool.accounts import AccountsTrail
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem
@@ -47,6 +48,15 @@ class FoundSpool:
     damaged_points: int = 0  # found damaged now
     torn_bytes: int = 0  # of a commit that was never accepted
     generation: int = 0  # of the slot
+
+    def newest_ns(self, adopted: Iterable[EncodedBatch], clock: Clock) -> int | None:
+        """Return the latest stamp since 1970, of `adopted` batches too; None: nothing is stored.
+
+        What counts from a boot that is over will not be sent as it is, and does not count.
+        """
+        shifts_ns = {"": 0, clock.boot_id(): clock.unix_ns() - clock.boot_ns()}
+        stamps = [*self.last_ns.items(), *((batch.boot_id, batch.last_ns) for batch in adopted)]
+        return max((ns + shifts_ns[boot_id] for boot_id, ns in stamps if boot_id in shifts_ns), default=None)
 
 
 def own_counters(base: Tally, from_memory: Tally) -> dict[str, int]:

@@ -18,7 +18,7 @@ for what is rare: removing settled segments, dead letters, letters that are sent
 import contextlib
 import errno
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from telemetry_core.text.lines import LineBuffer
@@ -113,7 +113,7 @@ class Spool:
             state=self._state,
             last_sequence=self._sequence,
             waiting_points=self._store.waiting_points + self._memory.points,
-            newest_ns=self._newest_ns(state.last_ns, adopted),
+            newest_ns=state.newest_ns(adopted, clock),
             damaged_points=state.damaged_points,
             torn_bytes=state.torn_bytes,
             adopted_points=adopted_points,
@@ -127,12 +127,6 @@ class Spool:
             self._store.sync_slot()
         if adopted_points:
             self.commit()
-
-    def _newest_ns(self, last_ns: Mapping[str, int], adopted: Iterable[EncodedBatch]) -> int | None:
-        """The latest stamp since 1970. What counts from a boot that is over will not be sent as it is."""
-        shifts_ns = {"": 0, self._clock.boot_id(): self._clock.unix_ns() - self._clock.boot_ns()}
-        stamps = [*last_ns.items(), *((batch.boot_id, batch.last_ns) for batch in adopted)]
-        return max((ns + shifts_ns[boot_id] for boot_id, ns in stamps if boot_id in shifts_ns), default=None)
 
     def _adopt(self, *, clean: bool) -> list[EncodedBatch]:
         """Append what a process that died has left, and return it.
