@@ -90,7 +90,7 @@ def _tables(folder: Path, arguments: argparse.Namespace) -> list[Section]:
 
 def _charging(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     smoke = arguments.smoke
-    return measure_charging(folder, 0.5 if smoke else 50.0, 1 if smoke else 11)
+    return measure_charging(folder, 0.5 if smoke else 50.0, 1 if smoke else 11, 2 if smoke else 30)
 
 
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {

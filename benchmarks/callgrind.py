@@ -73,17 +73,22 @@ def measure_instructions(workload: Workload, folder: Path, *, record: bool) -> S
 def _count(workload: Workload, folder: Path) -> dict[str, int]:
     """Instructions of all frames by stage, in the order in which they were counted."""
     CReference(workload.database, folder)
-    client = Path(__file__).parent / "callgrind.c"
-    subprocess.run(["gcc", "-O2", "-fPIC", "-shared", "-o", folder / "callgrind.so", client], check=True)
     (folder / "plan.pickle").write_bytes(pickle.dumps(workload.plan_spec))
     (folder / "frames.bin").write_bytes(workload.can_frames())
     for log_format in LOG_FORMATS:
         workload.write_log(log_format.file(folder))
+    return count_instructions("benchmarks.counted", folder)
+
+
+def count_instructions(module: str, folder: Path) -> dict[str, int]:
+    """Run `module` with `folder` under callgrind: instructions by what it brackets, in their order."""
+    client = Path(__file__).parent / "callgrind.c"
+    subprocess.run(["gcc", "-O2", "-fPIC", "-shared", "-o", folder / "callgrind.so", client], check=True)
     subprocess.run(
         [
             *("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"),
             f"--callgrind-out-file={folder}/counts",
-            *(sys.executable, "-m", "benchmarks.counted", folder),
+            *(sys.executable, "-m", module, folder),
         ],
         env=os.environ | {"PYTHONHASHSEED": "0"},
         check=True,

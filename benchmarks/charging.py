@@ -6,87 +6,148 @@ The frames are those of a simulated charge by GB/T 27930: 50 ms of BCL and CCS, 
 import contextlib
 import gc
 import io
+import shutil
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.logs.candump import CandumpReader
-from telemetry_core.rows.batch import SampleBatch
-from telemetry_core.text.lines import LineBuffer
-
+from benchmarks.callgrind import count_instructions
+from benchmarks.feeder import Feeder
+from benchmarks.followed import CHARGE_LOG, FollowedCharge
+from benchmarks.gateway import Pipeline, cpu_ns, started
 from benchmarks.measure import Contender, race
+from benchmarks.null_server import NullServer
 from benchmarks.report import Section, goal
+from benchmarks.workload import CAN_FRAME
 from firmware_sim.charge import Charge, ChargeSpec
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.links.can import CandumpLog
 from firmware_sim.plant.pack import PackSpec
 from telemetry.__main__ import main
-from telemetry.decode.one_bus import stages_of
 from telemetry.decode.sessions import collect_sessions
-from telemetry.protocols.known import CAN_PROTOCOLS
-from telemetry.stages.binding import Binding
-from telemetry.stages.formats import OutputFormat
-from telemetry.stages.stages import Stages
 
 STARTS_AT_NS = 1_772_445_600_000_000_000
-BATCH_FRAMES = 2048
+EXTENDED = 0x80000000  # in the id of a struct can_frame
+FRAMES_PER_S = 2_000  # what 250 kbit/s carry
+WARM_UP_S = 2
+COUNTED_PERCENTS = 3.0  # of state of charge: callgrind takes fifty times as long
 MOST_OF_DECODING = 0.15  # that following may cost
 MOST_OF_DECODE = 1.5  # times `decode --format lp` that `sessions` may take
+MOST_OF_A_CORE_PCT = 2.0  # that the gateway may need for a full bus
 
 
-def measure_charging(folder: Path, percents: float, rounds: int) -> list[Section]:
-    """percents: of state of charge that the simulated charge takes."""
-    log = folder / "charge.log"
-    frames = _write_charge(log, percents)
-    batches = _batches(log)
-    stages = _stages()
-    rows = [_rows(stages, batch) for batch in batches]
-    mapper, follower = stages.writing.mapper, stages.writing.charging
-    assert mapper is not None
-    assert follower is not None
-    mapped = []
-    for samples in rows:
-        mapper.map(samples, out := SampleBatch(stages.schema))
-        mapped.append(out)
-
-    def decode_and_encode() -> None:
-        lines, samples = LineBuffer(), SampleBatch(stages.schema)
-        for batch in batches:
-            samples.clear()
-            stages.decoding.decode(batch, samples)
-            stages.writing.encoder.encode(samples, lines)
-            lines.clear()
-
-    def follow() -> None:
-        for samples in mapped:
-            follower.follower.follow(samples)
-
+def measure_charging(folder: Path, percents: float, rounds: int, seconds: int) -> list[Section]:
+    """percents: of state of charge that the simulated charge takes; seconds: that the gateway is fed."""
+    log = folder / CHARGE_LOG
+    _write_charge(log, percents)
+    charge = FollowedCharge(log)
     timings = race(
-        [Contender("decode + encode", frames, decode_and_encode), Contender("follower", frames, follow)],
+        [
+            Contender("decode + encode", charge.frames, charge.decode_and_encode),
+            Contender("follower", charge.frames, charge.follow),
+        ],
         rounds,
     )
-    share = timings["follower"].ratio_to(timings["decode + encode"])
+    counts = _instructions(folder / "counted", min(percents, COUNTED_PERCENTS))
+    share = counts["follower"] / counts["decode + encode"] if counts else None
     ratio = _ratio_of_commands(log, folder, rounds)
+    core_pct = _percent_of_a_core(folder / "gateway", log, seconds)
     return [
         Section(
             "Charging sessions",
-            "CPU time a frame of a charge by GB/T 27930; *follower*: signs, deadlines, integrals and "
-            "percents, from mapped rows. `sessions` is compared with `decode --format lp` of the same log.",
-            ("what", "ns a frame", "ratio", "goal", "met"),
+            "A charge by GB/T 27930, simulated. *Follower*: signs, deadlines, integrals and percents, from "
+            "mapped rows; the ratio is one of instructions, counted by callgrind. `sessions` is compared "
+            f"with `decode --format lp` of the same log of {charge.frames:,} frames.",
+            ("what", "ns a frame", "instructions a frame", "ratio", "goal", "met"),
             (
-                ("decode + encode", f"{timings['decode + encode'].best_ns:.0f}", "1", "", ""),
+                (
+                    "decode + encode",
+                    f"{timings['decode + encode'].best_ns:.0f}",
+                    f"{counts['decode + encode']:.0f}" if counts else "not counted",
+                    *("1", "", ""),
+                ),
                 (
                     "follower",
                     f"{timings['follower'].best_ns:.0f}",
-                    f"{share:.3f}",
-                    *goal(share, at_most=MOST_OF_DECODING),
+                    f"{counts['follower']:.0f}" if counts else "not counted",
+                    *(("", "", "") if share is None else _met(share, MOST_OF_DECODING, ".3f")),
                 ),
-                ("`sessions`", "", f"{ratio:.2f}", *goal(ratio, at_most=MOST_OF_DECODE)),
+                ("`sessions`", "", "", *_met(ratio, MOST_OF_DECODE, ".2f")),
             ),
-        )
+        ),
+        Section(
+            "A charger's bus",
+            f"`nev-telemetry run` with one plug on a bus of {FRAMES_PER_S:,} frames/s, everything sent; CPU "
+            f"time of the process over {seconds} s.",
+            ("% of a core", "goal", "met"),
+            (_met(core_pct, MOST_OF_A_CORE_PCT, ".2f"),),
+        ),
     ]
+
+
+def _met(found: float, most: float, form: str) -> tuple[str, ...]:
+    return f"{found:{form}}", *goal(found, at_most=most)
+
+
+def _instructions(folder: Path, percents: float) -> dict[str, float]:
+    """Instructions a frame, by callgrind; nothing without it."""
+    if shutil.which("valgrind") is None:
+        return {}
+    folder.mkdir()
+    frames = _write_charge(folder / CHARGE_LOG, percents)
+    counts = count_instructions("benchmarks.counted_charging", folder)
+    return {name: count / frames for name, count in counts.items()}
+
+
+def _percent_of_a_core(folder: Path, log: Path, seconds: int) -> float:
+    """What `nev-telemetry run` needs for the log's frames at an even pace, after a warm-up."""
+    folder.mkdir()
+    frames = b"".join(_can_frames(log))
+    needed = (WARM_UP_S + seconds) * FRAMES_PER_S * CAN_FRAME.size
+    frames = (frames * (needed // len(frames) + 1))[:needed]
+    warm_up = WARM_UP_S * FRAMES_PER_S * CAN_FRAME.size
+    with Feeder(folder) as feeder, NullServer() as server:
+        pipeline = _gateway(folder, feeder.path, server.url)
+        with started(pipeline, folder) as process:
+            feeder.accept()
+            feeder.send(frames[:warm_up], FRAMES_PER_S)
+            start_cpu_ns, start_ns = cpu_ns(process), time.monotonic_ns()
+            feeder.send(frames[warm_up:], FRAMES_PER_S)
+            used_ns, passed_ns = cpu_ns(process) - start_cpu_ns, time.monotonic_ns() - start_ns
+    return 100 * used_ns / passed_ns
+
+
+def _gateway(folder: Path, bus: Path, url: str) -> Pipeline:
+    config = folder / "gateway.toml"
+    config.write_text(f"""
+vehicle = "bench"
+[influx]
+url = "{url}"
+api = "v2"
+org = "bench"
+bucket = "bench"
+[spool]
+directory = "{folder / "spool"}"
+[[can]]
+name = "can0"
+socket = "{bus}"
+protocol = "gbt27930"
+charger = "bay-1"
+messages = true
+""")
+    command = (sys.executable, "-m", "telemetry", "run", str(config))
+    return Pipeline("gateway", command, {"INFLUXDB_V2_TOKEN": "none"})
+
+
+def _can_frames(log: Path) -> Iterator[bytes]:
+    """Yield the frames of a candump log, each as a `struct can_frame`."""
+    with log.open(encoding="ascii") as lines:
+        for line in lines:
+            id, _, data = line.split()[2].partition("#")
+            payload = bytes.fromhex(data)
+            yield CAN_FRAME.pack(int(id, 16) | EXTENDED, len(payload), payload)
 
 
 def _write_charge(log: Path, percents: float) -> int:
@@ -100,31 +161,6 @@ def _write_charge(log: Path, percents: float) -> int:
             written.write(STARTS_AT_NS + at_ns, id, data)
             count += 1
     return count
-
-
-def _stages() -> Stages:
-    """With the messages shown, so that they are encoded, too."""
-    protocol = CAN_PROTOCOLS["gbt27930"]
-    stages = stages_of(protocol, OutputFormat.LINE_PROTOCOL, "bench", with_messages=True)
-    stages.bind(0, Binding(0, "log", "can0"))
-    return stages
-
-
-def _batches(log: Path) -> list[FrameBatch]:
-    """Frames as the decoder gets them, messages of several frames put together."""
-    stages, batches = _stages(), []
-    with log.open("rb", buffering=0) as stream:
-        reader = CandumpReader(stream, lambda _name: 0)
-        while reader.read(batch := FrameBatch(BATCH_FRAMES)):
-            whole = FrameBatch(2 * BATCH_FRAMES)
-            whole.extend(stages.gathering.gather(batch))
-            batches.append(whole)
-    return batches
-
-
-def _rows(stages: Stages, batch: FrameBatch) -> SampleBatch:
-    stages.decoding.decode(batch, samples := SampleBatch(stages.schema))
-    return samples
 
 
 def _ratio_of_commands(log: Path, folder: Path, rounds: int) -> float:

@@ -131,14 +131,14 @@ def measure(make: Maker, workload: Workload, load: Load, folder: Path) -> Run:
             feeder.accept()
             feeder.send(can_frames[: WARM_UP_FRAMES * 16], 2_000)
             warm_up = _arrived(server, WARM_UP_FRAMES, pipeline)
-            cpu_ns, disk, sent = _cpu_ns(process), _disk_bytes(process), server.received_bytes
+            cpu_before_ns, disk, sent = cpu_ns(process), _disk_bytes(process), server.received_bytes
             start_s = time.monotonic()
             feeder.send(chosen, load.frames_per_s)
             arrived = _arrived(server, warm_up + load.frames, pipeline) - warm_up
             return Run(
                 frames=load.frames,
                 lost=load.frames - arrived,
-                cpu_ns=_cpu_ns(process) - cpu_ns,
+                cpu_ns=cpu_ns(process) - cpu_before_ns,
                 wall_s=server.last_write_s - start_s,
                 resident_bytes=_resident_bytes(process),
                 disk_bytes=_disk_bytes(process) - disk,
@@ -173,7 +173,7 @@ def _arrived(server: NullServer, points: int, pipeline: Pipeline) -> int:
     return arrived
 
 
-def _cpu_ns(process: subprocess.Popen[bytes]) -> int:
+def cpu_ns(process: subprocess.Popen[bytes]) -> int:
     """CPU time of all threads: the process's own CPU clock (<linux/posix-timers.h>, CPUCLOCK_SCHED)."""
     return time.clock_gettime_ns((~process.pid << 3) | 2)
 

@@ -13,8 +13,10 @@ from benchmarks.workload import Workload
 class NullServer:
     """Answers 204 to each POST on a free loopback port, from threads of this process."""
 
-    def __init__(self, workload: Workload) -> None:
-        self._measurements = {message.name.encode() for message in workload.database.messages}
+    def __init__(self, workload: Workload | None = None) -> None:
+        """workload: whose points are counted."""
+        messages = workload.database.messages if workload else ()
+        self._measurements = {message.name.encode() for message in messages}
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

@@ -34,7 +34,7 @@ from telemetry.charging.facts import edition, facts, station_in, words
 from telemetry.charging.follow.table import reasons_of
 from telemetry.charging.identity import PackRegister, is_swapped, pack_identity, shown_vin
 from telemetry.charging.installation import VinKey, no_key
-from telemetry.charging.outcome import SIDE_NAMES, Word, in_edition, outcome, who_and_why
+from telemetry.charging.outcome import NEW_IN_2023, SIDE_NAMES, Word, in_edition, outcome, who_and_why
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
 from telemetry.charging.settings import ChargingSettings
 from telemetry.model.event_codes import EVENT_CODES, Level
@@ -43,6 +43,7 @@ from telemetry.model.events import Event
 MOST_STATE: Final = 2048
 _SAME_STAMP_NS = 1_000_000  # a log that begins earlier than the last one is no matter of equal stamps
 _MOST_LISTED = 400  # phases and errors of one session that are kept
+_MOST_UNWRITTEN = 8  # phases without a row that a state keeps, the newest ones
 _VERSION = 1
 _NO_SPEC = PowerSpec(Side.METER, 0.0, 0, 0)  # of a plug that is not followed any more
 _OF_THE_START = ("start_soc_pct", "station_clock_offset_s")  # which a later attempt does not change
@@ -115,8 +116,8 @@ class _Open:
     failed_before: bool = False
     charging_ns: int = 0
     paused_ns: int = 0
-    words: list[list[Any]] = field(default_factory=list)  # of this attempt
-    names: list[str] = field(default_factory=list)  # of all signals of stops and errors
+    words: list[list[Any]] = field(default_factory=list)  # of this attempt: the first of each kind and side
+    names: list[str] = field(default_factory=list)  # of signals of stops and errors that show the edition
     facts: dict[str, Any] = field(default_factory=dict)
     curve_ns: int = 0  # the newest stamp of the curve
     gap_s: float = 0.0  # that charging and pauses do not count
@@ -288,8 +289,9 @@ class ChargingTracker:
         is_error = told.kind == Told.ERROR
         side = SIDE_NAMES[told.side]
         names = list(reasons_of(_protocol(plug), self._schema.specs, told.number, told.bits))
-        now.names = sorted({*now.names, *names})
-        now.words.append([is_error, side, names])
+        now.names = sorted({*now.names, *(NEW_IN_2023 & set(names))})
+        if [is_error, side] not in [word[:2] for word in now.words]:
+            now.words.append([is_error, side, names])
         if is_error:
             self._count_time(now, told.time_ns)
             now.since_ns = 0
@@ -542,7 +544,7 @@ class ChargingTracker:
         now = replace(
             plug.open,
             cross=plug.cross.to_json() if plug.cross else None,
-            unwritten=[list(astuple(phase)) for phase in plug.phases[plug.unwritten :]],
+            unwritten=[list(astuple(phase)) for phase in plug.phases[plug.unwritten :][-_MOST_UNWRITTEN:]],
         )
         known = {name: getattr(now, name) for name in _Open.__slots__}
         named = [self._vehicle, plug.settings.charger, plug.settings.protocol, plug.settings.source]

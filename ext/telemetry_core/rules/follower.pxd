@@ -52,6 +52,7 @@ cdef struct Followed:            # of one record, in one spec
     int32_t tell                 # slot; -1: not told
     int32_t minutes              # the field of the charger's minutes; -1: none
     uint8_t tells_once
+    uint8_t is_plain             # the first sign is in every row, the others pause and resume: most rows change nothing
 
 cdef struct Spec:                # follow_spec.FollowSpec or PowerSpec
     Followed* records            # one a record of the schema; NULL: a PowerSpec
@@ -183,6 +184,9 @@ cdef struct ModelFields:         # of one record of the data model, or of none o
     int32_t requested_a
     uint32_t first_cell
     uint32_t cell_count
+    uint64_t electrical          # voltage, current and power, as bits of the row's mask
+    uint64_t requested
+    uint64_t others
     uint8_t side
     uint8_t is_followed
 
@@ -216,6 +220,8 @@ cdef class Follower:
     cdef object _transitions(self, SampleBatch samples)
     cdef void _run(self, SampleBatch samples) noexcept nogil
     cdef void _protocol_row(self, Py_ssize_t plug_number, const uint64_t* row, const Followed* followed) noexcept nogil
+    cdef bint _take_plain(self, Plug* plug, const Spec* spec, const uint64_t* row,
+                          const Followed* followed) noexcept nogil
     cdef bint _holds(self, const Plug* plug, const PackedSign* sign, const uint64_t* row,
                      const uint64_t* slots) noexcept nogil
     cdef void _act(self, Py_ssize_t plug_number, const PackedSign* sign, const uint64_t* row, const uint64_t* slots,

@@ -40,6 +40,7 @@ cdef enum FollowedPhases:
     PHASE_RECOGNITION = 2
     PHASE_CONFIGURATION = 3
     PHASE_CHARGING = 4
+    PHASE_ENDED = 6
 
 cdef enum SignKinds:
     SIGN_HEARD = 0
@@ -112,6 +113,10 @@ class Transition(NamedTuple):
     values: tuple
     totals: tuple
     raw: object
+
+
+def _bits(*fields):
+    return sum(1 << field for field in fields if 0 <= field < 64)
 
 
 cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
@@ -189,6 +194,11 @@ cdef class Follower:
         cells = [place for name, place in places.items() if spec.measurement == "cells" and name[0] == "v"]
         fields.first_cell = min(cells, default=0)
         fields.cell_count = len(cells)
+        fields.electrical = _bits(fields.voltage, fields.current, fields.power)
+        fields.requested = _bits(fields.requested_v, fields.requested_a)
+        fields.others = _bits(fields.soc, fields.temp_max, fields.cell_max, fields.cell_min, *cells)
+        if len(spec.fields) > 64:  # one word of the mask does not say what is there
+            fields.electrical = fields.requested = fields.others = _WORD
         fields.side = {"charger": CHARGER, "meter": METER}.get(spec.measurement, VEHICLE)
         fields.is_followed = True
 
@@ -252,6 +262,8 @@ cdef class Follower:
             spec.records[packed.record].signs.count += 1
             self.is_watched[packed.record] = True
             count += 1
+        for number in range(self.schema.record_count):
+            spec.records[number].is_plain = _is_plain(spec, &spec.records[number].signs)
         spec.deadlines = <PackedDeadline*>_zeroed(len(given.deadlines), sizeof(PackedDeadline))
         spec.deadline_count = len(given.deadlines)
         for place, deadline in enumerate(given.deadlines):
@@ -260,6 +272,7 @@ cdef class Follower:
                 deadline.first_phase, deadline.last_phase, deadline.is_periodic, deadline.once_heard)
         for place, (record, tell) in enumerate(given.tells):
             spec.records[<size_t>record].tell = place
+            spec.records[<size_t>record].is_plain = False
             spec.records[<size_t>record].tells_once = tell == Tell.ONCE
         if given.minutes[0] >= 0:
             spec.records[<size_t>given.minutes[0]].minutes = given.minutes[1]
@@ -442,6 +455,8 @@ cdef class Follower:
         cdef const RowHead* head
         cdef const Route* route
         cdef const ModelFields* model
+        cdef const Followed* followed
+        cdef const Record* records = self.schema.records
         cdef Spec* spec
         cdef Py_ssize_t number
         cdef int32_t plug
@@ -459,9 +474,35 @@ cdef class Follower:
                 if plug >= 0 and not head.id & ROW_OTHER_SENDER:
                     spec = &self.specs[self.spec_of_plug[plug]]
                     if spec.records != NULL and spec.records[head.record].signs.count:
-                        self._protocol_row(plug, row, &spec.records[head.record])
-            self.at += self.schema.records[head.record].row_words
+                        followed = &spec.records[head.record]
+                        if not (followed.is_plain and self._take_plain(&self.plugs[plug], spec, row, followed)):
+                            self._protocol_row(plug, row, followed)
+            self.at += records[head.record].row_words
         self.at = 0
+
+    cdef bint _take_plain(self, Plug* plug, const Spec* spec, const uint64_t* row,
+                          const Followed* followed) noexcept nogil:
+        """Take a row that says that the phase goes on; false: it may say more, and nothing is taken of it."""
+        cdef const PackedSign* sign = &spec.signs[followed.signs.first]
+        cdef const uint64_t* slots = slots_of(self.schema, row)
+        cdef int64_t now_ns = (<const RowHead*>row).time_ns
+        cdef uint32_t number
+        if plug.is_open != 1 or plug.has_error or plug.is_restored or plug.phase < sign.phase:
+            return False
+        if now_ns < plug.last_ns or now_ns - plug.last_ns > spec.silence_ns:
+            return False
+        if now_ns >= plug.due_ns or now_ns >= plug.window_ns or now_ns - plug.minute_ns >= MINUTE_NS:
+            return False
+        for number in range(1, followed.signs.count):
+            if (plug.pauses or sign[number].kind == SIGN_PAUSE) and self._holds(plug, &sign[number], row, slots):
+                return False
+        if sign.slot >= 0 and (sign.is_last or not plug.heard_ns[sign.slot]):
+            plug.heard_ns[sign.slot] = _heard_at(now_ns)
+        plug.last_ns = now_ns
+        if followed.minutes >= 0 and has_field(row, followed.minutes):
+            plug.minutes = <int32_t>slots[followed.minutes]
+            plug.minutes_ns = now_ns
+        return True
 
     cdef void _protocol_row(self, Py_ssize_t plug_number, const uint64_t* row, const Followed* followed) noexcept nogil:
         cdef Plug* plug = &self.plugs[plug_number]
@@ -899,13 +940,18 @@ cdef class Follower:
         cdef int64_t now_ns = (<const RowHead*>row).time_ns
         cdef uint32_t words = self.schema.records[(<const RowHead*>row).record].mask_words
         cdef uint8_t side = fields.side if is_own else METER
-        cdef double voltage = _value(row, words, fields.voltage)
-        cdef double current = _value(row, words, fields.current)
-        cdef double power = _value(row, words, fields.power)
+        cdef uint64_t there = row[HEAD_WORDS] if words == 1 else ~<uint64_t>0
+        cdef double voltage = NAN
+        cdef double current = NAN
+        cdef double power = NAN
         cdef double value
         cdef uint32_t number
-        if power != power:
-            power = voltage * current
+        if there & fields.electrical:
+            voltage = _value(row, words, fields.voltage)
+            current = _value(row, words, fields.current)
+            power = _value(row, words, fields.power)
+            if power != power:
+                power = voltage * current
         if not is_own and fields.side == CHARGER:
             return
         if spec.records == NULL and side == spec.side and isfinite(power):
@@ -916,15 +962,18 @@ cdef class Follower:
             self._sample(plug_number, side, power, voltage, current, now_ns)
         if side == METER:
             return
-        value = _value(row, words, fields.requested_a)
-        if isfinite(value):
-            plug.requested_a = value
-            plug.requested_max_a = _max(plug.requested_max_a, value)
-            plug.window_requested_min = _min(plug.window_requested_min, value)
-            plug.window_requested_max = _max(plug.window_requested_max, value)
-        value = _value(row, words, fields.requested_v)
-        if isfinite(value):
-            plug.requested_v = value
+        if there & fields.requested:
+            value = _value(row, words, fields.requested_a)
+            if isfinite(value):
+                plug.requested_a = value
+                plug.requested_max_a = _max(plug.requested_max_a, value)
+                plug.window_requested_min = _min(plug.window_requested_min, value)
+                plug.window_requested_max = _max(plug.window_requested_max, value)
+            value = _value(row, words, fields.requested_v)
+            if isfinite(value):
+                plug.requested_v = value
+        if not there & fields.others:
+            return
         value = _value(row, words, fields.temp_max)
         if side == VEHICLE and isfinite(value):
             plug.temp = value
@@ -1189,6 +1238,21 @@ cdef Sums _part(const Sample* first, const Sample* last, int64_t from_ns, int64_
     return Sums((first.power_w + (last.power_w - first.power_w) * middle) * dt_s,
                 (first.voltage_v + (last.voltage_v - first.voltage_v) * middle) * dt_s,
                 (first.current_a + (last.current_a - first.current_a) * middle) * dt_s)
+
+
+cdef bint _is_plain(const Spec* spec, const Range* signs) noexcept nogil:
+    """Return whether `_take_plain` may take rows with these signs."""
+    cdef const PackedSign* sign = &spec.signs[signs.first]
+    cdef uint32_t number
+    if signs.count == 0 or sign.kind != SIGN_HEARD or sign.field >= 0 or sign.lacks >= 0 or sign.zero_count:
+        return False
+    for number in range(signs.count):
+        if sign[number].unless >= 0 or sign[number].from_phase != PHASE_NONE or sign[number].to_phase != PHASE_ENDED:
+            return False
+        if number and (sign[number].slot >= 0 or sign[number].phase != PHASE_NONE
+                       or sign[number].kind != SIGN_PAUSE and sign[number].kind != SIGN_RESUME):
+            return False
+    return True
 
 
 cdef void* _grown(void* memory, size_t size) except NULL:
