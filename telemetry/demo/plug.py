@@ -2,6 +2,7 @@
 
 Beside the vehicle's bus, so that its many frames do not delay those whose pace is their time. After ten
 minutes the charger's status stays away for two seconds: the vehicle gives up, and the second attempt works.
+Beside a scenario that is shorter than the charge, all of it is shorter: nobody waits for what is not shown.
 """
 
 import json
@@ -22,21 +23,24 @@ CHARGER = "dc"  # the tag of what it says
 PROTOCOL = "gbt27930"
 _SHARE = 0.9  # of the time of the run, in which the charge is replayed
 _AT_MOST_OFF = 0.005  # of the plant's energy
+_WHOLE_S = 1500.0  # of a scenario: beside it the charge goes to 80 %
+_LEAST_PART = 0.25  # what flows while the charger is silent, and nobody sees, must be little beside all of it
+_FROM_PCT, _TO_PCT, _FAULT_AT_S = 20.6, 80.0, 600.0
 _SCENARIO = """\
-about = "From 20 to 80 %; CCS is gone for two seconds, and the second attempt works"
+about = "CCS is gone for two seconds, and the second attempt works"
 
 [pack]
-start_soc_pct = 20.6
+start_soc_pct = {from_pct}
 start_temp_c = 22.0
 
 [vehicle]
-until_soc_pct = 80.0
+until_soc_pct = {to_pct:.3f}
 
 [[fault]]
 do = "silence"
 on = "CCS"
 after = "charging"
-at_s = 600.0
+at_s = {fault_at_s:.3f}
 duration_s = 2.0
 """
 
@@ -71,10 +75,16 @@ class PlugTruth:
         return max(self.duration_s / (_SHARE * run_s), 1.0)
 
 
-def simulate(folder: Path, seed: int, origin_ns: int) -> PlugTruth:
-    """Write the log into `folder`. Raises UnavailableError when the simulator fails."""
+def simulate(folder: Path, seed: int, origin_ns: int, beside_s: float) -> PlugTruth:
+    """Write the log into `folder`. Raises UnavailableError when the simulator fails.
+
+    beside_s: simulated, of the scenario that is played meanwhile.
+    """
+    part = min(max(beside_s / _WHOLE_S, _LEAST_PART), 1.0)
     scenario, log, report = folder / "plug.toml", folder / "plug.log", folder / "plug.json"
-    scenario.write_text(_SCENARIO, "ascii")
+    to_pct = _FROM_PCT + part * (_TO_PCT - _FROM_PCT)
+    text = _SCENARIO.format(from_pct=_FROM_PCT, to_pct=to_pct, fault_at_s=part * _FAULT_AT_S)
+    scenario.write_text(text, "ascii")
     options = {"scenario": scenario, "log": log, "report": report, "seed": seed, "time-origin": origin_ns}
     words = [f"--{name}={value}" for name, value in options.items()]
     with Child.start("charge", folder, "sim", "dc-charge", *words) as child:

@@ -134,7 +134,8 @@ class _Stage:
     def perform(self, influx: Mapping[str, str | bool] | None) -> bool:
         """The scenario once, and the report. influx: as `find_database` gives it."""
         self._display.live(["simulating a DC charge ..."], 0.0)
-        plug = simulate(self._folder, self._options.seed, self._clock.unix_ns() - _CHARGE_BEGAN_S * _NS_PER_S)
+        began_ns = self._clock.unix_ns() - _CHARGE_BEGAN_S * _NS_PER_S
+        plug = simulate(self._folder, self._options.seed, began_ns, self._scenario.planned_s)
         time = self._fast_clock()
         charge = self._replayed(plug, time)
         self._rig.configure(time, _NO_SERVER if influx is None else influx, web="off", charge=charge)

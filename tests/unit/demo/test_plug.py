@@ -1,12 +1,14 @@
 """telemetry/demo/plug.py: what was sent at the plug is held against what is stored."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from telemetry.charging.session import Session
-from telemetry.demo.plug import PLUG, PlugTruth, plug_faults, session_table, simulate, write_report
+from telemetry.decode.sessions import collect_sessions
+from telemetry.demo.plug import PLUG, PROTOCOL, PlugTruth, plug_faults, session_table, simulate, write_report
 from telemetry.errors import StorageError
 from tests.support.charging_sessions import good
 from tests.support.demo import CHARGED, PLUG_TRUTH, good_outcome
@@ -64,8 +66,24 @@ def test_the_table_is_indented_and_the_report_is_a_page(tmp_path: Path) -> None:
         write_report(good(), tmp_path / "gone" / "charge.html")
 
 
-def test_the_simulated_charge_has_one_reconnect_and_is_complete(tmp_path: Path) -> None:
-    truth: PlugTruth = simulate(tmp_path, seed=1, origin_ns=1_795_000_000_000_000_000)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_beside_a_short_scenario_the_charge_is_short_and_its_session_agrees_with_the_plant(
+    tmp_path: Path, seed: int
+) -> None:
+    truth: PlugTruth = simulate(tmp_path, seed, 1_795_000_000_000_000_000, beside_s=1.0)
     assert (truth.attempts, truth.outcome) == (2, "complete")
+    assert truth.duration_s < 420.0  # a quarter of 25 minutes, with two handshakes
+    (session,) = collect_sessions([truth.log], protocol=PROTOCOL)
+    assert session.attempts == 2
+    assert session.energy_vehicle_wh == pytest.approx(truth.energy_vehicle_wh, rel=0.005)
+    assert session.energy_charger_wh == pytest.approx(truth.energy_charger_wh, rel=0.005)
     assert len(truth.log.read_text("ascii").splitlines()) == truth.frames
     assert truth.log.read_text("ascii").startswith("(1795000000.")
+
+
+def test_beside_half_an_hour_the_charge_goes_to_80_percent(tmp_path: Path) -> None:
+    truth = simulate(tmp_path, seed=1, origin_ns=0, beside_s=1765.0)
+    report = json.loads((tmp_path / "plug.json").read_text("utf-8"))
+    assert (truth.attempts, truth.outcome) == (2, "complete")
+    assert report["soc_end_pct"] == pytest.approx(80.0, abs=0.1)
+    assert report["errors"][0]["at_ns"] == pytest.approx(600e9, rel=0.02)
