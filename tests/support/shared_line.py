@@ -27,7 +27,10 @@ class BoardEnd(Protocol):
 
 @dataclass(slots=True)
 class _Said:
-    """One message of a board. is_whole: no byte of it was lost, and none of others came between."""
+    """One message of a board.
+
+    is_whole: it answers the last request, no byte of it was lost, and none of others came between.
+    """
 
     board: int
     data: bytes
@@ -81,7 +84,9 @@ class SharedLine:
         at_s = self._clock.monotonic_s() + len(data) * BYTE_S + ANSWERS_AFTER_S
         for number, board in enumerate(self.boards):
             for answer in board.feed(heard):
-                said = _Said(number, answer)
+                # The first byte of a request may complete an earlier one, to another board, which lost its
+                # last. Nobody waits for that answer any more, and the source discards what comes late.
+                said = _Said(number, answer, is_whole=answer[0] == data[0])
                 for byte in answer:
                     at_s += BYTE_S
                     self._coming.append((at_s, byte, said))
