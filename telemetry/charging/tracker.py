@@ -571,6 +571,11 @@ class ChargingTracker:
         plug.phases += (Phase(*phase) for phase in plug.open.unwritten)
         plug.open.unwritten = []
 
+    def has_ended(self, channel: int) -> bool:
+        """Whether both ends have finished the session that is open on `channel`."""
+        now = self._plugs[channel].open
+        return now is not None and now.phase == FollowedPhase.ENDED
+
     def joined(self, channel: int) -> int | None:
         """The start of the session that is open on `channel`, if it was heard from its middle on alone."""
         now = self._plugs[channel].open
@@ -653,6 +658,14 @@ def _unpacked(state: bytes) -> _State:
         raise ValueError(f"the state is of version {version}, and not {_VERSION}")
     vehicle, charger, protocol, source = named
     return _State(last, last_start_ns, known, vehicle, charger, protocol, source, last_ns, body[4 + length :])
+
+
+def has_ended(state: bytes) -> bool:
+    """Whether both ends have finished the session of `state`; a damaged one says nothing."""
+    try:
+        return bool(_unpacked(state).known["phase"] == FollowedPhase.ENDED)
+    except ValueError:
+        return False
 
 
 def _rounded(value: Any) -> Any:

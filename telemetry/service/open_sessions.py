@@ -6,6 +6,7 @@ of it goes on is decided by the follower, from what the bus says then.
 Promises:
 - A state stays until its plug is followed again. One that no plug takes is closed.
 - Silence is what was watched: a process that stood still, or a device that was away, has watched nothing.
+- A session that both ends have finished ends after its silence, even while the device is away.
 - Stamps of a clock that was not known yet move once it is. Those of another boot are dropped, and logged.
 - What was open before a boot goes on once the time is known. Until then nobody has seen it.
 """
@@ -37,6 +38,7 @@ _BOOT = struct.Struct("<16sq")  # its id; what turns stamps into times since it
 class _Silence:
     newest_ns: int | None = None  # stamp of the newest frame
     watched_ns: int = 0
+    away_ns: int = 0  # the device was not there; counts for what both ends have finished
 
 
 class OpenSessions:
@@ -93,22 +95,43 @@ class OpenSessions:
             for plug in plugs:
                 sessions.write_rows(plug, stamping.base is TimeBase.UNIX, lines)
 
-    def watch(self, listening: Sequence[str], sessions: Sessions, lines: LineBuffer) -> None:
-        """Look who is silent. listening: sources whose device is there, and of which no frame waits."""
+    def watch(
+        self, listening: Sequence[str], away: Sequence[str], sessions: Sessions, lines: LineBuffer
+    ) -> None:
+        """Look who is silent. Of none of these sources a frame waits.
+
+        listening: those whose device is there; away: those whose device is not.
+        """
         now_s = self._clock.monotonic_s()
         passed_ns = min(round((now_s - self._looked_s) * 1e9), MOST_WATCHED_NS)
         self._looked_s = now_s
         for source in (*listening, BY_POWER) if listening else ():
-            plugs = sessions.plugs_of(source)
-            if not plugs:
-                continue
-            silence = self._silences.setdefault(source, _Silence())
-            silence.watched_ns += passed_ns
-            self._restore(source, sessions, lines)
-            shift_ns = self._stamping(source).shift_ns
-            for plug in plugs:
-                if plug not in self._left:
-                    sessions.watch(plug, silence.newest_ns, silence.watched_ns, lines, shift_ns=shift_ns)
+            if plugs := sessions.plugs_of(source):
+                silence = self._silences.setdefault(source, _Silence())
+                silence.watched_ns += passed_ns
+                self._restore(source, sessions, lines)
+                self._end_silent(source, plugs, silence, sessions, lines)
+        for source in away:
+            plugs = [plug for plug in sessions.plugs_of(source) if self._has_ended(plug, sessions)]
+            if plugs:
+                silence = self._silences.setdefault(source, _Silence())
+                silence.away_ns += passed_ns
+                self._restore(source, sessions, lines, only=plugs)
+                self._end_silent(source, plugs, silence, sessions, lines)
+
+    def _has_ended(self, plug: str, sessions: Sessions) -> bool:
+        _, state = self._left.get(plug, (AS_THEY_ARE, b""))
+        return sessions.has_ended(plug, state)
+
+    def _end_silent(
+        self, source: str, plugs: Sequence[str], silence: _Silence, sessions: Sessions, lines: LineBuffer
+    ) -> None:
+        shift_ns = self._stamping(source).shift_ns
+        for plug in plugs:
+            if plug not in self._left:
+                away_ns = silence.away_ns if sessions.has_ended(plug) else 0
+                silent_ns = silence.watched_ns + away_ns
+                sessions.watch(plug, silence.newest_ns, silent_ns, lines, shift_ns=shift_ns)
 
     def leave(self, sessions: Sessions, lines: LineBuffer) -> Iterator[TimeBase]:
         """The service stops. Yields the time base of what is written next."""
@@ -126,10 +149,12 @@ class OpenSessions:
             _, state = self._left.pop(plug)
             sessions.close(plug, state, lines)
 
-    def _restore(self, source: str, sessions: Sessions, lines: LineBuffer) -> None:
-        """What is left goes on, unless that has to wait until the time is known."""
+    def _restore(
+        self, source: str, sessions: Sessions, lines: LineBuffer, *, only: Sequence[str] | None = None
+    ) -> None:
+        """What is left (`only` of these plugs) goes on, unless that has to wait until the time is known."""
         stamping = self._stamping(source)
-        for plug in sessions.plugs_of(source):
+        for plug in sessions.plugs_of(source) if only is None else only:
             if plug not in self._left:
                 continue
             earlier, state = self._left[plug]

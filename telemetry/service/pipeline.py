@@ -277,9 +277,12 @@ class Pipeline:
             return most_s
         return min(most_s, max(0.0, self._keep_at_s - self._clock.monotonic_s()))
 
-    def watch_silence(self, listening: Sequence[str]) -> None:
-        """See who is silent. listening: live sources whose device is there, and of which no frame waits."""
-        self._sessions.watch(listening, self._stages.sessions, self._open)
+    def watch_silence(self, listening: Sequence[str], away: Sequence[str] = ()) -> None:
+        """See who is silent, of live sources of which no frame waits.
+
+        listening: those whose device is there; away: those whose device is not.
+        """
+        self._sessions.watch(listening, away, self._stages.sessions, self._open)
         if self._replacing.lines:
             self.cut()
 

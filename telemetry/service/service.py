@@ -246,7 +246,9 @@ class Service:
                 self._live_state.source_ended(item.source)
                 self._sources.ended(item.source)
         if self._stages.sessions.any:
-            self._pipeline.watch_silence(self._silent_sources())
+            self._pipeline.watch_silence(
+                self._silent_sources(is_there=True), self._silent_sources(is_there=False)
+            )
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
             self._next_gateway_s = now_s + self._config.gateway_every_s
@@ -283,13 +285,13 @@ class Service:
     def _live(self) -> list[str]:
         return [source.name for source in self._sources if not source.resume_as]
 
-    def _silent_sources(self) -> list[str]:
-        """Live ones that are there, and of which nothing waits."""
+    def _silent_sources(self, *, is_there: bool) -> list[str]:
+        """Live ones whose device is there, or is not, and of which nothing waits."""
         return [
             source.name
             for source in self._sources
             if not source.resume_as
-            and source.source.status == "receiving"
+            and (source.source.status == "receiving") == is_there
             and not self._output.frames_waiting_of(source.name)
         ]
 

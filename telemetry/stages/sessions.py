@@ -9,7 +9,7 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.rows import moved, start_of
 from telemetry.charging.session import Session
-from telemetry.charging.tracker import ChargingTracker, CurveRow, Made, PhaseRow
+from telemetry.charging.tracker import ChargingTracker, CurveRow, Made, PhaseRow, has_ended
 from telemetry.stages.binding import BoundChannel
 
 LOG = logging.getLogger("telemetry.service")
@@ -32,6 +32,10 @@ class Sessions(Protocol):
 
     def state(self, plug: str) -> bytes:
         """What must be known again after a restart; empty: nothing."""
+        ...
+
+    def has_ended(self, plug: str, state: bytes = b"") -> bool:
+        """Whether both ends have finished: in `state`, or (empty) in what is open now."""
         ...
 
     def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:
@@ -102,6 +106,9 @@ class NoSessions:
 
     def state(self, _plug: str) -> bytes:
         return b""
+
+    def has_ended(self, *_: object) -> bool:
+        return False
 
     def restore(self, *_: object) -> None:
         pass
@@ -177,6 +184,9 @@ class FollowedSessions:
     def state(self, plug: str) -> bytes:
         return self._tracker.state(self._plugs[plug])
 
+    def has_ended(self, plug: str, state: bytes = b"") -> bool:
+        return has_ended(state) if state else self._tracker.has_ended(self._plugs[plug])
+
     def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:
         channel = self._plugs[plug]
         start_ns = self._tracker.joined(channel)
@@ -190,7 +200,7 @@ class FollowedSessions:
             self._tracker.restore(channel, state)
             self._restored_ns[channel] = self._tracker.follower.last_ns(channel)
         except ValueError as error:
-            LOG.warning("%s: what was open there cannot go on: %s", plug, error)
+            LOG.warning("%s: what was open there cannot go on: %s; it is closed", plug, error)
             self.close(plug, state, lines)
 
     def close(self, plug: str, state: bytes, lines: LineBuffer) -> None:

@@ -24,6 +24,7 @@ from tests.support.spool import drain
 BAY, OTHER = BAYS
 CHARGING = 400  # tenths of a second: in the middle of the charge
 HANDSHAKE = 10
+STATISTICS = 852  # both ends have finished
 
 
 class Bench(Lives):
@@ -91,12 +92,12 @@ def test_stopped_in_order_the_session_is_unfinished_and_goes_on_with_the_next_st
 def test_stopped_after_the_statistics_the_session_is_complete_and_nothing_opens_another_one(
     bench: Bench,
 ) -> None:
-    bench.play(0, 852)
+    bench.play(0, STATISTICS)
     bench.stop()
     bench.start()
     bench.send()
     assert sessions(bench.database) == [(b"false", "complete")]
-    bench.play_rest(852)
+    bench.play_rest(STATISTICS)
     assert sessions(bench.database) == [(b"false", "complete")]
 
 
@@ -140,6 +141,36 @@ def test_a_plug_that_is_pulled_is_cut_after_ten_seconds_though_no_frame_comes(be
     bench.finish()
     assert sessions(bench.database) == [(b"false", "cut")]
     assert events(bench.database, "charging_cut") == [bench.end_of(CHARGING)]
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_after_both_ends_have_finished_a_device_that_goes_away_leaves_nothing_open(
+    is_restarted: bool, bench: Bench
+) -> None:
+    bench.play(0, STATISTICS)
+    if is_restarted:
+        bench.kill()
+        bench.start()
+    bench.watch(9.0, away=BAYS)
+    bench.finish()
+    assert [is_open for is_open, _ in sessions(bench.database)] == [b"true"]
+    bench.watch(2.0, away=BAYS)
+    bench.finish()
+    assert sessions(bench.database) == [(b"false", "complete")]
+    bench.stop()
+    assert bench.start().state == {}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_device_that_is_away_while_it_charges_is_not_silent(is_restarted: bool, bench: Bench) -> None:
+    bench.play(0, CHARGING)
+    if is_restarted:
+        bench.kill()
+        bench.start()
+    bench.watch(60.0, away=BAYS)
+    bench.watch(5.0)
+    bench.finish()
+    assert sessions(bench.database) == [(b"true", "")]
 
 
 def test_a_process_that_stood_still_cuts_nothing(bench: Bench) -> None:

@@ -181,11 +181,12 @@ class Lives:
         waiting = self.spool.gauges().waiting_points + self.pipeline.points_waiting
         assert list(imbalances(counters, waiting, {})) == []
 
-    def watch(self, seconds: float) -> None:
-        """Nothing comes for so long."""
+    def watch(self, seconds: float, *, away: Sequence[str] = ()) -> None:
+        """Nothing comes for so long. away: bays whose device is not there."""
+        listening = [bay for bay in self.bays if bay not in away]
         for _ in range(round(seconds * 10)):
             self.clock.advance(0.1)
-            self.pipeline.watch_silence(self.bays)
+            self.pipeline.watch_silence(listening, away)
             self.pipeline.tick(self.bays)
 
 

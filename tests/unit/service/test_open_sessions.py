@@ -49,6 +49,9 @@ class FakeSessions:
     def state(self, plug: str) -> bytes:
         return json.dumps(self.sessions[plug]).encode() if plug in self.sessions else b""
 
+    def has_ended(self, _plug: str, _state: bytes = b"") -> bool:
+        return False
+
     def restore(self, plug: str, state: bytes, *_: object) -> None:
         self.sessions[plug] = json.loads(state)
 
