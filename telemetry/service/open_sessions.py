@@ -133,11 +133,21 @@ class OpenSessions:
                 silent_ns = silence.watched_ns + away_ns
                 sessions.watch(plug, silence.newest_ns, silent_ns, lines, shift_ns=shift_ns)
 
-    def leave(self, sessions: Sessions, lines: LineBuffer) -> Iterator[TimeBase]:
-        """The service stops. Yields the time base of what is written next."""
-        for source in self._silences:
+    def leave(self, sources: Iterable[str], sessions: Sessions, lines: LineBuffer) -> Iterator[TimeBase]:
+        """The service stops. Yields the time base of what is written next.
+
+        sources: all that are configured, also those of which no frame has come.
+        """
+        for source in (*sources, BY_POWER):
             stamping = self._stamping(source)
-            if plugs := [plug for plug in sessions.plugs_of(source) if plug not in self._left]:
+            plugs = sessions.plugs_of(source)
+            if source not in self._stampings and any(plug in self._left for plug in plugs):
+                self._silences.setdefault(source, _Silence())
+                yield stamping.base
+                self._restore(source, sessions, lines)
+            if source not in self._silences:
+                continue
+            if plugs := [plug for plug in plugs if plug not in self._left]:
                 yield stamping.base
                 for plug in plugs:
                     sessions.leave(plug, lines, shift_ns=stamping.shift_ns)

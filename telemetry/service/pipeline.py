@@ -294,7 +294,7 @@ class Pipeline:
 
     def leave_sessions(self) -> None:
         """No more frames come to this run: say so of what is open, with which the next run may go on."""
-        for base in self._sessions.leave(self._stages.sessions, self._open):
+        for base in self._sessions.leave(self._stages.sources, self._stages.sessions, self._open):
             self._switch(base)
 
     def finish(self, live: Iterable[str] = ()) -> None:

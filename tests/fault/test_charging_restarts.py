@@ -173,6 +173,22 @@ def test_a_device_that_is_away_while_it_charges_is_not_silent(is_restarted: bool
     assert sessions(bench.database) == [(b"true", "")]
 
 
+@pytest.mark.parametrize(("tenths", "outcome"), [(CHARGING, "unfinished"), (STATISTICS, "complete")])
+def test_killed_then_stopped_while_the_device_is_away_the_row_says_what_the_session_would_be(
+    tenths: int, outcome: str, bench: Bench
+) -> None:
+    bench.play(0, tenths)
+    bench.kill()
+    bench.start()
+    bench.watch(5.0, away=BAYS)
+    bench.stop()
+    bench.start()
+    bench.send()
+    assert sessions(bench.database) == [(b"false", outcome)]
+    bench.play_rest(tenths)
+    assert sessions(bench.database) == [(b"false", "complete")]
+
+
 def test_a_process_that_stood_still_cuts_nothing(bench: Bench) -> None:
     bench.play(0, CHARGING)
     bench.pipeline.watch_silence(BAYS)
