@@ -10,6 +10,7 @@ Pure.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 from telemetry.charging.session import Session
@@ -166,7 +167,7 @@ def _plug(charger: Mapping[str, Any], snapshot: LiveSnapshot, now_s: float) -> d
     """What else is known of a charge: None of a charger without a session and without a phase.
 
     values: phase, energy and state of charge of the session, state of charge of the only pack of its source,
-    minutes that remain; error: the last one.
+    minutes that remain; error: the last one since the last start of a session.
     """
     session = next((each for each in snapshot.sessions if each.charger == charger["charger"]), None)
     if session is None and "phase" not in charger["values"]:
@@ -182,13 +183,9 @@ def _plug(charger: Mapping[str, Any], snapshot: LiveSnapshot, now_s: float) -> d
             is_of_charge = len(packs) == 1 if "pack" in entity.tags else "charger" not in entity.tags
             if name in entity.values and is_of_charge:
                 values[name], known_s[name] = entity.values[name], entity.values_known_s[name]
-    errors = (
-        each
-        for each in snapshot.events
-        if each.event.charger == charger["charger"]
-        and each.event.active
-        and each.event.level > Level.INFORMATION
-    )
+    events = (each for each in snapshot.events if each.event.charger == charger["charger"])
+    since_start = takewhile(lambda each: each.event.code != "charging_started", events)
+    errors = (each for each in since_start if each.event.active and each.event.level > Level.INFORMATION)
     error = next(errors, None)
     return {
         "values": values,

@@ -12,7 +12,7 @@ from telemetry.live import state
 from telemetry.live.gateway import describe
 from telemetry.live.state import Entity, LiveSnapshot, MessageEntity, TimedEvent, UnmatchedEntity
 from telemetry.live.view import live_view, messages_view
-from telemetry.model.events import begins
+from telemetry.model.events import Event, begins
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from tests.support.charging_sessions import cut
@@ -76,7 +76,7 @@ def test_a_charger_with_a_phase_has_the_state_of_charge_the_time_left_and_its_la
     plug = {"charger": "bay-2", "source": "a"}
     error = replace(begins("charging_error", "vehicle: ccs_timeout", source="a"), charger="bay-2")
     other = replace(begins("charging_error", "not ours", source="a"), charger="bay-1")
-    began = replace(begins("charging_started", "it began", source="a"), charger="bay-2")
+    attempt = replace(begins("charging_reconnect", "attempt 2", source="a"), charger="bay-2")
     snapshot = LiveSnapshot(
         taken_s=0.0,
         time_ns=0,
@@ -86,7 +86,7 @@ def test_a_charger_with_a_phase_has_the_state_of_charge_the_time_left_and_its_la
             Entity("BCS", {"source": "a"}, 5.0, {"remaining_min": 12}, {"remaining_min": 5.0}),
             Entity("battery", {"pack": "main", "source": "b"}, 20.0, {"soc_pct": 99.0}, {"soc_pct": 20.0}),
         ),
-        events=(TimedEvent(began, 9), TimedEvent(other, 8), TimedEvent(error, 7)),
+        events=(TimedEvent(attempt, 9), TimedEvent(other, 8), TimedEvent(error, 7)),
     )
     (charger,) = live_view(snapshot, 20.0, STATUS)["chargers"]
     assert charger["plug"] == {
@@ -94,6 +94,24 @@ def test_a_charger_with_a_phase_has_the_state_of_charge_the_time_left_and_its_la
         "stale": ["remaining_min"],
         "error": {"time_ns": 7, "text": "vehicle: ccs_timeout"},
     }
+
+
+def test_the_last_error_of_a_session_is_none_of_the_next_one_at_that_charger() -> None:
+    plug = {"charger": "bay-2", "source": "a"}
+    error = replace(begins("charging_error", "vehicle: ccs_timeout", source="a"), charger="bay-2")
+    began = replace(begins("charging_started", "by gbt27930", source="a"), charger="bay-2")
+    elsewhere = replace(began, charger="bay-1")
+    phase = Entity("charger", plug, 0.0, {"phase": "charging"}, {"phase": 0.0})
+
+    def shown(*events: Event) -> object:
+        """The error after these events, the newest first."""
+        timed = tuple(TimedEvent(event, 9 - number) for number, event in enumerate(events))
+        snapshot = LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(phase,), events=timed)
+        (charger,) = live_view(snapshot, 0.0, STATUS)["chargers"]
+        return charger["plug"]["error"]
+
+    assert shown(elsewhere, error, began) == {"time_ns": 8, "text": "vehicle: ccs_timeout"}
+    assert shown(began, error) is None
 
 
 @pytest.mark.parametrize(
