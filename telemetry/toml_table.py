@@ -124,6 +124,18 @@ class TomlTable:
                 raise self.wrong(key, f"must be integers or texts, not {_describe(one)}")
         return tuple(values)
 
+    def take_names(self, key: str) -> tuple[str, ...]:
+        """Texts that are not empty, each once, in a list or one alone; empty when the key is absent."""
+        self._asked(key, "names", False)
+        value = self._take(key, [])
+        names = value if isinstance(value, list) else [value]
+        for number, name in enumerate(names):
+            if not isinstance(name, str) or not name:
+                raise self.wrong(key, f"must be a text or a list of texts, not {_describe(name)}")
+            if name in names[:number]:
+                raise self.wrong(key, f"names {name!r} twice")
+        return tuple(names)
+
     def take_texts(self, key: str) -> tuple[str, ...]:
         """A list of strings that are not empty; empty when the key is absent."""
         self._asked(key, "texts", False)

@@ -100,6 +100,8 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[Found]:
     if logs:
         yield _in_logs(logs, configs[0] if configs else None, arguments)
         return
+    if not (configs or options):
+        raise UsageError("nothing says where sessions are", hint="name FILE or CONFIG, or give --url")
     settings = influx_settings(configs[0] if configs else None, options, os.environ)
     with contextlib.closing(InfluxTables(settings, SystemClock())) as tables:
         stored = StoredSessions(tables)

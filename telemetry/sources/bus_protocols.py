@@ -74,7 +74,7 @@ class BusProtocols:
 
 def read_bus_protocols(table: TomlTable, *, value_texts: bool) -> BusProtocols:
     """The protocols of the bus of a table. Raises ConfigError."""
-    names = table.take_values("protocol")
+    names = table.take_names("protocol")
     alone = [key for key in ("charger", "messages") if key in table and not names]
     charger, shown = table.take_text("charger", MAIN), table.take_flag("messages")
     for name in names:
@@ -82,6 +82,4 @@ def read_bus_protocols(table: TomlTable, *, value_texts: bool) -> BusProtocols:
             raise table.wrong("protocol", f"must be one of {', '.join(CAN_PROTOCOLS)}, not {name!r}")
     for key in alone:
         raise table.wrong(key, "stands without protocol", "name that of the bus, or leave it out")
-    return BusProtocols(
-        tuple(dict.fromkeys(map(str, names))), charger, shown, value_texts, table.where().key("protocol")
-    )
+    return BusProtocols(names, charger, shown, value_texts, table.where().key("protocol"))

@@ -29,6 +29,7 @@ _TYPES = {
     "texts": "list of texts",
     "secret": '`"${NAME}"`',
     "integers": "list of integers",
+    "names": "text or list of texts",
     "values": "integers and texts",
     "tables": "tables",
     "integer": "integer",

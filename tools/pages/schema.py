@@ -33,6 +33,7 @@ _KINDS: Mapping[str, Schema] = {
     "texts": _TEXTS,
     "paths": _TEXTS,
     "flag": {"type": "boolean"},
+    "names": {"anyOf": [_TEXT, {**_TEXTS, "uniqueItems": True}]},
     "values": {"anyOf": [*_VALUE["anyOf"], {"type": "array", "items": _VALUE}]},
 }
 _MARKS = re.compile(r"`([^`]*)`|\[([^]]*)\]\([^)]*\)")  # of Markdown

@@ -98,8 +98,8 @@ def _off(seconds: float | None) -> str:
 def _asked(session: Session) -> Iterator[tuple[str, str]]:
     yield "Highest current asked for", figure(session.requested_max_a, "A")
     yield "Charger can give", _both(figure(session.max_current_a, "A"), figure(session.max_voltage_v, "V"))
-    yield "Given less than asked, mean", figure(session.current_shortfall_mean_a, "A")
-    yield "Given less than asked, at most", figure(session.current_shortfall_max_a, "A")
+    yield "Shortfall of current, mean", figure(session.current_shortfall_mean_a, "A")
+    yield "Shortfall of current, highest", figure(session.current_shortfall_max_a, "A")
     yield "Voltage above what was asked for, at most", figure(session.voltage_excess_max_v, "V")
     yield "Peak power", figure(session.peak_power_w, "kW", factor=0.001)
     yield "Mean power", figure(session.mean_power_w, "kW", factor=0.001)

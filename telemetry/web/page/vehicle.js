@@ -49,10 +49,10 @@ const PLUG = [
 ];
 const PLUG_FACTS = ELECTRICAL.filter((row) => row.field !== "power_w");
 const CHARGER_FACTS = [
-  { field: "requested_voltage_v", label: "Asked for", unit: "V", decimals: 1 },
-  { field: "requested_current_a", label: "Asked for", unit: "A", decimals: 1, sign: true },
-  { field: "max_voltage_v", label: "At most", unit: "V", decimals: 1 },
-  { field: "max_current_a", label: "At most", unit: "A", decimals: 1 },
+  { field: "requested_voltage_v", label: "Voltage asked for", unit: "V", decimals: 1 },
+  { field: "requested_current_a", label: "Current asked for", unit: "A", decimals: 1, sign: true },
+  { field: "max_voltage_v", label: "Voltage at most", unit: "V", decimals: 1 },
+  { field: "max_current_a", label: "Current at most", unit: "A", decimals: 1 },
   { field: "energy_wh", label: "Energy given", unit: "kWh", decimals: 2, factor: 0.001 },
   { field: "temp_c", label: "Temperature", unit: "°C", decimals: 1 },
 ];

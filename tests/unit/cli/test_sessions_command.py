@@ -97,6 +97,7 @@ def test_a_session_that_there_is_not_is_one_line_and_65(
     [
         (["sessions", DRIVE, "--protocol", "iso15118"], 64, "argument --protocol: invalid choice"),
         (["sessions", DRIVE, "--url", "http://127.0.0.1:9"], 64, "--url: stands beside a file"),
+        (["sessions"], 64, "nothing says where sessions are (name FILE or CONFIG, or give --url)"),
         (["sessions", "--protocol", "gbt27930"], 64, "--protocol: is for logs"),
         (["sessions", DRIVE, "--since", "yesterday"], 64, "argument --since: "),
         (["sessions", DRIVE, "--since", "+5"], 64, "counts from a first frame"),

@@ -115,10 +115,22 @@ def test_two_buses_with_one_protocol_share_its_records(tmp_path: Path) -> None:
             "ElconCommand (1806E5F4) of elcon_extended and ElconCommand (1806E5F4) are the same frames",
         ),
         ('protocol = "gbt"\n', MOTOR, "can[0].protocol: must be one of gbt27930, "),
+        ('protocol = ["gbt27930", "gbt27930"]\n', MOTOR, "can[0].protocol: names 'gbt27930' twice"),
+        ("protocol = [1]\n", MOTOR, "can[0].protocol: must be a text or a list of texts, not "),
         ('charger = "bay-2"\n', MOTOR, "can[0].charger: stands without protocol"),
         ("messages = true\n", MOTOR, "can[0].messages: stands without protocol"),
     ],
-    ids=["its own id", "by PGN", "11 bits", "two protocols", "unknown", "charger alone", "messages alone"],
+    ids=[
+        "its own id",
+        "by PGN",
+        "11 bits",
+        "two protocols",
+        "unknown",
+        "twice",
+        "no text",
+        "charger alone",
+        "messages alone",
+    ],
 )
 def test_what_claims_one_frame_twice_or_makes_no_sense_is_one_line(
     tmp_path: Path, keys: str, database: str, words: str

@@ -95,8 +95,8 @@ def test_it_says_what_was_not_seen() -> None:
 def test_what_was_asked_stands_beside_what_was_given_and_the_two_sides_are_compared() -> None:
     facts = dict(ReadPage(page(good())).facts)
     assert facts["Highest current asked for"] == "125.0 A"
-    assert facts["Given less than asked, mean"] == "2.5 A"
-    assert facts["Given less than asked, at most"] == "7.0 A"
+    assert facts["Shortfall of current, mean"] == "2.5 A"
+    assert facts["Shortfall of current, highest"] == "7.0 A"
     assert facts["Energy, charger less vehicle"] == "+0.4 %"
     assert facts["Voltage, charger less vehicle"] == "\N{MINUS SIGN}0.6 V"
 

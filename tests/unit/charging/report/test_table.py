@@ -5,6 +5,9 @@ import io
 import json
 from dataclasses import asdict, fields, replace
 
+import pytest
+
+from telemetry.charging.report.phrases import energy
 from telemetry.charging.report.table import COLUMNS, as_csv, as_json, as_table, as_text
 from telemetry.charging.session import Session
 from telemetry.model.measurements import CHARGING_SESSION
@@ -94,3 +97,13 @@ def test_a_terminal_gets_no_control_characters() -> None:
 def test_a_start_that_no_calendar_has_stays_a_number() -> None:
     far = Session(9_000_000_000 * START_NS, None, "van", "main", "main", open=True, duration_s=1.0)
     assert f"{far.start_ns}ns" in as_table([far])
+
+
+@pytest.mark.parametrize(
+    ("wh", "words"),
+    [(None, ""), (0.0, "0 Wh"), (42.4, "42 Wh"), (100.0, "0.10 kWh"), (29_800.0, "29.80 kWh")],
+)
+def test_an_energy_below_a_tenth_of_a_kilowatt_hour_is_shown_in_watt_hours(
+    wh: float | None, words: str
+) -> None:
+    assert energy(wh) == words
