@@ -35,6 +35,7 @@ TAKES_EFFECT = {
     "map",
     "protect",
     "limits",
+    "aggregates",
     "charging",
 }
 _KEYS = {  # of what is called otherwise in the file

@@ -98,13 +98,14 @@ def _random_message(
         drops_not_available=random.random() < 0.3,
         reports_protection=reports_protection,
         id_mask=random.choice((0x3FFFFFF, 0x3FFFF00)) if has_mask else 0,
-        together=_random_sets(random, len(signals)),
+        together=_random_sets(random, signals),
     )
 
 
-def _random_sets(random: Random, signals: int) -> tuple[tuple[int, ...], ...]:
+def _random_sets(random: Random, signals: list[SignalSpec]) -> tuple[tuple[int, ...], ...]:
+    numbers = [index for index, signal in enumerate(signals) if not signal.is_text]
     sizes = [random.choice((1, 2, 3)) for _ in range(random.choice((0, 0, 0, 1, 2)))]
-    return tuple(tuple(random.sample(range(signals), size)) for size in sizes if size <= signals)
+    return tuple(tuple(random.sample(numbers, size)) for size in sizes if size <= len(numbers))
 
 
 def _field(name: str, signal: SignalSpec) -> FieldSpec:
