@@ -63,12 +63,7 @@ def _reduced(
     """Return the message with its chosen signals and what selects them, and their fields."""
     flag = len(message.signals)  # index of the report of its check, where it has one
     reports = message.reports_protection and bool(chosen)
-    kept = chosen - {flag}
-    for index in tuple(kept):
-        while (number := message.signals[index].condition) >= 0:
-            index = message.conditions[number].selector
-            kept.add(index)
-    kept |= {index for together in message.together if not kept.isdisjoint(together) for index in together}
+    kept = _with_needed(message, chosen - {flag})
     order = sorted(kept)
     place = {index: number for number, index in enumerate(order)}
     # Also conditions of no kept signal: what their selector has is a known value.
@@ -97,6 +92,21 @@ def _reduced(
         together=together,
     )
     return reduced, tuple(fields)
+
+
+def _with_needed(message: MessageSpec, chosen: set[int]) -> set[int]:
+    """Return the signals, what selects them, and those that are values only together with them."""
+    needed: set[int] = set()
+    waiting = list(chosen)
+    while waiting:
+        index = waiting.pop()
+        if index in needed:
+            continue
+        needed.add(index)
+        if (number := message.signals[index].condition) >= 0:
+            waiting.append(message.conditions[number].selector)
+        waiting.extend(other for together in message.together if index in together for other in together)
+    return needed
 
 
 def _silent(field: FieldSpec) -> FieldSpec:
