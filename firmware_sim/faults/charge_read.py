@@ -89,16 +89,16 @@ _TIMED: Mapping[str, Callable[[TomlTable, Window], TimedFault]] = {
         window, table.take_number("resistance_kohm", above=0.0, most=65_535.0)
     ),
     "over-temperature": _heat,
-    "power-loss": lambda table, window: PowerLoss(window),  # noqa: ARG005
-    "unplug": lambda table, window: Unplug(window),  # noqa: ARG005
-    "untrusted-bits": lambda table, window: UntrustedBits(window),  # noqa: ARG005
-    "zero-stop": lambda table, window: ZeroStop(window),  # noqa: ARG005
-    "short-frames": lambda table, window: ShortFrames(window),  # noqa: ARG005
+    "power-loss": lambda _table, window: PowerLoss(window),
+    "unplug": lambda _table, window: Unplug(window),
+    "untrusted-bits": lambda _table, window: UntrustedBits(window),
+    "zero-stop": lambda _table, window: ZeroStop(window),
+    "short-frames": lambda _table, window: ShortFrames(window),
     "padded-frames": lambda table, window: PaddedFrames(
         window, table.take_integer("fill", 0xFF, least=0, most=0xFF)
     ),
-    "vendor-frames": lambda table, window: VendorFrames(window),  # noqa: ARG005
-    "own-frames": lambda table, window: OwnFrames(window),  # noqa: ARG005
+    "vendor-frames": lambda _table, window: VendorFrames(window),
+    "own-frames": lambda _table, window: OwnFrames(window),
     "clock-step": lambda table, window: ClockStep(window, table.take_number("step_s", least=-1e6, most=1e6)),
 }
 _IN_TRANSPORT: Mapping[str, Callable[[TomlTable], TransportFault]] = {

@@ -122,11 +122,11 @@ _READERS: Mapping[str, Callable[[TomlTable, Window], Fault]] = {
     "over-temperature": _over_temperature,
     "sensor-loss": _sensor_loss,
     "insulation": _insulation,
-    "charger-fault": lambda table, window: ChargerFault(window, cooling_only=False),  # noqa: ARG005
-    "charger-cooling": lambda table, window: ChargerFault(window, cooling_only=True),  # noqa: ARG005
+    "charger-fault": lambda _table, window: ChargerFault(window, cooling_only=False),
+    "charger-cooling": lambda _table, window: ChargerFault(window, cooling_only=True),
     "counter-error": lambda table, window: CounterError(window, _on(table, _counted_messages())),
     "checksum-error": _checksum_error,
-    "bus-off": lambda table, window: BusOff(window),  # noqa: ARG005
+    "bus-off": lambda _table, window: BusOff(window),
     "silence": lambda table, window: Silence(window, _on(table, (*NODES, *_messages(), *SERIAL_DEVICES))),
     "garbage": _garbage,
     "lost-bytes": lambda table, window: LostBytes(window, _on(table, SERIAL_DEVICES), _share(table)),

@@ -119,7 +119,7 @@ class SeplosLine(AsciiLine):
         self._firmware = firmware or SeplosFirmware()
         super().__init__(self._respond)
 
-    def _respond(self, address: int, command: int, info: bytes) -> Sequence[tuple[int, int, bytes]]:  # noqa: ARG002
+    def _respond(self, address: int, command: int, info: bytes) -> Sequence[tuple[int, int, bytes]]:  # noqa: ARG002 - one answer for any
         if address != self._firmware.address:
             return ()
         if command == ANALOG:

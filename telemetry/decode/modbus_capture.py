@@ -49,7 +49,7 @@ class _Blocks(RtuReader):
         super().__init__()
         self.found: dict[tuple[int, int, int], None] = {}
 
-    def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:  # noqa: ARG002
+    def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:  # noqa: ARG002 - as Reader
         if len(self.found) < _MOST_BLOCKS:
             self.found[asked[1:]] = None
         return Skipped.HELD

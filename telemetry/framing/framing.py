@@ -101,7 +101,7 @@ class Reader:
         else:
             self.identity.pop(name, None)
 
-    def before(self, message: bytes) -> Sequence[Heard]:  # noqa: ARG002
+    def before(self, message: bytes) -> Sequence[Heard]:  # noqa: ARG002 - for readers that hold parts
         """Return what was held back and ends with a message that has come; `read` gets it next."""
         return ()
 
@@ -109,7 +109,7 @@ class Reader:
         """What a whole, good message says."""
         raise NotImplementedError
 
-    def sent(self, request: bytes) -> Sequence[Heard]:  # noqa: ARG002
+    def sent(self, request: bytes) -> Sequence[Heard]:  # noqa: ARG002 - for readers that ask
         """A request was sent. Return what was held back for messages that now do not come any more."""
         return self.end()
 

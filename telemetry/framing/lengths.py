@@ -15,7 +15,7 @@ Length = Callable[[bytes, int], int]
 
 def fixed(byte_count: int) -> Length:
     """All messages are equally long."""
-    return lambda data, at: byte_count  # noqa: ARG005
+    return lambda _data, _at: byte_count
 
 
 def field(

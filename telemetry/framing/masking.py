@@ -57,7 +57,7 @@ class Masker(MessageFramer):
         self._end_garbage()
         return self._taken()
 
-    def _take(self, message: bytes, time_ns: int, frames: FrameBatch) -> None:  # noqa: ARG002
+    def _take(self, message: bytes, time_ns: int, frames: FrameBatch) -> None:  # noqa: ARG002 - it makes none
         self._end_garbage()
         self._settled.append(self._hide(message) if self._hide is not None else message)
 

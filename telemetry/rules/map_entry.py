@@ -33,7 +33,7 @@ class MapEntry:
     pack: str = MAIN
     charger: str | None = None
     index_from: int = 1  # what the database calls the first cell or sensor
-    absent: tuple[int | str, ...] = ()  # values that are none: a sensor that is lost or not fitted
+    absent: tuple[int | str, ...] = ()  # values that are not readings: a sensor that is lost or not fitted
     values: Mapping[int | str, str] = field(default_factory=dict)  # into a text: what each value is
     bit: int | None = None  # of an alarm: the one bit that means it; None: any value but 0
     when: tuple[int | str, ...] = ()  # of an alarm: the values that mean it

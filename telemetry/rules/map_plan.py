@@ -59,7 +59,7 @@ class Assignment:
     field: str
     scale: float
     offset: float
-    absent: tuple[int, ...] = ()  # raw values that are none
+    absent: tuple[int, ...] = ()  # raw values that are not readings
     words: tuple[tuple[int, str], ...] = ()  # into a text: what each raw value is
     sender: int = ABSENT  # the J1939 address that is meant
     per: tuple[int, int] | None = None  # record and signal of what it is divided by

@@ -106,7 +106,7 @@ class ReferenceDecoder:
 
 
 def read_value(signal: SignalSpec, bits: str) -> int | float | str | None:
-    """What the bits say; None where they say nothing: a text of blanks, digits that are none."""
+    """What the bits say; None where they say nothing: a text of blanks, digits over 9."""
     if signal.is_text:
         data = int(bits, 2).to_bytes(len(bits) // 8, "little").rstrip(b"\0\xff ")
         return "".join(chr(byte) if chr(byte).isprintable() and byte < 128 else "?" for byte in data) or None

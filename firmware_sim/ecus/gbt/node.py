@@ -5,6 +5,7 @@ next. Times are ns from any moment on, and never run back.
 """
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from firmware_sim.ecus.gbt.transport import NEVER_NS
@@ -18,7 +19,7 @@ _JITTER_NS = 400_000  # a controller's loop
 Sent = tuple[int, bytes]  # identifier with CAN_EFF_FLAG, payload
 
 
-class Node:
+class Node(ABC):
     """Repeats messages and watches deadlines; a subclass says what they mean."""
 
     def __init__(self, edition: Edition, seed: str, *, floor_ns: int = 0) -> None:
@@ -33,8 +34,9 @@ class Node:
         self._now_ns = 0
 
     @property
+    @abstractmethod
     def is_charger(self) -> bool:
-        raise NotImplementedError
+        """Which end it is."""
 
     @property
     def wake_ns(self) -> int:
@@ -126,29 +128,29 @@ class Node:
 
     # --- of a subclass
 
-    def _send(self, code: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _send(self, code: str) -> None: ...
 
-    def _passed(self, name: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _passed(self, name: str) -> None: ...
 
-    def _hear_message(self, code: str, payload: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _hear_message(self, code: str, payload: bytes) -> None: ...
 
-    def _hear_other(self, id: int, payload: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _hear_other(self, id: int, payload: bytes) -> None: ...
 
-    def _hear_control(self, control: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _hear_control(self, control: bytes) -> None: ...
 
-    def _hear_data(self, data: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _hear_data(self, data: bytes) -> None: ...
 
-    def _run_transport(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _run_transport(self) -> None: ...
 
-    def _transport_wake_ns(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def _transport_wake_ns(self) -> int: ...
 
 
 def limits(edition: Edition) -> Mapping[str, float]:

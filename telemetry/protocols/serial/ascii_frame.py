@@ -57,7 +57,7 @@ def parsed(message: bytes) -> AsciiMessage:
 
 
 def _length(data: bytes, at: int) -> int:
-    """Up to the CR; anything but digits before it ends a frame that is none."""
+    """Up to the CR; anything but digits before it ends what is not a frame."""
     text = _TEXT.match(data, at, at + _LONGEST)
     end = at + 1 if text is None else text.end()
     if end < len(data):

@@ -35,7 +35,7 @@ _IS_REPLY, _IS_ERROR, _FUNCTION = 0x80, 0x40, 0x1F
 _ENVELOPE_BYTES = 12
 _LONGEST_DATA = 200
 _SIGN = 0x80  # in the highest digit
-_ABSENT = -(1 << 31)  # in a payload, of digits that are none
+_ABSENT = -(1 << 31)  # in a payload, of digits over 9
 _NOT_THERE = (1 << 31,)
 _TARIFFS = 4
 

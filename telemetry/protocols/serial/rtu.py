@@ -7,6 +7,7 @@ Source of the facts: "MODBUS over Serial Line" V1.02 and "MODBUS Application Pro
 """
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -72,7 +73,7 @@ def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]
     )
 
 
-class RtuReader(Reader):
+class RtuReader(Reader, ABC):
     """Replies as registers; `registers` says what those of one reply mean."""
 
     def __init__(self) -> None:
@@ -80,11 +81,11 @@ class RtuReader(Reader):
         self._asked: dict[tuple[int, int], Asked] = {}  # by slave and function: the last request
         self._sent: dict[bytes, Asked] = {}  # what is asked again and again, by its bytes
 
+    @abstractmethod
     def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:
         """What the registers that were asked for mean; `data` has two bytes for each."""
-        raise NotImplementedError
 
-    def unasked(self, slave: int, function: int, count: int) -> Asked | None:  # noqa: ARG002
+    def unasked(self, slave: int, function: int, count: int) -> Asked | None:  # noqa: ARG002 - for those who know
         """What a reply without a request answers, where its length alone says so."""
         return None
 

@@ -72,7 +72,7 @@ class DeviceSettings:
         """Whether a message of an address is its own; of any address where its own is not known."""
         addresses, own = protocol.addresses, self.address_on(protocol)
         if addresses is None or own > addresses.most:
-            return lambda address: True  # noqa: ARG005
+            return lambda _address: True
         return lambda address: address in (own, NO_ADDRESS)
 
     def map_entries(self, protocol: SerialProtocol, bus: str) -> Iterator[MapEntry]:

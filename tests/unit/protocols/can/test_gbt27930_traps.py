@@ -168,7 +168,7 @@ def test_a_software_year_out_of_2000_to_2099_makes_the_date_absent(
         "36 24 08 16 05 15",
     ],
 )
-def test_a_time_with_a_digit_that_is_none_or_out_of_range_is_absent_as_a_whole(data: str) -> None:
+def test_a_time_with_a_digit_over_9_or_out_of_range_is_absent_as_a_whole(data: str) -> None:
     assert said(GBT27930, f"1807F456 # {data}") == []
 
 
