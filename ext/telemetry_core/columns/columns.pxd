@@ -3,29 +3,15 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.columns.chunk cimport Chunk
+from telemetry_core.columns.values cimport FieldColumn
 from telemetry_core.rows.batch cimport SampleBatch
 from telemetry_core.rows.schema cimport Schema
 from telemetry_core.text.printing cimport FieldPlan
-
-cdef enum Kind:                  # spec.ColumnKind
-    KIND_TIME = 0
-    KIND_INT64 = 1
-    KIND_UINT64 = 2
-    KIND_FLOAT64 = 3
-    KIND_BOOL = 4
-    KIND_WORDS = 5
-    KIND_ID = 6
 
 cdef enum Head:                  # where a value that is not a field's comes from
     HEAD_NONE = 0
     HEAD_CHANNEL = 1
     HEAD_TAGS = 2
-
-cdef struct FieldColumn:         # of each field of the schema
-    uint32_t table
-    uint32_t column              # of that table
-    uint8_t kind
-    int32_t* codes               # of words: as Field.texts, codes in the column's Words
 
 cdef struct TablePlan:
     uint32_t column_count
@@ -64,7 +50,3 @@ cdef class Columns:
     cdef bint _open(self, TablePlan* plan) noexcept nogil
     cdef bint _add_heads(self, TablePlan* plan, uint64_t** rows, size_t count) noexcept nogil
     cdef int _add_fields(self, Chunk* chunk, uint32_t record, uint64_t** rows, size_t first, size_t count) except -1 nogil
-    cdef int _add_column(self, Chunk* chunk, Py_ssize_t field, uint32_t index, uint64_t** rows, size_t first, size_t count, bint is_dense) except -1 nogil
-    cdef int _add_value(self, Chunk* chunk, Py_ssize_t field, size_t row, const uint64_t* at) except -1 nogil
-    cdef int32_t _other_word(self, Py_ssize_t field, uint64_t slot) except -2 with gil
-    cdef int32_t _characters(self, Py_ssize_t field, const uint64_t* slot) except -2 with gil

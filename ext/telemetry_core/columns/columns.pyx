@@ -3,8 +3,7 @@
 
 Promises:
 
-- A value is the one that text outputs print, read back: numbers are the nearest double of the printed decimal, whole
-  numbers are exact. A value that text leaves out (not finite, a raw value without a word) is absent.
+- A value is the one that text outputs print, read back (values.pyx).
 - A row without any field that has a column gives no row. Rows of a table keep their order, with the frame's own stamp.
 - Nothing moves while tables grow: they are lists of chunks, each one larger than the one before, up to `most_rows`.
 - No Python object is made for a value. A word is made once.
@@ -12,24 +11,21 @@ Promises:
 A batch is sorted by table first. Then each column is filled in one loop, with all that the loop needs in registers.
 """
 
-from libc.math cimport NAN, isfinite
+from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcpy
 
 from telemetry_core.columns.batches cimport Batches, Words
 from telemetry_core.columns.chunk cimport (
     Chunk, ColumnData, drop_chunk, make_values, mark, new_chunk, seal, set_bit,
 )
-from telemetry_core.frames.batch cimport ID_MASK
-from telemetry_core.rows.access cimport has_field
-from telemetry_core.rows.batch cimport RowHead, SampleBatch, raw_value
-from telemetry_core.rows.decimals cimport POWERS_OF_TEN
-from telemetry_core.rows.schema cimport HEAD_WORDS, FieldText, Record, Schema, find_text
-from telemetry_core.text.printing cimport (
-    FORM_ASCII, FORM_DECIMAL, FORM_FLAG, FORM_FLOAT, FORM_INT, FORM_UINT, FORM_WORD, NUMBER_ROOM, FieldPlan, plan_fields,
-    put_value,
+from telemetry_core.columns.values cimport (
+    KIND_BOOL, KIND_FLOAT64, KIND_ID, KIND_TIME, KIND_UINT64, KIND_WORDS, FieldColumn, add_values,
 )
+from telemetry_core.frames.batch cimport ID_MASK
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema
+from telemetry_core.text.printing cimport plan_fields
 
 from telemetry_core.columns.batches import bits_of, new_batches
 from telemetry_core.columns.spec import ColumnKind
@@ -38,7 +34,6 @@ cdef enum:
     INDEXES = 65536              # of channels and of tag sets
     GROWTH = 4                   # a chunk has so many times the rows of the one before
 
-cdef int64_t WHOLE_LIMIT = 9007199254740992  # 2**53: beyond it a double no longer holds every whole number
 
 cdef class Columns:
     """Takes rows of one Schema into the tables that `tables`, TableSpecs, lay out.
@@ -154,6 +149,7 @@ cdef class Columns:
                 raise ValueError(f"{field_spec.name}: not a value of its column")
             if is_words:
                 words = self.words[table][column]
+                target.words = <PyObject*>words
                 target.codes = <int32_t*>calloc(self.schema.fields[field].text_count + 1, sizeof(int32_t))
                 if target.codes == NULL:
                     raise MemoryError
@@ -378,7 +374,7 @@ cdef class Columns:
         """Add the fields of `count` rows of one record, from row `first` of the chunk on."""
         cdef Record* layout = &self.schema.records[record]
         cdef uint32_t word, index
-        cdef size_t row
+        cdef size_t row, field
         cdef uint64_t in_all, in_any
         for word in range(layout.mask_words):
             in_all = ~<uint64_t>0
@@ -389,125 +385,11 @@ cdef class Columns:
             in_any &= self.written[record * self.mask_words + word]
             for index in range(64 * word, min(64 * word + 64, layout.field_count)):
                 if (in_any >> (index % 64)) & 1:
-                    self._add_column(chunk, layout.first_field + index, index, rows, first, count,
-                                     (in_all >> (index % 64)) & 1)
+                    field = layout.first_field + index
+                    self.left_out += add_values(chunk, &self.targets[field], &self.plans[field], index,
+                                                HEAD_WORDS + layout.mask_words + index, rows, first, count,
+                                                (in_all >> (index % 64)) & 1)
         return 0
-
-    cdef int _add_column(self, Chunk* chunk, Py_ssize_t field, uint32_t index, uint64_t** rows, size_t first,
-                         size_t count, bint is_dense) except -1 nogil:
-        cdef FieldColumn* target = &self.targets[field]
-        cdef FieldPlan* plan = &self.plans[field]
-        cdef ColumnData* data = &chunk.columns[target.column]
-        cdef size_t slot = HEAD_WORDS + self.schema.records[(<RowHead*>rows[0]).record].mask_words + index
-        cdef size_t row
-        cdef double* numbers
-        cdef uint64_t* wholes
-        cdef double divisor
-        cdef uint64_t multiplier = <uint64_t>plan.multiplier
-        cdef uint64_t bias = <uint64_t>plan.bias
-        cdef int64_t scaled
-        if not make_values(chunk, data):
-            raise MemoryError
-        if is_dense and data.validity == NULL and data.present == first:
-            if target.kind == KIND_INT64 or target.kind == KIND_UINT64:
-                wholes = <uint64_t*>data.values + first
-                if plan.form == FORM_DECIMAL:
-                    for row in range(count):
-                        wholes[row] = rows[row][slot] * multiplier + bias
-                elif plan.form == FORM_FLAG:
-                    for row in range(count):
-                        wholes[row] = rows[row][slot] != 0
-                else:  # a whole number of 64 bits as it is
-                    for row in range(count):
-                        wholes[row] = rows[row][slot]
-                data.present += count
-                return 0
-            if target.kind == KIND_FLOAT64 and plan.form == FORM_DECIMAL:
-                numbers = <double*>data.values + first
-                divisor = POWERS_OF_TEN[plan.decimals]
-                for row in range(count):
-                    scaled = <int64_t>(rows[row][slot] * multiplier + bias)
-                    if -WHOLE_LIMIT <= scaled <= WHOLE_LIMIT:
-                        numbers[row] = <double>scaled / divisor
-                    else:
-                        numbers[row] = _printed(plan, rows[row][slot])
-                data.present += count
-                return 0
-        for row in range(count):
-            if has_field(rows[row], index):
-                self._add_value(chunk, field, first + row, &rows[row][slot])
-        return 0
-
-    cdef int _add_value(self, Chunk* chunk, Py_ssize_t field, size_t row, const uint64_t* at) except -1 nogil:
-        cdef FieldColumn* target = &self.targets[field]
-        cdef FieldPlan* plan = &self.plans[field]
-        cdef ColumnData* data = &chunk.columns[target.column]
-        cdef const FieldText* found
-        cdef uint64_t slot = at[0]
-        cdef double number
-        cdef int64_t scaled
-        cdef int32_t code
-        if target.kind == KIND_FLOAT64:
-            if plan.form == FORM_DECIMAL:
-                scaled = <int64_t>(slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias)
-                number = (<double>scaled / POWERS_OF_TEN[plan.decimals] if -WHOLE_LIMIT <= scaled <= WHOLE_LIMIT
-                          else _printed(plan, slot))
-            elif plan.form == FORM_FLOAT:
-                memcpy(&number, &slot, 8)
-                number = number * plan.field.factor + plan.field.offset
-            elif plan.form == FORM_INT:
-                number = <double><int64_t>slot * plan.field.factor + plan.field.offset
-            elif plan.form == FORM_UINT:
-                number = <double>slot * plan.field.factor + plan.field.offset
-            else:
-                number = _printed(plan, slot)
-            if not isfinite(number):
-                self.left_out += 1
-                return 0
-            (<double*>data.values)[row] = number + 0.0  # no negative zero
-        elif target.kind == KIND_BOOL:
-            if slot:
-                set_bit(<uint8_t*>data.values, row)
-        elif target.kind == KIND_WORDS:
-            found = find_text(plan.field, <int64_t>slot)
-            if plan.form == FORM_ASCII:
-                code = self._characters(field, at)
-            elif found != NULL:
-                code = target.codes[found - plan.field.texts]
-            elif plan.form == FORM_WORD:
-                return 0
-            else:
-                code = self._other_word(field, slot)
-            (<int32_t*>data.values)[row] = code
-        elif plan.form == FORM_DECIMAL:
-            (<uint64_t*>data.values)[row] = slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias
-        else:
-            (<uint64_t*>data.values)[row] = slot != 0 if plan.form == FORM_FLAG else slot
-        if not mark(chunk, data, row):
-            raise MemoryError
-        return 0
-
-    cdef int32_t _other_word(self, Py_ssize_t field, uint64_t slot) except -2 with gil:
-        """The code of a raw value that has no text: its digits."""
-        cdef FieldColumn* target = &self.targets[field]
-        return (<Words>self.words[target.table][target.column]).add(str(<int64_t>slot))
-
-    cdef int32_t _characters(self, Py_ssize_t field, const uint64_t* slot) except -2 with gil:
-        """The code of a text that the row itself has."""
-        cdef FieldColumn* target = &self.targets[field]
-        return (<Words>self.words[target.table][target.column]).add(raw_value(slot, &self.schema.fields[field]))
-
-
-cdef double _printed(FieldPlan* plan, uint64_t slot) except? -1 with gil:
-    """The number that text outputs print, read back: for the few whose scaled value no double holds."""
-    cdef char[NUMBER_ROOM] text
-    cdef char* end
-    if plan.form == FORM_FLAG:  # a flag in a column of numbers
-        return <double>(slot != 0)
-    end = put_value(text, plan, &slot)
-    if end == NULL:
-        return NAN
-    return float((<bytes>text[:end - text]).decode())
 
 
 cdef str _printable(str text):

@@ -2,8 +2,10 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from telemetry_core.decode.any_shape cimport Omitted
+from telemetry_core.decode.message cimport Four
+from telemetry_core.decode.plan cimport Plan
 from telemetry_core.frames.batch cimport Frame, FrameBatch
-from telemetry_core.decode.plan cimport Four, Plan
 from telemetry_core.rows.batch cimport SampleBatch
 
 cdef extern from "telemetry_core/decode/unpack.h":
@@ -24,12 +26,6 @@ cdef struct Counts:
     uint64_t payloads[2]         # likewise of payloads that several frames carried
     uint64_t error_frames
     uint64_t remote_frames
-
-cdef struct Omitted:             # signals left out, by reason
-    uint64_t short_frame
-    uint64_t not_a_number
-    uint64_t not_available
-    uint64_t unknown_multiplexer_value
 
 cdef class Decoder:
     cdef readonly Plan plan

@@ -1,7 +1,8 @@
 """The packed plan: what it refuses, and the intervals of a multiplexer."""
 
 import pytest
-from telemetry_core.decode.plan import Plan, first_not_available, last_byte
+from telemetry_core.decode.message import first_not_available, last_byte
+from telemetry_core.decode.plan import Plan
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
