@@ -63,6 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     direct.add_argument("--protocol", choices=sorted(PROTOCOLS), help="what is spoken on --serial")
     direct.add_argument(
+        "--address",
+        metavar="N",
+        help="of the device on --serial: 2, 0xD2, or the digits on a meter of dlt645",
+    )
+    direct.add_argument(
+        "--registers", metavar="FILE", help="of --protocol modbus: the map of its registers, or pzem_017 …"
+    )
+    direct.add_argument(
         "--speed",
         type=float,
         metavar="X",
@@ -101,6 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
     clock = SystemClock()
     options = bus_options(arguments)
+    if not arguments.serial and (arguments.address is not None or arguments.registers is not None):
+        raise UsageError("stand with --serial alone", where="--address, --registers")
     is_named = not options.keys() <= {"bitrate", "data_bitrate"}
     if arguments.config is not None:
         if arguments.can or arguments.serial or arguments.log or options:
@@ -115,7 +125,7 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
     elif arguments.serial:
         if arguments.protocol is None:
             raise UsageError("--serial needs --protocol", hint=" or ".join(sorted(PROTOCOLS)))
-        sources = serial_table(arguments.serial, arguments.protocol)
+        sources = serial_table(arguments.serial, arguments.protocol, arguments.address, arguments.registers)
     elif arguments.log:
         speed = arguments.speed or (None if is_once else 1.0)
         sources = log_table(arguments.log, arguments.dbc, speed)

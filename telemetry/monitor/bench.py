@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from telemetry.config import Config
+from telemetry.errors import UsageError
 from telemetry.model.bit_rate import BitRate
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.registers.register_map import READY, find_map
+from telemetry.protocols.table import SerialProtocol
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.settings import NAME
 from telemetry.stages.offline import read_offline
 from telemetry.toml_document import Document, read_document
 
 OF_SERIAL = ("vehicle", "map", "limit")  # what --map takes from a configuration for a serial port
+
+_DIGITS_OF_A_NUMBER = 2
 
 Table = dict[str, Any]
 
@@ -65,9 +71,30 @@ def log_table(log: Path, databases: Sequence[Path], speed: float | None) -> dict
     return {"replay": [table]}
 
 
-def serial_table(port: str, protocol: str) -> dict[str, list[Table]]:
-    """A serial port and what is spoken there."""
-    return {"serial": [{"name": _name(Path(port).name), "port": port, "protocol": protocol}]}
+def serial_table(
+    port: str, protocol: str, address: str | None, registers: str | None
+) -> dict[str, list[Table]]:
+    """A serial port, what is spoken there, and to whom. None: as the protocol has it.
+
+    Raises UsageError for an address that is not a number.
+    """
+    table: Table = {"name": _name(Path(port).name), "port": port, "protocol": protocol}
+    if address is not None:
+        table["address"] = _address(address, PROTOCOLS[protocol])
+    if registers is not None:
+        file = find_map(registers)
+        table["registers"] = registers if file.parent == READY else str(file.absolute())
+    return {"serial": [table]}
+
+
+def _address(text: str, protocol: SerialProtocol) -> int | str:
+    """As a configuration has it: a number, or the digits on a meter."""
+    if protocol.addresses is not None and protocol.addresses.digits > _DIGITS_OF_A_NUMBER:
+        return text
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a number", where="--address", hint="such as 2 or 0xD2") from None
 
 
 def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str = "") -> Bench:

@@ -253,6 +253,7 @@ def test_a_service_is_watched_over_its_stop(tmp_path: Path) -> None:
         ([], "nothing to look at"),
         (["spool", "--can", "can0"], "stands alone"),
         (["--serial", "/dev/ttyUSB0"], "--protocol"),
+        (["--can", "can0", "--address", "2"], "stand with --serial alone"),
         (["--can", "can0", "--data-bitrate", "2000000"], "--data-bitrate stands without --bitrate"),
         (["--can", "can0", "--bitrate", "500000", "--data-bitrate", "1"], "data_bitrate: must be from 1000"),
         (["--log", "missing.log"], "missing.log"),

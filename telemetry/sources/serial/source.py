@@ -35,11 +35,16 @@ MOST_READS = 64  # in a row, of a line that never falls silent
 _LONGEST_KEPT = 8192  # bytes of a message that is not whole yet
 
 
+_WELL = "receiving"
+
+
 def in_one_clause(states: Mapping[str, str]) -> str:
-    """What the devices of a line do: what all of them do, otherwise what each does, by its name."""
+    """What the devices of a line do: what all of them do; otherwise who does not receive, and how many do."""
     if len(set(states.values())) == 1:
         return next(iter(states.values()))
-    return "; ".join(f"{name}: {state}" for name, state in states.items())
+    troubled = "; ".join(f"{name}: {state}" for name, state in states.items() if state != _WELL)
+    well = sum(state == _WELL for state in states.values())
+    return f"{troubled} ({well} of {len(states)} {_WELL})" if well else troubled
 
 
 class SerialSource(Source):
@@ -96,7 +101,7 @@ class SerialSource(Source):
             return "another device answers"
         if member.silence.is_unknown:
             return f"no good message for {member.silence.silent_s:.0f} s"
-        return "receiving" if member.framer.counts()["messages"] else "waiting for the first message"
+        return _WELL if member.framer.counts()["messages"] else "waiting for the first message"
 
     def counts(self) -> Mapping[str, int]:
         """Beside frames: bytes that are part of none, requests without an answer …"""

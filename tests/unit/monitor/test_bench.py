@@ -13,7 +13,7 @@ from telemetry_core.rules.protection_spec import Action
 from telemetry.clock import SystemClock
 from telemetry.config import Config
 from telemetry.databases.bus import BusDatabases
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, TelemetryError
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.ids import IsoTpId
 from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table
@@ -21,6 +21,8 @@ from telemetry.monitor.direct import DirectFeed
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings
+from telemetry.sources.serial.device import DeviceSettings
+from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.stop import StopSignal
 
 CONFIG = """vehicle = "van"
@@ -45,7 +47,9 @@ on_error = "flag"
 def means(tmp_path: Path, text: str, *, serial: bool = False, databases: Sequence[Path] = ()) -> Config:
     file = tmp_path / "gateway.toml"
     file.write_text(text)
-    sources = serial_table("/dev/ttyUSB0", "jbd") if serial else can_table("can0", databases, None)
+    sources = (
+        serial_table("/dev/ttyUSB0", "jbd", None, None) if serial else can_table("can0", databases, None)
+    )
     return bench(sources, file).means
 
 
@@ -75,6 +79,43 @@ def test_a_configuration_says_all_of_a_bus_and_databases_that_are_given_replace_
     assert config.sources[0].isotp == (IsoTpId(0x7E8, with_length=True),)
     given = bus_of(means(tmp_path, text, databases=[tmp_path / "given.dbc"]))
     assert given == replace(own, databases=(tmp_path / "given.dbc",))
+
+
+def device_of(protocol: str, address: str | None, registers: str | None = None) -> DeviceSettings:
+    (source,) = bench(serial_table("/dev/ttyUSB0", protocol, address, registers), None).reads.sources
+    assert isinstance(source, SerialSettings)
+    (device,) = source.devices
+    return device
+
+
+@pytest.mark.parametrize(
+    ("protocol", "text", "address"),
+    [("daly", "2", 2), ("daly_modbus", "0xD2", 0xD2), ("dlt645", "012345678901", 0x012345678901)],
+)
+def test_a_serial_device_is_asked_by_its_address(protocol: str, text: str, address: int) -> None:
+    device = device_of(protocol, text)
+    assert device.address_on(device.table) == address
+
+
+def test_a_modbus_device_is_read_by_a_map_of_its_registers(tmp_path: Path) -> None:
+    assert device_of("modbus", "9", "pzem_017").table.title.startswith("Peacefair")
+    mine = tmp_path / "mine.toml"
+    mine.write_text('title = "mine"\n[[register]]\nname = "v"\nregister = 0\nto = "meter.voltage_v"\n')
+    assert device_of("modbus", None, str(mine)).table.title == "mine"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "text", "words"),
+    [
+        ("daly", "two", "'two' is not a number"),
+        ("daly", "17", "must be an integer from 1 to 16"),
+        ("jbd", "1", "is not for jbd"),
+        ("dlt645", "0xD2", "must be a text of 12 digits"),
+    ],
+)
+def test_an_address_that_a_device_cannot_have_is_refused(protocol: str, text: str, words: str) -> None:
+    with pytest.raises(TelemetryError, match=words):
+        device_of(protocol, text)
 
 
 def test_a_configuration_without_a_bus_says_what_the_one_that_is_looked_at_means(tmp_path: Path) -> None:
