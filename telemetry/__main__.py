@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from telemetry import __version__
-from telemetry.errors import InputMissingError, StorageError, TelemetryError, one_line
+from telemetry.errors import InputMissingError, MissingPackageError, StorageError, TelemetryError, one_line
 from telemetry.service.stderr_queue import queued_stderr
 
 COMMANDS = {
@@ -39,6 +39,7 @@ COMMANDS = {
 SERVICES = ("run",)  # they must go on even if nobody reads their output
 OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+CORE = "telemetry_core"
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
@@ -126,11 +127,19 @@ def _run(arguments_given: Sequence[str], command: str | None) -> int:
                 hint="check path and owner",
             )
             return _refused(out_of_reach, verbose)
+        if isinstance(error, ImportError) and (error.name or "").split(".")[0] == CORE:
+            return _refused(_core_missing(error), verbose)
         traceback.print_exc()
         return _refused(
             TelemetryError(f"a fault in the program: {type(error).__name__}", hint="please report it")
         )
     return code
+
+
+def _core_missing(error: ImportError) -> TelemetryError:
+    """The error where the compiled core, or a part of it, is not there or is of another build."""
+    hint = "in a clone: make setup; otherwise: pip install --force-reinstall nev-telemetry"
+    return MissingPackageError(f"the compiled core is not whole: {error.msg}", where=CORE, hint=hint)
 
 
 def _refused(error: TelemetryError, verbose: bool = False) -> int:

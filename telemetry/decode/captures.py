@@ -2,6 +2,7 @@
 
 Promises:
 - The output depends on the captures, the stages and the format alone; memory is constant.
+- Captures of which no line holds a message are refused (DataError); an empty one is not.
 - Each row has the stamp of the line that brought its message's last byte; requests and their echoes give no
   rows.
 - By a protocol alone (`decode --protocol NAME`) the rows of a message are followed by an event for each alarm
@@ -23,6 +24,7 @@ from telemetry_core.rules.watch_spec import ValueTest
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.channels import ACCOUNT
+from telemetry.decode.foreign_captures import WhatWasRead, good_messages, no_message
 from telemetry.decode.in_order import InOrder
 from telemetry.decode.output import Piece
 from telemetry.decode.progress import Course, Progress
@@ -115,6 +117,7 @@ class CaptureDecoder:
         self._channels: dict[tuple[str, int, int], int] = {}  # by port, device and address
         self._names: dict[str, None] = {}  # of what is spoken
         self._bytes_received = 0
+        self._lines_read = self._lines_damaged = 0  # of the captures that have ended
         self._points: dict[str, int] = {}
         self._times = times
         self._has_origin = False
@@ -154,10 +157,16 @@ class CaptureDecoder:
         for framer in self._all_framers():
             framer.finish(self._frames)
             self._process()
+        self._lines_read += capture.pieces_read
+        self._lines_damaged += capture.damaged
         yield
 
-    def finish(self) -> None:
-        """No capture follows."""
+    def finish(self, paths: Sequence[Path]) -> None:
+        """No capture follows those of `paths`. Raises DataError where no line of them holds a message."""
+        if (self._lines_read or self._lines_damaged) and not good_messages(self._all_framers()):
+            bad = self._found().get("lost/bad_checksum", 0)
+            read = WhatWasRead(self._lines_read, self._lines_damaged, self._bytes_received, bad)
+            raise no_message(paths, tuple(self._names), read)
         self._stages.writing.flush(self._lines)
 
     def take(self, progress: Progress, warnings: Sequence[str]) -> Piece:
@@ -288,7 +297,7 @@ class _CaptureWorker:
                 warnings = self._capture.warnings()
                 self.close()
                 if is_last:
-                    self._decoder.finish()
+                    self._decoder.finish(self._paths)
         place = self._course.at(self._index, bytes_read, self._decoder.messages)
         self._piece = self._decoder.take(place, warnings)
         return True

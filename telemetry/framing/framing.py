@@ -137,3 +137,11 @@ class Framing:
     silence_ns: int | None = None
     frames_per_message: int = 1
     hide: Callable[[bytes], bytes] | None = None
+
+
+def has_messages_like(framing: object, other: object) -> bool:
+    """Whether messages of both may begin alike, so that a device of one may seem to be of the other."""
+    if not isinstance(framing, Framing) or not isinstance(other, Framing):
+        return False
+    starts = {tuple(shape.start) for shape in framing.shapes}
+    return any(tuple(shape.start) in starts for shape in other.shapes)

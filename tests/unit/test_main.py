@@ -114,6 +114,30 @@ def test_a_fault_in_the_program_keeps_its_traceback_and_is_exit_70(
     assert words[-1] == "nev-telemetry: a fault in the program: ZeroDivisionError (please report it)"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError(
+            "No module named 'telemetry_core.frames.batch'", name="telemetry_core.frames.batch"
+        ),
+        ImportError("cannot import name 'X' from 'telemetry_core.x'", name="telemetry_core.x"),
+        ModuleNotFoundError("No module named 'telemetry_core'", name="telemetry_core"),
+    ],
+)
+def test_a_compiled_core_that_is_not_whole_is_one_line_that_says_what_to_run(
+    error: ImportError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr("telemetry.__main__.load_command", load)
+    assert main(["schema"]) == 72
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"nev-telemetry: telemetry_core: the compiled core is not whole: {error.msg}")
+    assert "make setup" in line
+    assert "pip install" in line
+
+
 def test_a_closed_stdout_is_refused_before_anything_is_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

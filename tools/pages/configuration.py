@@ -9,7 +9,6 @@ error, and so are words without a key. Prose around the tables is the page's own
 """
 
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from telemetry.config import read_config
 from telemetry.toml_document import Document, read_document
 from telemetry.toml_table import AskedKey
+from tools.pages.command_line import rewrite_pages
 from tools.pages.configuration_words import EVERYTHING, WORDS, Words
 
 Keys = Mapping[str, Mapping[str, AskedKey]]  # table -> key -> what is asked of it
@@ -161,11 +161,5 @@ def _default(asked: AskedKey) -> str:
             return _figure(float(number))
 
 
-def main() -> None:
-    """Write the tables into the page that the command line names."""
-    page = Path(sys.argv[1])
-    page.write_text(rewritten(page.read_text("utf-8")), "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    rewrite_pages("configuration", __doc__, rewritten)

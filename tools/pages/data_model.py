@@ -1,5 +1,6 @@
 """Prints docs/data-model.md: `python -m tools.pages.data_model > docs/data-model.md`."""
 
+import argparse
 import sys
 from collections.abc import Iterator
 
@@ -57,4 +58,5 @@ def _lines() -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser("python -m tools.pages.data_model", description=__doc__).parse_args()
     sys.stdout.write(documentation())

@@ -8,7 +8,6 @@ Relies on argparse-manpage for the markup.
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from argparse_manpage.manpage import Manpage
 
 from telemetry import __version__
 from telemetry.__main__ import COMMANDS, build_parser
+from tools.pages.command_line import named_files
 
 PROGRAM = "nev-telemetry"
 TITLE = "Battery and charging telemetry"
@@ -65,4 +65,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*named_files("manual", __doc__, "FOLDER"))

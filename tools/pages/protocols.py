@@ -5,13 +5,13 @@
 """
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from tools.pages import serial_protocols
+from tools.pages.command_line import rewrite_pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(sorted((ROOT / "docs" / "protocols").glob("*.md")))
@@ -128,12 +128,5 @@ def _raw(raw: int) -> str:
     return str(raw) if raw < 10 else f"{raw:02X}h"
 
 
-def main() -> None:
-    """Write the tables into the pages that the command line names."""
-    for name in sys.argv[1:]:
-        page = Path(name)
-        page.write_text(rewritten(page.read_text("utf-8")), "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    rewrite_pages("protocols", __doc__, rewritten)

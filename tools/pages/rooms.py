@@ -8,9 +8,10 @@ writes both into the page, between `<!-- rooms: table -->` or `<!-- rooms: pictu
 
 import ast
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from tools.pages.command_line import rewrite_pages
 
 ROOT = Path(__file__).parents[2]
 HALL = "hall"
@@ -138,5 +139,4 @@ def rewritten(page: str) -> str:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        Path(name).write_text(rewritten(Path(name).read_text("utf-8")), "utf-8")
+    rewrite_pages("rooms", __doc__, rewritten)

@@ -10,12 +10,11 @@ tables of arrays, whose entries stand whole in one file; any other may stand in 
 import json
 import math
 import re
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from telemetry.toml_table import AskedKey
+from tools.pages.command_line import named_files
 from tools.pages.configuration import recorded_keys
 from tools.pages.configuration_words import EVERYTHING, LEAST, WORDS
 
@@ -115,4 +114,5 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(text(), "utf-8")
+    for file in named_files("schema", __doc__, "FILE"):
+        file.write_text(text(), "utf-8")

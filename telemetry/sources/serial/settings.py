@@ -17,6 +17,7 @@ from typing import ClassVar, Self
 from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.clock import Clock
+from telemetry.framing.framing import has_messages_like
 from telemetry.framing.masking import maskers_of
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.model.finding import Grade
@@ -69,7 +70,7 @@ class SerialSettings(SourceSettings):
             for key in (*_OF_A_DEVICE, "invert_current"):
                 if key in table:
                     raise table.wrong(key, "stands beside [[serial.device]]", "it belongs to a device")
-            devices = _devices(tables)
+            devices = _devices(tables, name)
         else:
             devices = (DeviceSettings.read(table, name),)
         baud_rate, line = _line(table, tables, devices)
@@ -222,22 +223,33 @@ class SerialSettings(SourceSettings):
         )
 
 
-def _devices(tables: list[TomlTable]) -> tuple[DeviceSettings, ...]:
+def _devices(tables: list[TomlTable], port: str) -> tuple[DeviceSettings, ...]:
     found: list[DeviceSettings] = []
     for table in tables:
         name = table.take_text("name")
         if not NAME.fullmatch(name):
             raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
+        if any(other.name == name for other in found):
+            raise table.wrong("name", f"another device is already called {name!r}")
+        table.call(f"serial[{port}].device[{name}]")
         device = DeviceSettings.read(table, name)
         for other in found:
-            if other.name == name:
-                raise table.wrong("name", f"another device is already called {name!r}")
-            if other.protocol == device.protocol and _address(other) == _address(device):
-                key = "protocol" if device.table.addresses is None else "address"
-                raise table.wrong(key, f"{other.name} speaks {other.protocol} at that address already")
+            _refuse_to_mix(table, device, other)
         found.append(device)
         table.close()
     return tuple(found)
+
+
+def _refuse_to_mix(table: TomlTable, device: DeviceSettings, other: DeviceSettings) -> None:
+    """Raises ConfigError where one device on the line would answer for both."""
+    if _address(other) != _address(device):
+        return
+    if other.protocol == device.protocol:
+        key = "protocol" if device.table.addresses is None else "address"
+        raise table.wrong(key, f"{other.name} speaks {other.protocol} at that address already")
+    if has_messages_like(device.table.framing, other.table.framing):
+        what = f"{other.name} speaks {other.protocol} at that address, with messages like {device.protocol}'s"
+        raise table.wrong("address", what, "one device would answer for both: give each its own address")
 
 
 def _address(device: DeviceSettings) -> int:

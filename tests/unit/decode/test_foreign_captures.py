@@ -1,0 +1,100 @@
+"""`decode --protocol` of captures that hold no message of that protocol, as people run it."""
+
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.wire.modbus_registers import reply
+from telemetry.__main__ import main
+from telemetry.logs.captures import CapturedBytes, format_piece
+from telemetry.protocols.known import PROTOCOLS
+
+HEADER = "time_ns,channel,id,message,signal,value\n"
+# Worked examples of the vendors' texts.
+JBD = bytes.fromhex("DD03001F19DFF8240DA50FA00002249100000000000012570311040B980BA90B960B97F89A77")
+DALY = bytes.fromhex("A501900802 0C000074B50283FA")
+
+
+def capture(folder: Path, *received: bytes, sent: bytes = b"") -> Path:
+    file = folder / "line.txt"
+    pieces = [CapturedBytes(0, "ttyUSB0", False, sent)] if sent else []
+    pieces += [CapturedBytes(number, "ttyUSB0", True, data) for number, data in enumerate(received)]
+    file.write_bytes(b"".join(map(format_piece, pieces)))
+    return file
+
+
+def decoded(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, list[str]]:
+    code = main(["decode", *map(str, words)])
+    output = capsys.readouterr()
+    return code, output.out, output.err.splitlines()
+
+
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS.keys() - {"jbd"}))
+def test_a_capture_of_another_device_is_refused_and_names_it(
+    protocol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = capture(tmp_path, JBD, JBD)
+    found = "76 bytes received in 2 lines (try --protocol jbd, whose messages are in it)"
+    assert decoded(capsys, file, "--protocol", protocol) == (
+        65,
+        "",
+        [f"nev-telemetry: {file}: holds no message of {protocol}: {found}"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x17" * 40, "40 bytes received in 1 line (try another --protocol; if there is none, capture it"),
+        (JBD[:-2] + b"\0\x77", "38 bytes received in 1 line, 1 with a bad checksum (try another"),
+    ],
+)
+def test_noise_and_spoiled_messages_are_refused_with_what_was_read(
+    data: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, (line,) = decoded(capsys, capture(tmp_path, data), "--protocol", "jbd")
+    assert (code, out) == (65, "")
+    assert f"holds no message of jbd: {words}" in line
+
+
+def test_a_device_that_never_answered_is_said_to_be_silent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = capture(tmp_path, sent=bytes.fromhex("DDA50300FFFD77"))
+    code, out, (line,) = decoded(capsys, file, "--protocol", "jbd")
+    assert (code, out) == (65, "")
+    assert line.endswith("0 bytes received in 1 line (it has only what was sent: the device did not answer)")
+
+
+def test_a_file_that_is_no_capture_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "drive.log"
+    file.write_text("(1.0) can0 123#00\n(2.0) can0 123#00\n")
+    code, out, (line,) = decoded(capsys, file, "--protocol", "jbd")
+    assert (code, out) == (65, "")
+    assert "is no capture: none of its 2 lines is `(epoch.us) port RX|TX hex`" in line
+
+
+def test_modbus_without_a_map_prints_its_header_where_there_are_messages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = capture(tmp_path, reply(1, 3, [1, 2]))
+    assert decoded(capsys, file, "--protocol", "modbus")[:2] == (0, HEADER)
+
+
+def test_a_refusal_is_a_message_of_the_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = capture(tmp_path, bytes.fromhex("DD038000000077".replace("00000077", "00FF8077")))
+    assert decoded(capsys, file, "--protocol", "jbd") == (
+        0,
+        HEADER,
+        ["warning: messages left out (error reply): 1"],
+    )
+
+
+def test_one_capture_with_messages_is_enough_for_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other").mkdir()
+    files = capture(tmp_path, JBD), capture(tmp_path / "other", DALY)
+    code, out, _ = decoded(capsys, *files, "--protocol", "daly")
+    assert code == 0
+    assert ",battery,voltage_v,52.4\n" in out
