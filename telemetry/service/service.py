@@ -11,7 +11,6 @@ stores first, and a step of it that fails keeps none of the later ones from bein
 
 import logging
 import threading
-from collections import deque
 from functools import partial
 from typing import Any
 
@@ -20,19 +19,16 @@ from telemetry.clock import Clock, SystemClock
 from telemetry.config import Config
 from telemetry.errors import TelemetryError
 from telemetry.ledger import Ledger, add, of_source
-from telemetry.live.gateway import MEASUREMENT as GATEWAY
-from telemetry.live.gateway import HourlyRate, gateway_lines
+from telemetry.live.gateway import HourlyRate
 from telemetry.live.state import LiveState
 from telemetry.live.status_socket import StatusServer
 from telemetry.live.summary import end_lines
-from telemetry.logs.identity import is_end
 from telemetry.model.bit_rate import BitRate
-from telemetry.model.event_codes import Level
-from telemetry.model.events import Event, begins
-from telemetry.model.events import line as event_line
+from telemetry.model.events import begins
 from telemetry.service.attempts import Reports, take_all
 from telemetry.service.committing import Committer
 from telemetry.service.figures import Figures
+from telemetry.service.own_points import OwnPoints, unclean_stop
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.process import process_gauges
 from telemetry.service.reload import Reload
@@ -58,7 +54,6 @@ POLL_S = 0.12  # longer than frames gather: a busy bus costs one wake-up and not
 SOURCES_STOP_S = 1.5
 SINK_STOP_S = 1.5
 STATUS_EVERY_S = 0.5
-OLD_EVENT_NS = 60_000_000_000  # nothing that is reported now happened earlier than this
 
 
 class Service:
@@ -85,7 +80,6 @@ class Service:
         self._next: Prepared | None = None
         self._adopt_at_s = 0.0
         self._supervisor = supervisor or Supervisor(self._clock)
-        self._events: deque[tuple[Event, int]] = deque(maxlen=1000)
         self._channels = ChannelTable()
         self._bound = 0
 
@@ -117,18 +111,19 @@ class Service:
             state=recovery.state,
             batch_age_s=config.send.every_s,
         )
+        self._own = OwnPoints(self._pipeline, self._live_state, self._clock, config)
         for source in self._sources:
             self._expect(source)
         self._sink = Sink(
             self._spool,
             config.influx,
             self._clock,
-            on_event=self._add_event,
+            on_event=self._own.report,
             on_failure=self._fail,
             directory=config.spool_directory,
             wait_for_clock=config.wait_for_clock,
         )
-        self._time_known = self._sink.time_known()
+        self._own.time_known = self._sink.time_known()
         self._clock_watch = ClockWatch(self._clock)
         found = self._spool.counters()
         self._spool_watch = SpoolWatch(
@@ -234,8 +229,7 @@ class Service:
             case Arrival():
                 self._take(item)
             case SourceEvent():
-                self._log(item.event)
-                self._write_event(item.event, item.time_ns)
+                self._own.write(item.event, item.time_ns)
             case SourceEnded():
                 self._pipeline.end(
                     item.source,
@@ -270,7 +264,7 @@ class Service:
             arrival.counts,
             resume_as=source.resume_as,
             own_time=source.own_time,
-            time_known=self._time_known,
+            time_known=self._own.time_known,
         )
         self._output.give_back(arrival.batch)
 
@@ -328,7 +322,7 @@ class Service:
         self._next = new
 
     def _refuse(self, error: TelemetryError) -> None:
-        self._add_event(begins("config_refused", f"{error}; the old configuration goes on"))
+        self._own.report(begins("config_refused", f"{error}; the old configuration goes on"))
         self._supervisor.ready()
 
     def _adopt(self, new: Prepared) -> None:
@@ -336,7 +330,8 @@ class Service:
         self._bind_new_channels()
         config = new.composition.config
         new.stages.set_observer(self._live_state)
-        self._config, self._composition, self._stages, self._bound = config, new.composition, new.stages, 0
+        self._config = self._own.config = config
+        self._composition, self._stages, self._bound = new.composition, new.stages, 0
         self._sources.adopt(config.sources)
         for source in self._sources:
             self._expect_frames(source)
@@ -346,7 +341,7 @@ class Service:
         self._write_gateway_points()
         self._next_gateway_s = min(self._next_gateway_s, self._clock.monotonic_s() + config.gateway_every_s)
         names = ", ".join(source.name for source in self._sources)
-        self._add_event(begins("config_reloaded", f"{config.file.name}: {names}"))
+        self._own.report(begins("config_reloaded", f"{config.file.name}: {names}"))
         self._supervisor.ready(self._summary())
 
     def _assemble_again(self, settings: SourceSettings) -> Assembled:
@@ -359,10 +354,10 @@ class Service:
         return source
 
     def _tick(self) -> None:
-        self._time_known = self._sink.time_known()
-        for event in self._clock_watch.observe(time_known=self._time_known):
-            self._add_event(event)
-        self._write_events()
+        self._own.time_known = self._sink.time_known()
+        for event in self._clock_watch.observe(time_known=self._own.time_known):
+            self._own.report(event)
+        self._own.write_reported()
         self._pipeline.tick(source.name for source in self._sources if not source.own_time)
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_status_s:
@@ -378,65 +373,25 @@ class Service:
             damaged=figures.counters["points/damaged"],
             now_s=now_s,
         ):
-            self._add_event(event)
+            self._own.report(event)
 
     # -- what the service says of itself
 
     def _report_start(self) -> None:
-        self._add_event(begins("service_start", f"version {__version__}"))
+        self._own.report(begins("service_start", f"version {__version__}"))
         recovery = self._spool.recovery
         if recovery.waiting_points:
             LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
         if not recovery.clean:
-            adopted = (
-                f"{recovery.adopted_points} points were adopted from memory; what had not been kept is gone"
-            )
-            gone = adopted if recovery.adopted_points else "what was in memory then is gone"
-            text = f"{gone}; stored up to batch {recovery.last_sequence}"
-            positions = ", ".join(
-                f"{name} frame {count}" for name, count in recovery.positions.items() if not is_end(name)
-            )
-            self._add_event(begins("unclean_stop", f"{text}; {positions}" if positions else text))
-
-    def _add_event(self, event: Event) -> None:
-        """From any thread."""
-        self._log(event)
-        self._events.append((event, self._clock.boot_ns()))
-
-    def _log(self, event: Event) -> None:
-        level = logging.WARNING if event.level > Level.INFORMATION else logging.INFO
-        LOG.log(level, "%s%s: %s", f"{event.source}: " if event.source else "", event.code, event.text)
-
-    def _write_events(self) -> None:
-        while self._events:
-            event, boot_ns = self._events.popleft()
-            self._write_event(event, boot_ns - self._clock.boot_ns() + self._clock.unix_ns())
-
-    def _write_event(self, event: Event, unix_ns: int) -> None:
-        time_ns = self._own_time_ns(unix_ns)
-        self._live_state.add_event(event, unix_ns)
-        self._add_point("event", event_line(event, self._config.vehicle, time_ns), time_ns)
+            self._own.report(unclean_stop(recovery))
 
     def _write_gateway_points(self) -> None:
-        time_ns = self._own_time_ns(self._clock.unix_ns())
         spool, now_s = self._spool.gauges(), self._clock.monotonic_s()
         self._rates = {
             "spool_written_bytes_per_h": self._written_rate.add(now_s, spool.bytes_written),
             "spool_syncs_per_h": self._sync_rate.add(now_s, spool.syncs),
         }
-        figures = self._take_figures()
-        for text in gateway_lines(self._config.vehicle, time_ns, figures.counters, figures.gauges):
-            self._add_point(GATEWAY, text, time_ns)
-
-    def _own_time_ns(self, unix_ns: int) -> int:
-        """`unix_ns`, a time of now, on the time base that batches have now."""
-        age_ns = self._clock.unix_ns() - unix_ns
-        if self._config.wait_for_clock and abs(age_ns) > OLD_EVENT_NS:
-            age_ns = 0  # the clock was set meanwhile
-        return (self._clock.unix_ns() if self._time_known else self._clock.boot_ns()) - age_ns
-
-    def _add_point(self, measurement: str, line: bytes, time_ns: int) -> None:
-        self._pipeline.add_point(measurement, line, time_ns, time_known=self._time_known)
+        self._own.write_figures(self._take_figures())
 
     def _take_figures(self) -> Figures:
         """For the pipeline's thread: all numbers, of one moment, so that they balance."""
@@ -511,8 +466,8 @@ class Service:
         self._committer.finish()
 
     def _report_stop(self) -> None:
-        self._add_event(begins("service_stop", "stopped in order" if self._failure is None else "a fault"))
-        self._write_events()
+        self._own.report(begins("service_stop", "stopped in order" if self._failure is None else "a fault"))
+        self._own.write_reported()
         self._write_gateway_points()
 
     def _log_end(self) -> None:

@@ -1,0 +1,27 @@
+"""A file of source can be read in a sitting: it has 500 lines at most (CONTRIBUTING.md, Style)."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+FOLDERS = ("telemetry", "ext", "firmware_sim", "tests", "tools", "benchmarks", "fuzz")
+SUFFIXES = (".py", ".pyi", ".pyx", ".pxd", ".h")
+MOST_LINES = 500
+
+# Why they are longer. Take the line out when the file is split.
+EXEMPT = {
+    "ext/telemetry_core/rules/follower.pyx": "being split: its fast path is measured again after each cut",
+    "telemetry/charging/tracker.py": "being split, by sides of the charge",
+    "telemetry/protocols/can/gbt27930.py": "one table of every message of the protocol",
+}
+
+
+def lengths() -> dict[str, int]:
+    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.suffix in SUFFIXES]
+    return {str(file.relative_to(ROOT)): file.read_bytes().count(b"\n") for file in files}
+
+
+def test_no_file_of_source_is_longer_than_one_can_read_in_a_sitting() -> None:
+    found = lengths()
+    assert "telemetry/service/service.py" in found
+    assert "ext/telemetry_core/decode/decoder.pyx" in found
+    assert {file: count for file, count in found.items() if count > MOST_LINES and file not in EXEMPT} == {}
