@@ -9,7 +9,7 @@ from typing import Any
 
 from telemetry_core.rows.spec import RecordSpec
 
-from telemetry.charging.outcome import NEW_IN_2023
+from telemetry.charging.outcome import ANSWERS, NEW_IN_2023
 
 Values = Mapping[str, Any]
 Facts = dict[str, Any]
@@ -25,7 +25,6 @@ BATTERY_TYPES = {
     8: "LTO",
     255: "other",
 }
-_PADDED_A = -400.0  # a current of which only zeros have been sent
 _CHINA = timezone(timedelta(hours=8))
 _FEW_DIGITS = 0xFFFFFF00  # a charger of 2011 has one byte, and fills the others
 
@@ -44,10 +43,6 @@ def _scaled(spec: Any, value: Any) -> Any:
     return value * spec.factor + spec.offset
 
 
-def _chm(values: Values, _: int) -> Facts:
-    return {"has_chm": True, "chm_major": values.get("version_major")}
-
-
 def _crm(values: Values, _: int) -> Facts:
     number, region = values.get("charger_number"), values.get("region")
     if number and int(number) & _FEW_DIGITS == _FEW_DIGITS:
@@ -59,7 +54,6 @@ def _brm(values: Values, _: int) -> Facts:
     serial = values.get("pack_serial")
     battery_type = values.get("battery_type")
     return {
-        "is_old": values.get("version_major") == 1 and values.get("version_minor") == 0,
         "maker": values.get("manufacturer") or None,
         "pack_serial": None if serial is None else int(serial),
         "rated_ah": values.get("rated_capacity_ah"),
@@ -78,7 +72,6 @@ def _cml(values: Values, _: int) -> Facts:
     return {
         "max_voltage_v": values.get("max_voltage_v"),
         "max_current_a": None if current_a is None else abs(current_a),
-        "has_short_cml": values.get("min_current_a", _PADDED_A) == _PADDED_A,
     }
 
 
@@ -114,7 +107,6 @@ def _cha108(values: Values, _: int) -> Facts:
 
 _OF_ROWS: Mapping[str, Callable[[Values, int], Facts]] = {
     "chademo_CHA108": _cha108,
-    "gbt27930_CHM": _chm,
     "gbt27930_CRM": _crm,
     "gbt27930_BRM": _brm,
     "gbt27930_BCP": _bcp,
@@ -140,14 +132,16 @@ def words(record: RecordSpec, raw: Mapping[str, Any]) -> str:
     )
 
 
-def edition(known: Mapping[str, Any], names: Sequence[str]) -> str | None:
-    """The edition of GB/T 27930, by what a session has shown.
+def edition(is_old: bool | None, names: Sequence[str]) -> str | None:
+    """The edition of GB/T 27930, by what a session has shown; None: nothing has shown it.
 
-    names: of the signals of its stops and errors.
+    is_old: whether messages are those of the oldest edition; names: of the signals of its stops and errors.
     """
-    if known.get("is_old") or (known.get("has_short_cml") and not known.get("has_chm")):
+    if is_old:
         return "2011"
-    return "2023" if NEW_IN_2023 & set(names) else "2015"
+    if NEW_IN_2023 & set(names):
+        return "2023"
+    return "2015" if is_old is False or not ANSWERS.keys().isdisjoint(names) else None
 
 
 def station_in(edition_: str | None, station: str | None) -> str | None:

@@ -9,8 +9,8 @@ SIDE_NAMES = {int(Side.VEHICLE): "vehicle", int(Side.CHARGER): "charger"}
 ANSWERS = {"charger_stopped": "charger", "vehicle_stopped": "vehicle"}  # a stop that answers the other side's
 UNEXPLAINED = "unexplained"
 NEW_IN_2023 = frozenset(("parameter_mismatch", "self_check_fault", "precharge_fault", "bsm_timeout"))
+SHOW_EDITION = NEW_IN_2023.union(ANSWERS)  # names that the oldest edition does not have
 _IN_2011 = {"relay_fault": "other_fault"}  # B3.3 of BST, which the edition of 2015 gave another meaning
-_NOT_IN_2011 = NEW_IN_2023 | {"charger_stopped", "vehicle_stopped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def in_edition(names: Sequence[str], side: str, edition: str | None) -> tuple[st
     if edition != "2011":
         return tuple(sorted(names))
     renamed = (_IN_2011.get(name, name) if side == "vehicle" else name for name in names)
-    return tuple(sorted({name for name in renamed if name not in _NOT_IN_2011}))
+    return tuple(sorted({name for name in renamed if name not in SHOW_EDITION}))
 
 
 def who_and_why(words: Sequence[Word], edition: str | None) -> tuple[str | None, str | None]:

@@ -25,6 +25,7 @@ from telemetry_core.rules.follow_spec import (
     FollowSpec,
     PowerSpec,
     Side,
+    SignKind,
     Told,
 )
 from telemetry_core.rules.follower import Follower, Transition, totals_in
@@ -34,7 +35,7 @@ from telemetry.charging.facts import edition, facts, station_in, words
 from telemetry.charging.follow.table import reasons_of
 from telemetry.charging.identity import PackRegister, is_swapped, pack_identity, shown_vin
 from telemetry.charging.installation import VinKey, no_key
-from telemetry.charging.outcome import NEW_IN_2023, SIDE_NAMES, Word, in_edition, outcome, who_and_why
+from telemetry.charging.outcome import SHOW_EDITION, SIDE_NAMES, Word, in_edition, outcome, who_and_why
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
 from telemetry.charging.settings import ChargingSettings
 from telemetry.model.event_codes import EVENT_CODES, Level
@@ -114,6 +115,7 @@ class _Open:
     has_charged: bool = False
     joined: bool = False  # its first sign was one of charging, or of a later phase
     failed_before: bool = False
+    is_old: bool | None = None  # by its messages; None: they have not shown it
     charging_ns: int = 0
     paused_ns: int = 0
     words: list[list[Any]] = field(default_factory=list)  # of this attempt: the first of each kind and side
@@ -233,6 +235,9 @@ class ChargingTracker:
                     told.time_ns,
                     self._event(plug, _DOUBTFUL, self._raw_words(plug, told)),
                 )
+            case Told.EDITION:
+                sign = _protocol(plug).signs[told.number]
+                _known(plug).is_old = sign.kind == SignKind.OLD
             case Told.RESTORED:
                 yield from self._restored(plug, told)
             case Told.ENDED:
@@ -289,7 +294,7 @@ class ChargingTracker:
         is_error = told.kind == Told.ERROR
         side = SIDE_NAMES[told.side]
         names = list(reasons_of(_protocol(plug), self._schema.specs, told.number, told.bits))
-        now.names = sorted({*now.names, *(NEW_IN_2023 & set(names))})
+        now.names = sorted({*now.names, *(SHOW_EDITION & set(names))})
         if [is_error, side] not in [word[:2] for word in now.words]:
             now.words.append([is_error, side, names])
         if is_error:
@@ -453,7 +458,7 @@ class ChargingTracker:
 
     def _edition(self, plug: _Plug) -> str | None:
         now = _known(plug)
-        return edition(now.facts, now.names) if plug.settings.protocol == "gbt27930" else None
+        return edition(now.is_old, now.names) if plug.settings.protocol == "gbt27930" else None
 
     def _session(self, plug: _Plug, told: Transition, end: End | None = None) -> Session:
         """The session as it is at this transition; end: it is over."""

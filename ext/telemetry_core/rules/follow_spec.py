@@ -40,11 +40,12 @@ class SignKind(IntEnum):
     AGAIN = 2  # after an error it begins the next attempt, in charging or later the next session
     ERROR = 3  # a side reports what it missed: `reasons`
     STOP = 4  # a side ends the charge: `reasons`
-    PAUSE = 5  # its side pauses
+    PAUSE = 5  # its side pauses, in a session that shows a later edition than the oldest
     RESUME = 6  # its side pauses no longer
-    OLD = 7  # the session is of the oldest edition
+    OLD = 7  # the session is of the oldest edition, whatever was shown before it charged
     DOUBT = 8  # currents may mean something else: told once a session
     UNKNOWN = 9  # another protocol is negotiated: told once, session or none
+    NEW = 10  # the session is of a later edition
 
 
 class Tell(IntEnum):
@@ -151,6 +152,7 @@ class Told(IntEnum):
     UNKNOWN = 14  # `raw`
     ENDED = 15  # number: an End; time_ns: of the last frame
     RESTORED = 16  # a restored session goes on; since_ns: when it was seen last
+    EDITION = 17  # number: the sign, OLD or NEW, that shows it first
 
 
 class End(IntEnum):

@@ -146,6 +146,7 @@ cdef struct Plug:                # plain bytes: the state that survives
     uint8_t stops                # sides that have stopped, as bits
     uint8_t pauses               # sides that pause, as bits
     uint8_t is_old
+    uint8_t is_new               # of a later edition than the oldest, unless it is that
     uint8_t was_doubtful
     uint8_t is_fresh             # the percent under way has not been seen before
     uint8_t window_is_charging   # all of it so far

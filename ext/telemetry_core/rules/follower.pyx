@@ -53,6 +53,7 @@ cdef enum SignKinds:
     SIGN_OLD = 7
     SIGN_DOUBT = 8
     SIGN_UNKNOWN = 9
+    SIGN_NEW = 10
 
 cdef enum ToldKinds:
     TOLD_BEGUN = 1
@@ -71,6 +72,7 @@ cdef enum ToldKinds:
     TOLD_UNKNOWN = 14
     TOLD_ENDED = 15
     TOLD_RESTORED = 16
+    TOLD_EDITION = 17
 
 cdef enum Ends:
     END_SILENCE = 1
@@ -90,7 +92,7 @@ cdef int64_t MINUTE_NS = 60 * SECOND_NS
 cdef int64_t GRACE_NS = 120 * SECOND_NS  # of the charger's minutes, which it may round as it likes
 cdef int64_t FAR_NS = 9_223_372_036_854_775_807
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 _WORD = (1 << 64) - 1
 
 
@@ -487,6 +489,7 @@ cdef class Follower:
         cdef const uint64_t* slots = slots_of(self.schema, row)
         cdef int64_t now_ns = (<const RowHead*>row).time_ns
         cdef uint32_t number
+        cdef uint8_t kind
         if plug.is_open != 1 or plug.has_error or plug.is_restored or plug.phase < sign.phase:
             return False
         if now_ns < plug.last_ns or now_ns - plug.last_ns > spec.silence_ns:
@@ -494,7 +497,9 @@ cdef class Follower:
         if now_ns >= plug.due_ns or now_ns >= plug.window_ns or now_ns - plug.minute_ns >= MINUTE_NS:
             return False
         for number in range(1, followed.signs.count):
-            if (plug.pauses or sign[number].kind == SIGN_PAUSE) and self._holds(plug, &sign[number], row, slots):
+            kind = sign[number].kind
+            if ((kind == SIGN_PAUSE or kind == SIGN_RESUME and plug.pauses or not plug.is_new
+                    and (kind == SIGN_OLD or kind == SIGN_NEW)) and self._holds(plug, &sign[number], row, slots)):
                 return False
         if sign.slot >= 0 and (sign.is_last or not plug.heard_ns[sign.slot]):
             plug.heard_ns[sign.slot] = _heard_at(now_ns)
@@ -657,9 +662,12 @@ cdef class Follower:
         elif sign.kind == SIGN_PAUSE or sign.kind == SIGN_RESUME:
             self._pause(plug_number, sign, now_ns)
             return
-        elif sign.kind == SIGN_OLD:
-            plug.is_old = True
-            return
+        elif sign.kind == SIGN_OLD or sign.kind == SIGN_NEW:
+            if plug.is_old or plug.is_new and (sign.kind == SIGN_NEW or plug.phase >= PHASE_CHARGING):
+                return
+            plug.is_old = sign.kind == SIGN_OLD
+            plug.is_new = True
+            change = self._tell(plug_number, TOLD_EDITION, now_ns)
         elif sign.kind == SIGN_DOUBT and not plug.was_doubtful:
             plug.was_doubtful = True
             change = self._tell(plug_number, TOLD_DOUBT, now_ns)
@@ -684,7 +692,7 @@ cdef class Follower:
         cdef Plug* plug = &self.plugs[plug_number]
         cdef uint8_t before = plug.pauses
         cdef Change* change
-        if plug.is_old or plug.phase != PHASE_CHARGING:
+        if plug.is_old or not plug.is_new or plug.phase != PHASE_CHARGING:
             return
         if sign.kind == SIGN_PAUSE:
             plug.pauses |= 1 << sign.side
@@ -1247,10 +1255,12 @@ cdef bint _is_plain(const Spec* spec, const Range* signs) noexcept nogil:
     if signs.count == 0 or sign.kind != SIGN_HEARD or sign.field >= 0 or sign.lacks >= 0 or sign.zero_count:
         return False
     for number in range(signs.count):
-        if sign[number].unless >= 0 or sign[number].from_phase != PHASE_NONE or sign[number].to_phase != PHASE_ENDED:
+        if sign[number].unless >= 0 and sign[number].kind != SIGN_OLD:
+            return False
+        if sign[number].from_phase != PHASE_NONE or sign[number].to_phase != PHASE_ENDED:
             return False
         if number and (sign[number].slot >= 0 or sign[number].phase != PHASE_NONE
-                       or sign[number].kind != SIGN_PAUSE and sign[number].kind != SIGN_RESUME):
+                       or sign[number].kind not in (SIGN_PAUSE, SIGN_RESUME, SIGN_OLD, SIGN_NEW)):
             return False
     return True
 

@@ -1,7 +1,8 @@
 """GB/T 27930: who sends what in which phase, and what is due when.
 
 Sources: GB/T 27930-2011 (timeouts, bits), public transcripts of the edition of 2015, and captures. A listener
-judges sessions of 2011 by 1 s, too, since jitter alone exceeds their limit of 100 ms.
+judges sessions of 2011 by 1 s, too, since jitter alone exceeds their limit of 100 ms. A CCS of 2011 that is
+filled with zeros reads as a pause, so only a session that shows a later edition has pauses.
 """
 
 from telemetry_core.rules.follow_spec import FollowedPhase, Side, SignKind, Tell
@@ -16,7 +17,7 @@ _CHARGING = FollowedPhase.CHARGING
 _STOPPING = FollowedPhase.STOPPING
 _ENDED = FollowedPhase.ENDED
 _READY = 0xAA
-_PAUSE, _RESUME, _OLD = SignKind.PAUSE, SignKind.RESUME, SignKind.OLD
+_PAUSE, _RESUME, _OLD, _NEW = SignKind.PAUSE, SignKind.RESUME, SignKind.OLD, SignKind.NEW
 _BSM_STATES = (
     "cell_voltage_state",
     "soc_state",
@@ -83,16 +84,19 @@ GBT27930 = FollowTable(
     "gbt27930",
     signs=(
         SignEntry("CHM", "CHM", _CHARGER, _HANDSHAKE, SignKind.BEGIN),
+        SignEntry("CHM of 2015", "CHM", _CHARGER, kind=_NEW),
         SignEntry("BHM", "BHM", _VEHICLE, _HANDSHAKE),
         SignEntry("CRM", "CRM", _CHARGER, _RECOGNITION, SignKind.AGAIN, when=("recognition", 0)),
         SignEntry("CRM(AA)", "CRM", _CHARGER, _RECOGNITION, when=("recognition", _READY)),
         SignEntry("BRM", "BRM", _VEHICLE, _RECOGNITION),
         SignEntry("BRM of 2011", "BRM", _VEHICLE, kind=_OLD, when=("version_minor", 0)),
+        SignEntry("BRM of 2015", "BRM", _VEHICLE, kind=_NEW, when=("version_minor", 1)),
         SignEntry("BCP", "BCP", _VEHICLE, _CONFIGURATION),
         SignEntry("CTS", "CTS", _CHARGER, _CONFIGURATION),
         SignEntry("CML", "CML", _CHARGER, _CONFIGURATION),
         SignEntry("CML of 2011", "CML", _CHARGER, kind=_OLD, lacks="min_current_a", unless="CHM"),
         SignEntry("CML of 2011, padded", "CML", _CHARGER, kind=_OLD, when=("min_current_a", 0), unless="CHM"),
+        SignEntry("CML of 2015", "CML", _CHARGER, kind=_NEW),
         SignEntry("BRO", "BRO", _VEHICLE, _CONFIGURATION),
         SignEntry("BRO(AA)", "BRO", _VEHICLE, _CONFIGURATION, when=("ready", _READY)),
         SignEntry("CRO", "CRO", _CHARGER, _CONFIGURATION),
@@ -102,6 +106,8 @@ GBT27930 = FollowTable(
         SignEntry("CCS", "CCS", _CHARGER, _CHARGING),
         SignEntry("CCS paused", "CCS", _CHARGER, kind=_PAUSE, when=("permitted", 0)),
         SignEntry("CCS permitted", "CCS", _CHARGER, kind=_RESUME, when=("permitted", 1)),
+        SignEntry("CCS of 2015", "CCS", _CHARGER, kind=_NEW, when=("permitted", 1)),
+        SignEntry("CCS of 2011", "CCS", _CHARGER, kind=_OLD, lacks="permitted", unless="CHM"),
         SignEntry("BSM", "BSM", _VEHICLE, _CHARGING),
         SignEntry("BSM paused", "BSM", _VEHICLE, kind=_PAUSE, when=("permitted", 0), zeros=_BSM_STATES),
         SignEntry("BSM permitted", "BSM", _VEHICLE, kind=_RESUME, when=("permitted", 1)),

@@ -153,6 +153,53 @@ def test_in_a_session_of_2011_nothing_is_a_pause() -> None:
     assert bench.finish().edition == "2011"
 
 
+def test_a_session_heard_from_its_middle_on_has_pauses_only_once_it_shows_a_later_edition_than_2011() -> None:
+    """Until then a CCS that permits nothing may be one of 2011, filled with 00."""
+    bench = PlugBench()
+    bench.put("CCS", 0.0, permitted=0)
+    bench.put("BSM", 0.5, permitted=1)
+    bench.put("CCS", 1.0, permitted=0)
+    assert bench.events("charging_paused") == []
+    bench.put("CCS", 2.0, permitted=1)
+    bench.put("CCS", 3.0, permitted=0)
+    bench.put("CCS", 4.5, permitted=1)
+    assert bench.events("charging_paused") == ["by the charger", "no longer"]
+    assert bench.finish().paused_s == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    ("ccs", "edition", "reason"),
+    [
+        ({"permitted": 0}, None, "relay_fault"),  # of any edition
+        ({"permitted": 1}, "2015", "relay_fault"),
+        ({}, "2011", "other_fault"),  # six bytes, or eight filled with FF
+    ],
+)
+def test_a_session_heard_from_its_middle_on_has_the_edition_that_its_messages_show(
+    ccs: dict[str, int], edition: str | None, reason: str
+) -> None:
+    bench = PlugBench()
+    bench.put("CCS", 0.0, **ccs)
+    bench.put("BST", 1.0, relay_fault=1)
+    session = bench.finish()
+    assert (session.edition, session.stop_reason) == (edition, reason)
+
+
+def test_what_a_session_shows_first_while_it_charges_is_its_edition() -> None:
+    for first, then, edition in (({"permitted": 1}, {}, "2015"), ({}, {"permitted": 1}, "2011")):
+        bench = PlugBench()
+        bench.put("CCS", 0.0, **first)
+        bench.put("CCS", 0.1, **then)
+        assert bench.finish().edition == edition
+
+
+def test_an_answer_that_2011_does_not_have_shows_a_later_edition() -> None:
+    bench = PlugBench()
+    bench.put("BCL", 0.0)
+    bench.put("BST", 1.0, charger_stopped=1)
+    assert bench.finish().edition == "2015"
+
+
 def test_a_message_that_is_due_and_does_not_come_is_an_event_and_no_stop() -> None:
     bench = PlugBench()
     bench.begin()
