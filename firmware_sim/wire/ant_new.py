@@ -17,6 +17,7 @@ READ_STATUS, READ_DEVICE = 0x01, 0x02
 STATUS, DEVICE = 0x11, 0x12
 STATUS_ADDRESS, STATUS_BYTES = 0x0000, 0xBE
 DEVICE_ADDRESS, DEVICE_BYTES = 0x026C, 0x20
+DEVICE_TRAILER = b"\xff\x0b\x00\x00\x41\xf2"  # of the device reply, after its CRC; its length leaves it out
 
 _REQUEST_BYTES = 10
 _IDLE, _CHARGE, _DISCHARGE = 1, 2, 3
@@ -32,6 +33,7 @@ class AntNewFirmware:
     warning_word: int = 0
     hardware: bytes = b"24AHA10AT00K10A"
     software: bytes = b"24AHA100-211024A"
+    device_trailer: bytes = DEVICE_TRAILER
 
 
 def frame(function: int, address: int, length: int, data: bytes = b"") -> bytes:
@@ -92,7 +94,8 @@ def status(readings: Readings, firmware: AntNewFirmware) -> bytes:
 def device(firmware: AntNewFirmware) -> bytes:
     """The reply to READ_DEVICE."""
     data = firmware.hardware.ljust(16, b"\0") + firmware.software.ljust(16, b"\0")
-    return frame(DEVICE, DEVICE_ADDRESS, len(data), data)
+    said = frame(DEVICE, DEVICE_ADDRESS, len(data), data)
+    return said.removesuffix(END) + firmware.device_trailer + END
 
 
 class AntNewLine(AskedLine):

@@ -11,7 +11,7 @@ Sources of the facts: three open drivers (syssi/esphome-ant-bms, aiobmsble, dbus
 
 from collections.abc import Sequence
 
-from telemetry.framing.checks import crc_16
+from telemetry.framing.checks import crc_16, crc_16_modbus
 from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped, literal
 from telemetry.framing.lengths import field, fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
@@ -33,6 +33,9 @@ _REQUEST_BYTES = 10  # its length is that of the reply
 _LONGEST = _ENVELOPE_BYTES + 255
 _REPLIES = b"\x11\x12"
 _CRC_BYTES = 2
+_DEVICE_START = b"\x7e\xa1\x12\x6c\x02\x20"  # the reply to DEVICE_REQUEST
+_DEVICE_TEXTS_END = 38
+_LONG_DEVICE_BYTES = 48  # six more between its CRC and its end than its length says, the same on all boards
 
 _SENSOR_COUNT_AT, _CELL_COUNT_AT, _HEAD_BYTES = 8, 9, 34
 _STATE_BYTES = 52  # what follows the cells and sensors
@@ -103,6 +106,8 @@ class _Reader(Reader):
         if message[_FUNCTION_AT] not in _REPLIES:
             return Skipped.ECHO
         if message[_FUNCTION_AT] == DEVICE:
+            if not message.startswith(_DEVICE_START):  # the answer to another program, which read a setting
+                return Skipped.OTHER
             self.identify("hardware", message[_DATA_AT : _DATA_AT + 16])
             self.identify("firmware", message[_DATA_AT + 16 : _DATA_AT + 32])
             return (Heard(DEVICE, b""),)
@@ -135,6 +140,11 @@ def _status(message: bytes) -> Sequence[Heard] | Skipped:
     return (Heard(STATUS, STATUS_LAYOUT.payload(body)),)
 
 
+def _is_good_device(message: bytes) -> bool:
+    """The CRC covers what the length says."""
+    return crc_16_modbus(message[1 : _DEVICE_TEXTS_END + _CRC_BYTES]) == 0
+
+
 _START = literal(b"\x7e\xa1")
 
 ANT_NEW = SerialProtocol(
@@ -150,6 +160,14 @@ ANT_NEW = SerialProtocol(
                 end=b"\xaa\x55",
                 shortest=_ENVELOPE_BYTES,
                 longest=_LONGEST,
+            ),
+            Shape(
+                start=literal(_DEVICE_START),
+                length=fixed(_LONG_DEVICE_BYTES),
+                check=_is_good_device,
+                end=b"\xaa\x55",
+                shortest=_LONG_DEVICE_BYTES,
+                longest=_LONG_DEVICE_BYTES,
             ),
             Shape(
                 start=(*_START, bytes(set(ANY) - set(_REPLIES))),

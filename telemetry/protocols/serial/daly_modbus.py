@@ -28,6 +28,7 @@ _VERSIONS_FROM = 0xA9
 _VERSION_BYTES = 32
 _CELL_COUNT, _SENSOR_COUNT = 0x31, 0x32  # registers
 _SENSORS_FROM = 0x20
+_SLAVES = frozenset((0xD2, *range(0x81, 0x92)))  # whose registers these are; 0x51 has others
 _ABSENT = b"\xff\xff"  # what the payload has in place of a cell or sensor that is not fitted
 
 
@@ -35,7 +36,7 @@ class _Reader(RtuReader):
     """Status in one frame, of which cells and sensors that are not fitted are absent."""
 
     def unasked(self, slave: int, function: int, count: int) -> Asked | None:
-        if count in (_STATUS_REGISTERS, _LONG_STATUS_REGISTERS):
+        if slave in _SLAVES and count in (_STATUS_REGISTERS, _LONG_STATUS_REGISTERS):
             return Asked(slave, function, 0, count)
         return None
 

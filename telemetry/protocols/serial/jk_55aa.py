@@ -45,8 +45,10 @@ _CELLS_AT, _MASK_AT, _RESISTANCES_AT, _ALARMS_AT, _SENSORS_PRESENT_AT = 6, 70, 8
 _SWITCH_TEMPERATURE_AT = 144
 _PACK_VOLTAGE_AT, _OLD_PACK_VOLTAGE_AT = 150, 118
 _OLD_SWITCH_TEMPERATURE_AT, _OLD_ALARMS_AT = 134, 136
-_SENSOR_PLACES = {162: 0x02, 164: 0x04, 256: 0x10, 258: 0x20, 254: 0x08}  # and the bit that says it is fitted
+_SENSOR_PLACES = {162: 0x02, 164: 0x04, 256: 0x10, 258: 0x20}  # and the bit that says it is fitted
 _ALWAYS_SENSORS = (162, 164)  # where no bit says anything
+_LATER_SENSORS = (256, 258)  # firmware before 14 has zeros there, and their bits set
+_SECOND_SWITCH_TEMPERATURE_AT = 254  # every published capture has the MOSFETs' there as well
 _LOST_SENSOR = -2000  # tenths of a degree
 _LIMITS_END = FRAME_BYTES - 1
 _ABOUT_END = 62  # before the PIN
@@ -106,6 +108,15 @@ STATUS_LAYOUT = Layout(
         Value("sensors_present", _SENSORS_PRESENT_AT, "u8"),
         Value("heating", 215, "u8"),
         Value("heater_current", 236, "s16", 0.001, unit="A"),
+        Value(
+            "mosfet_temperature2",
+            _SECOND_SWITCH_TEMPERATURE_AT,
+            "s16",
+            0.1,
+            unit="degC",
+            invalid=(_LOST_SENSOR,),
+            confirmed=Confirmed.DISPUTED,
+        ),
         *sensors(tuple(_SENSOR_PLACES)[:2]),
         *(
             replace(value, name=f"temperature{n}", confirmed=Confirmed.DISPUTED)
@@ -216,7 +227,7 @@ def _as_new(frame: bytes) -> bytearray:
     ]
     new[_ALARMS_AT : _ALARMS_AT + 4] = frame[_OLD_ALARMS_AT : _OLD_ALARMS_AT + 2] + bytes(2)
     new[_SENSORS_PRESENT_AT] = 0
-    for at in _SENSOR_PLACES.keys() - _ALWAYS_SENSORS:
+    for at in (*_LATER_SENSORS, _SECOND_SWITCH_TEMPERATURE_AT):
         new[at : at + 2] = bytes(2)
     return new[:FRAME_BYTES]
 
@@ -231,8 +242,10 @@ def _status(frame: bytes) -> bytes:
         at = places[n]
         body += body[at : at + 2] if n in fitted else ABSENT_CELL.to_bytes(2, "little")
     told = body[_SENSORS_PRESENT_AT] & sum(_SENSOR_PLACES.values())
+    has_later = any(_number(body, at, 2) for at in _LATER_SENSORS)
     for at, bit in _SENSOR_PLACES.items():
         is_fitted = told & bit if told else at in _ALWAYS_SENSORS
+        is_fitted = is_fitted and (has_later or at not in _LATER_SENSORS)
         lost = int.from_bytes(body[at : at + 2], "little", signed=True) == _LOST_SENSOR
         if lost or not is_fitted:
             body[at : at + 2] = ABSENT_SENSOR.to_bytes(2, "little", signed=True)

@@ -135,7 +135,18 @@ def test_a_new_status_that_counts_more_than_it_holds_says_nothing() -> None:
     assert counts(ANT_NEW, said)["lost/bad_length"] == 1
 
 
-def test_a_new_board_says_what_it_is() -> None:
+@pytest.mark.parametrize("trailer", [wire_new.DEVICE_TRAILER, b""])
+def test_a_new_board_says_what_it_is_in_six_bytes_more_than_its_length_tells(trailer: bytes) -> None:
     framer = ANT_NEW.make_framer()
-    framer.feed(wire_new.device(NEW), 1, FrameBatch(1024))
+    said = wire_new.device(replace(NEW, device_trailer=trailer))
+    assert (len(said), said[5]) == (42 + len(trailer), 32)
+    framer.feed(said, 1, FrameBatch(1024))
     assert framer.identity() == {"hardware": "24AHA10AT00K10A", "firmware": "24AHA100-211024A"}
+    assert framer.counts()["garbage_bytes"] == 0
+
+
+def test_a_setting_that_another_program_read_does_not_say_what_a_board_is() -> None:
+    framer = ANT_NEW.make_framer()
+    framer.feed(wire_new.frame(wire_new.DEVICE, 0x0000, 2, b"\x36\x10"), 1, FrameBatch(1024))
+    assert framer.identity() == {}
+    assert framer.counts()["other_messages"] == 1

@@ -38,6 +38,13 @@ def test_a_status_is_known_by_its_length_where_nobody_has_seen_the_request() -> 
     assert said(wire.reply(0xD2, 3, registers[:61])) == {}
 
 
+def test_as_many_registers_of_a_board_with_another_map_are_no_status() -> None:
+    moment = Readings(cells_v=(3.3, 3.31), sensors_c=(25.0,), voltage_v=6.6, current_a=-4.2)
+    registers = [wire.daly(moment)[wire.HOLDING, number] for number in range(62)]
+    assert said(wire.request(0x81, 3, 0x41, 62) + wire.reply(0x51, 3, registers)) == {}
+    assert said(wire.reply(0x81, 3, registers))["voltage_v"] == 6.6
+
+
 def test_versions_name_the_device() -> None:
     framer = DALY_MODBUS.make_framer()
     text = b"40_201012".ljust(32, b"\0") + b"BMS-R25T".ljust(32, b"\0")

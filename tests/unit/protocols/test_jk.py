@@ -272,13 +272,28 @@ def test_each_sensor_has_a_bit_that_says_whether_it_is_fitted() -> None:
     readings = replace(ORDINARY, sensors_c=(-12.5, None, 13.5, -0.1))
     said = bytearray(wire_55aa.status(readings, wire_55aa.Jk55aaFirmware()))
     assert _sensors(bytes(said)) == {"t001": -12.5, "t003": 13.5, "t004": -0.1}
-    said[214] |= 0x08  # a fifth
-    said[254:256] = (311).to_bytes(2, "little")
-    said[299] = sum(said[:299]) & 0xFF
-    assert _sensors(bytes(said)) == {"t001": -12.5, "t003": 13.5, "t004": -0.1, "t005": 31.1}
     said[214] = 0  # firmware that does not tell
     said[299] = sum(said[:299]) & 0xFF
     assert _sensors(bytes(said)) == {"t001": -12.5}
+
+
+def test_the_mosfets_second_temperature_is_no_sensor_at_the_cells() -> None:
+    said = bytearray(wire_55aa.status(replace(ORDINARY, sensors_c=(20.0, 21.0)), wire_55aa.Jk55aaFirmware()))
+    said[214] = 0xFF
+    said[254:256] = (374).to_bytes(2, "little")
+    said[299] = sum(said[:299]) & 0xFF
+    assert _sensors(bytes(said)) == {"t001": 20.0, "t002": 21.0}
+    assert dict(rows_of(JK_55AA, bytes(said)))["battery"]["temp_max_c"] == 21.0
+
+
+def test_zeros_in_place_of_both_later_sensors_say_that_the_firmware_has_none() -> None:
+    readings = replace(ORDINARY, sensors_c=(20.0, 21.0, 0.0, 0.0))
+    said = bytearray(wire_55aa.status(readings, wire_55aa.Jk55aaFirmware()))
+    said[214] = 0xFF
+    said[299] = sum(said[:299]) & 0xFF
+    assert _sensors(bytes(said)) == {"t001": 20.0, "t002": 21.0}
+    one = wire_55aa.status(replace(ORDINARY, sensors_c=(20.0, 21.0, 0.0, -0.5)), wire_55aa.Jk55aaFirmware())
+    assert _sensors(one) == {"t001": 20.0, "t002": 21.0, "t003": 0.0, "t004": -0.5}
 
 
 def _sensors(said: bytes) -> dict[str, Value]:
