@@ -12,7 +12,6 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
-from types import TracebackType
 
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 CONNECT_TIMEOUT_S = 30.0
@@ -37,9 +36,7 @@ class Feeder:
     def __enter__(self) -> "Feeder":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._receiver is not None:
             self._receiver.close()
         self._listener.close()

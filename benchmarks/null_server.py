@@ -5,7 +5,6 @@ import http.server
 import socket
 import threading
 import time
-from types import TracebackType
 
 from benchmarks.workload import Workload
 
@@ -33,9 +32,7 @@ class NullServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

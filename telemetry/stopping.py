@@ -25,7 +25,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Self
 
 from telemetry.threads import start
@@ -71,9 +71,7 @@ class SignalWatch:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         if self._thread.ident is not None:
             signal.pthread_kill(self._thread.ident, _NUDGE)  # it ends by this alone, so it is there still

@@ -10,7 +10,6 @@ reader is; no thread does anything after its current piece once the results are 
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 Result_co = TypeVar("Result_co", covariant=True)
@@ -59,12 +58,7 @@ class InOrder(Generic[Result]):
             thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         for thread in self._threads:
             thread.join(LEAVE_S)

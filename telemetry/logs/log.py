@@ -16,7 +16,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import NoReturn, Protocol, Self
 
 from telemetry_core.frames.batch import FrameBatch
@@ -220,12 +219,7 @@ class Log:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _reader_of(self, channel_of: Callable[[str], int]) -> FrameReader:

@@ -12,7 +12,6 @@ Relies on pyarrow, which is imported when such files are asked for.
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from telemetry_core.columns.batches import Batches
@@ -75,12 +74,7 @@ class ParquetFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with ExitStack() as closing:
             for name, writer in self._writers.items():
                 closing.callback(_discard, writer, _part(self._files[name]))

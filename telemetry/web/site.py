@@ -184,7 +184,9 @@ class _PageFile:
 def _page() -> dict[str, bytes]:
     """The files of the page, by name."""
     folder = resources.files("telemetry.web").joinpath("page")
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    files["style.css"] = resources.files("telemetry").joinpath("pages.css").read_bytes() + files["style.css"]
+    return files
 
 
 def _verdict(verdict: health.Verdict) -> Response:

@@ -3,7 +3,6 @@
 import socket
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 DEADLINE_S = 30.0
@@ -56,7 +55,5 @@ class NotifySocket:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()

@@ -4,7 +4,6 @@ import contextlib
 import socket
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from firmware_sim.links.can import pack_frame
@@ -50,9 +49,7 @@ class FrameListener:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.hang_up()
         with contextlib.suppress(OSError):
             self._listener.close()

@@ -29,7 +29,8 @@ _FOOTER = "Times are UTC. Current and power are positive into the battery. Made 
 
 def page(session: Session) -> str:
     """Return the page."""
-    style = (files("telemetry.charging.report") / "report.css").read_text("utf-8")
+    style = (files("telemetry") / "pages.css").read_text("utf-8")
+    style += (files("telemetry.charging.report") / "report.css").read_text("utf-8")
     return "\n".join(
         (
             "<!doctype html>",

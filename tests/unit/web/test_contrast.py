@@ -6,7 +6,9 @@ from importlib import resources
 
 import pytest
 
-CSS = resources.files("telemetry.web").joinpath("page", "style.css").read_text("utf-8")
+CSS = "".join(
+    (resources.files("telemetry") / name).read_text("utf-8") for name in ("pages.css", "web/page/style.css")
+)
 TILES = resources.files("telemetry.web").joinpath("page", "tiles.js").read_text("utf-8")
 LEAST = 4.5
 STEPS = 20  # of a tile's share of its hue
@@ -21,8 +23,8 @@ def variables(block: str) -> dict[str, Colour]:
     }
 
 
-LIGHT = variables(CSS[: CSS.index("@media")])
-DARK = LIGHT | variables(CSS[CSS.index("prefers-color-scheme: dark") : CSS.index("* { box-sizing")])
+LIGHT = variables("".join(re.findall(r"^:root \{(.*?)^\}", CSS, re.MULTILINE | re.DOTALL)))
+DARK = LIGHT | variables("".join(re.findall(r"^  :root \{(.*?)^  \}", CSS, re.MULTILINE | re.DOTALL)))
 SCHEMES = pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
 
 
