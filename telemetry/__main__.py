@@ -23,7 +23,7 @@ COMMANDS = {
     "schema": "the JSON schema of the configuration, by which editors complete it",
     "status": "how a running service is: what is wrong, values, rates, accounts, events",
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
-    "capture": "a CAN bus into candump, ASC, BLF or MF4 files, raw",
+    "capture": "a CAN bus into candump, ASC, BLF or MF4 files, or a serial line into a text file, raw",
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
     "signals": "the signals of a database, and what a log holds of each",
     "plot": "values of a log's signals over time as a picture, PNG or SVG",

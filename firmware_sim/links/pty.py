@@ -44,6 +44,11 @@ class PtyPort:
     def plugged(self) -> bool:
         return self._master is not None
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody has it open who is done with opening it."""
+        return self.plugged and self._is_settled()
+
     def plug_in(self) -> None:
         """Make the port. Raises UnavailableError when the link cannot be made."""
         master, terminal = os.openpty()

@@ -1,1 +1,1 @@
-"""A CAN bus into files, frame by frame as it is: the work of `capture`."""
+"""A CAN bus or a serial line into files, as it is: the work of `capture`."""

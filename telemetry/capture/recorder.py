@@ -17,11 +17,11 @@ from pathlib import Path
 import can
 from can.io.generic import FileIOMessageWriter, MessageWriter
 
+from telemetry.capture.file_names import FileNames
 from telemetry.capture.formats import FORMATS
 from telemetry.errors import MissingPackageError, StorageError, UsageError
 
 FLUSH_EVERY_S = 1.0
-_DIGITS = 6
 _LOOK_AT_SIZE_EVERY = 64  # frames
 
 
@@ -45,11 +45,10 @@ class Recorder:
             raise UsageError("is no log format", where=str(file), hint=f"known are {', '.join(FORMATS)}")
         self.files: list[Path] = []
         self.frames = 0
-        self._file = file
+        self._names = FileNames(file, numbered=bool(rotate_bytes or rotate_s))
         self._monotonic_s = monotonic_s
         self._rotate_bytes = rotate_bytes
         self._rotate_s = rotate_s
-        self._number = self._highest_number() if rotate_bytes or rotate_s else 0
         self._frames_here = 0
         self._opened_s = self._flushed_s = monotonic_s()
         self._is_open = False
@@ -98,9 +97,7 @@ class Recorder:
             self._writer.stop()
 
     def _open(self) -> MessageWriter:
-        file = self._next_name()
-        if file.exists():
-            raise UsageError("is there already", where=str(file), hint="give another --output")
+        file = self._names.next()
         try:
             file.open("xb").close()
             writer: MessageWriter = can.Logger(file)
@@ -117,21 +114,6 @@ class Recorder:
         self._frames_here = 0
         self._opened_s = self._flushed_s = self._monotonic_s()
         return writer
-
-    def _next_name(self) -> Path:
-        if not (self._rotate_bytes or self._rotate_s):
-            return self._file
-        self._number += 1
-        return self._file.with_stem(f"{self._file.stem}-{self._number:0{_DIGITS}}")
-
-    def _highest_number(self) -> int:
-        begins = f"{self._file.stem}-"
-        numbers = (
-            path.stem.removeprefix(begins)
-            for path in self._file.parent.glob("*")
-            if path.stem.startswith(begins) and path.suffix == self._file.suffix
-        )
-        return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
     def _is_full(self) -> bool:
         size = self._writer.file_size() if isinstance(self._writer, FileIOMessageWriter) else 0

@@ -1,18 +1,17 @@
-"""`nev-telemetry capture`: a CAN bus into candump, ASC, BLF or MF4 files, raw."""
+"""`nev-telemetry capture`: a CAN bus into candump, ASC, BLF or MF4 files, raw; or a serial line into text."""
 
 import argparse
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetry.capture.formats import FORMATS
 from telemetry.cli.arguments import positive
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
+from telemetry.cli.capture_serial import add_serial_arguments, is_port, record_port, serial_settings
+from telemetry.cli.ending import ended_by_signals
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
 from telemetry.stages.offline import read_offline
 from telemetry.toml_document import read_document
@@ -22,23 +21,26 @@ if TYPE_CHECKING:
 
     from telemetry.capture.recorder import Recorder
 
-HELP = "a CAN bus into candump, ASC, BLF or MF4 files, raw"
+HELP = "a CAN bus into candump, ASC, BLF or MF4 files, or a serial line into a text file, raw"
 RECEIVE_TIMEOUT_S = 0.2  # how soon a stop is seen on a silent bus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is recorded, where to, and for how long."""
     parser.add_argument(
-        "config", metavar="CONFIG", nargs="?", type=Path, help="a service's configuration that names the bus"
+        "config",
+        metavar="CONFIG|PORT",
+        nargs="?",
+        help="a service's configuration that names the bus or the port; or a serial port itself",
     )
-    parser.add_argument("--source", metavar="NAME", help="of CONFIG: the bus (default: the only one)")
+    parser.add_argument("--source", metavar="NAME", help="of CONFIG: the bus or port (default: the only bus)")
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
         type=Path,
-        required=True,
-        help=f"the ending is the format: {', '.join(FORMATS)}; never written over",
+        help=f"of a bus: the ending is the format, {', '.join(FORMATS)}; of a serial port: lines of text, on "
+        "stdout where it is missing; never written over",
     )
     parser.add_argument(
         "--rotate-size",
@@ -50,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", metavar="S", type=positive, help="end then; default: at Ctrl-C or SIGTERM"
     )
-    parser.add_argument("--frames", metavar="N", type=_count, help="end after so many frames")
+    parser.add_argument("--frames", metavar="N", type=_count, help="of a bus: end after so many frames")
+    add_serial_arguments(parser)
     add_bus_arguments(parser)
 
 
@@ -62,16 +65,23 @@ def _count(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record until a signal or a limit; what was lost is said at the end."""
+    if is_port(arguments):
+        return record_port(arguments, None)
+    config = None if arguments.config is None else read_offline(read_document(Path(arguments.config)))
+    if config is not None and (settings := serial_settings(config, arguments.source)) is not None:
+        return record_port(arguments, settings)
+    if arguments.output is None:
+        raise UsageError("is missing", where="--output", hint="-o drive.blf; a serial port alone has stdout")
     from telemetry.capture.bus import dropped, open_bus, options_from  # with python-can, which takes seconds
     from telemetry.capture.recorder import Recorder
 
     options = bus_options(arguments)
-    if arguments.config is not None:
+    if config is not None:
         if options:
             raise UsageError("stands beside options of python-can", where="CONFIG", hint="give one of them")
-        options = options_from(read_offline(read_document(arguments.config)), arguments.source or "")
+        options = options_from(config, arguments.source or "")
     stop = threading.Event()
-    with _ended_by_signals(stop), open_bus(options) as bus:
+    with ended_by_signals(stop.set), open_bus(options) as bus:
         recorder = Recorder(
             arguments.output,
             time.monotonic,
@@ -85,24 +95,6 @@ def run(arguments: argparse.Namespace) -> int:
             recorder.close()
             _report(recorder, lost)
     return EXIT_OK
-
-
-@contextmanager
-def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM, SIGINT and SIGHUP set `stop`, however often they come: the file has to be completed.
-
-    A SIGHUP that is ignored stays so, as `nohup` wants.
-    By handlers: packages that python-can imports have threads of their own, which would take blocked signals.
-    """
-    numbers = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _record(

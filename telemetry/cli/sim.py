@@ -15,6 +15,7 @@ from firmware_sim.serial_devices import parse_devices
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.cli.arguments import positive
+from telemetry.cli.sim_capture import run_capture
 from telemetry.cli.sim_charge import PARTS, add_charge_arguments, print_charges, run_charge
 from telemetry.cli.sim_playing import (
     Stop,
@@ -62,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + ", ".join(SERIAL_DEVICES),
     )
     parser.add_argument(
+        "--capture",
+        metavar="[PORT=]FILE",
+        help="in place of a scenario: the one device at --serial-link says what it said in this capture",
+    )
+    parser.add_argument(
         "--time-scale", metavar="X", type=_number, default=1.0, help="simulated seconds a second"
     )
     parser.add_argument(
@@ -90,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         _print_scenarios()
         return EXIT_OK
+    if arguments.capture is not None:
+        return run_capture(arguments)
     if arguments.scenario in PARTS:
         return run_charge(arguments)
     _check(arguments)

@@ -31,11 +31,15 @@ def masked_words(data: bytes) -> bytes:
 class Masker(MessageFramer):
     """Masks what one port brings, by a framing that says what to hide.
 
-    others: the framings of further protocols on the line, whose good messages are not garbage.
+    others: the framings of further protocols on the line, whose good messages are not garbage. keeps_garbage:
+    nobody knows what is spoken on the line, so that bytes of no good message come out as they are.
     """
 
-    def __init__(self, framing: Framing, others: Sequence[Framing] = ()) -> None:
+    def __init__(
+        self, framing: Framing, others: Sequence[Framing] = (), *, keeps_garbage: bool = False
+    ) -> None:
         super().__init__(framing, lambda _: None)
+        self._keeps_garbage = keeps_garbage
         self._hide = framing.hide
         self._garbage = b""
         self._others = Masker(others[0], others[1:]) if others else None  # it gets what is no message here
@@ -62,7 +66,9 @@ class Masker(MessageFramer):
         self._settled.append(self._hide(message) if self._hide is not None else message)
 
     def _drop(self, dropped: bytes) -> None:
-        if self._others is not None:
+        if self._keeps_garbage:
+            self._settled.append(dropped)
+        elif self._others is not None:
             self._settled.append(self._others.mask(dropped))
         else:
             self._garbage += dropped
@@ -90,3 +96,9 @@ def maskers_of(framings: Iterable[object]) -> list[Masker]:
     hiding = [one for one in known if one.hide is not None]
     others = [one for one in known if one.hide is None and all(shape.is_checked for shape in one.shapes)]
     return [Masker(hiding[0], (*hiding[1:], *others))] if hiding else []
+
+
+def maskers_of_unknown(framings: Iterable[object]) -> list[Masker]:
+    """For a line of which nobody knows what is spoken: good messages of `framings` are hidden alone."""
+    known = dict.fromkeys(one for one in framings if isinstance(one, Framing))
+    return [Masker(one, keeps_garbage=True) for one in known if one.hide is not None]

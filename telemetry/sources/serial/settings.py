@@ -28,7 +28,7 @@ from telemetry.sources.serial.device import DeviceSettings
 from telemetry.sources.serial.link import PyserialLink, check_port
 from telemetry.sources.serial.member import BYTE_NS, Member
 from telemetry.sources.serial.silence import OFFLINE_S, UNKNOWN_S, SilenceWatch
-from telemetry.sources.serial.source import SerialSource
+from telemetry.sources.serial.source import LineStore, SerialSource
 from telemetry.sources.settings import NAME, Resource, SourceSettings, Start
 from telemetry.toml_table import TomlTable
 
@@ -194,6 +194,11 @@ class SerialSettings(SourceSettings):
     # -- its source
 
     def make_source(self, start: Start) -> SerialSource:
+        capture = CaptureFile(self.capture, self.capture_bytes, start.clock) if self.capture else None
+        return self.make_recording_source(start, capture)
+
+    def make_recording_source(self, start: Start, capture: LineStore | None) -> SerialSource:
+        """A source whose bytes go to `capture`, whatever these settings say of one."""
         time, clock = self.simulated_time, start.clock
         return SerialSource(
             self.name,
@@ -201,7 +206,7 @@ class SerialSettings(SourceSettings):
             [self._member(device, start) for device in self.devices],
             clock,
             time_map=time.time_map() if time else None,
-            capture=CaptureFile(self.capture, self.capture_bytes, clock) if self.capture else None,
+            capture=capture,
             maskers=maskers_of(device.table.framing for device in self.devices),
         )
 

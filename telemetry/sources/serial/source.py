@@ -13,13 +13,13 @@ Relies on a `SerialLink` for the port, on `Turns` for what is said, and on frame
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.clock import Clock
 from telemetry.framing.masking import Masker
-from telemetry.logs.capture_file import CaptureFile
 from telemetry.logs.captures import CaptureWriter
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
@@ -47,6 +47,16 @@ def in_one_clause(states: Mapping[str, str]) -> str:
     return f"{troubled} ({well} of {len(states)} {_WELL})" if well else troubled
 
 
+class LineStore(Protocol):
+    """Where the lines of a capture go; what it raises ends the session."""
+
+    lost_lines: int
+
+    def write(self, line: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class SerialSource(Source):
     """Messages of one port. time_map: for simulators that run fast; maskers: of passwords in its capture."""
 
@@ -58,7 +68,7 @@ class SerialSource(Source):
         clock: Clock,
         *,
         time_map: TimeMap | None = None,
-        capture: CaptureFile | None = None,
+        capture: LineStore | None = None,
         maskers: Sequence[Masker] = (),
     ) -> None:
         self.name = name
@@ -125,14 +135,15 @@ class SerialSource(Source):
 
     def run(self, output: Inbox, stop: StopSignal) -> None:
         outbox = self._outbox = Outbox(self.name, output)
-        keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
+        keep_connected(lambda: self.session(output, stop), self._outages, output, stop, self._clock)
         outbox.finish(self.counts)
         if self._capture_file is not None:
             self._capture_file.close()
         put_end(self.name, self.counts(), output)
 
-    def _session(self, outbox: Outbox, output: Inbox, stop: StopSignal) -> None:
-        """Until the device is gone (an OSError), the port is deaf, or the source is stopped."""
+    def session(self, output: Inbox, stop: StopSignal) -> None:
+        """Use the port once: until the device is gone (an OSError), the port is deaf, or `stop` is set."""
+        outbox = self._outbox = self._outbox or Outbox(self.name, output)
         outbox.send(self.counts)  # what waits for room does not wait for the port too
         self._look_for_silence(output)
         with self._link.open(stop) as port:

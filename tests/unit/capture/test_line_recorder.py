@@ -1,0 +1,79 @@
+"""Lines of a serial capture into files: rotated, whole, never over another file."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from telemetry.capture.line_recorder import LineRecorder
+from telemetry.errors import StorageError, UsageError
+
+LINE = b"(1.000000) ttyUSB0 RX DD77\n"
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_each_line_is_in_the_file_as_soon_as_it_was_written(tmp_path: Path) -> None:
+    recorder = LineRecorder(tmp_path / "bms.txt", Clock())
+    for count in (1, 2, 3):
+        recorder.write(LINE)
+        assert (tmp_path / "bms.txt").read_bytes() == LINE * count
+    recorder.close()
+    assert (recorder.lines, recorder.files) == (3, [tmp_path / "bms.txt"])
+
+
+def test_a_file_that_is_full_is_followed_by_the_next_number(tmp_path: Path) -> None:
+    (tmp_path / "bms-000007.txt").write_bytes(b"earlier\n")
+    recorder = LineRecorder(tmp_path / "bms.txt", Clock(), rotate_bytes=2 * len(LINE))
+    for _ in range(5):
+        recorder.write(LINE)
+    recorder.close()
+    names = ["bms-000008.txt", "bms-000009.txt", "bms-000010.txt"]
+    assert [file.name for file in recorder.files] == names
+    assert [(tmp_path / name).read_bytes().count(b"\n") for name in names] == [2, 2, 1]
+
+
+def test_a_file_s_time_begins_with_its_first_line(tmp_path: Path) -> None:
+    clock = Clock()
+    recorder = LineRecorder(tmp_path / "bms.txt", clock, rotate_s=10.0)
+    for now_s in (100.0, 109.0, 110.0, 119.9, 120.0):
+        clock.now_s = now_s
+        recorder.write(LINE)
+    recorder.close()
+    assert [file.read_bytes().count(b"\n") for file in recorder.files] == [2, 2, 1]
+
+
+def test_no_file_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "bms.txt").write_bytes(b"mine\n")
+    with pytest.raises(UsageError, match=r"bms\.txt: is there already"):
+        LineRecorder(tmp_path / "bms.txt", Clock())
+    assert (tmp_path / "bms.txt").read_bytes() == b"mine\n"
+
+
+def test_a_folder_that_is_missing_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be written: No such file or directory"):
+        LineRecorder(tmp_path / "none" / "bms.txt", Clock())
+
+
+def test_a_full_disk_is_one_line_with_what_was_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = LineRecorder(tmp_path / "bms.txt", Clock())
+    recorder.write(LINE)
+
+    def full(_descriptor: int, _data: bytes) -> int:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("telemetry.capture.line_recorder.os.write", full)
+    with pytest.raises(StorageError, match=r"No space left on device \(1 lines were recorded in 1 files\)"):
+        recorder.write(LINE)
+
+
+def test_a_file_without_a_line_can_be_taken_away(tmp_path: Path) -> None:
+    LineRecorder(tmp_path / "bms.txt", Clock()).discard()
+    assert list(tmp_path.iterdir()) == []

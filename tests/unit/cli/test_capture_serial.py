@@ -1,0 +1,189 @@
+"""`capture PORT` on pseudo-terminals: what the device was asked and said, and how it ends."""
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import main
+from telemetry.logs.captures import Capture
+from tests.support.serial_line import REGISTERS, reply
+from tests.support.serial_pty import REQUEST_BYTES, PtyDevice, answering, talking
+
+CELLS = bytes.fromhex("0CE40CE5")
+PIN = b"12345678"
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def board(link: Path, answers: int) -> Iterator[PtyDevice]:
+    """A JBD board that answers so many requests, and then lets a signal come."""
+    given: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        given.append(request)
+        if len(given) > answers:
+            stop()
+            return b""
+        register = REGISTERS.get(request, 0xAA)
+        return reply(register, bytes(31) if register == 3 else CELLS)
+
+    with PtyDevice(link) as device, answering(device.fileno(), answer):
+        yield device
+
+
+def pieces(file: Path) -> list[tuple[str, bool, bytes]]:
+    with Capture(file) as capture:
+        found = [(piece.port, piece.is_received, piece.data) for piece in capture]
+        assert not capture.damaged
+    return found
+
+
+def test_requests_and_answers_are_lines_in_their_order(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bms.txt"
+    with board(tmp_path / "bms", 4):
+        assert main(["capture", str(tmp_path / "bms"), "--protocol", "jbd", "-o", str(file)]) == 0
+    found = pieces(file)
+    sent = [data for _, is_received, data in found if not is_received]
+    assert [data[:3] for data in sent[:4]] == [
+        b"\xdd\xa5\x03",
+        b"\xdd\xa5\x04",
+        b"\xdd\xa5\x05",
+        b"\xdd\xa5\xaa",
+    ]
+    assert {port for port, _, _ in found} == {"bms"}
+    received = b"".join(data for _, is_received, data in found if is_received)
+    assert received.count(reply(4, CELLS)) == 1
+    assert re.search(rf"{file}: \d+ lines, {len(received)} bytes received\n", capfd.readouterr().err)
+
+
+def test_a_capture_decodes_to_what_the_device_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bms.txt"
+    with board(tmp_path / "bms", 4):
+        main(["capture", str(tmp_path / "bms"), "--protocol", "jbd", "-o", str(file)])
+    capfd.readouterr()
+    assert main(["decode", str(file), "--protocol", "jbd"]) == 0
+    assert ",bms,,cells,v001,3.3\n" in capfd.readouterr().out
+
+
+def test_without_an_output_lines_go_to_stdout(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with board(tmp_path / "bms", 2):
+        assert main(["capture", str(tmp_path / "bms"), "--protocol", "jbd"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert re.fullmatch(r"\(\d+\.\d{6}\) bms TX DDA50300FFFD77", lines[0])
+    assert re.fullmatch(r"\(\d+\.\d{6}\) bms RX DD.*77", lines[1])
+
+
+def test_listening_sends_nothing_and_keeps_what_it_does_not_know(tmp_path: Path) -> None:
+    file = tmp_path / "line.txt"
+    said: list[bytes] = []
+
+    def say() -> bytes:
+        if len(said) == 5:
+            stop()
+        said.append(b"")
+        return b"any words 1234\r\n"
+
+    with PtyDevice(tmp_path / "line") as device, talking(device.fileno(), say):
+        assert main(["capture", str(tmp_path / "line"), "--baud", "19200", "-o", str(file)]) == 0
+    found = pieces(file)
+    assert all(is_received for _, is_received, _ in found)
+    assert b"any words 1234\r\n" in b"".join(data for _, _, data in found)
+
+
+def test_a_password_within_a_good_message_is_masked_whether_or_not_its_protocol_is_named(
+    tmp_path: Path,
+) -> None:
+    message = _reply_with_a_password()
+    for number, words in enumerate(([], ["--protocol", "jk_nw", "--listen"])):
+        file = tmp_path / f"{number}.txt"
+        said: list[bytes] = []
+
+        def say(said: list[bytes] = said) -> bytes:
+            if len(said) == 4:
+                stop()
+            said.append(b"")
+            return message
+
+        with PtyDevice(tmp_path / "jk") as device, talking(device.fileno(), say):
+            assert main(["capture", str(tmp_path / "jk"), *words, "-o", str(file)]) == 0
+        received = b"".join(data for _, _, data in pieces(file))
+        assert PIN not in received
+        assert b"\xb2**********" in received
+        assert received.startswith(b"NW")
+
+
+def _reply_with_a_password() -> bytes:
+    body = b"\x83\x14\xb4\xb2" + PIN.ljust(10, b"\0") + b"\xc0\x01"
+    head = b"NW" + (len(body) + 18).to_bytes(2, "big") + bytes(4) + b"\x06\x00\x01"
+    message = head + body + bytes(4) + b"\x68" + bytes(2)
+    return message + (sum(message) & 0xFFFF).to_bytes(2, "big")
+
+
+def test_a_port_of_a_configuration_is_recorded_with_all_its_devices(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(
+        'vehicle = "van"\n[influx]\nurl = "http://localhost:1"\ndatabase = "x"\n'
+        '[spool]\ndirectory = "spool"\n[[serial]]\nname = "front"\nprotocol = "jbd"\n'
+        f'port = "{tmp_path}/bms"\n'
+    )
+    file = tmp_path / "bms.txt"
+    with board(tmp_path / "bms", 3):
+        assert main(["capture", str(config), "--source", "front", "-o", str(file)]) == 0
+    assert {port for port, _, _ in pieces(file)} == {"front"}
+
+
+def test_a_device_that_is_lost_ends_with_69_and_a_whole_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    link, file = tmp_path / "bms", tmp_path / "bms.txt"
+    with PtyDevice(link) as device:
+
+        def serve() -> None:
+            device.read(REQUEST_BYTES)
+            device.write(reply(3, bytes(31)))
+            device.read(REQUEST_BYTES)
+            device.unplug()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert main(["capture", str(link), "--protocol", "jbd", "-o", str(file)]) == 69
+        thread.join()
+    assert (pieces(file)[0][1], b"".join(data for _, is_in, data in pieces(file) if is_in)) == (
+        False,
+        reply(3, bytes(31)),
+    )
+    assert f"{link}: the device is gone" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (["/dev/nowhere", "--protocol", "jbd"], 69, "/dev/nowhere: there is no such port"),
+        (["--protocol", "jbd"], 64, "PORT: is missing"),
+        (["/dev/nowhere", "--frames", "3"], 64, "--frames: is of a CAN bus"),
+        (["/dev/nowhere", "--address", "3"], 64, "--address: is of a device that is asked"),
+        (
+            ["/dev/nowhere", "--protocol", "daly", "--address", "99"],
+            78,
+            "address: must be an integer from 1 to 16",
+        ),
+        (["socket://nowhere"], 64, "socket://nowhere: 'socket://nowhere' is without HOST:PORT"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    words: list[str], code: int, line: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["capture", *words, "-o", str(tmp_path / "x.txt")]) == code
+    assert line in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
