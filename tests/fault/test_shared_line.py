@@ -18,17 +18,11 @@ from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.settings import Start
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
+from tests.support.configuration import GATEWAY
 from tests.support.shared_line import BoardEnd, SharedLine
 
 NAMES = ("first", "second", "new", "meter", "gone")
-CONFIGURATION = """
-vehicle = "van-7"
-[influx]
-url = "http://127.0.0.1:1"
-database = "fleet"
-[spool]
-directory = "spool"
-[[serial]]
+CONFIGURATION = f"""{GATEWAY}[[serial]]
 name = "rs485"
 port = "/dev/rs485"
 baud_rate = 9600

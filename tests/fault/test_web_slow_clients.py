@@ -3,12 +3,12 @@
 import contextlib
 import itertools
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from telemetry.ledger import imbalances
+from tests.support.seqpacket import Load
 from tests.support.web import WebClient, get
 from tests.support.web_gateway import WebGateway, pack_power, web_gateway
 
@@ -23,31 +23,10 @@ BEGINNINGS = (
 )
 
 
-class Load:
-    """A bus of some 8,000 frames/s, from a thread of its own."""
-
-    def __init__(self, service: WebGateway) -> None:
-        self.sent = 0
-        self._service = service
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _send(self) -> None:
-        while not self._stop.wait(0.0025):
-            self.sent += self._service.listener.send([pack_power(98.0)] * FRAMES_AT_ONCE)
-
-    def go_on(self, frames: int) -> None:
-        """Wait until so many more have been sent."""
-        until = self.sent + frames
-        self._service.wait_until(lambda: self.sent >= until, f"{frames} frames")
+def go_on(service: WebGateway, load: Load, frames: int) -> None:
+    """Wait until so many more have been sent."""
+    until = load.sent + frames
+    service.wait_until(lambda: load.sent >= until, f"{frames} frames")
 
 
 def slow_client(service: WebGateway, beginning: bytes) -> socket.socket:
@@ -74,20 +53,23 @@ def memory_bytes(service: WebGateway) -> float:
 
 def test_200_slow_clients_disturb_neither_the_line_nor_other_clients(tmp_path: Path) -> None:
     with web_gateway(tmp_path) as service, ExitStack() as stack:
-        with Load(service) as load, WebClient(service.url) as listening:
+        with (
+            Load(service.listener, [pack_power(98.0)] * FRAMES_AT_ONCE, every_s=0.0025) as load,
+            WebClient(service.url) as listening,
+        ):
             listening.ask("/events")
             assert listening.read_head()[0] == 200
             reported = voltages(listening)
             get(service.url, "/metrics")
             service.wait_until(lambda: service.account("points/acknowledged") > 0, "the server's client")
-            load.go_on(20_000)
+            go_on(service, load, 20_000)
             before_bytes = memory_bytes(service)
             beginnings = itertools.cycle(BEGINNINGS)
             for _ in range(CLIENTS):
                 peer = stack.enter_context(slow_client(service, next(beginnings)))
                 assert peer.fileno() >= 0
             for _ in range(4):
-                load.go_on(8_000)
+                go_on(service, load, 8_000)
                 assert next(reported) == 98.0
                 for path in ("/", "/api/live", "/metrics", "/healthz", "/readyz"):
                     assert get(service.url, path).status == 200

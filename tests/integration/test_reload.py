@@ -1,7 +1,6 @@
 """SIGHUP to a running service under load: the unchanged loses no frame, what is wrong changes nothing."""
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,39 +11,12 @@ from telemetry.ledger import imbalances, total
 from tests.support.gateway import Gateway
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer
-from tests.support.seqpacket import FrameListener
+from tests.support.seqpacket import FrameListener, Load
 from tests.support.web_gateway import MAP, pack_power
 
 FRAME = (0x300, bytes.fromhex("7700019600000000"))
 MEASUREMENT = b"BMS_PackPower"
 DEADLINE_S = 30.0
-
-
-class Load:
-    """Sends frames to a bus from a thread of its own until it is asked to stop."""
-
-    def __init__(self, listener: FrameListener) -> None:
-        self.sent = 0
-        self._listener = listener
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> int:
-        """How many were sent in all."""
-        self._stop.set()
-        self._thread.join()
-        return self.sent
-
-    def _send(self) -> None:
-        while not self._stop.wait(0.002):
-            self.sent += self._listener.send([FRAME] * 20)
 
 
 def influx(server: ScriptedServer) -> str:
@@ -132,7 +104,7 @@ def test_an_unchanged_bus_loses_no_frame_while_everything_around_it_changes(
     with (
         FrameListener(tmp_path / "a.sock") as a,
         FrameListener(tmp_path / "b.sock") as b,
-        Load(listener) as load,
+        Load(listener, [FRAME] * 20, every_s=0.002) as load,
     ):
         assert "config_reloaded" in reload(gateway, steady + bus("other", tmp_path / "a.sock", VEHICLE_DBC))
         a.accept()
@@ -167,7 +139,7 @@ def test_a_bus_whose_databases_change_keeps_its_connection_and_its_frames(
     tmp_path: Path, gateway: Gateway, listener: FrameListener, server: ScriptedServer
 ) -> None:
     socket = tmp_path / "steady.sock"
-    with Load(listener) as load:
+    with Load(listener, [FRAME] * 20, every_s=0.002) as load:
         assert "config_reloaded" in reload(gateway, bus("steady", socket))
         wait_until(lambda: account(gateway, "frames/steady/unknown") > 100, gateway, "unknown frames")
         assert "config_reloaded" in reload(gateway, bus("steady", socket, VEHICLE_DBC))
@@ -293,7 +265,7 @@ def test_a_changed_protection_takes_effect_and_its_counts_go_on(
 def test_a_wrong_configuration_is_one_line_and_the_old_one_goes_on(
     before: str, after: str, why: str, gateway: Gateway, listener: FrameListener, server: ScriptedServer
 ) -> None:
-    with Load(listener) as load:
+    with Load(listener, [FRAME] * 20, every_s=0.002) as load:
         text = gateway.config.read_text()
         assert before in text
         gateway.config.write_text(text.replace(before, after))

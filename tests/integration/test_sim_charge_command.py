@@ -4,10 +4,8 @@ import json
 import os
 import socket
 import struct
-import subprocess
-import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import can
 import pytest
 
 from telemetry.__main__ import main
-from tests.support.child import killed_at_the_end
+from tests.support.child import started
 
 _FRAME = struct.Struct("=IB3x8s")
 _TIMEOUT_S = 120.0
@@ -36,19 +34,6 @@ reason = "voltage_reached"
 after = "charging"
 at_s = 1.5
 """
-
-
-def started(*arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
-    return killed_at_the_end(
-        subprocess.Popen(
-            [sys.executable, "-m", "telemetry", "sim", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-    )
 
 
 def read_report(file: Path) -> dict[str, Any]:
@@ -78,7 +63,7 @@ def test_a_socket_gets_exactly_the_frames_that_a_log_holds(tmp_path: Path) -> No
         for message in can.CanutilsLogReader(log)
     ]
     received = []
-    with started(*common, "--socket", str(path), "--time-scale", "100") as process:
+    with started("sim", *common, "--socket", str(path), "--time-scale", "100") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "time_scale = 100.0\n"
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
@@ -129,7 +114,7 @@ def charge_between_two_processes(bus: Sequence[str], tmp_path: Path) -> tuple[di
         processes = []
         for part, report in reports.items():  # the vehicle first: it waits for whoever begins
             arguments = [part, *bus, "--scenario", str(scenario), "--report", str(report)]
-            process = stack.enter_context(started(*arguments))
+            process = stack.enter_context(started("sim", *arguments))
             assert process.stdout is not None
             assert process.stdout.readline() == "time_scale = 1.0\n"  # it listens
             processes.append(process)

@@ -6,8 +6,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +14,11 @@ import pytest
 from can.interfaces.socketcan import SocketcanBus
 
 from telemetry.__main__ import main
-from tests.support.child import killed_at_the_end
+from tests.support.child import started
 
 _FRAME = struct.Struct("=IB3x8s")
 _TIMEOUT_S = 30.0
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; the socket module lacks it
-
-
-def started(*arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
-    return killed_at_the_end(
-        subprocess.Popen(
-            [sys.executable, "-m", "telemetry", "sim", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-    )
 
 
 def connect(process: "subprocess.Popen[str]", path: Path) -> tuple[socket.socket, list[str]]:
@@ -65,7 +50,7 @@ def test_a_socket_gets_exactly_the_frames_that_a_log_of_the_same_seed_holds(tmp_
     common = ["drive", "--seed", "5", "--duration", "20"]
     assert main(["sim", *common, "--output", str(log)]) == 0
     arguments = [*common, "--socket", str(path), "--time-scale", "100", "--report", str(report_file)]
-    with started(*arguments) as process:
+    with started("sim", *arguments) as process:
         client, announced = connect(process, path)
         with client:
             received = receive_all(client)
@@ -111,7 +96,7 @@ def test_a_report_reports_what_the_plant_knows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly_with_the_report_written(tmp_path: Path, number: signal.Signals) -> None:
     path, report_file = tmp_path / "bus", tmp_path / "report.json"
-    with started("drive", "--socket", str(path), "--report", str(report_file)) as process:
+    with started("sim", "drive", "--socket", str(path), "--report", str(report_file)) as process:
         client, _ = connect(process, path)
         with client:
             received = [client.recv(100)]
@@ -125,7 +110,7 @@ def test_a_signal_ends_it_cleanly_with_the_report_written(tmp_path: Path, number
 
 def test_a_signal_ends_the_wait_for_the_first_client(tmp_path: Path) -> None:
     path = tmp_path / "bus"
-    with started("drive", "--socket", str(path)) as process:
+    with started("sim", "drive", "--socket", str(path)) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("time_scale")
         process.terminate()
@@ -186,7 +171,7 @@ def test_a_can_interface_gets_exactly_the_frames_that_a_log_of_the_same_seed_hol
         bus.socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 4 << 20)
         received: list[tuple[int, bytes]] = []
         arguments = [*common, "--can", "vcan0", "--time-scale", "10", "--report", str(report_file)]
-        with started(*arguments) as process:
+        with started("sim", *arguments) as process:
             while len(received) < len(logged) and (message := bus.recv(_TIMEOUT_S)) is not None:
                 received.append((message.arbitration_id, bytes(message.data)))
             _, errors = process.communicate(timeout=_TIMEOUT_S)

@@ -1,6 +1,8 @@
 """A child process that does not outlive its test."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import AnyStr
@@ -14,3 +16,18 @@ def killed_at_the_end(process: "subprocess.Popen[AnyStr]") -> "Iterator[subproce
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def started(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    """`nev-telemetry` with these arguments, without input, from wherever it is started."""
+    command = subprocess.Popen(
+        [sys.executable, "-m", "telemetry", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with killed_at_the_end(command):
+        yield command

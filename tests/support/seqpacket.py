@@ -2,7 +2,8 @@
 
 import contextlib
 import socket
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -53,3 +54,32 @@ class FrameListener:
         self.hang_up()
         with contextlib.suppress(OSError):
             self._listener.close()
+
+
+class Load:
+    """Sends frames again and again, from a thread of its own, until it is asked to stop."""
+
+    def __init__(self, listener: FrameListener, frames: Sequence[tuple[int, bytes]], every_s: float) -> None:
+        self.sent = 0
+        self._listener = listener
+        self._frames = frames
+        self._every_s = every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """How many were sent in all."""
+        self._stop.set()
+        self._thread.join()
+        return self.sent
+
+    def _send(self) -> None:
+        while not self._stop.wait(self._every_s):
+            self.sent += self._listener.send(self._frames)

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.config import Config, load_config
 from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
@@ -12,33 +11,8 @@ from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings
 from telemetry.spool.limits import spool_directory
-from tests.support.places import without_place
-
-MINIMAL = """
-vehicle = "van-7"
-[influx]
-url = "http://127.0.0.1:8086"
-database = "fleet"
-[spool]
-directory = "spool"
-[[can]]
-name = "can0"
-"""
-
-
-def load(tmp_path: Path, text: str, environment: dict[str, str] | None = None) -> Config:
-    file = tmp_path / "gateway.toml"
-    file.write_text(text)
-    return load_config(file, environment or {})
-
-
-def refused(tmp_path: Path, text: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        load(tmp_path, text)
-    assert caught.value.exit_code == 78
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith(f"{tmp_path / 'gateway.toml'}:")
-    return without_place(caught.value)
+from tests.support.configuration import GATEWAY_OF_CAN0 as MINIMAL
+from tests.support.configuration import load, refused
 
 
 def test_ten_lines_are_a_configuration(tmp_path: Path) -> None:

@@ -13,17 +13,7 @@ from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
 from telemetry.toml_document import MAX_FILES, read_document
 from telemetry.toml_table import TomlTable
-
-MINIMAL = """
-vehicle = "van-7"
-[influx]
-url = "http://127.0.0.1:8086"
-database = "fleet"
-[spool]
-directory = "spool"
-[[can]]
-name = "can0"
-"""
+from tests.support.configuration import GATEWAY_OF_CAN0 as MINIMAL
 
 
 def files(folder: Path, texts: Mapping[str, str]) -> None:

@@ -6,25 +6,12 @@ from pathlib import Path
 import pytest
 
 from telemetry.charging.settings import ChargingSettings, SessionSettings
-from telemetry.config import load_config
 from telemetry.errors import ConfigError
-
-REST = """
-vehicle = "van-7"
-[influx]
-url = "http://127.0.0.1:8086"
-database = "fleet"
-[spool]
-directory = "spool"
-[[can]]
-name = "can0"
-"""
+from tests.support.configuration import GATEWAY_OF_CAN0, load
 
 
 def charging(tmp_path: Path, text: str) -> ChargingSettings:
-    file = tmp_path / "gateway.toml"
-    file.write_text(REST + text)
-    return load_config(file, {}).charging
+    return load(tmp_path, GATEWAY_OF_CAN0 + text).charging
 
 
 def test_without_any_key_numbers_of_vehicles_are_digests_and_nothing_is_watched(tmp_path: Path) -> None:

@@ -8,22 +8,11 @@ from firmware_sim.charge import ChargeTruth
 from firmware_sim.charge_scenario import charge_scenario_names, find_charge_scenario, load_charge_scenario
 from firmware_sim.faults.charge_kinds import Since
 from firmware_sim.faults.charge_read import CHARGE_FAULT_KINDS, VARIANTS
+from tests.support.page_tables import rows
 from tests.unit.firmware_sim.test_charge_scenario import EXAMPLES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "simulator-dc-charge.md").read_text("utf-8")
 _NAME = re.compile(r"`([^`]+)`")
-
-
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the table whose first heading that is."""
-    lines = PAGE.splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
-    table = []
-    for line in lines[first + 2 :]:
-        if not line.startswith("|"):
-            break
-        table.append([cell.strip() for cell in line.strip("|").split("|")])
-    return table
 
 
 def test_every_scenario_stands_there_with_its_ending() -> None:
@@ -33,15 +22,15 @@ def test_every_scenario_stands_there_with_its_ending() -> None:
         ends = scenario.ends
         words = [scenario.about, ends.phase, ends.outcome, ends.side or "", ends.reason or ""]
         expected.append([f"`{name}`", *words, str(ends.attempts)])
-    assert rows("scenario") == expected
+    assert rows(PAGE, "scenario") == expected
 
 
 def test_every_variant_stands_there() -> None:
-    assert [name for names, _ in rows("variant") for name in _NAME.findall(names)] == list(VARIANTS)
+    assert [name for names, _ in rows(PAGE, "variant") for name in _NAME.findall(names)] == list(VARIANTS)
 
 
 def test_every_kind_of_fault_stands_there_with_its_keys() -> None:
-    table = {_NAME.findall(kind)[0]: set(_NAME.findall(keys)) for kind, keys, _ in rows("`do`")}
+    table = {_NAME.findall(kind)[0]: set(_NAME.findall(keys)) for kind, keys, _ in rows(PAGE, "`do`")}
     assert tuple(table) == CHARGE_FAULT_KINDS
     for kind, keys in table.items():
         names = {field.name for field in fields(EXAMPLES[kind][1])} - {"window"}
@@ -50,7 +39,7 @@ def test_every_kind_of_fault_stands_there_with_its_keys() -> None:
 
 
 def test_every_key_of_a_report_stands_there() -> None:
-    documented = [name for names, _ in rows("key") for name in _NAME.findall(names)]
+    documented = [name for names, _ in rows(PAGE, "key") for name in _NAME.findall(names)]
     assert sorted(documented) == sorted(field.name for field in fields(ChargeTruth))
 
 

@@ -12,34 +12,25 @@ from firmware_sim.faults.read import FAULT_KINDS
 from firmware_sim.scenario import load_scenario, scenario_names
 from firmware_sim.truth import COLUMNS
 from telemetry.__main__ import main
+from tests.support.page_tables import rows
 from tests.unit.firmware_sim.test_scenario_faults import EXAMPLES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text("utf-8")
 _NAME = re.compile(r"`([^`]+)`")
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the table whose first heading that is."""
-    lines = PAGE.splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
-    table = []
-    for line in lines[first + 2 :]:
-        if not line.startswith("|"):
-            break
-        table.append([cell.strip() for cell in line.strip("|").split("|")])
-    return table
-
-
 def test_every_scenario_of_the_package_stands_there() -> None:
-    assert [_NAME.findall(name) for name, _ in rows("scenario")] == [[name] for name in scenario_names()]
+    assert [_NAME.findall(name) for name, _ in rows(PAGE, "scenario")] == [
+        [name] for name in scenario_names()
+    ]
 
 
 def test_every_serial_device_stands_there() -> None:
-    assert tuple(_NAME.findall(name)[0] for name, *_ in rows("device")) == SERIAL_DEVICES
+    assert tuple(_NAME.findall(name)[0] for name, *_ in rows(PAGE, "device")) == SERIAL_DEVICES
 
 
 def test_every_kind_of_fault_stands_there_with_its_keys() -> None:
-    table = {_NAME.findall(kind)[0]: set(_NAME.findall(keys)) for kind, keys, _ in rows("`do`")}
+    table = {_NAME.findall(kind)[0]: set(_NAME.findall(keys)) for kind, keys, _ in rows(PAGE, "`do`")}
     assert tuple(table) == FAULT_KINDS
     for kind, keys in table.items():
         _, fault = EXAMPLES[kind]
@@ -59,8 +50,10 @@ def test_every_key_of_a_report_stands_there(tmp_path: Path, where: str) -> None:
     report = tmp_path / "report.json"
     common = ["sim", "drive", "--duration", "2", "--time-scale", "1000", "--report", str(report)]
     assert main([*common, where, str(tmp_path / "out")]) == 0
-    documented = {name for names, _ in rows("key") for name in _NAME.findall(names)}
-    live = {name for names, text in rows("key") if "not of a log" in text for name in _NAME.findall(names)}
+    documented = {name for names, _ in rows(PAGE, "key") for name in _NAME.findall(names)}
+    live = {
+        name for names, text in rows(PAGE, "key") if "not of a log" in text for name in _NAME.findall(names)
+    }
     expected = documented - live if where == "--output" else documented
     assert json.loads(report.read_text("utf-8")).keys() == expected
 

@@ -9,9 +9,8 @@ from typing import Self
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.config import Config, load_config
+from telemetry.config import Config
 from telemetry.databases.bus import BusDatabases
-from telemetry.errors import ConfigError
 from telemetry.model.finding import Grade
 from telemetry.monitor.bench import Bench
 from telemetry.monitor.direct import DirectFeed
@@ -27,18 +26,11 @@ from telemetry.sources.settings import Resource, SourceSettings, Start
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
 from telemetry.toml_table import TomlTable
+from tests.support import configuration
 from tests.support.clock import FakeClock
-from tests.support.places import without_place
+from tests.support.configuration import GATEWAY
 
 ROOT = Path(__file__).parents[3]
-TOP = """
-vehicle = "van-7"
-[influx]
-url = "http://127.0.0.1:1"
-database = "fleet"
-[spool]
-directory = "spool"
-"""
 DATABASE = 'BO_ 291 Beacon: 8 X\n SG_ Light : 0|8@1+ (1,0) [0|255] "lx" X\n'
 BEACON = '[[beacon]]\nname = "mast"\nantenna = "north"\nframes = 3\ndatabase = "beacon.dbc"\n'
 
@@ -98,14 +90,12 @@ class BeaconSettings(SourceSettings):
 
 def load(folder: Path, sources: str) -> Config:
     (folder / "beacon.dbc").write_text(DATABASE)
-    (folder / "gateway.toml").write_text(TOP + sources)
-    return load_config(folder / "gateway.toml", {})
+    return configuration.load(folder, GATEWAY + sources)
 
 
 def refused(folder: Path, sources: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        load(folder, sources)
-    return without_place(caught.value)
+    (folder / "beacon.dbc").write_text(DATABASE)
+    return configuration.refused(folder, GATEWAY + sources)
 
 
 @pytest.fixture

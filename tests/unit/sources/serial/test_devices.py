@@ -5,22 +5,11 @@ from pathlib import Path
 import pytest
 from telemetry_core.decode.spec import PlanSpec
 
-from telemetry.config import load_config
-from telemetry.errors import ConfigError
 from telemetry.sources.serial.settings import SerialSettings
-from tests.support.places import without_place
+from tests.support import configuration
+from tests.support.configuration import GATEWAY
 
-TOP = """
-vehicle = "van-7"
-[influx]
-url = "http://127.0.0.1:1"
-database = "fleet"
-[spool]
-directory = "spool"
-[[serial]]
-name = "rs485"
-port = "/dev/rs485"
-"""
+TOP = f'{GATEWAY}[[serial]]\nname = "rs485"\nport = "/dev/rs485"\n'
 
 
 def device(name: str, protocol: str, more: str = "") -> str:
@@ -34,17 +23,13 @@ PORT = "baud_rate = 9600\nstop_bits = 1\n"
 
 
 def load(tmp_path: Path, text: str) -> SerialSettings:
-    file = tmp_path / "gateway.toml"
-    file.write_text(TOP + text)
-    settings = load_config(file, {}).sources[0]
+    settings = configuration.load(tmp_path, TOP + text).sources[0]
     assert isinstance(settings, SerialSettings)
     return settings
 
 
 def refused(tmp_path: Path, text: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        load(tmp_path, text)
-    return without_place(caught.value)
+    return configuration.refused(tmp_path, TOP + text)
 
 
 def test_each_device_is_a_bus_with_tags_of_its_own(tmp_path: Path) -> None:

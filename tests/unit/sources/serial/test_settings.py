@@ -5,31 +5,21 @@ from pathlib import Path
 import pytest
 from telemetry_core.decode.spec import BusSpec, PlanSpec
 
-from telemetry.config import Config, load_config
-from telemetry.errors import ConfigError
+from telemetry.config import Config
 from telemetry.model.finding import Grade
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.service.check import check
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.settings import Start
+from tests.support import configuration
 from tests.support.clock import FakeClock
-from tests.support.places import without_place
+from tests.support.configuration import GATEWAY
 
-TOP = """
-vehicle = "van-7"
-[influx]
-url = "http://127.0.0.1:1"
-database = "fleet"
-[spool]
-directory = "spool"
-"""
 BMS = '[[serial]]\nname = "bms"\nport = "/dev/serial/by-id/usb-BMS"\nprotocol = "jbd"\n'
 
 
 def load(tmp_path: Path, serial: str) -> Config:
-    file = tmp_path / "gateway.toml"
-    file.write_text(TOP + serial)
-    return load_config(file, {})
+    return configuration.load(tmp_path, GATEWAY + serial)
 
 
 def settings_of(tmp_path: Path, serial: str) -> SerialSettings:
@@ -39,9 +29,7 @@ def settings_of(tmp_path: Path, serial: str) -> SerialSettings:
 
 
 def refused(tmp_path: Path, serial: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        load(tmp_path, serial)
-    return without_place(caught.value)
+    return configuration.refused(tmp_path, GATEWAY + serial)
 
 
 def test_a_port_is_relative_to_the_configuration_and_a_url_is_not(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""Configurations for tests: the tables that each has, and what becomes of one in a folder."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from telemetry.config import Config, load_config
+from telemetry.errors import ConfigError
+
+GATEWAY = """
+vehicle = "van-7"
+[influx]
+url = "http://127.0.0.1:8086"
+database = "fleet"
+[spool]
+directory = "spool"
+"""
+GATEWAY_OF_CAN0 = f'{GATEWAY}[[can]]\nname = "can0"\n'
+
+
+def load(folder: Path, text: str, environment: Mapping[str, str] | None = None) -> Config:
+    """Read `text` as gateway.toml of the folder."""
+    file = folder / "gateway.toml"
+    file.write_text(text)
+    return load_config(file, environment or {})
+
+
+def refused(folder: Path, text: str) -> str:
+    """Return why `text` is refused, in one line, without the place in the file."""
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text)
+    assert caught.value.exit_code == 78
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"{folder / 'gateway.toml'}:")
+    return re.sub(r"^[^\n]*?gateway\.toml(:[0-9]+)?: ", "", str(caught.value))
