@@ -23,6 +23,7 @@ COMMANDS = {
     "schema": "the JSON schema of the configuration, by which editors complete it",
     "status": "how a running service is: what is wrong, values, rates, accounts, events",
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
+    "scan": "which devices are at serial ports, and what is spoken on a bus",
     "capture": "a CAN bus into candump, ASC, BLF or MF4 files, or a serial line into a text file, raw",
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
     "signals": "the signals of a database, and what a log holds of each",

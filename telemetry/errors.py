@@ -53,6 +53,12 @@ class TelemetryError(Exception):
         return [str(self)]
 
 
+class NothingFoundError(TelemetryError):
+    """A search has ended without a result, as grep's."""
+
+    exit_code = 1
+
+
 class UsageError(TelemetryError):
     """The command line makes no sense."""
 

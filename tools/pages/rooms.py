@@ -26,6 +26,7 @@ ROOMS = (
         "tables",
         "overview",
         "capture",
+        "scan",
         "monitor",
         "demo",
         "__main__",

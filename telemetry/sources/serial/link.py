@@ -76,7 +76,11 @@ class PyserialLink:
         except (OSError, ValueError, termios.error) as error:
             raise _cannot_open(self.port, error) from error
         try:
-            yield _waiting_port(opened, stop)
+            try:
+                port = _waiting_port(opened, stop)
+            except termios.error as error:  # it sets the line once more
+                raise _cannot_open(self.port, error) from error
+            yield port
         finally:
             _close(opened)
 
@@ -204,13 +208,14 @@ _WHY_NOT_OPEN = {
     errno.EAGAIN: "another program has the port open",
     errno.EBUSY: "another program has the port open",
     errno.ENOTTY: "it is no serial port",
+    errno.EINVAL: "the line cannot be set so",
 }
 
 
 def _cannot_open(port: str, error: Exception) -> OSError:
     """One clause for people; pyserial's own words repeat the port and hold numbers of errors."""
     number = error.errno if isinstance(error, OSError) else None
-    cause = error.__context__
+    cause = error if isinstance(error, termios.error) else error.__context__
     if number is None and isinstance(cause, OSError):
         number = cause.errno
     if number is None and isinstance(cause, termios.error):

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,23 @@ def test_why_a_port_does_not_open_is_one_clause(
     monkeypatch.setattr("serial.serialposix.os.open", refuse)
     with pytest.raises(OSError, match="bms: permission denied: add this user to the group dialout"):
         link_to(device).open(stop).__enter__()
+
+
+def test_a_line_that_cannot_be_set_as_wanted_is_one_clause(
+    device: PtyDevice, stop: StopSignal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a pseudo-terminal cannot have a parity; some adapters refuse a rate likewise."""
+
+    def refuse(*_: object) -> None:
+        raise termios.error(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("telemetry.sources.serial.link._waiting_port", refuse)
+    with pytest.raises(OSError, match="the line cannot be set so") as refused, link_to(device).open(stop):
+        pass
+    assert refused.value.errno == errno.EINVAL
+    monkeypatch.undo()
+    with link_to(device).open(stop):  # it was closed
+        pass
 
 
 def test_a_stop_ends_a_wait_at_once(device: PtyDevice, stop: StopSignal) -> None:

@@ -1,0 +1,74 @@
+"""What a scan is going to send, byte for byte, before it does: the answer to `--dry-run`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from telemetry.framing.framing import NO_ADDRESS
+from telemetry.protocols.table import SerialProtocol
+from telemetry.scan.probes import Meant, Probe, Setting, follow_ups, rule_of
+from telemetry.scan.serial_scan import Waits, silent_s
+
+
+def in_short(settings: Sequence[Setting], waits: Waits) -> str:
+    """One line about a port."""
+    probes = [probe for setting in settings for probe in setting.probes]
+    names = list(dict.fromkeys(meant.protocol.name for probe in probes for meant in probe.meant))
+    rates = ", ".join(str(setting) for setting in settings)
+    silent = f"{silent_s(settings, waits):.0f} s if nobody answers"
+    if not probes:
+        return f"listens at {rates}, and sends nothing; {silent}"
+    sent = f"{len(probes)} requests to read, of {', '.join(names)}"
+    return f"listens at {rates}; unless something talks, sends {sent}, and more to who answers; {silent}"
+
+
+def as_text(settings: Sequence[Setting], waits: Waits) -> str:
+    """All bytes as hexadecimal digits: each request, and below it what is sent if it is answered."""
+    lines: list[str] = []
+    for setting in settings:
+        lines.append(f"{setting}: listens for {waits.listen_s:g} s; then, unless something talks, sends")
+        for probe in setting.probes:
+            lines.append(f"  {probe.data.hex().upper()}  to {_meant(probe)}")
+            for meant in probe.meant:
+                if after := [data.hex().upper() for data in follow_ups(meant)]:
+                    own = " (with its own address)" if meant.is_of_anyone else ""
+                    lines.append(f"    answered by {meant.protocol.name}{own}: {' '.join(after)}")
+    return "\n".join(lines) + "\n"
+
+
+def left_out(protocols: Sequence[SerialProtocol]) -> list[str]:
+    """Protocols whose requests are risky, and why."""
+    return [f"{one.name}: {rule_of(one).risk}" for one in protocols if rule_of(one).risk]
+
+
+def as_json(port: str, settings: Sequence[Setting], waits: Waits) -> dict[str, Any]:
+    """The same of one port as plain values."""
+    return {
+        "port": port,
+        "settings": [
+            {
+                "baud_rate": setting.baud_rate,
+                "parity": setting.line.parity,
+                "stop_bits": setting.line.stop_bits,
+                "listen_s": waits.listen_s,
+                "requests": [
+                    {
+                        "hex": probe.data.hex(),
+                        "for": _meant(probe),
+                        "if_answered": [data.hex() for meant in probe.meant for data in follow_ups(meant)],
+                    }
+                    for probe in setting.probes
+                ],
+            }
+            for setting in settings
+        ],
+    }
+
+
+def _meant(probe: Probe) -> str:
+    return " or ".join(_who(meant) for meant in probe.meant)
+
+
+def _who(meant: Meant) -> str:
+    if meant.address == NO_ADDRESS:
+        return meant.protocol.name
+    return f"{meant.protocol.name} at {'any address' if meant.is_of_anyone else meant.address}"

@@ -1,0 +1,208 @@
+"""What a scan sends to a serial line, setting by setting: requests to read from the protocols' own tables.
+
+Promises:
+
+- Nothing is sent that is not a request of a protocol's table, and none of them changes anything in a device
+  of that protocol.
+- What may disturb a device of another protocol is risky, and left out unless it is asked for.
+- Equal bytes are sent once. Of the protocols that they may come from, the one with the strictest replies is
+  believed first.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from telemetry.framing.framing import NO_ADDRESS
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.registers.register_map import READY, read_register_map
+from telemetry.protocols.serial.modbus import modbus, raw_modbus
+from telemetry.protocols.table import DeviceRequest, LineSettings, SerialProtocol
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What tables do not say of a protocol.
+
+    more_rates: baud rates that some devices have beside the usual one. others: addresses to try beside the
+    usual one. has_neighbours: after a device that answers, the next address is asked, too. talks: some
+    devices talk unasked. risk: why its requests are left out; empty: they are safe.
+    """
+
+    more_rates: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+    has_neighbours: bool = False
+    talks: bool = False
+    risk: str = ""
+
+
+# Pylontech before Seplos: a reply of the first may have the form of the second, never the other way round.
+_RULES: Mapping[str, Rule] = {
+    "vedirect": Rule(talks=True),
+    "ant_new": Rule(more_rates=(9600,)),  # as the vendor's text has it
+    "jk_nw": Rule(talks=True),
+    "jbd": Rule(),
+    "daly": Rule(others=tuple(range(2, 17))),
+    "daly_modbus": Rule(others=tuple(range(0x81, 0x92))),  # board numbers
+    "pylontech": Rule(more_rates=(9600,), others=(0x12, 0x22, 0x32), has_neighbours=True),
+    "seplos_v2": Rule(more_rates=(9600,), others=tuple(range(1, 16))),
+    "modbus": Rule(others=tuple(range(2, 17))),
+    "dlt645": Rule(),
+    "jk_55aa": Rule(
+        others=(0, *range(2, 16)),
+        talks=True,
+        risk="its trigger is a Modbus write by its form, which another device may take for one",
+    ),
+    "ant_old": Rule(risk="its request has made devices of other makers misbehave"),
+    "vedirect_hex": Rule(risk="solar chargers of firmware 1.52 and older stop their text"),
+}
+
+
+class Meant(NamedTuple):
+    """Whom a request is for, and the id of the message that answers it."""
+
+    protocol: SerialProtocol
+    address: int
+    reply_id: int
+
+    @property
+    def is_of_anyone(self) -> bool:
+        """Whether any device answers, and says its own address."""
+        addresses = self.protocol.addresses
+        return addresses is not None and self.address > addresses.most
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One request. meant: those who may answer, whose replies are believed in this order."""
+
+    data: bytes
+    meant: tuple[Meant, ...]
+    is_usual: bool  # the usual address of one of them
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the line is set, who may be heard then, and what is asked."""
+
+    baud_rate: int
+    line: LineSettings
+    heard: tuple[SerialProtocol, ...]
+    probes: tuple[Probe, ...]
+
+    def __str__(self) -> str:
+        return f"{self.baud_rate} baud {self.line}"
+
+
+@functools.cache
+def ready_maps() -> Mapping[str, SerialProtocol]:
+    """The Modbus devices whose registers come with the program, by the name of their map."""
+    files = sorted(READY.glob("*.toml"))
+    return {file.stem: modbus(read_register_map(file)) for file in files}
+
+
+def rule_of(protocol: SerialProtocol) -> Rule:
+    """What its table does not say."""
+    return _RULES.get(protocol.name, Rule())
+
+
+def scanned(names: Iterable[str] = ()) -> list[SerialProtocol]:
+    """The protocols of these names, or all, in the order in which replies are believed."""
+    wanted = set(names) or PROTOCOLS.keys()
+    order = [*_RULES, *(name for name in PROTOCOLS if name not in _RULES)]
+    return [_asked(PROTOCOLS[name]) for name in order if name in wanted]
+
+
+def _asked(protocol: SerialProtocol) -> SerialProtocol:
+    """Modbus asks for what its ready maps read, and takes any answer."""
+    if protocol.name != "modbus":
+        return protocol
+    blocks = [
+        (group.function, group.first, group.count)
+        for file in sorted(READY.glob("*.toml"))
+        for group in read_register_map(file).groups
+    ]
+    return raw_modbus(blocks)
+
+
+def settings_of(protocols: Sequence[SerialProtocol], *, risky: bool = False) -> list[Setting]:
+    """The settings of the line to try, those first at which devices talk by themselves."""
+    groups: dict[tuple[int, str], list[SerialProtocol]] = {}
+    for protocol in protocols:
+        for rate in (protocol.baud_rate, *rule_of(protocol).more_rates):
+            groups.setdefault((rate, protocol.line.parity), []).append(protocol)
+    found = [
+        Setting(rate, _line(group), tuple(group), tuple(_probes(group, risky=risky)))
+        for (rate, _), group in groups.items()
+    ]
+    return sorted(found, key=lambda setting: not any(rule_of(one).talks for one in setting.heard))
+
+
+def _line(group: Sequence[SerialProtocol]) -> LineSettings:
+    """Two stop bits are understood by those who expect one."""
+    all_stop_bits = [
+        one.line.stop_bits
+        for protocol in group
+        for one in (protocol, *(ready_maps().values() if protocol.name == "modbus" else ()))
+    ]
+    return LineSettings(group[0].line.parity, max(all_stop_bits))
+
+
+def _probes(group: Sequence[SerialProtocol], *, risky: bool) -> list[Probe]:
+    """Usual addresses first; each request once, for all whose it may be."""
+    found: dict[bytes, Probe] = {}
+    for protocol in group:
+        if rule_of(protocol).risk and not risky:
+            continue
+        for data, meant, is_usual in _requests(protocol):
+            known = found.get(data)
+            before = known.meant if known else ()
+            found[data] = Probe(data, (*before, meant), is_usual or bool(known and known.is_usual))
+    return sorted(found.values(), key=lambda probe: not probe.is_usual)
+
+
+def _requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, bool]]:
+    if protocol.name == "modbus":
+        yield from _modbus_requests(protocol)
+        return
+    if not protocol.requests:
+        return
+    first = protocol.requests[0]
+    usual = protocol.addresses.default if protocol.addresses else NO_ADDRESS
+    for address in (usual, *rule_of(protocol).others):
+        yield first.to(address), Meant(protocol, address, first.reply_id), address == usual
+
+
+def _modbus_requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, bool]]:
+    """One request finds a device: what it does not have it refuses."""
+    maps = ready_maps()
+    first = next(iter(maps.values())).requests[0]
+    for address in (1, *rule_of(protocol).others):
+        yield first.to(address), Meant(protocol, address, 1), address == 1
+
+
+def neighbour(meant: Meant) -> Probe | None:
+    """The request to the next address; None: there is none to expect."""
+    protocol, address = meant.protocol, meant.address + 1
+    if not rule_of(protocol).has_neighbours or address % 16 == 0:
+        return None
+    first = protocol.requests[0]
+    return Probe(first.to(address), (Meant(protocol, address, first.reply_id),), is_usual=False)
+
+
+def further(meant: Meant) -> list[tuple[str, SerialProtocol, DeviceRequest]]:
+    """What a device that has answered is asked besides, for what it says of itself.
+
+    The name of the map of a Modbus device, the protocol that reads the answer, the request.
+    """
+    if meant.protocol.name == "modbus":
+        return [(name, one, request) for name, one in ready_maps().items() for request in one.requests]
+    return [("", meant.protocol, request) for request in meant.protocol.requests[1:]]
+
+
+def follow_ups(meant: Meant) -> list[bytes]:
+    """All that may be sent after a device has answered: to it, and to those at the addresses after it."""
+    found = [request.to(meant.address) for _, _, request in further(meant)]
+    after = neighbour(meant)
+    return found if after is None else [*found, after.data, *follow_ups(after.meant[0])]

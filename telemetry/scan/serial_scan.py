@@ -1,0 +1,257 @@
+"""The scan of one serial line: listens first, then asks, setting by setting, until devices are found.
+
+Promises:
+
+- A line on which something talks is not spoken into: who is heard is reported, and nothing is sent.
+- Only what `telemetry.scan.probes` lists is sent: its probes and, to a device that has answered, its further
+  requests.
+- The port is locked while it is open, as the service locks it, and closed whatever happens.
+- The time is bounded, whatever the line does.
+
+Relies on a `SerialLink` for each setting of the line, and on a clock that is passed in.
+"""
+
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from telemetry.clock import Clock
+from telemetry.framing.framing import NO_ADDRESS
+from telemetry.protocols.table import DeviceRequest, LineSettings, SerialProtocol
+from telemetry.scan.ear import Ear, Value
+from telemetry.scan.probes import Meant, Probe, Setting, further, neighbour
+from telemetry.sources.serial.link import SerialLink, SerialPort
+from telemetry.sources.stop import StopSignal
+
+TALK_BYTES = 8  # while nothing is asked, from which on a line is not just noisy
+_BITS_A_BYTE = 11
+_LONGEST_ANSWER_S = 1.0  # with its beginning
+_LONGEST_DRAIN_S = 0.5
+_OVERHEAD = 1.5  # how much longer than a silent line one may take that is not
+_NEAR, _NEAR_W = 0.05, 1.0  # share, and watts, by which voltage times current may differ from power
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long is waited: for those who talk; for the first byte of an answer; for the next one."""
+
+    listen_s: float = 1.2
+    usual_s: float = 0.4  # at a usual address
+    other_s: float = 0.1  # at one of many others
+    quiet_s: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device. address: NO_ADDRESS: it has none. registers: the ready map that fits a Modbus device."""
+
+    setting: Setting
+    protocol: SerialProtocol
+    address: int
+    identity: Mapping[str, str]
+    values: Mapping[str, Value]
+    registers: str = ""
+
+
+@dataclass(slots=True)
+class LineReport:
+    """What was found on one line.
+
+    talks: it was not spoken into. other_master: since another one asks there. strange_bytes: by setting,
+    those that no protocol reads. refused: settings that the port does not have. is_whole: all was tried that
+    was to be tried.
+    """
+
+    found: list[Found] = field(default_factory=list)
+    talks: bool = False
+    other_master: bool = False
+    strange_bytes: dict[str, int] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    is_whole: bool = True
+
+
+def silent_s(settings: Sequence[Setting], waits: Waits) -> float:
+    """How long a line on which nobody answers takes."""
+    listening_s = waits.listen_s * len(settings)
+    return listening_s + sum(
+        _sending_s(len(probe.data), setting.baud_rate) + (waits.usual_s if probe.is_usual else waits.other_s)
+        for setting in settings
+        for probe in setting.probes
+    )
+
+
+def _sending_s(byte_count: int, baud_rate: int) -> float:
+    return byte_count * _BITS_A_BYTE / baud_rate
+
+
+class LineScan:
+    """The scan of one line. link_at: the way to it at each setting."""
+
+    def __init__(
+        self,
+        link_at: Callable[[int, LineSettings], SerialLink],
+        clock: Clock,
+        waits: Waits,
+        *,
+        speaks_always: bool = False,
+    ) -> None:
+        self._link_at = link_at
+        self._clock = clock
+        self._waits = waits
+        self._speaks_always = speaks_always
+
+    def run(self, settings: Sequence[Setting], stop: StopSignal) -> LineReport:
+        """Try these settings. Raises OSError when the port cannot be opened, or is gone."""
+        report = LineReport()
+        ends_s = self._clock.monotonic_s() + _OVERHEAD * silent_s(settings, self._waits)
+        for setting in settings:
+            try:
+                self._try(setting, stop, ends_s, report)
+            except OSError as error:
+                if error.errno != errno.EINVAL or len(report.refused) + 1 == len(settings):
+                    raise
+                report.refused.append(str(setting))
+            if report.found:
+                break
+        return report
+
+    def _try(self, setting: Setting, stop: StopSignal, ends_s: float, report: LineReport) -> None:
+        with self._link_at(setting.baud_rate, setting.line).open(stop) as port:
+            line = _OpenLine(port, setting, self._clock, self._waits)
+            report.found += line.listen()
+            report.other_master |= line.other_master
+            report.talks |= line.received >= TALK_BYTES
+            if not report.found and (self._speaks_always or not report.talks):
+                report.found += line.ask(ends_s)
+                report.is_whole &= line.is_whole
+        if line.received and not report.found:
+            report.strange_bytes[str(setting)] = line.received
+
+
+class _OpenLine:
+    """A line that is open at one setting. received: bytes that came, and no echo."""
+
+    def __init__(self, port: SerialPort, setting: Setting, clock: Clock, waits: Waits) -> None:
+        self._port = port
+        self._setting = setting
+        self._clock = clock
+        self._waits = waits
+        self._has_heard = False  # anything to the last request
+        self.received = 0
+        self.other_master = False
+        self.is_whole = True
+
+    def listen(self) -> list[Found]:
+        """Those who talk by themselves, of the first protocol that reads what is said."""
+        ears = [Ear(protocol) for protocol in self._setting.heard]
+        until_s = self._clock.monotonic_s() + self._waits.listen_s
+        while (left_s := until_s - self._clock.monotonic_s()) > 0:
+            data = self._port.receive(left_s)
+            self.received += len(data)
+            for ear in ears if data else ():
+                ear.feed(data, self._clock.unix_ns())
+        for ear in ears:
+            ear.finish()
+        self.other_master = any(ear.hears_requests for ear in ears)
+        heard = next((ear for ear in ears if ear.addresses), None)
+        return [] if heard is None else [self._found(heard, address) for address in heard.addresses]
+
+    def ask(self, ends_s: float) -> list[Found]:
+        """Those who answer. On one line there is one device without an address at most."""
+        found: list[Found] = []
+        answered: set[bytes] = set()
+        waiting = list(self._setting.probes)
+        while waiting:
+            probe = waiting.pop(0)
+            has_nameless = any(one.address == NO_ADDRESS for one in found)
+            if probe.data in answered or (has_nameless and probe.meant[0].address == NO_ADDRESS):
+                continue
+            if self._clock.monotonic_s() > ends_s:
+                self.is_whole = False
+                break
+            for ear, answering in self._probe(probe):
+                answered.add(probe.data)
+                found.append(self._look_closer(ear, answering))
+                if (after := neighbour(answering)) is not None:
+                    waiting.insert(0, after)
+        return found
+
+    def _probe(self, probe: Probe) -> list[tuple[Ear, Meant]]:
+        """Send a request. Return the first of those who may answer it with each of its devices that does."""
+        ears = [Ear(meant.protocol) for meant in probe.meant]
+        pairs = list(zip(ears, probe.meant, strict=True))
+        wait_s = self._waits.usual_s if probe.is_usual else self._waits.other_s
+        self._exchange(ears, probe.data, wait_s, lambda: any(ear.answering(one) for ear, one in pairs))
+        for ear, meant in pairs:
+            if addresses := ear.answering(meant):
+                return [(ear, meant._replace(address=address)) for address in addresses]
+        return []
+
+    def _look_closer(self, ear: Ear, meant: Meant) -> Found:
+        """What the device says of itself."""
+        if meant.protocol.name == "modbus":
+            return self._with_map(ear, meant)
+        for _, _, request in further(meant):
+            self._ask_closer(ear, request, meant)
+        return self._found(ear, meant.address)
+
+    def _with_map(self, ear: Ear, meant: Meant) -> Found:
+        """A Modbus device with the ready map whose values agree with one another, if one does."""
+        ears: dict[str, Ear] = {}
+        for name, protocol, request in further(meant):
+            self._ask_closer(ears.setdefault(name, Ear(protocol)), request, meant)
+        for name, of_map in ears.items():
+            if _agrees(of_map.values(meant.address)):
+                return self._found(of_map, meant.address, name)
+        return self._found(ear, meant.address)
+
+    def _ask_closer(self, ear: Ear, request: DeviceRequest, meant: Meant) -> None:
+        before = ear.count_of(request.reply_id)
+        data = request.to(meant.address)
+        self._exchange([ear], data, self._waits.usual_s, lambda: ear.count_of(request.reply_id) > before)
+
+    def _exchange(
+        self, ears: Sequence[Ear], data: bytes, wait_s: float, is_answered: Callable[[], bool]
+    ) -> None:
+        """Send `data`, and let `ears` hear until that is answered, or nothing comes any more."""
+        self._drain(max(ear.protocol.rest_s for ear in ears) if self._has_heard else 0.0)
+        for ear in ears:
+            ear.sent(data)
+        self._port.send(data)
+        until_s = self._clock.monotonic_s() + _sending_s(len(data), self._setting.baud_rate) + wait_s
+        last_s = until_s + _LONGEST_ANSWER_S
+        received = b""
+        while not is_answered():
+            left_s = min(until_s, last_s) - self._clock.monotonic_s()
+            if left_s <= 0:
+                break
+            came = self._port.receive(left_s)
+            if came:
+                received += came
+                until_s = max(until_s, self._clock.monotonic_s() + self._waits.quiet_s)
+                for ear in ears:
+                    ear.feed(came, self._clock.unix_ns())
+        if not is_answered():
+            for ear in ears:
+                ear.finish()
+        self._has_heard = bool(received)
+        self.received += len(received.removeprefix(data))
+
+    def _drain(self, rest_s: float) -> None:
+        """Wait until the line has been silent for `rest_s`, but not for ever."""
+        last_s = self._clock.monotonic_s() + _LONGEST_DRAIN_S
+        while self._port.receive(rest_s) and self._clock.monotonic_s() < last_s:
+            pass
+
+    def _found(self, ear: Ear, address: int, registers: str = "") -> Found:
+        return Found(self._setting, ear.protocol, address, ear.identity(), ear.values(address), registers)
+
+
+def _agrees(values: Mapping[str, Value]) -> bool:
+    """Whether voltage times current is the power, as it would not be if the registers were others."""
+    told = [values.get(f"meter.{name}") for name in ("voltage_v", "current_a", "power_w")]
+    numbers = [value for value in told if isinstance(value, float)]
+    if len(numbers) < len(told):
+        return False
+    volts, apparent, power = numbers[0], abs(numbers[0] * numbers[1]), abs(numbers[2])
+    return volts > 0.0 and abs(apparent - power) <= _NEAR_W + _NEAR * max(apparent, power)

@@ -1,0 +1,173 @@
+"""A serial line for a scan, in simulated time: devices that understand one setting of it alone."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from firmware_sim.ecus.readings import Readings
+from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
+from firmware_sim.links.serial_line import DeviceEnd
+from firmware_sim.serial_devices import device_end, parse_devices
+from firmware_sim.wire import daly, dlt645
+from firmware_sim.wire import modbus_registers as registers
+from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
+from telemetry.sources.stop import StopSignal
+from tests.support.clock import FakeClock
+
+ANSWERS_AFTER_S = 0.04
+LEAST_S = 1e-3  # a wait of less than the clock counts would never end
+MOMENT = Readings(
+    cells_v=(3.31, 3.32, 3.33, 3.34), sensors_c=(25.0, 24.0), voltage_v=13.3, current_a=-12.0, soc_pct=61.0
+)
+METER = dlt645.MeterReadings(voltage_v=231.5, current_a=2.0, power_w=463.0)
+
+
+def service_battery() -> ServiceBattery:
+    """A battery that the boards of `device_end` report, after two seconds."""
+    service = ServiceBattery(ServiceSpec(), seed=1)
+    for _ in range(20):
+        service.tick(0.1)
+    return service
+
+
+def simulated(names: str) -> DeviceEnd:
+    """Devices of `sim --serial-link`."""
+    return device_end(parse_devices(names), service_battery())
+
+
+@dataclass
+class ScannedLine:
+    """The devices and what is sent to them: `sent` has baud rate, parity and bytes of each request.
+
+    babbles: bytes that come from somebody each half second, at any setting. echoes: an adapter does.
+    """
+
+    clock: FakeClock
+    devices: Sequence[DeviceEnd] = ()
+    baud_rate: int = 9600
+    line: LineSettings = EIGHT_N_ONE
+    babbles: bytes = b""
+    echoes: bool = False
+    sent: list[tuple[int, str, bytes]] = field(default_factory=list)
+    opened: list[tuple[int, str]] = field(default_factory=list)
+    is_open: bool = False
+
+    def link_at(self, baud_rate: int, line: LineSettings) -> "_Link":
+        """The way to the line at a setting."""
+        return _Link(self, baud_rate, line)
+
+
+@dataclass
+class _Link:
+    """A `SerialLink`, and the port that it opens."""
+
+    scanned: ScannedLine
+    baud_rate: int
+    line: LineSettings
+    _coming: list[tuple[float, bytes]] = field(default_factory=list)
+    _babbled_s: float = 0.0
+
+    @property
+    def description(self) -> str:
+        return "/dev/scanned"
+
+    @property
+    def _is_understood(self) -> bool:
+        own = self.scanned.line
+        return self.baud_rate == self.scanned.baud_rate and self.line.parity == own.parity
+
+    @contextmanager
+    def open(self, stop: StopSignal) -> Iterator["_Link"]:  # noqa: ARG002
+        assert not self.scanned.is_open
+        self.scanned.is_open = True
+        self.scanned.opened.append((self.baud_rate, self.line.parity))
+        self._say_by_themselves()  # what was said before is gone
+        self._coming.clear()
+        self._babbled_s = self.scanned.clock.monotonic_s()
+        try:
+            yield self
+        finally:
+            self.scanned.is_open = False
+
+    def send(self, data: bytes) -> None:
+        self.scanned.sent.append((self.baud_rate, self.line.parity, data))
+        now_s = self.scanned.clock.monotonic_s()
+        if self.scanned.echoes:
+            self._coming.append((now_s, data))
+        if self._is_understood:
+            answers = [answer for device in self.scanned.devices for answer in device.feed(data)]
+            self._coming += [(now_s + ANSWERS_AFTER_S, answer) for answer in answers]
+
+    def receive(self, timeout_s: float) -> bytes:
+        until_s = self.scanned.clock.monotonic_s() + timeout_s
+        while True:
+            self._say_by_themselves()
+            now_s = self.scanned.clock.monotonic_s()
+            if self._coming and self._coming[0][0] <= now_s:
+                return self._coming.pop(0)[1]
+            if now_s >= until_s:
+                return b""
+            self.scanned.clock.advance(min(max(until_s - now_s, LEAST_S), 0.02))
+
+    def _say_by_themselves(self) -> None:
+        now_s = self.scanned.clock.monotonic_s()
+        while self.scanned.babbles and self._babbled_s + 0.5 <= now_s:
+            self._babbled_s += 0.5
+            self._coming.append((self._babbled_s, self.scanned.babbles))
+        for device in self.scanned.devices:
+            said = b"".join(device.due(round(now_s * 1e9)))
+            if said:
+                heard = said if self._is_understood else bytes(byte ^ 0x5A for byte in said)
+                self._coming.append((now_s, heard))
+
+
+def board(number: int) -> DeviceEnd:
+    """A Daly board."""
+    return daly.DalyLine(lambda: MOMENT, daly.DalyFirmware(number=number))
+
+
+def daly_modbus_board() -> DeviceEnd:
+    """A Daly board of a newer generation."""
+    return registers.ModbusLine(lambda: registers.daly(MOMENT), registers.DALY_SLAVE)
+
+
+def pzem(slave: int) -> DeviceEnd:
+    """A meter whose map comes with the program."""
+    return registers.ModbusLine(lambda: registers.pzem(MOMENT), slave)
+
+
+def unknown_modbus(slave: int) -> DeviceEnd:
+    """A device with three registers that no map has."""
+    bank = {(registers.HOLDING, address): 7 for address in range(3)}
+    return registers.ModbusLine(lambda: bank, slave)
+
+
+def meter(address: str = "112233445566") -> DeviceEnd:
+    """An energy meter."""
+    return dlt645.MeterLine(lambda: METER, dlt645.MeterFirmware(address=address))
+
+
+EVEN = LineSettings(parity="E")
+LINES: Mapping[
+    str, tuple[Callable[[], DeviceEnd], int, LineSettings]
+] = {  # by protocol: its devices, and the setting that they understand
+    "ant_new": (partial(simulated, "ant_new"), 19200, EIGHT_N_ONE),
+    "ant_old": (partial(simulated, "ant_old"), 19200, EIGHT_N_ONE),
+    "daly": (partial(board, 1), 9600, EIGHT_N_ONE),
+    "daly_modbus": (daly_modbus_board, 9600, EIGHT_N_ONE),
+    "dlt645": (meter, 2400, EVEN),
+    "jbd": (partial(simulated, "jbd"), 9600, EIGHT_N_ONE),
+    "jk_55aa": (partial(simulated, "jk_55aa"), 115200, EIGHT_N_ONE),
+    "jk_nw": (partial(simulated, "jk_nw"), 115200, EIGHT_N_ONE),
+    "modbus": (partial(pzem, 1), 9600, EIGHT_N_ONE),
+    "pylontech": (partial(simulated, "pylontech"), 115200, EIGHT_N_ONE),
+    "seplos_v2": (partial(simulated, "seplos_v2"), 19200, EIGHT_N_ONE),
+    "vedirect": (partial(simulated, "vedirect"), 19200, EIGHT_N_ONE),
+}
+
+
+def line_of(protocol: str, clock: FakeClock) -> ScannedLine:
+    """A line with one simulated device of that protocol."""
+    make, baud_rate, line = LINES[protocol]
+    return ScannedLine(clock, [make()], baud_rate, line)

@@ -1,0 +1,153 @@
+"""`scan` of real pseudo-terminals, with simulated devices behind them."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.faults.serial import SerialFaults
+from firmware_sim.links.pty import PtyPort
+from firmware_sim.links.serial_line import SerialLine, SerialLines
+from firmware_sim.serial_devices import device_end, parse_devices
+from telemetry.__main__ import main
+from telemetry.config import load_config
+from telemetry.scan.probes import scanned, settings_of
+from telemetry.scan.serial_scan import Waits
+from telemetry.sources.serial.link import PyserialLink
+from telemetry.sources.stop import StopSignal
+from tests.support.scanned_line import service_battery
+
+PATIENT = "60"  # seconds, that no answer needs
+
+
+@pytest.fixture(autouse=True)
+def no_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody talks by himself here."""
+    monkeypatch.setattr("telemetry.cli.scan._WAITS", Waits(listen_s=0.0))
+
+
+@contextmanager
+def simulated(names: str, link: Path) -> Iterator[str]:
+    """A port with these devices, as `sim --serial-link` has it."""
+    line = SerialLine(
+        names, device_end(parse_devices(names), service_battery()), PtyPort(link), SerialFaults(names, (), 1)
+    )
+    lines = SerialLines([line], lambda: 0)
+    over = threading.Event()
+
+    def play() -> None:
+        while not over.is_set():
+            lines.wait(0.01)
+
+    lines.open()
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield str(link)
+    finally:
+        over.set()
+        thread.join()
+        lines.close()
+
+
+def test_a_device_is_found_and_its_configuration_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with simulated("jbd", tmp_path / "bms") as port:
+        assert main(["scan", port, "--protocol", "jbd", "--reply-timeout", PATIENT]) == 0
+    said = capsys.readouterr()
+    gateway = (
+        'vehicle = "v"\n[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n[spool]\ndirectory = "s"\n'
+    )
+    (tmp_path / "gateway.toml").write_text(gateway + said.out)
+    (source,) = load_config(tmp_path / "gateway.toml", {}).sources
+    assert {resource.name for resource in source.resources} == {port}
+    assert "model JBD-SP14S004-L14S-60A, 14 cells" in said.out
+    assert (
+        "at each port listens at 9600 baud 8N1; unless something talks, sends 1 requests to read" in said.err
+    )
+
+
+def test_the_configuration_is_written_to_a_file_that_was_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "found.toml"
+    words = ["--protocol", "jbd", "--reply-timeout", PATIENT, "--write", str(file)]
+    with simulated("jbd", tmp_path / "bms") as port:
+        assert main(["scan", port, *words]) == 0
+        assert (capsys.readouterr().out, 'protocol = "jbd"' in file.read_text()) == ("", True)
+        file.write_text("mine")
+        assert main(["scan", port, *words]) == 64
+    assert file.read_text() == "mine"
+    assert f"{file}: is there already" in capsys.readouterr().err
+
+
+def test_what_was_found_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with simulated("jk_nw", tmp_path / "bms") as port:
+        words = ["--protocol", "jk_nw", "--reply-timeout", PATIENT, "--format", "json"]
+        assert main(["scan", port, *words]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (device,) = told["ports"][0]["devices"]
+    assert (told["ports"][0]["port"], device["protocol"], device["cells"]) == (port, "jk_nw", 14)
+    assert device["identity"]["maker"] == "JK_BD6A20S10P"
+
+
+def test_nothing_found_is_one_line_and_a_code_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = PtyPort(tmp_path / "empty")
+    port.plug_in()
+    try:
+        assert main(["scan", str(port.link), "--reply-timeout", "0.001"]) == 1
+    finally:
+        port.unplug()
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[-1].startswith(f"nev-telemetry: {port.link}: nothing was found (")
+
+
+def test_a_port_that_the_service_reads_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with simulated("jbd", tmp_path / "bms") as port, StopSignal() as stop:
+        with PyserialLink(port, 9600).open(stop):
+            assert main(["scan", port, "--protocol", "jbd"]) == 69
+        assert "another program has the port open" in capsys.readouterr().err
+
+
+def test_a_port_that_is_not_there_and_one_that_is_no_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "/nowhere/tty"]) == 69
+    assert "there is no such port" in capsys.readouterr().err
+    assert main(["scan", "gopher://host"]) == 64
+
+
+def test_without_a_port_all_of_this_machine_are_tried(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("telemetry.cli.scan.candidates", lambda: ["/nowhere/a", "/nowhere/b"])
+    assert main(["scan"]) == 69
+    assert "/nowhere/a, /nowhere/b: there is no such port" in capsys.readouterr().err
+    monkeypatch.setattr("telemetry.cli.scan.candidates", list)
+    assert main(["scan"]) == 69
+    assert "this machine has no serial port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("risky", [False, True])
+def test_a_dry_run_prints_each_byte_and_opens_no_port(
+    capsys: pytest.CaptureFixture[str], *, risky: bool
+) -> None:
+    words = ["scan", "/nowhere/tty", "--dry-run", *(["--risky"] if risky else [])]
+    settings = settings_of(scanned(), risky=risky)
+    assert main(words) == 0
+    said = capsys.readouterr()
+    printed = [bytes.fromhex(digits) for digits in re.findall("^  ([0-9A-F]+)  to ", said.out, re.MULTILINE)]
+    assert printed == [probe.data for setting in settings for probe in setting.probes]
+    assert ("jk_55aa: its trigger is a Modbus write" in said.err) is not risky
+    assert main([*words, "--format", "json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    requests = [one["hex"] for setting in told["settings"] for one in setting["requests"]]
+    assert [bytes.fromhex(digits) for digits in requests] == printed

@@ -1,0 +1,128 @@
+"""telemetry/scan/findings.py: what is printed is a configuration, whatever was found."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from telemetry.config import load_config
+from telemetry.scan.findings import PortFindings, as_json, configuration, port_words, words_of
+from telemetry.scan.probes import scanned, settings_of
+from telemetry.scan.serial_scan import Found, LineReport, LineScan, Waits
+from telemetry.sources.serial.settings import SerialSettings
+from telemetry.sources.stop import StopSignal
+from telemetry.toml_text import parse_toml
+from tests.support.clock import FakeClock
+from tests.support.scanned_line import LINES, ScannedLine, board, line_of, pzem, simulated, unknown_modbus
+
+GATEWAY = """
+vehicle = "van-7"
+[influx]
+url = "http://127.0.0.1:1"
+database = "fleet"
+[spool]
+directory = "spool"
+"""
+
+
+def findings(line: ScannedLine, port: str = "/dev/ttyUSB0", *, risky: bool = False) -> PortFindings:
+    with StopSignal() as stop:
+        scan = LineScan(line.link_at, line.clock, Waits(), speaks_always=risky)
+        return PortFindings(port, scan.run(settings_of(scanned(), risky=risky), stop))
+
+
+def loaded(text: str, tmp_path: Path) -> list[SerialSettings]:
+    (tmp_path / "gateway.toml").write_text(GATEWAY + text)
+    sources = load_config(tmp_path / "gateway.toml", {}).sources
+    assert all(isinstance(source, SerialSettings) for source in sources)
+    return [source for source in sources if isinstance(source, SerialSettings)]
+
+
+@pytest.mark.parametrize("protocol", LINES)
+def test_what_is_printed_is_a_configuration_of_the_device(protocol: str, tmp_path: Path) -> None:
+    line = line_of(protocol, FakeClock())
+    (source,) = loaded(configuration([findings(line, risky=True)]), tmp_path)
+    (device,) = source.devices
+    assert (source.port, device.protocol) == ("/dev/ttyUSB0", protocol)
+    assert (source.baud_rate, source.line.parity) == (line.baud_rate, line.line.parity)
+
+
+def test_devices_on_one_line_are_devices_of_one_port_with_packs_of_their_own(tmp_path: Path) -> None:
+    line = ScannedLine(FakeClock(), [board(3), board(4), pzem(9)])
+    (source,) = loaded(configuration([findings(line)]), tmp_path)
+    assert [(one.name, one.address, one.pack) for one in source.devices] == [
+        ("daly-3", 3, "daly-3"),
+        ("daly-4", 4, "daly-4"),
+        ("modbus-9", 9, "main"),
+    ]
+    assert (source.baud_rate, source.line.stop_bits, source.devices[2].registers is not None) == (
+        9600,
+        2,
+        True,
+    )
+
+
+def test_two_ports_with_one_kind_of_device_have_names_of_their_own(tmp_path: Path) -> None:
+    ports = [
+        findings(ScannedLine(FakeClock(), [simulated("seplos_v2")], 9600), f"/dev/ttyUSB{n}") for n in (0, 1)
+    ]
+    first, second = loaded(configuration(ports), tmp_path)
+    assert [source.name for source in (first, second)] == ["seplos_v2", "seplos_v2-2"]
+    assert [source.devices[0].pack for source in (first, second)] == ["seplos_v2", "seplos_v2-2"]
+    assert {source.baud_rate for source in (first, second)} == {9600}
+
+
+def test_a_modbus_device_without_a_map_is_a_comment(tmp_path: Path) -> None:
+    alone = configuration([findings(ScannedLine(FakeClock(), [unknown_modbus(4)]))])
+    assert parse_toml(alone, tmp_path) == {}
+    assert "address = 4" in alone
+    with_others = configuration([findings(ScannedLine(FakeClock(), [board(1), unknown_modbus(4)]))])
+    (source,) = loaded(with_others, tmp_path)
+    assert [one.protocol for one in source.devices] == ["daly"]
+
+
+@pytest.mark.parametrize("words", ['a"b', "a\nb = 1", "\x7f\x1b[2J", "\\", "'''", "ü 电池"])
+def test_nothing_that_a_device_or_a_port_is_called_breaks_the_configuration(
+    words: str, tmp_path: Path
+) -> None:
+    found = findings(line_of("jbd", FakeClock())).report.found[0]
+    named = replace(found, identity={"model": words})
+    text = configuration([PortFindings(f"/dev/{words}", LineReport([named]))])
+    (source,) = parse_toml(text, tmp_path)["serial"]
+    assert source["port"] == f"/dev/{words}"
+    assert words_of(named).isprintable()
+
+
+def test_json_has_what_was_found_and_the_configuration() -> None:
+    port = findings(line_of("pylontech", FakeClock()))
+    told = json.loads(as_json([port, PortFindings("/dev/ttyUSB1", LineReport(), "there is no such port")]))
+    (device,) = told["ports"][0]["devices"]
+    assert device.items() >= {"protocol": "pylontech", "address": "2", "cells": 14}.items()
+    assert device["identity"]["serial number"]
+    assert told["ports"][1] == {"port": "/dev/ttyUSB1", "devices": [], "state": "there is no such port"}
+    assert told["configuration"] == configuration([port])
+
+
+def test_a_port_without_devices_says_what_it_is_like() -> None:
+    said = {
+        port_words(PortFindings("x", report))
+        for report in (
+            LineReport(),
+            LineReport(is_whole=False),
+            LineReport(refused=["2400 baud 8E1"]),
+            LineReport(talks=True, strange_bytes={"9600 baud 8N1": 9}),
+            LineReport(strange_bytes={"9600 baud 8N1": 9}),
+            LineReport(talks=True, other_master=True),
+        )
+    }
+    assert len(said) == 6
+    assert sum("9 bytes at 9600 baud 8N1" in words for words in said) == 2
+
+
+def test_what_others_on_the_line_say_of_themselves_is_not_said_of_a_device() -> None:
+    found = findings(line_of("pylontech", FakeClock())).report.found[0]
+    told = {"serial number of 02": "K2", "serial number of 03": "K3", "firmware": "1.1"}
+    named: Found = replace(found, identity=told)
+    assert "serial number K2" in words_of(named)
+    assert "K3" not in words_of(named)

@@ -1,0 +1,286 @@
+"""telemetry/scan/serial_scan.py against simulated devices, in simulated time."""
+
+import errno
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from firmware_sim.links.serial_line import DeviceEnd
+from telemetry.framing.framing import NO_ADDRESS
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.table import LineSettings
+from telemetry.scan.findings import identity_of
+from telemetry.scan.probes import follow_ups, scanned, settings_of
+from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
+from telemetry.sources.stop import StopSignal
+from tests.support.clock import FakeClock
+from tests.support.scanned_line import (
+    LINES,
+    ScannedLine,
+    board,
+    line_of,
+    meter,
+    pzem,
+    simulated,
+    unknown_modbus,
+)
+
+MOST_S = 20.0
+
+
+def scan(line: ScannedLine, *, risky: bool = False, names: Sequence[str] = ()) -> LineReport:
+    settings = settings_of(scanned(names), risky=risky)
+    with StopSignal() as stop:
+        return LineScan(line.link_at, line.clock, Waits(), speaks_always=risky).run(settings, stop)
+
+
+def on_a_line(*devices: DeviceEnd, baud_rate: int = 9600) -> ScannedLine:
+    return ScannedLine(FakeClock(), devices, baud_rate)
+
+
+def found_on(line: ScannedLine, *, risky: bool = False) -> list[tuple[str, int]]:
+    return [(found.protocol.name, found.address) for found in scan(line, risky=risky).found]
+
+
+# -- each simulated device against all protocols
+
+
+def test_there_is_a_simulated_device_of_each_protocol() -> None:
+    assert set(LINES) | {"vedirect_hex"} == set(PROTOCOLS)  # a device of the one speaks the other, too
+
+
+@pytest.mark.parametrize("protocol", LINES)
+def test_a_device_is_found_as_what_it_is_and_as_nothing_else(protocol: str) -> None:
+    found = scan(line_of(protocol, FakeClock()), risky=True).found
+    assert [one.protocol.name for one in found] == [protocol]
+
+
+@pytest.mark.parametrize("protocol", LINES)
+def test_at_any_setting_of_the_line_a_device_is_found_as_nothing_else(protocol: str) -> None:
+    """A device that understands every setting, as one on a pseudo-terminal does."""
+
+    class Everywhere(ScannedLine):
+        def link_at(self, baud_rate: int, line: LineSettings):  # type: ignore[no-untyped-def]
+            self.baud_rate, self.line = baud_rate, line
+            return super().link_at(baud_rate, line)
+
+    line = Everywhere(FakeClock(), [LINES[protocol][0]()])
+    assert [one.protocol.name for one in scan(line, risky=True).found] == [protocol]
+
+
+def test_what_a_device_says_of_itself_is_found() -> None:
+    texts = {
+        name: identity_of(scan(line_of(name, FakeClock()), risky=True).found[0])
+        for name in ("jbd", "jk_nw", "jk_55aa", "ant_new", "seplos_v2", "pylontech", "vedirect")
+    }
+    assert all(texts.values()), texts
+    assert texts["pylontech"].keys() >= {"serial number", "firmware"}
+
+
+def test_what_a_device_measures_is_read_as_the_service_reads_it() -> None:
+    (found,) = scan(line_of("daly", FakeClock())).found
+    values = found.values
+    assert (values["battery.voltage_v"], values["battery.current_a"]) == (13.3, -12.0)
+    assert [values[f"cells.v00{n}"] for n in range(1, 5)] == [3.31, 3.32, 3.33, 3.34]
+
+
+def test_no_password_that_a_device_reports_is_kept() -> None:
+    found = scan(line_of("jk_nw", FakeClock())).found[0]
+    assert not any("password" in name or "pin" in name.split() for name in found.identity)
+    from firmware_sim.wire import jk_nw
+
+    password = jk_nw.JkNwFirmware().password
+    assert password.decode() not in str(found.identity) + str(found.values)
+
+
+# -- several devices on one line
+
+
+def test_devices_at_two_addresses_of_one_line_are_found() -> None:
+    assert found_on(on_a_line(board(2), board(5))) == [("daly", 2), ("daly", 5)]
+
+
+def test_devices_of_several_protocols_on_one_line_are_found() -> None:
+    line = on_a_line(board(3), pzem(9))
+    assert found_on(line) == [("daly", 3), ("modbus", 9)]
+
+
+def test_the_modules_of_a_stack_are_asked_one_after_the_other_as_long_as_one_answers() -> None:
+    from firmware_sim.wire.pylontech import PylontechFirmware, PylontechLine
+    from tests.support.scanned_line import MOMENT
+
+    stack = PylontechLine([lambda: MOMENT] * 3, PylontechFirmware(wide=(True, False, False)))
+    for baud_rate in (115200, 9600):
+        line = on_a_line(stack, baud_rate=baud_rate)
+        assert found_on(line) == [("pylontech", 2), ("pylontech", 3), ("pylontech", 4)]
+
+
+def test_a_board_at_the_other_baud_rate_of_its_kind_is_found() -> None:
+    (found,) = scan(on_a_line(simulated("seplos_v2:3"), baud_rate=9600)).found
+    assert (found.protocol.name, found.address, found.setting.baud_rate) == ("seplos_v2", 3, 9600)
+
+
+def test_a_meter_says_its_own_address_to_whoever_asks() -> None:
+    line = ScannedLine(FakeClock(), [meter("000000000042")], 2400, LineSettings(parity="E"))
+    assert found_on(line) == [("dlt645", 0x42)]
+
+
+# -- Modbus
+
+
+def test_a_modbus_device_has_the_map_whose_values_agree() -> None:
+    (found,) = scan(on_a_line(pzem(7))).found
+    assert (found.address, found.registers) == (7, "pzem_017")
+    assert found.values["meter.voltage_v"] == 13.3
+
+
+def test_a_modbus_device_that_refuses_is_one_without_a_map() -> None:
+    (found,) = scan(on_a_line(unknown_modbus(4))).found
+    assert (found.protocol.name, found.address, found.registers) == ("modbus", 4, "")
+
+
+# -- what is not spoken into
+
+
+def test_nothing_is_sent_to_a_line_on_which_something_talks() -> None:
+    line = on_a_line(board(1))
+    line.babbles = b"$GPRMC,123519,A,4807.038,N\r\n"
+    report = scan(line)
+    assert (report.found, report.talks, line.sent) == ([], True, [])
+    assert all(report.strange_bytes.values())
+    assert len(report.strange_bytes) == len(line.opened)
+
+
+def test_a_device_that_talks_is_listened_to_alone() -> None:
+    line = line_of("vedirect", FakeClock())
+    (found,) = scan(line).found
+    assert (found.protocol.name, found.address, line.sent) == ("vedirect", NO_ADDRESS, [])
+
+
+def test_nothing_is_sent_where_another_master_asks() -> None:
+    from firmware_sim.wire.jbd import BASIC_INFO, request
+
+    line = on_a_line()
+    line.babbles = request(BASIC_INFO)
+    report = scan(line)
+    assert (report.other_master, report.found, line.sent) == (True, [], [])
+
+
+def test_the_answers_to_another_master_name_the_device() -> None:
+    from firmware_sim.wire.jbd import BASIC_INFO, request
+
+    line = on_a_line()
+    line.babbles = request(BASIC_INFO) + b"".join(simulated("jbd").feed(request(BASIC_INFO)))
+    report = scan(line)
+    assert [found.protocol.name for found in report.found] == ["jbd"]
+    assert (report.other_master, line.sent) == (True, [])
+
+
+def test_an_adapter_that_echoes_is_not_a_device() -> None:
+    line = on_a_line()
+    line.echoes = True
+    report = scan(line)
+    assert (report.found, report.strange_bytes) == ([], {})
+    line = on_a_line(board(2))
+    line.echoes = True
+    assert found_on(line) == [("daly", 2)]
+
+
+# -- what is sent
+
+
+def announced(*, risky: bool = False) -> list[tuple[int, str, bytes]]:
+    return [
+        (setting.baud_rate, setting.line.parity, probe.data)
+        for setting in settings_of(scanned(), risky=risky)
+        for probe in setting.probes
+    ]
+
+
+def test_to_a_silent_line_all_is_sent_that_was_announced_and_nothing_else() -> None:
+    for risky in (False, True):
+        line = on_a_line()
+        assert not scan(line, risky=risky).found
+        assert line.sent == announced(risky=risky)
+
+
+@pytest.mark.parametrize("protocol", sorted(set(LINES) - {"dlt645", "vedirect"}))
+def test_to_a_device_that_answers_nothing_is_sent_that_was_not_announced(protocol: str) -> None:
+    line = line_of(protocol, FakeClock())
+    assert scan(line, risky=True).found
+    probes = [probe for setting in settings_of(scanned(), risky=True) for probe in setting.probes]
+    after = {data for probe in probes for meant in probe.meant for data in follow_ups(meant)}
+    sent = [data for _, _, data in line.sent]
+    extra = [data for data in sent if data not in {probe.data for probe in probes}]
+    assert set(extra) <= after
+    asked = PROTOCOLS[protocol].requests[1:] if protocol != "modbus" else ()
+    assert len(extra) >= len(asked)
+
+
+def test_what_is_sent_is_what_the_protocols_tables_ask_for_or_its_maps() -> None:
+    """By the tables themselves, for every address: nothing writes."""
+    for setting in settings_of(scanned(), risky=True):
+        for probe in setting.probes:
+            for meant in probe.meant:
+                if meant.protocol.name == "modbus":
+                    assert probe.data[1] in (3, 4)
+                else:
+                    table = PROTOCOLS[meant.protocol.name]
+                    assert probe.data in [request.to(meant.address) for request in table.requests]
+
+
+def test_risky_requests_are_sent_only_if_asked_for() -> None:
+    safe = {data for _, _, data in announced()}
+    for name in ("jk_55aa", "ant_old", "vedirect_hex"):
+        table = PROTOCOLS[name]
+        address = table.addresses.default if table.addresses else NO_ADDRESS
+        assert not safe & {request.to(address) for request in table.requests}
+    assert {data for _, _, data in announced(risky=True)} > safe
+
+
+def test_each_setting_of_the_line_is_opened_once() -> None:
+    line = on_a_line()
+    scan(line)
+    assert len(line.opened) == len(set(line.opened)) == len(settings_of(scanned()))
+
+
+def test_a_setting_that_the_port_does_not_have_costs_only_itself() -> None:
+    class NoParity(ScannedLine):
+        def link_at(self, baud_rate: int, line: LineSettings):  # type: ignore[no-untyped-def]
+            if line.parity != "N":
+                raise OSError(errno.EINVAL, "the line cannot be set so")
+            return super().link_at(baud_rate, line)
+
+    report = scan(NoParity(FakeClock()))
+    assert (report.refused, report.found) == (["2400 baud 8E1"], [])
+    with pytest.raises(OSError, match="set so"):
+        scan(NoParity(FakeClock()), names=["dlt645"])
+
+
+# -- how long it takes
+
+
+def test_a_silent_line_takes_as_long_as_was_said_and_less_than_twenty_seconds() -> None:
+    line = on_a_line()
+    scan(line)
+    said_s = silent_s(settings_of(scanned()), Waits())
+    assert line.clock.monotonic_s() == pytest.approx(said_s, rel=0.05)
+    assert line.clock.monotonic_s() < MOST_S
+
+
+def test_a_line_that_answers_with_garbage_ends_in_time() -> None:
+    class Garbage:
+        def feed(self, data: bytes) -> list[bytes]:
+            return [b"\x00\xa5" * 40] * (len(data) > 0)
+
+        def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002
+            return []
+
+        def forget(self) -> None:
+            pass
+
+    line = replace(on_a_line(Garbage()))
+    report = scan(line)
+    assert (report.found, list(report.strange_bytes)) == ([], ["9600 baud 8N2"])
+    assert line.clock.monotonic_s() < 1.6 * silent_s(settings_of(scanned()), Waits())
