@@ -566,6 +566,10 @@ cdef class Follower:
         cdef int64_t gap_ns = now_ns - plug.last_ns
         cdef int64_t silence_ns = spec.reconnect_ns if plug.has_error and is_again else spec.silence_ns
         cdef bint goes_on = phase >= PHASE_CHARGING and not is_begin and not is_again
+        if gap_ns < -SECOND_NS:  # the clock has been set back: what has lasted until then is told, and counts
+            self._tell(plug_number, TOLD_MINUTE, plug.last_ns)
+            self._tell(plug_number, TOLD_MINUTE, now_ns)
+            plug.minute_ns = now_ns
         if plug.is_restored == UNHEARD and (goes_on or gap_ns <= silence_ns):
             plug.is_restored = UNDECIDED if goes_on else NOT_RESTORED
             self._skip(plug, now_ns)
@@ -748,6 +752,8 @@ cdef class Follower:
     cdef void _enter(self, Py_ssize_t plug_number, uint8_t phase, int64_t now_ns) noexcept nogil:
         cdef Plug* plug = &self.plugs[plug_number]
         cdef Change* change
+        if phase > PHASE_CHARGING:
+            self._leave_percent(plug_number, now_ns)  # what is measured from here on is no charging
         plug.phase = phase
         plug.phase_ns = now_ns
         plug.due_ns = 0

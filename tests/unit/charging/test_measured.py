@@ -89,6 +89,18 @@ def test_the_curve_has_each_percent_once_from_when_it_was_reached() -> None:
     assert session.curve[1].power_w == pytest.approx(3600.0)
 
 
+def test_the_last_percent_ends_with_charging() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 11.0)
+    bench.put("BST", 11.0, soc_reached=1)
+    for step in range(41):
+        bench.measure("battery", 11.25 + step / 4, voltage_v=100.0, current_a=0.0, soc_pct=50.0)
+    (point,) = bench.finish().curve
+    assert point.duration_s == pytest.approx(10.2)  # since 0.8 s
+    assert point.current_a == pytest.approx(36.0)
+
+
 def test_a_percent_has_the_extremes_of_cells_and_temperature() -> None:
     bench = PlugBench()
     bench.begin()

@@ -153,6 +153,15 @@ def test_in_a_session_of_2011_nothing_is_a_pause() -> None:
     assert bench.finish().edition == "2011"
 
 
+def test_time_that_was_charged_counts_when_the_clock_steps_back() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 41.0)
+    bench.charge(11.0, 31.0)  # 30 s earlier than it should be
+    bench.stop(31.0)
+    assert bench.finish().charging_s == pytest.approx(41.0 - 0.8 + 20.0, abs=0.3)
+
+
 def test_a_session_heard_from_its_middle_on_has_pauses_only_once_it_shows_a_later_edition_than_2011() -> None:
     """Until then a CCS that permits nothing may be one of 2011, filled with 00."""
     bench = PlugBench()
