@@ -9,8 +9,9 @@ from telemetry_core.rules.follow_spec import FollowSpec, PowerSpec, Side
 
 from telemetry.charging.follow.known import FOLLOWED, SHOWN_BY_POWER
 from telemetry.charging.installation import VinKey, no_key
+from telemetry.charging.plug import PlugSettings
 from telemetry.charging.settings import ChargingSettings, SessionSettings
-from telemetry.charging.tracker import ChargingTracker, PlugSettings
+from telemetry.charging.tracker import ChargingTracker
 from telemetry.rules.map_entry import MAIN
 
 _FIRST_POWER_CHANNEL = 65535  # power plugs have no channel: they are numbered from here downwards

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord
 from telemetry.charging.session import CurvePoint, Phase, Session
-from telemetry.charging.tracker import CurveRow, Made, PhaseRow, PhaseWord
 from telemetry.model.measurements import CHARGER, CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION
 
 REPLACING = frozenset((CHARGING_SESSION.name, CHARGING_PHASE.name))  # rows that replace earlier ones

@@ -42,7 +42,7 @@ def collect_sessions(
     decoder = LogDecoder(stages, channels, jobs=_IN_ORDER)
     finished: list[Session] = []
     if stages.writing.charging is not None:
-        stages.writing.charging.finished = finished
+        stages.writing.charging.collect(finished)
     with decoder.pieces(paths) as pieces:
         for piece in pieces:
             warn(piece.warnings)

@@ -7,9 +7,11 @@ from typing import Protocol
 
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.charging.made import CurveRow, Made, PhaseRow
 from telemetry.charging.rows import moved, start_of
+from telemetry.charging.saved import has_ended
 from telemetry.charging.session import Session
-from telemetry.charging.tracker import ChargingTracker, CurveRow, Made, PhaseRow, has_ended
+from telemetry.charging.tracker import ChargingTracker
 from telemetry.stages.binding import BoundChannel
 
 LOG = logging.getLogger("telemetry.service")

@@ -23,11 +23,12 @@ from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
 
+from telemetry.charging.made import Made
 from telemetry.charging.plan import ChargingPlan, FollowedPlugs
 from telemetry.charging.rows import REPLACING
 from telemetry.charging.rows import point as session_point
 from telemetry.charging.session import Session
-from telemetry.charging.tracker import ChargingTracker, Made
+from telemetry.charging.tracker import ChargingTracker
 from telemetry.ledger import add
 from telemetry.model.event_codes import EVENT_CODES, FIRST_OF_CHARGING
 from telemetry.model.events import Event

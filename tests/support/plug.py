@@ -6,10 +6,10 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.follow_spec import FollowSpec
 
+from telemetry.charging.made import Made
 from telemetry.charging.plan import FollowedPlugs, ProtocolPlug, charging_plan
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
-from telemetry.charging.tracker import Made
 from telemetry.model.events import Event
 from telemetry.model.measurements import BATTERY, CHARGER, METER, record_spec
 from telemetry.protocols.known import CAN_PROTOCOLS
@@ -42,7 +42,7 @@ class PlugBench:
         self.plugs.bind(1, -1, "shunt", [SHUNT], [{"charger": "main"}])
         self.tracker = self.plugs.tracker
         self.sessions: list[Session] = []  # that are over
-        self.tracker.finished = self.sessions
+        self.tracker.collect(self.sessions)
         self.made: list[Made] = []
         self.now_s = 0.0
 

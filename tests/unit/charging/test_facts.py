@@ -3,9 +3,9 @@
 import pytest
 
 from telemetry.charging.facts import facts, station_in
+from telemetry.charging.made import PhaseRow
 from telemetry.charging.rows import point, rfc3339
 from telemetry.charging.session import Phase, Session
-from telemetry.charging.tracker import PhaseRow
 from telemetry.model.point import line
 from telemetry.protocols.known import CAN_PROTOCOLS
 

@@ -404,7 +404,7 @@ def test_a_cut_session_says_whether_the_next_one_or_silence_has_cut_it(again: st
 
 def test_sessions_that_are_over_are_kept_for_those_who_collect_them_alone() -> None:
     bench = PlugBench()
-    bench.tracker.finished = None
+    bench.tracker.collect(None)
     bench.begin()
     bench.stop(5.0)
     over = bench.tracker.finish_plug(0, START_NS + 20_000_000_000)

@@ -7,8 +7,8 @@ import pytest
 from telemetry_core.rules.follow_spec import Sign
 
 from telemetry.charging.plan import ProtocolPlug
+from telemetry.charging.saved import MOST_STATE
 from telemetry.charging.settings import ChargingSettings
-from telemetry.charging.tracker import MOST_STATE
 from tests.support.plug import READY, PlugBench
 
 LISTED = 400  # phases, errors and points of the curve that a session keeps

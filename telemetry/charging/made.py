@@ -1,0 +1,44 @@
+"""What the tracker makes of transitions: rows and events, each with the row of the batch that made it."""
+
+from dataclasses import dataclass
+
+from telemetry.charging.session import CurvePoint, Phase, Session
+from telemetry.model.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRow:
+    """One phase of `session`, to be written under its start."""
+
+    session: Session
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class CurveRow:
+    """One percent of `session`."""
+
+    session: Session
+    point: CurvePoint
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseWord:
+    """The charger's phase from now on, in the protocol's words."""
+
+    charger: str
+    source: str
+    phase: str
+
+
+Content = Event | Session | PhaseRow | CurveRow | PhaseWord
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is to be written after row `row` of the batch; -1: before all rows."""
+
+    row: int
+    time_ns: int
+    content: Content
+    channel: int = 0

@@ -1,0 +1,162 @@
+"""One plug while it is followed: its session that is open, and what its next session must know.
+
+Pure values that `tracker` changes. `saved` makes bytes of them, and `record` the session as others see it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from telemetry_core.rules.follow_spec import FollowedPhase, FollowSpec, PowerSpec
+
+from telemetry.charging.cross_check import CrossCheck
+from telemetry.charging.facts import edition
+from telemetry.charging.session import CurvePoint, Phase, SessionError
+
+MOST_LISTED: Final = 400  # phases and errors of one session that are kept
+_SAME_STAMP_NS = 1_000_000  # a log that begins earlier than the last one is no matter of equal stamps
+
+
+@dataclass(frozen=True, slots=True)
+class PlugSettings:
+    """One plug: a channel that speaks a charging protocol, or a pack or charger that is watched by power."""
+
+    protocol: str
+    pack: str
+    charger: str
+    source: str  # tag of its events
+
+
+@dataclass(slots=True)
+class OpenSession:
+    """A session under way: all that cannot be said from the follower's totals."""
+
+    start_ns: int
+    pack: str
+    vehicle_vin: str | None = None
+    is_settled: bool = False  # the pack is fixed, and rows may be written
+    attempt: int = 1
+    phase: int = 0
+    phase_ns: int = 0  # its stamp
+    since_ns: int = 0  # charging or a pause is counted from here
+    is_paused: bool = False
+    has_charged: bool = False
+    joined: bool = False  # its first sign was one of charging, or of a later phase
+    failed_before: bool = False
+    is_old: bool | None = None  # by its messages; None: they have not shown it
+    charging_ns: int = 0
+    paused_ns: int = 0
+    words: list[list[Any]] = field(default_factory=list)  # of this attempt: the first of each kind and side
+    names: list[str] = field(default_factory=list)  # of signals of stops and errors that show the edition
+    facts: dict[str, Any] = field(default_factory=dict)
+    curve_ns: int = 0  # the newest stamp of the curve
+    gap_s: float = 0.0  # that charging and pauses do not count
+    unwritten: list[list[Any]] = field(default_factory=list)  # phases without a row, for the state alone
+    cross: list[Any] | None = None
+
+    def count_time(self, until_ns: int) -> None:
+        """Charging or a pause has lasted until here."""
+        if self.phase == FollowedPhase.CHARGING and self.since_ns:
+            lasted_ns = max(0, until_ns - self.since_ns)
+            if self.is_paused:
+                self.paused_ns += lasted_ns
+            else:
+                self.charging_ns += lasted_ns
+            self.since_ns = until_ns
+
+    def running_phase(self, at_ns: int) -> Iterator[Phase]:
+        """Yield the phase that is under way, if there is one, as long as it has lasted."""
+        if self.phase:
+            lasted_s = max(0, at_ns - self.phase_ns) / 1e9
+            yield Phase(self.attempt, phase_name(self.phase), self.phase_ns, lasted_s)
+
+    def move(self, by_ns: int) -> None:
+        """Add `by_ns` to all stamps: the clock was wrong by so much."""
+        for name in ("start_ns", "phase_ns", "since_ns", "curve_ns"):
+            if known_ns := getattr(self, name):
+                setattr(self, name, known_ns + by_ns)
+        if (offset_s := self.facts.get("station_clock_offset_s")) is not None:
+            self.facts["station_clock_offset_s"] = offset_s - by_ns / 1e9
+
+
+class Plug:
+    """What is known of one plug."""
+
+    def __init__(self, settings: PlugSettings, spec: FollowSpec | PowerSpec) -> None:
+        self.settings = settings
+        self.spec = spec
+        self.open: OpenSession | None = None
+        self.cross: CrossCheck | None = None
+        self.phases: list[Phase] = []
+        self.unwritten = 0  # phases from this one on have no row yet
+        self.errors: list[SessionError] = []
+        self.curve: list[CurvePoint] = []
+        self.last: dict[str, str | None] = {}  # vehicle and pack of the last session
+        self.last_start_ns = 0
+
+    @property
+    def known(self) -> OpenSession:
+        """The session that is open. Raises ValueError when there is none."""
+        if self.open is None:
+            raise ValueError("the follower tells of a session only while it is open")
+        return self.open
+
+    @property
+    def protocol(self) -> FollowSpec:
+        """What it is followed by. Raises TypeError where that is power alone."""
+        if isinstance(self.spec, PowerSpec):
+            raise TypeError("power alone has no signs")
+        return self.spec
+
+    @property
+    def edition(self) -> str | None:
+        """Of the protocol, as far as the session that is open has shown it."""
+        is_gbt = self.settings.protocol == "gbt27930"
+        return edition(self.known.is_old, self.known.names) if is_gbt else None
+
+    def begin(self, start_ns: int, cross: CrossCheck) -> None:
+        """A session begins."""
+        if 0 <= self.last_start_ns - start_ns < _SAME_STAMP_NS:
+            start_ns = self.last_start_ns + 1  # or this session would replace that one
+        self.last_start_ns = start_ns
+        self.open = OpenSession(start_ns, self.settings.pack)
+        self.open.is_settled = isinstance(self.spec, PowerSpec)
+        self.cross = cross
+        self._forget()
+
+    def end(self) -> None:
+        """It is over."""
+        self.open = self.cross = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.phases, self.errors, self.curve, self.unwritten = [], [], [], 0
+
+    def close_phase(self, until_ns: int) -> None:
+        """The phase under way ends."""
+        if len(self.phases) < MOST_LISTED:
+            self.phases += self.known.running_phase(until_ns)
+
+    def reopen(self, opened: OpenSession, cross: CrossCheck | None) -> None:
+        """Go on with a session of an earlier run."""
+        self.open, self.cross = opened, cross
+        self._forget()
+        self.phases += (Phase(*phase) for phase in opened.unwritten)
+        opened.cross = None
+        opened.unwritten = []
+
+    def move(self, by_ns: int) -> None:
+        """Add `by_ns` to all stamps of its session."""
+        self.phases = [replace(phase, start_ns=phase.start_ns + by_ns) for phase in self.phases]
+        self.errors = [replace(error, at_ns=error.at_ns + by_ns) for error in self.errors]
+        self.curve = [replace(point, at_ns=point.at_ns + by_ns) for point in self.curve]
+        if self.open is not None:
+            self.open.move(by_ns)
+            self.last_start_ns = self.open.start_ns
+        if self.cross is not None:
+            self.cross.move(by_ns)
+
+
+def phase_name(number: int) -> str:
+    """As `charging_phase` has it."""
+    return FollowedPhase(number).name.lower()

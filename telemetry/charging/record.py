@@ -1,0 +1,122 @@
+"""The session at a plug as a record: what its words, facts and the follower's totals say together."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from telemetry_core.rules.follow_spec import TOTALS, End, FollowedPhase
+from telemetry_core.rules.follower import Transition
+
+from telemetry.charging.facts import station_in
+from telemetry.charging.outcome import Word, outcome, who_and_why
+from telemetry.charging.plug import OpenSession, Plug
+from telemetry.charging.session import Session
+
+
+def session_of(plug: Plug, told: Transition, vehicle: str, end: End | None = None) -> Session:
+    """The session as it is at this transition; end: it is over."""
+    now = plug.known
+    totals = {name: value for name, value in zip(TOTALS, told.totals, strict=True) if isfinite(value)}
+    edition_ = plug.edition
+    said = [Word(is_error, by, tuple(names)) for is_error, by, names in now.words]
+    side, why = who_and_why(said, edition_)
+    charging_ns, paused_ns = now.charging_ns, now.paused_ns
+    if end is None and now.phase == FollowedPhase.CHARGING and now.since_ns:
+        running_ns = max(0, told.time_ns - now.since_ns)
+        charging_ns, paused_ns = (
+            (charging_ns, paused_ns + running_ns) if now.is_paused else (charging_ns + running_ns, paused_ns)
+        )
+    # a clock that was set back makes stamps of less time than was counted
+    duration_s = max(told.time_ns - now.start_ns, charging_ns + paused_ns, 0) / 1e9
+    known = now.facts
+    values: dict[str, Any] = {
+        **_energies(totals, duration_s),
+        **_electrical(totals, known),
+        **(plug.cross.fields() if plug.cross else {}),
+        "charging_s": charging_ns / 1e9,
+        "paused_s": paused_ns / 1e9,
+        "gap_s": totals.get("gap_s", 0.0),
+        "attempts": now.attempt,
+        "protocol": plug.settings.protocol or None,
+        "edition": edition_,
+        "vin": now.vehicle_vin,
+    }
+    for name in (
+        *("maker", "battery_type", "rated_ah", "station_energy_wh"),
+        *("max_current_a", "max_voltage_v", "station_clock_offset_s"),
+    ):
+        values[name] = known.get(name)
+    values["station"] = station_in(edition_, known.get("station"))
+    return Session(
+        start_ns=now.start_ns,
+        end_ns=None if end is None else max(told.time_ns, now.start_ns),
+        vehicle=vehicle,
+        pack=now.pack,
+        charger=plug.settings.charger,
+        open=end is None,
+        duration_s=duration_s,
+        stop_side=side,
+        stop_reason=why,
+        outcome=None if end is None else _outcome(now, said, end),
+        phases=(*plug.phases, *(now.running_phase(told.time_ns) if end is None else ())),
+        errors=tuple(plug.errors),
+        curve=tuple(plug.curve),
+        **{name: _rounded(value) for name, value in values.items() if value is not None},
+    )
+
+
+def _outcome(now: OpenSession, said: Sequence[Word], end: End) -> str:
+    return outcome(
+        end,
+        said,
+        has_statistics=now.phase == FollowedPhase.ENDED,
+        has_charged=now.has_charged or now.phase >= FollowedPhase.CHARGING,
+        failed_before=now.failed_before,
+    )
+
+
+def _rounded(value: Any) -> Any:
+    """A number without the digits that nobody measured."""
+    return round(value, 6) + 0.0 if isinstance(value, float) else value
+
+
+def _energies(totals: Mapping[str, float], duration_s: float) -> dict[str, Any]:
+    """Energy, charge and power: of each side, and of the best of them."""
+    found: dict[str, Any] = {}
+    covered = {side: totals.get(f"covered_{side}_s", 0.0) for side in ("meter", "charger", "vehicle")}
+    for side, covered_s in covered.items():
+        if covered_s:
+            found[f"energy_{side}_wh"] = totals.get(f"energy_{side}_wh")
+            found[f"covered_{side}_s"] = covered_s
+    most_s = max(covered.values())
+    best = next((side for side, covered_s in covered.items() if covered_s >= 0.9 * most_s > 0), None)
+    if best:
+        found["energy_wh"] = totals.get(f"energy_{best}_wh")
+        found["charged_ah"] = totals.get(f"charged_{best}_ah")
+        found["peak_power_w"] = totals.get(f"peak_{best}_w")
+        if duration_s and found["energy_wh"] is not None:
+            found["mean_power_w"] = found["energy_wh"] * 3600 / duration_s
+    return found
+
+
+def _electrical(totals: Mapping[str, float], known: Mapping[str, Any]) -> dict[str, Any]:
+    """States at start and end, what was asked for, and differences over common time."""
+    common_s = totals.get("common_s", 0.0)
+    found: dict[str, Any] = {
+        "start_soc_pct": known.get("start_soc_pct", totals.get("start_soc_pct")),
+        "end_soc_pct": known.get("end_soc_pct", totals.get("end_soc_pct")),
+        "start_temp_max_c": totals.get("start_temp_max_c"),
+        "end_temp_max_c": totals.get("end_temp_max_c"),
+        "cell_max_v": totals.get("cell_max_v"),
+        "requested_max_a": totals.get("requested_max_a"),
+    }
+    if common_s:
+        vehicle_wh = totals.get("common_vehicle_wh", 0.0)
+        if vehicle_wh:
+            difference_wh = totals.get("common_charger_wh", 0.0) - vehicle_wh
+            found["energy_difference_pct"] = 100 * difference_wh / vehicle_wh
+        if "common_current_as" in totals:
+            found["current_difference_mean_a"] = totals["common_current_as"] / common_s
+        if "common_voltage_vs" in totals:
+            found["voltage_difference_mean_v"] = totals["common_voltage_vs"] / common_s
+    return found
