@@ -4,7 +4,8 @@ Promises: the file is validated key by key. Any fault in it is one ConfigError t
 The scenarios that come with the package are found by their bare name.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from firmware_sim.faults.kinds import Fault
 from firmware_sim.faults.read import read_fault
 from firmware_sim.plant.load import Profile
 from firmware_sim.plant.pack import PackSpec
+from firmware_sim.serial_scenario import LineSpec, read_lines
 from telemetry.errors import ConfigError, InputMissingError
 from telemetry.toml_table import TomlTable
 
@@ -60,6 +62,8 @@ class Scenario:
     service: ServiceSpec
     phases: tuple[Phase, ...]
     faults: tuple[Fault, ...]
+    batteries: Mapping[str, ServiceSpec] = field(default_factory=dict)  # further ones, by their name
+    lines: tuple[LineSpec, ...] = ()
 
     @property
     def planned_s(self) -> float:
@@ -93,6 +97,8 @@ def load_scenario(file: Path) -> Scenario:
     """Read and validate `file`. Raises ConfigError."""
     top = TomlTable.load(file)
     pack = read_pack(top.take_table("pack"))
+    batteries = _batteries(top.take_tables("battery"), pack)
+    lines = read_lines(top.take_tables("serial"), batteries)
     scenario = Scenario(
         name=file.stem,
         about=top.take_text("about", "a scenario of your own"),
@@ -100,7 +106,9 @@ def load_scenario(file: Path) -> Scenario:
         pack=pack,
         service=_service(top.take_table("service"), pack),
         phases=tuple(_phase(table) for table in top.take_tables("phase")),
-        faults=tuple(read_fault(table) for table in top.take_tables("fault")),
+        faults=tuple(read_fault(table, [line.name for line in lines]) for table in top.take_tables("fault")),
+        batteries=batteries,
+        lines=lines,
     )
     top.close()
     if not scenario.phases:
@@ -152,6 +160,17 @@ def _service(table: TomlTable, pack: PackSpec) -> ServiceSpec:
     )
     table.close()
     return spec
+
+
+def _batteries(tables: list[TomlTable], pack: PackSpec) -> dict[str, ServiceSpec]:
+    """Read [[battery]]: further ones beside the service battery, each with a charger of its own."""
+    found: dict[str, ServiceSpec] = {}
+    for table in tables:
+        name = table.take_text("name")
+        if name in found:
+            raise table.wrong("name", f"another battery is already called {name!r}")
+        found[name] = _service(table, pack)
+    return found
 
 
 def _phase(table: TomlTable) -> Phase:

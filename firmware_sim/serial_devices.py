@@ -1,84 +1,242 @@
-"""The devices that the simulator puts on serial lines: boards over the service battery, and its charger.
+"""The devices that the simulator puts on serial lines: boards over a battery, its charger, meters beside it.
 
-Promises: a device of any kind reports the same plant, so that readers of different protocols agree.
+Promises:
+
+- Devices over one battery report the same plant, so that readers of different protocols agree.
+- Each device has a serial number of its own, as far as its kind can say one; the same seed gives the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from firmware_sim.ecus.readings import Readings, of_board
 from firmware_sim.ecus.service_battery import ServiceBattery
 from firmware_sim.faults.kinds import SERIAL_DEVICES
-from firmware_sim.links.serial_line import DeviceEnd
-from firmware_sim.links.shared_line import SharedLine
-from firmware_sim.wire.ant_new import AntNewLine
-from firmware_sim.wire.ant_old import AntOldLine
-from firmware_sim.wire.jbd import JbdLine
+from firmware_sim.links.shared_line import DeviceEnd
+from firmware_sim.wire import modbus_registers as modbus
+from firmware_sim.wire.ant_new import AntNewFirmware, AntNewLine
+from firmware_sim.wire.ant_old import AntOldFirmware, AntOldLine
+from firmware_sim.wire.daly import DalyFirmware, DalyLine
+from firmware_sim.wire.dlt645 import MeterFirmware, MeterLine, MeterReadings
+from firmware_sim.wire.jbd import MODEL, JbdFirmware, JbdLine
 from firmware_sim.wire.jk_55aa import Jk55aaFirmware, Jk55aaLine
-from firmware_sim.wire.jk_nw import JkNwLine
+from firmware_sim.wire.jk_nw import JkNwFirmware, JkNwLine
 from firmware_sim.wire.pylontech import FIRST_MODULE, PylontechFirmware, PylontechLine
 from firmware_sim.wire.seplos_v2 import SeplosFirmware, SeplosLine
-from firmware_sim.wire.vedirect import VeDirectLine
+from firmware_sim.wire.vedirect import VeDirectFirmware, VeDirectLine
 
-# The addresses that devices may have, and the one of a device that is given none.
-_ADDRESSES = {
-    "jk_55aa": (range(16), 1),
-    "seplos_v2": (range(16), 0),
-    "pylontech": (range(FIRST_MODULE, 0xF0, 16), FIRST_MODULE),  # of the first module of each group
-}
+Option = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceName:
-    """A device as it is named on the command line: its kind and, where it has one, its address."""
+    """A device as it is named: its kind, its address if it has one, and what differs in its firmware."""
 
     kind: str
     address: int = 0
+    options: tuple[tuple[str, Option], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.address}" if KINDS[self.kind].addresses else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of device.
+
+    firmware: of an address and a number of ten digits that no other device has. make: of its battery and its
+    firmware. addresses: that it may have; usual: the one of a device that is given none.
+    """
+
+    firmware: Callable[[int, str], Any]
+    make: Callable[[ServiceBattery, Any], DeviceEnd]
+    addresses: range = range(0)
+    usual: int = 0
+
+    @property
+    def options(self) -> Mapping[str, type]:
+        """What may differ in its firmware, each with its type; the address is none of it."""
+        firmware = self.firmware(self.usual, "")
+        values = {field.name: getattr(firmware, field.name) for field in fields(firmware)}
+        kinds = {name: str if isinstance(value, bytes) else type(value) for name, value in values.items()}
+        return {
+            name: kind
+            for name, kind in kinds.items()
+            if kind in (bool, int, float, str) and name not in _IS_ADDRESS
+        }
+
+
+_IS_ADDRESS = ("address", "number", "slave", "group")
 
 
 def parse_devices(text: str) -> tuple[DeviceName, ...]:
-    """`KIND[:ADDRESS][+…]` of one line. Raises ValueError with what is wrong."""
-    names = tuple(_parse_device(part) for part in text.split("+"))
-    if len(names) > 1 and any(name.kind not in _ADDRESSES for name in names):
-        raise ValueError(f"only devices with addresses share a line: {', '.join(_ADDRESSES)}")
-    if len(set(names)) < len(names):
+    """`KIND[:ADDRESS][,OPTION[:VALUE]…][+…]` of one line. Raises ValueError with what is wrong."""
+    return checked(tuple(_parse_device(part) for part in text.split("+")))
+
+
+def checked(names: tuple[DeviceName, ...]) -> tuple[DeviceName, ...]:
+    """Devices that can share a line. Raises ValueError."""
+    if len(names) > 1 and any(not KINDS[name.kind].addresses for name in names):
+        shared = ", ".join(kind for kind in KINDS if KINDS[kind].addresses)
+        raise ValueError(f"only devices with addresses share a line: {shared}")
+    if len({str(name) for name in names}) < len(names):
         raise ValueError("two devices on a line have one address")
     return names
 
 
-def _parse_device(text: str) -> DeviceName:
-    kind, colon, digits = text.partition(":")
-    if kind not in SERIAL_DEVICES:
+def named(kind: str, address: int | None, options: Mapping[str, Option]) -> DeviceName:
+    """A device. Raises ValueError for an address or an option that it cannot have."""
+    if kind not in KINDS:
         raise ValueError(f"no device is called {kind!r}; there are {', '.join(SERIAL_DEVICES)}")
-    allowed, usual = _ADDRESSES.get(kind, (range(0), 0))
-    if not colon:
-        return DeviceName(kind, usual)
-    if not allowed:
+    known = KINDS[kind]
+    if address is None:
+        address = known.usual
+    elif not known.addresses:
         raise ValueError(f"{kind} has no address")
-    if not digits.isdecimal() or int(digits) not in allowed:
-        raise ValueError(f"{kind} has addresses {', '.join(map(str, allowed))}, not {digits!r}")
-    return DeviceName(kind, int(digits))
+    elif address not in known.addresses:
+        raise ValueError(f"{kind} has addresses {_words(known.addresses)}, not {address}")
+    for name, value in options.items():
+        wanted = known.options.get(name)
+        if wanted is None:
+            raise ValueError(f"{kind} has no option {name!r}; it has {', '.join(known.options) or 'none'}")
+        if type(value) is not wanted:
+            raise ValueError(f"{name} of {kind} is {_TYPE_WORDS[wanted]}, not {value!r}")
+    return DeviceName(kind, address, tuple(options.items()))
 
 
-def device_end(names: Sequence[DeviceName], service: ServiceBattery) -> DeviceEnd:
-    """The end of a line with these devices."""
-    ends = [_MAKERS[name.kind](service, name.address) for name in names]
-    return ends[0] if len(ends) == 1 else SharedLine(ends)
+def device_end(name: DeviceName, battery: ServiceBattery, place: str = "") -> DeviceEnd:
+    """The device's end of a line. place: what tells its serial number from others of that name."""
+    kind = KINDS[name.kind]
+    number = f"{zlib.crc32(f'{place}/{name}'.encode()):010d}"
+    firmware = kind.firmware(name.address, number)
+    options = {
+        option: value.encode("ascii", "replace")
+        if isinstance(value, str) and isinstance(getattr(firmware, option), bytes)
+        else value
+        for option, value in name.options
+    }
+    return kind.make(battery, replace(firmware, **options))
 
 
-def _readings(service: ServiceBattery) -> Callable[[], Readings]:
-    return lambda: of_board(service.bms)
+_TYPE_WORDS = {bool: "true or false", int: "an integer", float: "a number with a point", str: "a text"}
 
 
-_MAKERS: Mapping[str, Callable[[ServiceBattery, int], DeviceEnd]] = {
-    "jbd": lambda service, _: JbdLine(service.bms),
-    "vedirect": lambda service, _: VeDirectLine(service.solar),
-    "jk_nw": lambda service, _: JkNwLine(_readings(service)),
-    "jk_55aa": lambda service, address: Jk55aaLine(_readings(service), Jk55aaFirmware(address=address)),
-    "seplos_v2": lambda service, address: SeplosLine(_readings(service), SeplosFirmware(address=address)),
-    "pylontech": lambda service, address: PylontechLine(
-        [_readings(service)], PylontechFirmware(group=address >> 4, wide=(True,))
+def _parse_device(text: str) -> DeviceName:
+    head, *rest = text.split(",")
+    kind, colon, digits = head.partition(":")
+    if colon and not digits.isdecimal():
+        raise ValueError(f"{digits!r} is not an address")
+    options = {}
+    for one in rest:
+        name, has_value, value = one.partition(":")
+        wanted = KINDS[kind].options.get(name, str) if kind in KINDS else str
+        options[name] = _value(value, wanted) if has_value else True
+    return named(kind, int(digits) if colon else None, options)
+
+
+def _value(text: str, wanted: type) -> Option:
+    """As the option has it; what cannot be read so stays a text, which `named` refuses."""
+    if wanted is bool:
+        return {"true": True, "false": False}.get(text, text)
+    try:
+        return wanted(text)  # type: ignore[no-any-return]
+    except ValueError:
+        return text
+
+
+def _words(addresses: range) -> str:
+    if addresses.step == 1:
+        return f"{addresses[0]} to {addresses[-1]}"
+    return ", ".join(map(str, addresses))
+
+
+def _readings(battery: ServiceBattery) -> Callable[[], Readings]:
+    return lambda: of_board(battery.bms)
+
+
+def _meter(battery: ServiceBattery) -> MeterReadings:
+    """Of a meter between battery and loads: forward is into the battery."""
+    pack = battery.pack
+    power_w = pack.voltage_v * pack.current_a
+    return MeterReadings(pack.voltage_v, pack.current_a, power_w, pack.energy_in_wh, pack.energy_out_wh)
+
+
+def _meter_bank(battery: ServiceBattery, firmware: modbus.MeterFirmware) -> modbus.Bank:
+    """A meter that has the registers of a PZEM-017 and of an Acrel, and a serial number."""
+    readings, pack = of_board(battery.bms), battery.pack
+    return {
+        **modbus.pzem(readings, pack.energy_in_wh + pack.energy_out_wh),
+        **modbus.acrel(readings, pack.energy_in_wh, pack.energy_out_wh),
+        **modbus.text(modbus.SERIAL_NUMBER_AT, firmware.serial_number, modbus.SERIAL_NUMBER_REGISTERS),
+    }
+
+
+KINDS: Mapping[str, Kind] = {
+    "jbd": Kind(
+        lambda _, number: JbdFirmware(MODEL + b"-" + number[-6:].encode()),
+        lambda battery, firmware: JbdLine(battery.bms, firmware),
     ),
-    "ant_old": lambda service, _: AntOldLine(_readings(service)),
-    "ant_new": lambda service, _: AntNewLine(_readings(service)),
+    "vedirect": Kind(
+        lambda _, number: VeDirectFirmware(f"HQ{number[-9:]}"),
+        lambda battery, firmware: VeDirectLine(battery.solar, firmware),
+    ),
+    "jk_nw": Kind(
+        lambda _, number: JkNwFirmware(device_id=number[-8:].encode()),
+        lambda battery, firmware: JkNwLine(_readings(battery), firmware),
+    ),
+    "jk_55aa": Kind(
+        lambda address, number: Jk55aaFirmware(address=address, serial_number=number.encode()),
+        lambda battery, firmware: Jk55aaLine(_readings(battery), firmware),
+        range(16),
+        1,
+    ),
+    "seplos_v2": Kind(
+        lambda address, number: SeplosFirmware(address=address, maker=f"NEV {number}".encode().ljust(20)),
+        lambda battery, firmware: SeplosLine(_readings(battery), firmware),
+        range(16),
+    ),
+    "pylontech": Kind(
+        lambda address, number: PylontechFirmware(
+            group=address >> 4, wide=(True,), serial_numbers=(f"K{number}".encode(),)
+        ),
+        lambda battery, firmware: PylontechLine([_readings(battery)], firmware),
+        range(FIRST_MODULE, 0xF0, 16),  # of the first module of each group
+        FIRST_MODULE,
+    ),
+    "ant_old": Kind(
+        lambda _, _number: AntOldFirmware(),
+        lambda battery, firmware: AntOldLine(_readings(battery), firmware),
+    ),
+    "ant_new": Kind(
+        lambda _, number: AntNewFirmware(hardware=f"24AHA{number}".encode()),
+        lambda battery, firmware: AntNewLine(_readings(battery), firmware),
+    ),
+    "daly": Kind(
+        lambda address, number: DalyFirmware(number=address, code=f"DL{number}".encode()),
+        lambda battery, firmware: DalyLine(_readings(battery), firmware),
+        range(1, 17),
+        1,
+    ),
+    "daly_modbus": Kind(
+        lambda address, number: modbus.DalyModbusFirmware(address, b"K1.0", f"DL-K {number}".encode()),
+        lambda battery, firmware: modbus.ModbusLine(
+            lambda: modbus.daly(of_board(battery.bms), firmware), firmware.slave
+        ),
+        range(1, 248),
+        modbus.DALY_SLAVE,
+    ),
+    "dlt645": Kind(
+        lambda address, _: MeterFirmware(address=f"{address:012d}"),
+        lambda battery, firmware: MeterLine(lambda: _meter(battery), firmware),
+        range(10**12),
+        112233445566,
+    ),
+    "modbus": Kind(
+        lambda address, number: modbus.MeterFirmware(address, number.encode()),
+        lambda battery, firmware: modbus.ModbusLine(lambda: _meter_bank(battery, firmware), firmware.slave),
+        range(1, 248),
+        1,
+    ),
 }

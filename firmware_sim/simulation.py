@@ -17,11 +17,11 @@ from firmware_sim.ecus.charger import Charger, ChargerSpec
 from firmware_sim.ecus.service_battery import ServiceBattery
 from firmware_sim.faults.bus import BusFaults
 from firmware_sim.faults.plant import PlantFaults
-from firmware_sim.links.serial_line import DeviceEnd
+from firmware_sim.links.shared_line import Said
 from firmware_sim.plant.load import Vehicle
 from firmware_sim.plant.pack import Pack
 from firmware_sim.scenario import Charge, Drive, Phase, Scenario, Stand
-from firmware_sim.serial_devices import device_end, parse_devices
+from firmware_sim.serial_scenario import SimulatedLine, line_spec
 from firmware_sim.wire.bms_messages import bms_messages
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast, Frame
 from firmware_sim.wire.charger_messages import charger_messages
@@ -81,8 +81,13 @@ class Simulation:
         self.bms = Bms(self.pack)
         self.charger = Charger(ChargerSpec(), scenario.pack.ambient_c)
         self.service = ServiceBattery(scenario.service, seed)
+        self.batteries = {
+            name: ServiceBattery(spec, seed + n)
+            for n, (name, spec) in enumerate(scenario.batteries.items(), 1)
+        }
         self.now_ns = 0  # the end of the present tick
         self._scenario = scenario
+        self._seed = seed
         self._observe = observe
         self._vehicle = Vehicle(seed)
         self._broadcast = Broadcast({**bms_messages(self.bms), **charger_messages(self.charger)})
@@ -93,9 +98,17 @@ class Simulation:
         self._service_soc_start_pct = self.service.pack.soc_pct
         self._charger_peak_w = self._charger_peak_a = 0.0
 
-    def serial_device(self, name: str) -> DeviceEnd:
-        """What can be asked or listened to on a serial port: `KIND[:ADDRESS][+…]`. May raise ValueError."""
-        return device_end(parse_devices(name), self.service)
+    def serial_line(self, name: str, said: Callable[[Said], None] = lambda _: None) -> SimulatedLine:
+        """A line of the scenario by its name, or `KIND[:ADDRESS][,OPTION[:VALUE]…][+…]`.
+
+        said: is called with each message that a device makes. Raises ValueError if there is no such line.
+        """
+        scenario = self._scenario
+        return SimulatedLine(line_spec(name, scenario.lines), self.battery, scenario.faults, self._seed, said)
+
+    def battery(self, name: str) -> ServiceBattery:
+        """The battery of that name; empty: the service battery."""
+        return self.batteries[name] if name else self.service
 
     def frames(self) -> Iterator[Frame]:
         """All frames, at ns from the simulation's start."""
@@ -153,6 +166,8 @@ class Simulation:
         self._charger_peak_w = max(self._charger_peak_w, self.charger.power_w)
         self._charger_peak_a = max(self._charger_peak_a, self.charger.current_a)
         self.service.tick(TICK_S)
+        for battery in self.batteries.values():
+            battery.tick(TICK_S)
         end_ns = self.now_ns + _TICK_NS
         self.now_ns = end_ns if self._duration_ns is None else min(end_ns, self._duration_ns)
         if self._observe is not None:

@@ -10,6 +10,7 @@ BUS = "can"  # the whole bus, as the name of what a fault is on
 SERIAL_DEVICES = (
     *("jbd", "vedirect"),
     *("jk_nw", "jk_55aa", "seplos_v2", "pylontech", "ant_old", "ant_new"),
+    *("daly", "daly_modbus", "dlt645", "modbus"),
 )
 
 _NS_PER_S = 1_000_000_000
@@ -96,7 +97,8 @@ class ChargerFault:
 PlantFault = CellImbalance | WeakCell | OverTemperature | SensorLoss | InsulationFault | ChargerFault
 
 
-# --- on a bus or a line; `on`: "can", a message, a node ("BMS", "CHG"), or a serial device
+# --- on a bus or a line; `on`: "can", a message, a node ("BMS", "CHG"), or what is on serial lines: all
+# devices of a kind ("daly"), one of them ("daly:2"), or the line itself by its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class Garbage:
 
 @dataclass(frozen=True, slots=True)
 class LostBytes:
-    """A share of the bytes is lost on the line."""
+    """A share of the bytes that a device says is lost; on a line, of those that it hears as well."""
 
     window: Window
     on: str
@@ -173,6 +175,45 @@ class HexMessages:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """Another one talks at the same time as a device, in a share of its messages."""
+
+    window: Window
+    on: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class LateAnswers:
+    """A share of a device's answers comes late: by so many seconds, whatever the time scale is."""
+
+    window: Window
+    on: str
+    share: float
+    late_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SwappedPorts:
+    """The adapters of two lines are swapped: each port leads to the other's devices."""
+
+    window: Window
+    on: str
+    other: str
+
+
 BusFault = CounterError | ChecksumError | BusOff | Silence | Garbage
-LineFault = ChecksumError | Silence | Garbage | LostBytes | Unplug | ErrorReply | HexMessages
+LineFault = (
+    ChecksumError
+    | Silence
+    | Garbage
+    | LostBytes
+    | Unplug
+    | ErrorReply
+    | HexMessages
+    | Collision
+    | LateAnswers
+    | SwappedPorts
+)
 Fault = PlantFault | BusFault | LineFault

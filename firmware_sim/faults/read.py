@@ -1,10 +1,10 @@
 """Reads the [[fault]] tables of a scenario.
 
 Promises: any fault in the file is one ConfigError that names the key. The target of a fault must exist: a
-message of vehicle.dbc, one of its nodes, or a serial device.
+message of vehicle.dbc, one of its nodes, a kind of serial device, or a line of the scenario.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 
 from firmware_sim.faults.kinds import (
@@ -14,16 +14,19 @@ from firmware_sim.faults.kinds import (
     CellImbalance,
     ChargerFault,
     ChecksumError,
+    Collision,
     CounterError,
     ErrorReply,
     Fault,
     Garbage,
     HexMessages,
     InsulationFault,
+    LateAnswers,
     LostBytes,
     OverTemperature,
     SensorLoss,
     Silence,
+    SwappedPorts,
     Unplug,
     WeakCell,
     Window,
@@ -38,9 +41,9 @@ _WEEK_S = 7.0 * 86_400.0
 _CELLS, _MODULES, _JBD_SENSORS = 96, 12, 2
 
 
-def read_fault(table: TomlTable) -> Fault:
-    """One [[fault]]. Raises ConfigError."""
-    kind = table.take_text("do", one_of=tuple(_READERS))
+def read_fault(table: TomlTable, lines: Collection[str] = ()) -> Fault:
+    """One [[fault]]; lines: names of serial lines that it may be on. Raises ConfigError."""
+    kind = table.take_text("do", one_of=FAULT_KINDS)
     at_s = table.take_number("at_s", 0.0, least=0.0, most=_WEEK_S)
     if kind in _LASTING:
         duration_s = table.take_number("duration_s", _WEEK_S, above=0.0, most=_WEEK_S)
@@ -50,7 +53,7 @@ def read_fault(table: TomlTable) -> Fault:
         window = Window(at_s, duration_s, every_s)
     else:
         window = Window(at_s, _WEEK_S)
-    fault = _READERS[kind](table, window)
+    fault = _READERS[kind](table, window) if kind in _READERS else _ON_LINES[kind](table, window, lines)
     table.close()
     return fault
 
@@ -107,13 +110,21 @@ def _insulation(table: TomlTable, window: Window) -> Fault:
     return InsulationFault(window, table.take_number("resistance_kohm", above=0.0, most=65_535.0))
 
 
-def _checksum_error(table: TomlTable, window: Window) -> Fault:
-    return ChecksumError(window, _on(table, (*_counted_messages(), *SERIAL_DEVICES)), _share(table, 1.0))
+def _on_line(table: TomlTable, lines: Collection[str], *others: str) -> str:
+    """A kind of serial device, a device of an address, or a line; or one of `others`."""
+    on = table.take_text("on")
+    kind, colon, digits = on.partition(":")
+    if on in (*others, *lines) or (kind in SERIAL_DEVICES and (not colon or digits.isdecimal())):
+        return on
+    choice = ", ".join((*others, *SERIAL_DEVICES, *lines))
+    raise table.wrong("on", f"must be one of {choice}, not {on!r}", "a device has KIND:ADDRESS")
 
 
-def _garbage(table: TomlTable, window: Window) -> Fault:
-    on = _on(table, (BUS, *SERIAL_DEVICES))
-    return Garbage(window, on, table.take_number("per_s", above=0.0, most=1000.0))
+def _swapped(table: TomlTable, window: Window, lines: Collection[str]) -> Fault:
+    names = tuple(lines)
+    if len(names) < 2:
+        raise table.wrong("do", "swapped-ports needs two lines", "a [[serial]] each")
+    return SwappedPorts(window, _on(table, names), table.take_text("other", one_of=names))
 
 
 _READERS: Mapping[str, Callable[[TomlTable, Window], Fault]] = {
@@ -125,14 +136,29 @@ _READERS: Mapping[str, Callable[[TomlTable, Window], Fault]] = {
     "charger-fault": lambda _table, window: ChargerFault(window, cooling_only=False),
     "charger-cooling": lambda _table, window: ChargerFault(window, cooling_only=True),
     "counter-error": lambda table, window: CounterError(window, _on(table, _counted_messages())),
-    "checksum-error": _checksum_error,
     "bus-off": lambda _table, window: BusOff(window),
-    "silence": lambda table, window: Silence(window, _on(table, (*NODES, *_messages(), *SERIAL_DEVICES))),
-    "garbage": _garbage,
-    "lost-bytes": lambda table, window: LostBytes(window, _on(table, SERIAL_DEVICES), _share(table)),
-    "unplug": lambda table, window: Unplug(window, _on(table, SERIAL_DEVICES)),
     "error-reply": lambda table, window: ErrorReply(window, _share(table, 1.0)),
     "hex-message": lambda table, window: HexMessages(window, _share(table, 1.0)),
 }
-FAULT_KINDS = tuple(_READERS)  # as `do` names them
-_LASTING = frozenset(_READERS) - {"cell-imbalance", "weak-cell"}
+_Lines = Collection[str]
+_ON_LINES: Mapping[str, Callable[[TomlTable, Window, _Lines], Fault]] = {
+    "checksum-error": lambda table, window, lines: ChecksumError(
+        window, _on_line(table, lines, *_counted_messages()), _share(table, 1.0)
+    ),
+    "silence": lambda table, window, lines: Silence(window, _on_line(table, lines, *NODES, *_messages())),
+    "garbage": lambda table, window, lines: Garbage(
+        window, _on_line(table, lines, BUS), table.take_number("per_s", above=0.0, most=1000.0)
+    ),
+    "lost-bytes": lambda table, window, lines: LostBytes(window, _on_line(table, lines), _share(table)),
+    "collision": lambda table, window, lines: Collision(window, _on_line(table, lines), _share(table)),
+    "late-answer": lambda table, window, lines: LateAnswers(
+        window,
+        _on_line(table, lines),
+        _share(table, 1.0),
+        table.take_number("late_s", above=0.0, most=60.0),
+    ),
+    "unplug": lambda table, window, lines: Unplug(window, _on_line(table, lines)),
+    "swapped-ports": _swapped,
+}
+FAULT_KINDS = (*_READERS, *_ON_LINES)  # as `do` names them
+_LASTING = frozenset(FAULT_KINDS) - {"cell-imbalance", "weak-cell"}

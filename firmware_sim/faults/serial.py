@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator
 
 from firmware_sim.faults.kinds import (
     ChecksumError,
+    Collision,
     ErrorReply,
     Fault,
     Garbage,
     HexMessages,
+    LateAnswers,
     LostBytes,
     Silence,
+    SwappedPorts,
     Unplug,
 )
 from firmware_sim.wire.jbd import STATUS_ERROR, reply
@@ -25,23 +28,23 @@ _TEMPERATURE = bytes.fromhex("DBED00")
 _NOISE_BYTES = (1, 24)
 # Where a byte of the check is in a message: from its end, and of a JK's frame, after which an acknowledgement
 # comes, from its beginning.
-_CHECK_AT = {"jbd": -2, "seplos_v2": -2, "pylontech": -2, "ant_new": -3, "jk_55aa": 299}
+_CHECK_AT = {"jbd": -2, "seplos_v2": -2, "pylontech": -2, "ant_new": -3, "jk_55aa": 299, "dlt645": -2}
 
 
 class SerialFaults:
-    """The faults on one line."""
+    """The faults on one device."""
 
-    def __init__(self, name: str, faults: Iterable[Fault], seed: int) -> None:
-        """Prepare the faults of a line, `KIND[:ADDRESS][+…]`; those on other devices are left out."""
-        kinds = [part.partition(":")[0] for part in name.split("+")]
-        self._check_at = _CHECK_AT.get(kinds[0], -1)
-        self._faults = [fault for fault in faults if any(_concerns(fault, kind) for kind in kinds)]
-        self._draw = random.Random(f"{seed}/{name}")
-        self._noise_ns = 0  # noise has been made until then
-
-    def unplugged(self, now_ns: int) -> bool:
-        """Whether the port is away."""
-        return any(isinstance(fault, Unplug) and fault.window.active(now_ns) for fault in self._faults)
+    def __init__(self, name: str, faults: Iterable[Fault], seed: int, *, line: str = "") -> None:
+        """Prepare the faults of a device, `KIND[:ADDRESS]`, on the line of that name; others are left out."""
+        kind = name.partition(":")[0]
+        self._check_at = _CHECK_AT.get(kind, -1)
+        self._faults = [
+            fault
+            for fault in faults
+            if _concerns(fault, {name, kind, line})
+            and not (isinstance(fault, LostBytes) and fault.on == line)
+        ]
+        self._draw = random.Random(f"{seed}/{line}/{name}" if line else f"{seed}/{name}")
 
     def spoil(self, message: bytes, now_ns: int) -> bytes:
         """What is left of a message of the device; empty: nothing."""
@@ -50,16 +53,16 @@ class SerialFaults:
                 message = self._spoil(message, fault)
         return message
 
-    def noise(self, now_ns: int) -> Iterator[bytes]:
-        """Bytes that nobody meant to send, since the last call."""
-        passed_s = (now_ns - self._noise_ns) / _NS_PER_S
-        self._noise_ns = max(now_ns, self._noise_ns)
-        for fault in self._faults:
-            if isinstance(fault, Garbage) and fault.window.active(now_ns) and passed_s > 0.0:
-                count = fault.per_s * passed_s
-                whole = int(count) + (self._draw.random() < count % 1.0)
-                for _ in range(whole):
-                    yield self._draw.randbytes(self._draw.randint(*_NOISE_BYTES))
+    def late_ns(self, now_ns: int) -> int:
+        """By how much the next answer of the device is late."""
+        late_s = sum(
+            fault.late_s
+            for fault in self._faults
+            if isinstance(fault, LateAnswers)
+            and fault.window.active(now_ns)
+            and self._draw.random() < fault.share
+        )
+        return round(late_s * _NS_PER_S)
 
     def _spoil(self, message: bytes, fault: Fault) -> bytes:
         match fault:
@@ -77,6 +80,10 @@ class SerialFaults:
                 )  # never before the checksum
                 value = self._draw.randrange(2000, 4000).to_bytes(2, "little")
                 return message[:at] + hex_message(_ASYNCHRONOUS, _TEMPERATURE + value) + message[at:]
+            case Collision(share=share) if message and self._draw.random() < share:
+                first = self._draw.randrange(len(message))
+                other = self._draw.randbytes(self._draw.randint(1, len(message) - first))
+                return message[:first] + other + message[first + len(other) :]
             case _:
                 return message
 
@@ -87,13 +94,63 @@ class SerialFaults:
         return message[:at] + bytes((wrong,)) + message[at + 1 :]
 
 
-def _concerns(fault: Fault, name: str) -> bool:
+class LineFaults:
+    """The faults on a line: those on itself, and those on the port of any of its devices."""
+
+    def __init__(self, name: str, devices: Iterable[str], faults: Iterable[Fault], seed: int) -> None:
+        """name: of the line; devices: `KIND[:ADDRESS]` of each."""
+        self._name = name
+        names = {name, *devices, *(device.partition(":")[0] for device in devices)}
+        self._faults = [fault for fault in faults if _concerns(fault, names)]
+        self._draw = random.Random(f"{seed}/{name}")
+        self._noise_ns = 0  # noise has been made until then
+
+    def unplugged(self, now_ns: int) -> bool:
+        """Whether the port is away."""
+        return any(isinstance(fault, Unplug) and fault.window.active(now_ns) for fault in self._faults)
+
+    def lose(self, data: bytes, now_ns: int) -> bytes:
+        """What is left of bytes on the line, whoever sends them."""
+        for fault in self._faults:
+            if isinstance(fault, LostBytes) and fault.on == self._name and fault.window.active(now_ns):
+                data = bytes(byte for byte in data if self._draw.random() >= fault.share)
+        return data
+
+    def swapped_with(self, now_ns: int) -> str:
+        """Return the line whose port this one has now; empty: its own."""
+        for fault in self._faults:
+            if isinstance(fault, SwappedPorts) and fault.on == self._name and fault.window.active(now_ns):
+                return fault.other
+        return ""
+
+    def noise(self, now_ns: int) -> Iterator[bytes]:
+        """Bytes that nobody meant to send, since the last call."""
+        passed_s = (now_ns - self._noise_ns) / _NS_PER_S
+        self._noise_ns = max(now_ns, self._noise_ns)
+        for fault in self._faults:
+            if isinstance(fault, Garbage) and fault.window.active(now_ns) and passed_s > 0.0:
+                count = fault.per_s * passed_s
+                whole = int(count) + (self._draw.random() < count % 1.0)
+                for _ in range(whole):
+                    yield self._draw.randbytes(self._draw.randint(*_NOISE_BYTES))
+
+
+def _concerns(fault: Fault, names: set[str]) -> bool:
     match fault:
         case ErrorReply():
-            return name == "jbd"
+            return "jbd" in names
         case HexMessages():
-            return name == "vedirect"
-        case ChecksumError() | Silence() | Garbage() | LostBytes() | Unplug():
-            return fault.on == name
+            return "vedirect" in names
+        case (
+            ChecksumError()
+            | Silence()
+            | Garbage()
+            | LostBytes()
+            | Unplug()
+            | Collision()
+            | LateAnswers()
+            | SwappedPorts()
+        ):
+            return fault.on in names
         case _:
             return False

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from math import inf
 
-from firmware_sim.faults.serial import SerialFaults
+from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLine, SerialLines
+from firmware_sim.links.shared_line import Attached, SharedLine
 from telemetry.logs.captures import CapturedBytes
 
 _NAP_S = 0.02
@@ -111,7 +112,8 @@ def play_recorded(
     def now_ns() -> int:
         return -1 if heard_s is None else round((time.monotonic() - heard_s) * scale * _NS_PER_S)
 
-    lines = SerialLines([SerialLine("capture", device, port, SerialFaults("capture", (), 0))], now_ns)
+    line = SharedLine([Attached("capture", device, SerialFaults("capture", (), 0))])
+    lines = SerialLines([SerialLine("capture", line, port, LineFaults("", (), (), 0))], now_ns)
     with closing(lines):
         lines.open()
         while not stopped() and time.monotonic() - began_s < duration_s and not device.is_over:

@@ -1,92 +1,140 @@
-"""Serial devices on ports: what comes goes to the device, what it says goes out, as the faults leave it.
+"""Serial lines on ports: what comes goes to the devices, what they say goes out, as the faults leave it.
 
 Promises:
 
 - `attend` never waits.
-- Messages leave in the order in which the device made them.
+- Messages leave in the order in which they are on the line.
 - `sent` counts what went out whole and unspoiled to an open port, so that a reader can be compared with it.
 """
 
+import math
 import select
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from firmware_sim.faults.serial import SerialFaults
-from firmware_sim.links.pty import PtyPort
+from firmware_sim.faults.serial import LineFaults
+from firmware_sim.links.shared_line import Piece, Said, SharedLine
 
 _LEAST_WAIT_S = 0.001  # poll counts in milliseconds
 _DRAIN_NAP_S, _DRAIN_NAPS = 0.01, 200
+_NS_PER_S = 1_000_000_000
 _DRAIN_QUIET_NAPS = 10  # what was written just now is not counted at once
 
 
-class DeviceEnd(Protocol):
-    """A device's end of a line, without the line."""
+class Port(Protocol):
+    """A port as its devices see it; see `PtyPort`."""
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """What it answers, message by message."""
-        ...
+    @property
+    def plugged(self) -> bool: ...
 
-    def due(self, until_ns: int) -> list[bytes]:
-        """What it says by itself before this simulated time, and did not yet."""
-        ...
+    def plug_in(self) -> None: ...
 
-    def forget(self) -> None:
-        """Forget half a request: the line was broken."""
-        ...
+    def unplug(self) -> None: ...
+
+    def fileno(self) -> int | None: ...
+
+    def read(self) -> bytes: ...
+
+    def write(self, data: bytes) -> bool: ...
+
+    def unread_bytes(self) -> int: ...
 
 
 class SerialLine:
-    """One device on one port."""
+    """The devices of one line on one port. faults: of the line itself.
 
-    def __init__(self, name: str, device: DeviceEnd, port: PtyPort, faults: SerialFaults) -> None:
+    ended: is called with each message that has arrived, or of which nothing is on its way any more.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        line: SharedLine,
+        port: Port,
+        faults: LineFaults,
+        ended: Callable[[Said], None] = lambda _: None,
+    ) -> None:
         self.name = name
+        self.line = line
         self.port = port
-        self.sent = 0
-        self.spoiled = 0
-        self.unheard = 0
-        self._device = device
-        self._faults = faults
+        self.faults = faults
+        self._ended = ended
+        self._counts: dict[str, Counter[str]] = {device.name: Counter() for device in line.devices}
 
-    def attend(self, now_ns: int) -> None:
-        """Do what is due at this simulated time. Raises UnavailableError when the link cannot be made."""
-        if self._faults.unplugged(now_ns):
-            self.port.unplug()
-            self._device.forget()
+    def attend(self, now_ns: int, line_ns: int | None = None) -> None:
+        """Do what is due at this simulated time; line_ns: the time of the line's bytes, by default the same.
+
+        Raises UnavailableError when the link cannot be made.
+        """
+        line_ns = now_ns if line_ns is None else line_ns
+        if self.faults.unplugged(now_ns):
+            self.pull_out()
         elif not self.port.plugged:
             self.port.plug_in()
-        answers = self._device.feed(self.port.read())
-        for message in (*answers, *self._device.due(now_ns)):
-            self._say(message, now_ns)
-        for noise in self._faults.noise(now_ns):
-            self.port.write(noise)
+        if asked := self.port.read():
+            self.line.hear(self.faults.lose(asked, now_ns), line_ns, now_ns)
+        self.line.talk(line_ns, now_ns)
+        for noise in self.faults.noise(now_ns):
+            self.line.disturb(noise, line_ns)
+        for piece in self.line.arrived(line_ns):
+            self._bring(piece, now_ns)
 
-    def counts(self) -> dict[str, int]:
-        """For a report."""
-        return {"sent": self.sent, "spoiled": self.spoiled, "unheard": self.unheard}
+    def counts(self) -> dict[str, Any]:
+        """For a report: of all devices, and of each where there are several."""
+        counts: dict[str, Any] = _in_words(sum(self._counts.values(), Counter()))
+        if len(self._counts) > 1:
+            counts["devices"] = {name: _in_words(found) for name, found in self._counts.items()}
+        return counts
+
+    def wait_s(self, line_ns: int) -> float | None:
+        """How long until a byte arrives; None: none is on its way."""
+        next_ns = self.line.next_ns
+        return None if next_ns is None else max(next_ns - line_ns, 0) / _NS_PER_S
 
     def close(self) -> None:
         """Take the port away."""
         self.port.unplug()
 
-    def _say(self, message: bytes, now_ns: int) -> None:
-        said = self._faults.spoil(message, now_ns)
-        heard = self.port.write(said)
-        if not heard:
-            self.unheard += 1
-        elif said == message:
-            self.sent += 1
-        else:
-            self.spoiled += 1
+    def pull_out(self) -> None:
+        """Pull the adapter out."""
+        if self.port.plugged:
+            self.port.unplug()
+            self.line.cut()
+
+    def _bring(self, piece: Piece, now_ns: int) -> None:
+        """To the port, without what is lost on the line."""
+        said, data = piece.said, self.faults.lose(piece.data, now_ns)
+        is_heard = self.port.write(data)
+        if said is None:
+            return
+        said.is_heard &= is_heard
+        said.is_whole &= data == piece.data
+        if piece.is_last:
+            found = "unheard" if not said.is_heard else "sent" if said.is_whole else "spoiled"
+            self._counts[said.device][found] += 1
+            self._ended(said)
+
+
+def _in_words(found: Counter[str]) -> dict[str, int]:
+    return {name: found[name] for name in ("sent", "spoiled", "unheard")}
 
 
 class SerialLines:
     """All lines of a simulation, attended while its player waits."""
 
-    def __init__(self, lines: Sequence[SerialLine], now_ns: Callable[[], int]) -> None:
-        """now_ns: the simulated time."""
+    def __init__(
+        self,
+        lines: Sequence[SerialLine],
+        now_ns: Callable[[], int],
+        line_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """now_ns: the simulated time. line_ns: the time that bytes and answers take, of this machine."""
         self._lines = lines
         self._now_ns = now_ns
+        self._line_ns = line_ns
+        self._ports = {line.name: line.port for line in lines}
 
     def open(self) -> None:
         """Make the ports. Raises UnavailableError, and then removes those it has made."""
@@ -99,12 +147,29 @@ class SerialLines:
 
     def attend(self) -> None:
         """Serve all lines once."""
-        now_ns = self._now_ns()
+        now_ns, line_ns = self._now_ns(), self._line_ns()
+        self._swap(now_ns)
         for line in self._lines:
-            line.attend(now_ns)
+            line.attend(now_ns, line_ns)
+
+    def _swap(self, now_ns: int) -> None:
+        """Let each port lead to the devices that it leads to at this time."""
+        ports = dict(self._ports)
+        for line in self._lines:
+            other = line.faults.swapped_with(now_ns)
+            if other in ports:
+                ports[line.name], ports[other] = ports[other], ports[line.name]
+        moved = [line for line in self._lines if line.port is not ports[line.name]]
+        for line in moved:
+            line.pull_out()
+        for line in moved:
+            line.port = ports[line.name]
 
     def wait(self, seconds: float) -> None:
-        """Sleep at most this long. Wake up, and serve, when a byte comes."""
+        """Sleep at most this long. Wake up, and serve, when a byte comes or is due."""
+        line_ns = self._line_ns()
+        waits = [wait_s for line in self._lines if (wait_s := line.wait_s(line_ns)) is not None]
+        seconds = min([seconds, *waits])
         ports = [descriptor for line in self._lines if (descriptor := line.port.fileno()) is not None]
         if not ports or seconds < _LEAST_WAIT_S:
             time.sleep(seconds)
@@ -112,7 +177,7 @@ class SerialLines:
             poll = select.poll()
             for descriptor in ports:
                 poll.register(descriptor, select.POLLIN)
-            poll.poll(1000.0 * seconds)
+            poll.poll(math.ceil(1000.0 * seconds))
         self.attend()
 
     def drain(self) -> None:
@@ -124,8 +189,8 @@ class SerialLines:
             if quiet == _DRAIN_QUIET_NAPS:
                 return
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """For a report, by device."""
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """For a report, by line."""
         return {line.name: line.counts() for line in self._lines}
 
     def close(self) -> None:

@@ -16,12 +16,13 @@ FRAME_BYTES = 13
 FIRST_MASTER = 0x40
 PACK, CELL_SPREAD, TEMPERATURE_SPREAD, SWITCHES, STATUS = 0x90, 0x91, 0x92, 0x93, 0x94
 CELLS, TEMPERATURES, BALANCE, ALARMS = 0x95, 0x96, 0x97, 0x98
-RATED = 0x50
+RATED, CODE = 0x50, 0x57
 
 _ALL_FRAMES = 16
 _ZERO_CURRENT = 30000
 _ZERO_C = 40
 _CELLS_A_FRAME, _SENSORS_A_FRAME = 3, 7
+_CODE_FRAMES, _LETTERS_A_FRAME = 5, 7
 # Byte and bit of the second level of each alarm; the first level is the bit before.
 _ALARMS = {
     "cell_overvoltage": (0, 1),
@@ -45,6 +46,7 @@ class DalyFirmware:
     sends_all_frames: bool = False
     first_frame: int = 1
     inverts_current: bool = False
+    code: bytes = b""  # of the battery; empty: it has none, and says nothing of it
 
 
 def frame(address: int, id: int, data: bytes) -> bytes:
@@ -140,6 +142,12 @@ def answers(id: int, readings: Readings, firmware: DalyFirmware) -> list[bytes]:
         return _frames([be(volts, 0.001) for volts in readings.cells_v], _CELLS_A_FRAME, firmware)
     if id == TEMPERATURES:
         return _frames([_celsius(c) for c in _sensors(readings)], _SENSORS_A_FRAME, firmware)
+    if id == CODE and firmware.code:
+        letters = firmware.code.ljust(_CODE_FRAMES * _LETTERS_A_FRAME, b"\0")
+        return [
+            bytes((n + firmware.first_frame,)) + letters[n * _LETTERS_A_FRAME : (n + 1) * _LETTERS_A_FRAME]
+            for n in range(_CODE_FRAMES)
+        ]
     return [single[id]()] if id in single else []
 
 

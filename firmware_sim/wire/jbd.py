@@ -10,6 +10,7 @@ Layout: the vendor's "General Protocol V4".
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from firmware_sim.ecus.jbd import JbdBms
 
@@ -74,11 +75,6 @@ def cell_voltages(bms: JbdBms) -> bytes:
     return b"".join(_unsigned(voltage, 0.001).to_bytes(2, "big") for voltage in bms.cell_voltages_v)
 
 
-def hardware(bms: JbdBms) -> bytes:  # noqa: ARG001  # as the other registers'
-    """The data of register 0x05."""
-    return MODEL
-
-
 def trips(bms: JbdBms) -> bytes:
     """The data of register 0xAA: how often each protection has acted."""
     return b"".join(min(bms.trips[bit], 0xFFFF).to_bytes(2, "big") for bit in _COUNTED_BITS)
@@ -87,16 +83,23 @@ def trips(bms: JbdBms) -> bytes:
 _REGISTERS: Mapping[int, Callable[[JbdBms], bytes]] = {
     BASIC_INFO: basic_info,
     CELL_VOLTAGES: cell_voltages,
-    HARDWARE: hardware,
     TRIPS: trips,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class JbdFirmware:
+    """How one board differs from others. model: the data of register 0x05."""
+
+    model: bytes = MODEL
 
 
 class JbdLine:
     """The board's end of the line. Feed it what the master sends; it gives back what the board answers."""
 
-    def __init__(self, bms: JbdBms) -> None:
+    def __init__(self, bms: JbdBms, firmware: JbdFirmware | None = None) -> None:
         self._bms = bms
+        self._firmware = firmware or JbdFirmware()
         self._received = b""
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -105,11 +108,15 @@ class JbdLine:
         replies = []
         while (found := self._next_request()) is not None:
             command, register = found
-            known = _REGISTERS.get(register) if command == READ else None
-            replies.append(
-                reply(register, b"", STATUS_ERROR) if known is None else reply(register, known(self._bms))
-            )
+            said = self._data(register) if command == READ else None
+            replies.append(reply(register, b"", STATUS_ERROR) if said is None else reply(register, said))
         return replies
+
+    def _data(self, register: int) -> bytes | None:
+        if register == HARDWARE:
+            return self._firmware.model
+        known = _REGISTERS.get(register)
+        return None if known is None else known(self._bms)
 
     def forget(self) -> None:
         """Drop a request that is not whole: the line was broken."""

@@ -5,20 +5,41 @@ there. Layout: "MODBUS Application Protocol" V1.1b3; the banks as their makers' 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire.asked import AskedLine
 from firmware_sim.wire.crc16 import crc16_modbus
 from firmware_sim.wire.daly import alarm_bytes
-from firmware_sim.wire.numbers import unsigned
+from firmware_sim.wire.numbers import signed, unsigned
 
 HOLDING, INPUT = 3, 4
 NO_SUCH_REGISTER = 2
 DALY_SLAVE = 0xD2
 
+SERIAL_NUMBER_AT, SERIAL_NUMBER_REGISTERS = 0x100, 8  # holding registers of a simulated meter
+
 Bank = Mapping[tuple[int, int], int]  # function and address of a register: its 16 bits
 
 _REQUEST_BYTES = 8
+_DALY_FIRMWARE_AT, _DALY_TEXT_REGISTERS = 0xA9, 16
+
+
+@dataclass(frozen=True, slots=True)
+class DalyModbusFirmware:
+    """How one board differs from others. Without versions it refuses the request for them."""
+
+    slave: int = DALY_SLAVE
+    firmware: bytes = b""
+    hardware: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFirmware:
+    """How one meter differs from others. serial_number: 16 letters; empty: it has none."""
+
+    slave: int = 1
+    serial_number: bytes = b""
 
 
 def with_crc(body: bytes) -> bytes:
@@ -37,7 +58,13 @@ def reply(slave: int, function: int, registers: Sequence[int]) -> bytes:
     return with_crc(bytes((slave, function, len(data))) + data)
 
 
-def daly(readings: Readings) -> Bank:
+def text(first: int, letters: bytes, count: int) -> Bank:
+    """Letters in `count` holding registers."""
+    padded = letters.ljust(2 * count, b"\0")
+    return {(HOLDING, first + n): int.from_bytes(padded[2 * n : 2 * n + 2], "big") for n in range(count)}
+
+
+def daly(readings: Readings, firmware: DalyModbusFirmware | None = None) -> Bank:
     """The bank of a Daly board of a newer generation."""
     sensors = [readings.ambient_c if c is None else c for c in readings.sensors_c]
     registers = [0] * 80
@@ -66,8 +93,15 @@ def daly(readings: Readings) -> Bank:
     for number in range(4):
         registers[0x3A + number] = int.from_bytes(alarms[2 * number : 2 * number + 2], "big")
     registers[0x42] = unsigned(readings.switch_c + 40)
-    bank = {(HOLDING, address): value for address, value in enumerate(registers)}
-    return bank | {(HOLDING, 0x80): unsigned(readings.nominal_ah, 0.1)}
+    bank: dict[tuple[int, int], int] = {(HOLDING, address): value for address, value in enumerate(registers)}
+    bank[HOLDING, 0x80] = unsigned(readings.nominal_ah, 0.1)
+    if firmware is None or not firmware.hardware:
+        return bank
+    return {
+        **bank,
+        **text(_DALY_FIRMWARE_AT, firmware.firmware, _DALY_TEXT_REGISTERS),
+        **text(_DALY_FIRMWARE_AT + _DALY_TEXT_REGISTERS, firmware.hardware, _DALY_TEXT_REGISTERS),
+    }
 
 
 def pzem(readings: Readings, energy_wh: float = 0.0) -> Bank:
@@ -80,6 +114,18 @@ def pzem(readings: Readings, energy_wh: float = 0.0) -> Bank:
         *(0, 0),
     )
     return {(INPUT, address): value for address, value in enumerate(registers)}
+
+
+def acrel(readings: Readings, forward_wh: float = 0.0, reverse_wh: float = 0.0) -> Bank:
+    """The bank of an Acrel DJSF1352-RN in the pack's line; its decimal points stand still."""
+    forward, reverse = unsigned(forward_wh, 1.0, 4), unsigned(reverse_wh, 1.0, 4)
+    registers = [0] * 20
+    registers[0], registers[1] = unsigned(readings.voltage_v, 0.01), 1  # V = raw * 10 ** (1 - 3)
+    registers[2], registers[3] = signed(readings.current_a, 0.01) & 0xFFFF, 1
+    registers[5] = signed(readings.ambient_c) & 0xFFFF
+    registers[8], registers[9] = signed(readings.power_w) & 0xFFFF, 3
+    registers[12:16] = forward >> 16, forward & 0xFFFF, reverse >> 16, reverse & 0xFFFF
+    return {(HOLDING, address): value for address, value in enumerate(registers)}
 
 
 class ModbusLine(AskedLine):

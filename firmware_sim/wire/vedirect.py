@@ -10,6 +10,8 @@ Promises:
 Layout: Victron's "VE.Direct Protocol" and "BlueSolar HEX protocol".
 """
 
+from dataclasses import dataclass
+
 from firmware_sim.ecus.charger import FaultCode, Phase
 from firmware_sim.ecus.solar import SolarCharger
 from firmware_sim.wire.numbers import le, sle
@@ -18,7 +20,6 @@ BLOCK_EVERY_NS = 1_000_000_000
 
 _PRODUCT_ID = "0xA058"  # SmartSolar MPPT 150|35
 _FIRMWARE = "164"
-_SERIAL_NUMBER = "HQ2409NEV01"
 _STATES = {
     Phase.IDLE: 0,
     Phase.STARTING: 245,
@@ -47,14 +48,22 @@ _GET_BYTES = 4  # register, flags, check
 _LONGEST_REQUEST = 128
 
 
+@dataclass(frozen=True, slots=True)
+class VeDirectFirmware:
+    """How one charger differs from others."""
+
+    serial_number: str = "HQ2409NEV01"
+
+
 def checksum(block: bytes) -> int:
     """The byte that brings the sum to 0 modulo 256."""
     return -sum(block) & 0xFF
 
 
-def text_block(solar: SolarCharger) -> bytes:
+def text_block(solar: SolarCharger, firmware: VeDirectFirmware | None = None) -> bytes:
     """One block, from the CR before its first label through its checksum."""
-    body = b"".join(f"\r\n{label}\t{value}".encode("ascii") for label, value in _fields(solar))
+    fields = _fields(solar, firmware or VeDirectFirmware())
+    body = b"".join(f"\r\n{label}\t{value}".encode("ascii") for label, value in fields)
     body += b"\r\nChecksum\t"
     return body + bytes((checksum(body),))
 
@@ -65,12 +74,12 @@ def hex_message(command: int, data: bytes = b"") -> bytes:
     return f":{command:X}{data.hex().upper()}{last:02X}\n".encode("ascii")
 
 
-def _fields(solar: SolarCharger) -> list[tuple[str, str | int]]:
+def _fields(solar: SolarCharger, firmware: VeDirectFirmware) -> list[tuple[str, str | int]]:
     charger = solar.charger
     return [
         ("PID", _PRODUCT_ID),
         ("FW", _FIRMWARE),
-        ("SER#", _SERIAL_NUMBER),
+        ("SER#", firmware.serial_number),
         ("V", round(1000.0 * solar.battery_v)),
         ("I", round(1000.0 * charger.current_a)),
         ("VPV", round(1000.0 * solar.panel_v)),
@@ -149,8 +158,9 @@ def hex_answer(solar: SolarCharger, request: bytes) -> bytes:
 class VeDirectLine:
     """The charger's end of the line."""
 
-    def __init__(self, solar: SolarCharger) -> None:
+    def __init__(self, solar: SolarCharger, firmware: VeDirectFirmware | None = None) -> None:
         self._solar = solar
+        self._firmware = firmware or VeDirectFirmware()
         self._next_ns = 0
         self._received = b""
 
@@ -169,4 +179,4 @@ class VeDirectLine:
         """The blocks whose time has come before `until_ns` of simulated time, with the values of now."""
         count = max(-(-(until_ns - self._next_ns) // BLOCK_EVERY_NS), 0)
         self._next_ns += count * BLOCK_EVERY_NS
-        return [text_block(self._solar)] * count
+        return [text_block(self._solar, self._firmware)] * count

@@ -7,11 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from firmware_sim.faults.kinds import SERIAL_DEVICES
-from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.links.pty import PtyPort
-from firmware_sim.links.serial_line import SerialLine, SerialLines
+from firmware_sim.links.serial_line import SerialLines
 from firmware_sim.scenario import Scenario, find_scenario, load_scenario, parse_instant, scenario_names
-from firmware_sim.serial_devices import parse_devices
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.cli.arguments import positive
@@ -55,11 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--channel", metavar="CHANNEL", help="of --interface, where it needs one")
     parser.add_argument(
         "--serial-link",
-        metavar="[DEVICE=]PATH",
+        metavar="[LINE=]PATH",
         type=_serial_link,
         action="append",
         default=[],
-        help="serial devices under this link, DEVICE[:ADDRESS][+…]=PATH (default jbd); repeatable; there are "
+        help="serial devices under this link: a line of the scenario by its name, or "
+        "DEVICE[:ADDRESS][,OPTION[:VALUE]…][+…]=PATH (default jbd); repeatable; there are "
         + ", ".join(SERIAL_DEVICES),
     )
     parser.add_argument(
@@ -156,8 +155,14 @@ def _truth_log(file: Path | None) -> Iterator[TruthLog | None]:
 def _serial_lines(arguments: argparse.Namespace, scenario: Scenario, simulation: Simulation) -> SerialLines:
     lines = []
     for name, path in arguments.serial_link:
-        faults = SerialFaults(name, scenario.faults, arguments.seed)
-        lines.append(SerialLine(name, simulation.serial_device(name), PtyPort(path), faults))
+        try:
+            line = simulation.serial_line(name)
+        except ValueError as error:
+            own = " or ".join(spec.name for spec in scenario.lines)
+            raise UsageError(
+                str(error), where="--serial-link", hint=own and f"the scenario has {own}"
+            ) from None
+        lines.append(line.on(PtyPort(path), name=name))
     return SerialLines(lines, lambda: simulation.now_ns)
 
 
@@ -180,10 +185,6 @@ def _serial_link(text: str) -> tuple[str, Path]:
         name, path = SERIAL_DEVICES[0], text
     if not path:
         raise argparse.ArgumentTypeError(f"{text!r} is no DEVICE=PATH")
-    try:
-        parse_devices(name)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
     return name, Path(path)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from firmware_sim.ecus.readings import Readings
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
-from firmware_sim.links.serial_line import DeviceEnd
+from firmware_sim.links.shared_line import DeviceEnd
 from firmware_sim.serial_devices import device_end, parse_devices
 from firmware_sim.wire import daly, dlt645
 from firmware_sim.wire import modbus_registers as registers
@@ -31,9 +31,10 @@ def service_battery() -> ServiceBattery:
     return service
 
 
-def simulated(names: str) -> DeviceEnd:
-    """Devices of `sim --serial-link`."""
-    return device_end(parse_devices(names), service_battery())
+def simulated(name: str) -> DeviceEnd:
+    """A device of `sim --serial-link`."""
+    (device,) = parse_devices(name)
+    return device_end(device, service_battery())
 
 
 @dataclass

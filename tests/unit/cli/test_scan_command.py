@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.links.pty import PtyPort
-from firmware_sim.links.serial_line import SerialLine, SerialLines
-from firmware_sim.serial_devices import device_end, parse_devices
+from firmware_sim.links.serial_line import SerialLines
+from firmware_sim.serial_scenario import SimulatedLine, line_spec
 from telemetry.__main__ import main
 from telemetry.config import load_config
 from telemetry.scan.probes import scanned, settings_of
@@ -33,10 +32,8 @@ def no_listening(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def simulated(names: str, link: Path) -> Iterator[str]:
     """A port with these devices, as `sim --serial-link` has it."""
-    line = SerialLine(
-        names, device_end(parse_devices(names), service_battery()), PtyPort(link), SerialFaults(names, (), 1)
-    )
-    lines = SerialLines([line], lambda: 0)
+    line = SimulatedLine(line_spec(names, ()), lambda _: service_battery(), (), 1)
+    lines = SerialLines([line.on(PtyPort(link))], lambda: 0)
     over = threading.Event()
 
     def play() -> None:
@@ -66,7 +63,7 @@ def test_a_device_is_found_and_its_configuration_is_printed(
     (tmp_path / "gateway.toml").write_text(gateway + said.out)
     (source,) = load_config(tmp_path / "gateway.toml", {}).sources
     assert {resource.name for resource in source.resources} == {port}
-    assert "model JBD-SP14S004-L14S-60A, 14 cells" in said.out
+    assert re.search("model JBD-SP14S004-L14S-60A-[0-9]{6}, 14 cells", said.out)
     assert (
         "at each port listens at 9600 baud 8N1; unless something talks, sends 1 requests to read" in said.err
     )

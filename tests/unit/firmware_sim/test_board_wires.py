@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.ecus.readings import Readings
-from firmware_sim.links.serial_line import DeviceEnd
+from firmware_sim.links.shared_line import DeviceEnd
 from firmware_sim.wire import ant_new, ant_old, ascii_frame, jk_55aa, jk_nw, pylontech, seplos_v2
 
 READINGS = Readings(

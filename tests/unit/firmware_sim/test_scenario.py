@@ -71,7 +71,7 @@ def test_the_package_has_a_drive_a_charge_and_both() -> None:
         ("start_soc_pct = 55.5", "start_soc_pct = 155", r"pack\.start_soc_pct: must be above 0"),
         ("2026-03-02T07:30:00Z", "tomorrow", r"starts_at: 'tomorrow' is no ISO 8601 time"),
         ("2026-03-02T07:30:00Z", "2026-03-02T07:30:00", r"starts_at: .* has no time zone"),
-        ("[pack]", "[battery]", "battery: unknown key"),
+        ("[pack]", "[accu]", "accu: unknown key"),
         ("[pack]", "[pack", "is not valid TOML"),
     ],
 )

@@ -9,16 +9,19 @@ from firmware_sim.faults.kinds import (
     CellImbalance,
     ChargerFault,
     ChecksumError,
+    Collision,
     CounterError,
     ErrorReply,
     Fault,
     Garbage,
     HexMessages,
     InsulationFault,
+    LateAnswers,
     LostBytes,
     OverTemperature,
     SensorLoss,
     Silence,
+    SwappedPorts,
     Unplug,
     WeakCell,
     Window,
@@ -43,16 +46,25 @@ EXAMPLES: dict[str, tuple[str, Fault]] = {
     "charger-fault": ("", ChargerFault(FROM_30, cooling_only=False)),
     "charger-cooling": ("", ChargerFault(FROM_30, cooling_only=True)),
     "counter-error": ('on = "BMS_Limits"', CounterError(FROM_30, "BMS_Limits")),
-    "checksum-error": ('on = "BMS_PackPower"\nshare = 0.5', ChecksumError(FROM_30, "BMS_PackPower", 0.5)),
     "bus-off": ("", BusOff(FROM_30)),
+    "error-reply": ("share = 0.2", ErrorReply(FROM_30, 0.2)),
+    "hex-message": ("share = 0.3", HexMessages(FROM_30, 0.3)),
+    "checksum-error": ('on = "BMS_PackPower"\nshare = 0.5', ChecksumError(FROM_30, "BMS_PackPower", 0.5)),
     "silence": ('on = "BMS"', Silence(FROM_30, "BMS")),
     "garbage": ('on = "can"\nper_s = 5', Garbage(FROM_30, "can", 5.0)),
     "lost-bytes": ('on = "jbd"\nshare = 0.01', LostBytes(FROM_30, "jbd", 0.01)),
+    "collision": ('on = "daly:2"\nshare = 0.01', Collision(FROM_30, "daly:2", 0.01)),
+    "late-answer": (
+        'on = "daly"\nshare = 0.1\nlate_s = 0.4',
+        LateAnswers(FROM_30, "daly", 0.1, 0.4),
+    ),
     "unplug": ('on = "vedirect"', Unplug(FROM_30, "vedirect")),
-    "error-reply": ("share = 0.2", ErrorReply(FROM_30, 0.2)),
-    "hex-message": ("share = 0.3", HexMessages(FROM_30, 0.3)),
+    "swapped-ports": ('on = "left"\nother = "right"', SwappedPorts(FROM_30, "left", "right")),
 }
 ONCE = ("cell-imbalance", "weak-cell")
+LINES = "".join(
+    f'[[serial]]\nname = "{name}"\n[[serial.device]]\nkind = "daly"\n' for name in ("left", "right")
+)
 
 
 def table_of(kind: str, keys: str, at_s: float = 30.0) -> str:
@@ -68,7 +80,7 @@ def scenario_with(tmp_path: Path, fault: str) -> Path:
         '[[phase]]\ndo = "stand"\nduration_s = 5\n'
     )
     file.write_text(
-        f'starts_at = "2026-03-02T07:30:00Z"\n[pack]\nstart_soc_pct = 50\n{fault}{phases}', "ascii"
+        f'starts_at = "2026-03-02T07:30:00Z"\n[pack]\nstart_soc_pct = 50\n{LINES}{fault}{phases}', "ascii"
     )
     return file
 
@@ -112,6 +124,8 @@ def test_a_fault_comes_again_every_so_often() -> None:
         ("silence", 'on = "bms"', r"fault\[0\]\.on: must be one of BMS, CHG, "),
         ("lost-bytes", 'on = "can"\nshare = 0.1', r"fault\[0\]\.on: must be one of jbd, vedirect"),
         ("lost-bytes", 'on = "jbd"\nshare = 1.5', r"fault\[0\]\.share: must be"),
+        ("unplug", 'on = "daly:x"', r"fault\[0\]\.on: must be one of jbd, .*, left, right, not 'daly:x'"),
+        ("swapped-ports", 'on = "left"\nother = "up"', r"fault\[0\]\.other: must be one of left, right, not"),
         ("lost-bytes", 'on = "jbd"', r"fault\[0\]\.share: is missing"),
         ("bus-off", "every_s = 5", r"fault\[0\]\.every_s: is shorter than duration_s = 15"),
         ("bus-off", "often = 5", r"fault\[0\]\.often: unknown key"),

@@ -9,7 +9,6 @@ import pytest
 
 from firmware_sim.ecus.bms import BmsState
 from firmware_sim.ecus.charger import FaultCode, Phase
-from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.scenario import find_scenario, load_scenario, scenario_names
 from firmware_sim.simulation import Simulation, Truth
 from firmware_sim.wire.jbd import BASIC_INFO, request
@@ -73,15 +72,15 @@ def said(name: str, seed: int, duration_s: float) -> str:
     """A digest of all that goes over the bus, and over the serial lines when they are asked each second."""
     scenario = load_scenario(find_scenario(name))
     simulation = Simulation(scenario, seed, duration_s=duration_s)
-    devices = {device: simulation.serial_device(device) for device in ON_LINES}
-    faults = {device: SerialFaults(device, scenario.faults, seed) for device in ON_LINES}
+    lines = [simulation.serial_line(device) for device in ON_LINES]
     digest, asked_s = hashlib.sha256(), -1
 
     def on_lines(now_ns: int) -> Iterator[bytes]:
-        for device in ON_LINES:
-            messages = [*devices[device].feed(request(BASIC_INFO)), *devices[device].due(now_ns)]
-            yield from (faults[device].spoil(message, now_ns) for message in messages)
-            yield from faults[device].noise(now_ns)
+        for simulated in lines:
+            simulated.line.hear(request(BASIC_INFO), now_ns, now_ns)
+            simulated.line.talk(now_ns, now_ns)
+            yield from (piece.data for piece in simulated.line.arrived(now_ns))
+            yield from simulated.faults.noise(now_ns)
 
     for at_ns, id, data in simulation.frames():
         digest.update(at_ns.to_bytes(8, "little") + id.to_bytes(4, "little") + data)
@@ -98,6 +97,7 @@ def test_these_are_the_scenarios_of_the_package() -> None:
         "drive",
         "drive-and-charge",
         "flaky-bus",
+        "two-lines",
         "weak-cell",
     ]
 

@@ -14,7 +14,7 @@ from firmware_sim.faults.kinds import (
     Unplug,
     Window,
 )
-from firmware_sim.faults.serial import SerialFaults
+from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.wire.jbd import reply
 from telemetry.protocols.serial.jbd import JBD
 from telemetry.protocols.serial.vedirect import VEDIRECT
@@ -82,7 +82,7 @@ def test_hex_messages_in_the_middle_leave_every_block_whole() -> None:
 
 
 def test_noise_comes_as_often_as_was_asked_for_and_only_while_it_lasts() -> None:
-    line = SerialFaults("vedirect", [Garbage(Window(10.0, 20.0), "vedirect", 5.0)], seed=1)
+    line = LineFaults("", ["vedirect"], [Garbage(Window(10.0, 20.0), "vedirect", 5.0)], seed=1)
     noise = {second: list(line.noise(second * SECOND)) for second in range(40)}
     assert all(not pieces for second, pieces in noise.items() if not 10 <= second < 30)
     pieces = [piece for second in range(10, 30) for piece in noise[second]]
@@ -91,7 +91,7 @@ def test_noise_comes_as_often_as_was_asked_for_and_only_while_it_lasts() -> None
 
 
 def test_a_port_is_away_while_it_is_unplugged() -> None:
-    line = SerialFaults("jbd", [Unplug(Window(10.0, 2.0, every_s=20.0), "jbd")], seed=1)
+    line = LineFaults("", ["jbd"], [Unplug(Window(10.0, 2.0, every_s=20.0), "jbd")], seed=1)
     assert [second for second in range(40) if line.unplugged(second * SECOND)] == [10, 11, 30, 31]
 
 

@@ -10,9 +10,10 @@ import pytest
 import serial
 
 from firmware_sim.faults.kinds import Fault, Unplug, Window
-from firmware_sim.faults.serial import SerialFaults
+from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLine, SerialLines
+from firmware_sim.links.shared_line import Attached, DeviceEnd, SharedLine
 from firmware_sim.wire.jbd import JbdLine, request
 from firmware_sim.wire.vedirect import VeDirectLine
 from telemetry.errors import UnavailableError
@@ -29,6 +30,12 @@ def port(tmp_path: Path) -> Iterator[PtyPort]:
     port.plug_in()
     yield port
     port.unplug()
+
+
+def alone(name: str, device: DeviceEnd, port: PtyPort, *faults: Fault) -> SerialLine:
+    """A line with one device."""
+    attached = Attached(name, device, SerialFaults(name, faults, 1))
+    return SerialLine(name, SharedLine([attached]), port, LineFaults("", [name], faults, 1))
 
 
 def open_port(port: PtyPort) -> serial.Serial:
@@ -107,7 +114,7 @@ def test_what_nobody_has_read_yet_is_known(port: PtyPort) -> None:
 
 
 def test_a_port_is_drained_before_it_is_taken_away(port: PtyPort) -> None:
-    line = SerialLine("vedirect", VeDirectLine(run_service(1.0).solar), port, SerialFaults("vedirect", (), 1))
+    line = alone("vedirect", VeDirectLine(run_service(1.0).solar), port)
     lines = SerialLines([line], lambda: 0)
     with open_port(port) as reader:
         assert port.write(b"the last words")
@@ -156,7 +163,7 @@ def test_a_stale_link_is_replaced_and_a_file_is_not(tmp_path: Path) -> None:
 
 
 def jbd_line(port: PtyPort, *faults: Fault) -> SerialLine:
-    return SerialLine("jbd", JbdLine(make_bms()), port, SerialFaults("jbd", faults, 1))
+    return alone("jbd", JbdLine(make_bms()), port, *faults)
 
 
 def test_a_board_answers_through_the_port(port: PtyPort) -> None:
@@ -172,7 +179,7 @@ def test_a_board_answers_through_the_port(port: PtyPort) -> None:
 
 
 def test_a_charger_talks_to_any_reader_that_has_the_port_open(port: PtyPort) -> None:
-    line = SerialLine("vedirect", VeDirectLine(run_service(5.0).solar), port, SerialFaults("vedirect", (), 1))
+    line = alone("vedirect", VeDirectLine(run_service(5.0).solar), port)
     line.attend(1)
     with open_port(port) as reader:
         line.attend(1 * _S + 1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_sim.links.serial_line import DeviceEnd
+from firmware_sim.links.shared_line import DeviceEnd
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import LineSettings
