@@ -20,9 +20,9 @@ from telemetry.__main__ import main
 from telemetry.charging.session import Session
 from telemetry.decode.sessions import collect_sessions
 from telemetry.model.event_codes import EVENT_CODES
-from tests.support.charges import FAULTS, PlayedCharge, played_charge
+from tests.support.charges import FAULTS, PlayedCharge, played_charge, scenario_of
 
-WITH_EVENT = [name for name in FAULTS if played_charge(name).scenario.ends.event is not None]
+WITH_EVENT = [name for name in FAULTS if scenario_of(name).ends.event is not None]
 
 
 def sessions_of(charge: PlayedCharge, tmp_path: Path) -> list[Session]:

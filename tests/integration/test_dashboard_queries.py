@@ -104,10 +104,10 @@ def dropped(reason: str) -> Answer:
     }
 
 
-COUNTED = {
-    "Energy into the battery, a day": energy_in(),
-    "Energy out for what went in, a week": percent_of_weeks("power_w"),
-    "Charge out for what went in, a week": percent_of_weeks("current_a"),
+COUNTED: dict[str, Callable[[], Answer]] = {
+    "Energy into the battery, a day": energy_in,
+    "Energy out for what went in, a week": partial(percent_of_weeks, "power_w"),
+    "Charge out for what went in, a week": partial(percent_of_weeks, "current_a"),
 }
 
 
@@ -140,7 +140,7 @@ def charger_growth() -> Answer:
 
 PACK, SOURCE = ("vehicle", "pack"), ("vehicle", "source")
 KNOWN = [
-    *(Known("battery", panel, ALL, PACK, partial(COUNTED.__getitem__, panel)) for panel in COUNTED),
+    *(Known("battery", panel, ALL, PACK, reported) for panel, reported in COUNTED.items()),
     Known("battery", "Energy into the battery, a day", DENSE, PACK, of_drive(3), rel=0.002),
     Known("charging", "Energy into the battery, a day", DENSE, PACK, of_drive(3), rel=0.002),
     Known("charging", "From 20 to 80 %, a day", ALL, PACK, charge_minutes),

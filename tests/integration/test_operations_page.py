@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
 from telemetry import errors
 from telemetry.config import Config
 from telemetry.model.event_codes import EVENT_CODES
@@ -97,10 +95,12 @@ def test_every_event_has_its_remedy() -> None:
     assert sorted(documented) == sorted(EVENT_CODES)
 
 
-@pytest.mark.parametrize("words", sorted(set(filter(None, warnings_in_the_log()))))
-def test_every_warning_of_the_log_is_documented(words: str) -> None:
+def test_every_warning_of_the_log_is_documented() -> None:
     documented = " ".join(table_rows("Warnings"))
-    assert all(part in documented for part in words.split(": ")[-1].split("; ")), words
+    warnings = set(filter(None, warnings_in_the_log()))
+    assert len(warnings) > 5
+    parts = {part for words in warnings for part in words.split(": ")[-1].split("; ")}
+    assert {part for part in parts if part not in documented} == set()
 
 
 def test_every_fault_of_a_database_is_documented() -> None:

@@ -48,10 +48,15 @@ class PlayedCharge:
                 yield at_ns / 1e9, CODES[pgn, source == CHARGER], data
 
 
+def scenario_of(name: str) -> ChargeScenario:
+    """The scenario of this name or number."""
+    return load_charge_scenario(find_charge_scenario(name))
+
+
 @cache
 def played_charge(name: str, *variants: str) -> PlayedCharge:
     """The scenario of this name or number, together with these variants."""
-    scenario = load_charge_scenario(find_charge_scenario(name))
+    scenario = scenario_of(name)
     faults = scenario.faults + tuple(plan for variant in variants for plan in VARIANTS[variant])
     spec = ChargeSpec(scenario.pack, scenario.charger, scenario.vehicle, faults)
     charge = Charge(spec, 1, starts_at_ns=scenario.starts_at_ns)
