@@ -219,7 +219,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         **_SOURCE,
         "port": _words(
             "a path, best a link in `/dev/serial/by-id`, which stays when the number changes; or a URL of"
-            " pyserial: `socket://HOST:PORT`, `rfc2217://HOST:PORT`"
+            " pyserial: `socket://HOST:PORT`, `rfc2217://HOST:PORT`; or `tcp://HOST[:PORT]` for Modbus/TCP"
         ),
         **_DEVICE,
         "baud_rate": _words("bits a second", "the protocol's"),

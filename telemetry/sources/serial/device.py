@@ -108,7 +108,7 @@ def _registers(table: TomlTable, protocol: str) -> Path | None:
         return None
     if name is None:
         raise table.wrong("registers", "is missing: modbus needs a map", "a file, pzem_017 or acrel_djsf1352")
-    file = find_map(name, table.full_path("registers", ".").parent)
+    file = find_map(name, table.full_path("registers", "."))
     table.check_is_file("registers", file)
     read_register_map(file)
     return file

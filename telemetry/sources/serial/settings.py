@@ -9,7 +9,7 @@ Promises:
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Self
@@ -21,12 +21,13 @@ from telemetry.framing.framing import has_messages_like
 from telemetry.framing.masking import maskers_of
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.model.finding import Grade
-from telemetry.protocols.table import LineSettings
+from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 from telemetry.rules.map_entry import MapEntry
 from telemetry.sources.keys import read_simulated_time
 from telemetry.sources.serial.device import DeviceSettings
 from telemetry.sources.serial.link import PyserialLink, check_port
 from telemetry.sources.serial.member import BYTE_NS, Member
+from telemetry.sources.serial.modbus_tcp import ModbusTcpLink, check_tcp_port, is_modbus_tcp
 from telemetry.sources.serial.silence import OFFLINE_S, UNKNOWN_S, SilenceWatch
 from telemetry.sources.serial.source import LineStore, SerialSource
 from telemetry.sources.settings import NAME, Resource, SourceSettings, Start
@@ -42,6 +43,7 @@ _COUNTED_POLLS = 3.0
 _LEAST_POLL_S = 1.0  # as often as devices are asked, or talk by themselves
 _NUMBERED_PORT = re.compile("/dev/tty(USB|ACM)[0-9]+")
 _BY_ID = Path("/dev/serial/by-id")
+_MODBUS = ("modbus", "daly_modbus")
 _OF_A_DEVICE = ("protocol", "registers", "address", "pack", "charger", "poll_every_s", "reply_timeout_s")
 
 
@@ -60,9 +62,10 @@ class SerialSettings(SourceSettings):
     @classmethod
     def read(cls, table: TomlTable, name: str) -> Self:
         port = table.take_text("port")
-        if wrong := check_port(port):
+        is_tcp = is_modbus_tcp(port)
+        if wrong := check_tcp_port(port) if is_tcp else check_port(port):
             hint = "a path such as /dev/serial/by-id/…, socket://HOST:PORT or rfc2217://HOST:PORT"
-            raise table.wrong("port", wrong, hint)
+            raise table.wrong("port", wrong, "" if is_tcp else hint)
         if "://" not in port:
             port = str(table.full_path("port", port))
         tables = table.take_tables("device")
@@ -73,7 +76,7 @@ class SerialSettings(SourceSettings):
             devices = _devices(tables, name)
         else:
             devices = (DeviceSettings.read(table, name),)
-        baud_rate, line = _line(table, tables, devices)
+        baud_rate, line = (_no_line if is_tcp else _line)(table, tables, devices)
         capture_mib = table.take_number("capture_mib", 64.0, above=0.0, most=1024.0 * 1024.0)
         return cls(
             name=name,
@@ -140,7 +143,8 @@ class SerialSettings(SourceSettings):
 
     def presence(self) -> Iterator[tuple[Grade, str]]:
         where = f"port {self.port}"
-        said = f"{' and '.join(self._titles)}, {self.baud_rate} baud"
+        how = "Modbus/TCP" if is_modbus_tcp(self.port) else f"{self.baud_rate} baud"
+        said = f"{' and '.join(self._titles)}, {how}"
         if "://" in self.port:
             yield Grade.FACT, f"{where}: {said}"
             return
@@ -200,13 +204,15 @@ class SerialSettings(SourceSettings):
     def make_recording_source(self, start: Start, capture: LineStore | None) -> SerialSource:
         """A source whose bytes go to `capture`, whatever these settings say of one."""
         time, clock = self.simulated_time, start.clock
+        tcp = ModbusTcpLink(self.port) if is_modbus_tcp(self.port) else None
         return SerialSource(
             self.name,
-            PyserialLink(self.port, self.baud_rate, self.line),
+            tcp or PyserialLink(self.port, self.baud_rate, self.line),
             [self._member(device, start) for device in self.devices],
             clock,
             time_map=time.time_map() if time else None,
             capture=capture,
+            late_bytes=lambda: tcp.late_bytes if tcp else 0,
             maskers=maskers_of(device.table.framing for device in self.devices),
         )
 
@@ -279,6 +285,21 @@ def _line(
             words = f"{devices[number].name} is at {own}, {devices[0].name} at {first}"
             raise tables[number].wrong("protocol", words, "set baud_rate, parity and stop_bits of the port")
     return wanted[0]
+
+
+def _no_line(
+    table: TomlTable, tables: Sequence[TomlTable], devices: Sequence[DeviceSettings]
+) -> tuple[int, LineSettings]:
+    """What stands for the settings of a line at Modbus/TCP, which has none and no other protocols."""
+    for key in ("baud_rate", "parity", "stop_bits"):
+        if key in table:
+            raise table.wrong(key, "is not for tcp://", "leave it out")
+    for number, device in enumerate(devices):
+        if device.protocol not in _MODBUS:
+            hint = "socket://HOST:PORT for a converter that passes bytes"
+            owner = tables[number] if tables else table
+            raise owner.wrong("protocol", f"{device.protocol} is not Modbus, which tcp:// speaks", hint)
+    return 0, EIGHT_N_ONE
 
 
 def _lasting_name(port: Path) -> str:

@@ -12,7 +12,7 @@ Relies on a `SerialLink` for the port, on `Turns` for what is said, and on frame
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from telemetry_core.frames.batch import FrameBatch
@@ -58,7 +58,11 @@ class LineStore(Protocol):
 
 
 class SerialSource(Source):
-    """Messages of one port. time_map: for simulators that run fast; maskers: of passwords in its capture."""
+    """Messages of one port.
+
+    time_map: for simulators that run fast. maskers: of passwords in its capture. late_bytes: that the link
+    itself has discarded.
+    """
 
     def __init__(
         self,
@@ -70,8 +74,10 @@ class SerialSource(Source):
         time_map: TimeMap | None = None,
         capture: LineStore | None = None,
         maskers: Sequence[Masker] = (),
+        late_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
         self.name = name
+        self._late_bytes = late_bytes
         self._link = link
         self._members = tuple(members)
         self._turns = Turns([member.talk for member in members], clock)
@@ -126,7 +132,7 @@ class SerialSource(Source):
             "lost/other_device": sum(member.dropped for member in self._members),
             "lost/queue_overflow": self._outbox.overflowed if self._outbox is not None else 0,
             "read_bytes": self._read_bytes,
-            "discarded_bytes": self._turns.discarded_bytes,
+            "discarded_bytes": self._turns.discarded_bytes + self._late_bytes(),
             "timeouts": self._turns.timeouts,
             "reopened": self._reopened,
             "silences": sum(member.silence.count for member in self._members),

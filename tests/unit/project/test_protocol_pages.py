@@ -42,7 +42,7 @@ def test_every_protocol_has_its_fields_on_a_page() -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "ccs"], ids=lambda page: page.stem)
 def test_every_trap_of_a_page_has_a_test_that_there_is(page: Path) -> None:
-    folders = (ROOT / "tests" / "unit" / room for room in ("protocols", "charging"))
+    folders = (ROOT / "tests" / "unit" / room for room in ("protocols", "charging", "sources"))
     sources = "".join(file.read_text("utf-8") for folder in folders for file in folder.rglob("*.py"))
     there = set(re.findall(r"^def (test_\w+)", sources, re.MULTILINE))
     (traps,) = _TRAPS.findall(page.read_text("utf-8"))

@@ -78,7 +78,7 @@ time_wall_ns = 2
     ("change", "message"),
     [
         (("jbd", "jdb"), "serial[0].protocol: must be one of "),
-        (("/dev/serial/by-id/usb-BMS", "tcp://10.0.0.7:1"), "serial[0].port: invalid URL, protocol 'tcp'"),
+        (("/dev/serial/by-id/usb-BMS", "udp://10.0.0.7:1"), "serial[0].port: invalid URL, protocol 'udp'"),
         (("/dev/serial/by-id/usb-BMS", "socket://a"), "serial[0].port: 'socket://a' is without HOST:PORT"),
         (("/dev/serial/by-id/usb-BMS", "rfc2217://a:x"), "serial[0].port: "),
         (('protocol = "jbd"', 'protocol = "jbd"\nbaud_rate = 1'), "serial[0].baud_rate: must be from 50 to"),
@@ -225,3 +225,44 @@ def test_check_warns_of_a_name_that_changes_when_it_is_plugged_in_again(tmp_path
     assert (
         "its number may change when it is plugged in again (take its link in /dev/serial/by-id)" in warnings
     )
+
+
+TCP = '[[serial]]\nname = "meter"\nport = "tcp://meter.local"\nprotocol = "modbus"\nregisters = "pzem_017"\n'
+
+
+def test_a_modbus_device_may_be_behind_tcp(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, TCP)
+    assert settings.port == "tcp://meter.local"
+    ((grade, said),) = settings.presence()
+    assert grade is Grade.FACT
+    assert said == "port tcp://meter.local: Peacefair PZEM-003 or PZEM-017 DC meter, Modbus/TCP"
+
+
+def test_devices_of_different_line_settings_share_a_connection(tmp_path: Path) -> None:
+    one, two = "".join(TCP.splitlines(keepends=True)[3:]), 'protocol = "daly_modbus"\n'
+    port = "".join(TCP.splitlines(keepends=True)[:3])
+    devices = f'[[serial.device]]\nname = "one"\n{one}[[serial.device]]\nname = "two"\n{two}'
+    assert [device.name for device in settings_of(tmp_path, port + devices).devices] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "words"),
+    [
+        ("tcp://meter.local", "tcp://", "serial[0].port: 'tcp://' is not tcp://HOST"),
+        (
+            'protocol = "modbus"\nregisters = "pzem_017"',
+            'protocol = "jbd"',
+            "jbd is not Modbus, which tcp:// speaks",
+        ),
+        ('protocol = "modbus"', 'baud_rate = 9600\nprotocol = "modbus"', "baud_rate: is not for tcp://"),
+    ],
+)
+def test_what_tcp_does_not_have_is_refused(tmp_path: Path, good: str, bad: str, words: str) -> None:
+    assert words in refused(tmp_path, TCP.replace(good, bad))
+
+
+def test_a_map_of_registers_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
+    text = 'title = "mine"\n[[register]]\nname = "v"\nregister = 0\nto = "meter.voltage_v"\n'
+    (tmp_path / "mine.toml").write_text(text)
+    (device,) = settings_of(tmp_path, TCP.replace("pzem_017", "mine.toml")).devices
+    assert device.registers == tmp_path / "mine.toml"
