@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from telemetry_core.rules.follow_spec import TOTALS, End, FollowedPhase
-from telemetry_core.rules.follower import Transition
+from telemetry_core.rules.told import Transition
 
 from telemetry.charging.facts import station_in
 from telemetry.charging.outcome import Word, outcome, who_and_why

@@ -13,7 +13,7 @@ from typing import Final
 
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.follow_spec import PERCENT, TOTALS, End, FollowedPhase, SignKind, Told
-from telemetry_core.rules.follower import Transition
+from telemetry_core.rules.told import Transition
 
 from telemetry.charging.cross_check import CrossCheck, Verdict
 from telemetry.charging.facts import facts, words

@@ -14,7 +14,9 @@ from math import nan
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.follow_spec import TOTALS, End, FollowedPhase, FollowSpec, PowerSpec, Side, Told
-from telemetry_core.rules.follower import Follower, Transition, totals_in
+from telemetry_core.rules.follower import Follower
+from telemetry_core.rules.plug_state import totals_in
+from telemetry_core.rules.told import Transition
 
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.installation import VinKey, no_key

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.follow_spec import TOTALS, Told
-from telemetry_core.rules.follower import Follower, Transition
+from telemetry_core.rules.follower import Follower
+from telemetry_core.rules.told import Transition
 
 from telemetry.charging.follow.gbt27930 import GBT27930
 from telemetry.model.measurements import BATTERY, CHARGER, record_spec

@@ -1,0 +1,74 @@
+"""What passes with time alone in a session: deadlines, windows of ten seconds, and minutes.
+
+Promises:
+- Frame time alone counts. A deadline that has passed is told once, stamped with when it was due, until what it awaits
+  comes again.
+- Nothing passes before `Known.due_ns`, `window_ns` and a minute after `minute_ns`: so one comparison a row is enough.
+- A clock that is set back lengthens no window and no minute by more than itself.
+"""
+
+from libc.stdint cimport int64_t, uint32_t
+
+from telemetry_core.rules.follow_table cimport PackedDeadline
+from telemetry_core.rules.measured cimport end_window, tell
+from telemetry_core.rules.plug cimport FAR_NS, MINUTE_NS, OPEN, SECOND_NS, WINDOW_NS, Known, Plug
+from telemetry_core.rules.told cimport TOLD_MINUTE, TOLD_SILENCE, Change
+
+
+cdef void pass_timers(Plug* plug, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    if known.is_open != OPEN:
+        return
+    if now_ns >= known.due_ns:
+        pass_deadlines(plug, now_ns)
+    if now_ns >= known.window_ns or now_ns < known.window_ns - 2 * WINDOW_NS:
+        end_window(plug, now_ns)
+    if now_ns - known.minute_ns >= MINUTE_NS:
+        known.minute_ns += (now_ns - known.minute_ns) // MINUTE_NS * MINUTE_NS
+        tell(plug, TOLD_MINUTE, known.minute_ns)
+    elif now_ns < known.minute_ns:
+        known.minute_ns = now_ns
+
+
+cdef void pass_deadlines(Plug* plug, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef const PackedDeadline* deadline
+    cdef int64_t since_ns
+    cdef int64_t heard_ns
+    cdef uint32_t number = 0
+    cdef uint32_t left = plug.spec.due_in[known.phase]
+    known.due_ns = FAR_NS
+    if known.has_error or plug.spec.records == NULL:
+        return
+    while left:
+        deadline = &plug.spec.deadlines[number]
+        if left & 1:
+            heard_ns = known.heard_ns[deadline.awaited]
+            since_ns = known.phase_ns if deadline.since < 0 else known.heard_ns[deadline.since]
+            if since_ns and (deadline.is_periodic or not heard_ns) and (heard_ns or not deadline.once_heard):
+                _judge_deadline(plug, number, max(since_ns, heard_ns), heard_ns, now_ns)
+        left >>= 1
+        number += 1
+
+
+cdef void _judge_deadline(Plug* plug, uint32_t number, int64_t since_ns, int64_t heard_ns,
+                          int64_t now_ns) noexcept nogil:
+    """Tell of a deadline that counts from since_ns, if it has passed for the first time; otherwise it will be due."""
+    cdef Known* known = &plug.known
+    cdef const PackedDeadline* deadline = &plug.spec.deadlines[number]
+    cdef int64_t limit_ns = deadline.limit_ns
+    cdef Change* change
+    if known.fired & (<uint32_t>1 << number):
+        if not heard_ns or now_ns - heard_ns > limit_ns:
+            return
+        known.fired &= ~(<uint32_t>1 << number)
+    if now_ns - since_ns <= limit_ns:
+        known.due_ns = min(known.due_ns, since_ns + limit_ns)
+        return
+    known.fired |= <uint32_t>1 << number
+    change = tell(plug, TOLD_SILENCE, since_ns + limit_ns)
+    if change != NULL:
+        change.number = number
+        change.since_ns = since_ns
+    if deadline.is_periodic:
+        known.due_ns = min(known.due_ns, now_ns + SECOND_NS)

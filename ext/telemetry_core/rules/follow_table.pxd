@@ -1,0 +1,132 @@
+"""Data sheet of FollowSpecs and PowerSpecs packed for the hot loop: flat arrays by record of the schema."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+from telemetry_core.rows.schema cimport Schema
+
+cdef enum:
+    VEHICLE = 0                  # follow_spec.Side
+    CHARGER = 1
+    METER = 2
+    SIDES = 3
+    PHASES = 7
+    SLOTS = 24                   # signs of a protocol whose times are kept
+    TELLS = 12                   # records of a protocol that are told
+
+cdef enum FollowedPhases:        # follow_spec.FollowedPhase
+    PHASE_NONE = 0
+    PHASE_RECOGNITION = 2
+    PHASE_CONFIGURATION = 3
+    PHASE_CHARGING = 4
+    PHASE_ENDED = 6
+
+cdef enum SignKinds:             # follow_spec.SignKind
+    SIGN_HEARD = 0
+    SIGN_BEGIN = 1
+    SIGN_AGAIN = 2
+    SIGN_ERROR = 3
+    SIGN_STOP = 4
+    SIGN_PAUSE = 5
+    SIGN_RESUME = 6
+    SIGN_OLD = 7
+    SIGN_DOUBT = 8
+    SIGN_UNKNOWN = 9
+    SIGN_NEW = 10
+
+cdef struct PackedSign:          # follow_spec.Sign
+    uint64_t value
+    int32_t field
+    int32_t lacks
+    int32_t unless               # slot; -1: none
+    uint32_t slot                # where its time is kept; SLOTS: of no interest
+    uint32_t first_zero
+    uint32_t zero_count
+    uint32_t first_reason
+    uint32_t reason_count
+    uint64_t reason_mask
+    uint32_t number              # among the signs of its spec
+    uint8_t side
+    uint8_t phase
+    uint8_t kind
+    uint8_t from_phase
+    uint8_t to_phase
+    uint8_t is_last              # its slot keeps the last time, not the first of the attempt
+
+cdef struct PackedDeadline:      # follow_spec.Deadline
+    int64_t limit_ns
+    uint32_t awaited             # slot
+    int32_t since                # slot; -1: the phase
+    uint8_t is_periodic
+    uint8_t once_heard
+
+cdef struct Place:               # a field of a record's rows
+    uint64_t bit                 # in the first word of the mask; 0: there is no such field
+    uint32_t word                # of its slot, from the head on
+
+cdef struct Followed:            # one record of messages, in one spec
+    uint32_t first_sign
+    uint32_t sign_count
+    uint32_t mask_words
+    uint32_t field_count
+    int32_t tell                 # slot; -1: not told
+    uint8_t tells_once
+    uint8_t is_plain             # the first sign is in every row, the others rarely say anything new
+    uint8_t plain_phase          # of that sign
+    uint8_t shows_edition        # one of the others may
+    uint32_t plain_slot          # where its last time is kept
+    Place minutes                # that the charger counts
+    Place pausing                # the field whose value `pausing_value` may pause
+    uint64_t pausing_value
+
+cdef struct Spec:                # follow_spec.FollowSpec or PowerSpec
+    Followed* records            # one a record of the schema; NULL: a PowerSpec
+    PackedSign* signs
+    PackedDeadline* deadlines
+    uint32_t due_in[PHASES]      # the deadlines of each phase, as bits
+    uint8_t begins[SLOTS]        # the slots of a session, which no attempt empties
+    int64_t silence_ns
+    int64_t reconnect_ns
+    int64_t same_error_ns
+    int64_t gap_ns               # samples further apart are not joined
+    double starts_above_w
+    int64_t starts_after_ns
+    int64_t ends_after_ns
+    uint8_t side
+
+cdef enum Visits:                # what a row is to the follower
+    OF_NO_INTEREST = 0
+    MESSAGE = 1                  # of a record that any spec has signs of
+    READING = 2                  # of the data model
+
+cdef struct Visit:               # by record
+    uint32_t row_words
+    uint8_t kind
+
+cdef struct Quantities:          # of one record of the data model
+    uint64_t electrical          # voltage, current and power, as bits of the row's mask
+    uint64_t requested
+    uint64_t others
+    Place voltage
+    Place current
+    Place power
+    Place requested_v
+    Place requested_a
+    Place soc
+    Place temp_max
+    Place cell_max
+    Place cell_min
+    uint32_t first_cell          # fields that are voltages of cells
+    uint32_t cell_count
+    uint32_t mask_words
+    uint8_t side
+
+cdef class FollowTable:
+    cdef Spec* specs
+    cdef Py_ssize_t spec_count
+    cdef Visit* visits
+    cdef Quantities* quantities
+
+    cdef object _find_quantities(self, Quantities* found, uint32_t mask_words, spec)
+    cdef object _pack(self, Schema schema, Spec* spec, given)
+    cdef object _pack_sign(self, PackedSign* packed, place, sign, slots)
+    cdef object _pack_deadlines(self, Spec* spec, given, slots)

@@ -1,0 +1,205 @@
+"""FollowSpecs and PowerSpecs, packed: flat arrays for the follower's loop.
+
+Promises:
+- Every index in it was checked against the schema, so the loop need not check.
+- The arrays never move.
+Raises ValueError when a spec does not fit its schema.
+"""
+
+cimport cython
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
+
+from telemetry_core.rules.follow_spec import PowerSpec, SignKind, Tell
+
+_WORD = (1 << 64) - 1
+_SIDES = {"battery": VEHICLE, "cells": VEHICLE, "charger": CHARGER, "meter": METER}
+
+
+cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
+    cdef void* memory = calloc(max(count, 1), size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+cdef Place _place(uint32_t mask_words, field):
+    """Where a field is in the rows of its record; nowhere if it is absent."""
+    if field is None or field < 0:
+        return Place(0, 0)
+    if field >= 64:
+        raise ValueError(f"field {field} is not one of the first 64")
+    return Place(<uint64_t>1 << <uint32_t>field, HEAD_WORDS + mask_words + <uint32_t>field)
+
+
+@cython.final
+cdef class FollowTable:
+    """`specs` of a follower, packed for rows of `schema`. Raises ValueError when one does not fit it."""
+
+    def __cinit__(self, Schema schema not None, tuple specs not None):
+        cdef Py_ssize_t number
+        self.visits = <Visit*>_zeroed(schema.record_count, sizeof(Visit))
+        self.quantities = <Quantities*>_zeroed(schema.record_count, sizeof(Quantities))
+        self.specs = <Spec*>_zeroed(len(specs), sizeof(Spec))
+        self.spec_count = len(specs)
+        for number in range(schema.record_count):
+            self.visits[number].row_words = schema.records[number].row_words
+            spec = schema.specs[number]
+            if spec.modelled and spec.measurement in _SIDES:
+                self.visits[number].kind = READING
+                self._find_quantities(&self.quantities[number], schema.records[number].mask_words, spec)
+        for number in range(self.spec_count):
+            self._pack(schema, &self.specs[number], specs[number])
+
+    def __dealloc__(self):
+        cdef Py_ssize_t number
+        for number in range(self.spec_count):
+            free(self.specs[number].records)
+            free(self.specs[number].signs)
+            free(self.specs[number].deadlines)
+        free(self.specs)
+        free(self.visits)
+        free(self.quantities)
+
+    cdef object _find_quantities(self, Quantities* found, uint32_t mask_words, spec):
+        places = {field.name: place for place, field in enumerate(spec.fields)}
+        found.mask_words = mask_words
+        found.side = _SIDES[spec.measurement]
+        found.voltage = _place(mask_words, places.get("voltage_v"))
+        found.current = _place(mask_words, places.get("current_a"))
+        found.power = _place(mask_words, places.get("power_w"))
+        found.requested_v = _place(mask_words, places.get("requested_voltage_v"))
+        found.requested_a = _place(mask_words, places.get("requested_current_a"))
+        found.soc = _place(mask_words, places.get("soc_pct"))
+        found.temp_max = _place(mask_words, places.get("temp_max_c"))
+        found.cell_max = _place(mask_words, places.get("cell_max_v"))
+        found.cell_min = _place(mask_words, places.get("cell_min_v"))
+        cells = [place for name, place in places.items() if spec.measurement == "cells" and name[0] == "v"]
+        found.first_cell = min(cells, default=0)
+        found.cell_count = len(cells)
+        found.electrical = found.voltage.bit | found.current.bit | found.power.bit
+        found.requested = found.requested_v.bit | found.requested_a.bit
+        found.others = found.soc.bit | found.temp_max.bit | found.cell_max.bit | found.cell_min.bit
+        if cells:
+            found.others = <uint64_t>_WORD  # one word of the mask does not say which cells are there
+
+    cdef object _pack(self, Schema schema, Spec* spec, given):
+        spec.gap_ns = given.gap_ns
+        if isinstance(given, PowerSpec):
+            spec.side = given.side
+            spec.starts_above_w = given.starts_above_w
+            spec.starts_after_ns = given.starts_after_ns
+            spec.ends_after_ns = given.ends_after_ns
+            return
+        spec.silence_ns = given.silence_ns
+        spec.reconnect_ns = given.reconnect_ns
+        spec.same_error_ns = given.same_error_ns
+        slots = _slots(given)
+        if len(slots) > SLOTS or len(given.deadlines) > 32 or len(given.tells) > TELLS:
+            raise ValueError(f"{given.name} has more deadlines or told records than there is room for")
+        cdef Followed* followed
+        cdef uint32_t count = 0
+        cdef Py_ssize_t number
+        last = {deadline.awaited for deadline in given.deadlines if deadline.is_periodic}
+        spec.records = <Followed*>_zeroed(schema.record_count, sizeof(Followed))
+        for number in range(schema.record_count):
+            spec.records[number].tell = -1
+            spec.records[number].mask_words = schema.records[number].mask_words
+            spec.records[number].field_count = schema.records[number].field_count
+        spec.signs = <PackedSign*>_zeroed(len(given.signs), sizeof(PackedSign))
+        for place, sign in sorted(enumerate(given.signs), key=lambda pair: pair[1].record):
+            if not 0 <= sign.record < schema.record_count:
+                raise ValueError(f"{sign.name}: record {sign.record} is not one of {schema.record_count}")
+            followed = &spec.records[<size_t>sign.record]
+            fields = followed.field_count
+            if max(sign.field, sign.lacks, sum(sign.zeros) - 1, sum(sign.reasons) - 1) >= fields or sign.reasons[1] > 64:
+                raise ValueError(f"{sign.name}: it has {fields} fields")
+            self._pack_sign(&spec.signs[count], place, sign, slots)
+            spec.signs[count].is_last = place in last
+            if place in slots and sign.kind == SignKind.BEGIN:
+                spec.begins[<size_t>slots[place]] = True
+            if followed.sign_count == 0:
+                followed.first_sign = count
+            followed.sign_count += 1
+            self.visits[<size_t>sign.record].kind = MESSAGE
+            count += 1
+        self._pack_deadlines(spec, given, slots)
+        if given.minutes[0] >= 0:
+            followed = &spec.records[<size_t>given.minutes[0]]
+            followed.minutes = _place(followed.mask_words, given.minutes[1])
+        for place, (record, tell) in enumerate(given.tells):
+            spec.records[<size_t>record].tell = place
+            spec.records[<size_t>record].tells_once = tell == Tell.ONCE
+        for number in range(schema.record_count):
+            _find_plain(spec, &spec.records[number])
+
+    cdef object _pack_sign(self, PackedSign* packed, place, sign, slots):
+        packed.number = place
+        packed.side = sign.side
+        packed.phase = sign.phase
+        packed.kind = sign.kind
+        packed.field = sign.field
+        packed.value = <uint64_t>(sign.value & _WORD)
+        packed.lacks = sign.lacks
+        packed.first_zero, packed.zero_count = sign.zeros
+        packed.first_reason, packed.reason_count = sign.reasons
+        packed.reason_mask = sign.reason_mask
+        packed.from_phase = sign.from_phase
+        packed.to_phase = sign.to_phase
+        packed.unless = slots[sign.unless] if sign.unless >= 0 else -1
+        packed.slot = slots.get(place, SLOTS)
+
+    cdef object _pack_deadlines(self, Spec* spec, given, slots):
+        cdef Py_ssize_t phase
+        spec.deadlines = <PackedDeadline*>_zeroed(len(given.deadlines), sizeof(PackedDeadline))
+        for place, deadline in enumerate(given.deadlines):
+            spec.deadlines[<size_t>place] = PackedDeadline(
+                deadline.limit_ns, slots[deadline.awaited], slots[deadline.since] if deadline.since >= 0 else -1,
+                deadline.is_periodic, deadline.once_heard)
+            for phase in range(PHASES):
+                if deadline.first_phase <= phase <= deadline.last_phase:
+                    spec.due_in[phase] |= <uint32_t>1 << <uint32_t>place
+
+
+def _slots(given):
+    """Where the time of each sign is kept that a deadline or another sign asks for."""
+    slots = {}
+    for deadline in given.deadlines:
+        for sign in (deadline.awaited, deadline.since):
+            if sign >= 0:
+                slots.setdefault(sign, len(slots))
+    for sign in given.signs:
+        if sign.unless >= 0:
+            slots.setdefault(sign.unless, len(slots))
+    return slots
+
+
+cdef object _find_plain(const Spec* spec, Followed* followed):
+    """Find out whether most rows of a record only say that the phase goes on."""
+    cdef const PackedSign* sign = &spec.signs[followed.first_sign]
+    cdef uint32_t number
+    if followed.sign_count == 0 or followed.tell >= 0 or sign.kind != SIGN_HEARD or sign.field >= 0:
+        return
+    if sign.lacks >= 0 or sign.zero_count or not (sign.slot == SLOTS or sign.is_last):
+        return
+    for number in range(followed.sign_count):
+        if sign[number].unless >= 0 and sign[number].kind != SIGN_OLD:
+            return
+        if sign[number].from_phase != PHASE_NONE or sign[number].to_phase != PHASE_ENDED:
+            return
+        if number == 0:
+            continue
+        if sign[number].slot != SLOTS or sign[number].phase != PHASE_NONE:
+            return
+        if sign[number].kind == SIGN_PAUSE and not followed.pausing.bit and 0 <= sign[number].field < 64:
+            followed.pausing = _place(followed.mask_words, sign[number].field)
+            followed.pausing_value = sign[number].value
+        elif sign[number].kind == SIGN_OLD or sign[number].kind == SIGN_NEW:
+            followed.shows_edition = True
+        elif sign[number].kind != SIGN_RESUME:
+            return
+    followed.is_plain = True
+    followed.plain_phase = sign.phase
+    followed.plain_slot = sign.slot

@@ -1,0 +1,219 @@
+"""What is measured at a plug: energies, means and extremes, by side.
+
+Promises:
+- Energies are trapezoids over frame time. A gap over `Spec.gap_ns` is never bridged, and each figure has the seconds
+  that it covers.
+- Differences between vehicle and charger are formed over the time that both cover, split at each other's samples.
+- Each side has one set of integrals, those of the session. A window or a percent is the difference to where they
+  stood when it began. So a sample costs the same, whatever it is counted for.
+"""
+
+from libc.math cimport NAN, floor
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+from telemetry_core.rules.follow_table cimport CHARGER, METER, PHASE_CHARGING, SIDES, VEHICLE
+from telemetry_core.rules.plug cimport NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sums
+from telemetry_core.rules.told cimport TOLD_PERCENT, TOLD_WINDOW, Change, add_change
+
+
+cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil:
+    cdef Py_ssize_t number
+    known.window_ns = (now_ns // WINDOW_NS + 1) * WINDOW_NS
+    known.percent = -1
+    known.start_soc = known.soc = known.start_temp = known.temp = known.cell_max = NAN
+    known.percent_temp = known.percent_cell_min = known.percent_cell_max = NAN
+    known.requested_a = known.requested_v = known.requested_max_a = NAN
+    known.window_requested_min = known.window_requested_max = NAN
+    known.common.until_ns = NEVER_NS
+    for number in range(SIDES):
+        known.measured[number].last_ns = NEVER_NS
+        known.measured[number].peak_w = NAN
+
+
+cdef void begin_again(Known* known, uint8_t side, int64_t now_ns) noexcept nogil:
+    cdef Measured* one = &known.measured[side]
+    cdef Measured* other
+    one.begin_ns = now_ns
+    _set_mark(&one.begin, one)
+    if side == METER:
+        return
+    other = &known.measured[1 - side]
+    known.common.until_ns = NEVER_NS
+    if other.last_ns == now_ns:
+        known.common.until_ns = now_ns
+        known.common.at_until[side] = one.begin
+        _set_mark(&known.common.at_until[1 - side], other)
+
+
+cdef void add_common(Known* known, uint8_t side, double power_w, double voltage_v, double current_a,
+                     int64_t now_ns) noexcept nogil:
+    cdef Measured* one = &known.measured[side]
+    cdef Measured* other = &known.measured[1 - side]
+    cdef Common* common = &known.common
+    cdef Mark* before = &common.at_until[side]
+    cdef Mark* before_other = &common.at_until[1 - side]
+    cdef double sign = 1 if side == CHARGER else -1
+    cdef Mark here = _mark_at(one, power_w, voltage_v, current_a, now_ns, other.last_ns)
+    cdef Mark there
+    cdef Sums part, part_other
+    _set_mark(&there, other)
+    if common.until_ns == NEVER_NS and other.begin_ns >= one.last_ns:  # it began between this side's samples
+        before[0] = _mark_at(one, power_w, voltage_v, current_a, now_ns, other.begin_ns)
+        before_other[0] = other.begin
+        common.until_ns = other.begin_ns
+    if NEVER_NS < common.until_ns < other.last_ns:
+        part, part_other = _since(&here, before), _since(&there, before_other)
+        common.covered_ns += other.last_ns - common.until_ns
+        common.ws[side] += part.ws
+        common.ws[1 - side] += part_other.ws
+        common.vs += sign * (part.vs - part_other.vs)
+        common.as_ += sign * (part.as_ - part_other.as_)
+    before[0] = here
+    before_other[0] = there
+    common.until_ns = other.last_ns
+
+
+cdef Mark _mark_at(const Measured* one, double power_w, double voltage_v, double current_a, int64_t now_ns,
+                   int64_t at_ns) noexcept nogil:
+    """Where a side's integrals stand at a stamp within the straight line from its newest sample to this one."""
+    cdef Mark mark
+    cdef double share = (<double>(at_ns - one.last_ns)) / (<double>(now_ns - one.last_ns))
+    cdef double half_s = (at_ns - one.last_ns) / 2e9
+    cdef double volts = 2 * one.voltage_v + (voltage_v - one.voltage_v) * share
+    cdef double amperes = 2 * one.current_a + (current_a - one.current_a) * share
+    cdef uint32_t ends = (at_ns > one.last_ns) + (at_ns == now_ns)
+    _set_mark(&mark, one)
+    mark.sums.ws += (2 * one.power_w + (power_w - one.power_w) * share) * half_s
+    if volts == volts:
+        mark.sums.vs += volts * half_s
+    else:
+        mark.lacks_v += ends
+    if amperes == amperes:
+        mark.sums.as_ += amperes * half_s
+    else:
+        mark.lacks_a += ends
+    return mark
+
+
+cdef void _set_mark(Mark* mark, const Measured* one) noexcept nogil:
+    mark.covered_ns = one.covered_ns
+    mark.sums = one.sums
+    mark.lacks_v = one.lacks_v
+    mark.lacks_a = one.lacks_a
+
+
+cdef Sums _since(const Mark* now, const Mark* before) noexcept nogil:
+    """The integrals between two marks; NaN where not all is known. An odd count is within what is not."""
+    return Sums(now.sums.ws - before.sums.ws,
+                now.sums.vs - before.sums.vs if now.lacks_v == before.lacks_v and not now.lacks_v & 1 else NAN,
+                now.sums.as_ - before.sums.as_ if now.lacks_a == before.lacks_a and not now.lacks_a & 1 else NAN)
+
+
+cdef void _find_means(const Measured* one, const Mark* since, double* volts, double* amperes) noexcept nogil:
+    """Means over what is covered since the mark; NaN where nothing is, or not all of it is known."""
+    cdef double covered_s = (one.covered_ns - since.covered_ns) / 1e9
+    cdef Mark now
+    cdef Sums part
+    _set_mark(&now, one)
+    part = _since(&now, since)
+    volts[0] = part.vs / covered_s if covered_s > 0 else NAN
+    amperes[0] = part.as_ / covered_s if covered_s > 0 else NAN
+
+
+cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef Measured* side
+    cdef Change* change
+    cdef Py_ssize_t number
+    cdef bint has_any = False
+    for number in range(SIDES):
+        has_any |= known.measured[number].covered_ns > known.measured[number].window.covered_ns
+    change = tell(plug, TOLD_WINDOW, known.window_ns) if has_any else NULL
+    if change != NULL:
+        change.since_ns = known.window_ns - WINDOW_NS
+        change.value_count = 14
+        for number in range(SIDES):
+            side = &known.measured[number]
+            change.values[3 * number] = (side.covered_ns - side.window.covered_ns) / 1e9
+            _find_means(side, &side.window, &change.values[3 * number + 1], &change.values[3 * number + 2])
+        change.values[9] = known.requested_a
+        change.values[10] = known.window_requested_min
+        change.values[11] = known.window_requested_max
+        change.values[12] = known.requested_v
+        change.values[13] = known.window_is_charging
+    for number in range(SIDES):
+        _set_mark(&known.measured[number].window, &known.measured[number])
+    known.window_ns = (now_ns // WINDOW_NS + 1) * WINDOW_NS
+    known.window_requested_min = known.window_requested_max = known.requested_a
+    known.window_is_charging = known.phase == PHASE_CHARGING and not known.pauses and not known.has_error
+
+
+cdef void hear_percent(Plug* plug, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef int32_t percent = <int32_t>floor(min(max(known.soc, 0.0), 127.0))
+    cdef Py_ssize_t number
+    if percent == known.percent:
+        return
+    leave_percent(plug, now_ns)
+    known.percent = percent
+    known.percent_ns = now_ns
+    known.is_fresh = not known.seen_percents[percent // 64] >> (percent % 64) & 1
+    known.seen_percents[percent // 64] |= <uint64_t>1 << (percent % 64)
+    for number in range(SIDES):
+        _set_mark(&known.measured[number].percent, &known.measured[number])
+    known.percent_temp = known.temp
+    known.percent_cell_min = known.percent_cell_max = NAN
+
+
+cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef Change* change
+    cdef Measured* side
+    cdef Py_ssize_t number
+    if not known.is_fresh:
+        return
+    known.is_fresh = False
+    change = tell(plug, TOLD_PERCENT, now_ns)
+    if change == NULL:
+        return
+    change.number = known.percent
+    change.since_ns = known.percent_ns
+    change.value_count = 11
+    for number in range(2):
+        side = &known.measured[number]
+        change.values[4 * number] = (side.covered_ns - side.percent.covered_ns) / 1e9
+        change.values[4 * number + 1] = (side.sums.ws - side.percent.sums.ws) / 3600
+        _find_means(side, &side.percent, &change.values[4 * number + 2], &change.values[4 * number + 3])
+    change.values[8] = known.percent_temp
+    change.values[9] = known.percent_cell_min
+    change.values[10] = known.percent_cell_max
+
+
+cdef Change* tell(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil:
+    cdef Change* change = add_change(plug.changes, kind, plug.channel, time_ns)
+    if change != NULL:
+        find_totals(&plug.known, change.totals)
+    return change
+
+
+cdef void find_totals(const Known* known, double* totals) noexcept nogil:
+    cdef const Measured* side
+    cdef Py_ssize_t number
+    for number in range(SIDES):
+        side = &known.measured[number]
+        totals[number] = side.sums.ws / 3600
+        totals[SIDES + number] = side.covered_ns / 1e9
+        totals[2 * SIDES + number] = NAN if side.lacks_a else side.sums.as_ / 3600
+        totals[3 * SIDES + number] = side.peak_w
+    totals[12] = known.common.covered_ns / 1e9
+    totals[13] = known.common.ws[VEHICLE] / 3600
+    totals[14] = known.common.ws[CHARGER] / 3600
+    totals[15] = known.common.as_
+    totals[16] = known.common.vs
+    totals[17] = known.start_soc
+    totals[18] = known.soc
+    totals[19] = known.start_temp
+    totals[20] = known.temp
+    totals[21] = known.cell_max
+    totals[22] = known.requested_max_a
+    totals[23] = known.gap_s

@@ -1,0 +1,392 @@
+"""The state machine of a plug: what its signs make of a session.
+
+Promises:
+- Phases go forward only, until a sign begins the next attempt or session.
+- Frame time alone counts. A sign that comes too late ends the session where the one before it was.
+- A session that is restored goes on only if the bus shows that it is the same one: `judge_restored`.
+- `Known.calm_until_ns` is a stamp only while rows that say that the phase goes on may pass unlooked at: what changes
+  the phase, a pause, an error or a wait sets it back, and `hear` finds it again.
+"""
+
+from libc.math cimport isfinite
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from telemetry_core.rows.access cimport has_field
+from telemetry_core.rows.batch cimport RowHead
+from telemetry_core.rows.schema cimport HEAD_WORDS
+from telemetry_core.rules.deadlines cimport pass_deadlines, pass_timers
+from telemetry_core.rules.follow_table cimport (
+    PHASE_CHARGING, PHASE_CONFIGURATION, PHASE_NONE, PHASE_RECOGNITION, SIGN_AGAIN, SIGN_BEGIN, SIGN_DOUBT, SIGN_ERROR,
+    SIGN_HEARD, SIGN_NEW, SIGN_OLD, SIGN_PAUSE, SIGN_RESUME, SIGN_STOP, SIGN_UNKNOWN, SLOTS, Followed, PackedSign, Spec,
+)
+from telemetry_core.rules.measured cimport begin_measuring, leave_percent, tell
+from telemetry_core.rules.plug cimport (
+    MINUTE_NS, NOT_RESTORED, OPEN, SECOND_NS, STEPPED, UNDECIDED, UNHEARD, WINDOW_NS, Known, Plug, heard_at,
+)
+from telemetry_core.rules.told cimport (
+    TOLD_ATTEMPT, TOLD_BEGUN, TOLD_DOUBT, TOLD_EDITION, TOLD_ENDED, TOLD_ERROR, TOLD_MINUTE, TOLD_PAUSED, TOLD_PHASE,
+    TOLD_RESTORED, TOLD_RESUMED, TOLD_ROW, TOLD_STOP, TOLD_UNKNOWN, Change,
+)
+
+cdef int64_t GRACE_NS = 120 * SECOND_NS  # of the charger's minutes, which it may round as it likes
+
+
+cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef const uint64_t* slots = row + HEAD_WORDS + followed.mask_words
+    cdef const PackedSign* signs = plug.spec.signs + followed.first_sign
+    cdef int64_t now_ns = (<const RowHead*>row).time_ns
+    cdef uint32_t number
+    cdef uint8_t phase = 0
+    cdef bint is_begin = False
+    cdef bint is_again = False
+    cdef bint is_alive = False
+    cdef uint64_t held = 0       # signs that the row has, as bits
+    for number in range(followed.sign_count):
+        if _holds(&signs[number], row, slots):
+            held |= <uint64_t>1 << number
+            is_alive |= signs[number].kind != SIGN_DOUBT and signs[number].kind != SIGN_UNKNOWN
+            phase = max(phase, signs[number].phase)
+            is_begin |= signs[number].kind == SIGN_BEGIN
+            is_again |= signs[number].kind == SIGN_AGAIN
+    if not held:
+        return
+    if known.is_open and is_alive:
+        _pass_time(plug, now_ns, phase, is_begin, is_again)
+    for number in range(followed.sign_count):
+        if held >> number & 1:
+            _act(plug, &signs[number], row, slots, now_ns)
+    if not (known.is_open and is_alive):
+        return
+    known.last_ns = now_ns
+    if row[HEAD_WORDS] & followed.minutes.bit:
+        _hear_minutes(plug, <int32_t>row[followed.minutes.word], now_ns)
+    if followed.tell >= 0:
+        _tell_row(plug, row, followed)
+    known.calm_until_ns = 0
+    if known.is_open == OPEN and not (known.has_error or known.is_restored or known.pauses):
+        known.calm_until_ns = min(known.due_ns, known.window_ns, known.minute_ns + MINUTE_NS)
+
+
+cdef bint _holds(const PackedSign* sign, const uint64_t* row, const uint64_t* slots) noexcept nogil:
+    """Return whether the row has what the sign says, whatever the session's phase."""
+    cdef uint32_t number
+    if sign.field >= 0 and not (has_field(row, sign.field) and slots[sign.field] == sign.value):
+        return False
+    if sign.lacks >= 0 and has_field(row, sign.lacks):
+        return False
+    for number in range(sign.first_zero, sign.first_zero + sign.zero_count):
+        if not has_field(row, number) or slots[number]:
+            return False
+    return True
+
+
+cdef void _pass_time(Plug* plug, int64_t now_ns, uint8_t phase, bint is_begin, bint is_again) noexcept nogil:
+    """A sign comes at now_ns: what has happened until then."""
+    cdef Known* known = &plug.known
+    cdef const Spec* spec = plug.spec
+    cdef int64_t gap_ns = now_ns - known.last_ns
+    cdef int64_t silence_ns = spec.reconnect_ns if known.has_error and is_again else spec.silence_ns
+    cdef bint goes_on = phase >= PHASE_CHARGING and not is_begin and not is_again
+    if gap_ns < -SECOND_NS:  # the clock has been set back: what has lasted until then is told, and counts
+        tell(plug, TOLD_MINUTE, known.last_ns)
+        tell(plug, TOLD_MINUTE, now_ns)
+        known.minute_ns = now_ns
+    if known.is_restored == UNHEARD and (goes_on or gap_ns <= silence_ns):
+        known.is_restored = UNDECIDED if goes_on else NOT_RESTORED
+        skip(known, now_ns)
+    elif gap_ns > silence_ns:
+        if (known.is_restored == UNHEARD or gap_ns <= GRACE_NS or phase != PHASE_CHARGING or known.minutes < 0
+                or known.phase != PHASE_CHARGING or known.has_error):
+            if known.is_restored != UNHEARD:
+                pass_deadlines(plug, known.last_ns + silence_ns)
+            end_session(plug, END_SILENCE, known.last_ns)
+            return
+        plug.saved = known[0]
+        known.is_restored = STEPPED
+        skip(known, now_ns)
+    if known.is_restored == UNDECIDED and phase > PHASE_CHARGING:
+        go_on(plug)
+    if known.again_ns and (now_ns - known.error_ns > spec.same_error_ns or phase > PHASE_RECOGNITION):
+        begin_attempt(plug, known.again_ns)
+    pass_timers(plug, now_ns)
+
+
+cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const uint64_t* slots,
+               int64_t now_ns) noexcept nogil:
+    """Take one sign that the row has into the session, or let it begin one."""
+    cdef Known* known = &plug.known
+    cdef uint64_t bits = 0
+    cdef uint32_t number
+    cdef Change* change
+    if sign.kind == SIGN_UNKNOWN:
+        if known.unknown_ns[sign.side] == 0 or not 0 <= now_ns - known.unknown_ns[sign.side] <= WINDOW_NS:
+            change = tell(plug, TOLD_UNKNOWN, now_ns)
+            if change != NULL:
+                change.has_row = True
+                change.side = sign.side
+                change.number = sign.number
+        known.unknown_ns[sign.side] = heard_at(now_ns)
+        return
+    for number in range(sign.reason_count):
+        if has_field(row, sign.first_reason + number) and slots[sign.first_reason + number] == 1:
+            bits |= sign.reason_mask & <uint64_t>1 << number
+    if sign.kind == SIGN_ERROR and not (bits and known.is_open):
+        return
+    if not _goes_on(plug, sign, now_ns):
+        return
+    if known.phase < sign.from_phase or (known.is_open and known.phase > sign.to_phase):
+        return
+    if sign.unless >= 0 and known.heard_ns[sign.unless]:
+        return
+    if not known.is_open:
+        if sign.phase == PHASE_NONE:
+            return
+        open_session(plug, now_ns)
+    if sign.is_last or not known.heard_ns[sign.slot]:
+        known.heard_ns[sign.slot] = heard_at(now_ns)
+    if sign.phase > known.phase:
+        enter(plug, sign.phase, now_ns)
+    if sign.kind == SIGN_ERROR:
+        if known.error_ns and 0 <= heard_at(now_ns) - known.error_ns <= plug.spec.same_error_ns:
+            known.again_ns = 0
+            known.error_ns = heard_at(now_ns)
+            return
+        known.error_ns = heard_at(now_ns)
+        known.again_ns = 0
+        known.has_error = True
+        known.window_is_charging = False
+        change = tell(plug, TOLD_ERROR, now_ns)
+    elif sign.kind == SIGN_STOP:
+        if known.stops & (1 << sign.side):
+            return
+        known.stops |= 1 << sign.side
+        change = tell(plug, TOLD_STOP, now_ns)
+    elif sign.kind == SIGN_PAUSE or sign.kind == SIGN_RESUME:
+        _pause(plug, sign, now_ns)
+        return
+    elif sign.kind == SIGN_OLD or sign.kind == SIGN_NEW:
+        if known.is_old or known.is_new and (sign.kind == SIGN_NEW or known.phase >= PHASE_CHARGING):
+            return
+        known.is_old = sign.kind == SIGN_OLD
+        known.is_new = True
+        change = tell(plug, TOLD_EDITION, now_ns)
+    elif sign.kind == SIGN_DOUBT and not known.was_doubtful:
+        known.was_doubtful = True
+        change = tell(plug, TOLD_DOUBT, now_ns)
+        if change != NULL:
+            change.has_row = True
+    else:
+        return
+    if change != NULL:
+        change.number = sign.number
+        change.side = sign.side
+        change.bits = bits
+
+
+cdef bint _goes_on(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:
+    """Let the sign begin the next session or attempt where it does so; return whether it says more."""
+    cdef Known* known = &plug.known
+    if not known.is_open:
+        return True
+    if sign.kind == SIGN_BEGIN:
+        if known.phase > PHASE_RECOGNITION:
+            end_session(plug, END_NEXT, known.last_ns)
+    elif sign.kind == SIGN_AGAIN:
+        if known.has_error:
+            if not known.again_ns:
+                known.again_ns = heard_at(now_ns)
+            return False
+        if known.phase >= PHASE_CHARGING:
+            end_session(plug, END_NEXT, known.last_ns)
+        elif known.phase == PHASE_CONFIGURATION:
+            begin_attempt(plug, now_ns)
+    elif sign.kind == SIGN_HEARD and known.has_error and _is_next_attempt(plug, sign, now_ns):
+        begin_attempt(plug, known.again_ns if known.again_ns else now_ns)
+    return True
+
+
+cdef bint _is_next_attempt(const Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:
+    """Return whether a sign after an error shows the next attempt, though the one that begins it may be lost."""
+    cdef const Known* known = &plug.known
+    if sign.phase == PHASE_RECOGNITION:
+        return known.again_ns or known.phase > PHASE_RECOGNITION
+    return (sign.phase == PHASE_CONFIGURATION and known.phase > PHASE_CONFIGURATION
+            and now_ns - known.error_ns > plug.spec.same_error_ns)
+
+
+cdef void _pause(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef uint8_t before = known.pauses
+    cdef Change* change
+    if known.is_old or not known.is_new or known.phase != PHASE_CHARGING:
+        return
+    if sign.kind == SIGN_PAUSE:
+        known.pauses |= 1 << sign.side
+    else:
+        known.pauses &= ~(1 << sign.side)
+    if (before == 0) == (known.pauses == 0):
+        return
+    known.window_is_charging = False
+    change = tell(plug, TOLD_RESUMED if before else TOLD_PAUSED, now_ns)
+    if change != NULL:
+        change.side = sign.side
+
+
+cdef void open_session(Plug* plug, int64_t now_ns) noexcept nogil:
+    clear(&plug.known, now_ns)
+    tell(plug, TOLD_BEGUN, now_ns)
+
+
+cdef void clear(Known* known, int64_t now_ns) noexcept nogil:
+    _forget(known)
+    known.is_open = OPEN
+    known.attempt = 1
+    known.start_ns = known.last_ns = known.phase_ns = known.minute_ns = now_ns
+    known.minutes = -1
+    begin_measuring(known, now_ns)
+
+
+cdef void _forget(Known* known) noexcept nogil:
+    """Forget the session, but not which other protocols have been told of."""
+    cdef int64_t[2] unknown_ns
+    unknown_ns[0], unknown_ns[1] = known.unknown_ns[0], known.unknown_ns[1]
+    memset(known, 0, sizeof(Known))
+    known.unknown_ns[0], known.unknown_ns[1] = unknown_ns[0], unknown_ns[1]
+
+
+cdef void end_session(Plug* plug, uint32_t why, int64_t at_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef Change* change
+    if known.is_restored == UNDECIDED or known.is_restored == STEPPED:
+        known.is_restored = NOT_RESTORED
+    if known.again_ns and why != END_FINISHED:
+        begin_attempt(plug, known.again_ns)
+    if known.is_open == OPEN:
+        leave_percent(plug, at_ns)
+        change = tell(plug, TOLD_ENDED, at_ns)
+        if change != NULL:
+            change.number = why
+    _forget(known)
+
+
+cdef void enter(Plug* plug, uint8_t phase, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef Change* change
+    if phase > PHASE_CHARGING:
+        leave_percent(plug, now_ns)  # what is measured from here on is no charging
+    known.phase = phase
+    known.phase_ns = now_ns
+    known.due_ns = known.calm_until_ns = 0
+    known.fired = 0
+    known.window_is_charging = False
+    if phase != PHASE_CHARGING:
+        known.pauses = 0
+    if phase == PHASE_CONFIGURATION and not known.has_error:
+        known.error_ns = 0  # an error from here on is a new one, even where all stamps are equal
+    change = tell(plug, TOLD_PHASE, now_ns)
+    if change != NULL:
+        change.number = phase
+
+
+cdef void begin_attempt(Plug* plug, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef Py_ssize_t slot
+    cdef Change* change
+    known.attempt += 1
+    known.again_ns = 0
+    known.has_error = False
+    known.stops = 0
+    known.pauses = 0
+    known.minutes = -1
+    for slot in range(SLOTS):
+        if not plug.spec.begins[slot]:
+            known.heard_ns[slot] = 0
+    change = tell(plug, TOLD_ATTEMPT, now_ns)
+    if change != NULL:
+        change.number = known.attempt
+    known.phase = PHASE_NONE
+    enter(plug, PHASE_RECOGNITION, now_ns)
+
+
+cdef int64_t silence_of(const Plug* plug) noexcept nogil:
+    if plug.spec.records == NULL:
+        return max(plug.spec.ends_after_ns, WINDOW_NS)
+    return plug.spec.reconnect_ns if plug.known.has_error else plug.spec.silence_ns
+
+
+cdef void _tell_row(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:
+    """Tell of a row that holds something else than the one before."""
+    cdef Known* known = &plug.known
+    cdef const uint64_t* mask = row + HEAD_WORDS
+    cdef uint32_t hashed = 2166136261
+    cdef uint32_t number
+    cdef uint64_t word
+    cdef Change* change
+    for number in range(followed.mask_words + followed.field_count):
+        word = mask[number]
+        if number >= followed.mask_words and not has_field(row, number - followed.mask_words):
+            word = 0
+        hashed = (hashed ^ <uint32_t>(word ^ word >> 32)) * 16777619
+    hashed |= 1
+    if hashed == known.told[followed.tell] or (followed.tells_once and known.told[followed.tell]):
+        return
+    known.told[followed.tell] = hashed
+    change = tell(plug, TOLD_ROW, (<const RowHead*>row).time_ns)
+    if change != NULL:
+        change.has_row = True
+        change.number = (<const RowHead*>row).record
+
+
+cdef void _hear_minutes(Plug* plug, int32_t minutes, int64_t now_ns) noexcept nogil:
+    plug.known.minutes = minutes
+    plug.known.minutes_ns = now_ns
+    if plug.known.is_restored == UNDECIDED or plug.known.is_restored == STEPPED:
+        judge_restored(plug, now_ns)
+
+
+cdef void skip(Known* known, int64_t now_ns) noexcept nogil:
+    cdef int64_t gap_ns = now_ns - known.last_ns
+    cdef Py_ssize_t slot
+    for slot in range(SLOTS):
+        if known.heard_ns[slot]:
+            known.heard_ns[slot] += gap_ns
+    known.gap_s += max(gap_ns, 0) / 1e9
+    known.has_new_soc = False
+    known.due_ns = known.calm_until_ns = 0
+    known.restored_ns = known.last_ns = known.minute_ns = now_ns
+    known.window_is_charging = False
+
+
+cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef const Known* saved = &plug.saved
+    cdef bint is_same = True
+    cdef bint has_minutes = known.minutes_ns != saved.minutes_ns
+    cdef int64_t since_ns = saved.minutes_ns if saved.minutes >= 0 else saved.last_ns
+    cdef int64_t grown_ns = (known.minutes - max(saved.minutes, 0)) * MINUTE_NS
+    if has_minutes and known.is_restored == STEPPED:
+        is_same = 0 <= grown_ns <= MINUTE_NS
+    elif has_minutes and (saved.minutes != 0 or saved.minutes_ns - saved.phase_ns < GRACE_NS):
+        is_same = -GRACE_NS <= now_ns - since_ns - grown_ns <= GRACE_NS
+    if known.has_new_soc and isfinite(saved.soc):
+        is_same = is_same and known.soc >= saved.soc
+    if is_same and not (has_minutes and known.has_new_soc) and now_ns - known.restored_ns < WINDOW_NS:
+        return
+    if is_same:
+        go_on(plug)
+        return
+    known[0] = saved[0]
+    known.is_restored = NOT_RESTORED
+    end_session(plug, END_SILENCE, known.last_ns)
+    open_session(plug, now_ns)
+    enter(plug, PHASE_CHARGING, now_ns)
+
+
+cdef void go_on(Plug* plug) noexcept nogil:
+    cdef Change* change
+    plug.known.is_restored = NOT_RESTORED
+    change = tell(plug, TOLD_RESTORED, plug.known.restored_ns)
+    if change != NULL:
+        change.since_ns = plug.saved.last_ns

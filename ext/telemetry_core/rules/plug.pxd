@@ -1,0 +1,139 @@
+"""Data sheet of a plug: what a follower knows of it. `Known` is plain bytes, the state that goes on elsewhere.
+
+Stamps are frame time. 0 stands for never where a comment says so.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from telemetry_core.rules.follow_table cimport SIDES, SLOTS, TELLS, Spec
+from telemetry_core.rules.told cimport Changes
+
+cdef enum Openings:              # Known.is_open
+    NOT_OPEN = 0
+    OPEN = 1
+    OVER_THRESHOLD = 2           # power is, not yet for long enough
+
+cdef enum Restored:              # Known.is_restored
+    NOT_RESTORED = 0
+    UNHEARD = 1                  # nothing has come since
+    UNDECIDED = 2                # charging goes on: is it the same session?
+    STEPPED = 3                  # so it does after a silence: has the clock been set?
+
+cdef extern from *:
+    """
+    #define SECOND_NS INT64_C(1000000000)
+    #define WINDOW_NS (10 * SECOND_NS)
+    #define MINUTE_NS (60 * SECOND_NS)
+    #define FAR_NS INT64_MAX
+    #define NEVER_NS (INT64_MIN / 2)
+    """
+    const int64_t SECOND_NS
+    const int64_t WINDOW_NS
+    const int64_t MINUTE_NS
+    const int64_t FAR_NS
+    const int64_t NEVER_NS       # before every stamp, by more than any gap
+
+cdef struct Sums:                # integrals over time
+    double ws
+    double vs
+    double as_
+
+cdef struct Mark:                # of one side: where its integrals stood when something began
+    int64_t covered_ns
+    Sums sums
+    uint32_t lacks_v
+    uint32_t lacks_a
+
+cdef struct Measured:            # of one side, within a session
+    int64_t last_ns              # of the newest sample; NEVER_NS: there is none
+    int64_t begin_ns             # no gap since then
+    double power_w
+    double voltage_v
+    double current_a
+    double peak_w
+    int64_t covered_ns
+    Sums sums                    # of what is covered
+    uint32_t lacks_v             # begins and ends of stretches whose voltage is not known, and not in the sums
+    uint32_t lacks_a
+    Mark begin                   # where all stood at begin_ns
+    Mark window                  # when the window under way began
+    Mark percent                 # when the percent under way began
+
+cdef struct Common:              # of the time that vehicle and charger both cover
+    int64_t until_ns             # both are known until here, without a gap; NEVER_NS: they are not
+    Mark at_until[2]             # where they stood there
+    int64_t covered_ns
+    double ws[2]
+    double vs                    # charger less vehicle
+    double as_
+
+cdef struct Known:
+    int64_t calm_until_ns        # until then a row that says that the phase goes on changes nothing else
+    int64_t start_ns
+    int64_t last_ns              # of the newest sign
+    int64_t phase_ns
+    int64_t error_ns             # of the newest error; 0: none in this session
+    int64_t again_ns             # the sign that may begin the next attempt; 0: none
+    int64_t minute_ns
+    int64_t window_ns            # end of the window under way
+    int64_t percent_ns           # when the percent was reached
+    int64_t due_ns               # no deadline is due before it
+    int64_t unknown_ns[2]        # of the newest UNKNOWN of each side
+    int64_t minutes_ns           # of the newest charger's minutes
+    int64_t restored_ns          # of the first row since then
+    int64_t below_ns             # of power sessions: below, or above, the threshold since
+    int64_t heard_ns[SLOTS + 1]  # 0: not yet; the last one is of signs whose times are not kept
+    uint32_t told[TELLS]         # hash of the row told last
+    uint64_t seen_percents[2]
+    uint32_t fired               # deadlines, until what they await is heard
+    Measured measured[SIDES]
+    Common common
+    double start_soc
+    double soc
+    double start_temp
+    double temp
+    double cell_max
+    double percent_temp
+    double percent_cell_min
+    double percent_cell_max
+    double requested_a
+    double requested_v
+    double requested_max_a
+    double window_requested_min
+    double window_requested_max
+    double gap_s
+    int32_t percent              # under way; -1: none
+    int32_t minutes              # the newest that the charger counted; -1: none
+    uint16_t attempt
+    uint8_t is_open
+    uint8_t phase
+    uint8_t has_error            # in this attempt
+    uint8_t stops                # sides that have stopped, as bits
+    uint8_t pauses               # sides that pause, as bits
+    uint8_t is_old
+    uint8_t is_new               # of a later edition than the oldest, unless it is that
+    uint8_t was_doubtful
+    uint8_t is_fresh             # the percent under way has not been seen before
+    uint8_t window_is_charging   # all of it so far
+    uint8_t is_restored
+    uint8_t has_new_soc          # since it was restored
+
+cdef struct Plug:
+    Known known
+    Known saved                  # as restored, until it is clear that it goes on
+    const Spec* spec
+    Changes* changes             # where what it shows is told
+    uint16_t channel
+
+
+cdef inline int64_t heard_at(int64_t now_ns) noexcept nogil:
+    # A stamp that is kept: 0 stands for never.
+    return now_ns + (now_ns == 0)
+
+
+cdef inline double higher(double known, double value) noexcept nogil:
+    return value if not known >= value else known
+
+
+cdef inline double lower(double known, double value) noexcept nogil:
+    return value if not known <= value else known

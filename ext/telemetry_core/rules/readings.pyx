@@ -1,0 +1,142 @@
+"""Rows of the data model as what is measured at a plug, and sessions that power alone shows.
+
+Promises:
+- A row counts for the sides that the follower was given it for: battery and cells for the vehicle, charger for the
+  charger, and everything else for the meter.
+- Power that is not there is voltage times current. What is not there, or no number, changes nothing.
+- A session by power begins with the first row over the threshold, once power has stayed there for long enough, and
+  ends with the first row under it, once it has stayed there.
+"""
+
+from libc.math cimport NAN, isfinite
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from telemetry_core.rows.access cimport get_double, has_field
+from telemetry_core.rows.batch cimport RowHead
+from telemetry_core.rows.schema cimport HEAD_WORDS
+from telemetry_core.rules.deadlines cimport pass_timers
+from telemetry_core.rules.follow_table cimport METER, PHASE_CHARGING, VEHICLE, Place, Quantities, Spec
+from telemetry_core.rules.measured cimport add_sample, hear_percent, tell
+from telemetry_core.rules.phases cimport (
+    END_BELOW, END_SILENCE, clear, end_session, enter, go_on, judge_restored, silence_of, skip,
+)
+from telemetry_core.rules.plug cimport (
+    NOT_OPEN, NOT_RESTORED, OPEN, OVER_THRESHOLD, STEPPED, UNDECIDED, UNHEARD, Known, Plug, higher, lower,
+)
+from telemetry_core.rules.told cimport TOLD_BEGUN
+
+
+cdef double _value(const uint64_t* row, const Place* place) noexcept nogil:
+    cdef double value = NAN
+    if row[HEAD_WORDS] & place.bit:
+        memcpy(&value, &row[place.word], 8)
+    return value
+
+
+cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const uint64_t* row) noexcept nogil:
+    cdef int64_t now_ns = (<const RowHead*>row).time_ns
+    cdef double voltage_v = _value(row, &found.voltage)
+    cdef double current_a = _value(row, &found.current)
+    cdef double power_w = _value(row, &found.power)
+    if power_w != power_w:
+        power_w = voltage_v * current_a
+    if plug.spec.records == NULL and side == plug.spec.side and isfinite(power_w):
+        _hear_power(plug, power_w, now_ns)
+    if plug.known.is_open == NOT_OPEN:
+        return
+    if isfinite(power_w):
+        add_sample(&plug.known, side, power_w, voltage_v, current_a, now_ns, plug.spec.gap_ns)
+    if side != METER:
+        take_others(plug, side, found, row)
+
+
+cdef void take_others(Plug* plug, uint8_t side, const Quantities* found, const uint64_t* row) noexcept nogil:
+    cdef Known* known = &plug.known
+    cdef double value
+    cdef uint32_t number
+    if row[HEAD_WORDS] & found.requested:
+        value = _value(row, &found.requested_a)
+        if isfinite(value):
+            known.requested_a = value
+            known.requested_max_a = higher(known.requested_max_a, value)
+            known.window_requested_min = lower(known.window_requested_min, value)
+            known.window_requested_max = higher(known.window_requested_max, value)
+        value = _value(row, &found.requested_v)
+        if isfinite(value):
+            known.requested_v = value
+    if not row[HEAD_WORDS] & found.others and not found.cell_count:
+        return
+    value = _value(row, &found.temp_max)
+    if side == VEHICLE and isfinite(value):
+        known.temp = value
+        if known.start_temp != known.start_temp:
+            known.start_temp = value
+        known.percent_temp = higher(known.percent_temp, value)
+    _take_cell(known, _value(row, &found.cell_max), True)
+    _take_cell(known, _value(row, &found.cell_min), False)
+    for number in range(found.first_cell, found.first_cell + found.cell_count):
+        if has_field(row, number):
+            value = get_double(row, found.mask_words, number)
+            _take_cell(known, value, False)
+            _take_cell(known, value, True)
+    value = _value(row, &found.soc)
+    if side == VEHICLE and isfinite(value):
+        _take_soc(plug, value, (<const RowHead*>row).time_ns)
+
+
+cdef void _take_cell(Known* known, double voltage_v, bint is_highest) noexcept nogil:
+    if not isfinite(voltage_v):
+        return
+    if is_highest:
+        known.cell_max = higher(known.cell_max, voltage_v)
+        known.percent_cell_max = higher(known.percent_cell_max, voltage_v)
+    else:
+        known.percent_cell_min = lower(known.percent_cell_min, voltage_v)
+
+
+cdef void _take_soc(Plug* plug, double soc_pct, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    known.soc = soc_pct
+    known.has_new_soc = True
+    if known.is_restored == UNDECIDED or known.is_restored == STEPPED:
+        judge_restored(plug, now_ns)
+        known.soc = soc_pct  # of the next session, too, if that begins here
+    if known.start_soc != known.start_soc or known.phase < PHASE_CHARGING:  # some is not valid before that
+        known.start_soc = soc_pct
+    if known.phase == PHASE_CHARGING and known.is_open == OPEN:
+        hear_percent(plug, now_ns)
+
+
+cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil:
+    """A session by power alone begins, goes on or ends."""
+    cdef Known* known = &plug.known
+    cdef const Spec* spec = plug.spec
+    cdef bint is_over = power_w > spec.starts_above_w
+    if known.is_open and known.is_restored == UNHEARD:
+        known.is_restored = NOT_RESTORED
+        if is_over and now_ns >= known.last_ns:
+            skip(known, now_ns)
+            go_on(plug)
+    if known.is_open and now_ns - known.last_ns > silence_of(plug):
+        end_session(plug, END_SILENCE, known.last_ns)
+    if known.is_open == OVER_THRESHOLD and (not is_over or now_ns < known.start_ns):
+        memset(known, 0, sizeof(Known))
+    if not known.is_open:
+        if not is_over:
+            return
+        clear(known, now_ns)
+        known.is_open = OVER_THRESHOLD
+    if known.is_open == OVER_THRESHOLD and now_ns - known.start_ns >= spec.starts_after_ns:
+        known.is_open = OPEN
+        tell(plug, TOLD_BEGUN, known.start_ns)
+        enter(plug, PHASE_CHARGING, known.start_ns)
+    if is_over:
+        known.below_ns = 0
+    elif not known.below_ns:
+        known.below_ns = now_ns
+    elif now_ns - known.below_ns >= spec.ends_after_ns:
+        end_session(plug, END_BELOW, known.below_ns)
+        return
+    known.last_ns = now_ns
+    pass_timers(plug, now_ns)
