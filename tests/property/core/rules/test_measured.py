@@ -29,7 +29,7 @@ GAP_MS = 2000
 
 @dataclass(frozen=True)
 class Sample:
-    """Of one side: 0 the vehicle, 1 the charger. A voltage or current of NaN is not there, but power always."""
+    """Of one side: 0 the vehicle, 1 the charger. What is NaN is not there; power always is."""
 
     side: int
     at_ms: int
