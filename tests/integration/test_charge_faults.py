@@ -20,7 +20,7 @@ from telemetry.__main__ import main
 from telemetry.charging.session import Session
 from telemetry.decode.sessions import collect_sessions
 from telemetry.model.event_codes import EVENT_CODES
-from tests.support.charges import FAULTS, PlayedCharge, played_charge, scenario_of
+from tests.support.charges import BY_FAULT, FAULTS, PlayedCharge, played_charge, scenario_of
 
 WITH_EVENT = [name for name in FAULTS if scenario_of(name).ends.event is not None]
 
@@ -38,14 +38,14 @@ def assert_ended_as_it_must(charge: PlayedCharge, session: Session, *, reason: s
     assert seen == [(error.attempt, error.side, error.what) for error in charge.truth.errors]
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", BY_FAULT)
 def test_a_fault_is_one_session_that_ends_as_the_contract_says(name: str, tmp_path: Path) -> None:
     charge = played_charge(name)
     (session,) = sessions_of(charge, tmp_path)
     assert_ended_as_it_must(charge, session, reason=charge.scenario.ends.reason)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", BY_FAULT)
 def test_what_is_added_to_a_fault_changes_no_outcome(name: str, tmp_path: Path) -> None:
     """Each fault with one variant here, and with every one in the campaign."""
     assert_variant_changes_nothing(name, list(VARIANTS)[FAULTS.index(name) % len(VARIANTS)], tmp_path)
@@ -53,7 +53,7 @@ def test_what_is_added_to_a_fault_changes_no_outcome(name: str, tmp_path: Path) 
 
 @pytest.mark.long
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", BY_FAULT)
 def test_nothing_that_is_added_to_any_fault_changes_its_outcome(
     name: str, variant: str, tmp_path: Path
 ) -> None:

@@ -346,14 +346,15 @@ def test_a_damaged_line_of_a_capture_is_one_warning(environment: dict[str, str])
     )
 
 
-def test_a_capture_of_nothing_good_gives_the_header_and_success(
+def test_a_capture_of_nothing_good_is_refused_with_what_was_read(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_text("(1.0) ttyUSB0 RX DD0400020CE4FFFF77\n")
     done = decode(environment, "--protocol", "jbd", str(bad))
-    assert (done.returncode, done.stdout) == (0, b"time_ns,channel,id,message,signal,value\n")
-    assert "warning: messages left out (bad checksum): 1" in done.stderr.decode().splitlines()
+    assert (done.returncode, done.stdout) == (65, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert "holds no message of jbd: 9 bytes received in 1 line, 1 with a bad checksum" in line
 
 
 def test_messages_of_a_capture_are_whole_if_wanted(environment: dict[str, str]) -> None:

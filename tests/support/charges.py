@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from firmware_sim.charge import Charge, ChargeSpec, ChargeTruth
 from firmware_sim.charge_scenario import (
     GOOD,
@@ -20,6 +22,8 @@ from firmware_sim.wire.gbt import CHARGER, CODES
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
 
 FAULTS = [name for name in charge_scenario_names() if name != GOOD]  # the 40
+# Each in one worker, which plays its charge once for all tests of it.
+BY_FAULT = [pytest.param(name, marks=pytest.mark.xdist_group(f"charge {name}")) for name in FAULTS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from firmware_sim.faults.charge_read import VARIANTS
 from firmware_sim.faults.kinds import Silence, Window
 from firmware_sim.plant.pack import PackSpec
 from firmware_sim.wire.gbt import Edition
-from tests.support.charges import FAULTS, PlayedCharge, played_charge
+from tests.support.charges import BY_FAULT, FAULTS, PlayedCharge, played_charge
 
 CODES_2015 = {"CHM", "BHM"}
 ON_THE_BUS_S = 0.001  # by which a frame may be late that waits for another
@@ -44,7 +44,7 @@ def test_there_are_forty() -> None:
     assert [int(name[:2]) for name in FAULTS] == list(range(1, 41))
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", BY_FAULT)
 def test_a_fault_ends_as_its_scenario_says(name: str) -> None:
     charge = played_charge(name)
     ends = charge.scenario.ends
@@ -52,7 +52,7 @@ def test_a_fault_ends_as_its_scenario_says(name: str) -> None:
     assert (charge.truth.reason, charge.truth.attempts) == (ends.reason, ends.attempts)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", BY_FAULT)
 def test_a_variant_changes_no_outcome(name: str) -> None:
     """Each scenario with one variant here, and with every one in the campaign."""
     charge = played_charge(name, list(VARIANTS)[FAULTS.index(name) % len(VARIANTS)])
@@ -66,7 +66,7 @@ def test_a_variant_changes_the_frames(variant: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", BY_FAULT)
 def test_every_variant_changes_no_outcome_of_any_fault(name: str, variant: str) -> None:
     charge = played_charge(name, variant)
     assert ending(charge.truth) == expected(charge.scenario.ends)
