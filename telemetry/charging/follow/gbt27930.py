@@ -8,6 +8,7 @@ filled with zeros reads as a pause, so only a session that shows a later edition
 from telemetry_core.rules.follow_spec import FollowedPhase, Side, SignKind, Tell
 
 from telemetry.charging.follow.table import DeadlineEntry, FollowTable, SignEntry
+from telemetry.protocols.can import gbt27930 as protocol
 
 _VEHICLE, _CHARGER = Side.VEHICLE, Side.CHARGER
 _HANDSHAKE = FollowedPhase.HANDSHAKE
@@ -18,67 +19,9 @@ _STOPPING = FollowedPhase.STOPPING
 _ENDED = FollowedPhase.ENDED
 _READY = 0xAA
 _PAUSE, _RESUME, _OLD, _NEW = SignKind.PAUSE, SignKind.RESUME, SignKind.OLD, SignKind.NEW
-_BSM_STATES = (
-    "cell_voltage_state",
-    "soc_state",
-    "current_state",
-    "temperature_state",
-    "insulation_state",
-    "connector_state",
-)
-_BST = (
-    "soc_reached",
-    "voltage_reached",
-    "cell_voltage_reached",
-    "charger_stopped",
-    "insulation_fault",
-    "connector_overtemperature",
-    "component_overtemperature",
-    "connector_fault",
-    "battery_overtemperature",
-    "relay_fault",
-    "cc2_fault",
-    "other_fault",
-    "current_too_high",
-    "voltage_abnormal",
-    "parameter_mismatch",
-)
-_CST = (
-    "condition_reached",
-    "stopped_by_person",
-    "fault",
-    "vehicle_stopped",
-    "charger_overtemperature",
-    "connector_fault",
-    "internal_overtemperature",
-    "energy_not_deliverable",
-    "emergency_stop",
-    "other_fault",
-    "self_check_fault",
-    "precharge_fault",
-    "current_mismatch",
-    "voltage_abnormal",
-    "parameter_mismatch",
-)
-_BEM = (
-    "crm_00_timeout",
-    "crm_aa_timeout",
-    "cts_cml_timeout",
-    "cro_timeout",
-    "ccs_timeout",
-    "cst_timeout",
-    "csd_timeout",
-)
-_CEM = (
-    "brm_timeout",
-    "bcp_timeout",
-    "bro_timeout",
-    "bcs_timeout",
-    "bcl_timeout",
-    "bst_timeout",
-    "bsd_timeout",
-    "bsm_timeout",
-)
+_NAMES = {message.code: [signal.name for signal in message.signals] for message in protocol.GBT27930.messages}
+_BSM_STATES = tuple(name for name in _NAMES["BSM"] if name.endswith("_state"))
+
 
 GBT27930 = FollowTable(
     "gbt27930",
@@ -114,12 +57,12 @@ GBT27930 = FollowTable(
         SignEntry("BMV", "BMV", _VEHICLE, _CHARGING),
         SignEntry("BMT", "BMT", _VEHICLE, _CHARGING),
         SignEntry("BSP", "BSP", _VEHICLE, _CHARGING),
-        SignEntry("BST", "BST", _VEHICLE, _STOPPING, SignKind.STOP, reasons=_BST),
-        SignEntry("CST", "CST", _CHARGER, _STOPPING, SignKind.STOP, reasons=_CST),
+        SignEntry("BST", "BST", _VEHICLE, _STOPPING, SignKind.STOP, reasons=tuple(_NAMES["BST"])),
+        SignEntry("CST", "CST", _CHARGER, _STOPPING, SignKind.STOP, reasons=tuple(_NAMES["CST"])),
         SignEntry("BSD", "BSD", _VEHICLE, _ENDED),
         SignEntry("CSD", "CSD", _CHARGER, _ENDED),
-        SignEntry("BEM", "BEM", _VEHICLE, kind=SignKind.ERROR, reasons=_BEM),
-        SignEntry("CEM", "CEM", _CHARGER, kind=SignKind.ERROR, reasons=_CEM),
+        SignEntry("BEM", "BEM", _VEHICLE, kind=SignKind.ERROR, reasons=tuple(_NAMES["BEM"])),
+        SignEntry("CEM", "CEM", _CHARGER, kind=SignKind.ERROR, reasons=tuple(_NAMES["CEM"])),
         SignEntry("CFC", "CFC", _CHARGER, kind=SignKind.DOUBT, is_optional=True),
         SignEntry("BFC", "BFC", _VEHICLE, kind=SignKind.DOUBT, is_optional=True),
         SignEntry("VNC", "VNC", _CHARGER, kind=SignKind.UNKNOWN, is_optional=True),
