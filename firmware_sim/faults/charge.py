@@ -9,29 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from firmware_sim.ecus.bms import INSULATION_KOHM
 from firmware_sim.ecus.gbt.charger import ChargerNode
 from firmware_sim.ecus.gbt.vehicle import VehicleNode
-from firmware_sim.faults.charge_kinds import (
-    ClockStep,
-    Demand,
-    Derating,
-    Excess,
-    LostPacket,
-    NoAnswer,
-    OwnFrames,
-    PaddedFrames,
-    Pause,
-    Planned,
-    PowerLoss,
-    Refusal,
-    ShortFrames,
-    Since,
-    SocStep,
-    Stop,
-    Unplug,
-    UntrustedBits,
-    VendorFrames,
-    WrongCount,
-    ZeroStop,
-)
+from firmware_sim.faults import charge_kinds as kinds
+from firmware_sim.faults.charge_kinds import Planned, Since
 from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence
 from firmware_sim.wire.gbt import BEM_BITS, BST_BITS, CEM_BITS, CHARGER, CODES, CST_BITS, MESSAGES
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
@@ -76,13 +55,13 @@ class ChargeFaults:
         self.pulled = False
         for number, plan in enumerate(self._planned):
             match plan.fault:
-                case NoAnswer(on=on, times=times):
+                case kinds.NoAnswer(on=on, times=times):
                     charger.receiver.unanswered[MESSAGES[on].pgn] = times
-                case Refusal(on=on, times=times):
+                case kinds.Refusal(on=on, times=times):
                     charger.receiver.refused[MESSAGES[on].pgn] = times
-                case WrongCount(on=on):
+                case kinds.WrongCount(on=on):
                     vehicle.wrong_packets.add(on)
-                case LostPacket(times=times):
+                case kinds.LostPacket(times=times):
                     self._lost[number] = times
                 case _:
                     pass
@@ -95,7 +74,7 @@ class ChargeFaults:
     @property
     def goes_on(self) -> bool:
         """Whether frames are seen after both ends are silent."""
-        return any(isinstance(plan.fault, OwnFrames) for plan in self._planned)
+        return any(isinstance(plan.fault, kinds.OwnFrames) for plan in self._planned)
 
     def apply(self, now_ns: int) -> None:
         """Set what goes wrong at the ends now; call it before each tick."""
@@ -117,28 +96,28 @@ class ChargeFaults:
         match plan.fault:
             case Silence(on=on):
                 charger.silenced.add(on)  # the same set at both ends
-            case Pause(side=side):
+            case kinds.Pause(side=side):
                 (vehicle if side == "vehicle" else charger).paused = True
-            case Excess(current_a=current_a):
+            case kinds.Excess(current_a=current_a):
                 charger.stage.excess_a = current_a
-            case Derating(share=share):
+            case kinds.Derating(share=share):
                 charger.stage.derating = share
-            case Demand(voltage_v=voltage_v):
+            case kinds.Demand(voltage_v=voltage_v):
                 vehicle.demand_v = voltage_v
-            case SocStep(soc_pct=soc_pct):
+            case kinds.SocStep(soc_pct=soc_pct):
                 vehicle.soc_error_pct = soc_pct
             case InsulationFault(resistance_kohm=resistance_kohm):
                 vehicle.bms.insulation_kohm = resistance_kohm
             case OverTemperature(module=module, heat_w=heat_w):
                 vehicle.bms.pack.heat_module(module - 1, heat_w)
-            case ShortFrames():
+            case kinds.ShortFrames():
                 vehicle.short_status = True
-            case Unplug():
+            case kinds.Unplug():
                 self.pulled = True
-            case Stop(side=side, reasons=reasons) if number not in self._done:
+            case kinds.Stop(side=side, reasons=reasons) if number not in self._done:
                 if (vehicle if side == "vehicle" else charger).stop(*reasons):
                     self._done.add(number)
-            case PowerLoss() if number not in self._done:
+            case kinds.PowerLoss() if number not in self._done:
                 self._done.add(number)
                 charger.power_off()
             case _:
@@ -174,12 +153,12 @@ class ChargeFaults:
         steps_s = (
             plan.fault.step_s
             for plan in self._planned
-            if isinstance(plan.fault, ClockStep) and self._active(plan, now_ns)
+            if isinstance(plan.fault, kinds.ClockStep) and self._active(plan, now_ns)
         )
         return now_ns + round(sum(steps_s) * _S_NS)
 
     def _active(self, plan: Planned, now_ns: int) -> bool:
-        if isinstance(plan.fault, NoAnswer | Refusal | LostPacket | WrongCount):
+        if isinstance(plan.fault, kinds.NoAnswer | kinds.Refusal | kinds.LostPacket | kinds.WrongCount):
             return False
         base_ns = 0 if plan.since is Since.START else self._charging_ns
         return base_ns is not None and plan.fault.window.active(now_ns - base_ns)
@@ -188,9 +167,9 @@ class ChargeFaults:
         """Frames of others; those of vendors end with the charge, since its two ends send them."""
         frames: list[tuple[int, bytes]] = []
         for plan in self._planned:
-            if isinstance(plan.fault, VendorFrames) and with_vendors:
+            if isinstance(plan.fault, kinds.VendorFrames) and with_vendors:
                 frames += _VENDOR
-            elif isinstance(plan.fault, OwnFrames):
+            elif isinstance(plan.fault, kinds.OwnFrames):
                 frames += _OWN
         return frames
 
@@ -202,7 +181,7 @@ class ChargeFaults:
             return False
         for number, plan in enumerate(self._planned):
             fault = plan.fault
-            if isinstance(fault, LostPacket) and (fault.on, fault.packet) == (self._announced, data[0]):
+            if isinstance(fault, kinds.LostPacket) and (fault.on, fault.packet) == (self._announced, data[0]):
                 self._lost[number] -= 1
                 return self._lost[number] >= 0
         return False
@@ -211,13 +190,13 @@ class ChargeFaults:
 def _changed(plan: Planned, code: str, data: bytes) -> bytes:
     """A message's payload, as this fault leaves it."""
     match plan.fault:
-        case UntrustedBits() if code in _FIELDS:
+        case kinds.UntrustedBits() if code in _FIELDS:
             return _untrusted(_FIELDS[code], data)
-        case ZeroStop() if code in ("BST", "CST"):
+        case kinds.ZeroStop() if code in ("BST", "CST"):
             return bytes(len(data))
-        case ShortFrames() if code in _SHORT:
+        case kinds.ShortFrames() if code in _SHORT:
             return data[: _SHORT[code]]
-        case PaddedFrames(fill=fill):
+        case kinds.PaddedFrames(fill=fill):
             return data.ljust(8, bytes((fill,)))
         case _:
             return data

@@ -5,31 +5,8 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.charge_scenario import charge_scenario_names, find_charge_scenario, load_charge_scenario
-from firmware_sim.faults.charge_kinds import (
-    ClockStep,
-    Demand,
-    Derating,
-    Excess,
-    LostPacket,
-    NoAnswer,
-    OwnFrames,
-    PaddedFrames,
-    Pause,
-    Planned,
-    PowerLoss,
-    Refusal,
-    ShortFrames,
-    Since,
-    SocStep,
-    Stop,
-    TimedFault,
-    TransportFault,
-    Unplug,
-    UntrustedBits,
-    VendorFrames,
-    WrongCount,
-    ZeroStop,
-)
+from firmware_sim.faults import charge_kinds as kinds
+from firmware_sim.faults.charge_kinds import Planned, Since, TimedFault, TransportFault
 from firmware_sim.faults.charge_read import CHARGE_FAULT_KINDS
 from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence, Window
 from firmware_sim.wire.gbt import Edition
@@ -39,27 +16,27 @@ FROM_30 = Window(30.0, 15.0)
 ONCE_AT_30 = Window(30.0, 604_800.0)
 EXAMPLES: dict[str, tuple[str, TimedFault | TransportFault]] = {
     "silence": ('on = "BRO(AA)"', Silence(FROM_30, "BRO(AA)")),
-    "stop": ('on = "vehicle"\nreason = "relay_fault"', Stop(ONCE_AT_30, "vehicle", ("relay_fault",))),
-    "pause": ('on = "charger"', Pause(FROM_30, "charger")),
-    "excess": ("current_a = 40", Excess(FROM_30, 40.0)),
-    "derating": ("share = 0.4", Derating(FROM_30, 0.4)),
-    "demand": ("voltage_v = 900", Demand(FROM_30, 900.0)),
-    "soc-step": ("soc_pct = -4", SocStep(FROM_30, -4.0)),
+    "stop": ('on = "vehicle"\nreason = "relay_fault"', kinds.Stop(ONCE_AT_30, "vehicle", ("relay_fault",))),
+    "pause": ('on = "charger"', kinds.Pause(FROM_30, "charger")),
+    "excess": ("current_a = 40", kinds.Excess(FROM_30, 40.0)),
+    "derating": ("share = 0.4", kinds.Derating(FROM_30, 0.4)),
+    "demand": ("voltage_v = 900", kinds.Demand(FROM_30, 900.0)),
+    "soc-step": ("soc_pct = -4", kinds.SocStep(FROM_30, -4.0)),
     "insulation": ("resistance_kohm = 150", InsulationFault(FROM_30, 150.0)),
     "over-temperature": ("module = 5\nheat_w = 40000", OverTemperature(FROM_30, 5, 40_000.0)),
-    "power-loss": ("", PowerLoss(ONCE_AT_30)),
-    "unplug": ("", Unplug(ONCE_AT_30)),
-    "untrusted-bits": ("", UntrustedBits(FROM_30)),
-    "zero-stop": ("", ZeroStop(FROM_30)),
-    "short-frames": ("", ShortFrames(FROM_30)),
-    "padded-frames": ("fill = 204", PaddedFrames(FROM_30, 0xCC)),
-    "vendor-frames": ("", VendorFrames(FROM_30)),
-    "own-frames": ("", OwnFrames(FROM_30)),
-    "clock-step": ("step_s = -3600", ClockStep(ONCE_AT_30, -3600.0)),
-    "no-answer": ('on = "BRM"', NoAnswer("BRM", 1)),
-    "refusal": ('on = "BCS"\ntimes = 3', Refusal("BCS", 3)),
-    "lost-packet": ('on = "BRM"\npacket = 3', LostPacket("BRM", 3, 1)),
-    "wrong-count": ('on = "BRM"', WrongCount("BRM")),
+    "power-loss": ("", kinds.PowerLoss(ONCE_AT_30)),
+    "unplug": ("", kinds.Unplug(ONCE_AT_30)),
+    "untrusted-bits": ("", kinds.UntrustedBits(FROM_30)),
+    "zero-stop": ("", kinds.ZeroStop(FROM_30)),
+    "short-frames": ("", kinds.ShortFrames(FROM_30)),
+    "padded-frames": ("fill = 204", kinds.PaddedFrames(FROM_30, 0xCC)),
+    "vendor-frames": ("", kinds.VendorFrames(FROM_30)),
+    "own-frames": ("", kinds.OwnFrames(FROM_30)),
+    "clock-step": ("step_s = -3600", kinds.ClockStep(ONCE_AT_30, -3600.0)),
+    "no-answer": ('on = "BRM"', kinds.NoAnswer("BRM", 1)),
+    "refusal": ('on = "BCS"\ntimes = 3', kinds.Refusal("BCS", 3)),
+    "lost-packet": ('on = "BRM"\npacket = 3', kinds.LostPacket("BRM", 3, 1)),
+    "wrong-count": ('on = "BRM"', kinds.WrongCount("BRM")),
 }
 
 
@@ -77,7 +54,7 @@ def test_there_is_an_example_of_every_fault() -> None:
 def test_a_fault_is_read(kind: str, tmp_path: Path) -> None:
     keys, fault = EXAMPLES[kind]
     when = ""
-    if not isinstance(fault, NoAnswer | Refusal | LostPacket | WrongCount):
+    if not isinstance(fault, kinds.NoAnswer | kinds.Refusal | kinds.LostPacket | kinds.WrongCount):
         once = fault.window == ONCE_AT_30
         when = 'after = "charging"\nat_s = 30\n' + ("" if once else "duration_s = 15\n")
     since = Since.CHARGING if when else Since.START
