@@ -140,7 +140,9 @@ def _since_ns(text: str) -> int:
     with contextlib.suppress(ValueError):
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
         return int(day.timestamp()) * 1_000_000_000
-    instant = read_instant(text)
-    if instant.is_relative:
-        raise ValueError(f"{text!r} counts from a first frame; give a date or a time")
-    return instant.ns
+    with contextlib.suppress(ValueError):
+        if not (instant := read_instant(text)).is_relative:
+            return instant.ns
+    raise ValueError(
+        f"{text!r} is not a time like 2023-11-14 (a date, UTC), 2023-11-14T22:13:20Z or 1700000000"
+    )

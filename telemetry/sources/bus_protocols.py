@@ -80,6 +80,10 @@ def read_bus_protocols(table: TomlTable, *, value_texts: bool) -> BusProtocols:
     for name in names:
         if name not in CAN_PROTOCOLS:
             raise table.wrong("protocol", f"must be one of {', '.join(CAN_PROTOCOLS)}, not {name!r}")
+    rates = {CAN_PROTOCOLS[name].bit_rate // 1000: name for name in names}
+    if len(rates) > 1:
+        spoken = " and ".join(f"{name} (at {rate} kbit/s)" for rate, name in rates.items())
+        raise table.wrong("protocol", f"one bus does not carry {spoken}", "name one of them")
     for key in alone:
         raise table.wrong(key, "stands without protocol", "name that of the bus, or leave it out")
     return BusProtocols(names, charger, shown, value_texts, table.where().key("protocol"))

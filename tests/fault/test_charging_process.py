@@ -14,8 +14,8 @@ from telemetry.ledger import imbalances
 from tests.fault.test_charging_kills import assert_one_session
 from tests.support import charge_lives
 from tests.support.charge_lives import START_NS, Frame, charge
-from tests.support.gateway import Gateway, influx_table
-from tests.support.seqpacket import FrameListener
+from tests.support.gateway import FinalAccounts, Gateway, influx_table
+from tests.support.seqpacket import ACCEPT_TIMEOUT_S, FrameListener
 from tests.support.servers import Database, DatabaseServer
 
 BAY = "bay-1"
@@ -30,9 +30,10 @@ DEADLINE_S = 60.0
 class Player(threading.Thread):
     """Plays a charge at its pace while somebody listens, and holds it while nobody does."""
 
-    def __init__(self, listener: FrameListener, frames: tuple[Frame, ...]) -> None:
+    def __init__(self, listener: FrameListener, frames: tuple[Frame, ...], scale: float = SCALE) -> None:
         super().__init__(daemon=True)
         self.wall_ns = time.time_ns()
+        self.scale = scale
         self._listener = listener
         self._frames = frames
         self._lock = threading.Lock()
@@ -42,7 +43,7 @@ class Player(threading.Thread):
     def run(self) -> None:
         heard_s, last_s = 0.0, time.monotonic()
         for ns, id, data in self._frames:
-            while not self._is_heard or heard_s < ns / 1e9 / SCALE:
+            while not self._is_heard or heard_s < ns / 1e9 / self.scale:
                 if self._ended.wait(0.002):
                     return
                 now_s = time.monotonic()
@@ -54,11 +55,14 @@ class Player(threading.Thread):
                 except OSError:  # it was killed
                     self._is_heard = False
 
-    def accept(self) -> int:
-        """Let the gateway hear from now on; return the stamp of this moment, as it stamps frames."""
-        self._listener.accept()
+    def accept(self, timeout_s: float = ACCEPT_TIMEOUT_S) -> int:
+        """Let the gateway hear from now on; return the stamp of this moment, as it stamps frames.
+
+        Raises TimeoutError.
+        """
+        self._listener.accept(timeout_s)
         with self._lock:
-            now_ns = START_NS + round(SCALE * (time.time_ns() - self.wall_ns))
+            now_ns = START_NS + round(self.scale * (time.time_ns() - self.wall_ns))
             self._is_heard = True
         return now_ns
 
@@ -76,10 +80,12 @@ class Player(threading.Thread):
         self.join()
 
 
-def bus(socket: Path, wall_ns: int) -> str:
+def bus(socket: Path, player: Player) -> str:
+    """The bus that `player` plays."""
     return (
         f'[[can]]\nname = "{BAY}"\nsocket = "{socket}"\nprotocol = "gbt27930"\nmessages = true\n'
-        f'charger = "{BAY}"\ntime_scale = {SCALE}\ntime_origin_ns = {START_NS}\ntime_wall_ns = {wall_ns}\n'
+        f'charger = "{BAY}"\ntime_scale = {player.scale}\ntime_origin_ns = {START_NS}\n'
+        f"time_wall_ns = {player.wall_ns}\n"
     )
 
 
@@ -113,6 +119,15 @@ def wait_until_sent(gateway: Gateway, player: Player) -> None:
         time.sleep(0.05)
 
 
+def stopped(gateway: Gateway) -> FinalAccounts:
+    """The accounts after an orderly stop: balanced, and nothing waits."""
+    assert gateway.terminate() == 0, gateway.output()
+    accounts = gateway.final_accounts()
+    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
+    assert (accounts.waiting_points, accounts.clean) == (0, True)
+    return accounts
+
+
 @pytest.mark.parametrize("kills", KILLS)
 @pytest.mark.parametrize(
     "kind",
@@ -132,9 +147,7 @@ def test_a_gateway_that_is_killed_while_it_charges_leaves_one_session_in_the_dat
     with (
         FrameListener(tmp_path / "bus.sock") as listener,
         Player(listener, frames) as player,
-        Gateway(
-            tmp_path, influx_table(database, tmp_path), bus(tmp_path / "bus.sock", player.wall_ns)
-        ) as gateway,
+        Gateway(tmp_path, influx_table(database, tmp_path), bus(tmp_path / "bus.sock", player)) as gateway,
     ):
         starts = []
         for _ in range(kills):
@@ -152,8 +165,6 @@ def test_a_gateway_that_is_killed_while_it_charges_leaves_one_session_in_the_dat
         gateway.start()
         starts.append(player.accept())
         wait_until_sent(gateway, player)
-        assert gateway.terminate() == 0, gateway.output()
-        accounts = gateway.final_accounts()
-    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
-    assert (accounts.waiting_points, accounts.clean) == (0, True)
+        accounts = stopped(gateway)
     assert_one_session(rows_of(database), starts, source=BAY, gap_ns=GAP_NS)
+    assert accounts.counters["points/made/charging_session"] > len(starts)

@@ -9,7 +9,7 @@ from typing import Self
 
 from firmware_sim.links.can import pack_frame
 
-ACCEPT_TIMEOUT_S = 20.0
+ACCEPT_TIMEOUT_S = 60.0
 SEND_BUFFER_BYTES = 8 * 1024 * 1024
 
 
@@ -20,11 +20,13 @@ class FrameListener:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.bind(str(path))
         self._listener.listen(1)
-        self._listener.settimeout(ACCEPT_TIMEOUT_S)
         self._client: socket.socket | None = None
 
-    def accept(self) -> None:
+    def accept(self, timeout_s: float = ACCEPT_TIMEOUT_S) -> None:
+        """Wait for the gateway. Raises TimeoutError."""
+        self._listener.settimeout(timeout_s)
         self._client, _ = self._listener.accept()
+        self._client.settimeout(None)
         self._client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def send(self, frames: Iterable[tuple[int, bytes]]) -> int:

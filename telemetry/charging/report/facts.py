@@ -87,12 +87,12 @@ def _charge(session: Session) -> Iterator[tuple[str, str]]:
 
 
 def _off(seconds: float | None) -> str:
-    """The station's clock shows local time, so hours of difference are none of its faults."""
+    """How far the station's clock is from the stamps of its frames."""
     if seconds is None:
         return ""
     if abs(seconds) < 1.0:
-        return "as UTC, to a second"
-    return f"{duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'} UTC"
+        return "right, to a second"
+    return f"{duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
 
 
 def _asked(session: Session) -> Iterator[tuple[str, str]]:

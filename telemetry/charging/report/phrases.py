@@ -11,6 +11,7 @@ from telemetry.protocols.known import CAN_PROTOCOLS
 
 MINUS = "\N{MINUS SIGN}"
 _NS = 1_000_000_000
+_MOST_HOURS = 72  # beyond it a duration is told in days
 _TIME_UNITS = ((3 * 3600.0, 3600.0, "h"), (300.0, 60.0, "min"), (float("-inf"), 1.0, "s"))
 
 
@@ -37,7 +38,7 @@ def time_unit(span_s: float) -> tuple[float, str]:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.5 s`, `35 s`, `48 min 20 s`, `5 h 12 min`."""
+    """`0.5 s`, `35 s`, `48 min 20 s`, `5 h 12 min`, `74 days`."""
     if seconds is None:
         return ""
     if seconds < 9.95:
@@ -48,6 +49,8 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     minutes = round(seconds / 60)
+    if minutes >= _MOST_HOURS * 60:
+        return f"{round(minutes / 1440)} days"
     return f"{minutes // 60} h {minutes % 60} min"
 
 

@@ -28,6 +28,7 @@ PLAN = PlanSpec(
     ),
 )
 SECOND_NS = 1_000_000_000
+FINISHED = 9  # frames, after which both ends of a session have finished
 
 
 class FakeSessions:
@@ -49,8 +50,10 @@ class FakeSessions:
     def state(self, plug: str) -> bytes:
         return json.dumps(self.sessions[plug]).encode() if plug in self.sessions else b""
 
-    def has_ended(self, _plug: str, _state: bytes = b"") -> bool:
-        return False
+    def has_ended(self, plug: str, state: bytes = b"") -> bool:
+        """Both ends have finished after so many frames."""
+        known = json.loads(state) if state else self.sessions.get(plug, {"frames": 0})
+        return bool(known["frames"] >= FINISHED)
 
     def restore(self, plug: str, state: bytes, *_: object) -> None:
         self.sessions[plug] = json.loads(state)
@@ -262,6 +265,28 @@ def test_silence_is_what_was_watched_since_the_newest_frame() -> None:
     bench.pipeline.watch_silence(["bay-1", "bay-2"])
     assert bench.sessions.watched["bay-1"] == (7, SECOND_NS // 10)
     assert bench.sessions.watched["bay-2"] == (None, SECOND_NS // 10)
+
+
+def test_while_a_device_is_away_only_sessions_that_both_ends_have_finished_are_silent() -> None:
+    bench = Bench("bay-1", "bay-2")
+    bench.deliver("bay-1", FINISHED, at_ns=5)
+    bench.deliver("bay-2", FINISHED - 1, at_ns=5)
+    for _ in range(10):
+        bench.clock.advance(0.1)
+        bench.pipeline.watch_silence([], ["bay-1", "bay-2"])
+    assert bench.sessions.watched == {"bay-1": (5 + FINISHED - 1, SECOND_NS)}
+
+
+def test_a_finished_session_of_an_earlier_run_is_silent_though_its_device_is_away_from_the_start() -> None:
+    first = Bench("bay-1", "bay-2")
+    first.deliver("bay-1", FINISHED)
+    first.deliver("bay-2", FINISHED - 1)
+    first.pipeline.cut()
+    again = Bench("bay-1", "bay-2", state=first.last_state())
+    again.clock.advance(0.1)
+    again.pipeline.watch_silence([], ["bay-1", "bay-2"])
+    assert list(again.sessions.sessions) == ["bay-1"]  # the other one waits for its device
+    assert again.sessions.watched == {"bay-1": (None, SECOND_NS // 10)}
 
 
 def test_a_process_that_stood_still_has_watched_half_a_second_of_silence_at_most() -> None:
