@@ -1,6 +1,7 @@
 """kill -9 of a gateway that charges at each of its writes, found by strace: one session, nothing twice."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.support.servers import DatabaseServer
 
 # All by which a spool reaches the disk or memory, and a state the next process.
 CALLS = "write,pwrite64,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat"
-KILLS = 40
+KILLS = int(os.environ.get("NEV_TELEMETRY_KILLS", "20"))
 SCALE = 2.0  # of two minutes by which a charger's minutes may be wrong, one passes before frames come again
 GAP_NS = 2_000_000_000
 MOST_S = 10.0  # a life that has no such write any more

@@ -1,0 +1,73 @@
+"""Plugs whose device goes away, in a real service: what is open ends, or waits, as the two ends left it."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.integration.test_charge_service import INFLUX, command, wait_until
+from tests.support.charge_lives import BAYS, Database, Frame, charge, text
+from tests.support.gateway import Gateway
+from tests.support.seqpacket import FrameListener
+
+DONE, CHARGING = BAYS
+IN_CHARGING_NS = 20_000_000_000
+
+
+def bus(folder: Path, bay: str) -> str:
+    return f'[[can]]\nname = "{bay}"\nsocket = "{folder}/{bay}"\nprotocol = "gbt27930"\ncharger = "{bay}"\n'
+
+
+def play(folder: Path, gateway: Gateway, played: dict[str, list[Frame]]) -> None:
+    """All frames at once, until the service has them; then the devices go away for good."""
+    with ExitStack() as stack:
+        devices = {bay: stack.enter_context(FrameListener(folder / bay)) for bay in BAYS}
+        gateway.start()
+        for bay, device in devices.items():
+            device.accept()
+            device.send((id, data) for _, id, data in played[bay])
+        counts = {f"bus/{bay}/read": len(frames) for bay, frames in played.items()}
+        wait_until(gateway, lambda status: counts.items() <= status["accounts"].items())
+
+
+def session_rows(status: dict[str, dict[str, int]]) -> int:
+    return status["accounts"]["points/made/charging_session"]
+
+
+def stored(folder: Path) -> Database:
+    exported = subprocess.run(
+        command("spool", "export", str(folder / "spool")),
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    database = Database()
+    database.take(exported.stdout)
+    return database
+
+
+def test_a_device_that_goes_away_ends_what_both_ends_have_finished_and_a_stop_tells_what_is_open(
+    tmp_path: Path,
+) -> None:
+    frames = charge()
+    played = {DONE: list(frames), CHARGING: [frame for frame in frames if frame[0] < IN_CHARGING_NS]}
+    with Gateway(tmp_path, INFLUX, "".join(bus(tmp_path, bay) for bay in BAYS)) as gateway:
+        play(tmp_path, gateway, played)
+        before = session_rows(gateway.status())
+        wait_until(gateway, lambda status: session_rows(status) > before)  # ten seconds later: one is over
+        assert gateway.process is not None
+        gateway.process.kill()
+        gateway.process.wait()
+        gateway.start()
+        wait_until(gateway, lambda status: session_rows(status) > before)
+        gateway.process.send_signal(signal.SIGHUP)
+        wait_until(gateway, lambda _: "config_reloaded" in gateway.output())
+        assert gateway.terminate() == 0, gateway.output()
+    database = stored(tmp_path)
+    outcomes = {}
+    for bay in BAYS:
+        ((_, row),) = database.of("charging_session", charger=bay)
+        outcomes[bay] = row["open"].decode(), text(row, "outcome")
+    assert outcomes == {DONE: ("false", "complete"), CHARGING: ("false", "unfinished")}
