@@ -1,28 +1,22 @@
-"""`nev-telemetry scan`: which devices are at serial ports, and which protocols are on a bus."""
+"""`nev-telemetry scan`: which devices are at serial ports, and what is spoken on a bus."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from telemetry.cli.arguments import positive
-from telemetry.clock import SystemClock
+from telemetry.cli import scan_can, scan_ports
 from telemetry.errors import EXIT_OK, NothingFoundError, StorageError, UnavailableError, UsageError
-from telemetry.protocols.known import PROTOCOLS
-from telemetry.protocols.table import LineSettings
-from telemetry.scan import plan_words
-from telemetry.scan.findings import PortFindings, as_json, configuration, port_words, words_of
-from telemetry.scan.ports import candidates, lasting_name, user_of
-from telemetry.scan.probes import Setting, scanned, settings_of
-from telemetry.scan.serial_scan import LineReport, LineScan, Waits
-from telemetry.sources.serial.link import PyserialLink, check_port
-from telemetry.sources.stop import StopSignal
+from telemetry.scan import can_findings, findings
+from telemetry.scan.can_findings import BusFindings
+from telemetry.scan.findings import PortFindings
+from telemetry.scan.toml_words import Names
 
 HELP = "which devices are at serial ports, and what is spoken on a bus"
-_LONGEST_WAIT_S = 60.0
-_WAITS = Waits()
+_NO_DEVICE = "is the device awake, A and B or RX and TX not swapped? see docs/scan.md"
+_NO_FRAMES = "is the vehicle awake, is it the right bit rate? see docs/scan.md"
+_NO_FIT = "name databases that may fit: --dbc FILE or FOLDER"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,30 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ports",
         metavar="PORT",
         nargs="*",
-        help="serial ports: paths, socket://HOST:PORT, rfc2217://HOST:PORT (default: all of this machine)",
+        help="serial ports: paths, socket://HOST:PORT, rfc2217://HOST:PORT (default: all of this machine, "
+        "unless a bus or log is named)",
     )
-    serial = parser.add_argument_group("serial ports")
-    serial.add_argument("--dry-run", action="store_true", help="print what would be sent, and send nothing")
-    serial.add_argument(
-        "--protocol",
-        metavar="NAME",
-        action="append",
-        default=[],
-        choices=sorted(PROTOCOLS),
-        help=f"try this one alone; repeatable: {', '.join(sorted(PROTOCOLS))}",
-    )
-    serial.add_argument(
-        "--risky",
-        action="store_true",
-        help="also send what may disturb other devices, and speak on a line on which something talks",
-    )
-    serial.add_argument(
-        "--reply-timeout",
-        metavar="S",
-        type=lambda text: positive(text, _LONGEST_WAIT_S),
-        help=f"how long to wait for an answer (default: {_WAITS.usual_s:g}, {_WAITS.other_s:g} at further "
-        "addresses); longer over networks",
-    )
+    scan_ports.add_arguments(parser.add_argument_group("serial ports"))
+    scan_can.add_arguments(parser.add_argument_group("buses"))
     parser.add_argument(
         "--write", metavar="FILE", type=Path, help="write the configuration there; never over a file"
     )
@@ -63,96 +38,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, and print a configuration; what happens on the way goes to stderr."""
-    protocols = scanned(arguments.protocol)
-    settings = settings_of(protocols, risky=arguments.risky)
-    waits = _waits(arguments.reply_timeout)
-    ports = _ports(arguments.ports)
+    has_bus = bool(arguments.can or arguments.log)
+    if arguments.dbc and not has_bus:
+        raise UsageError("names databases of a bus", where="--dbc", hint="add --can BUS or --log LOG")
+    has_port = bool(arguments.ports) or not has_bus
     if arguments.dry_run:
-        _print_plan(ports, settings, waits, arguments.format)
-        for words in () if arguments.risky else plan_words.left_out(protocols):
-            _say(f"left out without --risky: {words}")
+        if has_port:
+            scan_ports.print_plan(arguments, _say)
+        if has_bus:
+            _say("nothing is sent on buses: they are listened to")
         return EXIT_OK
-    _refuse_existing(arguments.write)
-    _say(f"at each port {plan_words.in_short(settings, waits)} (--dry-run prints all)")
-    findings = [_scan(port, settings, waits, arguments) for port in ports]
-    _report(findings, arguments)
+    if arguments.write is not None and arguments.write.exists():
+        raise _is_there(arguments.write)
+    ports = scan_ports.scan_ports(arguments, _say) if has_port else []
+    buses = scan_can.scan_buses(arguments, _say) if has_bus else []
+    for bus in buses if arguments.write is not None or arguments.format == "json" else ():
+        for line in can_findings.words_of(bus):
+            _say(line)
+    _report(ports, buses, arguments)
     return EXIT_OK
 
 
-def _waits(reply_timeout_s: float | None) -> Waits:
-    if reply_timeout_s is None:
-        return _WAITS
-    return replace(_WAITS, usual_s=reply_timeout_s, other_s=reply_timeout_s)
-
-
-def _ports(given: Sequence[str]) -> list[str]:
-    for port in given:
-        if wrong := check_port(port):
-            raise UsageError(wrong, where=port)
-    ports = list(dict.fromkeys(map(lasting_name, given))) or candidates()
-    if not ports:
-        raise UnavailableError("this machine has no serial port", hint="name one: scan PORT")
-    return ports
-
-
-def _print_plan(ports: Sequence[str], settings: Sequence[Setting], waits: Waits, form: str) -> None:
-    if form == "json":
-        print(json.dumps([plan_words.as_json(port, settings, waits) for port in ports], indent=2))
-        return
-    for port in ports:
-        print(port)
-        sys.stdout.write(plan_words.as_text(settings, waits))
-
-
-def _scan(
-    port: str, settings: Sequence[Setting], waits: Waits, arguments: argparse.Namespace
-) -> PortFindings:
-    if (user := user_of(port)) is not None:
-        trouble = f"is read by another process: {user}"
-        _say(f"{port}: {trouble}")
-        return PortFindings(port, LineReport(), trouble)
-
-    def link_at(baud_rate: int, line: LineSettings) -> PyserialLink:
-        return PyserialLink(port, baud_rate, line)
-
-    scan = LineScan(link_at, SystemClock(), waits, speaks_always=arguments.risky)
-    try:
-        with StopSignal() as stop:
-            findings = PortFindings(port, scan.run(settings, stop))
-    except OSError as error:
-        findings = PortFindings(port, LineReport(), _trouble(port, error))
-    for found in findings.report.found:
-        _say(f"{port}: {words_of(found)}")
-    if not findings.report.found:
-        _say(f"{port}: {port_words(findings)}")
-    return findings
-
-
-def _trouble(port: str, error: OSError) -> str:
-    return (error.strerror or str(error)).removeprefix(f"{port}: ")
-
-
-def _report(findings: Sequence[PortFindings], arguments: argparse.Namespace) -> None:
+def _report(
+    ports: Sequence[PortFindings], buses: Sequence[BusFindings], arguments: argparse.Namespace
+) -> None:
     """Print the result, or raise what says that there is none."""
-    text = configuration(findings)
+    names = Names()
+    blocks = [findings.configuration(ports, names), *(can_findings.block(bus, names) for bus in buses)]
+    text = "\n".join(filter(None, blocks))
     if arguments.format == "json":
-        sys.stdout.write(as_json(findings))
-    elif text and arguments.write is None:
+        told = {
+            "ports": [findings.as_json(port) for port in ports],
+            "buses": [can_findings.as_json(bus) for bus in buses],
+            "configuration": text,
+        }
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    elif arguments.write is None:
         sys.stdout.write(text)
     if not text:
-        where = ", ".join(each.port for each in findings)
-        if all(each.trouble for each in findings):
-            raise UnavailableError("; ".join(dict.fromkeys(each.trouble for each in findings)), where=where)
-        hint = "is the device awake, A and B or RX and TX not swapped? see docs/scan.md"
-        raise NothingFoundError("nothing was found", where=where, hint=hint)
+        for bus in buses:
+            _say("; ".join(can_findings.words_of(bus)))
+        raise _nothing(ports, buses)
     if arguments.write is not None:
         _write_new(arguments.write, text)
         _say(f"{arguments.write}: written")
 
 
-def _refuse_existing(file: Path | None) -> None:
-    if file is not None and file.exists():
-        raise _is_there(file)
+def _nothing(ports: Sequence[PortFindings], buses: Sequence[BusFindings]) -> Exception:
+    where = ", ".join([*(port.port for port in ports), *(bus.where for bus in buses)])
+    if not buses and all(port.trouble for port in ports):
+        return UnavailableError("; ".join(dict.fromkeys(port.trouble for port in ports)), where=where)
+    if ports:
+        return NothingFoundError("nothing was found", where=where, hint=_NO_DEVICE)
+    if any(bus.traffic.frames for bus in buses):
+        return NothingFoundError("nothing that is known fits", where=where, hint=_NO_FIT)
+    return NothingFoundError("no frames came", where=where or "the log", hint=_NO_FRAMES)
 
 
 def _is_there(file: Path) -> UsageError:

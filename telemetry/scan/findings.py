@@ -4,7 +4,6 @@ Promises: the configuration is valid wherever it is pasted, whatever devices cal
 configuration can say yet, such as a Modbus device without a map, stands in it as a comment.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from telemetry.framing.framing import NO_ADDRESS
 from telemetry.model.measurements import MEASUREMENTS
 from telemetry.scan.ear import Value
 from telemetry.scan.serial_scan import Found, LineReport
+from telemetry.scan.toml_words import Names, text
 
 _SHOWN = {"voltage_v": "V", "current_a": "A", "soc_pct": "%", "power_w": "W"}
 _SERIAL_NUMBER = "serial number"
@@ -89,9 +89,8 @@ def _strange(report: LineReport) -> str:
 # -- as a configuration
 
 
-def configuration(ports: Sequence[PortFindings]) -> str:
+def configuration(ports: Sequence[PortFindings], names: Names) -> str:
     """[[serial]] for each port with devices, each with comments that say what they are."""
-    names = _Names()
     all_found = [found for port in ports for found in port.report.found]
     owners = Counter(owner for found in all_found for owner in _owners(found))
     shared = {owner for owner, count in owners.items() if count > 1}
@@ -99,19 +98,7 @@ def configuration(ports: Sequence[PortFindings]) -> str:
     return "\n".join(blocks)
 
 
-class _Names:
-    """Names that differ from one another."""
-
-    def __init__(self) -> None:
-        self._given: Counter[str] = Counter()
-
-    def new(self, name: str) -> str:
-        self._given[name] += 1
-        count = self._given[name]
-        return name if count == 1 else self.new(f"{name}-{count}")
-
-
-def _block(port: PortFindings, names: _Names, shared: set[str]) -> str:
+def _block(port: PortFindings, names: Names, shared: set[str]) -> str:
     known = [found for found in port.report.found if not _lacks_map(found)]
     lines = [f"# {one_line(port.port)}, {port.report.found[0].setting.baud_rate} baud"]
     if len(port.report.found) == 1 and known:
@@ -122,7 +109,7 @@ def _block(port: PortFindings, names: _Names, shared: set[str]) -> str:
         lines += _port_keys(port, names.new("line"), known)
         for found in known:
             name = names.new(f"{found.protocol.name}-{_address_words(found)}")
-            lines += ["", f"# {words_of(found)}", "[[serial.device]]", f"name = {_text(name)}"]
+            lines += ["", f"# {words_of(found)}", "[[serial.device]]", f"name = {text(name)}"]
             lines += _device_keys(found, shared, name)
     for found in port.report.found:
         if _lacks_map(found):
@@ -132,7 +119,7 @@ def _block(port: PortFindings, names: _Names, shared: set[str]) -> str:
 
 
 def _port_keys(port: PortFindings, name: str, found: Sequence[Found]) -> list[str]:
-    keys = [f"name = {_text(name)}", f"port = {_text(port.port)}", *_line_keys(found)]
+    keys = [f"name = {text(name)}", f"port = {text(port.port)}", *_line_keys(found)]
     return ["[[serial]]", *keys]
 
 
@@ -151,15 +138,15 @@ def _line_keys(found: Sequence[Found]) -> Iterator[str]:
 
 
 def _device_keys(found: Found, shared: set[str], name: str) -> Iterator[str]:
-    yield f"protocol = {_text(found.protocol.name)}"
+    yield f"protocol = {text(found.protocol.name)}"
     if found.registers:
-        yield f"registers = {_text(found.registers)}"
+        yield f"registers = {text(found.registers)}"
     addresses = found.protocol.addresses
     if addresses is not None and found.address != NO_ADDRESS:
-        yield f"address = {_text(_address_words(found)) if addresses.digits > 2 else found.address}"
+        yield f"address = {text(_address_words(found)) if addresses.digits > 2 else found.address}"
     for owner in _owners(found):
         if owner in shared:
-            yield f"{owner} = {_text(name)}"
+            yield f"{owner} = {text(name)}"
 
 
 def _owners(found: Found) -> list[str]:
@@ -177,21 +164,11 @@ def _address_words(found: Found) -> str:
     return str(found.address)
 
 
-def _text(words: str) -> str:
-    """A TOML string: JSON's escapes are TOML's, which also wants DEL as one."""
-    return json.dumps(words, ensure_ascii=False).replace("\x7f", "\\u007F")
-
-
 # -- as JSON
 
 
-def as_json(ports: Sequence[PortFindings]) -> str:
-    """Ports, what was found there, and the configuration."""
-    found = {"ports": [_port_json(port) for port in ports], "configuration": configuration(ports)}
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-
-
-def _port_json(port: PortFindings) -> dict[str, Any]:
+def as_json(port: PortFindings) -> dict[str, Any]:
+    """A port and what was found there, as plain values."""
     devices = [_device_json(found) for found in port.report.found]
     return {"port": port.port, "devices": devices, "state": "found" if devices else port_words(port)}
 

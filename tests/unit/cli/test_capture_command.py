@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,14 +22,14 @@ MESSAGES = [
 
 
 @contextmanager
-def sending(channel: str) -> Iterator[None]:
+def sending(channel: str, messages: Sequence[can.Message] = MESSAGES) -> Iterator[None]:
     """The same frames again and again on a virtual bus, until the end."""
     over = threading.Event()
 
     def send() -> None:
         with can.Bus(interface="virtual", channel=channel) as bus:
             while not over.wait(0.002):
-                for message in MESSAGES:
+                for message in messages:
                     bus.send(message)
 
     thread = threading.Thread(target=send)

@@ -3,22 +3,30 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import can
 import pytest
 
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLines
 from firmware_sim.serial_scenario import SimulatedLine, line_spec
 from telemetry.__main__ import main
+from telemetry.clock import Clock
 from telemetry.config import load_config
+from telemetry.scan.bit_rates import find_bit_rate, interface
 from telemetry.scan.probes import scanned, settings_of
 from telemetry.scan.serial_scan import Waits
+from telemetry.scan.traffic import Traffic
 from telemetry.sources.serial.link import PyserialLink
 from telemetry.sources.stop import StopSignal
 from tests.support.scanned_line import service_battery
+from tests.unit.cli.test_capture_command import sending
+from tests.unit.scan.test_bit_rates import Kernel
+from tests.unit.scan.test_can_scan import CHARGE_LOG, VEHICLE
+from tests.unit.scan.test_findings import GATEWAY
 
 PATIENT = "60"  # seconds, that no answer needs
 
@@ -26,7 +34,7 @@ PATIENT = "60"  # seconds, that no answer needs
 @pytest.fixture(autouse=True)
 def no_listening(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody talks by himself here."""
-    monkeypatch.setattr("telemetry.cli.scan._WAITS", Waits(listen_s=0.0))
+    monkeypatch.setattr("telemetry.cli.scan_ports._WAITS", Waits(listen_s=0.0))
 
 
 @contextmanager
@@ -125,10 +133,10 @@ def test_a_port_that_is_not_there_and_one_that_is_no_name(capsys: pytest.Capture
 def test_without_a_port_all_of_this_machine_are_tried(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("telemetry.cli.scan.candidates", lambda: ["/nowhere/a", "/nowhere/b"])
+    monkeypatch.setattr("telemetry.cli.scan_ports.candidates", lambda: ["/nowhere/a", "/nowhere/b"])
     assert main(["scan"]) == 69
     assert "/nowhere/a, /nowhere/b: there is no such port" in capsys.readouterr().err
-    monkeypatch.setattr("telemetry.cli.scan.candidates", list)
+    monkeypatch.setattr("telemetry.cli.scan_ports.candidates", list)
     assert main(["scan"]) == 69
     assert "this machine has no serial port" in capsys.readouterr().err
 
@@ -148,3 +156,99 @@ def test_a_dry_run_prints_each_byte_and_opens_no_port(
     (told,) = json.loads(capsys.readouterr().out)
     requests = [one["hex"] for setting in told["settings"] for one in setting["requests"]]
     assert [bytes.fromhex(digits) for digits in requests] == printed
+
+
+# -- buses
+
+
+def test_a_log_is_looked_at_in_place_of_a_bus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--log", str(CHARGE_LOG), "--dbc", str(VEHICLE.parent)]) == 0
+    said = capsys.readouterr()
+    (tmp_path / "gateway.toml").write_text(GATEWAY + said.out)
+    (source,) = load_config(tmp_path / "gateway.toml", {}).sources
+    assert (source.name, source.buses[0].databases) == ("can0", (VEHICLE,))
+    assert "# 1. " in said.out
+    assert said.err == ""
+
+
+def test_a_log_that_nothing_fits_says_so_and_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--log", str(CHARGE_LOG)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "nothing that is known fits (name databases that may fit: --dbc FILE or FOLDER)" in said.err
+
+
+def test_a_database_of_one_channel_is_not_tried_on_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--log", str(CHARGE_LOG), "--dbc", f"can1={VEHICLE}"]) == 1
+    assert main(["scan", "--log", str(CHARGE_LOG), "--dbc", f"can0={VEHICLE}"]) == 0
+    assert f'databases = ["{VEHICLE}"]' in capsys.readouterr().out
+
+
+def test_of_a_folder_a_database_that_cannot_be_read_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.dbc").write_text('BO_ 1 "')
+    (tmp_path / "b.dbc").write_bytes(VEHICLE.read_bytes())
+    assert main(["scan", "--log", str(CHARGE_LOG), "--dbc", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert f'databases = ["{tmp_path / "b.dbc"}"]' in said.out
+    assert f"left out: {tmp_path / 'a.dbc'}" in said.err
+
+
+def test_a_bus_of_python_can_is_listened_to(capsys: pytest.CaptureFixture[str]) -> None:
+    messages = [
+        can.Message(arbitration_id=0x1081407F, data=bytes.fromhex("017000000001A684")),
+        can.Message(arbitration_id=0x1081407E, data=bytes.fromhex("0182000000000732")),
+    ]
+    with sending("scanned", messages):
+        assert main(["scan", "--can", "virtual:scanned", "--seconds", "1"]) == 0
+    said = capsys.readouterr()
+    assert 'protocol = "huawei_r48xx"' in said.out
+    assert 'options = { interface = "virtual", channel = "scanned" }' in said.out
+    assert "virtual:scanned: listens for 1 s, and sends nothing" in said.err
+
+
+def test_a_bus_on_which_nothing_comes_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--can", "virtual:silent", "--seconds", "0.01"]) == 1
+    assert "virtual:silent: no frames came" in capsys.readouterr().err
+
+
+def test_what_makes_no_sense_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--dbc", str(VEHICLE)]) == 64
+    assert "--dbc: names databases of a bus" in capsys.readouterr().err
+    assert main(["scan", "--log", str(tmp_path / "missing.log")]) == 66
+    assert main(["scan", "--can", "nowhere9"]) == 69
+    assert "nowhere9: there is no such interface" in capsys.readouterr().err
+
+
+def test_an_interface_that_is_down_is_tried_at_one_bit_rate_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried: list[float] = []
+
+    def listen(options: Mapping[str, object], _clock: Clock, seconds: float, *, most: int = 0) -> Traffic:
+        assert options["channel"] == "can7"
+        tried.append(seconds)
+        heard = Traffic()
+        for number in range(5 if len(tried) > 1 else 0):
+            heard.observe(number * 1_000_000_000, 0x9806E5F4, 8)
+            heard.observe(number * 1_000_000_000, 0x98FF50E5, 8)
+        return heard
+
+    kernel = Kernel()
+    monkeypatch.setattr("telemetry.cli.scan_can.interface", lambda name: interface(name, kernel.run))
+    monkeypatch.setattr(
+        "telemetry.cli.scan_can.find_bit_rate",
+        lambda found, hears_frames: find_bit_rate(found, hears_frames, kernel.run),
+    )
+    monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
+    assert main(["scan", "--can", "can7", "--seconds", "9"]) == 0
+    said = capsys.readouterr()
+    assert 'interface = "can7"\nprotocol = "elcon"\nbitrate = 500000\n' in said.out
+    assert (len(tried), tried[-1], kernel.is_up) == (3, 9.0, False)
+
+
+def test_a_dry_run_on_a_bus_has_nothing_to_send(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--can", "can0", "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "scan: nothing is sent on buses: they are listened to\n")

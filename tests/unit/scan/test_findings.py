@@ -1,15 +1,17 @@
 """telemetry/scan/findings.py: what is printed is a configuration, whatever was found."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from telemetry.config import load_config
-from telemetry.scan.findings import PortFindings, as_json, configuration, port_words, words_of
+from telemetry.scan import findings as told
+from telemetry.scan.findings import PortFindings, as_json, port_words, words_of
 from telemetry.scan.probes import scanned, settings_of
 from telemetry.scan.serial_scan import Found, LineReport, LineScan, Waits
+from telemetry.scan.toml_words import Names
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.stop import StopSignal
 from telemetry.toml_text import parse_toml
@@ -30,6 +32,10 @@ def findings(line: ScannedLine, port: str = "/dev/ttyUSB0", *, risky: bool = Fal
     with StopSignal() as stop:
         scan = LineScan(line.link_at, line.clock, Waits(), speaks_always=risky)
         return PortFindings(port, scan.run(settings_of(scanned(), risky=risky), stop))
+
+
+def configuration(ports: Sequence[PortFindings]) -> str:
+    return told.configuration(ports, Names())
 
 
 def loaded(text: str, tmp_path: Path) -> list[SerialSettings]:
@@ -94,14 +100,13 @@ def test_nothing_that_a_device_or_a_port_is_called_breaks_the_configuration(
     assert words_of(named).isprintable()
 
 
-def test_json_has_what_was_found_and_the_configuration() -> None:
+def test_a_port_as_plain_values_has_what_was_found() -> None:
     port = findings(line_of("pylontech", FakeClock()))
-    told = json.loads(as_json([port, PortFindings("/dev/ttyUSB1", LineReport(), "there is no such port")]))
-    (device,) = told["ports"][0]["devices"]
+    (device,) = as_json(port)["devices"]
     assert device.items() >= {"protocol": "pylontech", "address": "2", "cells": 14}.items()
     assert device["identity"]["serial number"]
-    assert told["ports"][1] == {"port": "/dev/ttyUSB1", "devices": [], "state": "there is no such port"}
-    assert told["configuration"] == configuration([port])
+    absent = PortFindings("/dev/ttyUSB1", LineReport(), "there is no such port")
+    assert as_json(absent) == {"port": "/dev/ttyUSB1", "devices": [], "state": "there is no such port"}
 
 
 def test_a_port_without_devices_says_what_it_is_like() -> None:
@@ -122,7 +127,7 @@ def test_a_port_without_devices_says_what_it_is_like() -> None:
 
 def test_what_others_on_the_line_say_of_themselves_is_not_said_of_a_device() -> None:
     found = findings(line_of("pylontech", FakeClock())).report.found[0]
-    told = {"serial number of 02": "K2", "serial number of 03": "K3", "firmware": "1.1"}
-    named: Found = replace(found, identity=told)
+    identity = {"serial number of 02": "K2", "serial number of 03": "K3", "firmware": "1.1"}
+    named: Found = replace(found, identity=identity)
     assert "serial number K2" in words_of(named)
     assert "K3" not in words_of(named)

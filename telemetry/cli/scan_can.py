@@ -1,0 +1,147 @@
+"""What `scan` does with buses and logs of buses: listens, and says what fits."""
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from telemetry.cli.arguments import databases, positive
+from telemetry.clock import SystemClock
+from telemetry.databases.bus import BusDatabases
+from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.decode.channels import Database
+from telemetry.errors import ConfigError, UnavailableError
+from telemetry.logs.content import require_file
+from telemetry.scan.bit_rates import find_bit_rate, interface
+from telemetry.scan.can_findings import BusFindings
+from telemetry.scan.can_scan import Candidate, database_candidate, judge, known_candidates
+from telemetry.scan.dbc_periods import periods_ms
+from telemetry.scan.listening import listen, traffic_of_logs
+from telemetry.scan.traffic import Traffic
+from telemetry.sources.can.netlink import interface_bit_rate
+
+LISTEN_S = 5.0
+_RATE_S = 2.0  # at each bit rate that is tried
+_CHANNEL_OF_KIND = ":"
+
+Say = Callable[[str], None]
+
+
+def add_arguments(group: argparse._ArgumentGroup) -> None:
+    """Which buses or logs, and what they may be."""
+    group.add_argument(
+        "--can",
+        metavar="BUS",
+        action="append",
+        default=[],
+        help="listen to an interface (can0), or to one of python-can's as KIND:CHANNEL; repeatable",
+    )
+    group.add_argument(
+        "--log",
+        metavar="LOG",
+        action="append",
+        default=[],
+        type=Path,
+        help="look at a log in its place; repeatable",
+    )
+    group.add_argument(
+        "--dbc",
+        metavar="[CHANNEL=]FILE",
+        action="extend",
+        default=[],
+        type=databases,
+        help="a database that may fit, a folder of them or a quoted glob; repeatable",
+    )
+    group.add_argument(
+        "--seconds",
+        metavar="S",
+        type=positive,
+        default=LISTEN_S,
+        help="listen to each bus for so long (default %(default)g)",
+    )
+
+
+def scan_buses(arguments: argparse.Namespace, say: Say) -> list[BusFindings]:
+    """Each bus, and each channel of the logs, with what fits."""
+    candidates = [*known_candidates(), *_database_candidates(arguments.dbc, say)]
+    channels = {database.file: database.channel for database in arguments.dbc}
+    found = []
+    for where, name, traffic, bit_rate, options in chain(
+        _buses(arguments, say), _channels(arguments.log, say)
+    ):
+        fitting = [one for one in candidates if not one.database or channels[one.database] in ("", name)]
+        found.append(BusFindings(where, name, traffic, judge(traffic, fitting), bit_rate, options))
+    return found
+
+
+_Bus = tuple[str, str, Traffic, int | None, dict[str, Any] | None]
+
+
+def _channels(logs: Sequence[Path], say: Say) -> Iterable[_Bus]:
+    for log in logs:
+        require_file(log)
+    for name, traffic in traffic_of_logs(logs, say).items() if logs else ():
+        yield f"{', '.join(map(str, logs))}, channel {name}", name, traffic, None, None
+
+
+def _buses(arguments: argparse.Namespace, say: Say) -> Iterable[_Bus]:
+    clock = SystemClock()
+    for bus in arguments.can:
+        kind, colon, channel = bus.partition(_CHANNEL_OF_KIND)
+        if colon:
+            options = {"interface": kind, "channel": channel}
+            say(f"{bus}: listens for {arguments.seconds:g} s, and sends nothing")
+            yield bus, channel or kind, listen(options, clock, arguments.seconds), None, options
+        else:
+            traffic, bit_rate = _interface(bus, arguments.seconds, say)
+            yield bus, bus, traffic, bit_rate, None
+
+
+def _interface(name: str, seconds: float, say: Say) -> tuple[Traffic, int | None]:
+    """At its own rate if it is up; otherwise at the first rate at which frames come."""
+    clock = SystemClock()
+    options = {"interface": "socketcan", "channel": name, "fd": True}
+    found = interface(name)
+    if found.is_up:
+        say(f"{name}: is up: listens for {seconds:g} s at its own rate, and sends nothing")
+        own = interface_bit_rate(name)
+        return listen(options, clock, seconds), None if own is None else own.nominal
+    if found.kind != "can":
+        raise UnavailableError("is down", where=name, hint=f"ip link set {name} up")
+    say(f"{name}: is down: tries bit rates, listening only")
+    heard = Traffic()
+
+    def hears_frames() -> bool:
+        nonlocal heard
+        heard = listen(options, clock, _RATE_S, most=1)
+        if heard.frames:
+            heard = listen(options, clock, seconds)
+        return heard.frames > 0
+
+    bit_rate = find_bit_rate(found, hears_frames)
+    return heard, bit_rate
+
+
+def _database_candidates(given: Sequence[Database], say: Say) -> list[Candidate]:
+    """Each database by itself; one that cannot be read is left out."""
+    files = list(dict.fromkeys(database.file for database in given))
+    buses = [BusDatabases(str(file), (file,)) for file in files]
+    try:
+        plan = load_plan(buses, user_cache_directory()) if buses else None
+        return [
+            database_candidate(file, bus, periods_ms(file))
+            for file, bus in zip(files, plan.spec.buses if plan else (), strict=True)
+        ]
+    except ConfigError:
+        if len(files) == 1:
+            raise
+    found = []
+    for file, bus in zip(files, buses, strict=True):
+        try:
+            (one,) = load_plan([bus], user_cache_directory()).spec.buses
+        except ConfigError as error:
+            say(f"left out: {error}")
+        else:
+            found.append(database_candidate(file, one, periods_ms(file)))
+    return found

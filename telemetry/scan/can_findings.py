@@ -1,0 +1,132 @@
+"""What a scan of a bus has found: in words, as a configuration to paste, and as plain values."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from telemetry.errors import one_line
+from telemetry.model.ids import id_text
+from telemetry.scan.can_known import J1939
+from telemetry.scan.can_scan import Fit, Verdict
+from telemetry.scan.toml_words import Names, text, texts
+from telemetry.scan.traffic import Traffic
+
+_INTERFACE = re.compile("[A-Za-z0-9_.-]{1,15}")  # a channel of a log may be called otherwise
+_MOST_RANKED = 8
+_MOST_IDS = 12  # that nothing explains, which are listed
+
+
+@dataclass(frozen=True, slots=True)
+class BusFindings:
+    """What was seen on a bus, or on a channel of a log, and what fits.
+
+    where: for people. options: of python-can's `Bus`; empty: an interface of the kernel, or a log.
+    bit_rate: None: it is not known.
+    """
+
+    where: str
+    name: str
+    traffic: Traffic
+    verdict: Verdict
+    bit_rate: int | None = None
+    options: Mapping[str, Any] | None = None
+
+
+def words_of(bus: BusFindings) -> Iterator[str]:
+    """What was seen, the ranking with its evidence, and what nothing explains; a line each."""
+    traffic = bus.traffic
+    kinds = f"{len(traffic.ids)} ids ({traffic.extended} of 29 bits)"
+    rate = f" at {bus.bit_rate} bit/s" if bus.bit_rate else ""
+    yield f"{bus.where}{rate}: {traffic.frames} frames of {kinds} in {traffic.seconds:.1f} s"
+    for number, fit in enumerate(bus.verdict.ranking[:_MOST_RANKED], 1):
+        chosen = " <-" if fit in bus.verdict.chosen else ""
+        yield f"{number}. {evidence(fit, traffic)}{chosen}"
+    left = [id for id in traffic.ids if not any(id in fit.ids for fit in bus.verdict.chosen)]
+    if left and bus.verdict.chosen:
+        shown = " ".join(id_text(id) for id in sorted(left)[:_MOST_IDS])
+        more = f" and {len(left) - _MOST_IDS} more" if len(left) > _MOST_IDS else ""
+        yield f"nothing proposed explains {len(left)} ids: {shown}{more}"
+
+
+def evidence(fit: Fit, traffic: Traffic) -> str:
+    """How a candidate fits, in one line."""
+    how = " by PGN" if fit.candidate.by_pgn and fit.candidate.database is not None else ""
+    periods = f", periods right {fit.periods_right} of {fit.periods_judged}" if fit.periods_judged else ""
+    return one_line(
+        f"{fit.candidate.name}{how}: score {fit.score:.2f}, {len(fit.ids)} of {len(traffic.ids)} ids, "
+        f"{fit.frames / max(traffic.frames, 1):.0%} of frames, "
+        f"lengths right {fit.lengths_right} of {len(fit.ids)}{periods}"
+    )
+
+
+def block(bus: BusFindings, names: Names) -> str:
+    """[[can]] or [[python_can]] with what was chosen, and the evidence as comments; empty: nothing was."""
+    if not bus.verdict.chosen:
+        return ""
+    lines = [f"# {one_line(line)}" for line in words_of(bus)]
+    chosen = bus.verdict.chosen
+    for fit in chosen:
+        if others := bus.verdict.alike[fit.candidate.name]:
+            lines.append(
+                one_line(f"# As well as {fit.candidate.name}: {', '.join(others)}. Take what you have.")
+            )
+    protocols = [fit.candidate.name for fit in chosen if not fit.candidate.database]
+    databases = [str(fit.candidate.database.absolute()) for fit in chosen if fit.candidate.database]
+    if J1939 in protocols:
+        lines.append("# Messages of J1939 need a database: scan again with --dbc FILE or FOLDER.")
+        protocols.remove(J1939)
+    lines += ["[[can]]" if bus.options is None else "[[python_can]]", f"name = {text(names.new(bus.name))}"]
+    if bus.options is None:
+        lines.append(f"interface = {text(bus.name if _INTERFACE.fullmatch(bus.name) else 'can0')}")
+    lines += _keys(protocols, databases, by_pgn=any(fit.candidate.by_pgn for fit in chosen))
+    if bus.options is not None:
+        options = (f"{key} = {_value(value)}" for key, value in bus.options.items())
+        lines.append(f"options = {{ {', '.join(options)} }}")
+    elif bus.bit_rate is not None:
+        lines.append(f"bitrate = {bus.bit_rate}")
+    return "\n".join(lines) + "\n"
+
+
+def _keys(protocols: list[str], databases: list[str], *, by_pgn: bool) -> Iterator[str]:
+    if protocols:
+        yield f"protocol = {text(protocols[0]) if len(protocols) == 1 else texts(protocols)}"
+    if databases:
+        yield f"databases = {texts(databases)}"
+    if len(databases) > 1:
+        yield "first_wins = true"
+    if by_pgn:
+        yield "j1939 = true"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else text(str(value))
+
+
+def as_json(bus: BusFindings) -> dict[str, Any]:
+    """The same as plain values."""
+    traffic = bus.traffic
+    return {
+        "bus": bus.where,
+        "bitrate": bus.bit_rate,
+        "frames": traffic.frames,
+        "seconds": traffic.seconds,
+        "ids": len(traffic.ids),
+        "ranking": [_fit_json(fit, bus) for fit in bus.verdict.ranking],
+    }
+
+
+def _fit_json(fit: Fit, bus: BusFindings) -> dict[str, Any]:
+    return {
+        "name": fit.candidate.name,
+        "database": None if fit.candidate.database is None else str(fit.candidate.database),
+        "score": round(fit.score, 4),
+        "proposed": fit in bus.verdict.chosen,
+        "ids": len(fit.ids),
+        "frames": fit.frames,
+        "lengths_right": fit.lengths_right,
+        "periods_right": fit.periods_right,
+        "periods_judged": fit.periods_judged,
+    }

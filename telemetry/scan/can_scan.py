@@ -1,0 +1,212 @@
+"""Which protocols and databases fit what was seen on a bus: by ids, lengths and periods.
+
+Promises:
+
+- An id counts for a protocol or a database exactly if the decoder would take it so.
+- What is proposed explains ids that nothing before it explains, and may stand together in one configuration.
+- A few ids that fit by chance are not proposed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from telemetry_core.decode.spec import BusSpec, MessageSpec
+
+from telemetry.protocols.can.table import shared_id
+from telemetry.protocols.known import CAN_PROTOCOLS
+from telemetry.rules.find_message import EXTENDED, find_message
+from telemetry.scan.can_known import J1939, NEEDED, PERIODS_MS, gbt_transport, j1939_bus, j1939_transport
+from telemetry.scan.traffic import SeenId, Traffic
+
+CLASSIC_BYTES = 8
+_WRONG_LENGTH, _WRONG_PERIOD, _UNKNOWN_PERIOD = 0.1, 0.25, 0.75  # what such an id is worth; 1: all is right
+_LEAST_WORTH = 0.6  # on average of the ids that a proposal explains
+_LEAST_SHARE = 0.2  # of the ids seen, or of its own messages, that a database explains
+_LEAST_IDS, _NEARLY_ALL = 5, 0.8  # of a database that is believed although periods are wrong
+_NEAR, _NEAR_S = 0.25, 0.002  # by which a period may differ: of itself, and always
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a bus may be. periods_ms: of its messages, by name, as far as they are declared.
+
+    database: its file; None: a protocol. by_pgn: ids are compared as J1939 does. needed: messages without
+    which it is something else.
+    """
+
+    name: str
+    bus: BusSpec
+    periods_ms: Mapping[str, int]
+    database: Path | None = None
+    by_pgn: bool = False
+    needed: frozenset[str] = frozenset()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a message has one length: tables of protocols say what a frame must hold at least."""
+        return self.database is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a candidate fits. ids: those that it explains; messages: their names. score: 0 to 1."""
+
+    candidate: Candidate
+    ids: frozenset[int]
+    messages: frozenset[str]
+    frames: int
+    lengths_right: int
+    periods_right: int
+    periods_judged: int
+    worth: float  # all ids together
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """ranking: all that fit at all, the best first; chosen: what is proposed; alike: what fits as well."""
+
+    ranking: tuple[Fit, ...]
+    chosen: tuple[Fit, ...]
+    alike: dict[str, tuple[str, ...]]
+
+
+def known_candidates() -> list[Candidate]:
+    """Every protocol that this program knows, and J1939."""
+    found = []
+    for name, protocol in CAN_PROTOCOLS.items():
+        messages = protocol.bus(name).messages
+        if name == "gbt27930":
+            messages += gbt_transport()
+        needed = NEEDED.get(name, frozenset())
+        found.append(Candidate(name, BusSpec(name, messages), PERIODS_MS.get(name, {}), needed=needed))
+    return [*found, Candidate(J1939, j1939_bus(), PERIODS_MS[J1939], by_pgn=True)]
+
+
+def database_candidate(file: Path, bus: BusSpec, by_id_ms: Mapping[int, int]) -> Candidate:
+    """A database, whose messages of several frames come by J1939's transport where they are J1939's."""
+    has_long = any(each.by_pgn and each.byte_count > CLASSIC_BYTES for each in bus.messages)
+    messages = bus.messages + (j1939_transport() if has_long else ())
+    by_name_ms = {each.name: by_id_ms[_id(each)] for each in bus.messages if _id(each) in by_id_ms}
+    return Candidate(str(file), replace(bus, messages=messages), by_name_ms, file)
+
+
+def _id(message: MessageSpec) -> int:
+    return message.arbitration_id | (EXTENDED if message.extended else 0)
+
+
+def judge(traffic: Traffic, candidates: Iterable[Candidate]) -> Verdict:
+    """How well each fits, and which together explain the bus."""
+    fits = [fit for one in candidates if (fit := _best_fit(traffic, one)).ids]
+    ranking = sorted(fits, key=lambda fit: -fit.score)  # of equal ones the first is the more usual
+    chosen: list[Fit] = []
+    explained: set[int] = set()
+    for fit in ranking:
+        new = fit.ids - explained
+        if new and _is_sure(fit, new, traffic) and _may_stand_with(fit, chosen):
+            chosen.append(fit)
+            explained |= fit.ids
+    alike = {
+        fit.candidate.name: tuple(
+            other.candidate.name
+            for other in ranking
+            if other not in chosen and (other.ids, other.score) == (fit.ids, fit.score)
+        )
+        for fit in chosen
+    }
+    return Verdict(tuple(ranking), tuple(chosen), alike)
+
+
+def _best_fit(traffic: Traffic, candidate: Candidate) -> Fit:
+    plain = _fit(traffic, candidate)
+    if candidate.database is None or not traffic.extended:
+        return plain
+    by_pgn = _fit(traffic, _by_pgn(candidate))
+    return by_pgn if by_pgn.score > plain.score else plain
+
+
+def _by_pgn(candidate: Candidate) -> Candidate:
+    """The same with all ids of 29 bits compared by PGN."""
+    messages = tuple(
+        replace(each, by_pgn=True) if each.extended and not each.id_mask else each
+        for each in candidate.bus.messages
+    )
+    return replace(candidate, bus=replace(candidate.bus, messages=messages), by_pgn=True)
+
+
+def _fit(traffic: Traffic, candidate: Candidate) -> Fit:
+    found = [
+        (seen, message)
+        for seen in traffic.ids.values()
+        if (message := find_message(candidate.bus, seen.id)) is not None
+    ]
+    worths = [_worth(seen, message, candidate) for seen, message in found]
+    judged = [_has_right_period(seen, message, candidate) for seen, message in found]
+    return Fit(
+        candidate,
+        frozenset(seen.id for seen, _ in found),
+        frozenset(message.name for _, message in found),
+        sum(seen.frames for seen, _ in found),
+        sum(_has_right_length(seen, message, candidate) for seen, message in found),
+        sum(each is True for each in judged),
+        sum(each is not None for each in judged),
+        sum(worths),
+        sum(worths) / max(len(traffic.ids), 1),
+    )
+
+
+def _worth(seen: SeenId, message: MessageSpec, candidate: Candidate) -> float:
+    """What an id says for the candidate."""
+    if not _has_right_length(seen, message, candidate):
+        return _WRONG_LENGTH
+    period = _has_right_period(seen, message, candidate)
+    return _UNKNOWN_PERIOD if period is None else 1.0 if period else _WRONG_PERIOD
+
+
+def _has_right_length(seen: SeenId, message: MessageSpec, candidate: Candidate) -> bool:
+    if candidate.is_exact:
+        return seen.shortest == seen.longest and seen.longest in (message.byte_count, CLASSIC_BYTES)
+    return message.byte_count <= seen.longest <= CLASSIC_BYTES
+
+
+def _has_right_period(seen: SeenId, message: MessageSpec, candidate: Candidate) -> bool | None:
+    """None: nothing is declared, or nothing was measured."""
+    period_s, declared_ms = seen.period_s, candidate.periods_ms.get(message.name)
+    if declared_ms is None or period_s is None:
+        return None
+    declared_s = declared_ms / 1000
+    return abs(period_s - declared_s) <= max(_NEAR * declared_s, _NEAR_S)
+
+
+def _is_sure(fit: Fit, new: frozenset[int], traffic: Traffic) -> bool:
+    """Whether it is more than chance."""
+    if not fit.candidate.needed <= fit.messages:
+        return False
+    is_unmistakable = fit.candidate.database is None and not fit.candidate.needed
+    worth = fit.lengths_right if is_unmistakable else fit.worth
+    if worth < _LEAST_WORTH * len(fit.ids) and not _is_thinned(fit, traffic):
+        return False
+    if fit.candidate.name == J1939:
+        return bool(fit.messages - {"TP"}) and len(new) > 1
+    if fit.candidate.database is None:
+        return True
+    own = max(len(fit.candidate.bus.messages), 1)
+    return len(new) >= _LEAST_SHARE * len(traffic.ids) or len(fit.messages) >= _LEAST_SHARE * own
+
+
+def _is_thinned(fit: Fit, traffic: Traffic) -> bool:
+    """Whether a database has nearly all ids with their lengths, so that only frames may be missing."""
+    has_lengths = fit.candidate.is_exact and fit.lengths_right == len(fit.ids)
+    return has_lengths and len(fit.ids) >= max(_LEAST_IDS, _NEARLY_ALL * len(traffic.ids))
+
+
+def _may_stand_with(fit: Fit, chosen: Sequence[Fit]) -> bool:
+    """Whether a configuration may have both: databases may overlap, a protocol with nothing."""
+    for other in chosen:
+        if fit.candidate.database is None or other.candidate.database is None:
+            if J1939 in (fit.candidate.name, other.candidate.name):
+                continue
+            if shared_id(other.candidate.bus, fit.candidate.bus.messages) is not None:
+                return False
+    return True

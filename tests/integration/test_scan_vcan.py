@@ -1,0 +1,43 @@
+"""`scan` of a real CAN interface."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from firmware_sim.links.can import pack_frame
+from telemetry.__main__ import main
+
+FRAMES = ((0x9806E5F4, bytes.fromhex("03D400A000000000")), (0x98FF50E5, bytes.fromhex("0C0B005200000000")))
+
+
+@contextmanager
+def sending(interface: str) -> Iterator[None]:
+    """The same frames again and again, until the end."""
+    over = threading.Event()
+
+    def send() -> None:
+        with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as sender:
+            sender.bind((interface,))
+            while not over.wait(0.01):
+                for id, data in FRAMES:
+                    sender.send(pack_frame(id, data))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.vcan
+def test_an_interface_that_is_up_is_listened_to_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with sending("vcan0"):
+        assert main(["scan", "--can", "vcan0", "--seconds", "2"]) == 0
+    said = capsys.readouterr()
+    assert 'interface = "vcan0"\nprotocol = "elcon"\n' in said.out
+    assert "vcan0: is up: listens for 2 s at its own rate, and sends nothing" in said.err

@@ -1,0 +1,108 @@
+"""telemetry/scan/can_findings.py: the evidence in words, and a configuration that is one."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.config import load_config
+from telemetry.model.bit_rate import BitRate
+from telemetry.scan.can_findings import BusFindings, as_json, block, words_of
+from telemetry.scan.can_scan import database_candidate, judge, known_candidates
+from telemetry.scan.toml_words import Names
+from telemetry.sources.settings import SourceSettings
+from tests.unit.scan.test_can_scan import (
+    CHADEMO,
+    CHARGE_LOG,
+    ELCON,
+    TRUCK,
+    VEHICLE,
+    database,
+    logged,
+    seen,
+)
+from tests.unit.scan.test_findings import GATEWAY
+
+
+def loaded(text: str, tmp_path: Path) -> SourceSettings:
+    (tmp_path / "gateway.toml").write_text(GATEWAY + text)
+    (source,) = load_config(tmp_path / "gateway.toml", {}).sources
+    return source
+
+
+def findings(name: str = "can0", *frames: tuple[str, int], **more: object) -> BusFindings:
+    traffic = seen(frames)
+    return BusFindings(name, name, traffic, judge(traffic, known_candidates()), **more)  # type: ignore[arg-type]
+
+
+def test_what_is_printed_is_a_bus_with_its_protocol(tmp_path: Path) -> None:
+    source = loaded(block(findings("can1", *CHADEMO, bit_rate=500_000), Names()), tmp_path)
+    assert (source.name, source.protocols.names) == ("can1", ("chademo",))
+    assert source.bit_rate == BitRate(500_000, None)
+    assert [resource.name for resource in source.resources] == ["can1"]
+
+
+def test_several_protocols_of_a_bus_stand_together(tmp_path: Path) -> None:
+    text = block(findings("can0", *ELCON, *TRUCK), Names())
+    source = loaded(text, tmp_path)
+    assert source.protocols.names == ("elcon",)
+    assert "# Messages of J1939 need a database" in text
+    assert source.buses[0].j1939
+    assert "# As well as elcon: elcon_extended. Take what you have." in text
+
+
+def test_databases_are_named_by_their_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(VEHICLE.parent)
+    traffic = logged(CHARGE_LOG)
+    candidate = database_candidate(Path(VEHICLE.name), database(VEHICLE).bus, {})
+    bus = BusFindings("charge.log", "can0", traffic, judge(traffic, [candidate]))
+    assert loaded(block(bus, Names()), tmp_path).buses[0].databases == (VEHICLE,)
+
+
+def test_an_adapter_of_python_can_is_named_with_its_options(tmp_path: Path) -> None:
+    options = {"interface": "udp_multicast", "channel": "239.0.0.1"}
+    source = loaded(block(findings("239.0.0.1", *ELCON, options=options), Names()), tmp_path)
+    assert source.listening_options == options
+
+
+@pytest.mark.parametrize("name", ["CAN 1 (vehicle)", "/dev/ttyACM0", "x" * 80, "ü"])
+def test_a_channel_of_a_log_may_be_called_anything(name: str, tmp_path: Path) -> None:
+    source = loaded(block(findings(name, *ELCON), Names()), tmp_path)
+    assert [resource.name for resource in source.resources] == ["can0"]
+
+
+def test_the_ranking_shows_its_evidence_and_what_nothing_explains() -> None:
+    others = [(f"{id:03X} # 00", 100) for id in range(0x600, 0x610)]
+    lines = list(words_of(findings("can0", *CHADEMO, *others)))
+    assert lines == [
+        "can0: 2100 frames of 21 ids (0 of 29 bits) in 9.9 s",
+        "1. chademo: score 0.24, 5 of 21 ids, 24% of frames, lengths right 5 of 5, periods right 5 of 5 <-",
+        "nothing proposed explains 16 ids: 600 601 602 603 604 605 606 607 608 609 60A 60B and 4 more",
+    ]
+
+
+def test_nothing_that_fits_is_no_configuration() -> None:
+    bus = findings("can0", ("7FF # 00", 100))
+    assert block(bus, Names()) == ""
+    assert as_json(bus) == {
+        "bus": "can0",
+        "bitrate": None,
+        "frames": 100,
+        "seconds": pytest.approx(9.9),
+        "ids": 1,
+        "ranking": [],
+    }
+
+
+def test_the_evidence_as_plain_values() -> None:
+    (best, *_) = as_json(findings("can0", *CHADEMO))["ranking"]
+    assert best == {
+        "name": "chademo",
+        "database": None,
+        "score": 1.0,
+        "proposed": True,
+        "ids": 5,
+        "frames": 500,
+        "lengths_right": 5,
+        "periods_right": 5,
+        "periods_judged": 5,
+    }

@@ -1,0 +1,268 @@
+"""telemetry/scan/can_scan.py: what fits a bus, by frames of simulators and of references."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import cantools.database
+import pytest
+from telemetry_core.decode.spec import BusSpec, MessageSpec
+
+from telemetry.__main__ import main
+from telemetry.databases.build import build_plan
+from telemetry.databases.bus import BusDatabases
+from telemetry.protocols.known import CAN_PROTOCOLS
+from telemetry.rules.find_message import EXTENDED
+from telemetry.scan.can_known import J1939, NEEDED, PERIODS_MS
+from telemetry.scan.can_scan import Candidate, Verdict, database_candidate, judge, known_candidates
+from telemetry.scan.dbc_periods import periods_ms
+from telemetry.scan.listening import traffic_of_logs
+from telemetry.scan.traffic import Traffic
+from tests.support.can_protocols import frame_of
+from tests.support.charges import played_charge
+
+ROOT = Path(__file__).parents[3]
+VEHICLE = ROOT / "firmware_sim" / "wire" / "vehicle.dbc"
+CHARGE_LOG = ROOT / "examples" / "charge.log"
+MS = 1_000_000
+
+# Frames as references print them, each with its period in ms.
+CHADEMO = (
+    ("100 # 00 00 00 00 B3 01 64 00", 100),
+    ("101 # 00 FF 3C 00 00 DE 00 00", 100),
+    ("102 # 02 9A 01 0E 00 C1 49 00", 100),
+    ("108 # 01 F4 01 0F B3 01 00 00", 100),
+    ("109 # 02 F5 01 0E 01 05 00 00", 100),
+)
+ELCON = (("1806E5F4 # 03 D4 00 A0 00 00 00 00", 1000), ("18FF50E5 # 0C 0B 00 52 00 00 00 00", 1000))
+HUAWEI = (("1081407F # 01 70 00 00 00 01 A6 84", 50), ("1081407E # 01 82 00 00 00 00 07 32", 500))
+INFYPOWER = (("0283F000 # 43 FA 00 00 40 60 00 00", 500), ("0286F001 # 0F B4 0F A5 0F A7 00 00", 500))
+TRUCK = (  # EEC1, EEC2, CCVS1, DM1 by a diagnostic tool's naming
+    ("0CF00400 # F0 7D 82 80 25 00 F0 82", 20),
+    ("0CF00300 # D1 00 00 FF FF FF FF FF", 50),
+    ("18FEF100 # F7 00 00 10 0C 00 00 30", 100),
+    ("18FECA00 # 00 FF 00 00 00 00 FF FF", 1000),
+)
+
+
+def seen(frames: Iterable[tuple[str, int]], into: Traffic | None = None, *, seconds: int = 10) -> Traffic:
+    """The frames, each again and again at its period."""
+    traffic = into or Traffic()
+    for text, period_ms in frames:
+        id, data = frame_of(text)
+        for number in range(seconds * 1000 // period_ms):
+            traffic.observe(number * period_ms * MS, id, len(data))
+    return traffic
+
+
+def charged(into: Traffic | None = None) -> Traffic:
+    """A simulated charge by GB/T 27930, from handshake to statistics."""
+    traffic = into or Traffic()
+    for at_ns, id, data in played_charge("35-emergency-stop").frames:
+        traffic.observe(at_ns, id | EXTENDED, len(data))
+    return traffic
+
+
+@cache
+def database(file: Path) -> Candidate:
+    (bus,) = build_plan([BusDatabases(str(file), (file,))]).spec.buses
+    return database_candidate(file, bus, periods_ms(file))
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of the simulated vehicle."""
+    log = tmp_path_factory.mktemp("drive") / "drive.log"
+    assert main(["sim", "drive", "--log", str(log), "--duration", "8"]) == 0
+    return log
+
+
+def logged(file: Path) -> Traffic:
+    (traffic,) = traffic_of_logs([file], pytest.fail).values()
+    return traffic
+
+
+def chosen(verdict: Verdict) -> list[str]:
+    return [fit.candidate.name for fit in verdict.chosen]
+
+
+# -- each protocol alone
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("chademo", CHADEMO),
+        ("elcon", ELCON),
+        ("huawei_r48xx", HUAWEI),
+        ("infypower", INFYPOWER),
+        (J1939, TRUCK),
+    ],
+)
+def test_a_protocol_is_found_by_frames_of_its_reference(name: str, frames: Sequence[tuple[str, int]]) -> None:
+    verdict = judge(seen(frames), [*known_candidates(), database(VEHICLE)])
+    assert chosen(verdict) == [name]
+    (fit,) = verdict.chosen
+    assert (len(fit.ids), fit.lengths_right) == (len(frames), len(frames))
+    assert fit.periods_right == fit.periods_judged
+
+
+def test_a_simulated_charge_is_gbt_27930_with_all_its_ids() -> None:
+    traffic = charged()
+    verdict = judge(traffic, [*known_candidates(), database(VEHICLE)])
+    assert chosen(verdict) == ["gbt27930"]
+    (fit,) = verdict.chosen
+    assert (fit.ids, fit.frames) == (frozenset(traffic.ids), traffic.frames)
+    assert fit.periods_right == fit.periods_judged >= 10
+
+
+def test_a_vehicles_log_fits_its_database_in_every_length_and_period(drive: Path) -> None:
+    traffic = logged(drive)
+    verdict = judge(traffic, [*known_candidates(), database(VEHICLE)])
+    assert chosen(verdict) == [str(VEHICLE)]
+    (fit,) = verdict.chosen
+    assert len(fit.ids) == fit.lengths_right == len(traffic.ids)
+    assert fit.periods_right == fit.periods_judged >= 13
+
+
+def test_a_log_of_which_frames_were_left_out_fits_its_database_all_the_same() -> None:
+    """The sample log has one frame of each id a second."""
+    verdict = judge(logged(CHARGE_LOG), [*known_candidates(), database(VEHICLE)])
+    (fit,) = verdict.chosen
+    assert (fit.candidate.database, fit.lengths_right) == (VEHICLE, len(fit.ids))
+    assert fit.periods_right < fit.periods_judged
+
+
+# -- several on one bus
+
+
+def test_on_a_mixed_bus_each_explains_its_own_ids(drive: Path) -> None:
+    traffic = logged(drive)
+    verdict = judge(seen(ELCON, charged(traffic)), [*known_candidates(), database(VEHICLE)])
+    assert set(chosen(verdict)) == {str(VEHICLE), "gbt27930", "elcon"}
+    explained = [id for fit in verdict.chosen for id in fit.ids]
+    assert sorted(explained) == sorted(traffic.ids)
+
+
+def test_two_generations_that_share_their_ids_are_said_to_be_alike() -> None:
+    verdict = judge(seen(ELCON), known_candidates())
+    assert (chosen(verdict), verdict.alike) == (["elcon"], {"elcon": ("elcon_extended",)})
+
+
+def test_frames_of_other_devices_beside_a_protocol_do_not_hide_it() -> None:
+    others = tuple((f"{id:03X} # 00 00 00 00 00 00 00 00", 20) for id in range(0x200, 0x260))
+    assert "chademo" in chosen(judge(seen(CHADEMO, seen(others)), known_candidates()))
+
+
+# -- what fits by chance
+
+
+def test_ids_that_a_vehicle_uses_for_something_else_are_not_chademo() -> None:
+    vehicle = tuple((f"{id:03X} # 00 00 00 00 00 00 00 00", 20) for id in range(0x100, 0x180, 2))
+    verdict = judge(seen(vehicle), known_candidates())
+    assert chosen(verdict) == []
+    assert "chademo" in [fit.candidate.name for fit in verdict.ranking]  # with its evidence
+    faster = [(text, 10) for text, _ in CHADEMO]
+    assert chosen(judge(seen(faster), known_candidates())) == []
+
+
+def test_a_database_that_shares_a_few_ids_is_not_proposed() -> None:
+    frames = [(f"{id:03X} # 00 00 00 00 00 00 00 00", 33) for id in (*range(0x400, 0x440), 0x300, 0x310)]
+    assert chosen(judge(seen(frames), [database(VEHICLE)])) == []
+
+
+def test_a_database_whose_frames_have_other_lengths_is_not_proposed() -> None:
+    ids = {message.arbitration_id for message in database(VEHICLE).bus.messages if not message.extended}
+    frames = [(f"{id:03X} # 00 00", 100) for id in ids]
+    verdict = judge(seen(frames), [database(VEHICLE)])
+    assert (chosen(verdict), verdict.ranking[0].lengths_right) == ([], 0)
+
+
+def test_the_command_of_a_charger_of_elcon_is_not_gbt_27930() -> None:
+    """Its PGN is that of BCP, its addresses are not."""
+    verdict = judge(seen(ELCON[:1]), known_candidates())
+    assert chosen(verdict) == ["elcon"]
+    assert "gbt27930" not in [fit.candidate.name for fit in verdict.ranking]
+
+
+# -- databases
+
+
+def test_of_two_databases_the_one_that_is_right_comes_first(drive: Path, tmp_path: Path) -> None:
+    """The other one has the same ids with other periods."""
+    other = tmp_path / "other.dbc"
+    text = VEHICLE.read_text("utf-8")
+    other.write_text(text.replace('"GenMsgCycleTime" BO_ 768 10;', '"GenMsgCycleTime" BO_ 768 500;'), "utf-8")
+    verdict = judge(logged(drive), [database(other), database(VEHICLE)])
+    assert [fit.candidate.database for fit in verdict.ranking] == [VEHICLE, other]
+    assert chosen(verdict) == [str(VEHICLE)]
+
+
+def test_ids_of_29_bits_that_differ_in_sender_alone_fit_by_pgn() -> None:
+    messages = tuple(
+        MessageSpec(f"M{pgn:X}", 0x18000000 | pgn << 8 | 0xFE, True, 8, (), (), 0)
+        for pgn in (0xFEF1, 0xFEF2, 0xFEF3)
+    )
+    periods = {message.arbitration_id | EXTENDED: 100 for message in messages}
+    candidate = database_candidate(Path("truck.dbc"), BusSpec("truck", messages), periods)
+    frames = [(f"18{pgn:04X}27 # 00 00 00 00 00 00 00 00", 100) for pgn in (0xFEF1, 0xFEF2, 0xFEF3)]
+    (fit,) = judge(seen(frames), [candidate]).chosen
+    assert (fit.candidate.by_pgn, len(fit.ids)) == (True, 3)
+    exact = [(text.replace("27 #", "FE #"), period_ms) for text, period_ms in frames]
+    (fit,) = judge(seen(exact), [candidate]).chosen
+    assert (fit.candidate.by_pgn, fit.score) == (False, 1.0)
+
+
+def test_the_periods_of_a_database_are_those_that_cantools_reads() -> None:
+    messages = cantools.database.load_file(VEHICLE).messages  # type: ignore[union-attr]  # of a bus
+    assert database(VEHICLE).periods_ms == {message.name: message.cycle_time for message in messages}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('BA_ "GenMsgCycleTime" BO_ 768 10;', {768: 10}),
+        ('BA_ "GenMsgCycleTime" BO_ 2566881319 1000.5;', {2566881319: 1000}),
+        ('BA_ "GenMsgCycleTime" BO_ 419397671 20;', {419397671 | EXTENDED: 20}),  # without its bit
+        ('BA_ "GenMsgCycleTime" BO_ 768 0;', {}),
+        ('BA_ "GenMsgCycleTime" BO_ 768 "often";', {}),
+        ('CM_ BO_ 768 "\nBA_ "GenMsgCycleTime" BO_ 768 10;', {}),
+    ],
+)
+def test_what_a_dbc_says_of_periods(text: str, found: dict[int, int], tmp_path: Path) -> None:
+    (tmp_path / "a.dbc").write_text(text)
+    assert periods_ms(tmp_path / "a.dbc") == found
+    assert periods_ms(tmp_path / "a.kcd") == periods_ms(tmp_path / "missing.dbc") == {}
+
+
+# -- the tables
+
+
+def test_what_is_known_beside_the_tables_names_their_messages() -> None:
+    for name, codes in [*PERIODS_MS.items(), *NEEDED.items()]:
+        if name != J1939:
+            assert set(codes) <= {message.code for message in CAN_PROTOCOLS[name].messages}
+
+
+def test_nothing_seen_fits_nothing() -> None:
+    assert judge(Traffic(), known_candidates()) == Verdict((), (), {})
+
+
+def test_a_wrong_period_counts_for_less_than_an_unknown_one() -> None:
+    scores = [
+        judge(seen(CHADEMO), [replace(one, needed=frozenset())]).ranking[0].score
+        for one in (
+            candidate_with(100),
+            candidate_with(0),
+            candidate_with(1000),
+        )
+    ]
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == 3
+
+
+def candidate_with(period_ms: int) -> Candidate:
+    (chademo,) = (one for one in known_candidates() if one.name == "chademo")
+    periods = dict.fromkeys(chademo.periods_ms, period_ms) if period_ms else {}
+    return replace(chademo, periods_ms=periods)
