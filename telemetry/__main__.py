@@ -25,6 +25,7 @@ COMMANDS = {
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
     "scan": "which devices are at serial ports, and what is spoken on a bus",
     "capture": "a CAN bus into candump, ASC, BLF or MF4 files, or a serial line into a text file, raw",
+    "scrub": "recordings without VINs, serial numbers and positions, to be published",
     "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
     "signals": "the signals of a database, and what a log holds of each",
     "plot": "values of a log's signals over time as a picture, PNG or SVG",

@@ -24,7 +24,7 @@ from telemetry_core.rules.watch_spec import ValueTest
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.channels import ACCOUNT
-from telemetry.decode.foreign_captures import WhatWasRead, good_messages, no_message
+from telemetry.decode.foreign_captures import WhatWasRead, no_message
 from telemetry.decode.in_order import InOrder
 from telemetry.decode.output import Piece
 from telemetry.decode.progress import Course, Progress
@@ -32,6 +32,7 @@ from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.ledger import add, subtract
 from telemetry.logs.captures import Capture, CapturedBytes
+from telemetry.protocols.spoken_in import good_messages
 from telemetry.protocols.table import Framer, SerialProtocol, device_words
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.resolve import model

@@ -1,26 +1,16 @@
 """A capture in which nothing is a message of what it was decoded as: the error, and what to try instead."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from telemetry_core.frames.batch import FrameBatch
-
 from telemetry.errors import DataError
 from telemetry.logs.captures import Capture
-from telemetry.protocols.known import PROTOCOLS
-from telemetry.protocols.table import Framer
+from telemetry.protocols.spoken_in import spoken_in
 
 _PIECES_TRIED = 2000  # of the first capture
-_SLICE_BYTES = 1024
-_GOOD = ("messages", "echoes", "other_messages", "lost/error_reply", "lost/bad_length")
 _SHOWN = 3  # protocols
-
-
-def good_messages(framers: Iterable[Framer]) -> int:
-    """How many whole messages were found: those without values too, such as echoes and refusals."""
-    return sum(framer.counts().get(name, 0) for framer in framers for name in _GOOD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +54,4 @@ def _spoken_in(path: Path, names: Sequence[str]) -> Sequence[str]:
         if piece.is_received:
             data[piece.port] = data.get(piece.port, b"") + piece.data
     count = sum(map(len, data.values()))
-    found: list[tuple[int, str]] = []
-    for name, protocol in PROTOCOLS.items():
-        if name in names:
-            continue
-        framers = [protocol.make_framer() for _ in data]
-        for framer, received in zip(framers, data.values(), strict=True):
-            _feed(framer, received)
-        outside = sum(framer.counts()["garbage_bytes"] for framer in framers)
-        if good_messages(framers) and 2 * outside < count:
-            found.append((outside, name))
-    return [name for _, name in sorted(found)]
-
-
-def _feed(framer: Framer, data: bytes) -> None:
-    for start in range(0, len(data), _SLICE_BYTES):
-        part = data[start : start + _SLICE_BYTES]
-        framer.feed(part, start, FrameBatch(max(1, framer.room_needed(len(part)))))
-    framer.finish(FrameBatch(max(1, framer.room_needed(0))))
+    return [one.name for one in spoken_in(data) if one.name not in names and 2 * one.outside < count]

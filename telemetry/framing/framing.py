@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from telemetry.framing.checks import Check, unchecked
 from telemetry.framing.lengths import Length
+from telemetry.framing.replacements import Replacements
 
 ANY = bytes(range(256))
 NO_ADDRESS = -1
@@ -122,6 +123,9 @@ class Reader:
         self.identity.clear()
 
 
+Scrub = Callable[[bytes, Replacements], bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class Framing:
     """How messages lie on a line.
@@ -129,6 +133,8 @@ class Framing:
     padding: bytes that may stand between messages. silence_ns: after so long a pause a message that has begun
     does not go on. frames_per_message: what one message gives at most. hide: makes of a good message the one
     that may be kept, without passwords, as long and with a right check; None: no message holds one.
+    make_scrub: for each port, what replaces serial numbers in good messages, requests too, in the same way;
+    None: no message holds one.
     """
 
     shapes: tuple[Shape, ...]
@@ -137,6 +143,7 @@ class Framing:
     silence_ns: int | None = None
     frames_per_message: int = 1
     hide: Callable[[bytes], bytes] | None = None
+    make_scrub: Callable[[], Scrub] | None = None
 
 
 def has_messages_like(framing: object, other: object) -> bool:

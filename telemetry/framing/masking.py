@@ -10,7 +10,8 @@ Promises:
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from telemetry_core.frames.batch import FrameBatch
 
@@ -28,21 +29,46 @@ def masked_words(data: bytes) -> bytes:
     return _WORD.sub(lambda word: MASK * len(word[0]), data)
 
 
+class Changing(Protocol):
+    """What changes the bytes of a line, and may hold some back for a while."""
+
+    def mask(self, data: bytes) -> bytes:
+        """Take bytes, and return those that are decided by now, in their order."""
+        ...
+
+    def rest(self) -> bytes:
+        """Nothing follows: return what has waited."""
+        ...
+
+
+def _hidden_by(framing: Framing) -> Callable[[bytes], bytes] | None:
+    return framing.hide
+
+
 class Masker(MessageFramer):
     """Masks what one port brings, by a framing that says what to hide.
 
-    others: the framings of further protocols on the line, whose good messages are not garbage. keeps_garbage:
-    nobody knows what is spoken on the line, so that bytes of no good message come out as they are.
+    others: the framings of further protocols on the line, whose good messages are not garbage. last: what
+    gets the bytes of no good message in place of `garbage`, which changes them; None: they stay, and wait for
+    nothing. hide: what becomes of the good messages of a framing; None: they stay.
     """
 
     def __init__(
-        self, framing: Framing, others: Sequence[Framing] = (), *, keeps_garbage: bool = False
+        self,
+        framing: Framing,
+        others: Sequence[Framing] = (),
+        *,
+        hide: Callable[[Framing], Callable[[bytes], bytes] | None] = _hidden_by,
+        garbage: Callable[[bytes], bytes] | None = masked_words,
+        last: Changing | None = None,
     ) -> None:
         super().__init__(framing, lambda _: None)
-        self._keeps_garbage = keeps_garbage
-        self._hide = framing.hide
+        self._hide = hide(framing)
+        self._change_garbage = garbage
         self._garbage = b""
-        self._others = Masker(others[0], others[1:]) if others else None  # it gets what is no message here
+        self._others = last  # it gets what is no message here
+        if others:
+            self._others = Masker(others[0], others[1:], hide=hide, garbage=garbage, last=last)
         self._settled: list[bytes] = []
         self._none = FrameBatch(1)  # no frame is made
 
@@ -66,10 +92,10 @@ class Masker(MessageFramer):
         self._settled.append(self._hide(message) if self._hide is not None else message)
 
     def _drop(self, dropped: bytes) -> None:
-        if self._keeps_garbage:
-            self._settled.append(dropped)
-        elif self._others is not None:
+        if self._others is not None:
             self._settled.append(self._others.mask(dropped))
+        elif self._change_garbage is None:
+            self._settled.append(dropped)
         else:
             self._garbage += dropped
 
@@ -79,7 +105,8 @@ class Masker(MessageFramer):
         self._let_go(len(self._garbage))
 
     def _let_go(self, count: int) -> None:
-        self._settled.append(masked_words(self._garbage)[:count])
+        if self._change_garbage is not None:
+            self._settled.append(self._change_garbage(self._garbage)[:count])
         self._garbage = self._garbage[count:]
 
     def _taken(self) -> bytes:
@@ -101,4 +128,4 @@ def maskers_of(framings: Iterable[object]) -> list[Masker]:
 def maskers_of_unknown(framings: Iterable[object]) -> list[Masker]:
     """For a line of which nobody knows what is spoken: good messages of `framings` are hidden alone."""
     known = dict.fromkeys(one for one in framings if isinstance(one, Framing))
-    return [Masker(one, keeps_garbage=True) for one in known if one.hide is not None]
+    return [Masker(one, garbage=None) for one in known if one.hide is not None]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from telemetry.errors import DataError
-from telemetry.framing.masking import Masker
+from telemetry.framing.masking import Changing
 from telemetry.logs.content import Content
 
 LONGEST_LINE_BYTES = 1024 * 1024
@@ -142,7 +142,7 @@ class CaptureWriter:
     maskers: what takes passwords out of what came in. Pieces then wait until those are found, in their order.
     """
 
-    def __init__(self, port: str, write: Callable[[bytes], object], maskers: Sequence[Masker] = ()) -> None:
+    def __init__(self, port: str, write: Callable[[bytes], object], maskers: Sequence[Changing] = ()) -> None:
         self._port = port
         self._write = write
         self._maskers = tuple(maskers)

@@ -56,6 +56,12 @@ def parsed(message: bytes) -> AsciiMessage:
     return AsciiMessage(version, address, cid1, cid2, info)
 
 
+def reply_with(message: bytes, info: bytes) -> bytes:
+    """The same good frame with another INFO of the same length, and with its check."""
+    text = message[1:_INFO_AT] + info.hex().upper().encode("ascii")
+    return b"~%b%04X\r" % (text, -sum(text) & 0xFFFF)
+
+
 def _length(data: bytes, at: int) -> int:
     """Up to the CR; anything but digits before it ends what is not a frame."""
     text = _TEXT.match(data, at, at + _LONGEST)

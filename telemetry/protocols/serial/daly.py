@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from telemetry.framing.checks import sum_8
 from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
 from telemetry.framing.lengths import fixed
+from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.signals import flag, unsigned
 from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
 
@@ -126,6 +127,14 @@ class _Reader(Reader):
         return (Heard(id, values[: _MOST_BYTES[id]], address),)
 
 
+def _scrubbed(message: bytes, new: Replacements) -> bytes:
+    """A frame with its part of the battery's code replaced. Each part counts as a number of its own."""
+    if message[1] >= _MASTERS_FROM or message[2] != CODE:
+        return message
+    body = message[:5] + new.serial_number(message[5:12])
+    return body + bytes((sum(body) & 0xFF,))
+
+
 _LEVELS = ("warning", None)  # of the first and the second bit; the second as the vocabulary has it
 _TWO_LEVELS = (  # byte of ALARMS, then what its pairs of bits mean
     ("cell_overvoltage", "cell_undervoltage", "pack_overvoltage", "pack_undervoltage"),
@@ -190,6 +199,7 @@ DALY = SerialProtocol(
             ),
         ),
         make_reader=_Reader,
+        make_scrub=lambda: _scrubbed,
         frames_per_message=4,  # what was held back ends with another message
     ),
     messages=(

@@ -13,6 +13,7 @@ from functools import partial
 from telemetry.framing.checks import Check, sum_8
 from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
 from telemetry.framing.lengths import field
+from telemetry.framing.replacements import Replacements
 from telemetry.protocols.table import (
     Addresses,
     DeviceRequest,
@@ -27,6 +28,8 @@ ENERGY, FORWARD, REVERSE, VOLTAGE, CURRENT, POWER, FACTOR, FREQUENCY, DATE, TIME
 
 ANYONE = 0xAAAAAAAAAAAA  # the address that any meter answers to
 _LAST = 0x999999999999
+_EVERYBODY = b"\x99" * 6  # the address of a broadcast
+_ADDRESS_IDENTIFIER = 0x04000401
 _WAKE = b"\xfe\xfe\xfe\xfe"
 _START, _END = b"\x68", b"\x16"
 _SHIFT = 0x33
@@ -51,7 +54,7 @@ _KINDS: Mapping[int, tuple[int, int, int]] = {
     0x02800002: (FREQUENCY, 0, 2),
     0x04000101: (DATE, 0, 4),
     0x04000102: (TIME, 0, 3),
-    0x04000401: (ADDRESS, 0, 6),
+    _ADDRESS_IDENTIFIER: (ADDRESS, 0, 6),
 }
 _BLOCKS = {
     0x0000FF00: 0x00000000,
@@ -136,6 +139,28 @@ class _Reader(Reader):
         return (Heard(id, payload, address),)
 
 
+def _scrubbed(message: bytes, new: Replacements) -> bytes:
+    """A frame with another address, and with another one among its data where they hold it."""
+    data = bytes((byte - _SHIFT) & 0xFF for byte in message[10:-2])
+    is_address = message[8] & _FUNCTION == _READ_ADDRESS and len(data) == 6
+    if is_address:
+        data = _other_address(data, new)
+    elif int.from_bytes(data[:4], "little") == _ADDRESS_IDENTIFIER and len(data) == 10:
+        data = data[:4] + _other_address(data[4:], new)
+    own = int.from_bytes(_other_address(message[1:7], new), "little")
+    return frame(own, message[8], data)
+
+
+def _other_address(address: bytes, new: Replacements) -> bytes:
+    """An address as it lies on the line, the lowest digits first. One for several meters stays."""
+    digits = address[::-1].hex()
+    if not digits.isdecimal() or address == _EVERYBODY:
+        return address
+    other = bytes.fromhex(new.serial_digits(digits))[::-1]
+    new.note(address, other)
+    return other
+
+
 def _values(names: Sequence[str], factor: float = 1.0, unit: str = "") -> tuple[Signal, ...]:
     return tuple(
         Signal(name, 32 * n + 7, 32, signed=True, factor=factor, invalid=_NOT_THERE, unit=unit)
@@ -169,6 +194,7 @@ DLT645 = SerialProtocol(
             ),
         ),
         make_reader=_Reader,
+        make_scrub=lambda: _scrubbed,
         padding=b"\xfe",
     ),
     messages=(

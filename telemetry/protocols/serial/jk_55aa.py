@@ -19,6 +19,7 @@ from telemetry.framing.checks import crc_16, crc_16_modbus, sum_8
 from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, Reader, Shape, Skipped, literal
 from telemetry.framing.lengths import fixed
 from telemetry.framing.masking import MASK
+from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
     ABSENT_SENSOR,
@@ -202,6 +203,18 @@ def _hidden(message: bytes) -> bytes:
     return bytes((*masked, sum(masked) & 0xFF))
 
 
+def _scrubbed(message: bytes, new: Replacements) -> bytes:
+    """The frame about the board with another serial number."""
+    if len(message) != FRAME_BYTES or message[_TYPE_AT] != ABOUT:
+        return message
+    at, length = _TEXTS["serial number"]
+    number = message[at : at + length]
+    other = new.serial_number(number)
+    new.note(number, other)
+    body = message[:at] + other + message[at + length : -1]
+    return body + bytes((sum(body) & 0xFF,))
+
+
 def _number(frame: bytes | bytearray, at: int, size: int) -> int:
     return int.from_bytes(frame[at : at + size], "little")
 
@@ -311,6 +324,7 @@ JK_55AA = SerialProtocol(
         make_reader=_Reader,
         padding=b"\x00",
         hide=_hidden,
+        make_scrub=lambda: _scrubbed,
     ),
     messages=(
         Message("JkStatus", STATUS, STATUS_LAYOUT.signals),

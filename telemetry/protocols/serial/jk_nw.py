@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from telemetry.framing.framing import Framing, Heard, Reader, Shape, Skipped, literal
 from telemetry.framing.lengths import field
 from telemetry.framing.masking import MASK
+from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
     ABSENT_SENSOR,
@@ -75,6 +76,7 @@ _WIDTHS = {
 _SENSORS = (0x81, 0x82)
 _TEMPERATURES = (0x80, *_SENSORS)
 _PASSWORD = 0xB2
+_NUMBERS = (0xB4, 0xBA)  # of the device, and what the maker's text has of it
 _TEXTS = {0xB4: "device id", 0xB7: "firmware", 0xBA: "maker"}
 
 
@@ -283,6 +285,19 @@ def _hidden(message: bytes) -> bytes:
     return bytes(masked)
 
 
+def _scrubbed(message: bytes, new: Replacements) -> bytes:
+    """The message with the texts replaced that a user may have given a board, and that hold its number."""
+    at = _HEAD_BYTES
+    changed = bytearray(message)
+    for tag in _NUMBERS:
+        for place in _places_of(tag, message[at:-_TAIL_BYTES]):
+            begin, end = at + place, at + place + _WIDTHS[tag]
+            changed[begin:end] = new.serial_number(message[begin:end])
+            new.note(message[begin:end], bytes(changed[begin:end]))
+    changed[-2:] = (sum(changed[:-4]) & 0xFFFF).to_bytes(2, "big")
+    return bytes(changed)
+
+
 def _places_of(wanted: int, data: bytes) -> Sequence[int]:
     """Where the value of a tag may be: one place, or after an unknown tag each place after its number."""
     at = 0
@@ -333,6 +348,7 @@ JK_NW = SerialProtocol(
         ),
         make_reader=_Reader,
         hide=_hidden,
+        make_scrub=lambda: _scrubbed,
     ),
     messages=(Message("JkStatus", STATUS, STATUS_LAYOUT.signals),),
     mapped=(

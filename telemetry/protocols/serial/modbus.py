@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 
+from telemetry.framing.checks import crc_16_modbus
 from telemetry.framing.framing import Framing, Heard, Skipped
+from telemetry.framing.replacements import Replacements, kind_of
 from telemetry.protocols.registers.register_map import Group, Register, RegisterMap
 from telemetry.protocols.serial.rtu import LAST_SLAVE, Asked, RtuReader, request, shapes
 from telemetry.protocols.serial.signals import unsigned
@@ -69,6 +71,35 @@ class _MappedReader(RtuReader):
             elif texts:
                 found.append((id, _gathering((), asked), texts))
         return found
+
+
+class _MappedScrub(RtuReader):
+    """Replaces registers whose names say that they hold a serial number, a VIN or a position."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        super().__init__()
+        named = ((one, kind_of(one.name)) for group in groups for one in group.registers)
+        self._numbers = [(one, kind) for one, kind in named if kind is not None]
+        self._answered: list[Asked] = []
+
+    def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:  # noqa: ARG002 - as Reader
+        self._answered.append(asked)
+        return Skipped.HELD
+
+    def __call__(self, message: bytes, new: Replacements) -> bytes:
+        """The message with its check; what it holds follows from the request before it."""
+        self.read(message)
+        if not self._answered:
+            return message
+        asked = self._answered.pop()
+        data = bytearray(message[3:-2])
+        for one, kind in self._numbers:
+            if one.function == asked.function and _has(asked, one):
+                at, end = 2 * (one.first - asked.first), 2 * (one.stop - asked.first)
+                change = new.text if one.type == "text" else new.number
+                data[at:end] = change(kind, bytes(data[at:end]))
+        body = message[:3] + bytes(data)
+        return body + crc_16_modbus(body).to_bytes(2, "little")
 
 
 _Gather = Callable[[bytes], bytes]  # makes a payload of the data of a reply
@@ -199,6 +230,7 @@ def modbus(registers: RegisterMap) -> SerialProtocol:
         framing=Framing(
             shapes=shapes(),
             make_reader=partial(_MappedReader, registers.groups),
+            make_scrub=partial(_MappedScrub, registers.groups),
             frames_per_message=len(registers.groups),
         ),
         messages=tuple(

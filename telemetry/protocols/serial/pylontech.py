@@ -13,13 +13,18 @@ open drivers for the bits of the alarms, which no capture has confirmed.
 from collections.abc import Callable, Sequence
 
 from telemetry.framing.framing import Framing, Heard
+from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.ascii_frame import (
+    CID1,
+    OK,
     SHAPE,
     STATE_CODES,
     AsciiReader,
     Said,
     counted,
     is_padded_text,
+    parsed,
+    reply_with,
     request,
 )
 from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells, sensors
@@ -147,6 +152,18 @@ class _Reader(AsciiReader):
         return (Heard(VENDOR, b"", address),)
 
 
+def _scrubbed(message: bytes, new: Replacements) -> bytes:
+    """The reply that gives a serial number with another one. A reply is known by its form alone."""
+    said = parsed(message)
+    is_reply = said.cid1 == CID1 and said.cid2 == OK and len(said.info) == _SERIAL_NUMBER_INFO
+    if not is_reply or not is_padded_text(said.info[1:]):
+        return message
+    other = said.info[:1] + new.serial_number(said.info[1:])
+    for digits in (bytes.hex, lambda info: bytes.hex(info).upper()):
+        new.note(digits(said.info[1:]).encode("ascii"), digits(other[1:]).encode("ascii"))
+    return reply_with(message, other)
+
+
 def _modules(kind: int, read: Callable[[bytes, int], _Module | None], address: int, info: bytes) -> Said:
     """The modules of a reply, in its order; None: they do not fill it.
 
@@ -254,7 +271,9 @@ PYLONTECH = SerialProtocol(
     name="pylontech",
     title="Pylontech low-voltage battery (RS485)",
     baud_rate=115200,
-    framing=Framing(shapes=(SHAPE,), make_reader=_Reader, frames_per_message=MAX_MODULES),
+    framing=Framing(
+        shapes=(SHAPE,), make_reader=_Reader, frames_per_message=MAX_MODULES, make_scrub=lambda: _scrubbed
+    ),
     messages=(
         Message("PylontechAnalog", ANALOG, ANALOG_LAYOUT.signals),
         Message("PylontechAlarms", ALARMS, ALARMS_LAYOUT.signals),

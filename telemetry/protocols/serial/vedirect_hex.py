@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
 from telemetry.framing.lengths import NONE, UNKNOWN
+from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.layout import Confirmed, Layout, Value
 from telemetry.protocols.serial.vedirect import PHASES
 from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
@@ -29,7 +30,10 @@ _PRODUCT_POLL_S = 60.0
 
 _PING, _VERSION, _PRODUCT, _GET, _PUSHED = 1, 3, 4, 7, 0xA  # what is asked, or comes unasked
 _DONE, _UNKNOWN_COMMAND, _ERROR, _PONG = 1, 3, 4, 5  # answers
+_SET = 8
 _NO_FLAGS = 0x00
+_VALUE_AT = 3  # after register and flags
+_NUMBERS = (0x010A, 0x010C)  # registers: serial number, the name that its owner gave it
 _PLACE_BYTES = 4
 
 _TABLE = {
@@ -165,6 +169,20 @@ def _register(data: bytes) -> Sequence[Heard] | Skipped:
     return (Heard(VALUES, VALUES_LAYOUT.payload(bytes(body), (name,))),)
 
 
+def _scrubbed(message: bytes, new: Replacements) -> bytes:
+    """The message with another value of a register that holds a text about the very device."""
+    said = _read(message)
+    if said is None or said[0] not in (_GET, _PUSHED, _SET):
+        return message
+    command, data = said
+    if int.from_bytes(data[:2], "little") not in _NUMBERS or len(data) <= _VALUE_AT:
+        return message
+    value = new.serial_number(data[_VALUE_AT:])
+    new.note(data[_VALUE_AT:].hex().upper().encode("ascii"), value.hex().upper().encode("ascii"))
+    changed = request(command, data[:_VALUE_AT] + value)
+    return changed[:-1] + message[len(changed) - 1 :]
+
+
 VEDIRECT_HEX = SerialProtocol(
     name="vedirect_hex",
     title="Victron device (VE.Direct HEX)",
@@ -180,6 +198,7 @@ VEDIRECT_HEX = SerialProtocol(
             ),
         ),
         make_reader=_Reader,
+        make_scrub=lambda: _scrubbed,
         padding=ANY,
         silence_ns=_SILENCE_NS,
     ),

@@ -1,0 +1,83 @@
+"""Frames of a CAN log without VINs, serial numbers and positions: which ones get other data, and which data.
+
+Promises: frames stay as long and as many; what is not named in docs/scrub.md stays as it is.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from telemetry_core.frames.batch import FrameTuple
+
+from telemetry.capture.scrub_messages import change_j1939
+from telemetry.capture.scrub_signals import NamedMessage, find
+from telemetry.capture.scrub_transports import Edits, IsoTpAnswers, J1939Transfers
+from telemetry.framing.replacements import Replacements
+from telemetry.logs.message import ID_ERROR, ID_EXTENDED, ID_REMOTE
+
+_ID_MASK = 0x1FFFFFFF
+_CONTROL, _DATA = 0xEC, 0xEB  # PDU formats of the transport
+_EXTENDED_PAGE = 1 << 25  # other protocols than J1939
+
+
+class BusScrubber:
+    """Looks at the frames of a log in their order. `edits` are its findings, whole after `finish`.
+
+    unchecked: messages whose checksum is not right any more, by name.
+    """
+
+    def __init__(self, new: Replacements, messages: Mapping[tuple[bool, int], NamedMessage]) -> None:
+        """messages: of databases, with signals to be replaced."""
+        self.edits: Edits = {}
+        self.unchecked: Counter[str] = Counter()
+        self._new = new
+        self._messages = messages
+        self._transfers: dict[int, J1939Transfers] = {}  # by channel
+        self._answers: dict[int, IsoTpAnswers] = {}
+
+    def look(self, number: int, frame: FrameTuple) -> None:
+        """A frame; number: its place in the log."""
+        if frame.id & (ID_ERROR | ID_REMOTE):
+            return
+        id, extended = frame.id & _ID_MASK, bool(frame.id & ID_EXTENDED)
+        if extended and self._is_j1939(number, id, frame):
+            return
+        if self._messages and (message := find(self._messages, id, extended=extended)) is not None:
+            self._put(number, frame.data, message.changed(frame.data, self._new), message)
+        if frame.channel not in self._answers:
+            self._answers[frame.channel] = IsoTpAnswers(self._new, self.edits)
+        self._answers[frame.channel].frame(number, id, frame.data)
+
+    def finish(self) -> None:
+        """No frame follows."""
+        for transfers in self._transfers.values():
+            transfers.finish()
+        for answers in self._answers.values():
+            answers.finish()
+
+    def _is_j1939(self, number: int, id: int, frame: FrameTuple) -> bool:
+        """Whether it is a frame of the transport, or a message with something to replace."""
+        if id & _EXTENDED_PAGE:
+            return False
+        form, specific, source = id >> 16 & 0xFF, id >> 8 & 0xFF, id & 0xFF
+        if form in (_CONTROL, _DATA):
+            if frame.channel not in self._transfers:
+                self._transfers[frame.channel] = J1939Transfers(self._new, self.edits)
+            transfers = self._transfers[frame.channel]
+            if form == _CONTROL:
+                transfers.control(source, specific, frame.data)
+            else:
+                transfers.data(number, source, specific, frame.data)
+            return True
+        pgn = id >> 8 & (0x3FFFF if form >= 0xF0 else 0x3FF00)
+        change = change_j1939(pgn, specific, source)
+        if change is None:
+            return False
+        self._put(number, frame.data, change(frame.data, self._new), None)
+        return True
+
+    def _put(self, number: int, data: bytes, made: bytes, message: NamedMessage | None) -> None:
+        if made == data:
+            return
+        self.edits[number] = made
+        if message is not None and message.check:
+            self.unchecked[f"{message.name}.{message.check}"] += 1

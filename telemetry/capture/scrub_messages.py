@@ -1,0 +1,102 @@
+"""What messages of a vehicle's buses say of who and where it is, and the same messages with something else.
+
+Sources of the facts: SAE J1939-71 (VI, CI, VP), ISO 15031-5 and 14229-1 (services 09, 22 and 2E), KWP 2000,
+GB/T 27930 (BRM, CRM, CSD) and NMEA 2000, as open projects read them.
+"""
+
+from collections.abc import Callable
+
+from telemetry.framing.replacements import POSITION, SERIAL_NUMBER, Replacements
+
+NOT_AVAILABLE = 0xFF  # the byte that stands for what is not known
+VEHICLE_IDENTIFICATION, COMPONENT_IDENTIFICATION, ECU_IDENTIFICATION = 0xFEEC, 0xFEEB, 0xFDC5
+VEHICLE_POSITION, POSITION_RAPID_UPDATE, GNSS_POSITION = 0xFEF3, 0x1F801, 0x1F805
+BRM, CRM, CSD = 0x0200, 0x0100, 0x1D00
+CHARGER, BATTERY = 0x56, 0xF4
+
+_FIELD_END = b"*"
+_SERIAL_FIELDS = {COMPONENT_IDENTIFICATION: (2, 3), ECU_IDENTIFICATION: (1,)}  # of make*model*serial*unit*
+_BRM_SERIAL, _BRM_VIN = slice(12, 16), slice(24, 41)
+_CRM_NUMBER, _CSD_NUMBER = slice(1, 5), slice(4, 8)
+_CHARGERS_MESSAGES = {CRM: _CRM_NUMBER, CSD: _CSD_NUMBER}
+_NOWHERE = b"\xff" * 8  # latitude and longitude that are not available
+_NOWHERE_SIGNED = b"\xff\xff\xff\x7f" * 2  # the same of NMEA's, which have a sign
+_FAST_PACKET_HEAD = 2  # bytes of the first frame before its data; of others one
+
+Change = Callable[[bytes, Replacements], bytes]
+
+
+def change_j1939(pgn: int, destination: int, source: int) -> Change | None:
+    """What replaces numbers in messages of a PGN from one node to another; None: none is known there."""
+    if (destination, source) == (CHARGER, BATTERY) and pgn == BRM:
+        return _brm
+    if (destination, source) == (BATTERY, CHARGER) and pgn in _CHARGERS_MESSAGES:
+        return lambda payload, new: _number(payload, _CHARGERS_MESSAGES[pgn], new)
+    if pgn == VEHICLE_IDENTIFICATION:
+        return _vehicle_identification
+    if pgn in _SERIAL_FIELDS:
+        return lambda payload, new: _fields(payload, _SERIAL_FIELDS[pgn], new)
+    if pgn == VEHICLE_POSITION:
+        return lambda payload, new: _place(payload, _NOWHERE, new)
+    if pgn == POSITION_RAPID_UPDATE:
+        return lambda payload, new: _place(payload, _NOWHERE_SIGNED, new)
+    if pgn == GNSS_POSITION:
+        return _fast_packet
+    return None
+
+
+def _brm(payload: bytes, new: Replacements) -> bytes:
+    made = bytearray(_number(payload, _BRM_SERIAL, new))
+    made[_BRM_VIN] = new.vin(payload[_BRM_VIN])
+    return bytes(made)
+
+
+def _number(payload: bytes, place: slice, new: Replacements) -> bytes:
+    made = bytearray(payload)
+    if len(payload) >= place.stop:
+        made[place] = new.text(SERIAL_NUMBER, payload[place], "little")
+    return bytes(made)
+
+
+def _vehicle_identification(payload: bytes, new: Replacements) -> bytes:
+    vin, end, rest = payload.partition(_FIELD_END)
+    return new.vin(vin) + end + new.vins(rest)
+
+
+def _fields(payload: bytes, numbers: tuple[int, ...], new: Replacements) -> bytes:
+    fields = payload.split(_FIELD_END)
+    for number in numbers:
+        if number < len(fields):
+            fields[number] = new.serial_number(fields[number])
+    return _FIELD_END.join(fields)
+
+
+def _place(payload: bytes, nowhere: bytes, new: Replacements) -> bytes:
+    made = nowhere[: len(payload)] + payload[len(nowhere) :]
+    new.counts[POSITION] += made != payload
+    return made
+
+
+def _fast_packet(payload: bytes, new: Replacements) -> bytes:
+    """One frame of a message that NMEA 2000 spreads over several: its numbers stay, and no data."""
+    head = _FAST_PACKET_HEAD if payload and not payload[0] & 0x1F else 1
+    new.counts[POSITION] += 1
+    return payload[:head] + bytes((NOT_AVAILABLE,)) * (len(payload) - head)
+
+
+_VIN_SERVICES = (b"\x49\x02\x01", b"\x62\xf1\x90", b"\x2e\xf1\x90", b"\x61\x81", b"\x5a\x90")
+_SERIAL_SERVICES = (b"\x62\xf1\x8c",)
+IDENTIFYING = (*_VIN_SERVICES, *_SERIAL_SERVICES)
+_VIN_LETTERS = 17
+
+
+def change_diagnostic(payload: bytes, new: Replacements) -> bytes:
+    """A message of ISO-TP with other numbers: answers to VIN and serial number, and any VIN within others."""
+    for service in _VIN_SERVICES:
+        if payload.startswith(service):
+            at, end = len(service), len(service) + _VIN_LETTERS
+            return service + new.vin(payload[at:end]) + new.vins(payload[end:])
+    for service in _SERIAL_SERVICES:
+        if payload.startswith(service):
+            return service + new.serial_number(payload[len(service) :])
+    return new.vins(payload)

@@ -1,0 +1,112 @@
+"""Signals of a database whose names say that they hold a VIN, a serial number or a position."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from telemetry_core.decode.spec import Condition, PlanSpec, SignalSpec
+
+from telemetry.framing.replacements import POSITION, Replacements, kind_of
+
+_CHECK = re.compile(r"crc|ch(ec)?k_?su?m|checksum", re.IGNORECASE)
+_PGN_MASK_2, _PGN_MASK_1 = 0x03FFFF00, 0x03FF0000
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMessage:
+    """A message with such signals. check: the name of one that may be a checksum; empty: there is none."""
+
+    name: str
+    names: tuple[str, ...]
+    signals: tuple[tuple[str, SignalSpec], ...]  # kind and place
+    all_signals: tuple[SignalSpec, ...]
+    conditions: tuple[Condition, ...]
+    check: str
+
+    def changed(self, data: bytes, new: Replacements) -> bytes:
+        """A frame's data, changed."""
+        made = data
+        for kind, signal in self.signals:
+            places = bits_of(signal)
+            if max(places) < 8 * len(data) and self._is_there(signal, data):
+                made = _changed(made, kind, places, new)
+        return made
+
+    def _is_there(self, signal: SignalSpec, data: bytes) -> bool:
+        if signal.condition < 0:
+            return True
+        condition = self.conditions[signal.condition]
+        selector = self.all_signals[condition.selector]
+        places = bits_of(selector)
+        if max(places) >= 8 * len(data) or not self._is_there(selector, data):
+            return False
+        raw = _raw(data, places)
+        return any(least <= raw <= most for least, most in condition.ranges)
+
+
+def named_messages(plan: PlanSpec) -> Mapping[tuple[bool, int], NamedMessage]:
+    """Messages with such signals, by whether ids are extended and by id; of J1939 by the PGN's bits."""
+    found = {}
+    for message in (message for bus in plan.buses for message in bus.messages):
+        names = [one.name for one in plan.records[message.record].fields[: len(message.signals)]]
+        kinds = [kind_of(name) for name in names]
+        signals = tuple(
+            (kind, one) for kind, one in zip(kinds, message.signals, strict=False) if kind is not None
+        )
+        if not signals:
+            continue
+        check = next((name for name in names if _CHECK.search(name)), "")
+        key = _pgn_bits(message.arbitration_id) if message.by_pgn else message.arbitration_id
+        found[message.extended, key] = NamedMessage(
+            message.name,
+            tuple(name for name in names if kind_of(name) is not None),
+            signals,
+            message.signals,
+            message.conditions,
+            check,
+        )
+    return found
+
+
+def find(
+    messages: Mapping[tuple[bool, int], NamedMessage], id: int, *, extended: bool
+) -> NamedMessage | None:
+    """The message of an id without flags."""
+    message = messages.get((extended, id))
+    return message or (messages.get((True, _pgn_bits(id))) if extended else None)
+
+
+def _pgn_bits(id: int) -> int:
+    return id & (_PGN_MASK_2 if id >> 16 & 0xFF >= 0xF0 else _PGN_MASK_1)
+
+
+def bits_of(signal: SignalSpec) -> list[int]:
+    """The bits of a signal, the least significant first, each as 8 times its byte and its place there."""
+    if signal.little_endian:
+        return list(range(signal.start_bit, signal.start_bit + signal.bit_count))
+    bits, at = [], signal.start_bit
+    for _ in range(signal.bit_count):
+        bits.append(at)
+        at = at - 1 if at % 8 else at + 15
+    return bits[::-1]
+
+
+def _raw(data: bytes, places: Sequence[int]) -> int:
+    return sum((data[at // 8] >> at % 8 & 1) << n for n, at in enumerate(places))
+
+
+def _changed(data: bytes, kind: str, places: Sequence[int], new: Replacements) -> bytes:
+    raw = _raw(data, places)
+    count = (len(places) + 7) // 8
+    if kind == POSITION:
+        new.counts[kind] += 1
+        other = 0
+    else:
+        order: Literal["little", "big"] = "little" if places[0] < places[-1] else "big"
+        other = int.from_bytes(new.text(kind, raw.to_bytes(count, order)), order)
+        other &= (1 << len(places)) - 1
+    made = bytearray(data)
+    for n, at in enumerate(places):
+        made[at // 8] = made[at // 8] & ~(1 << at % 8) | (other >> n & 1) << at % 8
+    return bytes(made)

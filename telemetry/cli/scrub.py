@@ -1,0 +1,162 @@
+"""`nev-telemetry scrub FILE… -o OUT`: recordings without VINs, serial numbers and positions."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from telemetry.cli.arguments import databases
+from telemetry.cli.output import writing_to
+from telemetry.errors import EXIT_OK, StorageError, UsageError
+from telemetry.logs.content import STDIN, require_file
+from telemetry.logs.inflate import ENDINGS
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.table import SerialProtocol
+
+if TYPE_CHECKING:
+    from telemetry.capture.scrub_signals import NamedMessage
+
+HELP = "recordings without VINs, serial numbers and positions, to be published"
+_ASC, _LOG = ".asc", ".log"
+_AS_CANDUMP = ("", ".log", ".candump", ".txt")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is read, what says what is in it, where to."""
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        type=Path,
+        help="CAN logs as for decode, and captures of serial ports",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=Path,
+        required=True,
+        help="the file; of several FILEs the folder. CAN logs are written as candump or, named .asc, as ASC",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=sorted(PROTOCOLS),
+        action="append",
+        default=[],
+        help="of captures: what is spoken, repeatable (default: whatever is found)",
+    )
+    parser.add_argument("--registers", metavar="FILE", help="of --protocol modbus: the map of its registers")
+    parser.add_argument(
+        "--dbc",
+        metavar="[CHANNEL=]FILE",
+        action="extend",
+        default=[],
+        type=databases,
+        help="of logs: a database whose signals named latitude, longitude, VIN, serial … are replaced too; "
+        "repeatable",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write each file anew; say what was replaced, and how often."""
+    from telemetry.capture.scrub import is_serial_capture, scrub_capture, scrub_log
+    from telemetry.framing.replacements import Replacements
+
+    files: list[Path] = arguments.files
+    for file in files:
+        if file == STDIN:
+            raise UsageError("is read twice, and cannot be a pipe", where="-", hint="name a file")
+        require_file(file)
+    protocols = _protocols(arguments)
+    messages = _messages(arguments)
+    new = Replacements()
+    for file in files:
+        output = _output(file, arguments.output, is_folder=len(files) > 1)
+        with writing_to(output, files) as stream:
+            if is_serial_capture(file):
+                done = scrub_capture(file, protocols, new, stream.write)
+            else:
+                as_asc = output.suffix.lower() == _ASC
+                done = scrub_log(file, messages, new, stream.write, as_asc=as_asc)
+                if not as_asc and output.suffix.lower() not in _AS_CANDUMP:
+                    done.warnings.append(f"{output}: is candump, whatever its ending says")
+        for words in done.warnings:
+            print(f"warning: {words}", file=sys.stderr)
+        for port, spoken in done.spoken.items():
+            if spoken:
+                names = ", ".join(one.name for one in spoken)
+                print(f"{file}: {port}: taken for {names}; --protocol says otherwise", file=sys.stderr)
+        print(f"{output}: {_number(done.items, done.what)}", file=sys.stderr)
+    _report(new.counts, new.distinct)
+    return EXIT_OK
+
+
+def _protocols(arguments: argparse.Namespace) -> Sequence[SerialProtocol]:
+    """What --protocol names. Raises UsageError, ConfigError for a map that is wrong."""
+    names: list[str] = arguments.protocol
+    if arguments.registers is None:
+        return [PROTOCOLS[name] for name in names]
+    if "modbus" not in names:
+        raise UsageError("is of --protocol modbus", where="--registers", hint="add it")
+    from telemetry.protocols.registers.register_map import find_map, read_register_map
+    from telemetry.protocols.serial.modbus import modbus
+
+    registers = modbus(read_register_map(find_map(arguments.registers)))
+    return [registers if name == "modbus" else PROTOCOLS[name] for name in names]
+
+
+def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], NamedMessage]":
+    """The messages of --dbc with signals to be replaced. Raises ConfigError; UsageError without any."""
+    if not arguments.dbc:
+        return {}
+    from telemetry.capture.scrub_signals import named_messages
+    from telemetry.databases.plan_cache import load_plan, user_cache_directory
+    from telemetry.decode.channels import plan_channels
+
+    plan = load_plan(
+        plan_channels(arguments.dbc, first_wins=True, j1939=False).databases, user_cache_directory()
+    )
+    messages = named_messages(plan.spec)
+    for message in messages.values():
+        print(f"{message.name}: {', '.join(message.names)}", file=sys.stderr)
+    if not messages:
+        hint = "leave it out, or look for another name of VIN, serial, latitude or longitude in it"
+        raise UsageError("has no signal whose name says that it identifies", where="--dbc", hint=hint)
+    return messages
+
+
+def _output(file: Path, given: Path, *, is_folder: bool) -> Path:
+    """Where a file goes. In a folder its name is kept, without the ending of what it is not any more."""
+    if not is_folder and not given.is_dir():
+        return given
+    try:
+        given.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        raise UsageError("is a file", where=str(given), hint="several FILEs need a folder") from error
+    except OSError as error:
+        raise StorageError(f"cannot be made: {error.strerror}", where=str(given)) from error
+    name = Path(file.name)
+    if name.suffix.lower() in ENDINGS:
+        name = name.with_suffix("")
+    if name.suffix.lower() not in (*_AS_CANDUMP, _ASC):
+        name = name.with_suffix(_LOG)
+    return given / name
+
+
+def _report(counts: Mapping[str, int], distinct: Mapping[str, int]) -> None:
+    found = [
+        f"{_number(distinct[kind], kind)} in {_number(count, 'place')}"
+        if distinct.get(kind)
+        else _number(count, kind)
+        for kind, count in counts.items()
+        if count
+    ]
+    if found:
+        print(f"replaced: {', '.join(found)}", file=sys.stderr)
+    else:
+        print("nothing was replaced: nothing was found that is known to identify", file=sys.stderr)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

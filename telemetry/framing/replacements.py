@@ -1,0 +1,150 @@
+"""Made-up numbers in place of real ones, so that recordings can be published.
+
+Promises:
+
+- One number has one replacement, whatever it stands in; two have two, until a short field has no more.
+- A replacement is as long as the number, and a text keeps its kinds of letters: digits stay digits.
+- Replacements depend on the order in which numbers are seen alone, so that nobody can calculate back.
+- What says that there is no number (all zeros, all ones, blanks) stays.
+"""
+
+import re
+from collections import Counter
+from typing import Literal
+
+VIN, SERIAL_NUMBER, POSITION = "VIN", "serial number", "position"
+Order = Literal["big", "little"]
+
+VIN_LETTERS = 17
+_PADDING = b"\x00\xff "
+_VIN = re.compile(rb"[A-HJ-NPR-Z0-9]{17}")
+_VIN_STEM = "SCRUBBED0AA{:06d}"  # as a manufacturer has it: its own part, check digit, year, plant, number
+_CHECK_DIGIT_AT = 8
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+_VIN_VALUES = dict(
+    zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True)
+)
+_LEAST_KNOWN = 4  # bytes of a number that is looked for among bytes of no message
+
+
+class Replacements:
+    """Of one run. `counts`: how often numbers of each kind were replaced; `distinct`: how many they are."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], bytes] = {}
+        self._raw: dict[bytes, bytes] = {}
+        self.counts: Counter[str] = Counter()
+        self.distinct: Counter[str] = Counter()
+
+    def text(self, kind: str, letters: bytes, order: Order = "big") -> bytes:
+        """What stands in place of a text that may be padded with zeros, ones or blanks.
+
+        Bytes that are no printable letters are taken for a number of this order.
+        """
+        core = letters.strip(_PADDING)
+        if not core:
+            return letters
+        if not all(0x20 <= letter < 0x7F for letter in core):
+            return self.number(kind, letters, order)
+        at = letters.index(core)
+        return letters[:at] + self._of(kind, core) + letters[at + len(core) :]
+
+    def number(self, kind: str, data: bytes, order: Order = "big") -> bytes:
+        """What stands in place of a number of whole bytes."""
+        if not data.strip(b"\x00") or not data.strip(b"\xff"):
+            return data
+        key = (kind, data)
+        if key not in self._known:
+            number = self._next(kind) % (1 << 8 * len(data))
+            self._known[key] = number.to_bytes(len(data), order)
+        self.counts[kind] += 1
+        return self._known[key]
+
+    def serial_number(self, letters: bytes) -> bytes:
+        """What stands in place of a serial number, or of a name that an owner gave."""
+        return self.text(SERIAL_NUMBER, letters)
+
+    def serial_digits(self, digits: str) -> str:
+        """What stands in place of a serial number of decimal digits."""
+        is_one = digits.strip("0")
+        return self._of(SERIAL_NUMBER, digits.encode("ascii")).decode("ascii") if is_one else digits
+
+    def vin(self, letters: bytes) -> bytes:
+        """What stands in place of a VIN, or of a part of one."""
+        return self.text(VIN, letters)
+
+    def vins(self, data: bytes) -> bytes:
+        """`data` with what looks like a VIN replaced: 17 of its letters and digits, some of both."""
+        return _VIN.sub(lambda found: self.vin(found[0]) if _has_both(found[0]) else found[0], data)
+
+    def note(self, before: bytes, after: bytes) -> None:
+        """A number stands so in a message: where it stands in bytes of no message, it is replaced as well."""
+        if before != after and len(before) >= _LEAST_KNOWN:
+            self._raw[before] = after
+
+    def in_any_bytes(self, data: bytes) -> bytes:
+        """`data` with all numbers replaced that were noted by now."""
+        for before, after in self._raw.items():
+            data = data.replace(before, after)
+        return data
+
+    def _of(self, kind: str, core: bytes) -> bytes:
+        key = (kind, core)
+        if key not in self._known:
+            number = self._next(kind)
+            is_vin = kind == VIN and len(core) == VIN_LETTERS
+            self._known[key] = _made_up_vin(number) if is_vin else _shaped(core, number)
+        self.counts[kind] += 1
+        return self._known[key]
+
+    def _next(self, kind: str) -> int:
+        self.distinct[kind] += 1
+        return self.distinct[kind]
+
+
+def _has_both(letters: bytes) -> bool:
+    return any(letter < 0x3A for letter in letters) and any(letter >= 0x41 for letter in letters)
+
+
+def _made_up_vin(number: int) -> bytes:
+    """With the check digit that it must have (ISO 3779 leaves it to the countries; GB 16735 asks for it)."""
+    vin = _VIN_STEM.format(number % 1_000_000)
+    total = sum(
+        weight * _VIN_VALUES.get(letter, int(letter) if letter.isdecimal() else 0)
+        for letter, weight in zip(vin, _VIN_WEIGHTS, strict=True)
+    )
+    check = "0123456789X"[total % 11]
+    return (vin[:_CHECK_DIGIT_AT] + check + vin[_CHECK_DIGIT_AT + 1 :]).encode("ascii")
+
+
+def _shaped(core: bytes, number: int) -> bytes:
+    """The `number`-th text with the same kinds of letters at the same places, counted from its end."""
+    made = bytearray(core)
+    for at in reversed(range(len(core))):
+        letter = core[at : at + 1]
+        if letter.isdigit():
+            first, count = ord("0"), 10
+        elif letter.isalpha():
+            first, count = ord("A" if letter.isupper() else "a"), 26
+        else:
+            continue
+        number, here = divmod(number, count)
+        made[at] = first + here
+    return bytes(made)
+
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_PLACE_WORDS = frozenset(("lat", "lon", "lng"))  # of a position, or of a lateral acceleration
+_OF_A_PLACE = frozenset(("gps", "gnss", "pos", "position", "nav", "navigation", "location"))
+
+
+def kind_of(name: str) -> str | None:
+    """What a signal or register of this name holds: VIN, SERIAL_NUMBER or POSITION; None: something else."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    whole = "".join(words)
+    if "vin" in words or "vehicleident" in whole:
+        return VIN
+    if "serial" in words or "sn" in words or "serialn" in whole or "serno" in whole:
+        return SERIAL_NUMBER
+    is_place = not _PLACE_WORDS.isdisjoint(words) and (len(words) == 1 or not _OF_A_PLACE.isdisjoint(words))
+    return POSITION if is_place or "latitude" in whole or "longitude" in whole else None

@@ -1,0 +1,265 @@
+"""Logs of CAN without VINs, serial numbers and positions, as other programs read them before and after."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import can
+import pytest
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
+
+from firmware_sim.wire import gbt, j1939
+from telemetry.capture.scrub import scrub_log
+from telemetry.capture.scrub_signals import NamedMessage, bits_of, named_messages
+from telemetry.framing.replacements import Replacements
+
+VIN = "LSVFA49J232037584"
+MADE_UP = "SCRUBBED7AA000001"
+Frames = Sequence[tuple[int, bytes]]
+
+
+def written(file: Path, frames: Frames) -> Path:
+    """As candump has them: an id above 7FF is extended."""
+    names = [f"{id:08X}" if id > 0x7FF else f"{id:03X}" for id, _ in frames]
+    lines = [
+        f"({1_700_000_000 + n / 1000:.6f}) can0 {name}#{data.hex().upper()}\n"
+        for n, (name, (_, data)) in enumerate(zip(names, frames, strict=True))
+    ]
+    file.write_text("".join(lines))
+    return file
+
+
+def scrubbed(
+    tmp_path: Path, frames: Frames, messages: dict[tuple[bool, int], NamedMessage] | None = None
+) -> tuple[list[bytes], Replacements, list[str]]:
+    """The data of all frames, as python-can reads them."""
+    file, output, new = written(tmp_path / "drive.log", frames), tmp_path / "out.log", Replacements()
+    with output.open("wb") as stream:
+        done = scrub_log(file, messages or {}, new, stream.write, as_asc=False)
+    with can.CanutilsLogReader(output) as reader:
+        made = [(message.arbitration_id, bytes(message.data)) for message in reader]
+    assert done.items == len(frames)
+    assert [(id, len(data)) for id, data in made] == [(id, len(data)) for id, data in frames]
+    return [data for _, data in made], new, done.warnings
+
+
+def transfer(
+    pgn: int, payload: bytes, source: int = 0xF4, destination: int = 0x56
+) -> list[tuple[int, bytes]]:
+    """By RTS and CTS, or to everybody by BAM."""
+    head = j1939.rts(pgn, len(payload))
+    if destination == 0xFF:
+        head = b"\x20" + head[1:]
+    parts = [j1939.data_packet(n + 1, payload) for n in range(j1939.packet_count(len(payload)))]
+    address = destination << 8 | source
+    return [(0x1CEC0000 | address, head), *((0x1CEB0000 | address, part) for part in parts)]
+
+
+def payload_of(made: Sequence[bytes], size: int) -> bytes:
+    return b"".join(data[1:] for data in made)[:size]
+
+
+def isotp(payload: bytes, address: bytes = b"", width: int = 8) -> list[bytes]:
+    """As ISO 15765-2 has it, padded."""
+    room = width - len(address)
+    first = address + (0x1000 | len(payload)).to_bytes(2, "big") + payload[: room - 2]
+    rest = payload[room - 2 :]
+    parts = [rest[at : at + room - 1] for at in range(0, len(rest), room - 1)]
+    others = [address + bytes((0x20 | (n + 1) & 0xF,)) + part for n, part in enumerate(parts)]
+    return [first, *(one.ljust(width, b"\xaa") for one in others)]
+
+
+@pytest.mark.parametrize("edition", [gbt.Edition.Y2011, gbt.Edition.Y2015])
+def test_a_vehicle_at_a_charger_has_another_vin_and_pack(edition: gbt.Edition, tmp_path: Path) -> None:
+    brm = gbt.brm(gbt.Identity(vin=VIN), edition)
+    made, _, _ = scrubbed(tmp_path, transfer(0x0200, brm))
+    expected = gbt.brm(gbt.Identity(vin=MADE_UP, pack_serial=1), edition)
+    assert payload_of(made[1:], len(brm)) == expected
+
+
+def test_a_charger_has_another_number_in_both_of_its_messages(tmp_path: Path) -> None:
+    crm = gbt.crm(True, 77_000_123, b"JS1", gbt.Edition.Y2015)
+    csd = gbt.csd(10.0, 5.5, 77_000_123, gbt.Edition.Y2015)
+    made, _, _ = scrubbed(tmp_path, [(0x1801F456, crm), (0x181DF456, csd)])
+    assert made == [gbt.crm(True, 1, b"JS1", gbt.Edition.Y2015), gbt.csd(10.0, 5.5, 1, gbt.Edition.Y2015)]
+
+
+def test_messages_of_the_same_pgn_between_other_nodes_stay(tmp_path: Path) -> None:
+    frames = [
+        (0x1806E5F4, bytes(range(8))),
+        (0x1801D0F3, b"ABCDEFGH"),
+        *transfer(0x0200, bytes(49), 0xF3, 0xD0),
+    ]
+    made, new, _ = scrubbed(tmp_path, frames)
+    assert made == [data for _, data in frames]
+    assert not +new.counts
+
+
+@pytest.mark.parametrize("destination", [0xFF, 0x03])
+def test_vehicle_identification_is_replaced_by_broadcast_and_by_request(
+    destination: int, tmp_path: Path
+) -> None:
+    payload = f"{VIN}*".encode()
+    made, _, _ = scrubbed(tmp_path, transfer(0xFEEC, payload, 0x00, destination))
+    assert payload_of(made[1:], len(payload)) == f"{MADE_UP}*".encode()
+    assert made[-1][-3:] == b"\xff\xff\xff"
+
+
+def test_of_a_component_its_serial_and_unit_number_are_replaced(tmp_path: Path) -> None:
+    payload = b"MAKER*MODEL-9*SN0012345*UNIT7*"
+    made, _, _ = scrubbed(tmp_path, transfer(0xFEEB, payload, 0x00, 0xFF))
+    assert payload_of(made[1:], len(payload)) == b"MAKER*MODEL-9*AA0000001*AAAA2*"
+
+
+def test_repeated_packets_are_changed_as_well(tmp_path: Path) -> None:
+    """A receiver that lost one asks for it again, and one repeats when all is over."""
+    brm = gbt.brm(gbt.Identity(vin=VIN), gbt.Edition.Y2015)
+    frames = transfer(0x0200, brm)
+    repeated = [*frames[:6], frames[4], *frames[4:], frames[5]]
+    made, _, _ = scrubbed(tmp_path, repeated)
+    vin = VIN.encode()
+    for part in (vin[:3], vin[3:10], vin[10:17]):
+        assert all(part not in data for data in made)
+    assert made[4] == made[6]
+    assert made[5] == made[-1]
+
+
+def test_interleaved_transfers_of_two_nodes_are_kept_apart(tmp_path: Path) -> None:
+    one = transfer(0xFEEC, f"{VIN}*".encode(), 0x10, 0xFF)
+    two = transfer(0xFEEC, b"WVWZZZ1JZXW000001*", 0x20, 0xFF)
+    made, new, _ = scrubbed(tmp_path, [frame for pair in zip(one, two, strict=True) for frame in pair])
+    assert payload_of(made[2::2], 18) != payload_of(made[3::2], 18)
+    assert new.distinct["VIN"] == 2
+
+
+def test_what_of_a_vin_is_in_a_transfer_that_is_not_whole_is_unknown_afterwards(tmp_path: Path) -> None:
+    payload = f"{VIN}*".encode()
+    frames = transfer(0xFEEC, payload, 0x00, 0xFF)
+    made, _, _ = scrubbed(tmp_path, [frames[0], frames[1], frames[3]])
+    assert made[1:] == [b"\x01" + b"\xff" * 7, b"\x03" + b"\xff" * 7]
+    made, _, _ = scrubbed(tmp_path, frames[1:])  # the log begins within it
+    assert all(part not in b"".join(made) for part in (payload[:4], payload[7:11]))
+
+
+def test_positions_are_not_available(tmp_path: Path) -> None:
+    rapid = (485_000_000).to_bytes(4, "little") + (90_000_000).to_bytes(4, "little")
+    made, new, _ = scrubbed(
+        tmp_path,
+        [
+            (0x18FEF31C, rapid),
+            (0x09F8011C, rapid),
+            (0x0DF8051C, b"\x40\x2b" + rapid[:6]),
+            (0x0DF8051C, b"\x41" + rapid[:7]),
+        ],
+    )
+    assert made == [b"\xff" * 8, b"\xff\xff\xff\x7f" * 2, b"\x40\x2b" + b"\xff" * 6, b"\x41" + b"\xff" * 7]
+    assert new.counts["position"] == 4
+
+
+@pytest.mark.parametrize(
+    ("id", "service", "address"),
+    [
+        (0x7E8, b"\x49\x02\x01", b""),
+        (0x7EC, b"\x62\xf1\x90", b""),
+        (0x79A, b"\x61\x81", b""),
+        (0x18DAF1DB, b"\x62\xf1\x90", b""),
+        (0x17FE007B, b"\x62\xf1\x90", b""),
+        (0x607, b"\x62\xf1\x90", b"\xf1"),
+        (0x7E0, b"\x2e\xf1\x90", b""),
+    ],
+)
+def test_answers_with_a_vin_are_replaced_on_any_id(
+    id: int, service: bytes, address: bytes, tmp_path: Path
+) -> None:
+    frames = [(id, data) for data in isotp(service + VIN.encode(), address)]
+    made, _, _ = scrubbed(tmp_path, [frames[0], (id - 8, b"\x30\x00\x00"), *frames[1:]])
+    assert [made[0], *made[2:]] == isotp(service + MADE_UP.encode(), address)
+
+
+def test_a_serial_number_of_a_control_unit_is_replaced(tmp_path: Path) -> None:
+    made, _, _ = scrubbed(tmp_path, [(0x7EC, data) for data in isotp(b"\x62\xf1\x8cSN-4711-0815")])
+    assert made == isotp(b"\x62\xf1\x8cAA-0000-0001")
+
+
+def test_a_vin_within_an_answer_that_nobody_knows_is_found(tmp_path: Path) -> None:
+    payload = b"\x62\x12\x34\x00" + VIN.encode() + b"\x00\x01"
+    made, _, _ = scrubbed(tmp_path, [(0x77A, data) for data in isotp(payload)])
+    assert made == isotp(payload.replace(VIN.encode(), MADE_UP.encode()))
+
+
+def test_an_answer_without_one_of_its_frames_shows_nothing_of_the_vin(tmp_path: Path) -> None:
+    frames = [(0x79A, data) for data in isotp(b"\x62\xf1\x90" + VIN.encode())]
+    made, _, _ = scrubbed(tmp_path, [frames[0], frames[2], (0x123, b"\x21ABCDEFG")])
+    assert made == [frames[0][1][:5] + b"\xff" * 3, frames[2][1][:1] + b"\xff" * 7, b"\x21ABCDEFG"]
+
+
+def test_frames_that_look_like_parts_of_messages_stay(tmp_path: Path) -> None:
+    """Bytes as broadcasts of vehicles have them: ISO-TP's first byte is any byte."""
+    frames = [(0x120 + n % 5, bytes((n & 0xFF, *range(n % 200, n % 200 + 7)))) for n in range(0, 4000, 7)]
+    made, new, _ = scrubbed(tmp_path, frames)
+    assert made == [data for _, data in frames]
+    assert not +new.counts
+
+
+def a_database() -> dict[tuple[bool, int], NamedMessage]:
+    names = ("GPS_Latitude", "Speed", "VIN_Part", "Page", "SerialNumber", "Crc8")
+    signals = (
+        SignalSpec(0, 24, True, True, False),
+        SignalSpec(24, 8, True, False, False),
+        SignalSpec(39, 24, False, False, False, condition=0),
+        SignalSpec(32, 2, True, False, False),
+        SignalSpec(61, 6, False, False, False, condition=1),
+        SignalSpec(63, 2, False, False, False),
+    )
+    message = MessageSpec(
+        "Telematics", 0x321, False, 8, signals, (Condition(3, ((1, 1),)), Condition(3, ((2, 2),))), 0
+    )
+    record = RecordSpec("Telematics", tuple(FieldSpec(name, SlotKind.UINT) for name in names))
+    plan = PlanSpec((record,), (BusSpec("drive", (message,)),))
+    return dict(named_messages(plan))
+
+
+def test_signals_of_a_database_are_replaced_where_they_are_there(tmp_path: Path) -> None:
+    frame = bytes.fromhex("112233440041425F")
+    made, new, warnings = scrubbed(tmp_path, [(0x321, frame), (0x322, frame)], a_database())
+    assert made == [bytes.fromhex("000000440041425F"), frame]
+    assert new.counts["position"] == 1
+    assert warnings == [
+        f"{tmp_path}/drive.log: Telematics.Crc8 may be a checksum, and is not calculated again: 1 frames"
+    ]
+
+
+def test_the_bits_of_a_signal_are_those_of_a_dbc() -> None:
+    """The second example is cantools' own for a big-endian signal that begins at bit 3 of byte 0."""
+    assert bits_of(SignalSpec(4, 6, True, False, False)) == [4, 5, 6, 7, 8, 9]
+    assert bits_of(SignalSpec(3, 6, False, False, False)) == [14, 15, 0, 1, 2, 3]
+
+
+FORMATS = """
+(1700000000.000001) can0 123#0102
+(1700000000.5) can1 1ABCDEF0#R4
+(1700000001.123456789) can0 123##3000102030405060708090A0B
+(1700000002.000000) can0 20000080#0000000000000000
+(1700000001.999000) can0 7FF#
+"""
+
+
+@pytest.mark.parametrize("as_asc", [False, True])
+def test_frames_of_all_kinds_come_out_as_they_were(as_asc: bool, tmp_path: Path) -> None:
+    """Read again by our own reader, to the nanosecond: scrubbed twice gives the same."""
+    file = tmp_path / "all.log"
+    file.write_text(FORMATS)
+    outputs = []
+    for number in range(2):
+        output = tmp_path / f"{number}.{'asc' if as_asc else 'log'}"
+        with output.open("wb") as stream:
+            done = scrub_log(file, {}, Replacements(), stream.write, as_asc=as_asc)
+        assert (done.items, done.warnings) == (5, [])
+        outputs.append(output.read_bytes())
+        file = output
+    assert outputs[0] == outputs[1]
+    if as_asc:
+        with can.ASCReader(tmp_path / "0.asc") as reader:
+            read = [(each.arbitration_id, bytes(each.data), each.is_fd) for each in reader]
+        assert len(read) == 5
+        assert read[2] == (0x123, bytes(range(12)), True)

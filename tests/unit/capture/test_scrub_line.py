@@ -1,0 +1,254 @@
+"""Serial captures without serial numbers, for each protocol that has one."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.wire import daly, dlt645, jk_55aa, jk_nw, modbus_registers, pylontech
+from telemetry.capture.scrub import is_serial_capture, scrub_capture
+from telemetry.framing.replacements import Replacements
+from telemetry.logs.captures import Capture, CapturedBytes, format_piece
+from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.registers.register_map import read_register_map
+from telemetry.protocols.serial.modbus import modbus
+from telemetry.protocols.serial.vedirect_hex import request as hex_message
+from telemetry.protocols.table import SerialProtocol
+from tests.support.framing import vedirect_block
+from tests.unit.protocols.test_boards import ORDINARY
+
+RX, TX = True, False
+Piece = tuple[bool, bytes]
+
+
+def written(file: Path, pieces: Sequence[Piece], port: str = "ttyUSB0") -> Path:
+    file.write_bytes(
+        b"".join(
+            format_piece(CapturedBytes(1_700_000_000_000_000_000 + 1_000_000 * number, port, way, data))
+            for number, (way, data) in enumerate(pieces)
+        )
+    )
+    return file
+
+
+def scrubbed(
+    file: Path, protocols: Sequence[SerialProtocol] = (), new: Replacements | None = None
+) -> tuple[list[CapturedBytes], Replacements]:
+    new = new or Replacements()
+    output = file.with_suffix(".out")
+    with output.open("wb") as stream:
+        scrub_capture(file, protocols, new, stream.write)
+    with Capture(output) as capture:
+        return list(capture), new
+
+
+def identity(protocol: SerialProtocol, pieces: Sequence[CapturedBytes]) -> dict[str, str]:
+    """What the protocol's own framer reads of the device, and how many messages are good."""
+    from telemetry_core.frames.batch import FrameBatch
+
+    framer = protocol.make_framer()
+    frames = FrameBatch(10_000)
+    for piece in pieces:
+        if piece.is_received:
+            framer.feed(piece.data, piece.time_ns, frames)
+        elif hasattr(framer, "sent"):
+            framer.sent(piece.data, frames)
+    framer.finish(frames)
+    bad = {name: count for name, count in framer.counts().items() if name.startswith("lost/") and count}
+    assert not bad
+    return framer.identity()
+
+
+def pieces_of(file: Path) -> list[CapturedBytes]:
+    with Capture(file) as capture:
+        return list(capture)
+
+
+def say_pylontech() -> list[Piece]:
+    line = pylontech.PylontechLine([lambda: ORDINARY], pylontech.PylontechFirmware(wide=(True,)))
+    asked = [pylontech.request(command) for command in (pylontech.ANALOG, pylontech.SERIAL_NUMBER)]
+    return [piece for one in asked for piece in ((TX, one), (RX, b"".join(line.feed(one))))]
+
+
+def say_jk_nw() -> list[Piece]:
+    firmware = jk_nw.JkNwFirmware()
+    return [(TX, jk_nw.request()), (RX, jk_nw.reply(ORDINARY, firmware))]
+
+
+def say_jk_55aa() -> list[Piece]:
+    firmware = jk_55aa.Jk55aaFirmware(address=1)
+    line = jk_55aa.Jk55aaLine(lambda: ORDINARY, firmware)
+    asked = [jk_55aa.request(1, kind) for kind in (jk_55aa.Type.STATUS, jk_55aa.Type.ABOUT)]
+    return [piece for one in asked for piece in ((TX, one), (RX, b"".join(line.feed(one))))]
+
+
+def say_daly() -> list[Piece]:
+    code = [daly.frame(1, 0x57, bytes((n + 1,)) + part) for n, part in enumerate((b"SN22070", b"0123456"))]
+    return [(TX, daly.request(0x57)), (RX, b"".join(code))]
+
+
+def say_dlt645() -> list[Piece]:
+    address = "112233445566"
+    return [
+        (TX, b"\xfe" * 4 + dlt645.frame("AAAAAAAAAAAA", 0x13)),
+        (RX, dlt645.frame(address, 0x93, bytes.fromhex(address)[::-1])),
+        (TX, b"\xfe" * 4 + dlt645.request(0x02010100, address)),
+        (RX, dlt645.frame(address, 0x91, bytes.fromhex("00010102") + bytes.fromhex("1523"))),
+    ]
+
+
+def say_vedirect() -> list[Piece]:
+    return [
+        (RX, vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "12800", "I": "100", "CS": "3"}))
+    ]
+
+
+EACH: dict[str, tuple[Callable[[], list[Piece]], str, str, str]] = {
+    "pylontech": (say_pylontech, "serial number of 02", "K221027C30801234", "A000000A00000001"),
+    "jk_55aa": (say_jk_55aa, "serial number", jk_55aa.Jk55aaFirmware().serial_number.decode(), ""),
+    "daly": (say_daly, "code", "SN220700123456", "AA000010000002"),
+    "dlt645": (say_dlt645, "address", "112233445566", "000000000001"),
+    "vedirect": (say_vedirect, "serial number", "HQ2209NEV01", "AA0000AAA01"),
+}
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("name", EACH)
+def test_a_device_has_another_number_and_all_messages_are_good(
+    name: str, named: bool, tmp_path: Path
+) -> None:
+    say, what, before, after = EACH[name]
+    file = written(tmp_path / "line.txt", say())
+    protocol = PROTOCOLS[name]
+    known = identity(protocol, pieces_of(file))
+    assert known[what] == before
+    made, new = scrubbed(file, [protocol] if named else ())
+    other = identity(protocol, made)
+    assert other[what] != before
+    assert other[what] == (after or other[what])
+    assert {key: words for key, words in other.items() if key != what} == {
+        key: words for key, words in known.items() if key != what
+    }
+    assert new.counts["serial number"] >= 1
+    sizes = [(piece.time_ns, piece.port, piece.is_received, len(piece.data)) for piece in made]
+    assert sizes == [
+        (piece.time_ns, piece.port, piece.is_received, len(piece.data)) for piece in pieces_of(file)
+    ]
+
+
+def test_texts_of_a_jk_that_hold_its_number_are_replaced_and_its_password_is_masked(tmp_path: Path) -> None:
+    file = written(tmp_path / "line.txt", say_jk_nw())
+    known = identity(PROTOCOLS["jk_nw"], pieces_of(file))
+    made, _ = scrubbed(file)
+    other = identity(PROTOCOLS["jk_nw"], made)
+    assert other["firmware"] == known["firmware"]
+    assert other["device id"] != known["device id"]
+    received = b"".join(piece.data for piece in made if piece.is_received)
+    assert b"\xb2" + b"*" * 10 in received
+
+
+def test_a_request_has_the_other_address_of_its_meter(tmp_path: Path) -> None:
+    made, _ = scrubbed(written(tmp_path / "line.txt", say_dlt645()))
+    sent = [piece.data for piece in made if not piece.is_received]
+    assert sent[0] == say_dlt645()[0][1]  # to any meter
+    assert sent[1] == b"\xfe" * 4 + dlt645.request(0x02010100, "000000000001")
+
+
+def test_registers_that_a_map_calls_serial_are_replaced_by_their_request(tmp_path: Path) -> None:
+    registers = tmp_path / "meter.toml"
+    registers.write_text(
+        'title = "meter"\nslave = 9\n[[register]]\nname = "serial"\nregister = 16\ntype = "text"\ncount = 4\n'
+        '[[register]]\nname = "volts"\nregister = 20\n[[register]]\nname = "driving"\nregister = 21\n'
+    )
+    words = [int.from_bytes(b"AB123456"[at : at + 2], "big") for at in range(0, 8, 2)]
+    file = written(
+        tmp_path / "line.txt",
+        [
+            (TX, modbus_registers.request(9, 3, 16, 6)),
+            (RX, modbus_registers.reply(9, 3, [*words, 5300, 7])),
+            (TX, modbus_registers.request(9, 3, 20, 2)),
+            (RX, modbus_registers.reply(9, 3, [5300, 7])),
+        ],
+    )
+    made, _ = scrubbed(file, [modbus(read_register_map(registers))])
+    other = [int.from_bytes(b"AA000001"[at : at + 2], "big") for at in range(0, 8, 2)]
+    assert made[1].data == modbus_registers.reply(9, 3, [*other, 5300, 7])
+    assert [piece.data for piece in made[2:]] == [piece.data for piece in pieces_of(file)[2:]]
+
+
+def test_numbers_are_the_same_in_all_files_of_a_run_and_two_devices_remain_two(tmp_path: Path) -> None:
+    def block(number: str) -> list[Piece]:
+        return [(RX, vedirect_block({"PID": "0xA053", "SER#": number, "V": "1", "CS": "3"}))]
+
+    new = Replacements()
+    protocol = PROTOCOLS["vedirect"]
+    found = [
+        identity(protocol, scrubbed(written(tmp_path / f"{n}.txt", block(number)), (), new)[0])[
+            "serial number"
+        ]
+        for n, number in enumerate(("HQ2209NEV01", "HQ2209NEV02", "HQ2209NEV01"))
+    ]
+    assert found == ["AA0000AAA01", "AA0000AAA02", "AA0000AAA01"]
+
+
+def test_a_hex_message_within_a_number_and_a_colon_as_checksum_cost_nothing(tmp_path: Path) -> None:
+    block = vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "12800", "CS": "3"})
+    hex_serial = hex_message(7, b"\x0a\x01\x00" + b"HQ2209NEV01")
+    at = block.index(b"09NEV")
+    stream = block[:at] + hex_serial + block[at:] + hex_serial
+    for cut in (3, at + 2, at + 10, len(stream) - 8):
+        file = written(tmp_path / "line.txt", [(RX, stream[:cut]), (RX, stream[cut:])])
+        made, _ = scrubbed(file, [PROTOCOLS["vedirect"]])
+        data = b"".join(piece.data for piece in made)
+        assert identity(PROTOCOLS["vedirect"], made)["serial number"] == "AA0000AAA01"
+        assert data.count(hex_message(7, b"\x0a\x01\x00" + b"AA0000AAA01")) == 2
+
+
+def test_numbers_in_spoiled_messages_are_replaced_before_and_after_a_good_one(tmp_path: Path) -> None:
+    good = b"".join(data for way, data in say_pylontech() if way is RX)
+    spoiled = good[:-3] + b"00\r"
+    file = written(tmp_path / "line.txt", [(RX, spoiled), (RX, good), (RX, spoiled)])
+    made, _ = scrubbed(file)
+    text = b"".join(piece.data for piece in made)
+    number = b"K221027C30801234".hex().upper().encode()
+    assert number in good
+    assert number not in text
+
+
+def test_where_nothing_is_known_long_words_are_masked_and_other_bytes_stay(tmp_path: Path) -> None:
+    file = written(tmp_path / "line.txt", [(RX, b"\x01\x02\x03serial=A50285BI\x00short\xff")])
+    made, _ = scrubbed(file)
+    assert made[0].data == b"\x01\x02\x03" + b"*" * 15 + b"\x00short\xff"
+
+
+def test_the_number_of_an_adapter_in_the_name_of_its_port_is_replaced(tmp_path: Path) -> None:
+    port = "usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0"
+    made, _ = scrubbed(written(tmp_path / "line.txt", say_daly(), port))
+    assert {piece.port for piece in made} == {"usb-FTDI_FT232R_USB_UART_A00000AB-if00-port0"}
+
+
+def test_ports_keep_the_order_of_their_lines(tmp_path: Path) -> None:
+    block = vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "1", "CS": "3"})
+    pieces = [
+        CapturedBytes(1, "a", True, block[:20]),
+        CapturedBytes(2000, "b", True, b"x"),
+        CapturedBytes(3001, "a", True, block[20:]),
+        CapturedBytes(4000, "b", False, b"y"),
+    ]
+    file = tmp_path / "line.txt"
+    file.write_bytes(
+        b"".join(b"(0.%09d) %b" % (one.time_ns, format_piece(one).partition(b") ")[2]) for one in pieces)
+    )
+    made, _ = scrubbed(file)
+    assert [(one.time_ns, one.port, one.is_received) for one in made] == [
+        (one.time_ns, one.port, one.is_received) for one in pieces
+    ]
+
+
+def test_a_capture_is_told_from_a_log_of_can(tmp_path: Path) -> None:
+    assert is_serial_capture(written(tmp_path / "line.txt", say_daly()))
+    log = tmp_path / "drive.log"
+    log.write_text("(1.0) can0 123#00\n")
+    assert not is_serial_capture(log)
+    (tmp_path / "empty.log").touch()
+    assert not is_serial_capture(tmp_path / "empty.log")
