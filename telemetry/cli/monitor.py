@@ -18,7 +18,7 @@ from telemetry.monitor.bench import bench, can_table, log_table, python_can_tabl
 from telemetry.monitor.direct import DirectFeed
 from telemetry.monitor.feeds import Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
-from telemetry.monitor.session import Session, look_once
+from telemetry.monitor.session import Viewing, look_once
 from telemetry.monitor.terminal import Output, Terminal, write_picture
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.spool.limits import spool_directory
@@ -163,7 +163,7 @@ def _print(live: Json, page: Page) -> None:
 def _draw(feed: Feed, page: Page) -> None:
     logging.basicConfig(handlers=[logging.NullHandler()])  # sources log beside their events
     with Terminal().opened() as terminal:
-        Session(feed, terminal, page).run()
+        Viewing(feed, terminal, page).run()
 
 
 def _print_again_and_again(feed: Feed, page: Page) -> None:

@@ -19,7 +19,7 @@ from telemetry.decode.selection import select
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.overview.listing import as_csv, as_json, as_table
-from telemetry.overview.signals import Message, list_messages
+from telemetry.overview.signals import ListedMessage, list_messages
 from telemetry.stages.stages import Stages
 
 HELP = "the signals of a database, and what a log holds of each"
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _listed(
     spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path], screen: Screen, *, everything: bool
-) -> list[Message]:
+) -> list[ListedMessage]:
     if not logs:
         return list_messages(spec)
     stages = Stages(spec, None, vehicle="")

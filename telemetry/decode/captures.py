@@ -26,7 +26,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.foreign_captures import WhatWasRead, no_message
 from telemetry.decode.in_order import InOrder
-from telemetry.decode.output import Piece
+from telemetry.decode.output import OutputPiece
 from telemetry.decode.progress import Course, Progress
 from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import NO_ADDRESS
@@ -130,7 +130,7 @@ class CaptureDecoder:
         return self._stages.writing.header
 
     @contextmanager
-    def pieces(self, paths: Sequence[Path]) -> Iterator[InOrder[Piece]]:
+    def pieces(self, paths: Sequence[Path]) -> Iterator[InOrder[OutputPiece]]:
         """See FileDecoder."""
         worker = _CaptureWorker(self, paths)
         try:
@@ -170,12 +170,12 @@ class CaptureDecoder:
             raise no_message(paths, tuple(self._names), read)
         self._stages.writing.flush(self._lines)
 
-    def take(self, progress: Progress, warnings: Sequence[str]) -> Piece:
+    def take(self, progress: Progress, warnings: Sequence[str]) -> OutputPiece:
         """What came since the last time."""
         points = {name: n for name, n in self._stages.counted().items() if name.startswith("points/")}
         counts = subtract(points, self._points)
         self._points = points
-        return Piece.of(self._lines, progress, counts, warnings)
+        return OutputPiece.of(self._lines, progress, counts, warnings)
 
     @property
     def messages(self) -> int:
@@ -278,7 +278,7 @@ class _CaptureWorker:
         self._course = Course(paths, unit="messages")
         self._capture: Capture | None = None
         self._decoding: Iterator[None] = iter(())
-        self._piece: Piece
+        self._piece: OutputPiece
 
     def take(self) -> bool:
         """Decode the next part, or open the next capture."""
@@ -303,7 +303,7 @@ class _CaptureWorker:
         self._piece = self._decoder.take(place, warnings)
         return True
 
-    def do(self) -> Piece:
+    def do(self) -> OutputPiece:
         """What that part means."""
         return self._piece
 

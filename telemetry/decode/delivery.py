@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry.clock import Clock
-from telemetry.decode.output import Piece
+from telemetry.decode.output import OutputPiece
 from telemetry.ledger import add
 from telemetry.logs.identity import end_of
 from telemetry.model.events import Event
@@ -94,7 +94,7 @@ class Upload:
         self._sink = Sink(self._spool, influx, clock, on_event=on_event, on_failure=self._fail)
         self._sink.start()
 
-    def take(self, piece: Piece) -> None:
+    def take(self, piece: OutputPiece) -> None:
         """Store a piece, and wait while the server lags; do nothing once stopped."""
         if self._is_behind:  # an earlier run has stored it
             self._is_behind = self._has_ended or piece.frames < self.done_frames

@@ -14,7 +14,7 @@ from pathlib import Path
 from telemetry.clock import Clock
 from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.delivery import Upload
-from telemetry.decode.output import FileDecoder, Piece
+from telemetry.decode.output import FileDecoder, OutputPiece
 from telemetry.decode.screen import Screen
 from telemetry.decode.target import position_name
 from telemetry.errors import EXIT_OK, RefusedError, StorageError, TelemetryError, UnavailableError
@@ -106,8 +106,8 @@ def _deliver(
 
 
 def _take_all(
-    pieces: Iterable[Piece], delivery: Upload, screen: Screen, stop: threading.Event
-) -> Piece | None:
+    pieces: Iterable[OutputPiece], delivery: Upload, screen: Screen, stop: threading.Event
+) -> OutputPiece | None:
     last = None
     for last in pieces:
         delivery.take(last)
@@ -118,7 +118,7 @@ def _take_all(
     return last
 
 
-def _show(piece: Piece | None, delivery: Upload, screen: Screen) -> None:
+def _show(piece: OutputPiece | None, delivery: Upload, screen: Screen) -> None:
     if piece is None:
         return
     state = delivery.state

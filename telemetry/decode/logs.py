@@ -27,7 +27,7 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.channels import ACCOUNT, Channels
 from telemetry.decode.in_order import InOrder
-from telemetry.decode.output import Piece
+from telemetry.decode.output import OutputPiece
 from telemetry.decode.reading import LogReading, Place
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.ledger import add, subtract
@@ -160,7 +160,7 @@ class _Writer:
         self._lines = LineBuffer()
         self._bound = 0
 
-    def write(self, samples: SampleBatch, place: Place, counts: Mapping[str, int]) -> Piece:
+    def write(self, samples: SampleBatch, place: Place, counts: Mapping[str, int]) -> OutputPiece:
         """What the rows are as text. counts: of the stages before."""
         self._bound = _bind(self.writing, self._stages, self._bound)
         if self._options.times.form is not TimeForm.NS:
@@ -173,7 +173,7 @@ class _Writer:
         elif place.frames <= self._options.done:
             lines.clear()
         own = subtract(self._options.counted(self.writing.counted), before)
-        return Piece.of(
+        return OutputPiece.of(
             lines, place.progress, add(place.counts, counts, own), place.warnings, place.frames, place.is_end
         )
 
@@ -218,7 +218,7 @@ class _Worker:
             self._frames.clear()
         return True
 
-    def do(self) -> "Piece | _Rows":
+    def do(self) -> "OutputPiece | _Rows":
         """What they mean."""
         self._bound = _bind(self.decoding, self._stages, self._bound)
         before = self._options.counted(self.decoding.counted)
@@ -235,16 +235,16 @@ class _Worker:
 
 
 class _LogPieces:
-    """The output; see `output.Pieces`."""
+    """The output; see `output.OutputPieces`."""
 
-    def __init__(self, results: "InOrder[Piece | _Rows]", ordered: _Writer | None) -> None:
+    def __init__(self, results: "InOrder[OutputPiece | _Rows]", ordered: _Writer | None) -> None:
         self._results = results
         self._ordered = ordered
         self.stop = results.stop
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[OutputPiece]:
         for result in self._results:
-            if isinstance(result, Piece):
+            if isinstance(result, OutputPiece):
                 yield result
             elif self._ordered is not None:
                 yield self._ordered.write(result.samples, result.place, result.counts)

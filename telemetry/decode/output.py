@@ -12,7 +12,7 @@ from telemetry.decode.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class OutputPiece:
     """A piece of the output, whole lines; and of line protocol, what one must know to store it.
 
     frames: how many are done at its end, over all files; counts: what it adds to the accounts, empty unless
@@ -47,10 +47,10 @@ class Piece:
         return cls(lines.take(), *bounds, frames, counts, progress, warnings, is_end, overlaps)
 
 
-class Pieces(Protocol):
+class OutputPieces(Protocol):
     """The output, piece by piece."""
 
-    def __iter__(self) -> Iterator[Piece]: ...
+    def __iter__(self) -> Iterator[OutputPiece]: ...
 
     def stop(self) -> None:
         """End it where it is; from any thread."""
@@ -65,7 +65,7 @@ class FileDecoder(Protocol):
         """What comes before the first row."""
         ...
 
-    def pieces(self, paths: Sequence[Path]) -> AbstractContextManager[Pieces]:
+    def pieces(self, paths: Sequence[Path]) -> AbstractContextManager[OutputPieces]:
         """What is in the files, without the header. Iterating raises InputMissingError, DataError.
 
         A file that is opened comes as a piece without text, so that the first one says: the first is there.

@@ -14,7 +14,7 @@ from telemetry_core.decode.unmatched import Unmatched
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.decode.channels import Channels
-from telemetry.decode.output import Piece
+from telemetry.decode.output import OutputPiece
 from telemetry.decode.reading import LogReading
 from telemetry.model.ids import id_text
 from telemetry.stages.formats import OutputFormat
@@ -51,10 +51,10 @@ class UnknownIds:
             self._reading.close()
 
     def stop(self) -> None:
-        """See Pieces."""
+        """See OutputPieces."""
         self._is_stopped = True
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[OutputPiece]:
         batch, bound = FrameBatch(BATCH_FRAMES), 0
         while not self._is_stopped and (taken := self._reading.take(batch)) is not None:
             frames, place = taken
@@ -63,7 +63,7 @@ class UnknownIds:
                 bound += 1
             self._unmatched.take(frames)
             text = self._table() if place.is_end else b""
-            yield Piece(
+            yield OutputPiece(
                 text, text.count(b"\n"), 0, 0, place.frames, {}, place.progress, place.warnings, place.is_end
             )
 

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telemetry.demo.plot_data import Curve, PlotData, deviations_mv
+from telemetry.demo.plot_data import DrawnCurve, PlotData, deviations_mv
 from telemetry.errors import StorageError
 from telemetry.picture_style import BLUE, GREEN, GREY, GRID, ORANGE, PURPLE, STYLE
 
@@ -179,7 +179,7 @@ def _draw_cells(figure: "Figure", axes: "Axes", data: PlotData) -> None:
     bar.outline.set_visible(False)
 
 
-def _line(axes: "Axes", curve: Curve, colour: str, label: str, style: str = "-") -> None:
+def _line(axes: "Axes", curve: DrawnCurve, colour: str, label: str, style: str = "-") -> None:
     axes.plot(curve.minutes, curve.values, style, color=colour, lw=1.5, label=label)
 
 

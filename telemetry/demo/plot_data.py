@@ -23,7 +23,7 @@ _PHASES: Mapping[int, str] = {BmsState.DRIVE: "drive", BmsState.CHARGE: "charge"
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class DrawnCurve:
     """Values over minutes."""
 
     minutes: Sequence[float]
@@ -43,14 +43,14 @@ class Shade:
 class PlotData:
     """Everything that is drawn."""
 
-    voltage_v: Curve
-    current_a: Curve
-    charger_a: Curve
-    power_kw: Curve
-    soc_pct: Curve
-    service_soc_pct: Curve
-    cell_min_v: Curve
-    cell_max_v: Curve
+    voltage_v: DrawnCurve
+    current_a: DrawnCurve
+    charger_a: DrawnCurve
+    power_kw: DrawnCurve
+    soc_pct: DrawnCurve
+    service_soc_pct: DrawnCurve
+    cell_min_v: DrawnCurve
+    cell_max_v: DrawnCurve
     cells_min: Sequence[float]  # the beginnings of the columns, and the end of the last
     cells_v: Sequence[Sequence[float | None]]  # by cell, then by column
     phases: Sequence[Shade]
@@ -60,7 +60,7 @@ def plot_data(readback: Readback, span_ns: tuple[int, int]) -> PlotData:
     """span_ns: when the run began and ended."""
     every_ns = _interval_ns(span_ns, _POINTS)
 
-    def curves(measurement: str, source: str, *fields: str) -> Mapping[str, Curve]:
+    def curves(measurement: str, source: str, *fields: str) -> Mapping[str, DrawnCurve]:
         means = readback.means(measurement, source, fields, every_ns)
         nothing = Series([], [])
         return {field: curve(means.get(field, nothing), span_ns[0], every_ns) for field in fields}
@@ -78,7 +78,7 @@ def plot_data(readback: Readback, span_ns: tuple[int, int]) -> PlotData:
         voltage_v=pack["voltage_v"],
         current_a=pack["current_a"],
         charger_a=curves("charger", SOURCE, "current_a")["current_a"],
-        power_kw=Curve(power_w.minutes, [value / 1000.0 for value in power_w.values]),
+        power_kw=DrawnCurve(power_w.minutes, [value / 1000.0 for value in power_w.values]),
         soc_pct=pack["soc_pct"],
         service_soc_pct=curves("battery", JBD.name, "soc_pct")["soc_pct"],
         cell_min_v=pack["cell_min_v"],
@@ -94,10 +94,10 @@ def _interval_ns(span_ns: tuple[int, int], count: int) -> int:
     return max(round((span_ns[1] - span_ns[0]) / count / _NS_PER_S), 1) * _NS_PER_S
 
 
-def curve(means: Series, start_ns: int, every_ns: int) -> Curve:
+def curve(means: Series, start_ns: int, every_ns: int) -> DrawnCurve:
     """Put each mean in the middle of its interval."""
     minutes = [(time_ns + every_ns / 2 - start_ns) / _NS_PER_MIN for time_ns in means.times_ns]
-    return Curve(minutes, list(means.values))
+    return DrawnCurve(minutes, list(means.values))
 
 
 def grid(series: Sequence[Series], every_ns: int) -> tuple[list[int], list[list[float | None]]]:
@@ -113,7 +113,7 @@ def grid(series: Sequence[Series], every_ns: int) -> tuple[list[int], list[list[
     return edges_ns, rows
 
 
-def shades(states: Curve, interval_min: float) -> list[Shade]:
+def shades(states: DrawnCurve, interval_min: float) -> list[Shade]:
     """Where the BMS says that it drives or charges."""
     found = []
     named = [

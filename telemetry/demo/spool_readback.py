@@ -64,7 +64,7 @@ class SpoolReadback:
         return {field: bucket_means(series, every_ns) for field, series in found.items() if len(series)}
 
     def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
-        """All points of charges, by their stamps; see `telemetry.overview.stored_sessions.Points`."""
+        """All points of charges, by their stamps; see `PointsOfSessions`."""
         del condition
         found = [point for (of, _, _), point in self._points.items() if of == measurement]
         yield from sorted(found, key=lambda point: int(point["time"]))

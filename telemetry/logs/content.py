@@ -26,7 +26,7 @@ from time import monotonic, time_ns
 
 from telemetry.errors import InputMissingError, StorageError
 from telemetry.logs.inflate import inflated
-from telemetry.logs.pieces import DamagedError, OtherFormatError, Pieces
+from telemetry.logs.pieces import DamagedError, Members, OtherFormatError
 
 STDIN = Path("-")
 UNPACKED_PIECE_BYTES = 1024 * 1024
@@ -67,7 +67,7 @@ class Content(io.RawIOBase):
     @property
     def is_compressed(self) -> bool:
         """Whether the file is."""
-        return isinstance(self._stream, Pieces)
+        return isinstance(self._stream, Members)
 
     @property
     def bytes_read(self) -> int:

@@ -21,11 +21,11 @@ from telemetry.logs.pieces import (
     EARLY,
     PIECE_BYTES,
     DamagedError,
+    FileWindow,
     Inflated,
+    Members,
     OtherFormatError,
-    Pieces,
     Readable,
-    Window,
 )
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ _FED_BYTES = 256  # at once, since what a call has inflated is lost when it fail
 
 
 def inflated(path: Path, file: Readable) -> Inflated:
-    """The content of `file`; a `Window` if it is not compressed.
+    """The content of `file`; a `FileWindow` if it is not compressed.
 
     How it begins says how it is compressed, and otherwise the ending of its name. Raises MissingPackageError
     when the package for it is missing.
     """
-    window = Window(file)
+    window = FileWindow(file)
     window.hold(_BEGINNING_BYTES)
     match _compression(window.data[:_BEGINNING_BYTES]) or path.suffix.lower():
         case ".gz":
@@ -89,10 +89,10 @@ def _compression(beginning: bytes) -> str:
     return ".bz2" if beginning.startswith(_BZIP2_BEGINNING) and beginning[4:6] == b"1A" else ""
 
 
-class _Gzip(Pieces):
+class _Gzip(Members):
     beginning = _GZIP_BEGINNING
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: FileWindow) -> None:
         super().__init__(window)
         self._member = zlib.decompressobj(_GZIP)
         self._begun = False
@@ -166,11 +166,11 @@ def _in_words(error: zlib.error) -> str:
     return "not a gzipped file" if problem == "incorrect header check" else problem
 
 
-class _Zstandard(Pieces):
+class _Zstandard(Members):
     # Block by block: so the place of damage is known, and a piece is 128 KiB at most.
     beginning = _FRAME_MAGIC
 
-    def __init__(self, window: Window, where: str) -> None:
+    def __init__(self, window: FileWindow, where: str) -> None:
         super().__init__(window)
         try:
             import zstandard
@@ -261,12 +261,12 @@ def _is_frame(magic: bytes) -> bool:
     return _FRAME_MAGIC.startswith(magic)
 
 
-class _Streams(Pieces):
+class _Streams(Members):
     """Streams of xz or bzip2, one after the other."""
 
     name: str
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: FileWindow) -> None:
         super().__init__(window)
         self._member = self._new_member()
         self._begun = False

@@ -44,7 +44,7 @@ class Inflated(Protocol):
         ...
 
 
-class Window:
+class FileWindow:
     """The part of the file that is in memory; itself what a file holds that is not compressed."""
 
     gaps = 0
@@ -93,12 +93,12 @@ class Window:
         return len(taken)
 
 
-class Pieces(ABC):
+class Members(ABC):
     """A format as pieces of any size: members, each of which can be read without the others."""
 
     beginning: bytes  # of each member
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: FileWindow) -> None:
         self.gaps = 0
         self.first_gap = ""
         self._window = window

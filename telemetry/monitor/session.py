@@ -22,7 +22,7 @@ class Drawable(Protocol):
     def key(self, timeout_s: float) -> str: ...
 
 
-class Session:
+class Viewing:
     """One user in front of one screen."""
 
     def __init__(self, feed: Feed, terminal: Drawable, page: Page) -> None:

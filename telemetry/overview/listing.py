@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from telemetry.overview.signals import Message, Signal
+from telemetry.overview.signals import ListedMessage, ListedSignal
 
 COLUMNS = (
     "message",
@@ -26,7 +26,7 @@ _GAP = "  "
 _WORDS_SHOWN = 4
 
 
-def as_csv(messages: Sequence[Message]) -> str:
+def as_csv(messages: Sequence[ListedMessage]) -> str:
     """Return a row a signal, with COLUMNS in the header; what a log holds only where one was read."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -43,19 +43,19 @@ def as_csv(messages: Sequence[Message]) -> str:
     return text.getvalue()
 
 
-def as_json(messages: Sequence[Message]) -> str:
+def as_json(messages: Sequence[ListedMessage]) -> str:
     """Return a list of messages with their signals; a number of a log is a number, as `decode` writes it."""
     return "[" + ",\n ".join(_object(message) for message in messages) + "]\n"
 
 
-def as_table(messages: Sequence[Message], *, with_log: bool) -> str:
+def as_table(messages: Sequence[ListedMessage], *, with_log: bool) -> str:
     """Return columns that are aligned over all messages, each message under a line of its own."""
     head = ["signal", "unit", "range"] + ["values", "lowest", "highest", "last"] * with_log
     rows = [(message, signal, _cells(signal)) for message in messages for signal in message.signals]
     widths = [max(map(len, column)) for column in zip(head, *(cells for _, _, cells in rows), strict=True)]
     lines = [_line(head, widths)]
     channels = {message.channel for message in messages if message.channel}
-    before: Message | None = None
+    before: ListedMessage | None = None
     for message, signal, cells in rows:
         if message is not before:
             lines += ["", _title(message, with_channel=len(channels) > 1)]
@@ -65,7 +65,7 @@ def as_table(messages: Sequence[Message], *, with_log: bool) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _object(message: Message) -> str:
+def _object(message: ListedMessage) -> str:
     signals = []
     for signal in message.signals:
         one = asdict(signal) | {"words": {str(raw): word for raw, word in signal.words}}
@@ -80,7 +80,7 @@ def _object(message: Message) -> str:
     return json.dumps({**asdict(message), "signals": signals}, ensure_ascii=False)
 
 
-def _title(message: Message, *, with_channel: bool) -> str:
+def _title(message: ListedMessage, *, with_channel: bool) -> str:
     words = [message.name, message.id, f"{message.byte_count} bytes"]
     if with_channel and message.channel:
         words.append(message.channel)
@@ -95,7 +95,7 @@ def _period(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
-def _cells(signal: Signal) -> list[str]:
+def _cells(signal: ListedSignal) -> list[str]:
     low, high = _number(signal.minimum), _number(signal.maximum)
     cells = [f"  {signal.name}", signal.unit, f"{low} … {high}" if low or high else ""]
     if signal.seen is not None:
@@ -114,7 +114,7 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
         yield cell.ljust(width) if index < 2 else cell.rjust(width)
 
 
-def _words(signal: Signal) -> str:
+def _words(signal: ListedSignal) -> str:
     """The word of the last value; without a log the value table in short."""
     if signal.seen is not None:
         return signal.seen.word

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from telemetry.overview.current_sign import Evidence
 from telemetry.overview.map_names import CELLS, LEAST_FAMILY, RULES, Rule, scale_to, words
-from telemetry.overview.signals import Message, Signal
+from telemetry.overview.signals import ListedMessage, ListedSignal
 
 CURRENT = "battery.current_a"
 _MOST_OTHERS = 5
@@ -34,7 +34,7 @@ class Suggestion:
     evidence: tuple[Evidence, ...] = ()
 
 
-def suggest(messages: Sequence[Message], *, with_log: bool) -> list[Suggestion]:
+def suggest(messages: Sequence[ListedMessage], *, with_log: bool) -> list[Suggestion]:
     """Return an entry for each field that some signal fits. with_log: `messages` hold what a log has."""
     candidates = [
         (message, signal)
@@ -87,7 +87,7 @@ def _is_into(evidence: Sequence[Evidence]) -> bool | None:
     return said.pop() if len(said) == 1 else None
 
 
-def _of_rule(rule: Rule, candidates: Sequence[tuple[Message, Signal]]) -> Suggestion | None:
+def _of_rule(rule: Rule, candidates: Sequence[tuple[ListedMessage, ListedSignal]]) -> Suggestion | None:
     fitting = [(message, signal) for message, signal in candidates if _fits(rule, message, signal)]
     names = list(dict.fromkeys(f"{message.name}.{signal.name}" for message, signal in fitting))
     if not names:
@@ -101,12 +101,12 @@ def _of_rule(rule: Rule, candidates: Sequence[tuple[Message, Signal]]) -> Sugges
     return Suggestion(name, rule.field, scale, unit=signal.unit, seen=_range(signal), others=others)
 
 
-def _own_words(rule: Rule, signal: Signal) -> int:
+def _own_words(rule: Rule, signal: ListedSignal) -> int:
     own = words(signal.name)
     return sum(re.search(rf"\b({need})\b", own) is not None for need in rule.needs)
 
 
-def _fits(rule: Rule, message: Message, signal: Signal) -> bool:
+def _fits(rule: Rule, message: ListedMessage, signal: ListedSignal) -> bool:
     scale = scale_to(rule.unit, signal.unit)
     if scale is None or not rule.fits(words(message.name), words(signal.name)):
         return False
@@ -117,13 +117,13 @@ def _fits(rule: Rule, message: Message, signal: Signal) -> bool:
     return all(rule.low <= end * scale <= rule.high for end in known)
 
 
-def _is_flag(signal: Signal) -> bool:
+def _is_flag(signal: ListedSignal) -> bool:
     return not signal.unit and (signal.minimum, signal.maximum) == (0.0, 1.0)
 
 
-def _family(rule: Rule, candidates: Sequence[tuple[Message, Signal]]) -> Suggestion | None:
+def _family(rule: Rule, candidates: Sequence[tuple[ListedMessage, ListedSignal]]) -> Suggestion | None:
     """The largest family of numbered signals of one message."""
-    families: dict[tuple[str, str], dict[int, Signal]] = {}
+    families: dict[tuple[str, str], dict[int, ListedSignal]] = {}
     for message, signal in candidates:
         if _fits(rule, message, signal):
             for run in _DIGITS.finditer(signal.name):
@@ -140,7 +140,7 @@ def _family(rule: Rule, candidates: Sequence[tuple[Message, Signal]]) -> Suggest
     return Suggestion(f"{message_name}.{name}", rule.field, scale, min(members), first.unit, seen)
 
 
-def _range(signal: Signal) -> str:
+def _range(signal: ListedSignal) -> str:
     if signal.seen is None or not signal.seen.values:
         return ""
     return f"{signal.seen.lowest} to {signal.seen.highest}"

@@ -36,7 +36,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
+class ListedSignal:
     """One signal. `seen` is None where no log was read."""
 
     name: str
@@ -48,7 +48,7 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ListedMessage:
     """One message of a database, in a log on one channel.
 
     rows: how many frames had a value of it; period_s: between them, on average; channel: "" where no log was
@@ -60,16 +60,16 @@ class Message:
     byte_count: int
     rows: int | None
     period_s: float | None
-    signals: tuple[Signal, ...]
+    signals: tuple[ListedSignal, ...]
     channel: str = ""
 
 
-def list_messages(plan: PlanSpec, seen: Mapping[str, Extremes] = MappingProxyType({})) -> list[Message]:
+def list_messages(plan: PlanSpec, seen: Mapping[str, Extremes] = MappingProxyType({})) -> list[ListedMessage]:
     """Return all messages with a signal, bus by bus, in the order of the database, each once.
 
     seen: what was seen of the plan's records, by channel. A message that came on several is there for each.
     """
-    found: dict[tuple[str, int, bool, int], list[Message]] = {}
+    found: dict[tuple[str, int, bool, int], list[ListedMessage]] = {}
     for bus in plan.buses:
         for message in bus.messages:
             key = (message.name, message.arbitration_id, message.extended, message.record)
@@ -82,11 +82,13 @@ def list_messages(plan: PlanSpec, seen: Mapping[str, Extremes] = MappingProxyTyp
     return [message for messages in found.values() for message in messages]
 
 
-def _message(message: MessageSpec, record: RecordSpec, extent: RecordExtent | None, channel: str) -> Message:
+def _message(
+    message: MessageSpec, record: RecordSpec, extent: RecordExtent | None, channel: str
+) -> ListedMessage:
     tables = [dict(signal.choices) for signal in message.signals]
     seen = _seen(record.fields[: len(tables)], extent.fields[: len(tables)], tables) if extent else None
     signals = tuple(
-        Signal(
+        ListedSignal(
             field.signal or field.name,
             field.unit,
             message.signals[index].minimum,
@@ -97,7 +99,7 @@ def _message(message: MessageSpec, record: RecordSpec, extent: RecordExtent | No
         for index, field in enumerate(record.fields[: len(message.signals)])
         if field.kind is not SlotKind.WORD
     )
-    return Message(
+    return ListedMessage(
         message.name,
         id_text(message.arbitration_id | EXTENDED * message.extended),
         message.byte_count,

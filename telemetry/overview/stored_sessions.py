@@ -24,7 +24,7 @@ _READ: dict[str, Callable[[Any], Any]] = {  # all others are numbers
 } | {"attempts": int}
 
 
-class Points(Protocol):
+class PointsOfSessions(Protocol):
     """What holds points: a database, or what stands for one."""
 
     def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
@@ -35,7 +35,7 @@ class Points(Protocol):
 class StoredSessions:
     """The sessions of one database."""
 
-    def __init__(self, tables: Points) -> None:
+    def __init__(self, tables: PointsOfSessions) -> None:
         self._tables = tables
 
     def found(self, since_ns: int | None = None, vehicle: str = "") -> Iterator[Session]:

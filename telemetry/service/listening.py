@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from telemetry.clock import Clock
-from telemetry.service.rate import Meter
+from telemetry.service.rate import RateMeter
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.sources.inbox import Inbox
@@ -27,7 +27,7 @@ class Heard:
     """What came from one source within `seconds`: fewer than asked for where it has ended."""
 
     source: Assembled
-    meter: Meter
+    meter: RateMeter
     seconds: float
 
 
@@ -37,7 +37,7 @@ def listen(
     """What came from each of `sources` within `seconds`, or until all of them have ended."""
     channels, inbox = ChannelTable(), Inbox()
     heard = {
-        each.name: Heard(each, Meter(composition.make_stages(), composition.config.send.every_s), seconds)
+        each.name: Heard(each, RateMeter(composition.make_stages(), composition.config.send.every_s), seconds)
         for each in assemble_sources(sources, channels, clock, {})
     }
     bound, since_s = 0, clock.monotonic_s()

@@ -55,7 +55,7 @@ class Rate:
         return self.bytes_per_s * DAY_S / 1e6
 
 
-class Meter:
+class RateMeter:
     """Sends frames through stages and weighs what comes out.
 
     batch_s: how much time a batch covers, in s, since small ones compress less; inf: batches are cut by lines
@@ -113,9 +113,9 @@ class Meter:
 def measure(stages: Stages, file: Path, bind: Callable[[str], int], batch_s: float = math.inf) -> Rate | None:
     """The rate at which `file` becomes points; None when it makes none or covers no time.
 
-    bind: binds a channel of the log, by its name, and returns its number. batch_s: as of `Meter`.
+    bind: binds a channel of the log, by its name, and returns its number. batch_s: as of `RateMeter`.
     """
-    batch, meter = FrameBatch(BATCH_FRAMES), Meter(stages, batch_s)
+    batch, meter = FrameBatch(BATCH_FRAMES), RateMeter(stages, batch_s)
     with Log(file, bind) as log:
         while log.frames_read < MAX_FRAMES and log.read(batch):
             meter.take(batch)

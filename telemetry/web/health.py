@@ -18,7 +18,7 @@ Status = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Health:
     """reasons: why not; notes: what is wrong beside that."""
 
     reasons: tuple[str, ...]
@@ -29,15 +29,15 @@ class Verdict:
         return {"ok": not self.reasons, "reasons": list(self.reasons), "notes": list(self.notes)}
 
 
-def alive(status: Status) -> Verdict:
+def alive(status: Status) -> Health:
     """For /healthz."""
     age_s = status["gauges"]["progress_age_s"]
     if age_s <= ALIVE_WITHIN_S:
-        return Verdict(())
-    return Verdict((f"the pipeline has not got on for {age_s:.0f} s",))
+        return Health(())
+    return Health((f"the pipeline has not got on for {age_s:.0f} s",))
 
 
-def ready(status: Status) -> Verdict:
+def ready(status: Status) -> Health:
     """For /readyz."""
     state, gauges = status["state"], status["gauges"]
     reasons = list(alive(status).reasons)
@@ -46,4 +46,4 @@ def ready(status: Status) -> Verdict:
     if gauges["spool_volatile"]:
         reasons.append(f"the disk refuses, batches wait in memory alone: {state['spool']}")
     notes = [*source_troubles(state), server_trouble(status)[1]]
-    return Verdict(tuple(reasons), tuple(filter(None, notes)))
+    return Health(tuple(reasons), tuple(filter(None, notes)))

@@ -189,7 +189,7 @@ def _page() -> dict[str, bytes]:
     return files
 
 
-def _verdict(verdict: health.Verdict) -> Response:
+def _verdict(verdict: health.Health) -> Response:
     status = HTTPStatus.SERVICE_UNAVAILABLE if verdict.reasons else HTTPStatus.OK
     return Response(_json(verdict.view()).encode(), JSON, status)
 

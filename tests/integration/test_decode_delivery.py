@@ -12,7 +12,7 @@ from telemetry.clock import Clock, SystemClock
 from telemetry.decode import delivery as decode_delivery
 from telemetry.decode.delivery import WAITING_POINTS, Upload
 from telemetry.decode.influx import Job, deliver
-from telemetry.decode.output import Piece
+from telemetry.decode.output import OutputPiece
 from telemetry.decode.progress import Progress
 from telemetry.decode.screen import Screen
 from telemetry.errors import StorageError
@@ -27,7 +27,7 @@ TIMEOUT_S = 30.0
 NOWHERE = Progress(Path("a.log"), 1, 1, 0, 0, 0)
 
 
-def piece(number: int) -> Piece:
+def piece(number: int) -> OutputPiece:
     """`number` counts from 1; a frame a line."""
     first = (number - 1) * LINES_A_PIECE
     lines = [b"m,source=can0 v=1 %d\n" % time_ns for time_ns in range(first, first + LINES_A_PIECE)]
@@ -36,7 +36,7 @@ def piece(number: int) -> Piece:
         "frames/logs/decoded": LINES_A_PIECE,
         "points/made/m": LINES_A_PIECE,
     }
-    return Piece(
+    return OutputPiece(
         b"".join(lines),
         LINES_A_PIECE,
         first,
@@ -208,7 +208,7 @@ def test_frames_after_the_last_batch_count_as_read_when_it_ends(
     run = Run(tmp_path, server)
     run.take(1)
     counts = {"bus/logs/read": 5, "frames/logs/unknown": 5}
-    run.delivery.take(Piece(b"", 0, 0, 0, LINES_A_PIECE + 5, counts, NOWHERE))
+    run.delivery.take(OutputPiece(b"", 0, 0, 0, LINES_A_PIECE + 5, counts, NOWHERE))
     run.finish()
     assert run.delivery.accounts["bus/logs/read"] == LINES_A_PIECE + 5
     assert run.faults == []
@@ -239,7 +239,7 @@ def test_what_is_counted_at_the_end_is_counted_once_however_often_the_command_is
         assert again.faults == []
 
 
-def shortened(whole: Piece) -> Piece:
+def shortened(whole: OutputPiece) -> OutputPiece:
     """With too few lines for a batch of their own: they go into one with what is counted at the end."""
     text = b"".join(whole.text.splitlines(keepends=True)[:10])
     return replace(whole, text=text, lines=10, last_ns=9, counts={**whole.counts, "points/made/m": 10})
@@ -282,7 +282,7 @@ def test_a_batch_is_ordered_if_any_piece_of_it_has_a_point_of_an_earlier_one(
     assert [batch.ordered for batch in appended] == [True]
 
 
-class Pieces:
+class OutputPieces:
     """A `FileDecoder` of some pieces."""
 
     header = b""
@@ -291,10 +291,10 @@ class Pieces:
         self._numbers = numbers
 
     @contextmanager
-    def pieces(self, _paths: Sequence[Path]) -> Iterator["Pieces"]:
+    def pieces(self, _paths: Sequence[Path]) -> Iterator["OutputPieces"]:
         yield self
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[OutputPiece]:
         return map(piece, self._numbers)
 
     def stop(self) -> None: ...
@@ -317,6 +317,6 @@ def test_points_that_found_no_room_are_an_error_and_the_spool_stays(
     screen = Screen(SystemClock(), output_is_terminal=False)
     said = rf"{spool}: \d+ points found no room, or were damaged \(free the disk; the same command writes"
     with pytest.raises(StorageError, match=said) as failed:
-        deliver(job, lambda _: Pieces(*range(1, 9)), screen, SystemClock())
+        deliver(job, lambda _: OutputPieces(*range(1, 9)), screen, SystemClock())
     assert failed.value.exit_code == 74
     assert list(spool.glob("*.segment"))

@@ -3,7 +3,7 @@
 cdef enum:
     CACHE_LINE_BYTES = 64
 
-cdef class Memory:
+cdef class PlanMemory:
     cdef list pieces
     cdef char* at
     cdef size_t left

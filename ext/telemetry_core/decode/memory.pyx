@@ -6,7 +6,7 @@ cdef enum:
     CHUNK_BYTES = 65536
 
 
-cdef class Memory:
+cdef class PlanMemory:
     """Zeroed memory in large pieces, freed as one. What is made together lies together."""
 
     def __cinit__(self):

@@ -5,7 +5,7 @@ unpack.h has the innermost structs.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.decode.memory cimport Memory
+from telemetry_core.decode.memory cimport PlanMemory
 from telemetry_core.rows.schema cimport Field, Schema
 
 cdef enum:
@@ -129,4 +129,4 @@ cdef struct Extra:
 
 cdef object check(spec, fields)
 cdef object cache_line_count(spec)
-cdef object pack(Message* message, spec, Schema schema, Memory memory)
+cdef object pack(Message* message, spec, Schema schema, PlanMemory memory)

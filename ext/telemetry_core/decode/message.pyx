@@ -8,7 +8,7 @@ import struct
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.decode.memory cimport CACHE_LINE_BYTES, Memory
+from telemetry_core.decode.memory cimport CACHE_LINE_BYTES, PlanMemory
 from telemetry_core.rows.schema cimport MOST_CHARACTERS, Field, Schema
 
 from telemetry_core.decode.spec import FLOAT_FORMATS
@@ -115,7 +115,7 @@ def _depth(message, index):
 
 
 cdef object _pack_selector(Selector* selector, message, Py_ssize_t signal_index, list conditions,
-                           Memory memory):
+                           PlanMemory memory):
     signal = message.signals[signal_index]
     bias = 0
     if signal.bit_count == 64 and not signal.signed:
@@ -192,7 +192,7 @@ cdef object cache_line_count(message):
     return (sizeof(Message) + fours * sizeof(Four) + CACHE_LINE_BYTES - 1) // CACHE_LINE_BYTES
 
 
-cdef object pack(Message* message, spec, Schema schema, Memory memory):
+cdef object pack(Message* message, spec, Schema schema, PlanMemory memory):
     cdef Py_ssize_t field_count = len(spec.signals)
     cdef Extra* extra = <Extra*>memory.take(sizeof(Extra))
     ends = [last_byte(signal) for signal in spec.signals]
@@ -260,7 +260,7 @@ cdef Py_ssize_t _pack_ops(Op* ops, spec, indexes, Py_ssize_t capacity, list nine
     return count
 
 
-cdef object _pack_groups(Extra* extra, spec, list ends, list nines, Memory memory):
+cdef object _pack_groups(Extra* extra, spec, list ends, list nines, PlanMemory memory):
     extra.groups = <Group*>memory.take(len(spec.conditions) * sizeof(Group))
     members = [[] for _ in spec.conditions]
     for index, signal in enumerate(spec.signals):
@@ -276,7 +276,7 @@ cdef object _pack_groups(Extra* extra, spec, list ends, list nines, Memory memor
         group.need_bytes = max((ends[index] for index in indexes), default=0)
 
 
-cdef object _pack_selectors(Extra* extra, spec, Memory memory):
+cdef object _pack_selectors(Extra* extra, spec, PlanMemory memory):
     by_selector = {}
     for number, condition in enumerate(spec.conditions):
         by_selector.setdefault(condition.selector, []).append(number)
@@ -287,7 +287,7 @@ cdef object _pack_selectors(Extra* extra, spec, Memory memory):
         _pack_selector(&extra.selectors[number], spec, index, by_selector[index], memory)
 
 
-cdef object _pack_specials(Extra* extra, spec, list nines, Memory memory):
+cdef object _pack_specials(Extra* extra, spec, list nines, PlanMemory memory):
     floats = [(index, signal) for index, signal in enumerate(spec.signals) if signal.is_float]
     extra.specials = <Special*>memory.take((len(nines) + len(floats)) * sizeof(Special))
     extra.special_count = len(nines) + len(floats)
@@ -301,7 +301,7 @@ cdef object _pack_specials(Extra* extra, spec, list nines, Memory memory):
         special += 1
 
 
-cdef object _pack_values(Extra* extra, spec, const Field* fields, Memory memory):
+cdef object _pack_values(Extra* extra, spec, const Field* fields, PlanMemory memory):
     """Pack what makes a value of bits that alone are none: texts, digits, short forms, signals that need others."""
     signals = list(enumerate(spec.signals))
     extra.optional = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))
@@ -328,7 +328,7 @@ cdef object _pack_values(Extra* extra, spec, const Field* fields, Memory memory)
         extra.together_count += 1
 
 
-cdef object _pack_limits(Extra* extra, spec, Memory memory):
+cdef object _pack_limits(Extra* extra, spec, PlanMemory memory):
     count = sum(spec.drops_not_available + len(signal.invalid) + (signal.valid is not None) for signal in spec.signals)
     extra.limits = <Limit*>memory.take(count * sizeof(Limit))
     for index, signal in enumerate(spec.signals):

@@ -10,7 +10,7 @@ Relies on a Schema that was made of the spec's records, or of these followed by 
 
 from libc.stdint cimport uint32_t
 
-from telemetry_core.decode.memory cimport Memory
+from telemetry_core.decode.memory cimport PlanMemory
 from telemetry_core.decode.message cimport cache_line_count, check, pack
 from telemetry_core.frames.batch cimport ID_MASK
 from telemetry_core.rows.schema cimport Schema
@@ -33,15 +33,15 @@ cdef class Plan:
 
     cdef object _pack(self):
         spec = self.spec
-        memory = Memory()
+        memory = PlanMemory()
         self.memory = memory
         self.bus_count = len(spec.buses)
         self.message_count = sum(len(bus.messages) for bus in spec.buses)
-        self.buses = <Bus*>(<Memory>memory).take((self.bus_count + 1) * sizeof(Bus))
+        self.buses = <Bus*>(<PlanMemory>memory).take((self.bus_count + 1) * sizeof(Bus))
         messages = [message for bus in spec.buses for message in bus.messages]
         cache_lines = [cache_line_count(message) for message in messages]
-        self.cache_lines = <char*>(<Memory>memory).take_cache_lines(sum(cache_lines) + 1)
-        self.buses_by_pgn = <Bus*>(<Memory>memory).take((self.bus_count + 1) * sizeof(Bus))
+        self.cache_lines = <char*>(<PlanMemory>memory).take_cache_lines(sum(cache_lines) + 1)
+        self.buses_by_pgn = <Bus*>(<PlanMemory>memory).take((self.bus_count + 1) * sizeof(Bus))
         cdef uint32_t cache_line = 1
         cdef uint32_t next_cache_line
         for number, bus in enumerate((BusSpec("", ()), *spec.buses)):
@@ -55,7 +55,7 @@ cdef class Plan:
             cache_line += <uint32_t>count
 
 
-cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t cache_line, bint all_by_pgn, Memory memory) except 0:
+cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t cache_line, bint all_by_pgn, PlanMemory memory) except 0:
     """Enter the messages of a bus, the first of which is on `cache_line`. Return the one after the last."""
     extended = [message for message in spec.messages if message.extended]
     with_one_pgn = {}

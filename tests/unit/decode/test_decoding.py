@@ -11,7 +11,7 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry.databases.build import build_plan
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
 from telemetry.decode.logs import LogDecoder
-from telemetry.decode.output import Piece
+from telemetry.decode.output import OutputPiece
 from telemetry.errors import InputMissingError
 from telemetry.ledger import add, frames_in_flight, total
 from telemetry.model.ids import IsoTpId
@@ -201,12 +201,12 @@ def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1,
     )
 
 
-def pieces_of(decoder: LogDecoder, logs: list[Path]) -> list[Piece]:
+def pieces_of(decoder: LogDecoder, logs: list[Path]) -> list[OutputPiece]:
     with decoder.pieces(logs) as pieces:
         return list(pieces)
 
 
-def text_of(pieces: list[Piece]) -> bytes:
+def text_of(pieces: list[OutputPiece]) -> bytes:
     return b"".join(piece.text for piece in pieces)
 
 
@@ -291,7 +291,7 @@ def test_a_decode_goes_on_after_any_frame_as_if_it_had_never_stopped(jobs: int, 
 
 def test_a_log_that_is_not_there_is_an_error_after_what_comes_before_it(tmp_path: Path) -> None:
     decoder = decoder_of(OutputFormat.CSV, batch_frames=2, jobs=3)
-    seen: list[Piece] = []
+    seen: list[OutputPiece] = []
     missing = tmp_path / "missing.log"
     with decoder.pieces([DATA / "drive.log", missing]) as pieces, pytest.raises(InputMissingError):
         seen.extend(pieces)

@@ -10,7 +10,7 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.channels import ACCOUNT, ChannelPlan
 from telemetry.decode.logs import LogDecoder
-from telemetry.decode.output import Piece
+from telemetry.decode.output import OutputPiece
 from telemetry.ledger import add, frames_in_flight, total
 from telemetry.logs.log import Log
 from telemetry.model.event_codes import EVENT_CODES
@@ -60,7 +60,7 @@ def pieces_of(
     batch_frames: int = 7,
     jobs: int = 1,
     done: int = 0,
-) -> list[Piece]:
+) -> list[OutputPiece]:
     decoder = LogDecoder(
         stages(output, every_s),
         ChannelPlan((), {}, 0),
@@ -73,7 +73,7 @@ def pieces_of(
         return list(pieces)
 
 
-def text_of(pieces: list[Piece]) -> bytes:
+def text_of(pieces: list[OutputPiece]) -> bytes:
     return b"".join(piece.text for piece in pieces)
 
 

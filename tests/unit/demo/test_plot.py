@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.demo import plot
-from telemetry.demo.plot_data import Curve, Shade, curve, deviations_mv, grid, plot_data, shades
+from telemetry.demo.plot_data import DrawnCurve, Shade, curve, deviations_mv, grid, plot_data, shades
 from telemetry.demo.sampling import Series
 from telemetry.errors import StorageError
 from telemetry.model.measurements import numbered_field
@@ -51,7 +51,7 @@ def stored() -> ListedReadback:
 
 def test_means_stand_in_the_middle_of_their_interval() -> None:
     means = Series([START_NS, START_NS + 2 * S], [1.0, 2.0])
-    assert curve(means, START_NS, 2 * S) == Curve([1 / 60, 3 / 60], [1.0, 2.0])
+    assert curve(means, START_NS, 2 * S) == DrawnCurve([1 / 60, 3 / 60], [1.0, 2.0])
 
 
 def test_a_grid_keeps_its_gaps() -> None:
@@ -62,7 +62,7 @@ def test_a_grid_keeps_its_gaps() -> None:
 
 
 def test_phases_are_where_the_bms_says_so() -> None:
-    states = Curve([1.0, 3.0, 5.0, 7.0, 9.0, 11.0], [0.0, 2.0, 2.0, 1.5, 3.0, 0.0])
+    states = DrawnCurve([1.0, 3.0, 5.0, 7.0, 9.0, 11.0], [0.0, 2.0, 2.0, 1.5, 3.0, 0.0])
     assert shades(states, 2.0) == [Shade("drive", 2.0, 6.0), Shade("charge", 8.0, 10.0)]
 
 
@@ -83,7 +83,7 @@ def test_everything_stored_is_drawn_and_what_is_missing_is_empty() -> None:
     assert max(data.power_kw.values) == 60.0
     assert len(data.cells_v) == 96
     assert (data.cells_min[0], data.cells_min[-1]) == (0.0, 10.0)
-    assert data.service_soc_pct == Curve([], [])
+    assert data.service_soc_pct == DrawnCurve([], [])
 
 
 @pytest.mark.parametrize("readback", [stored(), ListedReadback({})])

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from telemetry.logs.inflate import inflated
-from telemetry.logs.pieces import GAP, DamagedError, Inflated, Window
+from telemetry.logs.pieces import GAP, DamagedError, FileWindow, Inflated
 
 TEXT = b"".join(b"(%d.5) can0 %03X#%016X\n" % (row, row % 2048, row * row) for row in range(8_000))
 
@@ -53,9 +53,9 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 
 
 def test_the_ending_of_the_name_decides() -> None:
-    assert isinstance(inflated(Path("drive.log"), io.BytesIO(b"")), Window)
+    assert isinstance(inflated(Path("drive.log"), io.BytesIO(b"")), FileWindow)
     for name in ("a.gz", "a.GZ", "a.zst", "a.zstd", "a.xz", "a.bz2"):
-        assert not isinstance(inflated(Path(name), io.BytesIO(b"")), Window)
+        assert not isinstance(inflated(Path(name), io.BytesIO(b"")), FileWindow)
 
 
 @pytest.mark.parametrize("suffix", PACK)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from telemetry.monitor.layout import Page, View, view
-from telemetry.monitor.session import Session
+from telemetry.monitor.session import Viewing
 from tests.support.live import example
 
 WIDTH, HEIGHT = 80, 10
@@ -80,7 +80,7 @@ def test_keys_scroll_within_the_body_and_another_page_begins_at_its_top(
     keys: list[str], page: Page, first: int
 ) -> None:
     user = User(keys)
-    Session(Values(), user, Page.OVERVIEW).run()
+    Viewing(Values(), user, Page.OVERVIEW).run()
     assert user.seen[-1] == view(LIVE, WIDTH, HEIGHT, page=page, first=first)
 
 
@@ -104,14 +104,14 @@ def typed(words: str) -> list[str]:
 )
 def test_a_filter_shows_the_signals_that_have_all_its_words(keys: str, values: list[int]) -> None:
     user = User(typed(keys) + ([] if keys.endswith(">") else ["end"]))
-    Session(Values(), user, Page.OVERVIEW).run()
+    Viewing(Values(), user, Page.OVERVIEW).run()
     text = "\n".join(str(each) for each in user.seen[-1].lines)
     assert [int(value) for value in re.findall(r"Value (\d+)", text)][:4] == values
 
 
 def test_an_open_filter_shows_its_words_and_a_kept_one_is_in_the_heading() -> None:
     user = User(typed("/e 1<enter>"))
-    Session(Values(), user, Page.MESSAGES).run()
+    Viewing(Values(), user, Page.MESSAGES).run()
     headings = [str(each.lines[0]) for each in user.seen]
     assert "/ filter" in headings[0]
     assert "/e 1_  enter keep" in headings[-2]
@@ -120,5 +120,5 @@ def test_an_open_filter_shows_its_words_and_a_kept_one_is_in_the_heading() -> No
 
 def test_a_terminal_that_goes_while_the_filter_is_open_ends_the_session() -> None:
     user = User(["/", "q", "end"])
-    Session(Values(), user, Page.MESSAGES).run()
+    Viewing(Values(), user, Page.MESSAGES).run()
     assert len(user.seen) == 3

@@ -16,7 +16,7 @@ from telemetry.logs.log import Log
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 from telemetry.service.listening import listen
-from telemetry.service.rate import Meter, measure
+from telemetry.service.rate import RateMeter, measure
 from telemetry.service.rate_findings import live_findings
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.kinds import KINDS
@@ -166,8 +166,8 @@ class Lamp(BeaconSettings):
 def test_a_burst_is_measured_by_the_time_that_was_listened(tmp_path: Path) -> None:
     composition = compose(load_config(config(tmp_path, CAN), {}))
 
-    def burst() -> Meter:
-        meter, frames = Meter(composition.make_stages()), FrameBatch(10)
+    def burst() -> RateMeter:
+        meter, frames = RateMeter(composition.make_stages()), FrameBatch(10)
         meter.stages.bind(0, Binding(0, "can9", "can9"))
         for number in range(10):  # within 4.5 ms
             frames.append(10**18 + 500_000 * number, 0x300, bytes(8))
@@ -183,7 +183,7 @@ def test_a_burst_is_measured_by_the_time_that_was_listened(tmp_path: Path) -> No
 
 def test_a_single_point_within_a_minute_is_a_rate(tmp_path: Path) -> None:
     composition = compose(load_config(config(tmp_path, CAN), {}))
-    meter, frames = Meter(composition.make_stages()), FrameBatch(1)
+    meter, frames = RateMeter(composition.make_stages()), FrameBatch(1)
     meter.stages.bind(0, Binding(0, "can9", "can9"))
     frames.append(10**18, 0x300, bytes(8))
     meter.take(frames)

@@ -3,12 +3,12 @@
 import pytest
 
 from telemetry.live.troubles import ALIVE_WITHIN_S
-from telemetry.web.health import Verdict, alive, ready
+from telemetry.web.health import Health, alive, ready
 from tests.support.web import status
 
 
 def test_a_pipeline_that_got_on_lately_is_alive() -> None:
-    assert alive(status(progress_age_s=ALIVE_WITHIN_S)) == Verdict(())
+    assert alive(status(progress_age_s=ALIVE_WITHIN_S)) == Health(())
 
 
 def test_a_pipeline_that_hangs_is_neither_alive_nor_ready() -> None:
@@ -55,4 +55,4 @@ def test_batches_that_wait_for_the_time_are_reported_and_no_reason() -> None:
     reported = status()
     reported["sink"]["waits_for_time"] = True
     reported["state"]["sink"] = "batches wait until the clock is synchronised"
-    assert ready(reported) == Verdict((), ("batches wait until the clock is synchronised",))
+    assert ready(reported) == Health((), ("batches wait until the clock is synchronised",))
