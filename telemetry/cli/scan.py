@@ -11,10 +11,11 @@ from telemetry.errors import EXIT_OK, NothingFoundError, StorageError, Unavailab
 from telemetry.scan import can_findings, findings
 from telemetry.scan.can_findings import BusFindings
 from telemetry.scan.findings import PortFindings
+from telemetry.scan.probes import rule_of, scanned
 from telemetry.scan.toml_words import Names
 
 HELP = "which devices are at serial ports, and what is spoken on a bus"
-_NO_DEVICE = "is the device awake, A and B or RX and TX not swapped? see docs/scan.md"
+_NO_DEVICE = "is it awake, A and B or RX and TX not swapped? --risky tries {}; see docs/scan.md"
 _NO_FRAMES = "is the vehicle awake, is it the right bit rate? see docs/scan.md"
 _NO_FIT = "name databases that may fit: --dbc FILE or FOLDER"
 
@@ -89,7 +90,8 @@ def _nothing(ports: Sequence[PortFindings], buses: Sequence[BusFindings]) -> Exc
     if not buses and all(port.trouble for port in ports):
         return UnavailableError("; ".join(dict.fromkeys(port.trouble for port in ports)), where=where)
     if ports:
-        return NothingFoundError("nothing was found", where=where, hint=_NO_DEVICE)
+        risky = ", ".join(protocol.name for protocol in scanned() if rule_of(protocol).risk)
+        return NothingFoundError("nothing was found", where=where, hint=_NO_DEVICE.format(risky))
     if any(bus.traffic.frames for bus in buses):
         return NothingFoundError("nothing that is known fits", where=where, hint=_NO_FIT)
     return NothingFoundError("no frames came", where=where or "the log", hint=_NO_FRAMES)

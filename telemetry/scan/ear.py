@@ -9,6 +9,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import Skipped
 from telemetry.model.read_point import read_point, value_of
+from telemetry.protocols.serial.rtu import HOLDING, INPUT
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.resolve import model
 from telemetry.scan.probes import Meant
@@ -16,6 +17,8 @@ from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 
 _PORT = "port"
+_KEPT_BYTES = 64
+_FROM_GATEWAYS = (b"\x0a", b"\x0b")  # codes of refusals: no path, no answer
 
 Value = float | bool | str
 
@@ -28,6 +31,7 @@ class Ear:
         self._channels: list[int] = []  # addresses by the channel of their frames
         self._framer = protocol.make_framer(self._channel)
         self._frames: list[FrameTuple] = []
+        self._bytes = b""  # the last ones
 
     def _channel(self, address: int) -> int:
         if address not in self._channels:
@@ -39,6 +43,7 @@ class Ear:
 
     def feed(self, data: bytes, now_ns: int) -> None:
         """Bytes have come."""
+        self._bytes = (self._bytes + data)[-_KEPT_BYTES:]
         frames = self._room(len(data))
         self._framer.feed(data, now_ns, frames)
         self._frames += frames
@@ -74,10 +79,17 @@ class Ear:
         heard = {self._channels[frame.channel] for frame in self._frames if frame.id == meant.reply_id}
         if meant.is_of_anyone:
             return sorted(heard)
-        is_refused = self._framer.counts().get(Skipped.REFUSED.value, 0) > 0
-        if meant.address in heard or (is_refused and self.protocol.name == "modbus"):
+        if meant.address in heard or (self.protocol.name == "modbus" and self._is_refused_by(meant.address)):
             return [meant.address]
         return []
+
+    def _is_refused_by(self, slave: int) -> bool:
+        """Whether a Modbus device has refused to read, and not a gateway for one that is not there."""
+        if not self._framer.counts().get(Skipped.REFUSED.value, 0):
+            return False
+        refusals = (bytes((slave, function | 0x80)) for function in (HOLDING, INPUT))
+        at = max(self._bytes.rfind(start) for start in refusals)
+        return at >= 0 and self._bytes[at + 2 : at + 3] not in _FROM_GATEWAYS
 
     def count_of(self, message_id: int) -> int:
         """How many messages of that kind it has heard."""

@@ -132,6 +132,8 @@ def _line_keys(found: Sequence[Found]) -> Iterator[str]:
     baud_rate, line = found[0].setting.baud_rate, found[0].setting.line
     if any(one.protocol.baud_rate != baud_rate for one in found):
         yield f"baud_rate = {baud_rate}"
+    if any(one.protocol.line.parity != line.parity for one in found):
+        yield f"parity = {text(line.parity)}"
     lines = {one.protocol.line for one in found}
     if len(lines) > 1:
         yield f"stop_bits = {line.stop_bits}"

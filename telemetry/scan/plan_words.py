@@ -25,7 +25,8 @@ def as_text(settings: Sequence[Setting], waits: Waits) -> str:
     """All bytes as hexadecimal digits: each request, and below it what is sent if it is answered."""
     lines: list[str] = []
     for setting in settings:
-        lines.append(f"{setting}: listens for {waits.listen_s:g} s; then, unless something talks, sends")
+        listens = f"listens for {waits.listening_s(setting):g} s"
+        lines.append(f"{setting}: {listens}; then, unless something talks, sends")
         for probe in setting.probes:
             lines.append(f"  {probe.data.hex().upper()}  to {_meant(probe)}")
             for meant in probe.meant:
@@ -49,7 +50,7 @@ def as_json(port: str, settings: Sequence[Setting], waits: Waits) -> dict[str, A
                 "baud_rate": setting.baud_rate,
                 "parity": setting.line.parity,
                 "stop_bits": setting.line.stop_bits,
-                "listen_s": waits.listen_s,
+                "listen_s": waits.listening_s(setting),
                 "requests": [
                     {
                         "hex": probe.data.hex(),

@@ -33,7 +33,7 @@ def candidates() -> list[str]:
 
 
 def lasting_name(port: str, links: Path = BY_ID) -> str:
-    """The name of `port` in /dev/serial/by-id, which stays when it is plugged in again, if it has one."""
+    """The name of `port` in /dev/serial/by-id, which stays when it is plugged in again; or its whole path."""
     if "://" in port:
         return port
     with contextlib.suppress(OSError):
@@ -41,7 +41,7 @@ def lasting_name(port: str, links: Path = BY_ID) -> str:
         for link in sorted(links.iterdir()):
             if link.resolve() == device:
                 return str(link)
-    return port
+    return str(Path(port).absolute())
 
 
 def user_of(port: str, proc: Path = PROC) -> Process | None:

@@ -25,12 +25,13 @@ from telemetry.protocols.table import DeviceRequest, LineSettings, SerialProtoco
 class Rule:
     """What tables do not say of a protocol.
 
-    more_rates: baud rates that some devices have beside the usual one. others: addresses to try beside the
-    usual one. has_neighbours: after a device that answers, the next address is asked, too. talks: some
+    more_rates, more_parities: that some devices have beside the usual one. others: addresses to try beside
+    the usual one. has_neighbours: after a device that answers, the next address is asked, too. talks: some
     devices talk unasked. risk: why its requests are left out; empty: they are safe.
     """
 
     more_rates: tuple[int, ...] = ()
+    more_parities: tuple[str, ...] = ()
     others: tuple[int, ...] = ()
     has_neighbours: bool = False
     talks: bool = False
@@ -48,7 +49,7 @@ _RULES: Mapping[str, Rule] = {
     "pylontech": Rule(more_rates=(9600,), others=(0x12, 0x22, 0x32), has_neighbours=True),
     "seplos_v2": Rule(more_rates=(9600,), others=tuple(range(1, 16))),
     "modbus": Rule(others=tuple(range(2, 17))),
-    "dlt645": Rule(),
+    "dlt645": Rule(more_parities=("N",)),  # converters, and pseudo-terminals, which have no parity
     "jk_55aa": Rule(
         others=(0, *range(2, 16)),
         talks=True,
@@ -91,6 +92,11 @@ class Setting:
     heard: tuple[SerialProtocol, ...]
     probes: tuple[Probe, ...]
 
+    @property
+    def may_talk(self) -> bool:
+        """Whether some devices talk by themselves at this setting."""
+        return any(rule_of(protocol).talks for protocol in self.heard)
+
     def __str__(self) -> str:
         return f"{self.baud_rate} baud {self.line}"
 
@@ -130,23 +136,25 @@ def settings_of(protocols: Sequence[SerialProtocol], *, risky: bool = False) -> 
     """The settings of the line to try, those first at which devices talk by themselves."""
     groups: dict[tuple[int, str], list[SerialProtocol]] = {}
     for protocol in protocols:
-        for rate in (protocol.baud_rate, *rule_of(protocol).more_rates):
-            groups.setdefault((rate, protocol.line.parity), []).append(protocol)
+        rule = rule_of(protocol)
+        for rate in (protocol.baud_rate, *rule.more_rates):
+            for parity in (protocol.line.parity, *rule.more_parities):
+                groups.setdefault((rate, parity), []).append(protocol)
     found = [
-        Setting(rate, _line(group), tuple(group), tuple(_probes(group, risky=risky)))
-        for (rate, _), group in groups.items()
+        Setting(rate, _line(group, parity), tuple(group), tuple(_probes(group, risky=risky)))
+        for (rate, parity), group in groups.items()
     ]
-    return sorted(found, key=lambda setting: not any(rule_of(one).talks for one in setting.heard))
+    return sorted(found, key=lambda setting: not setting.may_talk)
 
 
-def _line(group: Sequence[SerialProtocol]) -> LineSettings:
+def _line(group: Sequence[SerialProtocol], parity: str) -> LineSettings:
     """Two stop bits are understood by those who expect one."""
     all_stop_bits = [
         one.line.stop_bits
         for protocol in group
         for one in (protocol, *(ready_maps().values() if protocol.name == "modbus" else ()))
     ]
-    return LineSettings(group[0].line.parity, max(all_stop_bits))
+    return LineSettings(parity, max(all_stop_bits))
 
 
 def _probes(group: Sequence[SerialProtocol], *, risky: bool) -> list[Probe]:

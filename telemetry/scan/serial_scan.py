@@ -33,12 +33,20 @@ _NEAR, _NEAR_W = 0.05, 1.0  # share, and watts, by which voltage times current m
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long is waited: for those who talk; for the first byte of an answer; for the next one."""
+    """How long is waited: for those who talk; for the first byte of an answer; for the next one.
+
+    glance_s: for those who talk where no device does by itself, and nothing was heard so far.
+    """
 
     listen_s: float = 1.2
+    glance_s: float = 0.3
     usual_s: float = 0.4  # at a usual address
     other_s: float = 0.1  # at one of many others
     quiet_s: float = 0.1
+
+    def listening_s(self, setting: Setting, *, talks: bool = False) -> float:
+        """How long a line is listened to at a setting."""
+        return self.listen_s if setting.may_talk or talks else min(self.glance_s, self.listen_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class LineReport:
 
 def silent_s(settings: Sequence[Setting], waits: Waits) -> float:
     """How long a line on which nobody answers takes."""
-    listening_s = waits.listen_s * len(settings)
+    listening_s = sum(waits.listening_s(setting) for setting in settings)
     return listening_s + sum(
         _sending_s(len(probe.data), setting.baud_rate) + (waits.usual_s if probe.is_usual else waits.other_s)
         for setting in settings
@@ -118,7 +126,7 @@ class LineScan:
     def _try(self, setting: Setting, stop: StopSignal, ends_s: float, report: LineReport) -> None:
         with self._link_at(setting.baud_rate, setting.line).open(stop) as port:
             line = _OpenLine(port, setting, self._clock, self._waits)
-            report.found += line.listen()
+            report.found += line.listen(self._waits.listening_s(setting, talks=report.talks))
             report.other_master |= line.other_master
             report.talks |= line.received >= TALK_BYTES
             if not report.found and (self._speaks_always or not report.talks):
@@ -141,10 +149,10 @@ class _OpenLine:
         self.other_master = False
         self.is_whole = True
 
-    def listen(self) -> list[Found]:
+    def listen(self, listening_s: float) -> list[Found]:
         """Those who talk by themselves, of the first protocol that reads what is said."""
         ears = [Ear(protocol) for protocol in self._setting.heard]
-        until_s = self._clock.monotonic_s() + self._waits.listen_s
+        until_s = self._clock.monotonic_s() + listening_s
         while (left_s := until_s - self._clock.monotonic_s()) > 0:
             data = self._port.receive(left_s)
             self.received += len(data)

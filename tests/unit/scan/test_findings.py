@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.config import load_config
+from telemetry.protocols.table import EIGHT_N_ONE
 from telemetry.scan import findings as told
 from telemetry.scan.findings import PortFindings, as_json, port_words, words_of
 from telemetry.scan.probes import scanned, settings_of
@@ -67,6 +68,12 @@ def test_devices_on_one_line_are_devices_of_one_port_with_packs_of_their_own(tmp
         2,
         True,
     )
+
+
+def test_a_meter_without_parity_is_one_in_the_configuration_too(tmp_path: Path) -> None:
+    line = ScannedLine(FakeClock(), [LINES["dlt645"][0]()], 2400)
+    (source,) = loaded(configuration([findings(line)]), tmp_path)
+    assert (source.devices[0].protocol, source.baud_rate, source.line) == ("dlt645", 2400, EIGHT_N_ONE)
 
 
 def test_two_ports_with_one_kind_of_device_have_names_of_their_own(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from firmware_sim.links.shared_line import DeviceEnd
+from firmware_sim.wire.modbus_registers import with_crc
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import LineSettings
@@ -140,6 +141,21 @@ def test_a_modbus_device_that_refuses_is_one_without_a_map() -> None:
     assert (found.protocol.name, found.address, found.registers) == ("modbus", 4, "")
 
 
+@pytest.mark.parametrize(("code", "found"), [(1, [("modbus", 3)]), (2, [("modbus", 3)]), (10, []), (11, [])])
+def test_a_refusal_is_a_device_unless_it_is_of_a_gateway(code: int, found: list[tuple[str, int]]) -> None:
+    class Refusing:
+        def feed(self, data: bytes) -> list[bytes]:
+            return [with_crc(bytes((3, data[1] | 0x80, code)))] if data[:1] == b"\x03" else []
+
+        def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002
+            return []
+
+        def forget(self) -> None:
+            pass
+
+    assert found_on(on_a_line(Refusing())) == found
+
+
 # -- what is not spoken into
 
 
@@ -254,8 +270,19 @@ def test_a_setting_that_the_port_does_not_have_costs_only_itself() -> None:
 
     report = scan(NoParity(FakeClock()))
     assert (report.refused, report.found) == (["2400 baud 8E1"], [])
+
+    class Nothing(ScannedLine):
+        def link_at(self, baud_rate: int, line: LineSettings):  # type: ignore[no-untyped-def]  # noqa: ARG002
+            raise OSError(errno.EINVAL, "the line cannot be set so")
+
     with pytest.raises(OSError, match="set so"):
-        scan(NoParity(FakeClock()), names=["dlt645"])
+        scan(Nothing(FakeClock()))
+
+
+def test_a_meter_behind_a_line_without_parity_is_found_with_that_setting() -> None:
+    line = ScannedLine(FakeClock(), [meter()], 2400)
+    (found,) = scan(line).found
+    assert (found.protocol.name, str(found.setting)) == ("dlt645", "2400 baud 8N1")
 
 
 # -- how long it takes

@@ -1,0 +1,139 @@
+"""Whatever answers on a line, or is on a bus: a scan ends in time, says nothing wrong, and breaks nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_sim.links.shared_line import DeviceEnd
+from telemetry.rules.find_message import EXTENDED
+from telemetry.scan.can_findings import BusFindings, block
+from telemetry.scan.can_scan import judge, known_candidates
+from telemetry.scan.findings import PortFindings, configuration
+from telemetry.scan.probes import follow_ups, scanned, settings_of
+from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
+from telemetry.scan.toml_words import Names
+from telemetry.scan.traffic import Traffic
+from telemetry.sources.stop import StopSignal
+from telemetry.toml_text import parse_toml
+from tests.support.clock import FakeClock
+from tests.support.examples import examples
+from tests.support.scanned_line import LINES, ScannedLine
+
+SETTINGS = settings_of(scanned(), risky=True)
+PROBES = [probe for setting in SETTINGS for probe in setting.probes]
+ANNOUNCED = {probe.data for probe in PROBES} | {
+    data for probe in PROBES for meant in probe.meant for data in follow_ups(meant)
+}
+ASKED = sorted(set(LINES) - {"vedirect", "dlt645"})  # a meter is asked by the address that it says
+CANDIDATES = known_candidates()
+KNOWN_IDS = sorted(
+    {
+        message.arbitration_id | EXTENDED * message.extended
+        for one in CANDIDATES
+        for message in one.bus.messages
+    }
+)
+
+
+class Saying:
+    """Answers each request with the next of these."""
+
+    def __init__(self, answers: Sequence[bytes]) -> None:
+        self._answers = list(answers)
+        self._asked = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self._asked += bool(data)
+        return [self._answers[self._asked % len(self._answers)]] if data else []
+
+    def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002
+        return []
+
+    def forget(self) -> None:
+        pass
+
+
+class Losing:
+    """A device of which bytes get lost, and of which an answer comes twice now and then."""
+
+    def __init__(self, device: DeviceEnd, seed: int, share: float) -> None:
+        self._device = device
+        self._chance = Random(seed)
+        self._share = share
+
+    def feed(self, data: bytes) -> list[bytes]:
+        answers = self._device.feed(data)
+        answers += [answer for answer in answers if self._chance.random() < self._share]
+        return [bytes(byte for byte in answer if self._chance.random() >= self._share) for answer in answers]
+
+    def due(self, until_ns: int) -> list[bytes]:
+        return self._device.due(until_ns)
+
+    def forget(self) -> None:
+        self._device.forget()
+
+
+def scan(line: ScannedLine) -> LineReport:
+    with StopSignal() as stop:
+        return LineScan(line.link_at, line.clock, Waits(), speaks_always=True).run(SETTINGS, stop)
+
+
+@settings(max_examples=examples(40))
+@given(st.lists(st.binary(max_size=120), min_size=1, max_size=8))
+def test_any_answers_end_in_time_and_make_nothing_be_sent_that_was_not_announced(
+    answers: list[bytes],
+) -> None:
+    line = ScannedLine(FakeClock(), [Saying(answers)])
+    report = scan(line)
+    assert line.clock.monotonic_s() < 1.6 * silent_s(SETTINGS, Waits())
+    text = configuration([PortFindings("/dev/ttyUSB0", report)], Names())
+    parse_toml(text, Path())
+    if not report.found:
+        assert {data for _, _, data in line.sent} <= ANNOUNCED
+
+
+@settings(max_examples=examples(60))
+@given(st.sampled_from(ASKED), st.integers(0, 2**32), st.sampled_from((0.0, 0.001, 0.01, 0.1)))
+def test_a_device_whose_bytes_get_lost_is_found_as_itself_or_not_at_all(
+    protocol: str, seed: int, share: float
+) -> None:
+    make, baud_rate, line_settings = LINES[protocol]
+    line = ScannedLine(FakeClock(), [Losing(make(), seed, share)], baud_rate, line_settings)
+    found = [one.protocol.name for one in scan(line).found]
+    assert set(found) <= {protocol}
+    assert share or found == [protocol]
+    assert {data for _, _, data in line.sent} <= ANNOUNCED
+
+
+@settings(max_examples=examples(100))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2**40),
+            st.one_of(st.sampled_from(KNOWN_IDS), st.integers(0, 0x7FF), st.integers(0, 2**29 - 1)),
+            st.integers(0, 64),
+        ),
+        max_size=60,
+    )
+)
+def test_any_frames_are_ranked_by_shares_and_what_is_proposed_is_a_configuration(
+    frames: list[tuple[int, int, int]],
+) -> None:
+    traffic = Traffic()
+    for time_ns, id, length in frames:
+        traffic.observe(time_ns, id if id <= 0x7FF else id | EXTENDED, length)
+    verdict = judge(traffic, CANDIDATES)
+    scores = [fit.score for fit in verdict.ranking]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0.0 < score <= 1.0 for score in scores)
+    for fit in verdict.ranking:
+        assert fit.periods_right <= fit.periods_judged <= len(fit.ids) >= fit.lengths_right
+    explained: set[int] = set()
+    for fit in verdict.chosen:
+        assert fit.ids - explained
+        explained |= fit.ids
+    text = block(BusFindings("can0", "can0", traffic, verdict), Names())
+    assert bool(parse_toml(text, Path())) is bool(verdict.chosen)
