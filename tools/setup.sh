@@ -76,6 +76,7 @@ if [ "${1:-}" = tests ]; then
     command -v systemd-analyze >/dev/null || wanted+=(systemd)
     for shell in zsh fish; do command -v "$shell" >/dev/null || wanted+=("$shell"); done
     command -v curl >/dev/null || wanted+=(curl)
+    command -v jq >/dev/null || wanted+=(jq)
     command -v chromium >/dev/null || wanted+=(chromium fonts-dejavu-core)
     command -v clang >/dev/null || wanted+=(clang)
     # A kernel without the module vcan: the tests of CAN sockets run in User Mode Linux (tests/support/vcan.py).
