@@ -60,6 +60,16 @@ def test_frames_of_a_bus_of_python_can_are_in_the_file(
     assert f"{file}: 30 frames" in capfd.readouterr().err
 
 
+def test_files_are_rotated_at_so_many_megabytes(tmp_path: Path) -> None:
+    words = ["capture", "-i", "virtual", "-c", "rotated", "--frames", "700", "--rotate-size", "0.01"]
+    with sending("rotated"):
+        assert main([*words, "-o", str(tmp_path / "bus.log")]) == 0
+    *full, last = sorted(tmp_path.glob("bus-*.log"))
+    assert sum(len(read(file)) for file in (*full, last)) == 700
+    assert all(10_000 <= file.stat().st_size < 10_000 + 64 * 60 for file in full)  # 64 lines later at most
+    assert full
+
+
 def test_filters_of_python_can_choose_frames(tmp_path: Path) -> None:
     file = tmp_path / "few.log"
     with sending("few"):

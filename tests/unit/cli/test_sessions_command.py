@@ -134,3 +134,27 @@ def test_sessions_are_chosen_by_their_beginning_and_their_vehicle(
     assert found("--since", "2026-03-03") == 0
     assert found("--vehicle", "LSIMGBT27930V0001") == 1
     assert found("--vehicle", "another") == 0
+
+
+def test_the_start_in_nanoseconds_names_a_session_and_since_takes_what_begins_just_then(
+    reconnect: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def starts_since(since_ns: int) -> list[int]:
+        since = f"{since_ns // 10**9}.{since_ns % 10**9:09}"
+        assert main(["sessions", reconnect, "--format", "json", "--since", since]) == 0
+        return [session["start_ns"] for session in json.loads(capsys.readouterr().out)]
+
+    (start_ns,) = starts_since(0)
+    assert (starts_since(start_ns), starts_since(start_ns + 1)) == ([start_ns], [])
+    assert main(["session", str(start_ns), reconnect]) == 0
+    assert "The vehicle ended it" in capsys.readouterr().out
+
+
+def test_a_picture_is_not_drawn_over_the_log_that_it_is_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "charge.png"  # a log's format is known by its content
+    log.write_bytes(Path(DRIVE).read_bytes())
+    assert main(["session", "1", str(log), "--png", str(log)]) == 64
+    assert "is a file that is to be read" in capsys.readouterr().err
+    assert log.read_bytes() == Path(DRIVE).read_bytes()

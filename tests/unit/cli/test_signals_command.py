@@ -134,6 +134,12 @@ def test_a_log_of_which_hardly_a_frame_has_a_message_is_a_warning(
     )
 
 
+def test_a_database_is_known_by_its_ending_in_capitals_too(run: Run, tmp_path: Path) -> None:
+    capitals = tmp_path / "DRIVE.DBC"
+    capitals.write_bytes(Path(DBC).read_bytes())
+    assert run("signals", str(capitals)) == run("signals", DBC)
+
+
 def test_a_log_without_a_database_says_what_is_missing(run: Run) -> None:
     assert "no database was given (add one: --dbc FILE)" in run("signals", LOG, code=64)
 

@@ -74,6 +74,13 @@ def test_garbage_without_an_end_is_let_go() -> None:
     assert len(b"".join(one.mask(b"\xff" * 100) for _ in range(100))) > 8000
 
 
+@pytest.mark.parametrize("cut", range(1, len(SECRET)))
+def test_a_word_is_masked_where_garbage_is_let_go_within_it(cut: int) -> None:
+    one = masker("jk_nw")
+    kept = [one.mask(b"\xff" * 1024 + SECRET[:cut]), one.mask(SECRET[cut:] + b"\xff" * 1024), one.rest()]
+    assert b"".join(kept) == b"\xff" * 1024 + b"*" * len(SECRET) + b"\xff" * 1024
+
+
 def test_words_are_masked_and_other_bytes_are_not() -> None:
     assert masked_words(b"\x01ab\x02c\xffpin=12 34\n") == b"\x01**\x02c\xff****** **\n"
 

@@ -5,7 +5,7 @@ from tests.support.web import status
 
 
 def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_went() -> None:
-    reported = status(uptime_s=11_520.0, memory_bytes=46_878_720.0)
+    reported = status(uptime_s=11_520.0, memory_bytes=46_878_720.0, cpu_s=288.0)
     assert list(status_lines(reported)) == [
         "van 7: running for 3 h 12 min, page at http://127.0.0.1:8480/",
         "  warning: ttyUSB0: waiting for /dev/ttyUSB0: no such device",
@@ -27,7 +27,7 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
         "points: made 24,000,514, acknowledged 24,000,000, dead 2, waiting memory 512, all accounted for",
         "sink: API v2, last answer 204, 12.3 kB sent",
         "spool: on disk, 3.7 MB",
-        "process: memory 46.9 MB, processor 0.0 %",
+        "process: memory 46.9 MB, processor 2.5 %",
         "",
         "newest events",
         "  2023-11-14 22:12:45 UTC warning source lost ttyUSB0, charger main: no such device",

@@ -23,6 +23,7 @@ def samples() -> dict[tuple[str, str], float]:
         "sessions/can0/complete": 9,
         "bus/can0/kernel_dropped": 2,
         "protection/can0/Brake/wrong_crc": 6,
+        "senders/can0/Pack/kept_out": 5,
         "frames/can0/lost/bad_crc": 0,
     }
     return read(exposition(found))
@@ -52,6 +53,7 @@ def key(sample: Sample) -> tuple[str, str]:
         ("frames_lost_total", "reason=error_frame,source=can0", 3),
         ("frames_lost_total", "reason=bad_crc,source=can0", 0),
         ("protected_frames_wrong_total", "fault=wrong_crc,message=Brake,source=can0", 6),
+        ("rows_of_other_senders_total", "message=Pack,source=can0", 5),
         ("frames_in_flight", "source=can0", 0),
         ("source_counts_total", "kind=nudged,source=can0", 4),
         ("transport_sessions_total", "result=complete,source=can0", 9),
