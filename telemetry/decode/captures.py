@@ -42,8 +42,9 @@ from telemetry.stages.row_sink import RowSink
 from telemetry.stages.spoken import Spoken
 from telemetry.stages.stages import Stages
 
-_BATCH_MESSAGES = 4096
+_LONGEST_KEPT = 4200  # bytes that a framer may hold
 _MOST_DEVICES = 4096  # what noise takes for devices has an end
+_ENOUGH_MESSAGES = 64
 _SLICE_BYTES = 1024  # fed at a time, so that what they complete has room in a batch
 _PIECES_AT_ONCE = 1000
 AHEAD = 3  # results that may wait to be written
@@ -111,8 +112,8 @@ class CaptureDecoder:
         """
         self._stages = stages
         self._ports = ports
-        self._every_report = every_report
-        self._frames = FrameBatch(_BATCH_MESSAGES)
+        self._every_report = every_report and stages.writing.watcher is not None
+        self._frames = FrameBatch(_ENOUGH_MESSAGES)  # larger once it is known what is spoken
         self._lines = LineBuffer()
         self._framers: dict[str, list[Framer]] = {}  # by port, one a device
         self._channels: dict[tuple[str, int, int], int] = {}  # by port, device and address
@@ -152,9 +153,11 @@ class CaptureDecoder:
                 for framer in self._framers_of(piece.port):
                     for start in range(0, len(piece.data), _SLICE_BYTES):
                         framer.feed(piece.data[start : start + _SLICE_BYTES], piece.time_ns, self._frames)
-                        self._process()
+                        self._process_enough()
             if capture.pieces_read % _PIECES_AT_ONCE == 0:
+                self._process()
                 yield
+        self._process()
         for framer in self._all_framers():
             framer.finish(self._frames)
             self._process()
@@ -223,7 +226,15 @@ class CaptureDecoder:
                 one.protocol.make_framer(partial(self._channel_of, port, number, one))
                 for number, one in enumerate(spoken)
             ]
+            self._make_room(self._framers[port])
         return self._framers[port]
+
+    def _make_room(self, framers: Sequence[Framer]) -> None:
+        """For all that one slice may complete, beside what waits."""
+        needed = max((framer.room_needed(_LONGEST_KEPT + _SLICE_BYTES) for framer in framers), default=0)
+        if self._frames.capacity < needed + _ENOUGH_MESSAGES:
+            self._process()
+            self._frames = FrameBatch(needed + _ENOUGH_MESSAGES)
 
     def _all_framers(self) -> Iterator[Framer]:
         for framers in self._framers.values():
@@ -234,7 +245,7 @@ class CaptureDecoder:
         for framer in self._framers_of(piece.port):
             if isinstance(framer, MessageFramer):
                 framer.sent(piece.data, self._frames)
-                self._process()
+                self._process_enough()
 
     def _channel_of(self, port: str, device: int, spoken: Spoken, address: int) -> int | None:
         """The channel of messages of an address at a port."""
@@ -254,15 +265,28 @@ class CaptureDecoder:
             self._stages.bind(number, binding)
         return number
 
+    def _process_enough(self) -> None:
+        """Process what has come once it is worth it, while there is room for what the next bytes complete."""
+        if len(self._frames) >= _ENOUGH_MESSAGES:
+            self._process()
+
     def _process(self) -> None:
         if not self._frames:
             return
-        if not self._every_report:
+        if self._every_report:
+            for index in range(len(self._frames)):
+                self._process_alone(self._frames.part(index, index + 1))
+        else:
             self._stages.process(self._frames, self._lines)
-        for index in range(len(self._frames) if self._every_report else 0):
-            self._stages.process(self._frames.part(index, index + 1), self._lines)
-            self._stages.writing.forget(ACCOUNT)
         self._frames.clear()
+
+    def _process_alone(self, frame: FrameBatch) -> None:
+        """Process one frame, after which an alarm that it reports is new again."""
+        writing = self._stages.writing
+        events = writing.events
+        self._stages.process(frame, self._lines)
+        if writing.events != events:
+            writing.forget(ACCOUNT)
 
     def _found(self) -> Counter[str]:
         return Counter(add(*(framer.counts() for framer in self._all_framers())))

@@ -3,7 +3,7 @@
 Each maker takes `first`, the offset of the first byte that the check covers.
 """
 
-import struct
+import sys
 from array import array
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -59,7 +59,6 @@ def _crc_16_table() -> tuple[int, ...]:
 
 
 _CRC_16 = _crc_16_table()
-_WORD = struct.Struct("<H")
 
 
 @cache
@@ -77,7 +76,10 @@ def crc_16_modbus(data: bytes) -> int:
     """
     crc, table = 0xFFFF, _crc_16_of_words()
     even = len(data) & ~1
-    for (word,) in _WORD.iter_unpack(data[:even]):
+    words = array("H", data[:even])
+    if sys.byteorder == "big":
+        words.byteswap()
+    for word in words:
         crc = table[crc ^ word]
     return crc if even == len(data) else crc >> 8 ^ _CRC_16[(crc ^ data[-1]) & 0xFF]
 

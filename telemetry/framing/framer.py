@@ -17,11 +17,32 @@ Of messages that begin at one place the shortest good one is taken. Relies on th
 
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
 
 from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.framing.framing import Framing, Heard, Shape, Skipped, pattern
-from telemetry.framing.lengths import UNKNOWN
+from telemetry.framing.checks import Check
+from telemetry.framing.framing import Framing, Heard, Shape, Skipped, pattern, rarest
+from telemetry.framing.lengths import UNKNOWN, Length
+
+
+class _Form(NamedTuple):
+    """A shape, unpacked for the loops."""
+
+    begins: Callable[[bytes, int], object]
+    length: Length
+    shortest: int
+    longest: int
+    end: bytes
+    check: Check
+    is_checked: bool
+
+    @classmethod
+    def of(cls, shape: Shape) -> Self:
+        begins = shape.beginnings.match
+        return cls(
+            begins, shape.length, shape.shortest, shape.longest, shape.end, shape.check, shape.is_checked
+        )
 
 
 class MessageFramer:
@@ -35,11 +56,12 @@ class MessageFramer:
         self, framing: Framing, channel_of: Callable[[int], int | None], *, byte_ns: int = 0
     ) -> None:
         self._framing = framing
-        self._shapes = tuple(
-            (shape, shape.beginnings.match, shape.length, len(shape.end)) for shape in framing.shapes
-        )
+        self._shapes = tuple(_Form.of(shape) for shape in framing.shapes)
         starts = b"|".join(pattern(shape.start) for shape in framing.shapes)
         self._beginnings = re.compile(b"(?=%b)" % starts, re.DOTALL)
+        self._checked = tuple(form for form in self._shapes if form.is_checked)
+        within, self._within_offset = rarest([shape.start for shape in framing.shapes])
+        self._within = re.compile(within, re.DOTALL)
         self._shortest = min(shape.shortest for shape in framing.shapes)
         self._padding = frozenset(framing.padding)
         self._channel_of = channel_of
@@ -155,11 +177,11 @@ class MessageFramer:
         """Bytes of the good message that begins here (0: none), whether one may yet, whether one was bad."""
         left = len(data) - at
         best, is_open, is_bad = 0, False, False
-        for shape, begins, length, end_bytes in self._shapes:
+        for begins, length, shortest, longest, end, check, _ in self._shapes:
             if not begins(data, at):
                 continue
             size = length(data, at)
-            if size != UNKNOWN and not shape.shortest <= size <= shape.longest:
+            if size != UNKNOWN and not shortest <= size <= longest:
                 continue
             if best and size >= best:
                 continue
@@ -168,8 +190,8 @@ class MessageFramer:
                 continue
             if not is_whole:
                 is_open = True
-            elif data[at + size - end_bytes : at + size] == shape.end:
-                if shape.check(data[at : at + size - end_bytes]):
+            elif data.startswith(end, at + size - len(end)):
+                if check(data[at : at + size - len(end)]):
                     best = size
                 else:
                     is_bad = True
@@ -179,16 +201,22 @@ class MessageFramer:
         """Whether two whole messages, one after the other, lie between these places."""
         if end - begin < 2 * self._shortest:
             return False
+        offset = self._within_offset
+        found = self._within.finditer(data, begin + offset, end - self._shortest + offset + 1)
+        places = [one.start() - offset for one in found]
+        if not places or places[-1] - places[0] < self._shortest:
+            return False
         first_end = end  # of the message that ends first
-        for found in self._beginnings.finditer(data, begin, end - self._shortest + 1):
-            at = found.start()
-            for shape, begins, length, _ in self._shapes:
-                if not shape.is_checked or not begins(data, at):
+        for at in places:
+            for begins, length, shortest, longest, ending, check, _ in self._checked:
+                if not begins(data, at):
                     continue
                 size = length(data, at)
-                if not shape.shortest <= size <= min(shape.longest, end - at):
+                if not shortest <= size <= min(longest, end - at):
                     continue
-                if not _is_good(shape, data, at, size):
+                if not data.startswith(ending, at + size - len(ending)):
+                    continue
+                if not check(data[at : at + size - len(ending)]):
                     continue
                 if at >= first_end:
                     return True
@@ -228,8 +256,3 @@ class MessageFramer:
         fill = sum(byte in self._padding for byte in dropped) if self._padding else 0
         self._counts["padding_bytes"] += fill
         self._counts["garbage_bytes"] += len(dropped) - fill
-
-
-def _is_good(shape: Shape, data: bytes, at: int, size: int) -> bool:
-    end = at + size - len(shape.end)
-    return data[end : at + size] == shape.end and shape.check(data[at:end])

@@ -57,11 +57,25 @@ def pattern(start: Sequence[bytes]) -> bytes:
     """Return a regular expression of such a start, or of as much of it as the bytes at hand can have."""
     rest = b""
     for values in reversed(start):
-        one = (
-            b"." if len(set(values)) == len(ANY) else b"[%b]" % b"".join(rb"\x%02x" % byte for byte in values)
-        )
-        rest = one + (b"(?:\\Z|%b)" % rest if rest else b"")
+        rest = _one_of(values) + (b"(?:\\Z|%b)" % rest if rest else b"")
     return rest
+
+
+def rarest(starts: Sequence[Sequence[bytes]]) -> tuple[bytes, int]:
+    """Return a regular expression of the place in whole starts that has the fewest values, and its offset.
+
+    It fits where a start may be, up to that place. So one search skips all bytes but those few.
+    """
+    columns = list(zip(*starts, strict=False))  # as long as the shortest start
+    values = [bytes(set().union(*column)) for column in columns]
+    offset = min(range(len(values)), key=lambda place: len(values[place]))
+    before = b"|".join(b"".join(map(_one_of, start[: offset + 1])) for start in starts)
+    return b"%b(?<=%b)" % (_one_of(values[offset]), before), offset
+
+
+def _one_of(values: bytes) -> bytes:
+    """A regular expression of one byte."""
+    return b"." if len(set(values)) == len(ANY) else b"[%b]" % b"".join(rb"\x%02x" % byte for byte in values)
 
 
 class Heard(NamedTuple):

@@ -29,7 +29,8 @@ LONGEST_LINE_BYTES = 1024 * 1024
 _MOST_WAITING = 1000  # pieces that wait for the end of a message
 _LATEST_S = 9_223_372_035  # of a stamp, so that its ns fit 63 bits
 
-_LINE = re.compile(rb"\(([0-9]{1,10})\.([0-9]{1,9})\)[ \t]+([!-~]+)[ \t]+(RX|TX)[ \t]+([0-9A-Fa-f \t]+)")
+_HEAD = re.compile(rb"\(([0-9]{1,10})\.([0-9]{1,9})\)[ \t]+([!-~]+)[ \t]+(RX|TX)[ \t]+")
+_SPACES = b" \t"
 
 
 class CapturedBytes(NamedTuple):
@@ -43,15 +44,20 @@ class CapturedBytes(NamedTuple):
 
 def parse_line(line: bytes) -> CapturedBytes | None:
     """Read a line without its end; None when it is not a piece."""
-    match = _LINE.fullmatch(line.strip())
+    line = line.strip()
+    match = _HEAD.match(line)
     if match is None or int(match[1]) > _LATEST_S:
         return None
-    seconds, decimals, port, direction, spaced = match.groups()
-    digits = b"".join(spaced.split())
-    if len(digits) % 2:
+    seconds, decimals, port, direction = match.groups()
+    digits = line[match.end() :]
+    if b" " in digits or b"\t" in digits:
+        digits = digits.translate(None, _SPACES)
+    try:
+        data = unhexlify(digits)
+    except ValueError:  # other than digits, or an odd number of them
         return None
-    time_ns = int(seconds) * 10**9 + int(decimals.ljust(9, b"0"))
-    return CapturedBytes(time_ns, port.decode("ascii"), direction == b"RX", unhexlify(digits))
+    time_ns = int(seconds + decimals.ljust(9, b"0"))
+    return CapturedBytes(time_ns, port.decode("ascii"), direction == b"RX", data)
 
 
 def format_piece(piece: CapturedBytes) -> bytes:

@@ -404,6 +404,11 @@ class Writing:
                 self.senders.forget(channel.number)
 
     @property
+    def events(self) -> int:
+        """How many were made."""
+        return self._made_here[EVENT.name]
+
+    @property
     def left_out(self) -> int:
         """Values that were not finite."""
         return self.encoder.left_out + (0 if self._sink is None else self._sink.left_out)

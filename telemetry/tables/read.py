@@ -49,6 +49,7 @@ def read(
     config: FilePath | None = None,
     source: str = "",
     protocol: str | None = None,
+    registers: FilePath | None = None,
     signals: str | Sequence[str] = (),
     from_time: Time | None = None,
     to_time: Time | None = None,
@@ -67,7 +68,8 @@ def read(
     - `config`: a service's configuration. Tables are messages and its data model. `source` names the source
       that the logs are of, where channels do not say.
     - `protocol`: of a CAN bus: tables are its messages and the data model. Of a serial port: the logs are
-      text captures, and tables are the data model.
+      text captures, and tables are the data model. `registers` is the map of those of `modbus`: a file, or
+      the name of a map that comes along. Without one tables are the registers as they are.
 
     These choose what is read of CAN logs:
 
@@ -94,6 +96,8 @@ def read(
         raise UsageError(f"{words} what the logs hold", where="read", hint=hint)
     if source and config is None:
         raise UsageError("stands without config", where="source", hint="it is a source of that")
+    if registers is not None and protocol != "modbus":
+        raise UsageError("stands without modbus", where="registers", hint='say protocol="modbus"')
     if not logs:
         raise UsageError("names no log", where="read", hint="give the path of one")
     paths = [Path(log) for log in logs]
@@ -113,7 +117,8 @@ def read(
     elif config is not None:
         _run(_configured(sink, Path(config), source, chosen, threads), paths)
     elif protocol is not None:
-        _run(_of_protocol(sink, protocol, chosen, threads), paths)
+        modbus_map = None if registers is None else os.fspath(registers)
+        _run(_of_protocol(sink, protocol, chosen, threads, modbus_map, paths), paths)
     return Tables(Table(batches) for batches in sink.take())
 
 
@@ -158,8 +163,16 @@ def _of_databases(sink: TableSink, databases: Files | Databases, chosen: _Chosen
     return LogDecoder(make_stages(), channels, jobs=jobs, times=chosen.times)
 
 
-def _of_protocol(sink: TableSink, protocol: str, chosen: _Chosen, jobs: int) -> FileDecoder:
+def _of_protocol(
+    sink: TableSink,
+    protocol: str,
+    chosen: _Chosen,
+    jobs: int,
+    registers: str | None,
+    captures: Sequence[Path],
+) -> FileDecoder:
     from telemetry.decode.captures import CaptureDecoder, OneProtocol  # with all protocols
+    from telemetry.decode.modbus_capture import protocol_of
     from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 
     _refuse([each for each in ("id_masks", "protect") if getattr(chosen, each)], "protocol", "leave it out")
@@ -178,8 +191,9 @@ def _of_protocol(sink: TableSink, protocol: str, chosen: _Chosen, jobs: int) -> 
         known = ", ".join(sorted((*PROTOCOLS, *CAN_PROTOCOLS)))
         raise UsageError(f"no protocol is called {protocol!r}", where="protocol", hint=f"known are {known}")
     _refuse(chosen.given(times_too=True), "a serial protocol", "it is for logs of CAN")
-    ports = OneProtocol(PROTOCOLS[protocol])
-    stages = ports.stages(OutputFormat.NDJSON, "unknown", rows_to=sink)
+    has_no_map = protocol == "modbus" and registers is None
+    ports = OneProtocol(protocol_of(protocol, registers, captures, with_messages=has_no_map))
+    stages = ports.stages(OutputFormat.NDJSON, "unknown", with_messages=has_no_map, rows_to=sink)
     return CaptureDecoder(stages, ports, every_report=True)
 
 

@@ -104,7 +104,7 @@ class RtuReader(Reader, ABC):
         if function & _REFUSAL:
             self._asked.pop((slave, function & ~_REFUSAL), None)
             return Skipped.REFUSED
-        if message[2] != len(message) - _ENVELOPE_BYTES:
+        if len(message) == _REQUEST_BYTES:  # an even number, which no reply has
             self._ask(message)
             return Skipped.ECHO
         data = message[3:-2]

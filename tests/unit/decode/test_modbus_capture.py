@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.wire.modbus_registers import reply, request
+from telemetry.decode.captures import CaptureDecoder, OneProtocol
 from telemetry.decode.modbus_capture import protocol_of
 from telemetry.errors import UsageError
 from telemetry.protocols.known import PROTOCOLS
+from telemetry.stages.formats import OutputFormat
 
 
 def capture(folder: Path, *pieces: tuple[str, bytes]) -> Path:
@@ -41,6 +43,28 @@ def test_without_messages_nothing_is_read_ahead(tmp_path: Path) -> None:
 
 def test_a_map_says_what_the_registers_are() -> None:
     assert protocol_of("modbus", "pzem_017", [], with_messages=False).mapped
+
+
+def test_a_map_of_many_groups_has_room_for_all_that_a_line_completes(tmp_path: Path) -> None:
+    places = range(0, 4000, 100)  # too far apart to be asked at once
+    tables = [
+        f'[[register]]\nname = "v{n}"\nregister = {n}\ntype = "u16"\nto = "meter.voltage_v"\n' for n in places
+    ]
+    (tmp_path / "map.toml").write_text('title = "meter"\n' + "".join(tables[:1]) + _without_to(tables[1:]))
+    both_ways = [request(1, 3, n, 1) + reply(1, 3, [n]) for n in places]
+    file = capture(tmp_path, ("RX", b"".join(both_ways)), ("RX", b"".join(both_ways)))
+    protocol = protocol_of("modbus", str(tmp_path / "map.toml"), [file], with_messages=True)
+    ports = OneProtocol(protocol)
+    stages = ports.stages(OutputFormat.CSV, "van", with_messages=True)
+    with CaptureDecoder(stages, ports, every_report=True).pieces([file]) as pieces:
+        text = b"".join(piece.text for piece in pieces).decode()
+    assert [row.split(",")[4] for row in text.splitlines() if ",Registers" in row] == [
+        f"v{n}" for n in places
+    ] * 2
+
+
+def _without_to(tables: list[str]) -> str:
+    return "".join(table.replace('to = "meter.voltage_v"\n', "") for table in tables)
 
 
 def test_a_pipe_is_not_read_twice(tmp_path: Path) -> None:

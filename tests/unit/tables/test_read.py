@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import telemetry
+from firmware_sim.wire.modbus_registers import reply, request
 
 np = pytest.importorskip("numpy")  # there are no wheels for 32 bits
 pd = pytest.importorskip("pandas")
@@ -154,6 +155,38 @@ def test_frames_that_fail_their_check_are_left_out() -> None:
     assert tables["Pack"].column("Volts").tolist() == [1, 2, 3]
 
 
+def _meter() -> Path:
+    """Two replies of a meter, 230.5 V then 229 V, with the registers after the voltage as well."""
+    file = Path("meter.capture")
+    talk = [
+        ("TX", request(7, 4, 0, 2)),
+        ("RX", reply(7, 4, [2305, 0xFFF6])),
+        ("TX", request(7, 4, 0, 2)),
+        ("RX", reply(7, 4, [2290, 10])),
+    ]
+    file.write_text("".join(f"({n}.0) ttyUSB0 {way} {data.hex()}\n" for n, (way, data) in enumerate(talk)))
+    return file
+
+
+def test_registers_of_a_map_are_values_and_without_one_they_are_shown_as_they_are() -> None:
+    Path("map.toml").write_text(
+        'title = "meter"\n[[register]]\nname = "volts"\nfunction = 4\nregister = 0\ntype = "u16"\n'
+        'scale = 0.1\nto = "meter.voltage_v"\n'
+    )
+    meter = telemetry.read(_meter(), protocol="modbus", registers="map.toml")["meter"]
+    assert meter.column("voltage_v").tolist() == [230.5, 229.0]
+    raw = telemetry.read(_meter(), protocol="modbus")["Registers"]
+    assert raw.column("r00001").tolist() == [0xFFF6, 10]
+    assert "meter" in telemetry.read(_pzem(), protocol="modbus", registers="pzem_017")
+
+
+def _pzem() -> Path:
+    file = Path("pzem.capture")
+    talk = f"(1.0) p TX {request(1, 4, 0, 8).hex()}\n(1.1) p RX {reply(1, 4, [5290, 123] + [0] * 6).hex()}\n"
+    file.write_text(talk)
+    return file
+
+
 def test_several_logs_are_one() -> None:
     assert len(telemetry.read("bus.log", Path("bus.log"), databases="ev.dbc", jobs=1)["Pack"]) == 4
 
@@ -193,6 +226,11 @@ def test_a_warning_of_the_command_is_a_warning_at_the_callers_line() -> None:
         ),
         ({"protocol": "jbd", "protect": "x.toml"}, "protect: stands beside protocol (leave it out)"),
         ({"protocol": "telegraph"}, "protocol: no protocol is called 'telegraph' (known are "),
+        ({"protocol": "modbus", "registers": "no.toml"}, "no.toml: "),
+        (
+            {"protocol": "jbd", "registers": "pzem_017"},
+            'registers: stands without modbus (say protocol="modbus")',
+        ),
         ({"config": "missing.toml"}, "missing.toml: "),
         ({"databases": "ev.dbc", "source": "can0"}, "source: stands without config"),
     ],
