@@ -69,6 +69,7 @@ def scan_ports(arguments: argparse.Namespace, say: Say) -> list[PortFindings]:
     """Look at each port."""
     settings = settings_of(scanned(arguments.protocol), risky=arguments.risky)
     waits, ports = _waits(arguments), _ports(arguments.ports)
+    say(f"looks at {', '.join(ports)}")
     say(f"at each port {plan_words.in_short(settings, waits)} (--dry-run prints all)")
     found = []
     for port in ports:

@@ -71,6 +71,13 @@ class Ear:
         """Whether it has heard requests that were not sent here: another master asks on the line."""
         return self._framer.counts().get(Skipped.ECHO.value, 0) > 0
 
+    @property
+    def hears_others(self) -> bool:
+        """Whether it has heard good messages at all, of whatever device."""
+        counts = self._framer.counts()
+        others = counts.get(Skipped.OTHER.value, 0) + counts.get(Skipped.REFUSED.value, 0)
+        return bool(self._frames) or others > 0
+
     def answering(self, meant: Meant) -> list[int]:
         """The addresses of devices that have answered that request.
 

@@ -13,7 +13,7 @@ Relies on a `SerialLink` for each setting of the line, and on a clock that is pa
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from telemetry.clock import Clock
 from telemetry.framing.framing import NO_ADDRESS
@@ -145,6 +145,7 @@ class _OpenLine:
         self._clock = clock
         self._waits = waits
         self._has_heard = False  # anything to the last request
+        self._came_late = False  # an answer that was not to it
         self.received = 0
         self.other_master = False
         self.is_whole = True
@@ -169,6 +170,7 @@ class _OpenLine:
         found: list[Found] = []
         answered: set[bytes] = set()
         waiting = list(self._setting.probes)
+        before: Probe | None = None  # the request before this one
         while waiting:
             probe = waiting.pop(0)
             has_nameless = any(one.address == NO_ADDRESS for one in found)
@@ -177,19 +179,27 @@ class _OpenLine:
             if self._clock.monotonic_s() > ends_s:
                 self.is_whole = False
                 break
-            for ear, answering in self._probe(probe):
+            answering = self._probe(probe)
+            for ear, meant in answering:
                 answered.add(probe.data)
-                found.append(self._look_closer(ear, answering))
-                if (after := neighbour(answering)) is not None:
+                found.append(self._look_closer(ear, meant))
+                if (after := neighbour(meant)) is not None:
                     waiting.insert(0, after)
+            if self._came_late and not answering and before is not None and not before.is_usual:
+                waiting[:0] = [replace(one, is_usual=True) for one in (before, probe)]
+            before = probe
         return found
 
     def _probe(self, probe: Probe) -> list[tuple[Ear, Meant]]:
-        """Send a request. Return the first of those who may answer it with each of its devices that does."""
+        """Send a request. Return the first of those who may answer it with each of its devices that does.
+
+        What answers the request before this one has come late.
+        """
         ears = [Ear(meant.protocol) for meant in probe.meant]
         pairs = list(zip(ears, probe.meant, strict=True))
         wait_s = self._waits.usual_s if probe.is_usual else self._waits.other_s
         self._exchange(ears, probe.data, wait_s, lambda: any(ear.answering(one) for ear, one in pairs))
+        self._came_late = any(ear.hears_others for ear in ears)
         for ear, meant in pairs:
             if addresses := ear.answering(meant):
                 return [(ear, meant._replace(address=address)) for address in addresses]

@@ -42,6 +42,7 @@ class ScannedLine:
     """The devices and what is sent to them: `sent` has baud rate, parity and bytes of each request.
 
     babbles: bytes that come from somebody each half second, at any setting. echoes: an adapter does.
+    answers_after_s: the devices take so long.
     """
 
     clock: FakeClock
@@ -50,6 +51,7 @@ class ScannedLine:
     line: LineSettings = EIGHT_N_ONE
     babbles: bytes = b""
     echoes: bool = False
+    answers_after_s: float = ANSWERS_AFTER_S
     sent: list[tuple[int, str, bytes]] = field(default_factory=list)
     opened: list[tuple[int, str]] = field(default_factory=list)
     is_open: bool = False
@@ -98,7 +100,7 @@ class _Link:
             self._coming.append((now_s, data))
         if self._is_understood:
             answers = [answer for device in self.scanned.devices for answer in device.feed(data)]
-            self._coming += [(now_s + ANSWERS_AFTER_S, answer) for answer in answers]
+            self._coming += [(now_s + self.scanned.answers_after_s, answer) for answer in answers]
 
     def receive(self, timeout_s: float) -> bytes:
         until_s = self.scanned.clock.monotonic_s() + timeout_s

@@ -91,6 +91,21 @@ def test_the_configuration_is_written_to_a_file_that_was_not_there(
     assert f"{file}: is there already" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("jk_nw", "maker JK_BD6A20S10P, 14 cells"), ("ant_new", "firmware 24AHA100-211024A, 14")],
+)
+def test_a_device_on_a_terminal_says_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, says: str
+) -> None:
+    with simulated(kind, tmp_path / "bms") as port:
+        assert main(["scan", port, "--protocol", kind, "--reply-timeout", PATIENT]) == 0
+    said = capsys.readouterr()
+    assert says in said.out
+    assert f"{port}: found 1 x {kind}" in said.err
+    assert f"looks at {port}" in said.err
+
+
 def test_what_was_found_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with simulated("jk_nw", tmp_path / "bms") as port:
         words = ["--protocol", "jk_nw", "--reply-timeout", PATIENT, "--format", "json"]

@@ -127,6 +127,23 @@ def test_a_meter_says_its_own_address_to_whoever_asks() -> None:
     assert found_on(line) == [("dlt645", 0x42)]
 
 
+@pytest.mark.parametrize(
+    ("device", "found"),
+    [
+        (board(7), [("daly", 7)]),
+        (simulated("seplos_v2:9"), [("seplos_v2", 9)]),
+        (pzem(4), [("modbus", 4)]),
+    ],
+    ids=["daly", "seplos_v2", "modbus"],
+)
+def test_an_answer_that_comes_during_the_next_request_is_asked_for_again_with_more_patience(
+    device: DeviceEnd, found: list[tuple[str, int]]
+) -> None:
+    line = on_a_line(device)
+    line.answers_after_s = 1.5 * Waits().other_s
+    assert found_on(line) == found
+
+
 # -- Modbus
 
 
