@@ -109,33 +109,18 @@ def gateway_config(
 ) -> str:
     """TOML. bus: `interface` or `socket`; ports: by name, of SERIAL_DEVICES; influx: the keys of [influx],
     beyond the environment's; web: where the page listens, or `off`; charge: keys of [[replay]]."""
-    lines = [*_lines(vehicle, database, bus, ports, time, influx, web)]
-    lines += [] if charge is None else _table("[[replay]]", charge)
-    return "\n".join(lines) + "\n"
-
-
-def _lines(
-    vehicle: str,
-    database: Path,
-    bus: Mapping[str, str],
-    ports: Mapping[str, Path],
-    time: SimulatedClock,
-    influx: Mapping[str, str | bool],
-    web: str,
-) -> Iterator[str]:
     simulated = {
         "time_scale": time.scale,
         "time_origin_ns": time.origin_ns,
         "time_wall_ns": time.wall_ns,
     }
-    yield f"vehicle = {_toml(vehicle)}"
-    yield "gateway_every_s = 5.0"
-    yield from _table("[influx]", influx)
-    yield from _table("[spool]", {"directory": "spool"})
-    yield from _table("[web]", {"listen": web})
-    yield from _table("[[can]]", {"name": SOURCE, **bus, "databases": [str(database)], **simulated})
+    lines = [f"vehicle = {_toml(vehicle)}", "gateway_every_s = 5.0"]
+    lines += _table("[influx]", influx)
+    lines += _table("[spool]", {"directory": "spool"})
+    lines += _table("[web]", {"listen": web})
+    lines += _table("[[can]]", {"name": SOURCE, **bus, "databases": [str(database)], **simulated})
     for device in SERIAL_DEVICES:
-        yield from _table(
+        lines += _table(
             "[[serial]]",
             {
                 "name": device.name,
@@ -150,12 +135,15 @@ def _lines(
     for message, signal, field in MAP:
         absent = {"absent": [ABSENT[message, signal]]} if (message, signal) in ABSENT else {}
         pack = {"pack": PACK} if field.startswith(("battery.", "cells.")) else {}
-        yield from _table("[[map]]", {"signal": f"{message}.{signal}", "to": field, **pack, **absent})
+        lines += _table("[[map]]", {"signal": f"{message}.{signal}", "to": field, **pack, **absent})
     for message, signal, code, when in ALARMS:
         pack = {"pack": PACK} if message.startswith("BMS_") else {}
         condition = {"when": list(when)} if when else {}
         keys = {"signal": f"{message}.{signal}", "to": f"event.{code}"}
-        yield from _table("[[map]]", {**keys, **pack, **condition})
+        lines += _table("[[map]]", {**keys, **pack, **condition})
+    if charge is not None:
+        lines += _table("[[replay]]", charge)
+    return "\n".join(lines) + "\n"
 
 
 def expected_points(frames: Mapping[str, int]) -> dict[str, int]:

@@ -9,7 +9,6 @@ from enum import StrEnum
 from telemetry_core.logs.table_header import header_of
 
 FIRST_LINE_BYTES = 4096
-BEGINNING_BYTES = 32  # that the signatures need
 
 
 class LogFormat(StrEnum):

@@ -8,18 +8,11 @@ import pytest
 from telemetry.config import load_config
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.stages.prepare import compose
+from tests.support.configuration import GATEWAY
 from tools.pages.protocols import PAGES, ROOT, rewritten
 
 REWRITE = "python -m tools.pages.protocols docs/protocols/*.md"
-TOP = """
-vehicle = "v"
-cache_directory = "plans"
-[influx]
-url = "http://127.0.0.1:8086"
-database = "d"
-[spool]
-directory = "spool"
-"""
+TOP = f'cache_directory = "plans"\n{GATEWAY}'
 _TESTS = re.compile(r"`(test_\w+)`")
 _TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _TRAPS = re.compile(r"^## Traps\n(.*?)(?=^## )", re.MULTILINE | re.DOTALL)

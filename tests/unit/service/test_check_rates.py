@@ -25,22 +25,16 @@ from telemetry.sources.stop import StopSignal
 from telemetry.stages.binding import Binding
 from telemetry.stages.prepare import compose
 from tests.support.clock import FakeClock
+from tests.support.configuration import GATEWAY
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.unit.sources.test_kinds import BEACON, DATABASE, BeaconSettings, BeaconSource
 
-TOP = """vehicle = "van"
-[influx]
-url = "http://127.0.0.1:1"
-database = "d"
-[spool]
-directory = "spool"
-"""
 CAN = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
 
 
 def config(tmp_path: Path, rest: str) -> Path:
     file = tmp_path / "gateway.toml"
-    file.write_text(TOP + rest)
+    file.write_text(GATEWAY + rest)
     return file
 
 

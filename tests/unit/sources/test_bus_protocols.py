@@ -6,23 +6,15 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.config import load_config
 from telemetry.errors import ConfigError
 from telemetry.sources.assemble import assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.prepare import Composition, compose
 from tests.support.can_protocols import frame_of
 from tests.support.clock import FakeClock
+from tests.support.configuration import GATEWAY, load
 
-TOP = """
-vehicle = "v"
-cache_directory = "plans"
-[influx]
-url = "http://localhost:8086"
-database = "d"
-[spool]
-directory = "spool"
-"""
+TOP = f'cache_directory = "plans"\n{GATEWAY}'
 MOTOR = 'BO_ 291 Motor: 8 X\n SG_ Speed : 0|16@1+ (1,0) [0|0] "rpm" X\n'
 BCP_OF_A_CHARGER = 'BO_ {id} Command: 8 X\n SG_ Volts : 7|16@0+ (0.1,0) [0|0] "V" X\n'
 
@@ -30,8 +22,7 @@ BCP_OF_A_CHARGER = 'BO_ {id} Command: 8 X\n SG_ Volts : 7|16@0+ (0.1,0) [0|0] "V
 def composed(folder: Path, sources: str, database: str = MOTOR) -> Composition:
     (folder / "ev.dbc").write_text(database)
     (folder / "drive.log").write_text("")
-    (folder / "gateway.toml").write_text(TOP + sources)
-    return compose(load_config(folder / "gateway.toml", {}))
+    return compose(load(folder, TOP + sources))
 
 
 def lines_of(composition: Composition, *frames: str) -> list[str]:
@@ -54,8 +45,8 @@ def test_a_bus_may_have_a_protocol_beside_its_databases(tmp_path: Path) -> None:
     can = '[[can]]\nname = "plug"\ndatabases = ["ev.dbc"]\nprotocol = "gbt27930"\ncharger = "bay-2"\n'
     lines = lines_of(composed(tmp_path, can), "123 # 10 27 00 00 00 00 00 00", BCL)
     assert lines == [
-        "Motor,source=plug,vehicle=v Speed=10000",
-        "charger,charger=bay-2,source=plug,vehicle=v requested_voltage_v=426.1,requested_current_a=20",
+        "Motor,source=plug,vehicle=van-7 Speed=10000",
+        "charger,charger=bay-2,source=plug,vehicle=van-7 requested_voltage_v=426.1,requested_current_a=20",
     ]
 
 
@@ -80,7 +71,8 @@ def test_every_kind_of_can_source_may_have_one_and_shows_its_messages_if_asked(
 def test_words_of_its_values_are_fields_of_their_own_if_asked(tmp_path: Path) -> None:
     can = '[[can]]\nname = "plug"\nprotocol = "gbt27930"\nmessages = true\nvalue_texts = true\n'
     assert lines_of(composed(tmp_path, can), BCL)[0] == (
-        'gbt27930_BCL,source=plug,vehicle=v voltage_v=426.1,current_a=-20,mode=2,mode_text="constant current"'
+        "gbt27930_BCL,source=plug,vehicle=van-7 "
+        'voltage_v=426.1,current_a=-20,mode=2,mode_text="constant current"'
     )
 
 
@@ -153,4 +145,4 @@ def test_a_command_of_another_charger_beside_gbt27930_is_no_conflict(tmp_path: P
     can = '[[can]]\nname = "plug"\nprotocol = "gbt27930"\ndatabases = ["ev.dbc"]\n'
     database = BCP_OF_A_CHARGER.format(id=0x1806E5F4 | 1 << 31)
     lines = lines_of(composed(tmp_path, can, database), "1806E5F4 # 03 D4 00 A0 00 00 00 00")
-    assert lines == ["Command,source=plug,vehicle=v Volts=98"]
+    assert lines == ["Command,source=plug,vehicle=van-7 Volts=98"]
