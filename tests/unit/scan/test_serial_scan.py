@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from firmware_sim.links.shared_line import DeviceEnd
+from firmware_sim.wire.jk_55aa import PIN
 from firmware_sim.wire.modbus_registers import with_crc
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.known import PROTOCOLS
@@ -84,6 +85,15 @@ def test_what_a_device_measures_is_read_as_the_service_reads_it() -> None:
     values = found.values
     assert (values["battery.voltage_v"], values["battery.current_a"]) == (13.3, -12.0)
     assert [values[f"cells.v00{n}"] for n in range(1, 5)] == [3.31, 3.32, 3.33, 3.34]
+
+
+def test_no_pin_that_a_device_reports_is_kept() -> None:
+    line = line_of("jk_55aa", FakeClock())
+    found = scan(line, risky=True).found[0]
+    heard = b"".join(answer for _, _, data in line.sent for answer in line.devices[0].feed(data))
+    assert PIN in heard
+    assert found.identity
+    assert PIN.decode() not in str(found.identity) + str(found.values)
 
 
 def test_no_password_that_a_device_reports_is_kept() -> None:
@@ -300,6 +310,25 @@ def test_a_meter_behind_a_line_without_parity_is_found_with_that_setting() -> No
     line = ScannedLine(FakeClock(), [meter()], 2400)
     (found,) = scan(line).found
     assert (found.protocol.name, str(found.setting)) == ("dlt645", "2400 baud 8N1")
+
+
+def test_a_device_that_goes_away_is_an_error_and_leaves_the_port_closed() -> None:
+    class Leaving:
+        def feed(self, data: bytes) -> list[bytes]:
+            if data:
+                raise OSError(errno.ENODEV, "the device is gone")
+            return []
+
+        def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002
+            return []
+
+        def forget(self) -> None:
+            pass
+
+    line = on_a_line(Leaving())
+    with pytest.raises(OSError, match="the device is gone"):
+        scan(line)
+    assert not line.is_open
 
 
 # -- how long it takes
