@@ -21,9 +21,11 @@ from firmware_sim.faults.charge import ChargeFaults
 from firmware_sim.faults.charge_kinds import Planned
 from firmware_sim.plant.pack import Pack, PackSpec
 from firmware_sim.wire.broadcast import Frame
+from firmware_sim.wire.gbt import Edition
 
 _TICK_NS = round(TICK_S * S_NS)
 _SILENCE_NS = 35 * S_NS  # longer than an end waits for the other
+_STRIDE_NS, _STRIDE_OF_2011_NS = 200_000_000, 40_000_000  # less than any time-out of the edition
 _FRAME_NS = 550_000  # of an 8-byte frame at 250 kbit/s
 _CHINA = timedelta(hours=8)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,15 +89,23 @@ class Charge:
         self.charger = ChargerNode(spec.charger, seed, local_time=local_clock(starts_at_ns))
         self.vehicle = VehicleNode(spec.vehicle, self.pack, seed)
         self._faults = ChargeFaults(spec.faults, self.charger, self.vehicle)
+        is_old = Edition.Y2011 in (spec.charger.edition, spec.vehicle.edition)
+        self._stride_ns = _STRIDE_OF_2011_NS if is_old else _STRIDE_NS
 
-    def frames(self) -> Iterator[Frame]:
-        """All frames, at ns from the start by the recorder's clock, until both ends are silent for good."""
+    def frames(self, not_before: Callable[[], int] | None = None) -> Iterator[Frame]:
+        """Yield all frames, at ns from the start by the recorder's clock, until both ends are silent.
+
+        not_before: the moment that this charge must not be behind, in ns from the start. To catch up, both
+        ends leave out messages that they repeat, as a controller does that is too busy; no time-out passes.
+        """
         charger, vehicle, faults = self.charger, self.vehicle, self._faults
         tick_ns = free_ns = 0
         ends_ns = round(self._spec.at_most_s * S_NS)
         while not self._finished and self.now_ns < ends_ns:
             self.now_ns = max(min(tick_ns, faults.wake_ns, charger.wake_ns, vehicle.wake_ns), self.now_ns)
-            if self.now_ns >= tick_ns:
+            if not_before is not None:
+                self.now_ns = max(self.now_ns, min(not_before(), self.now_ns + self._stride_ns))
+            while self.now_ns >= tick_ns:
                 self._tick()
                 tick_ns += _TICK_NS
             for id, sent in faults.extra_frames(self.now_ns):

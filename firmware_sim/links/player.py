@@ -73,11 +73,16 @@ class Player:
         self._attend = attend
         self._say_after_ns = 0
         self._late_max_ns = 0
+        self._start_ns = 0
 
     @property
     def late_max_s(self) -> float:
         """Return the longest delay of a frame, in wall time."""
         return self._late_max_ns / _NS_PER_S
+
+    def passed_ns(self) -> int:
+        """Return the simulated time since the frames' own time 0."""
+        return self._clock.simulated_at(self._unix_ns()) - self._start_ns
 
     def play(self, frames: Iterable[Frame]) -> int:
         """Play all frames, or until stopped: as soon as somebody listens, but not before the origin.
@@ -89,6 +94,7 @@ class Player:
             self._sleep(_NAP_NS / _NS_PER_S)
             self._link.attend()
         start_ns = max(self._clock.origin_ns, self._clock.simulated_at(self._unix_ns()))
+        self._start_ns = start_ns
         for at_ns, id, data in frames:
             self._wait_until(self._clock.wall_at(start_ns + at_ns))
             if self._stopped():

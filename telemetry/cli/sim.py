@@ -172,7 +172,7 @@ def _play(
     clock = simulated_clock(arguments)
     with closing(open_link(arguments, stop)) as link, closing(lines):
         lines.open()
-        played = play(simulation.frames(), clock, link, stop, sleep=lines.wait, attend=lines.attend)
+        played = play(lambda _: simulation.frames(), clock, link, stop, sleep=lines.wait, attend=lines.attend)
         if not stop.requested:
             lines.drain()
         return played | {"serial": lines.counts()}

@@ -87,7 +87,7 @@ def print_clock(clock: SimulatedClock) -> None:
 
 
 def play(
-    frames: Iterable[Frame],
+    frames_by: Callable[[Callable[[], int]], Iterable[Frame]],
     clock: SimulatedClock,
     link: Link,
     stop: Stop,
@@ -95,12 +95,15 @@ def play(
     sleep: Callable[[float], None] = time.sleep,
     attend: Callable[[], None] = lambda: None,
 ) -> dict[str, object]:
-    """All frames on a bus, each when it is due."""
+    """All frames on a bus, each when it is due.
+
+    frames_by: makes them, given what returns the simulated time since their own time 0.
+    """
     print_clock(clock)
     player = Player(
         link, clock, unix_ns=time.time_ns, sleep=sleep, stopped=stop, on_behind=_say_behind, attend=attend
     )
-    start_ns = player.play(frames)
+    start_ns = player.play(frames_by(player.passed_ns))
     return {
         "time_scale": clock.scale,
         "time_origin_ns": clock.origin_ns,

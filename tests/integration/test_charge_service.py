@@ -23,7 +23,7 @@ from tests.support.charge_lives import Database, number, text
 from tests.support.child import killed_at_the_end
 from tests.support.gateway import Gateway
 
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 T = 1_772_445_600_000_000_000  # simulated time at the start
 INFLUX = '[influx]\nurl = "http://127.0.0.1:9"\napi = "v1"\ndatabase = "d"\n'
 OVER_A_SOCKET = ("03", "11", "13", "19", "39")
@@ -143,3 +143,34 @@ def test_a_fault_over_a_socket_is_one_session_that_ends_as_the_contract_says(
     assert number(session, "attempts") == ends.attempts
     phases = [text(row, "phase") for _, row in five_plugs.of("charging_phase", charger=f"bay-{name}")]
     assert phases[-1] == ends.phase
+
+
+def on_a_can_interface(_: Path) -> tuple[str, Sequence[str]]:
+    return 'interface = "vcan0"', ["--can", "vcan0"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("bus", "scale"),
+    [
+        pytest.param(on_a_socket("bay"), 60.0, id="socket"),
+        pytest.param(on_a_can_interface, 20.0, id="vcan0", marks=pytest.mark.vcan),
+    ],
+)
+def test_a_charge_in_fast_time_has_the_energies_of_the_plant(
+    bus: Callable[[Path], tuple[str, Sequence[str]]], scale: float, tmp_path: Path
+) -> None:
+    """From 10 to 80 %. A machine that is too slow for this leaves frames out, and time passes all the same."""
+    scenario = tmp_path / "ten-to-eighty.toml"
+    scenario.write_text("[pack]\nstart_soc_pct = 10.0\n[vehicle]\nuntil_soc_pct = 80.0\n", "utf-8")
+    plug = Plug("bay", str(scenario), bus)
+    database = played(tmp_path, [plug], scale)
+    ((_, session),) = database.of("charging_session", charger="bay")
+    truth = report_of(tmp_path, plug)
+    assert (text(session, "outcome"), number(session, "attempts")) == ("complete", 1)
+    for side in ("vehicle", "charger"):
+        name = f"energy_{side}_wh"
+        assert number(session, name) == pytest.approx(truth[name], rel=0.005)
+    for name in ("start_soc_pct", "end_soc_pct"):  # as the BMS estimates it
+        at = "soc_start_pct" if name == "start_soc_pct" else "soc_end_pct"
+        assert number(session, name) == pytest.approx(truth[at], abs=1.0)

@@ -96,13 +96,13 @@ class Sender:
         if now_ns < self.wake_ns or self.pgn is None:
             return out
         if self._sending:
-            out.data.append(data_packet(self._next, self._payload))
-            self._next += 1
-            if self._next > self._last:
-                self._sending = False
+            while self._sending and self.wake_ns <= now_ns:  # more than one on a machine that is late
+                out.data.append(data_packet(self._next, self._payload))
+                self._next += 1
+                self.wake_ns += self._gap_ns
+                self._sending = self._next <= self._last
+            if not self._sending:
                 self._expect(now_ns, T3_NS)
-            else:
-                self.wake_ns = now_ns + self._gap_ns
         else:
             out.control.append(abort(self.pgn, AbortReason.TIMEOUT))
             self.cancel()

@@ -1,8 +1,11 @@
 """Both ends of a charge: which frames, in which order, and what plant and meter know."""
 
+import struct
 from collections import Counter
 from functools import cache
 from itertools import pairwise
+
+import pytest
 
 from firmware_sim.charge import Charge, ChargeSpec, ChargeTruth
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
@@ -71,3 +74,22 @@ def test_repeated_messages_keep_their_periods() -> None:
     )
     assert abs(counts["CCS"] - 1 - (last - first) / 0.050) < 1
     assert abs(counts["BCS"] - (last - first) / 0.250) <= 2
+
+
+@pytest.mark.parametrize("frame_ns", [5_000_000, 20_000_000, 35_000_000])
+def test_on_a_machine_that_is_too_slow_a_charge_leaves_frames_out_and_lasts_as_long(frame_ns: int) -> None:
+    """A second of a charge has 60 frames; this machine takes so long for each of them."""
+    spec = ChargeSpec(pack=PackSpec(start_soc_pct=20.0), vehicle=VehicleSpec(until_soc_pct=24.0))
+    charge = Charge(spec, 1)
+    passed_ns = [0]
+    powers = []
+    for at_ns, id, data in charge.frames(lambda: passed_ns[0]):
+        passed_ns[0] = max(passed_ns[0] + frame_ns, at_ns)
+        if CODES.get((split_id(id)[0], True)) == "CCS":
+            voltage, current = struct.unpack_from("<HH", data)
+            powers.append((passed_ns[0], voltage / 10 * (4000 - current) / 10))
+    truth = charge.truth()
+    assert (truth.outcome, truth.attempts, truth.errors) == ("complete", 1, ())
+    assert passed_ns[0] / 1e9 == pytest.approx(truth.duration_s, abs=0.5)
+    energy_wh = sum((p + q) / 2 * (b - a) / 3.6e12 for (a, p), (b, q) in pairwise(powers))
+    assert energy_wh == pytest.approx(truth.energy_charger_wh, rel=0.005)
