@@ -160,7 +160,7 @@ def on_a_can_interface(_: Path) -> tuple[str, Sequence[str]]:
 def test_a_charge_in_fast_time_has_the_energies_of_the_plant(
     bus: Callable[[Path], tuple[str, Sequence[str]]], scale: float, tmp_path: Path
 ) -> None:
-    """From 10 to 80 %. A machine that is too slow for this leaves frames out, and time passes all the same."""
+    """From 10 to 80 %. A machine that is too slow for this leaves frames out, and time passes as it should."""
     scenario = tmp_path / "ten-to-eighty.toml"
     scenario.write_text("[pack]\nstart_soc_pct = 10.0\n[vehicle]\nuntil_soc_pct = 80.0\n", "utf-8")
     plug = Plug("bay", str(scenario), bus)
