@@ -24,7 +24,6 @@ GAP_NS = 2_500_000_000  # a fast simulator's frames may come half a second of wa
 KILLS = (3, pytest.param(int(os.environ.get("NEV_TELEMETRY_KILLS", "25")), marks=pytest.mark.long))
 LIFE_S = (0.3, 1.5)
 CHARGING_NS = 5_000_000_000  # before it, ten seconds without a frame are the end
-DEADLINE_S = 60.0
 
 
 class Player(threading.Thread):
@@ -100,23 +99,15 @@ def rows_of(database: Database) -> charge_lives.Database:
 
 
 def wait_for_frames(gateway: Gateway, count: int) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while gateway.status()["accounts"].get(f"frames/{BAY}/decoded", 0) < count:
-        assert time.monotonic() < deadline_s, gateway.output()
-        time.sleep(0.01)
+    gateway.wait_until(lambda status: status["accounts"].get(f"frames/{BAY}/decoded", 0) >= count)
 
 
 def wait_until_sent(gateway: Gateway, player: Player) -> None:
     """All that was played is processed, and all that was made is sent."""
     player.join(600.0)
     assert not player.is_alive(), gateway.output()
-    deadline_s = time.monotonic() + DEADLINE_S
-    while any(
-        gateway.status()["gauges"][name]
-        for name in ("points_waiting_memory", "points_waiting_disk", "frames_waiting")
-    ):
-        assert time.monotonic() < deadline_s, gateway.output()
-        time.sleep(0.05)
+    waiting = ("points_waiting_memory", "points_waiting_disk", "frames_waiting")
+    gateway.wait_until(lambda status: not any(status["gauges"][name] for name in waiting))
 
 
 def stopped(gateway: Gateway) -> FinalAccounts:

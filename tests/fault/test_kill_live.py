@@ -1,6 +1,5 @@
 """kill -9 of a service with a live bus: the next start adopts what it had accounted for, exactly once."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
 
 KILLS = 4
-DEADLINE_S = 30.0
 FRAME_ID = 0x300
 
 
@@ -26,17 +24,12 @@ def bus(socket: Path) -> str:
 
 
 def wait_for_frames(gateway: Gateway, count: int) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while gateway.status()["accounts"].get("frames/bus/decoded", 0) < count:
-        assert time.monotonic() < deadline_s, gateway.output()
-        time.sleep(0.01)
+    gateway.wait_until(lambda status: status["accounts"].get("frames/bus/decoded", 0) >= count)
 
 
 def wait_until_sent(gateway: Gateway) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while sum(gateway.status()["gauges"][f"points_waiting_{where}"] for where in ("memory", "disk")):
-        assert time.monotonic() < deadline_s, gateway.output()
-        time.sleep(0.01)
+    waiting = ("points_waiting_memory", "points_waiting_disk")
+    gateway.wait_until(lambda status: not any(status["gauges"][name] for name in waiting))
 
 
 def test_a_killed_service_loses_nothing_that_it_had_accounted_for(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.integration.test_charge_service import INFLUX, command, wait_until
+from tests.integration.test_charge_service import INFLUX, command
 from tests.support.charge_lives import BAYS, Database, Frame, charge, text
 from tests.support.gateway import Gateway
 from tests.support.seqpacket import FrameListener
@@ -29,7 +29,7 @@ def play(folder: Path, gateway: Gateway, played: dict[str, list[Frame]]) -> None
             device.accept()
             device.send((id, data) for _, id, data in played[bay])
         counts = {f"bus/{bay}/read": len(frames) for bay, frames in played.items()}
-        wait_until(gateway, lambda status: counts.items() <= status["accounts"].items())
+        gateway.wait_until(lambda status: counts.items() <= status["accounts"].items())
 
 
 def session_rows(status: dict[str, dict[str, int]]) -> int:
@@ -56,14 +56,14 @@ def test_a_device_that_goes_away_ends_what_both_ends_have_finished_and_a_stop_te
     with Gateway(tmp_path, INFLUX, "".join(bus(tmp_path, bay) for bay in BAYS)) as gateway:
         play(tmp_path, gateway, played)
         before = session_rows(gateway.status())
-        wait_until(gateway, lambda status: session_rows(status) > before)  # ten seconds later: one is over
+        gateway.wait_until(lambda status: session_rows(status) > before)  # ten seconds later: one is over
         assert gateway.process is not None
         gateway.process.kill()
         gateway.process.wait()
         gateway.start()
-        wait_until(gateway, lambda status: session_rows(status) > before)
+        gateway.wait_until(lambda status: session_rows(status) > before)
         gateway.process.send_signal(signal.SIGHUP)
-        wait_until(gateway, lambda _: "config_reloaded" in gateway.output())
+        gateway.wait_until(lambda _: "config_reloaded" in gateway.output())
         assert gateway.terminate() == 0, gateway.output()
     database = stored(tmp_path)
     outcomes = {}

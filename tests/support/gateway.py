@@ -1,15 +1,18 @@
 """The gateway as its users run it: `nev-telemetry run` as a process, a configuration file, a spool."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from telemetry.clock import SystemClock
+from telemetry.errors import UnavailableError
 from telemetry.ledger import add
 from telemetry.live.status_socket import query_status
 from telemetry.spool.limits import SpoolLimits
@@ -123,6 +126,16 @@ class Gateway:
 
     def status(self) -> dict[str, Any]:
         return query_status(self.directory / "spool")
+
+    def wait_until(self, is_done: Callable[[dict[str, Any]], bool], timeout_s: float = RUN_TIMEOUT_S) -> None:
+        """Until its status is so; it may not have begun to answer yet."""
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            with contextlib.suppress(UnavailableError):
+                if is_done(self.status()):
+                    return
+            assert time.monotonic() < deadline_s, self.output()
+            time.sleep(0.02)
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
