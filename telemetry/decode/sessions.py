@@ -80,3 +80,6 @@ class _Nowhere:
 
     def add_event(self, event: Event, time_ns: int) -> None:
         pass
+
+    def add_session(self, session: Session, channel: str) -> None:
+        pass

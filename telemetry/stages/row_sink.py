@@ -5,6 +5,7 @@ from typing import Protocol
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
+from telemetry.charging.session import Session
 from telemetry.model.events import Event
 from telemetry.stages.binding import BoundChannel
 
@@ -31,4 +32,8 @@ class RowSink(Protocol):
 
     def add_event(self, event: Event, time_ns: int) -> None:
         """Take an event that the rows before made, and its stamp."""
+        ...
+
+    def add_session(self, session: Session, channel: str) -> None:
+        """Take a charging session that is over, and the tag `source` of its plug."""
         ...

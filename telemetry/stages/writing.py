@@ -306,7 +306,11 @@ class Writing:
             return
         if self._observer is not None and isinstance(content, Session):
             self._observer.add_session(content, made.time_ns)
-        if self._sink is not None or self.sessions.holds(made):
+        if self._sink is not None:
+            if isinstance(content, Session) and not content.open and self._followed is not None:
+                self._sink.add_session(content, self._followed.tag_of(made.channel))
+            return
+        if self.sessions.holds(made):
             return
         shift_ns = 0 if self._is_text else self.encoder.shift_ns
         row = session_point(content, self.vehicle, made.time_ns, shift_ns)

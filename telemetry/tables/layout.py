@@ -13,7 +13,15 @@ from dataclasses import replace
 from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec, common_kind, kind_of
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-from telemetry.model.measurements import EVENT, MEASUREMENTS
+from telemetry.model.measurements import (
+    CHARGING_CURVE,
+    CHARGING_PHASE,
+    CHARGING_SESSION,
+    EVENT,
+    MEASUREMENTS,
+    Kind,
+    Measurement,
+)
 
 TIME, CHANNEL, ID = "time", "channel", "id"
 TAGS = ("pack", "charger")  # that separate rows of the data model
@@ -31,11 +39,23 @@ EVENT_TABLE = TableSpec(
         ColumnSpec("text", ColumnKind.WORDS),
     ),
 )
+_KINDS = {Kind.FLOAT: ColumnKind.FLOAT64, Kind.BOOL: ColumnKind.BOOL, Kind.TEXT: ColumnKind.WORDS}
+
+
+def _table_of(measurement: Measurement) -> TableSpec:
+    """The table of a measurement whose rows come one by one."""
+    fields = (ColumnSpec(field.name, _KINDS[field.kind], field.unit) for field in measurement.fields)
+    tags = (ColumnSpec(tag, ColumnKind.WORDS, head=tag) for tag in TAGS)
+    return TableSpec(measurement.name, (_TIME, _CHANNEL, *tags, *fields))
+
+
+# Of tables whose rows come one by one; they are the last of all.
+ROW_TABLES = (*map(_table_of, (CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE)), EVENT_TABLE)
 
 
 def lay_out(specs: Sequence[RecordSpec]) -> tuple[TableSpec, ...]:
-    """Return the tables of all records that are written, in their order, and last the one of events."""
-    modelled = {spec.measurement for spec in specs if spec.modelled} | {EVENT.name}
+    """Return the tables of all records that are written, in their order, and after them ROW_TABLES."""
+    modelled = {spec.measurement for spec in specs if spec.modelled} | {table.name for table in ROW_TABLES}
     tables: dict[str, _Table] = {}
     for record, spec in enumerate(specs):
         if spec.hidden:
@@ -44,7 +64,7 @@ def lay_out(specs: Sequence[RecordSpec]) -> tuple[TableSpec, ...]:
         if name in modelled:
             name = spec.measurement  # of a message `battery`: can_battery
         tables.setdefault(name, _Table(name, spec)).add(record, spec)
-    return (*(table.spec() for table in tables.values()), EVENT_TABLE)
+    return (*(table.spec() for table in tables.values()), *ROW_TABLES)
 
 
 class _Table:

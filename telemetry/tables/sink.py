@@ -1,15 +1,18 @@
 """The end of the stages where rows become columns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from telemetry_core.columns.batches import Batches
 from telemetry_core.columns.columns import Columns
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
+from telemetry.charging.made import CurveRow, PhaseRow
+from telemetry.charging.rows import point
+from telemetry.charging.session import Session
 from telemetry.model.events import Event
 from telemetry.stages.binding import BoundChannel
-from telemetry.tables.layout import CHANNEL, TAGS, lay_out
+from telemetry.tables.layout import CHANNEL, EVENT_TABLE, ROW_TABLES, TAGS, TIME, lay_out
 
 
 class TableSink:
@@ -43,7 +46,22 @@ class TableSink:
         """See RowSink."""
         owner = (event.source or None, event.pack or None, event.charger or None)
         row = (time_ns, *owner, event.code, int(event.level), event.active, event.text)
-        self._columns.append_row(len(self._columns.tables) - 1, row)
+        self._append(EVENT_TABLE.name, row)
+
+    def add_session(self, session: Session, channel: str) -> None:
+        """See RowSink."""
+        contents: list[Session | PhaseRow | CurveRow] = [session]
+        contents += [PhaseRow(session, phase) for phase in session.phases]
+        contents += [CurveRow(session, percent) for percent in session.curve]
+        for made in (point(content, session.vehicle, 0) for content in contents):
+            values = {TIME: made.time_ns, CHANNEL: channel, **made.tags, **made.fields}
+            (table,) = (table for table in ROW_TABLES if table.name == made.measurement)
+            row = [values.get(column.name, "") for column in table.columns]
+            self._append(made.measurement, [None if value == "" else value for value in row])
+
+    def _append(self, name: str, row: Sequence[int | float | bool | str | None]) -> None:
+        number = [table.name for table in ROW_TABLES].index(name)
+        self._columns.append_row(len(self._columns.tables) - len(ROW_TABLES) + number, row)
 
     def take(self, at_least: int = 1) -> Iterator[Batches]:
         """Return all rows, a table at a time, of tables that have at least so many."""

@@ -1,5 +1,6 @@
 """`decode --format parquet`: a file a message or measurement, what is in it, and what is refused."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -120,3 +121,24 @@ def test_names_that_are_no_file_names_are_written_as_near_ones() -> None:
         *("a_b.parquet", "_..parquet", "A_B_2.parquet"),
         f"{'x' * 200}.parquet",
     ]
+
+
+def test_charging_sessions_have_tables_of_their_own_with_their_phases_and_curve(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sim", "dc-charge", "--scenario", "19", "--log", "charge.log"]) == 0
+    assert main(["decode", "--protocol", "gbt27930", "--format", "parquet", "-o", "out", "charge.log"]) == 0
+    capsys.readouterr()
+    assert main(["sessions", "charge.log", "--format", "json"]) == 0
+    (session,) = json.loads(capsys.readouterr().out)
+    (row,) = pq.read_table("out/charging_session.parquet").to_pylist()
+    named = {name: value for name, value in session.items() if value is not None and name in row}
+    assert {name: value for name, value in row.items() if name in named} == named
+    assert {"outcome", "energy_wh", "attempts", "station"} <= named.keys()
+    assert row["time"].value == session["start_ns"]
+    phases = pq.read_table("out/charging_phase.parquet").to_pylist()
+    assert [(each["time"].value, each["phase"]) for each in phases] == [
+        (each["start_ns"], each["phase"]) for each in session["phases"]
+    ]
+    curve = pq.read_table("out/charging_curve.parquet").to_pylist()
+    assert [each["time"].value for each in curve] == [each["at_ns"] for each in session["curve"]]

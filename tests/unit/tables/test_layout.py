@@ -4,9 +4,10 @@ import pytest
 from telemetry_core.columns.spec import ColumnKind, TableSpec
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 
-from telemetry.tables.layout import EVENT_TABLE, lay_out
+from telemetry.tables.layout import ROW_TABLES, lay_out
 
 WHOLE = FieldSpec("a", SlotKind.INT, scale=DecimalScale(1, 0, 0))
+ROWS = ["charging_session", "charging_phase", "charging_curve", "event"]
 TENTHS = FieldSpec("a", SlotKind.INT, 0.1, 0.0, DecimalScale(1, 0, 1), unit="V")
 
 
@@ -16,15 +17,15 @@ def kinds(table: TableSpec) -> dict[str, ColumnKind]:
 
 def test_a_message_has_a_table_and_hidden_ones_have_none() -> None:
     hidden = RecordSpec("Hidden", (WHOLE,), hidden=True)
-    table, events = lay_out([RecordSpec("Pack", (TENTHS,)), hidden])
-    assert (table.name, events) == ("Pack", EVENT_TABLE)
+    table, *others = lay_out([RecordSpec("Pack", (TENTHS,)), hidden])
+    assert (table.name, tuple(others)) == ("Pack", ROW_TABLES)
     assert [column.name for column in table.columns] == ["time", "channel", "id", "a"]
     assert table.columns[3].unit == "V"
 
 
 def test_messages_of_one_name_share_a_table_whose_columns_hold_the_values_of_both() -> None:
     other = FieldSpec("b", SlotKind.UINT)
-    table, _ = lay_out([RecordSpec("Pack", (WHOLE, other)), RecordSpec("Pack", (TENTHS,))])
+    table, *_ = lay_out([RecordSpec("Pack", (WHOLE, other)), RecordSpec("Pack", (TENTHS,))])
     assert table.records == ((0, (3, 4)), (1, (3,)))
     assert kinds(table) == {
         "time": ColumnKind.TIME,
@@ -36,27 +37,27 @@ def test_messages_of_one_name_share_a_table_whose_columns_hold_the_values_of_bot
 
 def test_tables_and_columns_have_the_names_of_the_database() -> None:
     renamed = FieldSpec("time_signal", SlotKind.UINT, signal="voltage, cell")
-    table, _ = lay_out([RecordSpec("Pack_100", (renamed,), message="Pack")])
+    table, *_ = lay_out([RecordSpec("Pack_100", (renamed,), message="Pack")])
     assert table.name == "Pack"
     assert "voltage, cell" in kinds(table)
 
 
 def test_a_signal_called_like_a_column_of_the_head_gets_another_name() -> None:
-    table, _ = lay_out([RecordSpec("Pack", (FieldSpec("time_signal", SlotKind.UINT, signal="time"),))])
+    table, *_ = lay_out([RecordSpec("Pack", (FieldSpec("time_signal", SlotKind.UINT, signal="time"),))])
     assert [column.name for column in table.columns] == ["time", "channel", "id", "time_signal"]
 
 
 @pytest.mark.parametrize("names", [("time", "time_signal"), ("time_signal", "time"), ("id", "id_signal")])
 def test_a_signal_called_like_the_column_of_another_has_its_own(names: tuple[str, str]) -> None:
     fields = tuple(FieldSpec(f"f{number}", SlotKind.UINT, signal=name) for number, name in enumerate(names))
-    table, _ = lay_out([RecordSpec("Pack", fields)])
+    table, *_ = lay_out([RecordSpec("Pack", fields)])
     assert table.records == ((0, (3, 4)),)
     assert len({column.name for column in table.columns}) == 5
 
 
 def test_a_field_that_is_never_written_has_no_column() -> None:
     """As `--signal` leaves a selector, whose values other signals need."""
-    table, _ = lay_out([RecordSpec("Pack", (FieldSpec("page", SlotKind.WORD), WHOLE))])
+    table, *_ = lay_out([RecordSpec("Pack", (FieldSpec("page", SlotKind.WORD), WHOLE))])
     assert table.records == ((0, (-1, 3)),)
     assert [column.name for column in table.columns] == ["time", "channel", "id", "a"]
 
@@ -64,8 +65,8 @@ def test_a_field_that_is_never_written_has_no_column() -> None:
 def test_a_message_called_like_a_measurement_of_the_data_model_stays_apart() -> None:
     message = RecordSpec("can_battery", (WHOLE,), message="battery")
     battery = RecordSpec("battery", (FieldSpec("voltage_v", SlotKind.FLOAT),), modelled=True)
-    assert [table.name for table in lay_out([message, battery])] == ["can_battery", "battery", "event"]
-    assert [table.name for table in lay_out([message])] == ["battery", "event"]
+    assert [table.name for table in lay_out([message, battery])] == ["can_battery", "battery", *ROWS]
+    assert [table.name for table in lay_out([message])] == ["battery", *ROWS]
 
 
 def test_rows_of_the_data_model_are_kept_apart_by_their_tags() -> None:
@@ -80,7 +81,7 @@ def test_rows_of_the_data_model_are_kept_apart_by_their_tags() -> None:
 
 def test_words_and_numbers_of_one_name_have_a_column_each() -> None:
     words = FieldSpec("b", SlotKind.WORD, signal="a", texts=((0, "off"),))
-    table, _ = lay_out([RecordSpec("Pack", (WHOLE, words))])
+    table, *_ = lay_out([RecordSpec("Pack", (WHOLE, words))])
     assert {"a": ColumnKind.INT64, "a_text": ColumnKind.WORDS}.items() <= kinds(table).items()
 
 
@@ -89,6 +90,6 @@ def test_words_of_one_signal_and_those_of_another_called_like_their_column_have_
     fields += [
         FieldSpec(f"{name}_w", SlotKind.WORD, signal=name, texts=((0, "off"),)) for name in ("a", "a_text")
     ]
-    table, _ = lay_out([RecordSpec("Pack", tuple(fields))])
+    table, *_ = lay_out([RecordSpec("Pack", tuple(fields))])
     assert table.records == ((0, (3, 4, 5, 6)),)
     assert len({column.name for column in table.columns}) == 7
