@@ -84,7 +84,7 @@ def _text(name: str, meaning: str) -> Field:
 TAGS = {
     "vehicle": "the configured name of the vehicle; on every point",
     "source": "the configured name of the bus or port that the data came from; of an aggregate its own name",
-    "pack": "the pack as configured (`main`); of a charging session the identity that the battery reports, if any",
+    "pack": "the pack as configured (`main`); of a charging session the identity that the battery reports",
     "charger": "the configured inlet (`main` if none is named)",
     "code": "the event's word of the vocabulary below",
     "sa": "the sender's address (two hexadecimal digits), on messages that are matched by J1939 PGN",
