@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from telemetry.model.event_codes import EVENT_CODES
+from telemetry.protocols.serial.layout import ABSENT_CELL, ABSENT_SENSOR
 from telemetry.protocols.table import Mapped, Message, SerialProtocol, Signal
 
 _NUMBERED = re.compile(r"(.*?)(\d+)$")
 _SHOWN = 2  # entries of a numbered list that are shown, before the last one
 _FLAG = "has_"
+_NOT_FITTED = ((ABSENT_CELL,), (ABSENT_SENSOR,))  # what our readers put where a cell or sensor is missing
+_NOT_THERE = (1 << 31,)  # the same of a value whose digits are none
 
 
 def fields_of(protocol: SerialProtocol) -> str:
@@ -70,7 +73,10 @@ def _value(signal: Signal) -> Iterator[str]:
         scale = f"{scale or 'raw'} {'+' if signal.offset > 0.0 else '-'} {abs(signal.offset):g}"
     if scale or signal.unit:
         yield ", ".join(filter(None, (scale, signal.unit)))
-    if signal.invalid and signal.place:  # otherwise a number of the reader's own
+    is_our_own = signal.invalid == _NOT_THERE or (
+        _NUMBERED.fullmatch(signal.name) is not None and signal.invalid in _NOT_FITTED
+    )
+    if signal.invalid and signal.place and not is_our_own:
         yield f"{', '.join(map(str, signal.invalid))} absent"
 
 

@@ -88,11 +88,13 @@ STATUS_LAYOUT = Layout(
         Value("lowest_cell", _after(46)),
         Value("difference", _after(48), factor=0.001, unit="V"),
         Value("average_voltage", _after(50), factor=0.001, unit="V"),
-        Value("charge_switch", _FLAGS_AT, "bit0"),
-        Value("discharge_switch", _FLAGS_AT, "bit1"),
-        Value("balancing", _FLAGS_AT, "bit2"),
-        *sensors((_SENSORS_AT + 2 * n for n in range(MAX_SENSORS)), 1.0),
-        *cells(MAX_CELLS, _CELLS_AT),
+        Value("charge_switch", _FLAGS_AT, "bit0", place=f"`charge_state` is {ON}"),
+        Value("discharge_switch", _FLAGS_AT, "bit1", place=f"`discharge_state` is {ON}"),
+        Value("balancing", _FLAGS_AT, "bit2", place=f"`balancer_state` is {BALANCING}"),
+        *sensors(
+            (_SENSORS_AT + 2 * n for n in range(MAX_SENSORS)), 1.0, place=lambda n: f"{2 * n} after the cells"
+        ),
+        *cells(MAX_CELLS, _CELLS_AT, lambda n: f"byte {_HEAD_BYTES + 2 * n}"),
     ),
     "little",
     _place,

@@ -161,15 +161,34 @@ def _other_address(address: bytes, new: Replacements) -> bytes:
     return other
 
 
-def _values(names: Sequence[str], factor: float = 1.0, unit: str = "") -> tuple[Signal, ...]:
+def _values(id: int, names: Sequence[str], factor: float = 1.0, unit: str = "") -> tuple[Signal, ...]:
+    """The values of the message with that id."""
     return tuple(
-        Signal(name, 32 * n + 7, 32, signed=True, factor=factor, invalid=_NOT_THERE, unit=unit)
+        Signal(
+            name,
+            32 * n + 7,
+            32,
+            signed=True,
+            factor=factor,
+            invalid=_NOT_THERE,
+            unit=unit,
+            place=_place(id, n),
+        )
         for n, name in enumerate(names)
     )
 
 
-def _energies(name: str) -> tuple[Signal, ...]:
-    return _values((name, *(f"{name}_tariff{n + 1}" for n in range(_TARIFFS))), 10.0, "Wh")
+def _place(id: int, number: int) -> str:
+    """The identifier of a value, or the block that has it, by its place in a message."""
+    for identifier, (kind, first, _) in _KINDS.items():
+        if kind == id and (first == number or id in (DATE, TIME)):
+            return f"identifier {identifier:08X}"
+    block = next(block for block, first in _BLOCKS.items() if _KINDS[first][0] == id)
+    return f"block {block:08X}"
+
+
+def _energies(id: int, name: str) -> tuple[Signal, ...]:
+    return _values(id, (name, *(f"{name}_tariff{n + 1}" for n in range(_TARIFFS))), 10.0, "Wh")
 
 
 def _asked(identifier: int, every_s: float) -> DeviceRequest:
@@ -198,16 +217,16 @@ DLT645 = SerialProtocol(
         padding=b"\xfe",
     ),
     messages=(
-        Message("DltEnergy", ENERGY, _energies("energy")),
-        Message("DltForward", FORWARD, _energies("forward")),
-        Message("DltReverse", REVERSE, _energies("reverse")),
-        Message("DltVoltage", VOLTAGE, _values(("voltage_a", "voltage_b", "voltage_c"), 0.1, "V")),
-        Message("DltCurrent", CURRENT, _values(("current_a", "current_b", "current_c"), 0.001, "A")),
-        Message("DltPower", POWER, _values(("power", "power_a", "power_b", "power_c"), 0.1, "W")),
-        Message("DltFactor", FACTOR, _values(("factor", "factor_a", "factor_b", "factor_c"), 0.001)),
-        Message("DltFrequency", FREQUENCY, _values(("frequency",), 0.01, "Hz")),
-        Message("DltDate", DATE, _values(("year", "month", "day", "weekday"))),
-        Message("DltTime", TIME, _values(("hour", "minute", "second"))),
+        Message("DltEnergy", ENERGY, _energies(ENERGY, "energy")),
+        Message("DltForward", FORWARD, _energies(FORWARD, "forward")),
+        Message("DltReverse", REVERSE, _energies(REVERSE, "reverse")),
+        Message("DltVoltage", VOLTAGE, _values(VOLTAGE, ("voltage_a", "voltage_b", "voltage_c"), 0.1, "V")),
+        Message("DltCurrent", CURRENT, _values(CURRENT, ("current_a", "current_b", "current_c"), 0.001, "A")),
+        Message("DltPower", POWER, _values(POWER, ("power", "power_a", "power_b", "power_c"), 0.1, "W")),
+        Message("DltFactor", FACTOR, _values(FACTOR, ("factor", "factor_a", "factor_b", "factor_c"), 0.001)),
+        Message("DltFrequency", FREQUENCY, _values(FREQUENCY, ("frequency",), 0.01, "Hz")),
+        Message("DltDate", DATE, _values(DATE, ("year", "month", "day", "weekday"))),
+        Message("DltTime", TIME, _values(TIME, ("hour", "minute", "second"))),
         Message("DltAddress", ADDRESS, ()),
     ),
     mapped=(

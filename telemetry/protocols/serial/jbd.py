@@ -44,14 +44,15 @@ def request(register: int) -> bytes:
     return bytes((0xDD, 0xA5, register, 0)) + check.to_bytes(2, "big") + b"\x77"
 
 
-def _word(name: str, offset: int, *, signed: bool = False, factor: float = 1.0) -> Signal:
-    """Two bytes, high first, at an offset of the payload."""
-    return Signal(name, 8 * offset + 7, 16, signed=signed, factor=factor)
+def _word(name: str, offset: int, *, ahead: int = 0, signed: bool = False, factor: float = 1.0) -> Signal:
+    """Two bytes, high first, at an offset of the payload, of which `ahead` bytes are no data."""
+    return Signal(name, 8 * offset + 7, 16, signed=signed, factor=factor, place=f"data {offset - ahead}")
 
 
 def _temperature(name: str, offset: int) -> Signal:
     """Tenths of a kelvin; at an end of the range nothing is measured. The vendor names no value for that."""
-    return Signal(name, 8 * offset + 7, 16, factor=0.1, offset=-273.1, invalid=(0, 0xFFFF))
+    place = f"data {offset - _AHEAD_BYTES}"
+    return Signal(name, 8 * offset + 7, 16, factor=0.1, offset=-273.1, invalid=(0, 0xFFFF), place=place)
 
 
 def _basic(offset: int) -> int:
@@ -98,23 +99,23 @@ _PROTECTION = (
 )
 
 _BASIC_SIGNALS = (
-    Signal("balance_word", 7, 32),
-    _word("voltage", _basic(0), factor=0.01),
-    _word("current", _basic(2), signed=True, factor=0.01),  # positive into the battery
-    _word("remaining", _basic(4), factor=0.01),  # overflows over 655.35 Ah
-    _word("nominal", _basic(6), factor=0.01),
-    _word("cycles", _basic(8)),
-    Signal("production_year", 8 * _basic(10) + 7, 7, offset=2000.0),
-    Signal("production_month", 8 * _basic(10), 4),
-    Signal("production_day", 8 * _basic(11) + 4, 5),
-    _word("protection", _basic(16)),
-    Signal("software_major", 8 * _basic(18) + 7, 4),
-    Signal("software_minor", 8 * _basic(18) + 3, 4),
-    Signal("soc", 8 * _basic(19) + 7, 8),
-    Signal("charge_switch", 8 * _basic(20), 1),
-    Signal("discharge_switch", 8 * _basic(20) + 1, 1),
-    Signal("cell_count", 8 * _basic(21) + 7, 8),
-    Signal("sensor_count", 8 * _basic(22) + 7, 8),
+    Signal("balance_word", 7, 32, place="data 14, then 12"),
+    _word("voltage", _basic(0), ahead=_AHEAD_BYTES, factor=0.01),
+    _word("current", _basic(2), ahead=_AHEAD_BYTES, signed=True, factor=0.01),  # positive into the battery
+    _word("remaining", _basic(4), ahead=_AHEAD_BYTES, factor=0.01),  # overflows over 655.35 Ah
+    _word("nominal", _basic(6), ahead=_AHEAD_BYTES, factor=0.01),
+    _word("cycles", _basic(8), ahead=_AHEAD_BYTES),
+    Signal("production_year", 8 * _basic(10) + 7, 7, offset=2000.0, place="data 10"),
+    Signal("production_month", 8 * _basic(10), 4, place="data 10"),
+    Signal("production_day", 8 * _basic(11) + 4, 5, place="data 11"),
+    _word("protection", _basic(16), ahead=_AHEAD_BYTES),
+    Signal("software_major", 8 * _basic(18) + 7, 4, place="data 18"),
+    Signal("software_minor", 8 * _basic(18) + 3, 4, place="data 18"),
+    Signal("soc", 8 * _basic(19) + 7, 8, place="data 19"),
+    Signal("charge_switch", 8 * _basic(20), 1, place="data 20"),
+    Signal("discharge_switch", 8 * _basic(20) + 1, 1, place="data 20"),
+    Signal("cell_count", 8 * _basic(21) + 7, 8, place="data 21"),
+    Signal("sensor_count", 8 * _basic(22) + 7, 8, place="data 22"),
     *(_temperature(f"temperature{n + 1}", _basic(_HEAD_BYTES + 2 * n)) for n in range(MAX_SENSORS)),
 )
 

@@ -123,7 +123,7 @@ STATUS_LAYOUT = Layout(
             replace(value, name=f"temperature{n}", confirmed=Confirmed.DISPUTED)
             for n, value in enumerate(sensors(tuple(_SENSOR_PLACES)[2:]), 3)
         ),
-        *cells(MAX_CELLS, FRAME_BYTES),
+        *cells(MAX_CELLS, FRAME_BYTES, lambda n: f"byte {_CELLS_AT + 2 * n}"),
     ),
     "little",
     byte_of_frame(FRAME_BYTES),

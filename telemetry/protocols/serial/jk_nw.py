@@ -180,8 +180,13 @@ _TABLE: dict[int, tuple[Value, ...]] = {
 STATUS_LAYOUT = Layout(
     (
         *(value for values in _TABLE.values() for value in values),
-        *sensors((_PLACES[tag] for tag in _SENSORS), 1.0, confirmed=Confirmed.DISPUTED),
-        *cells(MAX_CELLS, _CELLS_AT),
+        *sensors(
+            (_PLACES[tag] for tag in _SENSORS),
+            1.0,
+            confirmed=Confirmed.DISPUTED,
+            place=lambda n: f"tag {_SENSORS[n]:02X}",
+        ),
+        *cells(MAX_CELLS, _CELLS_AT, lambda n: f"tag {_CELLS:02X}, cell {n + 1}"),
     ),
     "big",
 )

@@ -110,10 +110,13 @@ def byte_of_frame(frame_bytes: int) -> Callable[[int], str]:
     return lambda at: f"byte {at}" if at < frame_bytes else ""
 
 
-def cells(count: int, at: int, factor: float = 0.001) -> tuple[Value, ...]:
-    """The values cell1, cell2, … of two bytes each, in volts, at the end of a body."""
+def cells(count: int, at: int, place: Callable[[int], str], factor: float = 0.001) -> tuple[Value, ...]:
+    """The values cell1, cell2, … of two bytes each, in volts, at the end of a body.
+
+    place: of a cell, counted from 0, in the device's document.
+    """
     return tuple(
-        Value(f"cell{n + 1}", at + 2 * n, "u16", factor, unit="V", invalid=(ABSENT_CELL,))
+        Value(f"cell{n + 1}", at + 2 * n, "u16", factor, unit="V", invalid=(ABSENT_CELL,), place=place(n))
         for n in range(count)
     )
 
@@ -124,8 +127,12 @@ def sensors(
     offset: float = 0.0,
     type_: str = "s16",
     confirmed: Confirmed = Confirmed.AGREED,
+    place: Callable[[int], str] = lambda _: "",
 ) -> tuple[Value, ...]:
-    """The values temperature1, temperature2, … of two bytes at these places of a body."""
+    """The values temperature1, temperature2, … of two bytes at these places of a body.
+
+    place: of a sensor, counted from 0, in the device's document; empty: that of its byte of the body.
+    """
     return tuple(
         Value(
             f"temperature{n + 1}",
@@ -136,6 +143,7 @@ def sensors(
             "degC",
             invalid=(ABSENT_SENSOR if type_.startswith("s") else ABSENT_CELL,),
             confirmed=confirmed,
+            place=place(n),
         )
         for n, at in enumerate(places)
     )

@@ -46,17 +46,29 @@ _NARROW_ITEMS = 2  # more user items than these: the charges follow once more, w
 _STATE_BYTES = 16  # of a body, before the sensors
 _CELLS_AT = _STATE_BYTES + 2 * MAX_SENSORS
 
+
+def _in_info(at: int) -> str:
+    """Where a byte of a body is that has no module."""
+    return f"INFO {at + 1}"
+
+
 ANALOG_LAYOUT = Layout(
     (
-        Value("current", 0, "s16", 0.1, unit="A"),
-        Value("voltage", 2, factor=0.001, unit="V"),
-        Value("remaining", 4, "u32", 0.001, unit="Ah"),
-        Value("capacity", 8, "u32", 0.001, unit="Ah"),
-        Value("cycles", 12),
-        Value("user_items", 14, "u8"),
-        Value("cell_count", 15, "u8"),
-        *sensors((_STATE_BYTES + 2 * n for n in range(MAX_SENSORS)), 0.1, _KELVIN_TENTHS, "u16"),
-        *cells(MAX_CELLS, _CELLS_AT),
+        Value("current", 0, "s16", 0.1, unit="A", place="0 after the sensors"),
+        Value("voltage", 2, factor=0.001, unit="V", place="2 after the sensors"),
+        Value("remaining", 4, "u32", 0.001, unit="Ah", place="4, or 11, after the sensors"),
+        Value("capacity", 8, "u32", 0.001, unit="Ah", place="7, or 14, after the sensors"),
+        Value("cycles", 12, place="9 after the sensors"),
+        Value("user_items", 14, "u8", place="6 after the sensors"),
+        Value("cell_count", 15, "u8", place="0 of the module"),
+        *sensors(
+            (_STATE_BYTES + 2 * n for n in range(MAX_SENSORS)),
+            0.1,
+            _KELVIN_TENTHS,
+            "u16",
+            place=lambda n: f"sensor {n + 1}",
+        ),
+        *cells(MAX_CELLS, _CELLS_AT, lambda n: f"{1 + 2 * n} of the module"),
     ),
     "big",
 )
@@ -72,12 +84,13 @@ ALARMS_LAYOUT = Layout(
         Value("status3", 5, "u8", confirmed=Confirmed.SINGLE),
         Value("cell_errors_low", 6, "u8", confirmed=Confirmed.SINGLE),
         Value("cell_errors_high", 7, "u8", confirmed=Confirmed.SINGLE),
-        Value("cells_below", 8, "u32"),  # bits, cell 1 is bit 0
-        Value("cells_above", 12, "u32"),
-        Value("sensors_below", 16, "u32"),
-        Value("sensors_above", 20, "u32"),
+        Value("cells_below", 8, "u32", place="code 1 of a cell"),  # bits, cell 1 is bit 0
+        Value("cells_above", 12, "u32", place="code 2 of a cell"),
+        Value("sensors_below", 16, "u32", place="code 1 of a sensor"),
+        Value("sensors_above", 20, "u32", place="code 2 of a sensor"),
     ),
     "big",
+    lambda at: f"{at} after the codes",
 )
 LIMITS_LAYOUT = Layout(
     (
@@ -95,6 +108,7 @@ LIMITS_LAYOUT = Layout(
         Value("discharge_current_limit", 22, "s16", 0.01, unit="A", confirmed=Confirmed.DISPUTED),
     ),
     "big",
+    _in_info,
 )
 MANAGEMENT_LAYOUT = Layout(
     (
@@ -109,6 +123,7 @@ MANAGEMENT_LAYOUT = Layout(
         Value("full_charge_wanted", 8, "bit3"),
     ),
     "big",
+    _in_info,
 )
 _LIMITS_INFO = 1 + LIMITS_LAYOUT.body_bytes
 _MANAGEMENT_INFO = 1 + 9

@@ -73,11 +73,18 @@ ANALOG_LAYOUT = Layout(
                 offset=_KELVIN_TENTHS,
                 unit="degC",
                 invalid=(_NO_SENSOR, ABSENT_CELL),
+                place=("last sensor but one", "last sensor")[n],
             )
             for n, name in enumerate(_OTHER_SENSORS)
         ),
-        *sensors((_SENSORS_AT + 2 * n for n in range(MAX_SENSORS)), 0.1, _KELVIN_TENTHS, "u16"),
-        *cells(MAX_CELLS, _CELLS_AT),
+        *sensors(
+            (_SENSORS_AT + 2 * n for n in range(MAX_SENSORS)),
+            0.1,
+            _KELVIN_TENTHS,
+            "u16",
+            place=lambda n: f"sensor {n + 1}",
+        ),
+        *cells(MAX_CELLS, _CELLS_AT, lambda n: f"INFO {3 + 2 * n}"),
     ),
     "big",
     _place,
@@ -95,7 +102,7 @@ ALARMS_LAYOUT = Layout(
         Value("charge_switch", 8, "bit1"),
         Value("current_limiter", 8, "bit2"),
         Value("heater", 8, "bit3"),
-        Value("balance_bits", 22, "u16"),  # cell 1 is bit 0
+        Value("balance_bits", 22, "u16", place="10 and 11 after the codes"),  # cell 1 is bit 0
         Value("system_state", 11, "u8"),  # bits: 0 discharge, 1 charge, 2 float, 4 standby, 5 off
         Value("open_wires_low", 12, "u8"),
         Value("open_wires_high", 13, "u8"),
@@ -103,6 +110,7 @@ ALARMS_LAYOUT = Layout(
         Value("event8", 15, "u8", confirmed=Confirmed.SINGLE),
     ),
     "big",
+    lambda at: f"{at if at < _EVENTS_AT else at + 1} after the codes",
 )
 _BALANCE_AT = _EVENTS_AT + 7
 

@@ -10,6 +10,7 @@ from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.stages.prepare import compose
 from tests.support.configuration import GATEWAY
 from tools.pages.protocols import PAGES, ROOT, rewritten
+from tools.pages.serial_protocols import fields_of
 
 REWRITE = "python -m tools.pages.protocols docs/protocols/*.md"
 TOP = f'cache_directory = "plans"\n{GATEWAY}'
@@ -22,6 +23,12 @@ _TRAPS = re.compile(r"^## Traps\n(.*?)(?=^## )", re.MULTILINE | re.DOTALL)
 def test_the_field_tables_of_a_page_are_those_of_the_code(page: Path) -> None:
     text = page.read_text("utf-8")
     assert rewritten(text) == text, f"run {REWRITE}"
+
+
+@pytest.mark.parametrize("name", sorted(PROTOCOLS.keys() - {"vedirect"}))  # whose signals are its labels
+def test_every_signal_of_a_serial_protocol_says_where_it_is(name: str) -> None:
+    rows = [line.split(" | ") for line in fields_of(PROTOCOLS[name]).splitlines() if line.startswith("| `")]
+    assert [row[0] for row in rows if len(row) == 5 and not row[1].strip()] == []
 
 
 def test_every_protocol_has_its_fields_on_a_page() -> None:
