@@ -44,9 +44,7 @@ class Ledger:
 
     def snapshot(self) -> dict[str, int]:
         """Return all counters, of earlier runs and of this one."""
-        total = dict(self._base)
-        for counters in self._stages:
-            _add_to(total, counters())
+        total = add(self._base, *(counters() for counters in self._stages))
         for name, count in self._suppressed.items():
             total[name] = total.get(name, 0) - count
         return total

@@ -12,8 +12,6 @@ Relies on one thread that appends, and on the spool doing its own locking. Befor
 import threading
 from collections.abc import Callable, Mapping
 
-from telemetry_core.text.lines import LineBuffer
-
 from telemetry.clock import Clock
 from telemetry.ledger import Counters
 from telemetry.spool.batch import EncodedBatch
@@ -37,30 +35,11 @@ class Committer:
         self._began_s: float | None = None
         self._ends = False
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
+        self.keep = spool.keep  # for the thread that appends, like `append`; many times a second
 
     def start(self) -> None:
         """Begin. Raises UnavailableError when the system gives no thread."""
         start(self._thread)
-
-    def keep(
-        self,
-        lines: LineBuffer,
-        *,
-        accounts: Counters,
-        positions: Mapping[str, int],
-        boot_id: str,
-        state: Mapping[str, bytes] = NO_STATE,
-        replacing: LineBuffer | None = None,
-    ) -> bool:
-        """Keep the batch that is appended next from a death of this process; return False to try again."""
-        return self._spool.keep(
-            lines,
-            accounts=accounts,
-            positions=positions,
-            boot_id=boot_id,
-            state=state,
-            replacing=replacing,
-        )
 
     def append(
         self,

@@ -28,7 +28,7 @@ from telemetry.stages.sessions import Sessions
 LOG = logging.getLogger("telemetry.service")
 
 BY_POWER = ""  # in place of a source: plugs that are followed by power, whichever source measures it
-MOST_WATCHED_NS = 500_000_000  # between two looks; they are 0.12 s apart unless something stands still
+MOST_WATCHED_NS = 500_000_000  # between two looks; they are 0.15 s apart unless something stands still
 _SINCE_1970 = b"\0"
 _SINCE_BOOT = b"\1"
 _BOOT = struct.Struct("<16sq")  # its id; what turns stamps into times since it

@@ -50,7 +50,7 @@ from telemetry.web.site import Views
 
 LOG = logging.getLogger("telemetry.service")
 
-POLL_S = 0.12  # longer than frames gather: a busy bus costs one wake-up and not two
+POLL_S = 0.15  # longer than frames gather: a busy bus costs one wake-up and not two
 SOURCES_STOP_S = 1.5
 SINK_STOP_S = 1.5
 STATUS_EVERY_S = 0.5

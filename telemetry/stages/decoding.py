@@ -16,9 +16,8 @@ class Decoding:
     """One thread's decoder."""
 
     def __init__(self, plan: Plan) -> None:
-        self._decoder = Decoder(plan)
+        self._decoder = Decoder(plan, made_prefix="points/made/")
         self._names: dict[int, Names] = {}  # of the fates of a channel's frames
-        self._made = Names("points/made/")
         self.decode = self._decoder.decode
 
     def bind(self, channel: BoundChannel) -> None:
@@ -37,7 +36,7 @@ class Decoding:
 
     def counted(self) -> dict[str, int]:
         """What became of the frames so far, and the points, as the accounts call them."""
-        counters = {self._made[name]: count for name, count in self._decoder.made().items()}
+        counters = self._decoder.made()
         for number, names in self._names.items():
             names.count(counters, self._decoder.counts(number))
         return counters

@@ -153,5 +153,5 @@ class Stages:
 
         What may become of the frames of each source is there from the start, as 0.
         """
-        parts = (self.gathering.counted(), self.decoding.counted(), self.writing.counted())
-        return add(self._counted_from_0, *parts)
+        decoded = self._counted_from_0 | self.decoding.counted()  # the largest part, in one go: the rest is 0
+        return add(decoded, self.gathering.counted(), self.writing.counted())

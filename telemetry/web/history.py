@@ -14,6 +14,7 @@ from typing import Any
 from telemetry.live.state import STALE_S, Entity, LiveSnapshot
 
 EVERY_S = 1.0
+LEAST_S = 0.75 * EVERY_S  # between two samples
 LENGTH = 600  # samples
 MAX_PACKS = 16
 FIELDS = ("voltage_v", "current_a", "soc_pct", "temp_max_c")
@@ -30,7 +31,7 @@ class History:
 
     def observe(self, snapshot: LiveSnapshot) -> None:
         """Take a sample, unless one was taken just before."""
-        if self._times_s and snapshot.taken_s - self._times_s[-1] < 0.75 * EVERY_S:
+        if self._times_s and snapshot.taken_s - self._times_s[-1] < LEAST_S:
             return
         samples = dict(_samples(snapshot))
         for key in samples.keys() - self._packs.keys():

@@ -29,6 +29,7 @@ from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.threads import start
 from telemetry.web.connection import Answer, Connection, Stream
+from telemetry.web.history import LEAST_S
 from telemetry.web.pace import StepBudget
 from telemetry.web.request import Request
 from telemetry.web.response import words
@@ -75,6 +76,7 @@ class WebServer:
         self._clients: dict[int, _Client] = {}  # by descriptor, in the order in which they came
         self._wake = -1
         self._was_published = False
+        self._remember_at_s = float("-inf")  # when the curves need their next sample
         self._most_open = 0  # descriptors of this process, with those of clients
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
@@ -116,8 +118,10 @@ class WebServer:
             self._wake = -1
 
     def published(self) -> None:
-        """There is something new to show."""
-        if self._wake >= 0:
+        """There is something new to show. With nobody to show it to, only what the curves need."""
+        now_s = self._clock.monotonic_s()
+        if self._wake >= 0 and (self._clients or now_s >= self._remember_at_s):
+            self._remember_at_s = now_s + LEAST_S
             self._was_published = True
             os.eventfd_write(self._wake, 1)
 

@@ -6,13 +6,14 @@ class Decoder:
     """Decodes frames of any number of channels by one Plan. It keeps only counts.
 
     With `portable` it uses no instructions that only some processors have. The rows are the same.
+    `made_prefix` goes before each name in `made`.
     """
 
     @property
     def plan(self) -> Plan: ...
     @property
     def is_portable(self) -> bool: ...
-    def __init__(self, plan: Plan, *, portable: bool = False) -> None: ...
+    def __init__(self, plan: Plan, *, portable: bool = False, made_prefix: str = "") -> None: ...
     def bind(self, channel: int, bus: int, tags: int, sender_tags: int | None = None) -> None:
         """Set a channel's bus, by its index in the plan (-1: no database), and its tag set, by index.
 

@@ -72,12 +72,13 @@ cdef class Decoder:
     """Decodes frames of any number of channels by one Plan. It keeps only counts.
 
     With `portable` it uses no instructions that only some processors have. The rows are the same.
+    `made_prefix` goes before each name in `made`.
     """
 
-    def __cinit__(self, Plan plan not None, *, bint portable=False):
+    def __cinit__(self, Plan plan not None, *, bint portable=False, str made_prefix=""):
         cdef UnpackRows* vector = NULL if portable else vector_unpack_rows()
         self.plan = plan
-        self.names = [None if spec.hidden else spec.measurement for spec in plan.spec.records]
+        self.names = [None if spec.hidden else made_prefix + spec.measurement for spec in plan.spec.records]
         self.is_portable = vector == NULL
         self.unpack = unpack_rows if vector == NULL else vector
         self.bindings = <Binding*>calloc(CHANNELS, sizeof(Binding))

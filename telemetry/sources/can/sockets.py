@@ -22,7 +22,7 @@ from telemetry.sources.can.netlink import interface_bit_rate
 
 RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024  # holds 37,000 frames: 1.8 s of the fastest 1 Mbit/s bus
 SMALL_BUFFER_BYTES = 1024 * 1024
-GATHER_MS = 100  # 2,000 frames of the fastest 1 Mbit/s bus; docs/architecture.md says why
+GATHER_MS = 125  # 2,500 frames of the fastest 1 Mbit/s bus; docs/architecture.md says why
 GATHER_WITH_SMALL_BUFFER_MS = 2  # the kernel's default buffer holds 238 frames, 11 ms of a full bus
 
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; the socket module lacks it

@@ -19,6 +19,8 @@ def test_the_unit_and_the_dashboards_are_written_and_named(
     for name in ("packaging/systemd/nev-telemetry.service", "dashboards/influxql/battery.json"):
         assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes()
     assert not list(tmp_path.rglob("*.py"))
+    assert all((ROOT / "packaging" / name).is_dir() for name in ("debian", "compose"))  # for who builds
+    assert not any((tmp_path / "packaging" / name).exists() for name in ("debian", "compose"))
 
 
 def test_a_checkout_need_not_be_installed(

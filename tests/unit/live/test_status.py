@@ -35,9 +35,10 @@ def test_the_socket_is_for_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / SOCKET_NAME).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_socket_left_by_a_killed_service_is_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [SOCKET_NAME, f"{SOCKET_NAME}.new"])
+def test_a_socket_left_by_a_killed_service_is_replaced(tmp_path: Path, name: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
-        left.bind(str(tmp_path / SOCKET_NAME))
+        left.bind(str(tmp_path / name))
     server = StatusServer(tmp_path, lambda _request: {"vehicle": "again"})
     server.start()
     assert query_status(tmp_path) == {"vehicle": "again"}

@@ -13,14 +13,20 @@ from telemetry.stages.prepare import prepare
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer, answer
 
+SERVER = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
+
 
 def findings(
     tmp_path: Path, sources: str, url: str = "http://127.0.0.1:1", rest: str = "", *, create: bool = False
 ) -> list[Finding]:
-    file = tmp_path / "gateway.toml"
     influx = f'[influx]\nurl = "{url}"\ndatabase = "d"\n' + "create = true\n" * create
-    file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "spool"\n{sources}\n{rest}')
-    return list(check(load_config(file, {})))
+    return list(check(load_config(config_with(tmp_path, f"{sources}\n{rest}", influx), {})))
+
+
+def config_with(tmp_path: Path, sources: str, influx: str = SERVER) -> Path:
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "spool"\n{sources}')
+    return file
 
 
 def texts(found: list[Finding], level: Grade) -> str:
@@ -52,6 +58,21 @@ def test_a_rate_counts_the_row_of_the_last_interval(tmp_path: Path) -> None:
     source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
     facts = texts(findings(tmp_path, source, rest="[reduce]\nevery_s = 0.01\n"), Grade.FACT)
     assert "source log: 138 points/s" in facts  # at 0, 10, 20 and 29 ms: four in 29 ms
+
+
+def test_more_than_influxdb_3_takes_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    specs = prepare(load_config(config_with(tmp_path, source), {})).composition.loaded.spec.records
+    largest = max(specs, key=lambda spec: len(spec.fields))
+    measurements, fields = len({spec.measurement for spec in specs}), len(largest.fields)
+    for short in (0, 1):
+        monkeypatch.setattr("telemetry.service.check.MAX_MEASUREMENTS", measurements - short)
+        monkeypatch.setattr("telemetry.service.check.MAX_FIELDS", fields - short)
+        warnings = texts(findings(tmp_path, source), Grade.WARNING)
+        limits = f"{measurements} measurements; InfluxDB 3 takes {measurements - 1}"
+        assert (limits in warnings) == bool(short)
+        counted = f"measurement {largest.measurement}: {fields} fields; InfluxDB 3 takes {fields - 1}"
+        assert (counted in warnings) == bool(short)
 
 
 @pytest.mark.parametrize("create", [True, False])
