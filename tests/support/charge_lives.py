@@ -103,8 +103,6 @@ class Lives:
         self.database = Database()
         self.wait_for_clock = wait_for_clock
         self.configure(bays)
-        self.kept_ns: dict[str, int] = {}  # by bay: of the newest frame that survives a kill
-        self.delivered_ns: dict[str, int] = {}  # by bay: of the newest frame
 
     def start(self) -> Recovery:
         """Another life."""

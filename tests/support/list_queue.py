@@ -33,7 +33,6 @@ class ListQueue:
     shifts_ns: dict[int, int] = field(default_factory=dict)  # of batches that were restamped
     made_points: int = 0
     acknowledged_points: int = 0
-    wakes: int = 0
     _last: int = 0
 
     def put(self, batch: EncodedBatch) -> int:
@@ -93,7 +92,7 @@ class ListQueue:
         return False
 
     def wake(self) -> None:
-        self.wakes += 1
+        """Nobody waits."""
 
     def dead_points(self, sequence: int | None = None) -> int:
         """Of one batch, or of all."""

@@ -15,6 +15,11 @@ from telemetry.databases.formats.dbc_mend import Mended, has_absurd_sizes, mend,
 from telemetry.databases.formats.encodings import text_of
 
 FILES = sorted((Path(str(files("opendbc"))) / "dbc").rglob("*.dbc"))
+BY_FILE = pytest.mark.parametrize(  # every fourth in `make test`
+    "file",
+    [pytest.param(file, marks=pytest.mark.long if number % 4 else ()) for number, file in enumerate(FILES)],
+    ids=[file.stem for file in FILES],
+)
 RECORDINGS = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")  # a folder with kona/pcan.log and kona/pcan.dbc
 
 
@@ -22,7 +27,7 @@ def test_there_are_databases_to_try() -> None:
     assert len(FILES) > 100
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@BY_FILE
 def test_a_published_database_loads_with_every_message_whose_id_can_be(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

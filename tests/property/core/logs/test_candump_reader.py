@@ -2,37 +2,17 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.frames.batch import FrameTuple
 from telemetry_core.logs.candump import CandumpReader
+
+from tests.support import logs
 
 GOOD_BEFORE = b"(1.000000) can0 001#0102\n"
 GOOD_AFTER = b"\n(2.000000) can0 002#0304\n"
 
 
-class Pieces:
-    """A stream that gives what it has in pieces of the sizes asked for."""
-
-    def __init__(self, content: bytes, sizes: list[int]) -> None:
-        self._content = content
-        self._sizes = sizes
-        self._at = 0
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        size = self._sizes.pop() if self._sizes else len(buffer)
-        piece = self._content[self._at : self._at + min(size, len(buffer))]
-        buffer[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
-
-
 def read_all(content: bytes, sizes: list[int], batch_frames: int) -> tuple[list[FrameTuple], int, str]:
-    names: dict[str, int] = {}
-    reader = CandumpReader(Pieces(content, list(sizes)), lambda name: names.setdefault(name, len(names)))
-    batch = FrameBatch(batch_frames)
-    frames: list[FrameTuple] = []
-    while reader.read(batch):
-        frames += batch
-        batch.clear()
+    frames, reader, _ = logs.read_all(CandumpReader, content, sizes, batch_frames)
     return frames, reader.damaged, reader.first_damage
 
 
