@@ -96,8 +96,17 @@ def build(
     """
     assignments = list(assignments)
     records = {record.measurement: record for record in _records(assignments)}
+    indexes = {name: _indexes(record) for name, record in records.items()}
     references = [_references(assignments, bus) for bus in range(len(spec.buses))]
-    pairs = [(one, _slot(one, spec, records[one.measurement], references[one.bus])) for one in assignments]
+    pairs = [
+        (
+            one,
+            _slot(
+                one, spec, records[one.measurement], indexes[one.measurement][one.field], references[one.bus]
+            ),
+        )
+        for one in assignments
+    ]
     filled: _Filled = {}
     for assignment, slot in pairs:
         fields = filled.setdefault(_Key(assignment.bus, assignment.tag, assignment.measurement), {})
@@ -182,11 +191,14 @@ def _references(assignments: Iterable[Assignment], bus: int) -> list[tuple[int, 
 
 
 def _slot(
-    assignment: Assignment, spec: PlanSpec, record: RecordSpec, references: Sequence[tuple[int, int]]
+    assignment: Assignment,
+    spec: PlanSpec,
+    record: RecordSpec,
+    target: int,
+    references: Sequence[tuple[int, int]],
 ) -> SlotMap:
     field = spec.records[assignment.message.record].fields[assignment.signal]
     signal = assignment.message.signals[assignment.signal]
-    target = _indexes(record)[assignment.field]
     numbers = {word: number for number, word in record.fields[target].texts}
     return SlotMap(
         source=assignment.signal,

@@ -130,19 +130,19 @@ class Lives:
         return recovery
 
     def _make_stages(self) -> Stages:
-        composition = compose(self.config)
         channels = ChannelTable()
         sources = assemble_sources(self.config.sources, channels, self.clock, {})
-        stages = composition.make_stages()
+        stages = self.composition.make_stages()
         for channel in channels.since(0):
             source = next(each for each in sources if each.name == channel.source)
-            stages.bind(channel.number, composition.binding(source, channel.name))
+            stages.bind(channel.number, self.composition.binding(source, channel.name))
         return stages
 
     def configure(self, bays: Sequence[str], top: str = "") -> None:
         """Write another configuration."""
         self.bays = bays
         self.config = load_config(config_of(self.folder, bays, top))
+        self.composition = compose(self.config)
 
     def reload(self) -> None:
         """SIGHUP."""
