@@ -98,15 +98,10 @@ def build(
     records = {record.measurement: record for record in _records(assignments)}
     indexes = {name: _indexes(record) for name, record in records.items()}
     references = [_references(assignments, bus) for bus in range(len(spec.buses))]
-    pairs = [
-        (
-            one,
-            _slot(
-                one, spec, records[one.measurement], indexes[one.measurement][one.field], references[one.bus]
-            ),
-        )
-        for one in assignments
-    ]
+    pairs = []
+    for one in assignments:
+        target = indexes[one.measurement][one.field]
+        pairs.append((one, _slot(one, spec, records[one.measurement], target, references[one.bus])))
     filled: _Filled = {}
     for assignment, slot in pairs:
         fields = filled.setdefault(_Key(assignment.bus, assignment.tag, assignment.measurement), {})
