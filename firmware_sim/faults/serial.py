@@ -99,36 +99,36 @@ class LineFaults:
 
     def __init__(self, name: str, devices: Iterable[str], faults: Iterable[Fault], seed: int) -> None:
         """name: of the line; devices: `KIND[:ADDRESS]` of each."""
-        self._name = name
         names = {name, *devices, *(device.partition(":")[0] for device in devices)}
-        self._faults = [fault for fault in faults if _concerns(fault, names)]
+        concerned = [fault for fault in faults if _concerns(fault, names)]
+        self._unplugs = [fault for fault in concerned if isinstance(fault, Unplug)]
+        self._garbage = [fault for fault in concerned if isinstance(fault, Garbage)]
+        self._losses = [fault for fault in concerned if isinstance(fault, LostBytes) and fault.on == name]
+        self._swaps = [fault for fault in concerned if isinstance(fault, SwappedPorts) and fault.on == name]
         self._draw = random.Random(f"{seed}/{name}")
         self._noise_ns = 0  # noise has been made until then
 
     def unplugged(self, now_ns: int) -> bool:
         """Whether the port is away."""
-        return any(isinstance(fault, Unplug) and fault.window.active(now_ns) for fault in self._faults)
+        return any(fault.window.active(now_ns) for fault in self._unplugs)
 
     def lose(self, data: bytes, now_ns: int) -> bytes:
         """What is left of bytes on the line, whoever sends them."""
-        for fault in self._faults:
-            if isinstance(fault, LostBytes) and fault.on == self._name and fault.window.active(now_ns):
+        for fault in self._losses:
+            if fault.window.active(now_ns):
                 data = bytes(byte for byte in data if self._draw.random() >= fault.share)
         return data
 
     def swapped_with(self, now_ns: int) -> str:
         """Return the line whose port this one has now; empty: its own."""
-        for fault in self._faults:
-            if isinstance(fault, SwappedPorts) and fault.on == self._name and fault.window.active(now_ns):
-                return fault.other
-        return ""
+        return next((fault.other for fault in self._swaps if fault.window.active(now_ns)), "")
 
     def noise(self, now_ns: int) -> Iterator[bytes]:
         """Bytes that nobody meant to send, since the last call."""
         passed_s = (now_ns - self._noise_ns) / _NS_PER_S
         self._noise_ns = max(now_ns, self._noise_ns)
-        for fault in self._faults:
-            if isinstance(fault, Garbage) and fault.window.active(now_ns) and passed_s > 0.0:
+        for fault in self._garbage:
+            if fault.window.active(now_ns) and passed_s > 0.0:
                 count = fault.per_s * passed_s
                 whole = int(count) + (self._draw.random() < count % 1.0)
                 for _ in range(whole):

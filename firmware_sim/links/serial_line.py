@@ -135,6 +135,7 @@ class SerialLines:
         self._now_ns = now_ns
         self._line_ns = line_ns
         self._ports = {line.name: line.port for line in lines}
+        self._swaps: list[tuple[str, str]] = []
 
     def open(self) -> None:
         """Make the ports. Raises UnavailableError, and then removes those it has made."""
@@ -154,11 +155,14 @@ class SerialLines:
 
     def _swap(self, now_ns: int) -> None:
         """Let each port lead to the devices that it leads to at this time."""
+        swaps = [(line.name, other) for line in self._lines if (other := line.faults.swapped_with(now_ns))]
+        if swaps == self._swaps:
+            return
+        self._swaps = swaps
         ports = dict(self._ports)
-        for line in self._lines:
-            other = line.faults.swapped_with(now_ns)
+        for one, other in swaps:
             if other in ports:
-                ports[line.name], ports[other] = ports[other], ports[line.name]
+                ports[one], ports[other] = ports[other], ports[one]
         moved = [line for line in self._lines if line.port is not ports[line.name]]
         for line in moved:
             line.pull_out()
@@ -167,9 +171,8 @@ class SerialLines:
 
     def wait(self, seconds: float) -> None:
         """Sleep at most this long. Wake up, and serve, when a byte comes or is due."""
-        line_ns = self._line_ns()
-        waits = [wait_s for line in self._lines if (wait_s := line.wait_s(line_ns)) is not None]
-        seconds = min([seconds, *waits])
+        if (due_s := self.due_s()) is not None:
+            seconds = min(seconds, due_s)
         ports = [descriptor for line in self._lines if (descriptor := line.port.fileno()) is not None]
         if not ports or seconds < _LEAST_WAIT_S:
             time.sleep(seconds)
@@ -179,6 +182,13 @@ class SerialLines:
                 poll.register(descriptor, select.POLLIN)
             poll.poll(math.ceil(1000.0 * seconds))
         self.attend()
+
+    def due_s(self) -> float | None:
+        """How long until a byte arrives anywhere; None: none is on its way."""
+        line_ns = self._line_ns()
+        return min(
+            (wait_s for line in self._lines if (wait_s := line.wait_s(line_ns)) is not None), default=None
+        )
 
     def drain(self) -> None:
         """Before the ports are taken away: let those who have them open read what was said, for a while."""

@@ -161,12 +161,14 @@ class SharedLine:
         self._heard_ns = request.end_ns
         after_ns = request.end_ns + round(self._electrics.answers_after_s * _NS_PER_S)
         for device in self.devices:
-            self._speak(device, device.end.feed(heard), after_ns, now_ns, self.requests)
+            if answers := device.end.feed(heard):
+                self._speak(device, answers, after_ns, now_ns, self.requests)
 
     def talk(self, line_ns: int, now_ns: int) -> None:
         """Let devices say what is due by themselves."""
         for device in self.devices:
-            self._speak(device, device.end.due(now_ns), line_ns, now_ns, 0)
+            if said := device.end.due(now_ns):
+                self._speak(device, said, line_ns, now_ns, 0)
 
     def disturb(self, noise: bytes, line_ns: int) -> None:
         """Put bytes on the line that nobody meant to send."""
@@ -174,6 +176,8 @@ class SharedLine:
 
     def arrived(self, line_ns: int) -> Iterator[Piece]:
         """What has come to the master by then, in order, and did not before."""
+        if not self._sendings:
+            return
         for sending in self._sendings:
             had = sending.arrived
             data = sending.until(line_ns)
@@ -203,7 +207,7 @@ class SharedLine:
         self, device: Attached, messages: Sequence[bytes], after_ns: int, now_ns: int, request: int
     ) -> None:
         """Put messages on the line one after the other, as faults leave them."""
-        late_ns = device.faults.late_ns(now_ns) if messages and request else 0
+        late_ns = device.faults.late_ns(now_ns) if request else 0
         start_ns = after_ns + late_ns
         for message in messages:
             said = Said(device.name, message, request, start_ns)

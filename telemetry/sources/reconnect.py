@@ -19,6 +19,7 @@ from telemetry.sources.stop import StopSignal
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
+_LOOK_EVERY_S = 1.0
 OCCURRENCE_INTERVAL_S = 60.0
 
 logger = logging.getLogger(__name__)
@@ -98,10 +99,12 @@ def keep_connected(
     output: Inbox,
     stop: StopSignal,
     clock: Clock,
+    while_lost: Callable[[], None] = lambda: None,
 ) -> None:
     """Run `session`, which opens a device and uses it until stopped, again and again until stopped.
 
     What it raises is the reason why the device is lost; a fault of our own is treated alike, and logged.
+    while_lost: is called each second between two attempts.
     """
     while not stop.is_set():
         try:
@@ -114,7 +117,10 @@ def keep_connected(
         else:
             continue
         put_all(outages.lost(reason), output)
-        clock.wait(stop.event, outages.next_delay_s())
+        left_s = outages.next_delay_s()
+        while left_s > 0.0 and not clock.wait(stop.event, min(left_s, _LOOK_EVERY_S)):
+            left_s -= _LOOK_EVERY_S
+            while_lost()
 
 
 def reason_of(error: BaseException) -> str:

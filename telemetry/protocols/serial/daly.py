@@ -32,6 +32,7 @@ _TEMPERATURE_ZERO_C = -40.0
 
 # Bytes of what one part of a reply carries after its number, and of one value.
 _PARTS: Mapping[int, tuple[int, int]] = {CELLS: (6, 2), TEMPERATURES: (7, 1), CODE: (7, 1)}
+_CODE_PARTS = 5  # of fewer the rest was lost, and half a code would be that of another device
 _MOST_BYTES = {CELLS: 2 * MAX_CELLS, TEMPERATURES: MAX_SENSORS, CODE: 35}
 _COUNT_AT = {CELLS: 0, TEMPERATURES: 1}  # in STATUS
 
@@ -60,6 +61,7 @@ class _Reader(Reader):
         super().__init__()
         self._counts: dict[tuple[int, int], int] = {}  # values by address and id, as STATUS reports them
         self._open: dict[tuple[int, int], _Parts] = {}
+        self._code_parts: dict[int, Mapping[int, bytes]] = {}  # by address, of a code that is not whole yet
 
     def before(self, message: bytes) -> Sequence[Heard]:
         if message[1] >= _MASTERS_FROM:
@@ -86,6 +88,7 @@ class _Reader(Reader):
         super().forget()
         self._counts.clear()
         self._open.clear()
+        self._code_parts.clear()
 
     def _is_new_round(self, message: bytes) -> bool:
         """Whether a part cannot belong to those before it."""
@@ -94,13 +97,16 @@ class _Reader(Reader):
     def _part(self, key: tuple[int, int], data: bytes) -> Sequence[Heard] | Skipped:
         found = self._open.setdefault(key, _Parts())
         found.parts[data[0]] = data[1:]
-        if not found.is_done and key in self._counts and len(found.parts) >= self._needed(key):
+        is_counted = key[1] == CODE or key in self._counts
+        if not found.is_done and is_counted and len(found.parts) >= self._needed(key):
             found.is_done = True
             return self._whole(key, found.parts) or Skipped.HELD
         return Skipped.HELD
 
     def _needed(self, key: tuple[int, int]) -> int:
         """How many parts a whole reply has."""
+        if key[1] == CODE:
+            return _CODE_PARTS
         part_bytes, value_bytes = _PARTS[key[1]]
         return max(1, -(-self._counts[key] * value_bytes // part_bytes))
 
@@ -111,9 +117,11 @@ class _Reader(Reader):
     def _whole(self, key: tuple[int, int], parts: Mapping[int, bytes]) -> Sequence[Heard]:
         """The values of these parts, unless one is missing."""
         address, id = key
+        if id == CODE:  # which stays the same: what this reply lacks, one before it may have had
+            parts = self._code_parts[address] = {**self._code_parts.get(address, {}), **parts}
         part_bytes, value_bytes = _PARTS[id]
         first = 0 if 0 in parts else 1
-        needed = self._needed(key) if key in self._counts else len(parts)
+        needed = self._needed(key) if id == CODE or key in self._counts else len(parts)
         if any(number not in parts for number in range(first, first + needed)):
             self.incomplete += 1
             return ()
@@ -124,6 +132,7 @@ class _Reader(Reader):
             values = values[:-value_bytes]
         if id == CODE:
             self.identify("code", values)
+            del self._code_parts[address]
         return (Heard(id, values[: _MOST_BYTES[id]], address),)
 
 

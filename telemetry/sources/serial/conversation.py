@@ -17,7 +17,9 @@ from telemetry.clock import Clock
 
 # What is asked more seldom is asked again so soon when it got no answer, then after twice that …
 RETRY_S = 5.0
+HURRIED_RETRY_S = 1.0
 FAILED_ROUNDS = 10  # requests in a row on which not a byte came: the port is opened again
+_AHEAD = 1e-6  # of its interval: of requests that are due at one time, the rarest comes first
 SILENT_S = 10.0  # of a device that talks by itself: the port is opened again
 
 
@@ -45,6 +47,9 @@ class Listening:
     def opened(self) -> None:
         """The port was opened: begin again."""
         self._heard_s = self._clock.monotonic_s()
+
+    def hurry(self, for_s: float) -> None:
+        """Do nothing: nothing is asked."""
 
     def is_late(self) -> bool:
         """Never: nothing is asked."""
@@ -87,9 +92,10 @@ class _Schedule:
         self.failures = 0
         self.due_s = max(self.due_s + self.poll.every_s, now_s)
 
-    def failed(self, now_s: float) -> None:
+    def failed(self, now_s: float, *, hurries: bool) -> None:
         """Due again after an interval; a long one is cut short, less so each time."""
-        retry_s = min(self.poll.every_s, RETRY_S * 2.0 ** min(self.failures, 20))
+        patience_s = HURRIED_RETRY_S if hurries else RETRY_S * 2.0 ** min(self.failures, 20)
+        retry_s = min(self.poll.every_s, patience_s)
         self.failures += 1
         self.due_s = max(self.due_s + retry_s, now_s)
 
@@ -109,6 +115,7 @@ class Asking:
         self._gives_up_s = 0.0
         self._is_heard = False
         self._unheard_rounds = 0
+        self._hurries_until_s = 0.0
         self.timeouts = 0
         self.discarded_bytes = 0
 
@@ -140,6 +147,13 @@ class Asking:
         self._rests_until_s = now_s
         self._unheard_rounds = 0
         self._outstanding = None
+
+    def hurry(self, for_s: float) -> None:
+        """Ask first what is asked most seldom, such as the device's name, and soon again where it fails."""
+        now_s = self._clock.monotonic_s()
+        self._hurries_until_s = now_s + for_s
+        for schedule in self._schedules:
+            schedule.due_s = now_s - _AHEAD * schedule.poll.every_s
 
     def is_late(self) -> bool:
         """Whether the answer has not come in time: whatever the framer still holds is all there will be."""
@@ -197,7 +211,8 @@ class Asking:
     def _time_out(self, schedule: _Schedule) -> None:
         self.timeouts += 1
         self._unheard_rounds = 0 if self._is_heard else self._unheard_rounds + 1
-        schedule.failed(self._clock.monotonic_s())
+        now_s = self._clock.monotonic_s()
+        schedule.failed(now_s, hurries=now_s < self._hurries_until_s)
         self._end_round()
 
     def _end_round(self) -> None:

@@ -2,7 +2,7 @@
 
 Promises:
 - After a port was opened again, messages of a device that has named itself before are held back until it has
-  done so again. A device that says nothing for 10 s is believed.
+  done so again. A device that talks for 60 s without a name is believed.
 - As long as another device answers its messages are dropped: they never appear under the name of the one
   before. That begins and ends with an event.
 """
@@ -13,7 +13,7 @@ from telemetry.clock import Clock
 from telemetry.model.events import begins, ends
 from telemetry.sources.items import SourceEvent
 
-HOLD_S = 10.0
+HOLD_S = 60.0
 _MAY_CHANGE = ("firmware", "software")  # by an update
 
 
@@ -24,30 +24,28 @@ class SameDevice:
         self._source = source
         self._clock = clock
         self._known: dict[str, str] = {}
-        self._asked_since_s: float | None = None
+        self._talks_since_s: float | None = None  # without a name, after the port was opened
+        self.is_doubted = False  # whether messages are to be held back, since it is not known who sends them
         self.is_other = False
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether messages are to be held back, since it is not known yet who sends them."""
-        if self._asked_since_s is None:
-            return False
-        if self._clock.monotonic_s() - self._asked_since_s >= HOLD_S:
-            self._asked_since_s = None
-        return self._asked_since_s is not None
 
     def opened(self) -> None:
         """The port was opened again."""
-        self._asked_since_s = self._clock.monotonic_s() if self._known else None
+        self.is_doubted = bool(self._known)
+        self._talks_since_s = None
 
     def heard(self, identity: Mapping[str, str]) -> list[SourceEvent]:
-        """It has said this of itself by now. Return the events that follow."""
+        """Messages have come, and it has said this of itself by now. Return the events that follow."""
+        now_s = self._clock.monotonic_s()
+        if self._talks_since_s is None:
+            self._talks_since_s = now_s
+        if now_s - self._talks_since_s >= HOLD_S:
+            self.is_doubted = False
         said = {name: words for name, words in identity.items() if not name.startswith(_MAY_CHANGE)}
         common = [name for name in said if name in self._known]
         if not common and (self._known or not said):
             return []
         was_other, self.is_other = self.is_other, any(said[name] != self._known[name] for name in common)
-        self._asked_since_s = None
+        self.is_doubted = False
         if not self.is_other:
             self._known |= said
         if self.is_other == was_other:

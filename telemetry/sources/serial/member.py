@@ -13,13 +13,13 @@ from telemetry.framing.framer import MessageFramer
 from telemetry.protocols.table import Framer, device_words
 from telemetry.sources.items import SourceEvent
 from telemetry.sources.serial.conversation import Asking, Listening
-from telemetry.sources.serial.identity import SameDevice
+from telemetry.sources.serial.identity import HOLD_S, SameDevice
 from telemetry.sources.serial.silence import SilenceWatch
 
 BYTE_NS = 1000  # two messages that one read brings are never of one stamp, or one would overwrite the other
 SLICE_BYTES = 256  # fed at a time, which bounds the room that its messages need
 _TEXT_SLICE_BYTES = 7  # no block is shorter, so that no two end in one slice
-_HELD_FRAMES = 256
+_HELD_FRAMES = 512
 
 
 class Member:
@@ -47,9 +47,11 @@ class Member:
         return self.framer.room_needed(SLICE_BYTES)
 
     def opened(self) -> None:
-        """The port was opened: it may be another device."""
+        """The port was opened: it may be another device, and is asked first who it is."""
         self.framer.forget_identity()
         self.same.opened()
+        if self.same.is_doubted:
+            self.talk.hurry(HOLD_S)
 
     def feed(self, data: bytes, now_ns: int, frames: FrameBatch) -> Iterable[None]:
         """Take bytes that came by now; after each step, `frames` has the messages of a slice."""
@@ -69,11 +71,11 @@ class Member:
     def judge(self, frames: FrameBatch) -> tuple[FrameBatch, list[SourceEvent]]:
         """Those of `frames`, its new messages, that are its own as far as it is known; events that follow."""
         events = self.same.heard(self.framer.identity())
+        if self.same.is_doubted:
+            self._hold(frames)
+            return FrameBatch(1), events
         if self.same.is_other:
             self.dropped += len(frames) + self._forget_held()
-            return FrameBatch(1), events
-        if self.same.is_asked:
-            self._hold(frames)
             return FrameBatch(1), events
         if self._held is None:
             return frames, events

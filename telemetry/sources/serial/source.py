@@ -141,7 +141,14 @@ class SerialSource(Source):
 
     def run(self, output: Inbox, stop: StopSignal) -> None:
         outbox = self._outbox = Outbox(self.name, output)
-        keep_connected(lambda: self.session(output, stop), self._outages, output, stop, self._clock)
+        keep_connected(
+            lambda: self.session(output, stop),
+            self._outages,
+            output,
+            stop,
+            self._clock,
+            while_lost=lambda: self._look_for_silence(output),
+        )
         outbox.finish(self.counts)
         if self._capture_file is not None:
             self._capture_file.close()
@@ -154,10 +161,10 @@ class SerialSource(Source):
         self._look_for_silence(output)
         with self._link.open(stop) as port:
             self._is_open = True
+            self._turns.opened()
             for member in self._members:
                 member.opened()
             try:
-                self._turns.opened()
                 while not stop.is_set():
                     self._step(port, outbox, output)
                     if self._turns.is_deaf():
@@ -252,7 +259,7 @@ class SerialSource(Source):
         own, events = member.judge(frames)
         put_all(events, output)
         self._hand_on(own, outbox)
-        silence = [] if member.same.is_other else member.silence.broken()
+        silence = member.silence.broken() if len(own) else []  # not what is held back, or another device's
         put_all([*silence, *self._outages.back()], output)
 
     def _hand_on(self, frames: FrameBatch, outbox: Outbox) -> None:

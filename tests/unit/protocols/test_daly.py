@@ -145,6 +145,16 @@ def test_the_code_names_the_device() -> None:
     assert framer.identity() == {"code": code.decode()}
 
 
+def test_half_a_code_names_nobody() -> None:
+    parts = [wire.frame(1, 0x57, bytes((n + 1,)) + b"DL-R16L") for n in range(4)]
+    framer = DALY.make_framer()
+    feed_pieces(framer, [b"".join(parts), PACK_EXAMPLE])
+    assert framer.identity() == {}
+    assert framer.counts()["lost/incomplete"] == 1
+    feed_pieces(framer, [parts[1], wire.frame(1, 0x57, b"\x05-DL-R16"), PACK_EXAMPLE])  # asked once more
+    assert framer.identity() == {"code": 4 * "DL-R16L" + "-DL-R16"}
+
+
 @pytest.mark.parametrize(
     ("byte", "bit", "codes"),
     [

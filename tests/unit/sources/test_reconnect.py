@@ -1,5 +1,7 @@
 """Outages and occurrences, in injected time."""
 
+from itertools import pairwise
+
 import pytest
 
 from telemetry.sources.inbox import Inbox
@@ -102,3 +104,21 @@ def test_a_fault_of_a_library_is_logged_and_reported_without_the_login_of_its_ur
     assert "ws://***@bridge:9000" in caplog.text
     assert "Traceback" in caplog.text
     assert "pa55word" not in caplog.text + item.event.text
+
+
+def test_between_two_attempts_a_source_may_look_each_second() -> None:
+    clock, output, stop = FakeClock(), Inbox(), StopSignal()
+    looks_s: list[float] = []
+
+    def session() -> None:
+        if clock.monotonic_s() > 11.0:
+            stop.set()
+        raise OSError("gone")
+
+    with stop:
+        outages = Outages("bus", clock)
+        keep_connected(
+            session, outages, output, stop, clock, while_lost=lambda: looks_s.append(clock.monotonic_s())
+        )
+    assert max(after_s - before_s for before_s, after_s in pairwise([0.0, *looks_s])) <= 1.0 + 1e-9
+    assert looks_s[-1] >= 11.0

@@ -1,5 +1,7 @@
 """What is said on a serial line, and when."""
 
+from itertools import pairwise
+
 import pytest
 
 from telemetry.sources.serial.conversation import FAILED_ROUNDS, Asking, Listening, Poll
@@ -104,6 +106,26 @@ def test_what_is_asked_seldom_is_asked_again_soon_when_it_fails_and_then_ever_la
             asked_s.append(now_s)
         now_s += 0.25
     assert asked_s == [0.0, 5.0, 15.0, 35.0, 75.0, 135.0]
+
+
+def test_one_in_a_hurry_asks_the_rarest_first_and_again_after_a_second() -> None:
+    line = Line(BASIC, CELLS, MODEL)
+    line.at(0.0).hurry(30.0)
+    asked: list[tuple[float, bytes]] = []
+    for tick in range(4 * 120):
+        now_s = tick / 4
+        if request := line.at(now_s).due():
+            line.at(now_s).asked()
+            asked.append((now_s, request))
+            if request != b"model?":
+                line.at(now_s).took(3 if request == b"basic?" else 4)
+    assert [request for _, request in asked[:3]] == [b"model?", b"cells?", b"basic?"]
+    named_s = [at_s for at_s, request in asked if request == b"model?"]
+    gaps_s = [after_s - before_s for before_s, after_s in pairwise(named_s)]
+    hurried = [gap_s for gap_s, at_s in zip(gaps_s, named_s, strict=False) if at_s < 29.0]
+    assert len(hurried) > 10
+    assert max(hurried) <= 2.5  # a time-out, a second, and its turn
+    assert gaps_s[-1] >= 5.0
 
 
 def test_a_port_that_reads_nothing_though_requests_go_out_is_deaf() -> None:

@@ -11,7 +11,7 @@ def codes(events: list) -> list[tuple[str, bool]]:  # type: ignore[type-arg]
 def test_the_first_device_is_believed_and_held_for_nothing() -> None:
     same = SameDevice("bms", FakeClock())
     same.opened()
-    assert not same.is_asked
+    assert not same.is_doubted
     assert same.heard({"model": "A"}) == []
     assert not same.is_other
 
@@ -21,20 +21,26 @@ def test_after_a_port_was_opened_again_it_is_asked_who_is_there() -> None:
     same = SameDevice("bms", clock)
     same.heard({"model": "A", "serial number": "1"})
     same.opened()
-    assert same.is_asked
+    assert same.is_doubted
     assert same.heard({}) == []
-    assert same.is_asked
+    assert same.is_doubted
     assert same.heard({"serial number": "1"}) == []
-    assert not same.is_asked
+    assert not same.is_doubted
 
 
-def test_one_that_says_nothing_is_believed_after_a_while() -> None:
+def test_one_that_talks_without_a_name_is_believed_after_a_while() -> None:
     clock = FakeClock()
     same = SameDevice("bms", clock)
     same.heard({"model": "A"})
     same.opened()
-    clock.advance(HOLD_S)
-    assert not same.is_asked
+    clock.advance(100.0)  # in which it says nothing at all
+    assert same.heard({}) == []
+    clock.advance(HOLD_S - 1.0)
+    same.heard({})
+    assert same.is_doubted
+    clock.advance(1.0)
+    same.heard({})
+    assert not same.is_doubted
 
 
 def test_another_device_is_an_event_until_the_first_is_back() -> None:
