@@ -14,6 +14,7 @@ from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
 from benchmarks.processors import measure_processors
 from benchmarks.report import Section, write_page
 from benchmarks.scaling import PLAN_MESSAGES, measure_plan_building, measure_scaling
+from benchmarks.serial import MESSAGES, measure_serial
 from benchmarks.tables import measure_tables
 from benchmarks.workload import load_workload
 
@@ -93,6 +94,10 @@ def _charging(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_charging(folder, 0.5 if smoke else 50.0, 1 if smoke else 11, 2 if smoke else 30)
 
 
+def _serial(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    return measure_serial(folder, 2_000 if arguments.smoke else MESSAGES)
+
+
 PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "core": _core,
     "scaling": _scaling,
@@ -102,6 +107,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "processors": _processors,
     "tables": _tables,
     "charging": _charging,
+    "serial": _serial,
 }
 
 if __name__ == "__main__":

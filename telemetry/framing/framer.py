@@ -63,6 +63,8 @@ class MessageFramer:
         within, self._within_offset = rarest([shape.start for shape in framing.shapes])
         self._within = re.compile(within, re.DOTALL)
         self._shortest = min(shape.shortest for shape in framing.shapes)
+        self._two_shortest = 2 * self._shortest
+        self._frames_per_message = framing.frames_per_message
         self._padding = frozenset(framing.padding)
         self._channel_of = channel_of
         self._byte_ns = byte_ns
@@ -93,8 +95,9 @@ class MessageFramer:
 
     def sent(self, request: bytes, frames: FrameBatch) -> None:
         """A request was sent: its echo is no message, and the reader may read the answer by it."""
-        self._check_room(0, frames)
-        self._append(self._reader.sent(request), frames)
+        said = self._reader.sent(request)
+        if said:
+            self._append(said, frames)
         self._request = request
 
     def finish(self, frames: FrameBatch) -> None:
@@ -109,7 +112,7 @@ class MessageFramer:
     def room_needed(self, byte_count: int) -> int:
         """Return how many messages the next `byte_count` bytes may complete at most."""
         messages = (len(self._kept) + byte_count) // self._shortest
-        return (messages + 1) * self._framing.frames_per_message
+        return (messages + 1) * self._frames_per_message
 
     def reset(self) -> None:
         """Forget what is unfinished, since the port was opened again. Counts go on."""
@@ -186,7 +189,8 @@ class MessageFramer:
             if best and size >= best:
                 continue
             is_whole = 0 < size <= left
-            if self._holds_two(data, at + 1, at + size - 1 if is_whole else len(data)):
+            inner = size - 2 if is_whole else left - 1  # bytes that it claims beside its first and last one
+            if inner >= self._two_shortest and self._holds_two(data, at + 1, at + 1 + inner):
                 continue
             if not is_whole:
                 is_open = True
@@ -199,8 +203,6 @@ class MessageFramer:
 
     def _holds_two(self, data: bytes, begin: int, end: int) -> bool:
         """Whether two whole messages, one after the other, lie between these places."""
-        if end - begin < 2 * self._shortest:
-            return False
         offset = self._within_offset
         found = self._within.finditer(data, begin + offset, end - self._shortest + offset + 1)
         places = [one.start() - offset for one in found]

@@ -410,7 +410,7 @@ class Writing:
     @property
     def events(self) -> int:
         """How many were made."""
-        return self._made_here[EVENT.name]
+        return self._made_here.get(EVENT.name, 0)
 
     @property
     def left_out(self) -> int:

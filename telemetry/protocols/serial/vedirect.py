@@ -18,60 +18,62 @@ METER = 3
 _SILENCE_NS = 500_000_000
 _LONGEST_BLOCK_BYTES = 2048  # a block has at most about 22 fields of at most 43 bytes
 
-# label: factor to the unit of the data model, or to the unit in the comment
+# label: factor, unit of the scaled value
 _INTEGERS = {
-    "V": 0.001,  # V
-    "V2": 0.001,
-    "V3": 0.001,
-    "VS": 0.001,  # starter battery
-    "VM": 0.001,  # midpoint
-    "DM": 0.1,  # %, deviation of the midpoint
-    "I": 0.001,  # A, positive into the battery
-    "I2": 0.001,
-    "I3": 0.001,
-    "IL": 0.001,  # load
-    "VPV": 0.001,  # panel
-    "PPV": 1.0,  # W
-    "T": 1.0,  # degC
-    "P": 1.0,  # W
-    "CE": 0.001,  # Ah consumed, negative
-    "SOC": 0.1,  # %
-    "TTG": 1.0,  # min, -1: infinite
-    "AR": 1.0,  # bits
-    "WARN": 1.0,
-    "H1": 0.001,  # Ah: deepest, last, average discharge
-    "H2": 0.001,
-    "H3": 0.001,
-    "H4": 1.0,  # cycles
-    "H5": 1.0,  # full discharges
-    "H6": 0.001,  # Ah drawn in all
-    "H7": 0.001,  # V: lowest, highest of the battery
-    "H8": 0.001,
-    "H9": 1.0,  # s since full
-    "H10": 1.0,  # synchronisations and alarms
-    "H11": 1.0,
-    "H12": 1.0,
-    "H13": 1.0,
-    "H14": 1.0,
-    "H15": 0.001,  # V: lowest, highest of the starter battery
-    "H16": 0.001,
-    "H17": 10.0,  # Wh discharged, charged; of a meter: produced, consumed
-    "H18": 10.0,
-    "H19": 10.0,  # Wh yield in all, today
-    "H20": 10.0,
-    "H21": 1.0,  # W, highest today
-    "H22": 10.0,  # Wh yesterday
-    "H23": 1.0,
-    "CS": 1.0,  # state of operation
-    "MPPT": 1.0,
-    "ERR": 1.0,
-    "HSDS": 1.0,  # day number
-    "MODE": 1.0,
-    "AC_OUT_V": 0.01,  # V
-    "AC_OUT_I": 0.1,  # A
-    "AC_OUT_S": 1.0,  # VA
-    "MON": 1.0,  # what a monitor measures: 0 the battery, below a source of current, above a load
+    "V": (0.001, "V"),
+    "V2": (0.001, "V"),
+    "V3": (0.001, "V"),
+    "VS": (0.001, "V"),  # starter battery
+    "VM": (0.001, "V"),  # midpoint
+    "DM": (0.1, "%"),  # deviation of the midpoint
+    "I": (0.001, "A"),  # positive into the battery
+    "I2": (0.001, "A"),
+    "I3": (0.001, "A"),
+    "IL": (0.001, "A"),  # load
+    "VPV": (0.001, "V"),  # panel
+    "PPV": (1.0, "W"),
+    "T": (1.0, "degC"),
+    "P": (1.0, "W"),
+    "CE": (0.001, "Ah"),  # consumed, negative
+    "SOC": (0.1, "%"),
+    "TTG": (1.0, "min"),  # -1: infinite
+    "AR": (1.0, ""),  # bits
+    "WARN": (1.0, ""),
+    "H1": (0.001, "Ah"),  # deepest, last, average discharge
+    "H2": (0.001, "Ah"),
+    "H3": (0.001, "Ah"),
+    "H4": (1.0, ""),  # cycles
+    "H5": (1.0, ""),  # full discharges
+    "H6": (0.001, "Ah"),  # drawn in all
+    "H7": (0.001, "V"),  # lowest, highest of the battery
+    "H8": (0.001, "V"),
+    "H9": (1.0, "s"),  # since full
+    "H10": (1.0, ""),  # synchronisations and alarms
+    "H11": (1.0, ""),
+    "H12": (1.0, ""),
+    "H13": (1.0, ""),
+    "H14": (1.0, ""),
+    "H15": (0.001, "V"),  # lowest, highest of the starter battery
+    "H16": (0.001, "V"),
+    "H17": (10.0, "Wh"),  # discharged, charged; of a meter: produced, consumed
+    "H18": (10.0, "Wh"),
+    "H19": (10.0, "Wh"),  # yield in all, today
+    "H20": (10.0, "Wh"),
+    "H21": (1.0, "W"),  # highest today
+    "H22": (10.0, "Wh"),  # yesterday
+    "H23": (1.0, "W"),
+    "CS": (1.0, ""),  # state of operation
+    "MPPT": (1.0, ""),
+    "ERR": (1.0, ""),
+    "HSDS": (1.0, ""),  # day number
+    "MODE": (1.0, ""),
+    "AC_OUT_V": (0.01, "V"),
+    "AC_OUT_I": (0.1, "A"),
+    "AC_OUT_S": (1.0, "VA"),
+    "MON": (1.0, ""),  # what a monitor measures: 0 the battery, below a source of current, above a load
 }
+_RAW = (1.0, "")
+_SINGLE_SOURCE = ("MODE", "AC_OUT_V", "AC_OUT_I", "AC_OUT_S")
 _HEX = ("PID", "OR")
 _SWITCHES = ("Alarm", "Relay", "LOAD")
 _TEXTS = ("FW", "FWE", "SER#", "BMV")
@@ -137,8 +139,10 @@ def _signals() -> tuple[Signal, ...]:
             32,
             little_endian=True,
             signed=label.form is ValueForm.INTEGER,
-            factor=_INTEGERS.get(label.name, 1.0),
+            factor=_INTEGERS.get(label.name, _RAW)[0],
+            unit=_INTEGERS.get(label.name, _RAW)[1],
             present=f"has_{label.name}",
+            mark="single source" if label.name in _SINGLE_SOURCE else "",
         )
         for number, label in enumerate(labels)
     ]

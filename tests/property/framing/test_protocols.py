@@ -10,15 +10,23 @@ from telemetry.framing.framing import Framing
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.registers.register_map import find_map, read_register_map
 from telemetry.protocols.serial.modbus import modbus
+from tests.support.boards import BOARDS
 from tests.support.examples import examples
 from tests.support.framer_models import MessageModel
-from tests.support.framing import feed_pieces, pieces_of
+from tests.support.framing import feed_pieces, jbd_message, pieces_of
 
 MOMENT = Readings(cells_v=(3.3, 3.31, 3.29, 3.3), sensors_c=(25.0, 24.0), voltage_v=13.2, current_a=-4.2)
 PZEM = modbus(read_register_map(find_map("pzem_017")))
 
 # Of each protocol messages that may stand on a line, replies and requests.
 LINES = {
+    "jbd": [
+        jbd_message(3, bytes.fromhex("19DFF8240DA50FA00002249100000000000012570311040B980BA90B960B97")),
+        jbd_message(4, bytes.fromhex("0CE40CE5")),
+        jbd_message(5, b"", status=0x80),
+        bytes.fromhex("DDA50300FFFD77"),
+    ],
+    "vedirect_hex": [b":7D5ED00C40ABE\n", b":7001000C80076\n", b":51641F9\n", b":70010003E\n"],
     "daly": [
         daly.frame(1, id, data)
         for id in (0x90, 0x93, 0x94, 0x95, 0x96, 0x98)
@@ -101,6 +109,6 @@ def test_what_is_kept_is_bounded_whatever_comes(name: str, stream: bytes) -> Non
     assert framer.room_needed(0) < 500
 
 
-def test_the_protocols_of_the_lines_are_known() -> None:
+def test_every_protocol_is_tried_here_or_with_the_boards() -> None:
     framed = {name for name, protocol in PROTOCOLS.items() if isinstance(protocol.framing, Framing)}
-    assert set(LINES) <= framed
+    assert set(LINES) | {board.name for board in BOARDS.values()} == framed
