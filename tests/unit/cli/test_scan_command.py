@@ -17,7 +17,7 @@ from telemetry.__main__ import main
 from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.scan.bit_rates import find_bit_rate, interface
-from telemetry.scan.probes import scanned, settings_of
+from telemetry.scan.probes import Probe, follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import Waits
 from telemetry.scan.traffic import Traffic
 from telemetry.sources.serial.link import PyserialLink
@@ -156,6 +156,10 @@ def test_without_a_port_all_of_this_machine_are_tried(
     assert "this machine has no serial port" in capsys.readouterr().err
 
 
+def after_all(probe: Probe) -> list[bytes]:
+    return [data for meant in probe.meant for data in follow_ups(meant)]
+
+
 @pytest.mark.parametrize("risky", [False, True])
 def test_a_dry_run_prints_each_byte_and_opens_no_port(
     capsys: pytest.CaptureFixture[str], *, risky: bool
@@ -166,6 +170,9 @@ def test_a_dry_run_prints_each_byte_and_opens_no_port(
     said = capsys.readouterr()
     printed = [bytes.fromhex(digits) for digits in re.findall("^  ([0-9A-F]+)  to ", said.out, re.MULTILINE)]
     assert printed == [probe.data for setting in settings for probe in setting.probes]
+    after = {data for setting in settings for probe in setting.probes for data in after_all(probe)}
+    shown = re.findall("^    answered by .*?: ([0-9A-F ]+)$", said.out, re.MULTILINE)
+    assert {bytes.fromhex(digits) for line in shown for digits in line.split()} == after
     assert ("jk_55aa: its trigger is a Modbus write" in said.err) is not risky
     assert main([*words, "--format", "json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)

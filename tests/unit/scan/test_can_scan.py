@@ -155,6 +155,17 @@ def test_frames_of_other_devices_beside_a_protocol_do_not_hide_it() -> None:
     assert "chademo" in chosen(judge(seen(CHADEMO, seen(others)), known_candidates()))
 
 
+def test_a_protocol_that_claims_an_id_of_a_proposed_database_is_not_proposed_beside_it() -> None:
+    """A configuration refuses both on one bus."""
+    own = [MessageSpec(f"M{id:X}", id, False, 8, (), (), 0) for id in range(0x400, 0x404)]
+    command = MessageSpec("Command", 0x1806E5F4, True, 8, (), (), 0)
+    candidate = database_candidate(Path("car.dbc"), BusSpec("car", (*own, command)), {})
+    frames = [(f"{message.arbitration_id:03X} # 00 00 00 00 00 00 00 00", 100) for message in own]
+    verdict = judge(seen([*frames, *ELCON]), [*known_candidates(), candidate])
+    assert chosen(verdict) == ["car.dbc"]
+    assert "elcon" in [fit.candidate.name for fit in verdict.ranking]
+
+
 # -- what fits by chance
 
 
@@ -167,9 +178,17 @@ def test_ids_that_a_vehicle_uses_for_something_else_are_not_chademo() -> None:
     assert chosen(judge(seen(faster), known_candidates())) == []
 
 
+def test_one_side_of_chademo_alone_is_not_chademo() -> None:
+    verdict = judge(seen(CHADEMO[:3]), known_candidates())
+    assert (chosen(verdict), verdict.ranking[0].periods_right) == ([], 3)
+
+
 def test_a_database_that_shares_a_few_ids_is_not_proposed() -> None:
     frames = [(f"{id:03X} # 00 00 00 00 00 00 00 00", 33) for id in (*range(0x400, 0x440), 0x300, 0x310)]
-    assert chosen(judge(seen(frames), [database(VEHICLE)])) == []
+    for periods in (database(VEHICLE).periods_ms, {}):
+        candidate = replace(database(VEHICLE), periods_ms=periods)
+        verdict = judge(seen(frames), [candidate])
+        assert (chosen(verdict), verdict.ranking[0].lengths_right) == ([], 2)
 
 
 def test_a_database_whose_frames_have_other_lengths_is_not_proposed() -> None:
