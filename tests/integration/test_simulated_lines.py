@@ -1,0 +1,96 @@
+"""Lines of a scenario on real pseudo-terminals, read by a configuration as a user writes it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.links.pty import PtyPort
+from firmware_sim.links.serial_line import SerialLine, SerialLines
+from firmware_sim.scenario import find_scenario, load_scenario
+from firmware_sim.simulation import Simulation
+from telemetry.__main__ import main
+from tests.support.running_source import Running
+
+GATEWAY = """vehicle = "v"
+[influx]
+url = "http://127.0.0.1:1"
+database = "d"
+[spool]
+directory = "s"
+[[serial]]
+name = "rs485"
+port = "tty"
+baud_rate = 9600
+stop_bits = 1
+"""
+DEVICES = {
+    "left": {
+        "pack": 'protocol = "daly"\naddress = 1',
+        "new": 'protocol = "daly_modbus"',
+        "meter": 'protocol = "modbus"\nregisters = "pzem_017"\naddress = 9',
+        "seplos": 'protocol = "seplos_v2"\naddress = 3',
+    },
+    "right": {
+        "pack": 'protocol = "daly"\naddress = 1',
+        "new": 'protocol = "daly_modbus"',
+        "meter": 'protocol = "modbus"\nregisters = "acrel_djsf1352"\naddress = 9',
+    },
+}
+
+
+@contextmanager
+def served(line: SerialLine) -> Iterator[None]:
+    """Serve a line in a thread of its own."""
+    lines, over = SerialLines([line], lambda: 0), threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            lines.wait(0.01)
+
+    lines.open()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        lines.close()
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_each_device_of_a_line_is_read_under_its_own_name(name: str, tmp_path: Path) -> None:
+    devices = "".join(
+        f'[[serial.device]]\nname = "{device}"\n{words}\n' for device, words in DEVICES[name].items()
+    )
+    (tmp_path / "gateway.toml").write_text(GATEWAY + devices)
+    scenario = replace(load_scenario(find_scenario("two-lines")), faults=())
+    line = Simulation(scenario, seed=1).serial_line(name).on(PtyPort(tmp_path / "tty"))
+    with served(line), Running(tmp_path / "gateway.toml") as running:
+        running.more_of_each()
+        while "hardware DL-K" not in running.source.device or "code DL" not in running.source.device:
+            running.take()
+    sent = {device: of_one["sent"] for device, of_one in line.counts()["devices"].items()}
+    assert all(count > 0 for device, count in sent.items() if not device.startswith("dlt645"))
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("center=x", "no device is called 'center'; there are jbd, "),
+        ("daly:17=x", "daly has addresses 1 to 16, not 17 (the scenario has left or right)"),
+        ("daly,turbo=x", "daly has no option 'turbo'"),
+    ],
+)
+def test_a_line_that_is_not_there_is_one_line(
+    link: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sim", "two-lines", "--serial-link", link]) == 64
+    said = capsys.readouterr().err
+    assert said.startswith("nev-telemetry: --serial-link: ")
+    assert words in said
+    assert said.count("\n") == 1
