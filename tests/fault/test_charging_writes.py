@@ -26,7 +26,7 @@ from tests.support.servers import DatabaseServer
 
 # All by which a spool reaches the disk or memory, and a state the next process.
 CALLS = "write,pwrite64,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat"
-KILLS = int(os.environ.get("NEV_TELEMETRY_KILLS", "20"))
+KILLS = int(os.environ.get("NEV_TELEMETRY_KILLS", "16"))
 SCALE = 2.0  # of two minutes by which a charger's minutes may be wrong, one passes before frames come again
 GAP_NS = 2_000_000_000
 MOST_S = 10.0  # a life that has no such write any more

@@ -150,8 +150,8 @@ def on_a_can_interface(_: Path) -> tuple[str, Sequence[str]]:
 @pytest.mark.parametrize(
     ("bus", "scale"),
     [
-        pytest.param(on_a_socket("bay"), 60.0, id="socket"),
-        pytest.param(on_a_can_interface, 30.0, id="vcan0", marks=pytest.mark.vcan),
+        pytest.param(on_a_socket("bay"), 20.0, id="socket"),
+        pytest.param(on_a_can_interface, 10.0, id="vcan0", marks=pytest.mark.vcan),
     ],
 )
 def test_a_charge_in_fast_time_has_the_energies_of_the_plant(
@@ -165,9 +165,11 @@ def test_a_charge_in_fast_time_has_the_energies_of_the_plant(
     ((_, session),) = database.of("charging_session", charger="bay")
     truth = report_of(tmp_path, plug)
     assert (text(session, "outcome"), number(session, "attempts")) == ("complete", 1)
+    # What the machine was late by, at the beginning and at the end, is time that nobody simulated.
+    late_wh = 2 * truth["late_max_s"] * scale * number(session, "peak_power_w") / 3600
     for side in ("vehicle", "charger"):
         name = f"energy_{side}_wh"
-        assert number(session, name) == pytest.approx(truth[name], rel=0.005)
+        assert number(session, name) == pytest.approx(truth[name], abs=0.005 * truth[name] + late_wh)
     for name in ("start_soc_pct", "end_soc_pct"):  # as the BMS estimates it
         at = "soc_start_pct" if name == "start_soc_pct" else "soc_end_pct"
         assert number(session, name) == pytest.approx(truth[at], abs=1.0)
