@@ -151,7 +151,7 @@ def on_a_can_interface(_: Path) -> tuple[str, Sequence[str]]:
     ("bus", "scale"),
     [
         pytest.param(on_a_socket("bay"), 20.0, id="socket"),
-        pytest.param(on_a_can_interface, 10.0, id="vcan0", marks=pytest.mark.vcan),
+        pytest.param(on_a_can_interface, 20.0, id="vcan0", marks=pytest.mark.vcan),
     ],
 )
 def test_a_charge_in_fast_time_has_the_energies_of_the_plant(
