@@ -11,6 +11,7 @@ Relies on iproute2, and on the right to set interfaces.
 """
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -36,15 +37,16 @@ class Interface:
 
 
 def run_command(command: Sequence[str]) -> tuple[int, str]:
-    """Run it; its errors are part of what it prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    """Run it; its errors are part of what it prints. Raises UnavailableError where it is not installed."""
+    program = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if program is None:
+        raise UnavailableError("is not installed", where=command[0], hint="apt-get install iproute2")
+    done = subprocess.run((program, *command[1:]), capture_output=True, text=True, check=False)
     return done.returncode, done.stdout if done.returncode == 0 else done.stderr
 
 
 def interface(name: str, run: Run = run_command) -> Interface:
     """How it is now. Raises UnavailableError."""
-    if run is run_command and shutil.which("ip") is None:
-        raise UnavailableError("iproute2 is missing", where="ip", hint="apt-get install iproute2")
     code, said = run(("ip", "-json", "-details", "link", "show", "dev", name))
     if code != 0:
         raise UnavailableError("there is no such interface", where=name)

@@ -1,12 +1,13 @@
 """telemetry/scan/bit_rates.py against a kernel of the test's own, which answers as iproute2 does."""
 
 import json
+import sys
 from collections.abc import Sequence
 
 import pytest
 
 from telemetry.errors import UnavailableError
-from telemetry.scan.bit_rates import RATES, Interface, find_bit_rate, interface
+from telemetry.scan.bit_rates import RATES, Interface, find_bit_rate, interface, run_command
 
 
 class Kernel:
@@ -88,6 +89,14 @@ def test_without_the_right_or_a_controller_that_only_listens_nothing_is_tried() 
     with pytest.raises(UnavailableError, match="cannot be set to listen only: Operation not permitted"):
         find_bit_rate(interface("can7", kernel.run), pytest.fail, kernel.run)
     assert "up" not in kernel.commands
+
+
+def test_a_program_that_is_not_installed_is_one_line() -> None:
+    with pytest.raises(UnavailableError, match="no-such-program: is not installed"):
+        run_command(("no-such-program", "link"))
+    assert run_command((sys.executable, "-c", "print('said')")) == (0, "said\n")
+    code, said = run_command((sys.executable, "-c", "import sys; sys.exit('failed')"))
+    assert (code, said) == (1, "failed\n")
 
 
 def test_an_interface_is_described_by_what_the_kernel_says() -> None:
