@@ -1,4 +1,4 @@
-"""What is spoken at a serial port of a recording: by one device, or by whoever has an address."""
+"""What is spoken at a serial port of a recording: by one device, or by each that has an address."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -90,5 +90,5 @@ def _parsed(id_masks: Sequence[str]) -> tuple[int, int]:
 
 
 def plan_of(databases: Databases) -> tuple[ChannelPlan, LoadedPlan]:
-    """Return what is behind them."""
+    """Return the plans of the files."""
     return databases._channels, databases._plan

@@ -112,17 +112,17 @@ def test_unknown_lists_the_ids_without_a_message_in_place_of_values(folder: Path
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "warning"),
     [
         (["--format", "lp"], "--unknown: is for csv and ndjson"),
         (["--wide"], "--wide: stands beside --unknown"),
         (["--signal", "Level"], "--signal: stands beside --unknown"),
     ],
 )
-def test_unknown_is_a_table_of_its_own(folder: Path, flags: list[str], told: str) -> None:
+def test_unknown_is_a_table_of_its_own(folder: Path, flags: list[str], warning: str) -> None:
     done = decode(folder, "--unknown", *flags)
     assert (done.returncode, done.stdout) == (64, "")
-    assert told in done.stderr
+    assert warning in done.stderr
 
 
 @pytest.mark.parametrize("creates", [False, True])

@@ -112,7 +112,7 @@ def charge_between_two_processes(bus: Sequence[str], tmp_path: Path) -> tuple[di
     reports = {part: tmp_path / f"{part}.json" for part in ("gbt-vehicle", "gbt-charger")}
     with ExitStack() as stack:
         processes = []
-        for part, report in reports.items():  # the vehicle first: it waits for whoever begins
+        for part, report in reports.items():  # the vehicle first: it waits for the charger
             arguments = [part, *bus, "--scenario", str(scenario), "--report", str(report)]
             process = stack.enter_context(started("sim", *arguments))
             assert process.stdout is not None

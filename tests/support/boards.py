@@ -181,7 +181,7 @@ BOARDS = {
     ),
 }
 
-# What a board tells of its capacity is its nominal one where it has no other.
+# What a board says of its capacity is its nominal one where it has no other.
 NOMINAL = ("jk_nw", "ant_old", "ant_new")
 
 

@@ -1,6 +1,6 @@
 """Modbus RTU on a serial line: requests, replies and refusals, and which registers a reply holds.
 
-A reply names no register: what it holds follows from the request before it, whoever sent that. Frames are
+A reply names no register: what it holds follows from the request before it, from any sender. Frames are
 found by their length and CRC, since the gaps between them cannot be seen through USB adapters.
 
 Source of the facts: "MODBUS over Serial Line" V1.02 and "MODBUS Application Protocol" V1.1b3.

@@ -1,7 +1,7 @@
 """Whose turn it is on a line with several devices: a state machine without port and thread, in injected time.
 
 Promises:
-- One request is outstanding at a time, whoever of the devices it is for.
+- One request is outstanding at a time, for whichever device.
 - Of devices that are due the one that has waited longest is asked. So each has its own interval, and none
   keeps another from its turn.
 - A device that does not answer is asked ever less often, 1 s to 60 s apart, as long as there are others.

@@ -110,9 +110,9 @@ def test_what_was_found_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with simulated("jk_nw", tmp_path / "bms") as port:
         words = ["--protocol", "jk_nw", "--reply-timeout", PATIENT, "--format", "json"]
         assert main(["scan", port, *words]) == 0
-    told = json.loads(capsys.readouterr().out)
-    (device,) = told["ports"][0]["devices"]
-    assert (told["ports"][0]["port"], device["protocol"], device["cells"]) == (port, "jk_nw", 14)
+    found = json.loads(capsys.readouterr().out)
+    (device,) = found["ports"][0]["devices"]
+    assert (found["ports"][0]["port"], device["protocol"], device["cells"]) == (port, "jk_nw", 14)
     assert device["identity"]["maker"] == "JK_BD6A20S10P"
 
 
@@ -175,8 +175,8 @@ def test_a_dry_run_prints_each_byte_and_opens_no_port(
     assert {bytes.fromhex(digits) for line in shown for digits in line.split()} == after
     assert ("jk_55aa: its trigger is a Modbus write" in said.err) is not risky
     assert main([*words, "--format", "json"]) == 0
-    (told,) = json.loads(capsys.readouterr().out)
-    requests = [one["hex"] for setting in told["settings"] for one in setting["requests"]]
+    (plan,) = json.loads(capsys.readouterr().out)
+    requests = [one["hex"] for setting in plan["settings"] for one in setting["requests"]]
     assert [bytes.fromhex(digits) for digits in requests] == printed
 
 

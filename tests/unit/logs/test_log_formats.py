@@ -85,7 +85,7 @@ def test_a_line_is_a_sign_of_one_format_alone(line: str, expected: LogFormat | N
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "reported"),
     [
         (
             "a.log",
@@ -107,13 +107,13 @@ def test_a_line_is_a_sign_of_one_format_alone(line: str, expected: LogFormat | N
     ],
 )
 def test_a_log_in_which_nothing_is_a_frame_is_refused_and_says_how_it_was_read(
-    tmp_path: Path, name: str, content: bytes, told: str
+    tmp_path: Path, name: str, content: bytes, reported: str
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
         read(path)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert caught.value.exit_code == 65
     assert str(caught.value).isprintable()
 

@@ -272,7 +272,7 @@ def test_each_sensor_has_a_bit_that_says_whether_it_is_fitted() -> None:
     readings = replace(ORDINARY, sensors_c=(-12.5, None, 13.5, -0.1))
     said = bytearray(wire_55aa.status(readings, wire_55aa.Jk55aaFirmware()))
     assert _sensors(bytes(said)) == {"t001": -12.5, "t003": 13.5, "t004": -0.1}
-    said[214] = 0  # firmware that does not tell
+    said[214] = 0  # firmware that does not say
     said[299] = sum(said[:299]) & 0xFF
     assert _sensors(bytes(said)) == {"t001": -12.5}
 

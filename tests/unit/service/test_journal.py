@@ -85,9 +85,9 @@ def test_whole_pieces_or_parts_every_line_has_exactly_one_priority_and_its_words
     pieces = pairwise(places)
     out = "".join(marker.mark(text[start:end]) for start, end in pieces).split("\n")
     assert len(out) == len(lines)
-    for line, told in zip(lines, out, strict=True):
+    for line, written in zip(lines, out, strict=True):
         is_marked = line[:1] == "<" and line[1:2] in "01234567" and line[2:3] == ">" and len(line) > 1
-        assert told == (line if is_marked or not line else f"<3>{line}")
+        assert written == (line if is_marked or not line else f"<3>{line}")
 
 
 def test_what_was_dropped_is_a_warning_and_all_else_that_nobody_marked_an_error() -> None:
@@ -111,6 +111,6 @@ def test_a_service_that_refuses_its_configuration_says_so_to_the_journal_and_pla
         environment = {**os.environ, "JOURNAL_STREAM": named}
         command = [sys.executable, "-m", "telemetry", "run", str(tmp_path / "gateway.toml")]
         done = subprocess.run(command, stderr=writer, env=environment, timeout=60, check=False)
-        told = os.read(reader, 4096).decode()
+        written = os.read(reader, 4096).decode()
     assert done.returncode == 78
-    assert told.startswith("<3>nev-telemetry: " if is_named else "nev-telemetry: ")
+    assert written.startswith("<3>nev-telemetry: " if is_named else "nev-telemetry: ")
