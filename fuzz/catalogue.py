@@ -21,6 +21,8 @@ HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "bzip2": recordings.bzip2_harness,
     "capture-jbd": recordings.capture_harness("jbd"),
     "capture-vedirect": recordings.capture_harness("vedirect"),
+    "scrub-capture": recordings.scrub_capture_harness,
+    "scrub-log": recordings.scrub_log_harness,
     "jbd": wire.jbd_harness,
     "vedirect": wire.vedirect_harness,
     "transport": wire.transport_harness,

@@ -3,6 +3,7 @@
 Promises: what `decode` reads of the lines is what it read before: stamps to the nanosecond, channels, kinds.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -13,6 +14,8 @@ from telemetry.logs.message import FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXT
 
 _NS_PER_S = 1_000_000_000
 _ID_MASK = 0x1FFFFFFF
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.:@/-]+")
+_LONGEST_NAME = 15  # of a network interface of Linux
 _MOST_DIGITS = 3  # of the number of a channel
 _DLC = {12: 9, 16: 10, 20: 11, 24: 12, 32: 13, 48: 14, 64: 15}  # of CAN FD, by the number of bytes
 
@@ -34,10 +37,13 @@ class FrameText(Protocol):
 
 
 class Candump:
-    """As `candump -L` writes it; names: of the channels."""
+    """As `candump -L` writes it; names: of the channels, of which damaged ones become such as it has."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+        self._names: list[str] = []
+        for number, name in enumerate(names):
+            fit = _NO_NAME.sub("_", name)[:_LONGEST_NAME]
+            self._names.append(f"{fit}-{number}" if fit in self._names else fit)
 
     def head(self, least_ns: int) -> bytes:  # noqa: ARG002 - candump has none
         return b""
@@ -54,9 +60,7 @@ class Candump:
             rest = f"##{bool(frame.flags & FLAG_BRS) | bool(frame.flags & FLAG_ESI) << 1}{data.hex().upper()}"
         else:
             rest = f"#{data.hex().upper()}"
-        return f"({_stamp(frame.time_ns)}) {self._names[frame.channel]} {name}{rest}\n".encode(
-            "ascii", "replace"
-        )
+        return f"({_stamp(frame.time_ns)}) {self._names[frame.channel]} {name}{rest}\n".encode("ascii")
 
     def end(self) -> bytes:
         return b""

@@ -6,11 +6,13 @@ no address: one on a port. Boards of the "UP" kind speak another protocol and do
 Source of the facts: the vendor's "General Protocol V4", as open drivers read it.
 """
 
+import re
 from collections.abc import Sequence
 
 from telemetry.framing.checks import negated_sum_16
 from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
 from telemetry.framing.lengths import field
+from telemetry.framing.replacements import Replacements
 from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol, Signal
 
 BASIC = 0x03
@@ -30,6 +32,7 @@ _HEAD_BYTES = 23  # of data before the temperatures
 _BALANCE_AT = 12  # of data, the first of the two words
 _SENSOR_COUNT_AT = 22
 
+_NUMBER = re.compile(rb"[0-9]{6,}(?=\0*$)")  # at the end of a model's name
 _REQUESTS = b"\xa5\x5a"  # read and write
 _REFUSED = 0x80
 _ENVELOPE_BYTES = 7  # start, register, status, length; check, end
@@ -79,6 +82,20 @@ class _Reader(Reader):
         if len(data) > _SENSOR_COUNT_AT:  # newer firmware appends words of its own to the temperatures
             data = data[: _HEAD_BYTES + 2 * data[_SENSOR_COUNT_AT]]
         return (Heard(BASIC, balance + data),)
+
+
+def _scrubbed(message: bytes, new: Replacements) -> bytes:
+    """The reply with the model, of which some makers append a number to the name, with another number."""
+    if message[1] != MODEL:
+        return message
+    found = _NUMBER.search(message[4:-3])
+    if found is None:
+        return message
+    at, end = 4 + found.start(), 4 + found.end()
+    other = new.serial_number(found[0])
+    new.note(found[0], other)
+    body = message[:at] + other + message[end:-3]
+    return body + (-sum(body[2:]) & 0xFFFF).to_bytes(2, "big") + message[-1:]
 
 
 _PROTECTION = (
@@ -157,6 +174,7 @@ JBD = SerialProtocol(
             ),
         ),
         make_reader=_Reader,
+        make_scrub=lambda: _scrubbed,
     ),
     messages=(
         Message("JbdBasic", BASIC, _BASIC_SIGNALS),

@@ -1,6 +1,7 @@
 """Scrubbing any recording: it never fails, and as much comes out as went in, as good as it was."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,23 @@ from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import CapturedBytes, parse_line
 from telemetry.logs.log import Log
 from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.spoken_in import good_messages
 from tests.property.framing.test_protocol_framings import EACH, streams
 from tests.support.boards import Board
 from tests.support.examples import examples
 from tests.support.framing import pieces_of
 from tests.support.transport_wire import Wire
+from tests.unit.capture.test_scrub_line import EACH as IDENTIFYING
 
-VIN_LETTERS = b"ABCDEFGHJKLMNPRSTUVWXYZ0123456789"
+# A device's number as it lies on the line.
+FORMS: dict[str, Callable[[str], list[bytes]]] = {
+    "pylontech": lambda number: [number.encode().hex().upper().encode()],
+    "jk_55aa": lambda number: [number.encode()],
+    "jbd": lambda number: [number[-6:].encode()],
+    "daly": lambda number: [number[:7].encode(), number[7:].encode()],
+    "dlt645": lambda number: [bytes.fromhex(number)[::-1]],
+    "vedirect": lambda number: [number.encode()],
+}
 
 
 def scrubbed(pieces: list[CapturedBytes], *names: str) -> list[CapturedBytes]:
@@ -59,6 +70,38 @@ def test_all_lines_come_out_and_good_messages_stay_good(
     made = scrubbed(pieces, board.name)
     assert shape(made) == shape(pieces)
     assert messages_in(board, made) == messages_in(board, pieces)
+
+
+@pytest.mark.parametrize("name", IDENTIFYING)
+@settings(max_examples=examples(25))
+@given(
+    garbage=st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=4),
+    cuts=st.lists(st.integers(0, 1500), max_size=12),
+)
+def test_whatever_lies_around_it_a_number_is_gone_and_messages_are_good(
+    name: str, garbage: list[bytes], cuts: list[int]
+) -> None:
+    say, _, number, _ = IDENTIFYING[name]
+    said = b"".join(data for is_received, data in say() if is_received)
+    stream = said.join([b"", *garbage]) + said
+    pieces = [
+        CapturedBytes(1000 * n, "p", True, part) for n, part in enumerate(pieces_of(stream, cuts)) if part
+    ]
+    made = scrubbed(pieces, name)
+    assert shape(made) == shape(pieces)
+    whole = b"".join(piece.data for piece in made)
+    for form in FORMS[name](number):
+        assert form in stream
+        assert form not in whole
+    assert good(name, made) == good(name, pieces)
+
+
+def good(name: str, pieces: list[CapturedBytes]) -> int:
+    framer = PROTOCOLS[name].make_framer()
+    for piece in pieces:
+        framer.feed(piece.data, 1, FrameBatch(max(1, framer.room_needed(len(piece.data)))))
+    framer.finish(FrameBatch(max(1, framer.room_needed(0))))
+    return good_messages([framer])
 
 
 @pytest.mark.parametrize("names", [(), ("vedirect",), ("vedirect", "vedirect_hex"), tuple(PROTOCOLS)])

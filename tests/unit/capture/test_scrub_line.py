@@ -14,7 +14,7 @@ from telemetry.protocols.registers.register_map import read_register_map
 from telemetry.protocols.serial.modbus import modbus
 from telemetry.protocols.serial.vedirect_hex import request as hex_message
 from telemetry.protocols.table import SerialProtocol
-from tests.support.framing import vedirect_block
+from tests.support.framing import jbd_message, vedirect_block
 from tests.unit.protocols.test_boards import ORDINARY
 
 RX, TX = True, False
@@ -97,6 +97,10 @@ def say_dlt645() -> list[Piece]:
     ]
 
 
+def say_jbd() -> list[Piece]:
+    return [(RX, jbd_message(5, b"JBD-SP14S004-L14S-60A-399940"))]
+
+
 def say_vedirect() -> list[Piece]:
     return [
         (RX, vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "12800", "I": "100", "CS": "3"}))
@@ -106,6 +110,7 @@ def say_vedirect() -> list[Piece]:
 EACH: dict[str, tuple[Callable[[], list[Piece]], str, str, str]] = {
     "pylontech": (say_pylontech, "serial number of 02", "K221027C30801234", "A000000A00000001"),
     "jk_55aa": (say_jk_55aa, "serial number", jk_55aa.Jk55aaFirmware().serial_number.decode(), ""),
+    "jbd": (say_jbd, "model", "JBD-SP14S004-L14S-60A-399940", "JBD-SP14S004-L14S-60A-000001"),
     "daly": (say_daly, "code", "SN220700123456", "AA000010000002"),
     "dlt645": (say_dlt645, "address", "112233445566", "000000000001"),
     "vedirect": (say_vedirect, "serial number", "HQ2209NEV01", "AA0000AAA01"),
