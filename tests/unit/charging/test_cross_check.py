@@ -10,9 +10,11 @@ from telemetry.charging.settings import CrossCheckSettings
 SECOND_NS = 1_000_000_000
 
 
-def judged(cross: CrossCheck, given_a: float, windows: int, *, begin: int = 0) -> list[tuple[str, bool]]:
-    """So many windows in which 100 A are asked for at 400 V, and a charger gives this much at 300 V."""
-    known = {"charger_s": 10.0, "charger_v": 300.0, "charger_a": given_a, "is_charging": 1.0}
+def judged(
+    cross: CrossCheck, given_a: float, windows: int, *, given_v: float = 300.0, begin: int = 0
+) -> list[tuple[str, bool]]:
+    """So many windows in which 100 A are asked for at 400 V, and what a charger gives."""
+    known = {"charger_s": 10.0, "charger_v": given_v, "charger_a": given_a, "is_charging": 1.0}
     known |= {f"requested{name}_a": 100.0 for name in ("", "_min", "_max")} | {"requested_v": 400.0}
     values = tuple(known.get(name, 0.0 if name.endswith("_s") else nan) for name in WINDOW)
     found = []
@@ -38,3 +40,19 @@ def test_without_a_pause_what_was_met_once_is_missed_at_once() -> None:
     judged(cross, 100.0, 1)
     assert judged(cross, 20.0, 3, begin=1) == [("request_not_met", True)]
     assert cross.fields()["current_shortfall_max_a"] == 80.0
+
+
+def test_the_greatest_voltage_over_what_is_asked_for_is_kept() -> None:
+    cross = CrossCheck(CrossCheckSettings())
+    for number, given_v in enumerate((399.0, 408.0, 403.0)):
+        assert judged(cross, 100.0, 1, given_v=given_v, begin=number) == []
+    assert cross.fields()["voltage_excess_max_v"] == 8.0
+
+
+def test_stamps_of_a_clock_that_was_wrong_move_with_what_waits() -> None:
+    cross = CrossCheck(CrossCheckSettings())
+    judged(cross, 100.0, 1)
+    assert judged(cross, 20.0, 1, begin=1) == []
+    cross.move(1000 * 10 * SECOND_NS)
+    assert judged(cross, 20.0, 1, begin=1002) == []
+    assert judged(cross, 20.0, 1, begin=1003) == [("request_not_met", True)]

@@ -11,6 +11,7 @@ from tests.support.charges import played_charge
 from tests.support.report_page import ReadPage
 
 DRIVE = str(Path(__file__).parents[3] / "examples" / "charge.log")
+DRIVE_DBC = str(Path(__file__).parents[2] / "data" / "drive.dbc")
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,7 @@ def test_a_session_that_there_is_not_is_one_line_and_65(
         ),
         (["sessions", DRIVE, "--since", "+5"], 64, "'+5' is not a time like 2023-11-14 (a date, UTC)"),
         (["sessions", "gone.log"], 66, "gone.log: "),
+        (["sessions", DRIVE_DBC], 64, f"{DRIVE_DBC}: is a database"),
         (["sessions", "a.toml", "b.toml"], 64, "b.toml: is a second configuration"),
         (["session", "1", DRIVE, "--png", "charge.jpg"], 64, "charge.jpg: does not end in .png"),
         (["session", "1", DRIVE, "--report", DRIVE], 64, "is a file that is to be read"),

@@ -138,4 +138,5 @@ def test_the_worst_come_first_and_their_number_is_bounded() -> None:
     assert texts(standing) == ["critical", "warning"]
     for number in range(2 * MAX_STANDING):
         standing.add(alarm(f"cell {number} is 5 V"), 1.0)
-    assert len(standing.at(1.0)) == MAX_STANDING
+    kept = texts(standing, 1.0)
+    assert kept == [f"cell {number} is 5 V" for number in range(2 * MAX_STANDING - 1, MAX_STANDING - 1, -1)]

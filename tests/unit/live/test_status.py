@@ -101,6 +101,21 @@ def test_an_answer_that_is_no_status_is_refused(tmp_path: Path) -> None:
         server.close()
 
 
+def test_an_answer_without_end_is_refused_at_the_size_of_the_largest_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = StatusServer(tmp_path, lambda _request: {"vehicle": "v" * 1000})
+    server.start()
+    try:
+        monkeypatch.setattr("telemetry.live.status_socket.MAX_ANSWER_BYTES", len('{"vehicle": ""}') + 1000)
+        assert len(query_status(tmp_path)["vehicle"]) == 1000
+        monkeypatch.setattr("telemetry.live.status_socket.MAX_ANSWER_BYTES", 1000)
+        with pytest.raises(DataError, match="answers more than a status"):
+            query_status(tmp_path)
+    finally:
+        server.close()
+
+
 def test_a_folder_that_only_the_service_may_enter_is_reported_as_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,10 @@ def test_where_nothing_is_wrong_that_is_said() -> None:
     assert list(status_lines(reported))[1] == "  nothing is wrong"
 
 
+def test_how_old_the_oldest_is_that_waits_stands_beside_the_spool() -> None:
+    assert "spool: on disk, 3.7 MB, oldest 2 h 12 min" in list(status_lines(status(spool_oldest_s=7_920.0)))
+
+
 def test_ids_without_a_message_stand_below_their_source() -> None:
     reported = status()
     seen = {"source": "can0", "frames": 20, "min_bytes": 8, "max_bytes": 8, "period_s": 0.1}

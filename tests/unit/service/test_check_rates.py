@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.__main__ import main
@@ -24,6 +26,7 @@ from telemetry.sources.settings import Resource, Start
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.binding import Binding
 from telemetry.stages.prepare import compose
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.configuration import GATEWAY
 from tests.support.recording import VEHICLE_DBC, record_drive
@@ -281,3 +284,18 @@ def test_seconds_that_make_no_sense_are_refused(seconds: str, capsys: pytest.Cap
         main(["check", "gateway.toml", f"--seconds={seconds}"])
     assert ended.value.code == 64
     assert f"--seconds: {seconds!r} is no number above zero and at most 86400" in capsys.readouterr().err
+
+
+def test_a_share_is_of_a_measurement_by_its_own_name_whatever_line_protocol_makes_of_it() -> None:
+    record = RecordSpec("Pack 1,left", (FieldSpec("level", SlotKind.UINT, passes=False),))
+    message = MessageSpec("Pack", 0x100, False, 1, (SignalSpec(0, 8, True, False, False),), (), record=0)
+    stages = Stages(PlanSpec((record,), (BusSpec("can0", (message,)),)), None, vehicle="van")
+    stages.bind(0, Binding(0, "can0", "can0"))
+    frames = FrameBatch(2)
+    for second in (0, 2):
+        frames.append(second * 1_000_000_000, 0x100, b"\x01")
+    meter = RateMeter(stages)
+    meter.take(frames)
+    rate = meter.rate()
+    assert rate is not None
+    assert [(share.measurement, share.points_per_s) for share in rate.shares] == [("Pack 1,left", 1.0)]

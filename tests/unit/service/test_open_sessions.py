@@ -12,6 +12,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.ledger import Ledger
 from telemetry.service.pipeline import Pipeline
 from telemetry.spool.batch import TimeBase, lines_of
+from telemetry.spool.state import MOST_BYTES
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
@@ -227,6 +228,19 @@ def test_a_start_hands_out_the_last_state_and_the_session_goes_on_under_its_star
         "bay-1": 3,
         "bay-2": 1,  # nothing has come yet, and its state is as it was
     }
+
+
+def test_a_state_that_no_record_takes_is_reported_once_and_the_others_travel(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench("bay-1", "bay-2")
+    bench.deliver("bay-1", 1)
+    bench.sessions.sessions["bay-1"]["much"] = 10 ** (MOST_BYTES - 1)  # as JSON it has as many digits
+    for _ in range(3):
+        bench.deliver("bay-2", 1)
+        bench.pipeline.cut()
+        assert set(bench.last_state()) == {"bay-2"}
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["bay-1"]
 
 
 def test_what_is_left_of_a_source_that_is_no_longer_followed_is_closed() -> None:

@@ -68,6 +68,14 @@ def test_an_alarm_goes_on_after_a_reload() -> None:
     assert [fields["alarm_level"] for _, fields in rows] == ["2", "2"]
 
 
+def test_a_source_that_begins_again_has_no_alarm_yet() -> None:
+    stages = stages_of()
+    written(stages, [[Step(0.0, 0), Step(0.1, 1, fault=1)]])
+    stages.writing.forget("can1")
+    rows = bank_rows(written(stages, [[Step(1.0, 0), Step(2.0, 1)]]))
+    assert [fields["alarm_level"] for _, fields in rows] == ["0", "0"]
+
+
 def test_rows_of_a_bank_are_counted_and_reduced_like_those_of_its_packs() -> None:
     steps = [Step(float(second), bus) for second in range(5) for bus in (0, 1)]
     stages = stages_of()

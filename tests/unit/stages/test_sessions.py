@@ -5,6 +5,8 @@ from typing import cast
 
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.charging.made import CurveRow, Made
+from telemetry.charging.session import CurvePoint, Session
 from telemetry.charging.tracker import ChargingTracker
 from telemetry.stages.sessions import FollowedSessions
 from telemetry.stages.writing import Writing
@@ -35,12 +37,29 @@ class Tracker:
         return ()
 
 
-def test_frames_of_others_show_silence_only_once_an_end_was_heard_in_this_run() -> None:
-    tracker, lines = Tracker(), LineBuffer()
+def followed(tracker: Tracker) -> tuple[FollowedSessions, str]:
+    """The sessions, and the name of its plug."""
     writing = SimpleNamespace(write_made=lambda *_, **_more: None)
     sessions = FollowedSessions(cast(ChargingTracker, tracker), {}, cast(Writing, writing))
-    assert sessions.plugs_of("") == ("power of bay",)
-    plug = "power of bay"
+    (plug,) = sessions.plugs_of("")
+    return sessions, plug
+
+
+def test_of_rows_that_wait_for_the_time_the_newest_thousand_are_kept_one_a_stamp() -> None:
+    sessions, plug = followed(Tracker())
+    sessions.write_rows(plug, False, LineBuffer())
+    session = Session(0, None, "van", "main", "bay", open=True, duration_s=0.0)
+    for number in (*range(1500), 1499):
+        row = CurveRow(session, CurvePoint(number, soc_pct=50.0))
+        assert sessions.holds(Made(0, number, row, channel=0))
+    held = sessions.held(plug)
+    assert held is not None
+    assert [made.time_ns for made in held] == list(range(500, 1500))
+
+
+def test_frames_of_others_show_silence_only_once_an_end_was_heard_in_this_run() -> None:
+    tracker, lines = Tracker(), LineBuffer()
+    sessions, plug = followed(tracker)
     sessions.restore(plug, b"%d" % SECOND_NS, lines)
     # A minute passed until this run began: nobody has watched it, whatever frames of others say.
     sessions.watch(plug, 61 * SECOND_NS, SECOND_NS // 2, lines, shift_ns=0)

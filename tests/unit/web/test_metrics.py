@@ -25,6 +25,8 @@ def samples() -> dict[tuple[str, str], float]:
         "protection/can0/Brake/wrong_crc": 6,
         "senders/can0/Pack/kept_out": 5,
         "frames/can0/lost/bad_crc": 0,
+        "bus/can1/read": 9,
+        "frames/can1/decoded": 4,
     }
     return read(exposition(found))
 
@@ -55,6 +57,7 @@ def key(sample: Sample) -> tuple[str, str]:
         ("protected_frames_wrong_total", "fault=wrong_crc,message=Brake,source=can0", 6),
         ("rows_of_other_senders_total", "message=Pack,source=can0", 5),
         ("frames_in_flight", "source=can0", 0),
+        ("frames_in_flight", "source=can1", 5),
         ("source_counts_total", "kind=nudged,source=can0", 4),
         ("transport_sessions_total", "result=complete,source=can0", 9),
         ("points_made_total", "measurement=battery", 24_000_514),

@@ -33,6 +33,7 @@ def gauges(text: bytes) -> dict[str, float]:
         if family.name.startswith(OF_VALUES)
     ]
     assert {family.type for family in families} <= {"gauge"}
+    assert all(family.samples for family in families)
     assert all(family.documentation.endswith(".") for family in families)
     return {
         sample.name

@@ -67,6 +67,18 @@ def test_one_request_is_outstanding_and_the_line_rests_between_two() -> None:
     assert min(gaps([at for at, _ in line.asked])) >= ANSWERS_AFTER_S + GAP_S - 1e-9
 
 
+def test_while_the_line_rests_the_wait_is_as_long_as_the_rest_though_a_device_is_due() -> None:
+    line = Line([1.0, 1.0])
+    assert line.turns.due() == b"\x00"
+    line.turns.asked()
+    line.turns.received(b"answer")
+    line.turns.took(0, 1)
+    assert line.turns.due() is None
+    assert line.turns.wait_s() == pytest.approx(GAP_S)
+    line.clock.advance(GAP_S)
+    assert (line.turns.wait_s(), line.turns.due()) == (0.0, b"\x01")
+
+
 @given(st.lists(st.floats(0.01, 0.2), min_size=2, max_size=6))
 def test_a_line_that_is_too_slow_for_all_is_shared_fairly(every_s: list[float]) -> None:
     line = Line([0.01] * len(every_s))
@@ -151,3 +163,19 @@ def test_a_port_is_not_deaf_when_one_of_two_answers() -> None:
     line = Line([1.0, 1.0], dead=frozenset({0}))
     line.run(300.0)
     assert not line.turns.is_deaf()
+
+
+@pytest.mark.parametrize("talks", [True, False])
+def test_a_port_is_not_deaf_while_one_who_talks_by_itself_is_heard(talks: bool) -> None:
+    clock = FakeClock()
+    listener = Listening(clock)
+    turns = Turns([Asking([Poll(b"\x00", 1, 1.0, TIMEOUT_S)], GAP_S, clock), listener], clock)
+    turns.opened()
+    for _ in range(600):  # the device that is asked never answers
+        if turns.due() is not None:
+            turns.asked()
+        clock.advance(1.0)
+        if talks:
+            listener.received(b"chatter")
+    assert turns.timeouts >= FAILED_ROUNDS
+    assert turns.is_deaf() is not talks
