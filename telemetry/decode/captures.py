@@ -113,6 +113,7 @@ class CaptureDecoder:
         self._stages = stages
         self._ports = ports
         self._every_report = every_report and stages.writing.watcher is not None
+        self._enough = 1 if self._every_report else _ENOUGH_MESSAGES
         self._frames = FrameBatch(_ENOUGH_MESSAGES)  # larger once it is known what is spoken
         self._lines = LineBuffer()
         self._framers: dict[str, list[Framer]] = {}  # by port, one a device
@@ -267,17 +268,19 @@ class CaptureDecoder:
 
     def _process_enough(self) -> None:
         """Process what has come once it is worth it, while there is room for what the next bytes complete."""
-        if len(self._frames) >= _ENOUGH_MESSAGES:
+        if len(self._frames) >= self._enough:
             self._process()
 
     def _process(self) -> None:
         if not self._frames:
             return
-        if self._every_report:
+        if not self._every_report:
+            self._stages.process(self._frames, self._lines)
+        elif len(self._frames) == 1:
+            self._process_alone(self._frames)
+        else:
             for index in range(len(self._frames)):
                 self._process_alone(self._frames.part(index, index + 1))
-        else:
-            self._stages.process(self._frames, self._lines)
         self._frames.clear()
 
     def _process_alone(self, frame: FrameBatch) -> None:
