@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-BY_ID = Path("/dev/serial/by-id")
+from telemetry.sources.serial.link import BY_ID, lasting_link
+
 PROC = Path("/proc")
 
 
@@ -36,12 +37,8 @@ def lasting_name(port: str, links: Path = BY_ID) -> str:
     """The name of `port` in /dev/serial/by-id, which stays when it is plugged in again; or its whole path."""
     if "://" in port:
         return port
-    with contextlib.suppress(OSError):
-        device = Path(port).resolve()
-        for link in sorted(links.iterdir()):
-            if link.resolve() == device:
-                return str(link)
-    return str(Path(port).absolute())
+    path = Path(port).absolute()
+    return str(lasting_link(path, links) or path)
 
 
 def user_of(port: str, proc: Path = PROC) -> Process | None:

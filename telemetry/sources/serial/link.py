@@ -7,6 +7,7 @@ back; reading ends at once when the source is stopped. Relies on pyserial, which
 opened.
 """
 
+import contextlib
 import errno
 import io
 import logging
@@ -16,6 +17,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -25,6 +27,7 @@ from telemetry.sources.stop import StopSignal
 if TYPE_CHECKING:
     from serial import Serial  # all that serial_for_url gives have its methods
 
+BY_ID = Path("/dev/serial/by-id")
 READ_BYTES = 4096
 WRITE_TIMEOUT_S = 2.0
 SLICE_S = 0.05  # how long a read may last on a port that has no descriptor to wait for: rfc2217, loop
@@ -122,6 +125,14 @@ def check_port(port: str) -> str:
     except ValueError as error:
         return str(error)
     return f"{port!r} is without HOST:PORT" if has_no_place else ""
+
+
+def lasting_link(port: Path, links: Path = BY_ID) -> Path | None:
+    """The link of udev that leads to a port, whatever its number; None: it has none."""
+    with contextlib.suppress(OSError):
+        device = port.resolve()
+        return next((link for link in sorted(links.glob("*")) if link.resolve() == device), None)
+    return None
 
 
 def _close(opened: "Serial") -> None:

@@ -25,7 +25,7 @@ from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 from telemetry.rules.map_entry import MapEntry
 from telemetry.sources.keys import read_simulated_time
 from telemetry.sources.serial.device import DeviceSettings
-from telemetry.sources.serial.link import PyserialLink, check_port
+from telemetry.sources.serial.link import BY_ID, PyserialLink, check_port, lasting_link
 from telemetry.sources.serial.member import BYTE_NS, Member
 from telemetry.sources.serial.modbus_tcp import ModbusTcpLink, check_tcp_port, is_modbus_tcp
 from telemetry.sources.serial.silence import OFFLINE_S, UNKNOWN_S, SilenceWatch
@@ -42,7 +42,6 @@ LEAST_OFFLINE_S = 4.0
 _COUNTED_POLLS = 3.0
 _LEAST_POLL_S = 1.0  # as often as devices are asked, or talk by themselves
 _NUMBERED_PORT = re.compile("/dev/tty(USB|ACM)[0-9]+")
-_BY_ID = Path("/dev/serial/by-id")
 _MODBUS = ("modbus", "daly_modbus")
 _OF_A_DEVICE = ("protocol", "registers", "address", "pack", "charger", "poll_every_s", "reply_timeout_s")
 
@@ -161,7 +160,8 @@ class SerialSettings(SourceSettings):
         else:
             yield Grade.FACT, f"{where}: {said}"
         if _NUMBERED_PORT.fullmatch(self.port):
-            words = f"its number may change when it is plugged in again (take {_lasting_name(port)})"
+            lasting = lasting_link(port) or f"its link in {BY_ID}"
+            words = f"its number may change when it is plugged in again (take {lasting})"
             yield Grade.WARNING, f"{where}: {words}"
 
     # -- what it brings
@@ -300,9 +300,3 @@ def _no_line(
             owner = tables[number] if tables else table
             raise owner.wrong("protocol", f"{device.protocol} is not Modbus, which tcp:// speaks", hint)
     return 0, EIGHT_N_ONE
-
-
-def _lasting_name(port: Path) -> str:
-    """The link of udev that leads to a port, whatever its number."""
-    links = (link for link in sorted(_BY_ID.glob("*")) if link.resolve() == port)
-    return str(next(links, f"its link in {_BY_ID}"))
