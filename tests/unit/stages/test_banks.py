@@ -4,8 +4,11 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.live.state import LiveState
 from telemetry.rules.reduce import ReduceSettings
+from telemetry.rules.resolve import model
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
-from tests.support.two_packs import PACKS, Step, bank_rows, stages_of, written
+from tests.support.two_packs import ENTRIES, PACKS, PLAN, SECOND, START, Step, bank_rows, stages_of, written
 
 
 def test_a_bank_has_a_row_a_second_of_what_its_packs_said_last() -> None:
@@ -66,6 +69,19 @@ def test_an_alarm_goes_on_after_a_reload() -> None:
         old.hand_over(new, lines, source=source)
     rows = bank_rows(written(new, [[Step(1.0, 0, fault=1), Step(2.0, 1)]]))
     assert [fields["alarm_level"] for _, fields in rows] == ["2", "2"]
+
+
+def test_an_alarm_that_a_reload_ends_has_the_stamp_of_its_last_row_on_the_time_line_of_now() -> None:
+    old, lines = stages_of(), LineBuffer()
+    written(old, [[Step(0.0, 1, fault=1), Step(2.0, 1, fault=1)]])
+    new = Stages(PLAN, model(ENTRIES[:-2], (), PLAN).map, vehicle="van")  # without alarms
+    for number, bus in enumerate(PACKS):
+        new.bind(number, Binding(number, bus, bus))
+    old.hand_over(new, lines, source="can1", shift_ns=50 * SECOND)
+    (event,) = lines.take().decode().splitlines()
+    assert event.startswith("event,code=cell_undervoltage,pack=rear,")
+    assert "active=false" in event
+    assert int(event.rsplit(" ", 1)[1]) // SECOND == START // SECOND + 52
 
 
 def test_a_source_that_begins_again_has_no_alarm_yet() -> None:
