@@ -14,6 +14,9 @@ from telemetry_core.rules.measured cimport end_window, tell
 from telemetry_core.rules.plug cimport FAR_NS, MINUTE_NS, OPEN, SECOND_NS, WINDOW_NS, Known, Plug
 from telemetry_core.rules.told cimport TOLD_MINUTE, TOLD_SILENCE, Change
 
+cdef extern from *:
+    int lowest_bit "__builtin_ctz" (uint32_t word) noexcept nogil
+
 
 cdef void pass_timers(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef Known* known = &plug.known
@@ -35,23 +38,22 @@ cdef void pass_deadlines(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef const PackedDeadline* deadline
     cdef int64_t since_ns
     cdef int64_t heard_ns
-    cdef uint32_t number = 0
+    cdef uint32_t number
     cdef uint32_t left = plug.spec.due_in[known.phase]
     known.due_ns = FAR_NS
     if known.has_error or plug.spec.records == NULL:
         return
     while left:
+        number = lowest_bit(left)
+        left &= left - 1
         deadline = &plug.spec.deadlines[number]
-        if left & 1:
-            heard_ns = known.heard_ns[deadline.awaited]
-            since_ns = known.phase_ns if deadline.since < 0 else known.heard_ns[deadline.since]
-            if since_ns and (deadline.is_periodic or not heard_ns) and (heard_ns or not deadline.once_heard):
-                _judge_deadline(plug, number, max(since_ns, heard_ns), heard_ns, now_ns)
-        left >>= 1
-        number += 1
+        heard_ns = known.heard_ns[deadline.awaited]
+        since_ns = known.phase_ns if deadline.since < 0 else known.heard_ns[deadline.since]
+        if since_ns and (deadline.is_periodic or not heard_ns) and (heard_ns or not deadline.once_heard):
+            _judge_deadline(plug, number, max(since_ns, heard_ns), heard_ns, now_ns)
 
 
-cdef void _judge_deadline(Plug* plug, uint32_t number, int64_t since_ns, int64_t heard_ns,
+cdef inline void _judge_deadline(Plug* plug, uint32_t number, int64_t since_ns, int64_t heard_ns,
                           int64_t now_ns) noexcept nogil:
     """Tell of a deadline that counts from since_ns, if it has passed for the first time; otherwise it will be due."""
     cdef Known* known = &plug.known

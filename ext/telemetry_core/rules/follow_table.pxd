@@ -1,6 +1,7 @@
 """Data sheet of FollowSpecs and PowerSpecs packed for the hot loop: flat arrays by record of the schema."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from telemetry_core.rows.schema cimport Schema
 
@@ -70,10 +71,9 @@ cdef struct Followed:            # one record of messages, in one spec
     uint32_t field_count
     int32_t tell                 # slot; -1: not told
     uint8_t tells_once
-    uint8_t is_plain             # the first sign is in every row, the others rarely say anything new
-    uint8_t plain_phase          # of that sign
-    uint8_t shows_edition        # one of the others may
-    uint32_t plain_slot          # where its last time is kept
+    uint16_t plain               # bit: rows say that a phase goes on, and rarely more (see plain_bit); 0: they do not
+    uint8_t is_bare              # such rows have neither minutes nor what may pause
+    uint32_t plain_slot          # where the last time of such a row is kept
     Place minutes                # that the charger counts
     Place pausing                # the field whose value `pausing_value` may pause
     uint64_t pausing_value
@@ -98,14 +98,12 @@ cdef enum Visits:                # what a row is to the follower
     MESSAGE = 1                  # of a record that any spec has signs of
     READING = 2                  # of the data model
 
-cdef struct Visit:               # by record
-    uint32_t row_words
-    uint8_t kind
-
 cdef struct Quantities:          # of one record of the data model
     uint64_t electrical          # voltage, current and power, as bits of the row's mask
     uint64_t requested
     uint64_t others
+    uint64_t rare                # of these: cells, and their lowest
+    uint64_t all_fields
     Place voltage
     Place current
     Place power
@@ -120,13 +118,36 @@ cdef struct Quantities:          # of one record of the data model
     uint32_t mask_words
     uint8_t side
 
+cdef struct Visit:               # by record
+    const Quantities* quantities  # of a READING
+    uint32_t row_words
+    uint8_t kind
+
 cdef class FollowTable:
     cdef Spec* specs
     cdef Py_ssize_t spec_count
     cdef Visit* visits
     cdef Quantities* quantities
+    cdef Followed* nothing       # no record is of interest
 
     cdef object _find_quantities(self, Quantities* found, uint32_t mask_words, spec)
     cdef object _pack(self, Schema schema, Spec* spec, given)
     cdef object _pack_sign(self, PackedSign* packed, place, sign, slots)
     cdef object _pack_deadlines(self, Spec* spec, given, slots)
+
+
+cdef inline double in_slot(const uint64_t* row, const Place* place) noexcept nogil:
+    # The number that a row of the data model has there.
+    cdef double value
+    memcpy(&value, &row[place.word], 8)
+    return value
+
+
+cdef inline uint16_t plain_bit(uint8_t phase, bint shows_edition) noexcept nogil:
+    # Of rows whose sign is of `phase`, and which may show the edition besides.
+    return <uint16_t>1 << (phase + (8 if shows_edition else 0))
+
+
+cdef inline uint16_t plain_bits(uint8_t phase, bint is_edition_known) noexcept nogil:
+    # Of the rows that say nothing more in this phase.
+    return ((<uint16_t>2 << phase) - 1) * (0x101 if is_edition_known else 1)

@@ -42,6 +42,7 @@ cdef class FollowTable:
         cdef Py_ssize_t number
         self.visits = <Visit*>_zeroed(schema.record_count, sizeof(Visit))
         self.quantities = <Quantities*>_zeroed(schema.record_count, sizeof(Quantities))
+        self.nothing = <Followed*>_zeroed(schema.record_count, sizeof(Followed))
         self.specs = <Spec*>_zeroed(len(specs), sizeof(Spec))
         self.spec_count = len(specs)
         for number in range(schema.record_count):
@@ -50,6 +51,7 @@ cdef class FollowTable:
             if spec.modelled and spec.measurement in _SIDES:
                 self.visits[number].kind = READING
                 self._find_quantities(&self.quantities[number], schema.records[number].mask_words, spec)
+                self.visits[number].quantities = &self.quantities[number]
         for number in range(self.spec_count):
             self._pack(schema, &self.specs[number], specs[number])
 
@@ -62,6 +64,7 @@ cdef class FollowTable:
         free(self.specs)
         free(self.visits)
         free(self.quantities)
+        free(self.nothing)
 
     cdef object _find_quantities(self, Quantities* found, uint32_t mask_words, spec):
         places = {field.name: place for place, field in enumerate(spec.fields)}
@@ -82,8 +85,10 @@ cdef class FollowTable:
         found.electrical = found.voltage.bit | found.current.bit | found.power.bit
         found.requested = found.requested_v.bit | found.requested_a.bit
         found.others = found.soc.bit | found.temp_max.bit | found.cell_max.bit | found.cell_min.bit
+        found.rare = found.cell_min.bit
         if cells:
-            found.others = <uint64_t>_WORD  # one word of the mask does not say which cells are there
+            found.others = found.rare = <uint64_t>_WORD  # one word of the mask does not say which cells are there
+        found.all_fields = found.electrical | found.requested | found.others
 
     cdef object _pack(self, Schema schema, Spec* spec, given):
         spec.gap_ns = given.gap_ns
@@ -179,6 +184,7 @@ def _slots(given):
 cdef object _find_plain(const Spec* spec, Followed* followed):
     """Find out whether most rows of a record only say that the phase goes on."""
     cdef const PackedSign* sign = &spec.signs[followed.first_sign]
+    cdef bint shows_edition = False
     cdef uint32_t number
     if followed.sign_count == 0 or followed.tell >= 0 or sign.kind != SIGN_HEARD or sign.field >= 0:
         return
@@ -197,9 +203,9 @@ cdef object _find_plain(const Spec* spec, Followed* followed):
             followed.pausing = _place(followed.mask_words, sign[number].field)
             followed.pausing_value = sign[number].value
         elif sign[number].kind == SIGN_OLD or sign[number].kind == SIGN_NEW:
-            followed.shows_edition = True
+            shows_edition = True
         elif sign[number].kind != SIGN_RESUME:
             return
-    followed.is_plain = True
-    followed.plain_phase = sign.phase
+    followed.plain = plain_bit(sign.phase, shows_edition)
     followed.plain_slot = sign.slot
+    followed.is_bare = not (followed.minutes.bit or followed.pausing.bit)

@@ -12,7 +12,6 @@ cdef enum:
     ROUTES = 4                   # plugs that one tag set may be measured at
 
 cdef struct Route:               # of a tag set: at which plugs its modelled rows are measured
-    Plug* sole                   # the only one, of a protocol and measured by its own ends; NULL: there is no such
     Plug* plugs[ROUTES]
     uint8_t is_own[ROUTES]       # by one of the plug's ends, and not by a third
     uint8_t count
@@ -27,6 +26,7 @@ cdef class Follower:
     cdef Plug** plug_of_channel          # NULL: it is not followed
     cdef Py_ssize_t channel_count
     cdef Route* route_of_tags
+    cdef Plug** sole_of_tags             # the only one, of a protocol and measured by its own ends; NULL: see the route
     cdef Py_ssize_t tag_count
     cdef Changes changes
 
@@ -35,4 +35,5 @@ cdef class Follower:
     cdef Plug* _add_plug(self, Py_ssize_t channel) except NULL
     cdef void _begin(self)
     cdef void _run(self, SampleBatch samples) noexcept nogil
+    cdef void _set_place(self, SampleBatch samples, Py_ssize_t left, const uint64_t* row) noexcept nogil
     cdef void _take_routed(self, const Route* route, const Quantities* found, const uint64_t* row) noexcept nogil

@@ -13,7 +13,7 @@ after the message that they come from.
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
@@ -21,13 +21,13 @@ from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 from telemetry_core.rules.deadlines cimport pass_deadlines
 from telemetry_core.rules.follow_table cimport (
-    CHARGER, MESSAGE, METER, READING, FollowTable, Followed, Quantities, Visit,
+    CHARGER, MESSAGE, METER, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
 )
-from telemetry_core.rules.measured cimport tell
+from telemetry_core.rules.measured cimport add_whole_sample, tell
 from telemetry_core.rules.phases cimport END_FINISHED, END_SILENCE, begin_attempt, end_session, hear, silence_of
-from telemetry_core.rules.plug cimport NOT_OPEN, OPEN, UNHEARD, Known, Plug, heard_at
+from telemetry_core.rules.plug cimport OPEN, UNHEARD, Known, Plug
 from telemetry_core.rules.plug_state cimport move, packed, state_head, unpack
-from telemetry_core.rules.readings cimport take_reading
+from telemetry_core.rules.readings cimport has_news, take_reading
 from telemetry_core.rules.told cimport TOLD_MINUTE, transitions
 
 cdef enum:
@@ -58,6 +58,7 @@ cdef class Follower:
         free(self.plugs)
         free(self.plug_of_channel)
         free(self.route_of_tags)
+        free(self.sole_of_tags)
         free(self.changes.all)
 
     def bind(self, channel, spec):
@@ -76,8 +77,14 @@ cdef class Follower:
             plug = self._add_plug(number)
         memset(plug, 0, sizeof(Plug))
         plug.spec = &self.table.specs[<size_t>spec]
+        plug.records = plug.spec.records if plug.spec.records != NULL else self.table.nothing
+        plug.gap_ns = plug.spec.gap_ns
+        for number in range(SIDES):
+            plug.measured[number] = &plug.known.measured[number]
+        plug.others[VEHICLE], plug.others[CHARGER] = plug.measured[CHARGER], plug.measured[VEHICLE]
+        plug.others[METER] = plug.measured[METER]
         plug.changes = &self.changes
-        plug.channel = number
+        plug.channel = channel
 
     cdef Plug* _add_plug(self, Py_ssize_t channel) except NULL:
         cdef Py_ssize_t count = channel + 1
@@ -107,6 +114,8 @@ cdef class Follower:
             count = tags + 1
             self.route_of_tags = <Route*>_grown(self.route_of_tags, count * sizeof(Route))
             memset(self.route_of_tags + self.tag_count, 0, (count - self.tag_count) * sizeof(Route))
+            self.sole_of_tags = <Plug**>_grown(self.sole_of_tags, count * sizeof(Plug*))
+            memset(self.sole_of_tags + self.tag_count, 0, (count - self.tag_count) * sizeof(Plug*))
             self.tag_count = count
         route = &self.route_of_tags[<size_t>tags]
         number = 0
@@ -117,7 +126,7 @@ cdef class Follower:
         route.plugs[number] = plug
         route.is_own[number] = is_own
         route.count = max(route.count, <uint8_t>(number + 1))
-        route.sole = plug if route.count == 1 and is_own and plug.spec.records != NULL else NULL
+        self.sole_of_tags[<size_t>tags] = plug if route.count == 1 and is_own and plug.spec.records != NULL else NULL
 
     cdef Plug* _plug(self, channel) except NULL:
         if not 0 <= channel < self.channel_count or self.plug_of_channel[<size_t>channel] == NULL:
@@ -207,29 +216,42 @@ cdef class Follower:
 
     cdef void _run(self, SampleBatch samples) noexcept nogil:
         cdef const Visit* visits = self.table.visits
-        cdef const Quantities* quantities = self.table.quantities
+        cdef Plug** sole_of_tags = self.sole_of_tags
+        cdef Plug** plug_of_channel = self.plug_of_channel
+        cdef Py_ssize_t tag_count = self.tag_count
+        cdef Py_ssize_t channel_count = self.channel_count
         cdef const uint64_t* row = samples.words
         cdef const RowHead* head
         cdef const Visit* visit
         cdef const Followed* followed
-        cdef const Route* route
         cdef Plug* plug
-        cdef Py_ssize_t number
-        for number in range(samples.rows):
+        cdef Py_ssize_t left = samples.rows
+        while left:
             head = <const RowHead*>row
             visit = &visits[head.record]
             if visit.kind == READING:
-                if head.tags < self.tag_count and self.route_of_tags[head.tags].count:
-                    self.changes.row, self.changes.at = number, row - samples.words
-                    self._take_routed(&self.route_of_tags[head.tags], &quantities[head.record], row)
-            elif visit.kind == MESSAGE and head.channel < self.channel_count:
-                plug = self.plug_of_channel[head.channel]
-                if plug != NULL and plug.spec.records != NULL and not head.id & ROW_OTHER_SENDER:
-                    followed = &plug.spec.records[head.record]
-                    if followed.sign_count and not (followed.is_plain and _take_plain(plug, followed, row)):
-                        self.changes.row, self.changes.at = number, row - samples.words
+                if head.tags < tag_count:
+                    plug = sole_of_tags[head.tags]
+                    if plug == NULL:
+                        self._set_place(samples, left, row)
+                        self._take_routed(&self.route_of_tags[head.tags], visit.quantities, row)
+                    elif plug.known.is_open and not _take_sample(plug, visit.quantities, row):
+                        self._set_place(samples, left, row)
+                        take_reading(plug, visit.quantities.side, visit.quantities, row)
+            elif visit.kind == MESSAGE and head.channel < channel_count:
+                plug = plug_of_channel[head.channel]
+                if plug != NULL and not head.id & ROW_OTHER_SENDER:
+                    followed = &plug.records[head.record]
+                    if not _take_plain(plug, followed, row) and followed.sign_count:
+                        self._set_place(samples, left, row)
                         hear(plug, row, followed)
             row += visit.row_words
+            left -= 1
+
+    cdef void _set_place(self, SampleBatch samples, Py_ssize_t left, const uint64_t* row) noexcept nogil:
+        """What is told from here on is of this row, with which so many are left."""
+        self.changes.row = samples.rows - left
+        self.changes.at = row - samples.words
 
     cdef void _take_routed(self, const Route* route, const Quantities* found, const uint64_t* row) noexcept nogil:
         """Take the row to its plugs: where a protocol shows the session, power alone shows no second one."""
@@ -256,15 +278,29 @@ cdef inline bint _take_plain(Plug* plug, const Followed* followed, const uint64_
     """Take a row that says that the phase goes on; false: it may say more, and nothing is taken of it."""
     cdef Known* known = &plug.known
     cdef int64_t now_ns = (<const RowHead*>row).time_ns
-    if now_ns >= known.calm_until_ns or known.phase < followed.plain_phase or known.is_new < followed.shows_edition:
+    if not followed.plain & known.plain or now_ns >= known.calm_until_ns or now_ns < known.last_ns:
         return False
-    if <uint64_t>(now_ns - known.last_ns) > <uint64_t>plug.spec.silence_ns:
-        return False
-    if row[followed.pausing.word] == followed.pausing_value and row[HEAD_WORDS] & followed.pausing.bit:
-        return False
-    known.heard_ns[followed.plain_slot] = heard_at(now_ns)
-    known.last_ns = now_ns
-    if row[HEAD_WORDS] & followed.minutes.bit:
-        known.minutes = <int>row[followed.minutes.word]
-        known.minutes_ns = now_ns
+    if not followed.is_bare:
+        if row[followed.pausing.word] == followed.pausing_value and row[HEAD_WORDS] & followed.pausing.bit:
+            return False
+        if row[HEAD_WORDS] & followed.minutes.bit:
+            known.minutes = <int>row[followed.minutes.word]
+            known.minutes_ns = now_ns
+    known.heard_ns[followed.plain_slot] = known.last_ns = now_ns  # past 0, as all that is heard before calm_until_ns
     return True
+
+
+cdef inline bint _take_sample(Plug* plug, const Quantities* found, const uint64_t* row) noexcept nogil:
+    """Take a row of one of the plug's ends that brings a whole sample and nothing else that is new.
+
+    False: nothing is taken of it.
+    """
+    cdef uint64_t there = row[HEAD_WORDS] & found.all_fields
+    if there != found.electrical:
+        if has_news(&plug.known, found, row):
+            return False
+        if not there & found.electrical:
+            return True
+        if there & found.electrical != found.electrical:
+            return False
+    return add_whole_sample(plug, found.side, found, row)

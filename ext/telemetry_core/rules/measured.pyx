@@ -12,15 +12,15 @@ from libc.math cimport NAN, floor
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.rules.follow_table cimport CHARGER, METER, PHASE_CHARGING, SIDES, VEHICLE
-from telemetry_core.rules.plug cimport NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sums
-from telemetry_core.rules.told cimport TOLD_PERCENT, TOLD_WINDOW, Change, add_change
+from telemetry_core.rules.plug cimport NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sums, higher
+from telemetry_core.rules.told cimport TOLD_PERCENT, TOLD_WINDOW, TOTAL_COUNT, Change, add_change
 
 
 cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil:
     cdef Py_ssize_t number
     known.window_ns = (now_ns // WINDOW_NS + 1) * WINDOW_NS
     known.percent = -1
-    known.start_soc = known.soc = known.start_temp = known.temp = known.cell_max = NAN
+    known.start_soc = known.soc = known.same_soc = known.start_temp = known.temp = known.cell_max = NAN
     known.percent_temp = known.percent_cell_min = known.percent_cell_max = NAN
     known.requested_a = known.requested_v = known.requested_max_a = NAN
     known.window_requested_min = known.window_requested_max = NAN
@@ -30,59 +30,98 @@ cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil:
         known.measured[number].peak_w = NAN
 
 
-cdef void begin_again(Known* known, uint8_t side, int64_t now_ns) noexcept nogil:
+cdef void add_sample(Plug* plug, uint8_t side, double power_w, double voltage_v, double current_a,
+                     int64_t now_ns) noexcept nogil:
+    cdef Measured* one = plug.measured[side]
+    cdef int64_t dt_ns = now_ns - one.last_ns
+    cdef double half_s = dt_ns / 2e9
+    cdef double volts = one.voltage_v + voltage_v
+    cdef double amperes = one.current_a + current_a
+    if <uint64_t>dt_ns > <uint64_t>plug.gap_ns:
+        _begin_again(&plug.known, side, now_ns)
+    else:
+        if plug.others[side].last_ns > one.last_ns:
+            pass_other(plug, side, power_w, voltage_v, current_a, now_ns)
+        one.covered_ns += dt_ns
+        one.sums.ws += (one.power_w + power_w) * half_s
+        if volts == volts:
+            one.sums.vs += volts * half_s
+        elif dt_ns:
+            one.lacks_v += 2
+        if amperes == amperes:
+            one.sums.as_ += amperes * half_s
+        elif dt_ns:
+            one.lacks_a += 2
+    one.peak_w = higher(one.peak_w, power_w)
+    one.last_ns = now_ns
+    one.power_w = power_w
+    one.voltage_v = voltage_v
+    one.current_a = current_a
+    one.is_whole = voltage_v == voltage_v and current_a == current_a
+
+
+cdef void _begin_again(Known* known, uint8_t side, int64_t now_ns) noexcept nogil:
+    """A side's sample does not continue the one before: what is covered begins again."""
     cdef Measured* one = &known.measured[side]
+    cdef Common* common = &known.common
     cdef Measured* other
     one.begin_ns = now_ns
     _set_mark(&one.begin, one)
     if side == METER:
         return
+    common.covered_ns = _common_ns(common)
+    common.sums[0], common.sums[1] = _common_sums(common, 0), _common_sums(common, 1)
+    common.until_ns = NEVER_NS
     other = &known.measured[1 - side]
-    known.common.until_ns = NEVER_NS
     if other.last_ns == now_ns:
-        known.common.until_ns = now_ns
-        known.common.at_until[side] = one.begin
-        _set_mark(&known.common.at_until[1 - side], other)
+        common.from_ns = common.until_ns = now_ns
+        common.at_from[side] = one.begin
+        _set_mark(&common.at_from[1 - side], other)
+        common.at_until[0], common.at_until[1] = common.at_from[0], common.at_from[1]
 
 
-cdef void add_common(Known* known, uint8_t side, double power_w, double voltage_v, double current_a,
+cdef void pass_other(Plug* plug, uint8_t side, double power_w, double voltage_v, double current_a,
                      int64_t now_ns) noexcept nogil:
-    cdef Measured* one = &known.measured[side]
-    cdef Measured* other = &known.measured[1 - side]
-    cdef Common* common = &known.common
-    cdef Mark* before = &common.at_until[side]
-    cdef Mark* before_other = &common.at_until[1 - side]
-    cdef double sign = 1 if side == CHARGER else -1
-    cdef Mark here = _mark_at(one, power_w, voltage_v, current_a, now_ns, other.last_ns)
-    cdef Mark there
-    cdef Sums part, part_other
-    _set_mark(&there, other)
-    if common.until_ns == NEVER_NS and other.begin_ns >= one.last_ns:  # it began between this side's samples
-        before[0] = _mark_at(one, power_w, voltage_v, current_a, now_ns, other.begin_ns)
-        before_other[0] = other.begin
-        common.until_ns = other.begin_ns
-    if NEVER_NS < common.until_ns < other.last_ns:
-        part, part_other = _since(&here, before), _since(&there, before_other)
-        common.covered_ns += other.last_ns - common.until_ns
-        common.ws[side] += part.ws
-        common.ws[1 - side] += part_other.ws
-        common.vs += sign * (part.vs - part_other.vs)
-        common.as_ += sign * (part.as_ - part_other.as_)
-    before[0] = here
-    before_other[0] = there
+    cdef const Measured* one = plug.measured[side]
+    cdef const Measured* other = plug.others[side]
+    cdef Common* common = &plug.known.common
+    cdef bint is_first = common.until_ns == NEVER_NS
+    if other.last_ns > now_ns:
+        return
+    _find_mark(one, power_w, voltage_v, current_a, now_ns, other.last_ns, &common.at_until[side])
+    _set_mark(&common.at_until[1 - side], other)
     common.until_ns = other.last_ns
+    if is_first and other.begin_ns >= one.last_ns:  # it began between this side's samples
+        _find_mark(one, power_w, voltage_v, current_a, now_ns, other.begin_ns, &common.at_from[side])
+        common.at_from[1 - side] = other.begin
+        common.from_ns = other.begin_ns
+    elif is_first:
+        common.at_from[0], common.at_from[1] = common.at_until[0], common.at_until[1]
+        common.from_ns = common.until_ns
 
 
-cdef Mark _mark_at(const Measured* one, double power_w, double voltage_v, double current_a, int64_t now_ns,
-                   int64_t at_ns) noexcept nogil:
+cdef int64_t _common_ns(const Common* common) noexcept nogil:
+    return common.covered_ns + (common.until_ns - common.from_ns if common.until_ns != NEVER_NS else 0)
+
+
+cdef Sums _common_sums(const Common* common, uint8_t side) noexcept nogil:
+    """The integrals of one side over the time that both cover; NaN where not all is known."""
+    cdef Sums part
+    if common.until_ns == NEVER_NS or common.until_ns == common.from_ns:
+        return common.sums[side]
+    part = _since(&common.at_until[side], &common.at_from[side])
+    return Sums(common.sums[side].ws + part.ws, common.sums[side].vs + part.vs, common.sums[side].as_ + part.as_)
+
+
+cdef inline void _find_mark(const Measured* one, double power_w, double voltage_v, double current_a, int64_t now_ns,
+                            int64_t at_ns, Mark* mark) noexcept nogil:
     """Where a side's integrals stand at a stamp within the straight line from its newest sample to this one."""
-    cdef Mark mark
     cdef double share = (<double>(at_ns - one.last_ns)) / (<double>(now_ns - one.last_ns))
     cdef double half_s = (at_ns - one.last_ns) / 2e9
     cdef double volts = 2 * one.voltage_v + (voltage_v - one.voltage_v) * share
     cdef double amperes = 2 * one.current_a + (current_a - one.current_a) * share
     cdef uint32_t ends = (at_ns > one.last_ns) + (at_ns == now_ns)
-    _set_mark(&mark, one)
+    _set_mark(mark, one)
     mark.sums.ws += (2 * one.power_w + (power_w - one.power_w) * share) * half_s
     if volts == volts:
         mark.sums.vs += volts * half_s
@@ -92,26 +131,24 @@ cdef Mark _mark_at(const Measured* one, double power_w, double voltage_v, double
         mark.sums.as_ += amperes * half_s
     else:
         mark.lacks_a += ends
-    return mark
 
 
-cdef void _set_mark(Mark* mark, const Measured* one) noexcept nogil:
-    mark.covered_ns = one.covered_ns
+cdef inline void _set_mark(Mark* mark, const Measured* one) noexcept nogil:
     mark.sums = one.sums
     mark.lacks_v = one.lacks_v
     mark.lacks_a = one.lacks_a
 
 
-cdef Sums _since(const Mark* now, const Mark* before) noexcept nogil:
+cdef inline Sums _since(const Mark* now, const Mark* before) noexcept nogil:
     """The integrals between two marks; NaN where not all is known. An odd count is within what is not."""
     return Sums(now.sums.ws - before.sums.ws,
                 now.sums.vs - before.sums.vs if now.lacks_v == before.lacks_v and not now.lacks_v & 1 else NAN,
                 now.sums.as_ - before.sums.as_ if now.lacks_a == before.lacks_a and not now.lacks_a & 1 else NAN)
 
 
-cdef void _find_means(const Measured* one, const Mark* since, double* volts, double* amperes) noexcept nogil:
+cdef void _find_means(const Measured* one, const Mark* since, double covered_s, double* volts,
+                      double* amperes) noexcept nogil:
     """Means over what is covered since the mark; NaN where nothing is, or not all of it is known."""
-    cdef double covered_s = (one.covered_ns - since.covered_ns) / 1e9
     cdef Mark now
     cdef Sums part
     _set_mark(&now, one)
@@ -127,21 +164,22 @@ cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef Py_ssize_t number
     cdef bint has_any = False
     for number in range(SIDES):
-        has_any |= known.measured[number].covered_ns > known.measured[number].window.covered_ns
-    change = tell(plug, TOLD_WINDOW, known.window_ns) if has_any else NULL
+        has_any |= known.measured[number].covered_ns > known.measured[number].window_ns
+    change = add_change(plug.changes, TOLD_WINDOW, plug.channel, known.window_ns) if has_any else NULL
     if change != NULL:
         change.since_ns = known.window_ns - WINDOW_NS
         change.value_count = 14
         for number in range(SIDES):
             side = &known.measured[number]
-            change.values[3 * number] = (side.covered_ns - side.window.covered_ns) / 1e9
-            _find_means(side, &side.window, &change.values[3 * number + 1], &change.values[3 * number + 2])
+            change.values[3 * number] = (side.covered_ns - side.window_ns) / 1e9
+            _find_means(side, &side.window, change.values[3 * number], &change.values[3 * number + 1], &change.values[3 * number + 2])
         change.values[9] = known.requested_a
         change.values[10] = known.window_requested_min
         change.values[11] = known.window_requested_max
         change.values[12] = known.requested_v
         change.values[13] = known.window_is_charging
     for number in range(SIDES):
+        known.measured[number].window_ns = known.measured[number].covered_ns
         _set_mark(&known.measured[number].window, &known.measured[number])
     known.window_ns = (now_ns // WINDOW_NS + 1) * WINDOW_NS
     known.window_requested_min = known.window_requested_max = known.requested_a
@@ -160,6 +198,7 @@ cdef void hear_percent(Plug* plug, int64_t now_ns) noexcept nogil:
     known.is_fresh = not known.seen_percents[percent // 64] >> (percent % 64) & 1
     known.seen_percents[percent // 64] |= <uint64_t>1 << (percent % 64)
     for number in range(SIDES):
+        known.measured[number].percent_ns = known.measured[number].covered_ns
         _set_mark(&known.measured[number].percent, &known.measured[number])
     known.percent_temp = known.temp
     known.percent_cell_min = known.percent_cell_max = NAN
@@ -181,9 +220,9 @@ cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil:
     change.value_count = 11
     for number in range(2):
         side = &known.measured[number]
-        change.values[4 * number] = (side.covered_ns - side.percent.covered_ns) / 1e9
+        change.values[4 * number] = (side.covered_ns - side.percent_ns) / 1e9
         change.values[4 * number + 1] = (side.sums.ws - side.percent.sums.ws) / 3600
-        _find_means(side, &side.percent, &change.values[4 * number + 2], &change.values[4 * number + 3])
+        _find_means(side, &side.percent, change.values[4 * number], &change.values[4 * number + 2], &change.values[4 * number + 3])
     change.values[8] = known.percent_temp
     change.values[9] = known.percent_cell_min
     change.values[10] = known.percent_cell_max
@@ -193,11 +232,14 @@ cdef Change* tell(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil:
     cdef Change* change = add_change(plug.changes, kind, plug.channel, time_ns)
     if change != NULL:
         find_totals(&plug.known, change.totals)
+        change.total_count = TOTAL_COUNT
     return change
 
 
 cdef void find_totals(const Known* known, double* totals) noexcept nogil:
     cdef const Measured* side
+    cdef Sums vehicle = _common_sums(&known.common, VEHICLE)
+    cdef Sums charger = _common_sums(&known.common, CHARGER)
     cdef Py_ssize_t number
     for number in range(SIDES):
         side = &known.measured[number]
@@ -205,11 +247,11 @@ cdef void find_totals(const Known* known, double* totals) noexcept nogil:
         totals[SIDES + number] = side.covered_ns / 1e9
         totals[2 * SIDES + number] = NAN if side.lacks_a else side.sums.as_ / 3600
         totals[3 * SIDES + number] = side.peak_w
-    totals[12] = known.common.covered_ns / 1e9
-    totals[13] = known.common.ws[VEHICLE] / 3600
-    totals[14] = known.common.ws[CHARGER] / 3600
-    totals[15] = known.common.as_
-    totals[16] = known.common.vs
+    totals[12] = _common_ns(&known.common) / 1e9
+    totals[13] = vehicle.ws / 3600
+    totals[14] = charger.ws / 3600
+    totals[15] = charger.as_ - vehicle.as_
+    totals[16] = charger.vs - vehicle.vs
     totals[17] = known.start_soc
     totals[18] = known.soc
     totals[19] = known.start_temp

@@ -8,7 +8,7 @@ Promises:
   the phase, a pause, an error or a wait sets it back, and `hear` finds it again.
 """
 
-from libc.math cimport isfinite
+from libc.math cimport NAN, isfinite
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
@@ -18,7 +18,7 @@ from telemetry_core.rows.schema cimport HEAD_WORDS
 from telemetry_core.rules.deadlines cimport pass_deadlines, pass_timers
 from telemetry_core.rules.follow_table cimport (
     PHASE_CHARGING, PHASE_CONFIGURATION, PHASE_NONE, PHASE_RECOGNITION, SIGN_AGAIN, SIGN_BEGIN, SIGN_DOUBT, SIGN_ERROR,
-    SIGN_HEARD, SIGN_NEW, SIGN_OLD, SIGN_PAUSE, SIGN_RESUME, SIGN_STOP, SIGN_UNKNOWN, SLOTS, Followed, PackedSign, Spec,
+    SIGN_HEARD, SIGN_NEW, SIGN_OLD, SIGN_PAUSE, SIGN_RESUME, SIGN_STOP, SIGN_UNKNOWN, SLOTS, Followed, PackedSign, Spec, plain_bits,
 )
 from telemetry_core.rules.measured cimport begin_measuring, leave_percent, tell
 from telemetry_core.rules.plug cimport (
@@ -43,6 +43,8 @@ cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexce
     cdef bint is_again = False
     cdef bint is_alive = False
     cdef uint64_t held = 0       # signs that the row has, as bits
+    if _hear_plain(plug, row, followed):
+        return
     for number in range(followed.sign_count):
         if _holds(&signs[number], row, slots):
             held |= <uint64_t>1 << number
@@ -64,9 +66,35 @@ cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexce
         _hear_minutes(plug, <int32_t>row[followed.minutes.word], now_ns)
     if followed.tell >= 0:
         _tell_row(plug, row, followed)
+    _find_calm(plug, now_ns)
+
+
+cdef void _find_calm(Plug* plug, int64_t now_ns) noexcept nogil:
+    """Find out until when plain rows change nothing else than what is heard; now_ns: of the last sign."""
+    cdef Known* known = &plug.known
     known.calm_until_ns = 0
-    if known.is_open == OPEN and not (known.has_error or known.is_restored or known.pauses):
-        known.calm_until_ns = min(known.due_ns, known.window_ns, known.minute_ns + MINUTE_NS)
+    if now_ns > 0 and known.is_open == OPEN and not (known.has_error or known.is_restored or known.pauses):
+        known.calm_until_ns = min(now_ns + plug.spec.silence_ns, known.window_ns, known.due_ns,
+                                  known.minute_ns + MINUTE_NS)
+        known.plain = plain_bits(known.phase, known.is_new)
+
+
+cdef bint _hear_plain(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:
+    """Take a plain row that comes when time has passed for something else; false: it may say more."""
+    cdef Known* known = &plug.known
+    cdef int64_t now_ns = (<const RowHead*>row).time_ns
+    if not (known.calm_until_ns and followed.plain & known.plain):
+        return False
+    if not 0 <= now_ns - known.last_ns <= plug.spec.silence_ns:
+        return False
+    if row[HEAD_WORDS] & followed.pausing.bit and row[followed.pausing.word] == followed.pausing_value:
+        return False
+    pass_timers(plug, now_ns)
+    known.heard_ns[followed.plain_slot] = known.last_ns = now_ns
+    if row[HEAD_WORDS] & followed.minutes.bit:
+        _hear_minutes(plug, <int32_t>row[followed.minutes.word], now_ns)
+    _find_calm(plug, now_ns)
+    return True
 
 
 cdef bint _holds(const PackedSign* sign, const uint64_t* row, const uint64_t* slots) noexcept nogil:
@@ -279,6 +307,7 @@ cdef void enter(Plug* plug, uint8_t phase, int64_t now_ns) noexcept nogil:
     known.phase = phase
     known.phase_ns = now_ns
     known.due_ns = known.calm_until_ns = 0
+    known.same_soc = NAN
     known.fired = 0
     known.window_is_charging = False
     if phase != PHASE_CHARGING:
@@ -354,6 +383,7 @@ cdef void skip(Known* known, int64_t now_ns) noexcept nogil:
             known.heard_ns[slot] += gap_ns
     known.gap_s += max(gap_ns, 0) / 1e9
     known.has_new_soc = False
+    known.same_soc = NAN
     known.due_ns = known.calm_until_ns = 0
     known.restored_ns = known.last_ns = known.minute_ns = now_ns
     known.window_is_charging = False

@@ -5,7 +5,7 @@ Stamps are frame time. 0 stands for never where a comment says so.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.rules.follow_table cimport SIDES, SLOTS, TELLS, Spec
+from telemetry_core.rules.follow_table cimport SIDES, SLOTS, TELLS, Followed, Spec
 from telemetry_core.rules.told cimport Changes
 
 cdef enum Openings:              # Known.is_open
@@ -39,7 +39,6 @@ cdef struct Sums:                # integrals over time
     double as_
 
 cdef struct Mark:                # of one side: where its integrals stood when something began
-    int64_t covered_ns
     Sums sums
     uint32_t lacks_v
     uint32_t lacks_a
@@ -55,17 +54,20 @@ cdef struct Measured:            # of one side, within a session
     Sums sums                    # of what is covered
     uint32_t lacks_v             # begins and ends of stretches whose voltage is not known, and not in the sums
     uint32_t lacks_a
+    uint8_t is_whole             # the newest sample has voltage and current
     Mark begin                   # where all stood at begin_ns
     Mark window                  # when the window under way began
+    int64_t window_ns            # what was covered then
     Mark percent                 # when the percent under way began
+    int64_t percent_ns           # what was covered then
 
 cdef struct Common:              # of the time that vehicle and charger both cover
-    int64_t until_ns             # both are known until here, without a gap; NEVER_NS: they are not
-    Mark at_until[2]             # where they stood there
-    int64_t covered_ns
-    double ws[2]
-    double vs                    # charger less vehicle
-    double as_
+    int64_t from_ns              # both are known from here, without a gap
+    int64_t until_ns             # to here; NEVER_NS: they are not
+    Mark at_from[2]              # where they stood
+    Mark at_until[2]
+    int64_t covered_ns           # in stretches before
+    Sums sums[2]
 
 cdef struct Known:
     int64_t calm_until_ns        # until then a row that says that the phase goes on changes nothing else
@@ -90,6 +92,7 @@ cdef struct Known:
     Common common
     double start_soc
     double soc
+    double same_soc              # while it is heard again nothing changes; NaN: any may
     double start_temp
     double temp
     double cell_max
@@ -108,6 +111,7 @@ cdef struct Known:
     uint8_t is_open
     uint8_t phase
     uint8_t has_error            # in this attempt
+    uint16_t plain               # rows that say nothing more until calm_until_ns, as bits (Followed.plain)
     uint8_t stops                # sides that have stopped, as bits
     uint8_t pauses               # sides that pause, as bits
     uint8_t is_old
@@ -122,6 +126,10 @@ cdef struct Plug:
     Known known
     Known saved                  # as restored, until it is clear that it goes on
     const Spec* spec
+    const Followed* records      # of the spec; a PowerSpec has none of interest
+    int64_t gap_ns               # of the spec
+    Measured* measured[SIDES]    # in `known`
+    Measured* others[SIDES]      # the other end; a meter has none but itself
     Changes* changes             # where what it shows is told
     uint16_t channel
 

@@ -6,6 +6,7 @@ Promises:
 - A clock that was wrong is mended in one place: `move` knows every stamp.
 """
 
+from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
@@ -38,6 +39,7 @@ cdef bint unpack(bytes head, state, Known* known) except -1:
     memcpy(known, <const char*>body, sizeof(Known))
     known.is_restored = UNHEARD if known.is_open else NOT_RESTORED
     known.calm_until_ns = 0
+    known.same_soc = NAN
     return True
 
 
@@ -72,6 +74,7 @@ cdef void move(Known* known, int64_t by_ns) noexcept nogil:
         if known.measured[number].last_ns != NEVER_NS:
             known.measured[number].last_ns += by_ns
     if known.common.until_ns != NEVER_NS:
+        known.common.from_ns += by_ns
         known.common.until_ns += by_ns
     known.window_ns = (known.last_ns // WINDOW_NS + 1) * WINDOW_NS
     known.due_ns = known.calm_until_ns = 0

@@ -8,15 +8,17 @@ Promises:
   ends with the first row under it, once it has stayed there.
 """
 
-from libc.math cimport NAN, isfinite
+from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from telemetry_core.rows.access cimport get_double, has_field
+from telemetry_core.rows.access cimport get_double
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS
 from telemetry_core.rules.deadlines cimport pass_timers
-from telemetry_core.rules.follow_table cimport METER, PHASE_CHARGING, VEHICLE, Place, Quantities, Spec
+from telemetry_core.rules.follow_table cimport (
+    METER, PHASE_CHARGING, VEHICLE, Place, Quantities, Spec, in_slot,
+)
 from telemetry_core.rules.measured cimport add_sample, hear_percent, tell
 from telemetry_core.rules.phases cimport (
     END_BELOW, END_SILENCE, clear, end_session, enter, go_on, judge_restored, silence_of, skip,
@@ -26,12 +28,12 @@ from telemetry_core.rules.plug cimport (
 )
 from telemetry_core.rules.told cimport TOLD_BEGUN
 
+cdef extern from *:
+    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+
 
 cdef double _value(const uint64_t* row, const Place* place) noexcept nogil:
-    cdef double value = NAN
-    if row[HEAD_WORDS] & place.bit:
-        memcpy(&value, &row[place.word], 8)
-    return value
+    return in_slot(row, place) if row[HEAD_WORDS] & place.bit else NAN
 
 
 cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const uint64_t* row) noexcept nogil:
@@ -46,15 +48,14 @@ cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const 
     if plug.known.is_open == NOT_OPEN:
         return
     if isfinite(power_w):
-        add_sample(&plug.known, side, power_w, voltage_v, current_a, now_ns, plug.spec.gap_ns)
-    if side != METER:
+        add_sample(plug, side, power_w, voltage_v, current_a, now_ns)
+    if side != METER and has_news(&plug.known, found, row):
         take_others(plug, side, found, row)
 
 
 cdef void take_others(Plug* plug, uint8_t side, const Quantities* found, const uint64_t* row) noexcept nogil:
     cdef Known* known = &plug.known
     cdef double value
-    cdef uint32_t number
     if row[HEAD_WORDS] & found.requested:
         value = _value(row, &found.requested_a)
         if isfinite(value):
@@ -65,8 +66,6 @@ cdef void take_others(Plug* plug, uint8_t side, const Quantities* found, const u
         value = _value(row, &found.requested_v)
         if isfinite(value):
             known.requested_v = value
-    if not row[HEAD_WORDS] & found.others and not found.cell_count:
-        return
     value = _value(row, &found.temp_max)
     if side == VEHICLE and isfinite(value):
         known.temp = value
@@ -75,14 +74,35 @@ cdef void take_others(Plug* plug, uint8_t side, const Quantities* found, const u
         known.percent_temp = higher(known.percent_temp, value)
     _take_cell(known, _value(row, &found.cell_max), True)
     _take_cell(known, _value(row, &found.cell_min), False)
-    for number in range(found.first_cell, found.first_cell + found.cell_count):
-        if has_field(row, number):
-            value = get_double(row, found.mask_words, number)
-            _take_cell(known, value, False)
-            _take_cell(known, value, True)
+    if found.cell_count:
+        _take_cells(known, found, row)
     value = _value(row, &found.soc)
     if side == VEHICLE and isfinite(value):
         _take_soc(plug, value, (<const RowHead*>row).time_ns)
+
+
+cdef void _take_cells(Known* known, const Quantities* found, const uint64_t* row) noexcept nogil:
+    cdef uint32_t end = found.first_cell + found.cell_count
+    cdef uint32_t number = found.first_cell
+    cdef double lowest_v = INFINITY
+    cdef double highest_v = -INFINITY
+    cdef double value
+    cdef uint64_t left
+    while number < end:
+        left = row[HEAD_WORDS + number // 64] >> (number % 64)
+        if left == 0:  # no more in this word
+            number = (number // 64 + 1) * 64
+            continue
+        number += lowest_bit(left)
+        if number < end:
+            value = get_double(row, found.mask_words, number)
+            if value < lowest_v:
+                lowest_v = value
+            if value > highest_v:
+                highest_v = value
+        number += 1
+    _take_cell(known, lowest_v, False)
+    _take_cell(known, highest_v, True)
 
 
 cdef void _take_cell(Known* known, double voltage_v, bint is_highest) noexcept nogil:
@@ -98,6 +118,7 @@ cdef void _take_cell(Known* known, double voltage_v, bint is_highest) noexcept n
 cdef void _take_soc(Plug* plug, double soc_pct, int64_t now_ns) noexcept nogil:
     cdef Known* known = &plug.known
     known.soc = soc_pct
+    known.same_soc = NAN
     known.has_new_soc = True
     if known.is_restored == UNDECIDED or known.is_restored == STEPPED:
         judge_restored(plug, now_ns)
@@ -106,6 +127,8 @@ cdef void _take_soc(Plug* plug, double soc_pct, int64_t now_ns) noexcept nogil:
         known.start_soc = soc_pct
     if known.phase == PHASE_CHARGING and known.is_open == OPEN:
         hear_percent(plug, now_ns)
+        if known.is_restored == NOT_RESTORED:
+            known.same_soc = soc_pct
 
 
 cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil:

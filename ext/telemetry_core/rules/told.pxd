@@ -38,6 +38,7 @@ cdef struct Change:              # one transition
     uint8_t kind
     uint8_t side
     uint8_t value_count
+    uint8_t total_count          # TOTAL_COUNT, or 0
     uint8_t has_row
     double values[VALUES]
     double totals[TOTAL_COUNT]

@@ -6,6 +6,9 @@ Promises:
 - Without memory nothing is lost silently: the batch raises MemoryError.
 """
 
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.math cimport NAN
 from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.stdlib cimport realloc
 from libc.string cimport memset
@@ -14,13 +17,16 @@ from telemetry_core.rows.batch cimport SampleBatch
 
 from typing import NamedTuple
 
+_UNKNOWN = NAN
+_new = tuple.__new__  # a NamedTuple's own takes ten times as long
+
 
 class Transition(NamedTuple):
     """What a row shows of the plug on `channel`; the numbers' meanings are those of `follow_spec.Told`.
 
     row: the number of the row in its batch that shows it, -1 without one. time_ns: when it was, which may be earlier.
-    values: by `follow_spec.PERCENT` or `WINDOW`; totals: of the session so far, by `TOTALS`. NaN: not known.
-    raw: the row's slots by field, of a row that is changes.
+    values: by `follow_spec.PERCENT` or `WINDOW`; totals: of the session so far, by `TOTALS`; () of a WINDOW.
+    NaN: not known. raw: the row's slots by field, of a row that is told.
     """
 
     row: int
@@ -66,8 +72,17 @@ cdef object transitions(const Changes* changes, SampleBatch samples):
     for number in range(changes.count):
         change = &changes.all[number]
         raw = samples.row_at(change.at).raw if change.has_row else None
-        found.append(Transition(
+        found.append(_new(Transition, (
             change.row, change.time_ns, change.channel, change.kind, change.number, change.side, change.bits,
-            change.since_ns, tuple([change.values[place] for place in range(change.value_count)]),
-            tuple([change.totals[place] for place in range(TOTAL_COUNT)]), raw))
+            change.since_ns, _floats(change.values, change.value_count), _floats(change.totals, change.total_count), raw)))
+    return found
+
+
+cdef tuple _floats(const double* values, Py_ssize_t count):
+    cdef Py_ssize_t place
+    cdef tuple found = PyTuple_New(count)
+    for place in range(count):
+        value = _UNKNOWN if values[place] != values[place] else values[place]
+        Py_INCREF(value)  # which PyTuple_SET_ITEM takes over
+        PyTuple_SET_ITEM(found, place, value)
     return found
