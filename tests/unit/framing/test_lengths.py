@@ -20,6 +20,8 @@ REPLY = by_kind(1, {0x03: field(2, 5), 0x83: fixed(5)})
         (to_end(b"\r", 10), b"~20\r1\r", 4),
         (to_end(b"\r\n", 4), b"12\r\n", 4),
         (to_end(b"\r", 4), b"1234\r", NONE),
+        (to_end(b"\r", 4), b"1234", NONE),
+        (to_end(b"\r", 4), b"123", UNKNOWN),
         (REPLY, b"\x01", UNKNOWN),
         (REPLY, b"\x01\x03", UNKNOWN),
         (REPLY, b"\x01\x03\x04", 9),
