@@ -1,8 +1,9 @@
 """What single messages say of a session, and how its rows are written."""
 
 import pytest
+from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 
-from telemetry.charging.facts import facts, station_in
+from telemetry.charging.facts import facts, physical, station_in
 from telemetry.charging.made import PhaseRow
 from telemetry.charging.rows import point, rfc3339
 from telemetry.charging.session import Phase, Session
@@ -73,3 +74,14 @@ def test_a_phase_names_its_session_by_the_stamp_that_is_written() -> None:
     session = Session(7, None, "bus-7", "main", "bay-2", open=True, duration_s=1.5)
     row = point(PhaseRow(session, Phase(1, "charging", 9, 0.5)), "bus-7", 0, shift_ns=3)
     assert (row.time_ns, row.fields["session_start"]) == (12, "1970-01-01T00:00:00.000000010Z")
+
+
+def test_values_of_a_row_have_their_factor_and_their_offset_however_they_are_scaled() -> None:
+    record = RecordSpec(
+        "Plug",
+        (
+            FieldSpec("inlet_c", SlotKind.FLOAT, factor=0.5, offset=-40.0),
+            FieldSpec("current_a", SlotKind.INT, 0.1, -400.0, DecimalScale(1, -4000, 1)),
+        ),
+    )
+    assert physical(record, {"inlet_c": 110.0, "current_a": 3750}) == {"inlet_c": 15.0, "current_a": -25.0}
