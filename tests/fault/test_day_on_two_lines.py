@@ -350,12 +350,12 @@ def assert_no_value_is_stale(day: Day, device: str, ends_s: float) -> None:
     assert [is_begin for *_, is_begin in codes] == [n % 2 == 0 for n in range(len(codes))]
 
 
-@pytest.mark.parametrize("port", DEVICES)
 @pytest.mark.parametrize(
-    "hours",
+    ("port", "hours"),
     [
-        pytest.param(2, id="2 hours"),
-        pytest.param(24, id="a day", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+        pytest.param("left", 2, id="left, 2 hours"),
+        pytest.param("right", 2, id="right, 2 hours"),
+        pytest.param("left", 24, id="left, a day", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )
 def test_every_good_message_is_counted_once_under_its_own_device_and_none_is_stale(
