@@ -83,7 +83,8 @@ def say_jk_55aa() -> list[Piece]:
 
 
 def say_daly() -> list[Piece]:
-    code = [daly.frame(1, 0x57, bytes((n + 1,)) + part) for n, part in enumerate((b"SN22070", b"0123456"))]
+    parts = (b"SN22070", b"0123456", *[bytes(7)] * 3)
+    code = [daly.frame(1, 0x57, bytes((n + 1,)) + part) for n, part in enumerate(parts)]
     return [(TX, daly.request(0x57)), (RX, b"".join(code))]
 
 
