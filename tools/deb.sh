@@ -3,7 +3,7 @@
 #
 #   tools/deb.sh [--into FOLDER]       or: make deb
 #
-# It needs Debian's own tools alone (installed by apt-get when missing) and the Python package index.
+# It needs a clone made by git, Debian's own tools (installed by apt-get when missing) and the Python package index.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,7 +15,7 @@ into=dist
 
 command -v apt-get >/dev/null || fail "needs Debian, or a system made from it"
 missing=()
-for package in debhelper dpkg-dev g++ python3-dev python3-venv; do
+for package in build-essential debhelper git python3-dev python3-venv; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' $package 2>/dev/null)" = installed ] || missing+=($package)
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -25,6 +25,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install \
         --no-install-recommends "${missing[@]}" >/dev/null || fail "please install: apt-get install ${missing[*]}"
 fi
+
+why=$(git rev-parse HEAD 2>&1) || fail "needs a clone of the project: ${why%%$'\n'*}"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
