@@ -60,7 +60,7 @@ def print_plan(arguments: argparse.Namespace, say: Say) -> None:
         print(json.dumps([plan_words.as_json(port, settings, waits) for port in ports], indent=2))
     else:
         for port in ports:
-            sys.stdout.write(f"{port}\n{plan_words.as_text(settings, waits)}")
+            sys.stdout.write(f"{port}\n{plan_words.as_text(settings, waits, speaks_always=arguments.risky)}")
     for words in () if arguments.risky else plan_words.left_out(protocols):
         say(f"left out without --risky: {words}")
 
@@ -70,7 +70,8 @@ def scan_ports(arguments: argparse.Namespace, say: Say) -> list[PortFindings]:
     settings = settings_of(scanned(arguments.protocol), risky=arguments.risky)
     waits, ports = _waits(arguments), _ports(arguments.ports)
     say(f"looks at {', '.join(ports)}")
-    say(f"at each port {plan_words.in_short(settings, waits)} (--dry-run prints all)")
+    plan = plan_words.in_short(settings, waits, speaks_always=arguments.risky)
+    say(f"at each port {plan} (--dry-run prints all)")
     found = []
     for port in ports:
         found.append(_look(port, settings, waits, is_risky=arguments.risky))

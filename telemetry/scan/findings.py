@@ -69,11 +69,11 @@ def port_words(findings: PortFindings) -> str:
     report = findings.report
     if findings.trouble:
         return findings.trouble
+    sent = f"{report.sent} requests were sent" if report.sent else "nothing was sent"
     if report.other_master:
-        return "another master asks on this line, so nothing was sent; no answer that is known was heard"
+        return f"another master asks on this line, and no answer that is known was heard; {sent}"
     if report.talks:
-        what = "something talks on this line that no protocol reads, so that it was not spoken into"
-        return f"{what} ({_strange(report)})"
+        return f"something talks on this line that no protocol reads ({_strange(report)}); {sent}"
     if report.strange_bytes:
         return f"what answers is of no known protocol ({_strange(report)})"
     untried = f"; it cannot be set to {', '.join(report.refused)}" if report.refused else ""

@@ -9,24 +9,29 @@ from telemetry.scan.probes import Meant, Probe, Setting, follow_ups, rule_of
 from telemetry.scan.serial_scan import Waits, silent_s
 
 
-def in_short(settings: Sequence[Setting], waits: Waits) -> str:
-    """One line about a port."""
+def in_short(settings: Sequence[Setting], waits: Waits, *, speaks_always: bool) -> str:
+    """One line about a port. speaks_always: also where something talks."""
     probes = [probe for setting in settings for probe in setting.probes]
     names = list(dict.fromkeys(meant.protocol.name for probe in probes for meant in probe.meant))
     rates = ", ".join(str(setting) for setting in settings)
     silent = f"{silent_s(settings, waits):.0f} s if nobody answers"
     if not probes:
         return f"listens at {rates}, and sends nothing; {silent}"
-    sent = f"{len(probes)} requests to read, of {', '.join(names)}"
-    return f"listens at {rates}; unless something talks, sends {sent}, and more to who answers; {silent}"
+    unless = _unless(speaks_always=speaks_always)
+    sent = f"{len(probes)} request{'' if len(probes) == 1 else 's'} to read, of {', '.join(names)}"
+    return f"listens at {rates}; {unless}sends {sent}, and more to who answers; {silent}"
 
 
-def as_text(settings: Sequence[Setting], waits: Waits) -> str:
+def _unless(*, speaks_always: bool) -> str:
+    return "" if speaks_always else "unless something talks, "
+
+
+def as_text(settings: Sequence[Setting], waits: Waits, *, speaks_always: bool) -> str:
     """All bytes as hexadecimal digits: each request, and below it what is sent if it is answered."""
     lines: list[str] = []
     for setting in settings:
         listens = f"listens for {waits.listening_s(setting):g} s"
-        lines.append(f"{setting}: {listens}; then, unless something talks, sends")
+        lines.append(f"{setting}: {listens}; then, {_unless(speaks_always=speaks_always)}sends")
         for probe in setting.probes:
             lines.append(f"  {probe.data.hex().upper()}  to {_meant(probe)}")
             for meant in probe.meant:

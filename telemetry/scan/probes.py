@@ -58,6 +58,7 @@ _RULES: Mapping[str, Rule] = {
     "ant_old": Rule(risk="its request has made devices of other makers misbehave"),
     "vedirect_hex": Rule(risk="solar chargers of firmware 1.52 and older stop their text"),
 }
+_UNJUDGED = Rule(risk="nobody has judged yet whether its requests are safe")
 
 
 class Meant(NamedTuple):
@@ -85,17 +86,16 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How the line is set, who may be heard then, and what is asked."""
+    """How the line is set, who may be heard then, and what is asked.
+
+    is_heard_long: some devices talk by themselves at this setting, or nothing was listened to before it.
+    """
 
     baud_rate: int
     line: LineSettings
     heard: tuple[SerialProtocol, ...]
     probes: tuple[Probe, ...]
-
-    @property
-    def may_talk(self) -> bool:
-        """Whether some devices talk by themselves at this setting."""
-        return any(rule_of(protocol).talks for protocol in self.heard)
+    is_heard_long: bool
 
     def __str__(self) -> str:
         return f"{self.baud_rate} baud {self.line}"
@@ -110,7 +110,7 @@ def ready_maps() -> Mapping[str, SerialProtocol]:
 
 def rule_of(protocol: SerialProtocol) -> Rule:
     """What its table does not say."""
-    return _RULES.get(protocol.name, Rule())
+    return _RULES.get(protocol.name, _UNJUDGED)
 
 
 def scanned(names: Iterable[str] = ()) -> list[SerialProtocol]:
@@ -140,11 +140,21 @@ def settings_of(protocols: Sequence[SerialProtocol], *, risky: bool = False) -> 
         for rate in (protocol.baud_rate, *rule.more_rates):
             for parity in (protocol.line.parity, *rule.more_parities):
                 groups.setdefault((rate, parity), []).append(protocol)
-    found = [
-        Setting(rate, _line(group, parity), tuple(group), tuple(_probes(group, risky=risky)))
-        for (rate, parity), group in groups.items()
+    ordered = sorted(groups.items(), key=lambda item: not _may_talk(item[1]))
+    return [
+        Setting(
+            rate,
+            _line(group, parity),
+            tuple(group),
+            tuple(_probes(group, risky=risky)),
+            is_heard_long=number == 0 or _may_talk(group),
+        )
+        for number, ((rate, parity), group) in enumerate(ordered)
     ]
-    return sorted(found, key=lambda setting: not setting.may_talk)
+
+
+def _may_talk(group: Iterable[SerialProtocol]) -> bool:
+    return any(rule_of(protocol).talks for protocol in group)
 
 
 def _line(group: Sequence[SerialProtocol], parity: str) -> LineSettings:

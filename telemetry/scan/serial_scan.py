@@ -35,7 +35,7 @@ _NEAR, _NEAR_W = 0.05, 1.0  # share, and watts, by which voltage times current m
 class Waits:
     """How long is waited: for those who talk; for the first byte of an answer; for the next one.
 
-    glance_s: for those who talk where no device does by itself, and nothing was heard so far.
+    glance_s: for those who talk where no device does by itself, and nothing was heard at the setting before.
     """
 
     listen_s: float = 1.2
@@ -46,7 +46,7 @@ class Waits:
 
     def listening_s(self, setting: Setting, *, talks: bool = False) -> float:
         """How long a line is listened to at a setting."""
-        return self.listen_s if setting.may_talk or talks else min(self.glance_s, self.listen_s)
+        return self.listen_s if setting.is_heard_long or talks else min(self.glance_s, self.listen_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,15 @@ class Found:
 class LineReport:
     """What was found on one line.
 
-    talks: it was not spoken into. other_master: since another one asks there. strange_bytes: by setting,
-    those that no protocol reads. refused: settings that the port does not have. is_whole: all was tried that
-    was to be tried.
+    talks: somebody was heard before anything was asked there. other_master: it asks devices. sent: how many
+    requests were. strange_bytes: by setting, those that no protocol reads. refused: settings that the port
+    does not have. is_whole: all was tried that was to be tried.
     """
 
     found: list[Found] = field(default_factory=list)
     talks: bool = False
     other_master: bool = False
+    sent: int = 0
     strange_bytes: dict[str, int] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     is_whole: bool = True
@@ -128,16 +129,17 @@ class LineScan:
             line = _OpenLine(port, setting, self._clock, self._waits)
             report.found += line.listen(self._waits.listening_s(setting, talks=report.talks))
             report.other_master |= line.other_master
-            report.talks |= line.received >= TALK_BYTES
+            report.talks |= line.other_master or line.received >= TALK_BYTES
             if not report.found and (self._speaks_always or not report.talks):
                 report.found += line.ask(ends_s)
                 report.is_whole &= line.is_whole
+                report.sent += line.sent
         if line.received and not report.found:
             report.strange_bytes[str(setting)] = line.received
 
 
 class _OpenLine:
-    """A line that is open at one setting. received: bytes that came, and no echo."""
+    """A line that is open at one setting. received: bytes that came, and no echo; sent: requests."""
 
     def __init__(self, port: SerialPort, setting: Setting, clock: Clock, waits: Waits) -> None:
         self._port = port
@@ -147,6 +149,7 @@ class _OpenLine:
         self._has_heard = False  # anything to the last request
         self._came_late = False  # an answer that was not to it
         self.received = 0
+        self.sent = 0
         self.other_master = False
         self.is_whole = True
 
@@ -236,6 +239,7 @@ class _OpenLine:
         for ear in ears:
             ear.sent(data)
         self._port.send(data)
+        self.sent += 1
         until_s = self._clock.monotonic_s() + _sending_s(len(data), self._setting.baud_rate) + wait_s
         last_s = until_s + _LONGEST_ANSWER_S
         received = b""

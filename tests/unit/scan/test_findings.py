@@ -117,19 +117,32 @@ def test_a_port_as_plain_values_has_what_was_found() -> None:
 
 
 def test_a_port_without_devices_says_what_it_is_like() -> None:
-    said = {
-        port_words(PortFindings("x", report))
-        for report in (
-            LineReport(),
-            LineReport(is_whole=False),
-            LineReport(refused=["2400 baud 8E1"]),
-            LineReport(talks=True, strange_bytes={"9600 baud 8N1": 9}),
-            LineReport(strange_bytes={"9600 baud 8N1": 9}),
+    silent, strange = "nobody talks, and nobody answers", {"9600 baud": 9}
+    for report, words in (
+        (LineReport(), silent),
+        (LineReport(is_whole=False), f"{silent}; not all was tried in time"),
+        (LineReport(refused=["2400 baud 8E1"]), f"{silent}; it cannot be set to 2400 baud 8E1"),
+        (
+            LineReport(talks=True, strange_bytes=strange),
+            "something talks on this line that no protocol reads (9 bytes at 9600 baud); nothing was sent",
+        ),
+        (
+            LineReport(strange_bytes=strange),
+            "what answers is of no known protocol (9 bytes at 9600 baud)",
+        ),
+        (
             LineReport(talks=True, other_master=True),
-        )
-    }
-    assert len(said) == 6
-    assert sum("9 bytes at 9600 baud 8N1" in words for words in said) == 2
+            "another master asks on this line, and no answer that is known was heard; nothing was sent",
+        ),
+    ):
+        assert port_words(PortFindings("x", report)) == words
+
+
+def test_what_was_sent_where_somebody_talks_is_said() -> None:
+    line = ScannedLine(FakeClock(), babbles=b"$GPRMC,123519,A,4807.038,N\r\n")
+    port = findings(line, risky=True)
+    assert line.sent
+    assert port_words(port).endswith(f"; {len(line.sent)} requests were sent")
 
 
 def test_what_others_on_the_line_say_of_themselves_is_not_said_of_a_device() -> None:

@@ -14,7 +14,7 @@ from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import LineSettings
 from telemetry.scan.findings import identity_of
 from telemetry.scan.probes import follow_ups, scanned, settings_of
-from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
+from telemetry.scan.serial_scan import TALK_BYTES, LineReport, LineScan, Waits, silent_s
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.scanned_line import (
@@ -29,12 +29,15 @@ from tests.support.scanned_line import (
 )
 
 MOST_S = 20.0
+WAITS = Waits()
 
 
-def scan(line: ScannedLine, *, risky: bool = False, names: Sequence[str] = ()) -> LineReport:
+def scan(
+    line: ScannedLine, *, risky: bool = False, names: Sequence[str] = (), waits: Waits = WAITS
+) -> LineReport:
     settings = settings_of(scanned(names), risky=risky)
     with StopSignal() as stop:
-        return LineScan(line.link_at, line.clock, Waits(), speaks_always=risky).run(settings, stop)
+        return LineScan(line.link_at, line.clock, waits, speaks_always=risky).run(settings, stop)
 
 
 def on_a_line(*devices: DeviceEnd, baud_rate: int = 9600) -> ScannedLine:
@@ -195,6 +198,13 @@ def test_nothing_is_sent_to_a_line_on_which_something_talks() -> None:
     assert len(report.strange_bytes) == len(line.opened)
 
 
+def test_of_one_protocol_its_line_is_listened_to_as_long_before_anything_is_sent() -> None:
+    line = on_a_line(board(1))
+    line.babbles = b"$GPRMC,123519,A,4807.038,N\r\n"
+    report = scan(line, names=["daly"])
+    assert (report.found, report.talks, line.sent) == ([], True, [])
+
+
 def test_a_device_that_talks_is_listened_to_alone() -> None:
     line = line_of("vedirect", FakeClock())
     (found,) = scan(line).found
@@ -208,6 +218,16 @@ def test_nothing_is_sent_where_another_master_asks() -> None:
     line.babbles = request(BASIC_INFO)
     report = scan(line)
     assert (report.other_master, report.found, line.sent) == (True, [], [])
+
+
+def test_one_short_request_of_another_master_is_enough_to_send_nothing() -> None:
+    from firmware_sim.wire.jbd import BASIC_INFO, request
+
+    line = on_a_line()
+    line.babbles = request(BASIC_INFO)
+    assert len(line.babbles) < TALK_BYTES
+    report = scan(line, names=["jbd"], waits=Waits(listen_s=0.6))
+    assert (report.other_master, report.talks, line.sent) == (True, True, [])
 
 
 def test_the_answers_to_another_master_name_the_device() -> None:
@@ -280,6 +300,11 @@ def test_risky_requests_are_sent_only_if_asked_for() -> None:
         address = table.addresses.default if table.addresses else NO_ADDRESS
         assert not safe & {request.to(address) for request in table.requests}
     assert {data for _, _, data in announced(risky=True)} > safe
+
+
+def test_a_protocol_that_nobody_has_judged_is_risky() -> None:
+    unknown = replace(PROTOCOLS["jbd"], name="made_up")
+    assert [len(settings_of([unknown], risky=risky)[0].probes) for risky in (False, True)] == [0, 1]
 
 
 def test_each_setting_of_the_line_is_opened_once() -> None:
