@@ -5,13 +5,14 @@ Promises: frames stay as long and as many; what is not named in docs/scrub.md st
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 
 from telemetry_core.frames.batch import FrameTuple
 
-from telemetry.capture.scrub_messages import change_j1939
+from telemetry.capture.scrub_messages import Change, change_j1939
 from telemetry.capture.scrub_signals import NamedMessage, find
 from telemetry.capture.scrub_transports import Edits, IsoTpAnswers, J1939Transfers
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.replacements import VIN_LETTERS, Replacements
 from telemetry.logs.message import ID_ERROR, ID_EXTENDED, ID_REMOTE
 
 _ID_MASK = 0x1FFFFFFF
@@ -41,11 +42,15 @@ class BusScrubber:
         id, extended = frame.id & _ID_MASK, bool(frame.id & ID_EXTENDED)
         if extended and self._is_j1939(number, id, frame):
             return
+        data = frame.data
         if self._messages and (message := find(self._messages, id, extended=extended)) is not None:
-            self._put(number, frame.data, message.changed(frame.data, self._new), message)
+            data = self._changed(message, data, self._new)
+            self._put(number, frame.data, data)
+        if len(data) >= VIN_LETTERS:
+            self._put(number, data, self._new.vins(data))
         if frame.channel not in self._answers:
             self._answers[frame.channel] = IsoTpAnswers(self._new, self.edits)
-        self._answers[frame.channel].frame(number, id, frame.data)
+        self._answers[frame.channel].frame(number, id, data)
 
     def finish(self) -> None:
         """No frame follows."""
@@ -61,7 +66,7 @@ class BusScrubber:
         form, specific, source = id >> 16 & 0xFF, id >> 8 & 0xFF, id & 0xFF
         if form in (_CONTROL, _DATA):
             if frame.channel not in self._transfers:
-                self._transfers[frame.channel] = J1939Transfers(self._new, self.edits)
+                self._transfers[frame.channel] = J1939Transfers(self._new, self.edits, self._change_of)
             transfers = self._transfers[frame.channel]
             if form == _CONTROL:
                 transfers.control(source, specific, frame.data)
@@ -72,12 +77,22 @@ class BusScrubber:
         change = change_j1939(pgn, specific, source)
         if change is None:
             return False
-        self._put(number, frame.data, change(frame.data, self._new), None)
+        self._put(number, frame.data, change(frame.data, self._new))
         return True
 
-    def _put(self, number: int, data: bytes, made: bytes, message: NamedMessage | None) -> None:
-        if made == data:
-            return
-        self.edits[number] = made
-        if message is not None and message.check:
+    def _change_of(self, pgn: int, destination: int, source: int) -> Change | None:
+        """What replaces numbers in a message of several frames; None: none is known there."""
+        if (known := change_j1939(pgn, destination, source)) is not None:
+            return known
+        message = find(self._messages, pgn << 8, extended=True)
+        return None if message is None else partial(self._changed, message)
+
+    def _changed(self, message: NamedMessage, data: bytes, new: Replacements) -> bytes:
+        made = message.changed(data, new)
+        if made != data and message.check:
             self.unchecked[f"{message.name}.{message.check}"] += 1
+        return made
+
+    def _put(self, number: int, data: bytes, made: bytes) -> None:
+        if made != data:
+            self.edits[number] = made

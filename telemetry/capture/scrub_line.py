@@ -24,7 +24,7 @@ from telemetry.protocols.table import SerialProtocol
 
 _LONG_WORD = re.compile(rb"[!-~]{6,}")
 _BY_ID = re.compile(
-    r"(usb-.*_)([^_-]+)(-if.*)"
+    r"(usb-.*_)([^_]+)(-if.*)"
 )  # the name of a link of udev, with the adapter's serial number
 _VICTRON = ("vedirect", "vedirect_hex")  # which may be spoken at once
 _LABEL = b"Checksum\t"

@@ -104,7 +104,7 @@ def _changed(data: bytes, kind: str, places: Sequence[int], new: Replacements) -
         other = 0
     else:
         order: Literal["little", "big"] = "little" if places[0] < places[-1] else "big"
-        other = int.from_bytes(new.text(kind, raw.to_bytes(count, order)), order)
+        other = int.from_bytes(new.text(kind, raw.to_bytes(count, order), order), order)
         other &= (1 << len(places)) - 1
     made = bytearray(data)
     for n, at in enumerate(places):

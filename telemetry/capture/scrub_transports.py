@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from telemetry.capture.scrub_messages import IDENTIFYING, NOT_AVAILABLE, change_diagnostic, change_j1939
+from telemetry.capture.scrub_messages import IDENTIFYING, NOT_AVAILABLE, Change, change_diagnostic
 from telemetry.framing.replacements import VIN, Replacements
 
 Edits = dict[int, bytes]
@@ -55,8 +55,7 @@ class _Transfer:
 
     size: int
     packets: int
-    pgn: int
-    change: Callable[[bytes, Replacements], bytes] | None
+    change: Change | None
     parts: dict[int, list[_Part]] = field(default_factory=dict)
     made: bytes = b""
 
@@ -64,9 +63,13 @@ class _Transfer:
 class J1939Transfers:
     """TP.CM and TP.DT of one channel."""
 
-    def __init__(self, new: Replacements, edits: Edits) -> None:
+    def __init__(
+        self, new: Replacements, edits: Edits, change_of: Callable[[int, int, int], Change | None]
+    ) -> None:
+        """change_of: PGN, destination and source to what replaces numbers there."""
         self._new = new
         self._edits = edits
+        self._change_of = change_of
         self._open: dict[tuple[int, int], _Transfer] = {}  # by source and destination
 
     def control(self, source: int, destination: int, data: bytes) -> None:
@@ -78,19 +81,20 @@ class J1939Transfers:
         if pgn >> 8 & 0xFF < 0xF0:
             pgn &= 0x3FF00
         size = int.from_bytes(data[1:3], "little")
-        change = change_j1939(pgn, destination, source)
-        self._open[source, destination] = _Transfer(min(size, PACKET_BYTES * data[3]), data[3], pgn, change)
+        change = self._change_of(pgn, destination, source)
+        self._open[source, destination] = _Transfer(min(size, PACKET_BYTES * data[3]), data[3], change)
 
     def data(self, frame: int, source: int, destination: int, data: bytes) -> None:
         """A frame of TP.DT."""
         transfer = self._open.get((source, destination))
         number = data[0] if data else 0
-        if transfer is None or not 1 <= number <= transfer.packets:
-            changed = data[:1] + without_parts(data[1:], self._new)
-            if changed != data:
-                self._edits[frame] = changed
-            return
         part = _Part(frame, data, 1)
+        if transfer is None or not 1 <= number <= transfer.packets:
+            self._lost(part, None)
+            return
+        if number in transfer.parts and transfer.parts[number][0].data != data:
+            self._lost(part, transfer.change)  # of a message whose beginning is not there
+            return
         transfer.parts.setdefault(number, []).append(part)
         if transfer.made:
             self._put(transfer, number, part)
@@ -124,12 +128,14 @@ class J1939Transfers:
         if transfer is None or transfer.made:
             return
         for part in (part for parts in transfer.parts.values() for part in parts):
-            rest = part.data[1:]
-            changed = part.data[:1] + (
-                unknown(rest) if transfer.change is not None else without_parts(rest, self._new)
-            )
-            if changed != part.data:
-                self._edits[part.frame] = changed
+            self._lost(part, transfer.change)
+
+    def _lost(self, part: _Part, change: Change | None) -> None:
+        """A part of a message that is not whole."""
+        rest = part.data[1:]
+        changed = part.data[:1] + (without_parts(rest, self._new) if change is None else unknown(rest))
+        if changed != part.data:
+            self._edits[part.frame] = changed
 
 
 @dataclass(slots=True)
@@ -159,7 +165,7 @@ class IsoTpAnswers:
         if answer is not None and len(data) > answer.offset and data[answer.offset] >> 4 == _CONSECUTIVE:
             self._consecutive(frame, id, answer, data)
             return
-        for offset in (0, 1):
+        for offset in (1, 0):  # with an address only what identifies has begun
             begun = _begun(frame, data, offset)
             if begun is None:
                 continue

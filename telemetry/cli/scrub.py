@@ -71,8 +71,14 @@ def run(arguments: argparse.Namespace) -> int:
     protocols = _protocols(arguments)
     messages = _messages(arguments)
     new = Replacements()
-    for file in files:
-        output = _output(file, arguments.output, is_folder=len(files) > 1)
+    outputs = [_output(file, arguments.output, is_folder=len(files) > 1) for file in files]
+    for number, output in enumerate(outputs):
+        if output in outputs[:number]:
+            other = files[outputs.index(output)]
+            raise UsageError(
+                f"would be written over {other}", where=str(files[number]), hint=f"both are {output}"
+            )
+    for file, output in zip(files, outputs, strict=True):
         with writing_to(output, files) as stream:
             if is_serial_capture(file):
                 done = scrub_capture(file, protocols, new, stream.write)

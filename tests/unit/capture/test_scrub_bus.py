@@ -124,6 +124,18 @@ def test_repeated_packets_are_changed_as_well(tmp_path: Path) -> None:
     assert made[5] == made[-1]
 
 
+@pytest.mark.parametrize("size", [20, 34])
+def test_packets_of_a_message_whose_beginning_is_not_there_stay(size: int, tmp_path: Path) -> None:
+    one, two = (transfer(0xFECA, bytes(range(first, first + size)), 0x10, 0xFF) for first in (0, 100))
+    for frames in ([*one, *two[1:]], [*one[:2], *one[3:], *two[1:]]):
+        made, _, _ = scrubbed(tmp_path, frames)
+        assert made == [data for _, data in frames]
+    brm = transfer(0x0200, gbt.brm(gbt.Identity(vin=VIN), gbt.Edition.Y2015))
+    other = [(brm[1][0], data) for _, data in two[1:]]
+    made, _, _ = scrubbed(tmp_path, [*brm, *other])
+    assert made[len(brm) :] == [data[:1] + b"\xff" * 7 for _, data in other]
+
+
 def test_interleaved_transfers_of_two_nodes_are_kept_apart(tmp_path: Path) -> None:
     one = transfer(0xFEEC, f"{VIN}*".encode(), 0x10, 0xFF)
     two = transfer(0xFEEC, b"WVWZZZ1JZXW000001*", 0x20, 0xFF)
@@ -165,6 +177,7 @@ def test_positions_are_not_available(tmp_path: Path) -> None:
         (0x18DAF1DB, b"\x62\xf1\x90", b""),
         (0x17FE007B, b"\x62\xf1\x90", b""),
         (0x607, b"\x62\xf1\x90", b"\xf1"),
+        (0x6F1, b"\x62\xf1\x90", b"\x12"),
         (0x7E0, b"\x2e\xf1\x90", b""),
     ],
 )
@@ -227,6 +240,32 @@ def test_signals_of_a_database_are_replaced_where_they_are_there(tmp_path: Path)
     assert warnings == [
         f"{tmp_path}/drive.log: Telematics.Crc8 may be a checksum, and is not calculated again: 1 frames"
     ]
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_named_signal_of_a_message_in_several_frames_is_replaced(is_whole: bool, tmp_path: Path) -> None:
+    signals = (SignalSpec(64, 32, True, False, False), SignalSpec(96, 8, True, False, False))
+    message = MessageSpec("Pack", 0x18FF0100, True, 20, signals, (), 0, by_pgn=True)
+    fields = tuple(FieldSpec(name, SlotKind.UINT) for name in ("PackSerial", "Crc"))
+    plan = PlanSpec((RecordSpec("Pack", fields),), (BusSpec("drive", (message,)),))
+    payload = bytes(range(1, 21))
+    frames = transfer(0xFF01, payload, 0x21, 0xFF)
+    made, new, warnings = scrubbed(tmp_path, frames if is_whole else frames[:-1], dict(named_messages(plan)))
+    if is_whole:
+        assert payload_of(made[1:], 20) == payload[:8] + b"\x01\x00\x00\x00" + payload[12:]
+        assert new.counts["serial number"] == 1
+        assert "Pack.Crc may be a checksum" in warnings[0]
+    else:
+        assert made[1:] == [bytes((number,)) + b"\xff" * 7 for number in (1, 2)]
+
+
+def test_a_vin_within_one_frame_of_can_fd_is_replaced(tmp_path: Path) -> None:
+    file, output = tmp_path / "fd.log", tmp_path / "out.log"
+    file.write_text(f"(1700000000.000000) can0 321##1{(b'..' + VIN.encode() + bytes(5)).hex()}\n")
+    with output.open("wb") as stream:
+        scrub_log(file, {}, Replacements(), stream.write, as_asc=False)
+    (message,) = can.CanutilsLogReader(output)
+    assert bytes(message.data) == b".." + MADE_UP.encode() + bytes(5)
 
 
 def test_the_bits_of_a_signal_are_those_of_a_dbc() -> None:

@@ -227,10 +227,13 @@ def test_where_nothing_is_known_long_words_are_masked_and_other_bytes_stay(tmp_p
     assert made[0].data == b"\x01\x02\x03" + b"*" * 15 + b"\x00short\xff"
 
 
-def test_the_number_of_an_adapter_in_the_name_of_its_port_is_replaced(tmp_path: Path) -> None:
-    port = "usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0"
-    made, _ = scrubbed(written(tmp_path / "line.txt", say_daly(), port))
-    assert {piece.port for piece in made} == {"usb-FTDI_FT232R_USB_UART_A00000AB-if00-port0"}
+@pytest.mark.parametrize(("number", "other"), [("A50285BI", "A00000AB"), ("00-5E-1A", "00-0A-0B")])
+def test_the_number_of_an_adapter_in_the_name_of_its_port_is_replaced(
+    number: str, other: str, tmp_path: Path
+) -> None:
+    port = "usb-FTDI_FT232R_USB_UART_{}-if00-port0"
+    made, _ = scrubbed(written(tmp_path / "line.txt", say_daly(), port.format(number)))
+    assert {piece.port for piece in made} == {port.format(other)}
 
 
 def test_ports_keep_the_order_of_their_lines(tmp_path: Path) -> None:

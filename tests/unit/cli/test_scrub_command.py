@@ -132,6 +132,7 @@ def test_a_protocol_that_is_named_is_the_only_one_looked_for(
         ),
         (["drive.log", "-o", "out.log", "--dbc", "plain.dbc"], 64, "--dbc: has no signal whose name says"),
         (["bms.txt", "-o", "out.txt", "--registers", "pzem_017"], 64, "--registers: is of --protocol modbus"),
+        (["drive.log", "drive.log.gz", "-o", "out"], 64, "drive.log.gz: would be written over drive.log"),
         (["noise.log", "-o", "out.log"], 65, "noise.log: nothing in it is a frame"),
     ],
 )
@@ -147,6 +148,7 @@ def test_what_cannot_be_scrubbed_is_one_line(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file(tmp_path, "drive.log", LOG)
     file(tmp_path, "bms.txt", CAPTURE)
+    (tmp_path / "drive.log.gz").write_bytes(gzip.compress(PLAIN.encode()))
     file(tmp_path, "noise.log", "nothing at all\n")
     file(tmp_path, "plain.dbc", DBC.replace("GPS_Latitude", "Altitude"))
     before = (tmp_path / "drive.log").read_bytes()
