@@ -114,7 +114,7 @@ class Banks:
 
     def _row(self, bank: Bank, channel: int, time_ns: int) -> SampleBatch:
         if bank.name not in self._home:
-            tag_set = next(number for number, tags in enumerate(self._tag_sets) if tags["pack"] == bank.name)
+            tag_set = [tags.get("pack") for tags in self._tag_sets].index(bank.name)
             self._home[bank.name] = (channel, self._modelled[channel][tag_set])
         packs = {pack: self._fresh(pack, time_ns) for pack in bank.packs}
         values = bank.values(packs, self._threshold_a)

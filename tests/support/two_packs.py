@@ -58,8 +58,12 @@ class Step:
         frames.append(stamp_ns, 0x100 + self.bus, payload, channel=self.bus)
 
 
-def stages_of(reduce: ReduceSettings = SEND_ALL, observer: LiveState | None = None) -> Stages:
-    modelling = model(ENTRIES, (), PLAN, aggregates=[HOUSE])
+def stages_of(
+    reduce: ReduceSettings = SEND_ALL,
+    observer: LiveState | None = None,
+    entries: Sequence[MapEntry] = ENTRIES,
+) -> Stages:
+    modelling = model(entries, (), PLAN, aggregates=[HOUSE])
     stages = Stages(
         PLAN,
         modelling.map,

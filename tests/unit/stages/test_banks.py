@@ -3,6 +3,7 @@
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.live.state import LiveState
+from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
@@ -27,6 +28,14 @@ def test_a_bank_is_a_series_of_its_own() -> None:
     line = next(line for line in written(stages_of(), [[Step(0.0, 0)]]) if "pack=house" in line)
     tags = dict(each.split("=") for each in line.split(" ")[0].split(",")[1:])
     assert tags == {"vehicle": "van", "pack": "house", "source": "house"}
+
+
+def test_a_bank_has_rows_beside_a_charger_which_is_no_pack() -> None:
+    charger = MapEntry("Pack.Volts", "charger.voltage_v", bus="can0", charger="plug")
+    lines = written(stages_of(entries=[charger, *ENTRIES]), [[Step(0.0, 0), Step(0.5, 1, -4.0)]])
+    assert any(line.startswith("charger,") and "charger=plug" in line for line in lines)
+    ((seconds, fields),) = bank_rows(lines)
+    assert (seconds, fields["voltage_v"], fields["packs_total"]) == (0.0, "52", "2")
 
 
 def test_no_value_is_older_than_ten_seconds_of_frame_time() -> None:
