@@ -2,17 +2,20 @@
 
 import contextlib
 import logging
+import os
+import resource
 import socket
 import struct
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from telemetry.web.connection import HEAD_WITHIN_S, STALLED_S
 from telemetry.web.request import MAX_HEAD_BYTES
-from telemetry.web.server import MAX_CLIENTS, MAX_STREAMS
+from telemetry.web.server import MAX_CLIENTS, MAX_STREAMS, RESERVED_DESCRIPTORS
 from tests.support.clock import FakeClock
 from tests.support.web import WebClient, WebRig, get
 
@@ -98,6 +101,22 @@ def test_the_oldest_that_asks_nothing_gives_way_to_a_new_client(rig: WebRig) -> 
         assert rig.get("/healthz").status == 200
         assert silent[0].is_closed()
         assert silent[-1].get("/healthz").status == 200
+
+
+def test_clients_leave_descriptors_to_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack:
+        files = [stack.enter_context(Path(os.devnull).open("rb")) for _ in range(64)]
+        most_open = (
+            files[-1].fileno() + RESERVED_DESCRIPTORS
+        )  # all below are open, and the server's are above
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (most_open, most_open))
+        rig = stack.enter_context(WebRig())
+        refused = stack.enter_context(rig.connect())
+        assert refused.read_reply().status == 503
+        assert refused.is_closed()
+        for file in files[:32]:
+            file.close()
+        assert rig.get("/healthz").status == 200
 
 
 def test_streams_leave_room_for_everything_else(rig: WebRig) -> None:

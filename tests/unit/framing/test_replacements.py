@@ -47,6 +47,7 @@ def test_replacements_depend_on_the_order_alone() -> None:
         (b"ab-12/CD", b"aa-00/AB"),
         (b"7", b"1"),
         (b"\x01\x02\x03\x04", b"\x00\x00\x00\x01"),
+        (b"AB\x7fC", b"\x00\x00\x00\x01"),
         (b"\x00\x00\x00\x00", b"\x00\x00\x00\x00"),
         (b"\xff\xff\xff\xff", b"\xff\xff\xff\xff"),
         (b"    ", b"    "),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from telemetry.monitor.layout import Page, View, view
-from telemetry.monitor.session import Viewing
+from telemetry.monitor.session import Viewing, look_once
 from tests.support.live import example
 
 WIDTH, HEIGHT = 80, 10
@@ -82,6 +82,40 @@ def test_keys_scroll_within_the_body_and_another_page_begins_at_its_top(
     user = User(keys)
     Viewing(Values(), user, Page.OVERVIEW).run()
     assert user.seen[-1] == view(LIVE, WIDTH, HEIGHT, page=page, first=first)
+
+
+class Growing:
+    """A feed that has something to show only once it has settled."""
+
+    def __init__(self, live: dict[str, Any]) -> None:
+        self._live = live
+        self._settled: set[bool] = set()
+
+    def settle(self, *, with_messages: bool) -> None:
+        self._settled.add(with_messages)
+
+    def read(self, *, with_messages: bool) -> dict[str, Any]:
+        assert with_messages in self._settled
+        return self._live if with_messages else {k: self._live[k] for k in self._live if k != "messages"}
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("page", "packs", "shows_messages"),
+    [
+        (Page.OVERVIEW, LIVE["packs"], False),
+        (Page.MESSAGES, LIVE["packs"], True),
+        (Page.OVERVIEW, [], True),
+        (Page.MESSAGES, [], True),
+    ],
+)
+def test_one_look_shows_messages_where_they_are_wanted_or_all_there_is(
+    page: Page, packs: list[Any], shows_messages: bool
+) -> None:
+    live = {**LIVE, "packs": packs, "chargers": [], "meters": []}
+    assert ("messages" in look_once(Growing(live), page)) is shows_messages
 
 
 def typed(words: str) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry.model.events import Event
-from telemetry.service.watch import OVER_AFTER_S, REPEAT_S, ClockWatch, SpoolWatch
+from telemetry.service.watch import ClockWatch, SpoolWatch
 from tests.support.clock import FakeClock
 
 
@@ -29,12 +29,13 @@ def test_losses_are_reported_at_once_and_then_summed_up_until_they_end() -> None
     assert at(0.0, 7) == []
     (first,) = at(1.0, 10)
     assert (first.code, first.active, first.text) == ("spool_evicting", True, "3 points")
-    assert at(2.0, 20) == []
-    (second,) = at(1.0 + REPEAT_S, 30)
+    assert at(60.9, 20) == []
+    (second,) = at(61.0, 30)
     assert second.text == "20 points"
-    assert at(REPEAT_S + OVER_AFTER_S, 30) == []
-    assert reported(at(1.0 + REPEAT_S + OVER_AFTER_S, 30)) == [("spool_evicting", False)]
-    assert at(2.0 + REPEAT_S + 2 * OVER_AFTER_S, 30) == []
+    assert at(660.9, 30) == []
+    (last,) = at(661.0, 30)
+    assert (last.code, last.active, last.text) == ("spool_evicting", False, "no more points for 10 minutes")
+    assert at(1300.0, 30) == []
 
 
 @pytest.mark.parametrize("seconds", [3600.0, -3600.0, 1.0, -1.0])

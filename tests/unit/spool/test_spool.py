@@ -77,6 +77,27 @@ def test_what_was_committed_is_there_after_a_kill(clock: FakeClock) -> None:
     assert sequences(again.next_live(), again.next_backlog()) == [None, 1]
 
 
+def test_a_number_is_never_given_twice_though_the_newest_records_are_damaged(clock: FakeClock) -> None:
+    disk = SimulatedDisk()
+    limits = SpoolLimits(keep_free_bytes=0, segment_bytes=1)  # one commit a segment
+    spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
+    feed = Feed(spool)
+    for _ in range(9):
+        feed.put()
+        spool.commit()
+    spool.close()
+    segments = sorted(path for path in disk.files() if path.suffix == ".segment")
+    for path in segments[5:]:
+        disk.remove(path)
+
+    again = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
+    assert again.recovery.last_sequence == 9
+    assert again.recovery.waiting_points == 15
+    again.append(batch(27), accounts={}, positions={})
+    again.commit()
+    assert sequences(again.next_live()) == [10]
+
+
 def test_a_state_costs_no_byte_where_there_is_none_and_few_where_it_stays(clock: FakeClock) -> None:
     sizes = []
     for state in ({}, {"plug": b"x" * 1000}, {"plug": b"x" * 1000}):

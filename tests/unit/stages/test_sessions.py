@@ -20,11 +20,12 @@ class Tracker:
     def __init__(self) -> None:
         self.plugs = {0: SimpleNamespace(source="bay")}
         self.heard_ns = 0
+        self.joined_ns: int | None = None  # start of the stored session that goes on
         self.asked_ns: list[int] = []
         self.follower = SimpleNamespace(last_ns=lambda _: self.heard_ns)
 
-    def joined(self, _channel: int) -> None:
-        return None
+    def joined(self, _channel: int) -> int | None:
+        return self.joined_ns
 
     def state(self, _channel: int) -> bytes:
         return b""
@@ -55,6 +56,20 @@ def test_of_rows_that_wait_for_the_time_the_newest_thousand_are_kept_one_a_stamp
     held = sessions.held(plug)
     assert held is not None
     assert [made.time_ns for made in held] == list(range(500, 1500))
+
+
+def test_a_session_that_goes_on_replaces_the_rows_of_its_second_half_that_wait_for_the_time() -> None:
+    tracker, lines = Tracker(), LineBuffer()
+    sessions, plug = followed(tracker)
+    sessions.write_rows(plug, False, lines)
+    for start_ns in (0, 5):
+        session = Session(start_ns, None, "van", "main", "bay", open=True, duration_s=0.0)
+        assert sessions.holds(Made(0, start_ns, session, channel=0))
+    tracker.joined_ns = 5
+    sessions.restore(plug, b"7", lines)
+    held = sessions.held(plug)
+    assert held is not None
+    assert [made.time_ns for made in held] == [0]
 
 
 def test_frames_of_others_show_silence_only_once_an_end_was_heard_in_this_run() -> None:
