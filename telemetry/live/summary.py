@@ -27,6 +27,10 @@ _VALUES = (
     ("phase", "{}"),
     ("temp_c", "{:.1f} °C"),
 )
+_HIGHEST_ALONE = {  # where a device reports no lowest one
+    "cell_max_v": ("cell_min_v", "cells up to {:.3f} V"),
+    "temp_max_c": ("temp_min_c", "up to {:.1f} °C"),
+}
 
 Json = Mapping[str, Any]
 
@@ -85,7 +89,8 @@ def _values(kind: str, name: str, state: Json, values: Json) -> Iterator[str]:
 
 
 def _value(text: str, field: str, values: Json, stale: Iterable[str]) -> str:
-    words = text.format(values[field])
+    lowest, alone = _HIGHEST_ALONE.get(field, (field, text))
+    words = (text if lowest in values else alone).format(values[field])
     return f"[{words}]" if field in stale else words
 
 

@@ -331,7 +331,7 @@ DALY = SerialProtocol(
         _asked(CELL_SPREAD, _SLOW_S),
         _asked(TEMPERATURE_SPREAD, _SLOW_S),
         _asked(BALANCE, _SLOW_S),
-        _asked(RATED, _MINUTE_S),
+        _asked(RATED, _SLOW_S),  # the capacity, by which an aggregate weighs the state of charge
         _asked(PRODUCED, _MINUTE_S),
         _asked(CODE, _MINUTE_S),
     ),

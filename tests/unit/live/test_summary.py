@@ -35,6 +35,13 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
     ]
 
 
+def test_a_highest_value_without_a_lowest_one_says_what_it_is_of() -> None:
+    reported = status()
+    (pack,) = reported["live"]["packs"]
+    pack["battery"] = {"soc_pct": 11.0, "cell_max_v": 3.75, "temp_max_c": 22.0}
+    assert "  state of charge 11.0 %, cells up to 3.750 V, up to 22.0 °C" in list(status_lines(reported))
+
+
 def test_where_nothing_is_wrong_that_is_said() -> None:
     reported = status()
     reported["live"]["troubles"] = []
