@@ -1,7 +1,7 @@
 """What `scan` does with buses and logs of buses: listens, and says what fits."""
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,15 @@ from telemetry.sources.can.netlink import interface_bit_rate
 LISTEN_S = 5.0
 _RATE_S = 2.0  # at each bit rate that is tried
 _CHANNEL_OF_KIND = ":"
+# Of python-can's kinds those that can do without acknowledging frames, which disturbs a bus of another bit
+# rate, and how they are asked to.
+_LISTENING_ONLY: Mapping[str, Mapping[str, Any]] = {
+    "slcan": {"listen_only": True},
+    "vector": {"listen_only": True},
+    "seeedstudio": {"operation_mode": "silent"},
+    "virtual": {},
+    "udp_multicast": {},
+}
 
 Say = Callable[[str], None]
 
@@ -91,8 +100,12 @@ def _buses(arguments: argparse.Namespace, say: Say) -> Iterable[_Bus]:
         kind, colon, channel = bus.partition(_CHANNEL_OF_KIND)
         if colon:
             options = {"interface": kind, "channel": channel}
-            say(f"{bus}: listens for {arguments.seconds:g} s, and sends nothing")
-            yield bus, channel or kind, listen(options, clock, arguments.seconds), None, options
+            how = (
+                "sends nothing" if kind in _LISTENING_ONLY else "sends no frames, but may acknowledge others'"
+            )
+            say(f"{bus}: listens for {arguments.seconds:g} s, and {how}")
+            traffic = listen({**options, **_LISTENING_ONLY.get(kind, {})}, clock, arguments.seconds)
+            yield bus, channel or kind, traffic, None, options
         else:
             traffic, bit_rate = _interface(bus, arguments.seconds, say)
             yield bus, bus, traffic, bit_rate, None

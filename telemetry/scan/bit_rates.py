@@ -5,7 +5,7 @@ Promises:
 - An interface that is up is never changed.
 - The controller listens only: it sends neither frames nor acknowledgements. Where the driver cannot do that,
   nothing is tried.
-- Whatever happens, the interface is down again afterwards, with the settings that it had.
+- Whatever happens, the interface is down again afterwards, with the bit rate and sample point that it had.
 
 Relies on iproute2, and on the right to set interfaces.
 """
@@ -27,12 +27,16 @@ Run = Callable[[Sequence[str]], tuple[int, str]]  # a command: its exit code, an
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface of CAN. kind: can, vcan, slcan, …; bit_rate: None: none is set."""
+    """A network interface of CAN. kind: can, vcan, slcan, …; bit_rate: None: none is set.
+
+    sample_point: as iproute2 writes it; empty: none is set.
+    """
 
     name: str
     kind: str
     is_up: bool
     bit_rate: int | None
+    sample_point: str
     listens_only: bool
 
 
@@ -58,11 +62,13 @@ def interface(name: str, run: Run = run_command) -> Interface:
     if link.get("link_type") != "can":
         raise UnavailableError("is no CAN interface", where=name)
     data = info.get("info_data", {})
+    timing = data.get("bittiming", {})
     return Interface(
         name,
         str(info.get("info_kind", "")),
         "UP" in link.get("flags", ()),
-        data.get("bittiming", {}).get("bitrate"),
+        timing.get("bitrate"),
+        str(timing.get("sample_point", "")),
         "LISTEN-ONLY" in data.get("ctrlmode", ()),
     )
 
@@ -83,7 +89,8 @@ def find_bit_rate(found: Interface, hears_frames: Callable[[], bool], run: Run =
         return None
     finally:
         mode = "on" if found.listens_only else "off"
-        was = ("bitrate", str(found.bit_rate)) if found.bit_rate else ()
+        was = ["bitrate", str(found.bit_rate)] if found.bit_rate else []
+        was += ["sample-point", found.sample_point] if was and found.sample_point else []
         run(("ip", "link", "set", "dev", found.name, "down"))
         run(("ip", "link", "set", "dev", found.name, "type", "can", *was, "listen-only", mode))
 

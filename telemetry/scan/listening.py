@@ -58,11 +58,7 @@ def listen(options: Mapping[str, Any], clock: Clock, seconds: float, *, most: in
         ends_s = clock.monotonic_s() + seconds
         while traffic.frames < most and (left_s := ends_s - clock.monotonic_s()) > 0:
             message = _receive(bus, min(left_s, _RECEIVE_S))
-            if message is None:
-                continue
-            if message.is_error_frame:
-                traffic.error_frames += 1
-            elif not message.is_remote_frame:
+            if message is not None and not (message.is_error_frame or message.is_remote_frame):
                 id = message.arbitration_id & ID_MASK | (EXTENDED if message.is_extended_id else 0)
                 traffic.observe(round(message.timestamp * 1e9), id, len(message.data))
     return traffic

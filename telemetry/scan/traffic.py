@@ -1,6 +1,6 @@
 """What was seen on a CAN bus, id by id: how many frames, how long, and how often.
 
-Promises: memory is bounded. Of more than MOST_IDS ids the further ones are counted and not looked at.
+Promises: memory is bounded. Of more than MOST_IDS ids the further ones are not looked at.
 """
 
 from dataclasses import dataclass, field
@@ -45,8 +45,6 @@ class Traffic:
     def __init__(self) -> None:
         self.ids: dict[int, SeenId] = {}
         self.frames = 0
-        self.others = 0  # frames of further ids
-        self.error_frames = 0
         self._first_ns = self._last_ns = 0
 
     def observe(self, time_ns: int, id: int, length: int) -> None:
@@ -58,7 +56,6 @@ class Traffic:
         seen = self.ids.get(id)
         if seen is None:
             if len(self.ids) >= MOST_IDS:
-                self.others += 1
                 return
             seen = self.ids[id] = SeenId(id)
         seen.observe(time_ns, length)

@@ -5,6 +5,8 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import can
@@ -229,6 +231,35 @@ def test_a_bus_of_python_can_is_listened_to(capsys: pytest.CaptureFixture[str]) 
     assert 'protocol = "huawei_r48xx"' in said.out
     assert 'options = { interface = "virtual", channel = "scanned" }' in said.out
     assert "virtual:scanned: listens for 1 s, and sends nothing" in said.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "only", "said"),
+    [
+        ("slcan", {"listen_only": True}, "sends nothing"),
+        ("seeedstudio", {"operation_mode": "silent"}, "sends nothing"),
+        ("pcan", {}, "sends no frames, but may acknowledge others'"),
+    ],
+)
+def test_an_adapter_is_set_to_listen_only_where_python_can_knows_how(
+    kind: str,
+    only: dict[str, object],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opened: list[Mapping[str, object]] = []
+
+    def listen(options: Mapping[str, object], _clock: Clock, _seconds: float) -> Traffic:
+        opened.append(options)
+        return Traffic()
+
+    monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
+    assert main(["scan", "--can", f"{kind}:a", "--seconds", "9"]) == 1
+    assert opened == [{"interface": kind, "channel": "a", **only}]
+    assert f"scan: {kind}:a: listens for 9 s, and {said}\n" in capsys.readouterr().err
+    module, name = can.interfaces.BACKENDS[kind]
+    assert only.keys() <= signature(getattr(import_module(module), name)).parameters.keys()
 
 
 def test_a_bus_on_which_nothing_comes_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

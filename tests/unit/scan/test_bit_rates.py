@@ -16,6 +16,7 @@ class Kernel:
     def __init__(self, *, kind: str = "can", bit_rate: int | None = None, refuses: str = "") -> None:
         self.kind, self.bit_rate, self.refuses = kind, bit_rate, refuses
         self.is_up = self.listens_only = False
+        self.sample_point = "0.750"
         self.commands: list[str] = []
 
     def run(self, command: Sequence[str]) -> tuple[int, str]:
@@ -33,13 +34,15 @@ class Kernel:
         assert not self.is_up, "an interface that is up refuses to be set"
         settings = dict(zip(words[2::2], words[3::2], strict=True))
         self.listens_only = settings.get("listen-only") == "on"
-        self.bit_rate = int(settings["bitrate"]) if "bitrate" in settings else self.bit_rate
+        if "bitrate" in settings:
+            self.bit_rate = int(settings["bitrate"])
+            self.sample_point = settings.get("sample-point", "0.875")
         return 0, ""
 
     def _link(self) -> dict[str, object]:
         data: dict[str, object] = {"state": "STOPPED"}
         if self.bit_rate:
-            data["bittiming"] = {"bitrate": self.bit_rate}
+            data["bittiming"] = {"bitrate": self.bit_rate, "sample_point": self.sample_point}
         if self.listens_only:
             data["ctrlmode"] = ["LISTEN-ONLY"]
         return {
@@ -63,6 +66,7 @@ def test_the_first_rate_at_which_frames_come_is_that_of_the_bus() -> None:
     assert find_bit_rate(interface("can7", kernel.run), hears_frames, kernel.run) == 500_000
     assert heard_at == list(RATES[: RATES.index(500_000) + 1])
     assert (kernel.is_up, kernel.listens_only, kernel.bit_rate) == (False, False, 33_333)
+    assert kernel.sample_point == "0.750"
 
 
 def test_where_nothing_comes_all_rates_were_tried_and_the_interface_is_as_it_was() -> None:
@@ -101,7 +105,7 @@ def test_a_program_that_is_not_installed_is_one_line() -> None:
 
 def test_an_interface_is_described_by_what_the_kernel_says() -> None:
     kernel = Kernel(bit_rate=500_000)
-    assert interface("can7", kernel.run) == Interface("can7", "can", False, 500_000, False)
+    assert interface("can7", kernel.run) == Interface("can7", "can", False, 500_000, "0.750", False)
     kernel.is_up = True
     assert interface("can7", kernel.run).is_up
     with pytest.raises(UnavailableError, match="there is no such interface"):

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -18,6 +19,7 @@ from telemetry.scan.serial_scan import TALK_BYTES, LineReport, LineScan, Waits, 
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.scanned_line import (
+    ANSWERS_AFTER_S,
     LINES,
     ScannedLine,
     board,
@@ -251,6 +253,22 @@ def test_an_adapter_that_echoes_is_not_a_device() -> None:
 
 
 # -- what is sent
+
+
+def test_after_an_answer_the_line_rests_as_long_as_the_device_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = board(1)
+    line, feed = on_a_line(device), device.feed
+    answered_s: list[float] = []
+
+    def timed(data: bytes) -> list[bytes]:
+        if answers := feed(data):
+            answered_s.append(line.clock.monotonic_s())
+        return answers
+
+    monkeypatch.setattr(device, "feed", timed)
+    assert scan(line).found
+    least_s = ANSWERS_AFTER_S + PROTOCOLS["daly"].rest_s
+    assert min(later - earlier for earlier, later in pairwise(answered_s)) >= least_s - 1e-6
 
 
 def announced(*, risky: bool = False) -> list[tuple[int, str, bytes]]:
