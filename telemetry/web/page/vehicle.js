@@ -27,6 +27,9 @@ const FACTS = [
   { field: "temp_switch_c", label: "Switch", unit: "°C", decimals: 1 },
   { field: "temp_balancer_c", label: "Balancer", unit: "°C", decimals: 1 },
   { field: "temp_ambient_c", label: "Ambient", unit: "°C", decimals: 1 },
+  { field: "charge_limit_v", label: "Voltage at most", unit: "V", decimals: 1 },
+  { field: "charge_limit_a", label: "Charging at most", unit: "A", decimals: 1 },
+  { field: "discharge_limit_a", label: "Discharging at most", unit: "A", decimals: 1 },
   { field: "charged_ah", label: "Charge in", unit: "Ah", decimals: 1 },
   { field: "discharged_ah", label: "Charge out", unit: "Ah", decimals: 1 },
   { field: "charged_wh", label: "Energy in", unit: "kWh", decimals: 2, factor: 0.001 },
@@ -54,6 +57,7 @@ const CHARGER_FACTS = [
   { field: "max_voltage_v", label: "Voltage at most", unit: "V", decimals: 1 },
   { field: "max_current_a", label: "Current at most", unit: "A", decimals: 1 },
   { field: "energy_wh", label: "Energy given", unit: "kWh", decimals: 2, factor: 0.001 },
+  { field: "energy_reverse_wh", label: "Energy taken back", unit: "kWh", decimals: 2, factor: 0.001 },
   { field: "temp_c", label: "Temperature", unit: "°C", decimals: 1 },
 ];
 const CURVES = [
