@@ -344,6 +344,14 @@ def test_each_cell_shows_number_and_value_to_pointer_finger_and_keys(rig: WebRig
         expect(readout).to_contain_text("mV below the median, the lowest")
 
 
+def test_an_end_that_many_sensors_share_is_not_marked(rig: WebRig, browser: Browser) -> None:
+    rig.status["live"]["packs"][0]["temps_c"] = [14.0, 14.5, 14.0, 14.0, 15.0]
+    with opened(browser, rig.url) as watched:
+        sensors = watched.page.locator("#packs .tiles").nth(1)
+        expect(sensors.locator(".tile[data-end=highest]")).to_contain_text("15.0")
+        expect(sensors.locator(".tile[data-end=lowest]")).to_have_count(0)
+
+
 def watch(rig: WebRig, seconds: int) -> None:
     """Let the site see a pack whose voltage falls by 1 V a second to 381 V."""
     now_s = rig.clock.monotonic_s()

@@ -68,6 +68,12 @@ export class TileMap {
     if (known.length === 0) return;
     this.lowest = known[0];
     this.highest = known.at(-1);
+    // An end that more than a quarter share, as coarse sensors do, says nothing: it is not marked.
+    const most = Math.max(2, Math.floor(known.length / 4));
+    this.ends = new Map();
+    if (known[most] !== this.lowest) this.ends.set(this.lowest, "lowest");
+    if (known.at(-1 - most) !== this.highest) this.ends.set(this.highest, "highest");
+    if (this.lowest === this.highest) this.ends.clear();
     this.median = known[Math.floor(known.length / 2)];
     this.reach = Math.max(this.highest - this.median, this.median - this.lowest, this.least);
     this.root.classList.toggle("is-old", isOld);
@@ -98,9 +104,7 @@ export class TileMap {
     const share = value === null ? 0 : (value - this.median) / this.reach;
     tile.style.setProperty("--hue", `var(--${share < 0 ? "low" : "high"})`);
     tile.style.setProperty("--share", `${Math.round(Math.abs(share) * STRONGEST_PCT)}%`);
-    const isFlat = this.lowest === this.highest;
-    const end = isFlat ? null : value === this.lowest ? "lowest" : value === this.highest ? "highest" : null;
-    setAttribute(tile, "data-end", end);
+    setAttribute(tile, "data-end", this.ends.get(value) ?? null);
   }
 
   #choose(tile) {
