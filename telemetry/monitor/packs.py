@@ -121,7 +121,13 @@ def _values(rows: Iterable[Row], values: Json, stale: set[str]) -> Iterator[Text
 
 
 def _others(values: Json, stale: set[str], shown: set[str]) -> Iterator[Text]:
-    return _values([(name, name, "{}", "") for name in values if name not in shown], values, stale)
+    rows = [(name, name, _whole(values[name]), "") for name in values if name not in shown]
+    return _values(rows, values, stale)
+
+
+def _whole(value: object) -> str:
+    """The format of a value that has none of its own: counts and words of bits without a decimal."""
+    return "{:.0f}" if isinstance(value, float) and value.is_integer() else "{}"
 
 
 def _flags(values: Json, stale: set[str]) -> Iterator[Text]:
