@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,21 @@ PIN = b"12345678"
 
 
 def stop() -> None:
+    """Once, and while the command runs: at any other time the signal would end the tests."""
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def saying(data: bytes, file: Path) -> Callable[[], bytes]:
+    """What says `data`, and ends the command as soon as three lines are in `file`."""
+    ended: list[bool] = []
+
+    def say() -> bytes:
+        if not ended and file.is_file() and file.read_bytes().count(b"\n") >= 3:
+            ended.append(True)
+            stop()
+        return data
+
+    return say
 
 
 @contextmanager
@@ -30,8 +44,9 @@ def board(link: Path, answers: int) -> Iterator[PtyDevice]:
 
     def answer(request: bytes) -> bytes:
         given.append(request)
-        if len(given) > answers:
+        if len(given) == answers + 1:
             stop()
+        if len(given) > answers:
             return b""
         register = REGISTERS.get(request, 0xAA)
         return reply(register, bytes(31) if register == 3 else CELLS)
@@ -86,14 +101,7 @@ def test_without_an_output_lines_go_to_stdout(tmp_path: Path, capfd: pytest.Capt
 
 def test_listening_sends_nothing_and_keeps_what_it_does_not_know(tmp_path: Path) -> None:
     file = tmp_path / "line.txt"
-    said: list[bytes] = []
-
-    def say() -> bytes:
-        if len(said) == 5:
-            stop()
-        said.append(b"")
-        return b"any words 1234\r\n"
-
+    say = saying(b"any words 1234\r\n", file)
     with PtyDevice(tmp_path / "line") as device, talking(device.fileno(), say):
         assert main(["capture", str(tmp_path / "line"), "--baud", "19200", "-o", str(file)]) == 0
     found = pieces(file)
@@ -107,15 +115,7 @@ def test_a_password_within_a_good_message_is_masked_whether_or_not_its_protocol_
     message = _reply_with_a_password()
     for number, words in enumerate(([], ["--protocol", "jk_nw", "--listen"])):
         file = tmp_path / f"{number}.txt"
-        said: list[bytes] = []
-
-        def say(said: list[bytes] = said) -> bytes:
-            if len(said) == 4:
-                stop()
-            said.append(b"")
-            return message
-
-        with PtyDevice(tmp_path / "jk") as device, talking(device.fileno(), say):
+        with PtyDevice(tmp_path / "jk") as device, talking(device.fileno(), saying(message, file)):
             assert main(["capture", str(tmp_path / "jk"), *words, "-o", str(file)]) == 0
         received = b"".join(data for _, _, data in pieces(file))
         assert PIN not in received
