@@ -173,11 +173,8 @@ class IsoTpAnswers:
             self._open[id] = begun
             self._settle(id, begun)
             return
-        is_answer = id in _DIAGNOSTIC_ANSWERS or id & 0x1FFFFF00 == _DIAGNOSTIC_EXTENDED
-        if is_answer and data and data[0] >> 4 == _CONSECUTIVE:
-            changed = data[:1] + without_parts(data[1:], self._new)
-            if changed != data:
-                self._edits[frame] = changed
+        if _is_diagnostic(id) and data and data[0] >> 4 == _CONSECUTIVE:
+            self._put(_Part(frame, data, 1), 1, without_parts(data[1:], self._new))
 
     def finish(self) -> None:
         """No frame follows."""
@@ -191,7 +188,7 @@ class IsoTpAnswers:
         answer.parts.append(part)
         answer.received += len(data) - part.at
         if answer.is_broken and not answer.is_identity:
-            del self._open[id]
+            self._end(id)
         else:
             self._settle(id, answer)
 
@@ -212,9 +209,13 @@ class IsoTpAnswers:
             at += count
 
     def _end(self, id: int) -> None:
-        """What is open is not whole: what identifies is made unknown."""
+        """What is open is not whole: what identifies, or may be a part of that, is made unknown."""
         answer = self._open.pop(id, None)
-        if answer is None or not answer.is_identity:
+        if answer is None:
+            return
+        if not answer.is_identity:
+            for part in answer.parts if _is_diagnostic(id) else ():
+                self._put(part, part.at, without_parts(part.data[part.at :], self._new))
             return
         self._new.counts[VIN] += 1
         for part in answer.parts:
@@ -224,6 +225,11 @@ class IsoTpAnswers:
     def _put(self, part: _Part, at: int, rest: bytes) -> None:
         if part.data[at:] != rest:
             self._edits[part.frame] = part.data[:at] + rest
+
+
+def _is_diagnostic(id: int) -> bool:
+    """Whether control units answer with this id on any vehicle; others may mean anything."""
+    return id in _DIAGNOSTIC_ANSWERS or id & 0x1FFFFF00 == _DIAGNOSTIC_EXTENDED
 
 
 def _begun(frame: int, data: bytes, offset: int) -> _Answer | None:

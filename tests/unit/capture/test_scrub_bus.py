@@ -206,6 +206,17 @@ def test_an_answer_without_one_of_its_frames_shows_nothing_of_the_vin(tmp_path: 
     assert made == [frames[0][1][:5] + b"\xff" * 3, frames[2][1][:1] + b"\xff" * 7, b"\x21ABCDEFG"]
 
 
+@pytest.mark.parametrize("lost", range(1, 4))
+def test_an_unknown_answer_without_one_of_its_frames_shows_nothing_of_a_vin(
+    lost: int, tmp_path: Path
+) -> None:
+    frames = [(0x7EC, data) for data in isotp(b"\x62\x12\x01" + VIN.encode() + b"\x00\x01")]
+    made, new, _ = scrubbed(tmp_path, [*frames[:lost], *frames[lost + 1 :]])
+    shown = b"".join(made)
+    assert not any(VIN[at : at + 4].encode() in shown for at in range(len(VIN) - 3))
+    assert new.counts["VIN"] > 0
+
+
 def test_frames_that_look_like_parts_of_messages_stay(tmp_path: Path) -> None:
     """Bytes as broadcasts of vehicles have them: ISO-TP's first byte is any byte."""
     frames = [(0x120 + n % 5, bytes((n & 0xFF, *range(n % 200, n % 200 + 7)))) for n in range(0, 4000, 7)]

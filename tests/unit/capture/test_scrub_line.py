@@ -236,6 +236,16 @@ def test_the_number_of_an_adapter_in_the_name_of_its_port_is_replaced(
     assert {piece.port for piece in made} == {port.format(other)}
 
 
+def test_each_block_of_victrons_text_makes_up_for_its_own_number_alone(tmp_path: Path) -> None:
+    blocks = [
+        vedirect_block({"PID": "0xA053", **number, "V": "1", "CS": "3"})
+        for number in ({"SER#": "HQ2209NEV01"}, {"SER#": "HQ2209NEV02"}, {})
+    ]
+    made, _ = scrubbed(written(tmp_path / "line.txt", [(RX, block) for block in blocks]))
+    assert [sum(piece.data) & 0xFF for piece in made] == [0, 0, 0]
+    assert [piece.data == block for piece, block in zip(made, blocks, strict=True)] == [False, False, True]
+
+
 def test_ports_keep_the_order_of_their_lines(tmp_path: Path) -> None:
     block = vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "1", "CS": "3"})
     pieces = [
