@@ -313,3 +313,4 @@ def test_frames_of_all_kinds_come_out_as_they_were(as_asc: bool, tmp_path: Path)
             read = [(each.arbitration_id, bytes(each.data), each.is_fd) for each in reader]
         assert len(read) == 5
         assert read[2] == (0x123, bytes(range(12)), True)
+        assert b" 123 1 1 9 12 00 01 " in outputs[0]  # 12 bytes are length code 9
