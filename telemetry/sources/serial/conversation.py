@@ -51,6 +51,9 @@ class Listening:
     def hurry(self, for_s: float) -> None:
         """Do nothing: nothing is asked."""
 
+    def calm(self) -> None:
+        """Do nothing: nothing is asked."""
+
     def is_late(self) -> bool:
         """Never: nothing is asked."""
         return False
@@ -154,6 +157,10 @@ class Asking:
         self._hurries_until_s = now_s + for_s
         for schedule in self._schedules:
             schedule.due_s = now_s - _AHEAD * schedule.poll.every_s
+
+    def calm(self) -> None:
+        """End the hurry: a request that fails costs the others a time-out each time."""
+        self._hurries_until_s = self._clock.monotonic_s()
 
     def is_late(self) -> bool:
         """Whether the answer has not come in time: whatever the framer still holds is all there will be."""

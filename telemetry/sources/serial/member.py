@@ -70,7 +70,10 @@ class Member:
 
     def judge(self, frames: FrameBatch) -> tuple[FrameBatch, list[SourceEvent]]:
         """Those of `frames`, its new messages, that are its own as far as it is known; events that follow."""
+        was_doubted = self.same.is_doubted
         events = self.same.heard(self.framer.identity())
+        if was_doubted and not self.same.is_doubted:
+            self.talk.calm()
         if self.same.is_doubted:
             self._hold(frames)
             return FrameBatch(1), events
