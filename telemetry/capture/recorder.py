@@ -42,7 +42,7 @@ class Recorder:
         ending or a file that exists, StorageError where it cannot be written.
         """
         if file.suffix.lower() not in FORMATS:
-            raise UsageError("is no log format", where=str(file), hint=f"known are {', '.join(FORMATS)}")
+            raise UsageError("is not a log format", where=str(file), hint=f"known are {', '.join(FORMATS)}")
         self.files: list[Path] = []
         self.frames = 0
         self._names = FileNames(file, numbered=bool(rotate_bytes or rotate_s))

@@ -4,6 +4,9 @@ The fleet has vehicles of one row a minute, whose plan has all answers exactly, 
 simulated drive's, dense and mixed: there the plant itself is asked.
 """
 
+from typing import Any
+
+import pandas as pd
 import pytest
 
 from tests.support.answers_table import ASKED, SECTION, table, written_table
@@ -28,6 +31,7 @@ from tests.support.queries_page import (
     flux_rows,
     integral_queries,
     questions,
+    setup_code,
 )
 from tests.support.servers import Database
 
@@ -142,3 +146,52 @@ def test_rows_without_counters_can_be_integrated_in_influxql(fleet_by_influxql: 
         for series in fleet_by_influxql.query(query)["series"]
     }
     assert found[VEHICLE] == pytest.approx(energy_in_wh(), rel=0.02)
+
+
+class _Canned:
+    """Answers every query with these rows, in place of influxdb-client's client."""
+
+    def __init__(self, answer: pd.DataFrame) -> None:
+        self._answer = answer
+
+    def query_api(self) -> "_Canned":
+        return self
+
+    def query_data_frame(self, query: str) -> pd.DataFrame:
+        assert query
+        return self._answer
+
+
+def _by_pandas(number: int, stored: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the page's Python makes of one question when the database answers with these rows."""
+    for name in ("URL", "ORG", "TOKEN"):
+        monkeypatch.setenv(f"INFLUXDB_V2_{name}", "http://127.0.0.1:1")
+    (question,) = (each for each in questions() if each.number == number)
+    names: dict[str, Any] = {}
+    exec(setup_code(), names)  # noqa: S102 - it is the page that is tested
+    names["client"] = _Canned(stored)
+    exec(question.pandas, names)  # noqa: S102
+    return names["answer"]
+
+
+def test_pandas_sums_energies_of_a_fleet_that_has_no_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = pd.DataFrame(
+        {
+            "result": ["", ""],
+            "table": [0, 0],
+            "_time": pd.to_datetime(["2026-11-27T11:02:23Z", "2026-11-27T11:02:46Z"]),
+            "vehicle": ["truck-1", "truck-1"],
+            "energy_vehicle_wh": [1000.0, 500.0],
+            "energy_charger_wh": [1100.0, 550.0],
+        }
+    )
+    answer = _by_pandas(24, stored, monkeypatch)
+    assert answer.to_dict() == {
+        ("truck-1", "energy_vehicle_wh"): 1.5,
+        ("truck-1", "energy_charger_wh"): 1.65,
+    }
+
+
+def test_pandas_says_what_is_missing_where_nothing_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LookupError, match="no charging_session with station or outcome in 30 days"):
+        _by_pandas(25, pd.DataFrame(), monkeypatch)

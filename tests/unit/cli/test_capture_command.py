@@ -176,7 +176,7 @@ sys.exit(main())
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["-i", "virtual", "-c", "x", "-o", "x.pcap"], 64, "x.pcap: is no log format"),
+        (["-i", "virtual", "-c", "x", "-o", "x.pcap"], 64, "x.pcap: is not a log format"),
         (["-i", "virtual", "-c", "x", "-o", "/nowhere/x.log"], 74, "/nowhere/x.log: cannot be written"),
         (["-i", "socketcan", "-c", "nosuch0", "-o", "x.log"], 69, ""),
     ],
