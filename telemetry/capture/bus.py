@@ -1,7 +1,6 @@
 """The bus that is recorded, by python-can: as its own command line names it, or a service's configuration."""
 
 import contextlib
-import importlib.metadata
 import socket
 import struct
 from collections.abc import Mapping
@@ -12,12 +11,12 @@ import can
 
 from telemetry.config import Config
 from telemetry.errors import MissingPackageError, TelemetryError, UnavailableError, UsageError
+from telemetry.sources.python_can.extras import extra_of
 
 RECEIVE_BYTES = 8 * 1024 * 1024
 _SO_MEMINFO = 55  # of linux/sock_diag.h and asm-generic/socket.h
 _DROPS = 8  # index of what was dropped among its nine numbers
 _SO_RCVBUFFORCE = 33
-_EXTRAS = {"udp_multicast": "multicast"}  # of python-can, where they are not called as the interface
 
 
 def options_from(config: Config, source: str) -> dict[str, Any]:
@@ -77,9 +76,8 @@ def _not_usable(options: Mapping[str, Any], words: str) -> TelemetryError:
         return UsageError(
             words, where="capture", hint="-i and -c, CONFIG, or a configuration file of python-can"
         )
-    extra = _EXTRAS.get(interface, interface.replace("_", "-"))
-    if extra in (importlib.metadata.metadata("python-can").get_all("Provides-Extra") or ()):
-        return MissingPackageError(words, where=interface, hint=f"pip install 'python-can[{extra}]'")
+    if extra := extra_of(interface):
+        return MissingPackageError(words, where=interface, hint=f"pip install '{extra}'")
     return UnavailableError(words, where=interface)
 
 

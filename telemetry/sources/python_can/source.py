@@ -17,6 +17,7 @@ from telemetry.logs.message import append_message
 from telemetry.sources.bus_errors import BusErrors
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
+from telemetry.sources.python_can.extras import extra_of
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
@@ -79,6 +80,9 @@ class PythonCanSource(Source):
             with can.Bus(**self._options) as bus:
                 self._is_open = True
                 self._receive(bus, outbox, output, stop)
+        except can.CanInterfaceNotImplementedError as error:
+            extra = extra_of(str(self._options.get("interface", "")))
+            raise OSError(f"{error} (pip install '{extra}')" if extra else str(error)) from error
         except can.CanError as error:
             raise OSError(str(error)) from error
         finally:

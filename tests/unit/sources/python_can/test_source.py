@@ -200,3 +200,23 @@ def test_a_real_bus_of_python_can() -> None:
         assert not thread.is_alive()
     assert isinstance(item, Arrival)
     assert item.batch[0].id == 0x123
+
+
+def test_an_interface_whose_package_is_missing_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    missing = [can.CanInterfaceNotImplementedError("msgpack not installed")]
+    channel = Inbox()
+    with StopSignal() as stop:
+
+        def open_bus(**_: Any) -> Adapter:
+            if missing:
+                raise missing.pop()
+            return Adapter(stop, [])
+
+        monkeypatch.setattr(can, "Bus", open_bus)
+        source = PythonCanSource("bench", {"interface": "udp_multicast"}, FakeClock(NOW_S * 10**9), channel=0)
+        source.run(channel, stop)
+    said = channel.get(0)
+    assert isinstance(said, SourceEvent)
+    assert said.event.text == "msgpack not installed (pip install 'python-can[multicast]')"
