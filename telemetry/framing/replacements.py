@@ -55,7 +55,7 @@ class Replacements:
             return data
         key = (kind, data)
         if key not in self._known:
-            number = self._next(kind) % (1 << 8 * len(data))
+            number = 1 + (self._next(kind) - 1) % ((1 << 8 * len(data)) - 2)  # neither all zeros nor all ones
             self._known[key] = number.to_bytes(len(data), order)
         self.counts[kind] += 1
         return self._known[key]

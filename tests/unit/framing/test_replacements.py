@@ -106,3 +106,12 @@ def test_what_was_noted_is_found_in_any_bytes() -> None:
 )
 def test_names_of_signals_say_what_they_hold(name: str, kind: str | None) -> None:
     assert kind_of(name) == kind
+
+
+def test_a_short_number_has_one_however_many_came_before() -> None:
+    new = Replacements()
+    for number in range(1, 255):
+        new.number(SERIAL_NUMBER, number.to_bytes(2, "big"))
+    made = [new.number(SERIAL_NUMBER, bytes((number,))) for number in range(1, 255)]
+    assert not {b"\x00", b"\xff"} & set(made)
+    assert len(set(made)) == 254
