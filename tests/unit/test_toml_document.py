@@ -109,6 +109,8 @@ def test_a_missing_key_is_named_by_the_line_of_its_table(tmp_path: Path) -> None
     ("include", "reported"),
     [
         ('"more.toml"', "gateway.toml:1: include: must be a list of file names"),
+        ('["more.toml", 5]', "gateway.toml:1: include: must be a list of file names"),
+        ('[""]', "gateway.toml:1: include: must be a list of file names"),
         ('["absent.toml"]', "gateway.toml:1: include: no such file: absent.toml"),
         ('["/dev/zero"]', "gateway.toml:1: include: no such file: /dev/zero"),
         (

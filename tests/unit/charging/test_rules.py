@@ -113,6 +113,20 @@ def test_the_silence_at_the_end_of_a_recording_is_that_of_its_last_frame() -> No
         assert bench.finish(end_s).outcome == outcome
 
 
+def test_a_session_that_is_open_has_charged_only_in_its_charging_and_not_while_it_prepares_or_stops() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 5.0)
+    bench.put("CCS", 5.0, permitted=0)
+    bench.put("CCS", 8.0, permitted=1)
+    bench.stop(9.0)
+    bench.put("BEM", 9.9, ccs_timeout=1)
+    rows = [made.content for made in bench.made if isinstance(made.content, Session)]
+    times_s = [(row.duration_s, row.charging_s, row.paused_s) for row in rows if row.open]
+    assert times_s[0] == pytest.approx((0.4, 0.0, 0.0))  # BRO
+    assert times_s[-1] == pytest.approx((9.9, 5.0 - 0.8 + 9.0 - 8.0, 3.0))
+
+
 def test_a_pause_is_told_from_either_side_and_is_not_counted_as_charging() -> None:
     bench = PlugBench()
     bench.begin()

@@ -7,7 +7,17 @@ from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.framing.checks import negated_sum_16, sum_8
 from telemetry.framing.framer import MessageFramer
-from telemetry.framing.framing import ANY, NO_ADDRESS, Framing, Heard, Reader, Shape, Skipped, literal
+from telemetry.framing.framing import (
+    ANY,
+    NO_ADDRESS,
+    Framing,
+    Heard,
+    Reader,
+    Shape,
+    Skipped,
+    has_messages_like,
+    literal,
+)
 from telemetry.framing.lengths import field, fixed
 from tests.support.framing import feed_pieces, jbd_message
 
@@ -105,6 +115,10 @@ def test_a_beginning_is_given_up_when_two_messages_stand_within_what_it_claims()
     assert ids(framer, FALSE_BEGINNING, ONE) == []
     assert ids(framer, b"\x00\x77", TWO) == [0x03, 0x04]
     assert framer.counts()["garbage_bytes"] == len(FALSE_BEGINNING) + 2
+
+
+def test_the_second_of_two_messages_within_a_claim_may_be_of_the_shortest_and_the_newest() -> None:
+    assert ids(framer_of(BARE), FALSE_BEGINNING + ONE + jbd_message(0x04, b"")) == [0x03, 0x04]
 
 
 def test_nothing_is_thrown_away_but_the_first_byte_of_a_bad_message() -> None:
@@ -268,3 +282,11 @@ def test_a_shape_that_makes_no_sense_is_refused() -> None:
         Shape((), fixed(5), sum_8(), shortest=5, longest=5)
     with pytest.raises(ValueError, match="at most its longest"):
         Shape(literal(b"A"), fixed(5), sum_8(), shortest=6, longest=5)
+
+
+def test_devices_may_be_taken_for_one_another_only_if_both_have_binary_messages_that_begin_alike() -> None:
+    other, text = Framing((shape(b"\xa5"),), Replies), object()
+    assert has_messages_like(BARE, Framing((shape(b"\xa5"), *BARE.shapes[:1]), Replies))
+    assert not any(
+        has_messages_like(*pair) for pair in ((BARE, other), (BARE, text), (text, BARE), (text, text))
+    )

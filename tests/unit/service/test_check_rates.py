@@ -100,6 +100,16 @@ def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path)
     assert counted == {name: names.count(name) for name in set(names)}
 
 
+def test_a_log_of_one_moment_has_no_rate(tmp_path: Path) -> None:
+    log = tmp_path / "moment.log"
+    record_drive(log, 0.2)
+    stamp = log.read_text().split()[0]
+    log.write_text("".join(f"{stamp} {line.split(maxsplit=1)[1]}\n" for line in log.read_text().splitlines()))
+    found = list(check(load_config(config(tmp_path, CAN), {}), log=log))
+    assert found
+    assert all(finding.rate is None for finding in found)
+
+
 def test_a_live_bus_is_weighed_in_batches_of_a_second_which_compress_less(tmp_path: Path) -> None:
     """Weighed once more by gzip, second by second: the simulated bus sends 218 frames in each."""
     log = tmp_path / "drive.log"

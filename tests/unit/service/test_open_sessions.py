@@ -243,6 +243,18 @@ def test_a_state_that_no_record_takes_is_reported_once_and_the_others_travel(
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["bay-1"]
 
 
+def test_a_state_of_as_many_bytes_as_a_record_takes_travels() -> None:
+    bench = Bench("bay-1")
+    bench.deliver("bay-1", 1)
+    bench.sessions.sessions["bay-1"]["much"] = 1
+    bench.pipeline.cut()
+    less = MOST_BYTES - len(bench.last_state()["bay-1"])
+    bench.sessions.sessions["bay-1"]["much"] = 10**less  # as JSON it has one digit more
+    bench.deliver("bay-1", 1)
+    bench.pipeline.cut()
+    assert len(bench.last_state()["bay-1"]) == MOST_BYTES
+
+
 def test_what_is_left_of_a_source_that_is_no_longer_followed_is_closed() -> None:
     first = Bench("bay-1", "bay-2")
     first.deliver("bay-1", 2)
