@@ -140,6 +140,20 @@ def full_disk(tmp_path: Path) -> Path:
     return tmp_path / "drive.log"
 
 
+def test_a_disk_that_is_full_between_two_ticks_is_the_same_error(
+    full_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(can, "Logger", lambda _: can.CanutilsLogWriter("/dev/full"))
+    recorder = Recorder(full_disk, Clock())
+
+    def fill() -> None:
+        for _ in range(10_000):  # more than is gathered in memory
+            recorder.write(MESSAGES[0])
+
+    with pytest.raises(StorageError, match=r"drive.log: cannot be written: No space left"):
+        fill()
+
+
 def test_a_full_disk_is_one_error_that_says_how_much_was_recorded(
     full_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

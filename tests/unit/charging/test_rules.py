@@ -113,6 +113,17 @@ def test_the_silence_at_the_end_of_a_recording_is_that_of_its_last_frame() -> No
         assert bench.finish(end_s).outcome == outcome
 
 
+def test_a_stop_without_a_reason_is_unexplained_and_one_that_answers_a_stop_is_the_other_side_s() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BST", 2.0)
+    assert bench.events("charging_stopped") == ["vehicle: unexplained"]
+    answered = PlugBench()
+    answered.begin()
+    answered.put("CST", 2.0, vehicle_stopped=1)
+    assert answered.events("charging_stopped") == ["vehicle: unexplained"]
+
+
 def test_a_session_that_is_open_has_charged_only_in_its_charging_and_not_while_it_prepares_or_stops() -> None:
     bench = PlugBench()
     bench.begin()
