@@ -119,7 +119,7 @@ class _Sending:
 
     def until(self, now_ns: int) -> bytes:
         """The bytes that have arrived since."""
-        count = len(self.heard)
+        count = len(self.heard) if now_ns >= self.start_ns else 0
         if self.byte_ns:
             count = min((now_ns - self.start_ns) // self.byte_ns, count)
         fresh, self.arrived = self.heard[self.arrived : count], max(count, self.arrived)
@@ -151,10 +151,7 @@ class SharedLine:
         """The master sends this from `line_ns` on; `now_ns` is the simulated time."""
         self.requests += 1
         request = _Sending(line_ns, self._byte_ns, data, None)
-        for other in self._sendings:
-            self._collide(other, request)
-        if self._electrics.echo:
-            self._sendings.append(request)
+        self._put(request, comes_back=self._electrics.echo)
         heard = bytes(byte for byte in request.heard if byte is not None)
         if line_ns - self._heard_ns > FORGETS_AFTER_NS:
             self.forget()
@@ -218,9 +215,12 @@ class SharedLine:
             start_ns = sending.end_ns
             self._put(sending)
 
-    def _put(self, sending: _Sending) -> None:
+    def _put(self, sending: _Sending, *, comes_back: bool = True) -> None:
+        """comes_back: whether the master hears it. It does in the order of time: an answer may be late."""
         for other in self._sendings:
             self._collide(other, sending)
+        if not comes_back:
+            return
         at = len(self._sendings)
         while at and self._sendings[at - 1].start_ns > sending.start_ns:
             at -= 1

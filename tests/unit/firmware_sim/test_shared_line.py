@@ -71,6 +71,24 @@ def test_an_adapter_may_give_back_what_is_sent() -> None:
     assert heard(line, 1000 * MS) == ASKED + ANSWER
 
 
+def test_the_echo_of_a_request_comes_before_a_late_answer_to_an_earlier_one() -> None:
+    line, _ = line_of(LateAnswers(ALWAYS, "daly", 1.0, 0.5), echo=True)
+    line.hear(ASKED, 0, 0)
+    assert heard(line, 100 * MS) == ASKED
+    line.hear(b"another", 400 * MS, 0)
+    assert heard(line, 1000 * MS) == b"another" + ANSWER
+
+
+def test_an_answer_is_late_on_a_line_whose_bytes_take_no_time() -> None:
+    attached = Attached("daly:1", Board(), SerialFaults("daly:1", [LateAnswers(ALWAYS, "daly", 1.0, 0.5)], 1))
+    line = SharedLine([attached])
+    line.hear(ASKED, 0, 0)
+    assert heard(line, 500 * MS - 1) == b""
+    assert line.next_ns == 500 * MS
+    assert heard(line, 500 * MS) == ANSWER
+    assert line.next_ns is None
+
+
 def test_two_that_talk_at_the_same_time_spoil_each_other() -> None:
     line, board = line_of()
     line.hear(ASKED, 0, 0)
