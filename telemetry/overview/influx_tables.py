@@ -42,7 +42,7 @@ class InfluxTables:
         try:
             result = json.loads(answer.body)["results"][0]
             if result.get("error"):
-                raise UnavailableError("refuses a query", where=self.url)
+                raise UnavailableError(f"refuses a query: {result['error']}", where=self.url)
             series = result.get("series")
             return (list(series[0]["columns"]), list(series[0]["values"])) if series else ([], [])
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:

@@ -12,7 +12,10 @@ from tests.support.scripted_server import ScriptedServer, answer
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b'{"results":[{"statement_id":0,"error":"database not found: d"}]}', "refuses a query"),
+        (
+            b'{"results":[{"statement_id":0,"error":"database not found: d"}]}',
+            "refuses a query: database not found: d",
+        ),
         (b"<html><title>Accept the terms</title></html>", "answers something else than InfluxQL's JSON"),
     ],
 )
