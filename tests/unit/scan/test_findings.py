@@ -55,6 +55,11 @@ def test_what_is_printed_is_a_configuration_of_the_device(protocol: str, tmp_pat
     assert (source.baud_rate, source.line.parity) == (line.baud_rate, line.line.parity)
 
 
+def test_what_a_device_measures_stands_beside_its_name() -> None:
+    text = configuration([findings(ScannedLine(FakeClock(), [board(3)]))])
+    assert f"address 3, 4 cells, 13.3 V, -12 A, {13.3 * -12:g} W, 61 %\n" in text
+
+
 def test_devices_on_one_line_are_devices_of_one_port_with_packs_of_their_own(tmp_path: Path) -> None:
     line = ScannedLine(FakeClock(), [board(3), board(4), pzem(9)])
     (source,) = loaded(configuration([findings(line)]), tmp_path)
