@@ -113,8 +113,9 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
         raise UsageError("stand with --serial alone", where="--address, --registers")
     is_named = not options.keys() <= {"bitrate", "data_bitrate"}
     if arguments.config is not None:
-        if arguments.can or arguments.serial or arguments.log or options:
-            raise UsageError("CONFIG is of a running service, and stands alone")
+        if arguments.can or arguments.serial or arguments.log or arguments.dbc or options:
+            hint = "look at a log by --log FILE, at a bus by --can BUS"
+            raise UsageError("CONFIG is of a running service, and stands alone", hint=hint)
         return ServiceFeed(spool_directory(arguments.config), clock)
     if is_named and (arguments.can or arguments.serial or arguments.log):
         raise UsageError("-i and -c name a bus", hint="give them, --can, --serial or --log")

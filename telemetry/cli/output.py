@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def writing_to(file: Path | None, read: Sequence[Path]) -> Iterator[BinaryIO]:
     """Open the file, or stdout for None; what the file held stays until the first write or the end.
 
+    A new file in which nothing was written when an error came is removed.
     Raises UsageError for a file of `read`, StorageError where it cannot be written.
     """
     if file is None:
@@ -27,7 +28,7 @@ def writing_to(file: Path | None, read: Sequence[Path]) -> Iterator[BinaryIO]:
         return
     refuse_to_overwrite(file, read)
     try:
-        with _Replacing(file) as raw, io.BufferedWriter(raw) as stream:
+        with _leaving_nothing_empty(file), _Replacing(file) as raw, io.BufferedWriter(raw) as stream:
             yield stream
             raw.replace()
     except BrokenPipeError:
@@ -40,6 +41,17 @@ def refuse_to_overwrite(file: Path, read: Sequence[Path]) -> None:
     """Raise UsageError where `file` is one of those that are to be read."""
     if any(_are_one_file(file, other) for other in read):
         raise UsageError("is a file that is to be read", where=str(file), hint="give another --output")
+
+
+@contextmanager
+def _leaving_nothing_empty(file: Path) -> Iterator[None]:
+    is_new = not os.path.lexists(file)
+    try:
+        yield
+    except BaseException:
+        if is_new and file.is_file() and file.stat().st_size == 0:
+            file.unlink()
+        raise
 
 
 class _Replacing(io.FileIO):

@@ -106,7 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
             zone=_zone(arguments.time, rows.first_ns),
         )
         points_drawn = sum(len(curve.times_ns) for curve in curves)
-        screen.say(f"{file}: {len(curves)} curves of {points_drawn:,} values")
+        what = "curve" if len(curves) == 1 else "curves"
+        screen.say(f"{file}: {len(curves)} {what} of {points_drawn:,} values")
     return EXIT_OK
 
 

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from telemetry.cli.arguments import positive
 from telemetry.clock import SystemClock
@@ -106,6 +107,10 @@ def _ports(given: Sequence[str]) -> list[str]:
     for port in given:
         if wrong := check_port(port):
             raise UsageError(wrong, where=port)
+        if Path(port).is_file():
+            raise UsageError(
+                "is a file and not a port", where=port, hint="of the log of a CAN bus: scan --log FILE"
+            )
     ports = list(dict.fromkeys(map(lasting_name, given))) or candidates()
     if not ports:
         raise UnavailableError("this machine has no serial port", hint="name one: scan PORT")

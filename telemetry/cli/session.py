@@ -33,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the session, or write the files that were asked for."""
     report, png = arguments.report, arguments.png
+    if Path(arguments.id).is_file():
+        raise UsageError("is a file, and ID comes first", where=arguments.id, hint="session 1 FILE, say")
     for file in (report, png):
         if file is not None:
             refuse_to_overwrite(file, arguments.files)

@@ -272,8 +272,8 @@ def few_matched(counted: Mapping[str, int]) -> Iterator[str]:
     decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
     if unknown and decoded < FEW_MATCHED * (decoded + unknown):
         yield (
-            f"{decoded:,} of {decoded + unknown:,} frames have a message in the databases: are these of this "
-            "vehicle and bus? (decode --unknown lists the ids without one)"
+            f"{decoded:,} of {decoded + unknown:,} frames have a known message: are databases and protocol "
+            "those of this bus? (scan --log finds what fits, decode --unknown lists the ids without one)"
         )
 
 

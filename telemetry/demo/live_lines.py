@@ -70,8 +70,9 @@ def _service(values: Values, solar: Values) -> Iterator[str]:
 
 
 def _plug(values: Values) -> Iterator[str]:
-    yield from _known(values, ("soc_pct", "{:6.2f} %"), ("phase", "{:<13}"), ("current_a", "{:6.1f} A"))
-    yield from _known(values, ("remaining_min", "{:.0f} min left"))
+    yield from _known(values, ("soc_pct", "{:6.2f} %"), ("phase", "{:<13}"))
+    if values.get("phase") == "charging":  # afterwards both stay as they were reported last
+        yield from _known(values, ("current_a", "{:6.1f} A"), ("remaining_min", "{:.0f} min left"))
 
 
 def _known(values: Values, *wanted: tuple[str, str]) -> Iterator[str]:

@@ -106,6 +106,15 @@ def test_more_rows_than_one_answer_has_come_all(
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
+def test_means_have_what_a_late_simulation_has_stamped_in_the_future(
+    settings: InfluxSettings, readback: InfluxReadback
+) -> None:
+    later_ns = NOW_NS + HOUR_S * 1_000_000_000
+    write(settings, [f"battery,source=can,vehicle=mine soc_pct=75.0 {later_ns}"])
+    assert list(readback.means("battery", "can", ("soc_pct",), 1_000_000_000)["soc_pct"].values) == [75.0]
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
 def test_an_answer_may_be_far_longer_than_one_to_a_write(
     settings: InfluxSettings, readback: InfluxReadback
 ) -> None:

@@ -252,6 +252,7 @@ def test_a_service_is_watched_over_its_stop(tmp_path: Path) -> None:
     [
         ([], "nothing to look at"),
         (["spool", "--can", "can0"], "stands alone"),
+        (["drive.log", "--dbc", "ev.dbc"], "look at a log by --log FILE"),
         (["--serial", "/dev/ttyUSB0"], "--protocol"),
         (["--can", "can0", "--address", "2"], "stand with --serial alone"),
         (["--can", "can0", "--data-bitrate", "2000000"], "--data-bitrate stands without --bitrate"),

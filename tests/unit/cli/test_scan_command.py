@@ -147,6 +147,16 @@ def test_a_port_that_is_not_there_and_one_that_is_no_name(capsys: pytest.Capture
     assert main(["scan", "gopher://host"]) == 64
 
 
+def test_a_log_that_is_given_as_a_port_is_refused_with_the_option_for_logs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "drive.log"
+    log.touch()
+    assert main(["scan", str(log)]) == 64
+    assert f"{log}: is a file and not a port" in (shown := capsys.readouterr().err)
+    assert "scan --log FILE" in shown
+
+
 def test_without_a_port_all_of_this_machine_are_tried(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -156,4 +156,13 @@ def test_what_cannot_be_scrubbed_is_one_line(
     assert got == code
     assert line in lines[-1]
     assert (tmp_path / "drive.log").read_bytes() == before
-    assert not (tmp_path / "out.log").exists() or not (tmp_path / "out.log").read_bytes()
+    assert not (tmp_path / "out.log").exists()
+
+
+def test_a_log_that_cannot_be_read_leaves_the_output_of_an_earlier_run_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = file(tmp_path, "noise.log", "nothing at all\n")
+    earlier = file(tmp_path, "earlier.log", LOG)
+    assert main(["scrub", str(noise), "-o", str(earlier)]) == 65
+    assert earlier.read_bytes() == LOG.encode()

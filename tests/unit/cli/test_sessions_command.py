@@ -111,6 +111,7 @@ def test_a_session_that_there_is_not_is_one_line_and_65(
         (["sessions", "a.toml", "b.toml"], 64, "b.toml: is a second configuration"),
         (["session", "1", DRIVE, "--png", "charge.jpg"], 64, "charge.jpg: does not end in .png"),
         (["session", "1", DRIVE, "--report", DRIVE], 64, "is a file that is to be read"),
+        (["session", DRIVE], 64, f"{DRIVE}: is a file, and ID comes first (session 1 FILE, say)"),
         (["sessions", "--url", "http://127.0.0.1:9", "--database", "nev"], 69, "does not answer"),
     ],
 )

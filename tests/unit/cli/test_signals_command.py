@@ -129,9 +129,7 @@ def test_a_log_of_which_hardly_a_frame_has_a_message_is_a_warning(
     log = tmp_path / "other.log"
     log.write_text("(1.0) can0 100#0000000000000000\n" + "(2.0) can0 7AA#00\n" * 200)
     assert main(["signals", str(log), DBC]) == 0
-    assert (
-        "1 of 201 frames have a message in the databases: are these of this vehicle" in capfd.readouterr().err
-    )
+    assert "1 of 201 frames have a known message: are databases and protocol" in capfd.readouterr().err
 
 
 def test_a_database_is_known_by_its_ending_in_capitals_too(run: Run, tmp_path: Path) -> None:

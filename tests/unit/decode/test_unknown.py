@@ -66,7 +66,7 @@ def test_a_database_that_fits_less_than_1_percent_of_the_frames_is_doubted(
     with decoder.pieces([log]) as pieces:
         list(pieces)
     expected = (
-        f"{known} of 199 frames have a message in the databases: are these of this vehicle and bus? "
-        "(decode --unknown lists the ids without one)"
+        f"{known} of 199 frames have a known message: are databases and protocol those of this bus? "
+        "(scan --log finds what fits, decode --unknown lists the ids without one)"
     )
     assert (expected in decoder.warnings()) == warned

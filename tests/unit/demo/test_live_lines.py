@@ -58,6 +58,14 @@ def test_the_plug_has_a_line_and_its_pack_is_not_taken_for_the_vehicles() -> Non
     ]
 
 
+def test_a_plug_that_has_charged_shows_no_current_of_before() -> None:
+    values = {"phase": "complete", "current_a": 172.4}
+    plug: dict[str, Any] = {"values": {"soc_pct": 80.0, "remaining_min": 0}, "stale": [], "error": None}
+    live = {"packs": [], "chargers": [{"charger": "dc", "values": values, "plug": plug}]}
+    shown = live_lines({**STATUS, "live": live}, "head", 60.0)
+    assert [line.split() for line in shown if "DC plug" in line] == [["DC", "plug", "80.00", "%", "complete"]]
+
+
 def test_all_parts_of_the_vehicle_have_a_line() -> None:
     lines = [" ".join(line.split()) for line in live_lines(STATUS, "[###...]", 60.0)]
     assert lines == [

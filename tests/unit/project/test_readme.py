@@ -1,5 +1,6 @@
 """What the README shows is what happens."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def test_its_two_commands_are_targets_of_the_makefile() -> None:
     for target in ("demo", "test"):
         assert f"\nmake {target} " in TEXT
         assert f"\n{target}: " in makefile
+
+
+def test_its_environment_is_not_made_where_a_clone_in_the_home_folder_is() -> None:
+    made = re.findall(r"^python3 -m venv (\S+)", TEXT, re.MULTILINE)
+    assert made
+    assert "~/nev-telemetry" not in made
 
 
 def test_its_commands_print_what_it_shows_and_its_configuration_is_one(tmp_path: Path) -> None:
