@@ -133,7 +133,7 @@ def map_entries(config: Config) -> tuple[MapEntry, ...]:
 
 def counting(config: Config) -> Counting:
     """Charge and energy are counted, between readings that are no further apart than a source's own gap."""
-    gaps_ns = {source.name: source.count_gap_ns for source in config.sources}
+    gaps_ns = {name: source.count_gap_ns for source in config.sources for name in source.bus_names}
     return Counting({name: gap_ns for name, gap_ns in gaps_ns.items() if gap_ns is not None})
 
 
