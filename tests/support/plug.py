@@ -11,14 +11,14 @@ from telemetry.charging.plan import FollowedPlugs, ProtocolPlug, charging_plan
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
 from telemetry.model.events import Event
-from telemetry.model.measurements import BATTERY, CHARGER, METER, record_spec
+from telemetry.model.measurements import BATTERY, CHARGER, METER, cells_record_spec, record_spec
 from telemetry.protocols.known import CAN_PROTOCOLS
 
 START_NS = 1_772_445_600_000_000_000
 READY = 0xAA
 PACK, INLET, SHUNT = 1, 2, 3  # tag sets
-_MODELLED = (record_spec(BATTERY), record_spec(CHARGER), record_spec(METER))
-_TAGS = {"battery": PACK, "charger": INLET, "meter": SHUNT}
+_MODELLED = (record_spec(BATTERY), record_spec(CHARGER), record_spec(METER), cells_record_spec(90, 8))
+_TAGS = {"battery": PACK, "cells": PACK, "charger": INLET, "meter": SHUNT}
 _PLUG = ProtocolPlug("plug", "gbt27930")
 _SETTINGS = ChargingSettings(vin="plain")
 

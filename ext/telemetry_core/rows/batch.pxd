@@ -44,3 +44,5 @@ cdef class SampleBatch:
     cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil
     # The Row whose words begin at word `at`.
     cdef object row_at(self, size_t at)
+    # Its `raw` alone.
+    cdef dict raw_at(self, size_t at)

@@ -47,10 +47,11 @@ cdef object raw_value(const uint64_t* slot, const Field* field):
 cdef dict _values(uint64_t* row, Record* layout, Field* fields, spec):
     cdef uint64_t* slots = row + HEAD_WORDS + layout.mask_words
     cdef size_t index
+    cdef tuple names = spec.fields
     values = {}
     for index in range(layout.field_count):
         if (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1:
-            values[spec.fields[index].name] = raw_value(&slots[index], &fields[layout.first_field + index])
+            values[names[index].name] = raw_value(&slots[index], &fields[layout.first_field + index])
     return values
 
 
@@ -198,8 +199,11 @@ cdef class SampleBatch:
             at += self.schema.records[found].row_words
 
     cdef object row_at(self, size_t at):
+        cdef RowHead* head = <RowHead*>(self.words + at)
+        return Row(head.time_ns, head.nudge_ns, self.schema.specs[head.record].measurement, head.tags, head.channel,
+                   head.id, self.raw_at(at))
+
+    cdef dict raw_at(self, size_t at):
         cdef uint64_t* row = self.words + at
-        cdef RowHead* head = <RowHead*>row
-        spec = self.schema.specs[head.record]
-        return Row(head.time_ns, head.nudge_ns, spec.measurement, head.tags, head.channel, head.id,
-                   _values(row, &self.schema.records[head.record], self.schema.fields, spec))
+        cdef uint32_t record = (<RowHead*>row).record
+        return _values(row, &self.schema.records[record], self.schema.fields, self.schema.specs[record])

@@ -93,16 +93,18 @@ cdef struct Spec:                # follow_spec.FollowSpec or PowerSpec
     int64_t ends_after_ns
     uint8_t side
 
-cdef enum Visits:                # what a row is to the follower
+cdef enum Visits:                # what a row is to the follower; bits, since most are asked for one after the other
     OF_NO_INTEREST = 0
     MESSAGE = 1                  # of a record that any spec has signs of
     READING = 2                  # of the data model
+    CELLS = 4                    # of the data model, with more fields than one word of the mask
 
 cdef struct Quantities:          # of one record of the data model
     uint64_t electrical          # voltage, current and power, as bits of the row's mask
+    uint64_t whole               # all three, where they stand side by side; otherwise what no row has
     uint64_t requested
     uint64_t others
-    uint64_t rare                # of these: cells, and their lowest
+    uint64_t rare                # of these: the lowest cell
     uint64_t all_fields
     Place voltage
     Place current

@@ -49,7 +49,7 @@ cdef class FollowTable:
             self.visits[number].row_words = schema.records[number].row_words
             spec = schema.specs[number]
             if spec.modelled and spec.measurement in _SIDES:
-                self.visits[number].kind = READING
+                self.visits[number].kind = CELLS if spec.measurement == "cells" else READING
                 self._find_quantities(&self.quantities[number], schema.records[number].mask_words, spec)
                 self.visits[number].quantities = &self.quantities[number]
         for number in range(self.spec_count):
@@ -83,11 +83,12 @@ cdef class FollowTable:
         found.first_cell = min(cells, default=0)
         found.cell_count = len(cells)
         found.electrical = found.voltage.bit | found.current.bit | found.power.bit
+        found.whole = found.electrical
+        if not found.power.bit or not found.power.word - 1 == found.current.word == found.voltage.word + 1:
+            found.whole = <uint64_t>_WORD
         found.requested = found.requested_v.bit | found.requested_a.bit
         found.others = found.soc.bit | found.temp_max.bit | found.cell_max.bit | found.cell_min.bit
         found.rare = found.cell_min.bit
-        if cells:
-            found.others = found.rare = <uint64_t>_WORD  # one word of the mask does not say which cells are there
         found.all_fields = found.electrical | found.requested | found.others
 
     cdef object _pack(self, Schema schema, Spec* spec, given):

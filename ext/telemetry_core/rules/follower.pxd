@@ -36,4 +36,5 @@ cdef class Follower:
     cdef void _begin(self)
     cdef void _run(self, SampleBatch samples) noexcept nogil
     cdef void _set_place(self, SampleBatch samples, Py_ssize_t left, const uint64_t* row) noexcept nogil
-    cdef void _take_routed(self, const Route* route, const Quantities* found, const uint64_t* row) noexcept nogil
+    cdef void _take_routed(self, SampleBatch samples, Py_ssize_t left, const Quantities* found,
+                           const uint64_t* row) noexcept nogil

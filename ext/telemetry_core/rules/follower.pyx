@@ -13,7 +13,7 @@ after the message that they come from.
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
@@ -21,13 +21,13 @@ from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 from telemetry_core.rules.deadlines cimport pass_deadlines
 from telemetry_core.rules.follow_table cimport (
-    CHARGER, MESSAGE, METER, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
+    CELLS, CHARGER, MESSAGE, METER, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
 )
 from telemetry_core.rules.measured cimport add_whole_sample, tell
 from telemetry_core.rules.phases cimport END_FINISHED, END_SILENCE, begin_attempt, end_session, hear, silence_of
 from telemetry_core.rules.plug cimport OPEN, UNHEARD, Known, Plug
 from telemetry_core.rules.plug_state cimport move, packed, state_head, unpack
-from telemetry_core.rules.readings cimport has_news, take_reading
+from telemetry_core.rules.readings cimport asks_otherwise, has_news, take_reading
 from telemetry_core.rules.told cimport TOLD_MINUTE, transitions
 
 cdef enum:
@@ -224,27 +224,34 @@ cdef class Follower:
         cdef const RowHead* head
         cdef const Visit* visit
         cdef const Followed* followed
-        cdef Plug* plug
+        cdef Plug* heard = NULL      # on `channel`
+        cdef Plug* measured = NULL   # alone by rows with `tags`
+        cdef int32_t channel = -1    # of the newest message: most follow one of theirs
+        cdef int32_t tags = -1
         cdef Py_ssize_t left = samples.rows
         while left:
             head = <const RowHead*>row
             visit = &visits[head.record]
-            if visit.kind == READING:
-                if head.tags < tag_count:
-                    plug = sole_of_tags[head.tags]
-                    if plug == NULL:
+            if visit.kind & READING:
+                if head.tags != tags:
+                    tags = head.tags
+                    measured = sole_of_tags[tags] if tags < tag_count else NULL
+                if measured == NULL:
+                    self._take_routed(samples, left, visit.quantities, row)
+                elif measured.known.is_open and not _take_sample(measured, visit.quantities, row):
+                    self._set_place(samples, left, row)
+                    take_reading(measured, visit.quantities.side, visit.quantities, row)
+            elif visit.kind & MESSAGE:
+                if head.channel != channel:
+                    channel = head.channel
+                    heard = plug_of_channel[channel] if channel < channel_count else NULL
+                if heard != NULL and not head.id & ROW_OTHER_SENDER:
+                    followed = &heard.records[head.record]
+                    if not _take_plain(heard, followed, row) and followed.sign_count:
                         self._set_place(samples, left, row)
-                        self._take_routed(&self.route_of_tags[head.tags], visit.quantities, row)
-                    elif plug.known.is_open and not _take_sample(plug, visit.quantities, row):
-                        self._set_place(samples, left, row)
-                        take_reading(plug, visit.quantities.side, visit.quantities, row)
-            elif visit.kind == MESSAGE and head.channel < channel_count:
-                plug = plug_of_channel[head.channel]
-                if plug != NULL and not head.id & ROW_OTHER_SENDER:
-                    followed = &plug.records[head.record]
-                    if not _take_plain(plug, followed, row) and followed.sign_count:
-                        self._set_place(samples, left, row)
-                        hear(plug, row, followed)
+                        hear(heard, row, followed)
+            elif visit.kind & CELLS:
+                self._take_routed(samples, left, visit.quantities, row)
             row += visit.row_words
             left -= 1
 
@@ -253,11 +260,18 @@ cdef class Follower:
         self.changes.row = samples.rows - left
         self.changes.at = row - samples.words
 
-    cdef void _take_routed(self, const Route* route, const Quantities* found, const uint64_t* row) noexcept nogil:
+    cdef void _take_routed(self, SampleBatch samples, Py_ssize_t left, const Quantities* found,
+                           const uint64_t* row) noexcept nogil:
         """Take the row to its plugs: where a protocol shows the session, power alone shows no second one."""
+        cdef uint16_t tags = (<const RowHead*>row).tags
+        cdef const Route* route
         cdef Plug* plug
         cdef Py_ssize_t number
         cdef bint is_shown = False
+        if tags >= self.tag_count:
+            return
+        route = &self.route_of_tags[tags]
+        self._set_place(samples, left, row)
         for number in range(route.count):
             plug = route.plugs[number]
             if plug.spec.records != NULL and plug.known.is_open:
@@ -296,11 +310,13 @@ cdef inline bint _take_sample(Plug* plug, const Quantities* found, const uint64_
     False: nothing is taken of it.
     """
     cdef uint64_t there = row[HEAD_WORDS] & found.all_fields
-    if there != found.electrical:
+    if there == found.requested:
+        return not asks_otherwise(&plug.known, found, row)
+    if there != found.whole:
         if has_news(&plug.known, found, row):
             return False
         if not there & found.electrical:
             return True
-        if there & found.electrical != found.electrical:
+        if there & found.electrical != found.whole:
             return False
     return add_whole_sample(plug, found.side, found, row)

@@ -1,10 +1,11 @@
 """Data sheet of what is measured at a plug; with what takes a sample, which runs for most rows."""
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy
 
 from telemetry_core.rows.batch cimport RowHead
-from telemetry_core.rules.follow_table cimport Quantities, in_slot
-from telemetry_core.rules.plug cimport Known, Measured, Plug
+from telemetry_core.rules.follow_table cimport Quantities
+from telemetry_core.rules.plug cimport NEVER_NS, Common, Known, Measured, Plug
 from telemetry_core.rules.told cimport Change
 
 # A session begins: nothing has been measured.
@@ -12,10 +13,8 @@ cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil
 # Add the trapezoids from the side's newest sample to this one. Voltage and current may be NaN: they are not known.
 cdef void add_sample(Plug* plug, uint8_t side, double power_w, double voltage_v, double current_a,
                      int64_t now_ns) noexcept nogil
-# A side passes the other's newest sample, which is later than its own: until there both are known. The arguments are
-# those of add_sample.
-cdef void pass_other(Plug* plug, uint8_t side, double power_w, double voltage_v, double current_a,
-                     int64_t now_ns) noexcept nogil
+# What both sides cover begins, as the first has passed the other.
+cdef void begin_common(Plug* plug) noexcept nogil
 # Tell of the window that ends, and begin that of now_ns.
 cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil
 # The state of charge has been heard: it may be in another percent.
@@ -28,31 +27,60 @@ cdef Change* tell(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil
 cdef void find_totals(const Known* known, double* totals) noexcept nogil
 
 
+cdef extern from *:
+    """
+    typedef double telemetry_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+    static inline void telemetry_add_pair(double *sums, double *last, const void *now, double half_s) {
+        telemetry_pair value = *(const telemetry_pair *)now;
+        *(telemetry_pair *)sums += (*(telemetry_pair *)last + value) * half_s;
+        *(telemetry_pair *)last = value;
+    }
+    """
+    # Two trapezoids side by side: those of voltage and current.
+    void add_pair "telemetry_add_pair"(double* sums, double* last, const void* now, double half_s) noexcept nogil
+
+
+cdef inline void pass_other(Plug* plug, uint8_t side, const void* values, int64_t now_ns) noexcept nogil:
+    # A side passes the other's newest sample, which is later than its own: until there both are known. What stood
+    # there is found only when somebody asks. values: voltage, current and power, as doubles.
+    cdef const Measured* one = plug.measured[side]
+    cdef const Measured* other = plug.others[side]
+    cdef Common* common = &plug.known.common
+    cdef bint is_first = common.until_ns == NEVER_NS
+    if other.newest.time_ns > now_ns:
+        return
+    common.before = one.newest
+    common.at_before = one.now
+    memcpy(&common.after, values, 3 * sizeof(double))
+    common.after.time_ns = now_ns
+    common.at_until_of_other = other.now
+    common.until_ns = other.newest.time_ns
+    common.passing = side
+    if is_first:
+        begin_common(plug)
+
+
 cdef inline bint add_whole_sample(Plug* plug, uint8_t side, const Quantities* found, const uint64_t* row) noexcept nogil:
     # add_sample, of a row that has voltage, current and power and follows such a one without a gap. False: it does not,
     # and nothing is taken.
     cdef Measured* one = plug.measured[side]
+    cdef const uint64_t* values = row + found.voltage.word
     cdef int64_t now_ns = (<const RowHead*>row).time_ns
-    cdef int64_t dt_ns = now_ns - one.last_ns
+    cdef int64_t dt_ns = now_ns - one.newest.time_ns
     cdef double half_s
-    cdef double value
+    cdef double power_w
     if not one.is_whole or <uint64_t>dt_ns > <uint64_t>plug.gap_ns:
         return False
-    if plug.others[side].last_ns > one.last_ns:
-        pass_other(plug, side, in_slot(row, &found.power), in_slot(row, &found.voltage), in_slot(row, &found.current),
-                   now_ns)
+    if plug.others[side].newest.time_ns > one.newest.time_ns:
+        pass_other(plug, side, values, now_ns)
     half_s = dt_ns / 2e9
-    one.last_ns = now_ns
+    memcpy(&power_w, &values[2], sizeof(double))
+    one.newest.time_ns = now_ns
     one.covered_ns += dt_ns
-    value = in_slot(row, &found.power)
-    one.sums.ws += (one.power_w + value) * half_s
-    one.power_w = value
-    if value > one.peak_w:
-        one.peak_w = value
-    value = in_slot(row, &found.voltage)
-    one.sums.vs += (one.voltage_v + value) * half_s
-    one.voltage_v = value
-    value = in_slot(row, &found.current)
-    one.sums.as_ += (one.current_a + value) * half_s
-    one.current_a = value
+    one.now.sums.ws += (one.newest.power_w + power_w) * half_s
+    one.newest.power_w = power_w
+    if power_w > one.peak_w:
+        one.peak_w = power_w
+    add_pair(&one.now.sums.vs, &one.newest.voltage_v, values, half_s)
     return True

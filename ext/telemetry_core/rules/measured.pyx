@@ -12,7 +12,7 @@ from libc.math cimport NAN, floor
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.rules.follow_table cimport CHARGER, METER, PHASE_CHARGING, SIDES, VEHICLE
-from telemetry_core.rules.plug cimport NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sums, higher
+from telemetry_core.rules.plug cimport NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sample, Sums, higher
 from telemetry_core.rules.told cimport TOLD_PERCENT, TOLD_WINDOW, TOTAL_COUNT, Change, add_change
 
 
@@ -26,37 +26,35 @@ cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil:
     known.window_requested_min = known.window_requested_max = NAN
     known.common.until_ns = NEVER_NS
     for number in range(SIDES):
-        known.measured[number].last_ns = NEVER_NS
+        known.measured[number].newest.time_ns = NEVER_NS
         known.measured[number].peak_w = NAN
 
 
 cdef void add_sample(Plug* plug, uint8_t side, double power_w, double voltage_v, double current_a,
                      int64_t now_ns) noexcept nogil:
     cdef Measured* one = plug.measured[side]
-    cdef int64_t dt_ns = now_ns - one.last_ns
+    cdef Sample sample = Sample(voltage_v, current_a, power_w, now_ns)
+    cdef int64_t dt_ns = now_ns - one.newest.time_ns
     cdef double half_s = dt_ns / 2e9
-    cdef double volts = one.voltage_v + voltage_v
-    cdef double amperes = one.current_a + current_a
+    cdef double volts = one.newest.voltage_v + voltage_v
+    cdef double amperes = one.newest.current_a + current_a
     if <uint64_t>dt_ns > <uint64_t>plug.gap_ns:
         _begin_again(&plug.known, side, now_ns)
     else:
-        if plug.others[side].last_ns > one.last_ns:
-            pass_other(plug, side, power_w, voltage_v, current_a, now_ns)
+        if plug.others[side].newest.time_ns > one.newest.time_ns:
+            pass_other(plug, side, &sample, now_ns)
         one.covered_ns += dt_ns
-        one.sums.ws += (one.power_w + power_w) * half_s
+        one.now.sums.ws += (one.newest.power_w + power_w) * half_s
         if volts == volts:
-            one.sums.vs += volts * half_s
+            one.now.sums.vs += volts * half_s
         elif dt_ns:
-            one.lacks_v += 2
+            one.now.lacks_v += 2
         if amperes == amperes:
-            one.sums.as_ += amperes * half_s
+            one.now.sums.as_ += amperes * half_s
         elif dt_ns:
-            one.lacks_a += 2
+            one.now.lacks_a += 2
     one.peak_w = higher(one.peak_w, power_w)
-    one.last_ns = now_ns
-    one.power_w = power_w
-    one.voltage_v = voltage_v
-    one.current_a = current_a
+    one.newest = sample
     one.is_whole = voltage_v == voltage_v and current_a == current_a
 
 
@@ -66,38 +64,30 @@ cdef void _begin_again(Known* known, uint8_t side, int64_t now_ns) noexcept nogi
     cdef Common* common = &known.common
     cdef Measured* other
     one.begin_ns = now_ns
-    _set_mark(&one.begin, one)
+    one.begin = one.now
     if side == METER:
         return
     common.covered_ns = _common_ns(common)
     common.sums[0], common.sums[1] = _common_sums(common, 0), _common_sums(common, 1)
     common.until_ns = NEVER_NS
     other = &known.measured[1 - side]
-    if other.last_ns == now_ns:
+    if other.newest.time_ns == now_ns:
         common.from_ns = common.until_ns = now_ns
         common.at_from[side] = one.begin
-        _set_mark(&common.at_from[1 - side], other)
-        common.at_until[0], common.at_until[1] = common.at_from[0], common.at_from[1]
+        common.at_from[1 - side] = other.now
 
 
-cdef void pass_other(Plug* plug, uint8_t side, double power_w, double voltage_v, double current_a,
-                     int64_t now_ns) noexcept nogil:
-    cdef const Measured* one = plug.measured[side]
-    cdef const Measured* other = plug.others[side]
+cdef void begin_common(Plug* plug) noexcept nogil:
     cdef Common* common = &plug.known.common
-    cdef bint is_first = common.until_ns == NEVER_NS
-    if other.last_ns > now_ns:
-        return
-    _find_mark(one, power_w, voltage_v, current_a, now_ns, other.last_ns, &common.at_until[side])
-    _set_mark(&common.at_until[1 - side], other)
-    common.until_ns = other.last_ns
-    if is_first and other.begin_ns >= one.last_ns:  # it began between this side's samples
-        _find_mark(one, power_w, voltage_v, current_a, now_ns, other.begin_ns, &common.at_from[side])
-        common.at_from[1 - side] = other.begin
+    cdef uint8_t side = common.passing
+    cdef const Measured* other = plug.others[side]
+    if other.begin_ns >= common.before.time_ns:  # it began between this side's samples
         common.from_ns = other.begin_ns
-    elif is_first:
-        common.at_from[0], common.at_from[1] = common.at_until[0], common.at_until[1]
+        common.at_from[1 - side] = other.begin
+    else:
         common.from_ns = common.until_ns
+        common.at_from[1 - side] = other.now
+    _find_mark(common, common.from_ns, &common.at_from[side])
 
 
 cdef int64_t _common_ns(const Common* common) noexcept nogil:
@@ -106,23 +96,27 @@ cdef int64_t _common_ns(const Common* common) noexcept nogil:
 
 cdef Sums _common_sums(const Common* common, uint8_t side) noexcept nogil:
     """The integrals of one side over the time that both cover; NaN where not all is known."""
+    cdef Mark at_until = common.at_until_of_other
     cdef Sums part
     if common.until_ns == NEVER_NS or common.until_ns == common.from_ns:
         return common.sums[side]
-    part = _since(&common.at_until[side], &common.at_from[side])
-    return Sums(common.sums[side].ws + part.ws, common.sums[side].vs + part.vs, common.sums[side].as_ + part.as_)
+    if side == common.passing:
+        _find_mark(common, common.until_ns, &at_until)
+    part = _since(&at_until, &common.at_from[side])
+    return Sums(common.sums[side].vs + part.vs, common.sums[side].as_ + part.as_, common.sums[side].ws + part.ws)
 
 
-cdef inline void _find_mark(const Measured* one, double power_w, double voltage_v, double current_a, int64_t now_ns,
-                            int64_t at_ns, Mark* mark) noexcept nogil:
-    """Where a side's integrals stand at a stamp within the straight line from its newest sample to this one."""
-    cdef double share = (<double>(at_ns - one.last_ns)) / (<double>(now_ns - one.last_ns))
-    cdef double half_s = (at_ns - one.last_ns) / 2e9
-    cdef double volts = 2 * one.voltage_v + (voltage_v - one.voltage_v) * share
-    cdef double amperes = 2 * one.current_a + (current_a - one.current_a) * share
-    cdef uint32_t ends = (at_ns > one.last_ns) + (at_ns == now_ns)
-    _set_mark(mark, one)
-    mark.sums.ws += (2 * one.power_w + (power_w - one.power_w) * share) * half_s
+cdef void _find_mark(const Common* common, int64_t at_ns, Mark* mark) noexcept nogil:
+    """Where the integrals of the side that passes stand at a stamp within the straight line between its samples."""
+    cdef const Sample* one = &common.before
+    cdef const Sample* next = &common.after
+    cdef double share = (<double>(at_ns - one.time_ns)) / (<double>(next.time_ns - one.time_ns))
+    cdef double half_s = (at_ns - one.time_ns) / 2e9
+    cdef double volts = 2 * one.voltage_v + (next.voltage_v - one.voltage_v) * share
+    cdef double amperes = 2 * one.current_a + (next.current_a - one.current_a) * share
+    cdef uint32_t ends = (at_ns > one.time_ns) + (at_ns == next.time_ns)
+    mark[0] = common.at_before
+    mark.sums.ws += (2 * one.power_w + (next.power_w - one.power_w) * share) * half_s
     if volts == volts:
         mark.sums.vs += volts * half_s
     else:
@@ -133,26 +127,17 @@ cdef inline void _find_mark(const Measured* one, double power_w, double voltage_
         mark.lacks_a += ends
 
 
-cdef inline void _set_mark(Mark* mark, const Measured* one) noexcept nogil:
-    mark.sums = one.sums
-    mark.lacks_v = one.lacks_v
-    mark.lacks_a = one.lacks_a
-
-
 cdef inline Sums _since(const Mark* now, const Mark* before) noexcept nogil:
     """The integrals between two marks; NaN where not all is known. An odd count is within what is not."""
-    return Sums(now.sums.ws - before.sums.ws,
-                now.sums.vs - before.sums.vs if now.lacks_v == before.lacks_v and not now.lacks_v & 1 else NAN,
-                now.sums.as_ - before.sums.as_ if now.lacks_a == before.lacks_a and not now.lacks_a & 1 else NAN)
+    return Sums(now.sums.vs - before.sums.vs if now.lacks_v == before.lacks_v and not now.lacks_v & 1 else NAN,
+                now.sums.as_ - before.sums.as_ if now.lacks_a == before.lacks_a and not now.lacks_a & 1 else NAN,
+                now.sums.ws - before.sums.ws)
 
 
 cdef void _find_means(const Measured* one, const Mark* since, double covered_s, double* volts,
                       double* amperes) noexcept nogil:
     """Means over what is covered since the mark; NaN where nothing is, or not all of it is known."""
-    cdef Mark now
-    cdef Sums part
-    _set_mark(&now, one)
-    part = _since(&now, since)
+    cdef Sums part = _since(&one.now, since)
     volts[0] = part.vs / covered_s if covered_s > 0 else NAN
     amperes[0] = part.as_ / covered_s if covered_s > 0 else NAN
 
@@ -180,7 +165,7 @@ cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
         change.values[13] = known.window_is_charging
     for number in range(SIDES):
         known.measured[number].window_ns = known.measured[number].covered_ns
-        _set_mark(&known.measured[number].window, &known.measured[number])
+        known.measured[number].window = known.measured[number].now
     known.window_ns = (now_ns // WINDOW_NS + 1) * WINDOW_NS
     known.window_requested_min = known.window_requested_max = known.requested_a
     known.window_is_charging = known.phase == PHASE_CHARGING and not known.pauses and not known.has_error
@@ -199,7 +184,7 @@ cdef void hear_percent(Plug* plug, int64_t now_ns) noexcept nogil:
     known.seen_percents[percent // 64] |= <uint64_t>1 << (percent % 64)
     for number in range(SIDES):
         known.measured[number].percent_ns = known.measured[number].covered_ns
-        _set_mark(&known.measured[number].percent, &known.measured[number])
+        known.measured[number].percent = known.measured[number].now
     known.percent_temp = known.temp
     known.percent_cell_min = known.percent_cell_max = NAN
 
@@ -221,7 +206,7 @@ cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil:
     for number in range(2):
         side = &known.measured[number]
         change.values[4 * number] = (side.covered_ns - side.percent_ns) / 1e9
-        change.values[4 * number + 1] = (side.sums.ws - side.percent.sums.ws) / 3600
+        change.values[4 * number + 1] = (side.now.sums.ws - side.percent.sums.ws) / 3600
         _find_means(side, &side.percent, change.values[4 * number], &change.values[4 * number + 2], &change.values[4 * number + 3])
     change.values[8] = known.percent_temp
     change.values[9] = known.percent_cell_min
@@ -243,9 +228,9 @@ cdef void find_totals(const Known* known, double* totals) noexcept nogil:
     cdef Py_ssize_t number
     for number in range(SIDES):
         side = &known.measured[number]
-        totals[number] = side.sums.ws / 3600
+        totals[number] = side.now.sums.ws / 3600
         totals[SIDES + number] = side.covered_ns / 1e9
-        totals[2 * SIDES + number] = NAN if side.lacks_a else side.sums.as_ / 3600
+        totals[2 * SIDES + number] = NAN if side.now.lacks_a else side.now.sums.as_ / 3600
         totals[3 * SIDES + number] = side.peak_w
     totals[12] = _common_ns(&known.common) / 1e9
     totals[13] = vehicle.ws / 3600

@@ -146,7 +146,6 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
     """Take one sign that the row has into the session, or let it begin one."""
     cdef Known* known = &plug.known
     cdef uint64_t bits = 0
-    cdef uint32_t number
     cdef Change* change
     if sign.kind == SIGN_UNKNOWN:
         if known.unknown_ns[sign.side] == 0 or not 0 <= now_ns - known.unknown_ns[sign.side] <= WINDOW_NS:
@@ -157,11 +156,10 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
                 change.number = sign.number
         known.unknown_ns[sign.side] = heard_at(now_ns)
         return
-    for number in range(sign.reason_count):
-        if has_field(row, sign.first_reason + number) and slots[sign.first_reason + number] == 1:
-            bits |= sign.reason_mask & <uint64_t>1 << number
-    if sign.kind == SIGN_ERROR and not (bits and known.is_open):
-        return
+    if sign.kind == SIGN_ERROR:
+        bits = _reasons(sign, row, slots)
+        if not (bits and known.is_open):
+            return
     if not _goes_on(plug, sign, now_ns):
         return
     if known.phase < sign.from_phase or (known.is_open and known.phase > sign.to_phase):
@@ -190,6 +188,7 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
         if known.stops & (1 << sign.side):
             return
         known.stops |= 1 << sign.side
+        bits = _reasons(sign, row, slots)
         change = tell(plug, TOLD_STOP, now_ns)
     elif sign.kind == SIGN_PAUSE or sign.kind == SIGN_RESUME:
         _pause(plug, sign, now_ns)
@@ -211,6 +210,16 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
         change.number = sign.number
         change.side = sign.side
         change.bits = bits
+
+
+cdef uint64_t _reasons(const PackedSign* sign, const uint64_t* row, const uint64_t* slots) noexcept nogil:
+    """The reasons that the row gives, as bits."""
+    cdef uint64_t bits = 0
+    cdef uint32_t number
+    for number in range(sign.reason_count):
+        if has_field(row, sign.first_reason + number) and slots[sign.first_reason + number] == 1:
+            bits |= <uint64_t>1 << number
+    return bits & sign.reason_mask
 
 
 cdef bint _goes_on(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:

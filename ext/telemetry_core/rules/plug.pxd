@@ -33,27 +33,28 @@ cdef extern from *:
     const int64_t FAR_NS
     const int64_t NEVER_NS       # before every stamp, by more than any gap
 
-cdef struct Sums:                # integrals over time
-    double ws
+cdef struct Sample:              # of one side; the first three as they stand in rows
+    double voltage_v
+    double current_a
+    double power_w
+    int64_t time_ns              # NEVER_NS: there is none
+
+cdef struct Sums:                # integrals over time, in the order of a Sample
     double vs
     double as_
+    double ws
 
 cdef struct Mark:                # of one side: where its integrals stood when something began
     Sums sums
-    uint32_t lacks_v
+    uint32_t lacks_v             # begins and ends of stretches whose voltage is not known, and not in the sums
     uint32_t lacks_a
 
 cdef struct Measured:            # of one side, within a session
-    int64_t last_ns              # of the newest sample; NEVER_NS: there is none
-    int64_t begin_ns             # no gap since then
-    double power_w
-    double voltage_v
-    double current_a
-    double peak_w
+    Sample newest
+    Mark now                     # the integrals of what is covered
     int64_t covered_ns
-    Sums sums                    # of what is covered
-    uint32_t lacks_v             # begins and ends of stretches whose voltage is not known, and not in the sums
-    uint32_t lacks_a
+    int64_t begin_ns             # no gap since then
+    double peak_w
     uint8_t is_whole             # the newest sample has voltage and current
     Mark begin                   # where all stood at begin_ns
     Mark window                  # when the window under way began
@@ -65,7 +66,11 @@ cdef struct Common:              # of the time that vehicle and charger both cov
     int64_t from_ns              # both are known from here, without a gap
     int64_t until_ns             # to here; NEVER_NS: they are not
     Mark at_from[2]              # where they stood
-    Mark at_until[2]
+    Sample before                # of the side that passed the other's newest sample, which was at until_ns
+    Mark at_before
+    Sample after
+    Mark at_until_of_other
+    uint8_t passing              # that side
     int64_t covered_ns           # in stretches before
     Sums sums[2]
 

@@ -17,7 +17,7 @@ from telemetry_core.rules.told cimport TOTAL_COUNT
 
 from zlib import crc32
 
-_VERSION = 3
+_VERSION = 4
 
 
 cdef bytes _layout():
@@ -71,10 +71,12 @@ cdef void move(Known* known, int64_t by_ns) noexcept nogil:
             known.heard_ns[number] += by_ns
     for number in range(SIDES):
         known.measured[number].begin_ns += by_ns
-        if known.measured[number].last_ns != NEVER_NS:
-            known.measured[number].last_ns += by_ns
+        if known.measured[number].newest.time_ns != NEVER_NS:
+            known.measured[number].newest.time_ns += by_ns
     if known.common.until_ns != NEVER_NS:
         known.common.from_ns += by_ns
         known.common.until_ns += by_ns
+        known.common.before.time_ns += by_ns
+        known.common.after.time_ns += by_ns
     known.window_ns = (known.last_ns // WINDOW_NS + 1) * WINDOW_NS
     known.due_ns = known.calm_until_ns = 0

@@ -49,7 +49,7 @@ cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const 
         return
     if isfinite(power_w):
         add_sample(plug, side, power_w, voltage_v, current_a, now_ns)
-    if side != METER and has_news(&plug.known, found, row):
+    if side != METER and (found.cell_count or has_news(&plug.known, found, row)):
         take_others(plug, side, found, row)
 
 
@@ -83,24 +83,23 @@ cdef void take_others(Plug* plug, uint8_t side, const Quantities* found, const u
 
 cdef void _take_cells(Known* known, const Quantities* found, const uint64_t* row) noexcept nogil:
     cdef uint32_t end = found.first_cell + found.cell_count
-    cdef uint32_t number = found.first_cell
+    cdef uint32_t first = found.first_cell // 64 * 64  # of a word of the mask
     cdef double lowest_v = INFINITY
     cdef double highest_v = -INFINITY
     cdef double value
     cdef uint64_t left
-    while number < end:
-        left = row[HEAD_WORDS + number // 64] >> (number % 64)
-        if left == 0:  # no more in this word
-            number = (number // 64 + 1) * 64
-            continue
-        number += lowest_bit(left)
-        if number < end:
-            value = get_double(row, found.mask_words, number)
-            if value < lowest_v:
-                lowest_v = value
-            if value > highest_v:
-                highest_v = value
-        number += 1
+    while first < end:
+        left = row[HEAD_WORDS + first // 64]
+        if first < found.first_cell:
+            left &= <uint64_t>-1 << (found.first_cell - first)
+        if end - first < 64:
+            left &= (<uint64_t>1 << (end - first)) - 1
+        while left:
+            value = get_double(row, found.mask_words, first + lowest_bit(left))
+            lowest_v = value if value < lowest_v else lowest_v
+            highest_v = value if value > highest_v else highest_v
+            left &= left - 1
+        first += 64
     _take_cell(known, lowest_v, False)
     _take_cell(known, highest_v, True)
 

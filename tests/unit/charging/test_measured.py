@@ -111,6 +111,30 @@ def test_a_percent_has_the_extremes_of_cells_and_temperature() -> None:
     assert (point.cell_max_v, point.temp_max_c) == (3.95, 33.0)
 
 
+def test_a_row_of_temperatures_alone_is_no_sample_of_power() -> None:
+    """Of a pack with so many cells that the first word of its rows' mask has cells alone."""
+    bench = PlugBench()
+    bench.begin()
+    for step in range(41):
+        at_s = 1.0 + step / 4
+        bench.put("BCS", at_s)
+        bench.measure("battery", at_s, voltage_v=100.0, current_a=36.0, power_w=3600.0)
+        bench.measure("cells", at_s + 0.1, t001=20.0)
+    session = bench.finish()
+    assert session.energy_vehicle_wh == pytest.approx(10.2)  # 3600 W since 0.8 s
+    assert session.charged_ah == pytest.approx(0.102)
+
+
+def test_cells_after_the_64th_count_where_none_before_them_comes() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 2.0)
+    for name, cell_v in (("v003", 3.93), ("v070", 3.97), ("v090", 3.91)):
+        bench.measure("cells", 2.1, **{name: cell_v})
+    (point,) = bench.finish().curve
+    assert (point.cell_min_v, point.cell_max_v) == (3.91, 3.97)
+
+
 def disagreeing(charger_a: float, for_s: float, settings: ChargingSettings | None = None) -> PlugBench:
     bench = PlugBench(settings or ChargingSettings(vin="plain"))
     bench.begin()
